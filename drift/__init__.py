@@ -1,0 +1,1 @@
+"""Drift arithmetic on plain numbers; knows nothing of MLRun."""

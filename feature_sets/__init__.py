@@ -1,0 +1,1 @@
+"""What we know about a device, and over which windows."""

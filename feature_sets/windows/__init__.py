@@ -1,0 +1,1 @@
+"""Rolling windows: one definition, an obvious reference, and the live engine."""

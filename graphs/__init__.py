@@ -1,0 +1,1 @@
+"""One live request, left to right: preprocess, route, join, watch for drift."""

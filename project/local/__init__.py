@@ -1,0 +1,1 @@
+"""The laptop control plane: MLRun-compatible API, process host, HTTP host, Valkey."""

@@ -1,0 +1,1 @@
+"""From a feature vector to a registered model with numbers beside it."""
