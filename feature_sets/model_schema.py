@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from feature_sets.telemetry.schema import TelemetrySchema
@@ -80,7 +81,7 @@ class ModelSchema:
         """Input columns in model order."""
         return tuple(column.name for column in self.inputs)
 
-    def matrix(self, frame: pd.DataFrame) -> np.ndarray:
+    def matrix(self, frame: pd.DataFrame) -> npt.NDArray[np.float32]:
         """Model input of many rows: columns in model order, missing values imputed.
 
         :param frame: features by name, shape (n, any); further columns are ignored.
@@ -98,7 +99,7 @@ class ModelSchema:
             np.column_stack(columns).astype(np.float32) if columns else np.empty((len(frame), 0), np.float32)
         )
 
-    def row(self, features: Mapping[str, Any]) -> np.ndarray:
+    def row(self, features: Mapping[str, Any]) -> npt.NDArray[np.float32]:
         """Model input of one event; the same rule as ``matrix``, a missing feature is imputed.
 
         :returns: float32, shape (1, len(inputs)).

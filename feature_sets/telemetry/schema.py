@@ -58,7 +58,7 @@ class Metric:
     :param name: column name in telemetry.
     :param unit: for people; stored with the model.
     :param low: smallest plausible value, inclusive.
-    :param high: largest plausible value, inclusive. A value outside becomes "no reading" (NaN) and is counted.
+    :param high: largest plausible value, inclusive; a value outside becomes NaN and is counted.
     """
 
     name: str
@@ -120,7 +120,7 @@ class TelemetrySchema:
     :param time: event-time column; UTC.
     :param metrics: the numeric columns, in the order features are computed.
     :param label: column of the labels file to predict; 0 or 1.
-    :param static: static columns (of the static file) used as features; text and booleans are one-hot encoded.
+    :param static: static columns (of the static file) used as features, one-hot encoded.
     :param windows: rolling windows over each metric.
     :param population: which devices are trained on: static column -> required value.
     :param exclude_labels: rows left out of training and test: label-file column -> value that excludes.
@@ -223,12 +223,7 @@ class TelemetrySchema:
             metrics=tuple(_metric(name, value) for name, value in metrics.items()),
             label=given["label"],
             static=_names("static", given.get("static") or []),
-            windows=Windows(
-                **{
-                    key: _names(f"windows.{key}", value) if key in ("lengths", "operations") else value
-                    for key, value in windows.items()
-                }
-            ),
+            windows=_windows(windows),
             population=_mapping("population", given.get("population") or {}),
             exclude_labels=_mapping("exclude_labels", given.get("exclude_labels") or {}),
             assume_timezone=given.get("assume_timezone"),
@@ -292,6 +287,16 @@ def _names(where: str, value: object) -> tuple[str, ...]:
     ):
         raise SchemaError(where, "must be a list of names", value)
     return tuple(value)
+
+
+def _windows(content: Mapping[str, Any]) -> Windows:
+    default = Windows()
+    return Windows(
+        lengths=_names("windows.lengths", content.get("lengths", default.lengths)),
+        period=content.get("period", default.period),
+        operations=_names("windows.operations", content.get("operations", default.operations)),
+        future_tolerance=content.get("future_tolerance", default.future_tolerance),
+    )
 
 
 def _metric(name: object, value: object) -> Metric:
