@@ -1,0 +1,219 @@
+"""Several detectors on one labeled stream: who raised a flag, how often, when last."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
+
+from drift.detector import Detector, check_count, check_parameter, error_value, saved_mapping
+from drift.drift_event import DriftEvent, Level, utc_time
+from drift.registry import detector_from_dict
+
+FORMAT = 1
+"""Version of the saved form."""
+
+State = Literal["in_control", "warning", "drift"]
+
+
+@dataclass
+class _Record:
+    """What happened to one detector while monitored; ``*_at`` are values of the monitor's ``n_seen``."""
+
+    warnings: int = 0
+    drifts: int = 0
+    merged: int = 0
+    last_warning_time: str | None = None
+    last_drift_time: str | None = None
+    reported_warning_at: int | None = None
+    reported_drift_at: int | None = None
+    last_drift_at: int | None = None
+
+
+class DriftMonitor:
+    """Feeds one stream of errors to several detectors and reports what they find, each finding once.
+
+    A warning is reported when a detector enters its warning zone, a drift when it is found. For ``cool_down``
+    further values after a report, repeated findings of the same detector and level are merged into it:
+    counted, not reported. A drift is never merged into a warning, but a warning is merged into a drift. A
+    stream that keeps drifting is reported again after the cool-down.
+
+    :param detectors: at least one, each of another name; warmed up or new. The monitor owns them from now on.
+    :param cool_down: number of values after a report in which repeated findings are merged; 0 merges none.
+    :raises ValueError: if there is no detector, a name occurs twice or ``cool_down`` is negative.
+    """
+
+    def __init__(self, detectors: Sequence[Detector], cool_down: int = 100) -> None:
+        names = [detector.name for detector in detectors]
+        check_parameter("drift monitor", "detectors", names, "at least one, each name once",
+                        bool(names) and len(set(names)) == len(names))  # fmt: skip
+        check_count("drift monitor", "cool_down", cool_down)
+        self.detectors = tuple(detectors)
+        self.cool_down = cool_down
+        self.n_seen = 0
+        self.errors = 0
+        self.last_event_time: str | None = None
+        self._records = {name: _Record() for name in names}
+
+    def update(self, error: int, event_time: str) -> list[DriftEvent]:
+        """Feed one labeled prediction to every detector.
+
+        Labels come late and out of order: values are taken in the order they arrive.
+
+        :param error: 1 if the prediction differs from its label, 0 if it equals it.
+        :param event_time: event time of the prediction, ISO 8601 with a zone.
+        :returns: the findings to report now, in the order of the detectors; usually none.
+        :raises ValueError: on a bad value or time; no detector has then seen anything.
+        """
+        value = error_value(error, "error")
+        time = utc_time(event_time)
+        self.n_seen += 1
+        self.errors += value
+        self.last_event_time = time
+        events = []
+        for detector in self.detectors:
+            in_warning_zone = detector.warning_detected
+            detector.update(value)
+            if detector.drift_detected:
+                level: Level = "drift"
+            elif detector.warning_detected and not in_warning_zone:
+                level = "warning"
+            else:
+                continue
+            if self._note(self._records[detector.name], level, time):
+                events.append(_event(detector, level, time))
+        return events
+
+    @property
+    def flags(self) -> dict[str, dict[str, bool]]:
+        """Flags after the last update: detector -> ``{"warning": bool, "drift": bool}``."""
+        return {
+            detector.name: {"warning": detector.warning_detected, "drift": detector.drift_detected}
+            for detector in self.detectors
+        }
+
+    def status(self) -> dict[str, Any]:
+        """Where the stream stands, as plain JSON values.
+
+        ``state`` of a detector is ``drift`` from a drift on until ``cool_down`` further values have passed
+        without another; otherwise ``warning`` in its warning zone, else ``in_control``. The overall ``state``
+        is the most serious one. ``n`` counts the values monitored here, ``n_with_warm_up`` also those
+        of the warm-up; ``merged`` findings are included in ``warnings`` and ``drifts``.
+        """
+        detectors = {}
+        for detector in self.detectors:
+            record = self._records[detector.name]
+            detectors[detector.name] = {
+                "state": self._state(detector, record),
+                "n": self.n_seen,
+                "n_with_warm_up": detector.n_seen,
+                "warnings": record.warnings,
+                "drifts": record.drifts,
+                "merged": record.merged,
+                "last_warning_time": record.last_warning_time,
+                "last_drift_time": record.last_drift_time,
+                "statistic": detector.statistic,
+                "warning_limit": detector.warning_limit,
+                "drift_limit": detector.drift_limit,
+            }
+        states = {each["state"] for each in detectors.values()}
+        return {
+            "state": next((state for state in ("drift", "warning") if state in states), "in_control"),
+            "n": self.n_seen,
+            "errors": self.errors,
+            "error_rate": self.errors / self.n_seen if self.n_seen else None,
+            "last_event_time": self.last_event_time,
+            "cool_down": self.cool_down,
+            "detectors": detectors,
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Full state as plain JSON values; ``from_dict`` continues exactly from here."""
+        return {
+            "format": FORMAT,
+            "cool_down": self.cool_down,
+            "n_seen": self.n_seen,
+            "errors": self.errors,
+            "last_event_time": self.last_event_time,
+            "detectors": [detector.to_dict() for detector in self.detectors],
+            "records": {name: asdict(record) for name, record in self._records.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, Any]) -> DriftMonitor:
+        """Inverse of ``to_dict``.
+
+        :raises ValueError: naming the field, the rule and what came, if the form is not one of ours.
+        """
+        owner = "saved drift monitor"
+        keys = ("format", "cool_down", "n_seen", "errors", "last_event_time", "detectors", "records")
+        saved = saved_mapping(owner, "itself", saved, keys)
+        check_parameter(owner, "format", saved["format"], str(FORMAT), saved["format"] == FORMAT)
+        check_parameter(
+            owner, "detectors", saved["detectors"], "a list", isinstance(saved["detectors"], list)
+        )
+        monitor = cls([detector_from_dict(each) for each in saved["detectors"]], saved["cool_down"])
+        check_count(owner, "n_seen", saved["n_seen"])
+        check_count(owner, "errors", saved["errors"])
+        monitor.n_seen = saved["n_seen"]
+        monitor.errors = saved["errors"]
+        monitor.last_event_time = _saved_time(owner, "last_event_time", saved["last_event_time"])
+        records = saved_mapping(owner, "records", saved["records"], tuple(monitor._records))
+        for name, record in records.items():
+            monitor._records[name] = _saved_record(f"{owner}: records.{name}", record)
+        return monitor
+
+    def _note(self, record: _Record, level: Level, time: str) -> bool:
+        """Count a finding; whether it is to be reported."""
+        drift_is_fresh = self._fresh(record.reported_drift_at)
+        if level == "drift":
+            record.drifts += 1
+            record.last_drift_time = time
+            record.last_drift_at = self.n_seen
+            report = not drift_is_fresh
+            if report:
+                record.reported_drift_at = self.n_seen
+        else:
+            record.warnings += 1
+            record.last_warning_time = time
+            report = not drift_is_fresh and not self._fresh(record.reported_warning_at)
+            if report:
+                record.reported_warning_at = self.n_seen
+        record.merged += not report
+        return report
+
+    def _fresh(self, at: int | None) -> bool:
+        return at is not None and self.n_seen - at <= self.cool_down
+
+    def _state(self, detector: Detector, record: _Record) -> State:
+        if self._fresh(record.last_drift_at):
+            return "drift"
+        return "warning" if detector.warning_detected else "in_control"
+
+
+def _event(detector: Detector, level: Level, time: str) -> DriftEvent:
+    return DriftEvent(
+        source=detector.name,
+        level=level,
+        event_time=time,
+        value=detector.statistic,
+        limit=detector.drift_limit if level == "drift" else detector.warning_limit,
+        n_seen=detector.n_seen,
+        detail="error stream",
+    )
+
+
+def _saved_time(owner: str, name: str, value: Any) -> str | None:
+    return None if value is None else utc_time(value, f"{owner}: {name}")
+
+
+def _saved_record(owner: str, saved: Any) -> _Record:
+    names = tuple(field.name for field in fields(_Record))
+    record = saved_mapping(owner, "itself", saved, names)
+    for name in names:
+        value = record[name]
+        if name.endswith("_time"):
+            _saved_time(owner, name, value)
+        elif value is not None or not name.endswith("_at"):
+            check_count(owner, name, value)
+    return _Record(**record)

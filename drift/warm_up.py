@@ -1,0 +1,154 @@
+"""Detectors that know how often the model is wrong: taught by the base data set before they go live.
+
+The base data set is one the model was not trained on (its held-out later rows), with labels. Rows the model
+was trained on teach a detector an error rate that is too good, and its first live values look like drift.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from drift.ddm import DDM
+from drift.detector import Detector, check_count, check_parameter, error_value
+from drift.eddm import EDDM
+from drift.monitor import DriftMonitor
+from drift.page_hinkley import PageHinkley
+from drift.registry import DETECTORS
+
+LEAST_BASE = 30
+"""Fewest base rows from which a detector is warmed up: the minimum of both papers."""
+
+
+@dataclass(frozen=True)
+class DetectorSettings:
+    """Which detectors are set up, with which limits; the defaults are the older system's.
+
+    :param names: detectors by registered name, in the order they are reported.
+    :param min_instances: values of the warm-up and after that are not tested; None means the length of the
+        warm-up, so that testing starts with the first live value.
+    :param min_instances_after_drift: values not tested after a drift, when a detector starts anew.
+    :param ddm_warning: standard deviations.
+    :param ddm_drift: standard deviations.
+    :param eddm_warning: share of the largest distance.
+    :param eddm_drift: share of the largest distance.
+    :param page_hinkley_threshold: errors above the mean, net.
+    :param page_hinkley_delta: excess of the error rate over its mean that is tolerated.
+    """
+
+    names: tuple[str, ...] = ("ddm", "eddm", "page_hinkley")
+    min_instances: int | None = None
+    min_instances_after_drift: int = 30
+    ddm_warning: float = 2.0
+    ddm_drift: float = 3.0
+    eddm_warning: float = 0.95
+    eddm_drift: float = 0.9
+    page_hinkley_threshold: float = 10.0
+    page_hinkley_delta: float = 0.005
+
+    def __post_init__(self) -> None:
+        for name in self.names:
+            check_parameter("detector settings", "names", name, f"among {', '.join(DETECTORS)}",
+                            name in DETECTORS)  # fmt: skip
+        check_parameter("detector settings", "names", self.names, "at least one, each once",
+                        bool(self.names) and len(set(self.names)) == len(self.names))  # fmt: skip
+        if self.min_instances is not None:
+            check_count("detector settings", "min_instances", self.min_instances)
+        check_count("detector settings", "min_instances_after_drift", self.min_instances_after_drift)
+        for name in self.names:
+            self.detector(name, 0)
+
+    def detector(self, name: str, min_instances: int) -> Detector:
+        """Create a new detector with these limits.
+
+        :raises ValueError: if a limit breaks the detector's rule.
+        """
+        after = self.min_instances_after_drift
+        if name == DDM.name:
+            return DDM(min_instances, self.ddm_warning, self.ddm_drift, after)
+        if name == EDDM.name:
+            return EDDM(min_instances, self.eddm_warning, self.eddm_drift, min_instances_after_drift=after)
+        if name == PageHinkley.name:
+            return PageHinkley(
+                min_instances,
+                self.page_hinkley_threshold,
+                self.page_hinkley_delta,
+                min_instances_after_drift=after,
+            )
+        raise ValueError(f"detector settings: names must be among {', '.join(DETECTORS)}, got {name!r}")
+
+
+def error_stream(labels: Iterable[Any], predictions: Iterable[Any]) -> npt.NDArray[np.int8]:
+    """1 where the prediction differs from the label, 0 where it equals it.
+
+    :param labels: classes, in the order of event time; numbers, booleans or text.
+    :param predictions: predicted classes, not probabilities; same length and order.
+    :returns: shape (n,).
+    :raises ValueError: if lengths differ, a value is missing, or only predictions are fractions.
+    """
+    truth, predicted = pd.Series(_values(labels)), pd.Series(_values(predictions))
+    if len(truth) != len(predicted):
+        raise ValueError(f"predictions must be as many as labels ({len(truth)}), got {len(predicted)}")
+    for name, values in (("labels", truth), ("predictions", predicted)):
+        missing = int(values.isna().sum())
+        if missing:
+            raise ValueError(f"{name} must have no missing value, got {missing} of {len(values)}")
+    if _has_fractions(predicted) and not _has_fractions(truth):
+        raise ValueError("predictions must be classes as labels are, got fractions: probabilities?")
+    differs = np.asarray(truth.to_numpy() != predicted.to_numpy())
+    return differs.astype(np.int8)
+
+
+def detectors_from(
+    base_errors: Iterable[Any],
+    settings: DetectorSettings = DetectorSettings(),
+) -> list[Detector]:
+    """Detectors that have seen the base error stream and test from the first live value on.
+
+    Nothing is tested during the warm-up: a change inside the base stream is not reported, its error rate is
+    then that of the mixture.
+
+    :param base_errors: 1 or 0 per base row, in the order of event time.
+    :raises ValueError: if there are fewer than ``LEAST_BASE`` values or one is neither 0 nor 1.
+    """
+    errors = [error_value(x, f"base_errors[{i}]") for i, x in enumerate(base_errors)]
+    if len(errors) < LEAST_BASE:
+        raise ValueError(f"base_errors must be at least {LEAST_BASE} values, got {len(errors)}")
+    least = len(errors) if settings.min_instances is None else settings.min_instances
+    detectors = [settings.detector(name, least) for name in settings.names]
+    for detector in detectors:
+        for error in errors:
+            detector.update(error)
+    return detectors
+
+
+def warmed_monitor(
+    labels: Iterable[Any],
+    predictions: Iterable[Any],
+    settings: DetectorSettings = DetectorSettings(),
+    cool_down: int = 100,
+) -> DriftMonitor:
+    """Set up a monitor ready for the labeled stream, from a base data set's labels and predictions.
+
+    :param labels: see ``error_stream``.
+    :param predictions: see ``error_stream``.
+    :param cool_down: see ``DriftMonitor``.
+    :raises ValueError: see ``error_stream`` and ``detectors_from``.
+    """
+    return DriftMonitor(detectors_from(error_stream(labels, predictions), settings), cool_down)
+
+
+def _values(values: Iterable[Any]) -> Any:
+    """Values without an index, so that two frames with other row labels are compared by position."""
+    return values.to_numpy() if isinstance(values, pd.Series) else list(values)
+
+
+def _has_fractions(values: pd.Series) -> bool:
+    if not pd.api.types.is_float_dtype(values):
+        return False
+    return bool((values != np.floor(values)).any())
