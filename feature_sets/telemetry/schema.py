@@ -199,6 +199,16 @@ class TelemetrySchema:
         return cls.from_dict(content)
 
     @classmethod
+    def load(cls, source: str | Path | Mapping[str, Any] | None = None) -> TelemetrySchema:
+        """Schema from what a job parameter holds: a path, the content itself, or nothing for the default.
+
+        :raises SchemaError: naming the field, the rule and what came.
+        """
+        if isinstance(source, Mapping):
+            return cls.from_dict(source)
+        return cls.from_yaml(source or DEFAULT_SCHEMA_PATH)
+
+    @classmethod
     def from_dict(cls, content: object) -> TelemetrySchema:
         """Build a schema from the content of a YAML file; the inverse of ``to_dict``.
 

@@ -1,0 +1,166 @@
+"""Event times of any common form, made UTC; the same rules for one live event and for a column of a file.
+
+Times are kept to the microsecond and lie between 1970 and 2262. A number is an epoch time whose unit
+follows from its size: below 1e11 seconds, below 1e14 milliseconds, below 1e17 microseconds, else nanoseconds
+(each of these means a time after 1973 and, for seconds, before the year 5138).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+LAST_SECOND = 9_214_646_400
+"""2262-01-01, the first second that is not accepted; pandas' nanoseconds end in that year."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_UNITS = (("s", 1e11, 1_000_000, 1), ("ms", 1e14, 1_000, 1), ("us", 1e17, 1, 1), ("ns", math.inf, 1, 1_000))
+_NUMBER = re.compile(r"^\s*[+-]?\d+(\.\d+)?([eE][+-]?\d+)?\s*$")
+_ZONED = re.compile(r"\d[T ]\d{2}.*?(?:[Zz]|[+-]\d{2}(?::?\d{2})?)\s*$")
+
+
+class EventTimeError(ValueError):
+    """A time that cannot be used; its text is the rule that it breaks."""
+
+
+def seconds_of(value: Any, assume_utc: bool = False) -> float:
+    """Epoch seconds of one event time, exact to the microsecond.
+
+    :param value: ISO 8601 text or a datetime with a zone, or an epoch number.
+    :param assume_utc: whether a time without a zone is UTC; otherwise it is refused.
+    :raises EventTimeError: with the rule.
+    """
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value.strip())
+        except ValueError:
+            raise EventTimeError("must be ISO 8601 text with a zone or an epoch number") from None
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            if not assume_utc:
+                raise EventTimeError("must have a zone, such as a final Z")
+            value = value.replace(tzinfo=UTC)
+        if value is pd.NaT:
+            raise EventTimeError("must be ISO 8601 text with a zone or an epoch number")
+        return _checked((value - _EPOCH) // _MICROSECOND)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
+        raise EventTimeError("must be ISO 8601 text with a zone or an epoch number")
+    size = abs(value)
+    for _, limit, factor, divisor in _UNITS:
+        if size < limit:
+            scaled = value * factor
+            return _checked(scaled // divisor if isinstance(scaled, int) else round(scaled / divisor))
+    raise EventTimeError("must be between 1970 and 2262")
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
+
+
+def _checked(micros: int) -> float:
+    if not 0 <= micros < LAST_SECOND * 1_000_000:
+        raise EventTimeError("must be between 1970 and 2262")
+    return micros / 1_000_000
+
+
+@dataclass(frozen=True)
+class ParsedTimes:
+    """A column of event times.
+
+    :param times: UTC, nanosecond type with whole microseconds; NaT where rejected.
+    :param naive: rows rejected because they have no zone.
+    :param unparsable: rows rejected because they are no time at all, or lie outside 1970 to 2262.
+    :param units: epoch unit -> number of rows given in it.
+    """
+
+    times: pd.Series
+    naive: npt.NDArray[np.bool_]
+    unparsable: npt.NDArray[np.bool_]
+    units: dict[str, int]
+
+
+def parse_times(column: pd.Series, assume_utc: bool = False) -> ParsedTimes:
+    """Event times of a column of any type; the rules are those of ``seconds_of``, row by row.
+
+    :param assume_utc: whether times without a zone are UTC.
+    """
+    size = len(column)
+    micros = np.zeros(size, dtype=np.int64)
+    good = np.zeros(size, dtype=bool)
+    naive = np.zeros(size, dtype=bool)
+    units: dict[str, int] = {}
+    if isinstance(column.dtype, pd.DatetimeTZDtype) or column.dtype.kind == "M":
+        aware = isinstance(column.dtype, pd.DatetimeTZDtype)
+        stamps = column.dt.tz_convert("UTC").dt.tz_localize(None) if aware else column
+        good = stamps.notna().to_numpy()
+        micros[good] = stamps[good].to_numpy().astype("datetime64[us]").astype(np.int64)
+        if not aware and not assume_utc:
+            naive = good.copy()
+    elif column.dtype.kind in "iuf":
+        _numbers(column, np.ones(size, dtype=bool), micros, good, units)
+    else:
+        text = column.astype(object).where(column.notna(), "").astype(str)
+        numeric = (
+            text.map(lambda cell: _NUMBER.match(cell) is not None).to_numpy(dtype=bool)
+            & ~column.map(lambda v: isinstance(v, bool)).to_numpy()
+        )
+        _numbers(text, numeric, micros, good, units)
+        words = ~numeric
+        stamps = pd.to_datetime(text[words], format="ISO8601", utc=True, errors="coerce")
+        valid = stamps.notna().to_numpy()
+        rows = np.flatnonzero(words)[valid]
+        micros[rows] = stamps[valid].dt.tz_localize(None).to_numpy().astype("datetime64[us]").astype(np.int64)
+        good[rows] = True
+        if not assume_utc:
+            naive[rows] = [_ZONED.search(str(cell)) is None for cell in text.iloc[rows]]
+    good &= (micros >= 0) & (micros < LAST_SECOND * 1_000_000)
+    naive &= good
+    times = micros.astype("datetime64[us]").astype("datetime64[ns]")
+    times[~good | naive] = np.datetime64("NaT")
+    index = pd.DatetimeIndex(times, tz="UTC")
+    return ParsedTimes(pd.Series(index, index=column.index, name=column.name), naive, ~good, units)
+
+
+def _numbers(
+    column: pd.Series,
+    rows: npt.NDArray[np.bool_],
+    micros: npt.NDArray[np.int64],
+    good: npt.NDArray[np.bool_],
+    units: dict[str, int],
+) -> None:
+    """Fill in the epoch times among the chosen rows; whole numbers stay whole, which nanoseconds need."""
+    chosen = column[rows].astype(str) if column.dtype.kind not in "iuf" else column[rows]
+    numbers = pd.to_numeric(chosen, errors="coerce")
+    values = numbers.to_numpy()
+    where = np.flatnonzero(rows)
+    size = np.abs(values.astype(np.float64))
+    below = 0.0
+    for unit, limit, factor, divisor in _UNITS:
+        chosen_rows = (size >= below) & (size < limit)
+        below = limit
+        if unit == "ns":
+            chosen_rows &= size < LAST_SECOND * 1e9
+        if not chosen_rows.any():
+            continue
+        picked = values[chosen_rows]
+        if picked.dtype.kind == "f":
+            fitting = np.abs(picked) < LAST_SECOND * 1e6 * divisor / factor
+            exact = np.round(np.where(fitting, picked, 0.0) * factor / divisor)
+        else:
+            fitting = np.abs(picked.astype(np.float64)) < LAST_SECOND * 1e6 * divisor / factor
+            exact = np.where(fitting, picked, 0) * factor // divisor
+        target = where[chosen_rows][fitting]
+        micros[target] = exact[fitting].astype(np.int64)
+        good[target] = True
+        units[unit] = units.get(unit, 0) + int(fitting.sum())

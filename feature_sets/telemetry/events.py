@@ -1,0 +1,179 @@
+"""One live event, checked at the edge: the rules of the file readers, for a request body."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Container, Mapping
+from typing import Any, NamedTuple
+
+from feature_sets.telemetry.event_time import EventTimeError, seconds_of
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+
+KEY_LIMIT = 512
+"""Longest device key in characters."""
+
+_SHOWN = 80
+
+
+class EventError(ValueError):
+    """An event that is refused; the message names the field, the rule and what came."""
+
+    def __init__(self, field: str, rule: str, got: object) -> None:
+        super().__init__(f"field '{field}': {rule}, got {_shown(got)}")
+        self.field = field
+        self.rule = rule
+        self.got = got
+
+    def to_dict(self) -> dict[str, Any]:
+        """The error object of an answer; safe for JSON, what came is cut to a readable length."""
+        got = self.got
+        if isinstance(got, str):
+            got = got if len(got) <= _SHOWN else got[:_SHOWN] + "…"
+        elif not (got is None or isinstance(got, bool) or _plain_number(got)):
+            got = _shown(got)
+        return {"field": self.field, "rule": self.rule, "got": got}
+
+
+class TelemetryEvent(NamedTuple):
+    """An accepted reading of one device.
+
+    :param device: the composed key.
+    :param time: event time in epoch seconds, exact to the microsecond.
+    :param metrics: metric -> value in schema order; NaN means no reading.
+    :param out_of_range: metrics whose value was outside the plausible range and became NaN.
+    """
+
+    device: str
+    time: float
+    metrics: dict[str, float]
+    out_of_range: tuple[str, ...] = ()
+
+
+class LabelEvent(NamedTuple):
+    """An accepted label of one device.
+
+    :param device: the composed key.
+    :param time: event time in epoch seconds that the label is about.
+    :param label: 0 or 1.
+    """
+
+    device: str
+    time: float
+    label: int
+
+
+class EventParser:
+    """Turns request bodies into events, by the rules of one schema. Fields it does not know are ignored.
+
+    :param schema: whose columns the bodies have.
+    :param devices: the known device keys; without it every key is accepted.
+    """
+
+    def __init__(self, schema: TelemetrySchema, devices: Container[str] | None = None) -> None:
+        self._entity = schema.entity
+        self._separator = schema.separator
+        self._time = schema.time
+        self._label = schema.label
+        self._metrics = tuple((metric.name, metric.low, metric.high) for metric in schema.metrics)
+        self._assume_utc = schema.assume_timezone == "UTC"
+        self._devices = devices
+
+    def telemetry(self, body: Any) -> TelemetryEvent:
+        """A reading. A metric is a number or null (no reading); one outside its range becomes no reading.
+
+        :raises EventError: naming the first field that breaks a rule.
+        """
+        device, time = self._key_and_time(body)
+        metrics: dict[str, float] = {}
+        outside: list[str] = []
+        for name, low, high in self._metrics:
+            value = body.get(name, self)
+            if value.__class__ is not float:
+                value = _number(name, value, self)
+            elif value != value or value in (math.inf, -math.inf):
+                raise EventError(name, "must be a finite number or null", value)
+            if value < low or value > high:
+                outside.append(name)
+                value = math.nan
+            metrics[name] = value
+        return TelemetryEvent(device, time, metrics, tuple(outside))
+
+    def label(self, body: Any) -> LabelEvent:
+        """A label, 0 or 1 or a boolean.
+
+        :raises EventError: naming the first field that breaks a rule.
+        """
+        device, time = self._key_and_time(body)
+        label = body.get(self._label, self)
+        if label is self:
+            raise EventError(self._label, "is required", None)
+        if not isinstance(label, int | float) or label not in (0, 1):
+            raise EventError(self._label, "must be 0 or 1", label)
+        return LabelEvent(device, time, int(label))
+
+    def _key_and_time(self, body: Any) -> tuple[str, float]:
+        if not isinstance(body, Mapping):
+            raise EventError("event", "must be a JSON object", body)
+        device = self._device(body)
+        moment = body.get(self._time)
+        if moment is None:
+            raise EventError(self._time, "is required", None)
+        try:
+            return device, seconds_of(moment, self._assume_utc)
+        except EventTimeError as error:
+            raise EventError(self._time, str(error), moment) from None
+
+    def _device(self, body: Mapping[str, Any]) -> str:
+        columns = self._entity if all(column in body for column in self._entity) else (DEVICE,)
+        parts = []
+        for column in columns:
+            part = body.get(column)
+            if part is None:
+                raise EventError(column, "is required", None)
+            if isinstance(part, int) and not isinstance(part, bool):
+                part = str(part)
+            if not isinstance(part, str) or not part.strip():
+                raise EventError(column, "must be text that is not empty", part)
+            parts.append(part.strip())
+        for column, part in zip(columns[:-1], parts, strict=False):
+            if self._separator and self._separator in part:
+                raise EventError(column, f"must not contain the separator {self._separator!r}", part)
+        device = self._separator.join(parts)
+        if len(device) > KEY_LIMIT:
+            raise EventError(columns[-1], f"must make a key of at most {KEY_LIMIT} characters", device)
+        if self._devices is not None and device not in self._devices:
+            raise EventError(DEVICE, "must be a known device", device)
+        return device
+
+
+def _number(name: str, value: Any, absent: object) -> float:
+    """Value of a metric that is not a plain float."""
+    if value is absent:
+        raise EventError(name, "is required", None)
+    if value is None:
+        return math.nan
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise EventError(name, "must be a finite number or null", value)
+    try:
+        number = float(value)
+    except OverflowError:
+        raise EventError(name, "must be a finite number or null", value) from None
+    if not math.isfinite(number):
+        raise EventError(name, "must be a finite number or null", value)
+    return number
+
+
+def _shown(got: object) -> str:
+    """What came, as short text; never costs or fails on something huge."""
+    if isinstance(got, int) and got.bit_length() > 256:
+        return f"a whole number of {got.bit_length()} bits"
+    if isinstance(got, Mapping | list | tuple):
+        return f"{type(got).__name__} of {len(got)} items"
+    text = repr(got)
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+
+
+def _plain_number(value: object) -> bool:
+    if isinstance(value, int):
+        return abs(value) < 2**53
+    return isinstance(value, float) and math.isfinite(value)

@@ -1,0 +1,35 @@
+"""The three frames that telemetry comes in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+
+class TelemetryError(ValueError):
+    """Telemetry that cannot be read at all; the message names file, column, rule and what came."""
+
+    def __init__(self, file: str, column: str, rule: str, got: object) -> None:
+        where = f"{file}, column '{column}'" if column else file
+        super().__init__(f"{where}: {rule}, got {got!r}")
+        self.file = file
+        self.column = column
+        self.rule = rule
+        self.got = got
+
+
+@dataclass(frozen=True)
+class Telemetry:
+    """Checked telemetry; every frame has the composed key in the column ``device``.
+
+    :param metrics: ``device``, event time (UTC), then the metrics in schema order as float64; NaN is a missing
+        reading. Sorted by (time, device); each pair occurs once.
+    :param labels: ``device``, event time (UTC), the label as 0 or 1, then the columns that exclude rows.
+        Sorted the same way; each pair occurs once.
+    :param static: one row a device, sorted by ``device``: the static columns and those of the population.
+    """
+
+    metrics: pd.DataFrame
+    labels: pd.DataFrame
+    static: pd.DataFrame
