@@ -1,0 +1,56 @@
+"""Arguments of the MLRun handlers of this room, checked once, before any work starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from feature_sets.telemetry.schema import TelemetrySchema
+
+
+class ArgumentError(ValueError):
+    """A handler argument that breaks a rule; the message names the argument, the rule and what came."""
+
+    def __init__(self, name: str, rule: str, got: object) -> None:
+        super().__init__(f"argument '{name}': {rule}, got {got!r}")
+
+
+def load_schema(value: Mapping[str, Any] | str) -> TelemetrySchema:
+    """Telemetry schema from a handler argument.
+
+    :param value: content of a schema (``TelemetrySchema.to_dict()``) or the path of its YAML file.
+    :raises SchemaError: if the schema breaks one of its own rules.
+    :raises ArgumentError: if the argument is neither a mapping nor a path.
+    """
+    if isinstance(value, Mapping):
+        return TelemetrySchema.from_dict(value)
+    if isinstance(value, str) and value:
+        return TelemetrySchema.from_yaml(value)
+    raise ArgumentError("schema", "must be a schema mapping or the path of a YAML file", value)
+
+
+def fraction(name: str, value: object, *, including_one: bool = False) -> float:
+    """A share in (0, 1), or in (0, 1] with ``including_one``.
+
+    :raises ArgumentError: if the value is not a number in that range.
+    """
+    rule = "must be a number above 0 and " + ("at most 1" if including_one else "below 1")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ArgumentError(name, rule, value)
+    number = float(value)
+    if not (0.0 < number < 1.0 or (including_one and number == 1.0)):
+        raise ArgumentError(name, rule, value)
+    return number
+
+
+def whole_number(name: str, value: object, *, at_least: int) -> int:
+    """A whole number with a lower bound; JSON may deliver it as ``5.0``.
+
+    :raises ArgumentError: if the value is not whole or too small.
+    """
+    rule = f"must be a whole number of at least {at_least}"
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+        raise ArgumentError(name, rule, value)
+    if value < at_least:
+        raise ArgumentError(name, rule, value)
+    return int(value)

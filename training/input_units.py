@@ -1,0 +1,23 @@
+"""Units of model inputs, derived from the units of the metrics they are computed from."""
+
+from __future__ import annotations
+
+from feature_sets.telemetry.schema import TelemetrySchema
+
+
+def input_units(schema: TelemetrySchema) -> dict[str, str]:
+    """Feature name -> unit, for every raw metric and rolling feature of a schema.
+
+    A one-hot column is not in it: it has no unit.
+    """
+    units = {metric.name: metric.unit for metric in schema.metrics}
+    for metric in schema.metrics:
+        for operation in schema.windows.operations:
+            unit = metric.unit
+            if operation == "count":
+                unit = "readings"
+            elif operation in ("stdvar", "sqr") and unit:
+                unit = f"({unit})^2"
+            for length in schema.windows.lengths:
+                units[f"{metric.name}_{operation}_{length}"] = unit
+    return units

@@ -1,0 +1,163 @@
+"""The model package: ``model.onnx`` and ``model.json``, what training hands to serving.
+
+Nothing is pickled. The ONNX graph is checked against scikit-learn on real rows before it is written, and
+the same rows and seed give the same bytes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+import pandas as pd
+from sklearn.pipeline import Pipeline
+
+from feature_sets.model_schema import (
+    MODEL_FILE,
+    SCHEMA_FILE,
+    ModelInput,
+    ModelPackageError,
+    ModelSchema,
+    read_model_schema,
+)
+from feature_sets.telemetry.schema import TelemetrySchema
+from training.candidates import error_probability
+from training.input_units import input_units
+from training.onnx_export import INPUT, PROBABILITIES, export_onnx
+
+HISTOGRAM_BINS = 20
+TOLERANCE = 1e-5
+"""Largest difference between a probability of the ONNX graph and scikit-learn's."""
+
+
+class OnnxModel:
+    """A packaged model for offline scoring.
+
+    :param path: the ``model.onnx``, or its bytes.
+    """
+
+    def __init__(self, path: str | Path | bytes) -> None:
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        source = path if isinstance(path, bytes) else str(path)
+        self._session = onnxruntime.InferenceSession(
+            source, sess_options=options, providers=["CPUExecutionProvider"]
+        )
+
+    def probability(self, matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        """Probability of an error for each row.
+
+        :param matrix: float32, shape (n, inputs), from ``ModelSchema.matrix``.
+        :returns: shape (n,).
+        """
+        if not len(matrix):
+            return np.empty(0, dtype=np.float64)
+        (probabilities,) = self._session.run([PROBABILITIES], {INPUT: matrix})
+        return np.asarray(probabilities[:, 1], dtype=np.float64)
+
+
+def model_inputs(rows: pd.DataFrame, names: Sequence[str], schema: TelemetrySchema) -> tuple[ModelInput, ...]:
+    """Input columns with their units, imputation values and baseline histograms.
+
+    :param rows: the rows the model is fitted on, shape (n, any).
+    :param names: input columns in model order; each with at least one reading.
+    :param schema: gives the units.
+    :returns: imputation is the median of the known readings; the histogram counts the imputed column in
+        equal bins from its smallest to its largest value.
+    :raises ModelPackageError: if a column has no reading.
+    """
+    units = input_units(schema)
+    inputs = []
+    for name in names:
+        values = rows[name].to_numpy(dtype=np.float64, na_value=np.nan)
+        missing = np.isnan(values)
+        if missing.all():
+            raise ModelPackageError(
+                f"input '{name}': needs at least one reading, got none in {len(rows)} rows"
+            )
+        median = float(np.median(values[~missing]))
+        counts, edges = np.histogram(np.where(missing, median, values), bins=HISTOGRAM_BINS)
+        inputs.append(
+            ModelInput(
+                name=name,
+                unit=units.get(name, ""),
+                imputation=median,
+                edges=tuple(float(edge) for edge in edges),
+                counts=tuple(int(count) for count in counts),
+            )
+        )
+    return tuple(inputs)
+
+
+def write_model_package(
+    directory: Path, pipeline: Pipeline, schema: ModelSchema, check_rows: npt.NDArray[np.float32]
+) -> ModelSchema:
+    """Convert a fitted pipeline, check it, and write both files.
+
+    :param directory: existing directory; files of an older package are replaced.
+    :param pipeline: fitted, from ``build_pipeline``.
+    :param schema: of the model; its version and digests are filled in here.
+    :param check_rows: rows on which ONNX and scikit-learn must agree, shape (n, inputs).
+    :returns: the schema as written.
+    :raises ModelPackageError: if a probability differs by more than ``TOLERANCE``.
+    """
+    graph = export_onnx(pipeline, len(schema.inputs))
+    check_equal(graph, pipeline, check_rows)
+    (directory / MODEL_FILE).write_bytes(graph)
+    written = dataclasses.replace(
+        schema,
+        version=model_version(graph, schema),
+        sha256={MODEL_FILE: hashlib.sha256(graph).hexdigest()},
+    )
+    write_schema(directory, written)
+    return written
+
+
+def check_equal(graph: bytes, pipeline: Pipeline, rows: npt.NDArray[np.float32]) -> None:
+    """Check that an ONNX graph answers what the pipeline does.
+
+    :raises ModelPackageError: with the largest difference and its row.
+    """
+    difference = np.abs(OnnxModel(graph).probability(rows) - error_probability(pipeline, rows))
+    if len(difference) and not float(difference.max()) <= TOLERANCE:
+        worst = int(np.argmax(difference))
+        raise ModelPackageError(
+            f"{MODEL_FILE}: probabilities must equal scikit-learn's to {TOLERANCE}, got a difference of "
+            f"{float(difference[worst]):.3g} in row {worst} of {len(rows)}"
+        )
+
+
+def model_version(graph: bytes, schema: ModelSchema) -> str:
+    """Version of a model: a digest of all that decides its answers, and of the rows it learned from.
+
+    Scores are not part of it: judging a model does not make it another one.
+    """
+    content = dataclasses.replace(schema, version="", metrics={}, sha256={}).to_dict()
+    digest = hashlib.sha256(graph)
+    digest.update(json.dumps(content, sort_keys=True).encode())
+    return digest.hexdigest()[:12]
+
+
+def write_schema(directory: Path, schema: ModelSchema) -> Path:
+    """Write ``model.json``; keys keep their order, so equal models give equal bytes."""
+    path = directory / SCHEMA_FILE
+    path.write_text(json.dumps(schema.to_dict(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    return path
+
+
+def read_model_package(directory: Path) -> tuple[ModelSchema, OnnxModel]:
+    """Read a package and check its digest.
+
+    :raises ModelPackageError: if a file is absent, unreadable, or differs from its digest.
+    """
+    model = directory / MODEL_FILE
+    if not model.is_file():
+        raise ModelPackageError(f"{MODEL_FILE}: must be in {directory.name}, got no such file")
+    schema = read_model_schema(directory / SCHEMA_FILE, [model])
+    return schema, OnnxModel(model)

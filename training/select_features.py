@@ -1,0 +1,166 @@
+"""Feature selection by votes, on the training part only; the result is a new feature vector."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import mlrun
+import mlrun.feature_store as fstore
+import numpy as np
+import pandas as pd
+
+from feature_sets.telemetry.schema import TelemetrySchema
+from training.feature_columns import feature_columns, useless_features
+from training.feature_votes import Election, elect_features
+from training.handler_arguments import fraction, load_schema, whole_number
+from training.run_artifacts import artifact_path
+from training.training_set import TimeSplit, TrainingSetError, read_training_set, split_by_time
+
+SELECTED_VECTOR = "device_features_selected"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a selection found.
+
+    :param split: the parts; only ``split.train`` was looked at.
+    :param features: features that came in.
+    :param dropped: feature -> reason it could not be voted for.
+    :param election: scores, votes and the features selected.
+    """
+
+    split: TimeSplit
+    features: tuple[str, ...]
+    dropped: Mapping[str, str]
+    election: Election
+
+
+def select_from(
+    frame: pd.DataFrame,
+    schema: TelemetrySchema,
+    k: int = 15,
+    min_votes: float = 0.5,
+    test_fraction: float = 0.3,
+    seed: int = 0,
+    max_rows: int = 20_000,
+) -> Selection:
+    """Select features of a training set by votes, looking at its training part only.
+
+    :param frame: device, time, features, label.
+    :param schema: names the columns and gives the embargo.
+    :param k: features each selector votes for.
+    :param min_votes: votes a feature needs, as a count (1 or more) or a share of the selectors (below 1).
+    :param test_fraction: later share of the rows that is not looked at.
+    :param seed: of sampling and selectors.
+    :param max_rows: more training rows than this are sampled for the vote.
+    :raises TrainingSetError: if the split fails or every feature is missing or constant.
+    :raises ArgumentError: if no feature gets enough votes.
+    """
+    names = feature_columns(frame, schema)
+    split = split_by_time(frame, schema, test_fraction)
+    dropped = useless_features(split.train, names, constant=True)
+    kept = [name for name in names if name not in dropped]
+    if not kept:
+        raise TrainingSetError(
+            f"at least one feature must vary in the training part, got none of {len(names)}"
+        )
+    election = elect_features(
+        _imputed(split.train, kept), split.train[schema.label].to_numpy(), kept, k, min_votes, seed, max_rows
+    )
+    return Selection(split=split, features=tuple(names), dropped=dropped, election=election)
+
+
+def _imputed(rows: pd.DataFrame, names: Sequence[str]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    values = rows[list(names)].to_numpy(dtype=np.float64, na_value=np.nan)
+    return np.where(np.isnan(values), np.nanmedian(values, axis=0), values)
+
+
+def save_selected_vector(uri: str, selected: Sequence[str], name: str) -> str:
+    """Save a feature vector with the same label and only the selected features.
+
+    :param uri: vector the features were selected from.
+    :param selected: feature names, in model order.
+    :param name: of the new vector; saving again replaces it.
+    :returns: address of the new vector.
+    """
+    source = fstore.get_feature_vector(uri)
+    _, fields = source.parse_features(offline=False)
+    origin = {
+        alias or column: (set_name, column)
+        for set_name, columns in fields.items()
+        for column, alias in columns
+    }
+    features = []
+    for feature in selected:
+        set_name, column = origin[feature]
+        features.append(f"{set_name}.{column}" + (f" as {feature}" if feature != column else ""))
+    vector = fstore.FeatureVector(
+        name,
+        features,
+        label_feature=source.spec.label_feature,
+        description=f"{len(selected)} features selected from {source.metadata.name}",
+        with_indexes=source.spec.with_indexes,
+    )
+    vector.metadata.project = source.metadata.project
+    vector.save()
+    return str(vector.uri)
+
+
+def select_features(
+    context: mlrun.MLClientCtx,
+    feature_vector: str,
+    schema: Mapping[str, Any] | str,
+    k: int = 15,
+    min_votes: float = 0.5,
+    test_fraction: float = 0.3,
+    seed: int = 0,
+    max_rows: int = 20_000,
+    output_name: str = SELECTED_VECTOR,
+) -> None:
+    """MLRun job: select features by votes on the training part and save them as a new feature vector.
+
+    Results: ``feature_vector`` (address of the new vector), ``n_features_in``, ``n_features_selected``,
+    ``selected``, ``dropped``, ``rows_used``, the split. Data set: ``feature_scores``.
+
+    :param context: of the run.
+    :param feature_vector: address of the vector to select from.
+    :param schema: telemetry schema, as content or path.
+    :param k: features each selector votes for.
+    :param min_votes: votes a feature needs, as a count (1 or more) or a share of the selectors (below 1).
+    :param test_fraction: later share of the rows that is not looked at; the same in training and test.
+    :param seed: of sampling and selectors.
+    :param max_rows: more training rows than this are sampled for the vote.
+    :param output_name: name of the new vector.
+    """
+    telemetry = load_schema(schema)
+    k = whole_number("k", k, at_least=1)
+    max_rows = whole_number("max_rows", max_rows, at_least=100)
+    test_fraction = fraction("test_fraction", test_fraction)
+    frame = read_training_set(context, feature_vector, telemetry)
+    selection = select_from(frame, telemetry, k, min_votes, test_fraction, seed, max_rows)
+    election = selection.election
+    for reason_of, reason in selection.dropped.items():
+        context.logger.warning(f"feature '{reason_of}' is left out: {reason}")
+    uri = save_selected_vector(feature_vector, election.selected, output_name)
+    context.log_dataset(
+        "feature_scores",
+        df=election.table,
+        format="parquet",
+        index=False,
+        stats=False,
+        artifact_path=artifact_path(context),
+    )
+    context.log_results(
+        {
+            "feature_vector": uri,
+            "n_features_in": len(selection.features),
+            "n_features_selected": len(election.selected),
+            "selected": list(election.selected),
+            "dropped": dict(selection.dropped),
+            "votes_needed": election.needed_votes,
+            "rows_used": election.rows_used,
+            **selection.split.describe(),
+        }
+    )

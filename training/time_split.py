@@ -1,0 +1,118 @@
+"""Splitting rows by event time: earlier rows teach, later rows judge, and nothing lies in both.
+
+Rolling windows of neighbouring rows share readings, so a random split shows the test part to the
+model. Here the test part is the latest rows, and the rows whose windows could share a reading with it
+(the embargo) belong to neither part.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from feature_sets.telemetry.schema import TelemetrySchema
+
+MINIMUM_ROWS = 50
+"""Each part needs at least this many rows; fewer say nothing about either class."""
+
+
+class TrainingSetError(ValueError):
+    """Rows that a model must not be trained or judged on; the message says why and what came."""
+
+
+@dataclass(frozen=True)
+class TimeSplit:
+    """Earlier rows, later rows and what was left out between them.
+
+    :param train: rows with event time at or before ``cut - embargo``.
+    :param test: rows with event time at or after ``cut``.
+    :param cut: event time of the first test row.
+    :param embargo_seconds: length of the gap that belongs to neither part.
+    :param embargoed_rows: rows inside the gap.
+    :param time: name of the event-time column.
+    :param label: name of the label column, 0 or 1.
+    """
+
+    train: pd.DataFrame
+    test: pd.DataFrame
+    cut: pd.Timestamp
+    embargo_seconds: int
+    embargoed_rows: int
+    time: str
+    label: str
+
+    def describe(self) -> dict[str, Any]:
+        """Dates, row counts and class balance of both parts, ready to be logged as results."""
+        facts: dict[str, Any] = {
+            "embargo_seconds": self.embargo_seconds,
+            "embargoed_rows": self.embargoed_rows,
+        }
+        for part, rows in (("train", self.train), ("test", self.test)):
+            facts[f"{part}_start"] = rows[self.time].min().isoformat()
+            facts[f"{part}_end"] = rows[self.time].max().isoformat()
+            facts[f"{part}_rows"] = len(rows)
+            facts[f"{part}_positives"] = int(rows[self.label].sum())
+        return facts
+
+
+def split_by_time(
+    frame: pd.DataFrame,
+    schema: TelemetrySchema,
+    test_fraction: float = 0.3,
+    embargo_seconds: int | None = None,
+    minimum_rows: int = MINIMUM_ROWS,
+) -> TimeSplit:
+    """Split rows into an earlier and a later part with an embargo between them.
+
+    A window ending at t covers (t - w, t], so with an embargo of the longest window no reading counts in
+    both parts.
+
+    :param frame: rows with the schema's time and label columns, any order; not changed.
+    :param schema: names the columns and gives the longest window.
+    :param test_fraction: share of the rows, by time, that the later part starts with, in (0, 1).
+    :param embargo_seconds: gap between the parts; default and minimum is the longest window.
+    :param minimum_rows: rows each part needs.
+    :raises TrainingSetError: if a part is too small, holds one class only, or the embargo is too short.
+    """
+    longest = schema.longest_window_seconds
+    embargo = longest if embargo_seconds is None else embargo_seconds
+    if embargo < longest:
+        raise TrainingSetError(
+            f"the embargo must be at least the longest window of {longest} s, got {embargo} s"
+        )
+    if not 0.0 < test_fraction < 1.0:
+        raise TrainingSetError(f"the test fraction must be above 0 and below 1, got {test_fraction}")
+    if len(frame) < 2 * minimum_rows:
+        raise TrainingSetError(f"a split needs at least {2 * minimum_rows} labelled rows, got {len(frame)}")
+    ordered = frame.sort_values([schema.time], kind="stable", ignore_index=True)
+    times = ordered[schema.time]
+    cut = times.iloc[min(int(np.floor(len(ordered) * (1.0 - test_fraction))), len(ordered) - 1)]
+    train = ordered[times <= cut - pd.Timedelta(seconds=embargo)].reset_index(drop=True)
+    test = ordered[times >= cut].reset_index(drop=True)
+    for name, rows in (("training", train), ("test", test)):
+        _check_part(
+            name, rows, schema.label, minimum_rows, f"cut at {cut.isoformat()} with an embargo of {embargo} s"
+        )
+    return TimeSplit(
+        train=train,
+        test=test,
+        cut=cut,
+        embargo_seconds=embargo,
+        embargoed_rows=len(ordered) - len(train) - len(test),
+        time=schema.time,
+        label=schema.label,
+    )
+
+
+def _check_part(name: str, rows: pd.DataFrame, label: str, minimum: int, where: str) -> None:
+    if len(rows) < minimum:
+        raise TrainingSetError(f"the {name} part needs at least {minimum} rows, got {len(rows)} ({where})")
+    classes = sorted(int(value) for value in rows[label].unique())
+    if classes != [0, 1]:
+        raise TrainingSetError(
+            f"the {name} part must hold both classes of '{label}', got only {classes} "
+            f"in {len(rows)} rows ({where})"
+        )
