@@ -1,0 +1,158 @@
+"""Functions: documents by name, tag and hash; those deployed here show their live state."""
+
+from __future__ import annotations
+
+from starlette.routing import Route
+
+from project.local.api.calls import Call, route
+from project.local.api.deployments import Deployment
+from project.local.api.documents import Document, epoch, get_in, keep, matches_labels
+from project.local.api.errors import InvalidError, NotFoundError
+from project.local.api.pages import page_of
+from project.local.api.projects import require_project
+from project.local.api.records import FUNCTION, delete_record, list_records, read_record, write_record
+
+DEPLOYED_KINDS = frozenset({"serving", "remote", "nuclio"})
+
+_MINIMAL = (
+    *("kind", "metadata", "status", "spec.description", "spec.command", "spec.image", "spec.default_handler"),
+    *(
+        "spec.default_class",
+        "spec.graph",
+        "spec.preemption_mode",
+        "spec.node_selector",
+        "spec.priority_class_name",
+    ),
+)
+
+
+def normal_name(name: str) -> str:
+    """Name as MLRun stores it: lower case, ``-`` for ``_`` and spaces."""
+    return name.lower().replace("_", "-").replace(" ", "-")
+
+
+def deployed_name(name: str, tag: str = "") -> str:
+    """Name of a deployment: the function's, with the tag at the end unless it is ``latest``."""
+    return normal_name(name) if tag in {"", "latest"} else f"{normal_name(name)}-{tag}"
+
+
+def live_status(deployment: Deployment) -> Document:
+    """The ``status`` fields that a deployment decides."""
+    ready = deployment.state == "ready"
+    return {
+        "state": deployment.state,
+        "reason": deployment.reason,
+        "nuclio_name": f"{deployment.project}-{deployment.name}",
+        "address": deployment.address if ready else "",
+        "internal_invocation_urls": [deployment.address] if ready else [],
+        # Empty on purpose: MLRun's client would put a scheme before it, in two different ways.
+        "external_invocation_urls": [],
+    }
+
+
+def with_live_status(call: Call, function: Document) -> Document:
+    """The function, its status as it is now if it is deployed here."""
+    if function.get("kind") in DEPLOYED_KINDS:
+        name = deployed_name(get_in(function, "metadata.name") or "", get_in(function, "metadata.tag") or "")
+        deployment = call.context.supervisor.find(call.project, name)
+        if deployment is not None:
+            function["status"] = {**(function.get("status") or {}), **live_status(deployment)}
+    return function
+
+
+def store_function(call: Call) -> Document:
+    """Store a function; answers its hash."""
+    require_project(call.context.store, call.project)
+    function = call.json()
+    name = normal_name(call.path["name"])
+    metadata = function.setdefault("metadata", {})
+    if metadata.get("name"):
+        metadata["name"] = normal_name(metadata["name"])
+    hash_key = write_record(
+        call.context.store,
+        FUNCTION,
+        call.project,
+        name,
+        function,
+        tag=call.value("tag"),
+        versioned=call.flag("versioned"),
+    )
+    return {"hash_key": hash_key}
+
+
+def get_function(call: Call) -> Document:
+    """One function by tag or hash."""
+    function = read_record(
+        call.context.store,
+        FUNCTION,
+        call.project,
+        normal_name(call.path["name"]),
+        tag=call.value("tag"),
+        uid=call.value("hash_key"),
+    )
+    return {"func": with_live_status(call, function)}
+
+
+def list_functions(call: Call) -> Document:
+    """Functions by name, tag, kind, label, state, hash and time."""
+    page = page_of(call)
+    call = page.call
+    kind, labels, states = call.value("kind"), call.values("label"), call.values("state")
+    since, until = epoch(call.value("since")), epoch(call.value("until"))
+    hash_key, form = call.value("hash_key"), call.value("format", default="full")
+    if form not in {"full", "minimal"}:
+        raise InvalidError(f"format must be 'full' or 'minimal', got {form!r}")
+    functions = []
+    for function in list_records(
+        call.context.store, FUNCTION, call.project, call.value("name"), call.value("tag")
+    ):
+        updated = epoch(get_in(function, "metadata.updated")) or 0.0
+        if (
+            (kind and function.get("kind") != kind)
+            or (hash_key and get_in(function, "metadata.hash") != hash_key)
+            or (since is not None and updated < since)
+            or (until is not None and updated > until)
+            or not matches_labels(get_in(function, "metadata.labels"), labels)
+        ):
+            continue
+        if get_in(function, "metadata.tag"):
+            function = with_live_status(call, function)
+        else:
+            function["status"] = None  # the live process belongs to the tagged version
+        if states and get_in(function, "status.state") not in states:
+            continue
+        functions.append(function if form == "full" else keep(function, _MINIMAL))
+    chosen, pagination = page.cut(functions)
+    return {"funcs": chosen, "pagination": pagination}
+
+
+def delete_function(call: Call) -> None:
+    """Delete all versions of a function and stop it where it is deployed."""
+    name = normal_name(call.path["name"])
+    for function in list(list_records(call.context.store, FUNCTION, call.project, name)):
+        call.context.supervisor.forget(
+            call.project, deployed_name(name, get_in(function, "metadata.tag") or "")
+        )
+    call.context.supervisor.forget(call.project, name)
+    delete_record(call.context.store, FUNCTION, call.project, name)
+
+
+def require_function(call: Call, name: str, tag: str) -> Document:
+    """The stored function.
+
+    :raises NotFoundError: naming project, function and tag.
+    """
+    try:
+        return read_record(call.context.store, FUNCTION, call.project, name, tag=tag)
+    except NotFoundError as error:
+        raise NotFoundError(f"function {call.project}/{name}:{tag or 'latest'} was not found") from error
+
+
+_FUNCTIONS = "/api/v1/projects/{project}/functions"
+ROUTES: list[Route] = [
+    route(_FUNCTIONS, "GET", list_functions),
+    route(_FUNCTIONS + "/{name}", "POST", store_function),
+    route(_FUNCTIONS + "/{name}", "GET", get_function),
+    route(_FUNCTIONS + "/{name}", "DELETE", delete_function),
+    route("/api/v2/projects/{project}/functions/{name}", "DELETE", delete_function),
+]

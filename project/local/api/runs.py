@@ -1,0 +1,248 @@
+"""Runs: one document a run and iteration, updated by dotted keys while it goes on."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+from starlette.routing import Route
+
+from project.local.api.calls import Call, route
+from project.local.api.documents import (
+    Document,
+    epoch,
+    get_in,
+    matches_labels,
+    name_rule,
+    now,
+    update_in,
+)
+from project.local.api.errors import ConflictError, InvalidError, NotFoundError
+from project.local.api.pages import page_of
+from project.local.api.projects import require_project
+from project.local.api.store import Store, decode, encode
+
+TERMINAL_STATES = frozenset({"completed", "error", "aborted", "skipped"})
+
+
+def write_run(store: Store, project: str, uid: str, iteration: int, run: Document) -> Document:
+    """Store a run's document whole.
+
+    :raises InvalidError: if the name differs from the one stored before; a run keeps its name.
+    """
+    time = now()
+    metadata = run.setdefault("metadata", {})
+    status = run["status"] = run.get("status") or {}
+    name = metadata.get("name") or uid
+    with store.write() as connection:
+        before = store.row(
+            "SELECT name, start_time FROM runs WHERE project = ? AND uid = ? AND iteration = ?",
+            (project, uid, iteration),
+        )
+        if before and before["name"] != name:
+            raise InvalidError(
+                f"Changing name for an existing run is invalid: {before['name']!r} to {name!r}"
+            )
+        start = epoch(status.get("start_time"))
+        if start is None:
+            started = time.fromtimestamp(before["start_time"], time.tzinfo) if before else time
+            start, status["start_time"] = started.timestamp(), started.isoformat()
+        state = status["state"] = status.get("state") or "created"
+        status["last_update"] = time.isoformat()
+        if state in TERMINAL_STATES and not status.get("end_time"):
+            status["end_time"] = time.isoformat()
+        connection.execute(
+            "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                project,
+                uid,
+                iteration,
+                name,
+                state,
+                start,
+                time.timestamp(),
+                epoch(status.get("end_time")),
+                encode(run),
+            ),
+        )
+    return run
+
+
+def read_run(store: Store, project: str, uid: str, iteration: int = 0) -> Document:
+    """The run's document.
+
+    :raises NotFoundError: if there is none.
+    """
+    row = store.row(
+        "SELECT body FROM runs WHERE project = ? AND uid = ? AND iteration = ?", (project, uid, iteration)
+    )
+    if row is None:
+        raise NotFoundError(f"Run {project}@{uid}#{iteration} not found")
+    return decode(row["body"])
+
+
+def change_run(store: Store, project: str, uid: str, iteration: int, updates: Document) -> Document:
+    """Apply dotted-key updates to a run."""
+    with store.write():
+        run = read_run(store, project, uid, iteration)
+        for path, value in updates.items():
+            update_in(run, path, value)
+        return write_run(store, project, uid, iteration, run)
+
+
+def store_run(call: Call) -> Document:
+    """Store a run or one iteration of it."""
+    require_project(call.context.store, call.project)
+    iteration = call.number("iter", default=0) or 0
+    write_run(call.context.store, call.project, call.path["uid"], iteration, call.json())
+    return {}
+
+
+def update_run(call: Call) -> Document:
+    """Apply the body's dotted-key updates to a run."""
+    iteration = call.number("iter", default=0) or 0
+    change_run(call.context.store, call.project, call.path["uid"], iteration, call.json())
+    return {}
+
+
+def get_run(call: Call) -> Document:
+    """One run; the ``full`` format adds the artifacts it names, as MLRun's server does."""
+    run = read_run(call.context.store, call.project, call.path["uid"], call.number("iter", default=0) or 0)
+    if call.value("format", default="full") == "full":
+        from project.local.api.artifacts import artifacts_of_run
+
+        artifacts = artifacts_of_run(call.context.store, call.project, run)
+        if artifacts:
+            run["status"]["artifacts"] = artifacts
+    return {"data": run}
+
+
+def abort_run(call: Call) -> Document:
+    """Mark a run that is not over as aborted.
+
+    A local run lives in the process of whoever started it; this changes its record only.
+    """
+    uid, iteration = call.path["uid"], call.number("iter", default=0) or 0
+    with call.context.store.write():
+        run = read_run(call.context.store, call.project, uid, iteration)
+        state = get_in(run, "status.state")
+        if state in TERMINAL_STATES:
+            raise ConflictError(f"Run is already in terminal state, can not be aborted: {state}")
+        updates = {**call.json(), "status.state": "aborted"}
+        change_run(call.context.store, call.project, uid, iteration, updates)
+    return {}
+
+
+def delete_run(call: Call) -> None:
+    """Delete a run, all its iterations and its log."""
+    remove_runs(call.context.store, call.project, [call.path["uid"]])
+
+
+def remove_runs(store: Store, project: str, uids: Iterable[str]) -> None:
+    """Delete runs with all their iterations and logs."""
+    with store.write() as connection:
+        for uid in uids:
+            connection.execute("DELETE FROM runs WHERE project = ? AND uid = ?", (project, uid))
+            connection.execute("DELETE FROM logs WHERE project = ? AND uid = ?", (project, uid))
+
+
+def delete_runs(call: Call) -> None:
+    """Delete the runs that match name, label, state and age in days."""
+    state, days = call.value("state"), call.number("days_ago", default=0)
+    with call.context.store.write():
+        rows = find_runs(call)
+        oldest = now().timestamp() - (days or 0) * 86_400
+        chosen = [
+            row["uid"]
+            for row in rows
+            if (not state or row["state"] == state) and (not days or row["start_time"] >= oldest)
+        ]
+        remove_runs(call.context.store, call.project, chosen)
+
+
+def list_runs(call: Call) -> Document:
+    """Runs by name, uid, label, state and times; newest start first; one page at a time."""
+    page = page_of(call)
+    rows = find_runs(page.call)
+    if page.call.flag("with-notifications"):
+        # Notifications of local runs are sent by the client and not kept: no run has any here.
+        rows = []
+    chosen, pagination = page.cut(rows)
+    return {"runs": [decode(row["body"]) for row in chosen], "pagination": pagination}
+
+
+_TIME_FILTERS = (
+    ("start_time_from", "start_time >= ?"),
+    ("start_time_to", "start_time <= ?"),
+    ("last_update_time_from", "updated > ?"),
+    ("last_update_time_to", "updated < ?"),
+    ("end_time_from", "end_time >= ?"),
+    ("end_time_to", "end_time <= ?"),
+)
+
+
+def find_runs(call: Call) -> list[sqlite3.Row]:
+    """Rows of the runs that a query asks for."""
+    conditions, values = ["1 = 1"], list[str | float]()
+
+    def any_of(column: str, choices: list[str]) -> None:
+        if choices:
+            conditions.append(f"{column} IN ({', '.join('?' * len(choices))})")
+            values.extend(choices)
+
+    if call.project != "*":
+        any_of("project", [call.project])
+    any_of("uid", call.values("uid"))
+    any_of("state", call.values("states"))
+    if not call.flag("iter"):
+        conditions.append("iteration = 0")
+    for parameter, condition in _TIME_FILTERS:
+        time = epoch(call.value(parameter))
+        if time is not None:
+            conditions.append(condition)
+            values.append(time)
+    order = "ORDER BY start_time DESC, uid, iteration" if call.flag("sort", default=True) else ""
+    sql = f"SELECT * FROM runs WHERE {' AND '.join(conditions)} {order}"  # noqa: S608 - fixed texts
+    named, labels = name_rule(call.value("name")), call.values("label")
+    rows = [
+        row
+        for row in call.context.store.rows(sql, values)
+        if named(row["name"])
+        and (not labels or matches_labels(get_in(decode(row["body"]), "metadata.labels"), labels))
+    ]
+    return _partition(call, rows)
+
+
+def _partition(call: Call, rows: list[sqlite3.Row]) -> list[sqlite3.Row]:
+    """The first rows of each (project, name), where the query asks for that; order is kept."""
+    by = call.value("partition-by")
+    if not by:
+        return rows
+    field = call.value("partition-sort-by")
+    columns = {"created": "start_time", "updated": "updated"}
+    if by != "project_and_name" or field not in columns:
+        raise InvalidError(
+            "partition-by must be 'project_and_name' with partition-sort-by 'created' or 'updated', "
+            f"got {by!r} with {field!r}"
+        )
+    descending = call.value("partition-order", default="desc") == "desc"
+    ranked = sorted(rows, key=lambda row: row[columns[field]], reverse=descending)
+    partitions: dict[tuple[str, str], list[sqlite3.Row]] = {}
+    for row in ranked:
+        partitions.setdefault((row["project"], row["name"]), []).append(row)
+    each = call.number("rows-per-partition", default=1) or 1
+    limit = call.number("max-partitions", default=0) or len(partitions)
+    kept = {id(row) for group in list(partitions.values())[:limit] for row in group[:each]}
+    return [row for row in rows if id(row) in kept]
+
+
+_RUN = "/api/v1/projects/{project}/runs/{uid}"
+ROUTES: list[Route] = [
+    route("/api/v1/projects/{project}/runs", "GET", list_runs),
+    route("/api/v1/projects/{project}/runs", "DELETE", delete_runs),
+    route(_RUN, "POST", store_run),
+    route(_RUN, "PATCH", update_run),
+    route(_RUN, "GET", get_run),
+    route(_RUN, "DELETE", delete_run),
+    route(_RUN + "/abort", "POST", abort_run),
+]

@@ -1,0 +1,150 @@
+"""Processes of this machine by identity: a pid alone is not one, because pids are used again.
+
+A process is named by its pid and the time it was created; both are written to disk, so that a later
+command finds the same process, or learns that it is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+# Creation times are kept as floats; two processes with one pid are further apart than this.
+_TOLERANCE_SECONDS = 0.05
+
+# A child must be waited for when it ends, or it stays as a zombie; its handle is kept for that.
+_children: dict[int, subprocess.Popen[bytes]] = {}
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process.
+
+    :param pid: process id.
+    :param created: when it was created, seconds since 1970.
+    """
+
+    pid: int
+    created: float
+
+    def alive(self) -> bool:
+        """Whether this very process still runs (a zombie does not)."""
+        child = _children.get(self.pid)
+        if child is not None:
+            child.poll()
+        try:
+            found = psutil.Process(self.pid)
+            return bool(
+                abs(found.create_time() - self.created) < _TOLERANCE_SECONDS
+                and found.status() != psutil.STATUS_ZOMBIE
+            )
+        except psutil.NoSuchProcess:
+            return False
+
+    def exit_reason(self) -> str:
+        """How it ended, in words; unknown unless this program started it."""
+        child = _children.get(self.pid)
+        code = child.poll() if child is not None else None
+        if code is None:
+            return "the process is gone (how it ended is unknown: another control plane started it)"
+        if code < 0:
+            return f"killed by signal {-code} ({signal.Signals(-code).name})"
+        return f"exited with code {code}"
+
+    def stop(self, grace: float = 15.0) -> bool:
+        """Ask it to end (SIGTERM), and end it and its process group by force after the grace.
+
+        :param grace: seconds it gets to finish what it is doing.
+        :returns: whether it ended by itself.
+        """
+        if not self.alive():
+            return True
+        process = psutil.Process(self.pid)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.terminate()
+        willing = _wait(self, process, grace)
+        # Whatever it started is in its group; the group id is its pid, as we start each in its own session.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if os.getpgid(self.pid) == self.pid:
+                os.killpg(self.pid, signal.SIGKILL)
+        if not willing:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+            _wait(self, process, 10.0)
+        return willing
+
+
+def _wait(identity: Process, process: psutil.Process, timeout: float) -> bool:
+    child = _children.get(identity.pid)
+    try:
+        if child is not None:
+            child.wait(timeout)
+        else:
+            process.wait(timeout)
+    except (subprocess.TimeoutExpired, psutil.TimeoutExpired):
+        return not identity.alive()
+    return True
+
+
+def start(
+    command: Sequence[str], *, log: Path, cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> Process:
+    """Start a process that outlives this one: own session, no input, output appended to a log.
+
+    :param log: file for both outputs, made with its folder.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        child = subprocess.Popen(
+            list(command),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=cwd,
+            env=dict(env) if env is not None else None,
+            start_new_session=True,
+        )
+    _children[child.pid] = child
+    return Process(child.pid, psutil.Process(child.pid).create_time())
+
+
+def port_is_free(port: int) -> bool:
+    """Whether a server of ours could listen on the loopback port now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def free_port(preferred: int = 0) -> int:
+    """A free loopback port; the preferred one where it is free."""
+    if preferred and port_is_free(preferred):
+        return preferred
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def log_tail(log: Path, lines: int = 30, start: int = 0) -> str:
+    """Last lines of a log, for an error message.
+
+    :param start: bytes before this offset do not count.
+    """
+    if not log.exists():
+        return ""
+    with log.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(start, size - 64 * 1024))
+        text = file.read().decode(errors="replace")
+    return "\n".join(text.splitlines()[-lines:])
