@@ -1,0 +1,179 @@
+"""Which rolling windows are computed: lengths, period, operations and the tolerances about time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from feature_sets.telemetry.schema import DEVICE, OPERATIONS, SchemaError, TelemetrySchema, duration_seconds
+
+
+class WindowDefinitionError(ValueError):
+    """A window definition that breaks a rule; the message names the field, the rule and what came."""
+
+    def __init__(self, name: str, rule: str, got: object) -> None:
+        super().__init__(f"window definition, '{name}': {rule}, got {got!r}")
+
+
+@dataclass(frozen=True)
+class WindowDefinition:
+    """Rolling windows over the metrics of an entity.
+
+    Time is cut into buckets of one period P, aligned to the Unix epoch: bucket b covers [b·P, (b+1)·P).
+    A row shows, for each window of length L, all counted readings of its device whose bucket lies in
+    (B − L/P, B], where B is the newest bucket that the device has reached.
+
+    :param entity: column of the key.
+    :param timestamp: column of the event time, UTC.
+    :param metrics: numeric columns; NaN means no reading.
+    :param operations: among ``feature_sets.telemetry.schema.OPERATIONS``; ``stddev`` and ``stdvar`` are of a
+        sample (n − 1), NaN below two readings.
+    :param windows: lengths such as ``5m``, each a multiple of the period.
+    :param period: length of a bucket.
+    :param allowed_lateness: how far an event's bucket may lie behind B; None is the longest window, which is
+        also the most that is allowed, for a later one could change no window.
+    :param future_tolerance: how far event time may run ahead of the clock.
+    """
+
+    entity: str
+    timestamp: str
+    metrics: tuple[str, ...]
+    operations: tuple[str, ...]
+    windows: tuple[str, ...]
+    period: str
+    allowed_lateness: str | None = None
+    future_tolerance: str = "60s"
+
+    def __post_init__(self) -> None:
+        for name in ("metrics", "operations", "windows"):
+            given = getattr(self, name)
+            if not isinstance(given, tuple) or not given or len(set(given)) != len(given):
+                raise WindowDefinitionError(name, "must be a tuple of one or more different names", given)
+        for operation in self.operations:
+            if operation not in OPERATIONS:
+                raise WindowDefinitionError("operations", f"must be among {', '.join(OPERATIONS)}", operation)
+        period = _seconds("period", self.period)
+        if period <= 0:
+            raise WindowDefinitionError("period", "must be positive", self.period)
+        lengths = {length: _seconds("windows", length) for length in self.windows}
+        if self.allowed_lateness is not None:
+            lengths[self.allowed_lateness] = _seconds("allowed_lateness", self.allowed_lateness)
+            longest = max(lengths[length] for length in self.windows)
+            if lengths[self.allowed_lateness] > longest:
+                rule = "must not be longer than the longest window"
+                raise WindowDefinitionError("allowed_lateness", rule, self.allowed_lateness)
+        for length, seconds in lengths.items():
+            if seconds <= 0 or seconds % period:
+                name = "windows" if length in self.windows else "allowed_lateness"
+                raise WindowDefinitionError(name, f"must be a multiple of the period {self.period}", length)
+        _seconds("future_tolerance", self.future_tolerance)
+
+    @classmethod
+    def from_schema(cls, schema: TelemetrySchema) -> WindowDefinition:
+        """The windows that a telemetry schema asks for."""
+        return cls(
+            entity=DEVICE,
+            timestamp=schema.time,
+            metrics=schema.metric_names,
+            operations=schema.windows.operations,
+            windows=schema.windows.lengths,
+            period=schema.windows.period,
+            future_tolerance=schema.windows.future_tolerance,
+        )
+
+    @classmethod
+    def from_feature_set(cls, feature_set: Any, future_tolerance: str = "60s") -> WindowDefinition:
+        """The windows that an MLRun feature set declares with ``add_aggregation``.
+
+        :param feature_set: anything with MLRun's ``spec.entities``, ``spec.timestamp_key``, ``spec.graph``.
+        :raises WindowDefinitionError: if it declares none, has several entities, renames a column, has
+            windows without a period, or different operations, windows or periods for its metrics.
+        """
+        spec = feature_set.spec
+        entities = [entity.name for entity in spec.entities]
+        if len(entities) != 1:
+            raise WindowDefinitionError("entity", "must be one entity", entities)
+        if not spec.timestamp_key:
+            raise WindowDefinitionError("timestamp", "must be given as timestamp_key", spec.timestamp_key)
+        declared = [
+            aggregation
+            for step in spec.graph.steps.values()
+            for aggregation in (getattr(step, "class_args", None) or {}).get("aggregates", [])
+        ]
+        if not declared:
+            raise WindowDefinitionError("aggregations", "must be declared with add_aggregation", declared)
+        first = declared[0]
+        for aggregation in declared:
+            _check_alike(aggregation, first)
+        return cls(
+            entity=entities[0],
+            timestamp=spec.timestamp_key,
+            metrics=tuple(aggregation["column"] for aggregation in declared),
+            operations=tuple(first["operations"]),
+            windows=tuple(first["windows"]),
+            period=first["period"],
+            future_tolerance=future_tolerance,
+        )
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of the features, ``{metric}_{operation}_{window}``, in output order."""
+        return tuple(
+            f"{metric}_{operation}_{length}"
+            for metric in self.metrics
+            for operation in self.operations
+            for length in self.windows
+        )
+
+    @property
+    def period_micros(self) -> int:
+        """Length of a bucket in microseconds."""
+        return duration_seconds(self.period) * 1_000_000
+
+    @property
+    def window_buckets(self) -> tuple[int, ...]:
+        """Number of buckets of each window, in the order of ``windows``."""
+        period = duration_seconds(self.period)
+        return tuple(duration_seconds(length) // period for length in self.windows)
+
+    @property
+    def longest_buckets(self) -> int:
+        """Number of buckets of the longest window: how much of the past is kept."""
+        return max(self.window_buckets)
+
+    @property
+    def lateness_buckets(self) -> int:
+        """An event whose bucket lies this many buckets or more behind the newest is too late."""
+        if self.allowed_lateness is None:
+            return self.longest_buckets
+        return duration_seconds(self.allowed_lateness) // duration_seconds(self.period)
+
+    @property
+    def tolerance_micros(self) -> int:
+        """How far event time may run ahead of the clock, in microseconds."""
+        return duration_seconds(self.future_tolerance) * 1_000_000
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain content for JSON."""
+        return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
+
+
+def _seconds(name: str, text: str) -> int:
+    try:
+        return duration_seconds(text, name)
+    except SchemaError as error:
+        raise WindowDefinitionError(name, error.rule, text) from None
+
+
+def _check_alike(aggregation: Mapping[str, Any], first: Mapping[str, Any]) -> None:
+    where = f"aggregation {aggregation['name']}"
+    if aggregation["name"] != aggregation["column"]:
+        raise WindowDefinitionError(where, "must be named as its column", aggregation["column"])
+    if not aggregation.get("period"):
+        raise WindowDefinitionError(where, "must have a period (sliding windows)", aggregation.get("period"))
+    for key in ("operations", "windows", "period"):
+        if aggregation[key] != first[key]:
+            raise WindowDefinitionError(
+                where, f"must have the same {key} as {first['name']}: {first[key]}", aggregation[key]
+            )

@@ -1,0 +1,26 @@
+"""What became of an event that arrived at the windows."""
+
+from __future__ import annotations
+
+COLUMN = "event_status"
+"""Name of the column, or the field, that says it."""
+
+ACCEPTED = "accepted"
+"""Counted in its windows; not older than the newest event of its device."""
+
+LATE = "late"
+"""Counted too, though older than the newest event; the row shows the device's current windows."""
+
+DUPLICATE = "duplicate"
+"""Not counted: this device and time were counted before."""
+
+TOO_LATE = "too_late"
+"""Not counted: older than the allowed lateness behind the newest bucket of its device."""
+
+QUARANTINED = "quarantined"
+"""Not counted: further ahead of the clock than the tolerance; it moves nothing."""
+
+STATUSES = (ACCEPTED, LATE, DUPLICATE, TOO_LATE, QUARANTINED)
+
+COUNTED = (ACCEPTED, LATE)
+"""Statuses with features; the others have NaN in every feature."""

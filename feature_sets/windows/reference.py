@@ -1,0 +1,133 @@
+"""The slow, obvious version of the rolling windows: the oracle that every engine is tested against.
+
+It keeps every counted reading of a device for ever, and for each row looks through all of them. Sums, means
+and variances are exact fractions, rounded once at the end.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+import pandas as pd
+
+from feature_sets.windows import event_status
+from feature_sets.windows.definition import WindowDefinition
+from feature_sets.windows.event_micros import column_micros
+
+
+@dataclass
+class _Device:
+    """Everything counted for one device: (time in microseconds, readings by metric), in order of arrival."""
+
+    events: list[tuple[int, dict[str, float]]] = field(default_factory=list)
+
+
+def reference(
+    events: pd.DataFrame,
+    definition: WindowDefinition,
+    clock: Callable[[], float] | None = None,
+    arrival: str | None = None,
+) -> pd.DataFrame:
+    """Features and status of each event, in order of arrival.
+
+    :param events: one event a row in order of arrival; has the key, the event time and the metrics.
+    :param clock: epoch seconds now, asked once an event; used where there is no arrival time.
+    :param arrival: column with the time at which each event arrived.
+    :returns: the key, the event time, ``definition.feature_names`` and ``event_status``; same index.
+    :raises ValueError: if neither a clock nor an arrival column is given.
+    """
+    if clock is None and arrival is None:
+        raise ValueError("reference: must be given a clock or an arrival column, got neither")
+    period = definition.period_micros
+    devices: dict[object, _Device] = {}
+    statuses: list[str] = []
+    rows: list[dict[str, float]] = []
+    times = column_micros(events[definition.timestamp])
+    arrivals = column_micros(events[arrival]) if arrival is not None else None
+    records = events[[definition.entity, *definition.metrics]].to_dict("records")
+    for position, record in enumerate(records):
+        time = int(times[position])
+        if arrivals is not None:
+            now = int(arrivals[position])
+        elif clock is not None:
+            now = round(clock() * 1_000_000)
+        device = devices.setdefault(record[definition.entity], _Device())
+        status = _status(device, time, now, definition)
+        statuses.append(status)
+        if status not in event_status.COUNTED:
+            rows.append(dict.fromkeys(definition.feature_names, math.nan))
+            continue
+        device.events.append((time, {metric: float(record[metric]) for metric in definition.metrics}))
+        newest_bucket = max(t // period for t, _ in device.events)
+        row = {}
+        for metric in definition.metrics:
+            for operation in definition.operations:
+                for window, buckets in zip(definition.windows, definition.window_buckets, strict=True):
+                    readings = [
+                        (t, values[metric])
+                        for t, values in device.events
+                        if newest_bucket - buckets < t // period <= newest_bucket
+                        and math.isfinite(values[metric])
+                    ]
+                    row[f"{metric}_{operation}_{window}"] = aggregate(operation, readings)
+        rows.append(row)
+    keys = events[[definition.entity, definition.timestamp]]
+    features = pd.DataFrame(
+        rows, index=events.index, columns=list(definition.feature_names), dtype=np.float64
+    )
+    features[event_status.COLUMN] = np.array(statuses, dtype=object)
+    return pd.concat([keys, features], axis=1)
+
+
+def _status(device: _Device, time: int, now: int, definition: WindowDefinition) -> str:
+    period = definition.period_micros
+    if time > now + definition.tolerance_micros:
+        return event_status.QUARANTINED
+    if not device.events:
+        return event_status.ACCEPTED
+    newest_bucket = max(t // period for t, _ in device.events)
+    remembered = [t for t, _ in device.events if t // period > newest_bucket - definition.longest_buckets]
+    if time in remembered:
+        return event_status.DUPLICATE
+    if time // period <= newest_bucket - definition.lateness_buckets:
+        return event_status.TOO_LATE
+    return event_status.LATE if time < max(t for t, _ in device.events) else event_status.ACCEPTED
+
+
+def aggregate(operation: str, readings: Sequence[tuple[int, float]]) -> float:
+    """One operation over the readings of a window.
+
+    :param readings: (time, value) pairs in any order.
+    :returns: ``count`` is 0 without readings; everything else is then NaN. Sample variance needs two.
+    """
+    if operation == "count":
+        return float(len(readings))
+    if not readings:
+        return math.nan
+    values = [Fraction(value) for _, value in readings]
+    mean = sum(values) / len(values)
+    match operation:
+        case "sum":
+            return float(sum(values))
+        case "sqr":
+            return float(sum(value * value for value in values))
+        case "avg":
+            return float(mean)
+        case "min":
+            return float(min(values))
+        case "max":
+            return float(max(values))
+        case "first":
+            return min(readings)[1]
+        case "last":
+            return max(readings)[1]
+        case "stdvar" | "stddev":
+            if len(values) < 2:
+                return math.nan
+            variance = float(sum((value - mean) ** 2 for value in values) / (len(values) - 1))
+            return variance if operation == "stdvar" else math.sqrt(variance)
+    raise ValueError(f"operation: must be one of the schema's operations, got {operation!r}")
