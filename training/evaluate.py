@@ -1,6 +1,6 @@
 """The test: the winner judged once on the later rows that nothing before has looked at."""
 
-from __future__ import annotations
+# No postponed annotations here: MLRun reads a handler's type hints and cannot resolve them from text.
 
 import dataclasses
 import tempfile
@@ -14,14 +14,15 @@ import pandas as pd
 from mlrun.artifacts import PlotlyArtifact
 
 from feature_sets.model_schema import ModelSchema
-from feature_sets.telemetry.schema import DEVICE
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.baselines import SingleFeatureRule, baseline_scores
-from training.handler_arguments import fraction, load_schema
+from training.handler_arguments import fraction
 from training.model_artifact import fetch_model_package, log_model_package
 from training.model_package import OnnxModel, read_model_package, write_schema
 from training.run_artifacts import artifact_path
 from training.score_plots import score_figure
 from training.scores import classification_scores
+from training.selection_mark import refuse_selection_on_test_rows
 from training.training_set import TimeSplit, TrainingSetError, read_training_set, split_by_time
 
 PREDICTION = "prediction"
@@ -79,13 +80,14 @@ def evaluate(
     context: mlrun.MLClientCtx,
     model_path: str,
     feature_vector: str,
-    schema: Mapping[str, Any] | str,
+    schema: Mapping[str, Any] | str = "",
     test_fraction: float = 0.3,
     tag: str = "production",
 ) -> None:
     """MLRun job: judge a model on the untouched later rows and register it.
 
-    Results: average_precision, roc_auc, f1, precision, recall and the confusion matrix on the test rows;
+    Results: average_precision, roc_auc, f1, precision, recall and the confusion matrix on the test rows,
+    ``base_rate`` (share of errors among them);
     the same for ``majority_class_`` and ``single_feature_``; ``single_feature_rule``, ``model_uri``,
     ``version``, ``threshold``, the split. Data set: ``test_set_preds``. Plot: ``test_scores``. Model:
     ``model``.
@@ -93,11 +95,11 @@ def evaluate(
     :param context: of the run.
     :param model_path: address of the model, for instance ``outputs["model"]`` of the training run.
     :param feature_vector: address of the vector it was trained on.
-    :param schema: telemetry schema, as content or path.
+    :param schema: telemetry schema, as content or path; empty for the simulated network's.
     :param test_fraction: later share of the rows; the same as in training.
     :param tag: tag the registered model gets.
     """
-    telemetry = load_schema(schema)
+    telemetry = TelemetrySchema.load(schema)
     test_fraction = fraction("test_fraction", test_fraction)
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder)
@@ -105,6 +107,7 @@ def evaluate(
         model_schema, model = read_model_package(directory)
         frame = read_training_set(context, feature_vector, telemetry)
         split = split_by_time(frame, telemetry, test_fraction)
+        refuse_selection_on_test_rows(feature_vector, split)
         verdict = judge(split, model_schema, model)
         # The package says how it did on rows it was not made from, not how it did in validation.
         registered = dataclasses.replace(model_schema, metrics=dict(verdict.scores))
@@ -122,6 +125,7 @@ def evaluate(
     context.log_results(
         {
             **verdict.scores,
+            "base_rate": float(split.test[split.label].mean()),
             **{
                 f"{baseline}_{score}": value
                 for baseline, scores in verdict.baselines.items()

@@ -1,6 +1,6 @@
 """Exploration: what is in a training set, as tables and interactive plots."""
 
-from __future__ import annotations
+# No postponed annotations here: MLRun reads a handler's type hints and cannot resolve them from text.
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,19 +9,19 @@ import mlrun
 import pandas as pd
 from mlrun.artifacts import PlotlyArtifact
 
-from feature_sets.telemetry.schema import DEVICE
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.exploration import class_balance, class_histograms, correlations, feature_summary
 from training.exploration_plots import correlation_figure, histogram_figure, strongest_features
 from training.feature_columns import feature_columns
-from training.handler_arguments import ArgumentError, fraction, load_schema
+from training.handler_arguments import ArgumentError, fraction
 from training.run_artifacts import artifact_path
 from training.training_set import TrainingSetError, read_training_set
 
 
 def explore(
     context: mlrun.MLClientCtx,
-    schema: Mapping[str, Any] | str,
     feature_vector: str = "",
+    schema: Mapping[str, Any] | str = "",
     dataset: mlrun.DataItem = None,
     sample_ratio: float = 1.0,
     seed: int = 0,
@@ -33,13 +33,13 @@ def explore(
     ``class_histograms``, ``correlations``. Plots: ``histograms_plot``, ``correlations_plot``.
 
     :param context: of the run.
-    :param schema: telemetry schema, as content or path.
     :param feature_vector: address of a vector; give this or ``dataset``.
+    :param schema: telemetry schema, as content or path; empty for the simulated network's.
     :param dataset: rows with device, time, features and label.
     :param sample_ratio: share of the rows to look at, in (0, 1].
     :param seed: of the sample.
     """
-    telemetry = load_schema(schema)
+    telemetry = TelemetrySchema.load(schema)
     sample_ratio = fraction("sample_ratio", sample_ratio, including_one=True)
     if bool(feature_vector) == (dataset is not None):
         raise ArgumentError("feature_vector", "give either a feature vector or a dataset", feature_vector)

@@ -2,31 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from feature_sets.telemetry.schema import TelemetrySchema
-
 
 class ArgumentError(ValueError):
     """A handler argument that breaks a rule; the message names the argument, the rule and what came."""
 
     def __init__(self, name: str, rule: str, got: object) -> None:
         super().__init__(f"argument '{name}': {rule}, got {got!r}")
-
-
-def load_schema(value: Mapping[str, Any] | str) -> TelemetrySchema:
-    """Telemetry schema from a handler argument.
-
-    :param value: content of a schema (``TelemetrySchema.to_dict()``) or the path of its YAML file.
-    :raises SchemaError: if the schema breaks one of its own rules.
-    :raises ArgumentError: if the argument is neither a mapping nor a path.
-    """
-    if isinstance(value, Mapping):
-        return TelemetrySchema.from_dict(value)
-    if isinstance(value, str) and value:
-        return TelemetrySchema.from_yaml(value)
-    raise ArgumentError("schema", "must be a schema mapping or the path of a YAML file", value)
 
 
 def fraction(name: str, value: object, *, including_one: bool = False) -> float:

@@ -1,6 +1,6 @@
 """Feature selection by votes, on the training part only; the result is a new feature vector."""
 
-from __future__ import annotations
+# No postponed annotations here: MLRun reads a handler's type hints and cannot resolve them from text.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ import mlrun.feature_store as fstore
 import numpy as np
 import pandas as pd
 
+from feature_sets.feature_vector import selected_features
 from feature_sets.telemetry.schema import TelemetrySchema
 from training.feature_columns import feature_columns, useless_features
 from training.feature_votes import Election, elect_features
-from training.handler_arguments import fraction, load_schema, whole_number
+from training.handler_arguments import fraction, whole_number
 from training.run_artifacts import artifact_path
+from training.selection_mark import mark_selection
 from training.training_set import TimeSplit, TrainingSetError, read_training_set, split_by_time
-
-SELECTED_VECTOR = "device_features_selected"
 
 
 @dataclass(frozen=True)
@@ -77,33 +77,16 @@ def _imputed(rows: pd.DataFrame, names: Sequence[str]) -> np.ndarray[Any, np.dty
     return np.where(np.isnan(values), np.nanmedian(values, axis=0), values)
 
 
-def save_selected_vector(uri: str, selected: Sequence[str], name: str) -> str:
-    """Save a feature vector with the same label and only the selected features.
+def save_selected_vector(uri: str, schema: TelemetrySchema, selection: Selection) -> str:
+    """Save the vector of the selected features; an earlier one is replaced.
 
-    :param uri: vector the features were selected from.
-    :param selected: feature names, in model order.
-    :param name: of the new vector; saving again replaces it.
+    :param uri: vector the features were selected from; the new one is saved in the same project.
+    :param selection: its features, in model order, and the split that it saw the training part of.
     :returns: address of the new vector.
     """
-    source = fstore.get_feature_vector(uri)
-    _, fields = source.parse_features(offline=False)
-    origin = {
-        alias or column: (set_name, column)
-        for set_name, columns in fields.items()
-        for column, alias in columns
-    }
-    features = []
-    for feature in selected:
-        set_name, column = origin[feature]
-        features.append(f"{set_name}.{column}" + (f" as {feature}" if feature != column else ""))
-    vector = fstore.FeatureVector(
-        name,
-        features,
-        label_feature=source.spec.label_feature,
-        description=f"{len(selected)} features selected from {source.metadata.name}",
-        with_indexes=source.spec.with_indexes,
-    )
-    vector.metadata.project = source.metadata.project
+    vector = selected_features(schema, selection.election.selected)
+    vector.metadata.project = fstore.get_feature_vector(uri).metadata.project
+    mark_selection(vector, selection.split)
     vector.save()
     return str(vector.uri)
 
@@ -111,13 +94,12 @@ def save_selected_vector(uri: str, selected: Sequence[str], name: str) -> str:
 def select_features(
     context: mlrun.MLClientCtx,
     feature_vector: str,
-    schema: Mapping[str, Any] | str,
+    schema: Mapping[str, Any] | str = "",
     k: int = 15,
     min_votes: float = 0.5,
     test_fraction: float = 0.3,
     seed: int = 0,
     max_rows: int = 20_000,
-    output_name: str = SELECTED_VECTOR,
 ) -> None:
     """MLRun job: select features by votes on the training part and save them as a new feature vector.
 
@@ -126,15 +108,14 @@ def select_features(
 
     :param context: of the run.
     :param feature_vector: address of the vector to select from.
-    :param schema: telemetry schema, as content or path.
+    :param schema: telemetry schema, as content or path; empty for the simulated network's.
     :param k: features each selector votes for.
     :param min_votes: votes a feature needs, as a count (1 or more) or a share of the selectors (below 1).
     :param test_fraction: later share of the rows that is not looked at; the same in training and test.
     :param seed: of sampling and selectors.
     :param max_rows: more training rows than this are sampled for the vote.
-    :param output_name: name of the new vector.
     """
-    telemetry = load_schema(schema)
+    telemetry = TelemetrySchema.load(schema)
     k = whole_number("k", k, at_least=1)
     max_rows = whole_number("max_rows", max_rows, at_least=100)
     test_fraction = fraction("test_fraction", test_fraction)
@@ -143,7 +124,7 @@ def select_features(
     election = selection.election
     for reason_of, reason in selection.dropped.items():
         context.logger.warning(f"feature '{reason_of}' is left out: {reason}")
-    uri = save_selected_vector(feature_vector, election.selected, output_name)
+    uri = save_selected_vector(feature_vector, telemetry, selection)
     context.log_dataset(
         "feature_scores",
         df=election.table,

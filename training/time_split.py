@@ -44,13 +44,17 @@ class TimeSplit:
     time: str
     label: str
 
-    def describe(self) -> dict[str, Any]:
-        """Dates, row counts and class balance of both parts, ready to be logged as results."""
+    def describe(self, earlier: str = "train", later: str = "test") -> dict[str, Any]:
+        """Dates, row counts and class balance of both parts, ready to be logged as results.
+
+        :param earlier: what the results call the earlier part.
+        :param later: what they call the later part.
+        """
         facts: dict[str, Any] = {
             "embargo_seconds": self.embargo_seconds,
             "embargoed_rows": self.embargoed_rows,
         }
-        for part, rows in (("train", self.train), ("test", self.test)):
+        for part, rows in ((earlier, self.train), (later, self.test)):
             facts[f"{part}_start"] = rows[self.time].min().isoformat()
             facts[f"{part}_end"] = rows[self.time].max().isoformat()
             facts[f"{part}_rows"] = len(rows)

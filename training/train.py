@@ -1,6 +1,6 @@
 """Training: one candidate a run, many candidates as iterations of one hyper-parameter run."""
 
-from __future__ import annotations
+# No postponed annotations here: MLRun reads a handler's type hints and cannot resolve them from text.
 
 import dataclasses
 import tempfile
@@ -10,19 +10,21 @@ from typing import Any
 
 import mlrun
 
+from feature_sets.telemetry.schema import TelemetrySchema
 from training.candidates import find_candidate
 from training.fitted_model import fit_model
-from training.handler_arguments import fraction, load_schema
+from training.handler_arguments import fraction
 from training.model_artifact import log_model_package
 from training.model_package import write_model_package
+from training.selection_mark import refuse_selection_on_test_rows
 from training.training_set import read_training_set, split_by_time
 
 
 def train(
     context: mlrun.MLClientCtx,
     feature_vector: str,
-    schema: Mapping[str, Any] | str,
     candidate: str,
+    schema: Mapping[str, Any] | str = "",
     seed: int = 0,
     test_fraction: float = 0.3,
     validation_fraction: float = 0.3,
@@ -39,14 +41,14 @@ def train(
 
     :param context: of the run.
     :param feature_vector: address of the vector to train on.
-    :param schema: telemetry schema, as content or path.
     :param candidate: name of a configuration in ``training.candidates``.
+    :param schema: telemetry schema, as content or path; empty for the simulated network's.
     :param seed: of the model; the same seed and rows give the same digest.
     :param test_fraction: later share of the rows that is kept for the test and not looked at.
     :param validation_fraction: later share of the training part that scores the candidate.
     :param parameters: hyper-parameters that replace the configuration's.
     """
-    telemetry = load_schema(schema)
+    telemetry = TelemetrySchema.load(schema)
     chosen = find_candidate(candidate)
     if parameters:
         chosen = dataclasses.replace(chosen, parameters={**chosen.parameters, **parameters})
@@ -54,6 +56,7 @@ def train(
     validation_fraction = fraction("validation_fraction", validation_fraction)
     frame = read_training_set(context, feature_vector, telemetry)
     outer = split_by_time(frame, telemetry, test_fraction)
+    refuse_selection_on_test_rows(feature_vector, outer)
     fitted = fit_model(outer.train, telemetry, chosen, validation_fraction, seed)
     for name, reason in fitted.dropped.items():
         context.logger.warning(f"feature '{name}' is left out: {reason}")
@@ -80,7 +83,7 @@ def train(
             "converged": fitted.converged,
             "version": written.version,
             "n_features": len(written.inputs),
-            "dropped": dict(fitted.dropped),
-            **fitted.split.describe(),
+            "dropped": ", ".join(fitted.dropped),
+            **fitted.split.describe("fit", "validation"),
         }
     )

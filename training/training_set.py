@@ -29,6 +29,8 @@ __all__ = [
     "split_by_time",
 ]
 
+_RESOLUTIONS = ("s", "ms", "us", "ns")
+
 
 @dataclass(frozen=True)
 class LabelRows:
@@ -87,10 +89,14 @@ def rows_with_reading(
     :param readings: device and time of every feature row.
     :param time: name of the time column in both.
     :param longest_window_seconds: w; a reading in (t - w, t] keeps the row at t.
-    :returns: the rows kept, in their order.
+    :returns: the rows kept, in their order; their time has the finer resolution of both tables.
     """
-    seen = readings[[DEVICE, time]].rename(columns={time: "_reading"}).sort_values("_reading", kind="stable")
-    seen["_reading"] = seen["_reading"].astype(rows[time].dtype)
+    # The finer resolution of both, because an as-of join cuts feature times to that of the label rows: a
+    # reading half a microsecond after a label would else count as before it.
+    unit = max(rows[time].dt.unit, readings[time].dt.unit, key=_RESOLUTIONS.index)
+    rows = rows.assign(**{time: rows[time].dt.as_unit(unit)})
+    seen = readings[[DEVICE]].assign(_reading=readings[time].dt.as_unit(unit))
+    seen = seen.sort_values("_reading", kind="stable")
     joined = pd.merge_asof(rows, seen, left_on=time, right_on="_reading", by=DEVICE)
     age = joined[time] - joined["_reading"]
     return rows[(age < pd.Timedelta(seconds=longest_window_seconds)).to_numpy()].reset_index(drop=True)
@@ -174,8 +180,8 @@ def _read_once(run_uid: str, uri: str, key: _Hashable) -> tuple[pd.DataFrame, di
         )
     labels = label_rows_of(_feature_set_frame(vector, label_set), schema)
     rows = labels.rows
-    for name in _timed_feature_sets(vector, label_set):
-        readings = _feature_set_frame(vector, name, [])
+    for name, column in _timed_feature_sets(vector, label_set):
+        readings = _feature_set_frame(vector, name, [column])
         rows = rows_with_reading(rows, readings, schema.time, schema.longest_window_seconds)
     if not len(rows):
         raise TrainingSetError(
@@ -192,14 +198,18 @@ def _read_once(run_uid: str, uri: str, key: _Hashable) -> tuple[pd.DataFrame, di
     return frame, counts
 
 
-def _timed_feature_sets(vector: Any, label_set: str) -> list[str]:
-    """Names of the vector's feature sets that have an event time, without the labels."""
+def _timed_feature_sets(vector: Any, label_set: str) -> list[tuple[str, str]]:
+    """The vector's feature sets that have an event time, without the labels: name and first feature."""
     objects, fields = vector.parse_features(offline=False)
-    return [name for name in fields if name != label_set and objects[name].spec.timestamp_key]
+    return [
+        (name, columns[0][0])
+        for name, columns in fields.items()
+        if name != label_set and objects[name].spec.timestamp_key
+    ]
 
 
 def _feature_set_frame(vector: Any, name: str, columns: list[str] | None = None) -> pd.DataFrame:
-    """Rows of one of the vector's feature sets; ``columns=[]`` gives the keys only."""
+    """Keys and columns of one of the vector's feature sets, all columns by default."""
     feature_set = fstore.get_feature_set(f"store://feature-sets/{vector.metadata.project}/{name}")
     frame: pd.DataFrame = feature_set.to_dataframe(columns=columns)
     return frame.reset_index() if frame.index.names[0] else frame

@@ -1,0 +1,43 @@
+"""A mark on a selected feature vector: up to when its selection looked at rows.
+
+A vector that was selected with the help of test rows makes the test look better than it is; training and
+test refuse it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import mlrun.feature_store as fstore
+import pandas as pd
+
+from training.time_split import TimeSplit, TrainingSetError
+
+LABEL = "selected_until"
+"""Metadata label of the vector; whole seconds since the Unix epoch, because labels are short plain text."""
+
+
+def mark_selection(vector: Any, split: TimeSplit) -> None:
+    """Write on a vector that its features were selected on the training part of this split."""
+    last = split.train[split.time].max()
+    vector.metadata.labels = {**(vector.metadata.labels or {}), LABEL: str(math.floor(last.timestamp()))}
+
+
+def refuse_selection_on_test_rows(uri: str, split: TimeSplit) -> None:
+    """Check that the selection behind a vector ended before the test part and its embargo.
+
+    :param uri: the vector; one that was never selected from passes.
+    :param split: the outer split of training or test.
+    :raises TrainingSetError: naming both times.
+    """
+    text = (fstore.get_feature_vector(uri).metadata.labels or {}).get(LABEL)
+    if text is None:
+        return
+    until = pd.Timestamp(int(text), unit="s", tz="UTC")
+    allowed = split.cut - pd.Timedelta(seconds=split.embargo_seconds)
+    if until > allowed:
+        raise TrainingSetError(
+            f"the features of {uri} must be selected on rows up to {allowed.isoformat()}, got a selection up to "
+            f"{until.isoformat()}; use the same test_fraction and data in selection, training and test"
+        )
