@@ -20,18 +20,18 @@ import numpy.typing as npt
 import pandas as pd
 import yaml
 
+from feature_sets.telemetry.correlated_noise import BLOCK, correlated_noise
+from feature_sets.telemetry.counter_random import counter_random
+from feature_sets.telemetry.episodes import Episodes
 from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema, duration_seconds
 from feature_sets.telemetry.static_devices import COMPANY_LIMIT, MODEL_COUNT, StaticDevice, static_devices
 
 Floats = npt.NDArray[np.float64]
 
-BLOCK = 256
-"""Ticks that are computed together; chunks are cut out of whole blocks, which makes them agree."""
+_SURGE_RATE = 0.08
+"""Share of ticks in a harmless surge on a network without errors; else they are as common as errors."""
 
-_MEMORY = 24
-_CORRELATION = 0.7
-_STREAMS = {"levels": 1, "noise": 2, "errors": 3, "surges": 4}
 _DAY = 86400.0
 
 
@@ -198,70 +198,19 @@ class SimulatedNetwork:
     def _levels(self) -> Floats:
         """Level of each metric of each device, shape (metrics, devices): half its model's, half its own."""
         of_model = np.random.default_rng([self.seed, 3]).standard_normal((MODEL_COUNT, len(self._behaviours)))
-        own = self._random("levels", 0).standard_normal((self.devices, len(self._behaviours)))
+        own = counter_random(self.seed, "levels", 0).standard_normal((self.devices, len(self._behaviours)))
         models = np.array([device.model_index for device in self._fleet])
         mixed = (of_model[models] + own) * math.sqrt(0.5)
         return np.stack([b.mean + b.spread * mixed[:, i] for i, b in enumerate(self._behaviours)])
-
-    @property
-    def _slot(self) -> int:
-        """Ticks in which each device has one error and one surge."""
-        rate = self.error_rate or 0.08
-        return max(round(self.error_length / rate), self.error_length + 2 * self._ramp)
-
-    @property
-    def _ramp(self) -> int:
-        """Ticks in which an episode builds up, and in which it fades."""
-        return max(1, self.error_length // 4)
-
-    def _random(self, stream: str, counter: int) -> np.random.Generator:
-        key = np.array([(self.seed << 8) + _STREAMS[stream], counter % 2**64], dtype=np.uint64)
-        return np.random.Generator(np.random.Philox(key=key))
 
     def _cut(self, number: int, first: int, stop: int) -> tuple[Floats, npt.NDArray[np.int64]]:
         values, errors = _block(self, number)
         inside = slice(max(first - number * BLOCK, 0), min(stop - number * BLOCK, BLOCK))
         return values[inside], errors[inside]
 
-    def _noise(self, number: int) -> Floats:
-        """Autocorrelated noise of unit variance, shape (metrics, devices, BLOCK)."""
-        before, now = _white(self, number - 1), _white(self, number)
-        white = np.concatenate([before[:, :, BLOCK - _MEMORY :], now], axis=2)
-        weights = _CORRELATION ** np.arange(_MEMORY + 1)
-        weights /= np.sqrt((weights**2).sum())
-        noise = np.zeros_like(now)
-        for lag, weight in enumerate(weights):
-            noise += weight * white[:, :, _MEMORY - lag : _MEMORY - lag + BLOCK]
-        return noise.transpose(1, 0, 2)
-
-    def _episodes(self, stream: str, ticks: npt.NDArray[np.int64]) -> tuple[Floats, npt.NDArray[np.bool_]]:
-        """Height of the episode (0 is none) and whether it is at its height, shape (devices, ticks).
-
-        Time is cut into slots, for each device at its own phase; each slot holds one whole episode.
-        """
-        slot, ramp, hold = self._slot, self._ramp, self.error_length
-        phase = np.random.default_rng([self.seed, 4, _STREAMS[stream]]).integers(slot, size=self.devices)
-        shifted = ticks[None, :] + phase[:, None]
-        numbers = shifted // slot
-        low, high = int(numbers.min()), int(numbers.max())
-        draws = np.stack([self._random(stream, s).random((self.devices, 2)) for s in range(low, high + 1)])
-        index = numbers - low
-        rows = np.arange(self.devices)[:, None]
-        free = slot - hold - 2 * ramp
-        begin = np.floor(draws[index, rows, 0] * (free + 1))
-        severity = 0.5 + draws[index, rows, 1]
-        step = shifted - numbers * slot - begin
-        rise = (step + 1) / (ramp + 1)
-        fall = (hold + 2 * ramp - step) / (ramp + 1)
-        height = np.clip(np.minimum(rise, fall), 0.0, 1.0) * severity
-        return height, (step >= ramp) & (step < ramp + hold)
-
-
-@lru_cache(maxsize=4)
-def _white(network: SimulatedNetwork, number: int) -> Floats:
-    """White noise of one block, shape (devices, metrics, BLOCK)."""
-    shape = (network.devices, len(network._behaviours), BLOCK)
-    return network._random("noise", number).standard_normal(shape)
+    def _episodes(self, stream: str) -> Episodes:
+        rate = self.error_rate or _SURGE_RATE
+        return Episodes(self.seed, stream, self.devices, rate, self.error_length)
 
 
 @lru_cache(maxsize=2)
@@ -269,15 +218,15 @@ def _block(network: SimulatedNetwork, number: int) -> tuple[Floats, npt.NDArray[
     """Metrics, shape (BLOCK, devices, metrics), and errors, shape (BLOCK, devices), of one block."""
     ticks = np.arange(number * BLOCK, (number + 1) * BLOCK)
     seconds = ticks[None, :] * network.tick_seconds + network._offsets[:, None] / 1000.0
-    error, at_height = network._episodes("errors", ticks)
-    surge, _ = network._episodes("surges", ticks)
+    error, at_height = network._episodes("errors").heights(ticks)
+    surge, _ = network._episodes("surges").heights(ticks)
     if network.error_rate == 0:
         error, at_height = np.zeros_like(error), np.zeros_like(at_height)
     swapped = seconds >= _seconds_until(network.concept_drift_at, network.start)
     shifted = seconds >= _seconds_until(network.covariate_drift_at, network.start)
     as_error, as_surge = np.where(swapped, surge, error), np.where(swapped, error, surge)
     daily = np.sin(2 * math.pi * (network.start.timestamp() % _DAY + seconds) / _DAY)
-    noise = network._noise(number)
+    noise = correlated_noise(network.seed, number, network.devices, len(network._behaviours))
     values = np.empty((BLOCK, network.devices, len(network._behaviours)))
     for i, (metric, behaviour) in enumerate(zip(network.schema.metrics, network._behaviours, strict=True)):
         level = network._levels[i][:, None] + behaviour.daily * daily + behaviour.shift * shifted

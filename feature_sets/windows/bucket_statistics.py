@@ -165,7 +165,7 @@ class BucketStatistics:
 
 
 def operation_values(operation: str, merged: Floats) -> Floats:
-    """One window operation, from merged statistics of shape (windows, STATISTICS, metrics): (windows, metrics).
+    """One operation, from merged statistics, shape (windows, STATISTICS, metrics); gives (windows, metrics).
 
     ``count`` is 0 without readings, everything else NaN; ``stddev`` and ``stdvar`` need two readings.
     """
