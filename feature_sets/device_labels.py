@@ -1,0 +1,39 @@
+"""The label feature set: what turned out to be true of a device at a time. Offline only."""
+
+from __future__ import annotations
+
+import mlrun.feature_store as fstore
+import pandas as pd
+from mlrun.datastore.targets import ParquetTarget
+
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+
+NAME = "device_labels"
+
+
+def device_labels(schema: TelemetrySchema) -> fstore.FeatureSet:
+    """MLRun feature set of the labels and of the columns that exclude rows from training."""
+    feature_set = fstore.FeatureSet(
+        NAME,
+        description="Labels of each device, known later than the metrics",
+        entities=[fstore.Entity(DEVICE)],
+        timestamp_key=schema.time,
+        engine="storey",
+    )
+    feature_set.set_targets(
+        [ParquetTarget(name="parquet", partitioned=True, time_partitioning_granularity="day")],
+        with_defaults=False,
+    )
+    return feature_set
+
+
+def within_population(schema: TelemetrySchema, labels: pd.DataFrame, static: pd.DataFrame) -> pd.DataFrame:
+    """Label rows of the devices that the schema's population names; those are trained on and judged.
+
+    :param labels: has the device key; order and index are kept.
+    :param static: one row a device with the population columns.
+    """
+    keep = pd.Series(True, index=static.index)
+    for column, value in schema.population.items():
+        keep &= static[column] == value
+    return labels[labels[DEVICE].isin(static.loc[keep, DEVICE])]

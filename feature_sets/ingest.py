@@ -1,0 +1,116 @@
+"""Telemetry rows into feature sets and their targets, with an account of every row."""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import mlrun
+import pandas as pd
+from mlrun.data_types.infer import InferOptions
+
+from feature_sets.device_labels import device_labels, within_population
+from feature_sets.device_metrics import device_metrics
+from feature_sets.devices import as_text, devices
+from feature_sets.feature_vector import all_features
+from feature_sets.storey_guard import guarded_dispersion, in_event_order
+from feature_sets.telemetry.readers import IngestReport, Telemetry, read_telemetry
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.telemetry.simulator import SimulatedNetwork, write_folder
+
+# The simulated past ends long before any clock's now, so that live ticks after it are never in the future.
+SIMULATION_START = datetime(2024, 1, 1, tzinfo=UTC)
+
+_SCHEMA_ROWS = 1000
+
+
+def ingest(
+    context: mlrun.MLClientCtx,
+    telemetry: str = "",
+    schema: str = "",
+    seed: int = 1,
+    device_count: int = 20,
+    ticks: int = 1000,
+) -> None:
+    """MLRun job: fill the feature sets from a folder of telemetry or from the simulated network.
+
+    Logs the counts of the ingest report, the report itself and ``feature_vector``, the URI of the vector
+    with every feature.
+
+    :param telemetry: folder with ``metrics``, ``labels`` and ``static`` files; empty simulates.
+    :param schema: path of the telemetry schema; empty for the simulated network's.
+    :param seed: of the simulation.
+    :param device_count: simulated devices.
+    :param ticks: simulated readings of each device.
+    """
+    telemetry_schema = TelemetrySchema.load(schema)
+    if telemetry:
+        rows, report = read_telemetry(telemetry, telemetry_schema)
+    else:
+        network = SimulatedNetwork(devices=device_count, start=SIMULATION_START, ticks=ticks, seed=seed)
+        with tempfile.TemporaryDirectory() as folder:
+            write_folder(Path(folder), network.generate())
+            rows, report = read_telemetry(folder, telemetry_schema)
+    ingested = ingest_telemetry(rows, telemetry_schema)
+
+    vector = all_features(telemetry_schema)
+    vector.save()
+    context.log_result("feature_vector", vector.uri)
+    for key, value in ingested.items():
+        context.log_result(key, value)
+    context.log_result("rows_read", report.metrics.rows_read)
+    context.log_result("rows_rejected", sum(report.metrics.rejected.values()))
+    context.log_result("first_event", rows.metrics[telemetry_schema.time].min().isoformat())
+    context.log_result("last_event", rows.metrics[telemetry_schema.time].max().isoformat())
+    context.log_artifact("ingest_report", body=_as_text(report), local_path="ingest_report.txt", format="txt")
+    context.log_result("report", report.to_dict())
+
+
+def ingest_telemetry(rows: Telemetry, schema: TelemetrySchema) -> dict[str, int]:
+    """Ingest checked telemetry into ``devices``, ``device_metrics`` and ``device_labels``.
+
+    The offline target of the metrics gets every row. The online target answers with each device's newest
+    row, which the events of one longest window determine, so only those pass through it.
+
+    :returns: rows that each feature set took: ``devices``, ``rows_ingested``, ``label_rows``.
+    """
+    devices(schema, rows.static).ingest(as_text(schema, rows.static), return_df=False)
+
+    metrics = in_event_order(rows.metrics, schema.time)
+    feature_set = device_metrics(schema)
+    with guarded_dispersion():
+        # The types are plain from some rows; MLRun would send all of them through the windows twice.
+        feature_set.preview(metrics.head(_SCHEMA_ROWS), options=InferOptions.schema())
+        ingested = feature_set.ingest(
+            metrics,
+            targets=[feature_set.spec.targets["parquet"]],
+            infer_options=InferOptions.all_stats(),
+        )
+        feature_set.ingest(
+            newest_window(metrics, schema),
+            targets=[feature_set.spec.targets["online"]],
+            infer_options=InferOptions.Null,
+            return_df=False,
+        )
+
+    labels = within_population(schema, rows.labels, rows.static)
+    labels = labels.sort_values([schema.time, DEVICE], kind="stable").reset_index(drop=True)
+    device_labels(schema).ingest(labels, return_df=False)
+    return {"devices": len(rows.static), "rows_ingested": len(ingested), "label_rows": len(labels)}
+
+
+def newest_window(metrics: pd.DataFrame, schema: TelemetrySchema) -> pd.DataFrame:
+    """The rows of each device that its newest windows cover: those in the longest window before its last.
+
+    :param metrics: rows in event order.
+    """
+    length = pd.Timedelta(seconds=schema.longest_window_seconds)
+    newest = metrics.groupby(DEVICE)[schema.time].transform("max")
+    # One period more than the window: the buckets are aligned to the epoch, not to the newest row.
+    period = pd.Timedelta(schema.windows.period)
+    return metrics[metrics[schema.time] > newest - length - period].reset_index(drop=True)
+
+
+def _as_text(report: IngestReport) -> str:
+    return "\n".join(report.lines()) + "\n"

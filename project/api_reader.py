@@ -1,0 +1,87 @@
+"""Reads runs and deployed functions from an MLRun API over HTTP, without the client."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+_TIMEOUT = 10.0
+ENDPOINT_KINDS = ("serving", "nuclio", "remote")
+
+
+class ApiUnreachableError(RuntimeError):
+    """The MLRun API did not answer as one does; the message names its address."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A deployed function.
+
+    :param state: ``ready``, or what the API says of it.
+    :param model: name of the model it serves, empty for functions without one.
+    :param version: version of that model.
+    """
+
+    name: str
+    address: str
+    state: str
+    model: str
+    version: str
+    project: str
+
+
+def _get(dbpath: str, path: str, **parameters: str | int) -> Any:
+    try:
+        response = httpx.get(f"{dbpath}/api/v1/{path}", params=parameters, timeout=_TIMEOUT)
+        response.raise_for_status()
+        return response.json()
+    except (httpx.HTTPError, ValueError) as error:
+        raise ApiUnreachableError(f"MLRun API {dbpath} must answer GET {path}, got {error}") from error
+
+
+def redis_url(dbpath: str) -> str:
+    """Address of the online store that the API tells its clients, or empty."""
+    return str(_get(dbpath, "client-spec").get("redis_url") or "")
+
+
+def projects(dbpath: str) -> list[str]:
+    """Names of all projects."""
+    return list(_get(dbpath, "projects", format="name_only")["projects"])
+
+
+def endpoints(dbpath: str) -> list[Endpoint]:
+    """Every function of every project that was deployed, in order of project and name."""
+    found = []
+    for project in sorted(projects(dbpath)):
+        for function in _get(dbpath, f"projects/{project}/functions", tag="latest")["funcs"]:
+            status = function.get("status") or {}
+            if function.get("kind") in ENDPOINT_KINDS and status.get("state"):
+                found.append(_endpoint(project, function, status))
+    return sorted(found, key=lambda endpoint: (endpoint.project, endpoint.name))
+
+
+def _endpoint(project: str, function: dict[str, Any], status: dict[str, Any]) -> Endpoint:
+    address = str(status.get("address") or "")
+    if address and not address.startswith("http"):
+        address = f"http://{address}"
+    model = version = ""
+    if function["kind"] == "serving" and status["state"] == "ready":
+        try:
+            metadata = httpx.get(f"{address}/v2/models/model", timeout=_TIMEOUT).raise_for_status().json()
+            model, version = metadata["name"], metadata["versions"][-1]
+        except (httpx.HTTPError, ValueError, LookupError) as error:
+            model = f"unknown ({error})"
+    return Endpoint(function["metadata"]["name"], address, status["state"], model, version, project)
+
+
+def runs(dbpath: str, project: str, workflow_id: str = "") -> list[dict[str, Any]]:
+    """Runs of a project, newest first; of one workflow if its id is given. Iterations are left out.
+
+    :returns: MLRun run documents: ``metadata``, ``spec``, ``status``.
+    """
+    parameters: dict[str, str | int] = {"sort": "true", "iter": "false"}
+    if workflow_id:
+        parameters["label"] = f"workflow={workflow_id}"
+    return list(_get(dbpath, f"projects/{project}/runs", **parameters)["runs"])

@@ -1,0 +1,411 @@
+"""The ``netops`` command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from feature_sets.telemetry.schema import SchemaError, TelemetrySchema
+from project import parameters
+from project.api_reader import ApiUnreachableError, Endpoint, endpoints, redis_url, runs
+from project.session import Session, find_session, local_stack, open_session
+from project.settings import ENDPOINTS, SERVING, Settings, SettingsError
+
+app = typer.Typer(
+    name="netops",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Predicts network device errors from live telemetry, and notices when its own model goes stale.\n\n"
+    "State lives in $NETOPS_HOME (default: .netops in the checkout). With MLRUN_DBPATH set, that MLRun API "
+    "is used; otherwise a local one is started when needed.",
+)
+
+TelemetryOption = Annotated[
+    Path | None,
+    typer.Option(help="Folder with metrics, labels and static files (Parquet or CSV). Default: simulate."),
+]
+SchemaOption = Annotated[
+    Path | None, typer.Option(help="Telemetry schema, YAML. Default: the simulated network's.")
+]
+ProjectOption = Annotated[
+    str | None,
+    typer.Option(help="MLRun project. Default: netops, or netops-NAME with a schema called NAME."),
+]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", help="Workflow parameter as name=value; repeatable.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+class UsageError(ValueError):
+    """An argument that breaks a rule; the message names it, the rule and what came."""
+
+
+def main() -> None:
+    """Entry point: a known failure prints one clear line and exits with 1; Ctrl-C exits with 130."""
+    # A terminated command cleans up like an interrupted one.
+    signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+    try:
+        app(standalone_mode=False)
+    except typer.Exit as ended:
+        sys.exit(ended.exit_code)
+    except (typer.Abort, KeyboardInterrupt):
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+    except Exception as error:
+        known = _known_message(error)
+        if known is None:
+            raise
+        print(f"netops: {known}", file=sys.stderr)
+        sys.exit(
+            2
+            if isinstance(error, UsageError | SchemaError | SettingsError | parameters.ParameterError)
+            else 1
+        )
+
+
+def _known_message(error: Exception) -> str | None:
+    """Text of a failure that is the user's or the environment's, None for a bug of ours."""
+    from click.exceptions import ClickException
+
+    from project.local.stack import StackError
+    from project.run_command import WorkflowFailedError
+    from project.streaming import StreamError
+
+    if isinstance(error, ClickException):
+        return error.format_message()
+    known = (
+        UsageError,
+        SchemaError,
+        SettingsError,
+        parameters.ParameterError,
+        ApiUnreachableError,
+        StackError,
+        WorkflowFailedError,
+        StreamError,
+        httpx.HTTPError,
+    )
+    return str(error) if isinstance(error, known) else None
+
+
+@app.command()
+def run(
+    telemetry: TelemetryOption = None,
+    schema: SchemaOption = None,
+    project: ProjectOption = None,
+    assignments: SetOption = None,
+    seconds: Annotated[int, typer.Option(help="How long to stream live telemetry, wall time.", min=1)] = 30,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the endpoints up afterwards.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the main job: ingest, select, train, test, serve, stream, watch for drift; then a summary.
+
+    Without --telemetry the network is simulated. Parameters for --set are those of the workflow, such as
+    seed=1, devices=20, ticks=1000, select_k=20, deploy_streaming=false, deploy_concept_drift=false.
+    """
+    from project import summary
+    from project.run_command import run as run_main
+
+    settings = Settings.from_environment()
+    arguments = {
+        **_source_arguments(telemetry, schema),
+        "stream_seconds": seconds,
+        **parse_assignments(assignments or [], "main"),
+    }
+    console = Console(stderr=as_json)
+    name = _project(project, schema)
+    with _session(settings, keep, name) as session:
+        console.print(f"netops run: project {name}, MLRun API {session.mlrun_dbpath}", highlight=False)
+        result = run_main(settings, session, name, arguments, console)
+        if as_json:
+            print(json.dumps(result, default=str))
+        else:
+            console.print()
+            for line in summary.lines(result):
+                console.print(line, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def ingest(
+    telemetry: TelemetryOption = None,
+    schema: SchemaOption = None,
+    project: ProjectOption = None,
+    assignments: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fill the feature sets from a folder of telemetry, or from the simulated network."""
+    from project.run_command import run_to_end
+
+    settings = Settings.from_environment()
+    arguments = {**_source_arguments(telemetry, schema), **parse_assignments(assignments or [], "ingest")}
+    console = Console(stderr=as_json)
+    name = _project(project, schema)
+    session = open_session(settings)
+    run_id = run_to_end(settings, session, name, "ingest", arguments, console)
+    results = runs(session.mlrun_dbpath, name, run_id)[0]["status"]["results"]
+    if as_json:
+        print(json.dumps(results, default=str))
+        return
+    for key in (
+        "rows_read",
+        "rows_rejected",
+        "rows_ingested",
+        "label_rows",
+        "devices",
+        "first_event",
+        "last_event",
+    ):
+        console.print(f"{key:14}{results.get(key)}", highlight=False)
+    for line in results.get("ingest_report_lines", []):
+        console.print(line, highlight=False)
+
+
+@app.command()
+def up(as_json: JsonOption = False) -> None:
+    """Start the local control plane and Valkey, or find them running."""
+    settings = Settings.from_environment()
+    session = open_session(settings)
+    _print_status(session, endpoints(session.mlrun_dbpath), as_json)
+
+
+@app.command()
+def serve(project: ProjectOption = None, as_json: JsonOption = False) -> None:
+    """Serve the registered production model; brings a stopped or killed endpoint back."""
+    from project.run_command import run_to_end
+
+    settings = Settings.from_environment()
+    session = open_session(settings)
+    run_to_end(settings, session, _project(project, None), "serve", {}, Console(stderr=as_json))
+    _print_status(session, endpoints(session.mlrun_dbpath), as_json)
+
+
+@app.command()
+def stream(
+    telemetry: TelemetryOption = None,
+    schema: SchemaOption = None,
+    project: ProjectOption = None,
+    seconds: Annotated[int, typer.Option(help="How long to stream, wall time.", min=1)] = 30,
+    rate: Annotated[int, typer.Option(help="Events a second.", min=1)] = 300,
+    assignments: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Stream telemetry, and its late labels, to the live endpoint. Parameters for --set as with run."""
+    from project.streaming import StreamReport
+    from project.telemetry_generator import GeneratorOptions, generate
+
+    settings = Settings.from_environment()
+    session = _existing_session(settings)
+    name = _project(project, schema)
+    address = _ready_address(session, name)
+    arguments = {**_source_arguments(telemetry, schema), **parse_assignments(assignments or [], "main")}
+    options = GeneratorOptions.from_environment({key.upper(): str(value) for key, value in arguments.items()})
+    report = StreamReport()
+    console = Console(stderr=True)
+    with console.status(f"streaming to {address} for {seconds} s", spinner="dots"):
+        generate(options.at(seconds, rate), address, report)
+    result = report.to_dict()
+    if as_json:
+        print(json.dumps(result))
+        return
+    for key, value in result.items():
+        print(f"{key:18}{value}")
+
+
+@app.command()
+def status(as_json: JsonOption = False) -> None:
+    """Tell what runs: the MLRun API, the online store and every endpoint with its state and model."""
+    session = find_session(Settings.from_environment())
+    if session is None:
+        if as_json:
+            print(json.dumps({"mlrun_dbpath": None, "redis_url": None, "endpoints": []}))
+        else:
+            print("nothing is running; 'netops up' starts the control plane")
+        return
+    _print_status(session, endpoints(session.mlrun_dbpath), as_json)
+
+
+@app.command()
+def stop(
+    function: Annotated[str | None, typer.Argument(help="Stop this endpoint only.")] = None,
+    project: ProjectOption = None,
+) -> None:
+    """Stop everything that runs on this machine for this installation, or one endpoint."""
+    settings = Settings.from_environment()
+    session = find_session(settings)
+    if session is not None and not session.owned:
+        raise UsageError(
+            f"stop ends local processes; {session.mlrun_dbpath} (MLRUN_DBPATH) is not ours to stop"
+        )
+    stack = local_stack(settings)
+    if function is None:
+        stack.stop()
+        print("stopped")
+        return
+    stack.stop_function(_project(project, None), function)
+    print(f"stopped {function}")
+
+
+@app.command("runs")
+def list_runs(
+    project: ProjectOption = None,
+    limit: Annotated[int, typer.Option(help="Newest runs to show.", min=1)] = 40,
+    as_json: JsonOption = False,
+) -> None:
+    """List the runs of a project with state, parameters and results, newest first."""
+    session = open_session(Settings.from_environment())
+    found = runs(session.mlrun_dbpath, _project(project, None))[:limit]
+    if as_json:
+        print(json.dumps(found, default=str))
+        return
+    table = Table("name", "state", "started (UTC)", "parameters", "results", "uid")
+    for entry in found:
+        metadata, spec, state = entry["metadata"], entry.get("spec") or {}, entry["status"]
+        table.add_row(
+            metadata["name"],
+            state.get("state", ""),
+            str(state.get("start_time", ""))[:19].replace("T", " "),
+            _compact(spec.get("parameters")),
+            _compact(state.get("results")),
+            metadata["uid"][:8],
+        )
+    Console().print(table)
+
+
+@app.command("compile")
+def compile_workflow(
+    file: Annotated[Path, typer.Argument(help="Where to write the Argo workflow, YAML.")],
+    project: ProjectOption = None,
+) -> None:
+    """Compile the workflow to an Argo workflow for Kubeflow Pipelines."""
+    settings = Settings.from_environment()
+    open_session(settings)
+    from project.compile import compile_to
+
+    compile_to(file.resolve(), _project(project, None))
+    print(f"wrote {file}")
+
+
+def parse_assignments(assignments: list[str], workflow: str) -> dict[str, Any]:
+    """``name=value`` texts as arguments of a workflow.
+
+    :raises UsageError: if an equals sign is missing.
+    :raises ParameterError: for an unknown name or a value of the wrong type.
+    """
+    parsed: dict[str, Any] = {}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not equals:
+            raise UsageError(f"--set must be name=value, got {assignment!r}")
+        parsed[name] = parameters.parse(workflow, name, text)
+    return parsed
+
+
+def _source_arguments(telemetry: Path | None, schema: Path | None) -> dict[str, Any]:
+    """Absolute paths, as the steps run elsewhere; checked here, before anything is started."""
+    if telemetry is not None and schema is None:
+        raise UsageError("--telemetry needs --schema, the file that says what its columns mean, got none")
+    if telemetry is not None and not telemetry.is_dir():
+        raise UsageError(f"--telemetry must be a folder, got '{telemetry}'")
+    if schema is not None:
+        TelemetrySchema.from_yaml(schema)
+    return {
+        **({"telemetry": str(telemetry.resolve())} if telemetry else {}),
+        **({"schema": str(schema.resolve())} if schema else {}),
+    }
+
+
+def _project(given: str | None, schema: Path | None) -> str:
+    if given:
+        return given
+    if schema is not None:
+        return f"netops-{TelemetrySchema.from_yaml(schema).name}"
+    return Settings.from_environment().project
+
+
+@contextmanager
+def _session(settings: Settings, keep: bool, project: str) -> Iterator[Session]:
+    """A session that leaves behind what was there before, and nothing else unless ``keep``."""
+    session = open_session(settings)
+    before = {(e.project, e.name) for e in endpoints(session.mlrun_dbpath) if e.state == "ready"}
+    try:
+        yield session
+    except BaseException:
+        _clean_up(settings, session, before)
+        raise
+    if not keep:
+        _clean_up(settings, session, before)
+
+
+def _clean_up(settings: Settings, session: Session, before: set[tuple[str, str]]) -> None:
+    if not session.owned:
+        return
+    stack = local_stack(settings)
+    if session.started:
+        stack.stop()
+        return
+    for endpoint in endpoints(session.mlrun_dbpath):
+        if (endpoint.project, endpoint.name) not in before and endpoint.state == "ready":
+            stack.stop_function(endpoint.project, endpoint.name)
+
+
+def _existing_session(settings: Settings) -> Session:
+    session = find_session(settings)
+    if session is None:
+        raise UsageError("nothing is running; start it with 'netops run --keep' or 'netops serve'")
+    os.environ["MLRUN_DBPATH"] = session.mlrun_dbpath
+    return session
+
+
+def _ready_address(session: Session, project: str) -> str:
+    for endpoint in endpoints(session.mlrun_dbpath):
+        if endpoint.project == project and endpoint.name == SERVING:
+            if endpoint.state != "ready":
+                raise UsageError(
+                    f"endpoint {SERVING} must be ready, got state {endpoint.state!r}; 'netops serve'"
+                )
+            return endpoint.address
+    raise UsageError(f"project {project} has no endpoint {SERVING}; 'netops run --keep' deploys one")
+
+
+def _print_status(session: Session, found: list[Endpoint], as_json: bool) -> None:
+    shown = [vars(endpoint) for endpoint in found if endpoint.name in ENDPOINTS]
+    online = session.redis_url or redis_url(session.mlrun_dbpath)
+    if as_json:
+        print(json.dumps({"mlrun_dbpath": session.mlrun_dbpath, "redis_url": online, "endpoints": shown}))
+        return
+    print(f"MLRun API     {session.mlrun_dbpath}\nonline store  {online or 'none'}")
+    if not shown:
+        print("endpoints     none")
+        return
+    table = Table("project", "endpoint", "address", "state", "model", "version")
+    for entry in shown:
+        table.add_row(
+            entry["project"],
+            entry["name"],
+            entry["address"],
+            entry["state"],
+            entry["model"],
+            entry["version"],
+        )
+    Console().print(table)
+
+
+def _compact(values: dict[str, Any] | None, width: int = 60) -> str:
+    text = ", ".join(
+        f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}"
+        for key, value in (values or {}).items()
+        if not isinstance(value, dict | list)
+    )
+    return text if len(text) <= width else text[: width - 1] + "…"

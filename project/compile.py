@@ -1,0 +1,18 @@
+"""Compiles the workflow to the Argo workflow that Kubeflow Pipelines runs."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from pathlib import Path
+
+
+def compile_to(file: Path, project: str) -> None:
+    """Write the compiled workflow ``main`` of ``project`` to ``file``, YAML."""
+    from project.run_workflow import load_project
+
+    # MLRun reports on standard output; the command says in one line what it wrote.
+    with contextlib.redirect_stdout(io.StringIO()):
+        loaded = load_project(project)
+        loaded.set_workflow("main", "workflow.py", engine="kfp", handler="pipeline")
+        loaded.save_workflow("main", str(file))

@@ -1,0 +1,27 @@
+"""Where deployed functions answer, as the MLRun API knows it."""
+
+from __future__ import annotations
+
+import mlrun
+
+
+class EndpointError(RuntimeError):
+    """A function that is not deployed or not ready; the message names it and its state."""
+
+
+def endpoint_address(project: str, function: str) -> str:
+    """Address of a deployed function, without a trailing slash.
+
+    :raises EndpointError: if the function is unknown to the project or not ready.
+    """
+    try:
+        deployed = mlrun.import_function(f"db://{project}/{function}")
+    except mlrun.errors.MLRunNotFoundError as error:
+        raise EndpointError(
+            f"function '{function}' of project '{project}' must be deployed, got none"
+        ) from error
+    if deployed.status.state != "ready":
+        raise EndpointError(
+            f"function '{function}' of project '{project}' must be ready, got state {deployed.status.state!r}"
+        )
+    return str(deployed.get_url()).rstrip("/")

@@ -1,0 +1,84 @@
+"""Workflow step: how far the freshly labeled stream has moved away from the base data set."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import mlrun
+import pandas as pd
+
+from drift.magnitude import drift_magnitude
+from feature_sets.telemetry.schema import TelemetrySchema
+from project.endpoints import endpoint_address
+from project.jobs.labeled_stream import wait_for_pairs
+
+
+class NoBatchesError(RuntimeError):
+    """The labeled stream has written fewer rows than the measurement needs."""
+
+
+def measure_drift_magnitude(
+    context: mlrun.MLClientCtx,
+    test_set: mlrun.DataItem,
+    function: str,
+    schema: str = "",
+    min_rows: int = 500,
+    timeout_seconds: float = 60,
+) -> None:
+    """MLRun job: total variation, Hellinger and Kullback-Leibler of features, predictions and labels.
+
+    :param test_set: base data set, rows the model was not trained on.
+    :param function: name of the serving function whose labeled batches are measured.
+    :param schema: path of the telemetry schema; empty for the simulated network's.
+    :param min_rows: labeled rows to wait for.
+    :param timeout_seconds: wall time to wait for them.
+    """
+    base = test_set.as_df()
+    label = TelemetrySchema.load(schema).label
+    address = endpoint_address(context.project, function)
+    folder = Path(wait_for_pairs(address, min_rows, timeout_seconds)["directory"])
+    batch = wait_for_rows(folder, min_rows, timeout_seconds)
+    known = {label, "prediction", "probability"}
+    features = [column for column in base.columns if column in batch.columns and column not in known]
+    features = [column for column in features if pd.api.types.is_numeric_dtype(base[column])]
+    result = drift_magnitude(base, batch, features=features, prediction="prediction", label=label)
+    document = result.to_dict()
+    context.log_artifact(
+        "drift_magnitude",
+        body=json.dumps(document, indent=1),
+        local_path="drift_magnitude.json",
+        format="json",
+    )
+    context.log_result("base_rows", len(base))
+    context.log_result("batch_rows", len(batch))
+    context.log_result("drifted", document["drifted"])
+    context.log_result("verdict", document["reason"])
+
+
+def wait_for_rows(
+    folder: Path,
+    min_rows: int,
+    timeout_seconds: float,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> pd.DataFrame:
+    """Rows of all Parquet batches in ``folder``, in file order, as soon as there are ``min_rows``.
+
+    :raises NoBatchesError: naming how many there were at the end.
+    """
+    deadline = clock() + timeout_seconds
+    while True:
+        files = sorted(folder.glob("*.parquet"))
+        frames = [pd.read_parquet(file) for file in files]
+        rows = sum(len(frame) for frame in frames)
+        if rows >= min_rows:
+            return pd.concat(frames, ignore_index=True)
+        if clock() >= deadline:
+            raise NoBatchesError(
+                f"labeled batches in {folder} must hold {min_rows} rows within {timeout_seconds:g} s, "
+                f"got {rows}"
+            )
+        sleep(0.5)

@@ -1,0 +1,41 @@
+"""Workflow step: warms the drift detectors up on the base data set and enlists them on the live endpoint."""
+
+from __future__ import annotations
+
+import json
+
+import httpx
+import mlrun
+
+from drift.warm_up import warmed_monitor
+from feature_sets.telemetry.schema import TelemetrySchema
+from project.endpoints import endpoint_address
+from project.settings import Settings
+
+
+def init_detectors(
+    context: mlrun.MLClientCtx, test_set: mlrun.DataItem, function: str, schema: str = ""
+) -> None:
+    """MLRun job: detectors that know the model's usual error rate, logged and enlisted.
+
+    :param test_set: base data set with the label and ``prediction`` of rows the model was not trained on.
+    :param function: name of the serving function whose labeled stream they watch.
+    :param schema: path of the telemetry schema; empty for the simulated network's.
+    """
+    base = test_set.as_df()
+    label = TelemetrySchema.load(schema).label
+    monitor = warmed_monitor(base[label].astype(int).tolist(), base["prediction"].astype(int).tolist())
+    state = monitor.to_dict()
+    context.log_artifact(
+        "detectors", body=json.dumps(state, indent=1), local_path="detectors.json", format="json"
+    )
+    address = endpoint_address(context.project, function)
+    httpx.put(
+        f"{address}/drift/detectors",
+        json=state,
+        headers={"Authorization": f"Bearer {Settings.from_environment().bearer_token()}"},
+        timeout=30,
+    ).raise_for_status()
+    context.log_result("base_rows", len(base))
+    context.log_result("base_error_rate", float((base[label] != base["prediction"]).mean()))
+    context.log_result("detectors", sorted(monitor.status()["detectors"]))

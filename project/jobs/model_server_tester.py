@@ -1,0 +1,113 @@
+"""Workflow step: sends test rows to the live endpoint and holds its answers against the offline ones."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import mlrun
+import numpy as np
+import pandas as pd
+
+from project.endpoints import endpoint_address
+
+MODEL = "model"
+_BATCH = 200
+_SINGLE_REQUESTS = 100
+_TOLERANCE = 1e-6
+"""Largest difference of a probability that still counts as the same: float32 rounding in JSON."""
+
+
+class EndpointMismatchError(RuntimeError):
+    """The endpoint did not answer, or not what the model answers offline."""
+
+
+@dataclass(frozen=True)
+class TesterResult:
+    """How the endpoint did.
+
+    :param rows: test rows that were sent.
+    :param mismatches: rows whose prediction or probability differs from the offline one.
+    :param errors: requests that were not answered with 200.
+    :param p50_ms: median latency of a request with one row.
+    :param p99_ms: its 99th percentile.
+    """
+
+    rows: int
+    mismatches: int
+    errors: int
+    p50_ms: float
+    p99_ms: float
+
+
+def test_model_server(
+    context: mlrun.MLClientCtx, test_set: mlrun.DataItem, function: str, rows: int = 2000
+) -> None:
+    """MLRun job: log ``rows``, ``mismatches``, ``errors`` and the latencies; fail on any mismatch or error.
+
+    :param test_set: the ``test_set_preds`` of the test step: model inputs, ``prediction``, ``probability``.
+    :param function: name of the serving function.
+    :param rows: test rows to send at most, evenly spread.
+    """
+    frame = test_set.as_df()
+    address = endpoint_address(context.project, function)
+    with httpx.Client(base_url=address, timeout=30.0) as client:
+        result = check_endpoint(client, frame, rows)
+    for key, value in vars(result).items():
+        context.log_result(key, value)
+    if result.mismatches or result.errors:
+        raise EndpointMismatchError(
+            f"endpoint {address} must answer every test row as the model does offline, "
+            f"got {result.mismatches} mismatches and {result.errors} errors in {result.rows} rows"
+        )
+
+
+# pytest collects functions by this prefix; this one is a job.
+test_model_server.__test__ = False  # type: ignore[attr-defined]
+
+
+def check_endpoint(
+    client: httpx.Client, frame: pd.DataFrame, rows: int, clock: Callable[[], float] = time.perf_counter
+) -> TesterResult:
+    """Send up to ``rows`` rows: the first hundred one by one for the latency, the rest in batches.
+
+    :param frame: model inputs by name, ``prediction`` and ``probability``, shape (n, any).
+    """
+    metadata = client.get(f"/v2/models/{MODEL}").raise_for_status().json()
+    names = [column["name"] for column in metadata["parameters"]["features"]]
+    chosen = frame.iloc[np.unique(np.linspace(0, len(frame) - 1, min(rows, len(frame))).astype(int))]
+    matrix = chosen[names].to_numpy(np.float32)
+    probability = chosen["probability"].to_numpy(np.float64)
+    prediction = chosen["prediction"].to_numpy(np.int64)
+
+    mismatches = errors = 0
+    seconds: list[float] = []
+    singles = min(_SINGLE_REQUESTS, len(chosen))
+    starts = [*range(singles), *range(singles, len(chosen), _BATCH)]
+    for start, stop in zip(starts, [*starts[1:], len(chosen)], strict=True):
+        started = clock()
+        response = client.post(f"/v2/models/{MODEL}/infer", json=_request(matrix[start:stop]))
+        if start < singles:
+            seconds.append(clock() - started)
+        if response.status_code != httpx.codes.OK:
+            errors += 1
+            continue
+        outputs = {output["name"]: np.asarray(output["data"]) for output in response.json()["outputs"]}
+        different = np.abs(outputs["probability"] - probability[start:stop]) > _TOLERANCE
+        different |= outputs["prediction"] != prediction[start:stop]
+        mismatches += int(different.sum())
+    return TesterResult(
+        rows=len(chosen),
+        mismatches=mismatches,
+        errors=errors,
+        p50_ms=round(1000 * float(np.percentile(seconds, 50)), 2),
+        p99_ms=round(1000 * float(np.percentile(seconds, 99)), 2),
+    )
+
+
+def _request(matrix: np.ndarray[Any, np.dtype[np.float32]]) -> dict[str, Any]:
+    data = [float(value) if value == value else None for value in matrix.ravel()]
+    return {"inputs": [{"name": "input", "shape": list(matrix.shape), "datatype": "FP32", "data": data}]}

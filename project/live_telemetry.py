@@ -1,0 +1,117 @@
+"""Telemetry as a network would send it: events in time order, each label a while after its event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from feature_sets.device_labels import within_population
+from feature_sets.ingest import SIMULATION_START
+from feature_sets.telemetry.readers import Telemetry, read_telemetry
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.telemetry.simulator import SimulatedNetwork
+
+_CHUNK_TICKS = 60
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What is due at one instant.
+
+    :param telemetry: events as JSON-able dictionaries.
+    :param labels: labels that became known by the time of the newest event.
+    """
+
+    telemetry: list[dict[str, Any]]
+    labels: list[dict[str, Any]]
+
+
+def simulated(
+    schema: TelemetrySchema, devices: int, history_ticks: int, seed: int, after: datetime | None = None
+) -> Iterator[Telemetry]:
+    """What the simulated network sends after its ingested history, without end.
+
+    :param history_ticks: readings of each device that were ingested.
+    :param after: event time that was already streamed; those ticks are skipped.
+    """
+    network = SimulatedNetwork(devices=devices, start=SIMULATION_START, ticks=history_ticks, seed=seed)
+    first = history_ticks
+    while True:
+        chunk = network.generate(first_tick=first, ticks=_CHUNK_TICKS)
+        first += _CHUNK_TICKS
+        if after is None or chunk.metrics[schema.time].max() > after:
+            yield _after(chunk, schema, after)
+
+
+def recorded(schema: TelemetrySchema, folder: str, test_fraction: float) -> Iterator[Telemetry]:
+    """The held-out end of a folder of telemetry, and one longest window before it to fill the windows.
+
+    :param test_fraction: share of the recorded time, at its end, that no model was trained on.
+    """
+    rows, _report = read_telemetry(folder, schema)
+    times = rows.metrics[schema.time]
+    cut = times.max() - (times.max() - times.min()) * test_fraction
+    start = cut - pd.Timedelta(seconds=schema.longest_window_seconds)
+    labels = within_population(schema, rows.labels, rows.static)
+    held_out = Telemetry(metrics=rows.metrics, labels=labels, static=rows.static)
+    yield _after(held_out, schema, start)
+
+
+def _after(chunk: Telemetry, schema: TelemetrySchema, after: datetime | pd.Timestamp | None) -> Telemetry:
+    if after is None:
+        return chunk
+    return Telemetry(
+        metrics=chunk.metrics[chunk.metrics[schema.time] > after],
+        labels=chunk.labels[chunk.labels[schema.time] > after],
+        static=chunk.static,
+    )
+
+
+def batches(
+    chunks: Iterator[Telemetry], schema: TelemetrySchema, size: int, label_delay_seconds: float
+) -> Iterator[Batch]:
+    """Cut telemetry into batches in event order; a label comes ``label_delay_seconds`` of event time later.
+
+    The last batch, if the chunks end, carries every label still outstanding.
+
+    :param size: events in a batch.
+    """
+    delay = np.timedelta64(int(label_delay_seconds * 1e9), "ns")
+    pending: list[tuple[np.datetime64, dict[str, Any]]] = []
+    for chunk in chunks:
+        metrics = chunk.metrics.sort_values([schema.time, DEVICE], kind="stable")
+        labels = chunk.labels.sort_values([schema.time, DEVICE], kind="stable")
+        pending.extend(zip(_times(labels, schema), _records(labels, schema, (schema.label,)), strict=True))
+        events = _records(metrics, schema, schema.metric_names)
+        times = _times(metrics, schema)
+        for start in range(0, len(events), size):
+            part = events[start : start + size]
+            known = times[min(start + size, len(times)) - 1] - delay
+            due = 0
+            while due < len(pending) and pending[due][0] <= known:
+                due += 1
+            yield Batch(part, [label for _, label in pending[:due]])
+            del pending[:due]
+    if pending:
+        yield Batch([], [label for _, label in pending])
+
+
+def _times(frame: pd.DataFrame, schema: TelemetrySchema) -> list[np.datetime64]:
+    return list(frame[schema.time].dt.tz_convert("UTC").dt.tz_localize(None).to_numpy("datetime64[ns]"))
+
+
+def _records(frame: pd.DataFrame, schema: TelemetrySchema, columns: tuple[str, ...]) -> list[dict[str, Any]]:
+    """JSON-able events: ISO 8601 UTC times, null for a missing reading."""
+    stamps = frame[schema.time].dt.tz_convert("UTC").dt.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    values = frame[list(columns)].astype(object).where(frame[list(columns)].notna(), None)
+    return [
+        {DEVICE: device, schema.time: stamp, **dict(zip(columns, row, strict=True))}
+        for device, stamp, row in zip(
+            frame[DEVICE].tolist(), stamps.tolist(), values.itertuples(index=False, name=None), strict=True
+        )
+    ]

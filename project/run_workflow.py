@@ -1,0 +1,168 @@
+"""Runs the workflow in a process of its own, for the command line and for the runner.
+
+``python -m project.run_workflow REQUEST.json`` does what ``mlrun project ./project -r main`` does, and keeps
+``status.json`` beside the request up to date: run id first, then the final state.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from project.settings import SOURCE_ROOT, Settings
+
+_START_SECONDS = 120.0
+
+
+class WorkflowStartError(RuntimeError):
+    """The workflow process ended before it had a run id; the message holds the end of its log."""
+
+
+@dataclass
+class WorkflowProcess:
+    """A workflow that runs in a child process.
+
+    :param folder: holds request, status and log of this run.
+    """
+
+    process: subprocess.Popen[bytes]
+    folder: Path
+    run_id: str = ""
+
+    @classmethod
+    def start(
+        cls, settings: Settings, project: str, workflow: str, arguments: dict[str, Any]
+    ) -> WorkflowProcess:
+        """Start a workflow of ``project``; the process inherits the environment."""
+        started = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+        folder = settings.home / "workflows" / f"{started}-{uuid.uuid4().hex[:6]}"
+        folder.mkdir(parents=True)
+        request = folder / "request.json"
+        request.write_text(
+            json.dumps({"project": project, "workflow": workflow, "arguments": arguments}), encoding="utf-8"
+        )
+        with (folder / "log.txt").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "project.run_workflow", str(request)],
+                cwd=SOURCE_ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "PYTHONPATH": str(SOURCE_ROOT)},
+            )
+        return cls(process, folder)
+
+    @property
+    def log_path(self) -> Path:
+        """Everything that the steps printed."""
+        return self.folder / "log.txt"
+
+    def is_running(self) -> bool:
+        """Whether the process is alive."""
+        return self.process.poll() is None
+
+    def end(self) -> None:
+        """End the process if it is alive: first asked, after ten seconds killed."""
+        if not self.is_running():
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def status(self) -> dict[str, Any]:
+        """``run_id``, ``state`` (starting, running, succeeded, failed) and ``error``."""
+        path = self.folder / "status.json"
+        status: dict[str, Any] = {"run_id": self.run_id, "state": "starting", "error": ""}
+        if path.exists():
+            status = json.loads(path.read_text(encoding="utf-8"))
+        if not self.is_running() and status["state"] in ("starting", "running"):
+            status["state"] = "failed"
+            status["error"] = (
+                f"the workflow process ended with code {self.process.returncode}; {self.log_tail()}"
+            )
+        return status
+
+    def log_tail(self, lines: int = 15) -> str:
+        """The last lines of the log."""
+        return "\n".join(self.log_path.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+
+    def wait_for_run_id(self) -> str:
+        """Run id, as soon as MLRun has given one.
+
+        :raises WorkflowStartError: if the process ends first.
+        """
+        deadline = time.monotonic() + _START_SECONDS
+        while not self.run_id:
+            status = self.status()
+            self.run_id = status["run_id"]
+            if status["state"] == "failed" and not self.run_id:
+                raise WorkflowStartError(f"workflow did not start: {status['error']}")
+            if time.monotonic() > deadline:
+                raise WorkflowStartError(
+                    f"workflow gave no run id within {_START_SECONDS:g} s; {self.log_tail()}"
+                )
+            time.sleep(0.05)
+        return self.run_id
+
+
+def _write_status(path: Path, **status: str) -> None:
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(status), encoding="utf-8")
+    temporary.replace(path)
+
+
+def run(request_path: Path) -> int:
+    """Load the project and run its workflow in this process, with MLRun's local engine or Kubeflow.
+
+    :returns: exit code: 0 if the workflow succeeded.
+    """
+    import mlrun
+    from mlrun.projects.pipelines import pipeline_context
+
+    from project.workflow import WORKFLOWS
+
+    request = json.loads(request_path.read_text(encoding="utf-8"))
+    status_path = request_path.with_name("status.json")
+    settings = Settings.from_environment()
+    project = load_project(request["project"])
+
+    def announced(**arguments: Any) -> None:
+        # The local engine makes the run id just before it calls the handler and returns it at the end.
+        _write_status(status_path, run_id=pipeline_context.workflow_id, state="running", error="")
+        WORKFLOWS[request["workflow"]](**arguments)
+
+    if settings.profile == "local":
+        outcome = project.run(
+            workflow_handler=announced, engine="local", arguments=request["arguments"], watch=False
+        )
+    else:
+        outcome = project.run(request["workflow"], engine="kfp", arguments=request["arguments"], watch=False)
+        _write_status(status_path, run_id=outcome.run_id, state="running", error="")
+        outcome.wait_for_completion()
+    succeeded = str(outcome.state).lower() in ("succeeded", "completed")
+    error = "" if succeeded else mlrun.errors.err_to_str(outcome.exc) or str(outcome.state)
+    _write_status(
+        status_path, run_id=outcome.run_id, state="succeeded" if succeeded else "failed", error=error
+    )
+    return 0 if succeeded else 1
+
+
+def load_project(name: str) -> Any:
+    """The MLRun project ``name``, with everything that ``project_setup`` registers."""
+    import mlrun
+
+    return mlrun.get_or_create_project(name, context=str(SOURCE_ROOT / "project"), allow_cross_project=True)
+
+
+if __name__ == "__main__":
+    sys.exit(run(Path(sys.argv[1])))

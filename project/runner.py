@@ -1,0 +1,93 @@
+"""The runner: an HTTP endpoint that starts the workflow, one run at a time.
+
+``POST /runs`` with ``{"workflow": "main", "arguments": {...}}`` and a bearer token answers 202 with the run
+id, 409 while a run is under way. ``GET /runs/{id}`` tells its state.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from typing import Any
+
+from project import parameters
+from project.run_workflow import WorkflowProcess
+from project.settings import Settings
+
+
+class RunnerError(Exception):
+    """A request that is not carried out; becomes an answer with ``status`` and an error object."""
+
+    def __init__(self, status: int, field: str, rule: str, got: object) -> None:
+        super().__init__(rule)
+        self.status = status
+        self.content = {"error": {"field": field, "rule": rule, "got": got}}
+
+
+def init_context(context: Any) -> None:
+    """Read the settings once; called by Nuclio, or by the local host, before the first request."""
+    context.user_data.settings = Settings.from_environment()
+    context.user_data.run = None
+
+
+def handler(context: Any, event: Any) -> Any:
+    """Answer one HTTP request; bad input and a busy runner get 4xx with an error object."""
+    try:
+        status, content = _answer(context.user_data, event)
+    except RunnerError as error:
+        status, content = error.status, error.content
+    return context.Response(body=json.dumps(content), content_type="application/json", status_code=status)
+
+
+def _answer(state: Any, event: Any) -> tuple[int, dict[str, Any]]:
+    path = event.path.rstrip("/")
+    if path == "/runs":
+        if event.method != "POST":
+            raise RunnerError(405, "method", "must be POST", event.method)
+        _check_token(state.settings, event)
+        workflow, arguments = parse_request(event.body)
+        if state.run is not None and state.run.is_running():
+            raise RunnerError(409, "workflow", "one run at a time; try again when it ended", state.run.run_id)
+        state.run = WorkflowProcess.start(state.settings, state.settings.project, workflow, arguments)
+        return 202, {"run_id": state.run.wait_for_run_id(), "workflow": workflow}
+    if path.startswith("/runs/"):
+        if event.method != "GET":
+            raise RunnerError(405, "method", "must be GET", event.method)
+        run_id = path.removeprefix("/runs/")
+        if state.run is None or state.run.run_id != run_id:
+            raise RunnerError(404, "run_id", "must be the last run of this runner", run_id)
+        return 200, state.run.status()
+    raise RunnerError(404, "path", "must be /runs or /runs/{id}", event.path)
+
+
+def _check_token(settings: Settings, event: Any) -> None:
+    headers = {str(key).lower(): str(value) for key, value in (event.headers or {}).items()}
+    given = headers.get("authorization", "")
+    expected = f"Bearer {settings.bearer_token()}"
+    if not hmac.compare_digest(given.encode(), expected.encode()):
+        raise RunnerError(401, "authorization", "must be 'Bearer' and the runner's token", "another value")
+
+
+def parse_request(body: Any) -> tuple[str, dict[str, Any]]:
+    """Workflow name and arguments of a request body.
+
+    :raises RunnerError: naming the field, the rule and what came.
+    """
+    if isinstance(body, bytes | str):
+        try:
+            body = json.loads(body or b"{}")
+        except ValueError as error:
+            raise RunnerError(400, "body", f"must be JSON ({error})", "malformed") from error
+    if not isinstance(body, dict):
+        raise RunnerError(400, "body", "must be a JSON object", type(body).__name__)
+    workflow = body.get("workflow", "main")
+    if not isinstance(workflow, str) or workflow not in parameters.NAMES:
+        raise RunnerError(422, "workflow", f"must be among {', '.join(parameters.NAMES)}", workflow)
+    arguments = body.get("arguments", {})
+    if not isinstance(arguments, dict):
+        raise RunnerError(422, "arguments", "must be a JSON object", arguments)
+    try:
+        parameters.check(workflow, arguments)
+    except parameters.ParameterError as error:
+        raise RunnerError(422, f"arguments.{error.name}", error.rule, error.got) from error
+    return workflow, arguments

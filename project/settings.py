@@ -1,0 +1,97 @@
+"""Settings that differ between laptop and cluster; the only reader of the environment.
+
+Variables: ``NETOPS_HOME`` (where all local state lives), ``NETOPS_PROFILE`` (local, kubernetes, iguazio),
+``NETOPS_PROJECT`` (MLRun project),
+``NETOPS_TOKEN`` (guards the runner and the drift routes), ``NETOPS_IMAGE`` (container image on a cluster),
+``MLRUN_DBPATH`` (an MLRun API of the user's own) and ``MLRUN_REDIS__URL``.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SOURCE_ROOT = Path(__file__).resolve().parent.parent
+"""The checkout: the folder that holds the rooms."""
+
+PROFILES = ("local", "kubernetes", "iguazio")
+
+SERVING = "serving"
+GENERATOR = "telemetry-generator"
+RUNNER = "runner"
+ENDPOINTS = (SERVING, GENERATOR, RUNNER)
+"""Names of the deployed functions."""
+
+
+class SettingsError(ValueError):
+    """A setting that breaks a rule; the message names the variable, the rule and what came."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where this installation keeps and finds things.
+
+    :param home: folder of all local state: databases, artifacts, logs, the token.
+    :param profile: ``local``, ``kubernetes`` or ``iguazio``.
+    :param mlrun_dbpath: address of an MLRun API that is not ours, or empty to use the local control plane.
+    :param redis_url: address of a Redis that is not ours, or empty to take what the MLRun API says.
+    :param token: given token, or empty to keep one in the home folder.
+    :param image: container image that holds this repository, for cluster profiles.
+    :param project: MLRun project that a deployed function belongs to.
+    :param environment: the variables that these settings were read from.
+    """
+
+    home: Path
+    profile: str = "local"
+    mlrun_dbpath: str = ""
+    redis_url: str = ""
+    token: str = ""
+    image: str = "mlrun/mlrun"
+    project: str = "netops"
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.profile not in PROFILES:
+            raise SettingsError(f"NETOPS_PROFILE must be among {', '.join(PROFILES)}, got {self.profile!r}")
+        if self.mlrun_dbpath and not self.mlrun_dbpath.startswith(("http://", "https://")):
+            raise SettingsError(f"MLRUN_DBPATH must be an http(s) address, got {self.mlrun_dbpath!r}")
+        if self.profile != "local" and not self.mlrun_dbpath:
+            raise SettingsError(
+                f"profile {self.profile} needs MLRUN_DBPATH, the address of its MLRun API, got none"
+            )
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read the environment.
+
+        :raises SettingsError: naming the variable that breaks a rule.
+        """
+        env = os.environ if environ is None else environ
+        return cls(
+            home=Path(env.get("NETOPS_HOME") or SOURCE_ROOT / ".netops").expanduser().resolve(),
+            profile=env.get("NETOPS_PROFILE") or "local",
+            mlrun_dbpath=env.get("MLRUN_DBPATH", "").rstrip("/"),
+            redis_url=env.get("MLRUN_REDIS__URL", ""),
+            token=env.get("NETOPS_TOKEN", ""),
+            image=env.get("NETOPS_IMAGE") or "mlrun/mlrun",
+            project=env.get("NETOPS_PROJECT") or "netops",
+            environment=env,
+        )
+
+    def bearer_token(self) -> str:
+        """Token that guards the runner and the drift routes; made and kept (mode 0600) on first use."""
+        if self.token:
+            return self.token
+        path = self.home / "token"
+        self.home.mkdir(parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return path.read_text(encoding="ascii").strip()
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            token = secrets.token_urlsafe(24)
+            file.write(token)
+        return token

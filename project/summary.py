@@ -1,0 +1,157 @@
+"""The summary at the end of ``netops run``: what went in, which model won, how it does live."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from project.api_reader import Endpoint, runs
+from project.settings import SERVING
+
+Run = dict[str, Any]
+
+
+def _results(by_name: dict[str, Run], name: str) -> dict[str, Any]:
+    return dict((by_name.get(name) or {}).get("status", {}).get("results") or {})
+
+
+def collect(
+    dbpath: str, project: str, run_id: str, deployed: list[Endpoint], stream: dict[str, Any] | None
+) -> dict[str, Any]:
+    """Everything the summary says, from the run DB and the live endpoint.
+
+    :param run_id: of the workflow.
+    :param deployed: endpoints that are up.
+    :param stream: last report of the telemetry generator, or None if nothing was streamed.
+    :returns: a JSON-able document; a stage that did not run is None.
+    """
+    by_name = {run["metadata"]["name"]: run for run in reversed(runs(dbpath, project, run_id))}
+    ingested, test = _results(by_name, "ingest"), _results(by_name, "test")
+    serving = next((e for e in deployed if e.name == SERVING and e.project == project), None)
+    live: dict[str, Any] = {"labeled": None, "drift": None}
+    if serving is not None and serving.state == "ready":
+        with httpx.Client(base_url=serving.address, timeout=30) as client:
+            live["labeled"] = client.get("/labeled").raise_for_status().json()
+            live["drift"] = client.get("/drift").raise_for_status().json()
+    return {
+        "project": project,
+        "run_id": run_id,
+        "ingest": ingested,
+        "selected": _results(by_name, "select-features"),
+        "candidates": candidates(by_name.get("train")),
+        "test": test,
+        "endpoint": vars(serving) if serving else None,
+        "tester": _results(by_name, "model-server-tester") or None,
+        "stream": stream,
+        "labeled": live["labeled"],
+        "drift": live["drift"],
+        "magnitude": _results(by_name, "drift-magnitude") or None,
+        "artifacts": artifact_folder(by_name),
+    }
+
+
+def candidates(train: Run | None) -> list[dict[str, Any]]:
+    """Each hyper-parameter iteration of the train run with its parameters and scores, best first.
+
+    :param train: the train run; its ``status.iterations`` is MLRun's table, one header row first.
+    """
+    table = ((train or {}).get("status") or {}).get("iterations") or []
+    if not table:
+        return []
+    header, rows = table[0], table[1:]
+    entries = []
+    for row in rows:
+        record = dict(zip(header, row, strict=True))
+        entries.append(
+            {
+                key.split(".", 1)[1]: value
+                for key, value in record.items()
+                if key.startswith(("param.", "output.")) and value is not None
+            }
+        )
+    return sorted(entries, key=lambda entry: -float(entry.get("average_precision") or 0))
+
+
+def artifact_folder(by_name: dict[str, Run]) -> str:
+    """Where the artifacts of the runs lie."""
+    for run in by_name.values():
+        path = (run.get("spec") or {}).get("output_path")
+        if path:
+            return str(path)
+    return ""
+
+
+def lines(summary: dict[str, Any]) -> list[str]:
+    """The summary as text for people, a fact a line."""
+    ingested, selected, test = summary["ingest"], summary["selected"], summary["test"]
+    text = [
+        f"project       {summary['project']}, workflow run {summary['run_id']}",
+        f"rows          {ingested.get('rows_read', 0):,} read - "
+        f"{ingested.get('rows_rejected', 0):,} rejected = {ingested.get('rows_ingested', 0):,} ingested, "
+        f"from {ingested.get('devices', 0):,} devices",
+    ]
+    rejected = (ingested.get("report") or {}).get("metrics", {}).get("rejected") or {}
+    text += [f"              rejected: {count:,} {reason}" for reason, count in rejected.items() if count]
+    text.append(
+        f"features      {selected.get('n_features_in', 0)} computed, "
+        f"{selected.get('n_features_selected', 0)} selected by votes"
+    )
+    for place, entry in enumerate(summary["candidates"]):
+        text.append(
+            f"{'candidates' if not place else '':14}{'*' if not place else ' '} "
+            f"{entry.get('candidate', '?'):32} average precision {_number(entry.get('average_precision'))}"
+            f"  F1 {_number(entry.get('f1'))}"
+        )
+    text.append(
+        "test          on later rows: average precision "
+        f"{_number(test.get('average_precision'))}, F1 {_number(test.get('f1'))}, "
+        f"ROC AUC {_number(test.get('roc_auc'))}; base rate {_number(test.get('base_rate'))}"
+    )
+    endpoint = summary["endpoint"]
+    if endpoint is None:
+        text.append("endpoint      none deployed")
+    else:
+        text.append(
+            f"endpoint      {endpoint['address']}  {endpoint['state']}, "
+            f"model {endpoint['model']} version {endpoint['version']}"
+        )
+    tester, stream, labeled = summary["tester"], summary["stream"], summary["labeled"]
+    if tester:
+        text.append(
+            f"tester        {tester['rows']:,} rows, {tester['mismatches']} mismatches with offline, "
+            f"{tester['errors']} errors; one row p50 {tester['p50_ms']} ms, p99 {tester['p99_ms']} ms"
+        )
+    if stream:
+        statuses = ", ".join(f"{count:,} {status}" for status, count in sorted(stream["statuses"].items()))
+        text.append(
+            f"streamed      {stream['events_sent']:,} events ({statuses}), {stream['rejected']} rejected, "
+            f"{stream['predicted_errors']:,} predicted in error; request p50 {stream['request_p50_ms']} ms"
+        )
+    if labeled:
+        text.append(
+            f"labeled       {labeled['joined']:,} pairs joined, {labeled['waiting']:,} waiting, "
+            f"{labeled['expired']:,} expired, {labeled['conflicting']:,} conflicting"
+        )
+    if summary["drift"] is not None:
+        text.append(f"drift         {drift_line(summary['drift'])}")
+    if summary["magnitude"]:
+        magnitude = summary["magnitude"]
+        text.append(f"magnitude     {magnitude.get('verdict', '')}")
+    text.append(f"artifacts     {summary['artifacts']}")
+    return text
+
+
+def drift_line(drift: dict[str, Any]) -> str:
+    """One line on the detectors of the labeled stream."""
+    detectors = drift.get("detectors") or {}
+    if not detectors:
+        return "no detector enlisted"
+    return ", ".join(
+        f"{name} {state['state'].replace('_', ' ')} ({state['warnings']} warnings, {state['drifts']} drifts)"
+        for name, state in sorted(detectors.items())
+    )
+
+
+def _number(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, int | float) else "-"

@@ -1,0 +1,194 @@
+"""The one workflow: from telemetry to a live, monitored model.
+
+The same file runs with MLRun's local engine on a laptop and compiles to Kubeflow Pipelines. Steps and arrows
+only; what a step does is in the room named by its handler (see ``project_setup.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import kfp
+import mlrun
+from kfp.dsl import PipelineParam
+
+from project.settings import GENERATOR, RUNNER, SERVING
+from training.candidates import candidate_names
+
+
+def _when(condition: bool | str | PipelineParam, name: str, stage: Callable[[], None]) -> None:
+    """Run an optional stage: decided now by the local engine, at run time by Kubeflow.
+
+    ``dsl.Condition`` exists only inside a Kubeflow compilation, so each engine takes its own branch here.
+    """
+    if isinstance(condition, PipelineParam):
+        with kfp.dsl.Condition(condition == True, name=name):  # noqa: E712 - KFP overloads ==
+            stage()
+    elif str(condition).lower() not in ("true", "false"):
+        raise ValueError(f"workflow argument '{name}' must be true or false, got {condition!r}")
+    elif str(condition).lower() == "true":
+        stage()
+
+
+@kfp.dsl.pipeline(
+    name="netops-main",
+    description="Ingest, explore, select, train, test; then serve, stream, join labels and watch for drift",
+)
+def pipeline(
+    telemetry: str = "",
+    schema: str = "",
+    seed: int = 1,
+    devices: int = 20,
+    ticks: int = 1000,
+    sample_ratio: float = 0.5,
+    test_fraction: float = 0.3,
+    select_k: int = 20,
+    min_votes: float = 0.5,
+    deploy_streaming: bool = True,
+    deploy_concept_drift: bool = True,
+    stream_seconds: int = 30,
+    stream_rate: int = 300,
+) -> None:
+    """Wire the steps.
+
+    :param telemetry: folder of telemetry files, or empty for the simulated network.
+    :param schema: path of a telemetry schema, or empty for the simulated network's.
+    :param seed: of everything random.
+    :param devices: devices of the simulated network.
+    :param ticks: readings of each simulated device.
+    :param sample_ratio: share of the rows that the exploration steps plot.
+    :param test_fraction: share of the time, at its end, that is held out for the test.
+    :param select_k: features each vote may name.
+    :param min_votes: votes a feature needs: a count, or a fraction of the voters below 1.
+    :param deploy_streaming: whether to serve the model and stream telemetry to it.
+    :param deploy_concept_drift: whether to watch the labeled stream for drift; needs ``deploy_streaming``.
+    :param stream_seconds: how long the telemetry generator streams.
+    :param stream_rate: events a second it sends.
+    """
+    project = mlrun.get_current_project()
+
+    ingested = project.run_function(
+        "ingest",
+        name="ingest",
+        params={
+            "telemetry": telemetry,
+            "schema": schema,
+            "seed": seed,
+            "device_count": devices,
+            "ticks": ticks,
+        },
+        outputs=["feature_vector"],
+    )
+    explore = {"schema": schema, "sample_ratio": sample_ratio, "seed": seed}
+    project.run_function(
+        "explore",
+        name="explore-raw",
+        params={"feature_vector": ingested.outputs["feature_vector"], **explore},
+    ).after(ingested)
+    select = project.run_function(
+        "select-features",
+        name="select-features",
+        params={
+            "feature_vector": ingested.outputs["feature_vector"],
+            "schema": schema,
+            "test_fraction": test_fraction,
+            "k": select_k,
+            "min_votes": min_votes,
+            "seed": seed,
+        },
+        outputs=["feature_vector"],
+    ).after(ingested)
+    vector = {"feature_vector": select.outputs["feature_vector"], "schema": schema}
+    project.run_function("explore", name="explore-vector", params={**vector, **explore}).after(select)
+    train = project.run_function(
+        "train",
+        name="train",
+        params={**vector, "test_fraction": test_fraction, "seed": seed},
+        hyperparams={"candidate": candidate_names()},
+        selector="max.average_precision",
+        outputs=["model"],
+    ).after(select)
+    test = project.run_function(
+        "test",
+        name="test",
+        params={**vector, "model_path": train.outputs["model"], "test_fraction": test_fraction},
+        outputs=["model_uri", "test_set_preds"],
+    ).after(train)
+
+    def streaming() -> None:
+        serving = project.deploy_function(SERVING).after(test)
+        tester = project.run_function(
+            "model-server-tester",
+            name="model-server-tester",
+            params={"function": SERVING, "schema": schema},
+            inputs={"test_set": test.outputs["test_set_preds"]},
+        ).after(serving)
+        runner = project.deploy_function(RUNNER).after(tester)
+        generator = project.deploy_function(
+            GENERATOR,
+            env={
+                "TELEMETRY": telemetry,
+                "SCHEMA": schema,
+                "SEED": seed,
+                "DEVICES": devices,
+                "TICKS": ticks,
+                "TEST_FRACTION": test_fraction,
+                "STREAM_SECONDS": stream_seconds,
+                "STREAM_RATE": stream_rate,
+            },
+        ).after(tester)
+        labeled = project.run_function(
+            "labeled-stream", name="labeled-stream", params={"function": SERVING}
+        ).after(generator)
+
+        def concept_drift() -> None:
+            base: dict[str, Any] = {"test_set": test.outputs["test_set_preds"]}
+            detectors = (
+                project.run_function(
+                    "init-detectors",
+                    name="init-detectors",
+                    params={"function": SERVING, "schema": schema},
+                    inputs=base,
+                )
+                .after(labeled)
+                .after(runner)
+            )
+            project.run_function(
+                "drift-magnitude",
+                name="drift-magnitude",
+                params={"function": SERVING, "schema": schema},
+                inputs=base,
+            ).after(detectors)
+
+        _when(deploy_concept_drift, "deploy_concept_drift", concept_drift)
+
+    _when(deploy_streaming, "deploy_streaming", streaming)
+
+
+@kfp.dsl.pipeline(name="netops-ingest", description="Fill the feature sets")
+def ingest(
+    telemetry: str = "", schema: str = "", seed: int = 1, devices: int = 20, ticks: int = 1000
+) -> None:
+    """Ingestion alone; the parameters are those of ``pipeline``."""
+    mlrun.get_current_project().run_function(
+        "ingest",
+        name="ingest",
+        params={
+            "telemetry": telemetry,
+            "schema": schema,
+            "seed": seed,
+            "device_count": devices,
+            "ticks": ticks,
+        },
+    )
+
+
+@kfp.dsl.pipeline(name="netops-serve", description="Serve the registered production model")
+def serve() -> None:
+    """Deployment of the serving function alone, with the model registered last."""
+    mlrun.get_current_project().deploy_function(SERVING)
+
+
+WORKFLOWS: dict[str, Callable[..., None]] = {"main": pipeline, "ingest": ingest, "serve": serve}
+"""The workflows by name; ``project_setup`` registers them, the runner starts them."""

@@ -1,0 +1,86 @@
+"""One small installation on which the whole chain has run, shared by the tests of this folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+NETOPS = Path(sys.executable).with_name("netops")
+MLRUN = Path(sys.executable).with_name("mlrun")
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A home folder of its own, driven through the command line like a user's."""
+
+    home: Path
+    summary: dict[str, Any]
+    output: str
+
+    def environment(self, **variables: str) -> dict[str, str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLRUN_", "NETOPS_", "V3IO_"))}
+        return {**kept, "NETOPS_HOME": str(self.home), **variables}
+
+    def netops(
+        self, *arguments: str, check: bool = True, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        # Another folder than the checkout: every command works from anywhere.
+        done = subprocess.run(
+            [str(NETOPS), *arguments],
+            cwd=self.home,
+            env=self.environment(**variables),
+            capture_output=True,
+            text=True,
+            timeout=400,
+        )
+        if check and done.returncode:
+            raise AssertionError(
+                f"netops {' '.join(arguments)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+            )
+        return done
+
+    def status(self) -> dict[str, Any]:
+        return json.loads(self.netops("status", "--json").stdout)
+
+    def endpoint(self, name: str = "serving", project: str = "netops") -> dict[str, Any]:
+        for endpoint in self.status()["endpoints"]:
+            if endpoint["name"] == name and endpoint["project"] == project:
+                return endpoint
+        raise AssertionError(f"no endpoint {name} in {self.status()}")
+
+    def api(self, path: str, **parameters: str) -> Any:
+        address = self.status()["mlrun_dbpath"]
+        return httpx.get(f"{address}/api/v1/{path}", params=parameters, timeout=30).raise_for_status().json()
+
+
+@pytest.fixture(scope="session")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """The main job on a small simulated network, with its endpoints left up."""
+    home = tmp_path_factory.mktemp("netops-home")
+    blank = Installation(home, {}, "")
+    try:
+        done = blank.netops(
+            "run",
+            "--keep",
+            "--json",
+            "--seconds",
+            "12",
+            "--set",
+            "devices=8",
+            "--set",
+            "ticks=700",
+            "--set",
+            "stream_rate=400",
+        )
+        yield Installation(home, json.loads(done.stdout), done.stderr)
+    finally:
+        blank.netops("stop", check=False)

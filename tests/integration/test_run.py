@@ -1,0 +1,88 @@
+"""The main job: one command from nothing to live, monitored predictions."""
+
+import os
+import signal
+
+import httpx
+import psutil
+
+
+def test_every_row_read_is_ingested_or_rejected_with_a_reason(installation):
+    ingest = installation.summary["ingest"]
+    assert ingest["rows_read"] == 8 * 700
+    assert ingest["rows_ingested"] == ingest["rows_read"] - ingest["rows_rejected"]
+    assert ingest["rows_rejected"] == sum(ingest["report"]["metrics"]["rejected"].values())
+
+
+def test_live_predictions_equal_offline_ones(installation):
+    tester = installation.summary["tester"]
+    assert tester["rows"] >= 1000
+    assert (tester["mismatches"], tester["errors"]) == (0, 0)
+
+
+def test_several_candidates_were_tried_and_the_best_is_served(installation):
+    candidates = installation.summary["candidates"]
+    assert len({entry["candidate"].split("_")[0] for entry in candidates}) >= 3
+    scores = [entry["average_precision"] for entry in candidates]
+    assert scores == sorted(scores, reverse=True)
+    assert installation.summary["endpoint"]["version"] == installation.summary["test"]["version"]
+    test = installation.summary["test"]
+    assert test["average_precision"] > test["majority_class_average_precision"]
+
+
+def test_predictions_met_their_labels_and_the_detectors_watch(installation):
+    assert installation.summary["labeled"]["joined"] >= 500
+    assert set(installation.summary["drift"]["detectors"]) == {"ddm", "eddm", "page_hinkley"}
+    assert installation.summary["stream"]["rejected"] == 0
+    assert installation.summary["magnitude"]["batch_rows"] >= 500
+
+
+def test_the_output_has_no_traceback_and_no_warning(installation):
+    assert "Traceback" not in installation.output
+    assert "arning" not in installation.output
+
+
+def test_runs_are_listed_with_parameters_and_results(installation):
+    names = {run["metadata"]["name"] for run in installation.api("projects/netops/runs")["runs"]}
+    assert names >= {
+        "ingest",
+        "explore-raw",
+        "select-features",
+        "explore-vector",
+        "train",
+        "test",
+        "model-server-tester",
+        "labeled-stream",
+        "init-detectors",
+        "drift-magnitude",
+    }
+    table = installation.netops("runs", COLUMNS="200").stdout
+    assert "drift-magnitude" in table
+    assert "completed" in table
+
+
+def test_after_a_kill_status_tells_the_truth_and_serve_brings_the_same_model_back(installation):
+    before = installation.endpoint()
+    assert before["state"] == "ready"
+    port = int(before["address"].rsplit(":", 1)[1])
+    victims = [c.pid for c in psutil.net_connections("tcp") if c.status == "LISTEN" and c.laddr.port == port]
+    joined = httpx.get(f"{before['address']}/labeled").json()["joined"]
+    os.kill(victims[0], signal.SIGKILL)
+    psutil.wait_procs([psutil.Process(pid) for pid in victims if psutil.pid_exists(pid)], timeout=10)
+    assert installation.endpoint()["state"] != "ready"
+    installation.netops("serve")
+    after = installation.endpoint()
+    assert after["state"] == "ready"
+    assert (after["model"], after["version"]) == (before["model"], before["version"])
+    # What was accepted before the kill is still known.
+    assert httpx.get(f"{after['address']}/labeled").json()["joined"] >= joined
+
+
+def test_a_second_stream_goes_on_where_the_first_ended(installation):
+    address = installation.endpoint()["address"]
+    before = httpx.get(f"{address}/labeled").json()
+    done = installation.netops(
+        "stream", "--seconds", "3", "--json", "--set", "devices=8", "--set", "ticks=700"
+    )
+    assert '"accepted"' in done.stdout
+    assert httpx.get(f"{address}/labeled").json()["newest_event_time"] > before["newest_event_time"]

@@ -1,0 +1,151 @@
+"""The optional stages, and the second engine."""
+
+import json
+
+import pytest
+import yaml
+
+from project.project_setup import JOBS
+from tests.integration.conftest import Installation
+
+QUICK = ("--seconds", "4", "--set", "devices=6", "--set", "ticks=500")
+
+
+def test_without_streaming_nothing_is_deployed(installation):
+    done = installation.netops(
+        "run", "--keep", "--json", *QUICK, "--project", "quiet", "--set", "deploy_streaming=false"
+    )
+    summary = json.loads(done.stdout)
+    assert summary["endpoint"] is None
+    assert summary["test"]["average_precision"] > 0
+    assert not [e for e in installation.status()["endpoints"] if e["project"] == "quiet"]
+
+
+def test_without_concept_drift_no_detector_is_enlisted(installation):
+    done = installation.netops(
+        "run", "--json", *QUICK, "--project", "undetected", "--set", "deploy_concept_drift=false"
+    )
+    summary = json.loads(done.stdout)
+    assert summary["labeled"]["joined"] > 0
+    assert not summary["drift"]["detectors"]
+    assert summary["magnitude"] is None
+    # Without --keep the endpoints of this run are gone, and only those.
+    states = {(e["project"], e["name"]): e["state"] for e in installation.status()["endpoints"]}
+    assert states["undetected", "serving"] != "ready"
+    assert states["netops", "serving"] == "ready"
+
+
+@pytest.fixture(scope="module")
+def compiled(installation, tmp_path_factory):
+    file = tmp_path_factory.mktemp("compiled") / "pipeline.yaml"
+    installation.netops("compile", str(file))
+    return yaml.safe_load(file.read_text())
+
+
+def steps(compiled):
+    """Step name -> names of the steps that must end before it, within its own template."""
+    found = {}
+    for template in compiled["spec"]["templates"]:
+        for task in template.get("dag", {}).get("tasks", []):
+            found[task["name"]] = set(task.get("dependencies", []))
+    return found
+
+
+def test_the_compiled_workflow_has_every_step_and_deployment(compiled):
+    text = " ".join(steps(compiled))
+    for job in JOBS:
+        if job != "explore":
+            assert job in text
+    for name in (
+        "explore-raw",
+        "explore-vector",
+        "deploy-serving",
+        "deploy-runner",
+        "deploy-telemetry-generator",
+    ):
+        assert name in text
+
+
+def test_the_compiled_steps_wait_for_what_they_need(compiled):
+    found = steps(compiled)
+    assert found["explore-raw"] == {"ingest"}
+    assert found["select-features"] == {"ingest"}
+    assert "select-features" in found["explore-vector"]
+    assert "select-features" in found["train"]
+    assert "train" in found["test"]
+    assert any("deploy-serving" in name for name in found["model-server-tester"])
+
+
+def test_both_conditions_are_in_the_compiled_workflow(compiled):
+    conditions = [
+        task["when"]
+        for template in compiled["spec"]["templates"]
+        for task in template.get("dag", {}).get("tasks", [])
+        if "when" in task
+    ]
+    assert len(conditions) == 2
+    assert any("deploy_streaming" in condition for condition in conditions)
+    assert any("deploy_concept_drift" in condition for condition in conditions)
+
+
+def test_the_mlrun_command_line_runs_the_same_workflow(installation: Installation, tmp_path):
+    import subprocess
+
+    from project.settings import SOURCE_ROOT
+    from tests.integration.conftest import MLRUN
+
+    dbpath = installation.status()["mlrun_dbpath"]
+    done = subprocess.run(
+        [
+            str(MLRUN),
+            "project",
+            "./project",
+            "-n",
+            "bymlrun",
+            "-r",
+            "main",
+            "--engine",
+            "local",
+            "-p",
+            str(tmp_path / "artifacts"),
+            "-a",
+            "devices=6",
+            "-a",
+            "ticks=500",
+            "-a",
+            "deploy_streaming=False",
+        ],
+        cwd=SOURCE_ROOT,
+        env=installation.environment(MLRUN_DBPATH=dbpath),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    runs = installation.api("projects/bymlrun/runs")["runs"]
+    assert {run["metadata"]["name"]: run["status"]["state"] for run in runs}["test"] == "completed"
+    listed = subprocess.run(
+        [str(MLRUN), "get", "runs", "-p", "bymlrun"],
+        env=installation.environment(MLRUN_DBPATH=dbpath),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert "select-features" in listed.stdout
+
+
+def test_an_mlrun_api_of_the_users_own_is_used_and_none_started(installation, tmp_path):
+    dbpath = installation.status()["mlrun_dbpath"]
+    other = Installation(tmp_path / "other-home", {}, "")
+    other.home.mkdir()
+    found = json.loads(other.netops("up", "--json", MLRUN_DBPATH=dbpath).stdout)
+    assert found["mlrun_dbpath"] == dbpath
+    assert [e["name"] for e in found["endpoints"] if e["project"] == "netops"] == [
+        "runner",
+        "serving",
+        "telemetry-generator",
+    ]
+    assert not (other.home / "stack.json").exists()
+    refused = other.netops("stop", check=False, MLRUN_DBPATH=dbpath)
+    assert refused.returncode == 2
+    assert "is not ours to stop" in refused.stderr

@@ -1,0 +1,45 @@
+import pandas as pd
+import pytest
+
+from project.jobs.drift_magnitude import NoBatchesError, wait_for_rows
+from project.jobs.labeled_stream import NoLabeledPairsError, wait_for_pairs
+from tests.project.fake_endpoint import fake_endpoint
+
+
+def growing(step):
+    count = {"joined": 0}
+
+    def answer(method, path, body):
+        assert path == "/labeled"
+        count["joined"] += step
+        return 200, {"joined": count["joined"], "waiting": 0, "expired": 0, "conflicting": 0}
+
+    return answer
+
+
+def test_waiting_ends_with_enough_pairs():
+    with fake_endpoint(growing(40)) as address:
+        summary = wait_for_pairs(address, 100, 60, sleep=lambda _: None)
+    assert summary["joined"] == 120
+
+
+def test_too_few_pairs_in_time_is_an_error_that_says_how_many():
+    times = iter(range(1000))
+    with (
+        fake_endpoint(growing(1)) as address,
+        pytest.raises(NoLabeledPairsError, match="must reach 100 pairs within 3 s, got 3"),
+    ):
+        wait_for_pairs(address, 100, 3, clock=lambda: float(next(times)), sleep=lambda _: None)
+
+
+def test_rows_of_all_batches_come_in_file_order(tmp_path):
+    pd.DataFrame({"x": [2, 3]}).to_parquet(tmp_path / "b.parquet")
+    pd.DataFrame({"x": [1]}).to_parquet(tmp_path / "a.parquet")
+    assert wait_for_rows(tmp_path, 3, 1)["x"].tolist() == [1, 2, 3]
+
+
+def test_too_few_rows_in_time_is_an_error_that_says_how_many(tmp_path):
+    pd.DataFrame({"x": [1]}).to_parquet(tmp_path / "a.parquet")
+    times = iter(range(1000))
+    with pytest.raises(NoBatchesError, match="must hold 5 rows within 2 s, got 1"):
+        wait_for_rows(tmp_path, 5, 2, clock=lambda: float(next(times)), sleep=lambda _: None)

@@ -1,0 +1,67 @@
+from itertools import islice
+
+import pandas as pd
+import pytest
+
+from feature_sets.telemetry.readers import Telemetry
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.telemetry.simulator import write_folder
+from project.live_telemetry import batches, recorded, simulated
+
+SCHEMA = TelemetrySchema.load()
+
+
+@pytest.fixture
+def telemetry():
+    return next(simulated(SCHEMA, devices=3, history_ticks=100, seed=1))
+
+
+def test_the_simulation_goes_on_after_its_history_without_a_gap():
+    first, second = islice(simulated(SCHEMA, devices=3, history_ticks=100, seed=1), 2)
+    history_end = pd.Timestamp("2024-01-01", tz="UTC") + pd.Timedelta(seconds=10) * 100
+    assert first.metrics[SCHEMA.time].min() >= history_end
+    assert second.metrics[SCHEMA.time].min() > first.metrics[SCHEMA.time].max() - pd.Timedelta(seconds=10)
+    assert not pd.concat([first.metrics, second.metrics])[[DEVICE, SCHEMA.time]].duplicated().any()
+
+
+def test_a_second_stream_starts_after_what_was_already_streamed(telemetry):
+    seen = telemetry.metrics[SCHEMA.time].sort_values().iloc[10]
+    resumed = next(simulated(SCHEMA, devices=3, history_ticks=100, seed=1, after=seen))
+    assert resumed.metrics[SCHEMA.time].min() > seen
+    assert len(resumed.metrics) == len(telemetry.metrics) - 11
+
+
+def test_batches_keep_event_order_and_every_label_follows_its_event_by_the_delay(telemetry):
+    cut = list(batches(iter([telemetry]), SCHEMA, size=7, label_delay_seconds=60))
+    sent = [event for batch in cut for event in batch.telemetry]
+    times = [event[SCHEMA.time] for event in sent]
+    assert times == sorted(times)
+    assert len(sent) == len(telemetry.metrics)
+    assert all(set(event) == {DEVICE, SCHEMA.time, *SCHEMA.metric_names} for event in sent)
+    labels = [label for batch in cut for label in batch.labels]
+    assert len(labels) == len(telemetry.labels)
+    for batch in cut:
+        if batch.telemetry:
+            newest = pd.Timestamp(batch.telemetry[-1][SCHEMA.time])
+            assert all(newest - pd.Timestamp(x[SCHEMA.time]) >= pd.Timedelta("60s") for x in batch.labels)
+    assert cut[-1].telemetry == []
+    assert cut[-1].labels
+
+
+def test_a_missing_reading_is_null(telemetry):
+    metrics = telemetry.metrics.copy()
+    metrics.loc[metrics.index[0], SCHEMA.metric_names[0]] = float("nan")
+    holed = Telemetry(metrics=metrics, labels=telemetry.labels, static=telemetry.static)
+    batch = next(batches(iter([holed]), SCHEMA, size=10_000, label_delay_seconds=60))
+    nulls = [event for event in batch.telemetry if event[SCHEMA.metric_names[0]] is None]
+    assert len(nulls) == 1
+
+
+def test_a_recording_replays_its_held_out_end_and_one_window_before(tmp_path, telemetry):
+    write_folder(tmp_path, telemetry)
+    replayed = next(recorded(SCHEMA, str(tmp_path), test_fraction=0.25))
+    times = telemetry.metrics[SCHEMA.time]
+    cut = times.max() - (times.max() - times.min()) * 0.25
+    assert replayed.metrics[SCHEMA.time].min() > cut - pd.Timedelta(seconds=SCHEMA.longest_window_seconds)
+    assert replayed.metrics[SCHEMA.time].min() <= cut
+    assert replayed.metrics[SCHEMA.time].max() == times.max()

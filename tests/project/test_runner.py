@@ -1,0 +1,96 @@
+import json
+from types import SimpleNamespace
+
+import nuclio_sdk
+import pytest
+
+from project import runner
+from project.settings import Settings
+
+
+class FakeRun:
+    run_id = "abc"
+    running = True
+    started = ()
+
+    @classmethod
+    def start(cls, settings, project, workflow, arguments):
+        cls.started = (project, workflow, arguments)
+        return cls()
+
+    def wait_for_run_id(self):
+        return self.run_id
+
+    def is_running(self):
+        return self.running
+
+    def status(self):
+        return {"run_id": self.run_id, "state": "running", "error": ""}
+
+
+@pytest.fixture
+def context(tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "WorkflowProcess", FakeRun)
+    monkeypatch.setattr(FakeRun, "running", True)
+    settings = Settings(home=tmp_path, token="secret", project="p")
+    return SimpleNamespace(
+        user_data=SimpleNamespace(settings=settings, run=None), Response=nuclio_sdk.Response
+    )
+
+
+def ask(context, method="POST", path="/runs", body=b"{}", token="secret"):
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    event = nuclio_sdk.Event(body=body, method=method, path=path, headers=headers)
+    answer = runner.handler(context, event)
+    return answer.status_code, json.loads(answer.body)
+
+
+def test_a_run_is_started_and_its_id_answered(context):
+    body = json.dumps({"workflow": "main", "arguments": {"seed": 3}}).encode()
+    assert ask(context, body=body) == (202, {"run_id": "abc", "workflow": "main"})
+    assert FakeRun.started == ("p", "main", {"seed": 3})
+
+
+def test_a_second_run_is_refused_while_the_first_is_under_way(context):
+    ask(context)
+    status, content = ask(context)
+    assert status == 409
+    assert content["error"]["got"] == "abc"
+    FakeRun.running = False
+    assert ask(context)[0] == 202
+
+
+@pytest.mark.parametrize("token", ["", "wrong", "secret2"])
+def test_a_missing_or_wrong_token_is_refused(context, token):
+    status, content = ask(context, token=token)
+    assert status == 401
+    assert content["error"]["field"] == "authorization"
+    assert "secret" not in json.dumps(content).replace("secret2", "")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "field"),
+    [
+        (b"{", 400, "body"),
+        (b"[]", 400, "body"),
+        (b'{"workflow": "other"}', 422, "workflow"),
+        (b'{"workflow": ["main"]}', 422, "workflow"),
+        (b'{"arguments": []}', 422, "arguments"),
+        (b'{"arguments": {"sead": 1}}', 422, "arguments.sead"),
+        (b'{"arguments": {"seed": "1"}}', 422, "arguments.seed"),
+    ],
+)
+def test_bad_requests_name_the_field(context, body, status, field):
+    answered, content = ask(context, body=body)
+    assert answered == status
+    assert content["error"]["field"] == field
+    assert set(content["error"]) == {"field", "rule", "got"}
+
+
+def test_the_state_of_the_last_run_can_be_read(context):
+    assert ask(context, "GET", "/runs/abc")[0] == 404
+    ask(context)
+    assert ask(context, "GET", "/runs/abc") == (200, {"run_id": "abc", "state": "running", "error": ""})
+    assert ask(context, "GET", "/runs")[0] == 405
+    assert ask(context, "DELETE", "/runs/abc")[0] == 405
+    assert ask(context, "GET", "/other")[0] == 404

@@ -1,0 +1,37 @@
+import stat
+
+import pytest
+
+from project.settings import SOURCE_ROOT, Settings, SettingsError
+
+
+def test_state_lives_in_the_checkout_unless_told_otherwise(tmp_path):
+    assert Settings.from_environment({}).home == SOURCE_ROOT / ".netops"
+    assert Settings.from_environment({"NETOPS_HOME": str(tmp_path / "x")}).home == tmp_path / "x"
+
+
+def test_empty_variables_count_as_absent():
+    settings = Settings.from_environment({"NETOPS_PROFILE": "", "MLRUN_DBPATH": "", "NETOPS_PROJECT": ""})
+    assert (settings.profile, settings.mlrun_dbpath, settings.project) == ("local", "", "netops")
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"NETOPS_PROFILE": "moon"}, "NETOPS_PROFILE must be among local, kubernetes, iguazio, got 'moon'"),
+        ({"MLRUN_DBPATH": "./db"}, r"MLRUN_DBPATH must be an http\(s\) address, got './db'"),
+        ({"NETOPS_PROFILE": "kubernetes"}, "needs MLRUN_DBPATH"),
+    ],
+)
+def test_bad_variables_are_refused_by_name(environment, words):
+    with pytest.raises(SettingsError, match=words):
+        Settings.from_environment(environment)
+
+
+def test_the_token_is_made_once_and_is_private(tmp_path):
+    settings = Settings(home=tmp_path / "home")
+    token = settings.bearer_token()
+    assert len(token) >= 24
+    assert settings.bearer_token() == token
+    assert stat.S_IMODE((tmp_path / "home" / "token").stat().st_mode) == 0o600
+    assert Settings(home=tmp_path / "home", token="given").bearer_token() == "given"
