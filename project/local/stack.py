@@ -55,8 +55,8 @@ class DeployedFunction:
 
     :param state: ``building``, ``ready``, ``error`` or ``offline``.
     :param reason: why it is not ready, for example "killed by signal 9 (SIGKILL)".
-    :param url: address it answers on when it is ready.
-    :param pid: its process when it is ready.
+    :param url: address it answers on when it answers.
+    :param pid: the process that answers, or None.
     :param log: file of its output.
     """
 

@@ -21,7 +21,8 @@ class Deployment:
     :param state: ``building``, ``ready``, ``error`` or ``offline`` as last written.
     :param reason: why it is not ready; empty when it is.
     :param port: loopback port it answers on; kept across redeploys.
-    :param pid: its process, None when there is none.
+    :param pid: the process that answers, None when there is none. After a failed redeploy (``error``) it is
+        that of the version before.
     :param created: when that process was created.
     :param next_pid: process of a redeploy that is not ready yet.
     :param next_created: when that process was created.
@@ -54,6 +55,13 @@ class Deployment:
         """``host:port``."""
         return f"127.0.0.1:{self.port}"
 
+    @property
+    def explanation(self) -> str:
+        """Why it is not ready; also says when an older version still answers."""
+        if self.state == ERROR and self.pid is not None:
+            return f"{self.reason}; the version deployed before still answers"
+        return self.reason
+
     def describe(self, kind: str = "", log: str = "") -> dict[str, Any]:
         """Content of the ``/local/v1/deployments`` answer."""
         return {
@@ -61,10 +69,10 @@ class Deployment:
             "name": self.name,
             "kind": kind,
             "state": self.state,
-            "reason": self.reason,
+            "reason": self.explanation,
             "address": self.address,
             "url": f"http://{self.address}",
-            "pid": self.pid if self.state == READY else None,
+            "pid": self.pid,
             "log": log,
         }
 

@@ -38,13 +38,13 @@ def deployed_name(name: str, tag: str = "") -> str:
 
 def live_status(deployment: Deployment) -> Document:
     """The ``status`` fields that a deployment decides."""
-    ready = deployment.state == "ready"
+    answers = deployment.pid is not None
     return {
         "state": deployment.state,
-        "reason": deployment.reason,
+        "reason": deployment.explanation,
         "nuclio_name": f"{deployment.project}-{deployment.name}",
-        "address": deployment.address if ready else "",
-        "internal_invocation_urls": [deployment.address] if ready else [],
+        "address": deployment.address if answers else "",
+        "internal_invocation_urls": [deployment.address] if answers else [],
         # Empty on purpose: MLRun's client would put a scheme before it, in two different ways.
         "external_invocation_urls": [],
     }

@@ -14,6 +14,7 @@ from project.local.api.errors import ApiError, InvalidError
 from project.local.api.functions import DEPLOYED_KINDS, deployed_name, live_status, normal_name
 from project.local.api.projects import require_project
 from project.local.api.records import FUNCTION, write_record
+from project.local.processes import log_tail
 
 # The client sleeps between its questions; answering as soon as the state is known makes it quick.
 _LONG_POLL_SECONDS = 5.0
@@ -45,7 +46,10 @@ def status(call: Call) -> Response:
     """State of a deployed function in headers, and as text what went wrong."""
     name = deployed_name(call.path["name"], call.value("tag"))
     deployment = call.context.supervisor.wait(call.project, name, _LONG_POLL_SECONDS)
-    text = f"{deployment.reason}\n" if deployment.state == "error" else ""
+    text = ""
+    if deployment.state == "error":
+        log = call.context.supervisor.log_file(deployment.project, deployment.name)
+        text = f"{deployment.explanation}; its log ends with:\n{log_tail(log, start=deployment.log_start)}\n"
     return Response(text, media_type="text/plain", headers=_headers(deployment))
 
 

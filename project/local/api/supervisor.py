@@ -139,8 +139,6 @@ class Supervisor:
             return
         if reason:
             new.stop(_STOP_SECONDS)
-            if old is not None:
-                reason += "; the version deployed before still answers"
             self._write(project, name, state=ERROR, reason=reason, next_pid=None, next_created=None)
             return
         self._write(
@@ -201,14 +199,13 @@ class Supervisor:
             if ready_file.exists() and ready_file.read_text() == str(process.pid):
                 return ""
             if not process.alive():
-                tail = log_tail(path, start=deployment.log_start)
-                return f"the function did not start ({process.exit_reason()}); its log ends with:\n{tail}"
+                tail = log_tail(path, lines=1, start=deployment.log_start)
+                return f"the function did not start ({process.exit_reason()}): {tail}"
             current = read_deployment(self._store, deployment.project, deployment.name)
             if current is None or current.state != BUILDING:
                 return "stopped"
             time.sleep(0.05)
-        tail = log_tail(path, start=deployment.log_start)
-        return f"the function was not ready after {_READY_SECONDS:.0f} s; its log ends with:\n{tail}"
+        return f"the function was not ready after {_READY_SECONDS:.0f} s"
 
     def deployment(self, project: str, name: str) -> Deployment:
         """A deployment as it is now.
@@ -235,21 +232,15 @@ class Supervisor:
 
     def _look(self, deployment: Deployment) -> Deployment:
         """Correct the record of a process that died since."""
-        if deployment.state != READY:
-            return deployment
         process = deployment.process
-        if process is not None and process.alive():
+        if deployment.state not in {READY, ERROR} or (process is not None and process.alive()):
             return deployment
-        reason = process.exit_reason() if process else "there is no process"
-        changed = change_deployment(
-            self._store,
-            deployment.project,
-            deployment.name,
-            state=ERROR,
-            reason=reason,
-            pid=None,
-            created=None,
-        )
+        if deployment.state == ERROR and process is None:
+            return deployment
+        changes: dict[str, object] = {"pid": None, "created": None}
+        if deployment.state == READY:
+            changes |= {"state": ERROR, "reason": process.exit_reason() if process else "there is no process"}
+        changed = change_deployment(self._store, deployment.project, deployment.name, **changes)
         return changed or deployment
 
     def wait(self, project: str, name: str, seconds: float) -> Deployment:

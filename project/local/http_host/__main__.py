@@ -1,0 +1,92 @@
+"""Runs one deployed function: ``python -m project.local.http_host --function FILE.json --port N``.
+
+The function is loaded and initialised first; only then the port is opened and the ready file written, so
+"ready" means that requests are answered. The port is shared (``SO_REUSEPORT``) with the process of the
+version before, which ends afterwards.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import gc
+import json
+import logging
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import uvicorn
+import uvloop
+
+from project.local.http_host.app import DEFAULT_MAX_BODY, HostApp
+from project.local.http_host.events import make_context
+from project.local.http_host.functions import load_function
+
+_GRACE_SECONDS = 10
+
+
+class _Server(uvicorn.Server):
+    """A uvicorn server that ends on SIGTERM and SIGINT and lets the process exit normally afterwards."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listener.bind((host, port))
+    listener.listen(1024)
+    listener.setblocking(False)
+    return listener
+
+
+async def _serve(arguments: argparse.Namespace) -> None:
+    document = json.loads(arguments.function.read_text())
+    function = await load_function(document, make_context())
+    # What is loaded now stays for good: later collections need not look at it, which keeps pauses short.
+    gc.collect()
+    gc.freeze()
+    listener = _listen(arguments.host, arguments.port)
+    server = _Server(
+        uvicorn.Config(
+            HostApp(function, arguments.max_body),
+            log_level="warning",
+            access_log=False,
+            http="httptools",
+            lifespan="on",
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
+    )
+    if arguments.ready_file:
+        # The socket listens: connections made from now on are accepted when the server runs, in a moment.
+        arguments.ready_file.write_text(str(os.getpid()))
+    await server.serve(sockets=[listener])
+
+
+def main() -> None:
+    """Serve until SIGTERM; then finish the requests under way, flush the function and end."""
+    parser = argparse.ArgumentParser(prog="python -m project.local.http_host", description=__doc__)
+    parser.add_argument("--function", type=Path, required=True, help="JSON file with the function's document")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--max-body", type=int, default=DEFAULT_MAX_BODY, help="most bytes in a request")
+    parser.add_argument("--ready-file", type=Path, help="gets the process id once requests are answered")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(arguments))
+
+
+if __name__ == "__main__":
+    main()

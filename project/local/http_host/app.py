@@ -1,0 +1,109 @@
+"""The ASGI application: limits, requests to events, results to answers."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from typing import Any
+
+from project.local.http_host.body import (
+    BodyTooLargeError,
+    DisconnectedError,
+    JsonError,
+    Receive,
+    read_body,
+)
+from project.local.http_host.events import make_event
+from project.local.http_host.functions import Function
+from project.local.http_host.results import Result, error_result, to_result
+
+log = logging.getLogger("netops.http_host")
+
+DEFAULT_MAX_BODY = 8 * 1024 * 1024
+READY_PATH = "/__host__/ready"
+
+Scope = MutableMapping[str, Any]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class HostApp:
+    """ASGI application in front of one function.
+
+    A body over the limit answers 413, a body that is no JSON though it says so 400 (for serving graphs; a
+    Nuclio handler gets the bytes), a failing handler 500, each with the error object. The process lives on.
+
+    :param function: what answers.
+    :param max_body: most bytes in a request.
+    """
+
+    def __init__(self, function: Function, max_body: int = DEFAULT_MAX_BODY) -> None:
+        self._function = function
+        self._max_body = max_body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection event."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "http":
+            try:
+                result = await self._answer(scope, receive)
+            except DisconnectedError:
+                return
+            await _send(result, send)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Result:
+        if scope["path"] == READY_PATH:
+            return to_result({"ready": True, "pid": os.getpid()})
+        headers = scope["headers"]
+        try:
+            body = await read_body(receive, headers, self._max_body)
+            event = make_event(
+                scope["method"], scope["path"], scope["query_string"], headers, body, self._function.json_only
+            )
+        except BodyTooLargeError as error:
+            return error_result(413, "body", f"must be at most {error.limit} bytes", error.got)
+        except JsonError as error:
+            return error_result(400, "body", "must be JSON", str(error))
+        try:
+            return to_result(await self._function(event))
+        except Exception as error:
+            log.exception("%s %s failed", scope["method"], scope["path"])
+            return error_result(500, "", "the function must not fail", f"{type(error).__name__}: {error}")
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        # Here every request has been answered and no new one can come.
+        try:
+            await self._function.terminate()
+        except Exception as error:
+            log.exception("ending the function failed")
+            await send({"type": "lifespan.shutdown.failed", "message": str(error)})
+        else:
+            await send({"type": "lifespan.shutdown.complete"})
+
+
+async def _send(result: Result, send: Send) -> None:
+    headers = [(b"content-type", result.content_type.encode())]
+    headers += [
+        (name.lower().encode("latin-1"), value.encode("latin-1"))
+        for name, value in result.headers.items()
+        if name.lower() not in {"content-type", "content-length", "transfer-encoding"}
+    ]
+    if isinstance(result.body, bytes):
+        headers.append((b"content-length", str(len(result.body)).encode()))
+    if result.status == 413:
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": result.status, "headers": headers})
+    if isinstance(result.body, bytes):
+        await send({"type": "http.response.body", "body": result.body})
+        return
+    await _stream(result.body, send)
+
+
+async def _stream(pieces: AsyncIterator[bytes], send: Send) -> None:
+    async for piece in pieces:
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})

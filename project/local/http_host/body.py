@@ -1,0 +1,94 @@
+"""Request bodies: read up to a limit, and parse as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+
+import orjson
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+
+# A client that sends without waiting for our answer reads it only after it has sent everything: up to this
+# many times the limit is read and thrown away for its sake; beyond that the connection is cut.
+_PATIENCE = 16
+
+
+class BodyTooLargeError(ValueError):
+    """A body over the limit.
+
+    :param limit: the limit in bytes.
+    :param got: what was sent, in words.
+    """
+
+    def __init__(self, limit: int, got: str) -> None:
+        super().__init__(f"body must be at most {limit} bytes, got {got}")
+        self.limit = limit
+        self.got = got
+
+
+class JsonError(ValueError):
+    """A body that says it is JSON and is not."""
+
+
+class DisconnectedError(ConnectionError):
+    """The client went away before it had sent its body."""
+
+
+async def read_body(receive: Receive, headers: Iterable[tuple[bytes, bytes]], limit: int) -> bytes:
+    """The whole body, never more than the limit in memory.
+
+    :param limit: most bytes.
+    :raises BodyTooLargeError: if it is longer; the rest has been read and thrown away, up to 16 limits.
+    :raises DisconnectedError: if the client leaves first.
+    """
+    length, waits = None, False
+    for name, value in headers:
+        if name == b"content-length" and value.isdigit():
+            length = int(value)
+        elif name == b"expect" and value.lower() == b"100-continue":
+            waits = True
+    if length is not None and length > limit:
+        # A client that asked first ("Expect: 100-continue") has sent nothing yet and reads our answer now.
+        if not waits:
+            await _discard(receive, 0, limit * _PATIENCE)
+        raise BodyTooLargeError(limit, f"{length} bytes")
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise DisconnectedError("the client left before its body was complete")
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > limit:
+            chunks.clear()
+            if message.get("more_body"):
+                await _discard(receive, size, limit * _PATIENCE)
+            raise BodyTooLargeError(limit, f"more than {limit} bytes")
+        chunks.append(chunk)
+        if not message.get("more_body"):
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+async def _discard(receive: Receive, size: int, most: int) -> None:
+    while size <= most:
+        message = await receive()
+        size += len(message.get("body", b""))
+        if message["type"] == "http.disconnect" or not message.get("more_body"):
+            return
+
+
+def parse_json(body: bytes) -> Any:
+    """Value of a JSON text; ``NaN`` and ``Infinity`` are read as MLRun reads them.
+
+    :raises JsonError: saying where it stops being JSON.
+    """
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        try:
+            return json.loads(body)
+        except (ValueError, RecursionError) as error:
+            raise JsonError(str(error) or type(error).__name__) from error

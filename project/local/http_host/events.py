@@ -1,0 +1,71 @@
+"""Nuclio's view of a request and of the worker: events, context, logger."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import uuid
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+from urllib.parse import parse_qsl
+
+import nuclio_sdk
+from nuclio_sdk.event import TriggerInfo
+
+from project.local.http_host.body import JsonError, parse_json
+
+_TRIGGER = TriggerInfo("http", "default-http")
+
+
+def make_context() -> Any:
+    """A worker's context, with the logger, trigger and platform that MLRun's graph server asks for."""
+    logger = nuclio_sdk.Logger(logging.INFO, "function")
+    logger.set_handler("default", sys.stdout, nuclio_sdk.logger.HumanReadableFormatter())
+    logging.getLogger("function").propagate = False  # it has a handler of its own
+    return nuclio_sdk.Context(logger, nuclio_sdk.Platform("local"), 0, _TRIGGER)
+
+
+@lru_cache(maxsize=1024)
+def _header_name(name: bytes) -> str:
+    """Header name as Go's HTTP server, and so Nuclio, writes it: ``content-type`` is ``Content-Type``."""
+    return "-".join(part.capitalize() for part in name.decode("latin-1").split("-"))
+
+
+def make_event(
+    method: str,
+    path: str,
+    query: bytes,
+    headers: Iterable[tuple[bytes, bytes]],
+    body: bytes,
+    json_only: bool,
+) -> Any:
+    """Event of a request; a JSON body is parsed, as Nuclio's worker does.
+
+    :param json_only: whether a body that says it is JSON must be; otherwise it stays bytes if it is not.
+    :raises JsonError: if it must be JSON and is not.
+    """
+    names = {_header_name(name): value.decode("latin-1") for name, value in headers}
+    content_type = names.get("Content-Type", "")
+    content: Any = body
+    if body and content_type.partition(";")[0].strip().lower() == "application/json":
+        content_type = "application/json"
+        try:
+            content = parse_json(body)
+        except JsonError:
+            if json_only:
+                raise
+    return nuclio_sdk.Event(
+        body=content,
+        content_type=content_type,
+        trigger=_TRIGGER,
+        fields=dict(parse_qsl(query.decode("latin-1"))) if query else {},
+        headers=names,
+        _id=uuid.uuid4().hex,
+        method=method,
+        path=path,
+        size=len(body),
+        timestamp=datetime.now(UTC),
+        url=path + (f"?{query.decode('latin-1')}" if query else ""),
+    )
