@@ -1,0 +1,210 @@
+"""The journal: every accepted event, written before it is processed, so that a restart forgets nothing."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import orjson
+import redis
+
+from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
+from graphs.requests import ApiError, Kind
+
+_CHUNK = 500
+_TIMEOUT_SECONDS = 5.0
+
+EntryId = tuple[int, int]
+"""Milliseconds and sequence number, as in a Redis stream."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The accepted events of one request.
+
+    :param id: place in the order of all entries.
+    :param kind: telemetry or labels.
+    :param arrival: when the request arrived, epoch seconds.
+    :param events: telemetry, in the order it was sent.
+    :param labels: labels, in the order they were sent.
+    """
+
+    id: EntryId
+    kind: Kind
+    arrival: float
+    events: list[TelemetryEvent] = field(default_factory=list)
+    labels: list[LabelEvent] = field(default_factory=list)
+
+
+class Journal(Protocol):
+    """Takes accepted events and gives them back after a restart."""
+
+    def append(
+        self, kind: Kind, arrival: float, events: Sequence[TelemetryEvent] | Sequence[LabelEvent]
+    ) -> EntryId:
+        """Keep the events of one request; ids only grow.
+
+        :raises ApiError: 503 if they cannot be kept; they must not be processed then.
+        """
+
+    def entries(self) -> Iterator[Entry]:
+        """Everything kept, oldest first."""
+
+    def save(self, name: str, content: dict[str, Any] | None) -> None:
+        """Keep a small document under a name, or forget it."""
+
+    def load(self, name: str) -> dict[str, Any] | None:
+        """The document kept under a name."""
+
+
+class NoJournal:
+    """Keeps nothing: windows, ledger and detectors start empty after a restart."""
+
+    def __init__(self) -> None:
+        self._last: EntryId = (0, 0)
+
+    def append(
+        self, kind: Kind, arrival: float, events: Sequence[TelemetryEvent] | Sequence[LabelEvent]
+    ) -> EntryId:
+        """Give the events an id; nothing is written."""
+        milliseconds, sequence = max(int(arrival * 1000), 0), 0
+        if milliseconds <= self._last[0]:
+            milliseconds, sequence = self._last[0], self._last[1] + 1
+        self._last = (milliseconds, sequence)
+        return self._last
+
+    def entries(self) -> Iterator[Entry]:
+        """Nothing."""
+        return iter(())
+
+    def save(self, name: str, content: dict[str, Any] | None) -> None:
+        """Do nothing."""
+
+    def load(self, name: str) -> dict[str, Any] | None:
+        """Nothing."""
+        return None
+
+
+class RedisJournal:
+    """A journal in a Redis stream: one entry a request, one round trip to append it.
+
+    :param url: ``redis://host:port``.
+    :param key: prefix of our keys; one a function.
+    :param metrics: metric names in schema order; an entry holds values only. Entries with other metrics, of
+        an earlier schema, are skipped and counted in ``skipped``.
+    :param max_events: events kept at least; older entries are dropped. It must cover the longest window and
+        the label deadline, for all devices.
+    """
+
+    def __init__(self, url: str, key: str, metrics: tuple[str, ...], max_events: int = 100_000) -> None:
+        self._redis = redis.Redis.from_url(
+            url, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS
+        )
+        self._key = key
+        self._stream = f"{key}:journal"
+        self._metrics = metrics
+        self._schema = ",".join(metrics)
+        self.skipped = 0
+        self._max_events = max_events
+        self._sizes: deque[tuple[EntryId, int]] = deque()
+        self._total = 0
+
+    def append(
+        self, kind: Kind, arrival: float, events: Sequence[TelemetryEvent] | Sequence[LabelEvent]
+    ) -> EntryId:
+        """Write one entry; see ``Journal``."""
+        rows = [
+            (event.device, event.time, *event.metrics.values())
+            if isinstance(event, TelemetryEvent)
+            else tuple(event)
+            for event in events
+        ]
+        fields = {
+            "kind": kind.value,
+            "schema": self._schema,
+            "arrival": repr(arrival),
+            "events": orjson.dumps(rows),
+        }
+        try:
+            written = self._redis.xadd(self._stream, fields, **self._limit(len(rows)))
+        except redis.RedisError as error:
+            raise ApiError(
+                503, "journal", f"must be reachable to accept events ({type(error).__name__})"
+            ) from error
+        entry = _entry_id(written)
+        self._note(entry, len(rows))
+        return entry
+
+    def entries(self) -> Iterator[Entry]:
+        """Read everything kept, in chunks; from then on the journal knows how much it holds."""
+        self._sizes.clear()
+        self._total = 0
+        start = "-"
+        while True:
+            found = self._redis.xrange(self._stream, min=start, count=_CHUNK)
+            for written, fields in found:
+                rows = orjson.loads(fields[b"events"])
+                self._note(_entry_id(written), len(rows))
+                if fields[b"schema"].decode() == self._schema:
+                    yield self._entry(_entry_id(written), fields, rows)
+                else:
+                    self.skipped += len(rows)
+            if len(found) < _CHUNK:
+                return
+            start = f"({found[-1][0].decode()}"
+
+    def save(self, name: str, content: dict[str, Any] | None) -> None:
+        """Keep a document beside the stream, or forget it.
+
+        :raises ApiError: 503 if it cannot be kept.
+        """
+        try:
+            if content is None:
+                self._redis.delete(f"{self._key}:{name}")
+            else:
+                self._redis.set(f"{self._key}:{name}", orjson.dumps(content))
+        except redis.RedisError as error:
+            raise ApiError(503, "journal", f"must be reachable to save ({type(error).__name__})") from error
+
+    def load(self, name: str) -> dict[str, Any] | None:
+        """The document kept under a name."""
+        text = self._redis.get(f"{self._key}:{name}")
+        content: dict[str, Any] | None = orjson.loads(text) if text else None
+        return content
+
+    def _limit(self, incoming: int) -> dict[str, Any]:
+        """Arguments that drop the entries without which enough events are still kept."""
+        dropped = False
+        while self._sizes and self._total - self._sizes[0][1] + incoming >= self._max_events:
+            self._total -= self._sizes.popleft()[1]
+            dropped = True
+        if not dropped or not self._sizes:
+            return {}
+        milliseconds, sequence = self._sizes[0][0]
+        return {"minid": f"{milliseconds}-{sequence}", "approximate": True}
+
+    def _note(self, entry: EntryId, size: int) -> None:
+        self._sizes.append((entry, size))
+        self._total += size
+
+    def _entry(self, entry: EntryId, fields: Mapping[bytes, bytes], rows: list[list[Any]]) -> Entry:
+        kind, arrival = Kind(fields[b"kind"].decode()), float(fields[b"arrival"])
+        if kind is Kind.LABELS:
+            return Entry(entry, kind, arrival, labels=[LabelEvent(*row) for row in rows])
+        events = [
+            TelemetryEvent(device, time, dict(zip(self._metrics, map(_reading, values), strict=True)))
+            for device, time, *values in rows
+        ]
+        return Entry(entry, kind, arrival, events)
+
+
+def _reading(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _entry_id(written: bytes) -> EntryId:
+    milliseconds, _, sequence = written.partition(b"-")
+    return int(milliseconds), int(sequence)

@@ -1,0 +1,128 @@
+"""Fourth step: chooses the model, calls it, keeps its name and version with the answer."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import mlrun.serving
+
+from graphs.inference_protocol import inference_response, model_metadata, read_inputs, request_id
+from graphs.onnx_model import OnnxModel
+from graphs.request_step import RequestStep
+from graphs.requests import ApiError, Kind, Prediction, Request
+from graphs.serving_state import serving_state
+
+SERVER_METADATA = {"name": "netops", "version": "2", "extensions": []}
+
+
+class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
+    """MLRun's model router for our requests: telemetry goes to the champion, inference by name.
+
+    Of the base class it keeps the routes. Its event handling is replaced, for it asks the MLRun API about
+    model endpoints on the way and answers in another form.
+
+    :param context: MLRun's graph context.
+    :param name: name of the step.
+    :param routes: the models, made by MLRun.
+    :param champion: name of the model that predicts telemetry.
+    :param max_rows: most rows of an inference request.
+    :param kwargs: what MLRun adds.
+    """
+
+    kinds: ClassVar[frozenset[Kind]] = frozenset(
+        {
+            Kind.TELEMETRY,
+            Kind.INFER,
+            Kind.MODEL,
+            Kind.MODEL_READY,
+            Kind.MODELS,
+            Kind.SERVER,
+            Kind.LIVE,
+            Kind.READY,
+        }
+    )
+
+    def __init__(
+        self,
+        context: Any,
+        name: str,
+        routes: Any = None,
+        champion: str = "",
+        max_rows: int = 10_000,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(context=context, name=name, routes=routes, **kwargs)
+        self._metrics = serving_state(context).metrics
+        self._champion = champion
+        self._max_rows = max_rows
+
+    def post_init(self, mode: str = "sync", **kwargs: Any) -> None:
+        """All models are loaded; the champion must be among them."""
+        if self._champion not in self.routes:
+            raise ValueError(f"champion must be one of {list(self.routes.keys())}, got {self._champion!r}")
+
+    def do_event(self, event: Any, *args: Any, **kwargs: Any) -> Any:
+        """MLRun's entry point for routers."""
+        self.do(event.body)
+        return event
+
+    def handle(self, request: Request) -> None:
+        """Predict, or tell about the models."""
+        if request.kind is Kind.TELEMETRY:
+            self._predict(request)
+        elif request.kind is Kind.INFER:
+            request.reply(self._infer(request))
+        elif request.kind is Kind.MODEL:
+            request.reply(model_metadata(request.model, self._model(request).schema))
+        elif request.kind is Kind.MODEL_READY:
+            model = self._model(request)
+            request.reply({"name": request.model, "ready": bool(model.ready)}, 200 if model.ready else 503)
+        elif request.kind is Kind.MODELS:
+            request.reply({"models": list(self.routes.keys())})
+        elif request.kind is Kind.SERVER:
+            request.reply(SERVER_METADATA)
+        elif request.kind is Kind.LIVE:
+            request.reply({"live": True})
+        else:
+            ready = all(self._loaded(name).ready for name in self.routes.keys())  # noqa: SIM118 - MLRun's own dict
+            request.reply({"ready": ready}, 200 if ready else 503)
+
+    def _loaded(self, name: str) -> OnnxModel:
+        model: OnnxModel = self.routes[name].async_object
+        return model
+
+    def _model(self, request: Request) -> OnnxModel:
+        if request.model not in self.routes:
+            raise ApiError(404, "model", f"must be one of {', '.join(self.routes.keys())}", request.model)
+        model = self._loaded(request.model)
+        if request.version not in ("", model.version):
+            raise ApiError(404, "version", f"must be {model.version}", request.version)
+        return model
+
+    def _predict(self, request: Request) -> None:
+        model = self._loaded(self._champion)
+        request.predictions = [None] * len(request.features)
+        indexes = [index for index, row in enumerate(request.features) if row is not None]
+        inputs = model.inputs([row for row in request.features if row is not None])
+        probability = model.probability(inputs)
+        decided = model.decide(probability).tolist()
+        for index, row, prediction, chance in zip(
+            indexes, inputs, decided, probability.tolist(), strict=True
+        ):
+            request.predictions[index] = Prediction(self._champion, model.version, row, prediction, chance)
+        self._count(model, decided)
+
+    def _infer(self, request: Request) -> dict[str, Any]:
+        model = self._model(request)
+        inputs = read_inputs(request.body, model.schema.input_names, self._max_rows)
+        given_id = request_id(request.body)
+        probability = model.probability(inputs)
+        decided = model.decide(probability)
+        self._count(model, decided.tolist())
+        return inference_response(request.model, model.version, decided, probability, given_id)
+
+    def _count(self, model: OnnxModel, decided: list[int]) -> None:
+        ones = sum(decided)
+        for value, count in ((0, len(decided) - ones), (1, ones)):
+            if count:
+                self._metrics.predictions.labels(model.name, model.version, value).inc(count)

@@ -1,0 +1,115 @@
+"""A model package as an MLRun model server: ONNX in onnxruntime, one thread, never unpickled."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+from mlrun.serving import V2ModelServer
+
+from feature_sets.model_schema import ModelPackageError, ModelSchema
+from graphs.preprocess import live_features
+from graphs.serving_state import serving_state
+
+Floats = npt.NDArray[np.float64]
+
+
+class OnnxModel(V2ModelServer):
+    """Answers with the probability of an error and, by the model's own threshold, 0 or 1.
+
+    The base class's model endpoints and tracking are not used: predictions are kept by the labeled join.
+
+    :param context: MLRun's graph context.
+    :param name: name of the model, as in the path.
+    :param model_path: address of the model package.
+    :param kwargs: what MLRun adds.
+    """
+
+    schema: ModelSchema
+    """Inputs, threshold and version of the loaded model."""
+
+    def __init__(self, context: Any, name: str, model_path: str, **kwargs: Any) -> None:
+        super().__init__(context=context, name=name, model_path=model_path, **kwargs)
+
+    @property
+    def version(self) -> str:
+        """Version of the loaded model."""
+        return self.schema.version
+
+    def post_init(self, mode: str = "sync", **kwargs: Any) -> None:
+        """Load before the first request; the base class would ask the MLRun API for model endpoints."""
+        if not self.ready:
+            self.load()
+
+    def load(self) -> None:
+        """Load the package; ready only after it has answered a row as a model must.
+
+        :raises ModelPackageError: if a file, an input or the answer is not right.
+        """
+        state = serving_state(self.context)
+        package = state.package(self.model_path)
+        self.schema = package.schema
+        known = live_features(self.schema.telemetry)
+        if state.devices is not None:
+            known |= state.devices.names
+        for name in self.schema.input_names:
+            if name not in known:
+                raise ModelPackageError(
+                    f"model '{self.name}': input '{name}' must be a feature of live events"
+                )
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        self.model = onnxruntime.InferenceSession(
+            package.graph, sess_options=options, providers=["CPUExecutionProvider"]
+        )
+        self._input = self.model.get_inputs()[0].name
+        self._output = _probabilities(self.name, [output.name for output in self.model.get_outputs()])
+        self._imputation = np.array([column.imputation for column in self.schema.inputs])
+        golden = self.probability(self._imputation.reshape(1, -1))
+        if golden.shape != (1,) or not 0.0 <= golden[0] <= 1.0:
+            raise ModelPackageError(
+                f"model '{self.name}': must answer the imputation values with a probability, got {golden}"
+            )
+        self.ready = True
+
+    def inputs(self, features: list[dict[str, float]]) -> Floats:
+        """Model inputs of many events before imputation, NaN where missing.
+
+        :param features: features by name; further ones are ignored.
+        :returns: shape (n, inputs).
+        """
+        names = self.schema.input_names
+        rows = [[row.get(name, math.nan) for name in names] for row in features]
+        return np.array(rows, dtype=np.float64).reshape(len(rows), len(names))
+
+    def probability(self, inputs: Floats) -> Floats:
+        """Probability of an error for each row; missing values are imputed as in training.
+
+        :param inputs: shape (n, inputs), NaN where missing.
+        :returns: shape (n,).
+        """
+        if not len(inputs):
+            return np.empty(0)
+        matrix = np.where(np.isnan(inputs), self._imputation, inputs).astype(np.float32)
+        (probabilities,) = self.model.run([self._output], {self._input: matrix})
+        return np.asarray(probabilities, dtype=np.float64)[:, -1]
+
+    def decide(self, probability: Floats) -> npt.NDArray[np.int64]:
+        """1 where the probability reaches the model's threshold, else 0; shape (n,)."""
+        return (probability >= self.schema.threshold).astype(np.int64)
+
+    def predict(self, request: dict[str, Any]) -> list[int]:
+        """MLRun's model contract: 0 or 1 for each row of ``inputs``, in model order, None where missing."""
+        rows = np.array(request["inputs"], dtype=np.float64).reshape(-1, len(self.schema.inputs))
+        decided: list[int] = self.decide(self.probability(rows)).tolist()
+        return decided
+
+
+def _probabilities(name: str, outputs: list[str]) -> str:
+    if "probabilities" not in outputs:
+        raise ModelPackageError(f"model '{name}': must have the output 'probabilities', got {outputs}")
+    return "probabilities"

@@ -1,0 +1,146 @@
+"""A tiny model package and a serving graph on MLRun's mock server."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mlrun
+import numpy as np
+import onnxruntime
+import pytest
+from skl2onnx import to_onnx
+from sklearn.linear_model import LogisticRegression
+
+from feature_sets.model_schema import MODEL_FILE, SCHEMA_FILE, ModelInput, ModelSchema
+from feature_sets.telemetry.schema import TelemetrySchema
+from graphs.serving_graph import build_serving_graph
+
+START = 1_700_000_000.0
+DEVICES = {"a/1": {"model_x": 1.0, "model_y": 0.0}, "a/2": {"model_x": 0.0, "model_y": 1.0}}
+INPUTS = ("cpu", "cpu_avg_1m", "latency", "latency_avg_5m", "latency_stddev_1m", "model_x")
+
+
+@pytest.fixture(scope="session")
+def schema() -> TelemetrySchema:
+    return TelemetrySchema.from_dict(
+        {
+            "name": "tiny",
+            "entity": ["site", "box"],
+            "time": "timestamp",
+            "metrics": {
+                "cpu": {"unit": "%", "range": [0, 100]},
+                "latency": {"unit": "ms", "range": [0, 10000]},
+            },
+            "label": "is_error",
+            "static": ["model"],
+            "windows": {"lengths": ["1m", "5m"], "period": "10s", "operations": ["avg", "stddev"]},
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def package(schema: TelemetrySchema, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Directory with ``model.onnx`` and ``model.json``."""
+    return write_package(tmp_path_factory.mktemp("model"), schema)
+
+
+def write_package(
+    directory: Path, schema: TelemetrySchema, seed: int = 3, inputs: tuple[str, ...] = INPUTS
+) -> Path:
+    generator = np.random.default_rng(seed)
+    rows = generator.normal([40, 40, 20, 20, 2, 0.5][: len(inputs)], 10, (300, len(inputs))).astype(
+        np.float32
+    )
+    labels = (rows[:, 0] + rows[:, 2] + generator.normal(0, 5, 300) > 60).astype(int)
+    fitted = LogisticRegression(max_iter=1000).fit(rows, labels)
+    graph = to_onnx(fitted, rows[:1], options={"zipmap": False}, target_opset={"": 18, "ai.onnx.ml": 3})
+    graph.graph.input[0].name, old = "input", graph.graph.input[0].name
+    for node in graph.graph.node:
+        for index, name in enumerate(node.input):
+            if name == old:
+                node.input[index] = "input"
+    content = graph.SerializeToString()
+    (directory / MODEL_FILE).write_bytes(content)
+    model = ModelSchema(
+        telemetry=schema,
+        inputs=tuple(
+            ModelInput(name, "", imputation=float(rows[:, i].mean())) for i, name in enumerate(inputs)
+        ),
+        threshold=0.5,
+        version=f"v{seed}",
+        metrics={"f1": 0.9},
+        sha256={MODEL_FILE: hashlib.sha256(content).hexdigest()},
+    )
+    (directory / SCHEMA_FILE).write_text(json.dumps(model.to_dict()))
+    return directory
+
+
+def offline_probability(package: Path, matrix: np.ndarray) -> np.ndarray:
+    """Probabilities that onnxruntime gives without any of our serving code."""
+    session = onnxruntime.InferenceSession(str(package / MODEL_FILE), providers=["CPUExecutionProvider"])
+    return session.run(["probabilities"], {"input": matrix})[0][:, 1]
+
+
+class Clock:
+    """A clock that the test moves."""
+
+    def __init__(self, now: float = START) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Answered:
+    status: int
+    json: Any
+    content_type: str
+
+
+class Client:
+    """Sends requests to a graph on MLRun's mock server, as bytes, like a trigger does."""
+
+    def __init__(self, server: Any) -> None:
+        self.server = server
+
+    def send(self, method: str, path: str, body: Any = None, **kwargs: Any) -> Answered:
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+        kwargs.setdefault("content_type", "application/json")
+        response = self.server.test(path, body=body, method=method, silent=True, get_body=False, **kwargs)
+        text = response.body.decode() if isinstance(response.body, bytes) else response.body
+        content = json.loads(text) if response.content_type == "application/json" else text
+        return Answered(response.status_code, content, response.content_type)
+
+    def post(self, path: str, body: Any, **kwargs: Any) -> Answered:
+        return self.send("POST", path, body, **kwargs)
+
+    def get(self, path: str, **kwargs: Any) -> Answered:
+        return self.send("GET", path, **kwargs)
+
+
+def make_client(package: Path, clock: Callable[[], float] | None = None, **kwargs: Any) -> Client:
+    """Client of a graph of its own."""
+    function = mlrun.new_function("serving", kind="serving", image="mlrun/mlrun", project="tests")
+    kwargs.setdefault("devices", DEVICES)
+    build_serving_graph(function, model_path=str(package), **kwargs)
+    return Client(function.to_mock_server())
+
+
+@pytest.fixture
+def client(package: Path) -> Iterator[Client]:
+    yield make_client(package)
+
+
+def event(device: str = "a/1", seconds: float = 0.0, cpu: Any = 40.0, latency: Any = 20.0) -> dict[str, Any]:
+    return {"device": device, "timestamp": START + seconds, "cpu": cpu, "latency": latency}
+
+
+def label(device: str = "a/1", seconds: float = 0.0, is_error: Any = 0) -> dict[str, Any]:
+    return {"device": device, "timestamp": START + seconds, "is_error": is_error}

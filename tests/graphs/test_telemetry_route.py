@@ -1,0 +1,102 @@
+"""``POST /telemetry`` through the whole graph on MLRun's mock server."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.graphs.conftest import Client, event
+
+
+def test_one_event_is_answered_with_one_prediction(client: Client) -> None:
+    answered = client.post("/telemetry", event())
+    assert answered.status == 200
+    assert set(answered.json) == {
+        "device", "timestamp", "model", "version", "prediction", "probability", "status",
+    }  # fmt: skip
+    assert answered.json["device"] == "a/1"
+    assert answered.json["timestamp"] == "2023-11-14T22:13:20.000Z"
+    assert (answered.json["model"], answered.json["version"]) == ("model", "v3")
+    assert answered.json["status"] == "accepted"
+    assert answered.json["prediction"] == int(answered.json["probability"] >= 0.5)
+
+
+def test_a_list_is_answered_in_order(client: Client) -> None:
+    sent = [event("a/1", 0), event("a/2", 0), event("a/1", 10)]
+    answered = client.post("/telemetry", sent)
+    assert answered.status == 200
+    assert [row["device"] for row in answered.json] == ["a/1", "a/2", "a/1"]
+
+
+def test_good_events_of_a_list_are_processed_and_the_bad_ones_reported_by_position(client: Client) -> None:
+    answered = client.post(
+        "/telemetry", [event(), event("nobody"), event(seconds=10, cpu="hot"), event(seconds=20)]
+    )
+    assert answered.status == 422
+    assert [error["position"] for error in answered.json["errors"]] == [1, 2]
+    assert [error["field"] for error in answered.json["errors"]] == ["device", "cpu"]
+    assert answered.json["error"] == answered.json["errors"][0]
+    results = answered.json["results"]
+    assert results[1] is None and results[2] is None
+    assert results[0]["status"] == results[3]["status"] == "accepted"
+
+
+def test_every_status_of_an_event(client: Client) -> None:
+    assert client.post("/telemetry", event(seconds=400)).json["status"] == "accepted"
+    late = client.post("/telemetry", event(seconds=390)).json
+    assert late["status"] == "late" and late["prediction"] is not None
+    too_late = client.post("/telemetry", event(seconds=0)).json
+    assert too_late["status"] == "too_late" and too_late["prediction"] is None
+    quarantined = client.post("/telemetry", {**event(), "timestamp": "2200-01-01T00:00:00Z"}).json
+    assert quarantined["status"] == "quarantined" and quarantined["probability"] is None
+
+
+def test_a_repeated_event_is_answered_with_the_earlier_prediction(client: Client) -> None:
+    first = client.post("/telemetry", event(cpu=90)).json
+    again = client.post("/telemetry", event(cpu=90)).json
+    assert again == {**first, "status": "duplicate"}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "field"),
+    [
+        (b"{bad", 400, "body"),
+        (b"", 400, "body"),
+        (b"\xff\xfe", 400, "body"),
+        (b"[" * 200_000, 400, "body"),
+        (b"7", 422, "event"),
+        (b"{}", 422, "device"),
+        ({"device": "a/1", "cpu": 1, "latency": 1}, 422, "timestamp"),
+        ({**event(), "timestamp": "yesterday"}, 422, "timestamp"),
+        ({"device": "a/1", "timestamp": 1.7e9, "cpu": 1}, 422, "latency"),
+        (event(cpu="forty"), 422, "cpu"),
+        (event(cpu=True), 422, "cpu"),
+        (event(cpu=float("nan")), 422, "cpu"),
+        (event(latency=float("-inf")), 422, "latency"),
+        (event(latency=10**400), 422, "latency"),
+        (event(device="nobody"), 422, "device"),
+        (event(device=["a/1"]), 422, "device"),
+        ([event()] * 10_001, 413, "body"),
+        (b" " * 10_000_000, 413, "body"),
+    ],
+)
+def test_bad_input_is_a_4xx_that_names_the_field(
+    client: Client, body: object, status: int, field: str
+) -> None:
+    for content_type in ("application/json", "", "text/plain", "application/json; charset=utf-8"):
+        answered = client.post("/telemetry", body, content_type=content_type)
+        assert answered.status == status
+        assert answered.json["error"]["field"] == field
+        assert set(answered.json["error"]) == {"field", "rule", "got"}
+    assert client.post("/telemetry", event()).status == 200
+
+
+def test_an_empty_list_is_an_empty_answer(client: Client) -> None:
+    answered = client.post("/telemetry", [])
+    assert (answered.status, answered.json) == (200, [])
+
+
+def test_the_columns_of_the_device_key_may_come_apart(client: Client) -> None:
+    body = {"site": "a", "box": 1, "timestamp": "2023-11-14T23:13:20.0005+01:00", "cpu": None, "latency": 3}
+    answered = client.post("/telemetry", body)
+    assert answered.json["device"] == "a/1"
+    assert answered.json["timestamp"] == "2023-11-14T22:13:20.000500Z"
