@@ -39,9 +39,7 @@ class DDM(Detector):
 
     name = "ddm"
     parameter_names = ("min_instances", "warning_level", "drift_level", "min_instances_after_drift")
-    state_types: ClassVar = {
-        "errors": int, "p_min": (float, NoneType), "s_min": (float, NoneType)
-    }  # fmt: skip
+    state_types: ClassVar = {"errors": int, "p_min": (float, NoneType), "s_min": (float, NoneType)}
 
     def __init__(
         self,
@@ -53,8 +51,13 @@ class DDM(Detector):
         self.warning_level = finite_value(warning_level, "ddm: warning_level")
         self.drift_level = finite_value(drift_level, "ddm: drift_level")
         check_parameter(self.name, "warning_level", warning_level, "positive", self.warning_level > 0)
-        check_parameter(self.name, "drift_level", drift_level, f"at least warning_level ({warning_level})",
-                        self.drift_level >= self.warning_level)  # fmt: skip
+        check_parameter(
+            self.name,
+            "drift_level",
+            drift_level,
+            f"at least warning_level ({warning_level})",
+            self.drift_level >= self.warning_level,
+        )
         super().__init__(min_instances, min_instances_after_drift)
 
     @property
@@ -84,6 +87,11 @@ class DDM(Detector):
         self._errors = 0
         self._p_min: float | None = None
         self._s_min: float | None = None
+
+    def _is_possible(self) -> bool:
+        if self._p_min is None or self._s_min is None:
+            return self._errors <= self._n and self._p_min is self._s_min
+        return 0 < self._errors < self._n and 0 < self._p_min < 1 and self._s_min > 0
 
     def _rate_and_deviation(self) -> tuple[float, float]:
         p = self._errors / self._n

@@ -25,7 +25,11 @@ def error_value(x: Any, name: str = "x") -> int:
     :param name: field named in the error.
     :raises ValueError: for anything else, NaN and text included.
     """
-    if not isinstance(x, str) and (x == 0 or x == 1):
+    try:
+        known = not isinstance(x, str) and bool(x == 0 or x == 1)
+    except (TypeError, ValueError):  # pandas' NA and arrays do not say whether they equal 0
+        known = False
+    if known:
         return int(x)
     raise ValueError(f"{name} must be 1 (the model was wrong) or 0 (it was right), got {x!r}")
 
@@ -159,24 +163,29 @@ class Detector(ABC):
 
         :raises ValueError: naming the field, the rule and what came, if the form is not one of ours.
         """
-        check_parameter("saved detector", "detector", saved.get("detector"), repr(cls.name),
-                        saved.get("detector") == cls.name)  # fmt: skip
+        check_parameter(
+            "saved detector",
+            "detector",
+            saved.get("detector"),
+            repr(cls.name),
+            saved.get("detector") == cls.name,
+        )
         check_parameter(cls.name, "format", saved.get("format"), str(FORMAT), saved.get("format") == FORMAT)
         parameters = saved_mapping(cls.name, "parameters", saved.get("parameters"), cls.parameter_names)
         types = cls._all_state_types()
         state = saved_mapping(cls.name, "state", saved.get("state"), tuple(types))
         detector = cls(**parameters)
         for name, allowed in types.items():
-            check_parameter(cls.name, f"state.{name}", state[name], f"of type {allowed} and finite",
-                            _is_state(state[name], allowed))  # fmt: skip
-            setattr(detector, f"_{name}", state[name])
+            setattr(detector, f"_{name}", _state_value(cls.name, name, state[name], allowed))
+        possible = detector._n <= detector._n_seen and not (detector._drift and detector._warning)
+        check_parameter(
+            cls.name, "state", dict(state), "one the detector can reach", possible and detector._is_possible()
+        )
         return detector
 
     @classmethod
     def _all_state_types(cls) -> dict[str, _Types]:
-        return {
-            "n_seen": int, "n": int, "restarted": bool, "drift": bool, "warning": bool, **cls.state_types
-        }  # fmt: skip
+        return {"n_seen": int, "n": int, "restarted": bool, "drift": bool, "warning": bool, **cls.state_types}
 
     def _start_episode(self, *, after_drift: bool) -> None:
         self._n = 0
@@ -198,6 +207,10 @@ class Detector(ABC):
         return error_value(x)
 
     @abstractmethod
+    def _is_possible(self) -> bool:
+        """Whether the state of the episode, as read from a saved form, is one that updates can lead to."""
+
+    @abstractmethod
     def _forget(self) -> None:
         """Set the state of an episode to its start."""
 
@@ -211,17 +224,27 @@ def saved_mapping(owner: str, name: str, got: Any, keys: tuple[str, ...]) -> Map
 
     :raises ValueError: naming owner, field, rule and what came.
     """
-    check_parameter(owner, name, got, f"a mapping with the keys {sorted(keys)}",
-                    isinstance(got, Mapping) and set(got) == set(keys))  # fmt: skip
+    check_parameter(
+        owner,
+        name,
+        got,
+        f"a mapping with the keys {sorted(keys)}",
+        isinstance(got, Mapping) and set(got) == set(keys),
+    )
     mapping: Mapping[str, Any] = got
     return mapping
 
 
-def _is_state(value: Any, allowed: _Types) -> bool:
-    """Whether a saved value has an allowed type; numbers must be finite, counts not negative."""
+def _state_value(owner: str, name: str, value: Any, allowed: _Types) -> Any:
+    """Check a saved value: of an allowed type, numbers finite, counts not negative."""
     types = allowed if isinstance(allowed, tuple) else (allowed,)
-    if type(value) not in types:
-        return False
-    if isinstance(value, float):
-        return math.isfinite(value)
-    return not isinstance(value, int) or value >= 0
+    if float in types and type(value) is int:
+        value = float(value)  # some JSON writers turn 1.0 into 1
+    holds = type(value) in types
+    if holds and isinstance(value, float):
+        holds = math.isfinite(value)
+    elif holds and isinstance(value, int):
+        holds = value >= 0
+    names = " or ".join(each.__name__ for each in types)
+    check_parameter(owner, f"state.{name}", value, f"{names}, finite, a count not negative", holds)
+    return value

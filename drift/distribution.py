@@ -44,8 +44,7 @@ def _vector(values: npt.ArrayLike, name: str) -> Floats:
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1 or not len(array):
         raise ValueError(f"{name} must have one dimension and at least one bin, got shape {array.shape}")
-    if not (np.isfinite(array).all() and (array >= 0).all()):
-        raise ValueError(
-            f"{name} must be finite and not negative, got {array[~(array >= 0)].tolist() or 'inf'}"
-        )
+    bad = array[~(np.isfinite(array) & (array >= 0))]
+    if len(bad):
+        raise ValueError(f"{name} must be finite and not negative, got {bad[:5].tolist()}")
     return array

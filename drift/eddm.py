@@ -39,11 +39,20 @@ class EDDM(Detector):
 
     name = "eddm"
     parameter_names = (
-        "min_instances", "warning_level", "drift_level", "min_errors", "min_instances_after_drift"
-    )  # fmt: skip
+        "min_instances",
+        "warning_level",
+        "drift_level",
+        "min_errors",
+        "min_instances_after_drift",
+    )
     state_types: ClassVar = {
-        "errors": int, "last_error": int, "mean": float, "squares": float, "largest": float, "current": float
-    }  # fmt: skip
+        "errors": int,
+        "last_error": int,
+        "mean": float,
+        "squares": float,
+        "largest": float,
+        "current": float,
+    }
 
     def __init__(
         self,
@@ -55,11 +64,16 @@ class EDDM(Detector):
     ) -> None:
         self.warning_level = finite_value(warning_level, "eddm: warning_level")
         self.drift_level = finite_value(drift_level, "eddm: drift_level")
-        check_parameter(self.name, "warning_level", warning_level, "above 0 and at most 1",
-                        0 < self.warning_level <= 1)  # fmt: skip
-        check_parameter(self.name, "drift_level", drift_level,
-                        f"above 0 and at most warning_level ({warning_level})",
-                        0 < self.drift_level <= self.warning_level)  # fmt: skip
+        check_parameter(
+            self.name, "warning_level", warning_level, "above 0 and at most 1", 0 < self.warning_level <= 1
+        )
+        check_parameter(
+            self.name,
+            "drift_level",
+            drift_level,
+            f"above 0 and at most warning_level ({warning_level})",
+            0 < self.drift_level <= self.warning_level,
+        )
         check_count(self.name, "min_errors", min_errors, least=1)
         self.min_errors = min_errors
         super().__init__(min_instances, min_instances_after_drift)
@@ -86,6 +100,10 @@ class EDDM(Detector):
         self._squares = 0.0
         self._largest = 0.0
         self._current = 0.0
+
+    def _is_possible(self) -> bool:
+        counts = self._errors <= self._last_error <= self._n
+        return counts and self._squares >= 0 and 0 <= self._current <= self._largest
 
     def _learn_and_test(self, x: float) -> None:
         if not x:

@@ -84,8 +84,13 @@ def drift_magnitude(
     check_count(_OWNER, "block_rows", block_rows, least=1)
     check_count(_OWNER, "max_rows", max_rows, least=min_rows)
     check_count(_OWNER, "permutations", permutations, least=1)
-    check_parameter(_OWNER, "alpha", alpha, "above 0, below 1 and at least 1 / (permutations + 1)",
-                    0 < alpha < 1 and alpha * (permutations + 1) >= 1)  # fmt: skip
+    check_parameter(
+        _OWNER,
+        "alpha",
+        alpha,
+        "above 0, below 1 and at least 1 / (permutations + 1)",
+        0 < alpha < 1 and alpha * (permutations + 1) >= 1,
+    )
     check_parameter(_OWNER, "min_distance", min_distance, "at least 0 and below 1", 0 <= min_distance < 1)
     joint = _joint_columns(features, joint)
     columns = _columns(base, batch, features, prediction, label)
@@ -160,8 +165,13 @@ def _joint_columns(features: Sequence[str], joint: Sequence[str] | None) -> tupl
     if joint is None:
         return tuple(features) if 2 <= len(features) <= MOST_JOINT else ()
     unknown = [name for name in joint if name not in features]
-    check_parameter(_OWNER, "joint", list(joint), "two or more different features, or empty",
-                    not unknown and len(set(joint)) == len(joint) and len(joint) != 1)  # fmt: skip
+    check_parameter(
+        _OWNER,
+        "joint",
+        list(joint),
+        "two or more different features, or empty",
+        not unknown and len(set(joint)) == len(joint) and len(joint) != 1,
+    )
     return tuple(joint)
 
 
@@ -178,15 +188,26 @@ def _columns(
     if label is not None:
         columns.append(("label", label))
     names = [name for _, name in columns]
-    check_parameter(_OWNER, "columns", names, "at least one, each once",
-                    bool(names) and len(set(names)) == len(names))  # fmt: skip
+    check_parameter(
+        _OWNER, "columns", names, "at least one, each once", bool(names) and len(set(names)) == len(names)
+    )
     for side, frame in (("base", base), ("batch", batch)):
         for kind, name in columns:
-            check_parameter(_OWNER, f"{side} column '{name}'", sorted(map(str, frame.columns)),
-                            "present once", list(frame.columns).count(name) == 1)  # fmt: skip
+            check_parameter(
+                _OWNER,
+                f"{side} column '{name}'",
+                sorted(map(str, frame.columns)),
+                "present once",
+                list(frame.columns).count(name) == 1,
+            )
             missing = 0 if kind == "feature" else int(frame[name].isna().sum())
-            check_parameter(_OWNER, f"{side} column '{name}'", f"{missing} of {len(frame)} missing",
-                            f"without missing values, as it is the {kind}", not missing)  # fmt: skip
+            check_parameter(
+                _OWNER,
+                f"{side} column '{name}'",
+                f"{missing} of {len(frame)} missing",
+                f"without missing values, as it is the {kind}",
+                not missing,
+            )
     return columns
 
 

@@ -45,8 +45,13 @@ class DriftMonitor:
 
     def __init__(self, detectors: Sequence[Detector], cool_down: int = 100) -> None:
         names = [detector.name for detector in detectors]
-        check_parameter("drift monitor", "detectors", names, "at least one, each name once",
-                        bool(names) and len(set(names)) == len(names))  # fmt: skip
+        check_parameter(
+            "drift monitor",
+            "detectors",
+            names,
+            "at least one, each name once",
+            bool(names) and len(set(names)) == len(names),
+        )
         check_count("drift monitor", "cool_down", cool_down)
         self.detectors = tuple(detectors)
         self.cool_down = cool_down

@@ -29,9 +29,12 @@ from typing import Any, ClassVar
 
 from drift.detector import Detector, check_parameter, finite_value
 
+LARGEST = 1e100
+"""Largest value taken, in size; the sum of any number of them is still a finite float."""
+
 
 class PageHinkley(Detector):
-    """Page-Hinkley test for an increase of the mean; takes error flags or any finite number.
+    """Page-Hinkley test for an increase of the mean; takes error flags or any number up to 1e100 in size.
 
     :param min_instances: how many first values only teach the mean; the sum starts after them.
     :param threshold: drift when the sum exceeds it, in units of the values.
@@ -76,7 +79,13 @@ class PageHinkley(Detector):
         return
 
     def _checked(self, x: Any) -> float:
-        return finite_value(x)
+        value = finite_value(x)
+        if abs(value) > LARGEST:
+            raise ValueError(f"x must be at most {LARGEST:g} in size, got {x!r}")
+        return value
+
+    def _is_possible(self) -> bool:
+        return self._sum >= 0
 
     def _forget(self) -> None:
         self._mean = 0.0

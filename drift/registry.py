@@ -21,6 +21,11 @@ def detector_from_dict(saved: Mapping[str, Any]) -> Detector:
     """
     check_parameter("saved detector", "itself", saved, "a mapping", isinstance(saved, Mapping))
     name = saved.get("detector")
-    check_parameter("saved detector", "detector", name, f"among {', '.join(DETECTORS)}",
-                    isinstance(name, str) and name in DETECTORS)  # fmt: skip
+    check_parameter(
+        "saved detector",
+        "detector",
+        name,
+        f"among {', '.join(DETECTORS)}",
+        isinstance(name, str) and name in DETECTORS,
+    )
     return DETECTORS[str(name)].from_dict(saved)

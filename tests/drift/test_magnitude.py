@@ -1,0 +1,343 @@
+"""Drift magnitude: distances by hand, one verdict, and how often it is wrong."""
+
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from drift.kullback_leibler import kullback_leibler
+from drift.magnitude import drift_magnitude
+
+FEATURES = ["latency", "load", "loss"]
+
+
+def network(seed, n=1000, shift=0.0, error_rate=0.1, alert_rate=0.1):
+    """Rows of a small network; ``shift`` is added to the latency, in standard deviations."""
+    random = np.random.default_rng(seed)
+    return pd.DataFrame(
+        {
+            "latency": random.normal(10 + shift, 1, n),
+            "load": random.gamma(2, 20, n),
+            "loss": np.where(random.random(n) < 0.9, 0.0, random.exponential(1, n)),
+            "prediction": (random.random(n) < alert_rate).astype(int),
+            "label": (random.random(n) < error_rate).astype(int),
+        }
+    )
+
+
+def measured(base, batch, **arguments):
+    return drift_magnitude(base, batch, FEATURES, "prediction", "label", **arguments)
+
+
+def test_distances_are_those_of_the_histograms():
+    base = pd.DataFrame({"x": [0.0] * 60 + [10.0] * 40})
+    batch = pd.DataFrame({"x": [0.0] * 20 + [10.0] * 70 + [math.nan] * 10})
+    shift = drift_magnitude(base, batch, ["x"]).feature_max
+    p, q = [0.6, 0.4, 0.0], [0.2, 0.7, 0.1]
+    assert shift.total_variation == pytest.approx(0.4)
+    assert shift.hellinger == pytest.approx(math.sqrt(1 - sum(math.sqrt(a * b) for a, b in zip(p, q))))  # noqa: B905
+    assert shift.kullback_leibler == pytest.approx(kullback_leibler(p, q))
+
+
+def test_each_column_and_the_joint_distribution_are_measured():
+    found = measured(network(0), network(1, 500))
+    assert [(each.kind, each.name) for each in found.shifts] == [
+        ("feature", "latency"),
+        ("feature", "load"),
+        ("feature", "loss"),
+        ("prediction", "prediction"),
+        ("label", "label"),
+        ("joint", "latency x load x loss"),
+    ]
+    assert (found.n_base, found.n_batch) == (1000, 500)
+    assert found.feature_mean == pytest.approx(np.mean([each.total_variation for each in found.features]))
+    assert found.feature_max in found.features
+
+
+def test_two_samples_of_one_network_are_not_drift():
+    found = measured(network(0), network(1, 300))
+    assert found.drifted is False
+    assert found.reason.startswith("none of 6 distributions moved by at least 0.1 more than by chance")
+    assert found.event("2024-05-01T00:00:00Z") is None
+    assert not any(each.drifted for each in found.shifts)
+
+
+def test_the_same_rows_are_at_distance_zero():
+    for shift in measured(network(0), network(0)).shifts:
+        assert (shift.total_variation, shift.hellinger, shift.kullback_leibler) == (0.0, 0.0, 0.0)
+
+
+def test_a_feature_that_moved_is_drift_and_named():
+    found = measured(network(0), network(1, 300, shift=1.0))
+    assert found.drifted is True
+    assert "furthest: " in found.reason
+    assert "feature latency" in found.reason
+    assert {each.name for each in found.shifts if each.drifted} == {"latency", "latency x load x loss"}
+    assert found.feature_max.name == "latency"
+
+
+def test_prediction_shift_and_class_shift_are_told_apart():
+    said = measured(network(0), network(1, 500, alert_rate=0.4))
+    assert (said.prediction_shift.drifted, said.class_shift.drifted) == (True, False)
+    was = measured(network(0), network(1, 500, error_rate=0.4))
+    assert (was.prediction_shift.drifted, was.class_shift.drifted) == (False, True)
+    assert was.class_shift.total_variation == pytest.approx(0.3, abs=0.06)
+
+
+def test_a_new_class_is_a_class_shift():
+    batch = network(1, 500).assign(label=lambda rows: np.where(rows.index < 200, 2, rows.label))
+    assert measured(network(0), batch).class_shift.drifted
+
+
+def test_the_joint_distribution_sees_features_that_come_apart():
+    random = np.random.default_rng(0)
+    x, other = random.normal(size=2000), random.normal(size=1000)
+    base = pd.DataFrame({"a": x, "b": x})
+    batch = pd.DataFrame({"a": other, "b": random.permutation(other)})
+    found = drift_magnitude(base, batch, ["a", "b"])
+    assert [each.drifted for each in found.features] == [False, False]
+    assert found.joint.drifted
+    assert found.drifted
+
+
+def test_the_joint_distribution_of_many_features_is_compared_only_on_request():
+    base = pd.DataFrame(np.random.default_rng(0).normal(size=(500, 5)), columns=list("abcde"))
+    assert drift_magnitude(base, base, list("abcde")).joint is None
+    assert drift_magnitude(base, base, list("abcde"), joint=["b", "d"]).joint.name == "b x d"
+    assert drift_magnitude(base, base, list("abc"), joint=[]).joint is None
+    assert drift_magnitude(base, base, ["a"]).joint is None
+
+
+def test_a_joint_distance_is_large_by_chance_and_says_so():
+    joint = measured(network(0, 400), network(1, 200)).joint
+    assert joint.total_variation > 0.1
+    assert joint.expected_by_chance == pytest.approx(joint.total_variation, abs=0.05)
+    assert not joint.drifted
+
+
+def test_joint_bins_of_many_features_do_not_overflow():
+    base = pd.DataFrame(np.random.default_rng(0).normal(size=(200, 40)))
+    base.columns = base.columns.astype(str)
+    assert (
+        drift_magnitude(base, base, list(base.columns), joint=list(base.columns)).joint.total_variation == 0
+    )
+
+
+@pytest.mark.parametrize(
+    ("n_base", "n_batch", "reason"),
+    [
+        (1000, 99, "not enough rows: batch has 99, needs at least 100"),
+        (1000, 0, "not enough rows: batch has 0, needs at least 100"),
+        (8, 1000, "not enough rows: base has 8, needs at least 100"),
+        (0, 0, "not enough rows: base has 0, needs at least 100"),
+    ],
+)
+def test_too_few_rows_give_no_verdict_and_no_distance(n_base, n_batch, reason):
+    found = measured(network(0, n_base), network(1, n_batch, shift=9))
+    assert found.drifted is None
+    assert found.reason == reason
+    assert found.shifts == ()
+    assert found.event("2024-05-01T00:00:00Z") is None
+    assert (found.feature_mean, found.feature_max, found.joint) == (None, None, None)
+    json.dumps(found.to_dict(), allow_nan=False)
+
+
+def test_exactly_the_least_rows_give_a_verdict():
+    assert measured(network(0, 100), network(1, 100)).drifted is False
+    assert measured(network(0, 30), network(1, 30, shift=3), min_rows=30).drifted is True
+
+
+def test_a_difference_that_is_real_but_small_is_not_drift():
+    base, batch = network(0, 10_000), network(1, 10_000, shift=0.1)
+    small = measured(base, batch)
+    assert small.features[0].p_value <= 0.01
+    assert small.drifted is False
+    assert measured(base, batch, min_distance=0.01).drifted is True
+
+
+def test_the_verdict_follows_from_the_columns():
+    for shift in (0.0, 0.2, 0.4, 0.8):
+        found = measured(network(0), network(1, 300, shift=shift))
+        assert found.drifted == any(each.drifted for each in found.shifts)
+        for each in found.shifts:
+            assert each.drifted == (each.p_value <= 0.01 and each.excess >= 0.1)
+
+
+def test_the_event_names_the_column_that_moved_furthest():
+    found = measured(network(0), network(1, 300, shift=2.0))
+    event = found.event("2024-05-01T02:00:00+02:00")
+    worst = max(found.shifts, key=lambda each: each.excess)
+    assert (event.source, event.level, event.event_time) == (
+        "total_variation", "drift", "2024-05-01T00:00:00+00:00"
+    )  # fmt: skip
+    assert (event.value, event.limit, event.n_seen) == (worst.total_variation, worst.limit, 300)
+    assert event.detail == f"{worst.kind} {worst.name}"
+
+
+def test_the_result_is_plain_json():
+    content = json.loads(json.dumps(measured(network(0), network(1, shift=1)).to_dict(), allow_nan=False))
+    assert content["drifted"] is True
+    assert content["feature_max_name"] == "latency"
+    assert len(content["shifts"]) == 6
+
+
+def test_frames_are_unchanged_and_the_answer_repeats():
+    base, batch = network(0), network(1, 300)
+    before = base.copy(), batch.copy()
+    assert measured(base, batch) == measured(base, batch)
+    pd.testing.assert_frame_equal(base, before[0])
+    pd.testing.assert_frame_equal(batch, before[1])
+
+
+def test_the_index_of_the_frames_does_not_matter():
+    base, batch = network(0), network(1, 300)
+    labeled = batch.set_index(pd.date_range("2024-05-01", periods=300, freq="s", tz="UTC"))
+    assert measured(base.set_index(base.index[::-1]), labeled) == measured(base, batch)
+
+
+def test_missing_readings_that_become_frequent_are_drift():
+    batch = network(1, 300)
+    batch.loc[batch.index < 100, "load"] = math.nan
+    found = measured(network(0), batch)
+    assert found.features[1].drifted
+
+
+def test_constant_text_and_empty_columns_are_measured():
+    base = pd.DataFrame({"constant": 1.0, "country": ["DE", "FR"] * 100, "nothing": math.nan})
+    found = drift_magnitude(base, base.assign(constant=2.0), list(base.columns))
+    assert [each.total_variation for each in found.features] == [1.0, 0.0, 0.0]
+    assert [each.drifted for each in found.features] == [True, False, False]
+    moved = drift_magnitude(base, base.assign(country="IT"), list(base.columns))
+    assert [each.total_variation for each in moved.features] == [0.0, 1.0, 0.0]
+
+
+def test_probabilities_as_predictions_are_binned():
+    random = np.random.default_rng(0)
+    base = pd.DataFrame({"p": random.random(500)})
+    found = drift_magnitude(base, pd.DataFrame({"p": random.random(500) ** 3}), [], "p")
+    assert found.prediction_shift.drifted
+    assert found.prediction_shift.total_variation < 0.6
+
+
+def test_with_many_rows_a_selection_is_compared():
+    found = measured(network(0, 5000), network(1, 3000, shift=1), max_rows=1000)
+    assert (found.n_base, found.n_batch) == (1000, 1000)
+    assert found.drifted
+    in_blocks = measured(network(0, 5000), network(1, 3000), max_rows=1000, block_rows=30)
+    assert in_blocks.n_base in range(960, 991)
+    assert in_blocks.n_batch in range(960, 991)
+
+
+@given(n=st.integers(100, 300), m=st.integers(100, 300), seed=st.integers(0, 10**6))
+@settings(max_examples=15, deadline=None, derandomize=True, database=None)
+def test_every_number_is_in_its_range(n, m, seed):
+    for each in measured(network(seed, n), network(seed + 1, m, shift=seed % 3)).shifts:
+        assert 0 <= each.total_variation <= 1
+        assert 0 <= each.hellinger <= 1
+        assert each.kullback_leibler >= 0
+        assert 0 < each.p_value <= 1
+        assert 0 <= each.expected_by_chance <= each.limit <= 1
+
+
+def test_false_alarm_rate_without_drift_is_near_alpha_whatever_the_number_of_columns():
+    """Published rate: with alpha = 5 % and no least distance, 5 % of comparisons; here 200 seeded ones."""
+    random = np.random.default_rng(2024)
+    alarms = 0
+    for seed in range(200):
+        base = pd.DataFrame(random.gamma(2, 1, size=(400, 12)))
+        batch = pd.DataFrame(random.gamma(2, 1, size=(120, 12)))
+        names = [f"f{i}" for i in range(12)]
+        base.columns = batch.columns = names
+        alarms += bool(
+            drift_magnitude(base, batch, names, joint=["f0", "f1"], alpha=0.05, min_distance=0.0,
+                            permutations=59, seed=seed).drifted
+        )  # fmt: skip
+    # 10 expected; a binomial count of 200 at 5 % is above 20 once in 1,700 runs
+    assert 2 <= alarms <= 20
+
+
+def test_no_false_alarm_with_the_default_limits():
+    """Published rate: at most 1 % by alpha, in practice none, as chance rarely adds 0.1 to its own mean."""
+    assert sum(bool(measured(network(2 * s, 500), network(2 * s + 1, 150)).drifted) for s in range(60)) == 0
+
+
+def steady_devices(random, devices, rows):
+    """Rows sorted by device; the load of a device wanders slowly, as rolling means do."""
+    noise = random.normal(size=(devices, rows + 50))
+    window = np.cumsum(noise, axis=1)
+    return pd.DataFrame({"load": (window[:, 50:] - window[:, :-50]).ravel() / math.sqrt(50)})
+
+
+def test_rows_of_overlapping_windows_need_blocks_to_be_judged():
+    random = np.random.default_rng(5)
+    pairs = [(steady_devices(random, 10, 200), steady_devices(random, 4, 200)) for _ in range(40)]
+
+    def alarms(block_rows):
+        return sum(
+            bool(drift_magnitude(base, batch, ["load"], block_rows=block_rows, min_distance=0).drifted)
+            for base, batch in pairs
+        )
+
+    assert alarms(block_rows=1) > 30
+    assert alarms(block_rows=50) <= 4
+
+
+def test_blocks_need_rows_enough_for_ten_of_them():
+    found = measured(network(0), network(1, 450), block_rows=50)
+    assert (found.drifted, found.reason) == (None, "not enough rows: batch has 450, needs at least 500")
+    assert measured(network(0), network(1, 500, shift=1), block_rows=50).drifted
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"bins": 1}, "bins must be a whole number of at least 2, got 1"),
+        ({"how": "log"}, "how must be uniform or quantile, got 'log'"),
+        ({"min_rows": 1}, "min_rows must be a whole number of at least 2, got 1"),
+        ({"block_rows": 0}, "block_rows must be a whole number of at least 1, got 0"),
+        ({"max_rows": 10}, "max_rows must be a whole number of at least 100, got 10"),
+        ({"permutations": 0}, "permutations must be a whole number of at least 1, got 0"),
+        ({"alpha": 0}, "alpha must be above 0"),
+        (
+            {"alpha": 0.01, "permutations": 50},
+            r"alpha must be .* at least 1 / \(permutations \+ 1\), got 0.01",
+        ),
+        ({"min_distance": 1}, "min_distance must be at least 0 and below 1, got 1"),
+        ({"joint": ["latency"]}, "joint must be two or more different features, or empty, got .'latency'."),
+        ({"joint": ["latency", "label"]}, "joint must be two or more different features"),
+    ],
+)
+def test_bad_parameters_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        measured(network(0), network(1), **arguments)
+
+
+def test_bad_columns_are_refused():
+    base, batch = network(0), network(1)
+    with pytest.raises(ValueError, match=r"columns must be at least one, each once, got \['load', 'load'\]"):
+        drift_magnitude(base, batch, ["load", "load"])
+    with pytest.raises(ValueError, match=r"columns must be at least one, each once, got \[\]"):
+        drift_magnitude(base, batch, [])
+    with pytest.raises(ValueError, match="batch column 'load' must be present once, got"):
+        measured(base, batch.drop(columns="load"))
+    with pytest.raises(ValueError, match="base column 'speed' must be present once, got"):
+        drift_magnitude(base, batch, ["speed"])
+    with pytest.raises(ValueError, match="batch column 'load' must be present once"):
+        measured(base, pd.concat([batch, batch[["load"]]], axis=1))
+    with pytest.raises(ValueError, match="column 'latency' must hold numbers, got object"):
+        measured(base, batch.assign(latency="slow"))
+
+
+@pytest.mark.parametrize("column", ["prediction", "label"])
+def test_a_missing_prediction_or_label_is_refused(column):
+    batch = network(1).astype({column: float})
+    batch.loc[3, column] = math.nan
+    with pytest.raises(
+        ValueError,
+        match=f"batch column '{column}' must be without missing values, as it is the {column}, got '1 of",
+    ):
+        measured(network(0), batch)

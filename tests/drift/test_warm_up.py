@@ -1,0 +1,143 @@
+"""Warm-up: from a base data set's labels and predictions to detectors that know its error rate."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from drift.warm_up import DetectorSettings, detectors_from, error_stream, warmed_monitor
+
+TIME = "2024-05-01T00:00:00Z"
+
+
+def base(n=2000, rate=0.05, seed=0):
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, 2, n)
+    return labels, np.where(random.random(n) < rate, 1 - labels, labels)
+
+
+@pytest.mark.parametrize(
+    ("labels", "predictions"),
+    [
+        ([0, 1, 1, 0], [0, 1, 0, 1]),
+        ([False, True, True, False], [0.0, 1.0, 0.0, 1.0]),
+        (["up", "down", "down", "up"], ["up", "down", "up", "down"]),
+        (np.array([0, 1, 1, 0]), pd.Series([0, 1, 0, 1], index=[9, 8, 7, 6])),
+        (pd.Series([0, 1, 1, 0], index=[3, 2, 1, 0]), (0, 1, 0, 1)),
+    ],
+)
+def test_an_error_is_where_prediction_and_label_differ(labels, predictions):
+    assert error_stream(labels, predictions).tolist() == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("labels", "predictions", "message"),
+    [
+        ([0, 1], [0], r"predictions must be as many as labels \(2\), got 1"),
+        ([0, None], [0, 1], "labels must have no missing value, got 1 of 2"),
+        ([0, 1], [math.nan, math.nan], "predictions must have no missing value, got 2 of 2"),
+        ([0, 1], [0.2, 0.9], "predictions must be classes as labels are, got fractions: probabilities"),
+    ],
+)
+def test_what_is_no_pair_of_classes_is_refused(labels, predictions, message):
+    with pytest.raises(ValueError, match=message):
+        error_stream(labels, predictions)
+
+
+def test_detectors_come_warm_in_the_order_of_the_settings():
+    detectors = detectors_from(error_stream(*base()))
+    assert [each.name for each in detectors] == ["ddm", "eddm", "page_hinkley"]
+    assert [each.n_seen for each in detectors] == [2000] * 3
+    assert [each.min_instances for each in detectors] == [2000] * 3
+    assert [each.min_instances_after_drift for each in detectors] == [30] * 3
+    assert not any(each.drift_detected or each.warning_detected for each in detectors)
+
+
+def test_limits_are_the_older_systems_by_default_and_can_be_set():
+    ddm, eddm, page_hinkley = detectors_from([0, 1] * 50)
+    assert (ddm.warning_level, ddm.drift_level) == (2.0, 3.0)
+    assert (eddm.warning_level, eddm.drift_level) == (0.95, 0.9)
+    assert page_hinkley.threshold == 10.0
+    settings = DetectorSettings(
+        names=("page_hinkley", "ddm"), min_instances=40, ddm_warning=1.0, ddm_drift=4.0,
+        page_hinkley_threshold=20.0, min_instances_after_drift=7,
+    )  # fmt: skip
+    page_hinkley, ddm = detectors_from([0, 1] * 50, settings)
+    assert (ddm.warning_level, ddm.drift_level, ddm.min_instances) == (1.0, 4.0, 40)
+    assert (page_hinkley.threshold, page_hinkley.min_instances_after_drift) == (20.0, 7)
+
+
+def test_testing_starts_with_the_first_live_value():
+    for detector in detectors_from(error_stream(*base())):
+        assert detector.statistic is None
+        detector.update(1)
+        assert detector.statistic is not None
+        assert not detector.drift_detected
+
+
+def test_a_warmed_monitor_counts_live_values_only():
+    monitor = warmed_monitor(*base(), cool_down=7)
+    assert monitor.update(0, TIME) == []
+    status = monitor.status()
+    assert status["n"] == 1
+    assert status["cool_down"] == 7
+    assert {each["n_with_warm_up"] for each in status["detectors"].values()} == {2001}
+
+
+def test_a_warmed_monitor_finds_that_the_model_went_stale():
+    monitor = warmed_monitor(*base(rate=0.05), cool_down=1000)
+    calm = error_stream(*base(n=500, rate=0.05, seed=1))
+    stale = error_stream(*base(n=500, rate=0.5, seed=2))
+    assert [event for x in calm for event in monitor.update(int(x), TIME) if event.level == "drift"] == []
+    found = {event.source for x in stale for event in monitor.update(int(x), TIME) if event.level == "drift"}
+    assert found == {"ddm", "eddm", "page_hinkley"}
+
+
+def test_a_model_that_was_perfect_on_the_base_may_make_its_first_mistake():
+    monitor = warmed_monitor([0] * 500, [0] * 500)
+    assert monitor.update(1, TIME) == []
+    assert monitor.status()["state"] == "in_control"
+
+
+def test_after_a_drift_detectors_are_not_blind_for_as_long_as_the_warm_up():
+    ddm, *_ = detectors_from(error_stream(*base(n=5000)))
+    random = np.random.default_rng(3)
+    stream = np.concatenate([random.random(500) < 0.3, random.random(500) < 0.9]).astype(int)
+    drifts = []
+    for i, x in enumerate(stream):
+        ddm.update(x)
+        drifts += [i] * ddm.drift_detected
+    assert drifts[0] < 500 <= drifts[-1]
+
+
+@pytest.mark.parametrize(
+    ("errors", "message"),
+    [
+        ([0] * 29, "base_errors must be at least 30 values, got 29"),
+        ([], "base_errors must be at least 30 values, got 0"),
+        ([0] * 29 + [2], r"base_errors\[29\] must be 1 .* or 0 .*, got 2"),
+        ([math.nan] + [0] * 29, r"base_errors\[0\] must be 1 .* or 0 .*, got nan"),
+    ],
+)
+def test_a_base_stream_that_teaches_nothing_is_refused(errors, message):
+    with pytest.raises(ValueError, match=message):
+        detectors_from(errors)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"names": ()}, r"names must be at least one, each once, got \(\)"),
+        ({"names": ("ddm", "ddm")}, "names must be at least one, each once"),
+        ({"names": ("adwin",)}, "names must be among ddm, eddm, page_hinkley, got 'adwin'"),
+        ({"min_instances": -1}, "min_instances must be a whole number of at least 0, got -1"),
+        ({"min_instances_after_drift": None}, "min_instances_after_drift must be a whole number"),
+        ({"ddm_drift": 1.0}, "ddm: drift_level must be at least warning_level"),
+        ({"eddm_drift": 0.99}, "eddm: drift_level must be"),
+        ({"page_hinkley_threshold": -1}, "page_hinkley: threshold must be positive, got -1"),
+    ],
+)
+def test_bad_settings_are_refused_when_they_are_made(settings, message):
+    with pytest.raises(ValueError, match=message):
+        DetectorSettings(**settings)
