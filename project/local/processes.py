@@ -68,12 +68,13 @@ class Process:
         if not self.alive():
             return True
         process = psutil.Process(self.pid)
+        # What we start leads a group of its own; whatever it has started itself is in there too.
+        leads = os.getpgid(self.pid) == self.pid
         with contextlib.suppress(psutil.NoSuchProcess):
             process.terminate()
         willing = _wait(self, process, grace)
-        # Whatever it started is in its group; the group id is its pid, as we start each in its own session.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            if os.getpgid(self.pid) == self.pid:
+        if leads:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
         if not willing:
             with contextlib.suppress(psutil.NoSuchProcess):

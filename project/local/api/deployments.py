@@ -27,6 +27,7 @@ class Deployment:
     :param next_pid: process of a redeploy that is not ready yet.
     :param next_created: when that process was created.
     :param log_start: where the log of the last deploy starts, in bytes.
+    :param generation: counts deploys, starts and stops; whoever works on an older one gives way.
     """
 
     project: str
@@ -39,6 +40,7 @@ class Deployment:
     next_pid: int | None = None
     next_created: float | None = None
     log_start: int = 0
+    generation: int = 0
 
     @property
     def process(self) -> Process | None:

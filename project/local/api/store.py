@@ -62,7 +62,7 @@ CREATE TABLE entries (
 CREATE TABLE deployments (
     project TEXT NOT NULL, name TEXT NOT NULL, function BLOB NOT NULL, port INTEGER NOT NULL,
     state TEXT NOT NULL, reason TEXT NOT NULL, pid INTEGER, created REAL, next_pid INTEGER, next_created REAL,
-    log_start INTEGER NOT NULL,
+    log_start INTEGER NOT NULL, generation INTEGER NOT NULL,
     PRIMARY KEY (project, name));
 """
 

@@ -83,76 +83,101 @@ class Supervisor:
         with self._store.write():
             before = read_deployment(self._store, project, name)
             current = self._look(before) if before else Deployment(project, name, port=0)
-            deployment = replace(current, state=BUILDING, reason="", log_start=self._log_size(project, name))
+            deployment = replace(
+                current,
+                state=BUILDING,
+                reason="",
+                log_start=self._log_size(project, name),
+                generation=current.generation + 1,
+            )
             write_deployment(self._store, deployment, function)
         return self._bring_up(deployment)
 
     def start(self, project: str, name: str) -> Deployment:
         """Start the recorded function again as it was deployed; a ready one is left alone."""
-        deployment = self.deployment(project, name)
-        if deployment.state in {READY, BUILDING}:
-            return deployment
-        changed = change_deployment(
-            self._store, project, name, state=BUILDING, reason="", log_start=self._log_size(project, name)
-        )
-        if changed is None:
-            raise NotFoundError(f"no function {project}/{name} was deployed")
-        return self._bring_up(changed)
+        with self._store.write():
+            deployment = self.deployment(project, name)
+            if deployment.state in {READY, BUILDING}:
+                return deployment
+            deployment = replace(
+                deployment,
+                state=BUILDING,
+                reason="",
+                log_start=self._log_size(project, name),
+                generation=deployment.generation + 1,
+            )
+            write_deployment(self._store, deployment)
+        return self._bring_up(deployment)
 
     def _bring_up(self, deployment: Deployment) -> Deployment:
         if self._closing:
             raise ConflictError("the control plane is shutting down")
         threading.Thread(
-            target=self._run,
-            args=(deployment.project, deployment.name),
-            name=f"deploy-{deployment.name}",
-            daemon=True,
+            target=self._run, args=(deployment,), name=f"deploy-{deployment.name}", daemon=True
         ).start()
         return deployment
 
-    def _run(self, project: str, name: str) -> None:
-        with self._lock(project, name):
+    def _run(self, deployment: Deployment) -> None:
+        with self._lock(deployment.project, deployment.name):
             try:
-                self._replace(project, name)
+                self._replace(deployment)
             except Exception as error:
-                log.exception("deploy of %s/%s failed", project, name)
-                self._write(project, name, state=ERROR, reason=f"{type(error).__name__}: {error}")
+                log.exception("deploy of %s/%s failed", deployment.project, deployment.name)
+                self._finish(deployment, state=ERROR, reason=f"{type(error).__name__}: {error}")
 
-    def _replace(self, project: str, name: str) -> None:
-        """Start the new process, wait for it, stop the old one; the lock is held."""
-        deployment = read_deployment(self._store, project, name)
-        if deployment is None or deployment.state != BUILDING:
+    def _replace(self, deployment: Deployment) -> None:
+        """Start the new process, wait for it, stop the old one; the function's lock is held."""
+        current = self._current(deployment)
+        if current is None or self._closing:
             return
-        old = deployment.process
+        old = current.process
         if old is None or not old.alive():
             old = None
-            deployment = replace(deployment, port=free_port(deployment.port), pid=None, created=None)
-        ready_file = self._settings.home / "functions" / project / f"{name}.ready"
+            current = replace(current, port=free_port(current.port), pid=None, created=None)
+        ready_file = self._settings.home / "functions" / current.project / f"{current.name}.ready"
         ready_file.parent.mkdir(parents=True, exist_ok=True)
         ready_file.unlink(missing_ok=True)
-        new = self._spawn(deployment, ready_file)
-        write_deployment(self._store, replace(deployment, next_pid=new.pid, next_created=new.created))
-        reason = self._wait_ready(deployment, new, ready_file)
-        current = read_deployment(self._store, project, name)
-        if current is None or current.state != BUILDING:  # stopped or deleted meanwhile
-            new.stop(_STOP_SECONDS)
-            return
+        new = self._spawn(current, ready_file)
+        self._finish(
+            current,
+            port=current.port,
+            pid=current.pid,
+            created=current.created,
+            next_pid=new.pid,
+            next_created=new.created,
+        )
+        reason = self._wait_ready(current, new, ready_file)
         if reason:
             new.stop(_STOP_SECONDS)
-            self._write(project, name, state=ERROR, reason=reason, next_pid=None, next_created=None)
-            return
-        self._write(
-            project,
-            name,
+            self._finish(current, state=ERROR, reason=reason, next_pid=None, next_created=None)
+        elif self._finish(
+            current,
             state=READY,
             reason="",
             pid=new.pid,
             created=new.created,
             next_pid=None,
             next_created=None,
-        )
-        if old is not None:
-            old.stop(_STOP_SECONDS)
+        ):
+            if old is not None:
+                old.stop(_STOP_SECONDS)
+        else:
+            new.stop(_STOP_SECONDS)
+
+    def _current(self, deployment: Deployment) -> Deployment | None:
+        """The deployment as recorded, or None if it was deployed anew, stopped or deleted meanwhile."""
+        current = read_deployment(self._store, deployment.project, deployment.name)
+        return current if current is not None and current.generation == deployment.generation else None
+
+    def _finish(self, deployment: Deployment, **changes: object) -> bool:
+        """Record changes unless the deployment was superseded; answers whether it was recorded."""
+        with self._store.write():
+            current = self._current(deployment)
+            if current is not None:
+                change_deployment(self._store, deployment.project, deployment.name, **changes)
+        with self._changed:
+            self._changed.notify_all()
+        return current is not None
 
     def _spawn(self, deployment: Deployment, ready_file: Path) -> Process:
         function = read_function(self._store, deployment)
@@ -201,8 +226,7 @@ class Supervisor:
             if not process.alive():
                 tail = log_tail(path, lines=1, start=deployment.log_start)
                 return f"the function did not start ({process.exit_reason()}): {tail}"
-            current = read_deployment(self._store, deployment.project, deployment.name)
-            if current is None or current.state != BUILDING:
+            if self._current(deployment) is None:
                 return "stopped"
             time.sleep(0.05)
         return f"the function was not ready after {_READY_SECONDS:.0f} s"
@@ -240,8 +264,11 @@ class Supervisor:
         changes: dict[str, object] = {"pid": None, "created": None}
         if deployment.state == READY:
             changes |= {"state": ERROR, "reason": process.exit_reason() if process else "there is no process"}
-        changed = change_deployment(self._store, deployment.project, deployment.name, **changes)
-        return changed or deployment
+        with self._store.write():
+            current = read_deployment(self._store, deployment.project, deployment.name)
+            if current is None or (current.pid, current.state) != (deployment.pid, deployment.state):
+                return current or deployment
+            return change_deployment(self._store, deployment.project, deployment.name, **changes) or current
 
     def wait(self, project: str, name: str, seconds: float) -> Deployment:
         """A deployment once it is no longer ``building``, or as it is after that many seconds."""
@@ -256,12 +283,18 @@ class Supervisor:
 
     def stop(self, project: str, name: str) -> Deployment:
         """Stop a function; its record stays, so that it can be started again."""
-        deployment = self.deployment(project, name)
-        self._write(project, name, state=OFFLINE, reason="stopped", next_pid=None, next_created=None)
-        for process in (deployment.process, deployment.next_process):
-            if process is not None:
-                process.stop(_STOP_SECONDS)
-        self._write(project, name, pid=None, created=None)
+        with self._store.write():
+            deployment = self.deployment(project, name)
+            write_deployment(
+                self._store,
+                replace(deployment, state=OFFLINE, reason="stopped", generation=deployment.generation + 1),
+            )
+        # A deploy under way sees that it was superseded, ends its process and gives the lock back.
+        with self._lock(project, name):
+            for process in (deployment.process, deployment.next_process):
+                if process is not None:
+                    process.stop(_STOP_SECONDS)
+            self._write(project, name, pid=None, created=None, next_pid=None, next_created=None)
         return self.deployment(project, name)
 
     def forget(self, project: str, name: str) -> None:
