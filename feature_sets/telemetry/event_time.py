@@ -1,8 +1,8 @@
 """Event times of any common form, made UTC; the same rules for one live event and for a column of a file.
 
-Times are kept to the microsecond and lie between 1970 and 2262. A number is an epoch time whose unit
+Times are kept to the microsecond and lie between 1970 and 2106. A number is an epoch time whose unit
 follows from its size: below 1e11 seconds, below 1e14 milliseconds, below 1e17 microseconds, else nanoseconds
-(each of these means a time after 1973 and, for seconds, before the year 5138).
+(so an instant from March 1973 on is read alike in every unit).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-LAST_SECOND = 9_214_646_400
-"""2262-01-01, the first second that is not accepted; pandas' nanoseconds end in that year."""
+LAST_SECOND = 2**32
+"""The first second that is not accepted, in 2106: until then a float of seconds tells microseconds apart."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -43,13 +43,11 @@ def seconds_of(value: Any, assume_utc: bool = False) -> float:
             value = datetime.fromisoformat(value.strip())
         except ValueError:
             raise EventTimeError("must be ISO 8601 text with a zone or an epoch number") from None
-    if isinstance(value, datetime):
+    if isinstance(value, datetime) and value is not pd.NaT:
         if value.tzinfo is None:
             if not assume_utc:
                 raise EventTimeError("must have a zone, such as a final Z")
             value = value.replace(tzinfo=UTC)
-        if value is pd.NaT:
-            raise EventTimeError("must be ISO 8601 text with a zone or an epoch number")
         return _checked((value - _EPOCH) // _MICROSECOND)
     if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
         raise EventTimeError("must be ISO 8601 text with a zone or an epoch number")
@@ -58,7 +56,7 @@ def seconds_of(value: Any, assume_utc: bool = False) -> float:
         if size < limit:
             scaled = value * factor
             return _checked(scaled // divisor if isinstance(scaled, int) else round(scaled / divisor))
-    raise EventTimeError("must be between 1970 and 2262")
+    raise EventTimeError("must be between 1970 and 2106")
 
 
 def _is_finite(value: float) -> bool:
@@ -70,7 +68,7 @@ def _is_finite(value: float) -> bool:
 
 def _checked(micros: int) -> float:
     if not 0 <= micros < LAST_SECOND * 1_000_000:
-        raise EventTimeError("must be between 1970 and 2262")
+        raise EventTimeError("must be between 1970 and 2106")
     return micros / 1_000_000
 
 
@@ -80,7 +78,7 @@ class ParsedTimes:
 
     :param times: UTC, nanosecond type with whole microseconds; NaT where rejected.
     :param naive: rows rejected because they have no zone.
-    :param unparsable: rows rejected because they are no time at all, or lie outside 1970 to 2262.
+    :param unparsable: rows rejected because they are no time at all, or lie outside 1970 to 2106.
     :param units: epoch unit -> number of rows given in it.
     """
 
@@ -155,10 +153,10 @@ def _numbers(
             continue
         picked = values[chosen_rows]
         if picked.dtype.kind == "f":
-            fitting = np.abs(picked) < LAST_SECOND * 1e6 * divisor / factor
+            fitting = (picked >= 0) & (picked < LAST_SECOND * 1e6 * divisor / factor)
             exact = np.round(np.where(fitting, picked, 0.0) * factor / divisor)
         else:
-            fitting = np.abs(picked.astype(np.float64)) < LAST_SECOND * 1e6 * divisor / factor
+            fitting = (picked >= 0) & (picked < LAST_SECOND * 1e6 * divisor / factor)
             exact = np.where(fitting, picked, 0) * factor // divisor
         target = where[chosen_rows][fitting]
         micros[target] = exact[fitting].astype(np.int64)

@@ -147,6 +147,11 @@ class TelemetrySchema:
             raise SchemaError("entity", "must name at least one column", list(self.entity))
         if not self.metrics:
             raise SchemaError("metrics", "must name at least one metric", {})
+        if len(set(self.entity)) != len(self.entity):
+            raise SchemaError("entity", "must not repeat a column", list(self.entity))
+        for column in self.entity:
+            if column in (self.time, self.label, *self.metric_names):
+                raise SchemaError("entity", "must not be the time, the label or a metric", column)
         for key, value in (("time", self.time), ("label", self.label)):
             _check_name(key, value)
         for column in (*self.entity, *self.static):

@@ -1,0 +1,133 @@
+"""Live events: what is accepted, and the field and rule of what is not."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+
+from feature_sets.telemetry.events import KEY_LIMIT, EventError, EventParser
+from feature_sets.telemetry.schema import TelemetrySchema
+
+SCHEMA = TelemetrySchema.from_dict(
+    {
+        "name": "lab",
+        "entity": ["site", "box"],
+        "time": "at",
+        "metrics": {"load": {"range": [0, 100]}, "heat": None},
+        "label": "broken",
+    }
+)
+PARSER = EventParser(SCHEMA)
+GOOD: dict[str, Any] = {"site": "osl", "box": "b1", "at": "2024-05-01T12:00:00Z", "load": 5, "heat": 1.5}
+
+
+def test_a_good_event_has_its_key_time_and_metrics_in_schema_order() -> None:
+    event = PARSER.telemetry({**GOOD, "heat": -3, "extra": object()})
+    assert event.device == "osl/b1"
+    assert event.time == 1714564800.0
+    assert list(event.metrics.items()) == [("load", 5.0), ("heat", -3.0)]
+    assert all(type(value) is float for value in event.metrics.values())
+    assert event.out_of_range == ()
+
+
+def test_the_full_key_is_taken_where_the_levels_are_not_all_there() -> None:
+    body = {**GOOD, "device": "osl/b1"}
+    del body["site"]
+    assert PARSER.telemetry(body).device == "osl/b1"
+    assert PARSER.telemetry({**GOOD, "device": "ignored", "site": 7, "box": " b2 "}).device == "7/b2"
+
+
+def test_null_is_no_reading_and_out_of_range_becomes_no_reading_and_is_named() -> None:
+    event = PARSER.telemetry({**GOOD, "load": 100.5, "heat": None})
+    assert math.isnan(event.metrics["load"])
+    assert math.isnan(event.metrics["heat"])
+    assert event.out_of_range == ("load",)
+    assert PARSER.telemetry({**GOOD, "load": 100.0}).out_of_range == ()
+    assert PARSER.telemetry({**GOOD, "load": 0}).out_of_range == ()
+
+
+def without(field: str) -> dict[str, Any]:
+    return {key: value for key, value in GOOD.items() if key != field}
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "rule"),
+    [
+        ([GOOD], "event", "must be a JSON object"),
+        (None, "event", "must be a JSON object"),
+        (without("load"), "load", "is required"),
+        (without("at"), "at", "is required"),
+        (without("site"), "device", "is required"),
+        ({**GOOD, "site": None}, "site", "is required"),
+        ({**GOOD, "site": "  "}, "site", "must be text that is not empty"),
+        ({**GOOD, "box": 1.5}, "box", "must be text that is not empty"),
+        ({**GOOD, "box": True}, "box", "must be text that is not empty"),
+        ({**GOOD, "site": "a/b"}, "site", "must not contain the separator '/'"),
+        ({**GOOD, "box": "x" * KEY_LIMIT}, "box", "must make a key of at most 512 characters"),
+        ({**GOOD, "at": "2024-05-01T12:00:00"}, "at", "must have a zone, such as a final Z"),
+        ({**GOOD, "at": "noon"}, "at", "must be ISO 8601 text with a zone or an epoch number"),
+        ({**GOOD, "at": -5}, "at", "must be between 1970 and 2106"),
+        ({**GOOD, "load": "5"}, "load", "must be a finite number or null"),
+        ({**GOOD, "load": True}, "load", "must be a finite number or null"),
+        ({**GOOD, "load": math.nan}, "load", "must be a finite number or null"),
+        ({**GOOD, "heat": math.inf}, "heat", "must be a finite number or null"),
+        ({**GOOD, "heat": -math.inf}, "heat", "must be a finite number or null"),
+        ({**GOOD, "heat": 10**400}, "heat", "must be a finite number or null"),
+        ({**GOOD, "heat": [1]}, "heat", "must be a finite number or null"),
+    ],
+)
+def test_a_bad_event_is_refused_with_field_and_rule(body: Any, field: str, rule: str) -> None:
+    with pytest.raises(EventError) as caught:
+        PARSER.telemetry(body)
+    assert (caught.value.field, caught.value.rule) == (field, rule)
+    assert str(caught.value).startswith(f"field '{field}': {rule}, got ")
+    assert json.loads(json.dumps(caught.value.to_dict(), allow_nan=False))["field"] == field
+
+
+def test_the_separator_may_stand_in_the_last_level() -> None:
+    assert PARSER.telemetry({**GOOD, "box": "eth1/25"}).device == "osl/eth1/25"
+
+
+def test_what_came_is_shown_short_however_large_it_is() -> None:
+    for huge in ("x" * 10_000_000, 10**5000, [0] * 1_000_000, {"a": list(range(9999))}):
+        with pytest.raises(EventError) as caught:
+            PARSER.telemetry({**GOOD, "load": huge})
+        assert len(str(caught.value)) < 300
+        assert len(json.dumps(caught.value.to_dict())) < 300
+
+
+def test_only_known_devices_are_accepted_when_they_are_given() -> None:
+    parser = EventParser(SCHEMA, devices={"osl/b1"})
+    assert parser.telemetry(GOOD).device == "osl/b1"
+    with pytest.raises(EventError, match="field 'device': must be a known device, got 'osl/b2'"):
+        parser.telemetry({**GOOD, "box": "b2"})
+    with pytest.raises(EventError, match="must be a known device"):
+        parser.label({**GOOD, "box": "b2", "broken": 1})
+
+
+@pytest.mark.parametrize(("given", "label"), [(0, 0), (1, 1), (True, 1), (False, 0), (1.0, 1)])
+def test_a_label_is_zero_or_one(given: Any, label: int) -> None:
+    event = PARSER.label({**GOOD, "broken": given})
+    assert (event.device, event.time, event.label) == ("osl/b1", 1714564800.0, label)
+    assert type(event.label) is int
+
+
+@pytest.mark.parametrize("given", [2, -1, 0.5, "1", None, math.nan, [1]])
+def test_any_other_label_is_refused(given: Any) -> None:
+    with pytest.raises(EventError, match="field 'broken': must be 0 or 1"):
+        PARSER.label({**GOOD, "broken": given})
+
+
+def test_a_label_event_needs_its_label_key_and_time() -> None:
+    with pytest.raises(EventError, match="field 'broken': is required"):
+        PARSER.label(GOOD)
+    with pytest.raises(EventError, match="field 'at': is required"):
+        PARSER.label({**without("at"), "broken": 1})
+
+
+def test_naive_times_are_utc_where_the_schema_says_so() -> None:
+    schema = TelemetrySchema.from_dict({**SCHEMA.to_dict(), "assume_timezone": "UTC"})
+    assert EventParser(schema).telemetry({**GOOD, "at": "2024-05-01T12:00:00"}).time == 1714564800.0

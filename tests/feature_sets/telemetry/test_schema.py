@@ -1,0 +1,131 @@
+"""The telemetry schema: what it derives, and what it refuses with which words."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from feature_sets.telemetry.schema import (
+    DEFAULT_SCHEMA_PATH,
+    OPERATIONS,
+    SchemaError,
+    TelemetrySchema,
+    duration_seconds,
+)
+
+SMALL: dict[str, Any] = {
+    "name": "lab",
+    "entity": ["device"],
+    "time": "at",
+    "metrics": {"load": {"unit": "%", "range": [0, 100]}, "heat": None},
+    "label": "broken",
+}
+
+
+def changed(**fields: Any) -> dict[str, Any]:
+    return {**copy.deepcopy(SMALL), **fields}
+
+
+def test_window_features_go_by_metric_then_operation_then_window() -> None:
+    schema = TelemetrySchema.from_dict(
+        changed(windows={"lengths": ["1m", "5m"], "period": "10s", "operations": ["avg", "max"]})
+    )
+    assert schema.window_features[:5] == (
+        "load_avg_1m",
+        "load_avg_5m",
+        "load_max_1m",
+        "load_max_5m",
+        "heat_avg_1m",
+    )
+    assert schema.longest_window_seconds == 300
+
+
+def test_the_default_schema_is_the_simulated_network() -> None:
+    schema = TelemetrySchema.load("")
+    assert schema == TelemetrySchema.from_yaml(DEFAULT_SCHEMA_PATH)
+    assert schema.entity == ("company", "data_center", "device")
+    assert len(schema.window_features) == 4 * 4 * 2
+
+
+def test_a_schema_survives_its_own_yaml(tmp_path: Path) -> None:
+    schema = TelemetrySchema.from_dict(
+        changed(
+            static=["role"],
+            population={"in_service": True},
+            exclude_labels={"near_event": 1},
+            assume_timezone="UTC",
+            separator=":",
+        )
+    )
+    path = tmp_path / "schema.yaml"
+    path.write_text(yaml.safe_dump(schema.to_dict(), sort_keys=False), encoding="utf-8")
+    assert TelemetrySchema.from_yaml(path) == schema
+    assert TelemetrySchema.load(schema.to_dict()) == schema
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("10s", 10), ("5m", 300), ("2h", 7200), ("1d", 86400), ("0s", 0)]
+)
+def test_durations_are_whole_numbers_with_a_unit(text: str, seconds: int) -> None:
+    assert duration_seconds(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "5", "m", "1.5m", "-1s", "5 m", "5w", 5, None])
+def test_other_durations_are_refused(text: Any) -> None:
+    with pytest.raises(SchemaError, match="must be a whole number with a unit s, m, h or d"):
+        duration_seconds(text)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ([], "'schema': must be a mapping"),
+        (changed(colour="red"), "must be among .*got 'colour'"),
+        ({k: v for k, v in SMALL.items() if k != "label"}, "'label': is required"),
+        (changed(name="Lab 1"), "lower-case letters, digits and dashes"),
+        (changed(name=3), "'name': must be text, got 3"),
+        (changed(entity=[]), "'entity': must name at least one column"),
+        (changed(entity="device"), "'entity': must be a list of names"),
+        (changed(entity=["a", "a"]), "must not repeat a column"),
+        (changed(entity=["load"]), "must not be the time, the label or a metric, got 'load'"),
+        (changed(metrics={}), "must name at least one metric"),
+        (changed(metrics={"load": {"range": [5, 5]}}), "low < high, got"),
+        (changed(metrics={"load": {"range": [0]}}), r"must be \[low, high\]"),
+        (changed(metrics={"load": {"range": [0, "x"]}}), "must hold numbers or null"),
+        (changed(metrics={"load": {"colour": "red"}}), "must be among range, unit"),
+        (changed(metrics={"t_load": None}), "which MLRun reserves"),
+        (changed(metrics={"my load": None}), "letters, digits and underscores"),
+        (changed(label="load"), "must have different names, got 'load'"),
+        (changed(static=["device"]), "must have different names, got 'device'"),
+        (changed(static=["load_avg_1m"]), "name of a generated window feature"),
+        (changed(assume_timezone="CET"), "must be UTC or absent"),
+        (changed(windows={"lengths": []}), "must name at least one window"),
+        (changed(windows={"lengths": ["1m", "1m"]}), "must not repeat a window"),
+        (changed(windows={"lengths": ["15s"], "period": "10s"}), "multiple of the period 10s, got '15s'"),
+        (changed(windows={"period": "0s"}), "must be positive"),
+        (changed(windows={"operations": ["median"]}), "must be among count, .*got 'median'"),
+        (changed(windows={"operations": []}), "each once"),
+        (changed(windows={"future_tolerance": 60}), "future_tolerance"),
+    ],
+)
+def test_each_broken_rule_names_the_field_and_what_came(content: Any, words: str) -> None:
+    with pytest.raises(SchemaError, match=words):
+        TelemetrySchema.from_dict(content)
+
+
+def test_a_file_that_cannot_be_read_is_a_schema_error(tmp_path: Path) -> None:
+    with pytest.raises(SchemaError, match="must be a readable YAML file"):
+        TelemetrySchema.from_yaml(tmp_path / "none.yaml")
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("name: [", encoding="utf-8")
+    with pytest.raises(SchemaError, match="must be valid YAML"):
+        TelemetrySchema.from_yaml(broken)
+
+
+def test_every_operation_of_storey_can_be_asked_for() -> None:
+    schema = TelemetrySchema.from_dict(changed(windows={"operations": list(OPERATIONS)}))
+    assert len(schema.window_features) == 2 * len(OPERATIONS) * 2
