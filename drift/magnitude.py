@@ -64,7 +64,8 @@ def drift_magnitude(
     :param prediction: column of predictions; whole numbers and text are classes, fractions are binned.
     :param label: column of labels, as predictions.
     :param bins: number of bins of a numeric column.
-    :param min_rows: fewest rows on either side for a verdict; with fewer nothing is computed.
+    :param min_rows: fewest rows on either side for a verdict; with fewer, or fewer than ``LEAST_BLOCKS``
+        blocks, nothing is computed.
     :param how: ``uniform`` or ``quantile`` bins, see ``fit_bins``. Uniform bins see little of a column with
         rare, far values, as nearly all rows share a bin.
     :param joint: features whose joint histogram is compared too. It sees changes of how features go together,
@@ -82,7 +83,8 @@ def drift_magnitude(
     """
     check_count(_OWNER, "min_rows", min_rows, least=2)
     check_count(_OWNER, "block_rows", block_rows, least=1)
-    check_count(_OWNER, "max_rows", max_rows, least=min_rows)
+    least = max(min_rows, LEAST_BLOCKS * block_rows)
+    check_count(_OWNER, "max_rows", max_rows, least=least)
     check_count(_OWNER, "permutations", permutations, least=1)
     check_parameter(
         _OWNER,
@@ -94,7 +96,6 @@ def drift_magnitude(
     check_parameter(_OWNER, "min_distance", min_distance, "at least 0 and below 1", 0 <= min_distance < 1)
     joint = _joint_columns(features, joint)
     columns = _columns(base, batch, features, prediction, label)
-    least = max(min_rows, LEAST_BLOCKS * block_rows)
     for side, frame in (("base", base), ("batch", batch)):
         if len(frame) < least:
             reason = f"not enough rows: {side} has {len(frame)}, needs at least {least}"

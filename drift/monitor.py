@@ -36,7 +36,7 @@ class DriftMonitor:
     A warning is reported when a detector enters its warning zone, a drift when it is found. For ``cool_down``
     further values after a report, repeated findings of the same detector and level are merged into it:
     counted, not reported. A drift is never merged into a warning, but a warning is merged into a drift. A
-    stream that keeps drifting is reported again after the cool-down.
+    stream that keeps drifting is reported again after the cool-down. One thread at a time.
 
     :param detectors: at least one, each of another name; warmed up or new. The monitor owns them from now on.
     :param cool_down: number of values after a report in which repeated findings are merged; 0 merges none.

@@ -111,15 +111,22 @@ def error_stream(labels: Iterable[Any], predictions: Iterable[Any]) -> npt.NDArr
     :param labels: classes, in the order of event time; numbers, booleans or text.
     :param predictions: predicted classes, not probabilities; same length and order.
     :returns: shape (n,).
-    :raises ValueError: if lengths differ, a value is missing, or only predictions are fractions.
+    :raises ValueError: if lengths differ, a value is missing, only one side is text, or only predictions are
+        fractions.
     """
-    truth, predicted = pd.Series(_values(labels)), pd.Series(_values(predictions))
+    truth, predicted = _column(labels), _column(predictions)
     if len(truth) != len(predicted):
         raise ValueError(f"predictions must be as many as labels ({len(truth)}), got {len(predicted)}")
     for name, values in (("labels", truth), ("predictions", predicted)):
         missing = int(values.isna().sum())
         if missing:
             raise ValueError(f"{name} must have no missing value, got {missing} of {len(values)}")
+    if _is_number(truth) != _is_number(predicted):
+        # "1" is not 1: every row would be an error
+        raise ValueError(
+            "predictions and labels must both be numbers or both be text, "
+            f"got {predicted.dtype} and {truth.dtype}"
+        )
     if _has_fractions(predicted) and not _has_fractions(truth):
         raise ValueError("predictions must be classes as labels are, got fractions: probabilities?")
     differs = np.asarray(truth.to_numpy() != predicted.to_numpy())
@@ -165,9 +172,14 @@ def warmed_monitor(
     return DriftMonitor(detectors_from(error_stream(labels, predictions), settings), cool_down)
 
 
-def _values(values: Iterable[Any]) -> Any:
-    """Values without an index, so that two frames with other row labels are compared by position."""
-    return values.to_numpy() if isinstance(values, pd.Series) else list(values)
+def _column(values: Iterable[Any]) -> pd.Series:
+    """Values without their index, as two frames with other row labels are compared by position."""
+    plain = values.to_numpy() if isinstance(values, pd.Series) else list(values)
+    return pd.Series(plain).infer_objects()
+
+
+def _is_number(values: pd.Series) -> bool:
+    return bool(pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values))
 
 
 def _has_fractions(values: pd.Series) -> bool:

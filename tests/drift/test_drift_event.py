@@ -39,6 +39,7 @@ def test_another_level_is_refused():
 
 
 def test_its_time_is_turned_into_utc():
+    assert utc_time("2024-05-01T12:00:00.123456789Z") == "2024-05-01T12:00:00.123456+00:00"
     assert event(event_time="2024-05-01T14:00:00.5+02:00").event_time == "2024-05-01T12:00:00.500000+00:00"
 
 

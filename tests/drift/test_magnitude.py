@@ -300,6 +300,7 @@ def test_blocks_need_rows_enough_for_ten_of_them():
         ({"min_rows": 1}, "min_rows must be a whole number of at least 2, got 1"),
         ({"block_rows": 0}, "block_rows must be a whole number of at least 1, got 0"),
         ({"max_rows": 10}, "max_rows must be a whole number of at least 100, got 10"),
+        ({"max_rows": 400, "block_rows": 50}, "max_rows must be a whole number of at least 500, got 400"),
         ({"permutations": 0}, "permutations must be a whole number of at least 1, got 0"),
         ({"alpha": 0}, "alpha must be above 0"),
         (

@@ -22,6 +22,7 @@ def base(n=2000, rate=0.05, seed=0):
     [
         ([0, 1, 1, 0], [0, 1, 0, 1]),
         ([False, True, True, False], [0.0, 1.0, 0.0, 1.0]),
+        (pd.Series([0, 1, 1, 0], dtype="Int64"), [False, True, False, True]),
         (["up", "down", "down", "up"], ["up", "down", "up", "down"]),
         (np.array([0, 1, 1, 0]), pd.Series([0, 1, 0, 1], index=[9, 8, 7, 6])),
         (pd.Series([0, 1, 1, 0], index=[3, 2, 1, 0]), (0, 1, 0, 1)),
@@ -37,6 +38,12 @@ def test_an_error_is_where_prediction_and_label_differ(labels, predictions):
         ([0, 1], [0], r"predictions must be as many as labels \(2\), got 1"),
         ([0, None], [0, 1], "labels must have no missing value, got 1 of 2"),
         ([0, 1], [math.nan, math.nan], "predictions must have no missing value, got 2 of 2"),
+        (
+            ["0", "1"],
+            [0, 1],
+            "predictions and labels must both be numbers or both be text, got int64 and object",
+        ),
+        ([0, 1], np.array([[0], [1]]), "must both be numbers or both be text, got object and int64"),
         ([0, 1], [0.2, 0.9], "predictions must be classes as labels are, got fractions: probabilities"),
     ],
 )
@@ -141,3 +148,8 @@ def test_a_base_stream_that_teaches_nothing_is_refused(errors, message):
 def test_bad_settings_are_refused_when_they_are_made(settings, message):
     with pytest.raises(ValueError, match=message):
         DetectorSettings(**settings)
+
+
+def test_a_detector_of_an_unknown_name_is_not_made():
+    with pytest.raises(ValueError, match="names must be among ddm, eddm, page_hinkley, got 'adwin'"):
+        DetectorSettings().detector("adwin", 0)
