@@ -43,6 +43,10 @@ class Answer:
         seconds = time.perf_counter() - started
         self._context.logger.info(f"replayed {events} events from the journal in {seconds:.1f} s")
 
+    def terminate(self) -> None:
+        """Write what is not written yet; called when the process is about to end."""
+        self._state.end()
+
     def do_event(self, event: Any) -> Any:
         """Turn the request into MLRun's HTTP response."""
         request: Request = event.body

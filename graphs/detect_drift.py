@@ -58,6 +58,7 @@ class DetectDrift(RequestStep):
         if saved is not None:
             self._monitor = DriftMonitor.from_dict(saved["monitor"])
             self._seen = Position(*saved["seen"])
+        state.at_end(self._save_or_log)
 
     def handle(self, request: Request) -> None:
         """Feed the pairs of the request, or enlist, dismiss or describe the detectors."""
@@ -71,7 +72,7 @@ class DetectDrift(RequestStep):
             request.reply(self.status())
         elif self._monitor is not None:
             for pair in request.pairs:
-                self._feed(self._monitor, pair, request.replayed)
+                self._feed(self._monitor, pair)
             if self._unsaved >= _SAVE_EVERY:
                 self._save_or_log()
 
@@ -94,20 +95,21 @@ class DetectDrift(RequestStep):
         self._save()
         request.reply(self.status())
 
-    def _feed(self, monitor: DriftMonitor, pair: LabeledPair, replayed: bool) -> None:
+    def _feed(self, monitor: DriftMonitor, pair: LabeledPair) -> None:
         if pair.position <= self._seen:
             return
         wrong = int(pair.made.prediction != pair.label)
         for event in monitor.update(wrong, iso_time(pair.time)):
-            self._report(event, replayed)
+            self._report(event)
         self._seen = pair.position
         self._unsaved += 1
 
-    def _report(self, event: DriftEvent, replayed: bool) -> None:
+    def _report(self, event: DriftEvent) -> None:
         self._metrics.drift_events.labels(event.source, event.level).inc()
         self._logger.warn(f"{event.level} by {event.source} at {event.event_time}: {event.value}")
         self._unsaved = max(self._unsaved, _SAVE_EVERY)
-        if event.level == "drift" and self._callback is not None and not replayed:
+        # Sent on replay too: had the state been saved after the first time, this pair would be skipped.
+        if event.level == "drift" and self._callback is not None:
             self._callback.send(event.to_dict())
 
     def _save(self) -> None:

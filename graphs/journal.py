@@ -10,12 +10,14 @@ from typing import Any, Protocol
 
 import orjson
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
 from graphs.requests import ApiError, Kind
 
 _CHUNK = 500
-_TIMEOUT_SECONDS = 5.0
+_TIMEOUT_SECONDS = 2.0
 
 EntryId = tuple[int, int]
 """Milliseconds and sequence number, as in a Redis stream."""
@@ -101,7 +103,12 @@ class RedisJournal:
 
     def __init__(self, url: str, key: str, metrics: tuple[str, ...], max_events: int = 100_000) -> None:
         self._redis = redis.Redis.from_url(
-            url, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS
+            url,
+            socket_timeout=_TIMEOUT_SECONDS,
+            socket_connect_timeout=_TIMEOUT_SECONDS,
+            # Once more at once, for a server that was restarted; a repeated entry replays as duplicates.
+            retry=Retry(NoBackoff(), 1),
+            retry_on_error=[redis.ConnectionError],
         )
         self._key = key
         self._stream = f"{key}:journal"

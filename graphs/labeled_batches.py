@@ -24,8 +24,8 @@ class LabeledBatches:
     """Collects pairs and writes them to files, off the request path.
 
     A file is written under another name and then renamed, so that a reader sees whole files only. Its name is
-    the position of its last pair. A pair at or before the newest file's position is in a file already: it
-    is not taken again when the journal is replayed.
+    the position of its last pair. A pair at or before the newest file's position is in a file already: it is
+    not taken again when the journal is replayed.
 
     Columns: device, event time, model, version, the model's inputs before imputation, prediction,
     probability, label, predicted_at, labeled_at.
@@ -35,7 +35,7 @@ class LabeledBatches:
     :param label: name of the label column.
     :param inputs: names of the model's inputs, in the order of a prediction's ``features``.
     :param rows: a batch is written when it has this many pairs,
-    :param seconds: or when its first pair has waited this long.
+    :param seconds: or when this time has passed; no pair waits longer than twice as long.
     :param on_failure: called with the error when a batch cannot be written; it is tried again later.
     """
 
@@ -76,27 +76,33 @@ class LabeledBatches:
         """Pairs that are not in a file yet."""
         return len(self._pairs)
 
-    def add(self, pairs: Sequence[LabeledPair]) -> None:
-        """Take pairs; those that are in a file already are left out."""
-        fresh = [pair for pair in pairs if self._last is None or pair.position > self._last]
-        if not fresh:
+    def add(self, pairs: Sequence[LabeledPair], replayed: bool = False) -> None:
+        """Take pairs.
+
+        :param replayed: whether they come from the journal; those in a file already are left out.
+        """
+        last = self._last
+        if replayed and last is not None:
+            pairs = [pair for pair in pairs if pair.position > last]
+        if not pairs:
             return
         with self._changed:
             before = len(self._pairs)
-            self._pairs.extend(fresh)
+            self._pairs.extend(pairs)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="labeled-batches", daemon=True)
                 self._thread.start()
             elif not before or len(self._pairs) >= self._rows:
                 self._changed.notify()
 
-    def flush(self) -> None:
-        """Write everything that was added, now.
+    def flush(self, full_only: bool = False) -> None:
+        """Write what was added, now.
 
+        :param full_only: whether pairs that make no full batch stay.
         :raises OSError: if a file cannot be written; the pairs are kept.
         """
         with self._writing:
-            while self._pairs:
+            while len(self._pairs) >= (self._rows if full_only else 1):
                 batch = self._pairs[: self._rows]
                 self._write(batch)
                 with self._changed:
@@ -118,9 +124,11 @@ class LabeledBatches:
                 self._changed.wait_for(lambda: self._closed or self._pairs)
                 if self._closed:
                     return
-                self._changed.wait_for(lambda: self._closed or len(self._pairs) >= self._rows, self._seconds)
+                full = self._changed.wait_for(
+                    lambda: self._closed or len(self._pairs) >= self._rows, self._seconds
+                )
             try:
-                self.flush()
+                self.flush(full_only=full)
             except (OSError, pa.ArrowException) as error:
                 self._on_failure(error)
                 with self._changed:

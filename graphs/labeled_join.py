@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import weakref
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -60,7 +58,7 @@ class LabeledJoin(RequestStep):
                 batch_seconds,
                 self._write_failed,
             )
-            atexit.register(_close, weakref.ref(self._batches))
+            state.at_end(self._batches.close)
 
     def handle(self, request: Request) -> None:
         """Note predictions or labels, or tell how many pairs there are."""
@@ -72,7 +70,7 @@ class LabeledJoin(RequestStep):
         else:
             self._labels(request)
         if request.pairs and self._batches is not None:
-            self._batches.add(request.pairs)
+            self._batches.add(request.pairs, request.replayed)
         if not request.replayed:
             for pair in request.pairs:
                 self._metrics.pairs.labels("yes" if pair.made.prediction == pair.label else "no").inc()
@@ -120,9 +118,3 @@ class LabeledJoin(RequestStep):
     def _write_failed(self, error: Exception) -> None:
         self._metrics.batch_failures.inc()
         self._logger.error(f"a batch of labeled pairs could not be written and is kept: {error}")
-
-
-def _close(reference: weakref.ref[LabeledBatches]) -> None:
-    batches = reference()
-    if batches is not None:
-        batches.close()

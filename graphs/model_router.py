@@ -110,7 +110,8 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
             indexes, inputs, decided, probability.tolist(), strict=True
         ):
             request.predictions[index] = Prediction(self._champion, model.version, row, prediction, chance)
-        self._count(model, decided)
+        if not request.replayed:
+            self._count(model, decided)
 
     def _infer(self, request: Request) -> dict[str, Any]:
         model = self._model(request)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlrun.common.schemas import ModelEndpointCreationStrategy
+from nuclio.triggers import HttpTrigger  # type: ignore[import-untyped]
 
 INITIALIZER = "graphs.raw_body.leave_bodies_alone"
 STATEFUL_STEPS = ("preprocess", "model_router", "labeled_join", "detect_drift")
@@ -63,8 +64,8 @@ def build_serving_graph(
     key = journal_key or f"netops:{function.metadata.project or 'default'}:{function.metadata.name}"
     graph = function.set_topology("flow", engine="sync", exist_ok=True)
     function.spec.graph_initializer = INITIALIZER
-    function.spec.disable_default_http_trigger = False
-    function.with_http(workers=1)
+    # Not with_http: it warns about a setting that is not set.
+    function.add_trigger("http", HttpTrigger(workers=1))
     function.spec.min_replicas = function.spec.max_replicas = 1
 
     step = graph.to(

@@ -30,6 +30,16 @@ class ServingState:
     journal: Journal = field(default_factory=NoJournal)
     devices: StaticDevices | None = None
     _packages: dict[str, ModelPackage] = field(default_factory=dict)
+    _endings: list[Callable[[], None]] = field(default_factory=list)
+
+    def at_end(self, ending: Callable[[], None]) -> None:
+        """Have something done before the process ends; it may be done more than once."""
+        self._endings.append(ending)
+
+    def end(self) -> None:
+        """Do all that is to be done before the process ends."""
+        for ending in self._endings:
+            ending()
 
     def package(self, model_path: str) -> ModelPackage:
         """Model package at an address; fetched and checked once."""
@@ -45,6 +55,10 @@ def serving_state(context: Any) -> ServingState:
     """
     state = getattr(context, _ATTRIBUTE, None)
     if not isinstance(state, ServingState):
-        state = ServingState(clock=getattr(context, "netops_clock", time.time))
+        state = ServingState()
         setattr(context, _ATTRIBUTE, state)
+        # Nuclio tells its workers before it ends them. A synchronous MLRun flow does not listen, so we do.
+        platform = getattr(context, "platform", None)
+        if platform is not None and hasattr(platform, "set_termination_callback"):
+            platform.set_termination_callback(state.end)
     return state
