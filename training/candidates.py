@@ -18,11 +18,14 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.class_weight import compute_sample_weight
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from training.handler_arguments import ArgumentError
 
 MODEL_STEP = "model"
 SCALE_STEP = "scale"
+OPENMP_ROWS = 50_000
+"""Fewer rows than this are fitted by one OpenMP thread (the forests' own threads are not OpenMP)."""
 
 
 @dataclass(frozen=True)
@@ -145,10 +148,25 @@ def fit_pipeline(pipeline: Pipeline, rows: npt.NDArray[np.float32], labels: npt.
     :param labels: 0 or 1, shape (n,), both present.
     """
     weights = compute_sample_weight("balanced", labels)
-    pipeline.fit(rows.astype(np.float64), labels, **{f"{MODEL_STEP}__sample_weight": weights})
+    with _openmp_threads(len(rows)):
+        pipeline.fit(rows.astype(np.float64), labels, **{f"{MODEL_STEP}__sample_weight": weights})
+    model = pipeline.named_steps[MODEL_STEP]
+    if "n_jobs" in model.get_params():
+        # Threads add up the trees' answers in the order they finish: the last digit would differ each time.
+        model.set_params(n_jobs=1)
 
 
 def error_probability(pipeline: Pipeline, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """Probability of an error for each row, shape (n,)."""
-    probabilities: npt.NDArray[np.float64] = pipeline.predict_proba(rows.astype(np.float64))
+    with _openmp_threads(len(rows)):
+        probabilities: npt.NDArray[np.float64] = pipeline.predict_proba(rows.astype(np.float64))
     return probabilities[:, 1]
+
+
+def _openmp_threads(rows: int) -> threadpool_limits:
+    """Limit OpenMP to one thread for few rows, inside a ``with``.
+
+    Its threads wait for each other by spinning: with few rows, or on a busy machine, two take several times
+    as long as one.
+    """
+    return threadpool_limits(limits=1 if rows < OPENMP_ROWS else None, user_api="openmp")

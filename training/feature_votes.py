@@ -34,7 +34,8 @@ def _f_classif(rows: Matrix, labels: Labels, seed: int) -> Matrix:
 
 
 def _mutual_information(rows: Matrix, labels: Labels, seed: int) -> Matrix:
-    return np.asarray(mutual_info_classif(rows, labels, random_state=seed, n_jobs=-1))
+    # In this process: worker processes take longer to start than the scoring, and may outlive a Ctrl-C.
+    return np.asarray(mutual_info_classif(rows, labels, random_state=seed))
 
 
 def _chi2(rows: Matrix, labels: Labels, seed: int) -> Matrix:

@@ -38,6 +38,6 @@ def refuse_selection_on_test_rows(uri: str, split: TimeSplit) -> None:
     allowed = split.cut - pd.Timedelta(seconds=split.embargo_seconds)
     if until > allowed:
         raise TrainingSetError(
-            f"the features of {uri} must be selected on rows up to {allowed.isoformat()}, got a selection up to "
+            f"the features of {uri} must be selected on rows up to {allowed.isoformat()}, got one up to "
             f"{until.isoformat()}; use the same test_fraction and data in selection, training and test"
         )

@@ -17,6 +17,7 @@ import pandas as pd
 
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.feature_columns import feature_columns
+from training.run_artifacts import run_uid
 from training.time_split import TimeSplit, TrainingSetError, split_by_time
 
 __all__ = [
@@ -126,7 +127,10 @@ def read_vector(uri: str, schema: TelemetrySchema, label_rows: pd.DataFrame) -> 
     missing = [name for name in (DEVICE, schema.time, *names, schema.label) if name not in frame.columns]
     if missing:
         raise TrainingSetError(f"feature vector {uri} must give the columns {missing}, got {list(frame)}")
-    frame = frame[[DEVICE, schema.time, *names, schema.label]]
+    # MLRun gives partitioned Parquet back without a zone; it wrote UTC.
+    times = frame[schema.time]
+    aware = times.dt.tz_localize("UTC") if times.dt.tz is None else times.dt.tz_convert("UTC")
+    frame = frame[[DEVICE, schema.time, *names, schema.label]].assign(**{schema.time: aware})
     if not len(frame):
         raise TrainingSetError(f"feature vector {uri} must hold labelled rows, got none")
     for name in names:
@@ -149,7 +153,7 @@ def read_training_set(context: mlrun.MLClientCtx, uri: str, schema: TelemetrySch
     """
     if not isinstance(uri, str) or not uri.startswith("store://feature-vectors/"):
         raise TrainingSetError(f"feature_vector must be a store://feature-vectors/ address, got {uri!r}")
-    frame, counts = _read_once(str(context.uid), uri, _Hashable(schema))
+    frame, counts = _read_once(run_uid(context), uri, _Hashable(schema))
     for key, count in counts.items():
         context.log_result(key, count)
     return frame

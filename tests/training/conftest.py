@@ -1,0 +1,53 @@
+"""A small network whose errors follow from its metrics, as a frame and in MLRun's feature store."""
+
+from __future__ import annotations
+
+import mlrun
+import mlrun.db
+import pytest
+
+from tests.training.feature_store import store_vector
+from tests.training.memory_run_db import MemoryRunDB
+from tests.training.network import make_frame, make_schema
+from training.training_set import _read_once
+
+
+@pytest.fixture
+def schema():
+    return make_schema()
+
+
+@pytest.fixture
+def frame():
+    return make_frame()
+
+
+@pytest.fixture
+def run_db(monkeypatch):
+    database = MemoryRunDB()
+    monkeypatch.setattr(mlrun, "get_run_db", lambda *args, **kwargs: database)
+    monkeypatch.setattr(mlrun.db, "get_run_db", lambda *args, **kwargs: database)
+    monkeypatch.setattr(mlrun.datastore.store_manager, "_db", database)
+    _read_once.cache_clear()
+    return database
+
+
+@pytest.fixture
+def context(run_db, tmp_path):
+    return make_context(run_db, tmp_path)
+
+
+def make_context(run_db, folder, name="job", uid="0123456789abcdef"):
+    return mlrun.MLClientCtx.from_dict(
+        {
+            "metadata": {"name": name, "project": "test-network", "uid": uid},
+            "spec": {"output_path": str(folder / "artifacts")},
+        },
+        rundb=run_db,
+    )
+
+
+@pytest.fixture
+def vector_uri(run_db, frame, tmp_path):
+    """The frame spread over the three feature sets, and the vector that joins them again."""
+    return store_vector(frame, tmp_path)

@@ -1,0 +1,40 @@
+"""Feature sets and a feature vector in MLRun's feature store, filled from one frame."""
+
+from __future__ import annotations
+
+import mlrun.feature_store as fstore
+from mlrun.datastore.targets import ParquetTarget
+
+from feature_sets.telemetry.schema import DEVICE
+
+PROJECT = "test-network"
+
+
+def ingest(name, rows, folder, time="timestamp"):
+    feature_set = fstore.FeatureSet(
+        name, entities=[fstore.Entity(DEVICE)], timestamp_key=time, engine="pandas"
+    )
+    feature_set.metadata.project = PROJECT
+    feature_set.set_targets([ParquetTarget("parquet", path=str(folder / f"{name}.parquet"))], False)
+    feature_set.ingest(rows, return_df=False)
+
+
+def store_vector(frame, folder, labels=None):
+    """Ingest a frame of ``make_frame`` and return the address of the vector that joins it again.
+
+    :param labels: label rows; those of the frame by default.
+    """
+    if labels is None:
+        labels = frame[[DEVICE, "timestamp", "is_error"]]
+    ingest("device_metrics", frame.drop(columns=["is_error", "model_a"]), folder)
+    ingest("devices", frame[[DEVICE, "model_a"]].drop_duplicates(DEVICE).reset_index(drop=True), folder, None)
+    ingest("device_labels", labels, folder)
+    vector = fstore.FeatureVector(
+        "device_features",
+        ["device_metrics.*", "devices.*"],
+        label_feature="device_labels.is_error",
+        with_indexes=True,
+    )
+    vector.metadata.project = PROJECT
+    vector.save()
+    return vector.uri

@@ -1,0 +1,260 @@
+"""The handlers of this room, run by MLRun itself: what they log and what they refuse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import mlrun
+import numpy as np
+import pandas as pd
+import pytest
+from mlrun.artifacts import get_model
+
+from feature_sets.model_schema import read_model_schema
+from tests.training.feature_store import PROJECT, store_vector
+from training.candidates import candidate_names
+from training.model_package import OnnxModel
+from training.time_split import split_by_time
+
+SCORES = {"average_precision", "roc_auc", "f1", "precision", "recall", "true_positives", "threshold"}
+SPLIT = {"train_start", "train_end", "train_rows", "train_positives", "test_start", "embargo_seconds"}
+HANDLERS = {
+    "explore": "training.explore.explore",
+    "select-features": "training.select_features.select_features",
+    "train": "training.train.train",
+    "test": "training.evaluate.evaluate",
+}
+
+
+class Network:
+    """Runs handlers by their dotted names, as the workflow does."""
+
+    def __init__(self, uri, schema, folder):
+        self.uri = uri
+        self.folder = folder
+        self.schema_file = folder / "schema.json"  # JSON is YAML
+        self.schema_file.write_text(mlrun.utils.dict_to_json(schema.to_dict()))
+
+    def run(self, name, inputs=None, hyperparams=None, **params):
+        function = mlrun.new_function(name, kind="job", image="mlrun/mlrun", project=PROJECT)
+        params = {"schema": str(self.schema_file), **params}
+        if not inputs:
+            params.setdefault("feature_vector", self.uri)
+        options = mlrun.model.HyperParamOptions(selector="max.average_precision")
+        return function.run(
+            name=name,
+            handler=HANDLERS[name],
+            local=True,
+            output_path=str(self.folder / "artifacts"),
+            project=PROJECT,
+            params=params,
+            inputs=inputs,
+            hyperparams=hyperparams,
+            hyper_param_options=options if hyperparams else None,
+        )
+
+
+@pytest.fixture
+def network(vector_uri, schema, tmp_path):
+    return Network(vector_uri, schema, tmp_path)
+
+
+def table(run, key):
+    return mlrun.get_dataitem(run.outputs[key]).as_df()
+
+
+def test_a_vector_becomes_a_registered_model(network, frame, schema):
+    selected = network.run("select-features", k=3, seed=5)
+    assert SPLIT | {"n_features_in", "n_features_selected", "selected"} <= set(selected.outputs)
+    assert set(selected.outputs["selected"]) == {"heat", "flow", "heat_avg_1m"}
+    assert (selected.outputs["n_features_in"], selected.outputs["n_features_selected"]) == (5, 3)
+    assert "votes" in table(selected, "feature_scores").columns
+    uri = selected.outputs["feature_vector"]
+
+    names = ["logistic_regression_weak", "random_forest_shallow"]
+    trained = network.run("train", feature_vector=uri, seed=5, hyperparams={"candidate": names})
+    assert SCORES | {"fit_seconds", "version", "fit_rows", "validation_rows"} <= set(trained.outputs)
+    header, *iterations = trained.status.iterations
+    scores = {
+        row[header.index("param.candidate")]: row[header.index("output.average_precision")]
+        for row in iterations
+    }
+    assert set(scores) == set(names)
+    assert trained.outputs["average_precision"] == max(scores.values())
+    best = mlrun.datastore.get_store_resource(trained.outputs["model"])
+    assert best.spec.parameters["candidate"] == max(scores, key=scores.get)
+    assert best.metadata.key == "model" and best.db_key == "train_model"
+
+    tested = network.run("test", feature_vector=uri, model_path=trained.outputs["model"])
+    assert SCORES | SPLIT | {"base_rate", "model_uri", "single_feature_rule"} <= set(tested.outputs)
+    assert tested.outputs["average_precision"] > 2 * tested.outputs["single_feature_average_precision"] * 0.75
+    assert tested.outputs["majority_class_average_precision"] == pytest.approx(tested.outputs["base_rate"])
+    assert tested.outputs["version"] == trained.outputs["version"]
+
+    model_file, artifact, extra = get_model(tested.outputs["model_uri"], suffix=".onnx")
+    assert artifact.metadata.tag == "production"
+    assert artifact.spec.parameters["candidate"] == best.spec.parameters["candidate"]
+    assert [feature.name for feature in artifact.spec.inputs] == list(selected.outputs["selected"])
+    assert artifact.spec.feature_vector == uri
+    schema_file = extra["model.json"].local()
+    model_schema = read_model_schema(schema_file, [model_file])
+    assert model_schema.metrics["f1"] == tested.outputs["f1"] == artifact.spec.metrics["f1"]
+    assert model_schema.telemetry == schema
+
+    predictions = table(tested, "test_set_preds")
+    split = split_by_time(frame, schema, 0.3)
+    assert list(predictions.columns) == [
+        "device",
+        "timestamp",
+        *model_schema.input_names,
+        "is_error",
+        "prediction",
+        "probability",
+    ]
+    assert len(predictions) == len(split.test) and predictions["timestamp"].min() == split.cut
+    again = OnnxModel(model_file).probability(model_schema.matrix(predictions))
+    assert (again == predictions["probability"].to_numpy()).all()
+    assert (predictions["prediction"] == (again >= model_schema.threshold)).all()
+    assert tested.outputs["true_positives"] == int(
+        (predictions["prediction"] & predictions["is_error"]).sum()
+    )
+
+
+def test_training_again_leaves_the_served_model_as_it_was(network, frame, schema):
+    first = network.run("train", candidate="logistic_regression_weak")
+    before = Path(get_model(first.outputs["model"], suffix=".onnx")[0])
+    content = before.read_bytes()
+    second = network.run("train", candidate="logistic_regression_strong")
+    after = Path(get_model(second.outputs["model"], suffix=".onnx")[0])
+    assert after != before and before.read_bytes() == content != after.read_bytes()
+
+
+def test_the_same_seed_gives_the_same_version_in_two_runs(network):
+    versions = [
+        network.run("train", candidate="random_forest_shallow", seed=2).outputs["version"] for _ in range(2)
+    ]
+    assert versions[0] == versions[1]
+
+
+def test_hyper_parameters_of_one_run_replace_the_configurations(network):
+    trained = network.run("train", candidate="random_forest_shallow", parameters={"n_estimators": 5})
+    parameters = mlrun.datastore.get_store_resource(trained.outputs["model"]).spec.parameters
+    assert (parameters["n_estimators"], parameters["max_depth"]) == (5, 6)
+
+
+def test_exploring_a_vector_logs_tables_and_plots_that_need_no_network(network, frame):
+    explored = network.run("explore", sample_ratio=0.5, seed=1)
+    assert explored.outputs["rows"] == len(frame) and explored.outputs["rows_sampled"] == len(frame) // 2
+    assert (explored.outputs["features"], explored.outputs["devices"]) == (5, 4)
+    assert explored.outputs["positives"] == int(table(explored, "class_balance")["rows"].iloc[1])
+    assert set(table(explored, "feature_summary")["feature"]) == {
+        "heat",
+        "flow",
+        "noise",
+        "heat_avg_1m",
+        "model_a",
+    }
+    assert len(table(explored, "correlations")) == 6
+    assert {"healthy", "error"} <= set(table(explored, "class_histograms").columns)
+    for key in ("histograms_plot", "correlations_plot"):
+        page = Path(explored.outputs[key]).read_text()
+        assert "Plotly.newPlot" in page
+        assert "<script src" not in page and "cdn.plot.ly" not in page.split("Plotly.newPlot")[-1]
+
+
+def test_exploring_takes_a_data_set_too(network, frame, tmp_path):
+    path = tmp_path / "rows.parquet"
+    frame.to_parquet(path)
+    assert network.run("explore", inputs={"dataset": str(path)}).outputs["rows"] == len(frame)
+
+
+def test_the_plots_of_a_test_open_without_network(network):
+    trained = network.run("train", candidate="logistic_regression_weak")
+    page = Path(network.run("test", model_path=trained.outputs["model"]).outputs["test_scores"]).read_text()
+    assert "Plotly.newPlot" in page and "<script src" not in page
+
+
+def test_a_test_part_that_reaches_into_the_training_rows_is_refused(network):
+    trained = network.run("train", candidate="logistic_regression_weak", test_fraction=0.2)
+    with pytest.raises(
+        mlrun.runtimes.utils.RunError, match="test part must begin 300 s after the last training row"
+    ):
+        network.run("test", model_path=trained.outputs["model"], test_fraction=0.4)
+
+
+def test_training_refuses_a_selection_that_saw_test_rows(network):
+    uri = network.run("select-features", k=3, test_fraction=0.2).outputs["feature_vector"]
+    with pytest.raises(mlrun.runtimes.utils.RunError, match="must be selected on rows up to"):
+        network.run("train", feature_vector=uri, candidate=candidate_names()[0], test_fraction=0.4)
+
+
+def test_a_model_whose_file_was_changed_is_not_registered(network):
+    trained = network.run("train", candidate="logistic_regression_weak")
+    path = Path(get_model(trained.outputs["model"], suffix=".onnx")[0])
+    path.write_bytes(path.read_bytes() + b"x")
+    with pytest.raises(mlrun.runtimes.utils.RunError, match="SHA-256 must be"):
+        network.run("test", model_path=trained.outputs["model"])
+
+
+def test_something_that_is_no_model_is_refused(network, frame):
+    scores = network.run("select-features", k=3).outputs["feature_scores"]
+    with pytest.raises(mlrun.runtimes.utils.RunError, match="must be a model artifact, got DatasetArtifact"):
+        network.run("test", model_path=scores)
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "words"),
+    [
+        ("explore", {"sample_ratio": 0}, "'sample_ratio': must be a number above 0 and at most 1, got 0"),
+        ("explore", {"feature_vector": ""}, "give either a feature vector or a dataset"),
+        ("select-features", {"k": 0}, "'k': must be a whole number of at least 1, got 0"),
+        ("select-features", {"max_rows": 3}, "'max_rows': must be a whole number of at least 100, got 3"),
+        ("select-features", {"min_votes": 9}, "'min_votes': must be a share"),
+        ("train", {"candidate": "oracle"}, "'candidate': must be among"),
+        ("train", {"candidate": "ada_boost_stumps", "parameters": {"x": 1}}, "of ada_boost must be among"),
+        (
+            "train",
+            {"candidate": "ada_boost_stumps", "test_fraction": 1.5},
+            "'test_fraction': must be a number",
+        ),
+        (
+            "train",
+            {"candidate": "ada_boost_stumps", "schema": "nowhere.yaml"},
+            "must be a readable YAML file",
+        ),
+    ],
+)
+def test_arguments_that_break_a_rule_are_refused(network, name, params, words):
+    with pytest.raises(mlrun.runtimes.utils.RunError, match=words):
+        network.run(name, **params)
+
+
+def test_one_class_only_ends_in_a_clear_error(run_db, tmp_path, schema, frame):
+    frame["is_error"] = np.int8(0)
+    network = Network(store_vector(frame, tmp_path), schema, tmp_path)
+    with pytest.raises(
+        mlrun.runtimes.utils.RunError,
+        match=r"training part must hold both classes of 'is_error', got only \[0\]",
+    ):
+        network.run("train", candidate="ada_boost_stumps")
+
+
+def test_a_dead_metric_is_dropped_and_said(run_db, tmp_path, schema, frame):
+    network = Network(store_vector(frame.assign(noise=np.nan), tmp_path), schema, tmp_path)
+    selected = network.run("select-features", k=3)
+    assert selected.outputs["dropped"] == {"noise": "no reading in the training part"}
+    assert network.run("train", candidate="ada_boost_stumps").outputs["dropped"] == "noise"
+
+
+def test_a_run_over_iterations_reads_the_vector_once(network, monkeypatch):
+    reads = []
+    original = pd.merge_asof
+    monkeypatch.setattr(
+        pd, "merge_asof", lambda *args, **kwargs: reads.append(1) or original(*args, **kwargs)
+    )
+    network.run("train", candidate="logistic_regression_weak")
+    once = len(reads)
+    network.run(
+        "train", hyperparams={"candidate": ["logistic_regression_weak", "logistic_regression_strong"]}
+    )
+    assert len(reads) == 2 * once > 0

@@ -1,0 +1,88 @@
+"""Scores and the decision threshold, against numbers worked out by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from training.baselines import baseline_scores, best_single_feature
+from training.scores import best_f1_threshold, classification_scores
+from training.time_split import split_by_time
+
+LABELS = np.array([0, 0, 1, 0, 1, 1], dtype=np.int8)
+PROBABILITY = np.array([0.1, 0.2, 0.3, 0.4, 0.8, 0.9])
+
+
+def test_the_threshold_has_the_highest_f1_of_all_cuts():
+    threshold = best_f1_threshold(LABELS, PROBABILITY)
+    best = max(classification_scores(LABELS, PROBABILITY, cut)["f1"] for cut in PROBABILITY)
+    assert classification_scores(LABELS, PROBABILITY, threshold)["f1"] == best
+
+
+def test_the_threshold_lies_halfway_to_the_next_lower_probability():
+    assert best_f1_threshold(LABELS, PROBABILITY) == pytest.approx((0.2 + 0.3) / 2)
+
+
+def test_a_last_digit_changes_no_decision():
+    threshold = best_f1_threshold(LABELS, PROBABILITY)
+    nudged = PROBABILITY + 1e-9 * np.array([1, 1, -1, 1, -1, -1])
+    assert (np.less(nudged, threshold) == np.less(PROBABILITY, threshold)).all()
+
+
+def test_equal_probabilities_make_everything_an_error():
+    assert best_f1_threshold(LABELS, np.full(6, 0.5)) == 0.5
+
+
+def test_scores_by_hand():
+    # at 0.35: predicted 0 0 0 1 1 1; one miss, one false alarm
+    scores = classification_scores(LABELS, PROBABILITY, 0.35)
+    assert scores["precision"] == scores["recall"] == scores["f1"] == pytest.approx(2 / 3)
+    assert scores["roc_auc"] == pytest.approx(8 / 9)
+    assert scores["average_precision"] == pytest.approx((1 + 1 + 3 / 4) / 3)
+    cells = ("true_negatives", "false_positives", "false_negatives", "true_positives")
+    assert [scores[cell] for cell in cells] == [2, 1, 1, 2]
+
+
+def test_the_threshold_itself_counts_as_an_error():
+    assert classification_scores(LABELS, PROBABILITY, 0.9)["true_positives"] == 1
+
+
+def test_predicting_nothing_scores_zero_without_a_warning():
+    scores = classification_scores(LABELS, PROBABILITY, 2.0)
+    assert scores["precision"] == scores["f1"] == 0.0
+
+
+def test_the_best_single_feature_is_found_with_its_direction(frame, schema):
+    train = split_by_time(frame, schema).train
+    assert best_single_feature(train, ["noise", "heat"], "is_error").feature == "heat"
+    flow = best_single_feature(train, ["noise", "flow"], "is_error")
+    assert (flow.feature, flow.sign) == ("flow", -1)
+    assert str(flow).startswith("flow <= 1.")
+
+
+def test_a_rule_reads_a_missing_value_as_the_training_median(frame, schema):
+    split = split_by_time(frame, schema)
+    rule = best_single_feature(split.train, ["flow"], "is_error")
+    missing = split.test["flow"].isna()
+    assert missing.any()
+    assert set(rule.score(split.test)[missing]) == {-split.train["flow"].median()}
+
+
+def test_the_majority_baseline_has_the_base_rate_as_its_average_precision(frame, schema):
+    split = split_by_time(frame, schema)
+    scores, _ = baseline_scores(split.train, split.test, ["heat"], "is_error")
+    assert scores["majority_class"]["average_precision"] == pytest.approx(split.test["is_error"].mean())
+    assert scores["majority_class"]["f1"] == 0.0
+    assert scores["single_feature"]["average_precision"] > 2 * scores["majority_class"]["average_precision"]
+
+
+def test_baselines_do_not_look_at_the_test_part(frame, schema):
+    split = split_by_time(frame, schema)
+    turned = split.test.assign(heat=-split.test["heat"])
+    _, rule = baseline_scores(split.train, split.test, ["heat", "noise"], "is_error")
+    assert baseline_scores(split.train, turned, ["heat", "noise"], "is_error")[1] == rule
+
+
+def test_a_baseline_without_a_feature_is_refused(frame):
+    with pytest.raises(ValueError, match="needs at least one feature, got none"):
+        best_single_feature(frame, [], "is_error")

@@ -1,0 +1,177 @@
+"""Reading a training set through MLRun's feature store, as things were known at the time of each label."""
+
+from __future__ import annotations
+
+import mlrun.feature_store as fstore
+import numpy as np
+import pandas as pd
+import pytest
+
+from feature_sets.telemetry.schema import DEVICE
+from tests.training.conftest import make_context
+from tests.training.feature_store import store_vector
+from tests.training.network import START, make_schema
+from training.training_set import (
+    TrainingSetError,
+    label_rows_of,
+    read_training_set,
+    read_vector,
+    rows_with_reading,
+)
+
+
+def labels_at(*seconds, device="site/0", value=0):
+    return pd.DataFrame(
+        {
+            DEVICE: device,
+            "timestamp": START + pd.to_timedelta(list(seconds), unit="s"),
+            "is_error": np.int8(value),
+        }
+    )
+
+
+def test_a_vector_gives_back_the_rows_it_was_filled_with(context, vector_uri, schema, frame):
+    read = read_training_set(context, vector_uri, schema)
+    expected = frame.sort_values(["timestamp", DEVICE], ignore_index=True)
+    pd.testing.assert_frame_equal(read, expected, check_dtype=False)
+    assert context.results["rows"] == len(frame)
+    assert context.results["rows_without_reading"] == 0
+
+
+def test_a_label_between_two_readings_gets_the_earlier_one(run_db, vector_uri, schema, frame):
+    row = read_vector(vector_uri, schema, labels_at(44.999))  # readings at 30 s and at 60 s
+    earlier = frame[(frame[DEVICE] == "site/0") & (frame["timestamp"] == START + pd.Timedelta(seconds=30))]
+    assert row["heat"].tolist() == earlier["heat"].tolist()
+
+
+def test_a_reading_at_the_label_time_counts_and_one_after_it_does_not(run_db, tmp_path, schema, frame):
+    uri = store_vector(frame, tmp_path, labels=labels_at(60.0, 59.999999))
+    read = read_training_set(make_context(run_db, tmp_path), uri, schema)
+    heat = frame[frame[DEVICE] == "site/0"].set_index("timestamp")["heat"]
+    at_30, at_60 = (heat[START + pd.Timedelta(seconds=second)] for second in (30, 60))
+    assert read["heat"].tolist() == [at_30, at_60]
+
+
+def test_changing_the_future_changes_no_row_of_the_past(run_db, tmp_path, schema, frame):
+    half = START + pd.Timedelta(seconds=4500)
+    before = read_training_set(make_context(run_db, tmp_path), store_vector(frame, tmp_path), schema)
+    future = frame["timestamp"] > half
+    frame.loc[future, ["heat", "flow", "heat_avg_1m"]] = 1e6
+    after = read_training_set(make_context(run_db, tmp_path, uid="b"), store_vector(frame, tmp_path), schema)
+    pd.testing.assert_frame_equal(before[before["timestamp"] <= half], after[after["timestamp"] <= half])
+
+
+def test_a_silent_device_gives_no_rows_once_its_windows_have_run_out(
+    context, run_db, tmp_path, schema, frame
+):
+    silent = frame[~((frame[DEVICE] == "site/1") & (frame["timestamp"] > START + pd.Timedelta(seconds=600)))]
+    uri = store_vector(silent, tmp_path, labels=frame[[DEVICE, "timestamp", "is_error"]])
+    read = read_training_set(context, uri, schema)
+    last = read[read[DEVICE] == "site/1"]["timestamp"].max()
+    assert last == START + pd.Timedelta(seconds=600 + 270)  # at 900 s the window (600 s, 900 s] is empty
+    assert context.results["rows_without_reading"] == len(frame) - len(read) > 0
+
+
+def test_labels_of_devices_without_telemetry_are_left_out_and_counted(
+    context, run_db, tmp_path, schema, frame
+):
+    known = frame[[DEVICE, "timestamp", "is_error"]]
+    uri = store_vector(frame, tmp_path, labels=pd.concat([known, labels_at(60, 90, device="elsewhere/9")]))
+    assert "elsewhere/9" not in set(read_training_set(context, uri, schema)[DEVICE])
+    assert context.results["rows_without_reading"] == 2
+
+
+def test_iterations_of_a_run_read_once_and_another_run_reads_anew(
+    run_db, tmp_path, schema, frame, vector_uri
+):
+    first = read_training_set(make_context(run_db, tmp_path, uid="a"), vector_uri, schema)
+    assert read_training_set(make_context(run_db, tmp_path, uid="a"), vector_uri, schema) is first
+    store_vector(frame[frame[DEVICE] != "site/3"], tmp_path)
+    again = read_training_set(make_context(run_db, tmp_path, uid="b"), vector_uri, schema)
+    assert len(again) < len(first)
+
+
+def test_rows_with_reading_keeps_a_reading_inside_the_window_and_not_one_at_its_start():
+    rows = labels_at(100, 399.999, 400)[[DEVICE, "timestamp"]]
+    readings = labels_at(100)[[DEVICE, "timestamp"]]
+    kept = rows_with_reading(rows, readings, "timestamp", 300)
+    assert kept["timestamp"].tolist() == rows["timestamp"].tolist()[:2]
+
+
+def test_rows_with_reading_does_not_round_a_later_reading_down_to_the_label():
+    rows = labels_at(100)[[DEVICE, "timestamp"]].assign(timestamp=lambda f: f["timestamp"].dt.as_unit("s"))
+    readings = labels_at(100.4)[[DEVICE, "timestamp"]]
+    assert rows_with_reading(rows, readings, "timestamp", 300).empty
+
+
+def test_label_rows_leave_out_what_the_schema_excludes_and_what_has_no_label():
+    schema = make_schema(exclude_labels={"in_repair": 1})
+    labels = labels_at(0, 30, 60, 90).assign(in_repair=[0, 1, None, 0], is_error=[0, 1, 1, None])
+    found = label_rows_of(labels, schema)
+    assert (
+        found.rows["timestamp"].tolist()
+        == labels["timestamp"].tolist()[:1] + labels["timestamp"].tolist()[2:3]
+    )
+    assert (found.excluded, found.unlabelled) == (1, 1)
+
+
+def test_label_rows_name_a_device_and_time_once():
+    assert len(label_rows_of(pd.concat([labels_at(0), labels_at(0)]), make_schema()).rows) == 1
+
+
+def test_labels_without_an_excluding_column_are_refused():
+    with pytest.raises(TrainingSetError, match=r"labels must have the column 'in_repair', got \['device'"):
+        label_rows_of(labels_at(0), make_schema(exclude_labels={"in_repair": 1}))
+
+
+def test_a_label_that_is_not_zero_or_one_is_refused():
+    with pytest.raises(TrainingSetError, match="label 'is_error' must be 0 or 1, got 2"):
+        label_rows_of(labels_at(0, value=2), make_schema())
+
+
+def test_no_labels_at_all_are_refused():
+    with pytest.raises(
+        TrainingSetError, match="there must be labelled rows, got none: 1 rows read, 0 excluded, 1"
+    ):
+        label_rows_of(labels_at(0).assign(is_error=None), make_schema())
+
+
+def test_labels_outside_the_telemetrys_period_are_refused(context, run_db, tmp_path, schema, frame):
+    uri = store_vector(frame, tmp_path, labels=labels_at(-60, -30))
+    with pytest.raises(
+        TrainingSetError, match="labels with a reading in the 300 s up to them, got none of 2"
+    ):
+        read_training_set(context, uri, schema)
+
+
+def test_a_vector_with_another_label_is_refused(context, vector_uri):
+    with pytest.raises(TrainingSetError, match=r"must be 'is_broken', got 'device_labels\.is_error'"):
+        read_training_set(context, vector_uri, make_schema(label="is_broken"))
+
+
+def test_something_that_is_no_vector_address_is_refused(context, schema):
+    with pytest.raises(
+        TrainingSetError, match="must be a store://feature-vectors/ address, got 'device_features'"
+    ):
+        read_training_set(context, "device_features", schema)
+
+
+def test_a_feature_that_is_text_is_refused(context, run_db, tmp_path, schema, frame):
+    uri = store_vector(frame.assign(noise="high"), tmp_path)
+    with pytest.raises(TrainingSetError, match="feature 'noise' must be numeric, got object"):
+        read_training_set(context, uri, schema)
+
+
+def test_a_true_or_false_feature_becomes_a_number(context, run_db, tmp_path, schema, frame):
+    uri = store_vector(frame.assign(model_a=frame["model_a"] == 1.0), tmp_path)
+    assert set(read_training_set(context, uri, schema)["model_a"]) == {0.0, 1.0}
+
+
+def test_only_the_vectors_features_are_read(context, run_db, vector_uri, schema):
+    vector = fstore.FeatureVector(
+        "two", ["device_metrics.flow", "device_metrics.heat"], label_feature="device_labels.is_error"
+    )
+    vector.metadata.project = "test-network"
+    vector.save()
+    frame = read_training_set(context, vector.uri, schema)
+    assert list(frame.columns) == [DEVICE, "timestamp", "flow", "heat", "is_error"]
