@@ -12,6 +12,7 @@ from graphs.prediction_ledger import PredictionLedger
 from graphs.request_step import RequestStep
 from graphs.requests import Kind, Request
 from graphs.serving_state import serving_state
+from graphs.times import iso_time
 
 
 class LabeledJoin(RequestStep):
@@ -88,6 +89,7 @@ class LabeledJoin(RequestStep):
             "expired_labels": self._ledger.expired["waiting_for_prediction"],
             "conflicting": self._ledger.conflicting,
             "remembered": len(self._ledger),
+            "newest_event_time": None if self._ledger.newest is None else iso_time(self._ledger.newest),
             "batches_written": self._batches.written if self._batches else 0,
             "unwritten": self._batches.unwritten if self._batches else 0,
             "directory": str(self._batches.directory) if self._batches else None,

@@ -85,6 +85,11 @@ class PredictionLedger:
             name: self._states[name] for name in ("waiting_for_label", "waiting_for_prediction", "joined")
         }
 
+    @property
+    def newest(self) -> float | None:
+        """Event time of the newest prediction, epoch seconds; None before the first."""
+        return self._newest if self._newest > float("-inf") else None
+
     def prediction(self, device: str, time: float) -> Prediction | None:
         """The prediction made for a device and time, if it is still remembered."""
         record = self._records.get((device, time))

@@ -7,11 +7,13 @@ from typing import Any
 
 import httpx
 
+from project.errors import NetopsError
+
 _TIMEOUT = 10.0
 ENDPOINT_KINDS = ("serving", "nuclio", "remote")
 
 
-class ApiUnreachableError(RuntimeError):
+class ApiUnreachableError(NetopsError):
     """The MLRun API did not answer as one does; the message names its address."""
 
 

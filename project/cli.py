@@ -14,11 +14,12 @@ from typing import Annotated, Any
 import httpx
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from feature_sets.telemetry.schema import SchemaError, TelemetrySchema
 from project import parameters
-from project.api_reader import ApiUnreachableError, Endpoint, endpoints, redis_url, runs
+from project.api_reader import Endpoint, endpoints, redis_url, runs
+from project.errors import NetopsError
+from project.local.stack import StackError
 from project.session import Session, find_session, local_stack, open_session
 from project.settings import ENDPOINTS, SERVING, Settings, SettingsError
 
@@ -49,55 +50,26 @@ SetOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
-class UsageError(ValueError):
+class UsageError(NetopsError):
     """An argument that breaks a rule; the message names it, the rule and what came."""
 
 
 def main() -> None:
-    """Entry point: a known failure prints one clear line and exits with 1; Ctrl-C exits with 130."""
-    # A terminated command cleans up like an interrupted one.
-    signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+    """Entry point: a known failure prints one clear message and exits with 1, bad usage with 2."""
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
-        app(standalone_mode=False)
-    except typer.Exit as ended:
-        sys.exit(ended.exit_code)
-    except (typer.Abort, KeyboardInterrupt):
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
-    except Exception as error:
-        known = _known_message(error)
-        if known is None:
-            raise
-        print(f"netops: {known}", file=sys.stderr)
-        sys.exit(
-            2
-            if isinstance(error, UsageError | SchemaError | SettingsError | parameters.ParameterError)
-            else 1
-        )
+        app()
+    except (UsageError, SchemaError, SettingsError, parameters.ParameterError) as error:
+        print(f"netops: {error}", file=sys.stderr)
+        sys.exit(2)
+    except (NetopsError, StackError, httpx.HTTPError) as error:
+        print(f"netops: {error}", file=sys.stderr)
+        sys.exit(1)
 
 
-def _known_message(error: Exception) -> str | None:
-    """Text of a failure that is the user's or the environment's, None for a bug of ours."""
-    from click.exceptions import ClickException
-
-    from project.local.stack import StackError
-    from project.run_command import WorkflowFailedError
-    from project.streaming import StreamError
-
-    if isinstance(error, ClickException):
-        return error.format_message()
-    known = (
-        UsageError,
-        SchemaError,
-        SettingsError,
-        parameters.ParameterError,
-        ApiUnreachableError,
-        StackError,
-        WorkflowFailedError,
-        StreamError,
-        httpx.HTTPError,
-    )
-    return str(error) if isinstance(error, known) else None
+def _interrupt(_signal: int, _frame: object) -> None:
+    # A terminated command cleans up like an interrupted one.
+    raise KeyboardInterrupt
 
 
 @app.command()
@@ -269,18 +241,20 @@ def list_runs(
     if as_json:
         print(json.dumps(found, default=str))
         return
-    table = Table("name", "state", "started (UTC)", "parameters", "results", "uid")
+    rows = []
     for entry in found:
         metadata, spec, state = entry["metadata"], entry.get("spec") or {}, entry["status"]
-        table.add_row(
-            metadata["name"],
-            state.get("state", ""),
-            str(state.get("start_time", ""))[:19].replace("T", " "),
-            _compact(spec.get("parameters")),
-            _compact(state.get("results")),
-            metadata["uid"][:8],
+        rows.append(
+            (
+                metadata["name"],
+                state.get("state", ""),
+                str(state.get("start_time", ""))[:19].replace("T", " "),
+                metadata["uid"][:8],
+                _compact(spec.get("parameters")),
+                _compact(state.get("results")),
+            )
         )
-    Console().print(table)
+    _print_columns(("name", "state", "started (UTC)", "uid", "parameters", "results"), rows)
 
 
 @app.command("compile")
@@ -293,7 +267,7 @@ def compile_workflow(
     open_session(settings)
     from project.compile import compile_to
 
-    compile_to(file.resolve(), _project(project, None))
+    compile_to(file.resolve(), _project(project, None), settings)
     print(f"wrote {file}")
 
 
@@ -339,13 +313,15 @@ def _session(settings: Settings, keep: bool, project: str) -> Iterator[Session]:
     """A session that leaves behind what was there before, and nothing else unless ``keep``."""
     session = open_session(settings)
     before = {(e.project, e.name) for e in endpoints(session.mlrun_dbpath) if e.state == "ready"}
+    interrupted = False
     try:
         yield session
-    except BaseException:
-        _clean_up(settings, session, before)
+    except KeyboardInterrupt:
+        interrupted = True
         raise
-    if not keep:
-        _clean_up(settings, session, before)
+    finally:
+        if interrupted or not keep:
+            _clean_up(settings, session, before)
 
 
 def _clean_up(settings: Settings, session: Session, before: set[tuple[str, str]]) -> None:
@@ -389,17 +365,15 @@ def _print_status(session: Session, found: list[Endpoint], as_json: bool) -> Non
     if not shown:
         print("endpoints     none")
         return
-    table = Table("project", "endpoint", "address", "state", "model", "version")
-    for entry in shown:
-        table.add_row(
-            entry["project"],
-            entry["name"],
-            entry["address"],
-            entry["state"],
-            entry["model"],
-            entry["version"],
-        )
-    Console().print(table)
+    header = ("project", "endpoint", "address", "state", "model", "version")
+    _print_columns(header, [tuple(e[key] for key in ("project", "name", *header[2:])) for e in shown])
+
+
+def _print_columns(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """Aligned columns, nothing cut: an address must be there whole to be copied."""
+    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
+    for row in [header, *rows]:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def _compact(values: dict[str, Any] | None, width: int = 60) -> str:

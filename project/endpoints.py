@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import mlrun
 
+from project.errors import NetopsError
 
-class EndpointError(RuntimeError):
+
+class EndpointError(NetopsError):
     """A function that is not deployed or not ready; the message names it and its state."""
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any
 
+from project.errors import NetopsError
+
 DEFAULTS = MappingProxyType(
     {
         "telemetry": "",
@@ -37,7 +39,7 @@ NAMES = MappingProxyType(
 """Parameters of each workflow."""
 
 
-class ParameterError(ValueError):
+class ParameterError(NetopsError):
     """A workflow parameter that breaks a rule."""
 
     def __init__(self, name: str, rule: str, got: object) -> None:

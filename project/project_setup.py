@@ -5,11 +5,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import mlrun
 
+from feature_sets import devices
 from graphs.serving_graph import build_serving_graph
 from project.settings import GENERATOR, RUNNER, SERVING, SOURCE_ROOT, Settings
 from project.workflow import WORKFLOWS
+
+WORKFLOW_FILE = Path(__file__).with_name("workflow.py")
 
 JOBS = {
     "ingest": "feature_sets.ingest.ingest",
@@ -23,6 +28,9 @@ JOBS = {
     "drift-magnitude": "project.jobs.drift_magnitude.measure_drift_magnitude",
 }
 """Job functions of the workflow and the handler of each."""
+
+PRODUCTION_MODEL = "test_model:production"
+"""The model that the run named ``test`` registered last: MLRun prefixes a key with the name of its run."""
 
 HANDLERS = {
     GENERATOR: "project.telemetry_generator:handler",
@@ -47,16 +55,28 @@ def setup(project: mlrun.projects.MlrunProject) -> mlrun.projects.MlrunProject:
         _configure(function, settings)
         project.set_function(function, name=name)
     project.set_function(serving_function(project.metadata.name, settings), name=SERVING)
+    # Relative where MLRun loaded this folder as the project, so that it may be moved or archived.
+    beside = (Path(project.spec.context or ".") / WORKFLOW_FILE.name).is_file()
+    workflow_file = WORKFLOW_FILE.name if beside else str(WORKFLOW_FILE)
     engine = "local" if settings.profile == "local" else "kfp"
     for name, workflow in WORKFLOWS.items():
-        project.set_workflow(name, "workflow.py", engine=engine, handler=workflow.__name__)
+        project.set_workflow(name, workflow_file, engine=engine, handler=workflow.__name__)
     return project
 
 
 def serving_function(project: str, settings: Settings) -> mlrun.runtimes.ServingRuntime:
     """The serving function with its graph; it serves the model that carries the tag ``production``."""
     function = mlrun.new_function(SERVING, kind="serving", image=settings.image, project=project)
-    build_serving_graph(function)
+    build_serving_graph(
+        function,
+        model_path=f"store://models/{project}/{PRODUCTION_MODEL}",
+        devices=f"store://feature-sets/{project}/{devices.NAME}",
+        redis_url=settings.redis_url or mlrun.mlconf.redis.url or None,
+        labeled_directory=str(settings.streams / project / "labeled"),
+        callback_url=settings.drift_callback or None,
+        callback_body={"workflow": "main"},
+        token_secret="NETOPS_TOKEN",  # noqa: S106 - the name of a variable
+    )
     _configure(function, settings)
     return function
 

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from project import summary
 from project.api_reader import ApiUnreachableError, Endpoint, endpoints, runs
+from project.errors import NetopsError
 from project.run_workflow import WorkflowProcess
 from project.session import Session
 from project.settings import GENERATOR, Settings
@@ -20,7 +21,7 @@ from project.settings import GENERATOR, Settings
 _POLL_SECONDS = 0.5
 
 
-class WorkflowFailedError(RuntimeError):
+class WorkflowFailedError(NetopsError):
     """The workflow did not succeed; the message holds its error and where its log is."""
 
 

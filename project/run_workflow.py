@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from project.errors import NetopsError
 from project.settings import SOURCE_ROOT, Settings
 
 _START_SECONDS = 120.0
 
 
-class WorkflowStartError(RuntimeError):
+class WorkflowStartError(NetopsError):
     """The workflow process ended before it had a run id; the message holds the end of its log."""
 
 
@@ -134,7 +135,7 @@ def run(request_path: Path) -> int:
     request = json.loads(request_path.read_text(encoding="utf-8"))
     status_path = request_path.with_name("status.json")
     settings = Settings.from_environment()
-    project = load_project(request["project"])
+    project = load_project(request["project"], settings)
 
     def announced(**arguments: Any) -> None:
         # The local engine makes the run id just before it calls the handler and returns it at the end.
@@ -157,11 +158,17 @@ def run(request_path: Path) -> int:
     return 0 if succeeded else 1
 
 
-def load_project(name: str) -> Any:
-    """The MLRun project ``name``, with everything that ``project_setup`` registers."""
+def load_project(name: str, settings: Settings) -> Any:
+    """The MLRun project ``name``, with everything that ``project_setup`` registers.
+
+    MLRun writes a ``project.yaml`` into a project's folder, so it gets one under home, not the checkout.
+    """
     import mlrun
 
-    return mlrun.get_or_create_project(name, context=str(SOURCE_ROOT / "project"), allow_cross_project=True)
+    from project.project_setup import setup
+
+    project = mlrun.get_or_create_project(name, context=str(settings.home / "projects" / name))
+    return setup(project)
 
 
 if __name__ == "__main__":

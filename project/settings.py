@@ -3,6 +3,8 @@
 Variables: ``NETOPS_HOME`` (where all local state lives), ``NETOPS_PROFILE`` (local, kubernetes, iguazio),
 ``NETOPS_PROJECT`` (MLRun project),
 ``NETOPS_TOKEN`` (guards the runner and the drift routes), ``NETOPS_IMAGE`` (container image on a cluster),
+``NETOPS_STREAMS`` (folder of the labeled stream),
+``NETOPS_DRIFT_CALLBACK`` (told about drift),
 ``MLRUN_DBPATH`` (an MLRun API of the user's own) and ``MLRUN_REDIS__URL``.
 """
 
@@ -13,6 +15,8 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from project.errors import NetopsError
 
 SOURCE_ROOT = Path(__file__).resolve().parent.parent
 """The checkout: the folder that holds the rooms."""
@@ -26,7 +30,7 @@ ENDPOINTS = (SERVING, GENERATOR, RUNNER)
 """Names of the deployed functions."""
 
 
-class SettingsError(ValueError):
+class SettingsError(NetopsError):
     """A setting that breaks a rule; the message names the variable, the rule and what came."""
 
 
@@ -41,6 +45,7 @@ class Settings:
     :param token: given token, or empty to keep one in the home folder.
     :param image: container image that holds this repository, for cluster profiles.
     :param project: MLRun project that a deployed function belongs to.
+    :param drift_callback: address that is told about every drift, such as the runner's ``/runs``.
     :param environment: the variables that these settings were read from.
     """
 
@@ -51,6 +56,7 @@ class Settings:
     token: str = ""
     image: str = "mlrun/mlrun"
     project: str = "netops"
+    drift_callback: str = ""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -78,8 +84,14 @@ class Settings:
             token=env.get("NETOPS_TOKEN", ""),
             image=env.get("NETOPS_IMAGE") or "mlrun/mlrun",
             project=env.get("NETOPS_PROJECT") or "netops",
+            drift_callback=env.get("NETOPS_DRIFT_CALLBACK", ""),
             environment=env,
         )
+
+    @property
+    def streams(self) -> Path:
+        """Folder of the labeled stream's Parquet batches; on a cluster a volume that its pods share."""
+        return Path(self.environment.get("NETOPS_STREAMS") or self.home / "streams")
 
     def bearer_token(self) -> str:
         """Token that guards the runner and the drift routes; made and kept (mode 0600) on first use."""

@@ -11,12 +11,13 @@ from typing import Any
 
 import httpx
 
+from project.errors import NetopsError
 from project.live_telemetry import Batch
 
 _RETRY_SECONDS = 30.0
 
 
-class StreamError(RuntimeError):
+class StreamError(NetopsError):
     """The endpoint did not take the stream; the message says what was sent and what came back."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import httpx
@@ -74,12 +75,9 @@ def candidates(train: Run | None) -> list[dict[str, Any]]:
 
 
 def artifact_folder(by_name: dict[str, Run]) -> str:
-    """Where the artifacts of the runs lie."""
-    for run in by_name.values():
-        path = (run.get("spec") or {}).get("output_path")
-        if path:
-            return str(path)
-    return ""
+    """Folder that holds the artifacts of all runs."""
+    paths = [str(run["spec"]["output_path"]) for run in by_name.values() if run["spec"].get("output_path")]
+    return os.path.commonpath(paths) if paths else ""
 
 
 def lines(summary: dict[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ import mlrun
 import pandas as pd
 
 from drift.magnitude import drift_magnitude
-from feature_sets.telemetry.schema import TelemetrySchema
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.endpoints import endpoint_address
 from project.jobs.labeled_stream import wait_for_pairs
 
@@ -25,7 +25,7 @@ def measure_drift_magnitude(
     test_set: mlrun.DataItem,
     function: str,
     schema: str = "",
-    min_rows: int = 500,
+    min_rows: int = 1000,
     timeout_seconds: float = 60,
 ) -> None:
     """MLRun job: total variation, Hellinger and Kullback-Leibler of features, predictions and labels.
@@ -37,14 +37,23 @@ def measure_drift_magnitude(
     :param timeout_seconds: wall time to wait for them.
     """
     base = test_set.as_df()
-    label = TelemetrySchema.load(schema).label
+    telemetry = TelemetrySchema.load(schema)
+    label = telemetry.label
     address = endpoint_address(context.project, function)
     folder = Path(wait_for_pairs(address, min_rows, timeout_seconds)["directory"])
     batch = wait_for_rows(folder, min_rows, timeout_seconds)
     known = {label, "prediction", "probability"}
     features = [column for column in base.columns if column in batch.columns and column not in known]
     features = [column for column in features if pd.api.types.is_numeric_dtype(base[column])]
-    result = drift_magnitude(base, batch, features=features, prediction="prediction", label=label)
+    result = drift_magnitude(
+        in_device_order(base, telemetry.time),
+        in_device_order(batch, telemetry.time),
+        features=features,
+        prediction="prediction",
+        label=label,
+        block_rows=rows_in_window(base, telemetry.time, telemetry.longest_window_seconds),
+        min_rows=min_rows,
+    )
     document = result.to_dict()
     context.log_artifact(
         "drift_magnitude",
@@ -56,6 +65,20 @@ def measure_drift_magnitude(
     context.log_result("batch_rows", len(batch))
     context.log_result("drifted", document["drifted"])
     context.log_result("verdict", document["reason"])
+
+
+def in_device_order(frame: pd.DataFrame, time: str) -> pd.DataFrame:
+    """Rows of one device after those of another, each in event order."""
+    return frame.sort_values([DEVICE, time], kind="stable", ignore_index=True)
+
+
+def rows_in_window(frame: pd.DataFrame, time: str, window_seconds: float) -> int:
+    """How many rows of one device share readings through the longest window, at least 1.
+
+    Such rows are not independent; chance is judged by blocks of them.
+    """
+    gaps = frame.sort_values([DEVICE, time]).groupby(DEVICE)[time].diff().dt.total_seconds()
+    return max(1, round(window_seconds / gaps.median()))
 
 
 def wait_for_rows(

@@ -52,7 +52,7 @@ def test_a_server_error_ends_the_stream_and_is_reported():
     report = StreamReport()
     with (
         fake_endpoint(lambda *_: (500, {"error": "boom"})) as address,
-        pytest.raises(StreamError, match="POST /telemetry with 2 entries: 500 .*boom"),
+        pytest.raises(StreamError, match=r"POST /telemetry with 2 entries: 500 .*boom"),
     ):
         stream(iter([Batch(events(2), [])]), address, report, seconds=60, events_per_second=1e6)
     assert report.done
