@@ -46,6 +46,12 @@ class Verdict:
     rule: SingleFeatureRule
     predictions: pd.DataFrame
 
+    @property
+    def beats_baselines(self) -> bool:
+        """Whether the model's average precision is higher than that of every baseline."""
+        best = max(scores["average_precision"] for scores in self.baselines.values())
+        return self.scores["average_precision"] > best
+
 
 def judge(split: TimeSplit, schema: ModelSchema, model: OnnxModel) -> Verdict:
     """Score a packaged model on the test part, beside the baselines.
@@ -87,10 +93,9 @@ def evaluate(
     """MLRun job: judge a model on the untouched later rows and register it.
 
     Results: average_precision, roc_auc, f1, precision, recall and the confusion matrix on the test rows,
-    ``base_rate`` (share of errors among them);
-    the same for ``majority_class_`` and ``single_feature_``; ``single_feature_rule``, ``model_uri``,
-    ``version``, ``threshold``, the split. Data set: ``test_set_preds``. Plot: ``test_scores``. Model:
-    ``model``.
+    ``base_rate`` (share of errors among them); the same with ``majority_class_`` and ``single_feature_`` in
+    front; ``beats_baselines``, ``single_feature_rule``, ``model_uri``, ``version``, ``threshold``, the split.
+    Data set: ``test_set_preds``. Plot: ``test_scores``. Model: ``model``.
 
     :param context: of the run.
     :param model_path: address of the model, for instance ``outputs["model"]`` of the training run.
@@ -121,6 +126,8 @@ def evaluate(
             feature_vector=feature_vector,
             tag=tag,
         )
+    if not verdict.beats_baselines:
+        context.logger.warning(f"the model is no better than the rule {verdict.rule}")
     _log_artifacts(context, verdict, split, registered.threshold)
     context.log_results(
         {
@@ -132,6 +139,7 @@ def evaluate(
                 for score, value in scores.items()
             },
             "single_feature_rule": str(verdict.rule),
+            "beats_baselines": verdict.beats_baselines,
             "model_uri": model_uri,
             "version": registered.version,
             "threshold": registered.threshold,

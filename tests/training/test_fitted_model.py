@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 
+from training import fitted_model
 from training.candidates import CANDIDATES, error_probability, find_candidate
 from training.fitted_model import fit_model
 from training.scores import classification_scores
@@ -68,3 +72,24 @@ def test_labels_that_are_pure_noise_are_not_learnt(frame, schema):
     base_rate = fitted.split.test["is_error"].mean()
     assert fitted.scores["average_precision"] == pytest.approx(base_rate, abs=0.1)
     assert fitted.scores["roc_auc"] == pytest.approx(0.5, abs=0.12)
+
+
+def warn_while_fitting(monkeypatch, category):
+    original = fitted_model.fit_pipeline
+
+    def fit(*args):
+        warnings.warn("while fitting", category, stacklevel=1)
+        original(*args)
+
+    monkeypatch.setattr(fitted_model, "fit_pipeline", fit)
+
+
+def test_a_solver_that_stopped_early_is_a_result_and_not_a_warning(monkeypatch, frame, schema):
+    warn_while_fitting(monkeypatch, ConvergenceWarning)
+    assert fit_model(frame, schema, find_candidate("logistic_regression_weak")).converged is False
+
+
+def test_any_other_warning_is_passed_on(monkeypatch, frame, schema):
+    warn_while_fitting(monkeypatch, UserWarning)
+    with pytest.warns(UserWarning, match="while fitting"):
+        assert fit_model(frame, schema, find_candidate("logistic_regression_weak")).converged is True

@@ -87,7 +87,8 @@ def test_a_vector_becomes_a_registered_model(network, frame, schema):
 
     tested = network.run("test", feature_vector=uri, model_path=trained.outputs["model"])
     assert SCORES | SPLIT | {"base_rate", "model_uri", "single_feature_rule"} <= set(tested.outputs)
-    assert tested.outputs["average_precision"] > 2 * tested.outputs["single_feature_average_precision"] * 0.75
+    assert tested.outputs["average_precision"] > 1.5 * tested.outputs["single_feature_average_precision"]
+    assert tested.outputs["beats_baselines"] is True
     assert tested.outputs["majority_class_average_precision"] == pytest.approx(tested.outputs["base_rate"])
     assert tested.outputs["version"] == trained.outputs["version"]
 
@@ -258,3 +259,14 @@ def test_a_run_over_iterations_reads_the_vector_once(network, monkeypatch):
         "train", hyperparams={"candidate": ["logistic_regression_weak", "logistic_regression_strong"]}
     )
     assert len(reads) == 2 * once > 0
+
+
+def test_a_model_that_is_no_better_than_a_simple_rule_says_so(run_db, tmp_path, schema, frame):
+    frame["noise"] = np.where(frame["is_error"] == 1, 5.0, 0.0)
+    frame.loc[0, "noise"] = 1.0
+    network = Network(store_vector(frame, tmp_path), schema, tmp_path)
+    trained = network.run("train", candidate="ada_boost_stumps")
+    tested = network.run("test", model_path=trained.outputs["model"])
+    assert tested.outputs["single_feature_rule"].startswith("noise >= ")
+    assert tested.outputs["single_feature_average_precision"] == 1.0
+    assert tested.outputs["beats_baselines"] is False
