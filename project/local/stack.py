@@ -26,6 +26,7 @@ from project.local.processes import start as start_process
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 60.0
+_HUNG_SECONDS = 2.0
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -216,7 +217,7 @@ class Stack:
     def _start_api(self, before: _State | None, redis_url: str) -> _State:
         if before is not None:
             # It may live without answering; two servers must not write to one folder.
-            Process(before.pid, before.created).stop()
+            Process(before.pid, before.created).stop(_HUNG_SECONDS)
         port = free_port(before.port if before else 0)
         ready = self.home / "api.ready"
         ready.unlink(missing_ok=True)

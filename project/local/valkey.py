@@ -19,6 +19,7 @@ from project.local.processes import Process, free_port, log_tail
 from project.local.processes import start as start_process
 
 _START_SECONDS = 30.0
+_HUNG_SECONDS = 2.0
 
 
 class ValkeyError(RuntimeError):
@@ -134,7 +135,7 @@ def start(home: Path) -> ValkeyInstance:
     before = _read_state(home)
     if before is not None and Process(before.pid, before.created).alive():
         # It lives but does not answer as ours; a second server on the same files would destroy them.
-        Process(before.pid, before.created).stop()
+        Process(before.pid, before.created).stop(_HUNG_SECONDS)
     port = free_port(before.port if before else 0)
     process = start_process(
         [

@@ -1,0 +1,97 @@
+import signal
+import sys
+import time
+from dataclasses import replace
+
+import psutil
+import pytest
+
+from project.local.processes import free_port, log_tail, port_is_free, start
+
+
+def _until(condition):
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def python(tmp_path):
+    """Starts Python programs and ends them at last."""
+    started = []
+
+    def run(program, wait_for="up"):
+        log = tmp_path / f"{len(started)}.log"
+        started.append(start([sys.executable, "-uc", program], log=log))
+        _until(lambda: wait_for in log_tail(log) or not started[-1].alive())
+        return started[-1], log
+
+    yield run
+    for process in started:
+        process.stop(0)
+
+
+def test_a_process_is_alive_until_it_ends_and_its_end_has_a_reason(python):
+    process, log = python("print('up'); import time; time.sleep(60)")
+    assert process.alive()
+    psutil.Process(process.pid).send_signal(signal.SIGKILL)
+    _until(lambda: not process.alive())
+    assert process.exit_reason() == "killed by signal 9 (SIGKILL)"
+    assert log.read_text() == "up\n"
+
+
+def test_an_exit_code_is_a_reason_too(python):
+    process, _ = python("raise SystemExit(3)")
+    _until(lambda: not process.alive())
+    assert process.exit_reason() == "exited with code 3"
+
+
+def test_another_process_with_the_same_pid_is_not_this_one(python):
+    process, _ = python("print('up'); import time; time.sleep(60)")
+    assert not replace(process, created=process.created - 100).alive()
+    assert not replace(process, pid=2**22 + 1).alive()
+    assert replace(process, pid=2**22 + 1).exit_reason().startswith("the process is gone")
+
+
+def test_stop_lets_it_finish(python):
+    process, log = python(
+        "import signal, sys, time\n"
+        "signal.signal(signal.SIGTERM, lambda *_: (print('finished'), sys.exit(0)))\n"
+        "print('up')\ntime.sleep(60)"
+    )
+    assert process.stop(20)
+    assert "finished" in log.read_text()
+    assert process.stop(20)
+
+
+def test_stop_ends_what_does_not_listen_and_its_children(python):
+    process, log = python(
+        "import signal, subprocess, sys, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "print(child.pid, 'up')\ntime.sleep(60)"
+    )
+    child = psutil.Process(int(log.read_text().split()[0]))
+    assert process.stop(0.1) is False
+    assert not process.alive()
+    _until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_a_port_in_use_is_not_free(python):
+    port = free_port()
+    assert port_is_free(port)
+    assert free_port(preferred=port) == port
+    python(
+        f"import socket, time; s = socket.create_server(('127.0.0.1', {port})); print('up'); time.sleep(60)"
+    )
+    assert not port_is_free(port)
+    assert free_port(preferred=port) != port
+
+
+def test_the_tail_of_a_log_starts_where_asked(tmp_path):
+    log = tmp_path / "log"
+    assert log_tail(log) == ""
+    log.write_text("one\ntwo\nthree\n")
+    assert log_tail(log, lines=2) == "two\nthree"
+    assert log_tail(log, start=8) == "three"

@@ -1,0 +1,108 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import httpx
+import pytest
+
+from project.local.processes import Process
+from project.local.stack import Stack, StackError
+
+
+@pytest.fixture
+def stack(tmp_path):
+    stack = Stack(tmp_path, tmp_path)
+    yield stack
+    stack.stop()
+
+
+def test_up_is_the_same_every_time_and_stop_leaves_nothing(stack):
+    assert stack.find() is None
+    info = stack.up()
+    assert stack.up() == stack.find() == info
+    spec = httpx.get(f"{info.mlrun_dbpath}/api/v1/client-spec").json()
+    assert spec["redis_url"] == info.redis_url
+    assert stack.deployments() == []
+    assert stack.stop() is True
+    assert stack.find() is None
+    assert stack.stop() is False
+    for pid in (info.api_pid, info.valkey_pid):
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def test_ports_and_contents_are_the_same_after_kill_9_of_everything(stack):
+    info = stack.up()
+    httpx.post(f"{info.mlrun_dbpath}/api/v1/projects", json={"metadata": {"name": "demo"}})
+    os.kill(info.api_pid, signal.SIGKILL)
+    os.kill(info.valkey_pid, signal.SIGKILL)
+    again = stack.up()
+    assert (again.mlrun_dbpath, again.redis_url) == (info.mlrun_dbpath, info.redis_url)
+    assert httpx.get(f"{again.mlrun_dbpath}/api/v1/projects/demo").status_code == 200
+
+
+def test_callers_that_race_get_the_same_servers(stack):
+    infos = []
+    others = [Stack(stack.home, stack.source_root) for _ in range(4)]
+    threads = [threading.Thread(target=lambda other=other: infos.append(other.up())) for other in others]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(infos) == 4
+    assert len(set(infos)) == 1
+
+
+def test_clients_are_told_when_valkey_moves(stack):
+    info = stack.up()
+    os.kill(info.valkey_pid, signal.SIGKILL)
+    state = json.loads((stack.home / "valkey" / "state.json").read_text())
+    (stack.home / "valkey" / "state.json").write_text(json.dumps({**state, "port": 0}))
+    moved = stack.up()
+    assert moved.redis_url != info.redis_url
+    assert httpx.get(f"{info.mlrun_dbpath}/api/v1/client-spec").json()["redis_url"] == moved.redis_url
+
+
+def test_a_control_plane_that_hangs_is_replaced(stack):
+    info = stack.up()
+    state = json.loads((stack.home / "stack.json").read_text())
+    os.kill(info.api_pid, signal.SIGSTOP)
+    again = stack.up()
+    assert again.api_pid != info.api_pid
+    assert not Process(state["pid"], state["created"]).alive()
+
+
+def test_asking_for_functions_when_nothing_runs_says_so(stack):
+    with pytest.raises(StackError, match="no control plane is running for"):
+        stack.deployments()
+    stack.up()
+    with pytest.raises(StackError, match="no function demo/absent was deployed"):
+        stack.start_function("demo", "absent")
+
+
+def test_a_control_plane_that_can_not_start_says_what_its_log_says(stack):
+    (stack.home / "api").write_text("a file where a folder should be")
+    with pytest.raises(
+        StackError, match=r"(?s)did not start on port \d+ \(exited with code 1\).*FileExistsError"
+    ):
+        stack.up()
+    (stack.home / "api").unlink()
+
+
+def test_a_broken_state_file_is_named(stack):
+    (stack.home / "stack.json").write_text("[]")
+    with pytest.raises(StackError, match=r"stack\.json: not a state file of ours"):
+        stack.find()
+    (stack.home / "stack.json").unlink()
+
+
+def test_nothing_that_starts_the_servers_imports_mlrun():
+    program = (
+        "import sys, project.local.stack, project.local.api.app\n"
+        "print(sorted({'mlrun', 'pandas', 'numpy', 'redis'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
