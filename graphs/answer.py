@@ -141,7 +141,6 @@ class Failure:
         request = event.body
         kind = request.kind.value if isinstance(request, Request) else Kind.UNKNOWN.value
         self._metrics.requests.labels(kind, 500).inc()
-        steps = ", ".join(event.error or {})
-        error = ApiError(500, "server", f"failed in step {steps}; the log says why", None)
+        error = ApiError(500, "server", "must not fail; its log says why it did", None)
         body = orjson.dumps({"error": error.to_dict()})
         return self._context.Response(body=body, content_type=JSON, status_code=500)

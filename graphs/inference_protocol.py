@@ -16,6 +16,8 @@ Floats = npt.NDArray[np.float64]
 INPUT = "input"
 """Name of the one tensor that holds all inputs, shape [n, inputs]."""
 
+_LARGEST = float(np.finfo(np.float32).max)
+
 DATATYPES = ("FP32", "FP64")
 
 PLATFORM = "onnxruntime_onnx"
@@ -91,10 +93,12 @@ def _values(where: str, tensor: Mapping[str, Any], columns: int, max_rows: int) 
         values = np.array(data, dtype=np.float64)
     except OverflowError:
         raise ApiError(422, f"{where}.data", "must hold finite numbers or nulls", None) from None
-    bad = ~np.isfinite(values) & ~np.array(missing, dtype=bool)
+    bad = ~(np.abs(values) <= _LARGEST) & ~np.array(missing, dtype=bool)
     if bad.any():
         place = int(np.argmax(bad))
-        raise ApiError(422, f"{where}.data[{place}]", "must be a finite number or null", data[place])
+        raise ApiError(
+            422, f"{where}.data[{place}]", "must be a number that FP32 holds, or null", data[place]
+        )
     return values.reshape(shape[0], columns)
 
 

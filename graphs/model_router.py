@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import mlrun.serving
+import numpy as np
 
 from graphs.inference_protocol import inference_response, model_metadata, read_inputs, request_id
 from graphs.onnx_model import OnnxModel
@@ -109,6 +111,8 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
         for index, row, prediction, chance in zip(
             indexes, inputs, decided, probability.tolist(), strict=True
         ):
+            if math.isnan(chance):
+                continue
             request.predictions[index] = Prediction(self._champion, model.version, row, prediction, chance)
         if not request.replayed:
             self._count(model, decided)
@@ -118,6 +122,9 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
         inputs = read_inputs(request.body, model.schema.input_names, self._max_rows)
         given_id = request_id(request.body)
         probability = model.probability(inputs)
+        if np.isnan(probability).any():
+            row = int(np.argmax(np.isnan(probability)))
+            raise ApiError(422, "inputs", "must lead to a number in every row", f"none in row {row}")
         decided = model.decide(probability)
         self._count(model, decided.tolist())
         return inference_response(request.model, model.version, decided, probability, given_id)

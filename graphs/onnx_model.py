@@ -14,6 +14,8 @@ from feature_sets.model_schema import ModelPackageError, ModelSchema
 from graphs.preprocess import live_features
 from graphs.serving_state import serving_state
 
+_LARGEST = float(np.finfo(np.float32).max)
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -89,12 +91,13 @@ class OnnxModel(V2ModelServer):
     def probability(self, inputs: Floats) -> Floats:
         """Probability of an error for each row; missing values are imputed as in training.
 
-        :param inputs: shape (n, inputs), NaN where missing.
-        :returns: shape (n,).
+        :param inputs: shape (n, inputs), NaN where missing; what float32 cannot hold counts as missing.
+        :returns: shape (n,); NaN where the model's arithmetic overflows.
         """
         if not len(inputs):
             return np.empty(0)
-        matrix = np.where(np.isnan(inputs), self._imputation, inputs).astype(np.float32)
+        known = np.abs(inputs) <= _LARGEST
+        matrix = np.where(known, inputs, self._imputation).astype(np.float32)
         (probabilities,) = self.model.run([self._output], {self._input: matrix})
         return np.asarray(probabilities, dtype=np.float64)[:, -1]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from feature_sets.model_schema import MODEL_FILE, SCHEMA_FILE, ModelInput, ModelSchema
 from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.serving_graph import build_serving_graph
+from project.local import valkey
 
 START = 1_700_000_000.0
 DEVICES = {"a/1": {"model_x": 1.0, "model_y": 0.0}, "a/2": {"model_x": 0.0, "model_y": 1.0}}
@@ -56,7 +57,7 @@ def write_package(
     rows = generator.normal([40, 40, 20, 20, 2, 0.5][: len(inputs)], 10, (300, len(inputs))).astype(
         np.float32
     )
-    labels = (rows[:, 0] + rows[:, 2] + generator.normal(0, 5, 300) > 60).astype(int)
+    labels = (rows[:, 0] + rows[:, 2 % len(inputs)] + generator.normal(0, 5, 300) > 60).astype(int)
     fitted = LogisticRegression(max_iter=1000).fit(rows, labels)
     graph = to_onnx(fitted, rows[:1], options={"zipmap": False}, target_opset={"": 18, "ai.onnx.ml": 3})
     graph.graph.input[0].name, old = "input", graph.graph.input[0].name
@@ -84,16 +85,6 @@ def offline_probability(package: Path, matrix: np.ndarray) -> np.ndarray:
     """Probabilities that onnxruntime gives without any of our serving code."""
     session = onnxruntime.InferenceSession(str(package / MODEL_FILE), providers=["CPUExecutionProvider"])
     return session.run(["probabilities"], {"input": matrix})[0][:, 1]
-
-
-class Clock:
-    """A clock that the test moves."""
-
-    def __init__(self, now: float = START) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @dataclass
@@ -125,12 +116,20 @@ class Client:
         return self.send("GET", path, **kwargs)
 
 
-def make_client(package: Path, clock: Callable[[], float] | None = None, **kwargs: Any) -> Client:
+def make_client(package: Path, **kwargs: Any) -> Client:
     """Client of a graph of its own."""
     function = mlrun.new_function("serving", kind="serving", image="mlrun/mlrun", project="tests")
     kwargs.setdefault("devices", DEVICES)
     build_serving_graph(function, model_path=str(package), **kwargs)
     return Client(function.to_mock_server())
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a Valkey server of our own."""
+    home = tmp_path_factory.mktemp("valkey")
+    yield valkey.start(home).url
+    valkey.stop(home)
 
 
 @pytest.fixture

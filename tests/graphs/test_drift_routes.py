@@ -1,0 +1,186 @@
+"""Detectors on the labeled stream: enlisted, fed, reported, dismissed, and kept over a restart."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drift.ddm import DDM
+from drift.monitor import DriftMonitor
+from tests.graphs.conftest import Client, event, label, make_client
+
+TOKEN = "a-token-of-the-test"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+DETECTORS = DriftMonitor([DDM()], cool_down=1000).to_dict()
+
+
+@pytest.fixture
+def guarded(package: Path, monkeypatch: pytest.MonkeyPatch) -> Client:
+    monkeypatch.setenv("TEST_TOKEN", TOKEN)
+    return make_client(package, token_secret="TEST_TOKEN")
+
+
+@pytest.fixture
+def receiver() -> Iterator[ThreadingHTTPServer]:
+    """An HTTP server that remembers what was posted to it."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            server.posted.append((self.headers["authorization"], body))
+            self.send_response(server.status)
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server: Any = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.posted, server.status = [], 202
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def stream(client: Client, start: int, count: int, right: bool) -> None:
+    """Predictions with labels that agree with them, or do not."""
+    for first in range(start, start + count, 50):
+        numbers = range(first, min(first + 50, start + count))
+        answered = client.post("/telemetry", [event(seconds=10 * n) for n in numbers]).json
+        labels = [
+            label(seconds=10 * n, is_error=row["prediction"] if right else 1 - row["prediction"])
+            for n, row in zip(numbers, answered, strict=True)
+        ]
+        assert {row["status"] for row in client.post("/labels", labels).json} == {"joined"}
+
+
+def callback_done(client: Client) -> None:
+    client.server.graph["detect_drift"].async_object._callback.wait()
+
+
+def test_nothing_is_watched_until_detectors_are_enlisted(client: Client) -> None:
+    stream(client, 0, 50, right=False)
+    assert client.get("/drift").json == {"enlisted": False, "state": "not_watched", "detectors": {}}
+
+
+def test_a_change_of_the_error_rate_is_found_and_counted(client: Client) -> None:
+    assert client.send("PUT", "/drift/detectors", DETECTORS).json["state"] == "in_control"
+    stream(client, 0, 200, right=True)
+    assert client.get("/drift").json["state"] == "in_control"
+    stream(client, 200, 100, right=False)
+    status = client.get("/drift").json
+    assert (status["enlisted"], status["state"], status["n"], status["errors"]) == (True, "drift", 300, 100)
+    assert status["detectors"]["ddm"]["drifts"] >= 1
+    metrics = client.get("/metrics").json
+    assert 'netops_drift_events_total{detector="ddm",level="drift"} 1.0' in metrics
+    assert 'netops_labeled_pairs_total{correct="no"} 100.0' in metrics
+
+
+def test_pairs_from_before_the_detectors_were_enlisted_are_not_fed(client: Client) -> None:
+    stream(client, 0, 20, right=True)
+    client.send("PUT", "/drift/detectors", DETECTORS)
+    stream(client, 20, 7, right=True)
+    assert client.get("/drift").json["n"] == 7
+
+
+def test_detectors_can_be_dismissed(client: Client) -> None:
+    client.send("PUT", "/drift/detectors", DETECTORS)
+    assert client.send("DELETE", "/drift/detectors").json["enlisted"] is False
+    assert client.get("/drift").json["enlisted"] is False
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"{", 400),
+        ({}, 422),
+        ([], 422),
+        ({**DETECTORS, "cool_down": -1}, 422),
+        ({**DETECTORS, "detectors": [{}]}, 422),
+    ],
+)
+def test_a_state_that_is_no_monitor_is_refused_and_the_old_one_stays(
+    client: Client, body: object, status: int
+) -> None:
+    client.send("PUT", "/drift/detectors", DETECTORS)
+    answered = client.send("PUT", "/drift/detectors", body)
+    assert (answered.status, answered.json["error"]["field"]) == (status, "body")
+    assert client.get("/drift").json["enlisted"] is True
+
+
+@pytest.mark.parametrize("headers", [None, {"Authorization": "Bearer wrong"}, {"Authorization": TOKEN}])
+def test_without_the_token_the_detectors_cannot_be_changed(
+    guarded: Client, headers: dict[str, str] | None
+) -> None:
+    for method, body in (("PUT", DETECTORS), ("DELETE", None)):
+        answered = guarded.send(method, "/drift/detectors", body, headers=headers)
+        assert (answered.status, answered.json["error"]["field"]) == (401, "authorization")
+        assert TOKEN not in str(answered.json) and "wrong" not in str(answered.json)
+    assert guarded.get("/drift").json["enlisted"] is False
+
+
+def test_with_the_token_they_can(guarded: Client) -> None:
+    assert guarded.send("PUT", "/drift/detectors", DETECTORS, headers=BEARER).status == 200
+    lower_case = {"authorization": f"Bearer {TOKEN}"}
+    assert guarded.send("DELETE", "/drift/detectors", headers=lower_case).status == 200
+
+
+def test_a_guard_without_its_token_does_not_start(package: Path) -> None:
+    with pytest.raises(ValueError, match="secret 'NO_SUCH_SECRET' must hold the token"):
+        make_client(package, token_secret="NO_SUCH_SECRET")
+
+
+def test_a_drift_is_reported_once_with_token_and_body(
+    package: Path, receiver: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_TOKEN", TOKEN)
+    client = make_client(
+        package,
+        token_secret="TEST_TOKEN",
+        callback_url=f"http://127.0.0.1:{receiver.server_port}/runs",
+        callback_body={"workflow": "main"},
+    )
+    client.send("PUT", "/drift/detectors", DETECTORS, headers=BEARER)
+    stream(client, 0, 200, right=True)
+    stream(client, 200, 150, right=False)
+    callback_done(client)
+    assert len(receiver.posted) == 1
+    authorization, body = receiver.posted[0]
+    assert authorization == f"Bearer {TOKEN}"
+    assert body["workflow"] == "main"
+    assert (body["event"]["source"], body["event"]["level"]) == ("ddm", "drift")
+    assert 'netops_drift_callbacks_total{outcome="delivered"} 1.0' in client.get("/metrics").json
+
+
+def test_a_callback_that_fails_is_counted_and_harms_nobody(package: Path, receiver: Any) -> None:
+    receiver.status = 409
+    client = make_client(package, callback_url=f"http://127.0.0.1:{receiver.server_port}/runs")
+    client.send("PUT", "/drift/detectors", DETECTORS)
+    stream(client, 0, 200, right=True)
+    stream(client, 200, 100, right=False)
+    callback_done(client)
+    assert 'netops_drift_callbacks_total{outcome="failed"} 1.0' in client.get("/metrics").json
+    assert client.post("/telemetry", event(seconds=10_000)).status == 200
+
+
+def test_detectors_go_on_after_a_restart_and_stay_dismissed(package: Path, redis_url: str) -> None:
+    def start() -> Client:
+        return make_client(package, redis_url=redis_url, journal_key="drift-restart")
+
+    client = start()
+    client.send("PUT", "/drift/detectors", DETECTORS)
+    stream(client, 0, 80, right=True)
+    client.server.graph["answer"].async_object.terminate()
+    stream(client, 80, 20, right=True)
+    client = start()
+    assert client.get("/drift").json["n"] == 100
+    client.send("DELETE", "/drift/detectors")
+    assert start().get("/drift").json["enlisted"] is False

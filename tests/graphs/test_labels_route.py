@@ -1,0 +1,84 @@
+"""``POST /labels`` and ``GET /labeled`` through the whole graph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.graphs.conftest import Client, event, label, make_client
+
+
+def test_every_status_of_a_label(package: Path) -> None:
+    client = make_client(package, label_deadline_seconds=100)
+    client.post("/telemetry", [event(seconds=0), event(seconds=10)])
+    assert client.post("/labels", label(seconds=0, is_error=True)).json == {
+        "device": "a/1",
+        "timestamp": "2023-11-14T22:13:20.000Z",
+        "status": "joined",
+    }
+    statuses = [
+        row["status"]
+        for row in client.post(
+            "/labels", [label(seconds=0, is_error=1), label(seconds=0), label(seconds=20), label(seconds=-91)]
+        ).json
+    ]
+    assert statuses == ["duplicate", "conflicting", "waiting", "expired"]
+    future = {**label(), "timestamp": "2100-01-01T00:00:00Z"}
+    assert client.post("/labels", future).json["status"] == "quarantined"
+    client.post("/telemetry", event(seconds=20))
+    summary = client.get("/labeled").json
+    assert (summary["joined"], summary["waiting"], summary["conflicting"]) == (2, 1, 1)
+    assert (summary["batches_written"], summary["directory"]) == (0, None)
+
+
+def test_a_label_of_an_event_without_prediction_waits(client: Client) -> None:
+    client.post("/telemetry", {**event(), "timestamp": "2100-01-01T00:00:00Z"})
+    assert client.post("/labels", label()).json["status"] == "waiting"
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (label(is_error=2), "is_error"),
+        (label(is_error="yes"), "is_error"),
+        (label(is_error=None), "is_error"),
+        (label(is_error=float("nan")), "is_error"),
+        (label(device="nobody"), "device"),
+        ({"device": "a/1", "is_error": 1}, "timestamp"),
+    ],
+)
+def test_a_bad_label_is_a_422_that_names_the_field(client: Client, body: object, field: str) -> None:
+    answered = client.post("/labels", body)
+    assert (answered.status, answered.json["error"]["field"]) == (422, field)
+
+
+def test_good_labels_of_a_list_are_taken_and_the_bad_ones_reported(client: Client) -> None:
+    client.post("/telemetry", [event(seconds=0), event(seconds=10)])
+    answered = client.post("/labels", [label(), label(is_error=3), label(seconds=10)])
+    assert answered.status == 422
+    assert answered.json["error"] == {
+        "position": 1,
+        "field": "is_error",
+        "rule": "must be 0 or 1",
+        "got": 3,
+    }
+    assert [row and row["status"] for row in answered.json["results"]] == ["joined", None, "joined"]
+
+
+def test_pairs_reach_the_parquet_batches(package: Path, tmp_path: Path) -> None:
+    client = make_client(package, labeled_directory=str(tmp_path), batch_seconds=3600)
+    sent = client.post("/telemetry", [event(seconds=10 * n, cpu=n, latency=None) for n in range(30)]).json
+    client.post("/labels", [label(seconds=10 * n, is_error=n % 2) for n in range(30)])
+    assert client.get("/labeled").json["unwritten"] == 30
+    client.server.graph["answer"].async_object.terminate()
+    assert client.get("/labeled").json["batches_written"] == 1
+    (file,) = tmp_path.glob("*.parquet")
+    frame = pd.read_parquet(file)
+    assert frame["is_error"].tolist() == [n % 2 for n in range(30)]
+    assert frame["prediction"].tolist() == [row["prediction"] for row in sent]
+    assert frame["probability"].tolist() == [row["probability"] for row in sent]
+    assert frame["cpu"].tolist() == list(range(30))
+    assert frame["latency"].isna().all()
+    assert (frame["model"] + frame["version"]).unique().tolist() == ["modelv3"]

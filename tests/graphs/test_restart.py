@@ -1,0 +1,136 @@
+"""A serving process that is killed and started again goes on as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from drift.ddm import DDM
+from drift.monitor import DriftMonitor
+from drift.page_hinkley import PageHinkley
+from tests.graphs.conftest import Client, event, label, make_client
+
+DETECTORS = DriftMonitor([DDM(), PageHinkley()], cool_down=5).to_dict()
+
+
+def conversation(seed: int = 11, steps: int = 120) -> list[tuple[str, str, Any]]:
+    """Requests of a small network: in order, late, repeated, and labels before and after their event."""
+    generator = random.Random(seed)
+    requests: list[tuple[str, str, Any]] = [("POST", "/telemetry", [event("a/1", -10), event("a/2", -10)])]
+    for step in range(steps):
+        seconds = 10.0 * step
+        events = [
+            event(
+                device, seconds, cpu=generator.choice([generator.uniform(0, 100), None]), latency=20.0 + step
+            )
+            for device in ("a/1", "a/2")
+        ]
+        if generator.random() < 0.2:
+            events.append(event("a/1", seconds - 45, cpu=3))
+        if generator.random() < 0.2:
+            events.append(events[0])
+        requests.append(("POST", "/telemetry", events))
+        labels = [
+            label(device, seconds + generator.choice([-20, 0, 10]), step % 2) for device in ("a/1", "a/2")
+        ]
+        requests.append(("POST", "/labels", labels if generator.random() < 0.7 else labels[0]))
+        if step == 20:
+            requests.append(("PUT", "/drift/detectors", DETECTORS))
+    return requests
+
+
+def graph(package: Path, redis_url: str, key: str, directory: Path) -> Client:
+    return make_client(
+        package,
+        redis_url=redis_url,
+        journal_key=key,
+        labeled_directory=str(directory),
+        label_deadline_seconds=300,
+        batch_rows=16,
+        batch_seconds=3600,
+    )
+
+
+def pairs(directory: Path) -> pd.DataFrame:
+    frame = pd.concat([pd.read_parquet(file) for file in sorted(directory.glob("*.parquet"))])
+    return frame.drop(columns=["predicted_at", "labeled_at"]).reset_index(drop=True)
+
+
+def flush(client: Client) -> None:
+    client.server.graph["answer"].async_object.terminate()
+
+
+def test_a_restarted_graph_answers_like_one_that_never_stopped(
+    package: Path, redis_url: str, tmp_path: Path
+) -> None:
+    steady = graph(package, redis_url, "steady", tmp_path / "steady")
+    restarted = graph(package, redis_url, "restarted", tmp_path / "restarted")
+    for number, (method, path, body) in enumerate(conversation()):
+        if number in (60, 61, 150):
+            flush(restarted)  # what is in files by now must not be written again
+        if number in (25, 61, 100, 155, 156):
+            restarted = graph(package, redis_url, "restarted", tmp_path / "restarted")
+        expected, got = steady.send(method, path, body), restarted.send(method, path, body)
+        assert (got.status, got.json) == (expected.status, expected.json), f"request {number} to {path}"
+    assert restarted.get("/drift").json == steady.get("/drift").json
+    counts = (
+        "waiting",
+        "waiting_for_prediction",
+        "joined",
+        "expired",
+        "expired_labels",
+        "conflicting",
+        "remembered",
+    )
+    ours, theirs = restarted.get("/labeled").json, steady.get("/labeled").json
+    assert {key: ours[key] for key in counts} == {key: theirs[key] for key in counts}
+    assert theirs["joined"] > 100 and theirs["expired"] > 10 and theirs["conflicting"] > 0
+    flush(steady)
+    flush(restarted)
+    pd.testing.assert_frame_equal(pairs(tmp_path / "restarted"), pairs(tmp_path / "steady"))
+
+
+KILLED = """
+import json, os, signal, sys
+from pathlib import Path
+from tests.graphs.test_restart import conversation, graph
+package, redis_url, directory, last = sys.argv[1:]
+client = graph(Path(package), redis_url, "killed", Path(directory))
+answers = []
+for number, (method, path, body) in enumerate(conversation()):
+    answers.append(client.send(method, path, body).json)
+    if number == int(last):
+        print(json.dumps(answers), flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_after_kill_9_no_answered_event_and_no_pair_is_lost(
+    package: Path, redis_url: str, tmp_path: Path
+) -> None:
+    last = 130
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, str(package), redis_url, str(tmp_path / "killed"), str(last)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+    assert killed.returncode == -9, killed.stderr
+    answers = json.loads(killed.stdout.splitlines()[-1])
+    steady = graph(package, redis_url, "unkilled", tmp_path / "steady")
+    started_again = graph(package, redis_url, "killed", tmp_path / "killed")
+    for number, (method, path, body) in enumerate(conversation()):
+        expected = steady.send(method, path, body).json
+        got = answers[number] if number <= last else started_again.send(method, path, body).json
+        assert got == expected, f"request {number} to {path}"
+    assert started_again.get("/drift").json == steady.get("/drift").json
+    flush(steady)
+    flush(started_again)
+    pd.testing.assert_frame_equal(pairs(tmp_path / "killed"), pairs(tmp_path / "steady"))
