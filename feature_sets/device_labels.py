@@ -27,6 +27,12 @@ def device_labels(schema: TelemetrySchema) -> fstore.FeatureSet:
     return feature_set
 
 
+def plain_integers(labels: pd.DataFrame) -> pd.DataFrame:
+    """The same rows with every whole-number column as int64; MLRun takes narrower ones for text."""
+    narrow = {name: "int64" for name, dtype in labels.dtypes.items() if dtype.kind in "iu"}
+    return labels.astype(narrow)
+
+
 def within_population(schema: TelemetrySchema, labels: pd.DataFrame, static: pd.DataFrame) -> pd.DataFrame:
     """Label rows of the devices that the schema's population names; those are trained on and judged.
 

@@ -10,7 +10,7 @@ import mlrun
 import pandas as pd
 from mlrun.data_types.infer import InferOptions
 
-from feature_sets.device_labels import device_labels, within_population
+from feature_sets.device_labels import device_labels, plain_integers, within_population
 from feature_sets.device_metrics import device_metrics
 from feature_sets.devices import as_text, devices
 from feature_sets.feature_vector import all_features
@@ -95,7 +95,7 @@ def ingest_telemetry(rows: Telemetry, schema: TelemetrySchema) -> dict[str, int]
         )
 
     labels = within_population(schema, rows.labels, rows.static)
-    labels = labels.sort_values([schema.time, DEVICE], kind="stable").reset_index(drop=True)
+    labels = plain_integers(labels.sort_values([schema.time, DEVICE], kind="stable", ignore_index=True))
     device_labels(schema).ingest(labels, return_df=False)
     return {"devices": len(rows.static), "rows_ingested": len(ingested), "label_rows": len(labels)}
 

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -369,7 +369,7 @@ def _print_status(session: Session, found: list[Endpoint], as_json: bool) -> Non
     _print_columns(header, [tuple(e[key] for key in ("project", "name", *header[2:])) for e in shown])
 
 
-def _print_columns(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _print_columns(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """Aligned columns, nothing cut: an address must be there whole to be copied."""
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
     for row in [header, *rows]:

@@ -51,13 +51,14 @@ def simulated(
 def recorded(schema: TelemetrySchema, folder: str, test_fraction: float) -> Iterator[Telemetry]:
     """The held-out end of a folder of telemetry, and one longest window before it to fill the windows.
 
-    :param test_fraction: share of the recorded time, at its end, that no model was trained on.
+    :param test_fraction: share of the labeled rows, the latest, that no model was trained on.
     """
     rows, _report = read_telemetry(folder, schema)
-    times = rows.metrics[schema.time]
-    cut = times.max() - (times.max() - times.min()) * test_fraction
-    start = cut - pd.Timedelta(seconds=schema.longest_window_seconds)
     labels = within_population(schema, rows.labels, rows.static)
+    # The cut that training makes: the share counts labeled rows, in the order of their time.
+    times = labels[schema.time].sort_values(ignore_index=True)
+    cut = times.iloc[min(int(len(times) * (1.0 - test_fraction)), len(times) - 1)]
+    start = cut - pd.Timedelta(seconds=schema.longest_window_seconds)
     held_out = Telemetry(metrics=rows.metrics, labels=labels, static=rows.static)
     yield _after(held_out, schema, start)
 

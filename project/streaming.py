@@ -155,9 +155,10 @@ def _post(
             stop.wait(0.5)
     if response.status_code == httpx.codes.OK:
         return response.json(), 0
+    refused = f"POST {path} with {len(body)} entries: {response.status_code} {response.text[:500]}"
+    if response.status_code != httpx.codes.UNPROCESSABLE_ENTITY:
+        raise StreamError(refused)
     content = response.json()
-    if response.status_code >= 500 or "results" not in content:
-        raise StreamError(
-            f"POST {path} with {len(body)} entries: {response.status_code} {response.text[:500]}"
-        )
+    if "results" not in content:
+        raise StreamError(refused)
     return [answer for answer in content["results"] if answer is not None], len(content["errors"])

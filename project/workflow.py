@@ -58,7 +58,7 @@ def pipeline(
     :param devices: devices of the simulated network.
     :param ticks: readings of each simulated device.
     :param sample_ratio: share of the rows that the exploration steps plot.
-    :param test_fraction: share of the time, at its end, that is held out for the test.
+    :param test_fraction: share of the labeled rows, the latest, that is held out for the test.
     :param select_k: features each vote may name.
     :param min_votes: votes a feature needs: a count, or a fraction of the voters below 1.
     :param deploy_streaming: whether to serve the model and stream telemetry to it.

@@ -78,7 +78,7 @@ def rows_in_window(frame: pd.DataFrame, time: str, window_seconds: float) -> int
     Such rows are not independent; chance is judged by blocks of them.
     """
     gaps = frame.sort_values([DEVICE, time]).groupby(DEVICE)[time].diff().dt.total_seconds()
-    return max(1, round(window_seconds / gaps.median()))
+    return max(1, round(window_seconds / float(gaps.median())))
 
 
 def wait_for_rows(

@@ -7,7 +7,7 @@ import json
 import httpx
 import mlrun
 
-from drift.warm_up import warmed_monitor
+from drift.warm_up import DetectorSettings, warmed_monitor
 from feature_sets.telemetry.schema import TelemetrySchema
 from project.endpoints import endpoint_address
 from project.settings import Settings
@@ -24,7 +24,12 @@ def init_detectors(
     """
     base = test_set.as_df()
     label = TelemetrySchema.load(schema).label
-    monitor = warmed_monitor(base[label].astype(int).tolist(), base["prediction"].astype(int).tolist())
+    # Errors come in episodes. Detectors that start anew in the middle of one, on few values, take its end
+    # for the next drift; so after an alarm they wait for a thousand values, or the size of their base.
+    settings = DetectorSettings(min_instances_after_drift=min(len(base), 1000))
+    monitor = warmed_monitor(
+        base[label].astype(int).tolist(), base["prediction"].astype(int).tolist(), settings=settings
+    )
     state = monitor.to_dict()
     context.log_artifact(
         "detectors", body=json.dumps(state, indent=1), local_path="detectors.json", format="json"
