@@ -141,6 +141,8 @@ def _numbers(
     chosen = column[rows].astype(str) if column.dtype.kind not in "iuf" else column[rows]
     numbers = pd.to_numeric(chosen, errors="coerce")
     values = numbers.to_numpy()
+    if values.dtype.kind in "iu":
+        values = values.astype(np.int64)  # 32 bits would overflow below
     where = np.flatnonzero(rows)
     size = np.abs(values.astype(np.float64))
     below = 0.0

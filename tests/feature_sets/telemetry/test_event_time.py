@@ -99,6 +99,12 @@ def test_numeric_columns_keep_each_rows_own_unit_and_report_them() -> None:
     assert floats.unparsable.tolist() == [False, True, True, True]
 
 
+@pytest.mark.parametrize("dtype", ["int32", "uint32", "uint64", "float64"])
+def test_epoch_seconds_of_any_number_type_do_not_overflow(dtype: str) -> None:
+    parsed = parse_times(pd.Series([1714564800], dtype=dtype))
+    assert parsed.times[0] == pd.Timestamp("2024-05-01T12:00:00Z")
+
+
 def test_columns_of_time_type_are_taken_as_they_are_and_naive_ones_refused() -> None:
     stamps = pd.Series(pd.to_datetime(["2024-05-01T12:00:00.123456789", None]))
     assert parse_times(stamps).naive.tolist() == [True, False]

@@ -1,0 +1,285 @@
+"""The online engine: equal to the reference on any stream, exact at the edges, resumable."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from feature_sets.windows.bucket_statistics import BucketStatistics
+from feature_sets.windows.definition import WindowDefinition
+from feature_sets.windows.event_status import COUNTED, STATUSES
+from feature_sets.windows.online import OnlineWindows
+from feature_sets.windows.reference import reference
+from feature_sets.windows.snapshot import SnapshotError, unpack_buckets
+from tests.feature_sets.windows.streams import DEFINITION, START, Event, event, ordered_stream, streams
+
+NAMES = list(DEFINITION.feature_names)
+
+
+class FakeClock:
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def engine(definition: WindowDefinition = DEFINITION, ahead: float = 1e6) -> OnlineWindows:
+    return OnlineWindows(definition, FakeClock(START + ahead))
+
+
+def assert_equal_features(
+    got: pd.DataFrame, want: pd.DataFrame, events: list[Event], names: list[str]
+) -> None:
+    assert got["event_status"].tolist() == want["event_status"].tolist()
+    largest = max(
+        [1.0, *(abs(e[m]) for e in events for m in ("load", "heat") if e[m] is not None and e[m] == e[m])]
+    )
+    for name in names:
+        squared = "_sqr_" in name or "_stdvar_" in name
+        tolerance = 1e-12 * (largest**2 if squared else largest)
+        np.testing.assert_allclose(got[name], want[name], rtol=1e-9, atol=tolerance, err_msg=name)
+
+
+@settings(max_examples=150, deadline=None)
+@given(streams(), st.sampled_from([None, "10s", "30s"]))
+def test_online_equals_the_reference_on_any_stream(events: list[Event], lateness: str | None) -> None:
+    definition = replace(DEFINITION, allowed_lateness=lateness)
+    online = OnlineWindows(definition, FakeClock(0.0), arrival="arrival")
+    got = pd.DataFrame(online.update(events))
+    want = reference(pd.DataFrame(events), definition, arrival="arrival")
+    assert_equal_features(got, want, events, NAMES)
+    assert online.counts == {status: got["event_status"].eq(status).sum() for status in STATUSES}
+
+
+@settings(max_examples=50, deadline=None)
+@given(streams(), st.data())
+def test_an_engine_restored_midway_continues_to_the_last_bit(
+    events: list[Event], data: st.DataObject
+) -> None:
+    cut = data.draw(st.integers(0, len(events)))
+    straight = OnlineWindows(DEFINITION, FakeClock(0.0), arrival="arrival")
+    first = OnlineWindows(DEFINITION, FakeClock(0.0), arrival="arrival")
+    second = OnlineWindows(DEFINITION, FakeClock(0.0), arrival="arrival")
+    want = straight.update(events)
+    got = first.update(events[:cut])
+    second.restore(json.loads(json.dumps(first.snapshot(), allow_nan=False)))
+    got += second.update(events[cut:])
+    assert repr(got) == repr(want)
+    assert second.snapshot() == straight.snapshot()
+
+
+@settings(max_examples=50, deadline=None)
+@given(streams())
+def test_devices_do_not_disturb_each_other(events: list[Event]) -> None:
+    together = OnlineWindows(DEFINITION, FakeClock(0.0), arrival="arrival").update(events)
+    for device in {e["device"] for e in events}:
+        own = [e for e in events if e["device"] == device]
+        alone = OnlineWindows(DEFINITION, FakeClock(0.0), arrival="arrival").update(own)
+        assert repr(alone) == repr(
+            [row for e, row in zip(events, together, strict=True) if e["device"] == device]
+        )
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.permutations([event(second, float(second)) for second in (0, 1, 9, 10, 15, 20, 31, 39, 44, 58)]))
+def test_the_final_windows_do_not_depend_on_the_order_of_arrival(events: list[Event]) -> None:
+    online = engine()
+    online.update(events)
+    final = online.update(event(59, 59.0))
+    assert final["load_count_1m"] == 11
+    assert final["load_sum_1m"] == sum((0, 1, 9, 10, 15, 20, 31, 39, 44, 58, 59))
+    assert (final["load_first_1m"], final["load_last_1m"]) == (0.0, 59.0)
+
+
+def test_a_long_stream_in_order_equals_the_reference() -> None:
+    events = ordered_stream(seed=11, events=200)
+    got = pd.DataFrame(engine().update(events))
+    want = reference(pd.DataFrame(events), DEFINITION, clock=lambda: START + 1e6)
+    assert_equal_features(got, want, events, NAMES)
+    assert set(got["event_status"]) == {"accepted"}
+
+
+def test_one_event_gives_one_row_with_every_feature_and_its_status() -> None:
+    row = engine().update(event(0, 5.0))
+    assert set(row) == {*NAMES, "event_status"}
+    assert row["event_status"] == "accepted"
+    assert row["load_avg_20s"] == 5.0
+    assert math.isnan(row["load_stddev_20s"])
+    assert engine().update([]) == []
+
+
+def test_an_event_that_is_not_counted_has_nan_in_every_feature() -> None:
+    online = engine(ahead=100)
+    rows = online.update([event(100), event(100), event(20), event(131)])
+    assert [row["event_status"] for row in rows] == ["accepted", "duplicate", "too_late", "quarantined"]
+    for row in rows[1:]:
+        assert all(math.isnan(row[name]) for name in NAMES)
+    assert online.counts == {"accepted": 1, "late": 0, "duplicate": 1, "too_late": 1, "quarantined": 1}
+
+
+def test_a_first_event_in_the_future_leaves_no_device_behind() -> None:
+    online = engine(ahead=0)
+    assert online.update(event(31))["event_status"] == "quarantined"
+    assert online.devices == ()
+    assert online.update(event(30))["event_status"] == "accepted"
+
+
+def test_constants_have_no_deviation_and_their_own_average_whatever_their_size() -> None:
+    for value in (50.3, 0.1, 1e9 + 0.1, -3e-7):
+        rows = engine().update([event(second * 3, value) for second in range(60)])
+        assert {row["load_stddev_1m"] for row in rows[1:]} == {0.0}
+        assert {row["load_stdvar_20s"] for row in rows[1:]} == {0.0}
+        assert {row["load_avg_1m"] for row in rows} == {value}
+
+
+def test_a_spike_that_left_the_window_leaves_no_residue() -> None:
+    online = engine()
+    online.update(event(0, 2.0**64))
+    rows = online.update([event(10 * step, 1e6) for step in range(1, 30)])
+    assert rows[-1]["load_sum_1m"] == 6e6
+    assert rows[-1]["load_stddev_1m"] == 0.0
+
+
+def test_values_too_large_to_square_do_not_stop_the_engine() -> None:
+    rows = engine().update([event(0, 1e300), event(1, -1e300)])
+    assert rows[1]["load_sqr_1m"] == math.inf
+    assert rows[1]["load_min_1m"] == -1e300
+
+
+def test_infinite_and_missing_values_are_no_readings() -> None:
+    rows = engine().update([event(0, math.inf, None), event(1, None, 2.0), event(2, 3.0, math.nan)])
+    assert [row["load_count_1m"] for row in rows] == [0.0, 0.0, 1.0]
+    assert [row["heat_count_1m"] for row in rows] == [0.0, 1.0, 1.0]
+    assert rows[2]["heat_last_1m"] == 2.0
+    assert math.isnan(rows[0]["load_sum_1m"])
+
+
+def test_a_late_event_may_open_a_bucket_between_two() -> None:
+    online = engine()
+    online.update([event(0, 1), event(30, 8), event(15, 2)])
+    row = online.update(event(25, 4))
+    assert row["event_status"] == "late"
+    assert (row["load_sum_20s"], row["load_sum_1m"]) == (12.0, 15.0)
+    assert online.update(event(40, 16))["load_sum_20s"] == 24.0
+
+
+def test_first_and_last_follow_event_time_and_not_arrival_even_inside_a_bucket() -> None:
+    online = engine()
+    online.update([event(5, 5.0), event(2, 2.0)])
+    row = online.update(event(8, 8.0))
+    assert (row["load_first_20s"], row["load_last_20s"]) == (2.0, 8.0)
+    row = online.update(event(7, 7.0))
+    assert (row["load_first_20s"], row["load_last_20s"]) == (2.0, 8.0)
+    row = online.update(event(1, None, 1.0))
+    assert row["load_first_20s"] == 2.0
+    assert row["heat_first_20s"] == 1.0
+
+
+def test_datetimes_and_epoch_seconds_are_the_same_instant() -> None:
+    online = engine()
+    online.update(event(1.25, 1))
+    moment = datetime.fromtimestamp(START + 1.25, tz=UTC)
+    assert online.update({**event(0), "at": moment})["event_status"] == "duplicate"
+    assert online.update({**event(0), "at": pd.Timestamp(moment)})["event_status"] == "duplicate"
+
+
+@pytest.mark.parametrize("at", [datetime(2024, 5, 1), "2024-05-01T00:00:00Z", None, True, 1e15, math.nan])  # noqa: DTZ001
+def test_a_time_that_is_no_instant_is_refused(at: Any) -> None:
+    with pytest.raises(ValueError, match="timestamp: must"):
+        engine().update({**event(0), "at": at})
+
+
+def test_a_metric_that_is_not_there_is_an_error_and_not_a_missing_reading() -> None:
+    body = event(0)
+    del body["heat"]
+    with pytest.raises(KeyError, match="heat"):
+        engine().update(body)
+
+
+def test_the_event_itself_is_not_changed() -> None:
+    body = event(0)
+    before = copy.deepcopy(body)
+    engine().update(body)
+    assert body == before
+
+
+def test_idle_devices_are_forgotten_by_the_clock_and_start_anew() -> None:
+    clock = FakeClock(START)
+    online = OnlineWindows(DEFINITION, clock)
+    online.update([event(0, device="a"), event(0, device="b")])
+    clock.now = START + 50
+    online.update(event(50, device="b"))
+    clock.now = START + 60
+    assert online.evict(60) == []
+    clock.now = START + 60.000001
+    assert online.evict(60) == ["a"]
+    assert online.devices == ("b",)
+    assert online.update(event(55, 4.0, device="a"))["load_count_1m"] == 1.0
+
+
+@pytest.mark.parametrize("idle", [59.9, 0, -1, math.nan])
+def test_forgetting_within_the_longest_window_is_refused(idle: float) -> None:
+    with pytest.raises(ValueError, match="idle_seconds: must be at least the longest window, 60 s"):
+        engine().evict(idle)
+
+
+def test_memory_does_not_grow_with_time() -> None:
+    online = engine(ahead=1e7)
+    sizes = set()
+    for step in range(600):
+        online.update(event(5.0 * step))
+        if step % 50 == 49:
+            sizes.add(len(json.dumps(online.snapshot()["devices"]["a"]["times"])))
+            buckets = online._devices["a"].buckets
+            assert len(buckets.ids) <= 6
+            assert len(buckets._ids) <= 16
+    assert len(sizes) <= 2
+
+
+def test_a_snapshot_of_another_version_or_definition_is_refused() -> None:
+    snapshot = engine().snapshot()
+    with pytest.raises(SnapshotError, match="'version': must be 1, got 2"):
+        engine().restore({**snapshot, "version": 2})
+    with pytest.raises(SnapshotError, match=r"'definition\.period': must be '20s', got '10s'"):
+        engine(replace(DEFINITION, period="20s")).restore(snapshot)
+    with pytest.raises(SnapshotError, match="'bucket 5': must have 22 numbers, got 3"):
+        unpack_buckets([[5, [1.0, 2.0, 3.0]]], 2)
+
+
+def test_restoring_replaces_what_was_there() -> None:
+    empty = engine().snapshot()
+    online = engine()
+    online.update(event(0))
+    online.restore(empty)
+    assert online.devices == ()
+    assert online.counts["accepted"] == 0
+
+
+def test_many_buckets_grow_shrink_and_are_inserted_in_order() -> None:
+    buckets = BucketStatistics(1)
+    for number in [*range(0, 40, 2), *range(1, 40, 2)]:
+        buckets.add(number, 0.0, np.array([float(number)]))
+    assert buckets.ids.tolist() == list(range(40))
+    assert buckets.drop_through(9) == list(range(10))
+    assert buckets.drop_through(9) == []
+    out = np.empty((11, 1))
+    buckets.window(29, out)
+    assert out[0, 0] == 10
+    assert out[4, 0] == np.mean(range(30, 40))
+    buckets.window(100, out)
+    assert out[0, 0] == 0
+
+
+def test_statuses_with_features_are_the_counted_ones() -> None:
+    assert set(COUNTED) < set(STATUSES)
