@@ -1,46 +1,78 @@
-"""What is known of each device and does not change: its one-hot features, from MLRun's feature store."""
+"""What is known of each device and does not change: its one-hot features, kept in memory."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
-import mlrun.feature_store as fstore
-import pandas as pd
+from graphs.device_store import DeviceStore, Features
 
-from feature_sets.telemetry.schema import DEVICE
+LOOKUPS = 20
+INTERVAL_SECONDS = 10.0
 
-Source = Callable[[], Mapping[str, Mapping[str, float]]]
 
-RELOAD_SECONDS = 10.0
+class DeviceSource(Protocol):
+    """Where the features of devices come from."""
+
+    def all(self) -> Mapping[str, Features]:
+        """Features of all devices that are known at the start, by device key."""
+
+    def one(self, device: str) -> Features | None:
+        """Features of one device; None if it is unknown."""
+
+
+class GivenDevices:
+    """Devices that were given as an argument.
+
+    :param devices: features by device key.
+    """
+
+    def __init__(self, devices: Mapping[str, Features]) -> None:
+        self._devices = devices
+
+    def all(self) -> Mapping[str, Features]:
+        """All of them."""
+        return self._devices
+
+    def one(self, device: str) -> Features | None:
+        """There are no others."""
+        return self._devices.get(device)
 
 
 class StaticDevices:
-    """Known devices and their features, in memory; asks the source again when an unknown device shows up.
+    """Known devices. All are loaded at the start; one that is new is looked up once, when it first shows up.
 
-    :param source: gives the features of all devices by device key.
+    :param source: gives the features.
     :param clock: wall clock, epoch seconds.
-    :param reload_seconds: time between two questions to the source at least, so that unknown devices
-        cannot keep the process busy.
+    :param lookups: most lookups in an interval, so that made-up devices cannot keep the process busy; a
+        device that comes beyond is unknown until the next interval.
+    :param interval_seconds: length of the interval.
     """
 
     def __init__(
-        self, source: Source, clock: Callable[[], float], reload_seconds: float = RELOAD_SECONDS
+        self,
+        source: DeviceSource,
+        clock: Callable[[], float],
+        lookups: int = LOOKUPS,
+        interval_seconds: float = INTERVAL_SECONDS,
     ) -> None:
         self._source = source
         self._clock = clock
-        self._reload_seconds = reload_seconds
-        self._known: dict[str, dict[str, float]] = {}
-        self._load()
+        self._lookups = lookups
+        self._interval_seconds = interval_seconds
+        self._known = {device: dict(features) for device, features in source.all().items()}
+        self._interval_start = clock()
+        self._looked_up: set[str] = set()
 
     def __contains__(self, device: object) -> bool:
-        """Whether the device is known."""
-        return device in self._known or (self._reload() and device in self._known)
+        """Whether the device is known, now at the latest."""
+        return device in self._known or self._look_up(str(device))
 
     def __len__(self) -> int:
         """Number of known devices."""
         return len(self._known)
 
-    def features(self, device: str) -> Mapping[str, float]:
+    def features(self, device: str) -> Features:
         """One-hot features of a known device."""
         return self._known[device]
 
@@ -49,19 +81,23 @@ class StaticDevices:
         """Names of all one-hot features."""
         return frozenset(name for features in self._known.values() for name in features)
 
-    def _reload(self) -> bool:
-        if self._clock() - self._loaded_at < self._reload_seconds:
+    def _look_up(self, device: str) -> bool:
+        now = self._clock()
+        if now - self._interval_start >= self._interval_seconds:
+            self._interval_start = now
+            self._looked_up.clear()
+        if device in self._looked_up or len(self._looked_up) >= self._lookups:
             return False
-        self._load()
+        self._looked_up.add(device)
+        features = self._source.one(device)
+        if features is None:
+            return False
+        self._known[device] = dict(features)
         return True
-
-    def _load(self) -> None:
-        self._loaded_at = self._clock()
-        self._known = {device: dict(features) for device, features in self._source().items()}
 
 
 def static_devices(
-    devices: str | Mapping[str, Mapping[str, float]] | None, clock: Callable[[], float]
+    devices: str | Mapping[str, Features] | None, clock: Callable[[], float]
 ) -> StaticDevices | None:
     """Known devices from what a step argument holds.
 
@@ -69,29 +105,4 @@ def static_devices(
     """
     if devices is None:
         return None
-    if isinstance(devices, str):
-        address = devices
-        return StaticDevices(lambda: read_feature_set(address), clock)
-    given = devices
-    return StaticDevices(lambda: given, clock)
-
-
-def read_feature_set(uri: str) -> dict[str, dict[str, float]]:
-    """Features of all devices from the offline target of an MLRun feature set.
-
-    :param uri: ``store://feature-sets/...``.
-    """
-    frame = fstore.get_feature_set(uri).to_dataframe()
-    if DEVICE in frame.columns:
-        frame = frame.set_index(DEVICE)
-    numbers = frame.select_dtypes(include=["number", "bool"]).astype("float64")
-    return features_by_device(numbers)
-
-
-def features_by_device(frame: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """Rows of a numeric frame, indexed by device, as dictionaries; the last row of a device counts."""
-    columns = [str(name) for name in frame.columns]
-    return {
-        str(device): dict(zip(columns, row, strict=True))
-        for device, row in zip(frame.index, frame.to_numpy().tolist(), strict=True)
-    }
+    return StaticDevices(DeviceStore(devices) if isinstance(devices, str) else GivenDevices(devices), clock)
