@@ -110,6 +110,13 @@ def test_a_long_stream_in_order_equals_the_reference() -> None:
     assert set(got["event_status"]) == {"accepted"}
 
 
+def test_fewer_operations_give_the_same_numbers_as_all() -> None:
+    few = replace(DEFINITION, operations=("stddev", "avg", "max"))
+    events = ordered_stream(seed=4, events=60)
+    for all_of_them, some in zip(engine().update(events), engine(few).update(events), strict=True):
+        assert repr(some) == repr({name: all_of_them[name] for name in some})
+
+
 def test_one_event_gives_one_row_with_every_feature_and_its_status() -> None:
     row = engine().update(event(0, 5.0))
     assert set(row) == {*NAMES, "event_status"}

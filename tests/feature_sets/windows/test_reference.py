@@ -89,6 +89,13 @@ def test_rows_keep_their_index_and_order() -> None:
     assert list(rows.columns) == ["device", "at", *DEFINITION.feature_names, "event_status"]
 
 
+def test_a_time_column_and_epoch_seconds_give_the_same_rows() -> None:
+    events = pd.DataFrame([event(second * 3.25, second) for second in range(20)])
+    stamps = events.assign(at=pd.to_datetime(events["at"], unit="s", utc=True).dt.tz_convert("Asia/Tokyo"))
+    rows = [reference(e, DEFINITION, clock=lambda: START).drop(columns="at") for e in (events, stamps)]
+    pd.testing.assert_frame_equal(rows[0], rows[1])
+
+
 def test_a_clock_or_an_arrival_time_is_needed() -> None:
     with pytest.raises(ValueError, match="must be given a clock or an arrival column"):
         reference(pd.DataFrame([event(0)]), DEFINITION)
