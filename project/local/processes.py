@@ -52,9 +52,13 @@ class Process:
     def exit_reason(self) -> str:
         """How it ended, in words; unknown unless this program started it."""
         child = _children.get(self.pid)
-        code = child.poll() if child is not None else None
-        if code is None:
+        if child is None:
             return "the process is gone (how it ended is unknown: another control plane started it)"
+        try:
+            # Not poll(): that answers None while another thread is asking.
+            code = child.wait(timeout=5.0)
+        except subprocess.TimeoutExpired:
+            return "the process still runs"
         if code < 0:
             return f"killed by signal {-code} ({signal.Signals(-code).name})"
         return f"exited with code {code}"

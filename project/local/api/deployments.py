@@ -24,7 +24,7 @@ class Deployment:
     :param pid: the process that answers, None when there is none. After a failed redeploy (``error``) it is
         that of the version before.
     :param created: when that process was created.
-    :param next_pid: process of a redeploy that is not ready yet.
+    :param next_pid: process of a redeploy that is not ready yet, or of the version before while it ends.
     :param next_created: when that process was created.
     :param log_start: where the log of the last deploy starts, in bytes.
     :param generation: counts deploys, starts and stops; whoever works on an older one gives way.

@@ -150,19 +150,20 @@ class Supervisor:
         if reason:
             new.stop(_STOP_SECONDS)
             self._finish(current, state=ERROR, reason=reason, next_pid=None, next_created=None)
-        elif self._finish(
+            return
+        # Only when the old one is gone is the deploy done: until then it still answers some requests.
+        if not self._finish(
             current,
-            state=READY,
-            reason="",
             pid=new.pid,
             created=new.created,
-            next_pid=None,
-            next_created=None,
+            next_pid=old.pid if old else None,
+            next_created=old.created if old else None,
         ):
-            if old is not None:
-                old.stop(_STOP_SECONDS)
-        else:
             new.stop(_STOP_SECONDS)
+            return
+        if old is not None:
+            old.stop(_STOP_SECONDS)
+        self._finish(current, state=READY, reason="", next_pid=None, next_created=None)
 
     def _current(self, deployment: Deployment) -> Deployment | None:
         """The deployment as recorded, or None if it was deployed anew, stopped or deleted meanwhile."""
@@ -324,7 +325,7 @@ class Supervisor:
     def recover(self) -> None:
         """Put right what a killed control plane left half done; called once at start.
 
-        A redeploy that was under way is given up: its process ends, the version before stays.
+        Of a redeploy that was under way one process stays: the new one if it was ready, else the old one.
         """
         for deployment in read_deployments(self._store):
             if deployment.next_process is not None:

@@ -12,6 +12,8 @@ import uvicorn
 from project.local.api.app import build_app
 from project.local.api.context import Settings
 from project.local.api.store import Store
+from tests.project.local.conformance import DBPATH
+from tests.project.local.mlrun_client import Client
 
 REDIS_URL = "redis://127.0.0.1:2"
 
@@ -53,3 +55,17 @@ def api(control_plane):
     answer = control_plane.post("/api/v1/projects", json={"metadata": {"name": "demo"}, "spec": {}})
     assert answer.status_code == 201, answer.text
     return control_plane
+
+
+@pytest.fixture(scope="session")
+def dbpath(request):
+    """Address of the MLRun API that the conformance suite drives."""
+    return DBPATH or request.getfixturevalue("local_stack").info.mlrun_dbpath
+
+
+@pytest.fixture(scope="session")
+def client(dbpath, tmp_path_factory):
+    """A process with MLRun's client, outside the repository."""
+    client = Client(dbpath, tmp_path_factory.mktemp("client"))
+    yield client
+    client.close()

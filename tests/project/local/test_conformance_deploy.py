@@ -1,0 +1,214 @@
+"""Deploy and invoke with MLRun's unmodified client; what happens when processes die."""
+
+import os
+import signal
+import threading
+import time
+
+import httpx
+import pytest
+
+from project.local.stack import Stack
+from tests.conftest import SOURCE_ROOT
+from tests.project.local.conformance import local_only, new_project
+from tests.project.local.mlrun_client import Client
+
+pytestmark = [pytest.mark.slow, local_only]
+
+
+def _deployed(stack, project, name):
+    return next(item for item in stack.deployments() if (item.project, item.name) == (project, name))
+
+
+def _until(condition):
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.02)
+
+
+def test_a_serving_graph_is_deployed_redeployed_killed_and_started_again(client, local_stack, tmp_path):
+    stack, project, end = local_stack.stack, new_project(), tmp_path / "ended"
+    first = client("deploy_serving", project, "adder", "sync", 1, str(end))
+    assert first["state"] == "ready"
+    assert first["address"] == first["url"] == _deployed(stack, project, "adder").url
+    assert first["answer"]["value"] == 2
+
+    # A redeploy takes over the address; the old process ends in good order.
+    second = client("deploy_serving", project, "adder", "sync", 10)
+    assert (second["address"], second["answer"]["value"]) == (first["address"], 11)
+    assert second["answer"]["pid"] != first["answer"]["pid"]
+    _until(end.exists)
+    assert end.read_text() == "ended"
+
+    os.kill(second["answer"]["pid"], signal.SIGKILL)
+    _until(lambda: _deployed(stack, project, "adder").state == "error")
+    status = client("function_status", project, "adder")
+    for shown in status.values():
+        assert shown["state"] == "error"
+        assert shown["reason"] == "killed by signal 9 (SIGKILL)"
+        assert shown["address"] == ""
+
+    again = stack.start_function(project, "adder")
+    assert (again.state, again.url) == ("ready", first["address"])
+    assert httpx.post(again.url, json={"value": 5}).json()["value"] == 15
+
+    stopped = stack.stop_function(project, "adder")
+    assert (stopped.state, stopped.reason, stopped.pid) == ("offline", "stopped", None)
+    client("delete_function", project, "adder")
+    assert [item for item in stack.deployments() if item.project == project] == []
+
+
+def test_an_async_graph_answers_too(client):
+    deployed = client("deploy_serving", new_project(), "adder", "async", 2)
+    assert deployed["answer"]["value"] == 3
+
+
+def test_a_handler_gets_environment_secrets_and_requests(client):
+    deployed = client("deploy_nuclio", new_project(), "echo", {"VERSION": "1"})
+    assert deployed["state"] == "ready"
+    answer = deployed["answer"]
+    assert (answer["path"], answer["body"]) == ("/some/path", {"value": 1})
+    assert (answer["version"], answer["secret"]) == ("1", "secret")
+    failed = httpx.get(f"{deployed['address']}/fail")
+    assert (failed.status_code, failed.json()["error"]["got"]) == (500, "KeyError: 'no such thing'")
+    large = httpx.post(deployed["address"], content=b"x" * (9 << 20))
+    assert large.status_code == 413
+    assert large.json()["error"]["rule"] == "must be at most 8388608 bytes"
+    assert httpx.post(deployed["address"], json={"a": 1}).status_code == 200
+
+
+def test_code_that_travels_with_the_function_is_deployed(client):
+    assert client("deploy_code", new_project()) == {"own": {"a": 1}}
+
+
+def test_a_redeploy_that_fails_leaves_the_version_before_and_says_so(client, local_stack):
+    project = new_project()
+    good = client("deploy_nuclio", project, "echo", {"VERSION": "1"})
+    bad = client("deploy_nuclio", project, "echo", {"VERSION": "2", "FAIL": "yes"})
+    assert bad == {"error": "Function echo deployment failed", "state": "error"}
+    shown = _deployed(local_stack.stack, project, "echo")
+    assert shown.state == "error"
+    assert "did not start (exited with code 1): RuntimeError: this function was told to fail" in shown.reason
+    assert "the version deployed before still answers" in shown.reason
+    assert httpx.get(good["address"]).json()["version"] == "1"
+
+
+def test_a_first_deploy_that_fails_is_an_error_with_the_reason(client, local_stack):
+    project = new_project()
+    assert client("deploy_nuclio", project, "echo", {"FAIL": "yes"})["state"] == "error"
+    shown = _deployed(local_stack.stack, project, "echo")
+    assert (shown.state, shown.pid) == ("error", None)
+    assert "this function was told to fail" in shown.reason
+    assert "still answers" not in shown.reason
+
+
+def test_requests_are_answered_throughout_a_redeploy(client, local_stack):
+    project = new_project()
+    address = client("deploy_nuclio", project, "echo", {"VERSION": "1"})["address"]
+    answers, done = [], threading.Event()
+
+    def ask():
+        while not done.is_set():
+            with httpx.Client() as connection:
+                answers.append(connection.get(address, timeout=30))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        client("deploy_nuclio", project, "echo", {"VERSION": "2"})
+        _until(lambda: answers and answers[-1].json()["version"] == "2")
+    finally:
+        done.set()
+        thread.join()
+    assert {answer.status_code for answer in answers} == {200}
+    assert answers[0].json()["version"] == "1"
+
+
+def test_a_request_under_way_is_finished_when_the_function_stops(client, local_stack):
+    project = new_project()
+    address = client("deploy_nuclio", project, "echo", {"VERSION": "1"})["address"]
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(httpx.get(f"{address}/?sleep=1.5", timeout=30)))
+    thread.start()
+    time.sleep(0.5)
+    local_stack.stack.stop_function(project, "echo")
+    thread.join()
+    assert answers[0].status_code == 200
+
+
+def test_everything_is_there_after_kill_9_of_the_control_plane_and_functions_live_on(tmp_path):
+    stack = Stack(tmp_path / "home", SOURCE_ROOT)
+    (tmp_path / "client").mkdir()
+    try:
+        info = stack.up()
+        client = Client(info.mlrun_dbpath, tmp_path / "client")
+        try:
+            before = client("run_once", "demo")
+            deployed = client("deploy_nuclio", "demo", "echo", {"VERSION": "1"})
+            os.kill(info.api_pid, signal.SIGKILL)
+            assert httpx.get(deployed["address"]).json()["version"] == "1"
+            again = stack.up()
+            assert again.mlrun_dbpath == info.mlrun_dbpath
+            assert ("train", before["uid"], "completed") in client("all_runs", "demo")
+            assert client("function_status", "demo", "echo")["got"]["state"] == "ready"
+
+            # The new control plane did not start the process: it sees that it died, not how.
+            os.kill(deployed["answer"]["pid"], signal.SIGKILL)
+            _until(lambda: _deployed(stack, "demo", "echo").state == "error")
+            assert "the process is gone" in _deployed(stack, "demo", "echo").reason
+            assert stack.start_function("demo", "echo").state == "ready"
+        finally:
+            client.close()
+
+        # Stopping also ends functions whose control plane was killed.
+        pid = _deployed(stack, "demo", "echo").pid
+        os.kill(stack.up().api_pid, signal.SIGKILL)
+        assert stack.stop()
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+    finally:
+        stack.stop()
+
+
+def test_a_deploy_that_was_under_way_when_the_control_plane_died_is_put_right(tmp_path):
+    stack = Stack(tmp_path / "home", SOURCE_ROOT)
+    try:
+        info = stack.up()
+        api = f"{info.mlrun_dbpath}/api/v1/projects"
+        httpx.post(api, json={"metadata": {"name": "demo"}})
+        spec = {
+            "function_handler": "tests.project.local.deployed:echo",
+            "env": [{"name": "WAIT", "value": "60"}],
+        }
+        function = {"kind": "nuclio", "metadata": {"name": "slow"}, "spec": spec}
+        answer = httpx.post(f"{api}/demo/nuclio/slow/deploy", json={"function": function})
+        assert answer.json()["data"]["status"]["state"] == "building"
+        assert _deployed(stack, "demo", "slow").state == "building"
+        os.kill(info.api_pid, signal.SIGKILL)
+        stack.up()
+        shown = _deployed(stack, "demo", "slow")
+        assert (shown.state, shown.pid) == ("error", None)
+        assert shown.reason == "the control plane ended while the function was starting"
+    finally:
+        stack.stop()
+
+
+def test_a_later_deploy_takes_over_from_one_under_way(local_stack):
+    api = f"{local_stack.info.mlrun_dbpath}/api/v1/projects"
+    project = new_project()
+    httpx.post(api, json={"metadata": {"name": project}})
+
+    def deploy(version, wait):
+        spec = {
+            "function_handler": "tests.project.local.deployed:echo",
+            "env": [{"name": "VERSION", "value": version}, {"name": "WAIT", "value": wait}],
+        }
+        function = {"kind": "nuclio", "metadata": {"name": "echo"}, "spec": spec}
+        httpx.post(f"{api}/{project}/nuclio/echo/deploy", json={"function": function}).raise_for_status()
+
+    deploy("1", "60")
+    deploy("2", "0")
+    _until(lambda: _deployed(local_stack.stack, project, "echo").state == "ready")
+    assert httpx.get(_deployed(local_stack.stack, project, "echo").url).json()["version"] == "2"
+    assert local_stack.stack.stop_function(project, "echo").state == "offline"
