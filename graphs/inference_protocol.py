@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from feature_sets.model_schema import ModelSchema
-from graphs.requests import ApiError
+from graphs.requests import ApiError, is_text
 
 Floats = npt.NDArray[np.float64]
 
@@ -108,7 +108,7 @@ def request_id(body: Mapping[str, Any]) -> str | None:
     :raises ApiError: 422 if it is not text.
     """
     given = body.get("id")
-    if given is not None and not isinstance(given, str):
+    if given is not None and not (isinstance(given, str) and is_text(given)):
         raise ApiError(422, "id", "must be text", given)
     return given
 

@@ -9,15 +9,16 @@ from typing import Any, TypeVar
 
 import orjson
 
-from feature_sets.telemetry.events import EventError, EventParser
+from feature_sets.telemetry.events import EventError, EventParser, LabelEvent, TelemetryEvent
+from feature_sets.telemetry.schema import DEVICE
 from graphs.access import AccessGuard
-from graphs.requests import ApiError, Kind, Request
+from graphs.requests import ApiError, Kind, Request, error_object, is_text
 from graphs.routes import clean_path, find_route
 from graphs.serving_state import serving_state
 from graphs.static_devices import static_devices
 
 _WITH_BODY = frozenset({Kind.TELEMETRY, Kind.LABELS, Kind.INFER, Kind.ENLIST})
-Event = TypeVar("Event")
+Event = TypeVar("Event", TelemetryEvent, LabelEvent)
 
 _GUARDED = frozenset({Kind.ENLIST, Kind.DISMISS})
 
@@ -93,9 +94,12 @@ class Ingress:
         accepted: list[Event] = []
         for place, body in enumerate(bodies):
             try:
-                accepted.append(parse(body))
+                event = parse(body)
+                if not is_text(event.device):
+                    raise EventError(DEVICE, "must be whole Unicode characters", event.device)
+                accepted.append(event)
             except EventError as error:
-                request.errors.append({"position": place, **error.to_dict()})
+                request.errors.append({"position": place, **error_object(error)})
                 if request.single:
                     raise ApiError(422, error.field, error.rule, error.got) from error
             else:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.telemetry.events import TelemetryEvent
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema, duration_seconds
 from feature_sets.windows import event_status
 from feature_sets.windows.definition import WindowDefinition
 from feature_sets.windows.online import OnlineWindows
+from graphs.reading_history import ReadingHistory, stored_readings
 from graphs.request_step import RequestStep
 from graphs.requests import Kind, Request
 from graphs.serving_state import serving_state
@@ -22,29 +24,29 @@ class Preprocess(RequestStep):
     :param context: MLRun's graph context.
     :param name: name of the step.
     :param model_path: model package whose telemetry schema says which windows.
+    :param history: ``store://feature-sets/...`` address of the ingested readings that a device's windows start
+        from; None starts them empty.
     """
 
     kinds: ClassVar[frozenset[Kind]] = frozenset({Kind.TELEMETRY})
 
-    def __init__(self, context: Any, name: str = "preprocess", model_path: str = "") -> None:
+    def __init__(
+        self, context: Any, name: str = "preprocess", model_path: str = "", history: str | None = None
+    ) -> None:
         self.name = name
         self._state = serving_state(context)
         schema = self._state.package(model_path).schema.telemetry
         self._schema = schema
         self._windows = OnlineWindows(WindowDefinition.from_schema(schema), self._state.clock, _ARRIVAL)
+        self._history = stored_readings(history, schema) if history else None
+        self._tolerance = duration_seconds(schema.windows.future_tolerance)
+        self._started: set[str] = set()
 
     def handle(self, request: Request) -> None:
         """Take the events into the windows; those that were not counted get no features."""
         devices = self._state.devices
         for event in request.events:
-            row = self._windows.update(
-                {
-                    DEVICE: event.device,
-                    self._schema.time: event.time,
-                    _ARRIVAL: request.arrival,
-                    **event.metrics,
-                }
-            )
+            row = self._update(event, request.arrival)
             status = row.pop(event_status.COLUMN)
             request.statuses.append(status)
             if status not in event_status.COUNTED:
@@ -54,6 +56,28 @@ class Preprocess(RequestStep):
             if devices is not None:
                 row.update(devices.features(event.device))
             request.features.append(row)
+
+    def _update(self, event: TelemetryEvent, arrival: float) -> dict[str, Any]:
+        if self._history is not None and event.device not in self._started:
+            self._start(self._history, event, arrival)
+        return self._windows.update(
+            {
+                DEVICE: event.device,
+                self._schema.time: event.time,
+                _ARRIVAL: arrival,
+                **event.metrics,
+            }
+        )
+
+    def _start(self, history: ReadingHistory, event: TelemetryEvent, arrival: float) -> None:
+        """Fill the windows of a device that has not been seen with what was ingested of it before."""
+        if event.time > arrival + self._tolerance:
+            return  # It will be quarantined; its time says nothing about where the device is.
+        self._started.add(event.device)
+        for time, metrics in history.before(event.device, event.time):
+            self._windows.update(
+                {DEVICE: event.device, self._schema.time: time, _ARRIVAL: arrival, **metrics}
+            )
 
 
 def live_features(schema: TelemetrySchema) -> frozenset[str]:

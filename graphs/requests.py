@@ -49,7 +49,24 @@ class ApiError(Exception):
 
     def to_dict(self) -> dict[str, Any]:
         """The content of the answer's ``error``."""
-        return self.error.to_dict()
+        return error_object(self.error)
+
+
+def error_object(error: EventError) -> dict[str, Any]:
+    """Error object of an answer; half characters (lone surrogates), which JSON cannot carry, become ``?``."""
+    return {
+        name: value.encode(errors="replace").decode() if isinstance(value, str) else value
+        for name, value in error.to_dict().items()
+    }
+
+
+def is_text(value: str) -> bool:
+    """Whether text has whole characters only; Python's JSON decoder lets lone surrogates in."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class Position(NamedTuple):

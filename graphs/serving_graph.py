@@ -19,6 +19,7 @@ def build_serving_graph(
     model_path: str,
     model_name: str = "model",
     devices: str | Mapping[str, Mapping[str, float]] | None = None,
+    history: str | None = None,
     redis_url: str | None = None,
     journal_key: str = "",
     journal_max_events: int = 100_000,
@@ -43,6 +44,8 @@ def build_serving_graph(
     :param model_name: name in paths and answers.
     :param devices: ``store://feature-sets/...`` address of the static feature set, or the features by device;
         None accepts every device and knows no static features.
+    :param history: ``store://feature-sets/...`` address of the ingested readings; a device's windows start from
+        those just before its first live event. None starts them empty.
     :param redis_url: where the journal and the detectors' state are kept; None keeps none, and a restart
         starts empty: what the longest window and the label deadline cover is lost.
     :param journal_key: prefix of the keys; empty makes it from the names of project and function.
@@ -85,7 +88,7 @@ def build_serving_graph(
         key=key,
         max_events=journal_max_events,
     )
-    step = step.to("graphs.preprocess.Preprocess", "preprocess", model_path=model_path)
+    step = step.to("graphs.preprocess.Preprocess", "preprocess", model_path=model_path, history=history)
     step = router = step.to(
         "*graphs.model_router.ModelRouter", "model_router", champion=model_name, max_rows=max_events
     )

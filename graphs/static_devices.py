@@ -73,8 +73,8 @@ class StaticDevices:
         return len(self._known)
 
     def features(self, device: str) -> Features:
-        """One-hot features of a known device."""
-        return self._known[device]
+        """One-hot features of a device; none if it was known once, as in a replay, and is no more."""
+        return self._known.get(device, {})
 
     @property
     def names(self) -> frozenset[str]:

@@ -128,6 +128,7 @@ def test_live_telemetry_is_predicted_as_its_features_are_offline(package: Path, 
         ({"inputs": [tensor("humidity", [1], [1])]}, 422, "inputs[0].name"),
         ({"inputs": [tensor(n, [1], [1]) for n in INPUTS[:5]] + [tensor(INPUTS[5], [2], [1, 2])]}
          , 422, "inputs[5].shape"),
+        ({"id": "\ud800", "inputs": [tensor("input", [1, 6], [1] * 6)]}, 422, "id"),
         ({"id": 7, "inputs": [tensor("input", [1, 6], [1] * 6)]}, 422, "id"),
     ],
 )  # fmt: skip

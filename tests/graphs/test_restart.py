@@ -96,6 +96,15 @@ def test_a_restarted_graph_answers_like_one_that_never_stopped(
     pd.testing.assert_frame_equal(pairs(tmp_path / "restarted"), pairs(tmp_path / "steady"))
 
 
+def test_events_of_devices_that_are_known_no_more_do_not_stop_a_start(package: Path, redis_url: str) -> None:
+    client = make_client(package, redis_url=redis_url, journal_key="retired")
+    client.post("/telemetry", [event("a/1"), event("a/2")])
+    fewer = {"a/1": {"model_x": 1.0, "model_y": 0.0}}
+    client = make_client(package, redis_url=redis_url, journal_key="retired", devices=fewer)
+    assert client.post("/telemetry", event("a/1")).json["status"] == "duplicate"
+    assert client.post("/telemetry", event("a/2")).status == 422
+
+
 KILLED = """
 import json, os, signal, sys
 from pathlib import Path

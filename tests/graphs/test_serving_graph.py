@@ -53,6 +53,9 @@ def test_a_model_is_not_served_without_its_static_features(package: Path) -> Non
 def test_without_known_devices_every_device_is_accepted(schema: TelemetrySchema, tmp_path: Path) -> None:
     client = make_client(write_package(tmp_path, schema, inputs=("cpu", "cpu_avg_1m")), devices=None)
     assert client.post("/telemetry", event("new/device")).json["status"] == "accepted"
+    half = client.post("/telemetry", event("new/\ud800"))
+    assert (half.status, half.json["error"]["field"]) == (422, "device")
+    assert half.json["error"]["got"] == "new/?"
 
 
 def test_a_failure_of_our_own_is_a_500_with_an_error_object(
