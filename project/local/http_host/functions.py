@@ -1,20 +1,17 @@
-"""The two kinds of function a host runs: an MLRun serving graph and a Nuclio handler."""
+"""What a host runs: the contract of a function, and the plain Nuclio handler.
+
+MLRun is imported only for a serving graph (``serving.py``): a handler that does not need it starts at once.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, Protocol
 
-import mlrun
-import storey
-from mlrun.serving import serving_wrapper
-from mlrun.serving.server import v2_serving_init
-
-from project.local.http_host.code import load_handler, load_module
+from project.local.http_host.code import load_handler
 
 
 class Function(Protocol):
@@ -29,80 +26,14 @@ class Function(Protocol):
         """Finish what is under way inside; called once, after the last answer."""
 
 
-async def _settled(value: Any) -> Any:
+async def settled(value: Any) -> Any:
+    """The value, awaited if it is awaitable."""
     return await value if inspect.isawaitable(value) else value
 
 
-async def _call_hook(hook: Any, context: Any) -> None:
+async def call_hook(hook: Any, context: Any) -> None:
     """Call a hook that may or may not take the context, and may or may not be async."""
-    await _settled(hook(context) if inspect.signature(hook).parameters else hook())
-
-
-class ServingFunction:
-    """An MLRun serving graph, run by MLRun's own graph server in this event loop.
-
-    ``terminate`` calls, in this order: MLRun's ``wait_for_completion``, which flushes an ``async`` flow and
-    ends it (a ``sync`` flow has nothing to flush); ``terminate()`` of each step's object that has one (storey
-    steps end with their flow and are left out), in the order of the graph; ``terminate`` of the function's
-    module.
-
-    :param context: Nuclio context, with ``mlrun_handler`` set by MLRun.
-    """
-
-    # The graph server parses JSON itself and answers text for a bad one; the host answers it better.
-    json_only = True
-
-    def __init__(self, context: Any, module: ModuleType | None) -> None:
-        self._context = context
-        self._handler = context.mlrun_handler
-        self._module = module
-
-    @classmethod
-    async def load(cls, document: Mapping[str, Any], context: Any) -> ServingFunction:
-        """Build the graph and initialise its steps.
-
-        The function's own ``init_context`` is called if its code has one, else MLRun's.
-        """
-        function = mlrun.new_function(runtime=dict(document))
-        os.environ["SERVING_SPEC_ENV"] = function._get_serving_spec()
-        module = load_module(document)
-        init = getattr(module, "init_context", None)
-        if init is not None:
-            await _call_hook(init, context)
-        else:
-            v2_serving_init(context, vars(module or serving_wrapper))
-        return cls(context, module)
-
-    async def __call__(self, event: Any) -> Any:
-        """Run the event through the graph."""
-        output = self._handler(self._context, event)
-        return await output if inspect.isawaitable(output) else output
-
-    async def terminate(self) -> None:
-        """Flush and end the graph, its steps and the module."""
-        server = self._context._server
-        wait = getattr(server.graph, "wait_for_completion", None)
-        if wait is not None:
-            await _settled(wait())
-        for step in _step_objects(server.graph):
-            await _settled(step.terminate())
-        hook = getattr(self._module, "terminate", None)
-        if callable(hook):
-            await _call_hook(hook, self._context)
-
-
-def _step_objects(step: Any) -> Iterator[Any]:
-    """Objects of the user's step classes that define ``terminate``."""
-    subject = getattr(step, "_object", None)
-    if (
-        subject is not None
-        and not isinstance(subject, storey.Flow)
-        and callable(getattr(subject, "terminate", None))
-    ):
-        yield subject
-    children = getattr(step, "steps", None) or getattr(step, "routes", None) or {}
-    for child in children.values():
-        yield from _step_objects(child)
+    await settled(hook(context) if inspect.signature(hook).parameters else hook())
 
 
 class NuclioFunction:
@@ -126,21 +57,21 @@ class NuclioFunction:
         module, handler = load_handler(document)
         init = getattr(module, "init_context", None)
         if callable(init):
-            await _call_hook(init, context)
+            await call_hook(init, context)
         return cls(context, module, handler)
 
     async def __call__(self, event: Any) -> Any:
         """Hand the event to the handler."""
         if self._async:
-            return await _settled(self._handler(self._context, event))
-        return await _settled(await asyncio.to_thread(self._handler, self._context, event))
+            return await settled(self._handler(self._context, event))
+        return await settled(await asyncio.to_thread(self._handler, self._context, event))
 
     async def terminate(self) -> None:
         """Call the hooks that the code has set."""
-        await _settled(self._context.platform._on_signal("termination"))
+        await settled(self._context.platform._on_signal("termination"))
         hook = getattr(self._module, "terminate", None)
         if callable(hook):
-            await _call_hook(hook, self._context)
+            await call_hook(hook, self._context)
 
 
 async def load_function(document: Mapping[str, Any], context: Any) -> Function:
@@ -150,6 +81,8 @@ async def load_function(document: Mapping[str, Any], context: Any) -> Function:
     """
     kind = document.get("kind")
     if kind == "serving":
+        from project.local.http_host.serving import ServingFunction
+
         return await ServingFunction.load(document, context)
     if kind in {"nuclio", "remote"}:
         return await NuclioFunction.load(document, context)

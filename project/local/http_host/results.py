@@ -7,9 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import nuclio_sdk
 import orjson
-from mlrun.serving.server import Response as MlrunResponse
 
 _JSON = "application/json"
 _TEXT = "text/plain"
@@ -39,7 +37,7 @@ def to_result(output: Any) -> Result:
     Text and bytes are the body; an object or list is JSON; a pair is (status, body); a Nuclio response is
     what it says; a generator is streamed; None is an empty body.
     """
-    if isinstance(output, nuclio_sdk.Response | MlrunResponse):
+    if _is_response(output):
         headers = {str(key): str(value) for key, value in (output.headers or {}).items()}
         body = output.body
         content_type = output.content_type or _TEXT
@@ -56,6 +54,11 @@ def to_result(output: Any) -> Result:
     if inspect.isasyncgen(output) or inspect.isgenerator(output):
         return Result(200, _TEXT, _pieces(output))
     return Result(200, _TEXT, _bytes(output))
+
+
+def _is_response(output: Any) -> bool:
+    # Nuclio's response and MLRun's are different classes with the same fields.
+    return all(hasattr(output, name) for name in ("status_code", "content_type", "headers", "body"))
 
 
 def _bytes(body: Any) -> bytes:
@@ -79,6 +82,6 @@ async def _pieces(output: AsyncIterator[Any] | Iterator[Any]) -> AsyncIterator[b
 
 
 def _piece(piece: Any) -> bytes:
-    if isinstance(piece, nuclio_sdk.Response | MlrunResponse):
+    if _is_response(piece):
         piece = piece.body
     return _dumps(piece) if isinstance(piece, dict | list) else _bytes(piece)
