@@ -15,7 +15,7 @@ help: ## list the targets
 $(UV):
 	@$(PYTHON) -m venv $(VENV)
 	@$(PYTHON) -m venv $(VENV)/uv
-	@$(VENV)/uv/bin/python -m pip install --quiet --disable-pip-version-check "uv>=0.9"
+	@$(VENV)/uv/bin/python -m pip install -qq --disable-pip-version-check "uv>=0.9"
 
 # The compiled bytecode matters: without it every command waits ten seconds for `import mlrun`.
 $(STAMP): requirements.lock pyproject.toml | $(UV)

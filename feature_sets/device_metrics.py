@@ -5,7 +5,7 @@ from __future__ import annotations
 import mlrun.feature_store as fstore
 from mlrun.datastore.targets import ParquetTarget, RedisNoSqlTarget
 
-from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.telemetry.schema import DEVICE, SchemaError, TelemetrySchema
 
 NAME = "device_metrics"
 
@@ -15,7 +15,12 @@ def device_metrics(schema: TelemetrySchema) -> fstore.FeatureSet:
 
     A window covers (t - w, t] in steps of the period, see ``feature_sets.windows``. Rows are partitioned by
     day in the offline target; the online target holds each device's newest row.
+
+    :raises SchemaError: if the schema asks for ``first``.
     """
+    if "first" in schema.windows.operations:
+        # Tried out: once a window has moved, storey 1.12 gives the first value of its newest bucket.
+        raise SchemaError("windows.operations", "must not name first, which storey computes wrong", "first")
     feature_set = fstore.FeatureSet(
         NAME,
         description="Raw metrics and rolling windows of each device",

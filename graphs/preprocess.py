@@ -24,8 +24,8 @@ class Preprocess(RequestStep):
     :param context: MLRun's graph context.
     :param name: name of the step.
     :param model_path: model package whose telemetry schema says which windows.
-    :param history: ``store://feature-sets/...`` address of the ingested readings that a device's windows start
-        from; None starts them empty.
+    :param history: ``store://feature-sets/...`` address of the ingested readings that the windows of a
+        device start from; None starts them empty.
     """
 
     kinds: ClassVar[frozenset[Kind]] = frozenset({Kind.TELEMETRY})

@@ -71,7 +71,7 @@ def stored_readings(uri: str, schema: TelemetrySchema) -> ReadingHistory:
     feature_set = fstore.get_feature_set(uri)
 
     def read(start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
-        frame = feature_set.to_dataframe(
+        frame: pd.DataFrame = feature_set.to_dataframe(
             columns=list(schema.metric_names), start_time=start, end_time=end, time_column=schema.time
         ).reset_index()
         times = frame[schema.time]

@@ -44,8 +44,8 @@ def build_serving_graph(
     :param model_name: name in paths and answers.
     :param devices: ``store://feature-sets/...`` address of the static feature set, or the features by device;
         None accepts every device and knows no static features.
-    :param history: ``store://feature-sets/...`` address of the ingested readings; a device's windows start from
-        those just before its first live event. None starts them empty.
+    :param history: ``store://feature-sets/...`` address of the ingested readings; the windows of a device
+        start from those just before its first live event. None starts them empty.
     :param redis_url: where the journal and the detectors' state are kept; None keeps none, and a restart
         starts empty: what the longest window and the label deadline cover is lost.
     :param journal_key: prefix of the keys; empty makes it from the names of project and function.

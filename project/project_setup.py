@@ -9,7 +9,7 @@ from pathlib import Path
 
 import mlrun
 
-from feature_sets import devices
+from feature_sets import device_metrics, devices
 from graphs.serving_graph import build_serving_graph
 from project.settings import GENERATOR, RUNNER, SERVING, SOURCE_ROOT, Settings
 from project.workflow import WORKFLOWS
@@ -71,6 +71,7 @@ def serving_function(project: str, settings: Settings) -> mlrun.runtimes.Serving
         function,
         model_path=f"store://models/{project}/{PRODUCTION_MODEL}",
         devices=f"store://feature-sets/{project}/{devices.NAME}",
+        history=f"store://feature-sets/{project}/{device_metrics.NAME}",
         redis_url=settings.redis_url or mlrun.mlconf.redis.url or None,
         labeled_directory=str(settings.streams / project / "labeled"),
         callback_url=settings.drift_callback or None,

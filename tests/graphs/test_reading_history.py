@@ -1,0 +1,119 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from feature_sets.telemetry.schema import DEVICE
+from feature_sets.windows.definition import WindowDefinition
+from feature_sets.windows.online import OnlineWindows
+from graphs.preprocess import Preprocess
+from graphs.reading_history import ReadingHistory
+from graphs.requests import Kind, Request
+from tests.graphs.conftest import START
+
+STEP = 7.0
+
+
+def readings(schema, devices=("a/1", "a/2"), count=100):
+    rows = [
+        {DEVICE: device, schema.time: START + index * STEP, "cpu": index % 13.0, "latency": index * 0.5}
+        for index in range(count)
+        for device in devices
+    ]
+    frame = pd.DataFrame(rows)
+    frame[schema.time] = pd.to_datetime(frame[schema.time], unit="s", utc=True)
+    return frame
+
+
+class Store:
+    """Ingested rows, and how often they were asked for."""
+
+    def __init__(self, frame, time):
+        self.frame, self.time, self.reads = frame, time, []
+
+    def __call__(self, start, end):
+        self.reads.append((start, end))
+        times = self.frame[self.time]
+        return self.frame[(times > start) & (times <= end)]
+
+
+@pytest.fixture
+def store(schema):
+    return Store(readings(schema), schema.time)
+
+
+def test_the_readings_of_one_longest_window_before_the_event_come_in_order(schema, store):
+    time = START + 60 * STEP
+    found = ReadingHistory(store, schema).before("a/1", time)
+    times = [at for at, _ in found]
+    # (t - 5 min, t): a reading at t counts as the event itself, one at t - 5 min is outside.
+    assert times == [START + i * STEP for i in range(18, 60)]
+    assert found[-1][1] == {"cpu": 59 % 13.0, "latency": 29.5}
+
+
+def test_one_read_serves_all_devices_of_about_the_same_time(schema, store):
+    history = ReadingHistory(store, schema)
+    history.before("a/1", START + 60 * STEP)
+    assert history.before("a/2", START + 61 * STEP - 1)
+    assert history.before("a/9", START + 60 * STEP) == []
+    assert len(store.reads) == 1
+    history.before("a/2", START + 400 * STEP)
+    assert len(store.reads) == 2
+
+
+def test_an_empty_stretch_has_no_readings(schema, store):
+    assert ReadingHistory(store, schema).before("a/1", START - 1e6) == []
+
+
+def live(schema, history, monkeypatch, context, package):
+    monkeypatch.setattr("graphs.preprocess.stored_readings", lambda uri, schema: history)
+    return Preprocess(context, model_path=str(package), history="store://feature-sets/p/m")
+
+
+class Context:
+    """What a step needs of MLRun's graph context."""
+
+    logger = None
+
+
+def request(*events, arrival):
+    return Request(
+        kind=Kind.TELEMETRY,
+        method="POST",
+        path="/telemetry",
+        started=0.0,
+        arrival=arrival,
+        events=list(events),
+    )
+
+
+def event(index, device="a/1", offset=0.0):
+    from feature_sets.telemetry.events import TelemetryEvent
+
+    return TelemetryEvent(
+        device, START + index * STEP + offset, {"cpu": index % 13.0, "latency": index * 0.5}
+    )
+
+
+def test_the_first_live_features_equal_those_of_an_uninterrupted_stream(schema, package, store, monkeypatch):
+    step = live(schema, ReadingHistory(store, schema), monkeypatch, Context(), package)
+    answered = request(event(100), event(101), arrival=START + 1e6)
+    step.handle(answered)
+    uninterrupted = OnlineWindows(WindowDefinition.from_schema(schema), lambda: START + 1e6)
+    for index in range(102):
+        expected = uninterrupted.update(
+            {DEVICE: "a/1", schema.time: START + index * STEP, "cpu": index % 13.0, "latency": index * 0.5}
+        )
+        if index >= 100:
+            features = answered.features[index - 100]
+            for name in schema.window_features:
+                np.testing.assert_allclose(features[name], expected[name], rtol=1e-12)
+    assert len(store.reads) == 1
+
+
+def test_an_event_from_the_future_does_not_use_up_the_history(schema, package, store, monkeypatch):
+    step = live(schema, ReadingHistory(store, schema), monkeypatch, Context(), package)
+    now = START + 101 * STEP
+    early = request(event(100, offset=1e5), event(100), arrival=now)
+    step.handle(early)
+    assert early.statuses == ["quarantined", "accepted"]
+    assert early.features[1]["cpu_avg_5m"] != early.features[1]["cpu"]

@@ -1,0 +1,158 @@
+"""Every route of the live endpoint over HTTP, with good input and bad."""
+
+import json
+
+import httpx
+import pytest
+
+GOOD = {
+    "timestamp": "2024-06-01T00:00:00Z",
+    "cpu_utilization": 50.0,
+    "throughput": 250.0,
+    "latency": 9.0,
+    "packet_loss": 1.0,
+}
+
+
+@pytest.fixture(scope="module")
+def endpoint(installation):
+    with httpx.Client(base_url=installation.endpoint()["address"], timeout=30) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def event(installation):
+    static = sorted((installation.home / "feature-store" / "netops" / "devices").rglob("*.parquet"))
+    import pandas as pd
+
+    frame = pd.read_parquet(static[0]).reset_index()
+    return {"device": frame["device"].iloc[0], **GOOD}
+
+
+def bad(event, **changes):
+    return {key: value for key, value in {**event, **changes}.items() if value is not ...}
+
+
+def assert_refused(answer, status, field):
+    assert answer.status_code == status, answer.text
+    error = answer.json()["error"]
+    assert error["field"] == field
+    assert {"field", "rule", "got"} <= set(error)
+
+
+def test_an_event_is_predicted_and_a_repeat_gets_the_same_answer(endpoint, event):
+    first = endpoint.post("/telemetry", json=event).json()
+    assert set(first) == {"device", "timestamp", "model", "version", "prediction", "probability", "status"}
+    assert first["status"] == "accepted"
+    again = endpoint.post("/telemetry", json=[event]).json()[0]
+    assert again == {**first, "status": "duplicate"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"cpu_utilization": ...}, "cpu_utilization"),
+        ({"cpu_utilization": "high"}, "cpu_utilization"),
+        ({"latency": True}, "latency"),
+        ({"device": "nobody"}, "device"),
+        ({"device": ...}, "device"),
+        ({"timestamp": ...}, "timestamp"),
+        ({"timestamp": "2024-06-01T00:00:00"}, "timestamp"),
+        ({"timestamp": "yesterday"}, "timestamp"),
+    ],
+)
+def test_a_bad_event_is_refused_by_field(endpoint, event, changes, field):
+    assert_refused(endpoint.post("/telemetry", json=bad(event, **changes)), 422, field)
+
+
+@pytest.mark.parametrize("path", ["/telemetry", "/labels", "/v2/models/model/infer"])
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b'{"device"', b"[" * 100_000])
+@pytest.mark.parametrize("content_type", ["application/json", "text/plain"])
+def test_malformed_json_is_refused(endpoint, path, body, content_type):
+    answer = endpoint.post(path, content=body, headers={"content-type": content_type})
+    assert_refused(answer, 400, "body")
+
+
+def test_a_number_that_is_none_is_refused(endpoint, event):
+    text = json.dumps(bad(event, latency=float("nan")))
+    answer = endpoint.post("/telemetry", content=text, headers={"content-type": "application/json"})
+    assert answer.status_code in (400, 422)
+    assert answer.json()["error"]["field"] in ("latency", "body")
+
+
+def test_in_a_list_the_good_events_are_processed_and_the_bad_reported_by_position(endpoint, event):
+    late = bad(event, timestamp="2024-06-01T00:00:10Z")
+    answer = endpoint.post("/telemetry", json=[bad(event, latency="x"), late, 7])
+    assert_refused(answer, 422, "latency")
+    content = answer.json()
+    assert [error["position"] for error in content["errors"]] == [0, 2]
+    assert content["results"][0] is None
+    assert content["results"][1]["status"] == "accepted"
+
+
+def test_ten_megabytes_are_refused_and_the_endpoint_lives(endpoint, event):
+    answer = endpoint.post("/telemetry", content=b"[" + b" " * 10_000_000 + b"]")
+    assert_refused(answer, 413, "body")
+    assert endpoint.get("/v2/health/ready").status_code == 200
+
+
+def test_labels_join_and_bad_labels_are_refused(endpoint, event):
+    label = {"device": event["device"], "timestamp": event["timestamp"], "is_error": 0}
+    assert endpoint.post("/labels", json=label).json()["status"] == "joined"
+    assert endpoint.post("/labels", json=label).json()["status"] == "duplicate"
+    assert endpoint.post("/labels", json={**label, "is_error": 1}).json()["status"] == "conflicting"
+    assert_refused(endpoint.post("/labels", json={**label, "is_error": 2}), 422, "is_error")
+    assert_refused(endpoint.post("/labels", json={**label, "device": "nobody"}), 422, "device")
+
+
+def test_the_open_inference_protocol(endpoint):
+    assert endpoint.get("/v2/health/live").status_code == 200
+    assert endpoint.get("/v2/models/model/ready").status_code == 200
+    metadata = endpoint.get("/v2/models/model").json()
+    width = metadata["inputs"][0]["shape"][1]
+    tensor = {"name": "input", "shape": [2, width], "datatype": "FP32", "data": [0.5] * (2 * width)}
+    answer = endpoint.post("/v2/models/model/infer", json={"inputs": [tensor]}).json()
+    outputs = {output["name"]: output for output in answer["outputs"]}
+    assert outputs["prediction"]["shape"] == [2]
+    assert outputs["probability"]["data"][0] == outputs["probability"]["data"][1]
+    assert_refused(endpoint.get("/v2/models/other"), 404, "model")
+    wrong = {**tensor, "shape": [2, 1]}
+    assert_refused(endpoint.post("/v2/models/model/infer", json={"inputs": [wrong]}), 422, "inputs[0].shape")
+
+
+def test_the_rest_of_the_routes(endpoint):
+    assert "netops_requests_total" in endpoint.get("/metrics").text
+    document = endpoint.get("/openapi.json").json()
+    assert {"/telemetry", "/labels", "/metrics"} <= set(document["paths"])
+    assert_refused(endpoint.get("/nothing"), 404, "path")
+    assert_refused(endpoint.get("/telemetry"), 405, "method")
+    assert_refused(endpoint.put("/drift/detectors", json={}), 401, "authorization")
+
+
+def test_the_runner_guards_its_route(installation):
+    address = installation.endpoint("runner")["address"]
+    assert_refused(httpx.post(f"{address}/runs", json={}), 401, "authorization")
+    token = (installation.home / "token").read_text()
+    headers = {"Authorization": f"Bearer {token}"}
+    refused = httpx.post(f"{address}/runs", json={"arguments": {"sead": 1}}, headers=headers)
+    assert_refused(refused, 422, "arguments.sead")
+
+
+def test_the_runner_starts_one_workflow_at_a_time(installation):
+    address = installation.endpoint("runner")["address"]
+    headers = {"Authorization": f"Bearer {(installation.home / 'token').read_text()}"}
+    body = {"workflow": "serve"}
+    started = httpx.post(f"{address}/runs", json=body, headers=headers, timeout=60)
+    assert started.status_code == 202, started.text
+    run_id = started.json()["run_id"]
+    second = httpx.post(f"{address}/runs", json=body, headers=headers, timeout=60)
+    assert_refused(second, 409, "workflow")
+    assert second.json()["error"]["got"] == run_id
+    import time
+
+    for _ in range(240):
+        state = httpx.get(f"{address}/runs/{run_id}").json()["state"]
+        if state not in ("starting", "running"):
+            break
+        time.sleep(0.5)
+    assert state == "succeeded"

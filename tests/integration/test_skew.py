@@ -1,0 +1,48 @@
+"""Live features against features computed offline from the whole of history and stream."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from feature_sets.ingest import SIMULATION_START
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.telemetry.simulator import SimulatedNetwork
+from feature_sets.windows.definition import WindowDefinition
+from feature_sets.windows.online import OnlineWindows
+
+SCHEMA = TelemetrySchema.load()
+
+
+def test_live_features_equal_offline_features_from_the_first_live_event_on(installation):
+    folder = Path(installation.summary["labeled"]["directory"])
+    live = pd.concat([pd.read_parquet(file) for file in sorted(folder.glob("*.parquet"))])
+    live[SCHEMA.time] = pd.to_datetime(live[SCHEMA.time], utc=True)
+    network = SimulatedNetwork(devices=8, start=SIMULATION_START, ticks=700, seed=1)
+    ticks = 700 + len(live) // 8 + 60
+    sent = network.generate(0, ticks).metrics
+    windows = OnlineWindows(WindowDefinition.from_schema(SCHEMA), clock=lambda: 2e9)
+    rows = sent.sort_values([SCHEMA.time, DEVICE]).to_dict("records")
+    offline = pd.DataFrame(windows.update(rows))
+    offline[[DEVICE, SCHEMA.time]] = [(row[DEVICE], row[SCHEMA.time]) for row in rows]
+    merged = live.merge(offline, on=[DEVICE, SCHEMA.time], suffixes=("", "_offline"))
+    assert len(merged) == len(live) >= 1000
+    compared = [name for name in SCHEMA.window_features if name in live.columns]
+    assert len(compared) >= 5
+    for name in compared:
+        np.testing.assert_allclose(merged[name], merged[f"{name}_offline"], rtol=1e-9, atol=1e-9)
+
+
+def test_ingested_features_equal_those_of_the_live_engine(installation):
+    """What storey ingested is what the live engine computes, up to rounding."""
+    folder = installation.home / "feature-store" / "netops" / "device_metrics"
+    files = sorted(folder.rglob("*.parquet"))
+    stored = pd.concat([pd.read_parquet(file) for file in files])
+    assert len(stored) == 8 * 700
+    windows = OnlineWindows(WindowDefinition.from_schema(SCHEMA), clock=lambda: 2e9)
+    stored = stored.reset_index()
+    stored[SCHEMA.time] = pd.to_datetime(stored[SCHEMA.time], utc=True)
+    stored = stored.sort_values([SCHEMA.time, DEVICE], ignore_index=True)
+    computed = pd.DataFrame(windows.update(stored.to_dict("records")))
+    for name in SCHEMA.window_features:
+        np.testing.assert_allclose(stored[name], computed[name], rtol=1e-6, atol=1e-6, err_msg=name)
