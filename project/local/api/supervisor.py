@@ -1,8 +1,8 @@
 """Runs deployed functions as local processes and tells the truth about them.
 
 A deploy starts ``python -m project.local.http_host`` in its own session, waits until it says that it is
-ready, and only then stops the process of the version before. Both listen on the same port meanwhile
-(``SO_REUSEPORT``), so the address stays and requests are answered throughout. A redeploy that fails leaves
+ready, and only then stops the process of the version before. The new one takes over the listening socket of
+the old one, so the address stays and every request is answered by one of them. A redeploy that fails leaves
 the version before running and says so.
 
 Nothing restarts a function that died: its state becomes ``error`` with the reason, until somebody starts
@@ -137,7 +137,7 @@ class Supervisor:
         ready_file = self._settings.home / "functions" / current.project / f"{current.name}.ready"
         ready_file.parent.mkdir(parents=True, exist_ok=True)
         ready_file.unlink(missing_ok=True)
-        new = self._spawn(current, ready_file)
+        new = self._spawn(current, ready_file, old)
         self._finish(
             current,
             port=current.port,
@@ -180,7 +180,7 @@ class Supervisor:
             self._changed.notify_all()
         return current is not None
 
-    def _spawn(self, deployment: Deployment, ready_file: Path) -> Process:
+    def _spawn(self, deployment: Deployment, ready_file: Path, old: Process | None) -> Process:
         function = read_function(self._store, deployment)
         project, name = deployment.project, deployment.name
         file = self._settings.home / "functions" / project / f"{name}.json"
@@ -191,6 +191,7 @@ class Supervisor:
             [
                 *(sys.executable, "-m", "project.local.http_host", "--function", str(file)),
                 *("--host", "127.0.0.1", "--port", str(deployment.port), "--ready-file", str(ready_file)),
+                *(("--take-over", str(old.pid)) if old else ()),
             ],
             log=self.log_file(project, name),
             cwd=workdir if workdir.is_dir() else self._settings.source_root,

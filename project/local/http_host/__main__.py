@@ -1,8 +1,8 @@
 """Runs one deployed function: ``python -m project.local.http_host --function FILE.json --port N``.
 
 The function is loaded and initialised first; only then the port is opened and the ready file written, so
-"ready" means that requests are answered. The port is shared (``SO_REUSEPORT``) with the process of the
-version before, which ends afterwards.
+"ready" means that requests are answered. With ``--take-over`` the listening socket is that of the process of
+the version before, which ends afterwards.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import json
 import logging
 import os
 import signal
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +24,7 @@ import uvloop
 from project.local.http_host.app import DEFAULT_MAX_BODY, HostApp
 from project.local.http_host.events import make_context
 from project.local.http_host.functions import load_function
+from project.local.http_host.handover import listen, offer, take
 
 _GRACE_SECONDS = 10
 
@@ -40,23 +40,15 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    listener.bind((host, port))
-    listener.listen(1024)
-    listener.setblocking(False)
-    return listener
-
-
 async def _serve(arguments: argparse.Namespace) -> None:
     document = json.loads(arguments.function.read_text())
     function = await load_function(document, make_context())
     # What is loaded now stays for good: later collections need not look at it, which keeps pauses short.
     gc.collect()
     gc.freeze()
-    listener = _listen(arguments.host, arguments.port)
+    listener = take(arguments.take_over) if arguments.take_over else None
+    if listener is None:
+        listener = listen(arguments.host, arguments.port)
     server = _Server(
         uvicorn.Config(
             HostApp(function, arguments.max_body),
@@ -71,7 +63,8 @@ async def _serve(arguments: argparse.Namespace) -> None:
     if arguments.ready_file:
         # The socket listens: connections made from now on are accepted when the server runs, in a moment.
         arguments.ready_file.write_text(str(os.getpid()))
-    await server.serve(sockets=[listener])
+    with offer(listener):
+        await server.serve(sockets=[listener])
 
 
 def main() -> None:
@@ -81,6 +74,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--max-body", type=int, default=DEFAULT_MAX_BODY, help="most bytes in a request")
+    parser.add_argument("--take-over", type=int, metavar="PID", help="running host that this one replaces")
     parser.add_argument("--ready-file", type=Path, help="gets the process id once requests are answered")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")

@@ -1,0 +1,82 @@
+"""Hands the listening socket of a running host to the process that replaces it.
+
+Both accept from one queue until the old one ends, so no connection is lost and the address stays; and as no
+port is ever opened twice, another program can not slip in. The old host offers the socket on an abstract
+Unix socket (Linux) named after its pid, to processes of the same user only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import struct
+
+log = logging.getLogger("netops.http_host")
+
+_TAKE_SECONDS = 5.0
+
+
+def _name(pid: int) -> str:
+    return f"\0netops-http-host-{pid}"
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A fresh listening socket.
+
+    :raises OSError: if the port is in use.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    listener.listen(1024)
+    listener.setblocking(False)
+    return listener
+
+
+def offer(listener: socket.socket) -> socket.socket:
+    """Give the listening socket to whoever of this user asks, while this event loop runs.
+
+    :returns: the socket that is asked on; closing it ends the offer.
+    """
+    door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    door.bind(_name(os.getpid()))
+    door.listen(1)
+    door.setblocking(False)
+
+    def hand_over() -> None:
+        try:
+            visitor, _ = door.accept()
+        except BlockingIOError:
+            return
+        with visitor:
+            size = struct.calcsize("3i")
+            _, uid, _ = struct.unpack("3i", visitor.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
+            if uid != os.getuid():
+                log.warning("user %s asked for the listening socket and did not get it", uid)
+                return
+            socket.send_fds(visitor, [b"\0"], [listener.fileno()])
+
+    asyncio.get_running_loop().add_reader(door, hand_over)
+    return door
+
+
+def take(pid: int) -> socket.socket | None:
+    """Listening socket of a running host, or None if it is gone.
+
+    :param pid: the host's process.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
+        door.settimeout(_TAKE_SECONDS)
+        try:
+            door.connect(_name(pid))
+            _, descriptors, _, _ = socket.recv_fds(door, 1, 1)
+        except OSError as error:
+            log.warning("process %s did not hand its listening socket over: %s", pid, error)
+            return None
+    if not descriptors:
+        return None
+    listener = socket.socket(fileno=descriptors[0])
+    listener.setblocking(False)
+    return listener
