@@ -33,13 +33,13 @@ def plain_integers(labels: pd.DataFrame) -> pd.DataFrame:
     return labels.astype(narrow)
 
 
-def within_population(schema: TelemetrySchema, labels: pd.DataFrame, static: pd.DataFrame) -> pd.DataFrame:
-    """Label rows of the devices that the schema's population names; those are trained on and judged.
+def within_population(schema: TelemetrySchema, rows: pd.DataFrame, static: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the devices that the schema's population names; those are trained on and judged.
 
-    :param labels: has the device key; order and index are kept.
+    :param rows: metrics or labels, with the device key; order and index are kept.
     :param static: one row a device with the population columns.
     """
     keep = pd.Series(True, index=static.index)
     for column, value in schema.population.items():
         keep &= static[column] == value
-    return labels[labels[DEVICE].isin(static.loc[keep, DEVICE])]
+    return rows[rows[DEVICE].isin(static.loc[keep, DEVICE])]

@@ -59,7 +59,9 @@ def recorded(schema: TelemetrySchema, folder: str, test_fraction: float) -> Iter
     times = labels[schema.time].sort_values(ignore_index=True)
     cut = times.iloc[min(int(len(times) * (1.0 - test_fraction)), len(times) - 1)]
     start = cut - pd.Timedelta(seconds=schema.longest_window_seconds)
-    held_out = Telemetry(metrics=rows.metrics, labels=labels, static=rows.static)
+    # What the model is judged on; it was never shown the devices outside the population.
+    metrics = within_population(schema, rows.metrics, rows.static)
+    held_out = Telemetry(metrics=metrics, labels=labels, static=rows.static)
     yield _after(held_out, schema, start)
 
 
