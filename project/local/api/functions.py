@@ -7,7 +7,7 @@ from starlette.routing import Route
 from project.local.api.calls import Call, route
 from project.local.api.deployments import Deployment
 from project.local.api.documents import Document, epoch, get_in, keep, matches_labels
-from project.local.api.errors import InvalidError, NotFoundError
+from project.local.api.errors import InvalidError
 from project.local.api.pages import page_of
 from project.local.api.projects import require_project
 from project.local.api.records import FUNCTION, delete_record, list_records, read_record, write_record
@@ -135,17 +135,6 @@ def delete_function(call: Call) -> None:
         )
     call.context.supervisor.forget(call.project, name)
     delete_record(call.context.store, FUNCTION, call.project, name)
-
-
-def require_function(call: Call, name: str, tag: str) -> Document:
-    """The stored function.
-
-    :raises NotFoundError: naming project, function and tag.
-    """
-    try:
-        return read_record(call.context.store, FUNCTION, call.project, name, tag=tag)
-    except NotFoundError as error:
-        raise NotFoundError(f"function {call.project}/{name}:{tag or 'latest'} was not found") from error
 
 
 _FUNCTIONS = "/api/v1/projects/{project}/functions"

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from project.local.api.documents import Document, get_in, name_rule, now, object_hash, parse_time
+from project.local.api.documents import Document, name_rule, now, object_hash, parse_time
 from project.local.api.errors import InvalidError, NotFoundError
 from project.local.api.store import Store, decode, encode
 
@@ -162,8 +162,3 @@ def delete_record(store: Store, kind: Kind, project: str, name: str, *, tag: str
             connection.execute(
                 "DELETE FROM records WHERE kind = ? AND project = ? AND name = ?", (kind.name, project, name)
             )
-
-
-def labels_of(document: Document) -> Document:
-    """Labels of a document."""
-    return dict(get_in(document, "metadata.labels") or {})

@@ -180,3 +180,8 @@ def test_deleting_one_version_leaves_the_others(api):
     _store(api, base=VECTORS)
     api.delete(f"{VECTORS}/stocks")
     assert api.get(VECTORS).json()["feature_vectors"] == []
+
+
+def test_a_function_that_needs_no_deploy_is_ready_to_build_on(api):
+    answer = api.get("/api/v1/build/status", params={"project": "demo", "name": "train"})
+    assert (answer.status_code, answer.headers["x-mlrun-function-status"]) == (200, "ready")

@@ -106,3 +106,13 @@ def test_nothing_that_starts_the_servers_imports_mlrun():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_shutdown_route_ends_the_control_plane_only(stack):
+    info = stack.up()
+    state = json.loads((stack.home / "stack.json").read_text())
+    assert httpx.post(f"{info.mlrun_dbpath}/local/v1/shutdown", timeout=30).status_code == 200
+    process = Process(state["pid"], state["created"])
+    assert process.exit_reason() == "exited with code 0"
+    assert stack.find() is None
+    assert stack.up().valkey_pid == info.valkey_pid
