@@ -18,6 +18,20 @@ from graphs.requests import ApiError, Kind
 
 _CHUNK = 500
 _TIMEOUT_SECONDS = 2.0
+_BEFORE_ALL = (0, 0)
+
+_APPEND = """
+local before = redis.call('GET', KEYS[2])
+local entry
+if ARGV[1] == '' then
+    entry = redis.call('XADD', KEYS[1], '*', unpack(ARGV, 2))
+else
+    entry = redis.call('XADD', KEYS[1], 'MINID', '~', ARGV[1], '*', unpack(ARGV, 2))
+end
+redis.call('SET', KEYS[2], entry)
+return {entry, before}
+"""
+"""Appends an entry and tells which one came before it, as one step for all processes."""
 
 EntryId = tuple[int, int]
 """Milliseconds and sequence number, as in a Redis stream."""
@@ -55,6 +69,9 @@ class Journal(Protocol):
     def entries(self) -> Iterator[Entry]:
         """Everything kept, oldest first."""
 
+    def missed(self) -> Iterator[Entry]:
+        """What another process appended between our latest entry and the one before it, oldest first."""
+
     def save(self, name: str, content: dict[str, Any] | None) -> None:
         """Keep a small document under a name, or forget it."""
 
@@ -82,6 +99,10 @@ class NoJournal:
         """Nothing."""
         return iter(())
 
+    def missed(self) -> Iterator[Entry]:
+        """Nothing."""
+        return iter(())
+
     def save(self, name: str, content: dict[str, Any] | None) -> None:
         """Do nothing."""
 
@@ -92,6 +113,9 @@ class NoJournal:
 
 class RedisJournal:
     """A journal in a Redis stream: one entry a request, one round trip to append it.
+
+    While a function is deployed anew, the old and the new process both append for a moment. The order of the
+    entries is the order of the events, so each takes in what the other has appended, see ``missed``.
 
     :param url: ``redis://host:port``.
     :param key: prefix of our keys; one a function.
@@ -116,6 +140,9 @@ class RedisJournal:
         self._schema = ",".join(metrics)
         self.skipped = 0
         self._max_events = max_events
+        self._append = self._redis.register_script(_APPEND)
+        self._last: EntryId = _BEFORE_ALL
+        self._gap: tuple[EntryId, EntryId] | None = None
         self._sizes: deque[tuple[EntryId, int]] = deque()
         self._total = 0
 
@@ -136,12 +163,17 @@ class RedisJournal:
             "events": orjson.dumps(rows),
         }
         try:
-            written = self._redis.xadd(self._stream, fields, **self._limit(len(rows)))
+            written, before = self._append(
+                [self._stream, f"{self._stream}:last"],
+                [self._oldest_kept(len(rows)), *(part for item in fields.items() for part in item)],
+            )
         except redis.RedisError as error:
             raise ApiError(
                 503, "journal", f"must be reachable to accept events ({type(error).__name__})"
             ) from error
         entry = _entry_id(written)
+        if before and _entry_id(before) > self._last:
+            self._gap = (self._last, entry)
         self._note(entry, len(rows))
         return entry
 
@@ -149,19 +181,43 @@ class RedisJournal:
         """Read everything kept, in chunks; from then on the journal knows how much it holds."""
         self._sizes.clear()
         self._total = 0
-        start = "-"
+        for entry, fields, rows in self._read("-", "+"):
+            self._note(entry, len(rows))
+            yield from self._known(entry, fields, rows)
+
+    def missed(self) -> Iterator[Entry]:
+        """See ``Journal``.
+
+        :raises ApiError: 503 if they cannot be read; they are given the next time.
+        """
+        if self._gap is None:
+            return
+        after, before = self._gap
+        try:
+            found = list(self._read(f"({_text(after)}", f"({_text(before)}"))
+        except redis.RedisError as error:
+            raise ApiError(
+                503, "journal", f"must be reachable to accept events ({type(error).__name__})"
+            ) from error
+        self._gap = None
+        for entry, fields, rows in found:
+            self._total += len(rows)
+            yield from self._known(entry, fields, rows)
+
+    def _read(self, start: str, end: str) -> Iterator[tuple[EntryId, Mapping[bytes, bytes], list[list[Any]]]]:
         while True:
-            found = self._redis.xrange(self._stream, min=start, count=_CHUNK)
+            found = self._redis.xrange(self._stream, min=start, max=end, count=_CHUNK)
             for written, fields in found:
-                rows = orjson.loads(fields[b"events"])
-                self._note(_entry_id(written), len(rows))
-                if fields[b"schema"].decode() == self._schema:
-                    yield self._entry(_entry_id(written), fields, rows)
-                else:
-                    self.skipped += len(rows)
+                yield _entry_id(written), fields, orjson.loads(fields[b"events"])
             if len(found) < _CHUNK:
                 return
             start = f"({found[-1][0].decode()}"
+
+    def _known(self, entry: EntryId, fields: Mapping[bytes, bytes], rows: list[list[Any]]) -> Iterator[Entry]:
+        if fields[b"schema"].decode() == self._schema:
+            yield self._entry(entry, fields, rows)
+        else:
+            self.skipped += len(rows)
 
     def save(self, name: str, content: dict[str, Any] | None) -> None:
         """Keep a document beside the stream, or forget it.
@@ -182,18 +238,18 @@ class RedisJournal:
         content: dict[str, Any] | None = orjson.loads(text) if text else None
         return content
 
-    def _limit(self, incoming: int) -> dict[str, Any]:
-        """Arguments that drop the entries without which enough events are still kept."""
+    def _oldest_kept(self, incoming: int) -> str:
+        """Id of the first entry to keep, if the ones before it may be dropped; else empty."""
         dropped = False
         while self._sizes and self._total - self._sizes[0][1] + incoming >= self._max_events:
             self._total -= self._sizes.popleft()[1]
             dropped = True
         if not dropped or not self._sizes:
-            return {}
-        milliseconds, sequence = self._sizes[0][0]
-        return {"minid": f"{milliseconds}-{sequence}", "approximate": True}
+            return ""
+        return _text(self._sizes[0][0])
 
     def _note(self, entry: EntryId, size: int) -> None:
+        self._last = entry
         self._sizes.append((entry, size))
         self._total += size
 
@@ -210,6 +266,10 @@ class RedisJournal:
 
 def _reading(value: float | None) -> float:
     return math.nan if value is None else value
+
+
+def _text(entry: EntryId) -> str:
+    return f"{entry[0]}-{entry[1]}"
 
 
 def _entry_id(written: bytes) -> EntryId:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from graphs.journal import RedisJournal
+from graphs.journal import Entry, RedisJournal
 from graphs.request_step import RequestStep
 from graphs.requests import Kind, Request
 from graphs.serving_state import serving_state
@@ -19,6 +19,7 @@ class JournalStep(RequestStep):
     :param redis_url: where the journal is; None keeps none, and a restart starts empty.
     :param key: prefix of the keys.
     :param max_events: events kept at least.
+    :param replay_steps: steps that take in what another process has appended, in order.
     """
 
     kinds: ClassVar[frozenset[Kind]] = frozenset({Kind.TELEMETRY, Kind.LABELS})
@@ -31,8 +32,11 @@ class JournalStep(RequestStep):
         redis_url: str | None = None,
         key: str = "netops",
         max_events: int = 100_000,
+        replay_steps: tuple[str, ...] = (),
     ) -> None:
         self.name = name
+        self._context = context
+        self._replay_steps = tuple(replay_steps)
         state = serving_state(context)
         if redis_url:
             metrics = state.package(model_path).schema.telemetry.metric_names
@@ -44,6 +48,8 @@ class JournalStep(RequestStep):
         accepted = request.events or request.labels
         if accepted:
             request.entry = self._journal.append(request.kind, request.arrival, accepted)
+            for entry in self._journal.missed():
+                replay_entry(self._context, self._replay_steps, entry)
 
 
 def replay(context: Any, steps: tuple[str, ...]) -> int:
@@ -57,7 +63,15 @@ def replay(context: Any, steps: tuple[str, ...]) -> int:
     """
     count = 0
     for entry in serving_state(context).journal.entries():
-        request = Request(
+        replay_entry(context, steps, entry)
+        count += len(entry.events) + len(entry.labels)
+    return count
+
+
+def replay_entry(context: Any, steps: tuple[str, ...], entry: Entry) -> None:
+    """Send the events of one entry through the steps; nobody waits for the answers."""
+    event = _ReplayedEvent(
+        Request(
             kind=entry.kind,
             path="(journal)",
             arrival=entry.arrival,
@@ -67,11 +81,9 @@ def replay(context: Any, steps: tuple[str, ...]) -> int:
             sent=len(entry.events) + len(entry.labels),
             entry=entry.id,
         )
-        event = _ReplayedEvent(request)
-        for step in steps:
-            context.root[step].run(event)
-        count += request.sent
-    return count
+    )
+    for step in steps:
+        context.root[step].run(event)
 
 
 class _ReplayedEvent:

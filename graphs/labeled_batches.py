@@ -102,11 +102,20 @@ class LabeledBatches:
         :raises OSError: if a file cannot be written; the pairs are kept.
         """
         with self._writing:
+            self._forget_written()
             while len(self._pairs) >= (self._rows if full_only else 1):
                 batch = self._pairs[: self._rows]
                 self._write(batch)
                 with self._changed:
                     del self._pairs[: len(batch)]
+
+    def _forget_written(self) -> None:
+        """Leave out pairs that another process of the same function has written meanwhile."""
+        last = last_position(self.directory)
+        if last is not None and last != self._last:
+            self._last = last
+            with self._changed:
+                self._pairs = [pair for pair in self._pairs if pair.position > last]
 
     def close(self) -> None:
         """Write what is left and end the thread."""

@@ -87,6 +87,7 @@ def build_serving_graph(
         redis_url=redis_url,
         key=key,
         max_events=journal_max_events,
+        replay_steps=list(STATEFUL_STEPS),
     )
     step = step.to("graphs.preprocess.Preprocess", "preprocess", model_path=model_path, history=history)
     step = router = step.to(

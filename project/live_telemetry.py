@@ -41,11 +41,11 @@ def simulated(
     """
     network = SimulatedNetwork(devices=devices, start=SIMULATION_START, ticks=history_ticks, seed=seed)
     first = history_ticks
+    if after is not None:
+        first = max(first, int((after - SIMULATION_START).total_seconds() // network.tick_seconds))
     while True:
-        chunk = network.generate(first_tick=first, ticks=_CHUNK_TICKS)
+        yield _after(network.generate(first_tick=first, ticks=_CHUNK_TICKS), schema, after)
         first += _CHUNK_TICKS
-        if after is None or chunk.metrics[schema.time].max() > after:
-            yield _after(chunk, schema, after)
 
 
 def recorded(schema: TelemetrySchema, folder: str, test_fraction: float) -> Iterator[Telemetry]:

@@ -82,7 +82,7 @@ def test_a_journal_that_is_away_is_a_503(monkeypatch: pytest.MonkeyPatch, redis_
     def away(*args: object, **kwargs: object) -> None:
         raise redis.ConnectionError("connection refused")
 
-    monkeypatch.setattr(journal._redis, "xadd", away)
+    monkeypatch.setattr(journal._redis, "evalsha", away)
     monkeypatch.setattr(journal._redis, "set", away)
     with pytest.raises(ApiError, match="'journal': must be reachable to accept events") as raised:
         journal.append(Kind.TELEMETRY, 0.0, [reading(0)])

@@ -143,3 +143,27 @@ def test_after_kill_9_no_answered_event_and_no_pair_is_lost(
     flush(steady)
     flush(started_again)
     pd.testing.assert_frame_equal(pairs(tmp_path / "killed"), pairs(tmp_path / "steady"))
+
+
+def test_two_processes_on_one_journal_answer_like_one(package: Path, redis_url: str, tmp_path: Path) -> None:
+    """While a function is deployed anew, connections reach the old process and the new one in turn."""
+    steady = graph(package, redis_url, "single", tmp_path / "single")
+    old = graph(package, redis_url, "double", tmp_path / "double")
+    new = old
+    generator = random.Random(5)
+    for number, (method, path, body) in enumerate(conversation()):
+        if number == 40:
+            new = graph(package, redis_url, "double", tmp_path / "double")
+        if number == 45:
+            flush(old)
+        if number == 100:
+            flush(old)
+            old = new
+        got = generator.choice([old, new]).send(method, path, body)
+        expected = steady.send(method, path, body)
+        if path != "/drift/detectors":
+            assert (got.status, got.json) == (expected.status, expected.json), f"request {number} to {path}"
+    flush(new)
+    flush(steady)
+    pd.testing.assert_frame_equal(pairs(tmp_path / "double"), pairs(tmp_path / "single"))
+    assert new.get("/labeled").json["joined"] == steady.get("/labeled").json["joined"]

@@ -18,6 +18,14 @@ NETOPS = Path(sys.executable).with_name("netops")
 MLRUN = Path(sys.executable).with_name("mlrun")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of one installation on one worker."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("installation"))
+
+
 @dataclass(frozen=True)
 class Installation:
     """A home folder of its own, driven through the command line like a user's."""

@@ -28,7 +28,15 @@ def test_a_second_stream_starts_after_what_was_already_streamed(telemetry):
     seen = telemetry.metrics[SCHEMA.time].sort_values().iloc[10]
     resumed = next(simulated(SCHEMA, devices=3, history_ticks=100, seed=1, after=seen))
     assert resumed.metrics[SCHEMA.time].min() > seen
-    assert len(resumed.metrics) == len(telemetry.metrics) - 11
+    both = resumed.metrics.merge(telemetry.metrics)
+    assert len(both) == len(telemetry.metrics) - 11
+
+
+def test_a_stream_that_goes_on_much_later_does_not_play_the_time_between():
+    later = pd.Timestamp("2024-06-01", tz="UTC")
+    resumed = next(simulated(SCHEMA, devices=3, history_ticks=100, seed=1, after=later))
+    times = resumed.metrics[SCHEMA.time]
+    assert later < times.min() < times.max() < later + pd.Timedelta(minutes=11)
 
 
 def test_batches_keep_event_order_and_every_label_follows_its_event_by_the_delay(telemetry):
