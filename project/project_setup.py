@@ -11,7 +11,7 @@ import mlrun
 
 from feature_sets import device_metrics, devices
 from graphs.serving_graph import build_serving_graph
-from project.settings import GENERATOR, RUNNER, SERVING, SOURCE_ROOT, Settings
+from project.settings import GENERATOR, RUNNER, SERVING, Settings
 from project.workflow import WORKFLOWS
 
 WORKFLOW_FILE = Path(__file__).with_name("workflow.py")
@@ -90,6 +90,6 @@ def _configure(function: mlrun.runtimes.BaseRuntime, settings: Settings) -> None
             function.set_env("NETOPS_HOME", str(settings.home))
             function.set_env("NETOPS_TOKEN", settings.bearer_token())
         return
-    function.with_source_archive(str(SOURCE_ROOT), pull_at_runtime=True)
+    function.with_source_archive(settings.source)
     function.set_env_from_secret("NETOPS_TOKEN", secret="netops", secret_key="token")  # noqa: S106 - names
     function.set_env("NETOPS_PROFILE", settings.profile)

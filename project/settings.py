@@ -1,11 +1,17 @@
 """Settings that differ between laptop and cluster; the only reader of the environment.
 
-Variables: ``NETOPS_HOME`` (where all local state lives), ``NETOPS_PROFILE`` (local, kubernetes, iguazio),
-``NETOPS_PROJECT`` (MLRun project),
-``NETOPS_TOKEN`` (guards the runner and the drift routes), ``NETOPS_IMAGE`` (container image on a cluster),
-``NETOPS_STREAMS`` (folder of the labeled stream),
-``NETOPS_DRIFT_CALLBACK`` (told about drift),
-``MLRUN_DBPATH`` (an MLRun API of the user's own) and ``MLRUN_REDIS__URL``.
+Variables:
+
+``NETOPS_HOME``             where all local state lives
+``NETOPS_PROFILE``          local, kubernetes or iguazio
+``NETOPS_PROJECT``          MLRun project of a deployed function
+``NETOPS_TOKEN``            guards the runner and the drift routes
+``NETOPS_STREAMS``          folder of the labeled stream
+``NETOPS_DRIFT_CALLBACK``   address that is told about drift
+``NETOPS_IMAGE``            container image, on a cluster
+``NETOPS_SOURCE``           where the code is loaded from, on a cluster
+``MLRUN_DBPATH``            an MLRun API of the user's own
+``MLRUN_REDIS__URL``        a Redis of the user's own
 """
 
 from __future__ import annotations
@@ -43,7 +49,8 @@ class Settings:
     :param mlrun_dbpath: address of an MLRun API that is not ours, or empty to use the local control plane.
     :param redis_url: address of a Redis that is not ours, or empty to take what the MLRun API says.
     :param token: given token, or empty to keep one in the home folder.
-    :param image: container image that holds this repository, for cluster profiles.
+    :param image: container image with the locked packages, for cluster profiles.
+    :param source: git, zip or tar address of this repository, from which a cluster loads the code.
     :param project: MLRun project that a deployed function belongs to.
     :param drift_callback: address that is told about every drift, such as the runner's ``/runs``.
     :param environment: the variables that these settings were read from.
@@ -55,6 +62,7 @@ class Settings:
     redis_url: str = ""
     token: str = ""
     image: str = "mlrun/mlrun"
+    source: str = ""
     project: str = "netops"
     drift_callback: str = ""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -64,6 +72,10 @@ class Settings:
             raise SettingsError(f"NETOPS_PROFILE must be among {', '.join(PROFILES)}, got {self.profile!r}")
         if self.mlrun_dbpath and not self.mlrun_dbpath.startswith(("http://", "https://")):
             raise SettingsError(f"MLRUN_DBPATH must be an http(s) address, got {self.mlrun_dbpath!r}")
+        if self.profile != "local" and not self.source:
+            raise SettingsError(
+                f"profile {self.profile} needs NETOPS_SOURCE, an address of this repository, got none"
+            )
         if self.profile != "local" and not self.mlrun_dbpath:
             raise SettingsError(
                 f"profile {self.profile} needs MLRUN_DBPATH, the address of its MLRun API, got none"
@@ -83,6 +95,7 @@ class Settings:
             redis_url=env.get("MLRUN_REDIS__URL", ""),
             token=env.get("NETOPS_TOKEN", ""),
             image=env.get("NETOPS_IMAGE") or "mlrun/mlrun",
+            source=env.get("NETOPS_SOURCE", ""),
             project=env.get("NETOPS_PROJECT") or "netops",
             drift_callback=env.get("NETOPS_DRIFT_CALLBACK", ""),
             environment=env,

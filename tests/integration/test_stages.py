@@ -1,12 +1,15 @@
 """The optional stages, and the second engine."""
 
 import json
+import shlex
+import subprocess
 
 import pytest
 import yaml
 
 from project.project_setup import JOBS
-from tests.integration.conftest import Installation
+from project.settings import SOURCE_ROOT
+from tests.integration.conftest import MLRUN, Installation
 
 QUICK = ("--seconds", "4", "--set", "devices=6", "--set", "ticks=500")
 
@@ -88,33 +91,19 @@ def test_both_conditions_are_in_the_compiled_workflow(compiled):
     assert any("deploy_concept_drift" in condition for condition in conditions)
 
 
-def test_the_mlrun_command_line_runs_the_same_workflow(installation: Installation, tmp_path):
-    import subprocess
+def readme_line(start):
+    """The command of the README that starts so."""
+    text = (SOURCE_ROOT / "README.md").read_text(encoding="utf-8")
+    return next(line for line in text.splitlines() if line.startswith(f"$ {start}")).removeprefix("$ ")
 
-    from project.settings import SOURCE_ROOT
-    from tests.integration.conftest import MLRUN
 
+def test_the_mlrun_command_line_of_the_readme_runs_the_same_workflow(installation: Installation, tmp_path):
     dbpath = installation.status()["mlrun_dbpath"]
+    command = shlex.split(readme_line("mlrun project"))
+    command[command.index("-p") + 1] = str(tmp_path / "artifacts")
+    command[command.index("-n") + 1] = "bymlrun"
     done = subprocess.run(
-        [
-            str(MLRUN),
-            "project",
-            "./project",
-            "-n",
-            "bymlrun",
-            "-r",
-            "main",
-            "--engine",
-            "local",
-            "-p",
-            str(tmp_path / "artifacts"),
-            "-a",
-            "devices=6",
-            "-a",
-            "ticks=500",
-            "-a",
-            "deploy_streaming=False",
-        ],
+        [str(MLRUN), *command[1:], "-a", "deploy_streaming=False"],
         cwd=SOURCE_ROOT,
         env=installation.environment(MLRUN_DBPATH=dbpath),
         capture_output=True,
