@@ -48,10 +48,16 @@ def simulated(
         first += _CHUNK_TICKS
 
 
-def recorded(schema: TelemetrySchema, folder: str, test_fraction: float) -> Iterator[Telemetry]:
+def recorded(
+    schema: TelemetrySchema, folder: str, test_fraction: float, after: datetime | None = None
+) -> Iterator[Telemetry]:
     """The held-out end of a folder of telemetry, and one longest window before it to fill the windows.
 
+    A recording that was streamed before is played again as if it happened later, because the same events
+    once more would be duplicates.
+
     :param test_fraction: share of the labeled rows, the latest, that no model was trained on.
+    :param after: newest event time that was already streamed; all times are moved behind it if need be.
     """
     rows, _report = read_telemetry(folder, schema)
     labels = within_population(schema, rows.labels, rows.static)
@@ -62,7 +68,15 @@ def recorded(schema: TelemetrySchema, folder: str, test_fraction: float) -> Iter
     # What the model is judged on; it was never shown the devices outside the population.
     metrics = within_population(schema, rows.metrics, rows.static)
     held_out = Telemetry(metrics=metrics, labels=labels, static=rows.static)
-    yield _after(held_out, schema, start)
+    replay = _after(held_out, schema, start)
+    if after is not None and after >= replay.metrics[schema.time].min():
+        shift = after - start
+        replay = Telemetry(
+            metrics=replay.metrics.assign(**{schema.time: replay.metrics[schema.time] + shift}),
+            labels=replay.labels.assign(**{schema.time: replay.labels[schema.time] + shift}),
+            static=replay.static,
+        )
+    yield replay
 
 
 def _after(chunk: Telemetry, schema: TelemetrySchema, after: datetime | pd.Timestamp | None) -> Telemetry:

@@ -64,12 +64,12 @@ def generate(
 ) -> StreamReport:
     """Stream to ``address`` until the time is over; see ``project.streaming.stream`` for the errors."""
     schema = TelemetrySchema.load(options.schema)
+    # A second stream goes on where the first one ended: the endpoint knows the newest event it has.
+    newest = httpx.get(f"{address}/labeled", timeout=30).raise_for_status().json()["newest_event_time"]
+    after = datetime.fromisoformat(newest) if newest else None
     if options.telemetry:
-        chunks = recorded(schema, options.telemetry, options.test_fraction)
+        chunks = recorded(schema, options.telemetry, options.test_fraction, after)
     else:
-        # A second stream goes on where the first one ended: the endpoint knows the newest event it has.
-        newest = httpx.get(f"{address}/labeled", timeout=30).raise_for_status().json()["newest_event_time"]
-        after = datetime.fromisoformat(newest) if newest else None
         chunks = simulated(schema, options.devices, options.ticks, options.seed, after)
     return stream(
         batches(chunks, schema, max(1, int(options.stream_rate / 4)), options.label_delay_seconds),

@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import mlrun
 import pandas as pd
 
 from drift.magnitude import drift_magnitude
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.endpoints import endpoint_address
-from project.jobs.labeled_stream import wait_for_pairs
+from project.jobs.model_server_tester import MODEL
 
 
 class NoBatchesError(RuntimeError):
@@ -40,8 +41,9 @@ def measure_drift_magnitude(
     telemetry = TelemetrySchema.load(schema)
     label = telemetry.label
     address = endpoint_address(context.project, function)
-    folder = Path(wait_for_pairs(address, min_rows, timeout_seconds)["directory"])
-    batch = wait_for_rows(folder, min_rows, timeout_seconds)
+    served = httpx.get(f"{address}/v2/models/{MODEL}", timeout=30).raise_for_status().json()["versions"][-1]
+    folder = Path(httpx.get(f"{address}/labeled", timeout=30).raise_for_status().json()["directory"])
+    batch = wait_for_rows(folder, served, min_rows, timeout_seconds)
     known = {label, "prediction", "probability"}
     features = [column for column in base.columns if column in batch.columns and column not in known]
     features = [column for column in features if pd.api.types.is_numeric_dtype(base[column])]
@@ -83,25 +85,28 @@ def rows_in_window(frame: pd.DataFrame, time: str, window_seconds: float) -> int
 
 def wait_for_rows(
     folder: Path,
+    version: str,
     min_rows: int,
     timeout_seconds: float,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> pd.DataFrame:
-    """Rows of all Parquet batches in ``folder``, in file order, as soon as there are ``min_rows``.
+    """Rows that one model version predicted, of all batches in order, as soon as there are ``min_rows``.
 
+    :param folder: Parquet batches of the labeled stream; what earlier versions predicted lies there too.
     :raises NoBatchesError: naming how many there were at the end.
     """
     deadline = clock() + timeout_seconds
     while True:
         files = sorted(folder.glob("*.parquet"))
-        frames = [pd.read_parquet(file) for file in files]
+        frames = [pd.read_parquet(file, filters=[("version", "==", version)]) for file in files]
         rows = sum(len(frame) for frame in frames)
         if rows >= min_rows:
             return pd.concat(frames, ignore_index=True)
         if clock() >= deadline:
             raise NoBatchesError(
-                f"labeled batches in {folder} must hold {min_rows} rows within {timeout_seconds:g} s, "
+                f"labeled batches in {folder} must hold {min_rows} rows of model version {version} "
+                f"within {timeout_seconds:g} s, "
                 f"got {rows}"
             )
         sleep(0.5)

@@ -32,14 +32,20 @@ def test_too_few_pairs_in_time_is_an_error_that_says_how_many():
         wait_for_pairs(address, 100, 3, clock=lambda: float(next(times)), sleep=lambda _: None)
 
 
-def test_rows_of_all_batches_come_in_file_order(tmp_path):
-    pd.DataFrame({"x": [2, 3]}).to_parquet(tmp_path / "b.parquet")
-    pd.DataFrame({"x": [1]}).to_parquet(tmp_path / "a.parquet")
-    assert wait_for_rows(tmp_path, 3, 1)["x"].tolist() == [1, 2, 3]
+def write(path, version, values):
+    pd.DataFrame({"x": values, "version": version}).to_parquet(path)
+
+
+def test_rows_of_all_batches_of_the_served_version_come_in_file_order(tmp_path):
+    write(tmp_path / "a.parquet", "old", [0, 9])
+    write(tmp_path / "c.parquet", "new", [2, 3])
+    write(tmp_path / "b.parquet", "new", [1])
+    assert wait_for_rows(tmp_path, "new", 3, 1)["x"].tolist() == [1, 2, 3]
 
 
 def test_too_few_rows_in_time_is_an_error_that_says_how_many(tmp_path):
-    pd.DataFrame({"x": [1]}).to_parquet(tmp_path / "a.parquet")
+    write(tmp_path / "a.parquet", "old", [1, 2, 3])
+    write(tmp_path / "b.parquet", "new", [1])
     times = iter(range(1000))
-    with pytest.raises(NoBatchesError, match="must hold 5 rows within 2 s, got 1"):
-        wait_for_rows(tmp_path, 5, 2, clock=lambda: float(next(times)), sleep=lambda _: None)
+    with pytest.raises(NoBatchesError, match="must hold 5 rows of model version new within 2 s, got 1"):
+        wait_for_rows(tmp_path, "new", 5, 2, clock=lambda: float(next(times)), sleep=lambda _: None)

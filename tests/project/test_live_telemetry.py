@@ -73,3 +73,15 @@ def test_a_recording_replays_its_held_out_end_and_one_window_before(tmp_path, te
     assert replayed.metrics[SCHEMA.time].min() > cut - pd.Timedelta(seconds=SCHEMA.longest_window_seconds)
     assert replayed.metrics[SCHEMA.time].min() <= cut
     assert replayed.metrics[SCHEMA.time].max() == times.max()
+
+
+def test_a_recording_that_was_streamed_before_happens_again_later(tmp_path, telemetry):
+    write_folder(tmp_path, telemetry)
+    first = next(recorded(SCHEMA, str(tmp_path), test_fraction=0.25))
+    again = next(recorded(SCHEMA, str(tmp_path), test_fraction=0.25, after=first.metrics[SCHEMA.time].max()))
+    assert again.metrics[SCHEMA.time].min() > first.metrics[SCHEMA.time].max()
+    values = [*SCHEMA.metric_names, DEVICE]
+    pd.testing.assert_frame_equal(again.metrics[values], first.metrics[values])
+    shifts = set(again.labels[SCHEMA.time].to_numpy() - first.labels[SCHEMA.time].to_numpy())
+    assert shifts == set(again.metrics[SCHEMA.time].to_numpy() - first.metrics[SCHEMA.time].to_numpy())
+    assert len(shifts) == 1
