@@ -35,6 +35,9 @@ def device_metrics(schema: TelemetrySchema) -> fstore.FeatureSet:
             list(schema.windows.lengths),
             schema.windows.period,
         )
+    feature_set.graph.add_step(
+        "feature_sets.exact_windows.ExactWindows", "exact_windows", after="$prev", schema=schema.to_dict()
+    )
     feature_set.set_targets(
         [
             ParquetTarget(name="parquet", partitioned=True, time_partitioning_granularity="day"),

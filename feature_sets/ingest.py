@@ -14,8 +14,8 @@ from feature_sets.device_labels import device_labels, plain_integers, within_pop
 from feature_sets.device_metrics import device_metrics
 from feature_sets.devices import as_text, devices
 from feature_sets.feature_vector import all_features
-from feature_sets.storey_guard import guarded_dispersion, in_event_order
-from feature_sets.telemetry.readers import IngestReport, Telemetry, read_telemetry
+from feature_sets.storey_guard import guarded_storey, in_event_order
+from feature_sets.telemetry.readers import Telemetry, read_telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.simulator import SimulatedNetwork, write_folder
 
@@ -23,6 +23,10 @@ from feature_sets.telemetry.simulator import SimulatedNetwork, write_folder
 SIMULATION_START = datetime(2024, 1, 1, tzinfo=UTC)
 
 _SCHEMA_ROWS = 1000
+
+
+class IngestError(RuntimeError):
+    """Rows were lost on the way into a feature set; the message says how many."""
 
 
 def ingest(
@@ -60,10 +64,13 @@ def ingest(
     for key, value in ingested.items():
         context.log_result(key, value)
     context.log_result("rows_read", report.metrics.rows_read)
-    context.log_result("rows_rejected", sum(report.metrics.rejected.values()))
+    context.log_result("rows_rejected", report.metrics.rows_rejected)
     context.log_result("first_event", rows.metrics[telemetry_schema.time].min().isoformat())
     context.log_result("last_event", rows.metrics[telemetry_schema.time].max().isoformat())
-    context.log_artifact("ingest_report", body=_as_text(report), local_path="ingest_report.txt", format="txt")
+    context.log_artifact(
+        "ingest_report", body="\n".join(report.lines()) + "\n", local_path="ingest_report.txt", format="txt"
+    )
+    context.log_result("report_lines", report.lines())
     context.log_result("report", report.to_dict())
 
 
@@ -74,12 +81,13 @@ def ingest_telemetry(rows: Telemetry, schema: TelemetrySchema) -> dict[str, int]
     row, which the events of one longest window determine, so only those pass through it.
 
     :returns: rows that each feature set took: ``devices``, ``rows_ingested``, ``label_rows``.
+    :raises IngestError: if a row of the metrics did not arrive.
     """
     devices(schema, rows.static).ingest(as_text(schema, rows.static), return_df=False)
 
     metrics = in_event_order(rows.metrics, schema.time)
     feature_set = device_metrics(schema)
-    with guarded_dispersion():
+    with guarded_storey():
         # The types are plain from some rows; MLRun would send all of them through the windows twice.
         feature_set.preview(metrics.head(_SCHEMA_ROWS), options=InferOptions.schema())
         ingested = feature_set.ingest(
@@ -93,6 +101,10 @@ def ingest_telemetry(rows: Telemetry, schema: TelemetrySchema) -> dict[str, int]
             infer_options=InferOptions.Null,
             return_df=False,
         )
+
+    if len(ingested) != len(metrics):
+        # storey logs what goes wrong with an event and goes on without it.
+        raise IngestError(f"every row must be ingested, got {len(ingested)} of {len(metrics)}; see the log")
 
     labels = within_population(schema, rows.labels, rows.static)
     labels = plain_integers(labels.sort_values([schema.time, DEVICE], kind="stable", ignore_index=True))
@@ -110,7 +122,3 @@ def newest_window(metrics: pd.DataFrame, schema: TelemetrySchema) -> pd.DataFram
     # One period more than the window: the buckets are aligned to the epoch, not to the newest row.
     period = pd.Timedelta(schema.windows.period)
     return metrics[metrics[schema.time] > newest - length - period].reset_index(drop=True)
-
-
-def _as_text(report: IngestReport) -> str:
-    return "\n".join(report.lines()) + "\n"

@@ -24,6 +24,9 @@ FORMAT = 1
 MODEL_FILE = "model.onnx"
 SCHEMA_FILE = "model.json"
 
+LARGEST = float(np.finfo(np.float32).max)
+"""Largest value that a model input can hold."""
+
 
 class ModelPackageError(ValueError):
     """A model package that must not be served; the message says which file and why."""
@@ -91,24 +94,22 @@ class ModelSchema:
         for name in self.input_names:
             if name not in frame.columns:
                 raise KeyError(f"feature '{name}' is not among the columns {sorted(map(str, frame.columns))}")
-        columns = []
-        for column in self.inputs:
-            values = frame[column.name].to_numpy(dtype=np.float64, na_value=np.nan)
-            columns.append(np.where(np.isnan(values), column.imputation, values))
-        return (
-            np.column_stack(columns).astype(np.float32) if columns else np.empty((len(frame), 0), np.float32)
+        if not self.inputs:
+            return np.empty((len(frame), 0), np.float32)
+        return self.impute(
+            np.column_stack(
+                [frame[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in self.input_names]
+            )
         )
 
-    def row(self, features: Mapping[str, Any]) -> npt.NDArray[np.float32]:
-        """Model input of one event; the same rule as ``matrix``, a missing feature is imputed.
+    def impute(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+        """Model input of rows in model order; the one rule for training and serving.
 
-        :returns: float32, shape (1, len(inputs)).
+        :param values: shape (n, len(inputs)); what float32 cannot hold (NaN, infinity, too large) is missing.
+        :returns: float32, same shape, missing values replaced.
         """
-        values = np.empty((1, len(self.inputs)), dtype=np.float32)
-        for index, column in enumerate(self.inputs):
-            value = features.get(column.name)
-            values[0, index] = column.imputation if value is None or value != value else value
-        return values
+        replacements = np.array([column.imputation for column in self.inputs])
+        return np.where(np.abs(values) <= LARGEST, values, replacements).astype(np.float32)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content of ``model.json``."""

@@ -1,20 +1,25 @@
 """Keeps storey's known numerical failures away from the user while storey computes the windows.
 
-storey 1.12 derives stddev and stdvar from running sums of squares: on a constant metric rounding makes the
-difference negative and ``math.sqrt`` stops the whole flow ("math domain error"). Late and duplicate rows make
-its totals wrong for good. So the input is put in order first, and the dispersions are computed by functions
-that treat a difference below the rounding error of the sums as what it is: zero.
+storey 1.12 derives stddev and stdvar from running sums of squares: on a constant metric rounding makes
+the difference negative and ``math.sqrt`` stops the whole flow ("math domain error"). It adds a missing
+reading (NaN) to its sums and counts it. Late and duplicate rows make its totals wrong for good. So the
+input is put in order first, missing readings are left out, and a difference below the rounding error of
+the sums is what it is: zero.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import pandas as pd
 import storey.aggregation_utils
+import storey.dtypes
+import storey.table
 
 from feature_sets.telemetry.schema import DEVICE
 
@@ -53,17 +58,35 @@ def _guarded_deviation(sums: Sequence[float]) -> float:
     return math.sqrt(guarded_variance(sums))
 
 
-@contextmanager
-def guarded_dispersion() -> Iterator[None]:
-    """While open, flows that storey builds use the guarded stddev and stdvar.
+def _without_missing(should_aggregate: Callable[..., bool]) -> Callable[..., bool]:
+    """Whether storey takes an event into a metric's windows: not with a missing reading (NaN or None)."""
 
-    storey looks these two functions up when a flow is built and offers no other way in. One caller at a time.
+    @functools.wraps(should_aggregate)
+    def guarded(self: Any, event: Any) -> bool:
+        value = self.value_extractor(event)
+        return value is not None and value == value and should_aggregate(self, event)
+
+    return guarded
+
+
+@contextmanager
+def guarded_storey() -> Iterator[None]:
+    """While open, flows of storey leave out missing readings and compute dispersions safely.
+
+    storey offers no way in but its own functions. One caller at a time.
     """
+    replaced: list[tuple[Any, str, Any]] = [
+        (storey.aggregation_utils, "_stddev", _guarded_deviation),
+        (storey.aggregation_utils, "_stdvar", guarded_variance),
+    ]
+    aggregator = storey.dtypes.FieldAggregator
+    replaced.append((aggregator, "should_aggregate", _without_missing(aggregator.should_aggregate)))
     with _patch_lock:
-        module = storey.aggregation_utils
-        originals = module._stddev, module._stdvar
-        module._stddev, module._stdvar = _guarded_deviation, guarded_variance
+        originals = [(owner, name, getattr(owner, name)) for owner, name, _ in replaced]
+        for owner, name, guarded in replaced:
+            setattr(owner, name, guarded)
         try:
             yield
         finally:
-            module._stddev, module._stdvar = originals
+            for owner, name, original in originals:
+                setattr(owner, name, original)

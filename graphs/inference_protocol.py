@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from feature_sets.model_schema import ModelSchema
+from feature_sets.model_schema import LARGEST, ModelSchema
 from graphs.requests import ApiError, is_text
 
 Floats = npt.NDArray[np.float64]
@@ -16,7 +16,6 @@ Floats = npt.NDArray[np.float64]
 INPUT = "input"
 """Name of the one tensor that holds all inputs, shape [n, inputs]."""
 
-_LARGEST = float(np.finfo(np.float32).max)
 
 DATATYPES = ("FP32", "FP64")
 
@@ -93,7 +92,7 @@ def _values(where: str, tensor: Mapping[str, Any], columns: int, max_rows: int) 
         values = np.array(data, dtype=np.float64)
     except OverflowError:
         raise ApiError(422, f"{where}.data", "must hold finite numbers or nulls", None) from None
-    bad = ~(np.abs(values) <= _LARGEST) & ~np.array(missing, dtype=bool)
+    bad = ~(np.abs(values) <= LARGEST) & ~np.array(missing, dtype=bool)
     if bad.any():
         place = int(np.argmax(bad))
         raise ApiError(

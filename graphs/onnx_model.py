@@ -14,7 +14,7 @@ from feature_sets.model_schema import ModelPackageError, ModelSchema
 from graphs.preprocess import live_features
 from graphs.serving_state import serving_state
 
-_LARGEST = float(np.finfo(np.float32).max)
+_OUTPUT = "probabilities"
 
 Floats = npt.NDArray[np.float64]
 
@@ -69,9 +69,10 @@ class OnnxModel(V2ModelServer):
             package.graph, sess_options=options, providers=["CPUExecutionProvider"]
         )
         self._input = self.model.get_inputs()[0].name
-        self._output = _probabilities(self.name, [output.name for output in self.model.get_outputs()])
-        self._imputation = np.array([column.imputation for column in self.schema.inputs])
-        golden = self.probability(self._imputation.reshape(1, -1))
+        outputs = [output.name for output in self.model.get_outputs()]
+        if _OUTPUT not in outputs:
+            raise ModelPackageError(f"model '{self.name}': must have the output '{_OUTPUT}', got {outputs}")
+        golden = self.probability(np.full((1, len(self.schema.inputs)), np.nan))
         if golden.shape != (1,) or not 0.0 <= golden[0] <= 1.0:
             raise ModelPackageError(
                 f"model '{self.name}': must answer the imputation values with a probability, got {golden}"
@@ -96,9 +97,7 @@ class OnnxModel(V2ModelServer):
         """
         if not len(inputs):
             return np.empty(0)
-        known = np.abs(inputs) <= _LARGEST
-        matrix = np.where(known, inputs, self._imputation).astype(np.float32)
-        (probabilities,) = self.model.run([self._output], {self._input: matrix})
+        (probabilities,) = self.model.run([_OUTPUT], {self._input: self.schema.impute(inputs)})
         return np.asarray(probabilities, dtype=np.float64)[:, -1]
 
     def decide(self, probability: Floats) -> npt.NDArray[np.int64]:
@@ -111,8 +110,3 @@ class OnnxModel(V2ModelServer):
         decided: list[int] = self.decide(self.probability(rows)).tolist()
         return decided
 
-
-def _probabilities(name: str, outputs: list[str]) -> str:
-    if "probabilities" not in outputs:
-        raise ModelPackageError(f"model '{name}': must have the output 'probabilities', got {outputs}")
-    return "probabilities"

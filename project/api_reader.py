@@ -8,9 +8,14 @@ from typing import Any
 import httpx
 
 from project.errors import NetopsError
+from project.settings import MODEL
 
 _TIMEOUT = 10.0
 ENDPOINT_KINDS = ("serving", "nuclio", "remote")
+
+
+class EndpointError(NetopsError):
+    """A function that is not deployed or not ready; the message names it and its state."""
 
 
 class ApiUnreachableError(NetopsError):
@@ -64,6 +69,20 @@ def endpoints(dbpath: str) -> list[Endpoint]:
     return sorted(found, key=lambda endpoint: (endpoint.project, endpoint.name))
 
 
+def ready_endpoint(dbpath: str, project: str, name: str) -> Endpoint:
+    """A deployed function that answers.
+
+    :raises EndpointError: if the project has no such function, or it is not ready.
+    """
+    found = next((e for e in endpoints(dbpath) if (e.project, e.name) == (project, name)), None)
+    state = found.state if found else "none"
+    if found is None or state != "ready":
+        raise EndpointError(
+            f"endpoint '{name}' of project '{project}' must be ready, got {state}; see 'netops serve'"
+        )
+    return found
+
+
 def _endpoint(project: str, function: dict[str, Any], status: dict[str, Any]) -> Endpoint:
     address = str(status.get("address") or "")
     if address and not address.startswith("http"):
@@ -71,7 +90,7 @@ def _endpoint(project: str, function: dict[str, Any], status: dict[str, Any]) ->
     model = version = ""
     if function["kind"] == "serving" and status["state"] == "ready":
         try:
-            metadata = httpx.get(f"{address}/v2/models/model", timeout=_TIMEOUT).raise_for_status().json()
+            metadata = httpx.get(f"{address}/v2/models/{MODEL}", timeout=_TIMEOUT).raise_for_status().json()
             model, version = metadata["name"], metadata["versions"][-1]
         except (httpx.HTTPError, ValueError, LookupError) as error:
             model = f"unknown ({error})"

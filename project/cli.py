@@ -15,11 +15,11 @@ import httpx
 import typer
 from rich.console import Console
 
+from feature_sets.telemetry.frames import TelemetryError
 from feature_sets.telemetry.schema import SchemaError, TelemetrySchema
 from project import parameters
-from project.api_reader import Endpoint, endpoints, redis_url, runs
+from project.api_reader import Endpoint, endpoints, ready_endpoint, redis_url, runs
 from project.errors import NetopsError
-from project.local.stack import StackError
 from project.session import Session, find_session, local_stack, open_session
 from project.settings import ENDPOINTS, SERVING, Settings, SettingsError
 
@@ -62,7 +62,7 @@ def main() -> None:
     except (UsageError, SchemaError, SettingsError, parameters.ParameterError) as error:
         print(f"netops: {error}", file=sys.stderr)
         sys.exit(2)
-    except (NetopsError, StackError, httpx.HTTPError) as error:
+    except (NetopsError, TelemetryError, httpx.HTTPError) as error:
         print(f"netops: {error}", file=sys.stderr)
         sys.exit(1)
 
@@ -94,7 +94,7 @@ def run(
     arguments = {
         **_source_arguments(telemetry, schema),
         "stream_seconds": seconds,
-        **parse_assignments(assignments or [], "main"),
+        **parse_assignments(assignments, parameters.NAMES["main"]),
     }
     console = Console(stderr=as_json)
     name = _project(project, schema)
@@ -121,7 +121,10 @@ def ingest(
     from project.run_command import run_to_end
 
     settings = Settings.from_environment()
-    arguments = {**_source_arguments(telemetry, schema), **parse_assignments(assignments or [], "ingest")}
+    arguments = {
+        **_source_arguments(telemetry, schema),
+        **parse_assignments(assignments, parameters.NAMES["ingest"]),
+    }
     console = Console(stderr=as_json)
     name = _project(project, schema)
     session = open_session(settings)
@@ -130,18 +133,11 @@ def ingest(
     if as_json:
         print(json.dumps(results, default=str))
         return
-    for key in (
-        "rows_read",
-        "rows_rejected",
-        "rows_ingested",
-        "label_rows",
-        "devices",
-        "first_event",
-        "last_event",
-    ):
-        console.print(f"{key:14}{results.get(key)}", highlight=False)
-    for line in results.get("ingest_report_lines", []):
-        console.print(line, highlight=False)
+    for key in ("rows_read", "rows_rejected", "rows_ingested", "label_rows", "devices"):
+        console.print(f"{key:14}{results[key]:,}", highlight=False)
+    console.print(f"{'events':14}{results['first_event']} to {results['last_event']}", highlight=False)
+    for line in results["report_lines"]:
+        console.print(line, highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -180,13 +176,19 @@ def stream(
     settings = Settings.from_environment()
     session = _existing_session(settings)
     name = _project(project, schema)
-    address = _ready_address(session, name)
-    arguments = {**_source_arguments(telemetry, schema), **parse_assignments(assignments or [], "main")}
-    options = GeneratorOptions.from_environment({key.upper(): str(value) for key, value in arguments.items()})
+    address = ready_endpoint(session.mlrun_dbpath, name, SERVING).address
+    options = GeneratorOptions.from_arguments(
+        {
+            **_source_arguments(telemetry, schema),
+            "stream_seconds": seconds,
+            "stream_rate": rate,
+            **parse_assignments(assignments, parameters.STREAM),
+        }
+    )
     report = StreamReport()
     console = Console(stderr=True)
     with console.status(f"streaming to {address} for {seconds} s", spinner="dots"):
-        generate(options.at(seconds, rate), address, report)
+        generate(options, address, report)
     result = report.to_dict()
     if as_json:
         print(json.dumps(result))
@@ -271,18 +273,19 @@ def compile_workflow(
     print(f"wrote {file}")
 
 
-def parse_assignments(assignments: list[str], workflow: str) -> dict[str, Any]:
-    """``name=value`` texts as arguments of a workflow.
+def parse_assignments(assignments: Sequence[str] | None, names: Sequence[str]) -> dict[str, Any]:
+    """``name=value`` texts as arguments.
 
+    :param names: the parameters that may be given.
     :raises UsageError: if an equals sign is missing.
     :raises ParameterError: for an unknown name or a value of the wrong type.
     """
     parsed: dict[str, Any] = {}
-    for assignment in assignments:
+    for assignment in assignments or ():
         name, equals, text = assignment.partition("=")
         if not equals:
             raise UsageError(f"--set must be name=value, got {assignment!r}")
-        parsed[name] = parameters.parse(workflow, name, text)
+        parsed[name] = parameters.parse(names, name, text)
     return parsed
 
 
@@ -342,17 +345,6 @@ def _existing_session(settings: Settings) -> Session:
         raise UsageError("nothing is running; start it with 'netops run --keep' or 'netops serve'")
     os.environ["MLRUN_DBPATH"] = session.mlrun_dbpath
     return session
-
-
-def _ready_address(session: Session, project: str) -> str:
-    for endpoint in endpoints(session.mlrun_dbpath):
-        if endpoint.project == project and endpoint.name == SERVING:
-            if endpoint.state != "ready":
-                raise UsageError(
-                    f"endpoint {SERVING} must be ready, got state {endpoint.state!r}; 'netops serve'"
-                )
-            return endpoint.address
-    raise UsageError(f"project {project} has no endpoint {SERVING}; 'netops run --keep' deploys one")
 
 
 def _print_status(session: Session, found: list[Endpoint], as_json: bool) -> None:

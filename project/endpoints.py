@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import mlrun
 
-from project.errors import NetopsError
-
-
-class EndpointError(NetopsError):
-    """A function that is not deployed or not ready; the message names it and its state."""
+from project.api_reader import EndpointError
 
 
 def endpoint_address(project: str, function: str) -> str:

@@ -15,8 +15,13 @@ from feature_sets.ingest import SIMULATION_START
 from feature_sets.telemetry.readers import Telemetry, read_telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.simulator import SimulatedNetwork
+from project.errors import NetopsError
 
 _CHUNK_TICKS = 60
+
+
+class LiveTelemetryError(NetopsError):
+    """Telemetry that holds nothing to stream; the message says what is needed."""
 
 
 @dataclass(frozen=True)
@@ -49,28 +54,37 @@ def simulated(
 
 
 def recorded(
-    schema: TelemetrySchema, folder: str, test_fraction: float, after: datetime | None = None
+    schema: TelemetrySchema, folder: str, trained_until: datetime, after: datetime | None = None
 ) -> Iterator[Telemetry]:
-    """The held-out end of a folder of telemetry, and one longest window before it to fill the windows.
+    """The end of a folder of telemetry that the served model was not trained on.
 
     A recording that was streamed before is played again as if it happened later, because the same events
     once more would be duplicates.
 
-    :param test_fraction: share of the labeled rows, the latest, that no model was trained on.
+    :param trained_until: event time of the model's last training row; replayed is what comes after.
     :param after: newest event time that was already streamed; all times are moved behind it if need be.
+    :raises LiveTelemetryError: if nothing comes after.
     """
     rows, _report = read_telemetry(folder, schema)
-    labels = within_population(schema, rows.labels, rows.static)
-    # The cut that training makes: the share counts labeled rows, in the order of their time.
-    times = labels[schema.time].sort_values(ignore_index=True)
-    cut = times.iloc[min(int(len(times) * (1.0 - test_fraction)), len(times) - 1)]
-    start = cut - pd.Timedelta(seconds=schema.longest_window_seconds)
     # What the model is judged on; it was never shown the devices outside the population.
-    metrics = within_population(schema, rows.metrics, rows.static)
-    held_out = Telemetry(metrics=metrics, labels=labels, static=rows.static)
-    replay = _after(held_out, schema, start)
-    if after is not None and after >= replay.metrics[schema.time].min():
-        shift = after - start
+    replay = _after(
+        Telemetry(
+            metrics=within_population(schema, rows.metrics, rows.static),
+            labels=within_population(schema, rows.labels, rows.static),
+            static=rows.static,
+        ),
+        schema,
+        trained_until,
+    )
+    if replay.metrics.empty:
+        raise LiveTelemetryError(
+            f"{folder}: must hold metrics later than the last training row, "
+            f"{trained_until.isoformat()}, got none"
+        )
+    first = replay.metrics[schema.time].min()
+    if after is not None and after >= first:
+        # One microsecond, the resolution of event times, behind what is known.
+        shift = after - first + pd.Timedelta(microseconds=1)
         replay = Telemetry(
             metrics=replay.metrics.assign(**{schema.time: replay.metrics[schema.time] + shift}),
             labels=replay.labels.assign(**{schema.time: replay.labels[schema.time] + shift}),

@@ -6,6 +6,7 @@ the two against each other.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -38,6 +39,9 @@ NAMES = MappingProxyType(
 )
 """Parameters of each workflow."""
 
+STREAM = ("telemetry", "schema", "seed", "devices", "ticks", "stream_seconds", "stream_rate")
+"""Parameters of the telemetry generator."""
+
 
 class ParameterError(NetopsError):
     """A workflow parameter that breaks a rule."""
@@ -49,27 +53,29 @@ class ParameterError(NetopsError):
         self.got = got
 
 
-def check(workflow: str, arguments: dict[str, Any]) -> None:
-    """Hold arguments against the parameters of a workflow.
+def check(names: Sequence[str], arguments: Mapping[str, Any]) -> None:
+    """Hold arguments against the parameters that may be given.
 
+    :param names: the parameters, such as ``NAMES["main"]``.
     :raises ParameterError: for an unknown name, or a value of another type than the default's.
     """
     for name, value in arguments.items():
-        if name not in NAMES[workflow]:
-            raise ParameterError(name, f"must be among {', '.join(NAMES[workflow]) or 'none'}", name)
+        if name not in names:
+            raise ParameterError(name, f"must be among {', '.join(names) or 'none'}", name)
         kind = type(DEFAULTS[name])
         accepted = (int, float) if kind is float else (kind,)
         if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
             raise ParameterError(name, f"must be of type {kind.__name__}", value)
 
 
-def parse(workflow: str, name: str, text: str) -> Any:
+def parse(names: Sequence[str], name: str, text: str) -> Any:
     """Value of a parameter given as text, of the type of its default.
 
+    :param names: the parameters that may be given.
     :raises ParameterError: naming the parameter, the rule and what came.
     """
-    if name not in NAMES[workflow]:
-        raise ParameterError(name, f"must be among {', '.join(NAMES[workflow]) or 'none'}", name)
+    if name not in names:
+        raise ParameterError(name, f"must be among {', '.join(names) or 'none'}", name)
     kind = type(DEFAULTS[name])
     if kind is bool:
         if text.lower() not in ("true", "false"):

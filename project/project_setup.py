@@ -11,7 +11,7 @@ import mlrun
 
 from feature_sets import device_metrics, devices
 from graphs.serving_graph import build_serving_graph
-from project.settings import GENERATOR, RUNNER, SERVING, Settings
+from project.settings import GENERATOR, MODEL, RUNNER, SERVING, Settings
 from project.workflow import WORKFLOWS
 
 WORKFLOW_FILE = Path(__file__).with_name("workflow.py")
@@ -40,8 +40,12 @@ HANDLERS = {
 
 
 def setup(project: mlrun.projects.MlrunProject) -> mlrun.projects.MlrunProject:
-    """Register everything on ``project``; the profile decides image and secrets, nothing else."""
-    settings = Settings.from_environment()
+    """Register everything on ``project``; MLRun calls this."""
+    return register(project, Settings.from_environment())
+
+
+def register(project: mlrun.projects.MlrunProject, settings: Settings) -> mlrun.projects.MlrunProject:
+    """Register everything; the profile decides image, source, secrets and engine, nothing else."""
     for name, handler in JOBS.items():
         function = mlrun.new_function(name, kind="job", image=settings.image, project=project.metadata.name)
         function.spec.default_handler = handler
@@ -69,11 +73,12 @@ def serving_function(project: str, settings: Settings) -> mlrun.runtimes.Serving
     function = mlrun.new_function(SERVING, kind="serving", image=settings.image, project=project)
     build_serving_graph(
         function,
+        model_name=MODEL,
         model_path=f"store://models/{project}/{PRODUCTION_MODEL}",
         devices=f"store://feature-sets/{project}/{devices.NAME}",
         history=f"store://feature-sets/{project}/{device_metrics.NAME}",
         redis_url=settings.redis_url or mlrun.mlconf.redis.url or None,
-        labeled_directory=str(settings.streams / project / "labeled"),
+        labeled_directory=str(settings.labeled_streams / project / "labeled"),
         callback_url=settings.drift_callback or None,
         callback_body={"workflow": "main"},
         token_secret="NETOPS_TOKEN",  # noqa: S106 - the name of a variable
@@ -83,13 +88,11 @@ def serving_function(project: str, settings: Settings) -> mlrun.runtimes.Serving
 
 
 def _configure(function: mlrun.runtimes.BaseRuntime, settings: Settings) -> None:
-    if function.kind != "job":
-        function.set_env("NETOPS_PROJECT", function.metadata.project)
+    for name, value in settings.function_environment(function.metadata.project).items():
+        function.set_env(name, value)
     if settings.profile == "local":
-        if function.kind != "job":
-            function.set_env("NETOPS_HOME", str(settings.home))
+        if function.kind != "job":  # A job runs in a process of ours, which can read the token file.
             function.set_env("NETOPS_TOKEN", settings.bearer_token())
         return
     function.with_source_archive(settings.source)
     function.set_env_from_secret("NETOPS_TOKEN", secret="netops", secret_key="token")  # noqa: S106 - names
-    function.set_env("NETOPS_PROFILE", settings.profile)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from project import summary
-from project.api_reader import ApiUnreachableError, Endpoint, endpoints, runs
+from project.api_reader import ApiUnreachableError, endpoints, ready_endpoint, runs
 from project.errors import NetopsError
+from project.parameters import DEFAULTS
 from project.run_workflow import WorkflowProcess
 from project.session import Session
 from project.settings import GENERATOR, Settings
@@ -23,13 +24,6 @@ _POLL_SECONDS = 0.5
 
 class WorkflowFailedError(NetopsError):
     """The workflow did not succeed; the message holds its error and where its log is."""
-
-
-@dataclass(frozen=True)
-class StepTimes:
-    """Seconds that each finished step took, in the order the steps ended."""
-
-    seconds: dict[str, float]
 
 
 def run_to_end(
@@ -107,8 +101,6 @@ def _show_steps(
 
 
 def _duration(run: dict[str, Any]) -> str:
-    from datetime import datetime
-
     status = run["status"]
     try:
         start = datetime.fromisoformat(status["start_time"])
@@ -118,14 +110,12 @@ def _duration(run: dict[str, Any]) -> str:
     return f"{(end - start).total_seconds():6.1f} s"
 
 
-def wait_for_stream(session: Session, project: str, console: Console) -> dict[str, Any] | None:
-    """Follow the telemetry generator to its end; None if it is not deployed.
+def wait_for_stream(session: Session, project: str, console: Console) -> dict[str, Any]:
+    """Follow the telemetry generator to its end.
 
     :returns: its last report.
     """
-    generator = _endpoint(session, project, GENERATOR)
-    if generator is None:
-        return None
+    generator = ready_endpoint(session.mlrun_dbpath, project, GENERATOR)
     with Progress(
         SpinnerColumn(),
         TextColumn("streaming telemetry: {task.completed:,.0f} events"),
@@ -144,13 +134,6 @@ def wait_for_stream(session: Session, project: str, console: Console) -> dict[st
             time.sleep(_POLL_SECONDS)
 
 
-def _endpoint(session: Session, project: str, name: str) -> Endpoint | None:
-    for endpoint in endpoints(session.mlrun_dbpath):
-        if endpoint.project == project and endpoint.name == name and endpoint.state == "ready":
-            return endpoint
-    return None
-
-
 def run(
     settings: Settings, session: Session, project: str, arguments: dict[str, Any], console: Console
 ) -> dict[str, Any]:
@@ -159,7 +142,7 @@ def run(
     :raises WorkflowFailedError: if a step fails or the stream ended early.
     """
     run_id = run_to_end(settings, session, project, "main", arguments, console)
-    streaming = str(arguments.get("deploy_streaming", True)).lower() == "true"
+    streaming = arguments.get("deploy_streaming", DEFAULTS["deploy_streaming"])
     report = wait_for_stream(session, project, console) if streaming else None
     if report and report["error"]:
         raise WorkflowFailedError(f"the telemetry stream ended early: {report['error']}")

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from project.errors import NetopsError
+from project.local.processes import log_tail
 from project.settings import SOURCE_ROOT, Settings
 
 _START_SECONDS = 120.0
@@ -95,7 +96,7 @@ class WorkflowProcess:
 
     def log_tail(self, lines: int = 15) -> str:
         """The last lines of the log."""
-        return "\n".join(self.log_path.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+        return log_tail(self.log_path, lines)
 
     def wait_for_run_id(self) -> str:
         """Run id, as soon as MLRun has given one.
@@ -165,10 +166,10 @@ def load_project(name: str, settings: Settings) -> Any:
     """
     import mlrun
 
-    from project.project_setup import setup
+    from project.project_setup import register
 
     project = mlrun.get_or_create_project(name, context=str(settings.home / "projects" / name))
-    return setup(project)
+    return register(project, settings)
 
 
 if __name__ == "__main__":

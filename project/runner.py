@@ -19,7 +19,7 @@ class RunnerError(Exception):
     """A request that is not carried out; becomes an answer with ``status`` and an error object."""
 
     def __init__(self, status: int, field: str, rule: str, got: object) -> None:
-        super().__init__(rule)
+        super().__init__(f"{field}: {rule}, got {got!r}")
         self.status = status
         self.content = {"error": {"field": field, "rule": rule, "got": got}}
 
@@ -87,7 +87,7 @@ def parse_request(body: Any) -> tuple[str, dict[str, Any]]:
     if not isinstance(arguments, dict):
         raise RunnerError(422, "arguments", "must be a JSON object", arguments)
     try:
-        parameters.check(workflow, arguments)
+        parameters.check(parameters.NAMES[workflow], arguments)
     except parameters.ParameterError as error:
         raise RunnerError(422, f"arguments.{error.name}", error.rule, error.got) from error
     return workflow, arguments

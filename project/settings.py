@@ -19,7 +19,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from project.errors import NetopsError
@@ -32,6 +32,9 @@ PROFILES = ("local", "kubernetes", "iguazio")
 SERVING = "serving"
 GENERATOR = "telemetry-generator"
 RUNNER = "runner"
+MODEL = "model"
+"""Name of the served model, in paths and answers."""
+
 ENDPOINTS = (SERVING, GENERATOR, RUNNER)
 """Names of the deployed functions."""
 
@@ -53,7 +56,8 @@ class Settings:
     :param source: git, zip or tar address of this repository, from which a cluster loads the code.
     :param project: MLRun project that a deployed function belongs to.
     :param drift_callback: address that is told about every drift, such as the runner's ``/runs``.
-    :param environment: the variables that these settings were read from.
+    :param streams: folder of the labeled stream, or None to keep it in the home folder; on a cluster a volume
+        that its pods share.
     """
 
     home: Path
@@ -65,7 +69,7 @@ class Settings:
     source: str = ""
     project: str = "netops"
     drift_callback: str = ""
-    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    streams: Path | None = None
 
     def __post_init__(self) -> None:
         if self.profile not in PROFILES:
@@ -98,13 +102,32 @@ class Settings:
             source=env.get("NETOPS_SOURCE", ""),
             project=env.get("NETOPS_PROJECT") or "netops",
             drift_callback=env.get("NETOPS_DRIFT_CALLBACK", ""),
-            environment=env,
+            streams=Path(env["NETOPS_STREAMS"]) if env.get("NETOPS_STREAMS") else None,
         )
 
     @property
-    def streams(self) -> Path:
-        """Folder of the labeled stream's Parquet batches; on a cluster a volume that its pods share."""
-        return Path(self.environment.get("NETOPS_STREAMS") or self.home / "streams")
+    def labeled_streams(self) -> Path:
+        """Folder of the labeled streams' Parquet batches."""
+        return self.streams or self.home / "streams"
+
+    def function_environment(self, project: str) -> dict[str, str]:
+        """Variables with which a deployed function reads these settings again, without the token.
+
+        On a cluster MLRun itself sets ``MLRUN_DBPATH``; the home folder and the online store of a laptop are
+        known to its control plane.
+        """
+        variables = {"NETOPS_PROJECT": project, "NETOPS_PROFILE": self.profile}
+        if self.profile == "local":
+            variables["NETOPS_HOME"] = str(self.home)
+        for name, value in (
+            ("NETOPS_STREAMS", self.streams),
+            ("NETOPS_DRIFT_CALLBACK", self.drift_callback),
+            ("NETOPS_IMAGE", self.image),
+            ("NETOPS_SOURCE", self.source),
+        ):
+            if value:
+                variables[name] = str(value)
+        return variables
 
     def bearer_token(self) -> str:
         """Token that guards the runner and the drift routes; made and kept (mode 0600) on first use."""

@@ -73,14 +73,15 @@ def stream(
 ) -> StreamReport:
     """Post batches to ``/telemetry`` and ``/labels`` at a steady rate until the time or the batches end.
 
-    The labels of everything sent so far follow before it returns early only if they were already due.
+    Labels that are not due by then are not sent.
 
     :param address: of the serving endpoint, without a path.
     :param report: updated in place, so that another thread can read it.
     :param seconds: how long to stream, wall time.
     :param events_per_second: mean rate.
     :param stop: set from another thread to end early.
-    :raises StreamError: if the endpoint is away for longer than 30 s or answers 5xx.
+    :raises StreamError: if the endpoint does not answer for 30 s, or answers anything but 200, or 422 with
+        the results of the good entries.
     """
     stop = stop or threading.Event()
     started = clock()

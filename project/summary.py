@@ -111,8 +111,7 @@ def lines(summary: dict[str, Any]) -> list[str]:
         text.append("endpoint      none deployed")
     else:
         text.append(
-            f"endpoint      {endpoint['address']}  {endpoint['state']}, "
-            f"model {endpoint['model']} version {endpoint['version']}"
+            f"endpoint      {endpoint['address']}  {endpoint['state']}, model version {endpoint['version']}"
         )
     tester, stream, labeled = summary["tester"], summary["stream"], summary["labeled"]
     if tester:

@@ -6,57 +6,64 @@ It stands in for the devices of a real network. ``GET /`` answers how far it is.
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import httpx
 
 from feature_sets.telemetry.schema import TelemetrySchema
+from project import parameters
 from project.endpoints import endpoint_address
 from project.live_telemetry import batches, recorded, simulated
-from project.settings import SERVING, Settings
+from project.settings import MODEL, SERVING, Settings
 from project.streaming import StreamError, StreamReport, stream
+
+LABEL_DELAY_SECONDS = 60.0
+"""Event time between an event and its label."""
 
 
 @dataclass(frozen=True)
 class GeneratorOptions:
-    """What to stream, and how fast. Read from the environment of the function.
+    """What to stream, and how fast; names and defaults are those of the workflow parameters.
 
     :param telemetry: folder whose held-out end is replayed, or empty to simulate.
     :param schema: path of the telemetry schema, or empty for the simulated network's.
-    :param label_delay_seconds: event time between an event and its label.
+    :param ticks: readings of each simulated device that were ingested.
+    :param stream_seconds: how long, wall time.
+    :param stream_rate: events a second.
     """
 
-    telemetry: str = ""
-    schema: str = ""
-    seed: int = 1
-    devices: int = 20
-    ticks: int = 1000
-    test_fraction: float = 0.3
-    stream_seconds: float = 30
-    stream_rate: float = 300
-    label_delay_seconds: float = 60
+    telemetry: str
+    schema: str
+    seed: int
+    devices: int
+    ticks: int
+    stream_seconds: int
+    stream_rate: int
+
+    @classmethod
+    def from_arguments(cls, arguments: Mapping[str, Any]) -> GeneratorOptions:
+        """Fill in the defaults.
+
+        :raises ParameterError: for an unknown name or a value of another type.
+        """
+        parameters.check(parameters.STREAM, arguments)
+        return cls(**{name: arguments.get(name, parameters.DEFAULTS[name]) for name in parameters.STREAM})
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> GeneratorOptions:
-        """Read the variables that the workflow sets; numbers are checked by their type."""
-        return cls(
-            telemetry=environ.get("TELEMETRY", ""),
-            schema=environ.get("SCHEMA", ""),
-            seed=int(environ.get("SEED", cls.seed)),
-            devices=int(environ.get("DEVICES", cls.devices)),
-            ticks=int(environ.get("TICKS", cls.ticks)),
-            test_fraction=float(environ.get("TEST_FRACTION", cls.test_fraction)),
-            stream_seconds=float(environ.get("STREAM_SECONDS", cls.stream_seconds)),
-            stream_rate=float(environ.get("STREAM_RATE", cls.stream_rate)),
-        )
+        """Read the variables that the workflow sets on the function: the names in capitals.
 
-    def at(self, seconds: float, rate: float) -> GeneratorOptions:
-        """The same telemetry for another time at another rate."""
-        return replace(self, stream_seconds=seconds, stream_rate=rate)
+        :raises ParameterError: for a value of another type.
+        """
+        given = {name: environ[name.upper()] for name in parameters.STREAM if name.upper() in environ}
+        return cls.from_arguments(
+            {name: parameters.parse(parameters.STREAM, name, text) for name, text in given.items()}
+        )
 
 
 def generate(
@@ -64,15 +71,17 @@ def generate(
 ) -> StreamReport:
     """Stream to ``address`` until the time is over; see ``project.streaming.stream`` for the errors."""
     schema = TelemetrySchema.load(options.schema)
-    # A second stream goes on where the first one ended: the endpoint knows the newest event it has.
-    newest = httpx.get(f"{address}/labeled", timeout=30).raise_for_status().json()["newest_event_time"]
+    with httpx.Client(base_url=address, timeout=30) as client:
+        # A second stream goes on where the first one ended: the endpoint knows the newest event it has.
+        newest = client.get("/labeled").raise_for_status().json()["newest_event_time"]
+        model = client.get(f"/v2/models/{MODEL}").raise_for_status().json()["parameters"]
     after = datetime.fromisoformat(newest) if newest else None
     if options.telemetry:
-        chunks = recorded(schema, options.telemetry, options.test_fraction, after)
+        chunks = recorded(schema, options.telemetry, datetime.fromisoformat(model["training_end"]), after)
     else:
         chunks = simulated(schema, options.devices, options.ticks, options.seed, after)
     return stream(
-        batches(chunks, schema, max(1, int(options.stream_rate / 4)), options.label_delay_seconds),
+        batches(chunks, schema, max(1, options.stream_rate // 4), LABEL_DELAY_SECONDS),
         address,
         report,
         seconds=options.stream_seconds,
@@ -84,7 +93,7 @@ def generate(
 def init_context(context: Any) -> None:
     """Start streaming in the background; called once by Nuclio, or by the local host."""
     settings = Settings.from_environment()
-    options = GeneratorOptions.from_environment(settings.environment)
+    options = GeneratorOptions.from_environment(os.environ)
     address = endpoint_address(settings.project, SERVING)
     context.user_data.report = StreamReport()
     context.user_data.stop = threading.Event()

@@ -121,7 +121,7 @@ def pipeline(
         tester = project.run_function(
             "model-server-tester",
             name="model-server-tester",
-            params={"function": SERVING, "schema": schema},
+            params={"function": SERVING},
             inputs={"test_set": test.outputs["test_set_preds"]},
         ).after(serving)
         runner = project.deploy_function(RUNNER).after(tester)
@@ -133,7 +133,6 @@ def pipeline(
                 "SEED": seed,
                 "DEVICES": devices,
                 "TICKS": ticks,
-                "TEST_FRACTION": test_fraction,
                 "STREAM_SECONDS": stream_seconds,
                 "STREAM_RATE": stream_rate,
             },

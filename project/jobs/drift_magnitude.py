@@ -14,7 +14,7 @@ import pandas as pd
 from drift.magnitude import drift_magnitude
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.endpoints import endpoint_address
-from project.jobs.model_server_tester import MODEL
+from project.settings import MODEL
 
 
 class NoBatchesError(RuntimeError):

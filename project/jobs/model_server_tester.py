@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from project.endpoints import endpoint_address
+from project.settings import MODEL
 
-MODEL = "model"
 _BATCH = 200
 _SINGLE_REQUESTS = 100
 _TOLERANCE = 1e-6

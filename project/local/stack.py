@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from project.errors import NetopsError
 from project.local import valkey
 from project.local.api.context import database_file
 from project.local.api.deployments import change_deployment, read_deployments
@@ -30,7 +31,7 @@ _HUNG_SECONDS = 2.0
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 
 
-class StackError(RuntimeError):
+class StackError(NetopsError):
     """The servers did not start, or did not answer; the message carries the end of the log."""
 
 

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from project.errors import NetopsError
 from project.local.processes import Process, free_port, log_tail
 from project.local.processes import start as start_process
 
@@ -22,7 +23,7 @@ _START_SECONDS = 30.0
 _HUNG_SECONDS = 2.0
 
 
-class ValkeyError(RuntimeError):
+class ValkeyError(NetopsError):
     """The server did not start or stop; the message carries the end of its log."""
 
 

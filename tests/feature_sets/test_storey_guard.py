@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 import storey.aggregation_utils
 
-from feature_sets.storey_guard import guarded_dispersion, guarded_variance, in_event_order
+from feature_sets.storey_guard import guarded_storey, guarded_variance, in_event_order
 from feature_sets.telemetry.schema import DEVICE
 
 
@@ -25,7 +25,7 @@ def test_a_real_variance_is_that_of_the_textbook():
 
 def test_the_guard_holds_while_open_and_leaves_storey_as_it_was():
     before = storey.aggregation_utils.get_virtual_aggregation_func("stddev")
-    with pytest.raises(RuntimeError, match="inside"), guarded_dispersion():
+    with pytest.raises(RuntimeError, match="inside"), guarded_storey():
         inside = storey.aggregation_utils.get_virtual_aggregation_func("stddev")
         assert inside(sums([50.3] * 600)) == 0.0
         raise RuntimeError("inside")

@@ -6,7 +6,7 @@ import pytest
 from feature_sets.telemetry.readers import Telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.simulator import write_folder
-from project.live_telemetry import batches, recorded, simulated
+from project.live_telemetry import LiveTelemetryError, batches, recorded, simulated
 
 SCHEMA = TelemetrySchema.load()
 
@@ -65,20 +65,26 @@ def test_a_missing_reading_is_null(telemetry):
     assert len(nulls) == 1
 
 
-def test_a_recording_replays_its_held_out_end_and_one_window_before(tmp_path, telemetry):
+def test_a_recording_replays_what_comes_after_training(tmp_path, telemetry):
     write_folder(tmp_path, telemetry)
-    replayed = next(recorded(SCHEMA, str(tmp_path), test_fraction=0.25))
-    times = telemetry.metrics[SCHEMA.time]
-    cut = times.max() - (times.max() - times.min()) * 0.25
-    assert replayed.metrics[SCHEMA.time].min() > cut - pd.Timedelta(seconds=SCHEMA.longest_window_seconds)
-    assert replayed.metrics[SCHEMA.time].min() <= cut
-    assert replayed.metrics[SCHEMA.time].max() == times.max()
+    trained_until = telemetry.metrics[SCHEMA.time].sort_values().iloc[100]
+    replayed = next(recorded(SCHEMA, str(tmp_path), trained_until))
+    assert replayed.metrics[SCHEMA.time].min() > trained_until
+    assert len(replayed.metrics) == len(telemetry.metrics) - 101
+    assert replayed.labels[SCHEMA.time].min() > trained_until
+
+
+def test_a_recording_that_ends_with_training_is_refused(tmp_path, telemetry):
+    write_folder(tmp_path, telemetry)
+    with pytest.raises(LiveTelemetryError, match="must hold metrics later than the last training row, 2024"):
+        next(recorded(SCHEMA, str(tmp_path), telemetry.metrics[SCHEMA.time].max()))
 
 
 def test_a_recording_that_was_streamed_before_happens_again_later(tmp_path, telemetry):
     write_folder(tmp_path, telemetry)
-    first = next(recorded(SCHEMA, str(tmp_path), test_fraction=0.25))
-    again = next(recorded(SCHEMA, str(tmp_path), test_fraction=0.25, after=first.metrics[SCHEMA.time].max()))
+    trained_until = telemetry.metrics[SCHEMA.time].sort_values().iloc[100]
+    first = next(recorded(SCHEMA, str(tmp_path), trained_until))
+    again = next(recorded(SCHEMA, str(tmp_path), trained_until, first.metrics[SCHEMA.time].max()))
     assert again.metrics[SCHEMA.time].min() > first.metrics[SCHEMA.time].max()
     values = [*SCHEMA.metric_names, DEVICE]
     pd.testing.assert_frame_equal(again.metrics[values], first.metrics[values])

@@ -26,7 +26,7 @@ def test_workflow_signatures_have_exactly_the_declared_parameters_and_defaults(n
     ],
 )
 def test_text_becomes_the_type_of_the_default(name, text, value):
-    parsed = parameters.parse("main", name, text)
+    parsed = parameters.parse(parameters.NAMES["main"], name, text)
     assert parsed == value
     assert type(parsed) is type(value)
 
@@ -41,14 +41,14 @@ def test_text_becomes_the_type_of_the_default(name, text, value):
 )
 def test_bad_text_is_refused_with_the_rule_and_what_came(name, text, words):
     with pytest.raises(parameters.ParameterError, match=words):
-        parameters.parse("main", name, text)
+        parameters.parse(parameters.NAMES["main"], name, text)
 
 
 def test_values_are_held_against_the_type_of_the_default():
-    parameters.check("main", {"seed": 3, "min_votes": 2, "deploy_streaming": False})
+    parameters.check(parameters.NAMES["main"], {"seed": 3, "min_votes": 2, "deploy_streaming": False})
     with pytest.raises(parameters.ParameterError, match="'seed' must be of type int, got True"):
-        parameters.check("main", {"seed": True})
+        parameters.check(parameters.NAMES["main"], {"seed": True})
     with pytest.raises(parameters.ParameterError, match="'deploy_streaming' must be of type bool, got 1"):
-        parameters.check("main", {"deploy_streaming": 1})
+        parameters.check(parameters.NAMES["main"], {"deploy_streaming": 1})
     with pytest.raises(parameters.ParameterError, match="must be among none"):
-        parameters.check("serve", {"seed": 3})
+        parameters.check(parameters.NAMES["serve"], {"seed": 3})
