@@ -107,6 +107,8 @@ def run(
             console.print()
             for line in summary.lines(result):
                 console.print(line, highlight=False, soft_wrap=True)
+            if result["endpoint"] is not None and not keep:
+                console.print("the endpoints are stopped now; --keep leaves them up", highlight=False)
 
 
 @app.command()
@@ -200,14 +202,20 @@ def stream(
 @app.command()
 def status(as_json: JsonOption = False) -> None:
     """Tell what runs: the MLRun API, the online store and every endpoint with its state and model."""
-    session = find_session(Settings.from_environment())
-    if session is None:
-        if as_json:
-            print(json.dumps({"mlrun_dbpath": None, "redis_url": None, "endpoints": []}))
-        else:
-            print("nothing is running; 'netops up' starts the control plane")
+    settings = Settings.from_environment()
+    session = find_session(settings)
+    if session is not None:
+        _print_status(session, endpoints(session.mlrun_dbpath), as_json)
         return
-    _print_status(session, endpoints(session.mlrun_dbpath), as_json)
+    # Endpoints outlive a control plane that was killed.
+    living = [
+        Endpoint(name, address, "ready", "", "", project)
+        for project, name, address in local_stack(settings).orphans()
+    ]
+    if not living and not as_json:
+        print("nothing is running; 'netops up' starts the control plane")
+        return
+    _print_status(Session("", "", owned=True, started=False), living, as_json)
 
 
 @app.command()
@@ -224,8 +232,7 @@ def stop(
         )
     stack = local_stack(settings)
     if function is None:
-        stack.stop()
-        print("stopped")
+        print("stopped" if stack.stop() else "nothing was running")
         return
     stack.stop_function(_project(project, None), function)
     print(f"stopped {function}")
@@ -293,6 +300,8 @@ def _source_arguments(telemetry: Path | None, schema: Path | None) -> dict[str, 
     """Absolute paths, as the steps run elsewhere; checked here, before anything is started."""
     if telemetry is not None and schema is None:
         raise UsageError("--telemetry needs --schema, the file that says what its columns mean, got none")
+    if schema is not None and telemetry is None:
+        raise UsageError("--schema needs --telemetry, the folder it describes, got none")
     if telemetry is not None and not telemetry.is_dir():
         raise UsageError(f"--telemetry must be a folder, got '{telemetry}'")
     if schema is not None:
@@ -349,11 +358,19 @@ def _existing_session(settings: Settings) -> Session:
 
 def _print_status(session: Session, found: list[Endpoint], as_json: bool) -> None:
     shown = [vars(endpoint) for endpoint in found if endpoint.name in ENDPOINTS]
-    online = session.redis_url or redis_url(session.mlrun_dbpath)
+    online = session.redis_url
+    if not online and not session.owned:
+        online = redis_url(session.mlrun_dbpath)
     if as_json:
-        print(json.dumps({"mlrun_dbpath": session.mlrun_dbpath, "redis_url": online, "endpoints": shown}))
+        status = {
+            "mlrun_dbpath": session.mlrun_dbpath or None,
+            "redis_url": online or None,
+            "endpoints": shown,
+        }
+        print(json.dumps(status))
         return
-    print(f"MLRun API     {session.mlrun_dbpath}\nonline store  {online or 'none'}")
+    down = "not running; 'netops up' starts it"
+    print(f"MLRun API     {session.mlrun_dbpath or down}\nonline store  {online or down}")
     if not shown:
         print("endpoints     none")
         return

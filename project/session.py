@@ -40,7 +40,12 @@ def open_session(settings: Settings) -> Session:
     found = stack.find()
     if settings.mlrun_dbpath and (found is None or found.mlrun_dbpath != settings.mlrun_dbpath):
         return _foreign(settings)
-    info = stack.up()
+    try:
+        info = stack.up()
+    except KeyboardInterrupt:
+        if found is None:
+            stack.stop()
+        raise
     os.environ["MLRUN_DBPATH"] = info.mlrun_dbpath
     os.environ["MLRUN_REDIS__URL"] = info.redis_url
     return Session(info.mlrun_dbpath, info.redis_url, owned=True, started=found is None)

@@ -40,9 +40,9 @@ class StackInfo:
     """Where the living servers are.
 
     :param mlrun_dbpath: value for ``MLRUN_DBPATH``.
-    :param redis_url: the online store.
+    :param redis_url: the online store; empty while Valkey is down, ``up`` starts it again.
     :param api_pid: process of the control plane.
-    :param valkey_pid: process of Valkey.
+    :param valkey_pid: process of Valkey; 0 while it is down.
     """
 
     mlrun_dbpath: str
@@ -134,12 +134,11 @@ class Stack:
             return self._info(state, store)
 
     def find(self) -> StackInfo | None:
-        """The running servers, or None unless both answer as ours."""
+        """The running servers, or None unless the control plane answers as ours."""
         state = self._state()
         if state is None or self._identity(state) is None:
             return None
-        store = valkey.find(self.home)
-        return self._info(state, store) if store else None
+        return self._info(state, valkey.find(self.home))
 
     def stop(self) -> bool:
         """Stop all functions, the control plane and Valkey.
@@ -182,6 +181,20 @@ class Stack:
         store.close()
         return stopped
 
+    def orphans(self) -> list[tuple[str, str, str]]:
+        """Project, name and address of the functions that live on, read without the control plane."""
+        if not database_file(self.home).exists():
+            return []
+        store = Store(database_file(self.home))
+        try:
+            return [
+                (each.project, each.name, f"http://127.0.0.1:{each.port}")
+                for each in read_deployments(store)
+                if each.process is not None and each.process.alive()
+            ]
+        finally:
+            store.close()
+
     def deployments(self) -> list[DeployedFunction]:
         """Deployed functions as they are now.
 
@@ -212,8 +225,9 @@ class Stack:
             raise StackError(f"no control plane is running for {self.home}")
         return state
 
-    def _info(self, state: _State, store: valkey.ValkeyInstance) -> StackInfo:
-        return StackInfo(f"http://127.0.0.1:{state.port}", store.url, state.pid, store.pid)
+    def _info(self, state: _State, store: valkey.ValkeyInstance | None) -> StackInfo:
+        url, pid = (store.url, store.pid) if store else ("", 0)
+        return StackInfo(f"http://127.0.0.1:{state.port}", url, state.pid, pid)
 
     def _start_api(self, before: _State | None, redis_url: str) -> _State:
         if before is not None:

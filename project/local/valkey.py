@@ -107,6 +107,12 @@ def _run_id(home: Path, port: int) -> str | None:
     )
 
 
+def _write_state(home: Path, state: _State) -> None:
+    temporary = _state_file(home).with_suffix(".new")
+    temporary.write_text(json.dumps(asdict(state)))
+    temporary.replace(_state_file(home))
+
+
 def find(home: Path) -> ValkeyInstance | None:
     """Our living server, or None.
 
@@ -147,14 +153,13 @@ def start(home: Path) -> ValkeyInstance:
         log=log,
         cwd=folder,
     )
+    # Noted before it answers, so that it is found and ended if this command is interrupted here.
+    _write_state(home, _State(port, process.pid, process.created, run_id=""))
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         run_id = _run_id(home, port)
         if run_id:
-            state = _State(port, process.pid, process.created, run_id)
-            temporary = _state_file(home).with_suffix(".new")
-            temporary.write_text(json.dumps(asdict(state)))
-            temporary.replace(_state_file(home))
+            _write_state(home, _State(port, process.pid, process.created, run_id))
             return ValkeyInstance(f"redis://127.0.0.1:{port}", process.pid)
         if not process.alive():
             break

@@ -165,7 +165,11 @@ def test_bad_usage_ends_with_one_line_and_code_2(installation, tmp_path):
         (("run", "--set", "sead=1"), "'sead' must be among telemetry, schema"),
         (("run", "--set", "seed"), "--set must be name=value, got 'seed'"),
         (("run", "--telemetry", str(tmp_path)), "--telemetry needs --schema"),
-        (("run", "--schema", str(tmp_path / "none.yaml")), "must be a readable YAML file"),
+        (("run", "--schema", "x.yaml"), "--schema needs --telemetry"),
+        (
+            ("run", "--telemetry", str(tmp_path), "--schema", str(tmp_path / "none.yaml")),
+            "must be a readable YAML file",
+        ),
     ):
         done = installation.netops(*arguments, check=False)
         assert done.returncode == 2
