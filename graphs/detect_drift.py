@@ -25,6 +25,7 @@ class DetectDrift(RequestStep):
 
     :param context: MLRun's graph context.
     :param name: name of the step.
+    :param model_path: model package whose predictions are watched.
     :param callback_url: told about every reported drift (not about warnings); None tells nobody.
     :param callback_body: what the callback's body holds beside ``event``.
     :param token_secret: name of the MLRun secret or variable with the callback's bearer token.
@@ -38,6 +39,7 @@ class DetectDrift(RequestStep):
         self,
         context: Any,
         name: str = "detect_drift",
+        model_path: str = "",
         callback_url: str | None = None,
         callback_body: Mapping[str, Any] | None = None,
         token_secret: str | None = None,
@@ -55,7 +57,12 @@ class DetectDrift(RequestStep):
         self._seen = Position(0, 0, 0)
         self._unsaved = 0
         saved = self._journal.load(_SAVED)
-        if saved is not None:
+        self._version = state.package(model_path).schema.version
+        if saved is not None and saved["version"] != self._version:
+            self._logger.info(
+                f"the detectors of model version {saved['version']} are dismissed; {self._version} is served"
+            )
+        elif saved is not None:
             self._monitor = DriftMonitor.from_dict(saved["monitor"])
             self._seen = Position(*saved["seen"])
         state.at_end(self._save_or_log)
@@ -115,7 +122,11 @@ class DetectDrift(RequestStep):
     def _save(self) -> None:
         saved = None
         if self._monitor is not None:
-            saved = {"monitor": self._monitor.to_dict(), "seen": list(self._seen)}
+            saved = {
+                "version": self._version,
+                "monitor": self._monitor.to_dict(),
+                "seen": list(self._seen),
+            }
         self._journal.save(_SAVED, saved)
         self._unsaved = 0
 

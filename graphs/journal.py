@@ -173,7 +173,7 @@ class RedisJournal:
             ) from error
         entry = _entry_id(written)
         if before and _entry_id(before) > self._last:
-            self._gap = (self._last, entry)
+            self._gap = (self._gap[0] if self._gap else self._last, entry)
         self._note(entry, len(rows))
         return entry
 

@@ -109,4 +109,3 @@ class OnnxModel(V2ModelServer):
         rows = np.array(request["inputs"], dtype=np.float64).reshape(-1, len(self.schema.inputs))
         decided: list[int] = self.decide(self.probability(rows)).tolist()
         return decided
-

@@ -112,6 +112,7 @@ def build_serving_graph(
     step = step.to(
         "graphs.detect_drift.DetectDrift",
         "detect_drift",
+        model_path=model_path,
         callback_url=callback_url,
         callback_body=callback_body,
         token_secret=token_secret if callback_url else None,

@@ -20,6 +20,7 @@ from feature_sets.telemetry.schema import SchemaError, TelemetrySchema
 from project import parameters
 from project.api_reader import Endpoint, endpoints, ready_endpoint, redis_url, runs
 from project.errors import NetopsError
+from project.run_workflow import WorkflowProcess
 from project.session import Session, find_session, local_stack, open_session
 from project.settings import ENDPOINTS, SERVING, Settings, SettingsError
 
@@ -232,7 +233,10 @@ def stop(
         )
     stack = local_stack(settings)
     if function is None:
-        print("stopped" if stack.stop() else "nothing was running")
+        workflows = WorkflowProcess.running(settings)
+        for workflow in workflows:
+            workflow.end()
+        print("stopped" if stack.stop() or workflows else "nothing was running")
         return
     stack.stop_function(_project(project, None), function)
     print(f"stopped {function}")
@@ -340,7 +344,7 @@ def _clean_up(settings: Settings, session: Session, before: set[tuple[str, str]]
     if not session.owned:
         return
     stack = local_stack(settings)
-    if session.started:
+    if session.started and not WorkflowProcess.running(settings):
         stack.stop()
         return
     for endpoint in endpoints(session.mlrun_dbpath):

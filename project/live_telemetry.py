@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,11 @@ def simulated(
 
 
 def recorded(
-    schema: TelemetrySchema, folder: str, trained_until: datetime, after: datetime | None = None
+    schema: TelemetrySchema,
+    folder: str,
+    trained_until: datetime,
+    after: datetime | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Iterator[Telemetry]:
     """The end of a folder of telemetry that the served model was not trained on.
 
@@ -63,7 +67,8 @@ def recorded(
 
     :param trained_until: event time of the model's last training row; replayed is what comes after.
     :param after: newest event time that was already streamed; all times are moved behind it if need be.
-    :raises LiveTelemetryError: if nothing comes after.
+    :param now: wall clock; an event must not be moved beyond it, or it would be quarantined.
+    :raises LiveTelemetryError: if nothing comes after, or a replay would lie in the future.
     """
     rows, _report = read_telemetry(folder, schema)
     # What the model is judged on; it was never shown the devices outside the population.
@@ -85,6 +90,11 @@ def recorded(
     if after is not None and after >= first:
         # One microsecond, the resolution of event times, behind what is known.
         shift = after - first + pd.Timedelta(microseconds=1)
+        if replay.metrics[schema.time].max() + shift > now():
+            raise LiveTelemetryError(
+                f"{folder}: was streamed before and is too recent to happen again before now; "
+                "stream newer telemetry, or use another project"
+            )
         replay = Telemetry(
             metrics=replay.metrics.assign(**{schema.time: replay.metrics[schema.time] + shift}),
             labels=replay.labels.assign(**{schema.time: replay.labels[schema.time] + shift}),

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from project.errors import NetopsError
-from project.local.processes import log_tail
+from project.local.processes import Process, log_tail
+from project.local.processes import start as start_process
 from project.settings import SOURCE_ROOT, Settings
 
 _START_SECONDS = 120.0
+_PROCESS_FILE = "process.json"
 
 
 class WorkflowStartError(NetopsError):
@@ -31,10 +32,12 @@ class WorkflowStartError(NetopsError):
 class WorkflowProcess:
     """A workflow that runs in a child process.
 
-    :param folder: holds request, status and log of this run.
+    It has a process group of its own: the runner that starts a workflow may be deployed anew by it.
+
+    :param folder: holds request, status, process id and log of this run.
     """
 
-    process: subprocess.Popen[bytes]
+    process: Process
     folder: Path
     run_id: str = ""
 
@@ -50,16 +53,27 @@ class WorkflowProcess:
         request.write_text(
             json.dumps({"project": project, "workflow": workflow, "arguments": arguments}), encoding="utf-8"
         )
-        with (folder / "log.txt").open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "project.run_workflow", str(request)],
-                cwd=SOURCE_ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, "PYTHONPATH": str(SOURCE_ROOT)},
-            )
+        process = start_process(
+            [sys.executable, "-m", "project.run_workflow", str(request)],
+            log=folder / "log.txt",
+            cwd=SOURCE_ROOT,
+            env={**os.environ, "PYTHONPATH": str(SOURCE_ROOT)},
+        )
+        (folder / _PROCESS_FILE).write_text(json.dumps(asdict(process)), encoding="utf-8")
         return cls(process, folder)
+
+    @classmethod
+    def all(cls, settings: Settings) -> list[WorkflowProcess]:
+        """Every workflow that was started under this home, by whichever command, oldest first."""
+        return [
+            cls(Process(**json.loads(path.read_text(encoding="utf-8"))), path.parent)
+            for path in sorted((settings.home / "workflows").glob(f"*/{_PROCESS_FILE}"))
+        ]
+
+    @classmethod
+    def running(cls, settings: Settings) -> list[WorkflowProcess]:
+        """Those of them that run."""
+        return [each for each in cls.all(settings) if each.is_running()]
 
     @property
     def log_path(self) -> Path:
@@ -68,30 +82,22 @@ class WorkflowProcess:
 
     def is_running(self) -> bool:
         """Whether the process is alive."""
-        return self.process.poll() is None
+        return self.process.alive()
 
     def end(self) -> None:
         """End the process if it is alive: first asked, after ten seconds killed."""
-        if not self.is_running():
-            return
-        self.process.terminate()
-        try:
-            self.process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        self.process.stop(10)
 
     def status(self) -> dict[str, Any]:
         """``run_id``, ``state`` (starting, running, succeeded, failed) and ``error``."""
+        running = self.is_running()  # First: it may end, and write so, before the file is read.
         path = self.folder / "status.json"
         status: dict[str, Any] = {"run_id": self.run_id, "state": "starting", "error": ""}
         if path.exists():
             status = json.loads(path.read_text(encoding="utf-8"))
-        if not self.is_running() and status["state"] in ("starting", "running"):
+        if not running and status["state"] in ("starting", "running"):
             status["state"] = "failed"
-            status["error"] = (
-                f"the workflow process ended with code {self.process.returncode}; {self.log_tail()}"
-            )
+            status["error"] = f"the workflow process ended: {self.process.exit_reason()}; {self.log_tail()}"
         return status
 
     def log_tail(self, lines: int = 15) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import threading
 from typing import Any
 
 from project import parameters
@@ -27,7 +28,7 @@ class RunnerError(Exception):
 def init_context(context: Any) -> None:
     """Read the settings once; called by Nuclio, or by the local host, before the first request."""
     context.user_data.settings = Settings.from_environment()
-    context.user_data.run = None
+    context.user_data.lock = threading.Lock()
 
 
 def handler(context: Any, event: Any) -> Any:
@@ -46,17 +47,23 @@ def _answer(state: Any, event: Any) -> tuple[int, dict[str, Any]]:
             raise RunnerError(405, "method", "must be POST", event.method)
         _check_token(state.settings, event)
         workflow, arguments = parse_request(event.body)
-        if state.run is not None and state.run.is_running():
-            raise RunnerError(409, "workflow", "one run at a time; try again when it ended", state.run.run_id)
-        state.run = WorkflowProcess.start(state.settings, state.settings.project, workflow, arguments)
-        return 202, {"run_id": state.run.wait_for_run_id(), "workflow": workflow}
+        with state.lock:
+            # Also one that was started from the command line, or by this runner before it was deployed anew.
+            running = WorkflowProcess.running(state.settings)
+            if running:
+                rule = "one run at a time; try again when it ended"
+                raise RunnerError(409, "workflow", rule, running[-1].status()["run_id"])
+            started = WorkflowProcess.start(state.settings, state.settings.project, workflow, arguments)
+        return 202, {"run_id": started.wait_for_run_id(), "workflow": workflow}
     if path.startswith("/runs/"):
         if event.method != "GET":
             raise RunnerError(405, "method", "must be GET", event.method)
         run_id = path.removeprefix("/runs/")
-        if state.run is None or state.run.run_id != run_id:
-            raise RunnerError(404, "run_id", "must be the last run of this runner", run_id)
-        return 200, state.run.status()
+        for known in reversed(WorkflowProcess.all(state.settings)):
+            status = known.status()
+            if status["run_id"] == run_id:
+                return 200, status
+        raise RunnerError(404, "run_id", "must be a run that was started here", run_id)
     raise RunnerError(404, "path", "must be /runs or /runs/{id}", event.path)
 
 

@@ -80,6 +80,10 @@ class Settings:
             raise SettingsError(
                 f"profile {self.profile} needs NETOPS_SOURCE, an address of this repository, got none"
             )
+        if self.profile != "local" and self.streams is None:
+            raise SettingsError(
+                f"profile {self.profile} needs NETOPS_STREAMS, a folder that its pods share, got none"
+            )
         if self.profile != "local" and not self.mlrun_dbpath:
             raise SettingsError(
                 f"profile {self.profile} needs MLRUN_DBPATH, the address of its MLRun API, got none"
@@ -124,6 +128,7 @@ class Settings:
             ("NETOPS_DRIFT_CALLBACK", self.drift_callback),
             ("NETOPS_IMAGE", self.image),
             ("NETOPS_SOURCE", self.source),
+            ("MLRUN_REDIS__URL", self.redis_url if self.profile != "local" else ""),
         ):
             if value:
                 variables[name] = str(value)

@@ -17,7 +17,7 @@ class NoLabeledPairsError(RuntimeError):
 
 
 def watch_labeled_stream(
-    context: mlrun.MLClientCtx, function: str, min_pairs: int = 100, timeout_seconds: float = 60
+    context: mlrun.MLClientCtx, function: str, min_pairs: int = 50, timeout_seconds: float = 60
 ) -> None:
     """MLRun job: wait until the labeled stream holds pairs; log how many are joined, waiting, expired.
 

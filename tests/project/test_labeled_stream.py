@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from project.jobs.drift_magnitude import NoBatchesError, wait_for_rows
+from project.jobs.drift_magnitude import NoBatchesError, rows_in_window, wait_for_rows
 from project.jobs.labeled_stream import NoLabeledPairsError, wait_for_pairs
 from tests.project.fake_endpoint import fake_endpoint
 
@@ -43,9 +43,23 @@ def test_rows_of_all_batches_of_the_served_version_come_in_file_order(tmp_path):
     assert wait_for_rows(tmp_path, "new", 3, 1)["x"].tolist() == [1, 2, 3]
 
 
-def test_too_few_rows_in_time_is_an_error_that_says_how_many(tmp_path):
+def test_few_rows_are_measured_when_the_time_is_over(tmp_path):
     write(tmp_path / "a.parquet", "old", [1, 2, 3])
-    write(tmp_path / "b.parquet", "new", [1])
+    write(tmp_path / "b.parquet", "new", [7])
     times = iter(range(1000))
-    with pytest.raises(NoBatchesError, match="must hold 5 rows of model version new within 2 s, got 1"):
+    rows = wait_for_rows(tmp_path, "new", 5, 2, clock=lambda: float(next(times)), sleep=lambda _: None)
+    assert rows["x"].tolist() == [7]
+
+
+def test_no_rows_in_time_is_an_error(tmp_path):
+    write(tmp_path / "a.parquet", "old", [1, 2, 3])
+    times = iter(range(1000))
+    with pytest.raises(NoBatchesError, match="must hold rows of model version new within 2 s, got none"):
         wait_for_rows(tmp_path, "new", 5, 2, clock=lambda: float(next(times)), sleep=lambda _: None)
+
+
+def test_rows_that_share_a_window_are_one_block():
+    times = pd.date_range("2024-01-01", periods=50, freq="10s", tz="UTC")
+    frame = pd.DataFrame({"device": "a", "t": times})
+    assert rows_in_window(frame, "t", 300) == 30
+    assert rows_in_window(frame.head(1), "t", 300) == 1

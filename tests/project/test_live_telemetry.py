@@ -91,3 +91,11 @@ def test_a_recording_that_was_streamed_before_happens_again_later(tmp_path, tele
     shifts = set(again.labels[SCHEMA.time].to_numpy() - first.labels[SCHEMA.time].to_numpy())
     assert shifts == set(again.metrics[SCHEMA.time].to_numpy() - first.metrics[SCHEMA.time].to_numpy())
     assert len(shifts) == 1
+
+
+def test_a_replay_that_would_lie_in_the_future_is_refused(tmp_path, telemetry):
+    write_folder(tmp_path, telemetry)
+    end = telemetry.metrics[SCHEMA.time].max()
+    trained_until = telemetry.metrics[SCHEMA.time].sort_values().iloc[100]
+    with pytest.raises(LiveTelemetryError, match="too recent to happen again"):
+        next(recorded(SCHEMA, str(tmp_path), trained_until, end, now=lambda: end))

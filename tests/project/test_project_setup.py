@@ -13,6 +13,7 @@ CLUSTER = {
     "MLRUN_DBPATH": "http://mlrun-api:8080",
     "NETOPS_SOURCE": "git://example.com/netops.git#main",
     "NETOPS_IMAGE": "registry.example.com/netops:1",
+    "NETOPS_STREAMS": "/shared/streams",
     "MLRUN_REDIS__URL": "redis://redis:6379",
 }
 

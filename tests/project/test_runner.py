@@ -1,4 +1,5 @@
 import json
+import threading
 from types import SimpleNamespace
 
 import nuclio_sdk
@@ -9,20 +10,31 @@ from project.settings import Settings
 
 
 class FakeRun:
-    run_id = "abc"
-    running = True
+    """Workflow processes that are only noted."""
+
     started = ()
+    known = ()
+    alive = True
+
+    def __init__(self, run_id="abc"):
+        self.run_id = run_id
 
     @classmethod
     def start(cls, settings, project, workflow, arguments):
         cls.started = (project, workflow, arguments)
-        return cls()
+        cls.known = (*cls.known, cls())
+        return cls.known[-1]
+
+    @classmethod
+    def all(cls, settings):
+        return list(cls.known)
+
+    @classmethod
+    def running(cls, settings):
+        return list(cls.known) if cls.alive else []
 
     def wait_for_run_id(self):
         return self.run_id
-
-    def is_running(self):
-        return self.running
 
     def status(self):
         return {"run_id": self.run_id, "state": "running", "error": ""}
@@ -31,11 +43,11 @@ class FakeRun:
 @pytest.fixture
 def context(tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "WorkflowProcess", FakeRun)
-    monkeypatch.setattr(FakeRun, "running", True)
+    monkeypatch.setattr(FakeRun, "known", ())
+    monkeypatch.setattr(FakeRun, "alive", True)
     settings = Settings(home=tmp_path, token="secret", project="p")
-    return SimpleNamespace(
-        user_data=SimpleNamespace(settings=settings, run=None), Response=nuclio_sdk.Response
-    )
+    data = SimpleNamespace(settings=settings, lock=threading.Lock())
+    return SimpleNamespace(user_data=data, Response=nuclio_sdk.Response)
 
 
 def ask(context, method="POST", path="/runs", body=b"{}", token="secret"):
@@ -56,7 +68,7 @@ def test_a_second_run_is_refused_while_the_first_is_under_way(context):
     status, content = ask(context)
     assert status == 409
     assert content["error"]["got"] == "abc"
-    FakeRun.running = False
+    FakeRun.alive = False
     assert ask(context)[0] == 202
 
 

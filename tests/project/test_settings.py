@@ -21,7 +21,11 @@ def test_empty_variables_count_as_absent():
         ({"NETOPS_PROFILE": "moon"}, "NETOPS_PROFILE must be among local, kubernetes, iguazio, got 'moon'"),
         ({"MLRUN_DBPATH": "./db"}, r"MLRUN_DBPATH must be an http\(s\) address, got './db'"),
         ({"NETOPS_PROFILE": "kubernetes"}, "needs NETOPS_SOURCE"),
-        ({"NETOPS_PROFILE": "iguazio", "NETOPS_SOURCE": "git://x"}, "needs MLRUN_DBPATH"),
+        ({"NETOPS_PROFILE": "iguazio", "NETOPS_SOURCE": "git://x"}, "needs NETOPS_STREAMS"),
+        (
+            {"NETOPS_PROFILE": "iguazio", "NETOPS_SOURCE": "git://x", "NETOPS_STREAMS": "/x"},
+            "needs MLRUN_DBPATH",
+        ),
     ],
 )
 def test_bad_variables_are_refused_by_name(environment, words):

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
 
 from project.local.api import (
     absent,
@@ -25,6 +26,7 @@ from project.local.api import (
     unsupported,
 )
 from project.local.api.context import Context, Settings
+from project.local.api.local_callers import LocalCallersOnly
 from project.local.api.store import Store
 from project.local.api.supervisor import Supervisor
 
@@ -62,6 +64,7 @@ def build_app(settings: Settings, redis_url: str = "") -> Starlette:
             *unsupported.ROUTES,
         ],
         lifespan=lifespan,
+        middleware=[Middleware(LocalCallersOnly)],
     )
     app.state.context = Context(store, settings, supervisor, redis_url)
     return app

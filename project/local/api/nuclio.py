@@ -7,6 +7,7 @@ import time
 from starlette.responses import Response
 from starlette.routing import Route
 
+from project.local.api.artifact_records import check_tag
 from project.local.api.calls import Call, route
 from project.local.api.deployments import Deployment
 from project.local.api.documents import Document, get_in
@@ -34,6 +35,10 @@ def deploy(call: Call) -> Document:
             "the kubernetes profile has it",
         )
     name, tag = normal_name(call.path["name"]), get_in(function, "metadata.tag") or ""
+    # Both become part of file names.
+    check_tag(name)
+    if tag:
+        check_tag(tag)
     function.setdefault("metadata", {}).update(name=name, project=call.project)
     deployment = call.context.supervisor.deploy(call.project, deployed_name(name, tag), function)
     function["status"] = {**(function.get("status") or {}), **live_status(deployment)}

@@ -293,6 +293,9 @@ class Supervisor:
             )
         # A deploy under way sees that it was superseded, ends its process and gives the lock back.
         with self._lock(project, name):
+            if self.deployment(project, name).generation != deployment.generation + 1:
+                # A deploy came in between and took the record over, with the processes in it.
+                return self.deployment(project, name)
             for process in (deployment.process, deployment.next_process):
                 if process is not None:
                     process.stop(_STOP_SECONDS)

@@ -74,6 +74,13 @@ def test_a_deploy_without_a_function_is_refused(api):
     assert (answer.status_code, "'function' must be an object" in answer.text) == (400, True)
 
 
+def test_a_tag_that_would_leave_the_folder_of_the_functions_is_refused(api):
+    function = _function("nuclio")
+    function["metadata"]["tag"] = "/../../travel"
+    answer = api.post("/api/v1/projects/demo/nuclio/f/deploy", json={"function": function})
+    assert (answer.status_code, "tag must be 1 to 56 letters" in answer.text) == (400, True)
+
+
 def test_the_status_of_what_was_never_deployed_is_not_found(api):
     answer = api.get("/api/v1/projects/demo/nuclio/app/deploy")
     assert (answer.status_code, answer.json()["detail"]) == (404, "no function demo/app was deployed")
