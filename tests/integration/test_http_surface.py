@@ -97,7 +97,9 @@ def test_ten_megabytes_are_refused_and_the_endpoint_lives(endpoint, event):
 
 
 def test_labels_join_and_bad_labels_are_refused(endpoint, event):
-    label = {"device": event["device"], "timestamp": event["timestamp"], "is_error": 0}
+    later = "2024-06-01T00:05:00Z"
+    assert endpoint.post("/telemetry", json=bad(event, timestamp=later)).json()["status"] == "accepted"
+    label = {"device": event["device"], "timestamp": later, "is_error": 0}
     assert endpoint.post("/labels", json=label).json()["status"] == "joined"
     assert endpoint.post("/labels", json=label).json()["status"] == "duplicate"
     assert endpoint.post("/labels", json={**label, "is_error": 1}).json()["status"] == "conflicting"
