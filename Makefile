@@ -21,6 +21,7 @@ $(UV):
 $(STAMP): requirements.lock pyproject.toml | $(UV)
 	@VIRTUAL_ENV=$(VENV) $(UV) pip sync --quiet --compile-bytecode requirements.lock
 	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --editable .
+	@$(BIN)/python -m feature_sets.windows.warm_up
 	@touch $@
 
 install: $(STAMP) ## install the locked packages into .venv

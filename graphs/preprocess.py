@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from feature_sets.telemetry.events import TelemetryEvent
@@ -9,6 +10,7 @@ from feature_sets.telemetry.schema import DEVICE, TelemetrySchema, duration_seco
 from feature_sets.windows import event_status
 from feature_sets.windows.definition import WindowDefinition
 from feature_sets.windows.online import OnlineWindows
+from feature_sets.windows.warm_up import warm_up
 from graphs.reading_history import ReadingHistory, stored_readings
 from graphs.request_step import RequestStep
 from graphs.requests import Kind, Request
@@ -34,6 +36,7 @@ class Preprocess(RequestStep):
         self, context: Any, name: str = "preprocess", model_path: str = "", history: str | None = None
     ) -> None:
         self.name = name
+        warm_up()  # so that the first event does not wait for it
         self._state = serving_state(context)
         schema = self._state.package(model_path).schema.telemetry
         self._schema = schema
@@ -45,8 +48,7 @@ class Preprocess(RequestStep):
     def handle(self, request: Request) -> None:
         """Take the events into the windows; those that were not counted get no features."""
         devices = self._state.devices
-        for event in request.events:
-            row = self._update(event, request.arrival)
+        for event, row in zip(request.events, self._update(request.events, request.arrival), strict=True):
             status = row.pop(event_status.COLUMN)
             request.statuses.append(status)
             if status not in event_status.COUNTED:
@@ -57,27 +59,31 @@ class Preprocess(RequestStep):
                 row.update(devices.features(event.device))
             request.features.append(row)
 
-    def _update(self, event: TelemetryEvent, arrival: float) -> dict[str, Any]:
-        if self._history is not None and event.device not in self._started:
-            self._start(self._history, event, arrival)
+    def _update(self, events: Sequence[TelemetryEvent], arrival: float) -> list[dict[str, Any]]:
+        if self._history is not None:
+            for event in events:
+                if event.device not in self._started:
+                    self._start(self._history, event, arrival)
         return self._windows.update(
-            {
-                DEVICE: event.device,
-                self._schema.time: event.time,
-                _ARRIVAL: arrival,
-                **event.metrics,
-            }
+            [self._reading(event.device, event.time, event.metrics, arrival) for event in events]
         )
+
+    def _reading(
+        self, device: str, time: float, metrics: Mapping[str, float], arrival: float
+    ) -> dict[str, Any]:
+        return {DEVICE: device, self._schema.time: time, _ARRIVAL: arrival, **metrics}
 
     def _start(self, history: ReadingHistory, event: TelemetryEvent, arrival: float) -> None:
         """Fill the windows of a device that has not been seen with what was ingested of it before."""
         if event.time > arrival + self._tolerance:
             return  # It will be quarantined; its time says nothing about where the device is.
         self._started.add(event.device)
-        for time, metrics in history.before(event.device, event.time):
-            self._windows.update(
-                {DEVICE: event.device, self._schema.time: time, _ARRIVAL: arrival, **metrics}
-            )
+        self._windows.update(
+            [
+                self._reading(event.device, time, metrics, arrival)
+                for time, metrics in history.before(event.device, event.time)
+            ]
+        )
 
 
 def live_features(schema: TelemetrySchema) -> frozenset[str]:

@@ -19,8 +19,8 @@ import yaml
 DEVICE = "device"
 """Name of the key column in every frame, feature set and answer; composed from the entity columns."""
 
-OPERATIONS = ("count", "sum", "sqr", "avg", "min", "max", "first", "last", "stddev", "stdvar")
-"""Window operations as storey names them."""
+OPERATIONS = ("count", "sum", "sqr", "avg", "min", "max", "first", "last", "stddev", "stdvar", "median")
+"""Window operations; all but the median, which storey has not, as storey names them."""
 
 DEFAULT_SCHEMA_PATH = Path(__file__).with_name("simulated_network.yaml")
 

@@ -11,32 +11,44 @@ import pandas as pd
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_LATEST = 1e11
+"""Epoch seconds of the year 5138; what is larger is no seconds."""
 
 
 def event_micros(value: Any) -> int:
     """Microseconds since the epoch.
 
-    :param value: epoch seconds, or a datetime with a zone; nanoseconds of a pandas Timestamp are cut off.
-    :raises ValueError: for a time without a zone, and for what is no time.
+    :param value: epoch seconds, or a datetime, which is UTC if it has no zone; nanoseconds of a pandas
+        Timestamp are cut off.
+    :raises ValueError: for what is no time.
     """
-    if isinstance(value, datetime):
-        if value.tzinfo is None:
-            raise ValueError(f"timestamp: must have a zone, got {value!r}")
-        return (value - _EPOCH) // _MICROSECOND
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e11:
-        raise ValueError(f"timestamp: must be epoch seconds or a time with a zone, got {value!r}")
-    return round(value * 1_000_000)
+    if isinstance(value, float | int) and not isinstance(value, bool) and abs(value) < _LATEST:
+        return round(value * 1_000_000)
+    if isinstance(value, datetime) and value is not pd.NaT:
+        aware = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+        return (aware - _EPOCH) // _MICROSECOND
+    raise ValueError(f"timestamp: must be epoch seconds or a time, got {value!r}")
 
 
 def column_micros(column: pd.Series) -> npt.NDArray[np.int64]:
     """Microseconds since the epoch of a column of times; the rule of ``event_micros``, shape (n,).
 
-    :raises ValueError: for a missing time, times without a zone and columns of other types.
+    :raises ValueError: for a missing time and columns of other types.
     """
-    if isinstance(column.dtype, pd.DatetimeTZDtype):
+    if pd.api.types.is_datetime64_any_dtype(column.dtype):
         if column.isna().any():
             raise ValueError(f"column '{column.name}': must have a time in every row, got NaT")
-        stamps = column.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()
-        micros: npt.NDArray[np.int64] = stamps.astype("datetime64[us]").astype(np.int64)
+        stamps = column.dt.tz_convert(None) if column.dt.tz is not None else column
+        micros: npt.NDArray[np.int64] = stamps.to_numpy().astype("datetime64[us]").astype(np.int64)
         return micros
+    if column.dtype.kind in "iuf":
+        seconds = column.to_numpy()
+        refused = ~(np.abs(seconds) < _LATEST)
+        if refused.any():
+            raise ValueError(
+                f"column '{column.name}': must be epoch seconds or a time in every row, "
+                f"got {seconds[refused][0].item()!r}"
+            )
+        rounded: npt.NDArray[np.int64] = np.round(seconds * 1_000_000.0).astype(np.int64)
+        return rounded
     return np.fromiter((event_micros(value) for value in column.tolist()), dtype=np.int64, count=len(column))

@@ -1,145 +1,224 @@
-"""The live engine of the rolling windows: one event in, the device's current features out."""
+"""The engine of the rolling windows: events in, the current features of their devices out."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from numbers import Real
 from typing import Any, overload
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 
-from feature_sets.windows import event_status
-from feature_sets.windows.bucket_statistics import STATISTICS, BucketStatistics, Floats, operation_values
+from feature_sets.windows import event_status, kernel
 from feature_sets.windows.definition import WindowDefinition
-from feature_sets.windows.event_micros import event_micros
-from feature_sets.windows.snapshot import SNAPSHOT_VERSION, SnapshotError, pack_buckets, unpack_buckets
+from feature_sets.windows.event_micros import column_micros, event_micros
+from feature_sets.windows.kernel import Floats, Ints
+from feature_sets.windows.plan import Plan
+from feature_sets.windows.snapshot import SnapshotError, pack, unpack
+from feature_sets.windows.window_state import WindowState
 
+Clock = Callable[[], float | datetime]
 
-class _Device:
-    """State of one device.
-
-    ``times`` holds the event times counted in each kept bucket, which is what makes a duplicate known.
-    """
-
-    __slots__ = ("buckets", "newest_bucket", "newest_time", "times", "touched")
-
-    def __init__(self, metrics: int) -> None:
-        self.buckets = BucketStatistics(metrics)
-        self.times: dict[int, set[int]] = {}
-        self.newest_bucket = 0
-        self.newest_time = 0
-        self.touched = 0
+_STATUS_NAMES = np.array(event_status.STATUSES, dtype=object)
+_PLAIN = {float, int, type(None)}
+_WORTH_THREADS = 10_000
+"""Events from which on starting threads costs less than it saves."""
+_MOST_THREADS = 8
+_STRETCH = 4096
+_RUN = 64
+"""A long update goes through the devices once every so many events, or events a device if that is more."""
 
 
 class OnlineWindows:
     """Rolling windows of many devices, kept up to date event by event, in order of arrival.
 
-    The meaning of every output is that of ``feature_sets.windows.reference``. Not for use by several threads.
+    The meaning of every output is that of ``feature_sets.windows.reference``, and it does not depend on how
+    the events are cut into updates. Not for use by several threads.
 
     :param definition: which windows.
-    :param clock: epoch seconds now; asked once an event.
-    :param arrival: field of an event with the time at which it arrived, used instead of the clock if present.
+    :param clock: epoch seconds (or a datetime) now; asked once an update.
+    :param arrival: field of an event, or column, with the time at which it arrived; where it is missing or
+        None the clock counts.
+    :param threads: over which the devices of a long update are spread; None for the cores at hand. The result
+        does not depend on it.
     """
 
     def __init__(
-        self, definition: WindowDefinition, clock: Callable[[], float], arrival: str | None = None
+        self,
+        definition: WindowDefinition,
+        clock: Clock,
+        arrival: str | None = None,
+        threads: int | None = None,
     ) -> None:
         self.definition = definition
         self.counts: dict[str, int] = dict.fromkeys(event_status.STATUSES, 0)
         self._clock = clock
         self._arrival = arrival
         self._names = definition.feature_names
-        self._period = definition.period_micros
-        self._longest = definition.longest_buckets
-        self._lateness = definition.lateness_buckets
         self._tolerance = definition.tolerance_micros
-        self._window_buckets = definition.window_buckets
-        self._ends = bool({"first", "last"} & set(definition.operations))
+        self._plan = Plan.of(definition)
+        self._shards = threads or min(_MOST_THREADS, len(os.sched_getaffinity(0)))
+        self._clear()
+        # Of one event, made once: making arrays costs more than the windows themselves.
+        self._one = _Columns.empty(1, self._plan)
         self._nothing = [math.nan] * len(self._names)
-        self._devices: dict[str, _Device] = {}
+
+    def _clear(self) -> None:
+        self._states = [WindowState(self._plan) for _ in range(self._shards)]
+        # Where a device's state is: its row in a shard, times the number of shards, plus the shard.
+        self._devices: dict[str, int] = {}
 
     @property
     def devices(self) -> tuple[str, ...]:
         """Keys of the devices that have a state."""
         return tuple(self._devices)
 
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes that the state takes: arrays, with what is spare in them, and keys."""
+        keys = sys.getsizeof(self._devices) + sum(sys.getsizeof(key) for key in self._devices)
+        return keys + sum(state.memory_bytes for state in self._states)
+
     @overload
-    def update(self, event: Mapping[str, Any]) -> dict[str, Any]: ...
+    def update(self, events: Mapping[str, Any]) -> dict[str, Any]: ...
     @overload
-    def update(self, event: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]: ...
+    def update(self, events: pd.DataFrame) -> pd.DataFrame: ...
+    @overload
+    def update(self, events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]: ...
     def update(
-        self, event: Mapping[str, Any] | Sequence[Mapping[str, Any]]
-    ) -> dict[str, Any] | list[dict[str, Any]]:
-        """Take in one event, or several in order, and give the features of each as of then.
+        self, events: Mapping[str, Any] | Sequence[Mapping[str, Any]] | pd.DataFrame
+    ) -> dict[str, Any] | list[dict[str, Any]] | pd.DataFrame:
+        """Take in one event, or several in order of arrival, and give the features of each as of then.
 
-        :param event: has the key, the event time (epoch seconds, or a datetime with a zone) and every metric
-            (None or NaN is no reading); it was checked before.
-        :returns: the features by name and ``event_status``; all features are NaN if it was not counted.
-        :raises KeyError: naming a field that the event lacks.
+        :param events: one event, a list of them, or a frame with one a row. Each has the key, the event time
+            (epoch seconds or a datetime; UTC if it has no zone) and every metric; None, NaN and infinity are
+            no reading.
+        :returns: of the same kind: the features by name and ``event_status``; a frame has the given index,
+            the features as float64 columns. All features of an event that was not counted are NaN.
+        :raises KeyError: naming a field that an event lacks.
+        :raises ValueError: naming a field that is no time, no number or no key. No event was taken in then.
         """
-        if isinstance(event, Mapping):
-            return self._update(event)
-        return [self._update(one) for one in event]
+        if isinstance(events, pd.DataFrame):
+            return self._update_frame(events)
+        if isinstance(events, Mapping):
+            return self._update_one(events)
+        return self._update_list(events)
 
-    def _update(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        definition = self.definition
-        readings = [event[metric] for metric in definition.metrics]
-        values = np.array([math.nan if value is None else value for value in readings], dtype=np.float64)
+    def _update_one(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        definition, one = self.definition, self._one
+        one.values[0] = [_reading(metric, event[metric]) for metric in definition.metrics]
         arrived = event.get(self._arrival) if self._arrival is not None else None
         now = event_micros(self._clock() if arrived is None else arrived)
         time = event_micros(event[definition.timestamp])
-        status, features = self.observe(event[definition.entity], time, values, now)
-        return {**dict(zip(self._names, features, strict=True)), event_status.COLUMN: status}
-
-    def observe(self, device: str, time: int, values: Floats, now: int) -> tuple[str, list[float]]:
-        """Take in one event in the engine's own terms.
-
-        :param time: event time in microseconds since the epoch.
-        :param values: readings in the order of the definition's metrics; what is not finite is no reading.
-        :param now: arrival, or the clock, in microseconds since the epoch.
-        :returns: status, and the features in the order of ``definition.feature_names``.
-        """
-        status = self._take(device, time, values, now)
-        self.counts[status] += 1
-        if status not in event_status.COUNTED:
-            return status, list(self._nothing)
-        return status, self._features(self._devices[device])
-
-    def _take(self, key: str, time: int, values: Floats, now: int) -> str:
+        key = _checked_key(event[definition.entity])
         if time > now + self._tolerance:
-            return event_status.QUARANTINED
-        bucket = time // self._period
-        device = self._devices.get(key)
-        if device is None:
-            device = self._devices[key] = _Device(len(self.definition.metrics))
-            device.newest_bucket, device.newest_time = bucket, time
-        device.touched = max(device.touched, now)
-        if time in device.times.get(bucket, ()):
-            return event_status.DUPLICATE
-        if bucket <= device.newest_bucket - self._lateness:
-            return event_status.TOO_LATE
-        status = event_status.LATE if time < device.newest_time else event_status.ACCEPTED
-        if bucket > device.newest_bucket:
-            device.newest_bucket = bucket
-            for dropped in device.buckets.drop_through(bucket - self._longest):
-                del device.times[dropped]
-        device.newest_time = max(device.newest_time, time)
-        device.times.setdefault(bucket, set()).add(time)
-        with np.errstate(over="ignore", invalid="ignore"):
-            device.buckets.add(bucket, float(time - bucket * self._period), values)
-        return status
+            status, features = kernel.QUARANTINED, self._nothing
+        else:
+            shard = self._place(key)
+            one.of_device[0], one.times[0], one.arrivals[0] = shard // self._shards, time, now
+            one.statuses[0] = kernel.ACCEPTED
+            one.take_in_order(self._states[shard % self._shards], _FIRST)
+            status, features = int(one.statuses[0]), one.features[0].tolist()
+        name = event_status.STATUSES[status]
+        self.counts[name] += 1
+        row: dict[str, Any] = dict(zip(self._names, features, strict=True))
+        row[event_status.COLUMN] = name
+        return row
 
-    def _features(self, device: _Device) -> list[float]:
-        metrics, operations = self.definition.metrics, self.definition.operations
-        merged = np.empty((len(self._window_buckets), STATISTICS, len(metrics)))
-        out = np.empty((len(metrics), len(operations), len(self._window_buckets)))
-        with np.errstate(over="ignore", invalid="ignore"):
-            for w, buckets in enumerate(self._window_buckets):
-                device.buckets.window(device.newest_bucket - buckets, merged[w], self._ends)
-            for o, operation in enumerate(operations):
-                out[:, o] = operation_values(operation, merged).T
-        features: list[float] = out.ravel().tolist()
-        return features
+    def _update_list(self, events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        if not events:
+            return []
+        definition = self.definition
+        columns = _Columns.empty(len(events), self._plan)
+        for m, metric in enumerate(definition.metrics):
+            column = [event[metric] for event in events]
+            if not set(map(type, column)) <= _PLAIN:
+                column = [_reading(metric, value) for value in column]
+            columns.values[:, m] = np.array(column, dtype=np.float64)
+        columns.times[:] = [event_micros(event[definition.timestamp]) for event in events]
+        now = event_micros(self._clock())
+        if self._arrival is None:
+            columns.arrivals[:] = now
+        else:
+            arrived = [event.get(self._arrival) for event in events]
+            columns.arrivals[:] = [now if at is None else event_micros(at) for at in arrived]
+        codes, keys = _numbered(_checked_key(event[definition.entity]) for event in events)
+        self._take(columns, codes, keys)
+        names = (*self._names, event_status.COLUMN)
+        statuses = _STATUS_NAMES[columns.statuses].tolist()
+        rows = columns.features.tolist()
+        for row, status in zip(rows, statuses, strict=True):
+            row.append(status)
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def _update_frame(self, events: pd.DataFrame) -> pd.DataFrame:
+        definition = self.definition
+        columns = _Columns.empty(len(events), self._plan)
+        for m, metric in enumerate(definition.metrics):
+            columns.values[:, m] = _readings(events[metric])
+        columns.times[:] = column_micros(events[definition.timestamp])
+        if self._arrival is not None:
+            columns.arrivals[:] = column_micros(events[self._arrival])
+        else:
+            columns.arrivals[:] = event_micros(self._clock())
+        codes, uniques = pd.factorize(events[definition.entity], use_na_sentinel=True)
+        if (codes < 0).any():
+            raise ValueError(f"column '{definition.entity}': must have a key in every row, got a missing one")
+        keys = [_checked_key(key) for key in uniques.tolist()]
+        self._take(columns, codes.astype(np.int64, copy=False), keys)
+        frame = pd.DataFrame(columns.features, index=events.index, columns=list(self._names), copy=False)
+        frame[event_status.COLUMN] = _STATUS_NAMES[columns.statuses]
+        return frame
+
+    def _take(self, columns: _Columns, codes: Ints, keys: Sequence[str]) -> None:
+        """Take in events; ``codes`` are their devices' places among ``keys``."""
+        quarantined = columns.times > columns.arrivals + self._tolerance
+        if quarantined.any():
+            columns.statuses[quarantined] = kernel.QUARANTINED
+            columns.features[quarantined] = np.nan
+            # A device that only sent from the future has no state.
+            seen = np.bincount(codes[~quarantined], minlength=len(keys)) > 0
+        else:
+            seen = np.ones(len(keys), dtype=bool)
+        places = np.array(
+            [self._place(key) if here else -1 for key, here in zip(keys, seen.tolist(), strict=True)],
+            dtype=np.int64,
+        )
+        columns.of_device[:] = (places // self._shards)[codes]
+        shards = places % self._shards
+        work = []
+        for shard, state in enumerate(self._states):
+            own = shards == shard
+            if own.any():
+                # The shard's devices are numbered from 0 on; those of other shards and the future are -1.
+                numbers = np.where(own, np.cumsum(own) - 1, -1)
+                ranks = numbers[codes]
+                if quarantined.any():
+                    ranks[quarantined] = -1
+                work.append((state, ranks, int(own.sum())))
+        if len(work) > 1 and len(codes) >= _WORTH_THREADS:
+            with ThreadPoolExecutor(len(work)) as threads:
+                for done in [threads.submit(columns.take_into, *part) for part in work]:
+                    done.result()
+        else:
+            for part in work:
+                columns.take_into(*part)
+        for status, count in enumerate(np.bincount(columns.statuses, minlength=len(event_status.STATUSES))):
+            self.counts[event_status.STATUSES[status]] += int(count)
+
+    def _place(self, key: str) -> int:
+        """Where the state of a device is, made if it is new."""
+        place = self._devices.get(key)
+        if place is None:
+            shard = len(self._devices) % self._shards
+            place = self._devices[key] = self._states[shard].new_row() * self._shards + shard
+        return place
 
     def evict(self, idle_seconds: float) -> list[str]:
         """Forget devices that sent nothing for a while, by the clock; gives their keys.
@@ -148,54 +227,144 @@ class OnlineWindows:
 
         :raises ValueError: if it is shorter.
         """
-        shortest = self._longest * self._period / 1_000_000
+        shortest = self.definition.longest_buckets * self.definition.period_micros / 1_000_000
         if not idle_seconds >= shortest:
             raise ValueError(
                 f"idle_seconds: must be at least the longest window, {shortest:g} s, got {idle_seconds!r}"
             )
         before = event_micros(self._clock()) - round(idle_seconds * 1_000_000)
-        idle = [key for key, device in self._devices.items() if device.touched < before]
+        located = {key: divmod(place, self._shards) for key, place in self._devices.items()}
+        idle = [key for key, (row, shard) in located.items() if self._states[shard].touched(row) < before]
         for key in idle:
+            row, shard = located[key]
+            self._states[shard].forget(row)
             del self._devices[key]
         return idle
 
-    def snapshot(self) -> dict[str, Any]:
-        """The whole state as plain content for JSON; ``restore`` continues from it exactly."""
-        return {
-            "version": SNAPSHOT_VERSION,
-            "definition": self.definition.to_dict(),
-            "counts": dict(self.counts),
-            "devices": {
-                key: {
-                    "newest_bucket": device.newest_bucket,
-                    "newest_time": device.newest_time,
-                    "touched": device.touched,
-                    "times": {str(bucket): sorted(times) for bucket, times in device.times.items()},
-                    "buckets": pack_buckets(device.buckets),
-                }
-                for key, device in self._devices.items()
+    def snapshot(self) -> bytes:
+        """The whole state, see ``feature_sets.windows.snapshot``; ``restore`` continues from it exactly."""
+        # In an order that does not depend on how the events came in batches.
+        keys = sorted(self._devices, key=lambda key: (isinstance(key, str), key))
+        located = [divmod(self._devices[key], self._shards) for key in keys]
+        rows = [self._states[shard].row_content(row) for row, shard in located]
+        plan = self._plan
+        devices = np.empty((len(rows), 4), dtype=np.int64)
+        buckets = np.empty((len(rows), plan.metrics, plan.ring, plan.planes))
+        for position, (device, block, times, _) in enumerate(rows):
+            devices[position, :3] = device[[kernel.BUCKET, kernel.TIME, kernel.TOUCHED]]
+            devices[position, 3] = len(times)
+            buckets[position] = np.where(block[:, :, :1] > 0, block, plan.no_readings)
+        nothing = (np.empty(0, np.int64), np.empty((0, plan.metrics if plan.keeps_readings else 0)))
+        return pack(
+            {
+                "definition": self.definition.to_dict(),
+                "counts": self.counts,
+                "devices": keys,
             },
-        }
+            {
+                "devices": devices,
+                "buckets": buckets,
+                "times": np.concatenate([nothing[0], *(times for _, _, times, _ in rows)]),
+                "readings": np.concatenate([nothing[1], *(readings for *_, readings in rows)]),
+            },
+        )
 
-    def restore(self, snapshot: Mapping[str, Any]) -> None:
+    def restore(self, snapshot: bytes) -> None:
         """Replace the state by that of a snapshot.
 
-        :raises SnapshotError: if it has another version or was taken with another definition.
+        :raises SnapshotError: if it is damaged, has another version or was taken with another definition; the
+            state is then as it was.
         """
-        if snapshot.get("version") != SNAPSHOT_VERSION:
-            raise SnapshotError("version", f"must be {SNAPSHOT_VERSION}", snapshot.get("version"))
-        ours, theirs = self.definition.to_dict(), snapshot["definition"]
+        header, arrays = unpack(snapshot)
+        ours, theirs = self.definition.to_dict(), header["definition"]
         for field, value in ours.items():
             if theirs.get(field) != value:
                 raise SnapshotError(f"definition.{field}", f"must be {value!r}", theirs.get(field))
-        devices = {}
-        for key, state in snapshot["devices"].items():
-            device = _Device(len(self.definition.metrics))
-            device.newest_bucket = state["newest_bucket"]
-            device.newest_time = state["newest_time"]
-            device.touched = state["touched"]
-            device.times = {int(bucket): set(times) for bucket, times in state["times"].items()}
-            device.buckets = unpack_buckets(state["buckets"], len(self.definition.metrics))
-            devices[key] = device
-        self._devices = devices
-        self.counts = {status: int(snapshot["counts"][status]) for status in event_status.STATUSES}
+        self._clear()
+        devices, buckets = arrays["devices"], arrays["buckets"]
+        ends = np.cumsum(devices[:, 3])
+        for state in self._states:
+            state.reserve(-(-len(devices) // self._shards))
+        for position, key in enumerate(header["devices"]):
+            kept = slice(ends[position] - devices[position, 3], ends[position])
+            row = np.zeros(kernel.DEVICE_COLUMNS, dtype=np.int64)
+            row[[kernel.BUCKET, kernel.TIME, kernel.TOUCHED, kernel.SIZE]] = devices[position]
+            shard = position % self._shards
+            place = self._states[shard].put_row(
+                row, buckets[position], arrays["times"][kept], arrays["readings"][kept]
+            )
+            self._devices[key] = place * self._shards + shard
+        self.counts = {status: int(header["counts"][status]) for status in event_status.STATUSES}
+
+
+class _Columns:
+    """Events as the kernel takes them, and what it answers."""
+
+    def __init__(
+        self, of_device: Ints, times: Ints, arrivals: Ints, values: Floats, features: Floats
+    ) -> None:
+        self.of_device = of_device
+        self.times = times
+        self.arrivals = arrivals
+        self.values = values
+        self.features = features
+        self.statuses: npt.NDArray[np.uint8] = np.full(len(times), kernel.ACCEPTED, dtype=np.uint8)
+
+    @classmethod
+    def empty(cls, events: int, plan: Plan) -> _Columns:
+        """Room for so many events."""
+        of_device, times, arrivals = (np.empty(events, dtype=np.int64) for _ in range(3))
+        values = np.empty((events, plan.metrics))
+        return cls(of_device, times, arrivals, values, np.empty((events, plan.features)))
+
+    def take_into(self, state: WindowState, ranks: Ints, devices: int) -> None:
+        """Let a state take in the events of its devices.
+
+        :param ranks: each event's device, from 0 to below ``devices``; -1 for events that are not its.
+        """
+        # Device by device the windows stay in the processor's cache; stretch by stretch the events do.
+        order = kernel.by_device(ranks, devices, max(_STRETCH, _RUN * devices))
+        self.take_in_order(state, order)
+
+    def take_in_order(self, state: WindowState, order: Ints) -> None:
+        """Let a state take in these events, in this order."""
+        state.take(
+            order, self.of_device, self.times, self.arrivals, self.values, self.statuses, self.features
+        )
+
+
+_FIRST = np.zeros(1, dtype=np.int64)
+
+
+def _reading(metric: str, value: Any) -> float:
+    """A reading as a number; None is none."""
+    if value is None:
+        return math.nan
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise ValueError(f"{metric}: must be a number or None, got {value!r}")
+    return float(value)
+
+
+def _readings(column: pd.Series) -> npt.NDArray[Any]:
+    """Readings of a column as numbers."""
+    if column.dtype.kind in "iuf" and isinstance(column.dtype, np.dtype):
+        return column.to_numpy()
+    if column.dtype == object:
+        return np.array([_reading(str(column.name), value) for value in column.tolist()], dtype=np.float64)
+    if not pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype):
+        raise ValueError(f"column '{column.name}': must be numbers, got {column.dtype}")
+    return column.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _checked_key(key: Any) -> Any:
+    """The key of a device: text or a whole number, as snapshots can hold."""
+    if not isinstance(key, str | int) or isinstance(key, bool):
+        raise ValueError(f"key: must be text or a whole number, got {key!r}")
+    return key
+
+
+def _numbered(keys: Iterable[str]) -> tuple[Ints, list[str]]:
+    """Each key's number, in order of appearance, and the keys by number."""
+    numbers: dict[str, int] = {}
+    codes = np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
+    return codes, list(numbers)

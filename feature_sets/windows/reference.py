@@ -37,7 +37,7 @@ def reference(
     :param events: one event a row in order of arrival; has the key, the event time and the metrics.
     :param clock: epoch seconds now, asked once an event; used where there is no arrival time.
     :param arrival: column with the time at which each event arrived.
-    :returns: the key, the event time, ``definition.feature_names`` and ``event_status``; same index.
+    :returns: ``definition.feature_names`` and ``event_status``; same index.
     :raises ValueError: if neither a clock nor an arrival column is given.
     """
     if clock is None and arrival is None:
@@ -75,12 +75,11 @@ def reference(
                     ]
                     row[f"{metric}_{operation}_{window}"] = aggregate(operation, readings)
         rows.append(row)
-    keys = events[[definition.entity, definition.timestamp]]
     features = pd.DataFrame(
         rows, index=events.index, columns=list(definition.feature_names), dtype=np.float64
     )
     features[event_status.COLUMN] = np.array(statuses, dtype=object)
-    return pd.concat([keys, features], axis=1)
+    return features
 
 
 def _status(device: _Device, time: int, now: int, definition: WindowDefinition) -> str:
@@ -121,6 +120,9 @@ def aggregate(operation: str, readings: Sequence[tuple[int, float]]) -> float:
             return float(min(values))
         case "max":
             return float(max(values))
+        case "median":
+            ordered = sorted(values)
+            return float((ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2)
         case "first":
             return min(readings)[1]
         case "last":

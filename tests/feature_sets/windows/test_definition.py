@@ -93,7 +93,7 @@ def test_buckets_follow_from_the_lengths() -> None:
         ({"metrics": ()}, "'metrics': must be a tuple of one or more different names"),
         ({"metrics": ["load"]}, "'metrics': must be a tuple"),
         ({"operations": ("avg", "avg")}, "'operations': must be a tuple of one or more different"),
-        ({"operations": ("median",)}, "'operations': must be among count, .*got 'median'"),
+        ({"operations": ("mode",)}, "'operations': must be among count, .*got 'mode'"),
         ({"windows": ("15s",)}, "'windows': must be a multiple of the period 10s, got '15s'"),
         ({"windows": ("0s",)}, "'windows': must be a multiple of the period"),
         ({"windows": ("one",)}, "'windows': must be a whole number with a unit"),

@@ -1,0 +1,83 @@
+"""Rolling windows of a history: the state machine of the live engine over many events at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from feature_sets.windows.backfill_progress import BackfillProgress
+from feature_sets.windows.definition import WindowDefinition
+from feature_sets.windows.online import Clock, OnlineWindows
+
+Writer = Callable[[pd.DataFrame], None]
+"""Takes the rows of one chunk. To be used with a progress file it also has ``seek(chunk)``, which makes what
+is written next replace everything from that chunk (from 0 on) onwards; see ``ParquetChunks``."""
+
+
+def backfill(
+    events: pd.DataFrame, definition: WindowDefinition, clock: Clock = time.time, arrival: str | None = None
+) -> pd.DataFrame:
+    """Features and status of each event, as the live engine gives them, to the last bit.
+
+    :param events: one event a row, in order of arrival; the columns that the definition names.
+    :param clock: what "now" is for events from the future where there is no arrival time.
+    :param arrival: column with the time at which each event arrived.
+    :returns: one float64 column a feature, in the order of ``definition.feature_names``, and
+        ``event_status``; same index, same order.
+    :raises KeyError: naming a column that is not there.
+    :raises ValueError: naming a column that breaks a rule, see ``OnlineWindows.update``.
+    """
+    return OnlineWindows(definition, clock, arrival).update(events)
+
+
+def backfill_chunks(
+    reader: Iterable[pd.DataFrame],
+    definition: WindowDefinition,
+    writer: Writer,
+    progress: str | Path | None = None,
+    clock: Clock = time.time,
+    arrival: str | None = None,
+    keep: Sequence[str] = (),
+) -> dict[str, int]:
+    """``backfill`` over any number of chunks, in memory bounded by one chunk and the state of the devices.
+
+    The rows are those of one ``backfill`` over all chunks together. With a progress file it can be killed at
+    any moment and called again with the same chunks: it goes on after the last chunk that is known to be
+    written, and what is written in the end is the same. A finished one, called again, does nothing.
+
+    :param reader: chunks, in order of arrival; called again it must give the same ones.
+    :param writer: takes the rows of each chunk.
+    :param progress: file that is replaced after each chunk; it holds how far it came and the windows' state.
+    :param clock: see ``backfill``.
+    :param arrival: see ``backfill``.
+    :param keep: columns of the events, such as key and time, that the rows get in front of the features.
+    :returns: how many events had each status.
+    :raises TypeError: if there is a progress file and the writer has no ``seek``.
+    :raises ProgressError: if the progress is of another definition or of other chunks.
+    """
+    windows = OnlineWindows(definition, clock, arrival)
+    made = BackfillProgress()
+    if progress is not None:
+        seek = getattr(writer, "seek", None)
+        if seek is None:
+            raise TypeError(f"writer: must have seek(chunk) to be used with a progress file, got {writer!r}")
+        made = BackfillProgress.load(Path(progress), windows)
+        seek(made.chunks)
+    skipped = BackfillProgress()
+    for events in reader:
+        if skipped.chunks < made.chunks:
+            skipped = skipped.after(events, definition)
+            if skipped.chunks == made.chunks:
+                made.check_same(skipped)
+            continue
+        rows = windows.update(events)
+        writer(pd.concat([events[list(keep)], rows], axis=1) if keep else rows)
+        made = skipped = made.after(events, definition)
+        if progress is not None:
+            made.save(Path(progress), windows)
+    if skipped.chunks < made.chunks:
+        made.check_same(skipped)
+    return dict(windows.counts)

@@ -1,0 +1,532 @@
+"""The compiled heart of the rolling windows: one event into the state of its device, its windows out.
+
+There is one state machine, ``take``, for one event, many events and a whole history; so all give the same
+bits. It works on plain arrays, see ``Plan`` and ``WindowState`` for what lies where.
+
+Numbers. A bucket keeps, of each metric, the number of readings n, the lowest reading, Σ(x − lowest) and Σ(x −
+lowest)²: terms that are never negative. Two of them are added about the lower of their lowest readings, which
+again adds what is not negative, so nothing cancels (Chan, Golub and LeVeque, 1983, American Statistician 37,
+on shifted data). The variance, Σd² − (Σd)²/n, loses at most the factor n, whatever the size of the readings,
+for the shift is one of them. Of a constant every d is exactly 0. Nothing is subtracted when a bucket leaves,
+so nothing of it stays.
+
+Windows. Time is cut into chunks of one window, from the epoch on. A window is then the end of one chunk and
+the beginning of the next (van Herk, 1992, Pattern Recognition Letters 13; Gil and Werman, 1993, IEEE PAMI
+15): the ends are added up once a chunk, from its last bucket back, and the beginning grows by one bucket at a
+time, so an event costs the same for long windows and short ones. Both are made from the buckets alone and
+always in the same order. So they need not be kept: they live in a scratch pad for the run of events of one
+device, and are made anew, to the same bits, for the next.
+
+Compilation takes some seconds, once: Numba keeps the machine code in ``__pycache__`` beside this file or,
+where that is read-only, in the user's cache folder; ``NUMBA_CACHE_DIR`` names another. Everything compiled is
+in this one file because the cache notices changes of a function's own file only.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+ACCEPTED, LATE, DUPLICATE, TOO_LATE, QUARANTINED = range(5)
+"""What became of an event, in the order of ``event_status.STATUSES``."""
+
+BUCKET, TIME, TOUCHED, LOG, CAPACITY, START, SIZE = range(7)
+"""Columns of the table of devices: newest bucket, newest event time, last arrival (microseconds), and the
+ring of counted event times: where it lies, how many fit, where it starts, how many there are."""
+DEVICE_COLUMNS = 7
+
+COUNT, LOW, SUM = range(3)
+"""Places of the statistics that every bucket has: readings, the lowest, and Σ(x − lowest)."""
+
+PERIOD, LONGEST, LATENESS, READINGS, SQUARES, HIGH, FIRST, LAST, PLANES, ASKED = range(10)
+"""Entries of the plan: microseconds, buckets, buckets, whether readings are kept one by one (0, 1). Then the
+places of a bucket's other statistics, -1 for one that no operation needs: Σ(x − lowest)², the highest, the
+earliest and the latest reading, each of these two followed by its time; and how many statistics there are.
+From ASKED on, for each of OPERATIONS its place among those asked for, or -1."""
+
+OPERATIONS = ("count", "sum", "sqr", "avg", "min", "max", "first", "last", "stddev", "stdvar", "median")
+_COUNT, _SUM, _SQR, _AVG, _MIN, _MAX, _FIRST, _LAST, _STDDEV, _STDVAR, MEDIAN = range(
+    ASKED, ASKED + len(OPERATIONS)
+)
+PLAN_ENTRIES = ASKED + len(OPERATIONS)
+
+# Without Numba's reference counts, which are atomic and cost more than the arithmetic: the arrays belong to
+# the caller, and nothing in here makes one.
+_compiled = njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+_inlined = njit(nogil=True, cache=True, error_model="numpy", _nrt=False, inline="always")
+
+SMALLEST_RING = 8
+RING_CLASSES = 48
+USED = RING_CLASSES
+"""In ``free``: the first free ring of each size (8, 16, ...; -1 is none), then how much of the log is
+used."""
+
+
+@_compiled
+def _position(times: Ints, log: int, capacity: int, start: int, size: int, time: int) -> int:
+    """How many of a ring's times are earlier than this one."""
+    low, high = 0, size
+    while low < high:
+        middle = (low + high) >> 1
+        if times[log + ((start + middle) & (capacity - 1))] < time:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@_compiled
+def _room(row: Ints, times: Ints, readings: Floats, free: Ints) -> bool:
+    """Make sure that the device's ring takes one more; False, and nothing changed, if the log is full."""
+    if row[SIZE] < row[CAPACITY]:
+        return True
+    capacity = max(SMALLEST_RING, 2 * row[CAPACITY])
+    size_class = 0
+    while SMALLEST_RING << size_class < capacity:
+        size_class += 1
+    log = free[size_class]
+    if log >= 0:
+        free[size_class] = times[log]
+    else:
+        log = free[USED]
+        if log + capacity > len(times):
+            return False
+        free[USED] = log + capacity
+    for k in range(row[SIZE]):
+        old = row[LOG] + ((row[START] + k) & (row[CAPACITY] - 1))
+        times[log + k] = times[old]
+        for m in range(readings.shape[1]):
+            readings[log + k, m] = readings[old, m]
+    give_back(row, times, free)
+    row[LOG], row[CAPACITY], row[START] = log, capacity, 0
+    return True
+
+
+@_compiled
+def give_back(row: Ints, times: Ints, free: Ints) -> None:
+    """Put the ring of a device on the list of free ones."""
+    if row[CAPACITY] == 0:
+        return
+    size_class = 0
+    while SMALLEST_RING << size_class < row[CAPACITY]:
+        size_class += 1
+    times[row[LOG]] = free[size_class]
+    free[size_class] = row[LOG]
+    row[CAPACITY] = 0
+
+
+@_compiled
+def _remember(row: Ints, times: Ints, readings: Floats, time: int, values: Floats) -> None:
+    """Put an event into the ring, which is sorted by time and has room."""
+    log, mask, start, size = row[LOG], row[CAPACITY] - 1, row[START], row[SIZE]
+    place = size
+    if size > 0 and time < times[log + ((start + size - 1) & mask)]:
+        place = _position(times, log, mask + 1, start, size, time)
+        for k in range(size, place, -1):
+            later, sooner = log + ((start + k) & mask), log + ((start + k - 1) & mask)
+            times[later] = times[sooner]
+            for m in range(readings.shape[1]):
+                readings[later, m] = readings[sooner, m]
+    at = log + ((start + place) & mask)
+    times[at] = time
+    for m in range(readings.shape[1]):
+        readings[at, m] = values[m]
+    row[SIZE] = size + 1
+
+
+@_inlined
+def _clear(cells: Floats, at: int, plan: Ints) -> None:
+    """Make the statistics at this place those of no readings."""
+    cells[at + COUNT], cells[at + LOW], cells[at + SUM] = 0.0, np.inf, 0.0
+    if plan[SQUARES] >= 0:
+        cells[at + plan[SQUARES]] = 0.0
+    if plan[HIGH] >= 0:
+        cells[at + plan[HIGH]] = -np.inf
+
+
+@_inlined
+def _added(
+    n1: float, low1: float, sum1: float, squares1: float, n2: float, low2: float, sum2: float, squares2: float
+) -> tuple[float, float, float, float]:
+    """Count, lowest, sum and squares of two sets of readings together; without branches."""
+    low = low1 if low1 < low2 else low2
+    raised1 = low1 - low if n1 > 0.0 else 0.0
+    raised2 = low2 - low if n2 > 0.0 else 0.0
+    return (
+        n1 + n2,
+        low,
+        (sum1 + n1 * raised1) + (sum2 + n2 * raised2),
+        (squares1 + raised1 * (2.0 * sum1 + n1 * raised1))
+        + (squares2 + raised2 * (2.0 * sum2 + n2 * raised2)),
+    )
+
+
+@_compiled
+def _add(older: Floats, i: int, newer: Floats, j: int, out: Floats, k: int, plan: Ints) -> None:
+    """Put the statistics of two stretches of time together at ``out[k]``, which may be one of them."""
+    squares, high, first, last = plan[SQUARES], plan[HIGH], plan[FIRST], plan[LAST]
+    n1, n2 = older[i + COUNT], newer[j + COUNT]
+    squares1 = older[i + squares] if squares >= 0 else 0.0
+    squares2 = newer[j + squares] if squares >= 0 else 0.0
+    n, low, total, squared = _added(
+        n1, older[i + LOW], older[i + SUM], squares1, n2, newer[j + LOW], newer[j + SUM], squares2
+    )
+    out[k + COUNT], out[k + LOW], out[k + SUM] = n, low, total
+    if squares >= 0:
+        out[k + squares] = squared
+    if high >= 0:
+        out[k + high] = max(older[i + high], newer[j + high])
+    if first >= 0:
+        out[k + first] = older[i + first] if n1 > 0.0 else newer[j + first]
+    if last >= 0:
+        out[k + last] = newer[j + last] if n2 > 0.0 else older[i + last]
+
+
+@_inlined
+def _count(cells: Floats, at: int, value: float, offset: float, plan: Ints) -> None:
+    """Count one reading in the statistics of its bucket; ``offset`` is its time in the bucket."""
+    squares, high, first, last = plan[SQUARES], plan[HIGH], plan[FIRST], plan[LAST]
+    before = cells[at + COUNT]
+    squared = cells[at + squares] if squares >= 0 else 0.0
+    cells[at + COUNT], cells[at + LOW], cells[at + SUM], squared = _added(
+        before, cells[at + LOW], cells[at + SUM], squared, 1.0, value, 0.0, 0.0
+    )
+    if squares >= 0:
+        cells[at + squares] = squared
+    if high >= 0:
+        cells[at + high] = max(cells[at + high], value)
+    if first >= 0 and (before == 0.0 or offset < cells[at + first + 1]):
+        cells[at + first], cells[at + first + 1] = value, offset
+    if last >= 0 and (before == 0.0 or offset > cells[at + last + 1]):
+        cells[at + last], cells[at + last + 1] = value, offset
+
+
+@_compiled
+def _sum_ends(
+    cells: Floats, block: int, bucket: int, chunk: int, window: int, ends: Floats, at: int, plan: Ints
+) -> None:
+    """The ends of the chunk before ``chunk`` that windows from ``bucket`` on reach back to.
+
+    :param block: where the metric's buckets lie in ``cells``.
+    :param chunk: first bucket of the chunk of ``bucket``.
+    :param at: where the ends of this metric and window lie: one entry for each bucket of a chunk, and an
+        empty one after them.
+    """
+    planes, ring = plan[PLANES], plan[LONGEST]
+    _clear(ends, at + window * planes, plan)
+    for k in range(window - 1, bucket - chunk, -1):
+        place = block + (chunk - window + k) % ring * planes
+        _add(cells, place, ends, at + (k + 1) * planes, ends, at + k * planes, plan)
+
+
+@_compiled
+def _sum_beginning(
+    cells: Floats, block: int, bucket: int, chunk: int, beginnings: Floats, at: int, plan: Ints
+) -> None:
+    """The beginning of a chunk up to before ``bucket``."""
+    planes, ring = plan[PLANES], plan[LONGEST]
+    _clear(beginnings, at, plan)
+    for b in range(chunk, bucket):
+        _add(beginnings, at, cells, block + b % ring * planes, beginnings, at, plan)
+
+
+@_inlined
+def _emit(
+    older: Floats,
+    i: int,
+    beginning: Floats,
+    j: int,
+    cells: Floats,
+    newest: int,
+    plan: Ints,
+    out: Floats,
+    at: int,
+    step: int,
+) -> None:
+    """The features of one metric and window: end of a chunk, beginning of the next, and newest bucket.
+
+    :param out: ``out[at + step * o]`` is for the o-th of the operations asked for.
+    """
+    squares, high = plan[SQUARES], plan[HIGH]
+    n1, n2, n3 = older[i + COUNT], beginning[j + COUNT], cells[newest + COUNT]
+    squares1 = older[i + squares] if squares >= 0 else 0.0
+    squares2 = beginning[j + squares] if squares >= 0 else 0.0
+    squares3 = cells[newest + squares] if squares >= 0 else 0.0
+    n, low, total, squared = _added(
+        n2, beginning[j + LOW], beginning[j + SUM], squares2,
+        n3, cells[newest + LOW], cells[newest + SUM], squares3,
+    )  # fmt: skip
+    n, low, total, squared = _added(n1, older[i + LOW], older[i + SUM], squares1, n, low, total, squared)
+    if plan[_COUNT] >= 0:
+        out[at + step * plan[_COUNT]] = n
+    empty = n == 0.0
+    mean = total / n if not empty else np.nan
+    if plan[_AVG] >= 0:
+        out[at + step * plan[_AVG]] = low + mean
+    if plan[_MIN] >= 0:
+        out[at + step * plan[_MIN]] = low if not empty else np.nan
+    if plan[_MAX] >= 0:
+        highest = max(older[i + high], max(beginning[j + high], cells[newest + high]))
+        out[at + step * plan[_MAX]] = highest if not empty else np.nan
+    if plan[_STDDEV] >= 0 or plan[_STDVAR] >= 0:
+        variance = np.nan
+        if n > 1.0:
+            variance = max(squared - total * mean, 0.0) / (n - 1.0) if np.isfinite(squared) else np.inf
+        if plan[_STDDEV] >= 0:
+            out[at + step * plan[_STDDEV]] = np.sqrt(variance)
+        if plan[_STDVAR] >= 0:
+            out[at + step * plan[_STDVAR]] = variance
+    if plan[_SUM] >= 0:
+        out[at + step * plan[_SUM]] = n * low + total if not empty else np.nan
+    if plan[_SQR] >= 0:
+        square = squared + low * (2.0 * total + n * low) if np.isfinite(squared) else np.inf
+        out[at + step * plan[_SQR]] = square if not empty else np.nan
+    if plan[_FIRST] >= 0:
+        first = cells[newest + plan[FIRST]] if n3 > 0.0 else np.nan
+        first = beginning[j + plan[FIRST]] if n2 > 0.0 else first
+        out[at + step * plan[_FIRST]] = older[i + plan[FIRST]] if n1 > 0.0 else first
+    if plan[_LAST] >= 0:
+        last = older[i + plan[LAST]] if n1 > 0.0 else np.nan
+        last = beginning[j + plan[LAST]] if n2 > 0.0 else last
+        out[at + step * plan[_LAST]] = cells[newest + plan[LAST]] if n3 > 0.0 else last
+
+
+@_compiled
+def _smallest(values: Floats, count: int, rank: int) -> float:
+    """The value of a rank, 0 the smallest; all before it are then no larger (Hoare, 1961, Find)."""
+    low, high = 0, count - 1
+    while low < high:
+        pivot = values[(low + high) >> 1]
+        i, j = low, high
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while values[j] > pivot:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if rank <= j:
+            high = j
+        elif rank >= i:
+            low = i
+        else:
+            break
+    found: float = values[rank]
+    return found
+
+
+@_compiled
+def _emit_medians(
+    row: Ints,
+    times: Ints,
+    readings: Floats,
+    plan: Ints,
+    windows: Ints,
+    scratch: Floats,
+    out: Floats,
+) -> None:
+    """The medians of all metrics and windows of a device.
+
+    :param scratch: room for the readings of one window.
+    :param out: features of the device.
+    """
+    metrics, lengths = readings.shape[1], len(windows)
+    per_metric = len(out) // metrics
+    log, capacity, start, size = row[LOG], row[CAPACITY], row[START], row[SIZE]
+    for w in range(lengths):
+        begin = (row[BUCKET] - windows[w] + 1) * plan[PERIOD]
+        oldest = _position(times, log, capacity, start, size, begin)
+        for m in range(metrics):
+            count = 0
+            for k in range(oldest, size):
+                value = readings[log + ((start + k) & (capacity - 1)), m]
+                if np.isfinite(value):
+                    scratch[count] = value
+                    count += 1
+            median = np.nan
+            if count > 0:
+                above = _smallest(scratch, count, count // 2)
+                below = above
+                if count % 2 == 0:
+                    below = scratch[0]
+                    for k in range(1, count // 2):
+                        below = max(below, scratch[k])
+                middle = (below + above) / 2.0
+                median = middle if np.isfinite(middle) else below / 2.0 + above / 2.0
+            out[m * per_metric + plan[MEDIAN] * lengths + w] = median
+
+
+@_compiled
+def take(
+    plan: Ints,
+    windows: Ints,
+    devices: Ints,
+    buckets: Floats,
+    times: Ints,
+    readings: Floats,
+    free: Ints,
+    ends: Floats,
+    beginnings: Floats,
+    chunks: Ints,
+    scratch: Floats,
+    order: Ints,
+    begin: int,
+    of_device: Ints,
+    event_times: Ints,
+    arrivals: Ints,
+    values: Floats,
+    statuses: npt.NDArray[np.uint8],
+    features: Floats,
+) -> int:
+    """Take in events, each in the order of arrival of its device.
+
+    :param plan: see PERIOD and what follows there.
+    :param windows: lengths in buckets, shape (windows,).
+    :param devices: shape (devices, DEVICE_COLUMNS); a device that is new has ``SIZE`` -1.
+    :param buckets: shape (devices, metrics, buckets in the ring, statistics); bucket b lies at b modulo the
+        ring.
+    :param times: the log: rings of counted event times, sorted, each a power of two long.
+    :param readings: what was read then, shape (log, metrics); (0, 0) if they are not kept.
+    :param free: free rings, see USED.
+    :param ends: scratch pad, metrics * (sum of windows + number of windows) * statistics.
+    :param beginnings: scratch pad, metrics * windows * statistics.
+    :param chunks: scratch pad, windows.
+    :param scratch: scratch pad for medians, as long as the longest ring.
+    :param order: which events to take, in this order, from ``begin`` on; those of a device best in a row.
+    :param of_device: row in ``devices`` of each event.
+    :param event_times: microseconds since the epoch, shape (events,).
+    :param arrivals: the same, for when each event arrived.
+    :param values: readings, shape (events, metrics); what is not finite is no reading.
+    :param statuses: out, shape (events,), ACCEPTED to begin with.
+    :param features: out, shape (events, metrics * operations * windows); NaN for events that are not counted.
+    :returns: how far in ``order`` it came; short of the end, the log or ``scratch`` is too short.
+    """
+    period, ring, planes = plan[PERIOD], plan[LONGEST], plan[PLANES]
+    metrics, lengths = buckets.shape[1], len(windows)
+    per_metric = features.shape[1] // metrics
+    cells, flat = buckets.reshape(-1), features.reshape(-1)
+    summed = -1  # the device that the scratch pad is of
+    for i in range(begin, len(order)):
+        event = order[i]
+        device = of_device[event]
+        row = devices[device]
+        time = event_times[event]
+        bucket = time // period
+        block = device * metrics * ring * planes
+        new = row[SIZE] < 0
+        if new:
+            row[SIZE] = row[CAPACITY] = row[START] = 0
+            row[BUCKET], row[TIME], row[TOUCHED] = bucket, time, arrivals[event]
+            for place in range(block, block + metrics * ring * planes, planes):
+                _clear(cells, place, plan)
+            summed = -1
+        row[TOUCHED] = max(row[TOUCHED], arrivals[event])
+        status = ACCEPTED
+        if time <= row[TIME] and not new and row[SIZE] > 0:
+            place = _position(times, row[LOG], row[CAPACITY], row[START], row[SIZE], time)
+            at = row[LOG] + ((row[START] + place) & (row[CAPACITY] - 1))
+            if place < row[SIZE] and times[at] == time:
+                status = DUPLICATE
+            elif bucket <= row[BUCKET] - plan[LATENESS]:
+                status = TOO_LATE
+            elif time < row[TIME]:
+                status = LATE
+        if status > LATE:
+            statuses[event] = status
+            features[event] = np.nan
+            continue
+        newest = row[BUCKET]
+        if bucket > newest:
+            oldest = (bucket - ring + 1) * period
+            while row[SIZE] > 0 and times[row[LOG] + row[START]] < oldest:
+                row[START] = (row[START] + 1) & (row[CAPACITY] - 1)
+                row[SIZE] -= 1
+        if not _room(row, times, readings, free):
+            return i
+        if plan[MEDIAN] >= 0 and len(scratch) < row[CAPACITY]:
+            return i
+        if bucket > newest:
+            for k in range(max(newest + 1, bucket - ring + 1), bucket + 1):
+                place = block + k % ring * planes
+                for m in range(metrics):
+                    _clear(cells, place + m * ring * planes, plan)
+            row[BUCKET] = bucket
+        row[TIME] = max(row[TIME], time)
+        _remember(row, times, readings, time, values[event])
+        place, offset = bucket % ring, float(time - bucket * period)
+        for m in range(metrics):
+            value = values[event, m]
+            if np.isfinite(value):
+                _count(cells, block + (m * ring + place) * planes, value, offset, plan)
+        if bucket < newest:
+            summed = -1  # an older bucket changed
+        bucket = row[BUCKET]
+        last_place, place = newest % ring * planes, bucket % ring * planes
+        at_end = at_beginning = 0
+        for m in range(metrics):
+            of_metric = block + m * ring * planes
+            for w in range(lengths):
+                window = windows[w]
+                chunk = chunks[w]
+                if summed != device:
+                    chunk = bucket // window * window
+                    _sum_ends(cells, of_metric, bucket, chunk, window, ends, at_end, plan)
+                    _sum_beginning(cells, of_metric, bucket, chunk, beginnings, at_beginning, plan)
+                elif bucket > newest:
+                    if bucket >= chunk + window:
+                        chunk = bucket // window * window
+                        _sum_ends(cells, of_metric, bucket, chunk, window, ends, at_end, plan)
+                        _clear(beginnings, at_beginning, plan)
+                    else:
+                        _add(
+                            beginnings, at_beginning, cells, of_metric + last_place,
+                            beginnings, at_beginning, plan,
+                        )  # fmt: skip
+                if m == metrics - 1:
+                    chunks[w] = chunk
+                _emit(
+                    ends, at_end + (bucket - chunk + 1) * planes,
+                    beginnings, at_beginning,
+                    cells, of_metric + place,
+                    plan, flat, (event * metrics + m) * per_metric + w, lengths,
+                )  # fmt: skip
+                at_end += (window + 1) * planes
+                at_beginning += planes
+        summed = device
+        if plan[MEDIAN] >= 0:
+            _emit_medians(row, times, readings, plan, windows, scratch, features[event])
+        if status != ACCEPTED:  # Threads write next to each other here; what need not be written is not.
+            statuses[event] = status
+    return len(order)
+
+
+@njit(nogil=True, cache=True)
+def by_device(of_device: Ints, devices: int, stretch: int) -> Ints:
+    """Order of the events by device within each stretch of them, each device's in their own order.
+
+    :param of_device: shape (events,), below ``devices``; negative ones are left out.
+    :param stretch: how many events to a stretch.
+    """
+    order = np.empty(len(of_device), np.int64)
+    ends = np.empty(devices, np.int64)
+    done = 0
+    for begin in range(0, len(of_device), stretch):
+        end = min(begin + stretch, len(of_device))
+        ends[:] = 0
+        for event in range(begin, end):
+            if of_device[event] >= 0:
+                ends[of_device[event]] += 1
+        for device in range(devices):  # A counting sort: where each device's events begin, then end.
+            ends[device], done = done, done + ends[device]
+        for event in range(begin, end):
+            device = of_device[event]
+            if device >= 0:
+                order[ends[device]] = event
+                ends[device] += 1
+    return order[:done]
