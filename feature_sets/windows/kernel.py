@@ -120,7 +120,7 @@ def give_back(row: Ints, times: Ints, free: Ints) -> None:
 
 
 @_compiled
-def _remember(row: Ints, times: Ints, readings: Floats, time: int, values: Floats) -> None:
+def _remember(row: Ints, times: Ints, readings: Floats, time: int, values: Floats, event: int) -> None:
     """Put an event into the ring, which is sorted by time and has room."""
     log, mask, start, size = row[LOG], row[CAPACITY] - 1, row[START], row[SIZE]
     place = size
@@ -134,7 +134,7 @@ def _remember(row: Ints, times: Ints, readings: Floats, time: int, values: Float
     at = log + ((start + place) & mask)
     times[at] = time
     for m in range(readings.shape[1]):
-        readings[at, m] = values[m]
+        readings[at, m] = values[m, event]
     row[SIZE] = size + 1
 
 
@@ -165,7 +165,7 @@ def _added(
     )
 
 
-@_compiled
+@_inlined
 def _add(older: Floats, i: int, newer: Floats, j: int, out: Floats, k: int, plan: Ints) -> None:
     """Put the statistics of two stretches of time together at ``out[k]``, which may be one of them."""
     squares, high, first, last = plan[SQUARES], plan[HIGH], plan[FIRST], plan[LAST]
@@ -235,32 +235,18 @@ def _sum_beginning(
 
 
 @_inlined
-def _emit(
-    older: Floats,
-    i: int,
-    beginning: Floats,
-    j: int,
-    cells: Floats,
-    newest: int,
-    plan: Ints,
-    out: Floats,
-    at: int,
-    step: int,
-) -> None:
-    """The features of one metric and window: end of a chunk, beginning of the next, and newest bucket.
+def _emit(older: Floats, i: int, newer: Floats, j: int, plan: Ints, out: Floats, at: int, step: int) -> None:
+    """The features of one metric and window: the end of a chunk and the beginning of the next.
 
     :param out: ``out[at + step * o]`` is for the o-th of the operations asked for.
     """
-    squares, high = plan[SQUARES], plan[HIGH]
-    n1, n2, n3 = older[i + COUNT], beginning[j + COUNT], cells[newest + COUNT]
+    squares, high, first, last = plan[SQUARES], plan[HIGH], plan[FIRST], plan[LAST]
+    n1, n2 = older[i + COUNT], newer[j + COUNT]
     squares1 = older[i + squares] if squares >= 0 else 0.0
-    squares2 = beginning[j + squares] if squares >= 0 else 0.0
-    squares3 = cells[newest + squares] if squares >= 0 else 0.0
+    squares2 = newer[j + squares] if squares >= 0 else 0.0
     n, low, total, squared = _added(
-        n2, beginning[j + LOW], beginning[j + SUM], squares2,
-        n3, cells[newest + LOW], cells[newest + SUM], squares3,
-    )  # fmt: skip
-    n, low, total, squared = _added(n1, older[i + LOW], older[i + SUM], squares1, n, low, total, squared)
+        n1, older[i + LOW], older[i + SUM], squares1, n2, newer[j + LOW], newer[j + SUM], squares2
+    )
     if plan[_COUNT] >= 0:
         out[at + step * plan[_COUNT]] = n
     empty = n == 0.0
@@ -270,7 +256,7 @@ def _emit(
     if plan[_MIN] >= 0:
         out[at + step * plan[_MIN]] = low if not empty else np.nan
     if plan[_MAX] >= 0:
-        highest = max(older[i + high], max(beginning[j + high], cells[newest + high]))
+        highest = max(older[i + high], newer[j + high])
         out[at + step * plan[_MAX]] = highest if not empty else np.nan
     if plan[_STDDEV] >= 0 or plan[_STDVAR] >= 0:
         variance = np.nan
@@ -286,13 +272,11 @@ def _emit(
         square = squared + low * (2.0 * total + n * low) if np.isfinite(squared) else np.inf
         out[at + step * plan[_SQR]] = square if not empty else np.nan
     if plan[_FIRST] >= 0:
-        first = cells[newest + plan[FIRST]] if n3 > 0.0 else np.nan
-        first = beginning[j + plan[FIRST]] if n2 > 0.0 else first
-        out[at + step * plan[_FIRST]] = older[i + plan[FIRST]] if n1 > 0.0 else first
+        earliest = older[i + first] if n1 > 0.0 else newer[j + first]
+        out[at + step * plan[_FIRST]] = earliest if not empty else np.nan
     if plan[_LAST] >= 0:
-        last = older[i + plan[LAST]] if n1 > 0.0 else np.nan
-        last = beginning[j + plan[LAST]] if n2 > 0.0 else last
-        out[at + step * plan[_LAST]] = cells[newest + plan[LAST]] if n3 > 0.0 else last
+        latest = newer[j + last] if n2 > 0.0 else older[i + last]
+        out[at + step * plan[_LAST]] = latest if not empty else np.nan
 
 
 @_compiled
@@ -377,7 +361,8 @@ def take(
     scratch: Floats,
     order: Ints,
     begin: int,
-    of_device: Ints,
+    codes: Ints,
+    rows: Ints,
     event_times: Ints,
     arrivals: Ints,
     values: Floats,
@@ -395,14 +380,15 @@ def take(
     :param readings: what was read then, shape (log, metrics); (0, 0) if they are not kept.
     :param free: free rings, see USED.
     :param ends: scratch pad, metrics * (sum of windows + number of windows) * statistics.
-    :param beginnings: scratch pad, metrics * windows * statistics.
+    :param beginnings: scratch pad, metrics * windows * 2 * statistics: without the newest bucket, and with.
     :param chunks: scratch pad, windows.
     :param scratch: scratch pad for medians, as long as the longest ring.
     :param order: which events to take, in this order, from ``begin`` on; those of a device best in a row.
-    :param of_device: row in ``devices`` of each event.
+    :param codes: which key each event has, shape (events,).
+    :param rows: row in ``devices`` of each key.
     :param event_times: microseconds since the epoch, shape (events,).
     :param arrivals: the same, for when each event arrived.
-    :param values: readings, shape (events, metrics); what is not finite is no reading.
+    :param values: readings, shape (metrics, events); what is not finite is no reading.
     :param statuses: out, shape (events,), ACCEPTED to begin with.
     :param features: out, shape (events, metrics * operations * windows); NaN for events that are not counted.
     :returns: how far in ``order`` it came; short of the end, the log or ``scratch`` is too short.
@@ -414,7 +400,7 @@ def take(
     summed = -1  # the device that the scratch pad is of
     for i in range(begin, len(order)):
         event = order[i]
-        device = of_device[event]
+        device = rows[codes[event]]
         row = devices[device]
         time = event_times[event]
         bucket = time // period
@@ -458,22 +444,23 @@ def take(
                     _clear(cells, place + m * ring * planes, plan)
             row[BUCKET] = bucket
         row[TIME] = max(row[TIME], time)
-        _remember(row, times, readings, time, values[event])
+        _remember(row, times, readings, time, values, event)
         place, offset = bucket % ring, float(time - bucket * period)
         for m in range(metrics):
-            value = values[event, m]
+            value = values[m, event]
             if np.isfinite(value):
                 _count(cells, block + (m * ring + place) * planes, value, offset, plan)
         if bucket < newest:
             summed = -1  # an older bucket changed
         bucket = row[BUCKET]
-        last_place, place = newest % ring * planes, bucket % ring * planes
+        place = bucket % ring * planes
         at_end = at_beginning = 0
         for m in range(metrics):
             of_metric = block + m * ring * planes
             for w in range(lengths):
                 window = windows[w]
                 chunk = chunks[w]
+                with_newest = at_beginning + planes
                 if summed != device:
                     chunk = bucket // window * window
                     _sum_ends(cells, of_metric, bucket, chunk, window, ends, at_end, plan)
@@ -483,21 +470,20 @@ def take(
                         chunk = bucket // window * window
                         _sum_ends(cells, of_metric, bucket, chunk, window, ends, at_end, plan)
                         _clear(beginnings, at_beginning, plan)
-                    else:
-                        _add(
-                            beginnings, at_beginning, cells, of_metric + last_place,
-                            beginnings, at_beginning, plan,
-                        )  # fmt: skip
+                    else:  # The bucket that was the newest is complete.
+                        for k in range(planes):
+                            beginnings[at_beginning + k] = beginnings[with_newest + k]
                 if m == metrics - 1:
                     chunks[w] = chunk
+                _add(
+                    beginnings, at_beginning, cells, of_metric + place, beginnings, with_newest, plan
+                )  # fmt: skip
                 _emit(
-                    ends, at_end + (bucket - chunk + 1) * planes,
-                    beginnings, at_beginning,
-                    cells, of_metric + place,
+                    ends, at_end + (bucket - chunk + 1) * planes, beginnings, with_newest,
                     plan, flat, (event * metrics + m) * per_metric + w, lengths,
                 )  # fmt: skip
                 at_end += (window + 1) * planes
-                at_beginning += planes
+                at_beginning += 2 * planes
         summed = device
         if plan[MEDIAN] >= 0:
             _emit_medians(row, times, readings, plan, windows, scratch, features[event])
@@ -507,26 +493,30 @@ def take(
 
 
 @njit(nogil=True, cache=True)
-def by_device(of_device: Ints, devices: int, stretch: int) -> Ints:
+def by_device(
+    codes: Ints, numbers: Ints, devices: int, quarantined: npt.NDArray[np.bool_], stretch: int
+) -> Ints:
     """Order of the events by device within each stretch of them, each device's in their own order.
 
-    :param of_device: shape (events,), below ``devices``; negative ones are left out.
+    :param codes: which key each event has, shape (events,).
+    :param numbers: the key's device, below ``devices``; -1 for keys to leave out, shape (keys,).
+    :param quarantined: events to leave out, shape (events,).
     :param stretch: how many events to a stretch.
     """
-    order = np.empty(len(of_device), np.int64)
+    order = np.empty(len(codes), np.int64)
     ends = np.empty(devices, np.int64)
     done = 0
-    for begin in range(0, len(of_device), stretch):
-        end = min(begin + stretch, len(of_device))
+    for begin in range(0, len(codes), stretch):
+        end = min(begin + stretch, len(codes))
         ends[:] = 0
         for event in range(begin, end):
-            if of_device[event] >= 0:
-                ends[of_device[event]] += 1
+            if numbers[codes[event]] >= 0 and not quarantined[event]:
+                ends[numbers[codes[event]]] += 1
         for device in range(devices):  # A counting sort: where each device's events begin, then end.
             ends[device], done = done, done + ends[device]
         for event in range(begin, end):
-            device = of_device[event]
-            if device >= 0:
+            device = numbers[codes[event]]
+            if device >= 0 and not quarantined[event]:
                 order[ends[device]] = event
                 ends[device] += 1
     return order[:done]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from numbers import Real
@@ -18,10 +18,9 @@ import pandas as pd
 from feature_sets.windows import event_status, kernel
 from feature_sets.windows.definition import WindowDefinition
 from feature_sets.windows.event_micros import column_micros, event_micros
-from feature_sets.windows.kernel import Floats, Ints
 from feature_sets.windows.plan import Plan
 from feature_sets.windows.snapshot import SnapshotError, pack, unpack
-from feature_sets.windows.window_state import WindowState
+from feature_sets.windows.window_state import Events, WindowState
 
 Clock = Callable[[], float | datetime]
 
@@ -66,7 +65,8 @@ class OnlineWindows:
         self._shards = threads or min(_MOST_THREADS, len(os.sched_getaffinity(0)))
         self._clear()
         # Of one event, made once: making arrays costs more than the windows themselves.
-        self._one = _Columns.empty(1, self._plan)
+        self._one = Events(1, self._plan)
+        self._row = np.zeros(1, dtype=np.int64)
         self._nothing = [math.nan] * len(self._names)
 
     def _clear(self) -> None:
@@ -112,7 +112,7 @@ class OnlineWindows:
 
     def _update_one(self, event: Mapping[str, Any]) -> dict[str, Any]:
         definition, one = self.definition, self._one
-        one.values[0] = [_reading(metric, event[metric]) for metric in definition.metrics]
+        one.values[:, 0] = [_reading(metric, event[metric]) for metric in definition.metrics]
         arrived = event.get(self._arrival) if self._arrival is not None else None
         now = event_micros(self._clock() if arrived is None else arrived)
         time = event_micros(event[definition.timestamp])
@@ -120,27 +120,27 @@ class OnlineWindows:
         if time > now + self._tolerance:
             status, features = kernel.QUARANTINED, self._nothing
         else:
-            shard = self._place(key)
-            one.of_device[0], one.times[0], one.arrivals[0] = shard // self._shards, time, now
+            row, shard = divmod(self._place(key), self._shards)
+            self._row[0], one.times[0], one.arrivals[0] = row, time, now
             one.statuses[0] = kernel.ACCEPTED
-            one.take_in_order(self._states[shard % self._shards], _FIRST)
+            self._states[shard].take(_FIRST, self._row, one)
             status, features = int(one.statuses[0]), one.features[0].tolist()
         name = event_status.STATUSES[status]
         self.counts[name] += 1
-        row: dict[str, Any] = dict(zip(self._names, features, strict=True))
-        row[event_status.COLUMN] = name
-        return row
+        answer: dict[str, Any] = dict(zip(self._names, features, strict=True))
+        answer[event_status.COLUMN] = name
+        return answer
 
     def _update_list(self, events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         if not events:
             return []
         definition = self.definition
-        columns = _Columns.empty(len(events), self._plan)
+        columns = Events(len(events), self._plan)
         for m, metric in enumerate(definition.metrics):
             column = [event[metric] for event in events]
             if not set(map(type, column)) <= _PLAIN:
                 column = [_reading(metric, value) for value in column]
-            columns.values[:, m] = np.array(column, dtype=np.float64)
+            columns.values[m] = np.array(column, dtype=np.float64)
         columns.times[:] = [event_micros(event[definition.timestamp]) for event in events]
         now = event_micros(self._clock())
         if self._arrival is None:
@@ -148,8 +148,10 @@ class OnlineWindows:
         else:
             arrived = [event.get(self._arrival) for event in events]
             columns.arrivals[:] = [now if at is None else event_micros(at) for at in arrived]
-        codes, keys = _numbered(_checked_key(event[definition.entity]) for event in events)
-        self._take(columns, codes, keys)
+        numbers: dict[str, int] = {}
+        keys = [_checked_key(event[definition.entity]) for event in events]
+        columns.codes[:] = [numbers.setdefault(key, len(numbers)) for key in keys]
+        self._take(columns, list(numbers))
         names = (*self._names, event_status.COLUMN)
         statuses = _STATUS_NAMES[columns.statuses].tolist()
         rows = columns.features.tolist()
@@ -159,9 +161,9 @@ class OnlineWindows:
 
     def _update_frame(self, events: pd.DataFrame) -> pd.DataFrame:
         definition = self.definition
-        columns = _Columns.empty(len(events), self._plan)
+        columns = Events(len(events), self._plan)
         for m, metric in enumerate(definition.metrics):
-            columns.values[:, m] = _readings(events[metric])
+            columns.values[m] = _readings(events[metric])
         columns.times[:] = column_micros(events[definition.timestamp])
         if self._arrival is not None:
             columns.arrivals[:] = column_micros(events[self._arrival])
@@ -171,46 +173,44 @@ class OnlineWindows:
         if (codes < 0).any():
             raise ValueError(f"column '{definition.entity}': must have a key in every row, got a missing one")
         keys = [_checked_key(key) for key in uniques.tolist()]
-        self._take(columns, codes.astype(np.int64, copy=False), keys)
+        columns.codes = codes.astype(np.int64, copy=False)
+        self._take(columns, keys)
         frame = pd.DataFrame(columns.features, index=events.index, columns=list(self._names), copy=False)
         frame[event_status.COLUMN] = _STATUS_NAMES[columns.statuses]
         return frame
 
-    def _take(self, columns: _Columns, codes: Ints, keys: Sequence[str]) -> None:
-        """Take in events; ``codes`` are their devices' places among ``keys``."""
-        quarantined = columns.times > columns.arrivals + self._tolerance
+    def _take(self, events: Events, keys: Sequence[str]) -> None:
+        """Take in events of devices with these keys, each of which occurs."""
+        quarantined = events.times > events.arrivals + self._tolerance
         if quarantined.any():
-            columns.statuses[quarantined] = kernel.QUARANTINED
-            columns.features[quarantined] = np.nan
+            events.statuses[quarantined] = kernel.QUARANTINED
+            events.features[quarantined] = np.nan
             # A device that only sent from the future has no state.
-            seen = np.bincount(codes[~quarantined], minlength=len(keys)) > 0
+            seen = np.bincount(events.codes[~quarantined], minlength=len(keys)) > 0
+            places = [self._place(key) if here else -1 for key, here in zip(keys, seen.tolist(), strict=True)]
         else:
-            seen = np.ones(len(keys), dtype=bool)
-        places = np.array(
-            [self._place(key) if here else -1 for key, here in zip(keys, seen.tolist(), strict=True)],
-            dtype=np.int64,
-        )
-        columns.of_device[:] = (places // self._shards)[codes]
-        shards = places % self._shards
-        work = []
-        for shard, state in enumerate(self._states):
-            own = shards == shard
-            if own.any():
-                # The shard's devices are numbered from 0 on; those of other shards and the future are -1.
+            places = [self._place(key) for key in keys]
+        rows, shards = np.divmod(np.array(places, dtype=np.int64), self._shards)
+
+        def take(shard: int) -> None:
+            own = (shards == shard) & (rows >= 0)
+            devices = np.count_nonzero(own)
+            if devices:
                 numbers = np.where(own, np.cumsum(own) - 1, -1)
-                ranks = numbers[codes]
-                if quarantined.any():
-                    ranks[quarantined] = -1
-                work.append((state, ranks, int(own.sum())))
-        if len(work) > 1 and len(codes) >= _WORTH_THREADS:
-            with ThreadPoolExecutor(len(work)) as threads:
-                for done in [threads.submit(columns.take_into, *part) for part in work]:
-                    done.result()
+                # Device by device the windows stay in the processor's cache; stretch by stretch the events
+                # do.
+                stretch = max(_STRETCH, _RUN * devices)
+                order = kernel.by_device(events.codes, numbers, devices, quarantined, stretch)
+                self._states[shard].take(order, rows, events)
+
+        if len(events.codes) >= _WORTH_THREADS:
+            with ThreadPoolExecutor(self._shards) as threads:
+                list(threads.map(take, range(self._shards)))
         else:
-            for part in work:
-                columns.take_into(*part)
-        for status, count in enumerate(np.bincount(columns.statuses, minlength=len(event_status.STATUSES))):
-            self.counts[event_status.STATUSES[status]] += int(count)
+            for shard in range(self._shards):
+                take(shard)
+        for status, name in enumerate(event_status.STATUSES):
+            self.counts[name] += int(np.count_nonzero(events.statuses == status))
 
     def _place(self, key: str) -> int:
         """Where the state of a device is, made if it is new."""
@@ -297,42 +297,6 @@ class OnlineWindows:
         self.counts = {status: int(header["counts"][status]) for status in event_status.STATUSES}
 
 
-class _Columns:
-    """Events as the kernel takes them, and what it answers."""
-
-    def __init__(
-        self, of_device: Ints, times: Ints, arrivals: Ints, values: Floats, features: Floats
-    ) -> None:
-        self.of_device = of_device
-        self.times = times
-        self.arrivals = arrivals
-        self.values = values
-        self.features = features
-        self.statuses: npt.NDArray[np.uint8] = np.full(len(times), kernel.ACCEPTED, dtype=np.uint8)
-
-    @classmethod
-    def empty(cls, events: int, plan: Plan) -> _Columns:
-        """Room for so many events."""
-        of_device, times, arrivals = (np.empty(events, dtype=np.int64) for _ in range(3))
-        values = np.empty((events, plan.metrics))
-        return cls(of_device, times, arrivals, values, np.empty((events, plan.features)))
-
-    def take_into(self, state: WindowState, ranks: Ints, devices: int) -> None:
-        """Let a state take in the events of its devices.
-
-        :param ranks: each event's device, from 0 to below ``devices``; -1 for events that are not its.
-        """
-        # Device by device the windows stay in the processor's cache; stretch by stretch the events do.
-        order = kernel.by_device(ranks, devices, max(_STRETCH, _RUN * devices))
-        self.take_in_order(state, order)
-
-    def take_in_order(self, state: WindowState, order: Ints) -> None:
-        """Let a state take in these events, in this order."""
-        state.take(
-            order, self.of_device, self.times, self.arrivals, self.values, self.statuses, self.features
-        )
-
-
 _FIRST = np.zeros(1, dtype=np.int64)
 
 
@@ -361,10 +325,3 @@ def _checked_key(key: Any) -> Any:
     if not isinstance(key, str | int) or isinstance(key, bool):
         raise ValueError(f"key: must be text or a whole number, got {key!r}")
     return key
-
-
-def _numbered(keys: Iterable[str]) -> tuple[Ints, list[str]]:
-    """Each key's number, in order of appearance, and the keys by number."""
-    numbers: dict[str, int] = {}
-    codes = np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
-    return codes, list(numbers)

@@ -21,6 +21,24 @@ _SPARE = 16
 """Arrays grow by this fraction: little memory lies idle, and each byte is moved a bounded number of times."""
 
 
+class Events:
+    """Events as the kernel takes them, and what it answers.
+
+    :param events: how many.
+    :param plan: of the windows.
+    """
+
+    __slots__ = ("arrivals", "codes", "features", "statuses", "times", "values")
+
+    def __init__(self, events: int, plan: Plan) -> None:
+        self.codes: Ints = np.zeros(events, dtype=np.int64)
+        self.times: Ints = np.empty(events, dtype=np.int64)
+        self.arrivals: Ints = np.empty(events, dtype=np.int64)
+        self.values: Floats = np.empty((plan.metrics, events))
+        self.statuses: npt.NDArray[np.uint8] = np.full(events, kernel.ACCEPTED, dtype=np.uint8)
+        self.features: Floats = np.empty((events, plan.features))
+
+
 class WindowState:
     """Windows of some devices, each known by its row.
 
@@ -37,7 +55,7 @@ class WindowState:
         self._free[kernel.USED] = 0
         entries = plan.metrics * plan.planes
         self._ends = np.empty(entries * (int(plan.windows.sum()) + len(plan.windows)))
-        self._beginnings = np.empty(entries * len(plan.windows))
+        self._beginnings = np.empty(entries * 2 * len(plan.windows))
         self._chunks = np.empty(len(plan.windows), dtype=np.int64)
         self._scratch = np.empty(0)
         self._rows = 0
@@ -78,17 +96,11 @@ class WindowState:
         self._devices[row, kernel.SIZE] = -1
         self._unused.append(row)
 
-    def take(
-        self,
-        order: Ints,
-        of_device: Ints,
-        times: Ints,
-        arrivals: Ints,
-        values: Floats,
-        statuses: npt.NDArray[np.uint8],
-        features: Floats,
-    ) -> None:
-        """Take in events in the given order; see ``kernel.take``."""
+    def take(self, order: Ints, rows: Ints, events: Events) -> None:
+        """Take in events in the given order.
+
+        :param rows: the row of each key.
+        """
         plan, begin = self._plan, 0
         while True:
             begin = kernel.take(
@@ -105,16 +117,17 @@ class WindowState:
                 self._scratch,
                 order,
                 begin,
-                of_device,
-                times,
-                arrivals,
-                values,
-                statuses,
-                features,
+                events.codes,
+                rows,
+                events.times,
+                events.arrivals,
+                events.values,
+                events.statuses,
+                events.features,
             )
             if begin == len(order):
                 return
-            capacity = int(self._devices[of_device[order[begin]], kernel.CAPACITY])
+            capacity = int(self._devices[rows[events.codes[order[begin]]], kernel.CAPACITY])
             if plan.keeps_readings and len(self._scratch) < 2 * capacity:
                 self._scratch = np.empty(2 * capacity)
             self._lengthen_log(max(kernel.SMALLEST_RING, 2 * capacity))
