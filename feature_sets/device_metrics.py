@@ -4,23 +4,42 @@ from __future__ import annotations
 
 import mlrun.feature_store as fstore
 from mlrun.datastore.targets import ParquetTarget, RedisNoSqlTarget
+from storey.aggregation_utils import is_aggregation_name
 
 from feature_sets.telemetry.schema import DEVICE, SchemaError, TelemetrySchema
 
 NAME = "device_metrics"
 
+VECTORIZED = "vectorized"
+"""Windows of the whole history at once, by ``feature_sets.windows.backfill``."""
 
-def device_metrics(schema: TelemetrySchema) -> fstore.FeatureSet:
-    """MLRun feature set of the raw metrics and their windows, computed by storey.
+STOREY = "storey"
+"""Windows event by event in MLRun's own engine, corrected by ``feature_sets.exact_windows``."""
+
+ENGINES = (VECTORIZED, STOREY)
+
+
+def check_engine(engine: str) -> None:
+    """Whether there is such an engine of ingestion.
+
+    :raises ValueError: if there is not.
+    """
+    if engine not in ENGINES:
+        raise ValueError(f"engine: must be one of {', '.join(ENGINES)}, got {engine!r}")
+
+
+def device_metrics(schema: TelemetrySchema, engine: str = VECTORIZED) -> fstore.FeatureSet:
+    """MLRun feature set of the raw metrics and their windows.
 
     A window covers (t - w, t] in steps of the period, see ``feature_sets.windows``. Rows are partitioned by
     day in the offline target; the online target holds each device's newest row.
 
-    :raises SchemaError: if the schema asks for ``first``.
+    :param engine: what it is going to be ingested with, one of ``ENGINES``.
+    :raises SchemaError: if the schema asks storey for an operation that it does not compute, or not rightly.
     """
-    if "first" in schema.windows.operations:
-        # Tried out: once a window has moved, storey 1.12 gives the first value of its newest bucket.
-        raise SchemaError("windows.operations", "must not name first, which storey computes wrong", "first")
+    check_engine(engine)
+    if engine == STOREY:
+        _check_operations(schema)
     feature_set = fstore.FeatureSet(
         NAME,
         description="Raw metrics and rolling windows of each device",
@@ -35,9 +54,10 @@ def device_metrics(schema: TelemetrySchema) -> fstore.FeatureSet:
             list(schema.windows.lengths),
             schema.windows.period,
         )
-    feature_set.graph.add_step(
-        "feature_sets.exact_windows.ExactWindows", "exact_windows", after="$prev", schema=schema.to_dict()
-    )
+    if engine == STOREY:
+        feature_set.graph.add_step(
+            "feature_sets.exact_windows.ExactWindows", "exact_windows", after="$prev", schema=schema.to_dict()
+        )
     feature_set.set_targets(
         [
             ParquetTarget(name="parquet", partitioned=True, time_partitioning_granularity="day"),
@@ -46,3 +66,14 @@ def device_metrics(schema: TelemetrySchema) -> fstore.FeatureSet:
         with_defaults=False,
     )
     return feature_set
+
+
+def _check_operations(schema: TelemetrySchema) -> None:
+    for operation in schema.windows.operations:
+        if not is_aggregation_name(operation):
+            rule = "must be among those of storey; the vectorized engine computes it"
+            raise SchemaError("windows.operations", rule, operation)
+    if "first" in schema.windows.operations:
+        # Tried out: once a window has moved, storey 1.12 gives the first value of its newest bucket.
+        rule = "must not name first, which storey computes wrong; the vectorized engine does not"
+        raise SchemaError("windows.operations", rule, "first")

@@ -7,26 +7,26 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import mlrun
+import mlrun.feature_store as fstore
 import pandas as pd
 from mlrun.data_types.infer import InferOptions
 
 from feature_sets.device_labels import device_labels, plain_integers, within_population
-from feature_sets.device_metrics import device_metrics
+from feature_sets.device_metrics import STOREY, VECTORIZED, check_engine, device_metrics
 from feature_sets.devices import as_text, devices
+from feature_sets.event_order import in_event_order
 from feature_sets.feature_vector import all_features
-from feature_sets.storey_guard import guarded_storey, in_event_order
+from feature_sets.ingest_errors import IngestError
+from feature_sets.storey_guard import guarded_storey
 from feature_sets.telemetry.readers import Telemetry, read_telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.simulator import SimulatedNetwork, write_folder
+from feature_sets.vectorized_ingest import ingest_vectorized
 
 # The simulated past ends long before any clock's now, so that live ticks after it are never in the future.
 SIMULATION_START = datetime(2024, 1, 1, tzinfo=UTC)
 
 _SCHEMA_ROWS = 1000
-
-
-class IngestError(RuntimeError):
-    """Rows were lost on the way into a feature set; the message says how many."""
 
 
 def ingest(
@@ -36,6 +36,7 @@ def ingest(
     seed: int = 1,
     device_count: int = 20,
     ticks: int = 1000,
+    engine: str = VECTORIZED,
 ) -> None:
     """MLRun job: fill the feature sets from a folder of telemetry or from the simulated network.
 
@@ -47,7 +48,9 @@ def ingest(
     :param seed: of the simulation.
     :param device_count: simulated devices.
     :param ticks: simulated readings of each device.
+    :param engine: what computes the windows: ``vectorized``, or ``storey`` for MLRun's own, a slow one.
     """
+    check_engine(engine)
     telemetry_schema = TelemetrySchema.load(schema)
     if telemetry:
         rows, report = read_telemetry(telemetry, telemetry_schema)
@@ -56,7 +59,7 @@ def ingest(
         with tempfile.TemporaryDirectory() as folder:
             write_folder(Path(folder), network.generate())
             rows, report = read_telemetry(folder, telemetry_schema)
-    ingested = ingest_telemetry(rows, telemetry_schema)
+    ingested = ingest_telemetry(rows, telemetry_schema, engine)
 
     vector = all_features(telemetry_schema)
     vector.save()
@@ -74,20 +77,46 @@ def ingest(
     context.log_result("report", report.to_dict())
 
 
-def ingest_telemetry(rows: Telemetry, schema: TelemetrySchema) -> dict[str, int]:
+def ingest_telemetry(rows: Telemetry, schema: TelemetrySchema, engine: str = VECTORIZED) -> dict[str, int]:
     """Ingest checked telemetry into ``devices``, ``device_metrics`` and ``device_labels``.
 
-    The offline target of the metrics gets every row. The online target answers with each device's newest
-    row, which the events of one longest window determine, so only those pass through it.
+    The offline target of the metrics gets every row, with its windows as of its event time; the online target
+    each device's newest row.
 
+    :param engine: what fills ``device_metrics`` and ``device_labels``; both leave the same behind.
     :returns: rows that each feature set took: ``devices``, ``rows_ingested``, ``label_rows``.
     :raises IngestError: if a row of the metrics did not arrive.
     """
+    check_engine(engine)
+    feature_set = device_metrics(schema, engine)
     devices(schema, rows.static).ingest(as_text(schema, rows.static), return_df=False)
 
-    metrics = in_event_order(rows.metrics, schema.time)
-    feature_set = device_metrics(schema)
+    metrics = in_event_order(rows.metrics, DEVICE, schema.time)
+    if engine == STOREY:
+        ingested = _ingest_with_storey(feature_set, metrics, schema)
+    else:
+        options = InferOptions.schema() + InferOptions.all_stats() - InferOptions.Index
+        ingested = ingest_vectorized(feature_set, metrics, options).rows
+    if ingested != len(metrics):
+        # storey logs what goes wrong with an event and goes on without it.
+        raise IngestError(f"every row must be ingested, got {ingested} of {len(metrics)}; see the log")
+
+    labels = within_population(schema, rows.labels, rows.static)
+    labels = plain_integers(labels.sort_values([schema.time, DEVICE], kind="stable", ignore_index=True))
+    if engine == STOREY:
+        device_labels(schema).ingest(labels, return_df=False)
+    else:
+        ingest_vectorized(device_labels(schema), labels)
+    return {"devices": len(rows.static), "rows_ingested": ingested, "label_rows": len(labels)}
+
+
+def _ingest_with_storey(
+    feature_set: fstore.FeatureSet, metrics: pd.DataFrame, schema: TelemetrySchema
+) -> int:
+    """Number of rows that storey took. Only the newest ones go to the online target, which is slow."""
     with guarded_storey():
+        # Before anything saves the new feature set, which does not know of the old targets.
+        feature_set.purge_targets(silent=True)
         # The types are plain from some rows; MLRun would send all of them through the windows twice.
         feature_set.preview(metrics.head(_SCHEMA_ROWS), options=InferOptions.schema())
         ingested = feature_set.ingest(
@@ -101,15 +130,7 @@ def ingest_telemetry(rows: Telemetry, schema: TelemetrySchema) -> dict[str, int]
             infer_options=InferOptions.Null,
             return_df=False,
         )
-
-    if len(ingested) != len(metrics):
-        # storey logs what goes wrong with an event and goes on without it.
-        raise IngestError(f"every row must be ingested, got {len(ingested)} of {len(metrics)}; see the log")
-
-    labels = within_population(schema, rows.labels, rows.static)
-    labels = plain_integers(labels.sort_values([schema.time, DEVICE], kind="stable", ignore_index=True))
-    device_labels(schema).ingest(labels, return_df=False)
-    return {"devices": len(rows.static), "rows_ingested": len(ingested), "label_rows": len(labels)}
+    return len(ingested)
 
 
 def newest_window(metrics: pd.DataFrame, schema: TelemetrySchema) -> pd.DataFrame:

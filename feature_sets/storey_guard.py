@@ -16,28 +16,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import pandas as pd
 import storey.aggregation_utils
 import storey.dtypes
 import storey.table
-
-from feature_sets.telemetry.schema import DEVICE
 
 _ROUNDING = 1e-12
 """Relative size below which a difference of two sums of squares is rounding error: a few thousand ulp, as
 running totals gather the error of every addition and subtraction of a window."""
 
 _patch_lock = threading.Lock()
-
-
-def in_event_order(frame: pd.DataFrame, time: str) -> pd.DataFrame:
-    """Rows in the order of event time, first row of each (device, time) only: all that storey handles right.
-
-    :param frame: accepted telemetry; its readers already rejected and counted duplicates.
-    :returns: a sorted copy with a new index.
-    """
-    ordered = frame.sort_values([time, DEVICE], kind="stable")
-    return ordered.drop_duplicates([DEVICE, time], keep="first").reset_index(drop=True)
 
 
 def guarded_variance(sums: Sequence[float]) -> float:

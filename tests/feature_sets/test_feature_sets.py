@@ -21,9 +21,11 @@ def test_the_rolling_set_asks_for_every_window_of_the_schema():
     assert {target.kind for target in feature_set.spec.targets} == {"parquet", "redisnosql"}
 
 
-def test_an_operation_that_storey_computes_wrong_is_refused():
+def test_an_operation_that_storey_computes_wrong_is_refused_for_storey_alone():
     with pytest.raises(SchemaError, match="must not name first, which storey computes wrong"):
-        device_metrics.device_metrics(with_windows(operations=["avg", "first"]))
+        device_metrics.device_metrics(with_windows(operations=["avg", "first"]), device_metrics.STOREY)
+    feature_set = device_metrics.device_metrics(with_windows(operations=["avg", "first"]))
+    assert WindowDefinition.from_feature_set(feature_set).operations == ("avg", "first")
 
 
 def test_static_values_are_text_in_sorted_categories_and_missing_is_none_of_them():

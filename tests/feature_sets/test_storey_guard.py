@@ -1,11 +1,9 @@
 import math
 
-import pandas as pd
 import pytest
 import storey.aggregation_utils
 
-from feature_sets.storey_guard import guarded_storey, guarded_variance, in_event_order
-from feature_sets.telemetry.schema import DEVICE
+from feature_sets.storey_guard import guarded_storey, guarded_variance
 
 
 def sums(values):
@@ -30,11 +28,3 @@ def test_the_guard_holds_while_open_and_leaves_storey_as_it_was():
         assert inside(sums([50.3] * 600)) == 0.0
         raise RuntimeError("inside")
     assert storey.aggregation_utils.get_virtual_aggregation_func("stddev") is before
-
-
-def test_rows_come_in_event_order_and_once():
-    times = pd.to_datetime(["2024-01-01T00:00:02Z", "2024-01-01T00:00:01Z", "2024-01-01T00:00:02Z"])
-    frame = pd.DataFrame({DEVICE: ["a", "a", "a"], "t": times, "x": [1.0, 2.0, 3.0]})
-    ordered = in_event_order(frame, "t")
-    assert ordered["x"].tolist() == [2.0, 1.0]
-    assert frame["x"].tolist() == [1.0, 2.0, 3.0]

@@ -1,0 +1,103 @@
+"""A table of feature rows into the files of MLRun's Parquet target, in the layout that storey writes."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import pairwise
+from typing import Any
+
+import mlrun.errors
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from mlrun.datastore.storeytargets import get_url_and_storage_options
+from mlrun.utils.helpers import DEFAULT_TIME_PARTITIONING_GRANULARITY, LEGAL_TIME_UNITS
+from storey.utils import url_to_file_system
+
+from feature_sets.ingest_errors import IngestError
+
+Array = npt.NDArray[Any]
+
+_NUMPY_UNITS = {"year": "Y", "month": "M", "day": "D", "hour": "h", "minute": "m", "second": "s"}
+
+
+def granularity_of(target: Any) -> str | None:
+    """The time unit that a Parquet target is partitioned by; None if it is not partitioned."""
+    if target.time_partitioning_granularity:
+        return str(target.time_partitioning_granularity)
+    return DEFAULT_TIME_PARTITIONING_GRANULARITY if target.partitioned else None
+
+
+def partitions(times: Array, granularity: str | None) -> Iterator[tuple[str, Array | slice]]:
+    """The folders of a partitioned target and the rows that go into each, in the order of the rows.
+
+    :param times: event times in UTC, ``datetime64``, shape (n,).
+    :param granularity: smallest unit of time in the folder names; None is one folder, without a name.
+    :returns: pairs of folder, such as ``year=2024/month=01/day=09/``, and rows.
+    """
+    if granularity is None:
+        if len(times):
+            yield "", slice(None)
+        return
+    units = times.astype(f"datetime64[{_NUMPY_UNITS[granularity]}]")
+    rows: Array | None = None
+    if np.any(units[1:] < units[:-1]):
+        rows = np.argsort(units, kind="stable")
+        units = units[rows]
+    # Where a unit begins, and the end of the rows.
+    edges = np.flatnonzero(np.concatenate([[len(units) > 0], units[1:] != units[:-1], [True]]))
+    for start, end in pairwise(edges.tolist()):
+        moment = pd.Timestamp(units[start])
+        shown = LEGAL_TIME_UNITS[: LEGAL_TIME_UNITS.index(granularity) + 1]
+        folder = "".join(f"{unit}={getattr(moment, unit):02}/" for unit in shown)
+        yield folder, slice(start, end) if rows is None else rows[start:end]
+
+
+def write_partitions(
+    table: pa.Table,
+    path: str,
+    single_file: bool,
+    times: Array,
+    granularity: str | None,
+    pool: ThreadPoolExecutor,
+) -> Callable[[], int]:
+    """Start writing the rows of a table, one file a folder; several files are written at a time.
+
+    :param table: features, time and key; strings are written with a dictionary, numbers plainly.
+    :param path: folder of the target, or its file, at any address that MLRun's data stores know.
+    :param times: see ``partitions``.
+    :returns: waits for the files and gives the number of rows in them.
+    :raises IngestError: from what is returned, if a file cannot be written.
+    """
+    url, options = get_url_and_storage_options(path)
+    file_system, root = url_to_file_system(url, options)
+    # Telemetry repeats no float often enough for a dictionary: trying one takes most of the time to write.
+    texts = [field.name for field in table.schema if pa.types.is_string(field.type)]
+
+    def write(folder: str, rows: Array | slice) -> int:
+        if isinstance(rows, slice):
+            first = rows.start or 0
+            chosen = table.slice(first, None if rows.stop is None else rows.stop - first)
+        else:
+            chosen = table.take(pa.array(rows))
+        file = root if single_file else f"{root.rstrip('/')}/{folder}{uuid.uuid4()}.parquet"
+        file_system.makedirs(file.rpartition("/")[0], exist_ok=True)
+        written: list[Any] = []
+        with file_system.open(file, "wb") as stream:
+            # Version 2.4 is what storey writes, for Spark; it stores microseconds.
+            pq.write_table(chosen, stream, version="2.4", use_dictionary=texts, metadata_collector=written)
+        return sum(int(one.num_rows) for one in written)
+
+    files: list[Future[int]] = [pool.submit(write, *part) for part in partitions(times, granularity)]
+
+    def finish() -> int:
+        try:
+            return sum(file.result() for file in files)
+        except (OSError, pa.ArrowException, mlrun.errors.MLRunBaseError) as error:
+            raise IngestError(f"Parquet files must be writable at {path}, got {error!r}") from error
+
+    return finish

@@ -1,0 +1,104 @@
+"""What the vectorized ingestion takes: everything else is refused before anything is written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mlrun.feature_store as fstore
+import pandas as pd
+from mlrun.datastore.targets import TargetTypes, get_target_driver
+from mlrun.feature_store.api import norm_column_name
+
+from feature_sets.ingest_errors import IngestError, UnsupportedFeatureSetError
+from feature_sets.windows.definition import WindowDefinition
+
+_AGGREGATION_STEP = "storey.AggregateByKey"
+_STEP_ARGUMENTS = {"aggregates", "table", "time_field"}
+_AGGREGATION_FIELDS = {"name", "column", "operations", "windows", "period"}
+_TARGET_KINDS = (TargetTypes.parquet, TargetTypes.redisnosql)
+_TARGET_OPTIONS = ("after_step", "columns", "attributes", "partition_cols", "key_bucketing_number", "schema")
+
+
+def check_feature_set(feature_set: fstore.FeatureSet, overwrite: bool = True) -> None:
+    """Whether the vectorized ingestion can fill the targets of a feature set.
+
+    :param overwrite: False if rows are added to those of earlier ingestions.
+    :raises UnsupportedFeatureSetError: naming what it does not do.
+    :raises WindowDefinitionError: if windows are declared that our engine does not compute.
+    """
+    spec, name = feature_set.spec, feature_set.metadata.name
+    entities = [entity.name for entity in spec.entities]
+    if len(entities) != 1:
+        raise UnsupportedFeatureSetError(name, "entities", "must be one", entities)
+    if spec.passthrough:
+        raise UnsupportedFeatureSetError(name, "passthrough", "must be off", spec.passthrough)
+    for step in spec.graph.steps.values():
+        _check_step(name, step)
+    if spec.graph.steps:
+        WindowDefinition.from_feature_set(feature_set)
+    targets = list(spec.targets)
+    if not targets:
+        raise UnsupportedFeatureSetError(name, "targets", "must be set with set_targets", [])
+    for target in targets:
+        _check_target(name, target, overwrite)
+
+
+def _check_step(feature_set: str, step: Any) -> None:
+    where = f"graph step '{step.name}'"
+    if step.class_name != _AGGREGATION_STEP:
+        rule = "must be of add_aggregation, the one step that is computed here"
+        raise UnsupportedFeatureSetError(feature_set, where, rule, step.class_name)
+    for unknown in sorted(set(step.class_args) - _STEP_ARGUMENTS):
+        raise UnsupportedFeatureSetError(
+            feature_set, where, f"must not have '{unknown}'", step.class_args[unknown]
+        )
+    for aggregation in step.class_args["aggregates"]:
+        for unknown in sorted(set(aggregation) - _AGGREGATION_FIELDS):
+            rule = f"must not have '{unknown}' in aggregation '{aggregation['name']}'"
+            raise UnsupportedFeatureSetError(feature_set, where, rule, aggregation[unknown])
+
+
+def _check_target(feature_set: str, target: Any, overwrite: bool) -> None:
+    where = f"target '{target.name}'"
+    if target.kind not in _TARGET_KINDS:
+        rule = f"must be among {', '.join(_TARGET_KINDS)}"
+        raise UnsupportedFeatureSetError(feature_set, where, rule, target.kind)
+    for option in _TARGET_OPTIONS:
+        # Without a value they are None or empty, except for a bucketing by the key itself, which is 0.
+        value = getattr(target, option, None)
+        if value not in (None, [], {}, ""):
+            raise UnsupportedFeatureSetError(feature_set, where, f"must not have '{option}'", value)
+    if target.kind == TargetTypes.parquet:
+        single_file = get_target_driver(target).is_single_file()
+        if single_file and (target.partitioned or not overwrite):
+            rule = "must be a folder, if it is partitioned or rows are added to it"
+            raise UnsupportedFeatureSetError(feature_set, where, rule, target.path)
+
+
+def check_frame(feature_set: fstore.FeatureSet, frame: pd.DataFrame) -> None:
+    """Whether the rows fit the feature set.
+
+    :param frame: without a named index.
+    :raises IngestError: naming the column, the rule and what came.
+    """
+    spec, names = feature_set.spec, list(frame.columns)
+    entity, time = spec.entities[0].name, spec.timestamp_key
+    definition = WindowDefinition.from_feature_set(feature_set) if spec.graph.steps else None
+    for name in names:
+        if not isinstance(name, str) or norm_column_name(name) != name or names.count(name) > 1:
+            raise IngestError(f"columns must have different names without spaces and brackets, got {name!r}")
+    for name in (entity, *([time] if time else []), *(definition.metrics if definition else ())):
+        if name not in names:
+            raise IngestError(f"column '{name}': must be in the frame, got {names}")
+    for name in definition.feature_names if definition else ():
+        if name in names:
+            raise IngestError(f"column '{name}': must not be named as a window")
+    missing = int(frame[entity].isna().sum())
+    if missing:
+        raise IngestError(f"column '{entity}': must have a key in every row, got {missing} without")
+    if time:
+        if not isinstance(frame[time].dtype, pd.DatetimeTZDtype):
+            raise IngestError(f"column '{time}': must be times with a zone, got {frame[time].dtype}")
+        missing = int(frame[time].isna().sum())
+        if missing:
+            raise IngestError(f"column '{time}': must have a time in every row, got {missing} without")

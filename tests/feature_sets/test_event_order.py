@@ -1,0 +1,44 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feature_sets.event_order import in_event_order
+
+
+def frame(rows):
+    times = pd.Timestamp("2024-01-01", tz="UTC") + pd.to_timedelta([seconds for _, seconds in rows], unit="s")
+    return pd.DataFrame({"box": [box for box, _ in rows], "t": times, "x": range(len(rows))})
+
+
+def test_rows_come_in_event_order_and_once():
+    given_rows = frame([("a", 2), ("a", 1), ("a", 2)])
+    ordered = in_event_order(given_rows, "box", "t")
+    assert ordered["x"].tolist() == [1, 0]
+    assert given_rows["x"].tolist() == [0, 1, 2]
+
+
+def test_times_in_one_microsecond_are_the_same_time():
+    rows = frame([("a", 1), ("a", 1), ("b", 1)])
+    rows["t"] += pd.to_timedelta([0, 300, 999], unit="ns")
+    assert in_event_order(rows, "box", "t")["x"].tolist() == [0, 2]
+
+
+def test_rows_in_order_are_not_copied():
+    rows = frame([("a", 1), ("b", 1), ("a", 2)])
+    ordered = in_event_order(rows, "box", "t")
+    assert np.shares_memory(ordered["x"], rows["x"])
+    assert in_event_order(rows.head(0), "box", "t").empty
+
+
+@given(st.lists(st.tuples(st.sampled_from("cab"), st.integers(0, 4)), max_size=12))
+def test_the_order_is_that_of_sorting_and_dropping(rows):
+    shown = frame(rows)
+    slow = shown.sort_values(["t", "box"], kind="stable").drop_duplicates(["box", "t"], keep="first")
+    pd.testing.assert_frame_equal(in_event_order(shown, "box", "t"), slow.reset_index(drop=True))
+
+
+def test_a_time_without_a_zone_is_an_error():
+    with pytest.raises(ValueError, match="must have a zone"):
+        in_event_order(pd.DataFrame({"box": ["a"], "t": [pd.Timestamp("2024-01-01")]}), "box", "t")
