@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 import mlrun.feature_store as fstore
+import orjson
 import redis
 
 from feature_sets.online_plan import OnlinePlan, TablePlan, online_plan
@@ -171,10 +172,7 @@ class OnlineFeatures:
                 found = True
                 if table.timed:
                     times.append(_event_time(table, device, row[1]))
-            values += [
-                None if text is None else decode(text)
-                for decode, text in zip(table.decoders, row[1 + table.timed :], strict=True)
-            ]
+            values += _values(table, device, row[1 + table.timed :])
         if self._plan.order is not None:
             values = [values[at] for at in self._plan.order]
         features = dict(zip(self._plan.names, values, strict=True))
@@ -186,6 +184,24 @@ class OnlineFeatures:
         age = now - earliest / 1_000_000
         status: Status = "stale" if age > self._time_to_live else "fresh"
         return DeviceFeatures(device, features, _EPOCH + timedelta(microseconds=earliest), age, status)
+
+
+def _values(table: TablePlan, device: str, texts: Sequence[bytes | None]) -> Sequence[Any]:
+    if table.floats:
+        # Six times as fast as one by one, for rows in which nothing is missing, infinite or NaN.
+        try:
+            quick: list[Any] = orjson.loads(b"[%b]" % b",".join(texts))  # type: ignore[arg-type]
+            return quick
+        except (TypeError, orjson.JSONDecodeError):
+            pass
+    values: list[Any] = []
+    for decode, feature, text in zip(table.decoders, table.features, texts, strict=True):
+        try:
+            values.append(None if text is None else decode(text))
+        except ValueError as error:
+            where = f"feature set '{table.feature_set}', feature '{feature}' of '{device}'"
+            raise OnlineFeaturesError(f"{where}: must be of its type, got {text!r}") from error
+    return values
 
 
 def _event_time(table: TablePlan, device: str, text: bytes | None) -> int:

@@ -38,7 +38,8 @@ class TablePlan:
     :param timed: whether its rows have an event time.
     :param before: bytes of the key before the entity, and ``after`` those behind it.
     :param head: bytes of the command before the key, and ``tail`` those behind it.
-    :param decoders: one a feature.
+    :param features: their names in the feature set, and ``decoders``, one each.
+    :param floats: whether all of them are.
     """
 
     feature_set: str
@@ -47,6 +48,8 @@ class TablePlan:
     after: bytes
     head: bytes
     tail: bytes
+    features: tuple[str, ...]
+    floats: bool
     decoders: tuple[Callable[[bytes], Any], ...]
 
     def command(self, entity: bytes) -> bytes:
@@ -122,6 +125,7 @@ def _table_plan(feature_set: fstore.FeatureSet, table: OnlineTable, fields: Sequ
     before, after = table.key(_KEY).encode().split(_KEY.encode())
     own = [WRITE_TIME, EVENT_TIME] if timed else [WRITE_TIME]
     asked = [field.encode() for field in (*own, *fields)]
+    decoders = tuple(from_text(feature_set.spec.features[field].value_type) for field in fields)
     return TablePlan(
         feature_set=feature_set.metadata.name,
         timed=timed,
@@ -129,7 +133,9 @@ def _table_plan(feature_set: fstore.FeatureSet, table: OnlineTable, fields: Sequ
         after=after,
         head=b"*%d\r\n$5\r\nHMGET\r\n" % (len(asked) + 2),
         tail=b"\r\n" + b"".join(b"$%d\r\n%b\r\n" % (len(field), field) for field in asked),
-        decoders=tuple(from_text(feature_set.spec.features[field].value_type) for field in fields),
+        features=tuple(fields),
+        floats=all(decoder is float for decoder in decoders),
+        decoders=decoders,
     )
 
 

@@ -8,7 +8,6 @@ features, as of the event time. MLRun computes windows from its buckets and leav
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -71,10 +70,6 @@ def to_text(value: Any) -> str | None:
         return None if pd.isna(value) else f"{_LENGTH}{value.total_seconds()}"
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float):
-        # storey shortens whole numbers too. Negative zero stays as it is, for it is no whole number of ints.
-        whole = math.isfinite(value) and value % 1 == 0 and (value != 0 or math.copysign(1, value) > 0)
-        return str(int(value)) if whole and abs(value) < 1e15 else repr(value)
     return None if value is None or value is pd.NA else str(value)
 
 

@@ -157,7 +157,8 @@ class _Columns:
     def of(cls, feature_set: fstore.FeatureSet, frame: pd.DataFrame) -> _Columns:
         entity, time = feature_set.spec.entities[0].name, feature_set.spec.timestamp_key
         if not feature_set.spec.graph.steps:
-            rows = frame.set_axis(pd.RangeIndex(len(frame)), copy=False)
+            rows = frame.copy(deep=False)
+            rows.index = pd.RangeIndex(len(frame))
             return cls(entity, time, None, rows[entity], _without(rows, entity))
         definition = WindowDefinition.from_feature_set(feature_set)
         rows = in_event_order(frame, entity, time)

@@ -236,6 +236,47 @@ def test_a_key_that_holds_something_else_is_an_error_and_the_next_request_is_ans
         assert online.get(["dev-0"])[0].features["cpu"] is not None
 
 
+def test_a_value_that_is_not_of_its_type_is_an_error_that_names_it(vector):
+    table = table_of("device_metrics")
+    chosen = selected_features(SCHEMA, ["cpu", "latency"])
+    with redis.Redis.from_url(table.url) as client, OnlineFeatures(chosen) as online:
+        kept = client.hget(table.key("dev-0"), "cpu")
+        client.hset(table.key("dev-0"), "cpu", "much")
+        try:
+            with pytest.raises(
+                OnlineFeaturesError, match="feature 'cpu' of 'dev-0': must be of its type, got b'much"
+            ):
+                online.get(["dev-0"])
+        finally:
+            client.hset(table.key("dev-0"), "cpu", kept)
+
+
+def test_numbers_are_the_same_whatever_else_is_in_their_row(project):
+    """Rows without gaps are decoded in another way than those with them."""
+    feature_set = fstore.FeatureSet("numbers", entities=[DEVICE], timestamp_key="at")
+    feature_set.set_targets([RedisNoSqlTarget("now")], with_defaults=False)
+    numbers = [
+        5e-324,
+        1.7976931348623157e308,
+        -0.0,
+        0.1 + 0.2,
+        1 / 3,
+        50.0,
+        1e22,
+        123456789.123456789,
+        2.0**53,
+    ]
+    rows = pd.DataFrame(
+        {DEVICE: [f"d{at}" for at in range(9)], "at": END, "x": numbers, "y": 1.0, "z": np.nan}
+    )
+    ingest_vectorized(feature_set, rows)
+    for names in ("xy", "xz"):
+        wanted = fstore.FeatureVector("numbers-vector", [f"numbers.{name}" for name in names])
+        with OnlineFeatures(wanted) as online:
+            found = [row.features["x"] for row in online.get(rows[DEVICE].tolist())]
+        assert list(map(repr, found)) == list(map(repr, numbers))
+
+
 @pytest.mark.parametrize("devices", [[], (), "dev-0", None])
 def test_a_request_needs_a_list_of_devices(vector, devices):
     with (

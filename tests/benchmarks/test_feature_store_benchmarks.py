@@ -1,0 +1,39 @@
+"""The benchmarks of the feature store at a tiny size: what they compare is equal, no figure lacks."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.benchmarks import ingestion, online_features
+from tests.mlrun_connection import new_project
+
+
+@pytest.fixture(scope="module")
+def project(local_stack):
+    with new_project(local_stack.info.mlrun_dbpath) as name:
+        yield name
+
+
+def test_both_ways_of_ingestion_agree(project):
+    found = json.loads(json.dumps(ingestion.measure(400, slice_events=200, rounds=1)))
+    assert found["equal"] is True
+    assert (found["benchmark"], found["events"], found["mlrun_events"]) == ("ingestion", 400, 200)
+    assert found["columns"] == 36
+    for name in ("ours", "mlrun", "mlrun_one_pass"):
+        assert found[f"{name}_events_per_s"] > 0
+    assert found["ratio"] > 0 and found["ratio_one_pass"] > 0
+
+
+def test_both_ways_of_reading_agree(project):
+    devices, now = online_features.fill(4)
+    for batch in (1, 2):
+        found = json.loads(
+            json.dumps(online_features.measure(devices, now, batch, requests=4, mlrun_requests=2))
+        )
+        assert found["equal"] is True
+        assert (found["benchmark"], found["devices"], found["features"]) == ("online_features", batch, 32)
+        assert found["mlrun_requests"] == 2
+        for name in ("ours", "mlrun", "hgetall"):
+            assert 0 < found[f"{name}_p50_ms"] <= found[f"{name}_p99_ms"]
