@@ -25,7 +25,6 @@ WRITE_TIME = RedisDriver.OBJECT_MTIME_ATTRIBUTE_PREFIX
 """storey's field with the time of the last write, in microseconds since the epoch."""
 
 _TIME = RedisDriver.DATETIME_FIELD_PREFIX
-_LENGTH = RedisDriver.TIMEDELTA_FIELD_PREFIX
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -66,8 +65,6 @@ def to_text(value: Any) -> str | None:
     """
     if isinstance(value, datetime):
         return None if pd.isna(value) else f"{_TIME}{value.timestamp()}"
-    if isinstance(value, timedelta):
-        return None if pd.isna(value) else f"{_LENGTH}{value.total_seconds()}"
     if isinstance(value, bool):
         return "true" if value else "false"
     return None if value is None or value is pd.NA else str(value)

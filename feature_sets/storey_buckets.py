@@ -26,9 +26,12 @@ _START = RedisDriver.AGGREGATION_TIME_ATTRIBUTE_PREFIX
 
 
 def raw_aggregates(definition: WindowDefinition) -> list[str]:
-    """What storey keeps for the operations, always with the count; those it does not know need nothing."""
-    known = [operation for operation in definition.operations if is_aggregation_name(operation)]
-    return sorted({*get_all_raw_aggregates(known), "count"}) if known else []
+    """What storey keeps for the operations, always with the count; those it does not know need nothing.
+
+    Nothing for ``first``, which storey's reader takes from the newest bucket: without it, it says so.
+    """
+    known = [name for name in definition.operations if is_aggregation_name(name)]
+    return sorted({*get_all_raw_aggregates(known), "count"} - {"first"}) if known else []
 
 
 def table_schema(definition: WindowDefinition) -> str:
@@ -56,7 +59,7 @@ def bucket_fields(rows: pd.DataFrame, definition: WindowDefinition) -> dict[obje
     newest = np.full(len(entities), np.iinfo(np.int64).min)
     np.maximum.at(newest, codes, buckets)
     chosen = np.flatnonzero(buckets > newest[codes] - span)
-    # In order of time, so that the first and the last reading of a bucket are found by position.
+    # In order of time, so that the last reading of a bucket is found by position.
     chosen = chosen[np.argsort(micros[chosen], kind="stable")]
     # The array with the newest bucket, and the one before it: positions 0 to 2 * span - 1.
     starts = (newest // span - 1) * span
@@ -98,8 +101,7 @@ def _aggregate(name: str, cells: npt.NDArray[Any], values: npt.NDArray[Any], siz
         out = np.full(size, np.inf if name == "min" else -np.inf)
         (np.minimum if name == "min" else np.maximum).at(out, cells, values)
         return out
+    # The last one: of equal positions numpy keeps what comes last.
     out = np.full(size, np.nan)
-    if name == "first":
-        cells, values = cells[::-1], values[::-1]
     out[cells] = values
     return out

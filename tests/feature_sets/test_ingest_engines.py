@@ -11,13 +11,15 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+import redis
 import storey.dtypes
 
 from feature_sets import device_metrics
 from feature_sets.device_metrics import ENGINES, STOREY, VECTORIZED
 from feature_sets.feature_vector import all_features
 from feature_sets.ingest import ingest, ingest_telemetry
-from feature_sets.telemetry.schema import DEVICE, SchemaError, TelemetrySchema
+from feature_sets.telemetry.schema import DEVICE, OPERATIONS, SchemaError, TelemetrySchema
+from feature_sets.vectorized_ingest import ingest_vectorized
 from tests.feature_sets.networks import END, SCHEMA, metrics, telemetry
 
 
@@ -145,8 +147,6 @@ def test_mlruns_online_service_answers_the_same(ours, theirs):
 
 
 def test_an_ingestion_leaves_no_files_and_no_keys_of_an_earlier_one(left, project, local_stack):
-    import redis
-
     # The module's fixture ingested three times.
     with redis.Redis.from_url(local_stack.info.redis_url) as client:
         keys = list(client.scan_iter(f"*{project}*device_metrics*:static"))
@@ -163,8 +163,6 @@ def test_another_engine_is_refused_before_anything_is_read():
 
 
 def test_rows_out_of_order_are_put_in_order_of_event_time(project):
-    from feature_sets.vectorized_ingest import ingest_vectorized
-
     rows = metrics()
     shuffled = rows.sample(frac=1.0, random_state=3)
     frames = []
@@ -175,9 +173,7 @@ def test_rows_out_of_order_are_put_in_order_of_event_time(project):
 
 
 def test_first_is_refused_for_storey_alone(project):
-    schema = TelemetrySchema.from_dict(
-        {**SCHEMA.to_dict(), "windows": {**SCHEMA.to_dict()["windows"], "operations": ["first", "last"]}}
-    )
+    schema = with_operations("first", "last")
     with pytest.raises(SchemaError, match="must not name first, which storey computes wrong"):
         ingest_telemetry(telemetry(), schema, STOREY)
     ingest_telemetry(telemetry(), schema, VECTORIZED)
@@ -187,3 +183,53 @@ def test_first_is_refused_for_storey_alone(project):
     buckets = rows["timestamp"].dt.floor("10s")
     within = rows[buckets > end.floor("10s") - pd.Timedelta("1m")]
     assert rows["cpu_first_1m"].iloc[-1] == within["cpu"].iloc[0]
+
+
+def with_operations(*operations: str) -> TelemetrySchema:
+    content = SCHEMA.to_dict()
+    return TelemetrySchema.from_dict({**content, "windows": {**content["windows"], "operations": operations}})
+
+
+def mlruns_answer(schema: TelemetrySchema, engine: str) -> dict[str, Any]:
+    """What MLRun's online service says of a device at the time of its last event."""
+    ingest_telemetry(telemetry(), schema, engine)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(storey.dtypes, "datetime", _Clock)
+        with all_features(schema).get_online_feature_service() as service:
+            (answer,) = service.get([{DEVICE: "dev-1"}])
+    return answer
+
+
+@pytest.mark.parametrize("operations", [("count", "sum"), ("min",), ("last", "sqr"), ("stdvar",)])
+def test_mlruns_online_service_answers_the_same_for_every_operation(project, operations):
+    schema = with_operations(*operations)
+    mine, other = (mlruns_answer(schema, engine) for engine in ENGINES)
+    assert {*schema.window_features} < mine.keys() == other.keys()
+    for name in schema.window_features:
+        np.testing.assert_allclose(mine[name], other[name], rtol=1e-6, atol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("operation", ["count", "avg", "max"])
+def test_mlruns_online_service_computes_from_our_buckets_what_is_in_our_files(project, operation):
+    schema = with_operations(operation)
+    answer = mlruns_answer(schema, VECTORIZED)
+    stored = fstore.get_feature_set("device_metrics").to_dataframe().loc["dev-1"].iloc[-1]
+    for name in schema.window_features:
+        np.testing.assert_allclose(answer[name], stored[name], rtol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize("operations", [("first",), ("avg", "first")])
+def test_mlruns_online_service_says_that_it_has_no_first_rather_than_a_wrong_one(project, operations):
+    with pytest.raises(ValueError, match="Requested aggregates for feature cpu do not match"):
+        mlruns_answer(with_operations(*operations), VECTORIZED)
+
+
+@pytest.mark.skipif("median" not in OPERATIONS, reason="the windows have no median")
+def test_a_median_is_refused_for_storey_alone_and_mlrun_reads_ours(project):
+    schema = with_operations("median", "avg")
+    with pytest.raises(SchemaError, match="must be among those of storey"):
+        ingest_telemetry(telemetry(), schema, STOREY)
+    answer = mlruns_answer(schema, VECTORIZED)
+    stored = fstore.get_feature_set("device_metrics").to_dataframe().loc["dev-1"].iloc[-1]
+    for name in schema.window_features:
+        np.testing.assert_allclose(answer[name], stored[name], rtol=1e-12, err_msg=name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import mlrun.feature_store as fstore
 import numpy as np
 import pandas as pd
@@ -165,6 +167,21 @@ def test_what_was_there_stays_if_the_new_rows_cannot_be_written(project, monkeyp
     with pytest.raises(IngestError, match="every row must be in target 'files', got 5 of 6"):
         ingest_vectorized(probe_set(name="kept"), probes())
     assert len(read(feature_set)) == 6
+
+
+def test_files_of_an_ingestion_that_failed_are_removed(project, monkeypatch):
+    def away(table, columns):
+        raise IngestError("the online store is away")
+
+    feature_set = probe_set(ParquetTarget("files"), RedisNoSqlTarget("now"), name="half")
+    ingest_vectorized(feature_set, probes())
+    before = read(feature_set)
+    monkeypatch.setattr(vectorized_ingest, "write_newest_rows", away)
+    with pytest.raises(IngestError, match="the online store is away"):
+        ingest_vectorized(feature_set, probes().head(2))
+    pd.testing.assert_frame_equal(read(feature_set), before)
+    runs = Path(fstore.get_feature_set(feature_set.uri).get_target_path("files")).parent
+    assert len(list(runs.rglob("*.parquet"))) == 1
 
 
 def unsupported(project, feature_set, message, **kwargs):

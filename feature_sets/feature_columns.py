@@ -1,0 +1,82 @@
+"""The columns of an ingestion's result: the rows in event order, with their windows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import mlrun.feature_store as fstore
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from feature_sets.event_order import in_event_order
+from feature_sets.ingest_errors import IngestError
+from feature_sets.windows import event_status
+from feature_sets.windows.backfill import backfill
+from feature_sets.windows.definition import WindowDefinition
+from feature_sets.windows.event_micros import column_micros
+
+
+@dataclass(frozen=True)
+class FeatureColumns:
+    """The columns of the result, each of the same length and in the same order of rows.
+
+    :param keys: the entity of each row.
+    :param values: the windows, then the columns of the frame without the entity, by name.
+    """
+
+    entity: str
+    time: str | None
+    definition: WindowDefinition | None
+    keys: pd.Series
+    values: dict[str, pd.Series]
+
+    @classmethod
+    def of(cls, feature_set: fstore.FeatureSet, frame: pd.DataFrame) -> FeatureColumns:
+        """Compute the windows that a feature set declares, if any.
+
+        :param frame: rows that ``vectorized_support.check_frame`` found in order; not changed, and shared.
+        :raises IngestError: if a row is not in its windows.
+        """
+        entity, time = feature_set.spec.entities[0].name, feature_set.spec.timestamp_key
+        if not feature_set.spec.graph.steps:
+            rows = frame.copy(deep=False)
+            rows.index = pd.RangeIndex(len(frame))
+            return cls(entity, time, None, rows[entity], _without(rows, entity))
+        definition = WindowDefinition.from_feature_set(feature_set)
+        rows = in_event_order(frame, entity, time)
+        # What is ingested happened: no event is held back because it is ahead of this machine's clock.
+        windows = backfill(rows, definition, arrival=time)
+        statuses = windows[event_status.COLUMN]
+        lost = statuses[statuses != event_status.ACCEPTED]
+        if len(lost):
+            raise IngestError(f"every row must be in its windows, got {lost.value_counts().to_dict()}")
+        return cls(
+            entity,
+            time,
+            definition,
+            rows[entity],
+            {**_without(windows, event_status.COLUMN), **_without(rows, entity)},
+        )
+
+    @property
+    def count(self) -> int:
+        """Number of rows."""
+        return len(self.keys)
+
+    def frame(self, rows: slice | npt.NDArray[Any]) -> pd.DataFrame:
+        """Some rows as MLRun sees them: indexed by the entity."""
+        chosen = {name: column.iloc[rows].array for name, column in self.values.items()}
+        return pd.DataFrame(chosen, index=pd.Index(self.keys.iloc[rows], name=self.entity))
+
+    def moments(self) -> npt.NDArray[Any]:
+        """Event times in UTC, cut to microseconds; the time of ingestion where there are none."""
+        if self.time is None:
+            return np.full(self.count, np.datetime64(datetime.now(UTC).replace(tzinfo=None), "us"))
+        return column_micros(self.values[self.time]).view("datetime64[us]")
+
+
+def _without(frame: pd.DataFrame, left_out: str) -> dict[str, pd.Series]:
+    return {str(name): frame[name] for name in frame.columns if name != left_out}
