@@ -16,7 +16,7 @@ def in_event_order(frame: pd.DataFrame, entity: str, time: str) -> pd.DataFrame:
 
     Times are equal if they are in the same microsecond, as for the windows.
 
-    :param frame: accepted telemetry; every row has a key and a time with a zone.
+    :param frame: accepted telemetry; every row has a key and a time; UTC without a zone.
     :returns: a frame with a new index 0, 1, ...; the data is shared with ``frame`` if it is in order already.
     """
     keys = pd.factorize(frame[entity], sort=True)[0].astype(np.int64)

@@ -73,7 +73,7 @@ def ingest_vectorized(
 
     :param feature_set: its targets, entity, time and aggregations; any operation of ``feature_sets.windows``.
     :param frame: one row an event; has the entity, the columns of the aggregations and, where the feature set
-        names one, the event time with a zone. Other columns become features as they are. It is not changed.
+        names one, the event time, UTC if it has no zone. Other columns become features as they are.
     :param infer_options: what to find out of the data: ``mlrun.data_types.InferOptions``, as for MLRun's own.
     :param overwrite: True replaces what earlier ingestions left; False adds to their files, and replaces only
         those rows in Redis whose event time is not later.

@@ -97,8 +97,8 @@ def check_frame(feature_set: fstore.FeatureSet, frame: pd.DataFrame) -> None:
     if missing:
         raise IngestError(f"column '{entity}': must have a key in every row, got {missing} without")
     if time:
-        if not isinstance(frame[time].dtype, pd.DatetimeTZDtype):
-            raise IngestError(f"column '{time}': must be times with a zone, got {frame[time].dtype}")
+        if not pd.api.types.is_datetime64_any_dtype(frame[time]):
+            raise IngestError(f"column '{time}': must be times, got {frame[time].dtype}")
         missing = int(frame[time].isna().sum())
         if missing:
             raise IngestError(f"column '{time}': must have a time in every row, got {missing} without")

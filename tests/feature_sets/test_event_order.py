@@ -1,6 +1,5 @@
 import numpy as np
 import pandas as pd
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,6 +38,7 @@ def test_the_order_is_that_of_sorting_and_dropping(rows):
     pd.testing.assert_frame_equal(in_event_order(shown, "box", "t"), slow.reset_index(drop=True))
 
 
-def test_a_time_without_a_zone_is_an_error():
-    with pytest.raises(ValueError, match="must have a zone"):
-        in_event_order(pd.DataFrame({"box": ["a"], "t": [pd.Timestamp("2024-01-01")]}), "box", "t")
+def test_times_without_a_zone_are_utc():
+    rows = frame([("a", 2), ("a", 1)])
+    plain = rows.assign(t=rows["t"].dt.tz_localize(None))
+    assert in_event_order(plain, "box", "t")["x"].tolist() == in_event_order(rows, "box", "t")["x"].tolist()
