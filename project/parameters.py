@@ -21,6 +21,7 @@ DEFAULTS = MappingProxyType(
         "ticks": 1000,
         "sample_ratio": 0.5,
         "test_fraction": 0.3,
+        "train_rows": 20_000,
         "select_k": 20,
         "min_votes": 0.5,
         "deploy_streaming": True,

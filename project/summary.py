@@ -40,6 +40,7 @@ def collect(
         "run_id": run_id,
         "ingest": ingested,
         "selected": _results(by_name, "select-features"),
+        "trained": _results(by_name, "train"),
         "candidates": candidates(by_name.get("train")),
         "test": test,
         "endpoint": vars(serving) if serving else None,
@@ -95,6 +96,13 @@ def lines(summary: dict[str, Any]) -> list[str]:
         f"features      {selected.get('n_features_in', 0)} computed, "
         f"{selected.get('n_features_selected', 0)} selected by votes"
     )
+    trained = summary["trained"]
+    if trained:
+        period = f"{_minute(trained.get('fit_start'))} to {_minute(trained.get('validation_end'))}"
+        text.append(
+            f"training      on {trained.get('train_rows', 0):,} of "
+            f"{trained.get('train_rows_available', 0):,} earlier rows, {period}"
+        )
     for place, entry in enumerate(summary["candidates"]):
         text.append(
             f"{'candidates' if not place else '':14}{'*' if not place else ' '} "
@@ -102,7 +110,7 @@ def lines(summary: dict[str, Any]) -> list[str]:
             f"  F1 {_number(entry.get('f1'))}"
         )
     text.append(
-        "test          on later rows: average precision "
+        f"test          on all {test.get('test_rows', 0):,} later rows: average precision "
         f"{_number(test.get('average_precision'))}, F1 {_number(test.get('f1'))}, "
         f"ROC AUC {_number(test.get('roc_auc'))}; base rate {_number(test.get('base_rate'))}"
     )
@@ -148,6 +156,11 @@ def drift_line(drift: dict[str, Any]) -> str:
         f"{name} {state['state'].replace('_', ' ')} ({state['warnings']} warnings, {state['drifts']} drifts)"
         for name, state in sorted(detectors.items())
     )
+
+
+def _minute(moment: object) -> str:
+    """An ISO 8601 time to the minute."""
+    return moment[:16].replace("T", " ") if isinstance(moment, str) else "-"
 
 
 def _number(value: object) -> str:

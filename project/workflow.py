@@ -43,6 +43,7 @@ def pipeline(
     ticks: int = 1000,
     sample_ratio: float = 0.5,
     test_fraction: float = 0.3,
+    train_rows: int = 20_000,
     select_k: int = 20,
     min_votes: float = 0.5,
     deploy_streaming: bool = True,
@@ -57,8 +58,11 @@ def pipeline(
     :param seed: of everything random.
     :param devices: devices of the simulated network.
     :param ticks: readings of each simulated device.
-    :param sample_ratio: share of the rows that the exploration steps plot.
-    :param test_fraction: share of the labeled rows, the latest, that is held out for the test.
+    :param sample_ratio: share of the rows that the exploration steps plot; of many rows at most 50,000.
+    :param test_fraction: share of the labeled rows, the latest, that is held out for the test; the model
+        is judged on all of them.
+    :param train_rows: rows that features are selected with and models are fitted with; of more, a sample with
+        the same share of errors is taken, spread over the whole time before the test.
     :param select_k: features each vote may name.
     :param min_votes: votes a feature needs: a count, or a fraction of the voters below 1.
     :param deploy_streaming: whether to serve the model and stream telemetry to it.
@@ -93,6 +97,7 @@ def pipeline(
             "feature_vector": ingested.outputs["feature_vector"],
             "schema": schema,
             "test_fraction": test_fraction,
+            "train_rows": train_rows,
             "k": select_k,
             "min_votes": min_votes,
             "seed": seed,
@@ -101,10 +106,11 @@ def pipeline(
     ).after(ingested)
     vector = {"feature_vector": select.outputs["feature_vector"], "schema": schema}
     project.run_function("explore", name="explore-vector", params={**vector, **explore}).after(select)
+    split = {"test_fraction": test_fraction, "train_rows": train_rows, "seed": seed}
     train = project.run_function(
         "train",
         name="train",
-        params={**vector, "test_fraction": test_fraction, "seed": seed},
+        params={**vector, **split},
         hyperparams={"candidate": candidate_names()},
         selector="max.average_precision",
         outputs=["model"],
@@ -112,7 +118,7 @@ def pipeline(
     test = project.run_function(
         "test",
         name="test",
-        params={**vector, "model_path": train.outputs["model"], "test_fraction": test_fraction},
+        params={**vector, **split, "model_path": train.outputs["model"]},
         outputs=["model_uri", "test_set_preds"],
     ).after(train)
 

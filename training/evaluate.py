@@ -16,14 +16,14 @@ from mlrun.artifacts import PlotlyArtifact
 from feature_sets.model_schema import ModelSchema
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.baselines import SingleFeatureRule, baseline_scores
-from training.handler_arguments import fraction
+from training.handler_arguments import fraction, whole_number
 from training.model_artifact import fetch_model_package, log_model_package
 from training.model_package import OnnxModel, read_model_package, write_schema
 from training.run_artifacts import artifact_path
 from training.score_plots import score_figure
 from training.scores import classification_scores
 from training.selection_mark import refuse_selection_on_test_rows
-from training.training_set import TimeSplit, TrainingSetError, read_training_set, split_by_time
+from training.training_set import TimeSplit, TrainingSetError, read_split
 
 PREDICTION = "prediction"
 PROBABILITY = "probability"
@@ -88,6 +88,8 @@ def evaluate(
     feature_vector: str,
     schema: Mapping[str, Any] | str = "",
     test_fraction: float = 0.3,
+    train_rows: int = 20_000,
+    seed: int = 0,
     tag: str = "production",
 ) -> None:
     """MLRun job: judge a model on the untouched later rows and register it.
@@ -101,17 +103,21 @@ def evaluate(
     :param model_path: address of the model, for instance ``outputs["model"]`` of the training run.
     :param feature_vector: address of the vector it was trained on.
     :param schema: telemetry schema, as content or path; empty for the simulated network's.
-    :param test_fraction: later share of the rows; the same as in training.
+    :param test_fraction: later share of the rows; the same as in training. All of them are judged on.
+    :param train_rows: rows of the training part that the baselines are fixed on; the same as in training.
+    :param seed: of the sample of those rows; the same as in training.
     :param tag: tag the registered model gets.
     """
     telemetry = TelemetrySchema.load(schema)
     test_fraction = fraction("test_fraction", test_fraction)
+    train_rows = whole_number("train_rows", train_rows, at_least=100)
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder)
         origin = fetch_model_package(model_path, directory)
         model_schema, model = read_model_package(directory)
-        frame = read_training_set(context, feature_vector, telemetry)
-        split = split_by_time(frame, telemetry, test_fraction)
+        split = read_split(
+            context, feature_vector, telemetry, test_fraction, train_rows, seed, with_test=True
+        )
         refuse_selection_on_test_rows(feature_vector, split)
         verdict = judge(split, model_schema, model)
         # The package says how it did on rows it was not made from, not how it did in validation.

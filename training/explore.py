@@ -13,9 +13,10 @@ from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.exploration import class_balance, class_histograms, correlations, feature_summary
 from training.exploration_plots import correlation_figure, histogram_figure, strongest_features
 from training.feature_columns import feature_columns
-from training.handler_arguments import ArgumentError, fraction
+from training.handler_arguments import ArgumentError, fraction, whole_number
+from training.row_sample import sample_rows, sample_size
 from training.run_artifacts import artifact_path
-from training.training_set import TrainingSetError, read_training_set
+from training.training_set import TrainingSetError, read_sample
 
 
 def explore(
@@ -24,6 +25,7 @@ def explore(
     schema: Mapping[str, Any] | str = "",
     dataset: mlrun.DataItem = None,
     sample_ratio: float = 1.0,
+    max_rows: int = 50_000,
     seed: int = 0,
 ) -> None:
     """MLRun job: describe a feature vector, or a data set with the same columns.
@@ -36,20 +38,24 @@ def explore(
     :param feature_vector: address of a vector; give this or ``dataset``.
     :param schema: telemetry schema, as content or path; empty for the simulated network's.
     :param dataset: rows with device, time, features and label.
-    :param sample_ratio: share of the rows to look at, in (0, 1].
+    :param sample_ratio: share of the rows to look at, in (0, 1], each class in proportion.
+    :param max_rows: rows to look at, at most.
     :param seed: of the sample.
     """
     telemetry = TelemetrySchema.load(schema)
     sample_ratio = fraction("sample_ratio", sample_ratio, including_one=True)
+    max_rows = whole_number("max_rows", max_rows, at_least=100)
     if bool(feature_vector) == (dataset is not None):
         raise ArgumentError("feature_vector", "give either a feature vector or a dataset", feature_vector)
-    if dataset is None:
-        frame = read_training_set(context, feature_vector, telemetry)
-    else:
-        frame = _checked(dataset.as_df(), [DEVICE, telemetry.time, telemetry.label])
-    names = feature_columns(frame, telemetry)
-    rows = frame if sample_ratio == 1.0 else frame.sample(frac=sample_ratio, random_state=seed)
     label = telemetry.label
+    if dataset is None:
+        rows = read_sample(context, feature_vector, telemetry, sample_ratio, max_rows, seed)
+    else:
+        frame = _checked(dataset.as_df(), [DEVICE, telemetry.time, label])
+        size = sample_size(len(frame), sample_ratio, max_rows)
+        rows = frame.iloc[sample_rows(frame[label].to_numpy(), size, seed)]
+        context.log_result("rows", len(frame))
+    names = feature_columns(rows, telemetry)
     tables = {
         "class_balance": class_balance(rows, label),
         "feature_summary": feature_summary(rows, names, label),
@@ -67,7 +73,6 @@ def explore(
         context.log_artifact(PlotlyArtifact(figure=figure, key=key), artifact_path=path)
     context.log_results(
         {
-            "rows": len(frame),
             "rows_sampled": len(rows),
             "features": len(names),
             "devices": int(rows[DEVICE].nunique()),

@@ -78,13 +78,11 @@ class Election:
         (``{selector}_scaled``), and ``votes``; most votes first.
     :param selected: features with enough votes, in the order they came in.
     :param needed_votes: votes a feature needed.
-    :param rows_used: rows the selectors looked at.
     """
 
     table: pd.DataFrame
     selected: tuple[str, ...]
     needed_votes: int
-    rows_used: int
 
 
 def votes_needed(min_votes: float, selectors: int) -> int:
@@ -103,7 +101,7 @@ def votes_needed(min_votes: float, selectors: int) -> int:
 
 
 def elect_features(
-    rows: Matrix, labels: Labels, names: Sequence[str], k: int, min_votes: float, seed: int, max_rows: int
+    rows: Matrix, labels: Labels, names: Sequence[str], k: int, min_votes: float, seed: int
 ) -> Election:
     """Let every selector vote for its k best features and keep those with enough votes.
 
@@ -112,17 +110,14 @@ def elect_features(
     :param names: feature names, in column order.
     :param k: votes of each selector, at least 1.
     :param min_votes: see ``votes_needed``.
-    :param seed: of the row sample and of the selectors.
-    :param max_rows: more rows than this are sampled, each class in proportion.
+    :param seed: of the selectors.
     :raises ArgumentError: if no feature gets enough votes.
     """
     needed = votes_needed(min_votes, len(SELECTORS))
-    kept = sample_rows(labels, max_rows, seed)
-    rows, labels = rows[kept], labels[kept]
     scores: dict[str, Matrix] = {}
     votes = np.zeros(len(names), dtype=np.int64)
     for selector, scorer in SELECTORS.items():
-        # A feature that is constant in the sample scores nothing.
+        # A feature that is constant once it is imputed scores nothing.
         score = np.nan_to_num(scorer(rows, labels, seed), nan=0.0)
         scores[selector] = score
         # Best first; equal scores go by column order, so that a vote does not depend on the sort.
@@ -140,24 +135,7 @@ def elect_features(
         table=table.sort_values([VOTES, FEATURE], ascending=[False, True], ignore_index=True),
         selected=selected,
         needed_votes=needed,
-        rows_used=len(labels),
     )
-
-
-def sample_rows(labels: Labels, max_rows: int, seed: int) -> npt.NDArray[np.intp]:
-    """Positions of a sample that keeps the class shares and at least one row of each class.
-
-    :returns: ascending positions; all of them if there are at most ``max_rows``.
-    """
-    if len(labels) <= max_rows:
-        return np.arange(len(labels))
-    random = np.random.default_rng(seed)
-    kept = []
-    for value in np.unique(labels):
-        positions = np.flatnonzero(labels == value)
-        size = max(1, round(max_rows * len(positions) / len(labels)))
-        kept.append(random.choice(positions, size=size, replace=False))
-    return np.sort(np.concatenate(kept))
 
 
 def _scaled(score: Matrix) -> Matrix:

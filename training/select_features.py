@@ -18,7 +18,7 @@ from training.feature_votes import Election, elect_features
 from training.handler_arguments import fraction, whole_number
 from training.run_artifacts import artifact_path
 from training.selection_mark import mark_selection
-from training.training_set import TimeSplit, TrainingSetError, read_training_set, split_by_time
+from training.training_set import TimeSplit, TrainingSetError, read_split
 
 
 @dataclass(frozen=True)
@@ -38,28 +38,23 @@ class Selection:
 
 
 def select_from(
-    frame: pd.DataFrame,
+    split: TimeSplit,
     schema: TelemetrySchema,
     k: int = 15,
     min_votes: float = 0.5,
-    test_fraction: float = 0.3,
     seed: int = 0,
-    max_rows: int = 20_000,
 ) -> Selection:
     """Select features of a training set by votes, looking at its training part only.
 
-    :param frame: device, time, features, label.
-    :param schema: names the columns and gives the embargo.
+    :param split: its training part has device, time, features, label; the test part is not looked at.
+    :param schema: names the columns.
     :param k: features each selector votes for.
     :param min_votes: votes a feature needs, as a count (1 or more) or a share of the selectors (below 1).
-    :param test_fraction: later share of the rows that is not looked at.
-    :param seed: of sampling and selectors.
-    :param max_rows: more training rows than this are sampled for the vote.
-    :raises TrainingSetError: if the split fails or every feature is missing or constant.
+    :param seed: of the selectors.
+    :raises TrainingSetError: if every feature is missing or constant.
     :raises ArgumentError: if no feature gets enough votes.
     """
-    names = feature_columns(frame, schema)
-    split = split_by_time(frame, schema, test_fraction)
+    names = feature_columns(split.train, schema)
     dropped = useless_features(split.train, names, constant=True)
     kept = [name for name in names if name not in dropped]
     if not kept:
@@ -67,7 +62,7 @@ def select_from(
             f"at least one feature must vary in the training part, got none of {len(names)}"
         )
     election = elect_features(
-        _imputed(split.train, kept), split.train[schema.label].to_numpy(), kept, k, min_votes, seed, max_rows
+        _imputed(split.train, kept), split.train[schema.label].to_numpy(), kept, k, min_votes, seed
     )
     return Selection(split=split, features=tuple(names), dropped=dropped, election=election)
 
@@ -99,12 +94,12 @@ def select_features(
     min_votes: float = 0.5,
     test_fraction: float = 0.3,
     seed: int = 0,
-    max_rows: int = 20_000,
+    train_rows: int = 20_000,
 ) -> None:
     """MLRun job: select features by votes on the training part and save them as a new feature vector.
 
     Results: ``feature_vector`` (address of the new vector), ``n_features_in``, ``n_features_selected``,
-    ``selected``, ``dropped``, ``rows_used``, the split. Data set: ``feature_scores``.
+    ``selected``, ``dropped``, the split, ``train_rows_available``. Data set: ``feature_scores``.
 
     :param context: of the run.
     :param feature_vector: address of the vector to select from.
@@ -113,14 +108,14 @@ def select_features(
     :param min_votes: votes a feature needs, as a count (1 or more) or a share of the selectors (below 1).
     :param test_fraction: later share of the rows that is not looked at; the same in training and test.
     :param seed: of sampling and selectors.
-    :param max_rows: more training rows than this are sampled for the vote.
+    :param train_rows: more rows than this in the training part are sampled, each class in proportion.
     """
     telemetry = TelemetrySchema.load(schema)
     k = whole_number("k", k, at_least=1)
-    max_rows = whole_number("max_rows", max_rows, at_least=100)
+    train_rows = whole_number("train_rows", train_rows, at_least=100)
     test_fraction = fraction("test_fraction", test_fraction)
-    frame = read_training_set(context, feature_vector, telemetry)
-    selection = select_from(frame, telemetry, k, min_votes, test_fraction, seed, max_rows)
+    split = read_split(context, feature_vector, telemetry, test_fraction, train_rows, seed)
+    selection = select_from(split, telemetry, k, min_votes, seed)
     election = selection.election
     for reason_of, reason in selection.dropped.items():
         context.logger.warning(f"feature '{reason_of}' is left out: {reason}")
@@ -141,7 +136,6 @@ def select_features(
             "selected": list(election.selected),
             "dropped": dict(selection.dropped),
             "votes_needed": election.needed_votes,
-            "rows_used": election.rows_used,
             **selection.split.describe(),
         }
     )

@@ -27,7 +27,7 @@ class TrainingSetError(ValueError):
 class TimeSplit:
     """Earlier rows, later rows and what was left out between them.
 
-    :param train: rows with event time at or before ``cut - embargo``.
+    :param train: rows with event time at or before ``cut - embargo``, or a sample of them.
     :param test: rows with event time at or after ``cut``.
     :param cut: event time of the first test row.
     :param embargo_seconds: length of the gap that belongs to neither part.

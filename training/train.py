@@ -13,11 +13,11 @@ import mlrun
 from feature_sets.telemetry.schema import TelemetrySchema
 from training.candidates import find_candidate
 from training.fitted_model import fit_model
-from training.handler_arguments import fraction
+from training.handler_arguments import fraction, whole_number
 from training.model_artifact import log_model_package
 from training.model_package import write_model_package
 from training.selection_mark import refuse_selection_on_test_rows
-from training.training_set import read_training_set, split_by_time
+from training.training_set import read_split
 
 
 def train(
@@ -28,6 +28,7 @@ def train(
     seed: int = 0,
     test_fraction: float = 0.3,
     validation_fraction: float = 0.3,
+    train_rows: int = 20_000,
     parameters: Mapping[str, Any] | None = None,
 ) -> None:
     """MLRun job: fit one candidate on the training part and score it on the part's later rows.
@@ -36,16 +37,18 @@ def train(
     ``selector="max.average_precision"``; the best iteration's model is the output ``model`` of the run.
 
     Results: average_precision, roc_auc, f1, precision, recall and the confusion matrix on the validation
-    rows, ``threshold``, ``fit_seconds``, ``converged``, ``version``, ``dropped``, the split. Model:
-    ``model`` (``model.onnx`` and ``model.json``).
+    rows, ``threshold``, ``fit_seconds``, ``converged``, ``version``, ``dropped``, the split,
+    ``train_rows`` and ``train_rows_available``. Model: ``model`` (``model.onnx`` and ``model.json``).
 
     :param context: of the run.
     :param feature_vector: address of the vector to train on.
     :param candidate: name of a configuration in ``training.candidates``.
     :param schema: telemetry schema, as content or path; empty for the simulated network's.
-    :param seed: of the model; the same seed and rows give the same digest.
+    :param seed: of the model and of the sample; the same seed and rows give the same digest.
     :param test_fraction: later share of the rows that is kept for the test and not looked at.
     :param validation_fraction: later share of the training part that scores the candidate.
+    :param train_rows: more rows than this in the training part are sampled, each class in proportion, before
+        anything is fitted or scored.
     :param parameters: hyper-parameters that replace the configuration's.
     """
     telemetry = TelemetrySchema.load(schema)
@@ -54,8 +57,8 @@ def train(
         chosen = dataclasses.replace(chosen, parameters={**chosen.parameters, **parameters})
     test_fraction = fraction("test_fraction", test_fraction)
     validation_fraction = fraction("validation_fraction", validation_fraction)
-    frame = read_training_set(context, feature_vector, telemetry)
-    outer = split_by_time(frame, telemetry, test_fraction)
+    train_rows = whole_number("train_rows", train_rows, at_least=100)
+    outer = read_split(context, feature_vector, telemetry, test_fraction, train_rows, seed)
     refuse_selection_on_test_rows(feature_vector, outer)
     fitted = fit_model(outer.train, telemetry, chosen, validation_fraction, seed)
     for name, reason in fitted.dropped.items():

@@ -2,10 +2,15 @@
 
 Reading goes through MLRun's feature store. Label rows are the entity rows, and every feature set is
 joined as of their event time: the latest feature row at or before it, never a later one.
+
+Which rows are needed is decided on the label rows alone, and only those are joined: a million rows with all
+their features would take seconds and gigabytes in every step, and most models learn no more from them.
 """
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -17,6 +22,7 @@ import pandas as pd
 
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.feature_columns import feature_columns
+from training.row_sample import sample_rows, sample_size
 from training.run_artifacts import run_uid
 from training.time_split import TimeSplit, TrainingSetError, split_by_time
 
@@ -25,7 +31,8 @@ __all__ = [
     "TimeSplit",
     "TrainingSetError",
     "label_rows_of",
-    "read_training_set",
+    "read_sample",
+    "read_split",
     "read_vector",
     "split_by_time",
 ]
@@ -37,7 +44,8 @@ _RESOLUTIONS = ("s", "ms", "us", "ns")
 class LabelRows:
     """Which (device, time) a model is trained and judged on.
 
-    :param rows: columns device and the schema's time, each pair once.
+    :param rows: columns device, the schema's time and label (int8), each (device, time) once; sorted by time,
+        then device.
     :param excluded: label rows left out because of ``exclude_labels``.
     :param unlabelled: label rows left out because their label is missing.
     """
@@ -71,7 +79,8 @@ def label_rows_of(labels: pd.DataFrame, schema: TelemetrySchema) -> LabelRows:
             f"there must be labelled rows, got none: {len(labels)} rows read, "
             f"{int(excluded.sum())} excluded, {int(unlabelled.sum())} without a label"
         )
-    rows = kept[[DEVICE, schema.time]].drop_duplicates()
+    rows = kept[[DEVICE, schema.time, schema.label]].drop_duplicates([DEVICE, schema.time], keep="last")
+    rows = rows.astype({schema.label: np.int8})
     return LabelRows(
         rows=rows.sort_values([schema.time, DEVICE], kind="stable", ignore_index=True),
         excluded=int(excluded.sum()),
@@ -86,7 +95,7 @@ def rows_with_reading(
 
     Without this, an as-of join would give a device that fell silent hours ago its old windows.
 
-    :param rows: device and time, sorted by time.
+    :param rows: device, time and more, sorted by time.
     :param readings: device and time of every feature row.
     :param time: name of the time column in both.
     :param longest_window_seconds: w; a reading in (t - w, t] keeps the row at t.
@@ -108,7 +117,7 @@ def read_vector(uri: str, schema: TelemetrySchema, label_rows: pd.DataFrame) -> 
 
     :param uri: ``store://feature-vectors/...`` of a vector with a label feature.
     :param schema: names the key, time and label columns.
-    :param label_rows: device and time, each pair once.
+    :param label_rows: device and time, each pair once; times as the label feature set gives them.
     :returns: device, time, features in vector order, label (int8); sorted by time, then device. A label row
         of a device that the feature sets do not know is not in it.
     :raises TrainingSetError: if no row is left or a feature is not numeric.
@@ -127,10 +136,7 @@ def read_vector(uri: str, schema: TelemetrySchema, label_rows: pd.DataFrame) -> 
     missing = [name for name in (DEVICE, schema.time, *names, schema.label) if name not in frame.columns]
     if missing:
         raise TrainingSetError(f"feature vector {uri} must give the columns {missing}, got {list(frame)}")
-    # MLRun gives partitioned Parquet back without a zone; it wrote UTC.
-    times = frame[schema.time]
-    aware = times.dt.tz_localize("UTC") if times.dt.tz is None else times.dt.tz_convert("UTC")
-    frame = frame[[DEVICE, schema.time, *names, schema.label]].assign(**{schema.time: aware})
+    frame = _in_utc(frame[[DEVICE, schema.time, *names, schema.label]], schema.time)
     if not len(frame):
         raise TrainingSetError(f"feature vector {uri} must hold labelled rows, got none")
     for name in names:
@@ -141,22 +147,76 @@ def read_vector(uri: str, schema: TelemetrySchema, label_rows: pd.DataFrame) -> 
     return frame.sort_values([schema.time, DEVICE], kind="stable", ignore_index=True)
 
 
-def read_training_set(context: mlrun.MLClientCtx, uri: str, schema: TelemetrySchema) -> pd.DataFrame:
-    """Training set of a feature vector for one run; what was left out is logged.
+def read_sample(
+    context: mlrun.MLClientCtx,
+    uri: str,
+    schema: TelemetrySchema,
+    ratio: float,
+    max_rows: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Rows of a feature vector, or a sample of them, as a description of it needs; for one run.
 
-    Iterations of one hyper-parameter run share one read: they have the same run uid and run in the same
+    Logs how many rows there are (``rows``) and what was left out of them.
+
+    :param context: of the run.
+    :param uri: feature vector; its label feature says which feature set holds the labels.
+    :param ratio: share of the rows, in (0, 1].
+    :param max_rows: most rows, see ``sample_rows``.
+    :param seed: of the sample.
+    :returns: see ``read_vector``.
+    """
+    labelled = _labelled_rows(_address(uri), schema)
+    size = sample_size(len(labelled.rows), ratio, max_rows)
+    chosen = sample_rows(labelled.rows[schema.label].to_numpy(), size, seed)
+    _log(context, labelled.counts)
+    return read_vector(uri, schema, labelled.rows.iloc[chosen])
+
+
+def read_split(
+    context: mlrun.MLClientCtx,
+    uri: str,
+    schema: TelemetrySchema,
+    test_fraction: float,
+    train_rows: int,
+    seed: int,
+    *,
+    with_test: bool = False,
+) -> TimeSplit:
+    """Earlier rows to learn from and later rows to judge on, of a feature vector, for one run.
+
+    The cut is that of all rows, whatever is sampled. Logs how many rows there are (``rows``), how many lie in
+    the earlier part (``train_rows_available``), how many of them were read (``train_rows``) and what was left
+    out. Iterations of one hyper-parameter run share one read: they have the same run uid and run in the same
     process, on a laptop as in a cluster. Another run always reads anew.
 
     :param context: of the run.
     :param uri: feature vector; its label feature says which feature set holds the labels.
-    :returns: see ``read_vector``. Do not change it in place.
+    :param test_fraction: share of the rows, by time, in the later part.
+    :param train_rows: more rows than this in the earlier part are sampled, see ``sample_rows``. The later
+        part is never sampled.
+    :param seed: of the sample.
+    :param with_test: whether to read the features of the later part; without it that part has the device,
+        time and label only.
+    :returns: parts as ``read_vector`` gives them. Do not change them in place.
     """
+    key = _Hashable(schema)
+    split, counts = _split_once(
+        run_uid(context), _address(uri), key, test_fraction, train_rows, seed, with_test
+    )
+    _log(context, counts)
+    return split
+
+
+def _address(uri: object) -> str:
     if not isinstance(uri, str) or not uri.startswith("store://feature-vectors/"):
         raise TrainingSetError(f"feature_vector must be a store://feature-vectors/ address, got {uri!r}")
-    frame, counts = _read_once(run_uid(context), uri, _Hashable(schema))
+    return uri
+
+
+def _log(context: mlrun.MLClientCtx, counts: Mapping[str, int]) -> None:
     for key, count in counts.items():
         context.log_result(key, count)
-    return frame
 
 
 class _Hashable:
@@ -174,8 +234,56 @@ class _Hashable:
 
 
 @lru_cache(maxsize=1)
-def _read_once(run_uid: str, uri: str, key: _Hashable) -> tuple[pd.DataFrame, dict[str, int]]:
+def _split_once(
+    run_uid: str,
+    uri: str,
+    key: _Hashable,
+    test_fraction: float,
+    train_rows: int,
+    seed: int,
+    with_test: bool,
+) -> tuple[TimeSplit, dict[str, int]]:
     schema = key.schema
+    labelled = _labelled_rows(uri, schema)
+    split = split_by_time(labelled.rows, schema, test_fraction)
+    cut = split.cut.tz_localize("UTC") if split.cut.tz is None else split.cut.tz_convert("UTC")
+    train = split.train.iloc[sample_rows(split.train[schema.label].to_numpy(), train_rows, seed)]
+    counts = {
+        **labelled.counts,
+        "train_rows_available": len(split.train),
+        "train_rows": len(train),
+    }
+    if with_test:
+        # One read for both: each opens the same files.
+        frame = read_vector(uri, schema, pd.concat([train, split.test]))
+        later = frame[schema.time] >= cut
+        train, test = frame[~later], frame[later].reset_index(drop=True)
+    else:
+        train, test = read_vector(uri, schema, train), _in_utc(split.test, schema.time)
+    return dataclasses.replace(split, train=train, test=test, cut=cut), counts
+
+
+def _in_utc(frame: pd.DataFrame, time: str) -> pd.DataFrame:
+    """The frame with UTC times: MLRun wrote UTC, but gives partitioned Parquet back without a zone."""
+    times = frame[time]
+    aware = times.dt.tz_localize("UTC") if times.dt.tz is None else times.dt.tz_convert("UTC")
+    return frame.assign(**{time: aware})
+
+
+@dataclass(frozen=True)
+class _LabelledRows:
+    """Label rows that features are known for.
+
+    :param rows: as in ``LabelRows``.
+    :param counts: how many there are, and how many were left out for which reason.
+    """
+
+    rows: pd.DataFrame
+    counts: dict[str, int]
+
+
+def _labelled_rows(uri: str, schema: TelemetrySchema) -> _LabelledRows:
+    """Label rows of a feature vector whose device is known and had a reading in the longest window."""
     vector = fstore.get_feature_vector(uri)
     label_set, _, label = str(vector.spec.label_feature or "").partition(".")
     if label != schema.label:
@@ -184,32 +292,29 @@ def _read_once(run_uid: str, uri: str, key: _Hashable) -> tuple[pd.DataFrame, di
         )
     labels = label_rows_of(_feature_set_frame(vector, label_set), schema)
     rows = labels.rows
-    for name, column in _timed_feature_sets(vector, label_set):
-        readings = _feature_set_frame(vector, name, [column])
-        rows = rows_with_reading(rows, readings, schema.time, schema.longest_window_seconds)
+    objects, fields = vector.parse_features(offline=False)
+    for name, columns in fields.items():
+        if name == label_set:
+            continue
+        known = _feature_set_frame(vector, name, [columns[0][0]])
+        if objects[name].spec.timestamp_key:
+            rows = rows_with_reading(rows, known, schema.time, schema.longest_window_seconds)
+        else:
+            rows = rows[rows[DEVICE].isin(known[DEVICE])].reset_index(drop=True)
     if not len(rows):
         raise TrainingSetError(
             f"there must be labels with a reading in the {schema.longest_window_seconds} s up to them, got "
             f"none of {len(labels.rows)} labelled rows"
         )
-    frame = read_vector(uri, schema, rows)
-    counts = {
-        "rows": len(frame),
-        "rows_excluded_by_label": labels.excluded,
-        "rows_without_label": labels.unlabelled,
-        "rows_without_reading": len(labels.rows) - len(frame),
-    }
-    return frame, counts
-
-
-def _timed_feature_sets(vector: Any, label_set: str) -> list[tuple[str, str]]:
-    """The vector's feature sets that have an event time, without the labels: name and first feature."""
-    objects, fields = vector.parse_features(offline=False)
-    return [
-        (name, columns[0][0])
-        for name, columns in fields.items()
-        if name != label_set and objects[name].spec.timestamp_key
-    ]
+    return _LabelledRows(
+        rows=rows,
+        counts={
+            "rows": len(rows),
+            "rows_excluded_by_label": labels.excluded,
+            "rows_without_label": labels.unlabelled,
+            "rows_without_reading": len(labels.rows) - len(rows),
+        },
+    )
 
 
 def _feature_set_frame(vector: Any, name: str, columns: list[str] | None = None) -> pd.DataFrame:

@@ -35,8 +35,14 @@ def test_a_run_without_streaming_says_that_nothing_is_deployed():
                     "report": {"metrics": {"rejected": {"duplicate": 200}}},
                 },
                 "selected": {"n_features_in": 36, "n_features_selected": 12},
+                "trained": {
+                    "train_rows": 500,
+                    "train_rows_available": 700,
+                    "fit_start": "2024-01-01T00:00:02.497000+00:00",
+                    "validation_end": "2024-01-02T07:00:02.497000+00:00",
+                },
                 "candidates": summary.candidates(TRAIN),
-                "test": {"average_precision": 0.5},
+                "test": {"average_precision": 0.5, "test_rows": 290},
                 "endpoint": None,
                 "tester": None,
                 "stream": None,
@@ -50,6 +56,8 @@ def test_a_run_without_streaming_says_that_nothing_is_deployed():
     assert "1,200 read - 200 rejected = 1,000 ingested, from 3 devices" in text
     assert "rejected: 200 duplicate" in text
     assert "36 computed, 12 selected" in text
+    assert "on 500 of 700 earlier rows, 2024-01-01 00:00 to 2024-01-02 07:00" in text
+    assert "on all 290 later rows: average precision 0.500" in text
     assert "endpoint      none deployed" in text
     assert "drift" not in text
 

@@ -9,7 +9,7 @@ import pytest
 from tests.training.feature_store import store_vector
 from tests.training.memory_run_db import MemoryRunDB
 from tests.training.network import make_frame, make_schema
-from training.training_set import _read_once
+from training.training_set import _split_once
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def run_db(monkeypatch):
     monkeypatch.setattr(mlrun, "get_run_db", lambda *args, **kwargs: database)
     monkeypatch.setattr(mlrun.db, "get_run_db", lambda *args, **kwargs: database)
     monkeypatch.setattr(mlrun.datastore.store_manager, "_db", database)
-    _read_once.cache_clear()
+    _split_once.cache_clear()
     return database
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from training.feature_votes import SELECTORS, elect_features, sample_rows, votes_needed
+from training.feature_votes import SELECTORS, elect_features, votes_needed
 from training.handler_arguments import ArgumentError
 
 NAMES = ["strong", "noise_a", "noise_b", "noise_c", "weak"]
@@ -23,7 +23,7 @@ def rows():
 
 
 def elect(rows, **changes):
-    settings = {"names": NAMES, "k": 2, "min_votes": 0.5, "seed": 0, "max_rows": 10_000, **changes}
+    settings = {"names": NAMES, "k": 2, "min_votes": 0.5, "seed": 0, **changes}
     return elect_features(*rows, **settings)
 
 
@@ -47,9 +47,7 @@ def test_the_table_holds_each_score_and_its_scaled_form(rows):
 
 
 def test_the_same_seed_gives_the_same_election(rows):
-    first, second = elect(rows, max_rows=300), elect(rows, max_rows=300)
-    pd.testing.assert_frame_equal(first.table, second.table)
-    assert first.rows_used == 300
+    pd.testing.assert_frame_equal(elect(rows).table, elect(rows).table)
 
 
 def test_selected_features_keep_the_order_they_came_in(rows):
@@ -80,18 +78,6 @@ def test_no_feature_with_enough_votes_is_an_error_that_says_what_the_most_is():
         ArgumentError, match=r"no feature has 6 votes; the most is \d; raise k or lower it, got 6"
     ):
         elect((values, labels), names=[f"f{n}" for n in range(40)], k=1, min_votes=6)
-
-
-def test_a_sample_keeps_the_class_shares_and_never_loses_the_rare_class():
-    labels = np.zeros(10_000, dtype=np.int8)
-    labels[7] = 1
-    kept = sample_rows(labels, 100, seed=0)
-    assert len(kept) == 101 and labels[kept].sum() == 1
-    assert (np.diff(kept) > 0).all()
-
-
-def test_few_rows_are_all_used():
-    assert sample_rows(np.array([0, 1, 0], dtype=np.int8), 3, seed=0).tolist() == [0, 1, 2]
 
 
 def test_the_vote_does_not_change_its_rows(rows):

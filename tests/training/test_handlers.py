@@ -137,6 +137,20 @@ def test_the_same_seed_gives_the_same_version_in_two_runs(network):
     assert versions[0] == versions[1]
 
 
+def test_every_step_works_on_a_sample_of_the_training_rows_and_says_so(network, frame, schema):
+    available = len(split_by_time(frame, schema, 0.3).train)
+    sample = {"train_rows": 400, "seed": 2}
+    selected = network.run("select-features", k=3, **sample)
+    vector = {"feature_vector": selected.outputs["feature_vector"]}
+    trained = network.run("train", candidate="hist_gradient_boosting_small", **vector, **sample)
+    tested = network.run("test", model_path=trained.outputs["model"], **vector, **sample)
+    for run in (selected, trained, tested):
+        assert (run.outputs["train_rows"], run.outputs["train_rows_available"]) == (400, available)
+    assert trained.outputs["fit_rows"] + trained.outputs["validation_rows"] <= 400
+    assert tested.outputs["test_rows"] == len(split_by_time(frame, schema, 0.3).test)
+    assert len(table(tested, "test_set_preds")) == tested.outputs["test_rows"]
+
+
 def test_hyper_parameters_of_one_run_replace_the_configurations(network):
     trained = network.run("train", candidate="random_forest_shallow", parameters={"n_estimators": 5})
     parameters = mlrun.datastore.get_store_resource(trained.outputs["model"]).spec.parameters
@@ -166,7 +180,8 @@ def test_exploring_a_vector_logs_tables_and_plots_that_need_no_network(network, 
 def test_exploring_takes_a_data_set_too(network, frame, tmp_path):
     path = tmp_path / "rows.parquet"
     frame.to_parquet(path)
-    assert network.run("explore", inputs={"dataset": str(path)}).outputs["rows"] == len(frame)
+    explored = network.run("explore", inputs={"dataset": str(path)}, max_rows=100)
+    assert (explored.outputs["rows"], explored.outputs["rows_sampled"]) == (len(frame), 100)
 
 
 def test_the_plots_of_a_test_open_without_network(network):
@@ -209,10 +224,16 @@ def test_something_that_is_no_model_is_refused(network, frame):
         ("explore", {"sample_ratio": 0}, "'sample_ratio': must be a number above 0 and at most 1, got 0"),
         ("explore", {"feature_vector": ""}, "give either a feature vector or a dataset"),
         ("select-features", {"k": 0}, "'k': must be a whole number of at least 1, got 0"),
-        ("select-features", {"max_rows": 3}, "'max_rows': must be a whole number of at least 100, got 3"),
+        ("explore", {"max_rows": 3}, "'max_rows': must be a whole number of at least 100, got 3"),
+        ("select-features", {"train_rows": 3}, "'train_rows': must be a whole number of at least 100, got 3"),
         ("select-features", {"min_votes": 9}, "'min_votes': must be a share"),
         ("train", {"candidate": "oracle"}, "'candidate': must be among"),
         ("train", {"candidate": "ada_boost_stumps", "parameters": {"x": 1}}, "of ada_boost must be among"),
+        (
+            "train",
+            {"candidate": "ada_boost_stumps", "train_rows": 99},
+            "'train_rows': must be a whole number",
+        ),
         (
             "train",
             {"candidate": "ada_boost_stumps", "test_fraction": 1.5},

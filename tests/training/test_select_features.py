@@ -12,8 +12,12 @@ from training.selection_mark import LABEL, refuse_selection_on_test_rows
 from training.time_split import TrainingSetError, split_by_time
 
 
+def select(frame, schema, test_fraction=0.3, **settings):
+    return select_from(split_by_time(frame, schema, test_fraction), schema, **settings)
+
+
 def test_the_causes_of_errors_are_selected_and_noise_is_not(frame, schema):
-    selection = select_from(frame, schema, k=3)
+    selection = select(frame, schema, k=3)
     assert set(selection.election.selected) == {"heat", "flow", "heat_avg_1m"}
 
 
@@ -22,20 +26,20 @@ def test_a_feature_that_gives_the_label_away_in_the_test_period_only_is_not_sele
     random = np.random.default_rng(9)
     late = frame["timestamp"] >= cut
     frame["tempting"] = np.where(late, frame["is_error"] * 10.0, 0.1 * random.normal(size=len(frame)))
-    selection = select_from(frame, schema, k=3, test_fraction=0.6)
+    selection = select(frame, schema, k=3, test_fraction=0.6)
     assert "tempting" not in selection.election.selected
     # The same column over all rows would win: the test above can fail.
     everything = frame.assign(timestamp=frame["timestamp"].sample(frac=1.0, random_state=0).to_numpy())
-    assert "tempting" in select_from(everything, schema, k=3, test_fraction=0.6).election.selected
+    assert "tempting" in select(everything, schema, k=3, test_fraction=0.6).election.selected
 
 
 def test_nothing_in_the_test_part_or_the_embargo_changes_the_selection(frame, schema):
     split = split_by_time(frame, schema, 0.3)
-    before = select_from(frame, schema, k=3)
+    before = select(frame, schema, k=3)
     later = frame["timestamp"] > split.train["timestamp"].max()
     columns = ["heat", "flow", "noise", "heat_avg_1m"]
     frame.loc[later, columns] = np.random.default_rng(3).normal(size=(int(later.sum()), 4)) * 1e3
-    pd.testing.assert_frame_equal(before.election.table, select_from(frame, schema, k=3).election.table)
+    pd.testing.assert_frame_equal(before.election.table, select(frame, schema, k=3).election.table)
 
 
 def test_features_that_cannot_teach_are_left_out_and_said(frame, schema):
@@ -44,7 +48,7 @@ def test_features_that_cannot_teach_are_left_out_and_said(frame, schema):
     frame["dead"] = np.nan
     frame["born_late"] = np.where(late, 1.0, np.nan)
     frame["fixed"] = np.where(late, np.arange(len(frame)), 7.0)
-    selection = select_from(frame, schema, k=3)
+    selection = select(frame, schema, k=3)
     assert selection.dropped == {
         "dead": "no reading in the training part",
         "born_late": "no reading in the training part",
@@ -59,22 +63,22 @@ def test_nothing_but_useless_features_is_refused(frame, schema):
     with pytest.raises(
         TrainingSetError, match="at least one feature must vary in the training part, got none of 2"
     ):
-        select_from(frame, schema)
+        select(frame, schema)
 
 
 def test_no_feature_at_all_is_refused(frame, schema):
     with pytest.raises(TrainingSetError, match="must hold at least one feature, got none"):
-        select_from(frame[["device", "timestamp", "is_error"]], schema)
+        select(frame[["device", "timestamp", "is_error"]], schema)
 
 
 def test_an_infinite_value_is_refused(frame, schema):
     frame.loc[3, "heat"] = np.inf
     with pytest.raises(TrainingSetError, match="feature 'heat' must be finite or missing"):
-        select_from(frame, schema)
+        select(frame, schema)
 
 
 def test_the_saved_vector_says_up_to_when_rows_were_seen(run_db, vector_uri, frame, schema):
-    selection = select_from(frame, schema, k=3)
+    selection = select(frame, schema, k=3)
     uri = save_selected_vector(vector_uri, schema, selection)
     vector = fstore.get_feature_vector(uri)
     assert vector.spec.label_feature == "device_labels.is_error"
@@ -84,7 +88,7 @@ def test_the_saved_vector_says_up_to_when_rows_were_seen(run_db, vector_uri, fra
 
 
 def test_a_vector_selected_with_the_help_of_test_rows_is_refused(run_db, vector_uri, frame, schema):
-    uri = save_selected_vector(vector_uri, schema, select_from(frame, schema, k=3, test_fraction=0.2))
+    uri = save_selected_vector(vector_uri, schema, select(frame, schema, k=3, test_fraction=0.2))
     refuse_selection_on_test_rows(uri, split_by_time(frame, schema, 0.2))
     with pytest.raises(
         TrainingSetError, match=r"must be selected on rows up to .*, got one up to .*same test_fr"

@@ -14,9 +14,11 @@ from tests.training.network import START, make_schema
 from training.training_set import (
     TrainingSetError,
     label_rows_of,
-    read_training_set,
+    read_sample,
+    read_split,
     read_vector,
     rows_with_reading,
+    split_by_time,
 )
 
 
@@ -30,8 +32,12 @@ def labels_at(*seconds, device="site/0", value=0):
     )
 
 
+def read_all(context, uri, schema):
+    return read_sample(context, uri, schema, ratio=1.0, max_rows=1_000_000, seed=0)
+
+
 def test_a_vector_gives_back_the_rows_it_was_filled_with(context, vector_uri, schema, frame):
-    read = read_training_set(context, vector_uri, schema)
+    read = read_all(context, vector_uri, schema)
     expected = frame.sort_values(["timestamp", DEVICE], ignore_index=True)
     pd.testing.assert_frame_equal(read, expected, check_dtype=False)
     assert context.results["rows"] == len(frame)
@@ -46,7 +52,7 @@ def test_a_label_between_two_readings_gets_the_earlier_one(run_db, vector_uri, s
 
 def test_a_reading_at_the_label_time_counts_and_one_after_it_does_not(run_db, tmp_path, schema, frame):
     uri = store_vector(frame, tmp_path, labels=labels_at(60.0, 59.999999))
-    read = read_training_set(make_context(run_db, tmp_path), uri, schema)
+    read = read_all(make_context(run_db, tmp_path), uri, schema)
     heat = frame[frame[DEVICE] == "site/0"].set_index("timestamp")["heat"]
     at_30, at_60 = (heat[START + pd.Timedelta(seconds=second)] for second in (30, 60))
     assert read["heat"].tolist() == [at_30, at_60]
@@ -54,10 +60,10 @@ def test_a_reading_at_the_label_time_counts_and_one_after_it_does_not(run_db, tm
 
 def test_changing_the_future_changes_no_row_of_the_past(run_db, tmp_path, schema, frame):
     half = START + pd.Timedelta(seconds=4500)
-    before = read_training_set(make_context(run_db, tmp_path), store_vector(frame, tmp_path), schema)
+    before = read_all(make_context(run_db, tmp_path), store_vector(frame, tmp_path), schema)
     future = frame["timestamp"] > half
     frame.loc[future, ["heat", "flow", "heat_avg_1m"]] = 1e6
-    after = read_training_set(make_context(run_db, tmp_path, uid="b"), store_vector(frame, tmp_path), schema)
+    after = read_all(make_context(run_db, tmp_path, uid="b"), store_vector(frame, tmp_path), schema)
     pd.testing.assert_frame_equal(before[before["timestamp"] <= half], after[after["timestamp"] <= half])
 
 
@@ -66,7 +72,7 @@ def test_a_silent_device_gives_no_rows_once_its_windows_have_run_out(
 ):
     silent = frame[~((frame[DEVICE] == "site/1") & (frame["timestamp"] > START + pd.Timedelta(seconds=600)))]
     uri = store_vector(silent, tmp_path, labels=frame[[DEVICE, "timestamp", "is_error"]])
-    read = read_training_set(context, uri, schema)
+    read = read_all(context, uri, schema)
     last = read[read[DEVICE] == "site/1"]["timestamp"].max()
     assert last == START + pd.Timedelta(seconds=600 + 270)  # at 900 s the window (600 s, 900 s] is empty
     assert context.results["rows_without_reading"] == len(frame) - len(read) > 0
@@ -77,18 +83,73 @@ def test_labels_of_devices_without_telemetry_are_left_out_and_counted(
 ):
     known = frame[[DEVICE, "timestamp", "is_error"]]
     uri = store_vector(frame, tmp_path, labels=pd.concat([known, labels_at(60, 90, device="elsewhere/9")]))
-    assert "elsewhere/9" not in set(read_training_set(context, uri, schema)[DEVICE])
+    assert "elsewhere/9" not in set(read_all(context, uri, schema)[DEVICE])
     assert context.results["rows_without_reading"] == 2
 
 
 def test_iterations_of_a_run_read_once_and_another_run_reads_anew(
     run_db, tmp_path, schema, frame, vector_uri
 ):
-    first = read_training_set(make_context(run_db, tmp_path, uid="a"), vector_uri, schema)
-    assert read_training_set(make_context(run_db, tmp_path, uid="a"), vector_uri, schema) is first
+    def read(uid):
+        context = make_context(run_db, tmp_path, uid=uid)
+        return read_split(context, vector_uri, schema, 0.3, 10_000, 0, with_test=True)
+
+    first = read("a")
+    assert read("a") is first
     store_vector(frame[frame[DEVICE] != "site/3"], tmp_path)
-    again = read_training_set(make_context(run_db, tmp_path, uid="b"), vector_uri, schema)
-    assert len(again) < len(first)
+    again = read("b")
+    assert len(again.train) + len(again.test) < len(first.train) + len(first.test)
+
+
+def test_a_split_that_is_read_equals_the_split_of_everything(context, vector_uri, schema, frame):
+    read = read_split(context, vector_uri, schema, 0.3, 10_000, 0, with_test=True)
+    expected = split_by_time(frame.sort_values(["timestamp", DEVICE], ignore_index=True), schema, 0.3)
+    assert read.cut == expected.cut
+    pd.testing.assert_frame_equal(read.train, expected.train, check_dtype=False)
+    pd.testing.assert_frame_equal(read.test, expected.test, check_dtype=False)
+    assert read.describe() == expected.describe()
+    assert context.results["rows"] == len(frame)
+    assert context.results["train_rows"] == context.results["train_rows_available"] == len(expected.train)
+
+
+def test_sampling_the_training_part_moves_neither_the_cut_nor_the_test_part(
+    run_db, tmp_path, vector_uri, schema
+):
+    def read(uid, train_rows, seed=0):
+        context = make_context(run_db, tmp_path, uid=uid)
+        return read_split(context, vector_uri, schema, 0.3, train_rows, seed, with_test=True), context
+
+    whole, _ = read("a", 10_000)
+    sampled, context = read("b", 200)
+    assert (sampled.cut, sampled.embargoed_rows) == (whole.cut, whole.embargoed_rows)
+    pd.testing.assert_frame_equal(sampled.test, whole.test)
+    assert len(sampled.train) == context.results["train_rows"] == 200
+    assert context.results["train_rows_available"] == len(whole.train)
+    # A sample of the same rows, in order, from the beginning to the end, with the same share of errors.
+    assert len(sampled.train.merge(whole.train)) == 200
+    assert sampled.train["timestamp"].is_monotonic_increasing
+    length = whole.train["timestamp"].max() - whole.train["timestamp"].min()
+    assert sampled.train["timestamp"].max() - sampled.train["timestamp"].min() > 0.9 * length
+    assert sampled.train["is_error"].mean() == pytest.approx(whole.train["is_error"].mean(), abs=0.005)
+    pd.testing.assert_frame_equal(read("c", 200)[0].train, sampled.train)
+    assert not read("d", 200, seed=1)[0].train.equals(sampled.train)
+
+
+def test_without_the_test_part_its_features_are_not_read(context, vector_uri, schema):
+    split = read_split(context, vector_uri, schema, 0.3, 10_000, 0)
+    assert list(split.test.columns) == [DEVICE, "timestamp", "is_error"]
+    assert "heat" in split.train.columns
+    assert split.describe()["test_rows"] == len(split.test) > 0
+
+
+def test_a_sample_to_look_at_keeps_the_class_shares_and_says_of_how_many_rows(
+    context, vector_uri, schema, frame
+):
+    rows = read_sample(context, vector_uri, schema, 0.25, 10_000, 0)
+    assert len(rows) == len(frame) // 4
+    assert rows["is_error"].mean() == pytest.approx(frame["is_error"].mean(), abs=0.005)
+    assert context.results["rows"] == len(frame)
+    assert len(read_sample(context, vector_uri, schema, 0.25, 100, 0)) == 100
 
 
 def test_rows_with_reading_keeps_a_reading_inside_the_window_and_not_one_at_its_start():
@@ -141,30 +202,30 @@ def test_labels_outside_the_telemetrys_period_are_refused(context, run_db, tmp_p
     with pytest.raises(
         TrainingSetError, match="labels with a reading in the 300 s up to them, got none of 2"
     ):
-        read_training_set(context, uri, schema)
+        read_all(context, uri, schema)
 
 
 def test_a_vector_with_another_label_is_refused(context, vector_uri):
     with pytest.raises(TrainingSetError, match=r"must be 'is_broken', got 'device_labels\.is_error'"):
-        read_training_set(context, vector_uri, make_schema(label="is_broken"))
+        read_all(context, vector_uri, make_schema(label="is_broken"))
 
 
 def test_something_that_is_no_vector_address_is_refused(context, schema):
     with pytest.raises(
         TrainingSetError, match="must be a store://feature-vectors/ address, got 'device_features'"
     ):
-        read_training_set(context, "device_features", schema)
+        read_all(context, "device_features", schema)
 
 
 def test_a_feature_that_is_text_is_refused(context, run_db, tmp_path, schema, frame):
     uri = store_vector(frame.assign(noise="high"), tmp_path)
     with pytest.raises(TrainingSetError, match="feature 'noise' must be numeric, got object"):
-        read_training_set(context, uri, schema)
+        read_all(context, uri, schema)
 
 
 def test_a_true_or_false_feature_becomes_a_number(context, run_db, tmp_path, schema, frame):
     uri = store_vector(frame.assign(model_a=frame["model_a"] == 1.0), tmp_path)
-    assert set(read_training_set(context, uri, schema)["model_a"]) == {0.0, 1.0}
+    assert set(read_all(context, uri, schema)["model_a"]) == {0.0, 1.0}
 
 
 def test_only_the_vectors_features_are_read(context, run_db, vector_uri, schema):
@@ -173,5 +234,5 @@ def test_only_the_vectors_features_are_read(context, run_db, vector_uri, schema)
     )
     vector.metadata.project = "test-network"
     vector.save()
-    frame = read_training_set(context, vector.uri, schema)
+    frame = read_all(context, vector.uri, schema)
     assert list(frame.columns) == [DEVICE, "timestamp", "flow", "heat", "is_error"]
