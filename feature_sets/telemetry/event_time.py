@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 LAST_SECOND = 2**32
 """The first second that is not accepted, in 2106: until then a float of seconds tells microseconds apart."""
@@ -109,25 +111,42 @@ def parse_times(column: pd.Series, assume_utc: bool = False) -> ParsedTimes:
         _numbers(column, np.ones(size, dtype=bool), micros, good, units)
     else:
         text = column.astype(object).where(column.notna(), "").astype(str)
-        numeric = (
-            text.map(lambda cell: _NUMBER.match(cell) is not None).to_numpy(dtype=bool)
-            & ~column.map(lambda v: isinstance(v, bool)).to_numpy()
-        )
+        cells = pa.array(text, type=pa.string())
+        numeric = _matches(cells, _NUMBER)
         _numbers(text, numeric, micros, good, units)
-        words = ~numeric
-        stamps = pd.to_datetime(text[words], format="ISO8601", utc=True, errors="coerce")
-        valid = stamps.notna().to_numpy()
-        rows = np.flatnonzero(words)[valid]
-        micros[rows] = stamps[valid].dt.tz_localize(None).to_numpy().astype("datetime64[us]").astype(np.int64)
+        stamps = _stamps(text[~numeric])
+        valid = ~np.isnat(stamps)
+        rows = np.flatnonzero(~numeric)[valid]
+        micros[rows] = stamps[valid].astype(np.int64)
         good[rows] = True
         if not assume_utc:
-            naive[rows] = [_ZONED.search(str(cell)) is None for cell in text.iloc[rows]]
+            naive[rows] = ~_matches(cells, _ZONED)[rows]
     good &= (micros >= 0) & (micros < LAST_SECOND * 1_000_000)
     naive &= good
     times = micros.astype("datetime64[us]").astype("datetime64[ns]")
     times[~good | naive] = np.datetime64("NaT")
     index = pd.DatetimeIndex(times, tz="UTC")
     return ParsedTimes(pd.Series(index, index=column.index, name=column.name), naive, ~good, units)
+
+
+def _matches(cells: pa.StringArray, pattern: re.Pattern[str]) -> npt.NDArray[np.bool_]:
+    """Whether the pattern is found in each cell."""
+    found: npt.NDArray[np.bool_] = pc.match_substring_regex(cells, pattern.pattern).to_numpy(
+        zero_copy_only=False
+    )
+    return found
+
+
+def _stamps(text: pd.Series) -> npt.NDArray[np.datetime64]:
+    """UTC microseconds of ISO 8601 text, NaT where it is none; text without a zone is taken as UTC."""
+    try:
+        # Ten times as fast, but it takes plain text with a zone only, in every row.
+        parsed = pa.array(text, type=pa.string()).cast(pa.timestamp("us", tz="UTC"))
+    except pa.ArrowInvalid:
+        stamps = pd.to_datetime(text, format="ISO8601", utc=True, errors="coerce").dt.tz_localize(None)
+        return stamps.to_numpy().astype("datetime64[us]")
+    micros: npt.NDArray[np.datetime64] = parsed.to_numpy(zero_copy_only=False).astype("datetime64[us]")
+    return micros
 
 
 def _numbers(

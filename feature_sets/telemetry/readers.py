@@ -138,7 +138,7 @@ def _labels(folder: Path, schema: TelemetrySchema, report: FileReport, static: p
     excluding = [column for column in schema.exclude_labels if column not in (schema.time, schema.label)]
     rows = _Rows(folder, schema, report, [schema.time, schema.label, *excluding], [schema.label])
     rows.reject_times(schema)
-    label = rows.frame[schema.label].map(_truth, na_action="ignore").astype(np.float64)
+    label = _truths(rows.frame[schema.label])
     rows.reject("bad_label", label.isna().to_numpy())
     rows.reject("unknown_device", ~rows.frame[DEVICE].isin(static[DEVICE]).to_numpy())
     rows.reject_duplicates([DEVICE, schema.time])
@@ -166,6 +166,14 @@ def _is_nan(column: pd.Series) -> pd.Series:
     return column.map(
         lambda cell: isinstance(cell, str) and cell.strip().lower() in ("", "nan", "null", "none")
     )
+
+
+def _truths(column: pd.Series) -> pd.Series:
+    """0 or 1 of each label as float64, NaN for anything else."""
+    if column.dtype.kind in "iufb":
+        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        return pd.Series(np.where((values == 0) | (values == 1), values, np.nan), index=column.index)
+    return column.map(_truth, na_action="ignore").astype(np.float64)
 
 
 def _truth(cell: object) -> float:

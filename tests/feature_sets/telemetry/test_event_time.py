@@ -43,6 +43,32 @@ def test_all_forms_of_one_instant_are_the_same_seconds(value: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "2024-05-01T12:00:00.123456Z",
+        "2024-05-01 14:00:00+02:00",
+        "2024-05-01T12:00:00.123456789Z",
+        " 2024-05-01T05:00:00-0700 ",
+        "2024-05-01T12:00Z",
+        "2024-05-01T24:00:00Z",
+        "2024-02-30T12:00:00Z",
+        "1969-12-31T23:59:59Z",
+        "2106-02-07T06:28:16Z",
+        "9999-01-01T00:00:00Z",
+        "2024-05-01T12:00:00",
+        "2024-05-01",
+        "1714564800",
+        "",
+    ],
+)
+def test_text_is_read_alike_in_a_column_of_its_form_and_among_others(text: str) -> None:
+    alone = parse_times(pd.Series([text, text], dtype=object))
+    others = parse_times(pd.Series([text, "2024-05-01", "no time", "1714564800.5"], dtype=object))
+    pd.testing.assert_series_equal(alone.times[:1], others.times[:1])
+    assert (alone.naive[0], alone.unparsable[0]) == (others.naive[0], others.unparsable[0])
+
+
+@pytest.mark.parametrize(
     ("value", "unit", "seconds"),
     [
         (0, "s", 0.0),

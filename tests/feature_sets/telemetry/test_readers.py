@@ -289,6 +289,17 @@ def test_boolean_labels_are_zero_and_one(tmp_path: Path) -> None:
     assert read(tmp_path, retype)[0].labels["broken"].tolist() == [1, 0, 0, 1]
 
 
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+@pytest.mark.parametrize("values", [[1.0, 2.0, np.nan, 0.0], [1, -1, 3, 0], [1.0, 0.5, np.inf, 0.0]])
+def test_labels_that_are_numbers_follow_the_same_rule(tmp_path: Path, kind: str, values: list[float]) -> None:
+    def spoil(frames: Frames) -> None:
+        frames["labels"]["broken"] = values
+
+    telemetry, report = read(tmp_path, spoil, kind=kind)
+    assert report.labels.rejected == {"bad_label": 2}
+    assert telemetry.labels["broken"].tolist() == [1, 0]
+
+
 def test_a_label_without_a_reading_stays_and_is_counted(tmp_path: Path) -> None:
     def move(frames: Frames) -> None:
         frames["labels"].loc[0, "at"] = "2024-05-01T12:00:05Z"
