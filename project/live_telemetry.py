@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from feature_sets.device_labels import within_population
@@ -118,32 +119,39 @@ def batches(
 ) -> Iterator[Batch]:
     """Cut telemetry into batches in event order; a label comes ``label_delay_seconds`` of event time later.
 
-    The last batch, if the chunks end, carries every label still outstanding.
+    The last batch, if the chunks end, carries every label still outstanding. Rows become events a batch at a
+    time: a recording may hold millions, of which a stream sends the first minutes.
 
+    :param chunks: each later than the one before.
     :param size: events in a batch.
     """
     delay = np.timedelta64(int(label_delay_seconds * 1e9), "ns")
-    pending: list[tuple[np.datetime64, dict[str, Any]]] = []
+    outstanding: pd.DataFrame | None = None
     for chunk in chunks:
         metrics = chunk.metrics.sort_values([schema.time, DEVICE], kind="stable")
         labels = chunk.labels.sort_values([schema.time, DEVICE], kind="stable")
-        pending.extend(zip(_times(labels, schema), _records(labels, schema, (schema.label,)), strict=True))
-        events = _records(metrics, schema, schema.metric_names)
-        times = _times(metrics, schema)
-        for start in range(0, len(events), size):
-            part = events[start : start + size]
-            known = times[min(start + size, len(times)) - 1] - delay
-            due = 0
-            while due < len(pending) and pending[due][0] <= known:
-                due += 1
-            yield Batch(part, [label for _, label in pending[:due]])
-            del pending[:due]
-    if pending:
-        yield Batch([], [label for _, label in pending])
+        if outstanding is not None:
+            labels = pd.concat([outstanding, labels])
+        times, label_times = _times(metrics, schema), _times(labels, schema)
+        sent = 0
+        for start in range(0, len(metrics), size):
+            part = metrics.iloc[start : start + size]
+            known = times[start + len(part) - 1] - delay
+            due = max(sent, int(np.searchsorted(label_times, known, side="right")))
+            yield Batch(
+                _records(part, schema, schema.metric_names),
+                _records(labels.iloc[sent:due], schema, (schema.label,)),
+            )
+            sent = due
+        outstanding = labels.iloc[sent:]
+    if outstanding is not None and len(outstanding):
+        yield Batch([], _records(outstanding, schema, (schema.label,)))
 
 
-def _times(frame: pd.DataFrame, schema: TelemetrySchema) -> list[np.datetime64]:
-    return list(frame[schema.time].dt.tz_convert("UTC").dt.tz_localize(None).to_numpy("datetime64[ns]"))
+def _times(frame: pd.DataFrame, schema: TelemetrySchema) -> npt.NDArray[np.datetime64]:
+    utc = frame[schema.time].dt.tz_convert("UTC").dt.tz_localize(None)
+    times: npt.NDArray[np.datetime64] = utc.to_numpy("datetime64[ns]")
+    return times
 
 
 def _records(frame: pd.DataFrame, schema: TelemetrySchema, columns: tuple[str, ...]) -> list[dict[str, Any]]:

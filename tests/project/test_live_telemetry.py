@@ -3,10 +3,14 @@ from itertools import islice
 import pandas as pd
 import pytest
 
+from feature_sets.ingest import SIMULATION_START
+from feature_sets.telemetry import simulator
 from feature_sets.telemetry.readers import Telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from feature_sets.telemetry.simulator import write_folder
+from feature_sets.telemetry.simulator import SimulatedNetwork, write_folder
+from project import live_telemetry
 from project.live_telemetry import LiveTelemetryError, batches, recorded, simulated
+from project.parameters import DEFAULTS
 
 SCHEMA = TelemetrySchema.load()
 
@@ -22,6 +26,16 @@ def test_the_simulation_goes_on_after_its_history_without_a_gap():
     assert first.metrics[SCHEMA.time].min() >= history_end
     assert second.metrics[SCHEMA.time].min() > first.metrics[SCHEMA.time].max() - pd.Timedelta(seconds=10)
     assert not pd.concat([first.metrics, second.metrics])[[DEVICE, SCHEMA.time]].duplicated().any()
+
+
+def test_the_stream_after_a_history_of_the_default_length_needs_none_of_it():
+    ticks = DEFAULTS["ticks"]
+    simulator._block.cache_clear()
+    first = next(simulated(SCHEMA, devices=20, history_ticks=ticks, seed=1))
+    assert simulator._block.cache_info().misses <= 2
+    network = SimulatedNetwork(devices=20, start=SIMULATION_START, ticks=ticks, seed=1)
+    pd.testing.assert_frame_equal(first.metrics, network.generate(ticks, 60).metrics)
+    assert first.metrics[SCHEMA.time].max() < SIMULATION_START + pd.Timedelta(days=30)
 
 
 def test_a_second_stream_starts_after_what_was_already_streamed(telemetry):
@@ -54,6 +68,26 @@ def test_batches_keep_event_order_and_every_label_follows_its_event_by_the_delay
             assert all(newest - pd.Timestamp(x[SCHEMA.time]) >= pd.Timedelta("60s") for x in batch.labels)
     assert cut[-1].telemetry == []
     assert cut[-1].labels
+
+
+def test_labels_outstanding_at_the_end_of_a_chunk_come_with_the_next(telemetry):
+    whole = list(batches(iter([telemetry]), SCHEMA, size=10, label_delay_seconds=60))
+    early = telemetry.metrics[SCHEMA.time] < telemetry.metrics[SCHEMA.time].iloc[90]
+    halves = [
+        Telemetry(telemetry.metrics[rows], telemetry.labels[rows.to_numpy()], telemetry.static)
+        for rows in (early, ~early)
+    ]
+    assert list(batches(iter(halves), SCHEMA, size=10, label_delay_seconds=60)) == whole
+
+
+def test_rows_become_events_a_batch_at_a_time(telemetry, monkeypatch):
+    counts = []
+    original = live_telemetry._records
+    monkeypatch.setattr(
+        live_telemetry, "_records", lambda *args: counts.append(len(args[0])) or original(*args)
+    )
+    next(batches(iter([telemetry]), SCHEMA, size=7, label_delay_seconds=60))
+    assert counts == [7, 0]
 
 
 def test_a_missing_reading_is_null(telemetry):
