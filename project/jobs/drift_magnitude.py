@@ -34,6 +34,9 @@ def measure_drift_magnitude(
 ) -> None:
     """MLRun job: total variation, Hellinger and Kullback-Leibler of features, predictions and labels.
 
+    Results: ``base_rows``, ``base_rows_same_hours`` (those that the batch is compared with), ``batch_rows``,
+    ``drifted``, ``verdict``.
+
     :param test_set: base data set, rows the model was not trained on.
     :param function: name of the serving function whose labeled batches are measured.
     :param schema: path of the telemetry schema; empty for the simulated network's.
@@ -51,8 +54,9 @@ def measure_drift_magnitude(
     features = [column for column in base.columns if column in batch.columns and column not in known]
     features = [column for column in features if pd.api.types.is_numeric_dtype(base[column])]
     block_rows = rows_in_window(base, telemetry.time, telemetry.longest_window_seconds)
+    comparable = at_the_same_hours(base, batch, telemetry.time)
     result = drift_magnitude(
-        in_device_order(base, telemetry.time),
+        in_device_order(comparable, telemetry.time),
         in_device_order(batch, telemetry.time),
         features=features,
         prediction="prediction",
@@ -68,9 +72,24 @@ def measure_drift_magnitude(
         format="json",
     )
     context.log_result("base_rows", len(base))
+    context.log_result("base_rows_same_hours", len(comparable))
     context.log_result("batch_rows", len(batch))
     context.log_result("drifted", document["drifted"])
     context.log_result("verdict", document["reason"])
+
+
+def at_the_same_hours(base: pd.DataFrame, batch: pd.DataFrame, time: str) -> pd.DataFrame:
+    """Base rows of the hours of the day that the batch lies in; all rows of a base shorter than a day.
+
+    Load has a daily cycle: an evening differs from whole days without any drift.
+
+    :param time: column of event times, with a zone.
+    """
+    if base[time].max() - base[time].min() < pd.Timedelta(days=1):
+        return base
+    hours = batch[time].dt.tz_convert("UTC").dt.hour.unique()
+    same: pd.DataFrame = base[base[time].dt.tz_convert("UTC").dt.hour.isin(hours)]
+    return same
 
 
 def in_device_order(frame: pd.DataFrame, time: str) -> pd.DataFrame:
