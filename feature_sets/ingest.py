@@ -35,7 +35,7 @@ def ingest(
     schema: str = "",
     seed: int = 1,
     device_count: int = 20,
-    ticks: int = 1000,
+    ticks: int = 50_000,
     engine: str = VECTORIZED,
 ) -> None:
     """MLRun job: fill the feature sets from a folder of telemetry or from the simulated network.

@@ -86,7 +86,7 @@ def run(
     """Run the main job: ingest, select, train, test, serve, stream, watch for drift; then a summary.
 
     Without --telemetry the network is simulated. Parameters for --set are those of the workflow, such as
-    seed=1, devices=20, ticks=1000, select_k=20, deploy_streaming=false, deploy_concept_drift=false.
+    seed=1, devices=20, ticks=50000, train_rows=20000, deploy_streaming=false, deploy_concept_drift=false.
     """
     from project import summary
     from project.run_command import run as run_main

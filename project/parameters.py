@@ -18,7 +18,7 @@ DEFAULTS = MappingProxyType(
         "schema": "",
         "seed": 1,
         "devices": 20,
-        "ticks": 1000,
+        "ticks": 50_000,
         "sample_ratio": 0.5,
         "test_fraction": 0.3,
         "train_rows": 20_000,

@@ -40,7 +40,7 @@ def pipeline(
     schema: str = "",
     seed: int = 1,
     devices: int = 20,
-    ticks: int = 1000,
+    ticks: int = 50_000,
     sample_ratio: float = 0.5,
     test_fraction: float = 0.3,
     train_rows: int = 20_000,
@@ -173,7 +173,7 @@ def pipeline(
 
 @kfp.dsl.pipeline(name="netops-ingest", description="Fill the feature sets")
 def ingest(
-    telemetry: str = "", schema: str = "", seed: int = 1, devices: int = 20, ticks: int = 1000
+    telemetry: str = "", schema: str = "", seed: int = 1, devices: int = 20, ticks: int = 50_000
 ) -> None:
     """Ingestion alone; the parameters are those of ``pipeline``."""
     mlrun.get_current_project().run_function(
