@@ -20,6 +20,7 @@ import mlrun.feature_store as fstore
 import numpy as np
 import pandas as pd
 
+from feature_sets.event_order import in_event_order
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.feature_columns import feature_columns
 from training.row_sample import sample_rows, sample_size
@@ -79,10 +80,12 @@ def label_rows_of(labels: pd.DataFrame, schema: TelemetrySchema) -> LabelRows:
             f"there must be labelled rows, got none: {len(labels)} rows read, "
             f"{int(excluded.sum())} excluded, {int(unlabelled.sum())} without a label"
         )
-    rows = kept[[DEVICE, schema.time, schema.label]].drop_duplicates([DEVICE, schema.time], keep="last")
-    rows = rows.astype({schema.label: np.int8})
+    rows = kept[[DEVICE, schema.time, schema.label]].astype({schema.label: np.int8})
+    ordered = in_event_order(_in_utc(rows, schema.time), DEVICE, schema.time)
+    if rows[schema.time].dt.tz is None:
+        ordered = ordered.assign(**{schema.time: ordered[schema.time].dt.tz_localize(None)})
     return LabelRows(
-        rows=rows.sort_values([schema.time, DEVICE], kind="stable", ignore_index=True),
+        rows=ordered,
         excluded=int(excluded.sum()),
         unlabelled=int(unlabelled.sum()),
     )
