@@ -166,6 +166,6 @@ def _stats(columns: FeatureColumns, infer_options: int) -> dict[str, Any]:
 
 
 def _preview(columns: FeatureColumns) -> list[list[Any]]:
-    chosen = np.random.default_rng().permutation(columns.count)[:_PREVIEW_ROWS]
+    chosen = np.random.default_rng(0).permutation(columns.count)[:_PREVIEW_ROWS]
     preview: list[list[Any]] = get_df_preview(columns.frame(np.sort(chosen)), _PREVIEW_ROWS)
     return preview
