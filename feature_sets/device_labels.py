@@ -12,7 +12,7 @@ NAME = "device_labels"
 
 
 def device_labels(schema: TelemetrySchema) -> fstore.FeatureSet:
-    """MLRun feature set of the labels and of the columns that exclude rows from training."""
+    """MLRun feature set of labels, what is predicted of them, and columns that exclude rows from training."""
     feature_set = fstore.FeatureSet(
         NAME,
         description="Labels of each device, known later than the metrics",

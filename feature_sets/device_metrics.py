@@ -6,7 +6,9 @@ import mlrun.feature_store as fstore
 from mlrun.datastore.targets import ParquetTarget, RedisNoSqlTarget
 from storey.aggregation_utils import is_aggregation_name
 
-from feature_sets.telemetry.schema import DEVICE, SchemaError, TelemetrySchema
+from feature_sets import derived_features
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.telemetry.schema_rules import SchemaError
 
 NAME = "device_metrics"
 
@@ -29,7 +31,7 @@ def check_engine(engine: str) -> None:
 
 
 def device_metrics(schema: TelemetrySchema, engine: str = VECTORIZED) -> fstore.FeatureSet:
-    """MLRun feature set of the raw metrics and their windows.
+    """MLRun feature set of the raw metrics, their windows and what is derived of these.
 
     A window covers (t - w, t] in steps of the period, see ``feature_sets.windows``. Rows are partitioned by
     day in the offline target; the online target holds each device's newest row.
@@ -57,6 +59,10 @@ def device_metrics(schema: TelemetrySchema, engine: str = VECTORIZED) -> fstore.
     if engine == STOREY:
         feature_set.graph.add_step(
             "feature_sets.exact_windows.ExactWindows", "exact_windows", after="$prev", schema=schema.to_dict()
+        )
+    if schema.derived_features:
+        feature_set.graph.add_step(
+            derived_features.STEP, "derive_features", after="$prev", schema=schema.to_dict()
         )
     feature_set.set_targets(
         [

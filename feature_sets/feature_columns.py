@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from feature_sets import vectorized_support
+from feature_sets.derived_features import DerivedFeatures
 from feature_sets.event_order import in_event_order
 from feature_sets.ingest_errors import IngestError
 from feature_sets.windows import event_status
@@ -28,7 +30,8 @@ class FeatureColumns:
     """The columns of the result, each of the same length and in the same order of rows.
 
     :param keys: the entity of each row.
-    :param values: the windows, then the columns of the frame without the entity, by name.
+    :param values: the windows, then the columns of the frame without the entity, then what is derived of the
+        windows, by name.
     """
 
     entity: str
@@ -39,7 +42,7 @@ class FeatureColumns:
 
     @classmethod
     def of(cls, feature_set: fstore.FeatureSet, frame: pd.DataFrame) -> FeatureColumns:
-        """Compute the windows that a feature set declares, if any.
+        """Compute the windows that a feature set declares, if any, and what it derives from them.
 
         :param frame: rows that ``vectorized_support.check_frame`` found in order; not changed, and shared.
         :raises IngestError: if a row is not in its windows.
@@ -49,7 +52,7 @@ class FeatureColumns:
             rows = frame.copy(deep=False)
             rows.index = pd.RangeIndex(len(frame))
             return cls(entity, time, None, rows[entity], _without(rows, entity))
-        definition = WindowDefinition.from_feature_set(feature_set)
+        definition, derived = vectorized_support.declared(feature_set)
         rows = in_event_order(frame, entity, time)
         # What is ingested happened: no event is held back because it is ahead of this machine's clock.
         windows = backfill(rows, definition, arrival=time)
@@ -57,12 +60,13 @@ class FeatureColumns:
         lost = statuses[statuses != event_status.ACCEPTED]
         if len(lost):
             raise IngestError(f"every row must be in its windows, got {lost.value_counts().to_dict()}")
+        features = _contiguous(windows, definition.feature_names)
         return cls(
             entity,
             time,
             definition,
             rows[entity],
-            {**_contiguous(windows, definition.feature_names), **_without(rows, entity)},
+            {**features, **_without(rows, entity), **(_derived(features, derived) if derived else {})},
         )
 
     @property
@@ -95,6 +99,17 @@ def _contiguous(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, pd.Serie
         for at, column in enumerate(columns):
             values[at, part] = column[part]
     return {name: pd.Series(column, copy=False) for name, column in zip(names, values, strict=True)}
+
+
+def _derived(windows: dict[str, pd.Series], derived: DerivedFeatures) -> dict[str, pd.Series]:
+    """The derived features as columns, each with its values side by side in memory."""
+    inputs = [windows[name].to_numpy() for name in derived.inputs]
+    rows = len(inputs[0])
+    values = np.empty((len(derived.names), rows))
+    for start in range(0, rows, _TURNED_ROWS):
+        part = slice(start, start + _TURNED_ROWS)
+        values[:, part] = derived.of(np.column_stack([column[part] for column in inputs])).T
+    return {name: pd.Series(column, copy=False) for name, column in zip(derived.names, values, strict=True)}
 
 
 def _without(frame: pd.DataFrame, left_out: str) -> dict[str, pd.Series]:

@@ -16,6 +16,7 @@ from feature_sets.device_metrics import STOREY, VECTORIZED, check_engine, device
 from feature_sets.devices import as_text, devices
 from feature_sets.event_order import in_event_order
 from feature_sets.feature_vector import all_features
+from feature_sets.horizon_labels import with_target
 from feature_sets.ingest_errors import IngestError
 from feature_sets.storey_guard import guarded_storey
 from feature_sets.telemetry.readers import Telemetry, read_telemetry
@@ -101,7 +102,7 @@ def ingest_telemetry(rows: Telemetry, schema: TelemetrySchema, engine: str = VEC
         # storey logs what goes wrong with an event and goes on without it.
         raise IngestError(f"every row must be ingested, got {ingested} of {len(metrics)}; see the log")
 
-    labels = within_population(schema, rows.labels, rows.static)
+    labels = with_target(within_population(schema, rows.labels, rows.static), schema)
     labels = plain_integers(labels.sort_values([schema.time, DEVICE], kind="stable", ignore_index=True))
     if engine == STOREY:
         device_labels(schema).ingest(labels, return_df=False)

@@ -9,6 +9,8 @@ import pandas as pd
 from mlrun.datastore.targets import TargetTypes, get_target_driver
 from mlrun.feature_store.api import norm_column_name
 
+from feature_sets import derived_features
+from feature_sets.derived_features import DerivedFeatures
 from feature_sets.ingest_errors import IngestError, UnsupportedFeatureSetError
 from feature_sets.windows.definition import WindowDefinition
 
@@ -35,7 +37,11 @@ def check_feature_set(feature_set: fstore.FeatureSet, overwrite: bool = True) ->
     for step in spec.graph.steps.values():
         _check_step(name, step)
     if spec.graph.steps:
-        WindowDefinition.from_feature_set(feature_set)
+        definition, derived = declared(feature_set)
+        missing = sorted(set(derived.inputs if derived else ()) - set(definition.feature_names))
+        if missing:
+            rule = "must derive features from windows that are declared"
+            raise UnsupportedFeatureSetError(name, derived_features.STEP, rule, missing)
     targets = list(spec.targets)
     if not targets:
         raise UnsupportedFeatureSetError(name, "targets", "must be set with set_targets", [])
@@ -43,10 +49,21 @@ def check_feature_set(feature_set: fstore.FeatureSet, overwrite: bool = True) ->
         _check_target(name, target, overwrite)
 
 
+def declared(feature_set: fstore.FeatureSet) -> tuple[WindowDefinition, DerivedFeatures | None]:
+    """The windows that a feature set with graph steps declares, and what it derives from them.
+
+    :raises WindowDefinitionError: if windows are declared that our engine does not compute.
+    :raises SchemaError: if the argument of the deriving step is no telemetry schema.
+    """
+    return WindowDefinition.from_feature_set(feature_set), DerivedFeatures.from_feature_set(feature_set)
+
+
 def _check_step(feature_set: str, step: Any) -> None:
     where = f"graph step '{step.name}'"
+    if step.class_name == derived_features.STEP:
+        return
     if step.class_name != _AGGREGATION_STEP:
-        rule = "must be of add_aggregation, the one step that is computed here"
+        rule = f"must be of add_aggregation or {derived_features.STEP}, the steps that are computed here"
         raise UnsupportedFeatureSetError(feature_set, where, rule, step.class_name)
     for unknown in sorted(set(step.class_args) - _STEP_ARGUMENTS):
         raise UnsupportedFeatureSetError(
@@ -83,16 +100,17 @@ def check_frame(feature_set: fstore.FeatureSet, frame: pd.DataFrame) -> None:
     """
     spec, names = feature_set.spec, list(frame.columns)
     entity, time = spec.entities[0].name, spec.timestamp_key
-    definition = WindowDefinition.from_feature_set(feature_set) if spec.graph.steps else None
+    definition, derived = declared(feature_set) if spec.graph.steps else (None, None)
     for name in names:
         if not isinstance(name, str) or norm_column_name(name) != name or names.count(name) > 1:
             raise IngestError(f"columns must have different names without spaces and brackets, got {name!r}")
     for name in (entity, *([time] if time else []), *(definition.metrics if definition else ())):
         if name not in names:
             raise IngestError(f"column '{name}': must be in the frame, got {names}")
-    for name in definition.feature_names if definition else ():
+    computed = (*(definition.feature_names if definition else ()), *(derived.names if derived else ()))
+    for name in computed:
         if name in names:
-            raise IngestError(f"column '{name}': must not be named as a window")
+            raise IngestError(f"column '{name}': must not be named as a computed feature")
     missing = int(frame[entity].isna().sum())
     if missing:
         raise IngestError(f"column '{entity}': must have a key in every row, got {missing} without")

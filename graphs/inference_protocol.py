@@ -148,7 +148,7 @@ def model_metadata(name: str, schema: ModelSchema) -> dict[str, Any]:
             ],
             "threshold": schema.threshold,
             "telemetry": schema.telemetry.name,
-            "label": schema.telemetry.label,
+            "label": schema.telemetry.target,
             "metrics": dict(schema.metrics),
             "training_start": schema.training_start,
             "training_end": schema.training_end,

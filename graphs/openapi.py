@@ -193,7 +193,7 @@ def _schemas(schema: TelemetrySchema) -> dict[str, Any]:
             }
         ),
         "Label": _object(
-            {DEVICE: device, schema.time: sent_time, schema.label: binary}, [schema.time, schema.label]
+            {DEVICE: device, schema.time: sent_time, schema.target: binary}, [schema.time, schema.target]
         ),
         "Labeled": _object(
             {

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from feature_sets.derived_features import DerivedFeatures
 from feature_sets.telemetry.events import TelemetryEvent
-from feature_sets.telemetry.schema import DEVICE, TelemetrySchema, duration_seconds
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.telemetry.schema_rules import duration_seconds
 from feature_sets.windows import event_status
 from feature_sets.windows.definition import WindowDefinition
 from feature_sets.windows.online import OnlineWindows
@@ -40,6 +42,7 @@ class Preprocess(RequestStep):
         self._state = serving_state(context)
         schema = self._state.package(model_path).schema.telemetry
         self._schema = schema
+        self._derived = DerivedFeatures(schema)
         self._windows = OnlineWindows(WindowDefinition.from_schema(schema), self._state.clock, _ARRIVAL)
         self._history = stored_readings(history, schema) if history else None
         self._tolerance = duration_seconds(schema.windows.future_tolerance)
@@ -58,6 +61,7 @@ class Preprocess(RequestStep):
             if devices is not None:
                 row.update(devices.features(event.device))
             request.features.append(row)
+        self._derived.add_to([row for row in request.features if row is not None])
 
     def _update(self, events: Sequence[TelemetryEvent], arrival: float) -> list[dict[str, Any]]:
         if self._history is not None:
@@ -88,4 +92,4 @@ class Preprocess(RequestStep):
 
 def live_features(schema: TelemetrySchema) -> frozenset[str]:
     """Names of the features that a live event always has."""
-    return frozenset((*schema.metric_names, *schema.window_features))
+    return frozenset(schema.live_features)

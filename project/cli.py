@@ -16,7 +16,8 @@ import typer
 from rich.console import Console
 
 from feature_sets.telemetry.frames import TelemetryError
-from feature_sets.telemetry.schema import SchemaError, TelemetrySchema
+from feature_sets.telemetry.schema import TelemetrySchema
+from feature_sets.telemetry.schema_rules import SchemaError
 from project import parameters
 from project.api_reader import Endpoint, endpoints, ready_endpoint, redis_url, runs
 from project.errors import NetopsError

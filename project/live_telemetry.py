@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from feature_sets.device_labels import within_population
+from feature_sets.horizon_labels import with_target
 from feature_sets.ingest import SIMULATION_START
 from feature_sets.telemetry.readers import Telemetry, read_telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
@@ -119,19 +120,22 @@ def batches(
 ) -> Iterator[Batch]:
     """Cut telemetry into batches in event order; a label comes ``label_delay_seconds`` of event time later.
 
-    The last batch, if the chunks end, carries every label still outstanding. Rows become events a batch at a
-    time: a recording may hold millions, of which a stream sends the first minutes.
+    With a label horizon it comes as much later again, and only where it is known what followed. The last
+    batch, if the chunks end, carries every label still outstanding. Rows become events a batch at a time: a
+    recording may hold millions, of which a stream sends the first minutes.
 
     :param chunks: each later than the one before.
     :param size: events in a batch.
     """
-    delay = np.timedelta64(int(label_delay_seconds * 1e9), "ns")
+    delay = np.timedelta64(int((label_delay_seconds + schema.horizon_seconds) * 1e9), "ns")
     outstanding: pd.DataFrame | None = None
     for chunk in chunks:
         metrics = chunk.metrics.sort_values([schema.time, DEVICE], kind="stable")
         labels = chunk.labels.sort_values([schema.time, DEVICE], kind="stable")
         if outstanding is not None:
             labels = pd.concat([outstanding, labels])
+        # Those that are outstanding are looked at again: what follows them may be in this chunk.
+        labels = with_target(labels, schema)
         times, label_times = _times(metrics, schema), _times(labels, schema)
         sent = 0
         for start in range(0, len(metrics), size):
@@ -140,12 +144,17 @@ def batches(
             due = max(sent, int(np.searchsorted(label_times, known, side="right")))
             yield Batch(
                 _records(part, schema, schema.metric_names),
-                _records(labels.iloc[sent:due], schema, (schema.label,)),
+                _labels(labels.iloc[sent:due], schema),
             )
             sent = due
         outstanding = labels.iloc[sent:]
     if outstanding is not None and len(outstanding):
-        yield Batch([], _records(outstanding, schema, (schema.label,)))
+        yield Batch([], _labels(outstanding, schema))
+
+
+def _labels(labels: pd.DataFrame, schema: TelemetrySchema) -> list[dict[str, Any]]:
+    known = labels[labels[schema.target].notna()]
+    return _records(known.astype({schema.target: np.int64}), schema, (schema.target,))
 
 
 def _times(frame: pd.DataFrame, schema: TelemetrySchema) -> npt.NDArray[np.datetime64]:

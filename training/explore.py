@@ -47,7 +47,7 @@ def explore(
     max_rows = whole_number("max_rows", max_rows, at_least=100)
     if bool(feature_vector) == (dataset is not None):
         raise ArgumentError("feature_vector", "give either a feature vector or a dataset", feature_vector)
-    label = telemetry.label
+    label = telemetry.target
     if dataset is None:
         rows = read_sample(context, feature_vector, telemetry, sample_ratio, max_rows, seed)
     else:

@@ -20,7 +20,7 @@ def feature_columns(frame: pd.DataFrame, schema: TelemetrySchema) -> list[str]:
     :param frame: device, time, features and label.
     :raises TrainingSetError: if there is none, or one holds something other than numbers.
     """
-    keys = {DEVICE, schema.time, schema.label, *schema.exclude_labels}
+    keys = {DEVICE, schema.time, schema.target, *schema.exclude_labels}
     names = [str(column) for column in frame.columns if column not in keys]
     if not names:
         raise TrainingSetError("the feature vector must hold at least one feature, got none")

@@ -78,13 +78,13 @@ def fit_model(
     with warnings.catch_warnings(record=True) as caught:
         # Becomes the result ``converged``; any other warning is passed on below.
         warnings.simplefilter("always", ConvergenceWarning)
-        fit_pipeline(pipeline, model_schema.matrix(split.train), split.train[schema.label].to_numpy())
+        fit_pipeline(pipeline, model_schema.matrix(split.train), split.train[schema.target].to_numpy())
     fit_seconds = time.perf_counter() - started
     unrelated = [item for item in caught if not issubclass(item.category, ConvergenceWarning)]
     for item in unrelated:
         warnings.warn_explicit(item.message, item.category, item.filename, item.lineno)
     converged = len(unrelated) == len(caught)
-    labels = split.test[schema.label].to_numpy()
+    labels = split.test[schema.target].to_numpy()
     probability = error_probability(pipeline, model_schema.matrix(split.test))
     threshold = best_f1_threshold(labels, probability)
     scores = classification_scores(labels, probability, threshold)

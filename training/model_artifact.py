@@ -61,7 +61,7 @@ def log_model_package(
         metrics={key: float(value) for key, value in schema.metrics.items()},
         parameters={**parameters, "version": schema.version, "threshold": schema.threshold},
         inputs=[Feature(name=name, value_type="float") for name in schema.input_names],
-        outputs=[Feature(name=schema.telemetry.label, value_type="int")],
+        outputs=[Feature(name=schema.telemetry.target, value_type="int")],
         labels={"version": schema.version},
         feature_vector=feature_vector,
     )

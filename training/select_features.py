@@ -62,7 +62,7 @@ def select_from(
             f"at least one feature must vary in the training part, got none of {len(names)}"
         )
     election = elect_features(
-        _imputed(split.train, kept), split.train[schema.label].to_numpy(), kept, k, min_votes, seed
+        _imputed(split.train, kept), split.train[schema.target].to_numpy(), kept, k, min_votes, seed
     )
     return Selection(split=split, features=tuple(names), dropped=dropped, election=election)
 

@@ -71,21 +71,22 @@ def split_by_time(
 ) -> TimeSplit:
     """Split rows into an earlier and a later part with an embargo between them.
 
-    A window ending at t covers (t - w, t], so with an embargo of the longest window no reading counts in
-    both parts.
+    A window ending at t covers (t - w, t] and a label at t looks up to the horizon h ahead, so with an
+    embargo of w + h no reading and no error counts in both parts.
 
     :param frame: rows with the schema's time and label columns, any order; not changed.
-    :param schema: names the columns and gives the longest window.
+    :param schema: names the columns and gives the longest window and the horizon.
     :param test_fraction: share of the rows, by time, that the later part starts with, in (0, 1).
-    :param embargo_seconds: gap between the parts; default and minimum is the longest window.
+    :param embargo_seconds: gap between the parts; default and minimum is the longest window and the horizon.
     :param minimum_rows: rows each part needs.
     :raises TrainingSetError: if a part is too small, holds one class only, or the embargo is too short.
     """
-    longest = schema.longest_window_seconds
-    embargo = longest if embargo_seconds is None else embargo_seconds
-    if embargo < longest:
+    shortest = schema.embargo_seconds
+    embargo = shortest if embargo_seconds is None else embargo_seconds
+    if embargo < shortest:
         raise TrainingSetError(
-            f"the embargo must be at least the longest window of {longest} s, got {embargo} s"
+            f"the embargo must be at least the longest window of {schema.longest_window_seconds} s and the "
+            f"horizon of {schema.horizon_seconds} s, got {embargo} s"
         )
     if not 0.0 < test_fraction < 1.0:
         raise TrainingSetError(f"the test fraction must be above 0 and below 1, got {test_fraction}")
@@ -98,7 +99,11 @@ def split_by_time(
     test = ordered[times >= cut].reset_index(drop=True)
     for name, rows in (("training", train), ("test", test)):
         _check_part(
-            name, rows, schema.label, minimum_rows, f"cut at {cut.isoformat()} with an embargo of {embargo} s"
+            name,
+            rows,
+            schema.target,
+            minimum_rows,
+            f"cut at {cut.isoformat()} with an embargo of {embargo} s",
         )
     return TimeSplit(
         train=train,
@@ -107,7 +112,7 @@ def split_by_time(
         embargo_seconds=embargo,
         embargoed_rows=len(ordered) - len(train) - len(test),
         time=schema.time,
-        label=schema.label,
+        label=schema.target,
     )
 
 

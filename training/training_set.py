@@ -48,21 +48,25 @@ class LabelRows:
     :param rows: columns device, the schema's time and label (int8), each (device, time) once; sorted by time,
         then device.
     :param excluded: label rows left out because of ``exclude_labels``.
-    :param unlabelled: label rows left out because their label is missing.
+    :param in_error: label rows left out because an error that has started cannot be predicted; with a
+        horizon.
+    :param unlabelled: label rows left out because their label is missing, or lies too near the end of the
+        data to know what follows within the horizon.
     """
 
     rows: pd.DataFrame
     excluded: int
+    in_error: int
     unlabelled: int
 
 
 def label_rows_of(labels: pd.DataFrame, schema: TelemetrySchema) -> LabelRows:
     """Entity rows of a label table.
 
-    :param labels: device, time, label and the columns that ``exclude_labels`` names.
+    :param labels: device, time, label, what is predicted of it and the columns that ``exclude_labels`` names.
     :raises TrainingSetError: if a column is absent, a label is not 0 or 1, or no row is left.
     """
-    for column in (DEVICE, schema.time, schema.label, *schema.exclude_labels):
+    for column in (DEVICE, schema.time, schema.label, schema.target, *schema.exclude_labels):
         if column not in labels.columns:
             raise TrainingSetError(
                 f"labels must have the column '{column}', got {sorted(map(str, labels.columns))}"
@@ -70,23 +74,28 @@ def label_rows_of(labels: pd.DataFrame, schema: TelemetrySchema) -> LabelRows:
     excluded = pd.Series(False, index=labels.index)
     for column, value in schema.exclude_labels.items():
         excluded |= (labels[column] == value).fillna(False).astype(bool)
-    unlabelled = labels[schema.label].isna() & ~excluded
-    kept = labels[~excluded & ~unlabelled]
-    wrong = kept[~kept[schema.label].isin([0, 1])]
+    in_error = (labels[schema.label] == 1) & ~excluded & (schema.horizon_seconds > 0)
+    unlabelled = labels[schema.target].isna() & ~excluded & ~in_error
+    kept = labels[~excluded & ~in_error & ~unlabelled]
+    wrong = kept[~kept[schema.target].isin([0, 1])]
     if len(wrong):
-        raise TrainingSetError(f"label '{schema.label}' must be 0 or 1, got {wrong[schema.label].iloc[0]!r}")
+        raise TrainingSetError(
+            f"label '{schema.target}' must be 0 or 1, got {wrong[schema.target].iloc[0]!r}"
+        )
     if not len(kept):
         raise TrainingSetError(
             f"there must be labelled rows, got none: {len(labels)} rows read, "
-            f"{int(excluded.sum())} excluded, {int(unlabelled.sum())} without a label"
+            f"{int(excluded.sum())} excluded, {int(in_error.sum())} in error already, "
+            f"{int(unlabelled.sum())} without a label"
         )
-    rows = kept[[DEVICE, schema.time, schema.label]].astype({schema.label: np.int8})
+    rows = kept[[DEVICE, schema.time, schema.target]].astype({schema.target: np.int8})
     ordered = in_event_order(_in_utc(rows, schema.time), DEVICE, schema.time)
     if rows[schema.time].dt.tz is None:
         ordered = ordered.assign(**{schema.time: ordered[schema.time].dt.tz_localize(None)})
     return LabelRows(
         rows=ordered,
         excluded=int(excluded.sum()),
+        in_error=int(in_error.sum()),
         unlabelled=int(unlabelled.sum()),
     )
 
@@ -136,17 +145,17 @@ def read_vector(uri: str, schema: TelemetrySchema, label_rows: pd.DataFrame) -> 
     frame: pd.DataFrame = response.to_dataframe().reset_index()
     _, fields = vector.parse_features(offline=False)
     names = [alias or column for columns in fields.values() for column, alias in columns]
-    missing = [name for name in (DEVICE, schema.time, *names, schema.label) if name not in frame.columns]
+    missing = [name for name in (DEVICE, schema.time, *names, schema.target) if name not in frame.columns]
     if missing:
         raise TrainingSetError(f"feature vector {uri} must give the columns {missing}, got {list(frame)}")
-    frame = _in_utc(frame[[DEVICE, schema.time, *names, schema.label]], schema.time)
+    frame = _in_utc(frame[[DEVICE, schema.time, *names, schema.target]], schema.time)
     if not len(frame):
         raise TrainingSetError(f"feature vector {uri} must hold labelled rows, got none")
     for name in names:
         if pd.api.types.is_bool_dtype(frame[name].dtype):
             frame = frame.assign(**{name: frame[name].astype(np.float64)})
     feature_columns(frame, schema)
-    frame = frame.assign(**{schema.label: frame[schema.label].astype(np.int8)})
+    frame = frame.assign(**{schema.target: frame[schema.target].astype(np.int8)})
     return frame.sort_values([schema.time, DEVICE], kind="stable", ignore_index=True)
 
 
@@ -171,7 +180,7 @@ def read_sample(
     """
     labelled = _labelled_rows(_address(uri), schema)
     size = sample_size(len(labelled.rows), ratio, max_rows)
-    chosen = sample_rows(labelled.rows[schema.label].to_numpy(), size, seed)
+    chosen = sample_rows(labelled.rows[schema.target].to_numpy(), size, seed)
     _log(context, labelled.counts)
     return read_vector(uri, schema, labelled.rows.iloc[chosen])
 
@@ -250,7 +259,7 @@ def _split_once(
     labelled = _labelled_rows(uri, schema)
     split = split_by_time(labelled.rows, schema, test_fraction)
     cut = split.cut.tz_localize("UTC") if split.cut.tz is None else split.cut.tz_convert("UTC")
-    train = split.train.iloc[sample_rows(split.train[schema.label].to_numpy(), train_rows, seed)]
+    train = split.train.iloc[sample_rows(split.train[schema.target].to_numpy(), train_rows, seed)]
     counts = {
         **labelled.counts,
         "train_rows_available": len(split.train),
@@ -289,9 +298,9 @@ def _labelled_rows(uri: str, schema: TelemetrySchema) -> _LabelledRows:
     """Label rows of a feature vector whose device is known and had a reading in the longest window."""
     vector = fstore.get_feature_vector(uri)
     label_set, _, label = str(vector.spec.label_feature or "").partition(".")
-    if label != schema.label:
+    if label != schema.target:
         raise TrainingSetError(
-            f"the label of feature vector {uri} must be '{schema.label}', got {vector.spec.label_feature!r}"
+            f"the label of feature vector {uri} must be '{schema.target}', got {vector.spec.label_feature!r}"
         )
     labels = label_rows_of(_feature_set_frame(vector, label_set), schema)
     rows = labels.rows
@@ -314,6 +323,7 @@ def _labelled_rows(uri: str, schema: TelemetrySchema) -> _LabelledRows:
         counts={
             "rows": len(rows),
             "rows_excluded_by_label": labels.excluded,
+            "rows_in_error_already": labels.in_error,
             "rows_without_label": labels.unlabelled,
             "rows_without_reading": len(labels.rows) - len(rows),
         },

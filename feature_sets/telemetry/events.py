@@ -73,7 +73,7 @@ class EventParser:
         self._entity = schema.entity
         self._separator = schema.separator
         self._time = schema.time
-        self._label = schema.label
+        self._label = schema.target
         self._metrics = tuple((metric.name, metric.low, metric.high) for metric in schema.metrics)
         self._assume_utc = schema.assume_timezone == "UTC"
         self._devices = devices

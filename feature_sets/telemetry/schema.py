@@ -16,6 +16,9 @@ from typing import Any
 
 import yaml
 
+from feature_sets.telemetry.derived import Derived
+from feature_sets.telemetry.schema_rules import SchemaError, check_name, duration_seconds, mapping, names
+
 DEVICE = "device"
 """Name of the key column in every frame, feature set and answer; composed from the entity columns."""
 
@@ -23,32 +26,6 @@ OPERATIONS = ("count", "sum", "sqr", "avg", "min", "max", "first", "last", "stdd
 """Window operations; all but the median, which storey has not, as storey names them."""
 
 DEFAULT_SCHEMA_PATH = Path(__file__).with_name("simulated_network.yaml")
-
-_DURATION = re.compile(r"^(\d+)(s|m|h|d)$")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_RESERVED_PREFIXES = ("t_", "aggr_")
-_NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_]*$")
-
-
-class SchemaError(ValueError):
-    """A telemetry schema that breaks a rule; the message names the field, the rule and what came."""
-
-    def __init__(self, name: str, rule: str, got: object) -> None:
-        super().__init__(f"schema field '{name}': {rule}, got {got!r}")
-        self.field = name
-        self.rule = rule
-        self.got = got
-
-
-def duration_seconds(text: str, name: str = "duration") -> int:
-    """Length in whole seconds of a duration such as ``10s``, ``5m``, ``1h`` or ``1d``.
-
-    :raises SchemaError: if the text is not a whole, non-negative number followed by s, m, h or d.
-    """
-    match = _DURATION.match(text) if isinstance(text, str) else None
-    if match is None:
-        raise SchemaError(name, "must be a whole number with a unit s, m, h or d, such as 10s or 5m", text)
-    return int(match[1]) * _SECONDS[match[2]]
 
 
 @dataclass(frozen=True)
@@ -67,7 +44,7 @@ class Metric:
     high: float = math.inf
 
     def __post_init__(self) -> None:
-        _check_name(f"metrics.{self.name}", self.name)
+        check_name(f"metrics.{self.name}", self.name)
         if math.isnan(self.low) or math.isnan(self.high) or not self.low < self.high:
             raise SchemaError(
                 f"metrics.{self.name}.range", "must be [low, high] with low < high", [self.low, self.high]
@@ -122,6 +99,9 @@ class TelemetrySchema:
     :param label: column of the labels file to predict; 0 or 1.
     :param static: static columns (of the static file) used as features, one-hot encoded.
     :param windows: rolling windows over each metric.
+    :param derived: features computed from the windows of the same row.
+    :param horizon: ``0s`` to predict that a device is in error now, else how far ahead to predict that an
+        error starts; rows already in error are then neither trained on nor judged.
     :param population: which devices are trained on: static column -> required value.
     :param exclude_labels: rows left out of training and test: label-file column -> value that excludes.
     :param assume_timezone: ``UTC`` accepts times without a zone as UTC; otherwise such rows are rejected.
@@ -135,6 +115,8 @@ class TelemetrySchema:
     label: str
     static: tuple[str, ...] = ()
     windows: Windows = field(default_factory=Windows)
+    derived: Derived = field(default_factory=Derived)
+    horizon: str = "0s"
     population: Mapping[str, Any] = field(default_factory=dict)
     exclude_labels: Mapping[str, Any] = field(default_factory=dict)
     assume_timezone: str | None = None
@@ -153,21 +135,25 @@ class TelemetrySchema:
             if column in (self.time, self.label, *self.metric_names):
                 raise SchemaError("entity", "must not be the time, the label or a metric", column)
         for key, value in (("time", self.time), ("label", self.label)):
-            _check_name(key, value)
+            check_name(key, value)
         for column in (*self.entity, *self.static):
-            _check_name("entity" if column in self.entity else "static", column)
+            check_name("entity" if column in self.entity else "static", column)
         if self.assume_timezone not in (None, "UTC"):
             raise SchemaError("assume_timezone", "must be UTC or absent", self.assume_timezone)
-        names = [DEVICE, self.time, self.label, *self.metric_names, *self.static]
-        for column in names:
-            if names.count(column) > 1:
+        duration_seconds(self.horizon, "horizon")
+        self.derived.check(self.windows.lengths, self.windows.operations)
+        columns = [DEVICE, self.time, self.label, *self.metric_names, *self.static]
+        if self.target != self.label:
+            columns.append(self.target)
+        for column in columns:
+            if columns.count(column) > 1:
                 raise SchemaError(
                     "columns", "time, label, metrics and static must have different names", column
                 )
-        generated = set(self.window_features)
-        for column in names:
+        generated = {*self.window_features, *self.derived_features}
+        for column in columns:
             if column in generated:
-                raise SchemaError("columns", "must not equal the name of a generated window feature", column)
+                raise SchemaError("columns", "must not equal the name of a generated feature", column)
 
     @property
     def metric_names(self) -> tuple[str, ...]:
@@ -183,6 +169,31 @@ class TelemetrySchema:
             for operation in self.windows.operations
             for length in self.windows.lengths
         )
+
+    @property
+    def derived_features(self) -> tuple[str, ...]:
+        """Names of the derived features, in feature order."""
+        return self.derived.features(self.metric_names)
+
+    @property
+    def live_features(self) -> tuple[str, ...]:
+        """Names of all that is known of a device from its readings: metrics, windows, derived features."""
+        return (*self.metric_names, *self.window_features, *self.derived_features)
+
+    @property
+    def horizon_seconds(self) -> int:
+        """How far ahead errors are predicted, in seconds; 0 for errors now."""
+        return duration_seconds(self.horizon)
+
+    @property
+    def embargo_seconds(self) -> int:
+        """Shortest gap between rows to learn from and to judge on: longest window and horizon."""
+        return self.longest_window_seconds + self.horizon_seconds
+
+    @property
+    def target(self) -> str:
+        """Column that is predicted: the label or, with a horizon, ``{label}_within_{horizon}``."""
+        return f"{self.label}_within_{self.horizon}" if self.horizon_seconds else self.label
 
     @property
     def longest_window_seconds(self) -> int:
@@ -220,27 +231,29 @@ class TelemetrySchema:
         :raises SchemaError: naming the field, the rule and what came.
         """
         fields = {f.name for f in dataclasses.fields(cls)}
-        given = _mapping("schema", content, fields)
+        given = mapping("schema", content, fields)
         for required in ("name", "entity", "time", "metrics", "label"):
             if required not in given:
                 raise SchemaError(required, "is required", None)
         for text in ("name", "time", "label"):
             if not isinstance(given[text], str):
                 raise SchemaError(text, "must be text", given[text])
-        metrics = _mapping("metrics", given["metrics"])
-        windows = _mapping(
+        metrics = mapping("metrics", given["metrics"])
+        windows = mapping(
             "windows", given.get("windows") or {}, {f.name for f in dataclasses.fields(Windows)}
         )
         return cls(
             name=given["name"],
-            entity=_names("entity", given["entity"]),
+            entity=names("entity", given["entity"]),
             time=given["time"],
             metrics=tuple(_metric(name, value) for name, value in metrics.items()),
             label=given["label"],
-            static=_names("static", given.get("static") or []),
+            static=names("static", given.get("static") or []),
             windows=_windows(windows),
-            population=_mapping("population", given.get("population") or {}),
-            exclude_labels=_mapping("exclude_labels", given.get("exclude_labels") or {}),
+            derived=Derived.from_content(given.get("derived") or {}),
+            horizon=given.get("horizon", "0s"),
+            population=mapping("population", given.get("population") or {}),
+            exclude_labels=mapping("exclude_labels", given.get("exclude_labels") or {}),
             assume_timezone=given.get("assume_timezone"),
             separator=str(given.get("separator", "/")),
         )
@@ -266,6 +279,8 @@ class TelemetrySchema:
                 "operations": list(self.windows.operations),
                 "future_tolerance": self.windows.future_tolerance,
             },
+            "derived": self.derived.to_dict(),
+            "horizon": self.horizon,
             "population": dict(self.population),
             "exclude_labels": dict(self.exclude_labels),
             "assume_timezone": self.assume_timezone,
@@ -277,46 +292,19 @@ def _finite_or_none(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _check_name(where: str, name: object) -> None:
-    if not isinstance(name, str) or not _NAME.match(name):
-        raise SchemaError(where, "must be a column name of letters, digits and underscores", name)
-    if name.startswith(_RESERVED_PREFIXES):
-        raise SchemaError(where, "must not start with t_ or aggr_, which MLRun reserves", name)
-
-
-def _mapping(where: str, value: object, allowed: set[str] | None = None) -> dict[str, Any]:
-    if not isinstance(value, Mapping):
-        raise SchemaError(where, "must be a mapping", value)
-    for key in value:
-        if not isinstance(key, str) or (allowed is not None and key not in allowed):
-            known = f"must be among {', '.join(sorted(allowed))}" if allowed else "must have text keys"
-            raise SchemaError(where, known, key)
-    return dict(value)
-
-
-def _names(where: str, value: object) -> tuple[str, ...]:
-    if (
-        isinstance(value, str)
-        or not isinstance(value, Sequence)
-        or not all(isinstance(v, str) for v in value)
-    ):
-        raise SchemaError(where, "must be a list of names", value)
-    return tuple(value)
-
-
 def _windows(content: Mapping[str, Any]) -> Windows:
     default = Windows()
     return Windows(
-        lengths=_names("windows.lengths", content.get("lengths", default.lengths)),
+        lengths=names("windows.lengths", content.get("lengths", default.lengths)),
         period=content.get("period", default.period),
-        operations=_names("windows.operations", content.get("operations", default.operations)),
+        operations=names("windows.operations", content.get("operations", default.operations)),
         future_tolerance=content.get("future_tolerance", default.future_tolerance),
     )
 
 
 def _metric(name: object, value: object) -> Metric:
     where = f"metrics.{name}"
-    content = _mapping(where, {} if value is None else value, {"unit", "range"})
+    content = mapping(where, {} if value is None else value, {"unit", "range"})
     bounds = content.get("range") or [None, None]
     if not isinstance(bounds, Sequence) or isinstance(bounds, str) or len(bounds) != 2:
         raise SchemaError(f"{where}.range", "must be [low, high]", bounds)

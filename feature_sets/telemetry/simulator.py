@@ -24,7 +24,8 @@ from feature_sets.telemetry.correlated_noise import BLOCK, correlated_noise
 from feature_sets.telemetry.counter_random import counter_random
 from feature_sets.telemetry.episodes import Episodes
 from feature_sets.telemetry.frames import Telemetry
-from feature_sets.telemetry.schema import DEVICE, TelemetrySchema, duration_seconds
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.telemetry.schema_rules import duration_seconds
 from feature_sets.telemetry.static_devices import COMPANY_LIMIT, MODEL_COUNT, StaticDevice, static_devices
 
 Floats = npt.NDArray[np.float64]

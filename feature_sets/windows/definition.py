@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from feature_sets.telemetry.schema import DEVICE, OPERATIONS, SchemaError, TelemetrySchema, duration_seconds
+from feature_sets.telemetry.schema import DEVICE, OPERATIONS, TelemetrySchema
+from feature_sets.telemetry.schema_rules import SchemaError, duration_seconds
 
 
 class WindowDefinitionError(ValueError):

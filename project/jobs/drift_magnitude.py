@@ -45,7 +45,7 @@ def measure_drift_magnitude(
     """
     base = test_set.as_df()
     telemetry = TelemetrySchema.load(schema)
-    label = telemetry.label
+    label = telemetry.target
     address = endpoint_address(context.project, function)
     served = httpx.get(f"{address}/v2/models/{MODEL}", timeout=30).raise_for_status().json()["versions"][-1]
     folder = Path(httpx.get(f"{address}/labeled", timeout=30).raise_for_status().json()["directory"])

@@ -23,7 +23,7 @@ def init_detectors(
     :param schema: path of the telemetry schema; empty for the simulated network's.
     """
     base = test_set.as_df()
-    label = TelemetrySchema.load(schema).label
+    label = TelemetrySchema.load(schema).target
     # Errors come in episodes. Detectors that start anew in the middle of one, on few values, take its end
     # for the next drift; so after an alarm they wait for a thousand values, or the size of their base.
     settings = DetectorSettings(min_instances_after_drift=min(len(base), 1000))

@@ -17,6 +17,10 @@ SCHEMA = TelemetrySchema.from_dict(
         "label": "is_error",
         "static": ["model"],
         "windows": {"lengths": ["20s", "1m"], "period": "10s", "operations": ["avg", "stddev", "min", "max"]},
+        "derived": {
+            "ratios": [{"operation": "avg", "short": "20s", "long": "1m"}],
+            "variation": ["1m"],
+        },
     }
 )
 END = pd.Timestamp("2024-01-02T00:05:00Z")

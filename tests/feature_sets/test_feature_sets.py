@@ -4,14 +4,15 @@ import pytest
 
 from feature_sets import device_labels, device_metrics, devices, feature_vector
 from feature_sets.ingest import newest_window
-from feature_sets.telemetry.schema import DEVICE, SchemaError, TelemetrySchema
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.telemetry.schema_rules import SchemaError
 from feature_sets.windows.definition import WindowDefinition
 
 SCHEMA = TelemetrySchema.load()
 
 
 def with_windows(**windows):
-    return TelemetrySchema.from_dict({**SCHEMA.to_dict(), "windows": windows})
+    return TelemetrySchema.from_dict({**SCHEMA.to_dict(), "windows": windows, "derived": {}})
 
 
 def test_the_rolling_set_asks_for_every_window_of_the_schema():

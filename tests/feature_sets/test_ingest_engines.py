@@ -18,7 +18,8 @@ from feature_sets import device_metrics
 from feature_sets.device_metrics import ENGINES, STOREY, VECTORIZED
 from feature_sets.feature_vector import all_features
 from feature_sets.ingest import ingest, ingest_telemetry
-from feature_sets.telemetry.schema import DEVICE, OPERATIONS, SchemaError, TelemetrySchema
+from feature_sets.telemetry.schema import DEVICE, OPERATIONS, TelemetrySchema
+from feature_sets.telemetry.schema_rules import SchemaError
 from feature_sets.vectorized_ingest import ingest_vectorized
 from tests.feature_sets.networks import END, SCHEMA, metrics, telemetry
 
@@ -136,7 +137,7 @@ def test_mlruns_online_service_answers_the_same(ours, theirs):
     assert ours.online[3] is None and theirs.online[3] is None
     for mine, other in zip(ours.online[:3], theirs.online[:3], strict=True):
         assert mine.keys() == other.keys()
-        assert {*SCHEMA.window_features, "cpu", "latency", "model_m0", "model_m1", DEVICE} == mine.keys()
+        assert {*SCHEMA.live_features, "model_m0", "model_m1", DEVICE} == mine.keys()
         for name, value in mine.items():
             if name == DEVICE:
                 assert value == other[name]
@@ -187,7 +188,9 @@ def test_first_is_refused_for_storey_alone(project):
 
 def with_operations(*operations: str) -> TelemetrySchema:
     content = SCHEMA.to_dict()
-    return TelemetrySchema.from_dict({**content, "windows": {**content["windows"], "operations": operations}})
+    return TelemetrySchema.from_dict(
+        {**content, "windows": {**content["windows"], "operations": operations}, "derived": {}}
+    )
 
 
 def mlruns_answer(schema: TelemetrySchema, engine: str) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def test_values_are_those_of_the_offline_store_in_the_order_of_the_vector(vector
     stored = fstore.get_feature_set("device_metrics").to_dataframe().groupby(DEVICE).tail(1)
     with OnlineFeatures(vector, clock=Clock()) as online:
         rows = online.get(["dev-2", "dev-0", "dev-2"])
-        assert online.names == (*SCHEMA.metric_names, *SCHEMA.window_features, *STATIC)
+        assert online.names == (*SCHEMA.live_features, *STATIC)
     assert [row.device for row in rows] == ["dev-2", "dev-0", "dev-2"]
     for row in rows:
         assert tuple(row.features) == online.names

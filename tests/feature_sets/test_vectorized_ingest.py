@@ -256,7 +256,10 @@ def test_windows_that_our_engine_does_not_compute_are_refused(project):
         (lambda rows: rows.drop(columns="probe"), "column 'probe': must be in the frame"),
         (lambda rows: rows.drop(columns="at"), "column 'at': must be in the frame"),
         (lambda rows: rows.drop(columns="loss"), "column 'loss': must be in the frame"),
-        (lambda rows: rows.assign(loss_sum_10s=1.0), "column 'loss_sum_10s': must not be named as a window"),
+        (
+            lambda rows: rows.assign(loss_sum_10s=1.0),
+            "column 'loss_sum_10s': must not be named as a computed feature",
+        ),
         (lambda rows: rows.assign(probe=[None, *rows["probe"][1:]]), "column 'probe': .* got 1 without"),
         (lambda rows: rows.assign(at=rows["at"].astype(str)), "column 'at': must be times, got object"),
         (lambda rows: rows.assign(at=rows["at"].where(rows["hops"] > 1)), "column 'at': .* got 2 without"),

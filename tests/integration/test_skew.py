@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from feature_sets.derived_features import DerivedFeatures
 from feature_sets.ingest import SIMULATION_START
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.simulator import SimulatedNetwork
@@ -25,11 +26,13 @@ def test_live_features_equal_offline_features_from_the_first_live_event_on(insta
     sent = network.generate(0, ticks).metrics
     windows = OnlineWindows(WindowDefinition.from_schema(SCHEMA), clock=lambda: 2e9)
     rows = sent.sort_values([SCHEMA.time, DEVICE]).to_dict("records")
-    offline = pd.DataFrame(windows.update(rows))
+    computed = windows.update(rows)
+    DerivedFeatures(SCHEMA).add_to(computed)
+    offline = pd.DataFrame(computed)
     offline[[DEVICE, SCHEMA.time]] = [(row[DEVICE], row[SCHEMA.time]) for row in rows]
     merged = live.merge(offline, on=[DEVICE, SCHEMA.time], suffixes=("", "_offline"))
     assert len(merged) == len(live) >= 1000
-    compared = [name for name in SCHEMA.window_features if name in live.columns]
+    compared = [name for name in SCHEMA.live_features if name in live.columns and name in offline.columns]
     assert len(compared) >= 5
     for name in compared:
         np.testing.assert_allclose(merged[name], merged[f"{name}_offline"], rtol=1e-9, atol=1e-9)
@@ -45,6 +48,9 @@ def test_ingested_features_equal_those_of_the_live_engine(installation):
     stored = stored.reset_index()
     stored[SCHEMA.time] = pd.to_datetime(stored[SCHEMA.time], utc=True)
     stored = stored.sort_values([SCHEMA.time, DEVICE], ignore_index=True)
-    computed = pd.DataFrame(windows.update(stored.to_dict("records")))
-    for name in SCHEMA.window_features:
+    rows = windows.update(stored.to_dict("records"))
+    DerivedFeatures(SCHEMA).add_to(rows)
+    computed = pd.DataFrame(rows)
+    assert SCHEMA.derived_features
+    for name in (*SCHEMA.window_features, *SCHEMA.derived_features):
         np.testing.assert_array_equal(stored[name], computed[name], err_msg=name)

@@ -60,7 +60,8 @@ def test_facts_are_named_after_the_parts(frame, schema):
 
 def test_an_embargo_shorter_than_the_longest_window_is_refused(frame, schema):
     with pytest.raises(
-        TrainingSetError, match="embargo must be at least the longest window of 300 s, got 60 s"
+        TrainingSetError,
+        match="embargo must be at least the longest window of 300 s and the horizon of 0 s, got 60",
     ):
         split_by_time(frame, schema, embargo_seconds=60)
 

@@ -192,7 +192,8 @@ def test_a_label_that_is_not_zero_or_one_is_refused():
 
 def test_no_labels_at_all_are_refused():
     with pytest.raises(
-        TrainingSetError, match="there must be labelled rows, got none: 1 rows read, 0 excluded, 1"
+        TrainingSetError,
+        match="there must be labelled rows, got none: 1 rows read, 0 excluded, 0 in error already, 1",
     ):
         label_rows_of(labels_at(0).assign(is_error=None), make_schema())
 

@@ -101,7 +101,7 @@ def test_other_durations_are_refused(text: Any) -> None:
         (changed(metrics={"my load": None}), "letters, digits and underscores"),
         (changed(label="load"), "must have different names, got 'load'"),
         (changed(static=["device"]), "must have different names, got 'device'"),
-        (changed(static=["load_avg_1m"]), "name of a generated window feature"),
+        (changed(static=["load_avg_1m"]), "name of a generated feature"),
         (changed(assume_timezone="CET"), "must be UTC or absent"),
         (changed(windows={"lengths": []}), "must name at least one window"),
         (changed(windows={"lengths": ["1m", "1m"]}), "must not repeat a window"),

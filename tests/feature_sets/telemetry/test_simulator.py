@@ -14,7 +14,8 @@ import pytest
 from feature_sets.telemetry.correlated_noise import BLOCK
 from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.readers import read_telemetry
-from feature_sets.telemetry.schema import DEVICE, SchemaError
+from feature_sets.telemetry.schema import DEVICE
+from feature_sets.telemetry.schema_rules import SchemaError
 from feature_sets.telemetry.simulator import (
     SimulatedNetwork,
     metric_behaviours,

@@ -1,0 +1,112 @@
+"""Features computed from the windows of the same row: the one place for ingestion and for live events.
+
+Levels differ from device to device and from day to day; a short window against a long one of the same device
+does not. So does a spread against its mean, or a reading against the window's first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from feature_sets.telemetry.schema import TelemetrySchema
+
+Floats = npt.NDArray[np.float64]
+
+STEP = "feature_sets.derived_features.DeriveFeatures"
+"""Class of the graph step that declares them in a feature set."""
+
+
+class DerivedFeatures:
+    """What a telemetry schema derives of each metric, see ``feature_sets.telemetry.derived.Derived``.
+
+    A ratio is short / long, a coefficient of variation stddev / |avg|, a change last - first. A feature is
+    NaN where a part is missing, a divisor is 0 or the result is not finite: the model takes that for missing.
+
+    :param schema: declares them.
+    """
+
+    def __init__(self, schema: TelemetrySchema) -> None:
+        self.names: tuple[str, ...] = schema.derived_features
+        """Names of the features, in output order."""
+        parts = [part for metric in schema.metric_names for part in _parts(metric, schema)]
+        self.inputs: tuple[str, ...] = tuple(dict.fromkeys(name for _, *pair in parts for name in pair))
+        """Window features that are needed, in the order ``of`` takes them."""
+        place = {name: index for index, name in enumerate(self.inputs)}
+        self._left = np.array([place[left] for _, left, _ in parts], dtype=np.intp)
+        self._right = np.array([place[right] for _, _, right in parts], dtype=np.intp)
+        kinds = np.array([kind for kind, _, _ in parts], dtype=object)
+        self._changes = np.flatnonzero(kinds == "change")
+        self._variations = np.flatnonzero(kinds == "variation")
+
+    @classmethod
+    def from_feature_set(cls, feature_set: Any) -> DerivedFeatures | None:
+        """Those that a feature set declares with the step ``DeriveFeatures``; None without that step.
+
+        :raises SchemaError: if the argument of the step is no telemetry schema.
+        """
+        for step in feature_set.spec.graph.steps.values():
+            if step.class_name == STEP:
+                return cls(TelemetrySchema.from_dict(step.class_args.get("schema")))
+        return None
+
+    def of(self, windows: Floats) -> Floats:
+        """Derived features of many rows.
+
+        :param windows: shape (n, len(inputs)), columns as in ``inputs``; NaN where a window has no reading.
+        :returns: shape (n, len(names)).
+        """
+        left, right = windows[:, self._left], windows[:, self._right]
+        differences = left[:, self._changes] - right[:, self._changes]
+        right[:, self._variations] = np.abs(right[:, self._variations])
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            features: Floats = np.divide(left, right, out=left)
+        features[:, self._changes] = differences
+        features[~np.isfinite(features)] = np.nan
+        return features
+
+    def add_to(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Put the derived features into rows that have the window features, by name."""
+        if not self.names or not rows:
+            return
+        windows = np.array([[row[name] for name in self.inputs] for row in rows], dtype=np.float64)
+        for row, features in zip(rows, self.of(windows).tolist(), strict=True):
+            row.update(zip(self.names, features, strict=True))
+
+
+class DeriveFeatures:
+    """Step of a feature set's graph, after its aggregations, that adds the derived features.
+
+    The vectorized ingestion reads its argument and computes whole columns instead.
+
+    :param schema: content of the telemetry schema.
+    :param kwargs: what MLRun adds.
+    """
+
+    def __init__(self, schema: Mapping[str, Any], **kwargs: Any) -> None:
+        self._derived = DerivedFeatures(TelemetrySchema.from_dict(schema))
+
+    def do(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Put in the features of one event; MLRun calls this."""
+        self._derived.add_to([event])
+        return event
+
+
+def _parts(metric: str, schema: TelemetrySchema) -> list[tuple[str, str, str]]:
+    """Kind and the two window features of each derived feature of a metric, in feature order."""
+    derived = schema.derived
+    return [
+        *(
+            (
+                "ratio",
+                f"{metric}_{ratio.operation}_{ratio.short}",
+                f"{metric}_{ratio.operation}_{ratio.long}",
+            )
+            for ratio in derived.ratios
+        ),
+        *(("variation", f"{metric}_stddev_{w}", f"{metric}_avg_{w}") for w in derived.variation),
+        *(("change", f"{metric}_last_{w}", f"{metric}_first_{w}") for w in derived.change),
+    ]

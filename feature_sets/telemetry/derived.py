@@ -1,0 +1,123 @@
+"""Features that are computed from the windows of the same row, as a telemetry schema declares them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from feature_sets.telemetry.schema_rules import SchemaError, duration_seconds, mapping, names
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A statistic over a short window, divided by the same over a long one.
+
+    :param operation: the statistic, a window operation such as ``avg``.
+    :param short: length of the short window.
+    :param long: length of the long one.
+    """
+
+    operation: str
+    short: str
+    long: str
+
+
+@dataclass(frozen=True)
+class Derived:
+    """What is derived of every metric.
+
+    :param ratios: see ``Ratio``; feature ``{metric}_{operation}_{short}_to_{long}``.
+    :param variation: windows whose coefficient of variation, stddev / |avg|, is ``{metric}_cv_{window}``.
+    :param change: windows whose change, last - first reading, is ``{metric}_change_{window}``.
+    """
+
+    ratios: tuple[Ratio, ...] = ()
+    variation: tuple[str, ...] = ()
+    change: tuple[str, ...] = ()
+
+    @classmethod
+    def from_content(cls, content: object) -> Derived:
+        """Build from the content of a YAML file; the inverse of ``to_dict``.
+
+        :raises SchemaError: naming the field, the rule and what came.
+        """
+        given = mapping("derived", content, {"ratios", "variation", "change"})
+        ratios = given.get("ratios") or []
+        if isinstance(ratios, str) or not isinstance(ratios, Sequence):
+            raise SchemaError("derived.ratios", "must be a list", ratios)
+        return cls(
+            ratios=tuple(_ratio(ratio) for ratio in ratios),
+            variation=names("derived.variation", given.get("variation") or []),
+            change=names("derived.change", given.get("change") or []),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain content for YAML or JSON."""
+        return {
+            "ratios": [
+                {"operation": ratio.operation, "short": ratio.short, "long": ratio.long}
+                for ratio in self.ratios
+            ],
+            "variation": list(self.variation),
+            "change": list(self.change),
+        }
+
+    def check(self, lengths: Sequence[str], operations: Sequence[str]) -> None:
+        """Whether the windows that the features need are computed.
+
+        :param lengths: windows of the schema.
+        :param operations: its window operations.
+        :raises SchemaError: naming what is missing.
+        """
+        for ratio in self.ratios:
+            _check_operations("derived.ratios", (ratio.operation,), operations)
+            _check_lengths("derived.ratios", (ratio.short, ratio.long), lengths)
+            if not duration_seconds(ratio.short) < duration_seconds(ratio.long):
+                rule = "must have a short window that is shorter than the long one"
+                raise SchemaError("derived.ratios", rule, [ratio.short, ratio.long])
+        if self.variation:
+            _check_operations("derived.variation", ("stddev", "avg"), operations)
+            _check_lengths("derived.variation", self.variation, lengths)
+        if self.change:
+            _check_operations("derived.change", ("last", "first"), operations)
+            _check_lengths("derived.change", self.change, lengths)
+        for field, entries in (
+            ("ratios", self.ratios),
+            ("variation", self.variation),
+            ("change", self.change),
+        ):
+            if len(set(entries)) != len(entries):
+                raise SchemaError(f"derived.{field}", "must not repeat a feature", list(entries))
+
+    def features(self, metrics: Sequence[str]) -> tuple[str, ...]:
+        """Names of the features, in feature order: metric by metric, ratios first."""
+        return tuple(
+            name
+            for metric in metrics
+            for name in (
+                *(f"{metric}_{ratio.operation}_{ratio.short}_to_{ratio.long}" for ratio in self.ratios),
+                *(f"{metric}_cv_{length}" for length in self.variation),
+                *(f"{metric}_change_{length}" for length in self.change),
+            )
+        )
+
+
+def _ratio(content: object) -> Ratio:
+    given = mapping("derived.ratios", content, {"operation", "short", "long"})
+    for part in ("operation", "short", "long"):
+        if not isinstance(given.get(part), str):
+            raise SchemaError(f"derived.ratios.{part}", "must be text", given.get(part))
+    return Ratio(given["operation"], given["short"], given["long"])
+
+
+def _check_operations(where: str, needed: Sequence[str], operations: Sequence[str]) -> None:
+    for operation in needed:
+        if operation not in operations:
+            raise SchemaError(where, f"needs '{operation}' among windows.operations", list(operations))
+
+
+def _check_lengths(where: str, needed: Sequence[str], lengths: Sequence[str]) -> None:
+    for length in needed:
+        if length not in lengths:
+            raise SchemaError(where, f"must name windows among {', '.join(lengths)}", length)

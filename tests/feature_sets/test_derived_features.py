@@ -1,0 +1,110 @@
+"""Features computed from windows: one formula for whole columns, for lists and for single events."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feature_sets.derived_features import DerivedFeatures, DeriveFeatures
+from feature_sets.telemetry.schema_rules import SchemaError
+from tests.training.network import make_schema
+
+WINDOWS = {"lengths": ["1m", "5m"], "period": "10s", "operations": ["avg", "stddev", "first", "last"]}
+DERIVED = {
+    "ratios": [{"operation": "avg", "short": "1m", "long": "5m"}],
+    "variation": ["5m"],
+    "change": ["1m"],
+}
+
+
+def schema_of(**derived):
+    return make_schema(windows=WINDOWS, derived=derived, metrics={"heat": None})
+
+
+SCHEMA = schema_of(**DERIVED)
+FEATURES = DerivedFeatures(SCHEMA)
+
+numbers = st.floats(allow_nan=True, allow_infinity=False)
+
+
+def row_of(short, long, spread, last, first):
+    return {
+        "heat_avg_1m": short,
+        "heat_avg_5m": long,
+        "heat_stddev_5m": spread,
+        "heat_last_1m": last,
+        "heat_first_1m": first,
+    }
+
+
+def test_the_names_say_what_is_divided_by_what():
+    assert SCHEMA.derived_features == ("heat_avg_1m_to_5m", "heat_cv_5m", "heat_change_1m")
+    assert SCHEMA.live_features[-3:] == SCHEMA.derived_features
+
+
+def test_each_is_what_its_name_says():
+    row = row_of(short=6.0, long=-4.0, spread=2.0, last=5.0, first=7.0)
+    FEATURES.add_to([row])
+    assert (row["heat_avg_1m_to_5m"], row["heat_cv_5m"], row["heat_change_1m"]) == (-1.5, 0.5, -2.0)
+
+
+@pytest.mark.parametrize(("short", "long"), [(1.0, 0.0), (0.0, 0.0), (math.nan, 1.0), (1e308, 1e-308)])
+def test_a_ratio_that_is_no_number_is_missing(short, long):
+    row = row_of(short, long, 1.0, 1.0, 1.0)
+    FEATURES.add_to([row])
+    assert math.isnan(row["heat_avg_1m_to_5m"])
+
+
+def plain(row):
+    """The formulas in plain Python."""
+
+    def finite(value):
+        return value if math.isfinite(value) else math.nan
+
+    def divided(left, right):
+        return finite(left / right) if right else math.nan
+
+    return [
+        divided(row["heat_avg_1m"], row["heat_avg_5m"]),
+        divided(row["heat_stddev_5m"], abs(row["heat_avg_5m"])),
+        finite(row["heat_last_1m"] - row["heat_first_1m"]),
+    ]
+
+
+@given(st.lists(st.tuples(numbers, numbers, numbers, numbers, numbers), min_size=1, max_size=20))
+def test_columns_lists_and_single_events_give_the_same_bits(values):
+    rows = [row_of(*entry) for entry in values]
+    expected = np.array([plain(row) for row in rows])
+    columns = FEATURES.of(np.array([[row[name] for name in FEATURES.inputs] for row in rows]))
+    np.testing.assert_array_equal(columns, expected)
+    singles = [DeriveFeatures(SCHEMA.to_dict()).do(dict(row)) for row in rows]
+    FEATURES.add_to(rows)
+    for one, listed, wanted in zip(singles, rows, expected, strict=True):
+        np.testing.assert_array_equal([one[name] for name in FEATURES.names], wanted)
+        np.testing.assert_array_equal([listed[name] for name in FEATURES.names], wanted)
+
+
+def test_a_schema_reads_back_what_it_writes():
+    assert type(SCHEMA).from_dict(SCHEMA.to_dict()) == SCHEMA
+
+
+@pytest.mark.parametrize(
+    ("derived", "words"),
+    [
+        ({"ratios": [{"operation": "max", "short": "1m", "long": "5m"}]}, "needs 'max' among"),
+        ({"ratios": [{"operation": "avg", "short": "5m", "long": "1m"}]}, "shorter than the long one"),
+        ({"ratios": [{"operation": "avg", "short": "1m", "long": "1h"}]}, "windows among 1m, 5m, got '1h'"),
+        ({"ratios": [{"operation": "avg", "short": "1m"}]}, "ratios.long': must be text, got None"),
+        ({"ratios": "avg"}, "must be a list"),
+        ({"variation": ["5m", "5m"]}, "must not repeat a feature"),
+        ({"change": ["2m"]}, "windows among"),
+        ({"slope": ["1m"]}, "must be among change, ratios, variation"),
+    ],
+)
+def test_what_cannot_be_derived_is_refused(derived, words):
+    with pytest.raises(SchemaError, match=words):
+        schema_of(**derived)
