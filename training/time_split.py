@@ -7,13 +7,14 @@ model. Here the test part is the latest rows, and the rows whose windows could s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from feature_sets.telemetry.schema import TelemetrySchema
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
 MINIMUM_ROWS = 50
 """Each part needs at least this many rows; fewer say nothing about either class."""
@@ -32,6 +33,7 @@ class TimeSplit:
     :param cut: event time of the first test row.
     :param embargo_seconds: length of the gap that belongs to neither part.
     :param embargoed_rows: rows inside the gap.
+    :param held_out: devices that are only judged on; without any, all devices are in both parts.
     :param time: name of the event-time column.
     :param label: name of the label column, 0 or 1.
     """
@@ -43,6 +45,7 @@ class TimeSplit:
     embargoed_rows: int
     time: str
     label: str
+    held_out: tuple[str, ...] = ()
 
     def describe(self, earlier: str = "train", later: str = "test") -> dict[str, Any]:
         """Dates, row counts and class balance of both parts, ready to be logged as results.
@@ -53,6 +56,7 @@ class TimeSplit:
         facts: dict[str, Any] = {
             "embargo_seconds": self.embargo_seconds,
             "embargoed_rows": self.embargoed_rows,
+            "held_out_devices": len(self.held_out),
         }
         for part, rows in ((earlier, self.train), (later, self.test)):
             facts[f"{part}_start"] = rows[self.time].min().isoformat()
@@ -62,12 +66,33 @@ class TimeSplit:
         return facts
 
 
+def choose_held_out(devices: Sequence[str], share: float, seed: int) -> tuple[str, ...]:
+    """Devices that a model is judged on and not trained on.
+
+    :param devices: all of them, any order, with repetitions.
+    :param share: of the devices, in [0, 1); rounded to whole devices.
+    :returns: none for a share of 0, else at least one.
+    :raises TrainingSetError: if none would be left to train on.
+    """
+    if not share:
+        return ()
+    names = sorted(set(devices))
+    count = max(1, round(share * len(names)))
+    if count >= len(names):
+        raise TrainingSetError(
+            f"devices must be left to train on, got a share of {share} held out of {len(names)}"
+        )
+    chosen = np.random.default_rng(seed).choice(len(names), size=count, replace=False)
+    return tuple(names[place] for place in sorted(chosen))
+
+
 def split_by_time(
     frame: pd.DataFrame,
     schema: TelemetrySchema,
     test_fraction: float = 0.3,
     embargo_seconds: int | None = None,
     minimum_rows: int = MINIMUM_ROWS,
+    held_out: Sequence[str] = (),
 ) -> TimeSplit:
     """Split rows into an earlier and a later part with an embargo between them.
 
@@ -79,6 +104,7 @@ def split_by_time(
     :param test_fraction: share of the rows, by time, that the later part starts with, in (0, 1).
     :param embargo_seconds: gap between the parts; default and minimum is the longest window and the horizon.
     :param minimum_rows: rows each part needs.
+    :param held_out: devices left out of the earlier part; the later part is then theirs alone.
     :raises TrainingSetError: if a part is too small, holds one class only, or the embargo is too short.
     """
     shortest = schema.embargo_seconds
@@ -95,8 +121,13 @@ def split_by_time(
     ordered = frame.sort_values([schema.time], kind="stable", ignore_index=True)
     times = ordered[schema.time]
     cut = times.iloc[min(int(np.floor(len(ordered) * (1.0 - test_fraction))), len(ordered) - 1)]
-    train = ordered[times <= cut - pd.Timedelta(seconds=embargo)].reset_index(drop=True)
-    test = ordered[times >= cut].reset_index(drop=True)
+    earlier, later = times <= cut - pd.Timedelta(seconds=embargo), times >= cut
+    embargoed = len(ordered) - int(earlier.sum()) - int(later.sum())
+    if held_out:
+        judged_only = ordered[DEVICE].isin(held_out)
+        earlier, later = earlier & ~judged_only, later & judged_only
+    train = ordered[earlier].reset_index(drop=True)
+    test = ordered[later].reset_index(drop=True)
     for name, rows in (("training", train), ("test", test)):
         _check_part(
             name,
@@ -110,9 +141,10 @@ def split_by_time(
         test=test,
         cut=cut,
         embargo_seconds=embargo,
-        embargoed_rows=len(ordered) - len(train) - len(test),
+        embargoed_rows=embargoed,
         time=schema.time,
         label=schema.target,
+        held_out=tuple(sorted(held_out)),
     )
 
 

@@ -23,9 +23,10 @@ import pandas as pd
 from feature_sets.event_order import in_event_order
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.feature_columns import feature_columns
+from training.leak_check import check_features, check_split
 from training.row_sample import sample_rows, sample_size
 from training.run_artifacts import run_uid
-from training.time_split import TimeSplit, TrainingSetError, split_by_time
+from training.time_split import TimeSplit, TrainingSetError, choose_held_out, split_by_time
 
 __all__ = [
     "LabelRows",
@@ -193,14 +194,16 @@ def read_split(
     train_rows: int,
     seed: int,
     *,
+    test_devices: float = 0.0,
     with_test: bool = False,
 ) -> TimeSplit:
     """Earlier rows to learn from and later rows to judge on, of a feature vector, for one run.
 
-    The cut is that of all rows, whatever is sampled. Logs how many rows there are (``rows``), how many lie in
-    the earlier part (``train_rows_available``), how many of them were read (``train_rows``) and what was left
-    out. Iterations of one hyper-parameter run share one read: they have the same run uid and run in the same
-    process, on a laptop as in a cluster. Another run always reads anew.
+    The cut is that of all rows, whatever is sampled. What was read is checked for leaks, see ``leak_check``.
+    Logs how many rows there are (``rows``), how many lie in the earlier part (``train_rows_available``), how
+    many of them were read (``train_rows``) and what was left out. Iterations of one hyper-parameter run share
+    one read: they have the same run uid and run in the same process, on a laptop as in a cluster. Another run
+    always reads anew.
 
     :param context: of the run.
     :param uri: feature vector; its label feature says which feature set holds the labels.
@@ -208,13 +211,15 @@ def read_split(
     :param train_rows: more rows than this in the earlier part are sampled, see ``sample_rows``. The later
         part is never sampled.
     :param seed: of the sample.
+    :param test_devices: share of the devices that only the later part has; 0 for all devices in both.
     :param with_test: whether to read the features of the later part; without it that part has the device,
         time and label only.
     :returns: parts as ``read_vector`` gives them. Do not change them in place.
+    :raises LeakError: if a part holds what was not known at the time of its rows.
     """
     key = _Hashable(schema)
     split, counts = _split_once(
-        run_uid(context), _address(uri), key, test_fraction, train_rows, seed, with_test
+        run_uid(context), _address(uri), key, test_fraction, train_rows, seed, test_devices, with_test
     )
     _log(context, counts)
     return split
@@ -253,11 +258,13 @@ def _split_once(
     test_fraction: float,
     train_rows: int,
     seed: int,
+    test_devices: float,
     with_test: bool,
 ) -> tuple[TimeSplit, dict[str, int]]:
     schema = key.schema
     labelled = _labelled_rows(uri, schema)
-    split = split_by_time(labelled.rows, schema, test_fraction)
+    held_out = choose_held_out(labelled.rows[DEVICE].tolist(), test_devices, seed)
+    split = split_by_time(labelled.rows, schema, test_fraction, held_out=held_out)
     cut = split.cut.tz_localize("UTC") if split.cut.tz is None else split.cut.tz_convert("UTC")
     train = split.train.iloc[sample_rows(split.train[schema.target].to_numpy(), train_rows, seed)]
     counts = {
@@ -272,7 +279,12 @@ def _split_once(
         train, test = frame[~later], frame[later].reset_index(drop=True)
     else:
         train, test = read_vector(uri, schema, train), _in_utc(split.test, schema.time)
-    return dataclasses.replace(split, train=train, test=test, cut=cut), counts
+    read = dataclasses.replace(split, train=train, test=test, cut=cut)
+    check_split(read, schema)
+    counts["leak_checked_features"] = check_features(uri, train, schema, seed)
+    if with_test:
+        check_features(uri, test, schema, seed)
+    return read, counts
 
 
 def _in_utc(frame: pd.DataFrame, time: str) -> pd.DataFrame:

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.windows.backfill import backfill
+from feature_sets.windows.definition import WindowDefinition
 
 START = pd.Timestamp("2024-03-01T00:00:00Z")
 STEP_SECONDS = 30
@@ -40,11 +42,13 @@ def make_frame(ticks=300, devices=4, seed=0):
             "heat": heat,
             "flow": flow,
             "noise": random.normal(size=rows),
-            "heat_avg_1m": heat + random.normal(0.0, 1.0, rows),
+            "heat_avg_1m": np.nan,
             "model_a": np.tile([1.0, 0.0] * (devices // 2), ticks),
         }
     )
     score = (heat - 300.0) / 5.0 - (flow - 2.0) / 0.5 + random.normal(0.0, 0.3, rows)
     frame["is_error"] = (score > 2.0).astype(np.int8)
     frame.loc[random.random(rows) < 0.05, "flow"] = np.nan
+    definition = WindowDefinition.from_schema(make_schema())
+    frame["heat_avg_1m"] = backfill(frame, definition, arrival="timestamp")["heat_avg_1m"]
     return frame
