@@ -81,13 +81,13 @@ class Preprocess(RequestStep):
         """Fill the windows of a device that has not been seen with what was ingested of it before."""
         if event.time > arrival + self._tolerance:
             return  # It will be quarantined; its time says nothing about where the device is.
-        self._started.add(event.device)
         self._windows.update(
             [
                 self._reading(event.device, time, metrics, arrival)
                 for time, metrics in history.before(event.device, event.time)
             ]
         )
+        self._started.add(event.device)  # Only now: if the history cannot be read, a later event asks again.
 
 
 def live_features(schema: TelemetrySchema) -> frozenset[str]:

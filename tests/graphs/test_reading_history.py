@@ -117,3 +117,19 @@ def test_an_event_from_the_future_does_not_use_up_the_history(schema, package, s
     step.handle(early)
     assert early.statuses == ["quarantined", "accepted"]
     assert early.features[1]["cpu_avg_5m"] != early.features[1]["cpu"]
+
+
+def test_a_history_that_could_not_be_read_is_read_for_the_next_event(schema, package, store, monkeypatch):
+    def read(start, end):
+        if not store.reads:
+            store.reads.append((start, end))
+            raise OSError("the disk is away")
+        return store(start, end)
+
+    step = live(schema, ReadingHistory(read, schema), monkeypatch, Context(), package)
+    with pytest.raises(OSError, match="the disk is away"):
+        step.handle(request(event(100), arrival=START + 1e6))
+    answered = request(event(100), arrival=START + 1e6)
+    step.handle(answered)
+    assert answered.statuses == ["accepted"]
+    assert answered.features[0]["latency_avg_5m"] < answered.features[0]["latency"] == 50.0
