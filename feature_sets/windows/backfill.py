@@ -13,8 +13,9 @@ from feature_sets.windows.definition import WindowDefinition
 from feature_sets.windows.online import Clock, OnlineWindows
 
 Writer = Callable[[pd.DataFrame], None]
-"""Takes the rows of one chunk. To be used with a progress file it also has ``seek(chunk)``, which makes what
-is written next replace everything from that chunk (from 0 on) onwards; see ``ParquetChunks``."""
+"""Takes the rows of one chunk. It may have ``seek(chunk)``, which makes what is written next replace
+everything from that chunk (from 0 on) onwards, and must have it to be used with a progress file; see
+``ParquetChunks``."""
 
 
 def backfill(
@@ -49,7 +50,8 @@ def backfill_chunks(
     written, and what is written in the end is the same. A finished one, called again, does nothing.
 
     :param reader: chunks, in order of arrival; called again it must give the same ones.
-    :param writer: takes the rows of each chunk.
+    :param writer: takes the rows of each chunk. One with ``seek`` is first sent to where this backfill
+        begins, without progress to chunk 0: rows that an earlier one left do not stay among the new ones.
     :param progress: file that is replaced after each chunk; it holds how far it came and the windows' state.
     :param clock: see ``backfill``.
     :param arrival: see ``backfill``.
@@ -60,11 +62,12 @@ def backfill_chunks(
     """
     windows = OnlineWindows(definition, clock, arrival)
     made = BackfillProgress()
+    seek = getattr(writer, "seek", None)
     if progress is not None:
-        seek = getattr(writer, "seek", None)
         if seek is None:
             raise TypeError(f"writer: must have seek(chunk) to be used with a progress file, got {writer!r}")
         made = BackfillProgress.load(Path(progress), windows)
+    if seek is not None:
         seek(made.chunks)
     skipped = BackfillProgress()
     for events in reader:

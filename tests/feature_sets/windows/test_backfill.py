@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,6 +23,7 @@ from feature_sets.telemetry.schema import OPERATIONS
 from feature_sets.windows.backfill import backfill, backfill_chunks
 from feature_sets.windows.backfill_progress import ProgressError
 from feature_sets.windows.definition import WindowDefinition
+from feature_sets.windows.event_status import STATUSES
 from feature_sets.windows.online import OnlineWindows
 from feature_sets.windows.parquet_chunks import ParquetChunks
 from feature_sets.windows.reference import reference
@@ -234,3 +239,59 @@ def test_progress_of_other_chunks_or_another_definition_is_refused(tmp_path: Pat
         backfill_chunks(chunks(), DEFINITION, out, progress)
     with pytest.raises(TypeError, match=r"writer: must have seek\(chunk\)"):
         backfill_chunks(chunks(), DEFINITION, [].append, progress)
+
+
+def test_a_part_that_was_lost_is_noticed_and_nothing_is_deleted(tmp_path: Path) -> None:
+    progress, out = tmp_path / "progress", tmp_path / "out"
+    backfill_chunks(chunks()[:5], DEFINITION, ParquetChunks(out), progress)
+    (out / "part-00002.parquet").unlink()
+    with pytest.raises(ValueError, match=r"seek\(5\): the 5 parts .* got none named part-00002\.parquet"):
+        backfill_chunks(chunks(), DEFINITION, ParquetChunks(out), progress)
+    with pytest.raises(ValueError, match=r"seek\(3\)"):
+        ParquetChunks(out).seek(3)
+    assert len(list(out.iterdir())) == 4
+    ParquetChunks(out).seek(2)
+    assert sorted(path.name for path in out.iterdir()) == ["part-00000.parquet", "part-00001.parquet"]
+
+
+def test_a_part_is_on_the_disk_before_its_progress_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+
+    def fsync(descriptor: int, real: Callable[[int], None] = os.fsync) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    backfill_chunks(chunks()[:2], DEFINITION, ParquetChunks(tmp_path / "out"), tmp_path / "progress")
+    assert synced == [
+        *("part-00000.unfinished", "out", "progress.unfinished"),
+        *("part-00001.unfinished", "out", "progress.unfinished"),
+    ]
+
+
+def test_parts_of_an_earlier_run_do_not_stay_even_without_progress(tmp_path: Path) -> None:
+    writer = ParquetChunks(tmp_path)
+    (tmp_path / "part-00009.unfinished").write_bytes(b"torn")
+    (tmp_path / "part-of-something-else.parquet").write_bytes(b"theirs")
+    backfill_chunks(chunks()[:4], DEFINITION, writer)
+    for again in (writer, ParquetChunks(tmp_path)):
+        backfill_chunks(chunks()[:3], DEFINITION, again)
+        assert sorted(path.name for path in tmp_path.iterdir()) == [
+            *(f"part-0000{number}.parquet" for number in range(3)),
+            "part-of-something-else.parquet",
+        ]
+
+
+def test_chunks_without_rows_or_values_do_not_change_the_types_of_the_parts(tmp_path: Path) -> None:
+    rows = chunks()[0].assign(note="x")
+    empty = [rows.head(0), rows.head(10).assign(note=None)]
+    backfill_chunks([*empty, rows], DEFINITION, ParquetChunks(tmp_path), keep=[*KEPT, "note"])
+    got = pd.read_parquet(tmp_path)
+    assert len(got) == 110
+    assert got["note"].isna().sum() == 10
+    assert set(got["event_status"]) <= set(STATUSES)
+    types = [pq.read_schema(path).remove_metadata() for path in sorted(tmp_path.iterdir())]
+    assert types[0] == types[1] == types[2]
+    assert types[0].field("event_status").type == types[0].field("device").type == pa.string()
