@@ -18,6 +18,7 @@ import pandas as pd
 from storey.aggregation_utils import get_all_raw_aggregates, is_aggregation_name
 from storey.redis_driver import RedisDriver
 
+from feature_sets.entity_keys import key_codes
 from feature_sets.windows.definition import WindowDefinition
 from feature_sets.windows.event_micros import column_micros
 
@@ -53,7 +54,7 @@ def bucket_fields(rows: pd.DataFrame, definition: WindowDefinition) -> dict[obje
     :param rows: at least all rows in the newest longest window of each entity, each time of an entity once.
     """
     span = definition.longest_buckets
-    codes, entities = pd.factorize(rows[definition.entity])
+    codes, entities = key_codes(rows[definition.entity])
     micros = column_micros(rows[definition.timestamp])
     buckets = micros // definition.period_micros
     newest = np.full(len(entities), np.iinfo(np.int64).min)

@@ -11,6 +11,7 @@ from mlrun.feature_store.api import norm_column_name
 
 from feature_sets import derived_features
 from feature_sets.derived_features import DerivedFeatures
+from feature_sets.entity_keys import key_codes
 from feature_sets.ingest_errors import IngestError, UnsupportedFeatureSetError
 from feature_sets.windows.definition import WindowDefinition
 
@@ -111,12 +112,26 @@ def check_frame(feature_set: fstore.FeatureSet, frame: pd.DataFrame) -> None:
     for name in computed:
         if name in names:
             raise IngestError(f"column '{name}': must not be named as a computed feature")
-    missing = int(frame[entity].isna().sum())
-    if missing:
-        raise IngestError(f"column '{entity}': must have a key in every row, got {missing} without")
+    _check_keys(frame[entity], strictly=definition is not None)
     if time:
         if not pd.api.types.is_datetime64_any_dtype(frame[time]):
             raise IngestError(f"column '{time}': must be times, got {frame[time].dtype}")
         missing = int(frame[time].isna().sum())
         if missing:
             raise IngestError(f"column '{time}': must have a time in every row, got {missing} without")
+
+
+def _check_keys(column: pd.Series, strictly: bool) -> None:
+    """Whether every row has a key, and one of its own.
+
+    :param strictly: whether a key must be text or a whole number, as for windows; otherwise a column may also
+        be of another type, such as times.
+    """
+    if strictly or column.dtype == object or isinstance(column.dtype, pd.StringDtype):
+        try:
+            key_codes(column)
+        except ValueError as error:
+            raise IngestError(str(error)) from None
+    elif column.isna().any():
+        missing = int(column.isna().sum())
+        raise IngestError(f"column '{column.name}': must have a key in every row, got {missing} without")

@@ -10,9 +10,8 @@ from typing import Any, TypeVar
 import orjson
 
 from feature_sets.telemetry.events import EventError, EventParser, LabelEvent, TelemetryEvent
-from feature_sets.telemetry.schema import DEVICE
 from graphs.access import AccessGuard
-from graphs.requests import ApiError, Kind, Request, error_object, is_text
+from graphs.requests import ApiError, Kind, Request, error_object
 from graphs.routes import clean_path, find_route
 from graphs.serving_state import serving_state
 from graphs.static_devices import static_devices
@@ -94,10 +93,7 @@ class Ingress:
         accepted: list[Event] = []
         for place, body in enumerate(bodies):
             try:
-                event = parse(body)
-                if not is_text(event.device):
-                    raise EventError(DEVICE, "must be whole Unicode characters", event.device)
-                accepted.append(event)
+                accepted.append(parse(body))
             except EventError as error:
                 request.errors.append({"position": place, **error_object(error)})
                 if request.single:

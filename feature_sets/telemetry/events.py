@@ -6,6 +6,7 @@ import math
 from collections.abc import Container, Mapping
 from typing import Any, NamedTuple
 
+from feature_sets.entity_keys import KEY_TEXT_RULE, is_key_text
 from feature_sets.telemetry.event_time import EventTimeError, seconds_of
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
@@ -134,6 +135,8 @@ class EventParser:
                 part = str(part)
             if not isinstance(part, str) or not part.strip():
                 raise EventError(column, "must be text that is not empty", part)
+            if not is_key_text(part):
+                raise EventError(column, KEY_TEXT_RULE, part)
             parts.append(part.strip())
         for column, part in zip(columns[:-1], parts, strict=False):
             if self._separator and self._separator in part:

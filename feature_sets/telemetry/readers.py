@@ -1,9 +1,10 @@
 """Readers for a folder of telemetry: Parquet or CSV files in, checked frames and a report out.
 
 A row is left out for the first reason that fits, in this order: ``missing_device``, ``separator_in_key``,
-``unparsable_time``, ``naive_time``, ``not_a_number``, ``bad_label``, ``unknown_device`` (no such
-device in the static file), ``duplicate`` (the first row of a (device, time) stays). Values in rows that stay:
-``out_of_range`` and ``infinite`` become NaN, ``missing_values`` are NaN already. All are counted.
+``broken_text_in_key`` (a NUL or a lone surrogate), ``unparsable_time``, ``naive_time``, ``not_a_number``,
+``bad_label``, ``unknown_device`` (no such device in the static file), ``duplicate`` (the first row of a
+(device, time) stays). Values in rows that stay: ``out_of_range`` and ``infinite`` become NaN,
+``missing_values`` are NaN already. All are counted.
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ class _Rows:
         self.keep = np.ones(len(raw.frame), dtype=bool)
         self.reject("missing_device", raw.missing)
         self.reject("separator_in_key", raw.ambiguous)
+        self.reject("broken_text_in_key", raw.broken)
 
     def reject(self, reason: str, rows: npt.NDArray[np.bool_]) -> None:
         """Leave out the given rows, unless they already are."""

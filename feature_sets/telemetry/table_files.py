@@ -16,6 +16,7 @@ from feature_sets.telemetry.device_keys import compose_keys
 from feature_sets.telemetry.frames import TelemetryError
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
+_PART_BYTES = 1 << 20
 _NULL_WORDS = ["", "nan", "NaN", "NAN", "NA", "N/A", "null", "NULL", "None", "-nan", "-NaN"]
 
 
@@ -58,14 +59,16 @@ def find_files(folder: Path, name: str) -> list[Path]:
 class RawTable:
     """Rows of a table as they came, with their composed keys.
 
-    :param frame: the needed columns and ``device``, which is None where ``missing`` or ``ambiguous``.
+    :param frame: the needed columns and ``device``, which is None in the rows below.
     :param missing: rows without a device.
     :param ambiguous: rows whose key would be ambiguous.
+    :param broken: rows whose key has a lone surrogate or a NUL.
     """
 
     frame: pd.DataFrame
     missing: npt.NDArray[np.bool_]
     ambiguous: npt.NDArray[np.bool_]
+    broken: npt.NDArray[np.bool_]
 
 
 def load_table(
@@ -77,7 +80,7 @@ def load_table(
     :param numbers: those of them in which words such as NaN or null in a CSV file mean a missing value.
     :raises TelemetryError: if a file cannot be read or lacks a column.
     """
-    frames, missing, ambiguous = [], [], []
+    frames, missing, ambiguous, broken = [], [], [], []
     for path in files:
         present = _columns(path)
         keys: tuple[str, ...] = schema.entity
@@ -97,8 +100,9 @@ def load_table(
         frames.append(pd.concat([pd.DataFrame({DEVICE: composed.keys}), raw[rest]], axis=1))
         missing.append(composed.missing)
         ambiguous.append(composed.ambiguous)
+        broken.append(composed.broken)
     frame = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
-    return RawTable(frame, np.concatenate(missing), np.concatenate(ambiguous))
+    return RawTable(frame, np.concatenate(missing), np.concatenate(ambiguous), np.concatenate(broken))
 
 
 def _columns(path: Path) -> list[str]:
@@ -115,6 +119,7 @@ def _read(path: Path, columns: list[str], keys: tuple[str, ...], numbers: Collec
         if path.suffix == ".parquet":
             table: pd.DataFrame = pq.ParquetFile(path).read(columns=columns).to_pandas()
             return table[columns]
+        _refuse_nul(path)
         nulls = {name: _NULL_WORDS if name in numbers else [""] for name in columns}
         return pd.read_csv(
             path,
@@ -126,3 +131,16 @@ def _read(path: Path, columns: list[str], keys: tuple[str, ...], numbers: Collec
         )[columns]
     except (pa.ArrowException, OSError, ValueError) as error:
         raise TelemetryError(path.name, "", "must be a readable file of its kind", str(error)) from error
+
+
+def _refuse_nul(path: Path) -> None:
+    """Refuse text with a NUL, at which pandas cuts the cell off: a reading would go to another device."""
+    place = 0
+    with path.open("rb") as file:
+        while part := file.read(_PART_BYTES):
+            found = part.find(b"\0")
+            if found >= 0:
+                raise TelemetryError(
+                    path.name, "", "must be text without NUL", f"one at byte {place + found}"
+                )
+            place += len(part)

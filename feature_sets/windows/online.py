@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from feature_sets.entity_keys import checked_key, key_codes
 from feature_sets.windows import event_status, kernel
 from feature_sets.windows.definition import WindowDefinition
 from feature_sets.windows.event_micros import column_micros, event_micros
@@ -72,10 +73,10 @@ class OnlineWindows:
     def _clear(self) -> None:
         self._states = [WindowState(self._plan) for _ in range(self._shards)]
         # Where a device's state is: its row in a shard, times the number of shards, plus the shard.
-        self._devices: dict[str, int] = {}
+        self._devices: dict[str | int, int] = {}
 
     @property
-    def devices(self) -> tuple[str, ...]:
+    def devices(self) -> tuple[str | int, ...]:
         """Keys of the devices that have a state."""
         return tuple(self._devices)
 
@@ -96,9 +97,9 @@ class OnlineWindows:
     ) -> dict[str, Any] | list[dict[str, Any]] | pd.DataFrame:
         """Take in one event, or several in order of arrival, and give the features of each as of then.
 
-        :param events: one event, a list of them, or a frame with one a row. Each has the key, the event time
-            (epoch seconds or a datetime; UTC if it has no zone) and every metric; None, NaN and infinity are
-            no reading.
+        :param events: one event, a list of them, or a frame with one a row. Each has the key (text or a whole
+            number, see ``entity_keys.checked_key``), the event time (epoch seconds or a datetime; UTC if it
+            has no zone) and every metric; None, NaN and infinity are no reading.
         :returns: of the same kind: the features by name and ``event_status``; a frame has the given index,
             the features as float64 columns. All features of an event that was not counted are NaN.
         :raises KeyError: naming a field that an event lacks.
@@ -116,7 +117,7 @@ class OnlineWindows:
         arrived = event.get(self._arrival) if self._arrival is not None else None
         now = event_micros(self._clock() if arrived is None else arrived)
         time = event_micros(event[definition.timestamp])
-        key = _checked_key(event[definition.entity])
+        key = checked_key(event[definition.entity])
         if time > now + self._tolerance:
             status, features = kernel.QUARANTINED, self._nothing
         else:
@@ -148,8 +149,8 @@ class OnlineWindows:
         else:
             arrived = [event.get(self._arrival) for event in events]
             columns.arrivals[:] = [now if at is None else event_micros(at) for at in arrived]
-        numbers: dict[str, int] = {}
-        keys = [_checked_key(event[definition.entity]) for event in events]
+        numbers: dict[str | int, int] = {}
+        keys = [checked_key(event[definition.entity]) for event in events]
         columns.codes[:] = [numbers.setdefault(key, len(numbers)) for key in keys]
         self._take(columns, list(numbers))
         names = (*self._names, event_status.COLUMN)
@@ -169,17 +170,13 @@ class OnlineWindows:
             columns.arrivals[:] = column_micros(events[self._arrival])
         else:
             columns.arrivals[:] = event_micros(self._clock())
-        codes, uniques = pd.factorize(events[definition.entity], use_na_sentinel=True)
-        if (codes < 0).any():
-            raise ValueError(f"column '{definition.entity}': must have a key in every row, got a missing one")
-        keys = [_checked_key(key) for key in uniques.tolist()]
-        columns.codes = codes.astype(np.int64, copy=False)
+        columns.codes, keys = key_codes(events[definition.entity])
         self._take(columns, keys)
         frame = pd.DataFrame(columns.features, index=events.index, columns=list(self._names), copy=False)
         frame[event_status.COLUMN] = _STATUS_NAMES[columns.statuses]
         return frame
 
-    def _take(self, events: Events, keys: Sequence[str]) -> None:
+    def _take(self, events: Events, keys: Sequence[str | int]) -> None:
         """Take in events of devices with these keys, each of which occurs."""
         quarantined = events.times > events.arrivals + self._tolerance
         if quarantined.any():
@@ -212,7 +209,7 @@ class OnlineWindows:
         for status, name in enumerate(event_status.STATUSES):
             self.counts[name] += int(np.count_nonzero(events.statuses == status))
 
-    def _place(self, key: str) -> int:
+    def _place(self, key: str | int) -> int:
         """Where the state of a device is, made if it is new."""
         place = self._devices.get(key)
         if place is None:
@@ -220,7 +217,7 @@ class OnlineWindows:
             place = self._devices[key] = self._states[shard].new_row() * self._shards + shard
         return place
 
-    def evict(self, idle_seconds: float) -> list[str]:
+    def evict(self, idle_seconds: float) -> list[str | int]:
         """Forget devices that sent nothing for a while, by the clock; gives their keys.
 
         A device that comes back starts anew, so the time must be at least the longest window.
@@ -318,10 +315,3 @@ def _readings(column: pd.Series) -> npt.NDArray[Any]:
     if not pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype):
         raise ValueError(f"column '{column.name}': must be numbers, got {column.dtype}")
     return column.to_numpy(dtype=np.float64, na_value=np.nan)
-
-
-def _checked_key(key: Any) -> Any:
-    """The key of a device: text or a whole number, as snapshots can hold."""
-    if not isinstance(key, str | int) or isinstance(key, bool):
-        raise ValueError(f"key: must be text or a whole number, got {key!r}")
-    return key

@@ -1,5 +1,6 @@
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,6 +37,18 @@ def test_the_order_is_that_of_sorting_and_dropping(rows):
     shown = frame(rows)
     slow = shown.sort_values(["t", "box"], kind="stable").drop_duplicates(["box", "t"], keep="first")
     pd.testing.assert_frame_equal(in_event_order(shown, "box", "t"), slow.reset_index(drop=True))
+
+
+@pytest.mark.parametrize(("key", "other"), [("a\0x", "a\0y"), ("\ud800", r"'\ud800'"), (1, True)])
+def test_rows_of_keys_that_pandas_does_not_tell_apart_are_not_lost(key, other):
+    rows = frame([("a", 1), ("a", 1)])
+    with pytest.raises(ValueError, match="column 'box': must be"):
+        in_event_order(rows.assign(box=pd.Series([key, other], dtype=object)), "box", "t")
+
+
+def test_whole_numbers_come_in_their_order_and_before_text():
+    rows = frame([("b", 1), (10, 1), ("a", 1), (9, 1)])
+    assert in_event_order(rows, "box", "t")["box"].tolist() == [9, 10, "a", "b"]
 
 
 def test_times_without_a_zone_are_utc():

@@ -242,6 +242,14 @@ def test_other_steps_and_entities_are_refused(project):
     unsupported(project, single, "target 'f': must be a folder", overwrite=False)
 
 
+@pytest.mark.parametrize("key", ["a\0b", "\ud800", None, True])
+def test_keys_are_checked_without_windows_too(project, key):
+    rows = probes()
+    rows.loc[2, "probe"] = key
+    with pytest.raises(IngestError, match="column 'probe': must"):
+        ingest_vectorized(probe_set(windows=False, name="unkeyed"), rows)
+
+
 def test_windows_that_our_engine_does_not_compute_are_refused(project):
     fixed = fstore.FeatureSet("refused", entities=["probe"], timestamp_key="at")
     fixed.add_aggregation("loss", ["sum"], ["10s"])
@@ -261,6 +269,18 @@ def test_windows_that_our_engine_does_not_compute_are_refused(project):
             "column 'loss_sum_10s': must not be named as a computed feature",
         ),
         (lambda rows: rows.assign(probe=[None, *rows["probe"][1:]]), "column 'probe': .* got 1 without"),
+        (
+            lambda rows: rows.assign(probe=["a\0b", *rows["probe"][1:]]),
+            "column 'probe': .* without NUL, got 'a",
+        ),
+        (
+            lambda rows: rows.assign(probe=["\ud800", *rows["probe"][1:]]),
+            "column 'probe': must be whole Unicode",
+        ),
+        (
+            lambda rows: rows.assign(probe=pd.Series([1, True] * 3, dtype=object)),
+            "column 'probe': .* got True",
+        ),
         (lambda rows: rows.assign(at=rows["at"].astype(str)), "column 'at': must be times, got object"),
         (lambda rows: rows.assign(at=rows["at"].where(rows["hops"] > 1)), "column 'at': .* got 2 without"),
         (lambda rows: rows.rename(columns={"note": "a note"}), "without spaces and brackets, got 'a note'"),

@@ -76,6 +76,7 @@ def test_a_repeated_event_is_answered_with_the_earlier_prediction(client: Client
         (event(device="nobody"), 422, "device"),
         (event(device=["a/1"]), 422, "device"),
         (b'{"device": "a/\\ud800", "timestamp": 1.7e9, "cpu": 1, "latency": 1}', 422, "device"),
+        (b'{"device": "a/\\u0000", "timestamp": 1.7e9, "cpu": 1, "latency": 1}', 422, "device"),
         ([event()] * 10_001, 413, "body"),
         (b" " * 10_000_000, 413, "body"),
     ],

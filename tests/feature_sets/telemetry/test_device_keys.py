@@ -34,6 +34,14 @@ def test_a_separator_inside_an_outer_level_is_ambiguous_but_not_in_the_last() ->
     assert not compose_keys(frame, ("a",), "/").ambiguous.any()
 
 
+def test_keys_with_a_nul_or_half_a_character_are_broken_and_not_taken_for_others() -> None:
+    frame = pd.DataFrame({"a": ["p", "p\0x", "p\0", "\ud800", "'\\ud800'", None], "b": ["q"] * 5 + ["\0"]})
+    keys = compose_keys(frame, ("a", "b"), "/")
+    assert keys.keys.tolist() == ["p/q", None, None, None, "'\\ud800'/q", None]
+    assert keys.broken.tolist() == [False, True, True, True, False, False]
+    assert keys.missing.tolist() == [False] * 5 + [True]
+
+
 def test_no_rows_give_no_keys() -> None:
     assert compose_keys(pd.DataFrame({"a": [], "b": []}), ("a", "b"), "/").keys.tolist() == []
 

@@ -65,6 +65,8 @@ def without(field: str) -> dict[str, Any]:
         ({**GOOD, "site": "  "}, "site", "must be text that is not empty"),
         ({**GOOD, "box": 1.5}, "box", "must be text that is not empty"),
         ({**GOOD, "box": True}, "box", "must be text that is not empty"),
+        ({**GOOD, "box": "b\0"}, "box", "must be whole Unicode characters without NUL"),
+        ({**GOOD, "site": "\ud800"}, "site", "must be whole Unicode characters without NUL"),
         ({**GOOD, "site": "a/b"}, "site", "must not contain the separator '/'"),
         ({**GOOD, "box": "x" * KEY_LIMIT}, "box", "must make a key of at most 512 characters"),
         ({**GOOD, "at": "2024-05-01T12:00:00"}, "at", "must have a zone, such as a final Z"),

@@ -161,6 +161,21 @@ def test_a_row_that_cannot_be_used_is_rejected_and_counted(
     assert report.metrics.rows_accepted == 3
 
 
+def test_a_key_with_a_nul_is_not_taken_for_one_that_begins_like_it(tmp_path: Path) -> None:
+    def spoil(frames: Frames) -> None:
+        frames["metrics"] = set_cell("box", "b\0")(frames["metrics"])
+
+    telemetry, report = read(tmp_path, spoil)
+    assert report.metrics.rejected == {"broken_text_in_key": 1}
+    assert telemetry.metrics["load"].tolist() == [1.0, 3.0, 4.0]
+    for path in tmp_path.iterdir():
+        path.unlink()
+    with pytest.raises(
+        TelemetryError, match=r"metrics\.csv: must be text without NUL, got 'one at byte \d+'"
+    ):
+        read(tmp_path, spoil, kind="csv")
+
+
 def test_naive_times_are_taken_as_utc_where_the_schema_says_so(tmp_path: Path) -> None:
     def naive(frames: Frames) -> None:
         frames["metrics"]["at"] = pd.to_datetime(frames["metrics"]["at"]).dt.tz_localize(None)

@@ -228,6 +228,30 @@ def test_a_reading_that_is_no_number_is_refused_and_nothing_of_the_list_is_taken
     assert online.devices == ()
 
 
+@pytest.mark.parametrize("key", ["a\0b", "a\ud800", True, 1.0])
+def test_a_key_that_is_none_is_refused_alike_alone_in_a_list_and_in_a_frame(key: Any) -> None:
+    online, events = engine(), [event(0), event(1, device=key)]
+    with pytest.raises(ValueError, match="key: must be"):
+        online.update(events[-1])
+    with pytest.raises(ValueError, match="key: must be"):
+        online.update(events)
+    with pytest.raises(ValueError, match="column 'device': must be"):
+        online.update(pd.DataFrame(events))
+    for twin in (1, "'a\\ud800'"):
+        with pytest.raises(ValueError, match="column 'device': must be"):
+            online.update(pd.DataFrame([event(0, device=twin), *events]))
+    assert online.devices == ()
+
+
+def test_a_whole_number_of_numpy_is_the_key_that_it_is_in_a_frame() -> None:
+    online = engine()
+    online.update(pd.DataFrame([event(0, device=7)]))
+    assert online.update(event(1, device=np.int64(7)))["load_count_1m"] == 2.0
+    assert online.update([event(2, device=np.int64(7))])[0]["load_count_1m"] == 3.0
+    online.restore(online.snapshot())
+    assert online.devices == (7,)
+
+
 def test_a_metric_that_is_not_there_is_an_error_and_not_a_missing_reading() -> None:
     body = event(0)
     del body["heat"]

@@ -1,0 +1,87 @@
+"""Keys of entities: what is taken for one, and the keys of a column told apart exactly."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+KEY_TEXT_RULE = "must be whole Unicode characters without NUL"
+
+
+def is_key_text(text: str) -> bool:
+    """Whether text can be a key: no lone surrogate, which no file can hold, and no NUL.
+
+    pandas compares texts up to the first NUL, so two keys that differ after it would be one.
+    """
+    if "\0" in text:
+        return False
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def checked_key(key: Any, name: str = "key") -> str | int:
+    """A key: text or a whole number, as snapshots can hold.
+
+    :param name: what an error calls it.
+    :raises ValueError: for anything else, also a boolean, and for text that ``is_key_text`` refuses.
+    """
+    if isinstance(key, str):
+        if not is_key_text(key):
+            raise ValueError(f"{name}: {KEY_TEXT_RULE}, got {key!r}")
+        return key
+    if not isinstance(key, Integral) or isinstance(key, bool):
+        raise ValueError(f"{name}: must be text or a whole number, got {key!r}")
+    return int(key)
+
+
+def key_codes(column: pd.Series) -> tuple[npt.NDArray[np.int64], list[str | int]]:
+    """The number of each row's key, shape (n,), and the keys in the order in which they first occur.
+
+    :raises ValueError: if a row has no key, or one that ``checked_key`` refuses.
+    """
+    name = f"column '{column.name}'"
+    codes, values = distinct(column)
+    missing = int(np.count_nonzero(codes < 0))
+    if missing:
+        raise ValueError(f"{name}: must have a key in every row, got {missing} without")
+    if column.dtype == object and not all(isinstance(value, str) for value in values):
+        for value in column:  # 1 == True, so not all of them need be among the distinct ones.
+            checked_key(value, name)
+    return codes, [checked_key(value, name) for value in values]
+
+
+def distinct(column: pd.Series) -> tuple[npt.NDArray[np.int64], list[Any]]:
+    """``pandas.factorize``, which takes some texts for equal that are not; this one does not.
+
+    :returns: the number of each row's value, -1 for a missing one, and the values as they first occur.
+    """
+    if column.dtype == "string[python]":
+        column = column.astype(object)
+    if column.dtype == object and pd.api.types.infer_dtype(column, skipna=True) == "string":
+        try:
+            # As fast as pandas, and it compares whole texts.
+            found = pa.array(column, type=pa.dictionary(pa.int64(), pa.string()), from_pandas=True)
+        except UnicodeEncodeError:
+            return _distinct_texts(column)
+        return found.indices.fill_null(-1).to_numpy(), found.dictionary.to_pylist()
+    codes, values = pd.factorize(column)
+    return codes.astype(np.int64, copy=False), values.tolist()
+
+
+def _distinct_texts(column: pd.Series) -> tuple[npt.NDArray[np.int64], list[Any]]:
+    """``distinct`` of texts that are not all whole, which Arrow does not take."""
+    numbers: dict[str, int] = {}
+    codes = [
+        numbers.setdefault(value, len(numbers)) if isinstance(value, str) else -1 for value in column.tolist()
+    ]
+    return np.array(codes, dtype=np.int64), list(numbers)

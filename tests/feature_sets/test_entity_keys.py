@@ -1,0 +1,78 @@
+"""Keys of entities: what is refused, and that no two keys are taken for one."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feature_sets.entity_keys import checked_key, distinct, key_codes
+
+
+class Site(StrEnum):
+    OSLO = "osl"
+
+
+@pytest.mark.parametrize("key", ["a", "", "é/1", Site.OSLO, np.str_("a"), 0, -5, 2**70, np.int64(7)])
+def test_text_and_whole_numbers_are_keys_alone_and_in_a_column(key: Any) -> None:
+    assert checked_key(key) == key
+    column = pd.Series([key, "other", key], dtype=object)
+    codes, keys = key_codes(column)
+    assert (codes.tolist(), keys) == ([0, 1, 0], [key, "other"])
+    assert all(type(value) in (int, str, Site, np.str_) for value in keys)
+
+
+BROKEN = ["a\0b", "\0", "a\ud800", "\udfff/b"]
+NO_KEYS = [True, np.True_, 1.0, None, float("nan"), b"a", ("a",), pd.NaT]
+
+
+@pytest.mark.parametrize("key", [*BROKEN, *NO_KEYS])
+def test_anything_else_is_refused_alone_and_in_a_column_whatever_stands_before_it(key: Any) -> None:
+    rule = "must be (whole Unicode characters without NUL|text or a whole number), got"
+    with pytest.raises(ValueError, match=f"key: {rule}"):
+        checked_key(key)
+    for before in ("a", repr(key), 1, 0):
+        column = pd.Series([before, before, key, "b"], dtype=object, name="device")
+        with pytest.raises(
+            ValueError, match=rf"column 'device': ({rule}|must have a key in every row, got 1)"
+        ):
+            key_codes(column)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "float64", "datetime64[ns]", "Float64", "boolean"])
+def test_columns_of_other_types_are_refused(dtype: str) -> None:
+    with pytest.raises(ValueError, match="column 'device': must be text or a whole number, got"):
+        key_codes(pd.Series([0, 1], name="device").astype(dtype))
+
+
+@pytest.mark.parametrize(
+    "dtype", ["object", "string[python]", "string[pyarrow]", "category", "int64", "uint8", "Int64"]
+)
+def test_every_type_of_column_gives_plain_keys_as_they_first_occur(dtype: str) -> None:
+    numbers = "int" in dtype.lower()
+    column = pd.Series([3, 1, 3, 2] if numbers else ["c", "a", "c", "b"], dtype=dtype)
+    codes, keys = key_codes(column)
+    assert (codes.tolist(), keys) == ([0, 1, 0, 2], [3, 1, 2] if numbers else ["c", "a", "b"])
+    assert codes.dtype == np.int64
+    assert {type(key) for key in keys} == {int if numbers else str}
+    assert [part.tolist() if not isinstance(part, list) else part for part in key_codes(column[:0])] == [
+        [],
+        [],
+    ]
+
+
+_TEXTS = st.text(st.sampled_from(["a", "\0", "\ud800", "'", "\\", "é"]), max_size=3)
+
+
+@given(st.lists(_TEXTS | st.none()), st.sampled_from(["object", "string[python]"]))
+def test_texts_that_differ_are_told_apart_and_missing_ones_are_missing(
+    texts: list[str | None], dtype: str
+) -> None:
+    codes, values = distinct(pd.Series(texts, dtype=dtype))
+    assert [None if code < 0 else values[code] for code in codes] == texts
+    assert values == list(dict.fromkeys(text for text in texts if text is not None))
