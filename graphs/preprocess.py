@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -25,6 +26,11 @@ _ARRIVAL = "(arrival)"
 class Preprocess(RequestStep):
     """Keeps the rolling windows of every device and gives each event its features.
 
+    A device that sent nothing for so long that no window of its next event can reach back to its last one is
+    forgotten; when it comes back it starts like a new one, from the history. Two things differ then: an event
+    that is older on arrival than the allowed lateness finds the ingested readings only, and one that was
+    counted before the silence and is sent again after it counts again.
+
     :param context: MLRun's graph context.
     :param name: name of the step.
     :param model_path: model package whose telemetry schema says which windows.
@@ -43,7 +49,12 @@ class Preprocess(RequestStep):
         schema = self._state.package(model_path).schema.telemetry
         self._schema = schema
         self._derived = DerivedFeatures(schema)
-        self._windows = OnlineWindows(WindowDefinition.from_schema(schema), self._state.clock, _ARRIVAL)
+        definition = WindowDefinition.from_schema(schema)
+        # Time is that of arrival, so that a replay forgets what was forgotten and nothing else.
+        self._windows = OnlineWindows(definition, lambda: self._arrived, _ARRIVAL)
+        self._arrived = 0.0
+        self._idle_seconds = longest_reach(definition)
+        self._swept = -math.inf
         self._history = stored_readings(history, schema) if history else None
         self._tolerance = duration_seconds(schema.windows.future_tolerance)
         self._started: set[str] = set()
@@ -64,6 +75,9 @@ class Preprocess(RequestStep):
         self._derived.add_to([row for row in request.features if row is not None])
 
     def _update(self, events: Sequence[TelemetryEvent], arrival: float) -> list[dict[str, Any]]:
+        self._arrived = arrival
+        if not 0 <= arrival - self._swept < self._idle_seconds:  # Below 0 the clock was set back.
+            self._forget_idle()
         if self._history is not None:
             for event in events:
                 if event.device not in self._started:
@@ -77,6 +91,12 @@ class Preprocess(RequestStep):
     ) -> dict[str, Any]:
         return {DEVICE: device, self._schema.time: time, _ARRIVAL: arrival, **metrics}
 
+    def _forget_idle(self) -> None:
+        """Give up the devices that sent nothing for long; looks at all, so it is done once in that time."""
+        self._swept = self._arrived
+        self._windows.evict(self._idle_seconds)
+        self._started.intersection_update(self._windows.devices)
+
     def _start(self, history: ReadingHistory, event: TelemetryEvent, arrival: float) -> None:
         """Fill the windows of a device that has not been seen with what was ingested of it before."""
         if event.time > arrival + self._tolerance:
@@ -88,6 +108,16 @@ class Preprocess(RequestStep):
             ]
         )
         self._started.add(event.device)  # Only now: if the history cannot be read, a later event asks again.
+
+
+def longest_reach(definition: WindowDefinition) -> float:
+    """Seconds after the arrival of an event in which it can still be in a window.
+
+    Its time may be ahead of its arrival by the tolerance; a later one may be behind its own by the lateness,
+    and its windows reach back the longest window from there.
+    """
+    buckets = definition.longest_buckets + definition.lateness_buckets
+    return (buckets * definition.period_micros + definition.tolerance_micros) / 1_000_000
 
 
 def live_features(schema: TelemetrySchema) -> frozenset[str]:

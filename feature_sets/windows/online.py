@@ -220,7 +220,8 @@ class OnlineWindows:
     def evict(self, idle_seconds: float) -> list[str | int]:
         """Forget devices that sent nothing for a while, by the clock; gives their keys.
 
-        A device that comes back starts anew, so the time must be at least the longest window.
+        A device that comes back starts anew, so the time must be at least the longest window. Add the allowed
+        lateness and the tolerance where events come late or early: then no window misses a reading.
 
         :raises ValueError: if it is shorter.
         """

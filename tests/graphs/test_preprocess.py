@@ -25,8 +25,10 @@ def step(package: Path) -> Preprocess:
     return Preprocess(context, model_path=str(package))
 
 
-def features(step: Preprocess, seconds: float, cpu: float, arrival: float = START) -> Request:
-    reading = TelemetryEvent("a/1", START + seconds, {"cpu": cpu, "latency": math.nan})
+def features(
+    step: Preprocess, seconds: float, cpu: float, arrival: float = START, device: str = "a/1"
+) -> Request:
+    reading = TelemetryEvent(device, START + seconds, {"cpu": cpu, "latency": math.nan})
     request = Request(Kind.TELEMETRY, arrival=arrival, events=[reading])
     step.do(request)
     return request
@@ -55,3 +57,37 @@ def test_events_that_do_not_count_have_no_features(step: Preprocess) -> None:
     assert features(step, 0, 10.0).statuses == ["accepted"]
     again = features(step, 0, 10.0)
     assert (again.statuses, again.features) == (["duplicate"], [None])
+
+
+# The longest window and the lateness are 300 s each, the tolerance is 60 s.
+REACH = 660
+
+
+def test_idle_devices_are_forgotten_when_no_window_can_reach_their_last_event(step: Preprocess) -> None:
+    # The last event is as far ahead of its arrival as it may be, the next one as far behind.
+    features(step, 60, 10.0, device="a/2")
+    last = features(step, 360, 30.0, arrival=START + REACH, device="a/2")
+    assert last.features[0] and last.features[0]["cpu_avg_5m"] == 30.0
+    for number in range(100):
+        at = 1000 + 20 * number
+        device = f"a/{number}"
+        features(step, at, 1.0, arrival=START + at, device=device)
+        assert len(step._windows.devices) <= 2 * REACH / 20 + 1
+    assert set(step._windows.devices) <= {f"a/{number}" for number in range(30, 100)}
+
+
+def test_a_device_is_kept_while_a_window_can_reach_its_last_event(step: Preprocess) -> None:
+    # As in a replay, the clock is far ahead: what counts is the time of arrival.
+    assert step._state.clock() > START + 10 * REACH
+    features(step, 0, 1.0, device="b/1")
+    features(step, 70, 10.0, arrival=START + 10)
+    late = features(step, 369, 30.0, arrival=START + 10 + REACH - 1)
+    assert step._windows.devices == ("a/1",)
+    assert late.features[0] and late.features[0]["cpu_avg_5m"] == 20.0
+
+
+def test_a_clock_that_was_set_back_does_not_put_off_the_forgetting(step: Preprocess) -> None:
+    features(step, 1e6, 1.0, arrival=START + 1e6, device="b/1")
+    for at in (0, REACH, 2 * REACH):
+        features(step, at, 1.0, arrival=START + at, device=f"a/{at}")
+    assert step._windows.devices == ("b/1", f"a/{REACH}", f"a/{2 * REACH}")

@@ -133,3 +133,21 @@ def test_a_history_that_could_not_be_read_is_read_for_the_next_event(schema, pac
     step.handle(answered)
     assert answered.statuses == ["accepted"]
     assert answered.features[0]["latency_avg_5m"] < answered.features[0]["latency"] == 50.0
+
+
+def test_a_device_that_comes_back_after_long_starts_from_the_history_again(
+    schema, package, store, monkeypatch
+):
+    step = live(schema, ReadingHistory(store, schema), monkeypatch, Context(), package)
+    step.handle(request(event(1), arrival=START + STEP))
+    step.handle(request(event(30, device="a/2"), arrival=START + 30 * STEP))
+    store.frame = readings(schema, count=220)  # What came meanwhile was ingested.
+    step.handle(request(event(200, device="a/2"), arrival=START + 200 * STEP))
+    assert step._started == {"a/2"}
+    answered = request(event(210), arrival=START + 210 * STEP)
+    step.handle(answered)
+    uninterrupted = OnlineWindows(WindowDefinition.from_schema(schema), lambda: START + 1e6)
+    for row in readings(schema, devices=("a/1",), count=211).to_dict("records"):
+        expected = uninterrupted.update(row)
+    for name in schema.window_features:
+        np.testing.assert_allclose(answered.features[0][name], expected[name], rtol=1e-12)
