@@ -22,6 +22,8 @@ def event_micros(value: Any) -> int:
         Timestamp are cut off.
     :raises ValueError: for what is no time.
     """
+    if isinstance(value, np.number):
+        value = value.item()
     if isinstance(value, float | int) and not isinstance(value, bool) and abs(value) < _LATEST:
         return round(value * 1_000_000)
     if isinstance(value, datetime) and value is not pd.NaT:
@@ -42,13 +44,16 @@ def column_micros(column: pd.Series) -> npt.NDArray[np.int64]:
         micros: npt.NDArray[np.int64] = stamps.to_numpy().astype("datetime64[us]").astype(np.int64)
         return micros
     if column.dtype.kind in "iuf":
-        seconds = column.to_numpy()
+        seconds = column.to_numpy(dtype=np.float64, na_value=np.nan)
         refused = ~(np.abs(seconds) < _LATEST)
         if refused.any():
             raise ValueError(
                 f"column '{column.name}': must be epoch seconds or a time in every row, "
                 f"got {seconds[refused][0].item()!r}"
             )
+        if column.dtype.kind in "iu":  # In floats the far ones would not be exact.
+            whole: npt.NDArray[np.int64] = column.to_numpy(dtype=np.int64)
+            return whole * 1_000_000
         rounded: npt.NDArray[np.int64] = np.round(seconds * 1_000_000.0).astype(np.int64)
         return rounded
     return np.fromiter((event_micros(value) for value in column.tolist()), dtype=np.int64, count=len(column))
