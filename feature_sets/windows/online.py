@@ -43,8 +43,8 @@ class OnlineWindows:
 
     :param definition: which windows.
     :param clock: epoch seconds (or a datetime) now; asked once an update.
-    :param arrival: field of an event, or column, with the time at which it arrived; where it is missing or
-        None the clock counts.
+    :param arrival: field of an event, or column, with the time at which it arrived; where it is missing,
+        None or NaN the clock counts.
     :param threads: over which the devices of a long update are spread; None for the cores at hand. The result
         does not depend on it.
     """
@@ -99,7 +99,10 @@ class OnlineWindows:
 
         :param events: one event, a list of them, or a frame with one a row. Each has the key (text or a whole
             number, see ``entity_keys.checked_key``), the event time (epoch seconds or a datetime; UTC if it
-            has no zone) and every metric; None, NaN and infinity are no reading.
+            has no zone) and every metric; None, NaN and infinity are no reading. Readings may be of any size,
+            but sums of squares beyond a float, from 1.8e308 on, make ``sqr`` (readings of about 1e154)
+            infinite, and ``stddev`` and ``stdvar`` (differences of about 1e154); where the differences from
+            the lowest reading of a window add up to as much, ``avg`` and ``sum`` are infinite or NaN.
         :returns: of the same kind: the features by name and ``event_status``; a frame has the given index,
             the features as float64 columns. All features of an event that was not counted are NaN.
         :raises KeyError: naming a field that an event lacks.
@@ -115,7 +118,7 @@ class OnlineWindows:
         definition, one = self.definition, self._one
         one.values[:, 0] = [_reading(metric, event[metric]) for metric in definition.metrics]
         arrived = event.get(self._arrival) if self._arrival is not None else None
-        now = event_micros(self._clock() if arrived is None else arrived)
+        now = event_micros(self._clock() if _is_missing(arrived) else arrived)
         time = event_micros(event[definition.timestamp])
         key = checked_key(event[definition.entity])
         if time > now + self._tolerance:
@@ -139,16 +142,14 @@ class OnlineWindows:
         columns = Events(len(events), self._plan)
         for m, metric in enumerate(definition.metrics):
             column = [event[metric] for event in events]
-            if not set(map(type, column)) <= _PLAIN:
-                column = [_reading(metric, value) for value in column]
-            columns.values[m] = np.array(column, dtype=np.float64)
+            columns.values[m] = _numbers(metric, column)
         columns.times[:] = [event_micros(event[definition.timestamp]) for event in events]
         now = event_micros(self._clock())
         if self._arrival is None:
             columns.arrivals[:] = now
         else:
             arrived = [event.get(self._arrival) for event in events]
-            columns.arrivals[:] = [now if at is None else event_micros(at) for at in arrived]
+            columns.arrivals[:] = [now if _is_missing(at) else event_micros(at) for at in arrived]
         numbers: dict[str | int, int] = {}
         keys = [checked_key(event[definition.entity]) for event in events]
         columns.codes[:] = [numbers.setdefault(key, len(numbers)) for key in keys]
@@ -166,10 +167,11 @@ class OnlineWindows:
         for m, metric in enumerate(definition.metrics):
             columns.values[m] = _readings(events[metric])
         columns.times[:] = column_micros(events[definition.timestamp])
-        if self._arrival is not None:
-            columns.arrivals[:] = column_micros(events[self._arrival])
-        else:
-            columns.arrivals[:] = event_micros(self._clock())
+        columns.arrivals[:] = event_micros(self._clock())
+        if self._arrival is not None and self._arrival in events:
+            arrived = events[self._arrival]
+            told = arrived.notna().to_numpy()
+            columns.arrivals[told] = column_micros(arrived if told.all() else arrived[told])
         columns.codes, keys = key_codes(events[definition.entity])
         self._take(columns, keys)
         frame = pd.DataFrame(columns.features, index=events.index, columns=list(self._names), copy=False)
@@ -304,7 +306,25 @@ def _reading(metric: str, value: Any) -> float:
         return math.nan
     if not isinstance(value, Real) or isinstance(value, bool):
         raise ValueError(f"{metric}: must be a number or None, got {value!r}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{metric}: must fit a 64-bit float, got a larger {type(value).__name__}") from None
+
+
+def _numbers(metric: str, values: list[Any]) -> npt.NDArray[np.float64]:
+    """``_reading`` of each, at once if they are plain."""
+    if set(map(type, values)) <= _PLAIN:
+        try:
+            return np.array(values, dtype=np.float64)
+        except OverflowError:
+            pass  # A whole number is too large; below it is told which rule it breaks.
+    return np.array([_reading(metric, value) for value in values], dtype=np.float64)
+
+
+def _is_missing(value: Any) -> bool:
+    """Whether it is None, NaN or NaT."""
+    return value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and value != value)
 
 
 def _readings(column: pd.Series) -> npt.NDArray[Any]:
@@ -312,7 +332,7 @@ def _readings(column: pd.Series) -> npt.NDArray[Any]:
     if column.dtype.kind in "iuf" and isinstance(column.dtype, np.dtype):
         return column.to_numpy()
     if column.dtype == object:
-        return np.array([_reading(str(column.name), value) for value in column.tolist()], dtype=np.float64)
-    if not pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype):
+        return _numbers(str(column.name), column.tolist())
+    if not pd.api.types.is_numeric_dtype(column.dtype) or column.dtype.kind in "bc":
         raise ValueError(f"column '{column.name}': must be numbers, got {column.dtype}")
     return column.to_numpy(dtype=np.float64, na_value=np.nan)
