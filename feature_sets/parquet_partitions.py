@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -57,6 +59,37 @@ def partitions(times: Array, granularity: str | None) -> Iterator[tuple[str, Arr
         yield folder, slice(start, end) if rows is None else rows[start:end]
 
 
+@dataclass(frozen=True)
+class FilesWriting:
+    """Files that are being written by other threads.
+
+    :param path: of the target.
+    :param file_system: of fsspec, where the files are.
+    :param files: their addresses there, each with the number of rows in it once it is written.
+    """
+
+    path: str
+    file_system: Any
+    files: dict[str, Future[int]]
+
+    def finish(self) -> int:
+        """Wait for the files and give the number of rows in them.
+
+        :raises IngestError: if a file cannot be written.
+        """
+        try:
+            return sum(written.result() for written in self.files.values())
+        except (OSError, pa.ArrowException, mlrun.errors.MLRunBaseError) as error:
+            raise IngestError(f"Parquet files must be writable at {self.path}, got {error!r}") from error
+
+    def discard(self) -> None:
+        """Delete these files and no others, also half-written ones, as far as they can be deleted."""
+        wait(self.files.values())
+        for file in self.files:
+            with contextlib.suppress(OSError, mlrun.errors.MLRunBaseError):
+                self.file_system.rm(file)
+
+
 def write_partitions(
     table: pa.Table,
     path: str,
@@ -64,27 +97,24 @@ def write_partitions(
     times: Array,
     granularity: str | None,
     pool: ThreadPoolExecutor,
-) -> Callable[[], int]:
+) -> FilesWriting:
     """Start writing the rows of a table, one file a folder; several files are written at a time.
 
     :param table: features, time and key; strings are written with a dictionary, numbers plainly.
     :param path: folder of the target, or its file, at any address that MLRun's data stores know.
     :param times: see ``partitions``.
-    :returns: waits for the files and gives the number of rows in them.
-    :raises IngestError: from what is returned, if a file cannot be written.
     """
     url, options = get_url_and_storage_options(path)
     file_system, root = url_to_file_system(url, options)
     # Telemetry repeats no float often enough for a dictionary: trying one takes most of the time to write.
     texts = [field.name for field in table.schema if pa.types.is_string(field.type)]
 
-    def write(folder: str, rows: Array | slice) -> int:
+    def write(file: str, rows: Array | slice) -> int:
         if isinstance(rows, slice):
             first = rows.start or 0
             chosen = table.slice(first, None if rows.stop is None else rows.stop - first)
         else:
             chosen = table.take(pa.array(rows))
-        file = root if single_file else f"{root.rstrip('/')}/{folder}{uuid.uuid4()}.parquet"
         file_system.makedirs(file.rpartition("/")[0], exist_ok=True)
         written: list[Any] = []
         with file_system.open(file, "wb") as stream:
@@ -92,12 +122,8 @@ def write_partitions(
             pq.write_table(chosen, stream, version="2.4", use_dictionary=texts, metadata_collector=written)
         return sum(int(one.num_rows) for one in written)
 
-    files: list[Future[int]] = [pool.submit(write, *part) for part in partitions(times, granularity)]
-
-    def finish() -> int:
-        try:
-            return sum(file.result() for file in files)
-        except (OSError, pa.ArrowException, mlrun.errors.MLRunBaseError) as error:
-            raise IngestError(f"Parquet files must be writable at {path}, got {error!r}") from error
-
-    return finish
+    files: dict[str, Future[int]] = {}
+    for folder, rows in partitions(times, granularity):
+        file = root if single_file else f"{root.rstrip('/')}/{folder}{uuid.uuid4()}.parquet"
+        files[file] = pool.submit(write, file, rows)
+    return FilesWriting(path, file_system, files)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,7 +31,7 @@ from feature_sets.ingest_errors import IngestError
 from feature_sets.newest_rows import write_newest_rows
 from feature_sets.online_table import OnlineTable
 from feature_sets.online_write import OnlineWrite
-from feature_sets.parquet_partitions import granularity_of, write_partitions
+from feature_sets.parquet_partitions import FilesWriting, granularity_of, write_partitions
 
 Array = npt.NDArray[Any]
 
@@ -76,7 +76,8 @@ def ingest_vectorized(
         names one, the event time, UTC if it has no zone. Other columns become features as they are.
     :param infer_options: what to find out of the data: ``mlrun.data_types.InferOptions``, as for MLRun's own.
     :param overwrite: True replaces what earlier ingestions left; False adds to their files, and replaces only
-        those rows in Redis whose event time is not later.
+        those rows in Redis whose event time is not later. If it fails the files it wrote are deleted, so it
+        can be called again; rows that Redis took already stay there.
     :raises UnsupportedFeatureSetError: if the feature set asks for anything else; nothing is written then.
     :raises WindowDefinitionError: if its windows are not alike, or not sliding; nothing is written then.
     :raises IngestError: if the frame cannot be taken, a row did not arrive, or a target cannot be written.
@@ -97,40 +98,42 @@ def ingest_vectorized(
     feature_set.update_targets_for_ingest(targets=targets, overwrite=overwrite)
     parquet = [target for target in targets if target.kind == TargetTypes.parquet]
     moments = columns.moments()
-    try:
+    with contextlib.ExitStack() as undo:
+        if overwrite:
+            undo.callback(_remove, parquet)
         # The files are written by other threads, while the statistics are computed in this one.
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             table = arrow_table(feature_set, columns) if parquet else None
-            writing = [_start_writing(target, table, moments, pool) for target in parquet]
+            writing = []
+            for target in parquet:
+                writing.append(_start_writing(target, table, moments, pool))
+                if not overwrite:  # They lie among those of earlier ingestions, which stay.
+                    undo.callback(writing[-1].discard)
             stats = _stats(columns, infer_options)
-            for target, finish in zip(parquet, writing, strict=True):
-                _check_count(target, finish(), columns.count)
+            for target, files in zip(parquet, writing, strict=True):
+                _check_count(target, files.finish(), columns.count)
         online = None
         for target in targets:
             if target.kind == TargetTypes.redisnosql:
                 online = write_newest_rows(OnlineTable.of(target, feature_set), columns)
-    except BaseException:
-        if overwrite:
-            _remove(parquet)
-        raise
 
-    if overwrite:
-        feature_set.purge_targets(target_names=[target.name for target in targets], silent=True)
-    for target in targets:
-        recorded = target.update_resource_status()
-        if target in parquet:
-            recorded.last_written = pd.Timestamp(moments.max(), tz="UTC") if len(moments) else _NEVER
-    if InferOptions.get_common_options(infer_options, InferOptions.Stats):
-        feature_set.status.stats = stats
-    if InferOptions.get_common_options(infer_options, InferOptions.Preview):
-        feature_set.status.preview = _preview(columns)
-    feature_set.save()
+        if overwrite:
+            undo.pop_all()  # The new files are all there is from here on.
+            feature_set.purge_targets(target_names=[target.name for target in targets], silent=True)
+        for target in targets:
+            recorded = target.update_resource_status()
+            if target in parquet:
+                recorded.last_written = pd.Timestamp(moments.max(), tz="UTC") if len(moments) else _NEVER
+        if InferOptions.get_common_options(infer_options, InferOptions.Stats):
+            feature_set.status.stats = stats
+        if InferOptions.get_common_options(infer_options, InferOptions.Preview):
+            feature_set.status.preview = _preview(columns)
+        feature_set.save()
+        undo.pop_all()
     return Ingested(rows=columns.count, duplicates=len(frame) - columns.count, online=online)
 
 
-def _start_writing(
-    target: Any, table: pa.Table, moments: Array, pool: ThreadPoolExecutor
-) -> Callable[[], int]:
+def _start_writing(target: Any, table: pa.Table, moments: Array, pool: ThreadPoolExecutor) -> FilesWriting:
     single_file = target.is_single_file()
     return write_partitions(
         table, target.get_target_path(), single_file, moments, granularity_of(target), pool

@@ -55,7 +55,7 @@ def test_a_target_is_partitioned_as_mlrun_does():
 def test_the_files_hold_every_row_once(tmp_path, order):
     table = pa.table({"x": order, "box": ["a", "b", "a"]})
     with ThreadPoolExecutor(2) as pool:
-        assert write_partitions(table, f"{tmp_path}/t/", False, TIMES[order], "day", pool)() == 3
+        assert write_partitions(table, f"{tmp_path}/t/", False, TIMES[order], "day", pool).finish() == 3
     files = sorted((tmp_path / "t").rglob("*.parquet"))
     rows = [pq.read_table(file, partitioning=None)["x"].to_pylist() for file in files]
     assert rows == [[0], [at for at in order if at]]
@@ -64,6 +64,28 @@ def test_the_files_hold_every_row_once(tmp_path, order):
 def test_a_folder_that_cannot_be_written_is_an_error(tmp_path):
     (tmp_path / "t").write_text("a file")
     with ThreadPoolExecutor(1) as pool:
-        finish = write_partitions(pa.table({"x": [1, 2, 3]}), f"{tmp_path}/t/", False, TIMES, None, pool)
+        files = write_partitions(pa.table({"x": [1, 2, 3]}), f"{tmp_path}/t/", False, TIMES, None, pool)
         with pytest.raises(IngestError, match=r"Parquet files must be writable at .*/t/"):
-            finish()
+            files.finish()
+        files.discard()
+    assert (tmp_path / "t").read_text() == "a file"
+
+
+def test_only_files_of_its_own_are_discarded_also_those_that_are_torn(tmp_path, monkeypatch):
+    table = pa.table({"x": [1, 2, 3]})
+    with ThreadPoolExecutor(2) as pool:
+        write_partitions(table, f"{tmp_path}/t/", False, TIMES, "day", pool).finish()
+        kept = sorted((tmp_path / "t").rglob("*.parquet"))
+
+        def torn(chosen, stream, **options):
+            stream.write(b"PAR1")
+            if len(chosen) == 2:
+                raise OSError("the disk is full")
+
+        monkeypatch.setattr(pq, "write_table", torn)
+        files = write_partitions(table, f"{tmp_path}/t/", False, TIMES, "day", pool)
+        with pytest.raises(IngestError, match="the disk is full"):
+            files.finish()
+        assert len(list((tmp_path / "t").rglob("*.parquet"))) == 4
+        files.discard()
+    assert sorted((tmp_path / "t").rglob("*.parquet")) == kept

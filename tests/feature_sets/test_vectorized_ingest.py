@@ -15,6 +15,7 @@ from mlrun.datastore.targets import CSVTarget, ParquetTarget, RedisNoSqlTarget
 from feature_sets import vectorized_ingest
 from feature_sets.ingest_errors import IngestError, UnsupportedFeatureSetError
 from feature_sets.online_write import OnlineWrite
+from feature_sets.parquet_partitions import FilesWriting
 from feature_sets.vectorized_ingest import Ingested, ingest_vectorized
 from feature_sets.windows.definition import WindowDefinitionError
 
@@ -173,7 +174,7 @@ def test_rows_are_added_to_those_before_and_older_ones_stay_behind_online(projec
 def test_what_was_there_stays_if_the_new_rows_cannot_be_written(project, monkeypatch):
     feature_set = probe_set(name="kept")
     ingest_vectorized(feature_set, probes())
-    monkeypatch.setattr(vectorized_ingest, "write_partitions", lambda *args: lambda: 5)
+    monkeypatch.setattr(FilesWriting, "finish", lambda files: 5)
     with pytest.raises(IngestError, match="every row must be in target 'files', got 5 of 6"):
         ingest_vectorized(probe_set(name="kept"), probes())
     assert len(read(feature_set)) == 6
@@ -192,6 +193,31 @@ def test_files_of_an_ingestion_that_failed_are_removed(project, monkeypatch):
     pd.testing.assert_frame_equal(read(feature_set), before)
     runs = Path(fstore.get_feature_set(feature_set.uri).get_target_path("files")).parent
     assert len(list(runs.rglob("*.parquet"))) == 1
+
+
+def test_rows_whose_addition_failed_are_not_there_twice_when_they_are_added_again(project, monkeypatch):
+    def added() -> fstore.FeatureSet:
+        return probe_set(
+            ParquetTarget("files", partitioned=True), RedisNoSqlTarget("now"), name="added", windows=False
+        )
+
+    def away(*args):
+        raise IngestError("it is away")
+
+    ingest_vectorized(added(), probes().head(3), overwrite=False)
+    before = read(added())
+    for where, what in (
+        (vectorized_ingest, "write_newest_rows"),
+        (vectorized_ingest, "_stats"),
+        (fstore.FeatureSet, "save"),
+    ):
+        with monkeypatch.context() as failing:
+            failing.setattr(where, what, away)
+            with pytest.raises(IngestError, match="it is away"):
+                ingest_vectorized(added(), probes().tail(3), overwrite=False)
+        pd.testing.assert_frame_equal(read(added()), before)
+    ingest_vectorized(added(), probes().tail(3), overwrite=False)
+    assert sorted(read(added())["hops"]) == [0, 1, 2, 3, 4, 5]
 
 
 def unsupported(project, feature_set, message, **kwargs):
