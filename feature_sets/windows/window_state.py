@@ -127,10 +127,12 @@ class WindowState:
             )
             if begin == len(order):
                 return
-            capacity = int(self._devices[rows[events.codes[order[begin]]], kernel.CAPACITY])
-            if plan.keeps_readings and len(self._scratch) < 2 * capacity:
-                self._scratch = np.empty(2 * capacity)
-            self._lengthen_log(max(kernel.SMALLEST_RING, 2 * capacity))
+            device = self._devices[rows[events.codes[order[begin]]]]
+            size, capacity = int(device[kernel.SIZE]), int(device[kernel.CAPACITY])
+            if size < capacity:  # The event has its place in the ring, so it is the medians that have none.
+                self._scratch = np.empty(capacity)
+            else:
+                self._lengthen_log(max(kernel.SMALLEST_RING, 2 * capacity))
 
     def row_content(self, row: int) -> tuple[Ints, Floats, Ints, Floats]:
         """State of a device: its table row, its buckets, and the times and readings of its ring in order."""

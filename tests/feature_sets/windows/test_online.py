@@ -356,6 +356,20 @@ def test_memory_does_not_grow_with_time() -> None:
     assert max(size for _, size in sizes) - min(size for _, size in sizes) <= 200
 
 
+def test_only_what_is_too_short_is_lengthened() -> None:
+    online = OnlineWindows(DEFINITION, FakeClock(START + 1e6), threads=1)
+    online.update([event(number) for number in range(60)])
+    (state,) = online._states
+    # Rings of 8, 16, 32 and 64, of which the last is in use, and room for the median of one.
+    assert len(state._times) == len(state._readings) == 8 + 16 + 32 + 64
+    assert len(state._scratch) == 64
+    online.restore(online.snapshot())
+    (state,) = online._states
+    assert (len(state._times), len(state._scratch)) == (64, 0)
+    assert online.update(event(59.5, 3.0))["load_median_1m"] == 1.0
+    assert (len(state._times), len(state._scratch)) == (64, 64)
+
+
 def test_state_of_devices_that_were_forgotten_is_used_again() -> None:
     clock = FakeClock(START)
     online = OnlineWindows(DEFINITION, clock, threads=1)
