@@ -10,14 +10,26 @@ import mlrun
 import mlrun.feature_store as fstore
 import numpy as np
 import pandas as pd
+from mlrun.artifacts import PlotlyArtifact
 
 from feature_sets.feature_vector import selected_features
 from feature_sets.telemetry.schema import TelemetrySchema
+from training.correlated_features import MAX_CORRELATION
 from training.feature_columns import feature_columns, useless_features
-from training.feature_votes import Election, elect_features
+from training.feature_votes import (
+    FEATURE,
+    REASON,
+    SELECTED,
+    VOTED,
+    VOTES,
+    Election,
+    elect_features,
+    votes_needed,
+)
 from training.handler_arguments import fraction, whole_number
 from training.run_artifacts import artifact_path
 from training.selection_mark import mark_selection
+from training.selection_plots import scaled_scores_figure, votes_figure
 from training.training_set import TimeSplit, TrainingSetError, read_split
 
 
@@ -27,14 +39,23 @@ class Selection:
 
     :param split: the parts; only ``split.train`` was looked at.
     :param features: features that came in.
-    :param dropped: feature -> reason it could not be voted for.
-    :param election: scores, votes and the features selected.
+    :param dropped: feature -> why it cannot teach a model anything.
+    :param election: scores, votes, the features selected and those that say the same as a better one.
     """
 
     split: TimeSplit
     features: tuple[str, ...]
     dropped: Mapping[str, str]
     election: Election
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The table of the election and, at its end, the features that cannot teach; they have no score."""
+        useless = pd.DataFrame({FEATURE: list(self.dropped), REASON: list(self.dropped.values())})
+        voted = self.election.table
+        marks = [column for column in voted.columns if column.endswith(VOTED)]
+        nothing = useless.assign(**{VOTES: 0, SELECTED: False, **dict.fromkeys(marks, False)})
+        return pd.concat([voted, nothing], ignore_index=True) if len(nothing) else voted
 
 
 def select_from(
@@ -43,6 +64,7 @@ def select_from(
     k: int = 15,
     min_votes: float = 0.5,
     seed: int = 0,
+    max_correlation: float = MAX_CORRELATION,
 ) -> Selection:
     """Select features of a training set by votes, looking at its training part only.
 
@@ -51,6 +73,7 @@ def select_from(
     :param k: features each selector votes for.
     :param min_votes: votes a feature needs, as a count (1 or more) or a share of the selectors (below 1).
     :param seed: of the selectors.
+    :param max_correlation: of features that are correlated above it only the best is voted on; 1 keeps all.
     :raises TrainingSetError: if every feature is missing or constant.
     :raises ArgumentError: if no feature gets enough votes.
     """
@@ -62,7 +85,13 @@ def select_from(
             f"at least one feature must vary in the training part, got none of {len(names)}"
         )
     election = elect_features(
-        _imputed(split.train, kept), split.train[schema.target].to_numpy(), kept, k, min_votes, seed
+        _imputed(split.train, kept),
+        split.train[schema.target].to_numpy(),
+        kept,
+        k,
+        min_votes,
+        seed,
+        max_correlation,
     )
     return Selection(split=split, features=tuple(names), dropped=dropped, election=election)
 
@@ -95,11 +124,14 @@ def select_features(
     test_fraction: float = 0.3,
     seed: int = 0,
     train_rows: int = 20_000,
+    max_correlation: float = MAX_CORRELATION,
 ) -> None:
     """MLRun job: select features by votes on the training part and save them as a new feature vector.
 
     Results: ``feature_vector`` (address of the new vector), ``n_features_in``, ``n_features_selected``,
-    ``selected``, ``dropped``, the split, ``train_rows_available``. Data set: ``feature_scores``.
+    ``selected``, ``dropped`` (feature -> why it cannot teach), ``correlated`` (feature -> the better one that
+    says the same), ``votes_needed``, the split, ``train_rows_available``. Data set: ``feature_scores``, see
+    ``Selection.table``. Plots: ``feature_votes_plot``, ``feature_scores_plot``.
 
     :param context: of the run.
     :param feature_vector: address of the vector to select from.
@@ -109,25 +141,34 @@ def select_features(
     :param test_fraction: later share of the rows that is not looked at; the same in training and test.
     :param seed: of sampling and selectors.
     :param train_rows: more rows than this in the training part are sampled, each class in proportion.
+    :param max_correlation: of features that are correlated above it (absolute Pearson r on the training part,
+        missing values replaced by the median) only the best is voted on; in (0, 1], 1 keeps all.
     """
     telemetry = TelemetrySchema.load(schema)
     k = whole_number("k", k, at_least=1)
     train_rows = whole_number("train_rows", train_rows, at_least=100)
     test_fraction = fraction("test_fraction", test_fraction)
+    max_correlation = fraction("max_correlation", max_correlation, including_one=True)
+    votes_needed(min_votes)  # refused now, and not after the rows were read
     split = read_split(context, feature_vector, telemetry, test_fraction, train_rows, seed)
-    selection = select_from(split, telemetry, k, min_votes, seed)
+    selection = select_from(split, telemetry, k, min_votes, seed, max_correlation)
     election = selection.election
     for reason_of, reason in selection.dropped.items():
         context.logger.warning(f"feature '{reason_of}' is left out: {reason}")
+    for reason_of, reason in election.correlated.items():
+        context.logger.info(f"feature '{reason_of}' is left out: {reason}")
     uri = save_selected_vector(feature_vector, telemetry, selection)
+    path = artifact_path(context)
+    table = selection.table
     context.log_dataset(
-        "feature_scores",
-        df=election.table,
-        format="parquet",
-        index=False,
-        stats=False,
-        artifact_path=artifact_path(context),
+        "feature_scores", df=table, format="parquet", index=False, stats=False, artifact_path=path
     )
+    figures = {
+        "feature_votes_plot": votes_figure(table, election.needed_votes),
+        "feature_scores_plot": scaled_scores_figure(table),
+    }
+    for key, figure in figures.items():
+        context.log_artifact(PlotlyArtifact(figure=figure, key=key), artifact_path=path)
     context.log_results(
         {
             "feature_vector": uri,
@@ -135,6 +176,7 @@ def select_features(
             "n_features_selected": len(election.selected),
             "selected": list(election.selected),
             "dropped": dict(selection.dropped),
+            "correlated": dict(election.correlated),
             "votes_needed": election.needed_votes,
             **selection.split.describe(),
         }

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from training.feature_votes import SELECTORS, elect_features, votes_needed
+from training.feature_scorers import SELECTORS, SINGLE_FEATURE_SELECTORS
+from training.feature_votes import elect_features, votes_needed
 from training.handler_arguments import ArgumentError
 
 NAMES = ["strong", "noise_a", "noise_b", "noise_c", "weak"]
@@ -36,6 +37,63 @@ def test_features_that_tell_the_classes_apart_win(rows):
 
 def test_every_selector_votes_for_k_features(rows):
     assert elect(rows, k=3).table["votes"].sum() == 3 * len(SELECTORS)
+
+
+def test_features_that_say_the_same_have_one_place_and_do_not_split_what_models_give_them(rows):
+    values, labels = rows
+    random = np.random.default_rng(8)
+    copies = values[:, [0]] + 0.01 * random.normal(size=(600, 4))
+    crowded, names = np.column_stack([copies, values]), [*"abcd", *NAMES]
+    # With all of them in the vote the weak feature finds no place, though it says something of its own.
+    assert "weak" not in elect((crowded, labels), names=names, max_correlation=1.0).selected
+    election = elect((crowded, labels), names=names)
+    (of_group,) = set(election.selected) - {"weak"}
+    assert set(election.correlated) | {of_group} == {*"abcd", "strong"}
+    best = election.table.set_index("feature").loc[of_group]
+    alone = elect(rows).table.set_index("feature").loc["strong"]
+    assert best["linear_svc"] == pytest.approx(alone["linear_svc"], rel=0.05)
+
+
+def test_the_table_says_of_each_feature_why_it_is_not_selected(rows):
+    values, labels = rows
+    election = elect((np.column_stack([values, values[:, 0]]), labels), names=[*NAMES, "again"])
+    table = election.table.set_index("feature")
+    reason = "r = 1.000 with strong, which has as many votes, the same score and comes first"
+    assert election.correlated == {"again": reason}
+    assert table.loc["again", "reason"] == reason and table.index[-1] == "again"
+    assert table.loc["again", "votes"] == 0 and np.isnan(table.loc["again", "extra_trees_scaled"])
+    assert table.loc["again", "f_classif"] == table.loc["strong", "f_classif"]
+    assert table.loc["strong", "reason"] == ""
+    assert table.loc["noise_a", "reason"] == "0 votes, 3 needed"
+    assert table["selected"].sum() == len(election.selected) == 2
+
+
+def test_votes_are_counted_by_selector(rows):
+    table = elect(rows, k=3).table
+    voted = table[[f"{selector}_voted" for selector in SELECTORS]]
+    assert (voted.sum() == 3).all()
+    assert (voted.sum(axis=1) == table["votes"]).all()
+    for selector in SELECTORS:
+        assert (
+            table.loc[table[f"{selector}_voted"], selector].min()
+            >= table.loc[~table[f"{selector}_voted"], selector].max()
+        )
+
+
+@pytest.mark.parametrize("selector", list(SINGLE_FEATURE_SELECTORS))
+def test_what_a_single_feature_selector_says_does_not_depend_on_the_other_features(rows, selector):
+    values, labels = rows
+    together = SINGLE_FEATURE_SELECTORS[selector](values, labels, 3)
+    alone = [SINGLE_FEATURE_SELECTORS[selector](values[:, [n]], labels, 3)[0] for n in range(5)]
+    assert together == pytest.approx(alone, rel=1e-12)
+
+
+def test_a_feature_that_is_constant_once_it_is_imputed_gets_no_vote(rows):
+    values, labels = rows
+    election = elect((np.column_stack([values, np.full(600, 4.0)]), labels), names=[*NAMES, "still"])
+    still = election.table.set_index("feature").loc["still"]
+    assert still["votes"] == 0 and "still" not in election.correlated
+    assert all(still[selector] == 0.0 for selector in SELECTORS)
 
 
 def test_the_table_holds_each_score_and_its_scaled_form(rows):

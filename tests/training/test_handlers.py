@@ -59,16 +59,21 @@ def network(vector_uri, schema, tmp_path):
     return Network(vector_uri, schema, tmp_path)
 
 
+def assert_opens_without_network(run, key):
+    page = Path(run.outputs[key]).read_text()
+    assert "Plotly.newPlot" in page
+    assert "<script src" not in page and "cdn.plot.ly" not in page.split("Plotly.newPlot")[-1]
+
+
 def table(run, key):
     return mlrun.get_dataitem(run.outputs[key]).as_df()
 
 
 def test_a_vector_becomes_a_registered_model(network, frame, schema):
-    selected = network.run("select-features", k=3, seed=5)
+    selected = network.run("select-features", k=3, seed=5, max_correlation=1)
     assert SPLIT | {"n_features_in", "n_features_selected", "selected"} <= set(selected.outputs)
     assert set(selected.outputs["selected"]) == {"heat", "flow", "heat_avg_1m"}
     assert (selected.outputs["n_features_in"], selected.outputs["n_features_selected"]) == (5, 3)
-    assert "votes" in table(selected, "feature_scores").columns
     uri = selected.outputs["feature_vector"]
 
     names = ["logistic_regression_weak", "random_forest_shallow"]
@@ -119,6 +124,19 @@ def test_a_vector_becomes_a_registered_model(network, frame, schema):
     assert tested.outputs["true_positives"] == int(
         (predictions["prediction"] & predictions["is_error"]).sum()
     )
+
+
+def test_a_selection_says_what_became_of_every_feature(network):
+    selected = network.run("select-features", k=2)
+    assert list(selected.outputs["correlated"]) == ["heat_avg_1m"] and selected.outputs["dropped"] == {}
+    assert selected.outputs["correlated"]["heat_avg_1m"].startswith("r = 0.98")
+    scores = table(selected, "feature_scores").set_index("feature")
+    assert set(scores.index) == {"heat", "flow", "noise", "heat_avg_1m", "model_a"}
+    assert set(scores.index[scores["selected"]]) == set(selected.outputs["selected"]) == {"heat", "flow"}
+    assert scores.loc["heat_avg_1m", "reason"] == selected.outputs["correlated"]["heat_avg_1m"]
+    assert scores.loc["noise", "reason"].endswith(f"{selected.outputs['votes_needed']} needed")
+    for key in ("feature_votes_plot", "feature_scores_plot"):
+        assert_opens_without_network(selected, key)
 
 
 def test_training_again_leaves_the_served_model_as_it_was(network, frame, schema):
@@ -172,9 +190,7 @@ def test_exploring_a_vector_logs_tables_and_plots_that_need_no_network(network, 
     assert len(table(explored, "correlations")) == 6
     assert {"healthy", "error"} <= set(table(explored, "class_histograms").columns)
     for key in ("histograms_plot", "correlations_plot"):
-        page = Path(explored.outputs[key]).read_text()
-        assert "Plotly.newPlot" in page
-        assert "<script src" not in page and "cdn.plot.ly" not in page.split("Plotly.newPlot")[-1]
+        assert_opens_without_network(explored, key)
 
 
 def test_exploring_takes_a_data_set_too(network, frame, tmp_path):
@@ -227,6 +243,12 @@ def test_something_that_is_no_model_is_refused(network, frame):
         ("explore", {"max_rows": 3}, "'max_rows': must be a whole number of at least 100, got 3"),
         ("select-features", {"train_rows": 3}, "'train_rows': must be a whole number of at least 100, got 3"),
         ("select-features", {"min_votes": 9}, "'min_votes': must be a share"),
+        (
+            "select-features",
+            {"max_correlation": 0},
+            "'max_correlation': must be a number above 0 and at most",
+        ),
+        ("select-features", {"max_correlation": 1.2}, "'max_correlation': must be a number above 0 and at"),
         ("train", {"candidate": "oracle"}, "'candidate': must be among"),
         ("train", {"candidate": "ada_boost_stumps", "parameters": {"x": 1}}, "of ada_boost must be among"),
         (
@@ -263,7 +285,7 @@ def test_one_class_only_ends_in_a_clear_error(run_db, tmp_path, schema, frame):
 
 def test_a_dead_metric_is_dropped_and_said(run_db, tmp_path, schema, frame):
     network = Network(store_vector(frame.assign(noise=np.nan), tmp_path), schema, tmp_path)
-    selected = network.run("select-features", k=3)
+    selected = network.run("select-features", k=2)
     assert selected.outputs["dropped"] == {"noise": "no reading in the training part"}
     assert network.run("train", candidate="ada_boost_stumps").outputs["dropped"] == "noise"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import mlrun.feature_store as fstore
 import numpy as np
 import pandas as pd
@@ -17,8 +19,31 @@ def select(frame, schema, test_fraction=0.3, **settings):
 
 
 def test_the_causes_of_errors_are_selected_and_noise_is_not(frame, schema):
+    selection = select(frame, schema, k=2)
+    assert set(selection.election.selected) == {"heat", "flow"}
+
+
+def test_a_window_that_says_the_same_as_its_metric_is_left_out_unless_told_otherwise(frame, schema):
     selection = select(frame, schema, k=3)
-    assert set(selection.election.selected) == {"heat", "flow", "heat_avg_1m"}
+    assert list(selection.election.correlated) == ["heat_avg_1m"]
+    reason = selection.election.correlated["heat_avg_1m"]
+    assert re.fullmatch(r"r = 0\.98\d with heat, which has (more|as many) votes.*", reason)
+    both = select(frame, schema, k=3, max_correlation=1.0)
+    assert set(both.election.selected) == {"heat", "flow", "heat_avg_1m"}
+
+
+def test_the_table_holds_every_feature_that_came_in(frame, schema):
+    selection = select(frame.assign(dead=np.nan, fixed=7.0), schema, k=2)
+    table = selection.table.set_index("feature")
+    assert set(table.index) == set(selection.features) and len(table) == 7
+    assert table["reason"].tail(2).to_dict() == {
+        "dead": "no reading in the training part",
+        "fixed": "one value only in the training part",
+    }
+    assert table.loc[table["selected"], "reason"].eq("").all() and table["selected"].sum() == 2
+    assert table.loc[~table["selected"], "reason"].ne("").all()
+    assert table["votes"].dtype == np.int64 and table["chi2_voted"].dtype == bool
+    assert np.isnan(table.loc["dead", "chi2_scaled"]) and not table.loc["dead", "chi2_voted"]
 
 
 def test_a_feature_that_gives_the_label_away_in_the_test_period_only_is_not_selected(frame, schema):
@@ -26,11 +51,11 @@ def test_a_feature_that_gives_the_label_away_in_the_test_period_only_is_not_sele
     random = np.random.default_rng(9)
     late = frame["timestamp"] >= cut
     frame["tempting"] = np.where(late, frame["is_error"] * 10.0, 0.1 * random.normal(size=len(frame)))
-    selection = select(frame, schema, k=3, test_fraction=0.6)
+    selection = select(frame, schema, k=2, test_fraction=0.6)
     assert "tempting" not in selection.election.selected
     # The same column over all rows would win: the test above can fail.
     everything = frame.assign(timestamp=frame["timestamp"].sample(frac=1.0, random_state=0).to_numpy())
-    assert "tempting" in select(everything, schema, k=3, test_fraction=0.6).election.selected
+    assert "tempting" in select(everything, schema, k=2, test_fraction=0.6).election.selected
 
 
 def test_nothing_in_the_test_part_or_the_embargo_changes_the_selection(frame, schema):
@@ -39,7 +64,7 @@ def test_nothing_in_the_test_part_or_the_embargo_changes_the_selection(frame, sc
     later = frame["timestamp"] > split.train["timestamp"].max()
     columns = ["heat", "flow", "noise", "heat_avg_1m"]
     frame.loc[later, columns] = np.random.default_rng(3).normal(size=(int(later.sum()), 4)) * 1e3
-    pd.testing.assert_frame_equal(before.election.table, select(frame, schema, k=3).election.table)
+    pd.testing.assert_frame_equal(before.table, select(frame, schema, k=3).table)
 
 
 def test_features_that_cannot_teach_are_left_out_and_said(frame, schema):
