@@ -12,6 +12,7 @@ from plotly.subplots import make_subplots
 COLUMNS = 3
 MAX_PANELS = 24
 """Features drawn: those most correlated with the label. The tables hold all of them."""
+CLASS_COLORS = {"healthy": "#1f77b4", "error": "#d62728"}
 
 
 def strongest_features(matrix: pd.DataFrame, label: str, most: int = MAX_PANELS) -> list[str]:
@@ -30,7 +31,7 @@ def histogram_figure(histograms: pd.DataFrame, names: list[str]) -> go.Figure:
     for index, name in enumerate(drawn):
         panel = histograms[histograms["feature"] == name]
         center = (panel["left"] + panel["right"]) / 2.0
-        for column, color in (("healthy", "#1f77b4"), ("error", "#d62728")):
+        for column, color in CLASS_COLORS.items():
             figure.add_bar(
                 x=center.to_numpy(),
                 y=panel[column].to_numpy(),
