@@ -2,21 +2,74 @@
 
 # No postponed annotations here: MLRun reads a handler's type hints and cannot resolve them from text.
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import mlrun
 import pandas as pd
+import plotly.graph_objects as go
 from mlrun.artifacts import PlotlyArtifact
 
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from training.class_plots import scatter_figure, violin_figure
+from training.class_samples import scatter_points, strongest_pairs, violin_values
+from training.episodes_plot import episodes_figure
+from training.error_episodes import error_episodes
 from training.exploration import class_balance, class_histograms, correlations, feature_summary
 from training.exploration_plots import correlation_figure, histogram_figure, strongest_features
+from training.explored_rows import ExploredRows, explored_rows_of, read_explored_rows
 from training.feature_columns import feature_columns
 from training.handler_arguments import ArgumentError, fraction, whole_number
-from training.row_sample import sample_rows, sample_size
 from training.run_artifacts import artifact_path
-from training.training_set import TrainingSetError, read_sample
+from training.staleness import staleness
+from training.staleness_plot import staleness_figure
+
+VIOLINS = 8
+"""Features whose distributions are drawn as violins: those most correlated with the label."""
+
+
+def exploration_tables(
+    rows: ExploredRows, names: Sequence[str], schema: TelemetrySchema, seed: int = 0
+) -> dict[str, pd.DataFrame]:
+    """All tables of an exploration, by the name they are logged under.
+
+    :param rows: what is looked at.
+    :param names: the features.
+    :param schema: names the columns.
+    :param seed: of the choice of points that are drawn.
+    """
+    label, sample = schema.target, rows.sample
+    matrix = correlations(sample, names, label)
+    return {
+        "class_balance": class_balance(sample, label),
+        "feature_summary": feature_summary(sample, names, label),
+        "class_histograms": class_histograms(sample, names, label),
+        "correlations": matrix.rename_axis("feature").reset_index(),
+        "scatter_points": scatter_points(sample, strongest_pairs(matrix, label), label, seed),
+        "violin_values": violin_values(sample, strongest_features(matrix, label, VIOLINS), label, seed),
+        "staleness": staleness(rows.stretches, names, schema.time),
+        "error_episodes": error_episodes(rows.states, schema.time, rows.state),
+    }
+
+
+def exploration_figures(
+    tables: Mapping[str, pd.DataFrame], label: str, period: tuple[pd.Timestamp, pd.Timestamp]
+) -> dict[str, go.Figure]:
+    """All plots of an exploration, by the name they are logged under.
+
+    :param tables: as of ``exploration_tables``, or as read back from what was logged.
+    :param label: column that is predicted.
+    :param period: first and last time of the data.
+    """
+    matrix = tables["correlations"].set_index("feature")
+    return {
+        "histograms_plot": histogram_figure(tables["class_histograms"], strongest_features(matrix, label)),
+        "correlations_plot": correlation_figure(matrix),
+        "scatter_plot": scatter_figure(tables["scatter_points"]),
+        "violins_plot": violin_figure(tables["violin_values"]),
+        "staleness_plot": staleness_figure(tables["staleness"]),
+        "error_episodes_plot": episodes_figure(tables["error_episodes"], period),
+    }
 
 
 def explore(
@@ -30,9 +83,16 @@ def explore(
 ) -> None:
     """MLRun job: describe a feature vector, or a data set with the same columns.
 
+    Values are described on a sample of the rows, staleness on unsampled stretches of some devices, error
+    episodes on all rows that have an error state.
+
     Results: ``rows``, ``rows_sampled``, ``features``, ``devices``, ``positives``, ``positive_share``,
-    ``missing_share``, ``first_time``, ``last_time``. Data sets: ``class_balance``, ``feature_summary``,
-    ``class_histograms``, ``correlations``. Plots: ``histograms_plot``, ``correlations_plot``.
+    ``missing_share``, ``first_time``, ``last_time``, all but the first of the sample; ``staleness_rows`` and
+    ``staleness_devices``, what staleness was measured on; ``error_episodes_of`` (the column), ``episodes``,
+    ``episode_devices`` and ``error_seconds``. Data sets: ``class_balance``, ``feature_summary``,
+    ``class_histograms``, ``correlations``, ``scatter_points``, ``violin_values``, ``staleness``,
+    ``error_episodes``. Plots: ``histograms_plot``, ``correlations_plot``, ``scatter_plot``, ``violins_plot``,
+    ``staleness_plot``, ``error_episodes_plot``.
 
     :param context: of the run.
     :param feature_vector: address of a vector; give this or ``dataset``.
@@ -40,55 +100,44 @@ def explore(
     :param dataset: rows with device, time, features and label.
     :param sample_ratio: share of the rows to look at, in (0, 1], each class in proportion.
     :param max_rows: rows to look at, at most.
-    :param seed: of the sample.
+    :param seed: of the sample, the stretches and the points that are drawn.
     """
     telemetry = TelemetrySchema.load(schema)
     sample_ratio = fraction("sample_ratio", sample_ratio, including_one=True)
     max_rows = whole_number("max_rows", max_rows, at_least=100)
     if bool(feature_vector) == (dataset is not None):
         raise ArgumentError("feature_vector", "give either a feature vector or a dataset", feature_vector)
-    label = telemetry.target
     if dataset is None:
-        rows = read_sample(context, feature_vector, telemetry, sample_ratio, max_rows, seed)
+        rows = read_explored_rows(context, feature_vector, telemetry, sample_ratio, max_rows, seed)
     else:
-        frame = _checked(dataset.as_df(), [DEVICE, telemetry.time, label])
-        size = sample_size(len(frame), sample_ratio, max_rows)
-        rows = frame.iloc[sample_rows(frame[label].to_numpy(), size, seed)]
+        frame = dataset.as_df()
+        rows = explored_rows_of(frame, telemetry, sample_ratio, max_rows, seed)
         context.log_result("rows", len(frame))
-    names = feature_columns(rows, telemetry)
-    tables = {
-        "class_balance": class_balance(rows, label),
-        "feature_summary": feature_summary(rows, names, label),
-        "class_histograms": class_histograms(rows, names, label),
-    }
-    matrix = correlations(rows, names, label)
+    names = feature_columns(rows.sample, telemetry)
+    tables = exploration_tables(rows, names, telemetry, seed)
+    times = rows.states[telemetry.time]
+    figures = exploration_figures(tables, telemetry.target, (times.min(), times.max()))
     path = artifact_path(context)
-    for key, table in {**tables, "correlations": matrix.rename_axis("feature").reset_index()}.items():
+    for key, table in tables.items():
         context.log_dataset(key, df=table, format="parquet", index=False, stats=False, artifact_path=path)
-    figures = {
-        "histograms_plot": histogram_figure(tables["class_histograms"], strongest_features(matrix, label)),
-        "correlations_plot": correlation_figure(matrix),
-    }
     for key, figure in figures.items():
         context.log_artifact(PlotlyArtifact(figure=figure, key=key), artifact_path=path)
+    sample, episodes = rows.sample, tables["error_episodes"]
     context.log_results(
         {
-            "rows_sampled": len(rows),
+            "rows_sampled": len(sample),
             "features": len(names),
-            "devices": int(rows[DEVICE].nunique()),
-            "positives": int(rows[label].sum()),
-            "positive_share": float(rows[label].mean()),
+            "devices": int(sample[DEVICE].nunique()),
+            "positives": int(sample[telemetry.target].sum()),
+            "positive_share": float(sample[telemetry.target].mean()),
             "missing_share": float(tables["feature_summary"]["missing_share"].mean()),
-            "first_time": rows[telemetry.time].min().isoformat(),
-            "last_time": rows[telemetry.time].max().isoformat(),
+            "first_time": sample[telemetry.time].min().isoformat(),
+            "last_time": sample[telemetry.time].max().isoformat(),
+            "staleness_rows": len(rows.stretches),
+            "staleness_devices": int(rows.stretches[DEVICE].nunique()),
+            "error_episodes_of": rows.state,
+            "episodes": len(episodes),
+            "episode_devices": int(episodes[DEVICE].nunique()),
+            "error_seconds": float(episodes["seconds"].sum()),
         }
     )
-
-
-def _checked(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    for column in columns:
-        if column not in frame.columns:
-            raise TrainingSetError(f"dataset must have the column '{column}', got {list(frame.columns)}")
-    if not len(frame):
-        raise TrainingSetError("dataset must have rows, got none")
-    return frame

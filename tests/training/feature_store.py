@@ -19,10 +19,11 @@ def ingest(name, rows, folder, time="timestamp"):
     feature_set.ingest(rows, return_df=False)
 
 
-def store_vector(frame, folder, labels=None):
+def store_vector(frame, folder, labels=None, label="is_error"):
     """Ingest a frame of ``make_frame`` and return the address of the vector that joins it again.
 
     :param labels: label rows; those of the frame by default.
+    :param label: column of them that is predicted.
     """
     if labels is None:
         labels = frame[[DEVICE, "timestamp", "is_error"]]
@@ -32,7 +33,7 @@ def store_vector(frame, folder, labels=None):
     vector = fstore.FeatureVector(
         "device_features",
         ["device_metrics.*", "devices.*"],
-        label_feature="device_labels.is_error",
+        label_feature=f"device_labels.{label}",
         with_indexes=True,
     )
     vector.metadata.project = PROJECT
