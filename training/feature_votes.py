@@ -123,7 +123,7 @@ def elect_features(
             VOTES: votes,
             SELECTED: is_selected,
             REASON: [
-                correlated.get(name, "" if count >= needed else f"{count} votes, {needed} needed")
+                correlated.get(name, "" if count >= needed else f"{count} of the {needed} votes needed")
                 for name, count in zip(names, votes, strict=True)
             ],
         }

@@ -64,7 +64,7 @@ def test_the_table_says_of_each_feature_why_it_is_not_selected(rows):
     assert table.loc["again", "votes"] == 0 and np.isnan(table.loc["again", "extra_trees_scaled"])
     assert table.loc["again", "f_classif"] == table.loc["strong", "f_classif"]
     assert table.loc["strong", "reason"] == ""
-    assert table.loc["noise_a", "reason"] == "0 votes, 3 needed"
+    assert table.loc["noise_a", "reason"] == "0 of the 3 votes needed"
     assert table["selected"].sum() == len(election.selected) == 2
 
 

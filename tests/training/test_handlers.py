@@ -135,7 +135,7 @@ def test_a_selection_says_what_became_of_every_feature(network):
     assert set(scores.index) == {"heat", "flow", "noise", "heat_avg_1m", "model_a"}
     assert set(scores.index[scores["selected"]]) == set(selected.outputs["selected"]) == {"heat", "flow"}
     assert scores.loc["heat_avg_1m", "reason"] == selected.outputs["correlated"]["heat_avg_1m"]
-    assert scores.loc["noise", "reason"].endswith(f"{selected.outputs['votes_needed']} needed")
+    assert scores.loc["noise", "reason"].endswith(f"of the {selected.outputs['votes_needed']} votes needed")
     for key in ("feature_votes_plot", "feature_scores_plot"):
         assert_opens_without_network(selected, key)
 
