@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import pandas as pd
 
 from feature_sets.telemetry.schema import TelemetrySchema
 
-FORMAT = 1
+FORMAT = 2
 MODEL_FILE = "model.onnx"
 SCHEMA_FILE = "model.json"
 
@@ -30,6 +31,47 @@ LARGEST = float(np.finfo(np.float32).max)
 
 class ModelPackageError(ValueError):
     """A model package that must not be served; the message says which file and why."""
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How many rows lie in each of some bins; empty if it is not known.
+
+    :param edges: bin edges, finite and ascending, length k + 1.
+    :param counts: rows in each bin, length k.
+    """
+
+    edges: tuple[float, ...] = ()
+    counts: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_histogram("histogram", self.edges, self.counts)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How the graph turns the model's log-odds into the probability: 1 / (1 + exp(-(a * log-odds + b))).
+
+    :param method: ``platt``, or ``none`` with a = 1 and b = 0.
+    :param a: slope, at least 0.
+    :param b: intercept.
+    """
+
+    method: str = "none"
+    a: float = 1.0
+    b: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.method not in ("platt", "none"):
+            raise ModelPackageError(f"calibration: method must be platt or none, got {self.method!r}")
+        if not (math.isfinite(self.a) and math.isfinite(self.b) and self.a >= 0.0):
+            raise ModelPackageError(
+                f"calibration: a must be a number of at least 0 and b a number, got {self.a!r} and {self.b!r}"
+            )
+        if self.method == "none" and (self.a, self.b) != (1.0, 0.0):
+            raise ModelPackageError(
+                f"calibration: without a method a must be 1 and b 0, got {self.a!r} and {self.b!r}"
+            )
 
 
 @dataclass(frozen=True)
@@ -54,6 +96,7 @@ class ModelInput:
             raise ModelPackageError(
                 f"input '{self.name}': imputation must be a number, got {self.imputation!r}"
             )
+        _check_histogram(f"input '{self.name}'", self.edges, self.counts)
 
 
 @dataclass(frozen=True)
@@ -61,13 +104,21 @@ class ModelSchema:
     """Ordered inputs of a model, its decision threshold and where it comes from.
 
     :param telemetry: schema of the telemetry that the model was trained on.
-    :param inputs: input columns in the order the ONNX graph takes them.
-    :param threshold: predicted 1 when the probability of an error is at least this.
+    :param inputs: input columns in the order the ONNX graph takes them; no name twice.
+    :param threshold: predicted 1 when the calibrated probability of an error is at least this.
     :param version: text that differs between any two trained models.
-    :param metrics: scores on the held-out later rows.
+    :param metrics: scores on the latest rows it was judged on: out-of-fold rows, after the test the test
+        rows.
     :param training_start: event time of the first training row, ISO 8601 UTC.
     :param training_end: event time of the last training row, ISO 8601 UTC.
     :param sha256: file name -> digest of each other file of the package.
+    :param calibration: the last step of the graph.
+    :param threshold_rule: rule that chose the threshold, such as ``max_f1``.
+    :param predictions: histogram of the calibrated probabilities of the out-of-fold rows.
+    :param algorithm: family of the model.
+    :param parameters: its hyper-parameters and seed.
+    :param validation: scores on the out-of-fold rows.
+    :param code_version: code that trained it.
     """
 
     telemetry: TelemetrySchema
@@ -78,6 +129,25 @@ class ModelSchema:
     training_start: str = ""
     training_end: str = ""
     sha256: Mapping[str, str] = field(default_factory=dict)
+    calibration: Calibration = field(default_factory=Calibration)
+    threshold_rule: str = ""
+    predictions: Histogram = field(default_factory=Histogram)
+    algorithm: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    validation: Mapping[str, float] = field(default_factory=dict)
+    code_version: str = ""
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.threshold) and self.threshold >= 0.0):
+            raise ModelPackageError(f"threshold must be a number of at least 0, got {self.threshold!r}")
+        names = self.input_names
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ModelPackageError(f"inputs must have different names, got {twice} twice")
+        for scores in (self.metrics, self.validation):
+            for name, value in scores.items():
+                if not math.isfinite(value):
+                    raise ModelPackageError(f"score '{name}' must be a number, got {value!r}")
 
     @property
     def input_names(self) -> tuple[str, ...]:
@@ -108,15 +178,22 @@ class ModelSchema:
         :param values: shape (n, len(inputs)); what float32 cannot hold (NaN, infinity, too large) is missing.
         :returns: float32, same shape, missing values replaced.
         """
-        replacements = np.array([column.imputation for column in self.inputs])
-        return np.where(np.abs(values) <= LARGEST, values, replacements).astype(np.float32)
+        return replace_missing(values, np.array([column.imputation for column in self.inputs]))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content of ``model.json``."""
         return {
             "format": FORMAT,
             "version": self.version,
+            "algorithm": self.algorithm,
+            "parameters": dict(self.parameters),
             "threshold": self.threshold,
+            "threshold_rule": self.threshold_rule,
+            "calibration": {
+                "method": self.calibration.method,
+                "a": self.calibration.a,
+                "b": self.calibration.b,
+            },
             "inputs": [
                 {
                     "name": column.name,
@@ -127,9 +204,15 @@ class ModelSchema:
                 }
                 for column in self.inputs
             ],
+            "predictions": {
+                "edges": list(self.predictions.edges),
+                "counts": list(self.predictions.counts),
+            },
+            "validation": dict(self.validation),
             "metrics": dict(self.metrics),
             "training_start": self.training_start,
             "training_end": self.training_end,
+            "code_version": self.code_version,
             "sha256": dict(self.sha256),
             "telemetry": self.telemetry.to_dict(),
         }
@@ -138,32 +221,91 @@ class ModelSchema:
     def from_dict(cls, content: Mapping[str, Any]) -> ModelSchema:
         """Inverse of ``to_dict``.
 
-        :raises ModelPackageError: if the format is another one or a field is missing.
+        :raises ModelPackageError: if the format is another one, or a field is missing or breaks a rule.
         """
-        if content.get("format") != FORMAT:
-            raise ModelPackageError(f"{SCHEMA_FILE}: format must be {FORMAT}, got {content.get('format')!r}")
+        if not isinstance(content, Mapping):
+            raise ModelPackageError(f"{SCHEMA_FILE}: must hold an object, got {type(content).__name__}")
+        found = content.get("format")
+        if found != FORMAT:
+            older = isinstance(found, int) and found < FORMAT
+            remedy = "; train the model anew with this version of the code" if older else ""
+            raise ModelPackageError(f"{SCHEMA_FILE}: format must be {FORMAT}, got {found!r}{remedy}")
         try:
             return cls(
                 telemetry=TelemetrySchema.from_dict(content["telemetry"]),
                 inputs=tuple(
                     ModelInput(
-                        name=column["name"],
-                        unit=column["unit"],
+                        name=_text(column["name"]),
+                        unit=_text(column["unit"]),
                         imputation=float(column["imputation"]),
-                        edges=tuple(column["edges"]),
+                        edges=tuple(map(float, column["edges"])),
                         counts=tuple(column["counts"]),
                     )
                     for column in content["inputs"]
                 ),
                 threshold=float(content["threshold"]),
-                version=str(content["version"]),
+                version=_text(content["version"]),
                 metrics=dict(content["metrics"]),
-                training_start=content["training_start"],
-                training_end=content["training_end"],
+                training_start=_instant(content["training_start"]),
+                training_end=_instant(content["training_end"]),
                 sha256=dict(content["sha256"]),
+                calibration=Calibration(
+                    method=_text(content["calibration"]["method"]),
+                    a=float(content["calibration"]["a"]),
+                    b=float(content["calibration"]["b"]),
+                ),
+                threshold_rule=_text(content["threshold_rule"]),
+                predictions=Histogram(
+                    edges=tuple(map(float, content["predictions"]["edges"])),
+                    counts=tuple(content["predictions"]["counts"]),
+                ),
+                algorithm=_text(content["algorithm"]),
+                parameters=dict(content["parameters"]),
+                validation=dict(content["validation"]),
+                code_version=_text(content["code_version"]),
             )
         except KeyError as error:
             raise ModelPackageError(f"{SCHEMA_FILE}: field {error} is required") from error
+        except (TypeError, ValueError) as error:
+            raise ModelPackageError(f"{SCHEMA_FILE}: {error}") from error
+
+
+def replace_missing(
+    values: npt.NDArray[np.float64], replacements: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float32]:
+    """Model input of rows; the one rule for training and serving.
+
+    :param values: shape (n, inputs); what float32 cannot hold (NaN, infinity, too large) is missing.
+    :param replacements: value of each input where it is missing, shape (inputs,).
+    :returns: float32, same shape.
+    """
+    return np.where(np.abs(values) <= LARGEST, values, replacements).astype(np.float32)
+
+
+def _check_histogram(where: str, edges: Sequence[float], counts: Sequence[int]) -> None:
+    """Check that a histogram is empty or has one edge more than bins, in order, and counts rows."""
+    if not edges and not counts:
+        return
+    if len(edges) != len(counts) + 1:
+        raise ModelPackageError(f"{where}: {len(counts)} bins need one edge more, got {len(edges)}")
+    if not np.isfinite(edges).all() or (np.diff(edges) < 0).any():
+        raise ModelPackageError(f"{where}: edges must be numbers in ascending order, got {list(edges)}")
+    if not all(isinstance(count, int) and count >= 0 for count in counts):
+        raise ModelPackageError(f"{where}: counts must be whole numbers of at least 0, got {list(counts)}")
+
+
+def _instant(value: object) -> str:
+    """ISO 8601 text of a time with its zone, or an empty text."""
+    text = _text(value)
+    if text and datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError(f"a time needs its zone, got {text!r}")
+    return text
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"a text is expected, got {value!r}")
+    return value
 
 
 def file_sha256(path: str | Path) -> str:
