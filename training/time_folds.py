@@ -1,0 +1,92 @@
+"""Cross-validation that respects time: each fold is fitted on the past and judged on what came next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from feature_sets.telemetry.schema import TelemetrySchema
+from training.time_split import TrainingSetError, split_by_time
+
+Positions = npt.NDArray[np.intp]
+_POSITION = "_position"
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One fold.
+
+    :param number: 1 for the earliest.
+    :param fit: positions of the rows to fit on, all before the validation rows by the embargo or more.
+    :param validation: positions of the rows to judge on.
+    """
+
+    number: int
+    fit: Positions
+    validation: Positions
+
+
+@dataclass(frozen=True)
+class Folds:
+    """The folds of a training part.
+
+    :param used: those with enough rows of both classes on both sides, earliest first; at least one.
+    :param skipped: why each other one is left out.
+    """
+
+    used: tuple[Fold, ...]
+    skipped: tuple[str, ...]
+
+
+def expanding_folds(frame: pd.DataFrame, schema: TelemetrySchema, count: int = 3) -> Folds:
+    """Folds whose fit rows expand: fold k is judged on block k + 1 of count + 1 and fitted on all before.
+
+    ::
+
+        time ──────────────────────────────────►      f fit   · embargo   v validation
+        fold 1   ffff·vvvvv
+        fold 2   fffffffff·vvvvv
+        fold 3   ffffffffffffff·vvvvv
+
+    Blocks have the same number of rows; rows of one instant are never in two of them. The rules of a split
+    (embargo, rows and classes of each side) are those of ``split_by_time``.
+
+    :param frame: rows with the schema's time and target columns, any order; not changed.
+    :param schema: names the columns and gives the embargo.
+    :param count: folds, at least 1.
+    :raises TrainingSetError: if no fold can be used; says why not for each.
+    """
+    rows = pd.DataFrame(
+        {
+            schema.time: frame[schema.time].to_numpy(),
+            schema.target: frame[schema.target].to_numpy(),
+            _POSITION: np.arange(len(frame)),
+        }
+    ).sort_values(schema.time, kind="stable", ignore_index=True)
+    times = rows[schema.time]
+    starts = [len(rows) * block // (count + 1) for block in range(1, count + 1)]
+    used, skipped = [], []
+    for number, start in enumerate(starts, start=1):
+        end = starts[number] if number < count else len(rows)
+        known = rows[times < times.iloc[end]] if end < len(rows) else rows
+        try:
+            # Half a row more than the share, so that rounding cannot move the cut to another row.
+            share = 1.0 - (start + 0.5) / len(known) if start < len(known) else 0.0
+            if not 0.0 < share < 1.0:
+                raise TrainingSetError(f"its validation rows need a time of their own, got {len(known)} rows")
+            split = split_by_time(known, schema, share)
+        except TrainingSetError as error:
+            skipped.append(f"fold {number} of {count}: {error}")
+            continue
+        used.append(Fold(number, split.train[_POSITION].to_numpy(), split.test[_POSITION].to_numpy()))
+    if not used:
+        classes = {str(label): int((rows[schema.target] == label).sum()) for label in (0, 1)}
+        raise TrainingSetError(
+            f"cross-validation needs at least one fold with both classes on both sides, got none of {count} "
+            f"from {len(rows)} rows (rows of each class: {classes}) with an embargo of "
+            f"{schema.embargo_seconds} s: {'; '.join(skipped)}"
+        )
+    return Folds(tuple(used), tuple(skipped))
