@@ -54,25 +54,35 @@ def collect(
 
 
 def candidates(train: Run | None) -> list[dict[str, Any]]:
-    """Each hyper-parameter iteration of the train run with its parameters and scores, best first.
+    """Each iteration of the train run with its parameters and scores.
 
     :param train: the train run; its ``status.iterations`` is MLRun's table, one header row first.
+    :returns: the best iteration first (``best``), then those that came to later rungs, of one rung the higher
+        average precision first. Scores of an earlier rung come from fewer rows and do not compare.
     """
-    table = ((train or {}).get("status") or {}).get("iterations") or []
+    status = (train or {}).get("status") or {}
+    table = status.get("iterations") or []
     if not table:
         return []
+    best = (status.get("results") or {}).get("best_iteration")
     header, rows = table[0], table[1:]
     entries = []
     for row in rows:
         record = dict(zip(header, row, strict=True))
-        entries.append(
-            {
-                key.split(".", 1)[1]: value
-                for key, value in record.items()
-                if key.startswith(("param.", "output.")) and value is not None
-            }
-        )
-    return sorted(entries, key=lambda entry: -float(entry.get("average_precision") or 0))
+        facts = {
+            key.split(".", 1)[1]: value
+            for key, value in record.items()
+            if key.startswith(("param.", "output.")) and value is not None
+        }
+        entries.append({**facts, "best": best is not None and record.get("iter") == best})
+    return sorted(
+        entries,
+        key=lambda entry: (
+            not entry["best"],
+            -int(entry.get("rung") or 0),
+            -float(entry.get("average_precision") or 0),
+        ),
+    )
 
 
 def artifact_folder(by_name: dict[str, Run]) -> str:
@@ -98,17 +108,12 @@ def lines(summary: dict[str, Any]) -> list[str]:
     )
     trained = summary["trained"]
     if trained:
-        period = f"{_minute(trained.get('fit_start'))} to {_minute(trained.get('validation_end'))}"
+        period = f"{_minute(trained.get('train_start'))} to {_minute(trained.get('train_end'))}"
         text.append(
             f"training      on {trained.get('train_rows', 0):,} of "
             f"{trained.get('train_rows_available', 0):,} earlier rows, {period}"
         )
-    for place, entry in enumerate(summary["candidates"]):
-        text.append(
-            f"{'candidates' if not place else '':14}{'*' if not place else ' '} "
-            f"{entry.get('candidate', '?'):32} average precision {_number(entry.get('average_precision'))}"
-            f"  F1 {_number(entry.get('f1'))}"
-        )
+    text += candidate_lines(summary["candidates"])
     text.append(
         f"test          on all {test.get('test_rows', 0):,} later rows: average precision "
         f"{_number(test.get('average_precision'))}, F1 {_number(test.get('f1'))}, "
@@ -144,6 +149,26 @@ def lines(summary: dict[str, Any]) -> list[str]:
         magnitude = summary["magnitude"]
         text.append(f"magnitude     {magnitude.get('verdict', '')}")
     text.append(f"artifacts     {summary['artifacts']}")
+    return text
+
+
+def candidate_lines(entries: list[dict[str, Any]]) -> list[str]:
+    """The combinations of the last rung, one a line with what sets it apart below, and how many fell out.
+
+    :param entries: as ``candidates`` gives them.
+    """
+    last = max((int(entry.get("rung") or 0) for entry in entries), default=0)
+    finalists = [entry for entry in entries if int(entry.get("rung") or 0) == last]
+    text = []
+    for place, entry in enumerate(finalists):
+        text.append(
+            f"{'candidates' if not place else '':14}{'*' if entry['best'] else ' '} "
+            f"{entry.get('family', '?'):24} average precision {_number(entry.get('average_precision'))}"
+            f"  F1 {_number(entry.get('f1'))}  {entry.get('parameters', '')}".rstrip()
+        )
+    fallen = len(entries) - len(finalists)
+    if fallen:
+        text.append(f"{'':16}and {fallen} more that fell out on fewer rows")
     return text
 
 

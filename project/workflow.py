@@ -14,7 +14,6 @@ import mlrun
 from kfp.dsl import PipelineParam
 
 from project.settings import GENERATOR, RUNNER, SERVING
-from training.candidates import candidate_names
 
 
 def _when(condition: bool | str | PipelineParam, name: str, stage: Callable[[], None]) -> None:
@@ -46,6 +45,9 @@ def pipeline(
     train_rows: int = 20_000,
     select_k: int = 20,
     min_votes: float = 0.5,
+    search: str = "random",
+    combinations: int = 36,
+    threshold_rule: str = "max_f1",
     deploy_streaming: bool = True,
     deploy_concept_drift: bool = True,
     stream_seconds: int = 30,
@@ -65,6 +67,10 @@ def pipeline(
         the same share of errors is taken, spread over the whole time before the test.
     :param select_k: features each vote may name.
     :param min_votes: votes a feature needs: a count, or a fraction of the voters below 1.
+    :param search: how combinations of hyper-parameters are chosen: ``random`` or ``grid``.
+    :param combinations: most combinations to try, of all kinds of model together.
+    :param threshold_rule: what the decision threshold is chosen for: ``max_f1``, ``min_precision:0.9`` (most
+        errors found with that precision) or ``cost:10`` (a miss costs as much as ten false alarms).
     :param deploy_streaming: whether to serve the model and stream telemetry to it.
     :param deploy_concept_drift: whether to watch the labeled stream for drift; needs ``deploy_streaming``.
     :param stream_seconds: how long the telemetry generator streams.
@@ -110,9 +116,13 @@ def pipeline(
     train = project.run_function(
         "train",
         name="train",
-        params={**vector, **split},
-        hyperparams={"candidate": candidate_names()},
-        selector="max.average_precision",
+        params={
+            **vector,
+            **split,
+            "search": search,
+            "combinations": combinations,
+            "threshold_rule": threshold_rule,
+        },
         outputs=["model"],
     ).after(select)
     test = project.run_function(

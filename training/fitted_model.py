@@ -1,103 +1,151 @@
-"""Fitting one candidate and choosing its threshold, on the training part only."""
+"""From a training part to a model: search, calibration, threshold, and a last fit on all of its rows."""
 
 from __future__ import annotations
 
-import dataclasses
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 
-from feature_sets.model_schema import ModelSchema
+from feature_sets.model_schema import Histogram, ModelSchema
 from feature_sets.telemetry.schema import TelemetrySchema
-from training.candidates import Candidate, build_pipeline, error_probability, fit_pipeline
+from training.calibration import calibrated, fit_platt
+from training.candidates import build_pipeline, fit_pipeline
+from training.code_version import code_version
 from training.feature_columns import feature_columns, useless_features
 from training.model_package import model_inputs
-from training.scores import best_f1_threshold, classification_scores
-from training.time_split import TimeSplit, TrainingSetError, split_by_time
+from training.progress import Progress
+from training.scores import classification_scores
+from training.search_rows import fold_rows
+from training.search_space import Plan
+from training.selector import Selector
+from training.successive_halving import SearchOutcome, search
+from training.threshold_rules import ThresholdRule, choose_threshold
+from training.time_folds import Folds, expanding_folds
+from training.time_split import TrainingSetError
+
+PREDICTION_BINS = 20
 
 
 @dataclass(frozen=True)
 class FittedModel:
-    """A fitted candidate with its validation scores.
+    """The winner of a search, fitted on the whole training part.
 
-    :param pipeline: fitted on the earlier rows of the training part.
-    :param schema: inputs, threshold and dates; version and digests are still empty.
-    :param scores: on the later rows of the training part, which also chose the threshold.
-    :param fit_seconds: time the fit took, in seconds.
-    :param converged: False if the solver stopped before it converged.
-    :param dropped: input -> reason it was left out.
-    :param split: the training part, split again by time.
+    :param pipeline: fitted.
+    :param schema: inputs, calibration, threshold and scores; version and digests are still empty.
+    :param outcome: what the search found.
+    :param folds: what it was judged on.
+    :param fit_seconds: time the last fit took, in seconds.
+    :param converged: False if the solver of the last fit stopped before it converged.
+    :param unconverged: fits of the search that did.
+    :param dropped: feature -> reason it was left out.
     """
 
     pipeline: Pipeline
     schema: ModelSchema
-    scores: Mapping[str, float]
+    outcome: SearchOutcome
+    folds: Folds
     fit_seconds: float
     converged: bool
+    unconverged: int
     dropped: Mapping[str, str]
-    split: TimeSplit
 
 
 def fit_model(
     training_part: pd.DataFrame,
     schema: TelemetrySchema,
-    candidate: Candidate,
-    validation_fraction: float = 0.3,
+    plan: Plan,
+    selector: Selector,
+    rule: ThresholdRule,
+    folds: int = 3,
     seed: int = 0,
+    progress: Progress | None = None,
 ) -> FittedModel:
-    """Fit a candidate on the earlier rows, choose its threshold and score it on the later ones.
+    """Search for the best combination, fit it on all rows, calibrate it and choose its threshold.
+
+    Calibration, threshold and scores come from out-of-fold predictions: of the winner, fitted on the earlier
+    rows of each fold. The served model has seen more rows than any of those, so they rather understate it;
+    that threshold and calibration were chosen on the rows they are scored on overstates it a little.
 
     :param training_part: device, time, features, label; no row of the test period.
     :param schema: names the columns and gives the embargo between fit and validation rows.
-    :param candidate: what to fit.
-    :param validation_fraction: later share of the training part.
-    :param seed: of the model.
-    :raises TrainingSetError: if a part is too small, has one class only, or no feature has a reading.
+    :param plan: the combinations to try.
+    :param selector: the score that decides.
+    :param rule: chooses the threshold.
+    :param folds: folds of the cross-validation, see ``expanding_folds``.
+    :param seed: of models and samples.
+    :param progress: told of every fit; by default nobody is.
+    :raises TrainingSetError: if no fold has both classes, no feature has a reading, or no threshold meets the
+        rule.
     """
-    split = split_by_time(training_part, schema, validation_fraction)
     names = feature_columns(training_part, schema)
-    dropped = useless_features(split.train, names, constant=False)
+    dropped = useless_features(training_part, names, constant=False)
     kept = [name for name in names if name not in dropped]
     if not kept:
         raise TrainingSetError(f"at least one feature must have a reading, got none of {len(names)}")
-    pipeline = build_pipeline(candidate, seed)
+    used = expanding_folds(training_part, schema, folds)
+    with _convergence_warnings() as stopped:
+        outcome = search(
+            plan.candidates,
+            fold_rows(training_part, kept, schema, used.used),
+            selector,
+            rule,
+            seed,
+            progress or Progress(lambda line: None),
+        )
+    calibration = fit_platt(outcome.margins, outcome.labels)
+    probability = calibrated(outcome.margins, calibration)
+    threshold = choose_threshold(rule, outcome.labels, probability)
+    scores = classification_scores(outcome.labels, probability, threshold)
+    counts, edges = np.histogram(probability, bins=PREDICTION_BINS, range=(0.0, 1.0))
+    winner = outcome.winner.candidate
     model_schema = ModelSchema(
         telemetry=schema,
-        inputs=model_inputs(split.train, kept, schema),
-        threshold=0.5,
+        inputs=model_inputs(training_part, kept, schema),
+        threshold=threshold,
         version="",
-        training_start=split.train[schema.time].min().isoformat(),
-        training_end=split.test[schema.time].max().isoformat(),
+        metrics=scores,
+        training_start=training_part[schema.time].min().isoformat(),
+        training_end=training_part[schema.time].max().isoformat(),
+        calibration=calibration,
+        threshold_rule=str(rule),
+        predictions=Histogram(tuple(map(float, edges)), tuple(map(int, counts))),
+        algorithm=winner.family,
+        parameters={**winner.settings, "seed": seed},
+        validation=scores,
+        code_version=code_version(),
     )
+    pipeline = build_pipeline(winner, seed)
     started = time.perf_counter()
-    with warnings.catch_warnings(record=True) as caught:
-        # Becomes the result ``converged``; any other warning is passed on below.
-        warnings.simplefilter("always", ConvergenceWarning)
-        fit_pipeline(pipeline, model_schema.matrix(split.train), split.train[schema.target].to_numpy())
-    fit_seconds = time.perf_counter() - started
-    unrelated = [item for item in caught if not issubclass(item.category, ConvergenceWarning)]
-    for item in unrelated:
-        warnings.warn_explicit(item.message, item.category, item.filename, item.lineno)
-    converged = len(unrelated) == len(caught)
-    labels = split.test[schema.target].to_numpy()
-    probability = error_probability(pipeline, model_schema.matrix(split.test))
-    threshold = best_f1_threshold(labels, probability)
-    scores = classification_scores(labels, probability, threshold)
+    with _convergence_warnings() as stopped_at_last:
+        fit_pipeline(pipeline, model_schema.matrix(training_part), training_part[schema.target].to_numpy())
     return FittedModel(
         pipeline=pipeline,
-        schema=_with_threshold(model_schema, threshold, scores),
-        scores=scores,
-        fit_seconds=fit_seconds,
-        converged=converged,
+        schema=model_schema,
+        outcome=outcome,
+        folds=used,
+        fit_seconds=time.perf_counter() - started,
+        converged=not stopped_at_last,
+        unconverged=len(stopped),
         dropped=dropped,
-        split=split,
     )
 
 
-def _with_threshold(schema: ModelSchema, threshold: float, scores: Mapping[str, float]) -> ModelSchema:
-    return dataclasses.replace(schema, threshold=threshold, metrics=dict(scores))
+@contextmanager
+def _convergence_warnings() -> Iterator[list[warnings.WarningMessage]]:
+    """Collects convergence warnings of all threads inside the ``with``; any other is passed on after it."""
+    stopped: list[warnings.WarningMessage] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ConvergenceWarning)
+        yield stopped
+    for item in caught:
+        if issubclass(item.category, ConvergenceWarning):
+            stopped.append(item)
+        else:
+            warnings.warn_explicit(item.message, item.category, item.filename, item.lineno)

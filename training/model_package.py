@@ -21,13 +21,15 @@ from sklearn.pipeline import Pipeline
 from feature_sets.model_schema import (
     MODEL_FILE,
     SCHEMA_FILE,
+    Calibration,
     ModelInput,
     ModelPackageError,
     ModelSchema,
     read_model_schema,
 )
 from feature_sets.telemetry.schema import TelemetrySchema
-from training.candidates import error_probability
+from training.calibration import calibrated
+from training.candidates import error_margin
 from training.input_units import input_units
 from training.onnx_export import INPUT, PROBABILITIES, export_onnx
 
@@ -51,7 +53,7 @@ class OnnxModel:
         )
 
     def probability(self, matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        """Probability of an error for each row.
+        """Calibrated probability of an error for each row.
 
         :param matrix: float32, shape (n, inputs), from ``ModelSchema.matrix``.
         :returns: shape (n,).
@@ -98,7 +100,7 @@ def model_inputs(rows: pd.DataFrame, names: Sequence[str], schema: TelemetrySche
 def write_model_package(
     directory: Path, pipeline: Pipeline, schema: ModelSchema, check_rows: npt.NDArray[np.float32]
 ) -> ModelSchema:
-    """Convert a fitted pipeline, check it, and write both files.
+    """Convert a fitted pipeline with its calibration, check it, and write both files.
 
     :param directory: existing directory; files of an older package are replaced.
     :param pipeline: fitted, from ``build_pipeline``.
@@ -107,8 +109,8 @@ def write_model_package(
     :returns: the schema as written.
     :raises ModelPackageError: if a probability differs by more than ``TOLERANCE``.
     """
-    graph = export_onnx(pipeline, len(schema.inputs))
-    check_equal(graph, pipeline, check_rows)
+    graph = export_onnx(pipeline, len(schema.inputs), schema.calibration, schema.threshold)
+    check_equal(graph, pipeline, schema.calibration, check_rows)
     (directory / MODEL_FILE).write_bytes(graph)
     written = dataclasses.replace(
         schema,
@@ -119,12 +121,15 @@ def write_model_package(
     return written
 
 
-def check_equal(graph: bytes, pipeline: Pipeline, rows: npt.NDArray[np.float32]) -> None:
-    """Check that an ONNX graph answers what the pipeline does.
+def check_equal(
+    graph: bytes, pipeline: Pipeline, calibration: Calibration, rows: npt.NDArray[np.float32]
+) -> None:
+    """Check that an ONNX graph answers what the pipeline and its calibration do.
 
     :raises ModelPackageError: with the largest difference and its row.
     """
-    difference = np.abs(OnnxModel(graph).probability(rows) - error_probability(pipeline, rows))
+    expected = calibrated(error_margin(pipeline, rows), calibration)
+    difference = np.abs(OnnxModel(graph).probability(rows) - expected)
     if len(difference) and not float(difference.max()) <= TOLERANCE:
         worst = int(np.argmax(difference))
         raise ModelPackageError(
@@ -136,9 +141,12 @@ def check_equal(graph: bytes, pipeline: Pipeline, rows: npt.NDArray[np.float32])
 def model_version(graph: bytes, schema: ModelSchema) -> str:
     """Version of a model: a digest of all that decides its answers, and of the rows it learned from.
 
-    Scores are not part of it: judging a model does not make it another one.
+    Scores are not part of it: judging a model does not make it another one. Nor is the version of the code:
+    a change that leaves the answers as they are does not either.
     """
-    content = dataclasses.replace(schema, version="", metrics={}, sha256={}).to_dict()
+    content = dataclasses.replace(
+        schema, version="", metrics={}, validation={}, code_version="", sha256={}
+    ).to_dict()
     digest = hashlib.sha256(graph)
     digest.update(json.dumps(content, sort_keys=True).encode())
     return digest.hexdigest()[:12]

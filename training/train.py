@@ -1,70 +1,95 @@
-"""Training: one candidate a run, many candidates as iterations of one hyper-parameter run."""
+"""Training: a search over many models, the winner calibrated and packaged."""
 
 # No postponed annotations here: MLRun reads a handler's type hints and cannot resolve them from text.
 
-import dataclasses
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import mlrun
 
 from feature_sets.telemetry.schema import TelemetrySchema
-from training.candidates import find_candidate
-from training.fitted_model import fit_model
+from training.fitted_model import FittedModel, fit_model
 from training.handler_arguments import fraction, whole_number
 from training.model_artifact import log_model_package
 from training.model_package import write_model_package
+from training.progress import Progress
+from training.run_artifacts import artifact_path
+from training.search_iterations import TABLE_KEY, log_iterations, results_table
+from training.search_space import plan_search
 from training.selection_mark import refuse_selection_on_test_rows
-from training.training_set import read_split
+from training.selector import parse_selector
+from training.successive_halving import SCORES
+from training.threshold_rules import parse_rule
+from training.training_set import TimeSplit, read_split
 
 
 def train(
     context: mlrun.MLClientCtx,
     feature_vector: str,
-    candidate: str,
     schema: Mapping[str, Any] | str = "",
     seed: int = 0,
     test_fraction: float = 0.3,
-    validation_fraction: float = 0.3,
     train_rows: int = 20_000,
-    parameters: Mapping[str, Any] | None = None,
+    search: str = "random",
+    combinations: int = 36,
+    families: Sequence[str] | str = "",
+    candidates: Sequence[Mapping[str, Any]] | None = None,
+    folds: int = 3,
+    selector: str = "max.average_precision",
+    threshold_rule: str = "max_f1",
 ) -> None:
-    """MLRun job: fit one candidate on the training part and score it on the part's later rows.
+    """MLRun job: search for the best model on the training part, calibrate it and package it.
 
-    Run it once a candidate with ``hyperparams={"candidate": candidate_names()}`` and
-    ``selector="max.average_precision"``; the best iteration's model is the output ``model`` of the run.
+    Combinations are compared by time-ordered cross-validation and successive halving; each is an iteration
+    of this run. The winner is fitted on the whole training part.
 
-    Results: average_precision, roc_auc, f1, precision, recall and the confusion matrix on the validation
-    rows, ``threshold``, ``fit_seconds``, ``converged``, ``version``, ``dropped``, the split,
-    ``train_rows`` and ``train_rows_available``. Model: ``model`` (``model.onnx`` and ``model.json``).
+    Results: average_precision, roc_auc, f1, precision, recall and the confusion matrix of the winner on its
+    out-of-fold rows, ``threshold``, ``threshold_rule``, ``calibration_a``, ``calibration_b``; ``candidate``,
+    ``family``, ``best_iteration``, ``search``, ``combinations`` (tried), ``combinations_possible``,
+    ``selector``, ``rungs`` (rows of each), ``folds_used``, ``folds_skipped``, ``search_seconds``,
+    ``fit_seconds``, ``converged``, ``version``, ``code_version``, ``n_features``, ``dropped``, and of the
+    training part ``train_start``, ``train_end``, ``train_rows``, ``train_positives``,
+    ``train_rows_available``, ``embargo_seconds``. Data set: ``search_results``. Model: ``model``
+    (``model.onnx`` and ``model.json``).
 
     :param context: of the run.
     :param feature_vector: address of the vector to train on.
-    :param candidate: name of a configuration in ``training.candidates``.
     :param schema: telemetry schema, as content or path; empty for the simulated network's.
-    :param seed: of the model and of the sample; the same seed and rows give the same digest.
+    :param seed: of draw, samples and models; the same seed and rows give the same digest.
     :param test_fraction: later share of the rows that is kept for the test and not looked at.
-    :param validation_fraction: later share of the training part that scores the candidate.
     :param train_rows: more rows than this in the training part are sampled, each class in proportion, before
         anything is fitted or scored.
-    :param parameters: hyper-parameters that replace the configuration's.
+    :param search: ``random`` or ``grid``, see ``training.search_space``.
+    :param combinations: most combinations of hyper-parameters to try.
+    :param families: kinds of model to restrict the search to, as a list or as text with commas; empty for
+        all.
+    :param candidates: instead of a search space, a list of ``{"family": ..., "parameters": {...}}``.
+    :param folds: folds of the cross-validation; one that lacks rows or a class is skipped and said.
+    :param selector: the score that decides, ``max.`` or ``min.`` and average_precision, roc_auc, f1,
+        precision or recall.
+    :param threshold_rule: ``max_f1``, ``min_precision:0.9`` or ``cost:10``, see ``training.threshold_rules``.
     """
     telemetry = TelemetrySchema.load(schema)
-    chosen = find_candidate(candidate)
-    if parameters:
-        chosen = dataclasses.replace(chosen, parameters={**chosen.parameters, **parameters})
     test_fraction = fraction("test_fraction", test_fraction)
-    validation_fraction = fraction("validation_fraction", validation_fraction)
     train_rows = whole_number("train_rows", train_rows, at_least=100)
+    folds = whole_number("folds", folds, at_least=1)
+    seed = whole_number("seed", seed, at_least=0)
+    rule = parse_rule(threshold_rule)
+    chosen_by = parse_selector(selector, SCORES)
+    plan = plan_search(search, combinations, families, candidates, seed)
     outer = read_split(context, feature_vector, telemetry, test_fraction, train_rows, seed)
     refuse_selection_on_test_rows(feature_vector, outer)
-    fitted = fit_model(outer.train, telemetry, chosen, validation_fraction, seed)
-    for name, reason in fitted.dropped.items():
-        context.logger.warning(f"feature '{name}' is left out: {reason}")
-    if not fitted.converged:
-        context.logger.warning(f"candidate '{candidate}' stopped before it converged")
+    context.logger.info(f"search: {plan}")
+    started = time.perf_counter()
+    with Progress(context.logger.info) as progress:
+        fitted = fit_model(outer.train, telemetry, plan, chosen_by, rule, folds, seed, progress)
+    seconds = time.perf_counter() - started
+    _log_doubts(context, fitted)
+    log_iterations(context, fitted.outcome)
+    winner = fitted.outcome.winner.candidate
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder)
         written = write_model_package(
@@ -74,19 +99,62 @@ def train(
             context,
             directory,
             written,
-            algorithm=chosen.family,
-            parameters={"candidate": candidate, **chosen.parameters, "seed": seed},
+            algorithm=winner.family,
+            parameters={"candidate": str(winner), **written.parameters},
             feature_vector=feature_vector,
         )
+    context.log_dataset(
+        TABLE_KEY,
+        df=results_table(fitted.outcome),
+        format="parquet",
+        index=False,
+        stats=False,
+        artifact_path=artifact_path(context),
+    )
     context.log_results(
         {
-            **fitted.scores,
-            "threshold": fitted.schema.threshold,
+            **written.validation,
+            "threshold": written.threshold,
+            "threshold_rule": str(rule),
+            "calibration_a": written.calibration.a,
+            "calibration_b": written.calibration.b,
+            "candidate": str(winner),
+            "family": winner.family,
+            "search": plan.search,
+            "combinations": len(plan.candidates),
+            "combinations_possible": plan.possible,
+            "selector": str(chosen_by),
+            "rungs": list(fitted.outcome.rungs),
+            "folds_used": len(fitted.folds.used),
+            "folds_skipped": list(fitted.folds.skipped),
+            "search_seconds": seconds - fitted.fit_seconds,
             "fit_seconds": fitted.fit_seconds,
             "converged": fitted.converged,
             "version": written.version,
+            "code_version": written.code_version,
             "n_features": len(written.inputs),
             "dropped": ", ".join(fitted.dropped),
-            **fitted.split.describe("fit", "validation"),
+            **_training_part(outer),
         }
     )
+
+
+def _log_doubts(context: mlrun.MLClientCtx, fitted: FittedModel) -> None:
+    """Say what a reader of the results should know about how they came to be."""
+    for name, reason in fitted.dropped.items():
+        context.logger.warning(f"feature '{name}' is left out: {reason}")
+    for reason in fitted.folds.skipped:
+        context.logger.warning(f"cross-validation goes without {reason}")
+    if fitted.unconverged:
+        context.logger.warning(f"{fitted.unconverged} fits of the search stopped before they converged")
+    if not fitted.converged:
+        context.logger.warning(f"{fitted.outcome.winner.candidate} stopped before it converged")
+
+
+def _training_part(outer: TimeSplit) -> dict[str, Any]:
+    """Facts of the training part; the test part is not looked at here."""
+    return {
+        name: value
+        for name, value in outer.describe().items()
+        if name.startswith("train_") or name == "embargo_seconds"
+    }

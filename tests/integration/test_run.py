@@ -22,9 +22,11 @@ def test_live_predictions_equal_offline_ones(installation):
 
 def test_several_candidates_were_tried_and_the_best_is_served(installation):
     candidates = installation.summary["candidates"]
-    assert len({entry["candidate"].split("_")[0] for entry in candidates}) >= 3
-    scores = [entry["average_precision"] for entry in candidates]
-    assert scores == sorted(scores, reverse=True)
+    assert len({entry["family"] for entry in candidates}) == 5
+    assert [entry["best"] for entry in candidates].index(True) == 0
+    last = [entry["average_precision"] for entry in candidates if entry["rung"] == candidates[0]["rung"]]
+    assert last == sorted(last, reverse=True)
+    assert installation.summary["trained"]["candidate"] == candidates[0]["candidate"]
     assert installation.summary["endpoint"]["version"] == installation.summary["test"]["version"]
     test = installation.summary["test"]
     assert test["average_precision"] > test["majority_class_average_precision"]

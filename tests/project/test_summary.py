@@ -3,22 +3,47 @@ from project import summary
 TRAIN = {
     "metadata": {"name": "train"},
     "status": {
+        "results": {"best_iteration": 2},
         "iterations": [
-            ["state", "iter", "param.candidate", "output.average_precision", "output.f1"],
-            ["completed", 1, "forest", 0.4, 0.3],
-            ["completed", 2, "boosting", 0.9, 0.8],
-            ["error", 3, "broken", None, None],
-        ]
+            [
+                "state",
+                "iter",
+                "param.candidate",
+                "param.family",
+                "param.parameters",
+                "output.average_precision",
+                "output.f1",
+                "output.rung",
+            ],
+            [None, 1, "forest a=1", "forest", "a=1", 0.4, 0.3, 2],
+            [None, 2, "boosting a=1", "boosting", "a=1", 0.8, 0.7, 2],
+            [None, 3, "boosting a=2", "boosting", "a=2", 0.9, 0.8, 1],
+            ["error", 4, "broken", "broken", "", None, None, None],
+        ],
     },
 }
 
 
-def test_candidates_come_best_first_and_failed_ones_last():
+def test_candidates_of_the_last_rung_come_first_and_failed_ones_last():
     entries = summary.candidates(TRAIN)
-    assert [entry["candidate"] for entry in entries] == ["boosting", "forest", "broken"]
-    assert entries[0]["average_precision"] == 0.9
-    assert "average_precision" not in entries[2]
+    assert [entry["candidate"] for entry in entries] == [
+        "boosting a=1",
+        "forest a=1",
+        "boosting a=2",
+        "broken",
+    ]
+    assert [entry["best"] for entry in entries] == [True, False, False, False]
+    assert entries[0]["average_precision"] == 0.8
+    assert "average_precision" not in entries[3]
     assert summary.candidates(None) == []
+
+
+def test_combinations_that_fell_out_are_counted_and_not_listed():
+    first, second, rest = summary.candidate_lines(summary.candidates(TRAIN))
+    assert first.startswith("candidates    * boosting ") and first.endswith("precision 0.800  F1 0.700  a=1")
+    assert second.split()[0] == "forest"
+    assert rest.strip() == "and 2 more that fell out on fewer rows"
+    assert summary.candidate_lines([]) == []
 
 
 def test_a_run_without_streaming_says_that_nothing_is_deployed():
@@ -38,8 +63,8 @@ def test_a_run_without_streaming_says_that_nothing_is_deployed():
                 "trained": {
                     "train_rows": 500,
                     "train_rows_available": 700,
-                    "fit_start": "2024-01-01T00:00:02.497000+00:00",
-                    "validation_end": "2024-01-02T07:00:02.497000+00:00",
+                    "train_start": "2024-01-01T00:00:02.497000+00:00",
+                    "train_end": "2024-01-02T07:00:02.497000+00:00",
                 },
                 "candidates": summary.candidates(TRAIN),
                 "test": {"average_precision": 0.5, "test_rows": 290},

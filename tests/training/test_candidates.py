@@ -1,21 +1,15 @@
-"""The table of candidates."""
+"""The one list of families."""
 
 from __future__ import annotations
 
-import dataclasses
 import warnings
 
 import numpy as np
 import pytest
+from sklearn.ensemble import RandomForestClassifier
 
-from training.candidates import (
-    CANDIDATES,
-    build_pipeline,
-    candidate_names,
-    error_probability,
-    find_candidate,
-    fit_pipeline,
-)
+from training.calibration import sigmoid
+from training.candidates import FAMILIES, MODEL_STEP, Candidate, build_pipeline, error_margin, fit_pipeline
 from training.handler_arguments import ArgumentError
 
 
@@ -26,53 +20,82 @@ def rows(n=400, seed=0):
     return values, labels
 
 
-def test_names_are_unique_and_each_of_the_four_families_is_there():
-    assert len(set(candidate_names())) == len(CANDIDATES)
-    assert {candidate.family for candidate in CANDIDATES} == {
+def fitted(family, values, labels, seed=4, **parameters):
+    pipeline = build_pipeline(Candidate(family, parameters), seed)
+    fit_pipeline(pipeline, values, labels)
+    return pipeline
+
+
+def test_each_of_the_five_families_is_there_and_its_space_holds_its_defaults():
+    assert list(FAMILIES) == [
         "random_forest",
         "logistic_regression",
         "ada_boost",
         "hist_gradient_boosting",
-    }
+        "lightgbm",
+    ]
+    for family in FAMILIES.values():
+        assert set(family.space) == set(family.defaults)
+        assert all(family.defaults[name] in values for name, values in family.space.items())
 
 
-@pytest.mark.parametrize("candidate", CANDIDATES, ids=lambda candidate: candidate.name)
-def test_each_candidate_learns_without_a_warning_and_repeats_itself(candidate):
+@pytest.mark.parametrize("family", FAMILIES)
+def test_each_family_learns_without_a_warning_and_repeats_itself(family):
     values, labels = rows()
-    answers = []
-    for _ in range(2):
-        pipeline = build_pipeline(candidate, seed=4)
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            warnings.simplefilter("ignore", DeprecationWarning)
-            fit_pipeline(pipeline, values, labels)
-            answers.append(error_probability(pipeline, values))
-    assert (answers[0] == answers[1]).all()
-    assert answers[0][labels == 1].mean() > answers[0][labels == 0].mean() + 0.2
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", DeprecationWarning)
+        first, second = (error_margin(fitted(family, values, labels), values) for _ in range(2))
+    assert (first == second).all()
+    assert sigmoid(first[labels == 1]).mean() > sigmoid(first[labels == 0]).mean() + 0.2
 
 
-@pytest.mark.parametrize("family", ["random_forest", "logistic_regression", "hist_gradient_boosting"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_margin_is_the_log_odds_of_the_librarys_own_probability(family):
+    values, labels = rows()
+    pipeline = fitted(family, values, labels)
+    own = pipeline.predict_proba(values.astype(np.float64))[:, 1]
+    np.testing.assert_allclose(sigmoid(error_margin(pipeline, values)), own, rtol=0, atol=1.1e-6)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_model_runs_on_one_thread(family):
+    model = build_pipeline(Candidate(family), 0).named_steps[MODEL_STEP]
+    assert model.get_params().get("n_jobs", 1) in (1, None)
+    assert model.get_params()["random_state"] == 0
+
+
+def test_unanimous_votes_of_a_forest_have_finite_log_odds():
+    values, labels = rows()
+    pipeline = fitted("random_forest", values, labels, min_samples_leaf=1, max_depth=16)
+    assert isinstance(pipeline.named_steps[MODEL_STEP], RandomForestClassifier)
+    assert (pipeline.predict_proba(values.astype(np.float64))[:, 1] == 0.0).any()
+    assert np.isfinite(error_margin(pipeline, values)).all()
+
+
+@pytest.mark.parametrize(
+    "family", ["random_forest", "logistic_regression", "hist_gradient_boosting", "lightgbm"]
+)
 def test_a_rare_class_weighs_as_much_as_a_common_one(family):
     values, _ = rows(1000)
     labels = np.zeros(1000, dtype=np.int8)
     labels[:20] = 1  # rare, and no feature tells it apart
-    candidate = next(c for c in CANDIDATES if c.family == family)
-    parameters = {"random_forest": {"max_depth": 1}, "hist_gradient_boosting": {"max_iter": 1}}.get(
-        family, {}
-    )
-    pipeline = build_pipeline(dataclasses.replace(candidate, parameters=parameters), seed=0)
-    fit_pipeline(pipeline, values, labels)
-    assert error_probability(pipeline, values).mean() == pytest.approx(0.5, abs=0.15)
+    parameters = {
+        "random_forest": {"max_depth": 1},
+        "hist_gradient_boosting": {"max_iter": 1},
+        "lightgbm": {"n_estimators": 1},
+    }.get(family, {})
+    margin = error_margin(fitted(family, values, labels, seed=0, **parameters), values)
+    assert sigmoid(margin).mean() == pytest.approx(0.5, abs=0.15)
 
 
-def test_an_unknown_candidate_is_refused_with_the_names_there_are():
-    with pytest.raises(
-        ArgumentError, match=r"'candidate': must be among random_forest_shallow, .*, got 'svm'"
-    ):
-        find_candidate("svm")
+def test_a_configuration_says_what_it_is_with_all_its_settings():
+    candidate = Candidate("ada_boost", {"max_depth": 3})
+    assert str(candidate) == "ada_boost n_estimators=40 max_depth=3 learning_rate=1.0"
 
 
-def test_an_unknown_parameter_is_refused_with_those_there_are():
-    candidate = dataclasses.replace(find_candidate("ada_boost_stumps"), parameters={"depth": 3})
+def test_an_unknown_family_or_parameter_is_refused_with_those_there_are():
+    with pytest.raises(ArgumentError, match=r"'family': must be among random_forest, .*, got 'svm'"):
+        Candidate("svm")
     with pytest.raises(ArgumentError, match=r"of ada_boost must be among learning_rate, .*, got \['depth'\]"):
-        build_pipeline(candidate, seed=0)
+        Candidate("ada_boost", {"depth": 3})

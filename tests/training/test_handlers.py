@@ -6,18 +6,30 @@ from pathlib import Path
 
 import mlrun
 import numpy as np
-import pandas as pd
 import pytest
 from mlrun.artifacts import get_model
 
 from feature_sets.model_schema import read_model_schema
 from tests.training.feature_store import PROJECT, store_vector
-from training.candidates import candidate_names
 from training.explore import exploration_figures
 from training.model_package import OnnxModel
 from training.time_split import split_by_time
 
 SCORES = {"average_precision", "roc_auc", "f1", "precision", "recall", "true_positives", "threshold"}
+TRAINING = {
+    "train_start",
+    "train_end",
+    "train_rows",
+    "train_positives",
+    "embargo_seconds",
+    "calibration_a",
+    "calibration_b",
+    "fit_seconds",
+    "search_seconds",
+    "n_features",
+}
+REGRESSION = [{"family": "logistic_regression"}]
+STUMPS = [{"family": "ada_boost"}]
 SPLIT = {"train_start", "train_end", "train_rows", "train_positives", "test_start", "embargo_seconds"}
 HANDLERS = {
     "explore": "training.explore.explore",
@@ -36,12 +48,14 @@ class Network:
         self.schema_file = folder / "schema.json"  # JSON is YAML
         self.schema_file.write_text(mlrun.utils.dict_to_json(schema.to_dict()))
 
-    def run(self, name, inputs=None, hyperparams=None, **params):
+    def train(self, candidates=REGRESSION, **params):
+        return self.run("train", candidates=candidates, **params)
+
+    def run(self, name, inputs=None, **params):
         function = mlrun.new_function(name, kind="job", image="mlrun/mlrun", project=PROJECT)
         params = {"schema": str(self.schema_file), **params}
         if not inputs:
             params.setdefault("feature_vector", self.uri)
-        options = mlrun.model.HyperParamOptions(selector="max.average_precision")
         return function.run(
             name=name,
             handler=HANDLERS[name],
@@ -50,8 +64,6 @@ class Network:
             project=PROJECT,
             params=params,
             inputs=inputs,
-            hyperparams=hyperparams,
-            hyper_param_options=options if hyperparams else None,
         )
 
 
@@ -77,18 +89,16 @@ def test_a_vector_becomes_a_registered_model(network, frame, schema):
     assert (selected.outputs["n_features_in"], selected.outputs["n_features_selected"]) == (5, 3)
     uri = selected.outputs["feature_vector"]
 
-    names = ["logistic_regression_weak", "random_forest_shallow"]
-    trained = network.run("train", feature_vector=uri, seed=5, hyperparams={"candidate": names})
-    assert SCORES | {"fit_seconds", "version", "fit_rows", "validation_rows"} <= set(trained.outputs)
-    header, *iterations = trained.status.iterations
-    scores = {
-        row[header.index("param.candidate")]: row[header.index("output.average_precision")]
-        for row in iterations
-    }
-    assert set(scores) == set(names)
-    assert trained.outputs["average_precision"] == max(scores.values())
+    trained = network.run("train", feature_vector=uri, seed=5, combinations=6)
+    assert set(trained.outputs) >= SCORES | TRAINING
+    assert (trained.outputs["search"], trained.outputs["combinations"]) == ("random", 6)
+    assert trained.outputs["combinations_possible"] > 500
+    assert (trained.outputs["folds_used"], trained.outputs["folds_skipped"]) == (3, [])
+    assert trained.outputs["selector"] == "max.average_precision"
+    assert trained.outputs["threshold_rule"] == "max_f1"
     best = mlrun.datastore.get_store_resource(trained.outputs["model"])
-    assert best.spec.parameters["candidate"] == max(scores, key=scores.get)
+    assert best.spec.parameters["candidate"] == trained.outputs["candidate"]
+    assert best.spec.algorithm == trained.outputs["family"]
     assert best.metadata.key == "model" and best.db_key == "train_model"
 
     tested = network.run("test", feature_vector=uri, model_path=trained.outputs["model"])
@@ -107,6 +117,9 @@ def test_a_vector_becomes_a_registered_model(network, frame, schema):
     model_schema = read_model_schema(schema_file, [model_file])
     assert model_schema.metrics["f1"] == tested.outputs["f1"] == artifact.spec.metrics["f1"]
     assert model_schema.telemetry == schema
+    assert model_schema.validation["f1"] == trained.outputs["f1"]
+    assert model_schema.code_version == trained.outputs["code_version"]
+    assert model_schema.calibration.a == trained.outputs["calibration_a"]
 
     predictions = table(tested, "test_set_preds")
     split = split_by_time(frame, schema, 0.3)
@@ -141,19 +154,98 @@ def test_a_selection_says_what_became_of_every_feature(network):
 
 
 def test_training_again_leaves_the_served_model_as_it_was(network, frame, schema):
-    first = network.run("train", candidate="logistic_regression_weak")
+    first = network.train()
     before = Path(get_model(first.outputs["model"], suffix=".onnx")[0])
     content = before.read_bytes()
-    second = network.run("train", candidate="logistic_regression_strong")
+    second = network.train([{"family": "logistic_regression", "parameters": {"C": 0.01}}])
     after = Path(get_model(second.outputs["model"], suffix=".onnx")[0])
     assert after != before and before.read_bytes() == content != after.read_bytes()
 
 
 def test_the_same_seed_gives_the_same_version_in_two_runs(network):
-    versions = [
-        network.run("train", candidate="random_forest_shallow", seed=2).outputs["version"] for _ in range(2)
-    ]
-    assert versions[0] == versions[1]
+    runs = [network.run("train", combinations=5, seed=2) for _ in range(2)]
+    assert runs[0].outputs["version"] == runs[1].outputs["version"]
+    contents = [Path(get_model(run.outputs["model"], suffix=".onnx")[0]).read_bytes() for run in runs]
+    assert contents[0] == contents[1]
+
+
+def test_every_combination_is_an_iteration_and_the_best_is_marked(network, run_db):
+    trained = network.run("train", combinations=7, families="logistic_regression,ada_boost", seed=1)
+    header, *rows = trained.status.iterations
+    iterations = [dict(zip(header, row, strict=True)) for row in rows]
+    assert [entry["iter"] for entry in iterations] == list(range(1, 8))
+    best = iterations[trained.outputs["best_iteration"] - 1]
+    assert best["param.candidate"] == trained.outputs["candidate"]
+    assert best["param.family"] == trained.outputs["family"]
+    assert len({entry["param.parameters"] for entry in iterations}) == 7
+    for entry in iterations:
+        assert entry["param.candidate"] == f"{entry['param.family']} {entry['param.parameters']}"
+        assert 0.0 < entry["output.average_precision"] <= 1.0 and 0.0 <= entry["output.f1"] <= 1.0
+    last = [entry for entry in iterations if entry["output.rung"] == len(trained.outputs["rungs"])]
+    assert best["output.average_precision"] == max(entry["output.average_precision"] for entry in last)
+
+    uid = trained.metadata.uid
+    children = [run_db.runs[(uid, number)] for number in range(1, 8)]
+    assert {child["status"]["state"] for child in children} == {"completed"}
+    assert children[0]["spec"]["parameters"]["candidate"] == iterations[0]["param.candidate"]
+
+    found = table(trained, "search_results")
+    assert list(found["iteration"]) == list(range(1, 8))
+    assert list(found.loc[found["best"], "iteration"]) == [trained.outputs["best_iteration"]]
+    assert list(found["parameters"]) == [entry["param.parameters"] for entry in iterations]
+    assert list(found["average_precision"]) == [entry["output.average_precision"] for entry in iterations]
+    assert set(found.columns) >= {"family", "rung", "rows", "roc_auc", "f1", "precision", "recall", "seconds"}
+    assert (found["seconds"] > 0).all()
+
+
+def test_the_table_of_iterations_is_logged_a_few_times_and_not_for_each(network, monkeypatch):
+    calls = []
+    original = mlrun.runtimes.utils.log_iter_artifacts
+    monkeypatch.setattr(
+        mlrun.runtimes.utils, "log_iter_artifacts", lambda *args: calls.append(1) or original(*args)
+    )
+    network.run("train", combinations=5, families="logistic_regression")
+    assert 1 <= len(calls) <= 2
+
+
+def test_a_grid_a_rule_and_a_selector_are_said(network):
+    trained = network.run(
+        "train",
+        search="grid",
+        combinations=3,
+        families=["logistic_regression"],
+        selector="max.recall",
+        threshold_rule="min_precision:0.6",
+        folds=2,
+    )
+    assert (trained.outputs["search"], trained.outputs["combinations"]) == ("grid", 3)
+    assert trained.outputs["combinations_possible"] == 5
+    assert (trained.outputs["folds_used"], trained.outputs["selector"]) == (2, "max.recall")
+    assert trained.outputs["threshold_rule"] == "min_precision:0.6"
+    assert trained.outputs["precision"] >= 0.6
+    found = table(trained, "search_results")
+    assert found["recall"].max() == found.loc[found["best"], "recall"].item()
+
+
+def test_a_skipped_fold_is_said(run_db, tmp_path, schema, frame):
+    early = frame["timestamp"] < frame["timestamp"].quantile(0.2)
+    frame.loc[early, "is_error"] = np.int8(0)
+    network = Network(store_vector(frame, tmp_path), schema, tmp_path)
+    trained = network.train()
+    assert trained.outputs["folds_used"] == 2
+    (reason,) = trained.outputs["folds_skipped"]
+    assert "fold 1 of 3: the training part must hold both classes" in reason
+
+
+def test_a_precision_that_cannot_be_had_ends_in_a_clear_error(run_db, tmp_path, schema, frame):
+    frame["is_error"] = (np.random.default_rng(0).random(len(frame)) < 0.3).astype(np.int8)
+    network = Network(store_vector(frame, tmp_path), schema, tmp_path)
+    # One tree of one leaf gives every row the same probability.
+    constant = [{"family": "lightgbm", "parameters": {"n_estimators": 1, "min_child_samples": 800}}]
+    with pytest.raises(
+        mlrun.runtimes.utils.RunError, match=r"precision of at least 0\.99 on the out-of-fold"
+    ):
+        network.train(constant, threshold_rule="min_precision:0.99")
 
 
 def test_every_step_works_on_a_sample_of_the_training_rows_and_says_so(network, frame, schema):
@@ -161,19 +253,19 @@ def test_every_step_works_on_a_sample_of_the_training_rows_and_says_so(network, 
     sample = {"train_rows": 400, "seed": 2}
     selected = network.run("select-features", k=3, **sample)
     vector = {"feature_vector": selected.outputs["feature_vector"]}
-    trained = network.run("train", candidate="hist_gradient_boosting_small", **vector, **sample)
+    trained = network.train([{"family": "hist_gradient_boosting"}], **vector, **sample)
     tested = network.run("test", model_path=trained.outputs["model"], **vector, **sample)
     for run in (selected, trained, tested):
         assert (run.outputs["train_rows"], run.outputs["train_rows_available"]) == (400, available)
-    assert trained.outputs["fit_rows"] + trained.outputs["validation_rows"] <= 400
+    assert trained.outputs["rungs"][-1] < 400
     assert tested.outputs["test_rows"] == len(split_by_time(frame, schema, 0.3).test)
     assert len(table(tested, "test_set_preds")) == tested.outputs["test_rows"]
 
 
-def test_hyper_parameters_of_one_run_replace_the_configurations(network):
-    trained = network.run("train", candidate="random_forest_shallow", parameters={"n_estimators": 5})
+def test_given_hyper_parameters_replace_the_defaults(network):
+    trained = network.train([{"family": "random_forest", "parameters": {"n_estimators": 5}}])
     parameters = mlrun.datastore.get_store_resource(trained.outputs["model"]).spec.parameters
-    assert (parameters["n_estimators"], parameters["max_depth"]) == (5, 6)
+    assert (parameters["n_estimators"], parameters["max_depth"]) == (5, 12)
 
 
 def test_exploring_a_vector_logs_tables_and_plots_that_need_no_network(network, frame):
@@ -256,13 +348,13 @@ def test_exploring_takes_a_data_set_too(network, frame, tmp_path):
 
 
 def test_the_plots_of_a_test_open_without_network(network):
-    trained = network.run("train", candidate="logistic_regression_weak")
+    trained = network.train()
     page = Path(network.run("test", model_path=trained.outputs["model"]).outputs["test_scores"]).read_text()
     assert "Plotly.newPlot" in page and "<script src" not in page
 
 
 def test_a_test_part_that_reaches_into_the_training_rows_is_refused(network):
-    trained = network.run("train", candidate="logistic_regression_weak", test_fraction=0.2)
+    trained = network.train(test_fraction=0.2)
     with pytest.raises(
         mlrun.runtimes.utils.RunError, match="test part must begin 300 s after the last training row"
     ):
@@ -272,11 +364,11 @@ def test_a_test_part_that_reaches_into_the_training_rows_is_refused(network):
 def test_training_refuses_a_selection_that_saw_test_rows(network):
     uri = network.run("select-features", k=3, test_fraction=0.2).outputs["feature_vector"]
     with pytest.raises(mlrun.runtimes.utils.RunError, match="must be selected on rows up to"):
-        network.run("train", feature_vector=uri, candidate=candidate_names()[0], test_fraction=0.4)
+        network.train(feature_vector=uri, test_fraction=0.4)
 
 
 def test_a_model_whose_file_was_changed_is_not_registered(network):
-    trained = network.run("train", candidate="logistic_regression_weak")
+    trained = network.train()
     path = Path(get_model(trained.outputs["model"], suffix=".onnx")[0])
     path.write_bytes(path.read_bytes() + b"x")
     with pytest.raises(mlrun.runtimes.utils.RunError, match="SHA-256 must be"):
@@ -304,23 +396,22 @@ def test_something_that_is_no_model_is_refused(network, frame):
             "'max_correlation': must be a number above 0 and at most",
         ),
         ("select-features", {"max_correlation": 1.2}, "'max_correlation': must be a number above 0 and at"),
-        ("train", {"candidate": "oracle"}, "'candidate': must be among"),
-        ("train", {"candidate": "ada_boost_stumps", "parameters": {"x": 1}}, "of ada_boost must be among"),
+        ("train", {"candidates": [{"family": "oracle"}]}, "'family': must be among"),
         (
             "train",
-            {"candidate": "ada_boost_stumps", "train_rows": 99},
-            "'train_rows': must be a whole number",
+            {"candidates": [{"family": "ada_boost", "parameters": {"x": 1}}]},
+            "of ada_boost must be among",
         ),
-        (
-            "train",
-            {"candidate": "ada_boost_stumps", "test_fraction": 1.5},
-            "'test_fraction': must be a number",
-        ),
-        (
-            "train",
-            {"candidate": "ada_boost_stumps", "schema": "nowhere.yaml"},
-            "must be a readable YAML file",
-        ),
+        ("train", {"train_rows": 99}, "'train_rows': must be a whole number"),
+        ("train", {"test_fraction": 1.5}, "'test_fraction': must be a number"),
+        ("train", {"schema": "nowhere.yaml"}, "must be a readable YAML file"),
+        ("train", {"search": "luck"}, "'search': must be among random, grid"),
+        ("train", {"combinations": 0}, "'combinations': must be a whole number of at least 1"),
+        ("train", {"families": "oracle"}, "'families': must be among"),
+        ("train", {"folds": 0}, "'folds': must be a whole number of at least 1"),
+        ("train", {"selector": "f1"}, "'selector': must be max"),
+        ("train", {"threshold_rule": "best"}, "'threshold_rule': must be max_f1"),
+        ("train", {"seed": -1}, "'seed': must be a whole number of at least 0"),
     ],
 )
 def test_arguments_that_break_a_rule_are_refused(network, name, params, words):
@@ -335,35 +426,21 @@ def test_one_class_only_ends_in_a_clear_error(run_db, tmp_path, schema, frame):
         mlrun.runtimes.utils.RunError,
         match=r"training part must hold both classes of 'is_error', got only \[0\]",
     ):
-        network.run("train", candidate="ada_boost_stumps")
+        network.train(STUMPS)
 
 
 def test_a_dead_metric_is_dropped_and_said(run_db, tmp_path, schema, frame):
     network = Network(store_vector(frame.assign(noise=np.nan), tmp_path), schema, tmp_path)
     selected = network.run("select-features", k=2)
     assert selected.outputs["dropped"] == {"noise": "no reading in the training part"}
-    assert network.run("train", candidate="ada_boost_stumps").outputs["dropped"] == "noise"
-
-
-def test_a_run_over_iterations_reads_the_vector_once(network, monkeypatch):
-    reads = []
-    original = pd.merge_asof
-    monkeypatch.setattr(
-        pd, "merge_asof", lambda *args, **kwargs: reads.append(1) or original(*args, **kwargs)
-    )
-    network.run("train", candidate="logistic_regression_weak")
-    once = len(reads)
-    network.run(
-        "train", hyperparams={"candidate": ["logistic_regression_weak", "logistic_regression_strong"]}
-    )
-    assert len(reads) == 2 * once > 0
+    assert network.train(STUMPS).outputs["dropped"] == "noise"
 
 
 def test_a_model_that_is_no_better_than_a_simple_rule_says_so(run_db, tmp_path, schema, frame):
     frame["noise"] = np.where(frame["is_error"] == 1, 5.0, 0.0)
     frame.loc[0, "noise"] = 1.0
     network = Network(store_vector(frame, tmp_path), schema, tmp_path)
-    trained = network.run("train", candidate="ada_boost_stumps")
+    trained = network.train(STUMPS)
     tested = network.run("test", model_path=trained.outputs["model"])
     assert tested.outputs["single_feature_rule"].startswith("noise >= ")
     assert tested.outputs["single_feature_average_precision"] == 1.0
