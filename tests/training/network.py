@@ -19,7 +19,12 @@ def make_schema(**changes):
             "name": "test-network",
             "entity": ["site", "unit"],
             "time": "timestamp",
-            "metrics": {"heat": {"unit": "K"}, "flow": {"unit": "l/s"}, "noise": {}},
+            "metrics": {
+                "heat": {"unit": "K"},
+                "flow": {"unit": "l/s"},
+                "noise": {},
+                "heat_felt": {"unit": "K"},
+            },
             "label": "is_error",
             "static": ["model"],
             "windows": {"lengths": ["1m", "5m"], "period": "10s", "operations": ["avg", "count", "stdvar"]},
@@ -42,13 +47,18 @@ def make_frame(ticks=300, devices=4, seed=0):
             "heat": heat,
             "flow": flow,
             "noise": random.normal(size=rows),
-            "heat_avg_1m": np.nan,
+            "heat_felt": heat + random.normal(0.0, 1.0, rows),
             "model_a": np.tile([1.0, 0.0] * (devices // 2), ticks),
         }
     )
     score = (heat - 300.0) / 5.0 - (flow - 2.0) / 0.5 + random.normal(0.0, 0.3, rows)
     frame["is_error"] = (score > 2.0).astype(np.int8)
     frame.loc[random.random(rows) < 0.05, "flow"] = np.nan
-    definition = WindowDefinition.from_schema(make_schema())
-    frame["heat_avg_1m"] = backfill(frame, definition, arrival="timestamp")["heat_avg_1m"]
     return frame
+
+
+def with_window(frame):
+    """The frame with a rolling feature of the schema, as the ingestion computes it."""
+    definition = WindowDefinition.from_schema(make_schema())
+    windows = backfill(frame, definition, arrival="timestamp")
+    return frame.assign(heat_avg_1m=windows["heat_avg_1m"])

@@ -85,7 +85,7 @@ def table(run, key):
 def test_a_vector_becomes_a_registered_model(network, frame, schema):
     selected = network.run("select-features", k=3, seed=5, max_correlation=1)
     assert SPLIT | {"n_features_in", "n_features_selected", "selected"} <= set(selected.outputs)
-    assert set(selected.outputs["selected"]) == {"heat", "flow", "heat_avg_1m"}
+    assert set(selected.outputs["selected"]) == {"heat", "flow", "heat_felt"}
     assert (selected.outputs["n_features_in"], selected.outputs["n_features_selected"]) == (5, 3)
     uri = selected.outputs["feature_vector"]
 
@@ -142,12 +142,12 @@ def test_a_vector_becomes_a_registered_model(network, frame, schema):
 
 def test_a_selection_says_what_became_of_every_feature(network):
     selected = network.run("select-features", k=2)
-    assert list(selected.outputs["correlated"]) == ["heat_avg_1m"] and selected.outputs["dropped"] == {}
-    assert selected.outputs["correlated"]["heat_avg_1m"].startswith("r = 0.98")
+    assert list(selected.outputs["correlated"]) == ["heat_felt"] and selected.outputs["dropped"] == {}
+    assert selected.outputs["correlated"]["heat_felt"].startswith("r = 0.98")
     scores = table(selected, "feature_scores").set_index("feature")
-    assert set(scores.index) == {"heat", "flow", "noise", "heat_avg_1m", "model_a"}
+    assert set(scores.index) == {"heat", "flow", "noise", "heat_felt", "model_a"}
     assert set(scores.index[scores["selected"]]) == set(selected.outputs["selected"]) == {"heat", "flow"}
-    assert scores.loc["heat_avg_1m", "reason"] == selected.outputs["correlated"]["heat_avg_1m"]
+    assert scores.loc["heat_felt", "reason"] == selected.outputs["correlated"]["heat_felt"]
     assert scores.loc["noise", "reason"].endswith(f"of the {selected.outputs['votes_needed']} votes needed")
     for key in ("feature_votes_plot", "feature_scores_plot"):
         assert_opens_without_network(selected, key)
@@ -277,7 +277,7 @@ def test_exploring_a_vector_logs_tables_and_plots_that_need_no_network(network, 
         "heat",
         "flow",
         "noise",
-        "heat_avg_1m",
+        "heat_felt",
         "model_a",
     }
     assert len(table(explored, "correlations")) == 6

@@ -11,10 +11,15 @@ import pytest
 from feature_sets.telemetry.schema import DEVICE
 from tests.training.conftest import make_context
 from tests.training.feature_store import store_vector
-from tests.training.network import make_schema
+from tests.training.network import make_frame, make_schema, with_window
 from training.leak_check import LeakError, check_features, check_split
 from training.time_split import TrainingSetError, choose_held_out, split_by_time
 from training.training_set import read_split
+
+
+@pytest.fixture
+def frame():
+    return with_window(make_frame())
 
 
 def read(run_db, folder, uri, schema, **settings):
@@ -24,7 +29,7 @@ def read(run_db, folder, uri, schema, **settings):
 def test_our_split_and_features_pass(run_db, vector_uri, schema, frame, tmp_path):
     split = read(run_db, tmp_path, vector_uri, schema, with_test=True)
     check_split(split, schema)
-    assert check_features(vector_uri, split.train, schema, seed=1) == 4  # three metrics and one window
+    assert check_features(vector_uri, split.train, schema, seed=1) == 5  # four metrics and one window
 
 
 def test_a_random_split_is_a_leak(frame, schema):

@@ -25,11 +25,11 @@ def test_the_causes_of_errors_are_selected_and_noise_is_not(frame, schema):
 
 def test_a_window_that_says_the_same_as_its_metric_is_left_out_unless_told_otherwise(frame, schema):
     selection = select(frame, schema, k=3)
-    assert list(selection.election.correlated) == ["heat_avg_1m"]
-    reason = selection.election.correlated["heat_avg_1m"]
+    assert list(selection.election.correlated) == ["heat_felt"]
+    reason = selection.election.correlated["heat_felt"]
     assert re.fullmatch(r"r = 0\.98\d with heat, which has (more|as many) votes.*", reason)
     both = select(frame, schema, k=3, max_correlation=1.0)
-    assert set(both.election.selected) == {"heat", "flow", "heat_avg_1m"}
+    assert set(both.election.selected) == {"heat", "flow", "heat_felt"}
 
 
 def test_the_table_holds_every_feature_that_came_in(frame, schema):
@@ -62,7 +62,7 @@ def test_nothing_in_the_test_part_or_the_embargo_changes_the_selection(frame, sc
     split = split_by_time(frame, schema, 0.3)
     before = select(frame, schema, k=3)
     later = frame["timestamp"] > split.train["timestamp"].max()
-    columns = ["heat", "flow", "noise", "heat_avg_1m"]
+    columns = ["heat", "flow", "noise", "heat_felt"]
     frame.loc[later, columns] = np.random.default_rng(3).normal(size=(int(later.sum()), 4)) * 1e3
     pd.testing.assert_frame_equal(before.table, select(frame, schema, k=3).table)
 

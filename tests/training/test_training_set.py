@@ -62,7 +62,7 @@ def test_changing_the_future_changes_no_row_of_the_past(run_db, tmp_path, schema
     half = START + pd.Timedelta(seconds=4500)
     before = read_all(make_context(run_db, tmp_path), store_vector(frame, tmp_path), schema)
     future = frame["timestamp"] > half
-    frame.loc[future, ["heat", "flow", "heat_avg_1m"]] = 1e6
+    frame.loc[future, ["heat", "flow", "heat_felt"]] = 1e6
     after = read_all(make_context(run_db, tmp_path, uid="b"), store_vector(frame, tmp_path), schema)
     pd.testing.assert_frame_equal(before[before["timestamp"] <= half], after[after["timestamp"] <= half])
 
