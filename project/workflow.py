@@ -42,9 +42,11 @@ def pipeline(
     ticks: int = 50_000,
     sample_ratio: float = 0.5,
     test_fraction: float = 0.3,
+    test_devices: float = 0.0,
     train_rows: int = 20_000,
     select_k: int = 20,
     min_votes: float = 0.5,
+    max_correlation: float = 0.95,
     search: str = "random",
     combinations: int = 36,
     threshold_rule: str = "max_f1",
@@ -63,10 +65,13 @@ def pipeline(
     :param sample_ratio: share of the rows that the exploration steps plot; of many rows at most 50,000.
     :param test_fraction: share of the labeled rows, the latest, that is held out for the test; the model
         is judged on all of them.
+    :param test_devices: share of the devices that the model is judged on alone and does not learn from; 0
+        judges all devices on their later rows.
     :param train_rows: rows that features are selected with and models are fitted with; of more, a sample with
         the same share of errors is taken, spread over the whole time before the test.
     :param select_k: features each vote may name.
     :param min_votes: votes a feature needs: a count, or a fraction of the voters below 1.
+    :param max_correlation: of features that are correlated above it only the best is voted on; 1 keeps all.
     :param search: how combinations of hyper-parameters are chosen: ``random`` or ``grid``.
     :param combinations: most combinations to try, of all kinds of model together.
     :param threshold_rule: what the decision threshold is chosen for: ``max_f1``, ``min_precision:0.9`` (most
@@ -96,23 +101,27 @@ def pipeline(
         name="explore-raw",
         params={"feature_vector": ingested.outputs["feature_vector"], **explore},
     ).after(ingested)
+    split = {
+        "test_fraction": test_fraction,
+        "test_devices": test_devices,
+        "train_rows": train_rows,
+        "seed": seed,
+    }
     select = project.run_function(
         "select-features",
         name="select-features",
         params={
             "feature_vector": ingested.outputs["feature_vector"],
             "schema": schema,
-            "test_fraction": test_fraction,
-            "train_rows": train_rows,
             "k": select_k,
             "min_votes": min_votes,
-            "seed": seed,
+            "max_correlation": max_correlation,
+            **split,
         },
         outputs=["feature_vector"],
     ).after(ingested)
     vector = {"feature_vector": select.outputs["feature_vector"], "schema": schema}
     project.run_function("explore", name="explore-vector", params={**vector, **explore}).after(select)
-    split = {"test_fraction": test_fraction, "train_rows": train_rows, "seed": seed}
     train = project.run_function(
         "train",
         name="train",

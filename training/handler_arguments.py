@@ -10,16 +10,21 @@ class ArgumentError(ValueError):
         super().__init__(f"argument '{name}': {rule}, got {got!r}")
 
 
-def fraction(name: str, value: object, *, including_one: bool = False) -> float:
-    """A share in (0, 1), or in (0, 1] with ``including_one``.
+def fraction(name: str, value: object, *, including_one: bool = False, including_zero: bool = False) -> float:
+    """A share in (0, 1); with ``including_one`` or ``including_zero`` that end too.
 
     :raises ArgumentError: if the value is not a number in that range.
     """
-    rule = "must be a number above 0 and " + ("at most 1" if including_one else "below 1")
+    low, high = (
+        ("of at least 0" if including_zero else "above 0"),
+        ("at most 1" if including_one else "below 1"),
+    )
+    rule = f"must be a number {low} and {high}"
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ArgumentError(name, rule, value)
     number = float(value)
-    if not (0.0 < number < 1.0 or (including_one and number == 1.0)):
+    ends = ((including_zero, 0.0), (including_one, 1.0))
+    if not (0.0 < number < 1.0 or any(allowed and number == end for allowed, end in ends)):
         raise ArgumentError(name, rule, value)
     return number
 

@@ -125,6 +125,7 @@ def select_features(
     seed: int = 0,
     train_rows: int = 20_000,
     max_correlation: float = MAX_CORRELATION,
+    test_devices: float = 0.0,
 ) -> None:
     """MLRun job: select features by votes on the training part and save them as a new feature vector.
 
@@ -141,6 +142,7 @@ def select_features(
     :param test_fraction: later share of the rows that is not looked at; the same in training and test.
     :param seed: of sampling and selectors.
     :param train_rows: more rows than this in the training part are sampled, each class in proportion.
+    :param test_devices: share of the devices that is kept for the test and not looked at; 0 for none.
     :param max_correlation: of features that are correlated above it (absolute Pearson r on the training part,
         missing values replaced by the median) only the best is voted on; in (0, 1], 1 keeps all.
     """
@@ -148,9 +150,12 @@ def select_features(
     k = whole_number("k", k, at_least=1)
     train_rows = whole_number("train_rows", train_rows, at_least=100)
     test_fraction = fraction("test_fraction", test_fraction)
+    test_devices = fraction("test_devices", test_devices, including_zero=True)
     max_correlation = fraction("max_correlation", max_correlation, including_one=True)
     votes_needed(min_votes)  # refused now, and not after the rows were read
-    split = read_split(context, feature_vector, telemetry, test_fraction, train_rows, seed)
+    split = read_split(
+        context, feature_vector, telemetry, test_fraction, train_rows, seed, test_devices=test_devices
+    )
     selection = select_from(split, telemetry, k, min_votes, seed, max_correlation)
     election = selection.election
     for reason_of, reason in selection.dropped.items():

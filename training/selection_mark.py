@@ -1,4 +1,4 @@
-"""A mark on a selected feature vector: up to when its selection looked at rows.
+"""A mark on a selected feature vector: up to when its selection saw rows, and of which devices none.
 
 A vector that was selected with the help of test rows makes the test look better than it is; training and
 test refuse it.
@@ -17,11 +17,18 @@ from training.time_split import TimeSplit, TrainingSetError
 LABEL = "selected_until"
 """Metadata label of the vector; whole seconds since the Unix epoch, because labels are short plain text."""
 
+HELD_OUT = "held_out"
+"""Metadata label of the vector, and parameter of the model; see ``TimeSplit.held_out_digest``."""
+
 
 def mark_selection(vector: Any, split: TimeSplit) -> None:
     """Write on a vector that its features were selected on the training part of this split."""
     last = split.train[split.time].max()
-    vector.metadata.labels = {**(vector.metadata.labels or {}), LABEL: str(math.floor(last.timestamp()))}
+    vector.metadata.labels = {
+        **(vector.metadata.labels or {}),
+        LABEL: str(math.floor(last.timestamp())),
+        HELD_OUT: split.held_out_digest,
+    }
 
 
 def refuse_selection_on_test_rows(uri: str, split: TimeSplit) -> None:
@@ -29,11 +36,19 @@ def refuse_selection_on_test_rows(uri: str, split: TimeSplit) -> None:
 
     :param uri: the vector; one that was never selected from passes.
     :param split: the outer split of training or test.
-    :raises TrainingSetError: naming both times.
+    :raises TrainingSetError: naming both times, or that devices that are held out were looked at.
     """
-    text = (fstore.get_feature_vector(uri).metadata.labels or {}).get(LABEL)
+    labels = fstore.get_feature_vector(uri).metadata.labels or {}
+    text = labels.get(LABEL)
     if text is None:
         return
+    without = labels.get(HELD_OUT, "none")
+    if split.held_out and without != split.held_out_digest:
+        raise TrainingSetError(
+            f"the features of {uri} must be selected without the {len(split.held_out)} held-out devices, got "
+            f"a selection without '{without}'; use the same test_devices and seed in selection, training and "
+            "test"
+        )
     until = pd.Timestamp(int(text), unit="s", tz="UTC")
     allowed = split.cut - pd.Timedelta(seconds=split.embargo_seconds)
     if until > allowed:

@@ -7,6 +7,7 @@ model. Here the test part is the latest rows, and the rows whose windows could s
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,6 +47,13 @@ class TimeSplit:
     time: str
     label: str
     held_out: tuple[str, ...] = ()
+
+    @property
+    def held_out_digest(self) -> str:
+        """Short text that differs for different held-out devices; ``none`` for none."""
+        if not self.held_out:
+            return "none"
+        return hashlib.sha256("\n".join(self.held_out).encode()).hexdigest()[:12]
 
     def describe(self, earlier: str = "train", later: str = "test") -> dict[str, Any]:
         """Dates, row counts and class balance of both parts, ready to be logged as results.

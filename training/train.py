@@ -19,7 +19,7 @@ from training.progress import Progress
 from training.run_artifacts import artifact_path
 from training.search_iterations import TABLE_KEY, log_iterations, results_table
 from training.search_space import plan_search
-from training.selection_mark import refuse_selection_on_test_rows
+from training.selection_mark import HELD_OUT, refuse_selection_on_test_rows
 from training.selector import parse_selector
 from training.successive_halving import SCORES
 from training.threshold_rules import parse_rule
@@ -40,6 +40,7 @@ def train(
     folds: int = 3,
     selector: str = "max.average_precision",
     threshold_rule: str = "max_f1",
+    test_devices: float = 0.0,
 ) -> None:
     """MLRun job: search for the best model on the training part, calibrate it and package it.
 
@@ -71,8 +72,10 @@ def train(
     :param selector: the score that decides, ``max.`` or ``min.`` and average_precision, roc_auc, f1,
         precision or recall.
     :param threshold_rule: ``max_f1``, ``min_precision:0.9`` or ``cost:10``, see ``training.threshold_rules``.
+    :param test_devices: share of the devices that is kept for the test and not looked at; 0 for none.
     """
     telemetry = TelemetrySchema.load(schema)
+    test_devices = fraction("test_devices", test_devices, including_zero=True)
     test_fraction = fraction("test_fraction", test_fraction)
     train_rows = whole_number("train_rows", train_rows, at_least=100)
     folds = whole_number("folds", folds, at_least=1)
@@ -80,7 +83,9 @@ def train(
     rule = parse_rule(threshold_rule)
     chosen_by = parse_selector(selector, SCORES)
     plan = plan_search(search, combinations, families, candidates, seed)
-    outer = read_split(context, feature_vector, telemetry, test_fraction, train_rows, seed)
+    outer = read_split(
+        context, feature_vector, telemetry, test_fraction, train_rows, seed, test_devices=test_devices
+    )
     refuse_selection_on_test_rows(feature_vector, outer)
     context.logger.info(f"search: {plan}")
     started = time.perf_counter()
@@ -100,7 +105,7 @@ def train(
             directory,
             written,
             algorithm=winner.family,
-            parameters={"candidate": str(winner), **written.parameters},
+            parameters={"candidate": str(winner), HELD_OUT: outer.held_out_digest, **written.parameters},
             feature_vector=feature_vector,
         )
     context.log_dataset(

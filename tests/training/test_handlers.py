@@ -445,3 +445,16 @@ def test_a_model_that_is_no_better_than_a_simple_rule_says_so(run_db, tmp_path, 
     assert tested.outputs["single_feature_rule"].startswith("noise >= ")
     assert tested.outputs["single_feature_average_precision"] == 1.0
     assert tested.outputs["beats_baselines"] is False
+
+
+def test_held_out_devices_are_kept_from_selection_and_training(network, frame):
+    held_out = {"test_devices": 0.25, "seed": 3}
+    selected = network.run("select-features", k=3, **held_out)
+    assert selected.outputs["held_out_devices"] == 1
+    uri = selected.outputs["feature_vector"]
+    network.run("train", feature_vector=uri, candidates=STUMPS, **held_out)
+    seen = network.run("select-features", k=3).outputs["feature_vector"]
+    with pytest.raises(
+        mlrun.runtimes.utils.RunError, match="must be selected without the 1 held-out devices"
+    ):
+        network.run("train", feature_vector=seen, candidates=STUMPS, **held_out)
