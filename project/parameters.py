@@ -26,6 +26,7 @@ DEFAULTS = MappingProxyType(
         "select_k": 20,
         "min_votes": 0.5,
         "max_correlation": 0.95,
+        "max_drift": 0.7,
         "search": "random",
         "combinations": 36,
         "threshold_rule": "max_f1",

@@ -47,6 +47,7 @@ def pipeline(
     select_k: int = 20,
     min_votes: float = 0.5,
     max_correlation: float = 0.95,
+    max_drift: float = 0.7,
     search: str = "random",
     combinations: int = 36,
     threshold_rule: str = "max_f1",
@@ -72,6 +73,8 @@ def pipeline(
     :param select_k: features each vote may name.
     :param min_votes: votes a feature needs: a count, or a fraction of the voters below 1.
     :param max_correlation: of features that are correlated above it only the best is voted on; 1 keeps all.
+    :param max_drift: features that tell earlier from later healthy rows better than this are left out; 1
+        keeps all.
     :param search: how combinations of hyper-parameters are chosen: ``random`` or ``grid``.
     :param combinations: most combinations to try, of all kinds of model together.
     :param threshold_rule: what the decision threshold is chosen for: ``max_f1``, ``min_precision:0.9`` (most
@@ -116,6 +119,7 @@ def pipeline(
             "k": select_k,
             "min_votes": min_votes,
             "max_correlation": max_correlation,
+            "max_drift": max_drift,
             **split,
         },
         outputs=["feature_vector"],

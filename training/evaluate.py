@@ -22,7 +22,7 @@ from training.model_package import OnnxModel, read_model_package, write_schema
 from training.run_artifacts import artifact_path
 from training.score_plots import score_figure
 from training.scores import classification_scores
-from training.selection_mark import refuse_selection_on_test_rows
+from training.selection_mark import refuse_selection_on_test_rows, refuse_training_on_test_devices
 from training.training_set import TimeSplit, TrainingSetError, read_split
 
 PREDICTION = "prediction"
@@ -91,6 +91,7 @@ def evaluate(
     train_rows: int = 20_000,
     seed: int = 0,
     tag: str = "production",
+    test_devices: float = 0.0,
 ) -> None:
     """MLRun job: judge a model on the untouched later rows and register it.
 
@@ -107,18 +108,28 @@ def evaluate(
     :param train_rows: rows of the training part that the baselines are fixed on; the same as in training.
     :param seed: of the sample of those rows; the same as in training.
     :param tag: tag the registered model gets.
+    :param test_devices: share of the devices that alone are judged on; the same as in training.
     """
     telemetry = TelemetrySchema.load(schema)
     test_fraction = fraction("test_fraction", test_fraction)
+    test_devices = fraction("test_devices", test_devices, including_zero=True)
     train_rows = whole_number("train_rows", train_rows, at_least=100)
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder)
         origin = fetch_model_package(model_path, directory)
         model_schema, model = read_model_package(directory)
         split = read_split(
-            context, feature_vector, telemetry, test_fraction, train_rows, seed, with_test=True
+            context,
+            feature_vector,
+            telemetry,
+            test_fraction,
+            train_rows,
+            seed,
+            test_devices=test_devices,
+            with_test=True,
         )
         refuse_selection_on_test_rows(feature_vector, split)
+        refuse_training_on_test_devices(origin.parameters, split)
         verdict = judge(split, model_schema, model)
         # The package says how it did on rows it was not made from, not how it did in validation.
         registered = dataclasses.replace(model_schema, metrics=dict(verdict.scores))

@@ -30,6 +30,7 @@ from training.handler_arguments import fraction, whole_number
 from training.run_artifacts import artifact_path
 from training.selection_mark import mark_selection
 from training.selection_plots import scaled_scores_figure, votes_figure
+from training.steadiness import MAX_DRIFT, unsteady_features
 from training.training_set import TimeSplit, TrainingSetError, read_split
 
 
@@ -65,6 +66,7 @@ def select_from(
     min_votes: float = 0.5,
     seed: int = 0,
     max_correlation: float = MAX_CORRELATION,
+    max_drift: float = MAX_DRIFT,
 ) -> Selection:
     """Select features of a training set by votes, looking at its training part only.
 
@@ -74,15 +76,24 @@ def select_from(
     :param min_votes: votes a feature needs, as a count (1 or more) or a share of the selectors (below 1).
     :param seed: of the selectors.
     :param max_correlation: of features that are correlated above it only the best is voted on; 1 keeps all.
-    :raises TrainingSetError: if every feature is missing or constant.
+    :param max_drift: features that tell earlier from later healthy rows better than this are not voted on; 1
+        takes all, see ``training.steadiness``.
+    :raises TrainingSetError: if every feature is missing, constant or unsteady.
     :raises ArgumentError: if no feature gets enough votes.
     """
     names = feature_columns(split.train, schema)
     dropped = useless_features(split.train, names, constant=True)
-    kept = [name for name in names if name not in dropped]
-    if not kept:
+    varying = [name for name in names if name not in dropped]
+    if not varying:
         raise TrainingSetError(
             f"at least one feature must vary in the training part, got none of {len(names)}"
+        )
+    dropped |= unsteady_features(split.train, varying, schema.time, schema.target, max_drift)
+    kept = [name for name in varying if name not in dropped]
+    if not kept:
+        raise TrainingSetError(
+            f"at least one feature must be steady over the training part, got none of {len(varying)}; raise "
+            "max_drift or train on a longer time"
         )
     election = elect_features(
         _imputed(split.train, kept),
@@ -126,6 +137,7 @@ def select_features(
     train_rows: int = 20_000,
     max_correlation: float = MAX_CORRELATION,
     test_devices: float = 0.0,
+    max_drift: float = MAX_DRIFT,
 ) -> None:
     """MLRun job: select features by votes on the training part and save them as a new feature vector.
 
@@ -145,6 +157,8 @@ def select_features(
     :param test_devices: share of the devices that is kept for the test and not looked at; 0 for none.
     :param max_correlation: of features that are correlated above it (absolute Pearson r on the training part,
         missing values replaced by the median) only the best is voted on; in (0, 1], 1 keeps all.
+    :param max_drift: features that tell earlier from later healthy rows better than this (|2 AUC - 1| of the
+        two halves of the training part) are left out; in (0, 1], 1 takes all.
     """
     telemetry = TelemetrySchema.load(schema)
     k = whole_number("k", k, at_least=1)
@@ -152,11 +166,12 @@ def select_features(
     test_fraction = fraction("test_fraction", test_fraction)
     test_devices = fraction("test_devices", test_devices, including_zero=True)
     max_correlation = fraction("max_correlation", max_correlation, including_one=True)
+    max_drift = fraction("max_drift", max_drift, including_one=True)
     votes_needed(min_votes)  # refused now, and not after the rows were read
     split = read_split(
         context, feature_vector, telemetry, test_fraction, train_rows, seed, test_devices=test_devices
     )
-    selection = select_from(split, telemetry, k, min_votes, seed, max_correlation)
+    selection = select_from(split, telemetry, k, min_votes, seed, max_correlation, max_drift)
     election = selection.election
     for reason_of, reason in selection.dropped.items():
         context.logger.warning(f"feature '{reason_of}' is left out: {reason}")

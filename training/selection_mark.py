@@ -7,6 +7,7 @@ test refuse it.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import mlrun.feature_store as fstore
@@ -55,4 +56,19 @@ def refuse_selection_on_test_rows(uri: str, split: TimeSplit) -> None:
         raise TrainingSetError(
             f"the features of {uri} must be selected on rows up to {allowed.isoformat()}, got one up to "
             f"{until.isoformat()}; use the same test_fraction and data in selection, training and test"
+        )
+
+
+def refuse_training_on_test_devices(parameters: Mapping[str, Any], split: TimeSplit) -> None:
+    """Check that a model was not trained on the devices that it is judged on alone.
+
+    :param parameters: of the model artifact.
+    :param split: the outer split of the test.
+    :raises TrainingSetError: if other devices were held out in training, or none.
+    """
+    without = parameters.get(HELD_OUT, "none")
+    if split.held_out and without != split.held_out_digest:
+        raise TrainingSetError(
+            f"the model must be trained without the {len(split.held_out)} held-out devices, got one trained "
+            f"without '{without}'; use the same test_devices and seed in training and test"
         )

@@ -452,7 +452,14 @@ def test_held_out_devices_are_kept_from_selection_and_training(network, frame):
     selected = network.run("select-features", k=3, **held_out)
     assert selected.outputs["held_out_devices"] == 1
     uri = selected.outputs["feature_vector"]
-    network.run("train", feature_vector=uri, candidates=STUMPS, **held_out)
+    trained = network.run("train", feature_vector=uri, candidates=STUMPS, **held_out)
+    tested = network.run("test", feature_vector=uri, model_path=trained.outputs["model"], **held_out)
+    assert table(tested, "test_set_preds")["device"].nunique() == 1
+    every = network.run("train", feature_vector=uri, candidates=STUMPS, seed=3)
+    with pytest.raises(
+        mlrun.runtimes.utils.RunError, match="trained without the 1 held-out devices, got one"
+    ):
+        network.run("test", feature_vector=uri, model_path=every.outputs["model"], **held_out)
     seen = network.run("select-features", k=3).outputs["feature_vector"]
     with pytest.raises(
         mlrun.runtimes.utils.RunError, match="must be selected without the 1 held-out devices"
