@@ -41,21 +41,21 @@ def pearson(rows: Matrix) -> Matrix:
 def collapse_correlated(
     rows: Matrix,
     names: Sequence[str],
-    votes: npt.NDArray[np.int64],
     scores: Matrix,
     max_correlation: float,
 ) -> dict[str, str]:
     """Features that are dropped because a better one says the same -> the reason.
 
-    Greedy from the best down: features are taken in the order of ``rank_features``; one stays unless it is
+    Greedy from the best down: features are taken by score, equal ones by column; one stays unless it is
     correlated with a feature that already stays. So no two that stay are correlated above the limit, and
     every dropped one is with a better one that stays. Chains do not merge: where A is correlated with B and B
     with C, but A not with C, then A and C stay if A is the best.
 
     :param rows: no NaN, shape (n, features).
     :param names: feature names, in column order.
-    :param votes: of each feature, shape (features,).
-    :param scores: mean scaled score of each feature, shape (features,).
+    :param scores: mean scaled score of each feature, shape (features,). Votes say less here: of two features
+        that are nearly equal both are among the best of a selector or neither is, or it is by chance that one
+        is.
     :param max_correlation: largest absolute Pearson correlation of two features that both stay; 1 drops none.
     :returns: in the order the features were looked at.
     """
@@ -64,16 +64,12 @@ def collapse_correlated(
     matrix = pearson(rows)
     kept: list[int] = []
     dropped: dict[str, str] = {}
-    for position in rank_features(votes, scores):
+    for position in np.argsort(-scores, kind="stable"):
         closest = max(kept, key=lambda better: abs(matrix[position, better]), default=None)
         if closest is None or abs(matrix[position, closest]) <= max_correlation:
             kept.append(int(position))
             continue
-        if votes[closest] > votes[position]:
-            why = "has more votes"
-        elif scores[closest] > scores[position]:
-            why = "has as many votes and a higher score"
-        else:
-            why = "has as many votes, the same score and comes first"
+        higher = scores[closest] > scores[position]
+        why = "has a higher score" if higher else "has the same score and comes first"
         dropped[names[position]] = f"r = {matrix[position, closest]:.3f} with {names[closest]}, which {why}"
     return dropped

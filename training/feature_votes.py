@@ -81,7 +81,7 @@ def elect_features(
     """Let every selector vote for its k best features and keep those with enough votes.
 
     Of features that are correlated above ``max_correlation`` only the best stands, see
-    ``collapse_correlated``; there, votes and scores are those of the selectors of single features among all
+    ``collapse_correlated``; there, scores are those of the selectors of single features among all
     features.
 
     :param rows: training part only, no NaN, shape (n, features).
@@ -96,8 +96,7 @@ def elect_features(
     """
     needed = votes_needed(min_votes)
     scores = _scores(SINGLE_FEATURE_SELECTORS, rows, labels, seed)
-    first_votes = np.sum([_best(score, k) for score in scores.values()], axis=0)
-    correlated = collapse_correlated(rows, names, first_votes, _mean_scaled(scores), max_correlation)
+    correlated = collapse_correlated(rows, names, _mean_scaled(scores), max_correlation)
     stands = np.array([name not in correlated for name in names])
     for selector, score in _scores(MODEL_SELECTORS, rows[:, stands], labels, seed).items():
         scores[selector] = np.full(len(names), np.nan)

@@ -42,17 +42,18 @@ class Folds:
 
 
 def expanding_folds(frame: pd.DataFrame, schema: TelemetrySchema, count: int = 3) -> Folds:
-    """Folds whose fit rows expand: fold k is judged on block k + 1 of count + 1 and fitted on all before.
+    """Folds whose fit rows expand: fold k is judged on block k of the later half and fitted on all before.
 
     ::
 
         time ──────────────────────────────────►      f fit   · embargo   v validation
-        fold 1   ffff·vvvvv
-        fold 2   fffffffff·vvvvv
-        fold 3   ffffffffffffff·vvvvv
+        fold 1   ffffffffffffff·vvvv
+        fold 2   ffffffffffffffffff·vvvv
+        fold 3   ffffffffffffffffffffff·vvvv
 
-    Blocks have the same number of rows; rows of one instant are never in two of them. The rules of a split
-    (embargo, rows and classes of each side) are those of ``split_by_time``.
+    Half of the rows is fitted on in every fold, because a fold of few early rows says how models do that
+    nobody will serve. Blocks have the same number of rows; rows of one instant are never in two of them. The
+    rules of a split (embargo, rows and classes of each side) are those of ``split_by_time``.
 
     :param frame: rows with the schema's time and target columns, any order; not changed.
     :param schema: names the columns and gives the embargo.
@@ -67,7 +68,8 @@ def expanding_folds(frame: pd.DataFrame, schema: TelemetrySchema, count: int = 3
         }
     ).sort_values(schema.time, kind="stable", ignore_index=True)
     times = rows[schema.time]
-    starts = [len(rows) * block // (count + 1) for block in range(1, count + 1)]
+    half = len(rows) // 2
+    starts = [half + (len(rows) - half) * block // count for block in range(count)]
     used, skipped = [], []
     for number, start in enumerate(starts, start=1):
         end = starts[number] if number < count else len(rows)

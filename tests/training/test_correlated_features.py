@@ -22,28 +22,21 @@ def rows():
 NAMES = ["a", "nearly_a", "minus_a", "other", "still"]
 
 
-def collapse(rows, votes, scores, limit=0.95):
-    return collapse_correlated(rows, NAMES, np.array(votes), np.array(scores, dtype=float), limit)
+def collapse(rows, scores, limit=0.95):
+    return collapse_correlated(rows, NAMES, np.array(scores, dtype=float), limit)
 
 
-def test_the_feature_with_more_votes_stays(rows):
-    assert collapse(rows, [1, 3, 2, 0, 0], [0.9, 0.1, 0.5, 0, 0]) == {
-        "minus_a": "r = -0.999 with nearly_a, which has more votes",
-        "a": "r = 0.999 with nearly_a, which has more votes",
+def test_the_feature_with_the_highest_score_stays(rows):
+    assert collapse(rows, [0.1, 0.2, 0.9, 0, 0]) == {
+        "nearly_a": "r = -0.999 with minus_a, which has a higher score",
+        "a": "r = -1.000 with minus_a, which has a higher score",
     }
 
 
-def test_of_equal_votes_the_higher_score_stays(rows):
-    assert collapse(rows, [2, 2, 2, 2, 2], [0.1, 0.2, 0.9, 0, 0]) == {
-        "nearly_a": "r = -0.999 with minus_a, which has as many votes and a higher score",
-        "a": "r = -1.000 with minus_a, which has as many votes and a higher score",
-    }
-
-
-def test_of_equal_votes_and_scores_the_first_column_stays(rows):
-    dropped = collapse(rows, [0] * 5, [0] * 5)
+def test_of_equal_scores_the_first_column_stays(rows):
+    dropped = collapse(rows, [0] * 5)
     assert list(dropped) == ["nearly_a", "minus_a"]
-    assert dropped["minus_a"] == "r = -1.000 with a, which has as many votes, the same score and comes first"
+    assert dropped["minus_a"] == "r = -1.000 with a, which has the same score and comes first"
 
 
 def test_a_dropped_feature_takes_no_other_with_it():
@@ -51,8 +44,8 @@ def test_a_dropped_feature_takes_no_other_with_it():
     random = np.random.default_rng(0)
     left, right = random.normal(size=(2, 2000))
     rows = np.column_stack([left, left + right, right])
-    assert collapse_correlated(rows, ["a", "b", "c"], np.array([3, 2, 1]), np.zeros(3), 0.6).keys() == {"b"}
-    assert collapse_correlated(rows, ["a", "b", "c"], np.array([2, 3, 1]), np.zeros(3), 0.6).keys() == {
+    assert collapse_correlated(rows, ["a", "b", "c"], np.array([3.0, 2.0, 1.0]), 0.6).keys() == {"b"}
+    assert collapse_correlated(rows, ["a", "b", "c"], np.array([2.0, 3.0, 1.0]), 0.6).keys() == {
         "a",
         "c",
     }
@@ -62,7 +55,7 @@ def test_no_two_features_that_stay_are_correlated_above_the_limit_and_every_drop
     random = np.random.default_rng(7)
     rows = random.normal(size=(300, 4)) @ random.normal(size=(4, 30)) + 0.3 * random.normal(size=(300, 30))
     names = [f"f{n}" for n in range(30)]
-    dropped = collapse_correlated(rows, names, random.integers(0, 4, 30), random.random(30), 0.8)
+    dropped = collapse_correlated(rows, names, random.random(30), 0.8)
     matrix = np.abs(np.corrcoef(rows.T))
     kept = [n for n, name in enumerate(names) if name not in dropped]
     assert 1 < len(kept) < 30
@@ -71,7 +64,7 @@ def test_no_two_features_that_stay_are_correlated_above_the_limit_and_every_drop
 
 
 def test_one_as_the_limit_keeps_equal_features(rows):
-    assert collapse(rows[:, [0, 0, 0, 3, 4]], [0] * 5, [0] * 5, limit=1.0) == {}
+    assert collapse(rows[:, [0, 0, 0, 3, 4]], [0] * 5, limit=1.0) == {}
 
 
 def test_correlations_are_those_of_numpy_and_a_constant_is_correlated_with_nothing(rows):

@@ -58,7 +58,7 @@ def test_the_table_says_of_each_feature_why_it_is_not_selected(rows):
     values, labels = rows
     election = elect((np.column_stack([values, values[:, 0]]), labels), names=[*NAMES, "again"])
     table = election.table.set_index("feature")
-    reason = "r = 1.000 with strong, which has as many votes, the same score and comes first"
+    reason = "r = 1.000 with strong, which has the same score and comes first"
     assert election.correlated == {"again": reason}
     assert table.loc["again", "reason"] == reason and table.index[-1] == "again"
     assert table.loc["again", "votes"] == 0 and np.isnan(table.loc["again", "extra_trees_scaled"])

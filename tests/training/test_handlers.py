@@ -228,7 +228,7 @@ def test_a_grid_a_rule_and_a_selector_are_said(network):
 
 
 def test_a_skipped_fold_is_said(run_db, tmp_path, schema, frame):
-    early = frame["timestamp"] < frame["timestamp"].quantile(0.2)
+    early = frame["timestamp"] < frame["timestamp"].quantile(0.38)
     frame.loc[early, "is_error"] = np.int8(0)
     network = Network(store_vector(frame, tmp_path), schema, tmp_path)
     trained = network.train()
