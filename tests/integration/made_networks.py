@@ -1,0 +1,69 @@
+"""Folders of telemetry of any shape, with errors that follow from it, are announced by it, or neither."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+
+START = pd.Timestamp("2024-05-01T00:00:00Z")
+
+
+def write_network(
+    folder: Path,
+    *,
+    devices: int,
+    metrics: int,
+    ticks: int,
+    tick_seconds: int,
+    errors: str,
+    seed: int = 0,
+    ramp_ticks: int = 30,
+    horizon: str = "0s",
+    windows: tuple[str, ...] = ("1m", "5m"),
+) -> Path:
+    """Write a folder and a schema beside it; returns the path of the schema.
+
+    :param errors: ``shown``: the first metrics are higher in an error; ``ramp``: the first metric rises for
+        ``ramp_ticks`` before an error and falls back as it starts; ``nowhere``: nothing shows them.
+    """
+    random = np.random.default_rng(seed)
+    values = random.normal(10.0, 1.0, (metrics, ticks, devices))
+    label = np.zeros((ticks, devices), dtype=np.int64)
+    length = 8
+    for device in range(devices):
+        first = int(random.integers(ramp_ticks, ramp_ticks + 40))
+        while first + length < ticks:
+            label[first : first + length, device] = 1
+            if errors == "shown":
+                values[: max(1, metrics // 10), first : first + length, device] += 4.0
+            elif errors == "ramp":
+                values[0, first - ramp_ticks : first, device] += np.linspace(0.0, 6.0, ramp_ticks)
+            first += length + ramp_ticks + int(random.integers(20, 120))
+    names = [f"metric_{number}" for number in range(metrics)]
+    keys = {
+        "box": np.tile([f"box-{number}" for number in range(devices)], ticks),
+        "at": START + pd.to_timedelta(np.repeat(np.arange(ticks), devices) * tick_seconds, unit="s"),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    frame = pd.DataFrame({**keys, **dict(zip(names, values.reshape(metrics, -1), strict=True))})
+    frame.to_parquet(folder / "metrics.parquet")
+    pd.DataFrame({**keys, "broken": label.ravel()}).to_parquet(folder / "labels.parquet")
+    pd.DataFrame({"box": [f"box-{number}" for number in range(devices)]}).to_parquet(
+        folder / "static.parquet"
+    )
+    content = {
+        "name": folder.name,
+        "entity": ["box"],
+        "time": "at",
+        "metrics": {name: {"unit": "1"} for name in names},
+        "label": "broken",
+        "horizon": horizon,
+        "windows": {"lengths": list(windows), "period": "10s", "operations": ["avg", "stddev", "max"]},
+        "derived": {"ratios": [{"operation": "avg", "short": windows[0], "long": windows[-1]}]},
+    }
+    schema = folder / "schema.yaml"
+    schema.write_text(yaml.safe_dump(content, sort_keys=False))
+    return schema

@@ -1,0 +1,61 @@
+"""Telemetry of very different shapes, and of errors that are announced or not, with only a schema file."""
+
+import json
+
+import pytest
+
+from tests.integration.made_networks import write_network
+
+QUIET = ("--set", "deploy_streaming=false", "--set", "deploy_concept_drift=false")
+
+
+def run(installation, schema, *arguments):
+    given = ("--telemetry", str(schema.parent), "--schema", str(schema), "--project", schema.parent.name)
+    return json.loads(installation.netops("run", "--json", *given, *QUIET, *arguments).stdout)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("wide", {"devices": 3, "metrics": 40, "ticks": 3000, "tick_seconds": 10}),
+        ("many", {"devices": 5000, "metrics": 2, "ticks": 60, "tick_seconds": 60}),
+    ],
+)
+def test_any_shape_goes_through(installation, tmp_path, name, shape):
+    ramp = 5 if name == "many" else 30
+    schema = write_network(tmp_path / name, errors="shown", ramp_ticks=ramp, **shape)
+    summary = run(installation, schema)
+    assert summary["ingest"]["rows_ingested"] == shape["devices"] * shape["ticks"]
+    assert summary["selected"]["n_features_in"] == shape["metrics"] * 8
+    assert summary["test"]["average_precision"] > 3 * summary["test"]["base_rate"]
+
+
+def test_errors_announced_by_a_ramp_are_predicted_ahead(installation, tmp_path):
+    schema = write_network(
+        tmp_path / "announced",
+        devices=12,
+        metrics=3,
+        ticks=4000,
+        tick_seconds=10,
+        errors="ramp",
+        horizon="2m",
+    )
+    summary = run(installation, schema)
+    assert summary["ingest"]["label_rows"] == 48_000
+    test = summary["test"]
+    assert test["average_precision"] > 0.8 and test["recall"] > 0.6
+    assert test["embargo_seconds"] == 300 + 120
+
+
+def test_errors_from_nowhere_are_not_predicted(installation, tmp_path):
+    schema = write_network(
+        tmp_path / "nowhere",
+        devices=12,
+        metrics=3,
+        ticks=4000,
+        tick_seconds=10,
+        errors="nowhere",
+        horizon="2m",
+    )
+    test = run(installation, schema)["test"]
+    assert test["average_precision"] < 2 * test["base_rate"]
