@@ -59,11 +59,30 @@ PLAN_ENTRIES = ASKED + len(OPERATIONS)
 _compiled = njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
 _inlined = njit(nogil=True, cache=True, error_model="numpy", _nrt=False, inline="always")
 
+# As an index, what is known to be no less than 0: Numba then leaves out Python's counting from the end.
+_index = np.uint64
+
+Places = tuple[int, int, int, int]
+"""SQUARES, HIGH, FIRST, LAST of a plan."""
+Sums = tuple[float, float, float, float, float]
+"""Number of readings, lowest, Σ(x − lowest), Σ(x − lowest)², highest."""
+EMPTY: Sums = (0.0, np.inf, 0.0, 0.0, -np.inf)
+
+WAITING_ROWS = 6
+WAITING = 128
+"""So many windows (or those of one event, if they are more) wait to be divided together; rows of numbers for
+them: ``Sums`` without the highest, and two for what is made of them."""
+
 SMALLEST_RING = 8
 RING_CLASSES = 48
 USED = RING_CLASSES
 """In ``free``: the first free ring of each size (8, 16, ...; -1 is none), then how much of the log is
 used."""
+
+
+@_inlined
+def _places(plan: Ints) -> Places:
+    return plan[SQUARES], plan[HIGH], plan[FIRST], plan[LAST]
 
 
 @_compiled
@@ -139,20 +158,34 @@ def _remember(row: Ints, times: Ints, readings: Floats, time: int, values: Float
 
 
 @_inlined
-def _clear(cells: Floats, at: int, plan: Ints) -> None:
-    """Make the statistics at this place those of no readings."""
-    cells[at + COUNT], cells[at + LOW], cells[at + SUM] = 0.0, np.inf, 0.0
-    if plan[SQUARES] >= 0:
-        cells[at + plan[SQUARES]] = 0.0
-    if plan[HIGH] >= 0:
-        cells[at + plan[HIGH]] = -np.inf
+def _sums(cells: Floats, at: int, places: Places) -> Sums:
+    """The statistics at this place that are added up."""
+    squares, high, _, _ = places
+    return (
+        cells[_index(at + COUNT)],
+        cells[_index(at + LOW)],
+        cells[_index(at + SUM)],
+        cells[_index(at + squares)] if squares >= 0 else 0.0,
+        cells[_index(at + high)] if high >= 0 else -np.inf,
+    )
 
 
 @_inlined
-def _added(
-    n1: float, low1: float, sum1: float, squares1: float, n2: float, low2: float, sum2: float, squares2: float
-) -> tuple[float, float, float, float]:
-    """Count, lowest, sum and squares of two sets of readings together; without branches."""
+def _put(cells: Floats, at: int, places: Places, sums: Sums) -> None:
+    """Put statistics at this place."""
+    squares, high, _, _ = places
+    cells[_index(at + COUNT)], cells[_index(at + LOW)], cells[_index(at + SUM)] = sums[0], sums[1], sums[2]
+    if squares >= 0:
+        cells[_index(at + squares)] = sums[3]
+    if high >= 0:
+        cells[_index(at + high)] = sums[4]
+
+
+@_inlined
+def _added(one: Sums, other: Sums) -> Sums:
+    """The statistics of two sets of readings together; without branches."""
+    n1, low1, sum1, squares1, high1 = one
+    n2, low2, sum2, squares2, high2 = other
     low = low1 if low1 < low2 else low2
     raised1 = low1 - low if n1 > 0.0 else 0.0
     raised2 = low2 - low if n2 > 0.0 else 0.0
@@ -162,24 +195,16 @@ def _added(
         (sum1 + n1 * raised1) + (sum2 + n2 * raised2),
         (squares1 + raised1 * (2.0 * sum1 + n1 * raised1))
         + (squares2 + raised2 * (2.0 * sum2 + n2 * raised2)),
+        high1 if high1 > high2 else high2,
     )
 
 
 @_inlined
-def _add(older: Floats, i: int, newer: Floats, j: int, out: Floats, k: int, plan: Ints) -> None:
-    """Put the statistics of two stretches of time together at ``out[k]``, which may be one of them."""
-    squares, high, first, last = plan[SQUARES], plan[HIGH], plan[FIRST], plan[LAST]
-    n1, n2 = older[i + COUNT], newer[j + COUNT]
-    squares1 = older[i + squares] if squares >= 0 else 0.0
-    squares2 = newer[j + squares] if squares >= 0 else 0.0
-    n, low, total, squared = _added(
-        n1, older[i + LOW], older[i + SUM], squares1, n2, newer[j + LOW], newer[j + SUM], squares2
-    )
-    out[k + COUNT], out[k + LOW], out[k + SUM] = n, low, total
-    if squares >= 0:
-        out[k + squares] = squared
-    if high >= 0:
-        out[k + high] = max(older[i + high], newer[j + high])
+def _add_edges(
+    older: Floats, i: int, n1: float, newer: Floats, j: int, n2: float, out: Floats, k: int, places: Places
+) -> None:
+    """Put the earliest and the latest of two stretches of time together at ``out[k]``."""
+    _, _, first, last = places
     if first >= 0:
         out[k + first] = older[i + first] if n1 > 0.0 else newer[j + first]
     if last >= 0:
@@ -187,21 +212,14 @@ def _add(older: Floats, i: int, newer: Floats, j: int, out: Floats, k: int, plan
 
 
 @_inlined
-def _count(cells: Floats, at: int, value: float, offset: float, plan: Ints) -> None:
+def _count(cells: Floats, at: int, value: float, offset: float, places: Places) -> None:
     """Count one reading in the statistics of its bucket; ``offset`` is its time in the bucket."""
-    squares, high, first, last = plan[SQUARES], plan[HIGH], plan[FIRST], plan[LAST]
-    before = cells[at + COUNT]
-    squared = cells[at + squares] if squares >= 0 else 0.0
-    cells[at + COUNT], cells[at + LOW], cells[at + SUM], squared = _added(
-        before, cells[at + LOW], cells[at + SUM], squared, 1.0, value, 0.0, 0.0
-    )
-    if squares >= 0:
-        cells[at + squares] = squared
-    if high >= 0:
-        cells[at + high] = max(cells[at + high], value)
-    if first >= 0 and (before == 0.0 or offset < cells[at + first + 1]):
+    _, _, first, last = places
+    before = _sums(cells, at, places)
+    _put(cells, at, places, _added(before, (1.0, value, 0.0, 0.0, value)))
+    if first >= 0 and (before[0] == 0.0 or offset < cells[at + first + 1]):
         cells[at + first], cells[at + first + 1] = value, offset
-    if last >= 0 and (before == 0.0 or offset > cells[at + last + 1]):
+    if last >= 0 and (before[0] == 0.0 or offset > cells[at + last + 1]):
         cells[at + last], cells[at + last + 1] = value, offset
 
 
@@ -216,11 +234,19 @@ def _sum_ends(
     :param at: where the ends of this metric and window lie: one entry for each bucket of a chunk, and an
         empty one after them.
     """
-    planes, ring = plan[PLANES], plan[LONGEST]
-    _clear(ends, at + window * planes, plan)
-    for k in range(window - 1, bucket - chunk, -1):
-        place = block + (chunk - window + k) % ring * planes
-        _add(cells, place, ends, at + (k + 1) * planes, ends, at + k * planes, plan)
+    planes, ring, places = plan[PLANES], plan[LONGEST], _places(plan)
+    sums = EMPTY
+    entry = at + window * planes
+    _put(ends, entry, places, sums)
+    place = chunk % ring
+    for _ in range(bucket - chunk, window - 1):
+        place = (place if place > 0 else ring) - 1
+        entry -= planes
+        bucket_at = block + place * planes
+        one = _sums(cells, bucket_at, places)
+        _add_edges(cells, bucket_at, one[0], ends, entry + planes, sums[0], ends, entry, places)
+        sums = _added(one, sums)
+        _put(ends, entry, places, sums)
 
 
 @_compiled
@@ -228,55 +254,91 @@ def _sum_beginning(
     cells: Floats, block: int, bucket: int, chunk: int, beginnings: Floats, at: int, plan: Ints
 ) -> None:
     """The beginning of a chunk up to before ``bucket``."""
-    planes, ring = plan[PLANES], plan[LONGEST]
-    _clear(beginnings, at, plan)
+    planes, ring, places = plan[PLANES], plan[LONGEST], _places(plan)
+    sums = EMPTY
     for b in range(chunk, bucket):
-        _add(beginnings, at, cells, block + b % ring * planes, beginnings, at, plan)
+        bucket_at = block + b % ring * planes
+        one = _sums(cells, bucket_at, places)
+        _add_edges(beginnings, at, sums[0], cells, bucket_at, one[0], beginnings, at, places)
+        sums = _added(sums, one)
+    _put(beginnings, at, places, sums)
 
 
 @_inlined
-def _emit(older: Floats, i: int, newer: Floats, j: int, plan: Ints, out: Floats, at: int, step: int) -> None:
-    """The features of one metric and window: the end of a chunk and the beginning of the next.
+def _emit(
+    sums: Sums,
+    older: Floats,
+    i: int,
+    n1: float,
+    newer: Floats,
+    j: int,
+    n2: float,
+    plan: Ints,
+    out: Floats,
+    at: int,
+    step: int,
+) -> None:
+    """Those features of one metric and window that need no division: the others are of ``_divide``.
 
+    :param sums: of the window, which is the end of a chunk and the beginning of the next.
     :param out: ``out[at + step * o]`` is for the o-th of the operations asked for.
     """
-    squares, high, first, last = plan[SQUARES], plan[HIGH], plan[FIRST], plan[LAST]
-    n1, n2 = older[i + COUNT], newer[j + COUNT]
-    squares1 = older[i + squares] if squares >= 0 else 0.0
-    squares2 = newer[j + squares] if squares >= 0 else 0.0
-    n, low, total, squared = _added(
-        n1, older[i + LOW], older[i + SUM], squares1, n2, newer[j + LOW], newer[j + SUM], squares2
-    )
-    if plan[_COUNT] >= 0:
-        out[at + step * plan[_COUNT]] = n
+    n, low, total, squared, highest = sums
     empty = n == 0.0
-    mean = total / n if not empty else np.nan
-    if plan[_AVG] >= 0:
-        out[at + step * plan[_AVG]] = low + mean
+    if plan[_COUNT] >= 0:
+        out[_index(at + step * plan[_COUNT])] = n
     if plan[_MIN] >= 0:
-        out[at + step * plan[_MIN]] = low if not empty else np.nan
+        out[_index(at + step * plan[_MIN])] = low if not empty else np.nan
     if plan[_MAX] >= 0:
-        highest = max(older[i + high], newer[j + high])
-        out[at + step * plan[_MAX]] = highest if not empty else np.nan
-    if plan[_STDDEV] >= 0 or plan[_STDVAR] >= 0:
-        variance = np.nan
-        if n > 1.0:
-            variance = max(squared - total * mean, 0.0) / (n - 1.0) if np.isfinite(squared) else np.inf
-        if plan[_STDDEV] >= 0:
-            out[at + step * plan[_STDDEV]] = np.sqrt(variance)
-        if plan[_STDVAR] >= 0:
-            out[at + step * plan[_STDVAR]] = variance
+        out[_index(at + step * plan[_MAX])] = highest if not empty else np.nan
     if plan[_SUM] >= 0:
-        out[at + step * plan[_SUM]] = n * low + total if not empty else np.nan
+        out[_index(at + step * plan[_SUM])] = n * low + total if not empty else np.nan
     if plan[_SQR] >= 0:
         square = squared + low * (2.0 * total + n * low) if np.isfinite(squared) else np.inf
-        out[at + step * plan[_SQR]] = square if not empty else np.nan
+        out[_index(at + step * plan[_SQR])] = square if not empty else np.nan
+    first, last = plan[FIRST], plan[LAST]
     if plan[_FIRST] >= 0:
         earliest = older[i + first] if n1 > 0.0 else newer[j + first]
-        out[at + step * plan[_FIRST]] = earliest if not empty else np.nan
+        out[_index(at + step * plan[_FIRST])] = earliest if not empty else np.nan
     if plan[_LAST] >= 0:
         latest = newer[j + last] if n2 > 0.0 else older[i + last]
-        out[at + step * plan[_LAST]] = latest if not empty else np.nan
+        out[_index(at + step * plan[_LAST])] = latest if not empty else np.nan
+
+
+@_compiled
+def _divide(waiting: Floats, targets: Ints, count: int, plan: Ints, out: Floats, step: int) -> None:
+    """Averages and deviations of the windows that wait for them, see ``_WAITING``.
+
+    Loops as plain as these become instructions that divide eight numbers at once. Each number comes out as
+    it does alone.
+    """
+    n, low, total, squared = waiting[0], waiting[1], waiting[2], waiting[3]
+    mean, found = waiting[4], waiting[5]
+    for k in range(count):
+        mean[k] = total[k] / n[k] if n[k] > 0.0 else np.nan
+    if plan[_AVG] >= 0:
+        for k in range(count):
+            found[k] = low[k] + mean[k]
+        _spread(found, targets, count, step * plan[_AVG], out)
+    if plan[_STDDEV] >= 0 or plan[_STDVAR] >= 0:
+        for k in range(count):
+            above = squared[k] - total[k] * mean[k]
+            variance = (above if above > 0.0 else 0.0) / (n[k] - 1.0)
+            variance = variance if squared[k] < np.inf else np.inf
+            found[k] = variance if n[k] > 1.0 else np.nan
+        if plan[_STDVAR] >= 0:
+            _spread(found, targets, count, step * plan[_STDVAR], out)
+        if plan[_STDDEV] >= 0:
+            for k in range(count):
+                found[k] = np.sqrt(found[k])
+            _spread(found, targets, count, step * plan[_STDDEV], out)
+
+
+@_inlined
+def _spread(found: Floats, targets: Ints, count: int, offset: int, out: Floats) -> None:
+    """Put each number where it belongs."""
+    for k in range(count):
+        out[_index(targets[k] + offset)] = found[k]
 
 
 @_compiled
@@ -359,6 +421,8 @@ def take(
     beginnings: Floats,
     chunks: Ints,
     scratch: Floats,
+    waiting: Floats,
+    targets: Ints,
     order: Ints,
     begin: int,
     codes: Ints,
@@ -380,9 +444,12 @@ def take(
     :param readings: what was read then, shape (log, metrics); (0, 0) if they are not kept.
     :param free: free rings, see USED.
     :param ends: scratch pad, metrics * (sum of windows + number of windows) * statistics.
-    :param beginnings: scratch pad, metrics * windows * 2 * statistics: without the newest bucket, and with.
+    :param beginnings: scratch pad, 2 * metrics * windows * statistics: without the newest bucket, and with,
+        or the other way round.
     :param chunks: scratch pad, windows.
     :param scratch: scratch pad for medians, as long as the longest ring.
+    :param waiting: scratch pad, shape (WAITING_ROWS, windows that wait), with room for those of one event.
+    :param targets: where in ``features`` they belong.
     :param order: which events to take, in this order, from ``begin`` on; those of a device best in a row.
     :param codes: which key each event has, shape (events,).
     :param rows: row in ``devices`` of each key.
@@ -393,11 +460,14 @@ def take(
     :param features: out, shape (events, metrics * operations * windows); NaN for events that are not counted.
     :returns: how far in ``order`` it came; short of the end, the log or ``scratch`` is too short.
     """
-    period, ring, planes = plan[PERIOD], plan[LONGEST], plan[PLANES]
+    period, ring, planes, places = plan[PERIOD], plan[LONGEST], plan[PLANES], _places(plan)
     metrics, lengths = buckets.shape[1], len(windows)
     per_metric = features.shape[1] // metrics
+    pairs = metrics * lengths
     cells, flat = buckets.reshape(-1), features.reshape(-1)
     summed = -1  # the device that the scratch pad is of
+    without, with_newest = 0, pairs * planes  # in ``beginnings``
+    count = 0  # windows that wait
     for i in range(begin, len(order)):
         event = order[i]
         device = rows[codes[event]]
@@ -409,8 +479,8 @@ def take(
         if new:
             row[SIZE] = row[CAPACITY] = row[START] = 0
             row[BUCKET], row[TIME], row[TOUCHED] = bucket, time, arrivals[event]
-            for place in range(block, block + metrics * ring * planes, planes):
-                _clear(cells, place, plan)
+            for at in range(block, block + metrics * ring * planes, planes):
+                _put(cells, at, places, EMPTY)
             summed = -1
         row[TOUCHED] = max(row[TOUCHED], arrivals[event])
         status = ACCEPTED
@@ -433,62 +503,93 @@ def take(
             while row[SIZE] > 0 and times[row[LOG] + row[START]] < oldest:
                 row[START] = (row[START] + 1) & (row[CAPACITY] - 1)
                 row[SIZE] -= 1
-        if not _room(row, times, readings, free):
+        if not _room(row, times, readings, free) or (plan[MEDIAN] >= 0 and len(scratch) < row[CAPACITY]):
+            _divide(waiting, targets, count, plan, flat, lengths)
             return i
-        if plan[MEDIAN] >= 0 and len(scratch) < row[CAPACITY]:
-            return i
+        place = bucket % ring
         if bucket > newest:
-            for k in range(max(newest + 1, bucket - ring + 1), bucket + 1):
-                place = block + k % ring * planes
-                for m in range(metrics):
-                    _clear(cells, place + m * ring * planes, plan)
+            for back in range(min(bucket - newest, ring)):
+                at = block + (place - back if place >= back else place - back + ring) * planes
+                for _ in range(metrics):
+                    _put(cells, at, places, EMPTY)
+                    at += ring * planes
             row[BUCKET] = bucket
         row[TIME] = max(row[TIME], time)
         _remember(row, times, readings, time, values, event)
-        place, offset = bucket % ring, float(time - bucket * period)
+        offset = float(time - bucket * period)
         for m in range(metrics):
             value = values[m, event]
             if np.isfinite(value):
-                _count(cells, block + (m * ring + place) * planes, value, offset, plan)
+                _count(cells, block + (m * ring + place) * planes, value, offset, places)
         if bucket < newest:
             summed = -1  # an older bucket changed
-        bucket = row[BUCKET]
-        place = bucket % ring * planes
-        at_end = at_beginning = 0
-        for m in range(metrics):
-            of_metric = block + m * ring * planes
+            bucket = newest
+            place = bucket % ring
+        if summed != device or bucket > newest:
+            without, with_newest = with_newest, without  # The bucket that was the newest is complete.
+            at_end, at_beginning = 0, without
             for w in range(lengths):
                 window = windows[w]
-                chunk = chunks[w]
-                with_newest = at_beginning + planes
-                if summed != device:
-                    chunk = bucket // window * window
-                    _sum_ends(cells, of_metric, bucket, chunk, window, ends, at_end, plan)
-                    _sum_beginning(cells, of_metric, bucket, chunk, beginnings, at_beginning, plan)
-                elif bucket > newest:
-                    if bucket >= chunk + window:
-                        chunk = bucket // window * window
-                        _sum_ends(cells, of_metric, bucket, chunk, window, ends, at_end, plan)
-                        _clear(beginnings, at_beginning, plan)
-                    else:  # The bucket that was the newest is complete.
-                        for k in range(planes):
-                            beginnings[at_beginning + k] = beginnings[with_newest + k]
-                if m == metrics - 1:
-                    chunks[w] = chunk
-                _add(
-                    beginnings, at_beginning, cells, of_metric + place, beginnings, with_newest, plan
+                if summed != device or bucket >= chunks[w] + window:
+                    chunk = chunks[w] = bucket // window * window
+                    for m in range(metrics):
+                        of_metric = block + m * ring * planes
+                        at = at_end + m * (window + 1) * planes
+                        _sum_ends(cells, of_metric, bucket, chunk, window, ends, at, plan)
+                        at = at_beginning + m * planes
+                        _sum_beginning(cells, of_metric, bucket, chunk, beginnings, at, plan)
+                at_end += metrics * (window + 1) * planes
+                at_beginning += metrics * planes
+            summed = device
+        if count + pairs > len(targets):
+            _divide(waiting, targets, count, plan, flat, lengths)
+            count = 0
+        at_beginning, at_newest, at_end = without, with_newest, 0
+        for w in range(lengths):
+            at_end += (bucket - chunks[w] + 1) * planes
+            at_bucket = block + place * planes
+            target = event * metrics * per_metric + w
+            for _ in range(metrics):
+                before, newest_bucket = (
+                    _sums(beginnings, at_beginning, places),
+                    _sums(cells, at_bucket, places),
+                )
+                beginning = _added(before, newest_bucket)
+                _put(beginnings, at_newest, places, beginning)
+                _add_edges(
+                    beginnings, at_beginning, before[0], cells, at_bucket, newest_bucket[0],
+                    beginnings, at_newest, places,
                 )  # fmt: skip
+                end = _sums(ends, at_end, places)
+                sums = _added(end, beginning)
                 _emit(
-                    ends, at_end + (bucket - chunk + 1) * planes, beginnings, with_newest,
-                    plan, flat, (event * metrics + m) * per_metric + w, lengths,
-                )  # fmt: skip
-                at_end += (window + 1) * planes
-                at_beginning += 2 * planes
-        summed = device
+                    sums,
+                    ends,
+                    at_end,
+                    end[0],
+                    beginnings,
+                    at_newest,
+                    beginning[0],
+                    plan,
+                    flat,
+                    target,
+                    lengths,
+                )
+                waits = _index(count)
+                targets[waits] = target
+                waiting[0, waits], waiting[1, waits], waiting[2, waits], waiting[3, waits], _ = sums
+                count += 1
+                target += per_metric
+                at_beginning += planes
+                at_newest += planes
+                at_bucket += ring * planes
+                at_end += (windows[w] + 1) * planes
+            at_end -= (bucket - chunks[w] + 1) * planes
         if plan[MEDIAN] >= 0:
             _emit_medians(row, times, readings, plan, windows, scratch, features[event])
         if status != ACCEPTED:  # Threads write next to each other here; what need not be written is not.
             statuses[event] = status
+    _divide(waiting, targets, count, plan, flat, lengths)
     return len(order)
 
 

@@ -58,6 +58,10 @@ class WindowState:
         self._beginnings = np.empty(entries * 2 * len(plan.windows))
         self._chunks = np.empty(len(plan.windows), dtype=np.int64)
         self._scratch = np.empty(0)
+        pairs = plan.metrics * len(plan.windows)
+        waiting = max(pairs, kernel.WAITING)
+        self._waiting = np.empty((kernel.WAITING_ROWS, waiting))
+        self._targets = np.empty(waiting, dtype=np.int64)
         self._rows = 0
         self._unused: list[int] = []
 
@@ -115,6 +119,8 @@ class WindowState:
                 self._beginnings,
                 self._chunks,
                 self._scratch,
+                self._waiting,
+                self._targets,
                 order,
                 begin,
                 events.codes,
