@@ -10,6 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+_WORTH_IDENTITIES = 1000
+"""Rows from which on looking for shared objects costs less than it saves."""
+
 KEY_TEXT_RULE = "must be whole Unicode characters without NUL"
 
 
@@ -67,15 +70,42 @@ def distinct(column: pd.Series) -> tuple[npt.NDArray[np.int64], list[Any]]:
     """
     if column.dtype == "string[python]":
         column = column.astype(object)
+    if column.dtype == object and len(column) >= _WORTH_IDENTITIES:
+        identities = _objects(column)
+        if identities is not None:
+            numbers, objects = identities
+            of_objects, found = distinct(objects)
+            return of_objects[numbers], found
     if column.dtype == object and pd.api.types.infer_dtype(column, skipna=True) == "string":
         try:
             # As fast as pandas, and it compares whole texts.
-            found = pa.array(column, type=pa.dictionary(pa.int64(), pa.string()), from_pandas=True)
+            texts = pa.array(column, type=pa.dictionary(pa.int64(), pa.string()), from_pandas=True)
         except UnicodeEncodeError:
             return _distinct_texts(column)
-        return found.indices.fill_null(-1).to_numpy(), found.dictionary.to_pylist()
+        return texts.indices.fill_null(-1).to_numpy(), texts.dictionary.to_pylist()
     codes, values = pd.factorize(column)
     return codes.astype(np.int64, copy=False), values.tolist()
+
+
+def _objects(column: pd.Series) -> tuple[npt.NDArray[np.int64], pd.Series] | None:
+    """The number of each row's object, by identity, and the objects as they first occur.
+
+    Columns made from files or by repetition hold each text once and point to it from many rows. Comparing
+    where they point costs a tenth of comparing texts, and one object has but one value.
+
+    :returns: None if too few rows share their object for that to be worth it.
+    """
+    array = np.ascontiguousarray(column.to_numpy())
+    pointers: npt.NDArray[np.intp] = np.ndarray(len(array), dtype=np.intp, buffer=array)
+    some = pointers[: len(pointers) // 8]
+    if len(pd.unique(some)) > len(some) // 4:
+        return None
+    numbers, uniques = pd.factorize(pointers)
+    if len(uniques) > len(pointers) // 4:
+        return None
+    newest = np.maximum.accumulate(numbers)
+    first = np.flatnonzero(np.diff(newest, prepend=-1))
+    return numbers, column.iloc[first]
 
 
 def _distinct_texts(column: pd.Series) -> tuple[npt.NDArray[np.int64], list[Any]]:

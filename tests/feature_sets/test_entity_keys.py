@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feature_sets import entity_keys
 from feature_sets.entity_keys import checked_key, distinct, key_codes
 
 
@@ -76,3 +77,24 @@ def test_texts_that_differ_are_told_apart_and_missing_ones_are_missing(
     codes, values = distinct(pd.Series(texts, dtype=dtype))
     assert [None if code < 0 else values[code] for code in codes] == texts
     assert values == list(dict.fromkeys(text for text in texts if text is not None))
+
+
+_OBJECTS = ["one", "two", "a\0", "a\0b", "\ud800", 1, True, 1.0, 2**70, None, float("nan")]
+
+
+@given(st.lists(st.sampled_from(_OBJECTS), min_size=2, max_size=8), st.booleans())
+def test_rows_that_share_their_objects_get_what_rows_with_objects_of_their_own_get(
+    values: list[Any], strided: bool
+) -> None:
+    # Two equal texts may be two objects: those of the second half are.
+    again = ["".join(list(value)) if isinstance(value, str) else value for value in values]
+    rows = values * 300 + again * 300
+    column = pd.Series(rows, dtype=object)
+    if strided:
+        column = pd.DataFrame(np.array([rows, rows], dtype=object).T.copy())[1]
+    codes, found = distinct(column)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(entity_keys, "_WORTH_IDENTITIES", len(rows) + 1)
+        wanted, values = distinct(column)
+    assert codes.tolist() == wanted.tolist()
+    assert list(map(repr, found)) == list(map(repr, values))
