@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import (
@@ -14,6 +16,25 @@ from sklearn.metrics import (
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a model or a rule says of some rows.
+
+    :param score: larger means more likely an error, shape (n,); no NaN.
+    :param threshold: a row is called an error when its score is at least this.
+    :param probability: of an error, shape (n,); 0 or 1 of a rule that only decides.
+    """
+
+    score: FloatArray
+    threshold: float
+    probability: FloatArray
+
+    @property
+    def predicted(self) -> npt.NDArray[np.bool_]:
+        """Which rows are called an error, shape (n,)."""
+        return np.asarray(self.score >= self.threshold)
 
 
 def best_f1_threshold(labels: IntArray, probability: FloatArray) -> float:
@@ -62,4 +83,37 @@ def classification_scores(labels: IntArray, probability: FloatArray, threshold: 
         "false_positives": int(cells[0, 1]),
         "false_negatives": int(cells[1, 0]),
         "true_positives": int(cells[1, 1]),
+    }
+
+
+def brier_score(labels: IntArray, probability: FloatArray | float) -> float:
+    """Mean squared difference of probability and label; 0 is best.
+
+    G. Brier 1950, "Verification of forecasts expressed in terms of probability", Monthly Weather Review 78.
+
+    :param labels: 0 or 1, shape (n,).
+    :param probability: of an error, shape (n,), or the same for every row.
+    """
+    return float(np.mean((probability - labels) ** 2))
+
+
+def brier_skill(labels: IntArray, probability: FloatArray, rate: float) -> float:
+    """How much better the Brier score is than that of always saying the same: 1 - Brier / Brier of the rate.
+
+    :param labels: 0 or 1, shape (n,).
+    :param probability: of an error, shape (n,).
+    :param rate: what is always said, in (0, 1): the share of errors among the training rows.
+    :returns: 1 is best, 0 no better than the rate, below 0 worse.
+    """
+    return 1.0 - brier_score(labels, probability) / brier_score(labels, rate)
+
+
+def scores_of(labels: IntArray, scored: Scored) -> dict[str, float]:
+    """Scores of what a model or a rule says: those of ``classification_scores`` and ``brier``.
+
+    :param labels: 0 or 1, shape (n,), both present.
+    """
+    return {
+        **classification_scores(labels, scored.score, scored.threshold),
+        "brier": brier_score(labels, scored.probability),
     }

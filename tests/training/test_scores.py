@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from training.baselines import baseline_scores, best_single_feature
-from training.scores import best_f1_threshold, classification_scores
+from training.scores import (
+    Scored,
+    best_f1_threshold,
+    brier_score,
+    brier_skill,
+    classification_scores,
+    scores_of,
+)
 from training.time_split import split_by_time
 
 LABELS = np.array([0, 0, 1, 0, 1, 1], dtype=np.int8)
@@ -86,3 +93,21 @@ def test_baselines_do_not_look_at_the_test_part(frame, schema):
 def test_a_baseline_without_a_feature_is_refused(frame):
     with pytest.raises(ValueError, match="needs at least one feature, got none"):
         best_single_feature(frame, [], "is_error")
+
+
+def test_brier_scores_by_hand():
+    squares = [0.01, 0.04, 0.49, 0.16, 0.04, 0.01]
+    assert brier_score(LABELS, PROBABILITY) == pytest.approx(sum(squares) / 6)
+    assert brier_score(LABELS, 0.5) == 0.25
+    assert brier_skill(LABELS, PROBABILITY, 0.5) == pytest.approx(1 - 4 * sum(squares) / 6)
+    assert brier_skill(LABELS, np.full(6, 0.25), 0.25) == 0.0
+
+
+def test_what_is_called_an_error_follows_from_score_and_threshold():
+    scored = Scored(PROBABILITY, 0.4, np.ones(6))
+    assert list(scored.predicted) == [False, False, False, True, True, True]
+    scores = scores_of(LABELS, scored)
+    assert scores["brier"] == 0.5
+    assert {name: scores[name] for name in scores if name != "brier"} == classification_scores(
+        LABELS, PROBABILITY, 0.4
+    )
