@@ -8,15 +8,19 @@ import pandas as pd
 from feature_sets.telemetry.schema import DEVICE
 
 
-def error_episodes(states: pd.DataFrame, time: str, state: str) -> pd.DataFrame:
+def error_episodes(
+    states: pd.DataFrame, time: str, state: str, longest_gap_seconds: int | None = None
+) -> pd.DataFrame:
     """Runs of error rows of each device.
 
-    An episode goes on from row to row of the device while they are in error, however far apart they are. A
-    row whose state is missing neither continues nor ends it.
+    An episode goes on from row to row of the device while they are in error, however far apart they are
+    unless a longest gap is given. A row whose state is missing neither continues nor ends it.
 
     :param states: device, time and state of every row, not sampled; in any order.
     :param time: name of the time column.
     :param state: name of the state column; 1 where the device is in error, missing where nobody knows.
+    :param longest_gap_seconds: an episode ends where the next row of known state is later than this; None for
+        never.
     :returns: device, start and end (times of the first and the last error row, both within the episode),
         seconds between them (0 for a single row), rows; sorted by device, then start.
     """
@@ -27,7 +31,10 @@ def error_episodes(states: pd.DataFrame, time: str, state: str) -> pd.DataFrame:
     order = np.lexsort((moments, codes))
     device, in_error = codes[order], values[~np.isnan(values)][order] == 1
     new_device = np.concatenate([[True], device[1:] != device[:-1]])[: len(device)]
-    after_error = np.concatenate([[False], in_error[:-1]])[: len(device)] & ~new_device
+    apart = new_device
+    if longest_gap_seconds is not None:
+        apart = apart | (np.diff(moments[order], prepend=moments[order][:1]) > longest_gap_seconds * 10**9)
+    after_error = np.concatenate([[False], in_error[:-1]])[: len(device)] & ~apart
     starts = np.flatnonzero(in_error & ~after_error)
     number = np.cumsum(in_error & ~after_error) - 1
     rows = np.bincount(number[in_error], minlength=len(starts))

@@ -1,0 +1,26 @@
+"""The error state of every device over time, as the label feature set of a vector holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import mlrun.feature_store as fstore
+import pandas as pd
+
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from training.training_set import _feature_set_frame, _in_utc
+
+
+def read_error_states(uri: str, schema: TelemetrySchema, devices: Sequence[str] = ()) -> pd.DataFrame:
+    """Device, time (UTC) and label of every label row, whether it is trained on, judged or left out.
+
+    With a horizon, what a model is judged on has no row in error; when errors began is only known from here.
+
+    :param uri: feature vector; its label feature says which feature set holds the labels.
+    :param schema: names the columns.
+    :param devices: restrict the rows to these; empty for all.
+    """
+    vector = fstore.get_feature_vector(uri)
+    labels = _feature_set_frame(vector, str(vector.spec.label_feature).partition(".")[0])
+    states = _in_utc(labels[[DEVICE, schema.time, schema.label]], schema.time)
+    return states[states[DEVICE].isin(devices)] if len(devices) else states
