@@ -10,7 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import average_precision_score
 
-from training.scores import best_f1_threshold, classification_scores
+from training.scores import Scored, best_f1_threshold
+
+MAJORITY_CLASS = "majority_class"
+SINGLE_FEATURE = "single_feature"
 
 
 @dataclass(frozen=True)
@@ -62,17 +65,18 @@ def best_single_feature(rows: pd.DataFrame, names: Sequence[str], label: str) ->
     return SingleFeatureRule(rule.feature, rule.sign, threshold, rule.imputation)
 
 
-def baseline_scores(
+def baselines(
     train: pd.DataFrame, test: pd.DataFrame, names: Sequence[str], label: str
-) -> tuple[dict[str, dict[str, float]], SingleFeatureRule]:
-    """Scores of both baselines on the test part; both are fixed on the training part.
+) -> tuple[dict[str, Scored], SingleFeatureRule]:
+    """What both baselines say of the test part; both are fixed on the training part.
 
-    :returns: (``majority_class`` and ``single_feature`` -> scores, the single-feature rule).
+    :returns: (``majority_class`` and ``single_feature`` -> scores, decisions and, for want of probabilities,
+        the decisions as 0 or 1; the single-feature rule).
     """
-    labels = test[label].to_numpy()
-    majority = float(train[label].mean() >= 0.5)
+    majority = np.full(len(test), float(train[label].mean() >= 0.5))
     rule = best_single_feature(train, names, label)
+    score = rule.score(test)
     return {
-        "majority_class": classification_scores(labels, np.full(len(labels), majority), 0.5),
-        "single_feature": classification_scores(labels, rule.score(test), rule.threshold),
+        MAJORITY_CLASS: Scored(majority, 0.5, majority),
+        SINGLE_FEATURE: Scored(score, rule.threshold, (score >= rule.threshold).astype(np.float64)),
     }, rule

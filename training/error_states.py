@@ -8,7 +8,7 @@ import mlrun.feature_store as fstore
 import pandas as pd
 
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from training.training_set import _feature_set_frame, _in_utc
+from training.training_set import feature_set_frame, in_utc
 
 
 def read_error_states(uri: str, schema: TelemetrySchema, devices: Sequence[str] = ()) -> pd.DataFrame:
@@ -21,6 +21,6 @@ def read_error_states(uri: str, schema: TelemetrySchema, devices: Sequence[str] 
     :param devices: restrict the rows to these; empty for all.
     """
     vector = fstore.get_feature_vector(uri)
-    labels = _feature_set_frame(vector, str(vector.spec.label_feature).partition(".")[0])
-    states = _in_utc(labels[[DEVICE, schema.time, schema.label]], schema.time)
+    labels = feature_set_frame(vector, str(vector.spec.label_feature).partition(".")[0])
+    states = in_utc(labels[[DEVICE, schema.time, schema.label]], schema.time)
     return states[states[DEVICE].isin(devices)] if len(devices) else states

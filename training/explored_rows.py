@@ -9,20 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import mlrun
-import mlrun.feature_store as fstore
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from training.error_states import read_error_states
 from training.row_sample import sample_rows, sample_size
 from training.training_set import (
     TrainingSetError,
-    _address,
-    _feature_set_frame,
-    _in_utc,
-    _labelled_rows,
+    in_utc,
+    labelled_rows,
     read_vector,
+    vector_address,
 )
 
 STRETCH_ROWS = 20_000
@@ -66,7 +65,7 @@ def read_explored_rows(
     :param seed: of the sample and of the stretches.
     :raises TrainingSetError: see ``read_vector``.
     """
-    labelled = _labelled_rows(_address(uri), schema)
+    labelled = labelled_rows(vector_address(uri), schema)
     for key, count in labelled.counts.items():
         context.log_result(key, count)
     rows = labelled.rows
@@ -74,7 +73,7 @@ def read_explored_rows(
     # One read for both: each opens the same files.
     either = np.union1d(sample, stretches)
     frame = read_vector(uri, schema, rows.iloc[either])
-    marks = _in_utc(rows.iloc[either][[DEVICE, schema.time]], schema.time)
+    marks = in_utc(rows.iloc[either][[DEVICE, schema.time]], schema.time)
     marks = marks.assign(
         _sampled=np.isin(either, sample),
         _in_stretch=np.isin(either, stretches),
@@ -86,12 +85,10 @@ def read_explored_rows(
             f"feature vector {uri} must give rows at the times of its labels, got {len(frame) - len(marked)} "
             "at other times"
         )
-    vector = fstore.get_feature_vector(uri)
-    labels = _feature_set_frame(vector, str(vector.spec.label_feature).partition(".")[0])
     return ExploredRows(
         sample=frame[marked["_sampled"]].reset_index(drop=True),
         stretches=frame[marked["_in_stretch"]].reset_index(drop=True),
-        states=_in_utc(labels[[DEVICE, schema.time, schema.label]], schema.time),
+        states=read_error_states(uri, schema),
         state=schema.label,
     )
 
@@ -124,7 +121,7 @@ def explored_rows_of(
         raise TrainingSetError(
             f"dataset column '{schema.target}' must be 0 or 1, got {wrong[schema.target].iloc[0]!r}"
         )
-    rows = _in_utc(frame, schema.time).sort_values([schema.time, DEVICE], kind="stable", ignore_index=True)
+    rows = in_utc(frame, schema.time).sort_values([schema.time, DEVICE], kind="stable", ignore_index=True)
     rows = rows.assign(**{schema.target: rows[schema.target].astype(np.int8)})
     state = schema.label if schema.label in rows.columns else schema.target
     states = rows[[DEVICE, schema.time, state]]

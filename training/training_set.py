@@ -24,19 +24,23 @@ from feature_sets.event_order import in_event_order
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.feature_columns import feature_columns
 from training.leak_check import check_features, check_split
-from training.row_sample import sample_rows, sample_size
+from training.row_sample import sample_rows
 from training.run_artifacts import run_uid
 from training.time_split import TimeSplit, TrainingSetError, choose_held_out, split_by_time
 
 __all__ = [
+    "KnownRows",
     "LabelRows",
     "TimeSplit",
     "TrainingSetError",
+    "feature_set_frame",
+    "in_utc",
     "label_rows_of",
-    "read_sample",
+    "labelled_rows",
     "read_split",
     "read_vector",
     "split_by_time",
+    "vector_address",
 ]
 
 _RESOLUTIONS = ("s", "ms", "us", "ns")
@@ -90,7 +94,7 @@ def label_rows_of(labels: pd.DataFrame, schema: TelemetrySchema) -> LabelRows:
             f"{int(unlabelled.sum())} without a label"
         )
     rows = kept[[DEVICE, schema.time, schema.target]].astype({schema.target: np.int8})
-    ordered = in_event_order(_in_utc(rows, schema.time), DEVICE, schema.time)
+    ordered = in_event_order(in_utc(rows, schema.time), DEVICE, schema.time)
     if rows[schema.time].dt.tz is None:
         ordered = ordered.assign(**{schema.time: ordered[schema.time].dt.tz_localize(None)})
     return LabelRows(
@@ -149,7 +153,7 @@ def read_vector(uri: str, schema: TelemetrySchema, label_rows: pd.DataFrame) -> 
     missing = [name for name in (DEVICE, schema.time, *names, schema.target) if name not in frame.columns]
     if missing:
         raise TrainingSetError(f"feature vector {uri} must give the columns {missing}, got {list(frame)}")
-    frame = _in_utc(frame[[DEVICE, schema.time, *names, schema.target]], schema.time)
+    frame = in_utc(frame[[DEVICE, schema.time, *names, schema.target]], schema.time)
     if not len(frame):
         raise TrainingSetError(f"feature vector {uri} must hold labelled rows, got none")
     for name in names:
@@ -158,32 +162,6 @@ def read_vector(uri: str, schema: TelemetrySchema, label_rows: pd.DataFrame) -> 
     feature_columns(frame, schema)
     frame = frame.assign(**{schema.target: frame[schema.target].astype(np.int8)})
     return frame.sort_values([schema.time, DEVICE], kind="stable", ignore_index=True)
-
-
-def read_sample(
-    context: mlrun.MLClientCtx,
-    uri: str,
-    schema: TelemetrySchema,
-    ratio: float,
-    max_rows: int,
-    seed: int,
-) -> pd.DataFrame:
-    """Rows of a feature vector, or a sample of them, as a description of it needs; for one run.
-
-    Logs how many rows there are (``rows``) and what was left out of them.
-
-    :param context: of the run.
-    :param uri: feature vector; its label feature says which feature set holds the labels.
-    :param ratio: share of the rows, in (0, 1].
-    :param max_rows: most rows, see ``sample_rows``.
-    :param seed: of the sample.
-    :returns: see ``read_vector``.
-    """
-    labelled = _labelled_rows(_address(uri), schema)
-    size = sample_size(len(labelled.rows), ratio, max_rows)
-    chosen = sample_rows(labelled.rows[schema.target].to_numpy(), size, seed)
-    _log(context, labelled.counts)
-    return read_vector(uri, schema, labelled.rows.iloc[chosen])
 
 
 def read_split(
@@ -219,13 +197,17 @@ def read_split(
     """
     key = _Hashable(schema)
     split, counts = _split_once(
-        run_uid(context), _address(uri), key, test_fraction, train_rows, seed, test_devices, with_test
+        run_uid(context), vector_address(uri), key, test_fraction, train_rows, seed, test_devices, with_test
     )
     _log(context, counts)
     return split
 
 
-def _address(uri: object) -> str:
+def vector_address(uri: object) -> str:
+    """Address of a feature vector, checked.
+
+    :raises TrainingSetError: if it is none.
+    """
     if not isinstance(uri, str) or not uri.startswith("store://feature-vectors/"):
         raise TrainingSetError(f"feature_vector must be a store://feature-vectors/ address, got {uri!r}")
     return uri
@@ -262,7 +244,7 @@ def _split_once(
     with_test: bool,
 ) -> tuple[TimeSplit, dict[str, int]]:
     schema = key.schema
-    labelled = _labelled_rows(uri, schema)
+    labelled = labelled_rows(uri, schema)
     held_out = choose_held_out(labelled.rows[DEVICE].tolist(), test_devices, seed)
     split = split_by_time(labelled.rows, schema, test_fraction, held_out=held_out)
     cut = split.cut.tz_localize("UTC") if split.cut.tz is None else split.cut.tz_convert("UTC")
@@ -278,7 +260,7 @@ def _split_once(
         later = frame[schema.time] >= cut
         train, test = frame[~later], frame[later].reset_index(drop=True)
     else:
-        train, test = read_vector(uri, schema, train), _in_utc(split.test, schema.time)
+        train, test = read_vector(uri, schema, train), in_utc(split.test, schema.time)
     read = dataclasses.replace(split, train=train, test=test, cut=cut)
     check_split(read, schema)
     counts["leak_checked_features"] = check_features(uri, train, schema, seed)
@@ -287,7 +269,7 @@ def _split_once(
     return read, counts
 
 
-def _in_utc(frame: pd.DataFrame, time: str) -> pd.DataFrame:
+def in_utc(frame: pd.DataFrame, time: str) -> pd.DataFrame:
     """The frame with UTC times: MLRun wrote UTC, but gives partitioned Parquet back without a zone."""
     times = frame[time]
     aware = times.dt.tz_localize("UTC") if times.dt.tz is None else times.dt.tz_convert("UTC")
@@ -295,7 +277,7 @@ def _in_utc(frame: pd.DataFrame, time: str) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
-class _LabelledRows:
+class KnownRows:
     """Label rows that features are known for.
 
     :param rows: as in ``LabelRows``.
@@ -306,7 +288,7 @@ class _LabelledRows:
     counts: dict[str, int]
 
 
-def _labelled_rows(uri: str, schema: TelemetrySchema) -> _LabelledRows:
+def labelled_rows(uri: str, schema: TelemetrySchema) -> KnownRows:
     """Label rows of a feature vector whose device is known and had a reading in the longest window."""
     vector = fstore.get_feature_vector(uri)
     label_set, _, label = str(vector.spec.label_feature or "").partition(".")
@@ -314,13 +296,13 @@ def _labelled_rows(uri: str, schema: TelemetrySchema) -> _LabelledRows:
         raise TrainingSetError(
             f"the label of feature vector {uri} must be '{schema.target}', got {vector.spec.label_feature!r}"
         )
-    labels = label_rows_of(_feature_set_frame(vector, label_set), schema)
+    labels = label_rows_of(feature_set_frame(vector, label_set), schema)
     rows = labels.rows
     objects, fields = vector.parse_features(offline=False)
     for name, columns in fields.items():
         if name == label_set:
             continue
-        known = _feature_set_frame(vector, name, [columns[0][0]])
+        known = feature_set_frame(vector, name, [columns[0][0]])
         if objects[name].spec.timestamp_key:
             rows = rows_with_reading(rows, known, schema.time, schema.longest_window_seconds)
         else:
@@ -330,7 +312,7 @@ def _labelled_rows(uri: str, schema: TelemetrySchema) -> _LabelledRows:
             f"there must be labels with a reading in the {schema.longest_window_seconds} s up to them, got "
             f"none of {len(labels.rows)} labelled rows"
         )
-    return _LabelledRows(
+    return KnownRows(
         rows=rows,
         counts={
             "rows": len(rows),
@@ -342,7 +324,7 @@ def _labelled_rows(uri: str, schema: TelemetrySchema) -> _LabelledRows:
     )
 
 
-def _feature_set_frame(vector: Any, name: str, columns: list[str] | None = None) -> pd.DataFrame:
+def feature_set_frame(vector: Any, name: str, columns: list[str] | None = None) -> pd.DataFrame:
     """Keys and columns of one of the vector's feature sets, all columns by default."""
     feature_set = fstore.get_feature_set(f"store://feature-sets/{vector.metadata.project}/{name}")
     frame: pd.DataFrame = feature_set.to_dataframe(columns=columns)

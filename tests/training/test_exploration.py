@@ -8,7 +8,7 @@ import pytest
 
 from training.exploration import class_balance, class_histograms, correlations, feature_summary
 from training.exploration_plots import correlation_figure, histogram_figure, strongest_features
-from training.score_plots import MAX_POINTS, score_figure
+from training.judgement_plots import MAX_POINTS, score_figure
 
 NAMES = ["heat", "flow", "noise", "dead"]
 

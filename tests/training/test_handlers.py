@@ -11,6 +11,7 @@ from mlrun.artifacts import get_model
 
 from feature_sets.model_schema import read_model_schema
 from tests.training.feature_store import PROJECT, store_vector
+from tests.training.network import make_frame
 from training.explore import exploration_figures
 from training.model_package import OnnxModel
 from training.time_split import split_by_time
@@ -107,6 +108,15 @@ def test_a_vector_becomes_a_registered_model(network, frame, schema):
     assert tested.outputs["beats_baselines"] is True
     assert tested.outputs["majority_class_average_precision"] == pytest.approx(tested.outputs["base_rate"])
     assert tested.outputs["version"] == trained.outputs["version"]
+    scores = table(tested, "test_scores_table")
+    assert list(scores["scorer"]) == ["model", tested.outputs["single_feature_rule"], "majority_class"]
+    assert scores["brier"][0] == tested.outputs["brier"] < scores["brier"][2]
+    episodes = table(tested, "test_episodes")
+    assert episodes["counted"].sum() == tested.outputs["episodes"] > 0
+    assert table(tested, "test_device_scores")["false_alarms"].sum() == tested.outputs["false_alarms"]
+    assert len(table(tested, "test_false_alarms")) == tested.outputs["false_alarms"]
+    for key in ("test_scores", "test_calibration", "test_alarms"):
+        assert_opens_without_network(tested, key)
 
     model_file, artifact, extra = get_model(tested.outputs["model_uri"], suffix=".onnx")
     assert artifact.metadata.tag == "production"
@@ -116,6 +126,7 @@ def test_a_vector_becomes_a_registered_model(network, frame, schema):
     schema_file = extra["model.json"].local()
     model_schema = read_model_schema(schema_file, [model_file])
     assert model_schema.metrics["f1"] == tested.outputs["f1"] == artifact.spec.metrics["f1"]
+    assert model_schema.metrics["base_rate"] == tested.outputs["base_rate"]
     assert model_schema.telemetry == schema
     assert model_schema.validation["f1"] == trained.outputs["f1"]
     assert model_schema.code_version == trained.outputs["code_version"]
@@ -445,6 +456,26 @@ def test_a_model_that_is_no_better_than_a_simple_rule_says_so(run_db, tmp_path, 
     assert tested.outputs["single_feature_rule"].startswith("noise >= ")
     assert tested.outputs["single_feature_average_precision"] == 1.0
     assert tested.outputs["beats_baselines"] is False
+    assert tested.outputs["verdict"].endswith("use the rule.")
+
+
+def test_pure_noise_scores_the_base_rate_and_is_said_not_to_be_predictable(run_db, tmp_path, schema):
+    frame = make_frame(ticks=400, devices=12)
+    frame["is_error"] = (np.random.default_rng(5).random(len(frame)) < 0.1).astype(np.int8)
+    network = Network(store_vector(frame, tmp_path), schema, tmp_path)
+    selected = network.run("select-features", k=3)
+    uri = selected.outputs["feature_vector"]
+    trained = network.run("train", feature_vector=uri, combinations=6)
+    found = network.run("test", feature_vector=uri, model_path=trained.outputs["model"]).outputs
+    assert found["average_precision_low"] <= found["base_rate"] <= found["average_precision_high"]
+    assert found["roc_auc_low"] <= 0.5 <= found["roc_auc_high"]
+    assert found["predictable"] is False and found["beats_baselines"] is False
+    assert "not predictable" in found["verdict"]
+
+
+def test_intervals_over_something_unknown_are_refused_before_anything_is_read(network):
+    with pytest.raises(mlrun.runtimes.utils.RunError, match="'bootstrap_by': must be auto, device or day"):
+        network.run("test", model_path="store://models/none", bootstrap_by="week")
 
 
 def test_held_out_devices_are_kept_from_selection_and_training(network, frame):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.baselines import baseline_scores, best_single_feature
+from training.baselines import baselines, best_single_feature
 from training.scores import (
     Scored,
     best_f1_threshold,
@@ -77,7 +77,8 @@ def test_a_rule_reads_a_missing_value_as_the_training_median(frame, schema):
 
 def test_the_majority_baseline_has_the_base_rate_as_its_average_precision(frame, schema):
     split = split_by_time(frame, schema)
-    scores, _ = baseline_scores(split.train, split.test, ["heat"], "is_error")
+    scored, _ = baselines(split.train, split.test, ["heat"], "is_error")
+    scores = {name: scores_of(split.test["is_error"].to_numpy(), each) for name, each in scored.items()}
     assert scores["majority_class"]["average_precision"] == pytest.approx(split.test["is_error"].mean())
     assert scores["majority_class"]["f1"] == 0.0
     assert scores["single_feature"]["average_precision"] > 2 * scores["majority_class"]["average_precision"]
@@ -86,8 +87,8 @@ def test_the_majority_baseline_has_the_base_rate_as_its_average_precision(frame,
 def test_baselines_do_not_look_at_the_test_part(frame, schema):
     split = split_by_time(frame, schema)
     turned = split.test.assign(heat=-split.test["heat"])
-    _, rule = baseline_scores(split.train, split.test, ["heat", "noise"], "is_error")
-    assert baseline_scores(split.train, turned, ["heat", "noise"], "is_error")[1] == rule
+    _, rule = baselines(split.train, split.test, ["heat", "noise"], "is_error")
+    assert baselines(split.train, turned, ["heat", "noise"], "is_error")[1] == rule
 
 
 def test_a_baseline_without_a_feature_is_refused(frame):

@@ -11,10 +11,10 @@ from feature_sets.telemetry.schema import DEVICE
 from tests.training.conftest import make_context
 from tests.training.feature_store import store_vector
 from tests.training.network import START, make_schema
+from training.explored_rows import read_explored_rows
 from training.training_set import (
     TrainingSetError,
     label_rows_of,
-    read_sample,
     read_split,
     read_vector,
     rows_with_reading,
@@ -33,7 +33,7 @@ def labels_at(*seconds, device="site/0", value=0):
 
 
 def read_all(context, uri, schema):
-    return read_sample(context, uri, schema, ratio=1.0, max_rows=1_000_000, seed=0)
+    return read_explored_rows(context, uri, schema, ratio=1.0, max_rows=1_000_000, seed=0).sample
 
 
 def test_a_vector_gives_back_the_rows_it_was_filled_with(context, vector_uri, schema, frame):
@@ -145,11 +145,11 @@ def test_without_the_test_part_its_features_are_not_read(context, vector_uri, sc
 def test_a_sample_to_look_at_keeps_the_class_shares_and_says_of_how_many_rows(
     context, vector_uri, schema, frame
 ):
-    rows = read_sample(context, vector_uri, schema, 0.25, 10_000, 0)
+    rows = read_explored_rows(context, vector_uri, schema, 0.25, 10_000, 0).sample
     assert len(rows) == len(frame) // 4
     assert rows["is_error"].mean() == pytest.approx(frame["is_error"].mean(), abs=0.005)
     assert context.results["rows"] == len(frame)
-    assert len(read_sample(context, vector_uri, schema, 0.25, 100, 0)) == 100
+    assert len(read_explored_rows(context, vector_uri, schema, 0.25, 100, 0).sample) == 100
 
 
 def test_rows_with_reading_keeps_a_reading_inside_the_window_and_not_one_at_its_start():
