@@ -31,7 +31,7 @@ _WORTH_THREADS = 10_000
 """Events from which on starting threads costs less than it saves."""
 _MOST_THREADS = 8
 _STRETCH = 4096
-_RUN = 64
+_RUN = 256
 """A long update goes through the devices once every so many events, or events a device if that is more."""
 
 
@@ -178,7 +178,7 @@ class OnlineWindows:
         frame[event_status.COLUMN] = _STATUS_NAMES[columns.statuses]
         return frame
 
-    def _take(self, events: Events, keys: Sequence[str | int]) -> None:
+    def _take(self, events: Events, keys: Sequence[str | int | None]) -> None:
         """Take in events of devices with these keys, each of which occurs."""
         quarantined = events.times > events.arrivals + self._tolerance
         if quarantined.any():
@@ -186,9 +186,11 @@ class OnlineWindows:
             events.features[quarantined] = np.nan
             # A device that only sent from the future has no state.
             seen = np.bincount(events.codes[~quarantined], minlength=len(keys)) > 0
-            places = [self._place(key) if here else -1 for key, here in zip(keys, seen.tolist(), strict=True)]
-        else:
-            places = [self._place(key) for key in keys]
+            keys = [key if here else None for key, here in zip(keys, seen.tolist(), strict=True)]
+        new = sum(key is not None and key not in self._devices for key in keys)
+        for state in self._states:  # At once, because growing copies what is there.
+            state.reserve(-(-new // self._shards))
+        places = [-1 if key is None else self._place(key) for key in keys]
         rows, shards = np.divmod(np.array(places, dtype=np.int64), self._shards)
 
         def take(shard: int) -> None:
