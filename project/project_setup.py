@@ -22,6 +22,7 @@ JOBS = {
     "select-features": "training.select_features.select_features",
     "train": "training.train.train",
     "test": "training.evaluate.evaluate",
+    "report": "training.report.report",
     "model-server-tester": "project.jobs.model_server_tester.test_model_server",
     "labeled-stream": "project.jobs.labeled_stream.watch_labeled_stream",
     "init-detectors": "project.jobs.init_detectors.init_detectors",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from typing import Any
 
 import httpx
@@ -43,6 +44,7 @@ def collect(
         "trained": _results(by_name, "train"),
         "candidates": candidates(by_name.get("train")),
         "test": test,
+        "report": _results(by_name, "report").get("report_path"),
         "endpoint": vars(serving) if serving else None,
         "tester": _results(by_name, "model-server-tester") or None,
         "stream": stream,
@@ -119,6 +121,10 @@ def lines(summary: dict[str, Any]) -> list[str]:
         f"{_number(test.get('average_precision'))}, F1 {_number(test.get('f1'))}, "
         f"ROC AUC {_number(test.get('roc_auc'))}; base rate {_number(test.get('base_rate'))}"
     )
+    if test.get("verdict"):
+        text += textwrap.wrap(
+            test["verdict"], width=110, initial_indent="verdict       ", subsequent_indent=" " * 14
+        )
     endpoint = summary["endpoint"]
     if endpoint is None:
         text.append("endpoint      none deployed")
@@ -149,6 +155,8 @@ def lines(summary: dict[str, Any]) -> list[str]:
         magnitude = summary["magnitude"]
         text.append(f"magnitude     {magnitude.get('verdict', '')}")
     text.append(f"artifacts     {summary['artifacts']}")
+    if summary["report"]:
+        text.append(f"report        {summary['report']}")
     return text
 
 

@@ -15,6 +15,18 @@ from kfp.dsl import PipelineParam
 
 from project.settings import GENERATOR, RUNNER, SERVING
 
+EXPLORED = ("class_balance", "class_histograms", "correlations")
+SELECTED = ("feature_scores",)
+SEARCHED = ("search_results",)
+TESTED = (
+    "test_set_preds",
+    "test_scores_table",
+    "test_device_scores",
+    "test_episodes",
+    "test_false_alarms",
+)
+"""Data sets of the steps that the report is made from."""
+
 
 def _when(condition: bool | str | PipelineParam, name: str, stage: Callable[[], None]) -> None:
     """Run an optional stage: decided now by the local engine, at run time by Kubeflow.
@@ -99,10 +111,11 @@ def pipeline(
         outputs=["feature_vector"],
     )
     explore = {"schema": schema, "sample_ratio": sample_ratio, "seed": seed}
-    project.run_function(
+    explored = project.run_function(
         "explore",
         name="explore-raw",
         params={"feature_vector": ingested.outputs["feature_vector"], **explore},
+        outputs=list(EXPLORED),
     ).after(ingested)
     split = {
         "test_fraction": test_fraction,
@@ -122,7 +135,7 @@ def pipeline(
             "max_drift": max_drift,
             **split,
         },
-        outputs=["feature_vector"],
+        outputs=["feature_vector", *SELECTED],
     ).after(ingested)
     vector = {"feature_vector": select.outputs["feature_vector"], "schema": schema}
     project.run_function("explore", name="explore-vector", params={**vector, **explore}).after(select)
@@ -136,14 +149,25 @@ def pipeline(
             "combinations": combinations,
             "threshold_rule": threshold_rule,
         },
-        outputs=["model"],
+        outputs=["model", *SEARCHED],
     ).after(select)
     test = project.run_function(
         "test",
         name="test",
         params={**vector, **split, "model_path": train.outputs["model"]},
-        outputs=["model_uri", "test_set_preds"],
+        outputs=["model_uri", "verdict", *TESTED],
     ).after(train)
+    tables = ((explored, EXPLORED), (select, SELECTED), (train, SEARCHED), (test, TESTED))
+    project.run_function(
+        "report",
+        name="report",
+        params={
+            "schema": schema,
+            "model_path": test.outputs["model_uri"],
+            "verdict": test.outputs["verdict"],
+        },
+        inputs={key: step.outputs[key] for step, keys in tables for key in keys},
+    ).after(test).after(explored)
 
     def streaming() -> None:
         serving = project.deploy_function(SERVING).after(test)

@@ -105,7 +105,9 @@ class Judgement:
             median = facts.get(f"median_{self.episodes.lag}")
             if median is not None:
                 when = "before they begin" if self.episodes.horizon_seconds else "after they began"
-                caught += f", in the median {in_words(median)} {when}"
+                caught += (
+                    f", in the median {in_words(median)} {when}" if median else ", in the median at once"
+                )
         alarms = facts.get("false_alarms_per_device_day")
         false = f", with {alarms:.2g} false alarms a device and day" if alarms is not None else ""
         return (

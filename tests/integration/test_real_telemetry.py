@@ -38,5 +38,13 @@ def test_the_onset_of_a_peers_failure_is_seen_in_a_devices_own_traffic(installat
     test, selected = summary["test"], summary["selected"]
     assert test["average_precision"] > 0.9 and test["f1"] > 0.85
     assert test["average_precision"] > 2 * test["single_feature_average_precision"]
+    assert test["predictable"]
     assert any("_to_" in name for name in selected["selected"])
     assert "tells earlier from later" in selected["dropped"]["out_rate_mbps_avg_15m"]
+
+
+def test_errors_of_its_own_are_reported_as_not_predictable_ahead(installation):
+    test = run(installation, SCHEMAS / "cisco_leaf7_ahead.yaml", "ahead")["test"]
+    assert test["episodes"] > 0 and test["base_rate"] < 0.05
+    assert not test["predictable"]
+    assert "is not predictable from these features" in test["verdict"]

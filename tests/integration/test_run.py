@@ -53,6 +53,7 @@ def test_runs_are_listed_with_parameters_and_results(installation):
         "explore-vector",
         "train",
         "test",
+        "report",
         "model-server-tester",
         "labeled-stream",
         "init-detectors",

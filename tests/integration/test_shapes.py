@@ -45,6 +45,10 @@ def test_errors_announced_by_a_ramp_are_predicted_ahead(installation, tmp_path):
     test = summary["test"]
     assert test["average_precision"] > 0.8 and test["recall"] > 0.6
     assert test["embargo_seconds"] == 300 + 120
+    assert test["predictable"] and test["beats_baselines"]
+    assert test["episodes_caught_share"] > 0.8
+    assert 30 < test["mean_lead_seconds"] <= 120
+    assert "before they begin" in test["verdict"]
 
 
 def test_errors_from_nowhere_are_not_predicted(installation, tmp_path):
@@ -58,4 +62,6 @@ def test_errors_from_nowhere_are_not_predicted(installation, tmp_path):
         horizon="2m",
     )
     test = run(installation, schema)["test"]
-    assert test["average_precision"] < 2 * test["base_rate"]
+    assert test["average_precision_low"] <= test["base_rate"] <= test["average_precision_high"]
+    assert not test["predictable"]
+    assert "'broken' starts within 2m is not predictable" in test["verdict"]

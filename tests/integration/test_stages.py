@@ -73,6 +73,7 @@ def test_the_compiled_steps_wait_for_what_they_need(compiled):
     assert "select-features" in found["explore-vector"]
     assert "select-features" in found["train"]
     assert "train" in found["test"]
+    assert {"test", "explore-raw"} <= found["report"]
     assert any("deploy-serving" in name for name in found["model-server-tester"])
 
 

@@ -67,7 +67,12 @@ def test_a_run_without_streaming_says_that_nothing_is_deployed():
                     "train_end": "2024-01-02T07:00:02.497000+00:00",
                 },
                 "candidates": summary.candidates(TRAIN),
-                "test": {"average_precision": 0.5, "test_rows": 290},
+                "test": {
+                    "average_precision": 0.5,
+                    "test_rows": 290,
+                    "verdict": f"{'On later rows it is good. ' * 5}Use it.",
+                },
+                "report": "/artifacts/report.html",
                 "endpoint": None,
                 "tester": None,
                 "stream": None,
@@ -84,6 +89,9 @@ def test_a_run_without_streaming_says_that_nothing_is_deployed():
     assert "on 500 of 700 earlier rows, 2024-01-01 00:00 to 2024-01-02 07:00" in text
     assert "on all 290 later rows: average precision 0.500" in text
     assert "endpoint      none deployed" in text
+    assert "\nverdict       On later rows it is good. " in text
+    assert "Use it.\nendpoint" in text and max(map(len, text.splitlines())) <= 112
+    assert text.endswith("\nreport        /artifacts/report.html")
     assert "drift" not in text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import mlrun
@@ -10,6 +11,7 @@ import pytest
 from mlrun.artifacts import get_model
 
 from feature_sets.model_schema import read_model_schema
+from project.workflow import EXPLORED, SEARCHED, SELECTED, TESTED
 from tests.training.feature_store import PROJECT, store_vector
 from tests.training.network import make_frame
 from training.explore import exploration_figures
@@ -37,6 +39,7 @@ HANDLERS = {
     "select-features": "training.select_features.select_features",
     "train": "training.train.train",
     "test": "training.evaluate.evaluate",
+    "report": "training.report.report",
 }
 
 
@@ -149,6 +152,31 @@ def test_a_vector_becomes_a_registered_model(network, frame, schema):
     assert tested.outputs["true_positives"] == int(
         (predictions["prediction"] & predictions["is_error"]).sum()
     )
+
+
+def test_the_report_is_one_page_of_the_whole_run(network):
+    steps = {"explore": network.run("explore"), "select-features": network.run("select-features", k=2)}
+    uri = steps["select-features"].outputs["feature_vector"]
+    steps["train"] = network.run("train", feature_vector=uri, combinations=6)
+    steps["test"] = network.run("test", feature_vector=uri, model_path=steps["train"].outputs["model"])
+    keys = {"explore": EXPLORED, "select-features": SELECTED, "train": SEARCHED, "test": TESTED}
+    tested = steps["test"].outputs
+    reported = network.run(
+        "report",
+        inputs={key: steps[step].outputs[key] for step, found in keys.items() for key in found},
+        model_path=tested["model_uri"],
+        verdict=tested["verdict"],
+    )
+    page = Path(reported.outputs["report_path"]).read_text()
+    assert reported.outputs["report"].startswith("store://artifacts/")
+    assert tested["verdict"].replace("'", "&#39;").replace(">", "&gt;").replace("<", "&lt;") in page
+    for section in ("Data", "Selection", "Candidates", "Test", "Model"):
+        assert f"<h2>{section}</h2>" in page
+    assert f"<td>{tested['f1']:.3f}" in page
+    assert f"&gt;= {tested['single_feature_rule'].split()[-1]}" in page
+    assert re.search(r"<td>heat_felt</td>\s*<td>0</td>\s*<td>r = 0.98", page)
+    assert page.count("Plotly.newPlot(") >= 5
+    assert not re.search(r"<(script|link|img)[^>]+(src|href)=.(https?:)?//", page)
 
 
 def test_a_selection_says_what_became_of_every_feature(network):

@@ -1,0 +1,97 @@
+"""The report of a training run: data, selection, candidates, test and model on one page."""
+
+# No postponed annotations here: MLRun reads a handler's type hints and cannot resolve them from text.
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import mlrun
+
+from feature_sets.telemetry.schema import TelemetrySchema
+from training.model_artifact import fetch_model_package
+from training.model_package import read_model_package
+from training.report_page import Page, render
+from training.report_sections import (
+    candidates_section,
+    data_section,
+    facts,
+    model_section,
+    selection_section,
+    test_section,
+    what_is_predicted,
+)
+from training.run_artifacts import artifact_path
+
+REPORT_KEY = "report"
+
+
+def report(
+    context: mlrun.MLClientCtx,
+    model_path: str,
+    verdict: str,
+    class_balance: mlrun.DataItem,
+    class_histograms: mlrun.DataItem,
+    correlations: mlrun.DataItem,
+    feature_scores: mlrun.DataItem,
+    search_results: mlrun.DataItem,
+    test_scores_table: mlrun.DataItem,
+    test_device_scores: mlrun.DataItem,
+    test_episodes: mlrun.DataItem,
+    test_false_alarms: mlrun.DataItem,
+    test_set_preds: mlrun.DataItem,
+    schema: Mapping[str, Any] | str = "",
+) -> None:
+    """MLRun job: write the report of a training run, one HTML page that needs no network.
+
+    Artifact: ``report``. Result: ``report_path``, where the page lies.
+
+    :param context: of the run.
+    :param model_path: address of the registered model.
+    :param verdict: two sentences of the test.
+    :param class_balance: data set of the exploration of all features.
+    :param class_histograms: the same.
+    :param correlations: the same.
+    :param feature_scores: data set of the selection.
+    :param search_results: data set of the search.
+    :param test_scores_table: data set of the test.
+    :param test_device_scores: the same.
+    :param test_episodes: the same.
+    :param test_false_alarms: the same.
+    :param test_set_preds: the same.
+    :param schema: telemetry schema, as content or path; empty for the simulated network's.
+    """
+    telemetry = TelemetrySchema.load(schema)
+    with tempfile.TemporaryDirectory() as folder:
+        fetch_model_package(model_path, Path(folder))
+        model, _ = read_model_package(Path(folder))
+    balance = class_balance.as_df()
+    page = Page(
+        title=f"{telemetry.name}: {what_is_predicted(telemetry)}",
+        verdict=verdict,
+        facts=facts(model, balance),
+        sections=(
+            data_section(balance, class_histograms.as_df(), correlations.as_df(), telemetry),
+            selection_section(feature_scores.as_df()),
+            candidates_section(search_results.as_df(), model),
+            test_section(
+                test_scores_table.as_df(),
+                test_device_scores.as_df(),
+                test_episodes.as_df(),
+                test_false_alarms.as_df(),
+                test_set_preds.as_df(),
+                model,
+            ),
+            model_section(model),
+        ),
+        footer=f"model version {model.version}, {model_path}, code {model.code_version}",
+    )
+    artifact = context.log_artifact(
+        REPORT_KEY,
+        body=render(page),
+        local_path="report.html",
+        format="html",
+        artifact_path=artifact_path(context),
+    )
+    context.log_result("report_path", artifact.get_target_path())

@@ -1,0 +1,132 @@
+"""The report of a run as one HTML page that needs no network: tables by template, plots by Plotly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Integral
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
+
+TEMPLATE = Path(__file__).with_name("report.html.j2")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the page.
+
+    :param frame: cells as they are shown; numbers are rounded to four digits.
+    :param caption: what a reader sees in it.
+    :param marked: rows to stand out, by position.
+    """
+
+    frame: pd.DataFrame
+    caption: str
+    marked: tuple[int, ...] = ()
+
+    @property
+    def headings(self) -> list[str]:
+        """Names of the columns in words; what has a space in it is in words already."""
+        return [name if " " in name else name.replace("_", " ") for name in map(str, self.frame.columns)]
+
+    @property
+    def rows(self) -> list[list[str]]:
+        """Cells as text."""
+        return [[shown(cell) for cell in row] for row in self.frame.itertuples(index=False, name=None)]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page, in the order text, tables, plots.
+
+    :param title: heading.
+    :param text: paragraphs.
+    :param tables: wide ones scroll sideways on a narrow screen.
+    :param figures: drawn as wide as the screen allows.
+    """
+
+    title: str
+    text: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
+    figures: tuple[go.Figure, ...] = ()
+
+    @property
+    def anchor(self) -> str:
+        """What the table of contents links to."""
+        return "-".join(self.title.lower().split())
+
+
+@dataclass(frozen=True)
+class Page:
+    """A whole report.
+
+    :param title: of the page.
+    :param verdict: two sentences: how good the model is, and beside what.
+    :param facts: name -> value of the numbers to see first.
+    :param sections: the rest.
+    :param footer: where it all comes from.
+    """
+
+    title: str
+    verdict: str
+    facts: dict[str, str]
+    sections: Sequence[Section]
+    footer: str = ""
+
+
+def shown(cell: Any) -> str:
+    """A cell for people: four digits, thousands apart, nothing for what is missing."""
+    if pd.api.types.is_scalar(cell) and pd.isna(cell):
+        return ""
+    if isinstance(cell, bool | np.bool_):
+        return "yes" if cell else "no"
+    if isinstance(cell, Integral) or (isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15):
+        return f"{int(cell):,}"
+    if isinstance(cell, float):
+        return f"{cell:.4g}"
+    if isinstance(cell, pd.Timestamp):
+        return cell.strftime("%Y-%m-%d %H:%M:%S")
+    return str(cell)
+
+
+def render(page: Page) -> str:
+    """The page as HTML; everything it needs is in it."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATE.parent),
+        autoescape=jinja2.select_autoescape(default_for_string=True, default=True),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    plots = {
+        section.title: [_plot(f"{section.anchor}-{number}", f) for number, f in enumerate(section.figures)]
+        for section in page.sections
+    }
+    return environment.get_template(TEMPLATE.name).render(page=page, plots=plots, plotlyjs=get_plotlyjs())
+
+
+def _plot(name: str, figure: go.Figure) -> str:
+    """A figure as a piece of HTML with a name of its own, so that equal reports have equal bytes."""
+    # A copy with room for titles on a narrow screen; the artifact of the same figure stays as it is.
+    drawn = go.Figure(figure)
+    drawn.update_layout(
+        autosize=True,
+        margin={"l": 10, "r": 10, "t": 70, "b": 40},
+        font={"family": "system-ui, sans-serif", "size": 12},
+        title={"font": {"size": 15}, "automargin": True, "yref": "container"},
+    )
+    drawn.update_yaxes(automargin=True)
+    drawn.update_xaxes(automargin=True)
+    html: str = drawn.to_html(
+        full_html=False,
+        include_plotlyjs=False,
+        div_id=name,
+        config={"responsive": True, "displayModeBar": False},
+    )
+    return html
