@@ -41,6 +41,11 @@ def device_metrics(schema: TelemetrySchema, engine: str = VECTORIZED) -> fstore.
     """
     check_engine(engine)
     if engine == STOREY:
+        if schema.arrival is not None:
+            rule = (
+                "must be absent for storey, which takes events in event order; the vectorized engine does not"
+            )
+            raise SchemaError("arrival", rule, schema.arrival)
         _check_operations(schema)
     feature_set = fstore.FeatureSet(
         NAME,

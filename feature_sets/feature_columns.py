@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,11 +13,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from feature_sets import vectorized_support
+from feature_sets.arrival_order import windows_as_known
 from feature_sets.derived_features import DerivedFeatures
 from feature_sets.event_order import in_event_order
 from feature_sets.ingest_errors import IngestError
 from feature_sets.windows import event_status
-from feature_sets.windows.backfill import backfill
 from feature_sets.windows.definition import WindowDefinition
 from feature_sets.windows.event_micros import column_micros
 
@@ -30,6 +30,8 @@ class FeatureColumns:
     """The columns of the result, each of the same length and in the same order of rows.
 
     :param keys: the entity of each row.
+    :param left_out: status -> rows that are in no window, and not among these: they came too late, or from a
+        future that is beyond what is tolerated.
     :param values: the windows, then the columns of the frame without the entity, then what is derived of the
         windows, by name.
     """
@@ -39,12 +41,16 @@ class FeatureColumns:
     definition: WindowDefinition | None
     keys: pd.Series
     values: dict[str, pd.Series]
+    left_out: dict[str, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, feature_set: fstore.FeatureSet, frame: pd.DataFrame) -> FeatureColumns:
+    def of(
+        cls, feature_set: fstore.FeatureSet, frame: pd.DataFrame, arrival: str | None = None
+    ) -> FeatureColumns:
         """Compute the windows that a feature set declares, if any, and what it derives from them.
 
         :param frame: rows that ``vectorized_support.check_frame`` found in order; not changed, and shared.
+        :param arrival: see ``windows_as_known``.
         :raises IngestError: if a row is not in its windows.
         """
         entity, time = feature_set.spec.entities[0].name, feature_set.spec.timestamp_key
@@ -54,12 +60,15 @@ class FeatureColumns:
             return cls(entity, time, None, rows[entity], _without(rows, entity))
         definition, derived = vectorized_support.declared(feature_set)
         rows = in_event_order(frame, entity, time)
-        # What is ingested happened: no event is held back because it is ahead of this machine's clock.
-        windows = backfill(rows, definition, arrival=time)
-        statuses = windows[event_status.COLUMN]
-        lost = statuses[statuses != event_status.ACCEPTED]
-        if len(lost):
-            raise IngestError(f"every row must be in its windows, got {lost.value_counts().to_dict()}")
+        windows = windows_as_known(rows, definition, arrival)
+        lost = ~windows[event_status.COLUMN].isin(event_status.COUNTED)
+        left_out = {
+            str(name): int(n) for name, n in windows.loc[lost, event_status.COLUMN].value_counts().items()
+        }
+        if left_out and (arrival is None or lost.all()):
+            raise IngestError(f"rows must be in their windows, got {left_out} of {len(rows)}")
+        if left_out:
+            rows, windows = (part[~lost].reset_index(drop=True) for part in (rows, windows))
         features = _contiguous(windows, definition.feature_names)
         return cls(
             entity,
@@ -67,6 +76,7 @@ class FeatureColumns:
             definition,
             rows[entity],
             {**features, **_without(rows, entity), **(_derived(features, derived) if derived else {})},
+            left_out,
         )
 
     @property

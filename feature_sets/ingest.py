@@ -23,6 +23,7 @@ from feature_sets.telemetry.readers import Telemetry, read_telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.simulator import SimulatedNetwork, write_folder
 from feature_sets.vectorized_ingest import ingest_vectorized
+from feature_sets.windows.event_status import QUARANTINED, TOO_LATE
 
 # The simulated past ends long before any clock's now, so that live ticks after it are never in the future.
 SIMULATION_START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -85,7 +86,8 @@ def ingest_telemetry(rows: Telemetry, schema: TelemetrySchema, engine: str = VEC
     each device's newest row.
 
     :param engine: what fills ``device_metrics`` and ``device_labels``; both leave the same behind.
-    :returns: rows that each feature set took: ``devices``, ``rows_ingested``, ``label_rows``.
+    :returns: rows that each feature set took: ``devices``, ``rows_ingested``, ``label_rows``; and with an
+        arrival time in the schema ``rows_too_late`` and ``rows_quarantined``, those left out because of it.
     :raises IngestError: if a row of the metrics did not arrive.
     """
     check_engine(engine)
@@ -93,12 +95,16 @@ def ingest_telemetry(rows: Telemetry, schema: TelemetrySchema, engine: str = VEC
     devices(schema, rows.static).ingest(as_text(schema, rows.static), return_df=False)
 
     metrics = in_event_order(rows.metrics, DEVICE, schema.time)
+    left_out: dict[str, int] = {}
     if engine == STOREY:
         ingested = _ingest_with_storey(feature_set, metrics, schema)
     else:
         options = InferOptions.schema() + InferOptions.all_stats() - InferOptions.Index
-        ingested = ingest_vectorized(feature_set, metrics, options).rows
-    if ingested != len(metrics):
+        done = ingest_vectorized(feature_set, metrics, options, arrival=schema.arrival)
+        ingested = done.rows
+        if schema.arrival is not None:
+            left_out = {f"rows_{name}": done.left_out.get(name, 0) for name in (TOO_LATE, QUARANTINED)}
+    if ingested + sum(left_out.values()) != len(metrics):
         # storey logs what goes wrong with an event and goes on without it.
         raise IngestError(f"every row must be ingested, got {ingested} of {len(metrics)}; see the log")
 
@@ -108,7 +114,12 @@ def ingest_telemetry(rows: Telemetry, schema: TelemetrySchema, engine: str = VEC
         device_labels(schema).ingest(labels, return_df=False)
     else:
         ingest_vectorized(device_labels(schema), labels)
-    return {"devices": len(rows.static), "rows_ingested": ingested, "label_rows": len(labels)}
+    return {
+        "devices": len(rows.static),
+        "rows_ingested": ingested,
+        **left_out,
+        "label_rows": len(labels),
+    }
 
 
 def _ingest_with_storey(

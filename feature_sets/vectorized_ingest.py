@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -49,13 +49,16 @@ class Ingested:
 
     :param rows: rows in the feature set's offline targets.
     :param duplicates: rows left out because an earlier row has the same key and time; only where there are
-        windows. ``rows + duplicates`` is the number of rows given.
+        windows.
     :param online: what became of the newest row of each key; None without an online target.
+    :param left_out: ``too_late`` and ``quarantined`` -> rows left out because of their arrival time, if any.
+        These, ``rows`` and ``duplicates`` together are the rows given.
     """
 
     rows: int
     duplicates: int
     online: OnlineWrite | None
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 def ingest_vectorized(
@@ -63,6 +66,7 @@ def ingest_vectorized(
     frame: pd.DataFrame,
     infer_options: int = InferOptions.default(),
     overwrite: bool = True,
+    arrival: str | None = None,
 ) -> Ingested:
     """Fill the targets of a feature set from a frame, and save the feature set.
 
@@ -78,6 +82,10 @@ def ingest_vectorized(
     :param overwrite: True replaces what earlier ingestions left; False adds to their files, and replaces only
         those rows in Redis whose event time is not later. If it fails the files it wrote are deleted, so it
         can be called again; rows that Redis took already stay there.
+    :param arrival: column of the frame with the time at which each row arrived, UTC if it has no zone. A
+        row's windows then hold what had arrived by then, as live; rows older than the allowed lateness when
+        they arrived, or further ahead than the tolerance, are left out. Without it, all rows arrived in
+        order.
     :raises UnsupportedFeatureSetError: if the feature set asks for anything else; nothing is written then.
     :raises WindowDefinitionError: if its windows are not alike, or not sliding; nothing is written then.
     :raises IngestError: if the frame cannot be taken, a row did not arrive, or a target cannot be written.
@@ -85,8 +93,8 @@ def ingest_vectorized(
     vectorized_support.check_feature_set(feature_set, overwrite)
     if frame.index.names != [None]:
         frame = frame.reset_index()
-    vectorized_support.check_frame(feature_set, frame)
-    columns = FeatureColumns.of(feature_set, frame)
+    vectorized_support.check_frame(feature_set, frame, arrival)
+    columns = FeatureColumns.of(feature_set, frame, arrival)
     if InferOptions.get_common_options(infer_options, InferOptions.schema()):
         head = columns.frame(slice(0, _SCHEMA_ROWS))
         infer_schema_from_df(
@@ -130,7 +138,13 @@ def ingest_vectorized(
             feature_set.status.preview = _preview(columns)
         feature_set.save()
         undo.pop_all()
-    return Ingested(rows=columns.count, duplicates=len(frame) - columns.count, online=online)
+    lost = sum(columns.left_out.values())
+    return Ingested(
+        rows=columns.count,
+        duplicates=len(frame) - lost - columns.count,
+        online=online,
+        left_out=columns.left_out,
+    )
 
 
 def _start_writing(target: Any, table: pa.Table, moments: Array, pool: ThreadPoolExecutor) -> FilesWriting:

@@ -93,10 +93,11 @@ def _check_target(feature_set: str, target: Any, overwrite: bool) -> None:
             raise UnsupportedFeatureSetError(feature_set, where, rule, target.path)
 
 
-def check_frame(feature_set: fstore.FeatureSet, frame: pd.DataFrame) -> None:
+def check_frame(feature_set: fstore.FeatureSet, frame: pd.DataFrame, arrival: str | None = None) -> None:
     """Whether the rows fit the feature set.
 
     :param frame: without a named index.
+    :param arrival: column of the frame with arrival times, if any.
     :raises IngestError: naming the column, the rule and what came.
     """
     spec, names = feature_set.spec, list(frame.columns)
@@ -105,7 +106,8 @@ def check_frame(feature_set: fstore.FeatureSet, frame: pd.DataFrame) -> None:
     for name in names:
         if not isinstance(name, str) or norm_column_name(name) != name or names.count(name) > 1:
             raise IngestError(f"columns must have different names without spaces and brackets, got {name!r}")
-    for name in (entity, *([time] if time else []), *(definition.metrics if definition else ())):
+    times = [name for name in (time, arrival) if name]
+    for name in (entity, *times, *(definition.metrics if definition else ())):
         if name not in names:
             raise IngestError(f"column '{name}': must be in the frame, got {names}")
     computed = (*(definition.feature_names if definition else ()), *(derived.names if derived else ()))
@@ -113,12 +115,12 @@ def check_frame(feature_set: fstore.FeatureSet, frame: pd.DataFrame) -> None:
         if name in names:
             raise IngestError(f"column '{name}': must not be named as a computed feature")
     _check_keys(frame[entity], strictly=definition is not None)
-    if time:
-        if not pd.api.types.is_datetime64_any_dtype(frame[time]):
-            raise IngestError(f"column '{time}': must be times, got {frame[time].dtype}")
-        missing = int(frame[time].isna().sum())
+    for name in times:
+        if not pd.api.types.is_datetime64_any_dtype(frame[name]):
+            raise IngestError(f"column '{name}': must be times, got {frame[name].dtype}")
+        missing = int(frame[name].isna().sum())
         if missing:
-            raise IngestError(f"column '{time}': must have a time in every row, got {missing} without")
+            raise IngestError(f"column '{name}': must have a time in every row, got {missing} without")
 
 
 def _check_keys(column: pd.Series, strictly: bool) -> None:

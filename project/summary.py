@@ -96,10 +96,13 @@ def artifact_folder(by_name: dict[str, Run]) -> str:
 def lines(summary: dict[str, Any]) -> list[str]:
     """The summary as text for people, a fact a line."""
     ingested, selected, test = summary["ingest"], summary["selected"], summary["test"]
+    left_out = sum(int(ingested.get(f"rows_{reason}", 0)) for reason in ("too_late", "quarantined"))
     text = [
         f"project       {summary['project']}, workflow run {summary['run_id']}",
         f"rows          {ingested.get('rows_read', 0):,} read - "
-        f"{ingested.get('rows_rejected', 0):,} rejected = {ingested.get('rows_ingested', 0):,} ingested, "
+        f"{ingested.get('rows_rejected', 0):,} rejected"
+        f"{f' - {left_out:,} that arrived too late or from the future' if left_out else ''}"
+        f" = {ingested.get('rows_ingested', 0):,} ingested, "
         f"from {ingested.get('devices', 0):,} devices",
     ]
     rejected = (ingested.get("report") or {}).get("metrics", {}).get("rejected") or {}

@@ -13,10 +13,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from feature_sets import device_metrics
+from feature_sets.arrival_order import windows_as_known
 from feature_sets.derived_features import DerivedFeatures
 from feature_sets.event_order import in_event_order
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from feature_sets.windows.backfill import backfill
 from feature_sets.windows.definition import WindowDefinition
 from training.time_split import TimeSplit, TrainingSetError
 
@@ -104,16 +104,15 @@ def _recomputed(uri: str, rows: pd.DataFrame, schema: TelemetrySchema) -> pd.Dat
     """Features of rows, made anew from the raw readings; in the order of the rows."""
     project = fstore.get_feature_vector(uri).metadata.project
     feature_set = fstore.get_feature_set(f"store://feature-sets/{project}/{device_metrics.NAME}")
-    readings: pd.DataFrame = feature_set.to_dataframe(columns=list(schema.metric_names)).reset_index()
+    columns = [*schema.metric_names, *([schema.arrival] if schema.arrival else [])]
+    readings: pd.DataFrame = feature_set.to_dataframe(columns=columns).reset_index()
     readings = readings[readings[DEVICE].isin(rows[DEVICE].unique())]
     times = readings[schema.time]
     aware = times.dt.tz_localize("UTC") if times.dt.tz is None else times.dt.tz_convert("UTC")
     unit = rows[schema.time].dt.unit
-    readings = readings[[DEVICE, schema.time, *schema.metric_names]].assign(
-        **{schema.time: aware.dt.as_unit(unit)}
-    )
+    readings = readings[[DEVICE, schema.time, *columns]].assign(**{schema.time: aware.dt.as_unit(unit)})
     readings = in_event_order(readings, DEVICE, schema.time)
-    windows = backfill(readings, WindowDefinition.from_schema(schema), arrival=schema.time)
+    windows = windows_as_known(readings, WindowDefinition.from_schema(schema), schema.arrival)
     derived = DerivedFeatures(schema)
     features = windows[list(schema.window_features)].assign(
         **dict(zip(derived.names, derived.of(windows[list(derived.inputs)].to_numpy()).T, strict=True))

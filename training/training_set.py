@@ -20,6 +20,8 @@ import mlrun.feature_store as fstore
 import numpy as np
 import pandas as pd
 
+from feature_sets import device_metrics
+from feature_sets.arrival_order import late
 from feature_sets.event_order import in_event_order
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.feature_columns import feature_columns
@@ -127,6 +129,27 @@ def rows_with_reading(
     joined = pd.merge_asof(rows, seen, left_on=time, right_on="_reading", by=DEVICE)
     age = joined[time] - joined["_reading"]
     return rows[(age < pd.Timedelta(seconds=longest_window_seconds)).to_numpy()].reset_index(drop=True)
+
+
+def rows_with_timely_reading(
+    rows: pd.DataFrame, readings: pd.DataFrame, time: str, arrival: str
+) -> pd.DataFrame:
+    """Label rows whose device's newest reading by event time arrived before any later one.
+
+    The windows of a late reading are those of its arrival, which reach beyond its own event time: joined as
+    of that, they would tell of the future.
+
+    :param rows: device, time and more, sorted by time; a reading at or before each, see
+        ``rows_with_reading``.
+    :param readings: device, time and arrival of every feature row.
+    :param time: name of the time column in both.
+    :param arrival: name of the column of arrival times.
+    """
+    marked = readings[[DEVICE]].assign(
+        _late=late(readings, time, arrival), **{time: readings[time].astype(rows[time].dtype)}
+    )
+    joined = pd.merge_asof(rows, marked.sort_values(time, kind="stable"), on=time, by=DEVICE)
+    return rows[~joined["_late"].to_numpy(dtype=np.bool_)].reset_index(drop=True)
 
 
 def read_vector(uri: str, schema: TelemetrySchema, label_rows: pd.DataFrame) -> pd.DataFrame:
@@ -297,14 +320,19 @@ def labelled_rows(uri: str, schema: TelemetrySchema) -> KnownRows:
             f"the label of feature vector {uri} must be '{schema.target}', got {vector.spec.label_feature!r}"
         )
     labels = label_rows_of(feature_set_frame(vector, label_set), schema)
-    rows = labels.rows
+    rows, late_rows = labels.rows, 0
     objects, fields = vector.parse_features(offline=False)
     for name, columns in fields.items():
         if name == label_set:
             continue
-        known = feature_set_frame(vector, name, [columns[0][0]])
+        arrival = schema.arrival if name == device_metrics.NAME else None
+        known = feature_set_frame(vector, name, [columns[0][0], *([arrival] if arrival else [])])
         if objects[name].spec.timestamp_key:
             rows = rows_with_reading(rows, known, schema.time, schema.longest_window_seconds)
+            if arrival:
+                seen = len(rows)
+                rows = rows_with_timely_reading(rows, known, schema.time, arrival)
+                late_rows = seen - len(rows)
         else:
             rows = rows[rows[DEVICE].isin(known[DEVICE])].reset_index(drop=True)
     if not len(rows):
@@ -319,7 +347,8 @@ def labelled_rows(uri: str, schema: TelemetrySchema) -> KnownRows:
             "rows_excluded_by_label": labels.excluded,
             "rows_in_error_already": labels.in_error,
             "rows_without_label": labels.unlabelled,
-            "rows_without_reading": len(labels.rows) - len(rows),
+            "rows_without_reading": len(labels.rows) - len(rows) - late_rows,
+            "rows_with_late_reading": late_rows,
         },
     )
 

@@ -23,8 +23,9 @@ class TelemetryError(ValueError):
 class Telemetry:
     """Checked telemetry; every frame has the composed key in the column ``device``.
 
-    :param metrics: ``device``, event time (UTC), then the metrics in schema order as float64; NaN is no
-        reading. Sorted by (time, device); each pair occurs once.
+    :param metrics: ``device``, event time (UTC), the arrival time where the schema names one, then the
+        metrics in schema order as float64; NaN is no reading. Sorted by (time, device); each pair occurs
+        once.
     :param labels: ``device``, event time (UTC), the label as 0 or 1, then the columns that exclude rows.
         Sorted the same way; each pair occurs once.
     :param static: one row a device, sorted by ``device``: the static columns and those of the population.

@@ -1,10 +1,10 @@
 """Readers for a folder of telemetry: Parquet or CSV files in, checked frames and a report out.
 
 A row is left out for the first reason that fits, in this order: ``missing_device``, ``separator_in_key``,
-``broken_text_in_key`` (a NUL or a lone surrogate), ``unparsable_time``, ``naive_time``, ``not_a_number``,
-``bad_label``, ``unknown_device`` (no such device in the static file), ``duplicate`` (the first row of a
-(device, time) stays). Values in rows that stay: ``out_of_range`` and ``infinite`` become NaN,
-``missing_values`` are NaN already. All are counted.
+``broken_text_in_key`` (a NUL or a lone surrogate), ``unparsable_time``, ``naive_time``,
+``unparsable_arrival``, ``naive_arrival``, ``not_a_number``, ``bad_label``, ``unknown_device`` (no such device
+in the static file), ``duplicate`` (the first row of a (device, time) stays). Values in rows that stay:
+``out_of_range`` and ``infinite`` become NaN, ``missing_values`` are NaN already. All are counted.
 """
 
 from __future__ import annotations
@@ -75,14 +75,17 @@ class _Rows:
         self.report.reject(reason, int(newly.sum()))
         self.keep &= ~newly
 
-    def reject_times(self, schema: TelemetrySchema) -> None:
-        """Replace the time column by UTC times."""
-        parsed = parse_times(self.frame[schema.time], schema.assume_timezone == "UTC")
-        self.reject("unparsable_time", parsed.unparsable)
-        self.reject("naive_time", parsed.naive)
-        self.frame[schema.time] = parsed.times
+    def reject_times(self, column: str, kind: str, schema: TelemetrySchema) -> None:
+        """Replace a column by UTC times.
+
+        :param kind: ``time`` or ``arrival``, as the reasons call it.
+        """
+        parsed = parse_times(self.frame[column], schema.assume_timezone == "UTC")
+        self.reject(f"unparsable_{kind}", parsed.unparsable)
+        self.reject(f"naive_{kind}", parsed.naive)
+        self.frame[column] = parsed.times
         for unit, rows in parsed.units.items():
-            self.report.notes.append(f"time_unit {unit}: {rows:,} times were epoch numbers in this unit")
+            self.report.notes.append(f"{kind}_unit {unit}: {rows:,} times were epoch numbers in this unit")
 
     def reject_duplicates(self, keys: list[str]) -> None:
         """Leave out rows that repeat the keys of an earlier row that is kept."""
@@ -113,8 +116,10 @@ def _static(folder: Path, schema: TelemetrySchema, report: FileReport) -> pd.Dat
 
 def _metrics(folder: Path, schema: TelemetrySchema, report: FileReport, static: pd.DataFrame) -> pd.DataFrame:
     names = list(schema.metric_names)
-    rows = _Rows(folder, schema, report, [schema.time, *names], names)
-    rows.reject_times(schema)
+    times = [schema.time] if schema.arrival is None else [schema.time, schema.arrival]
+    rows = _Rows(folder, schema, report, [*times, *names], names)
+    for column, kind in zip(times, ("time", "arrival"), strict=False):
+        rows.reject_times(column, kind, schema)
     for name in names:
         numbers = _as_numbers(rows.frame[name])
         rows.reject(
@@ -134,13 +139,13 @@ def _metrics(folder: Path, schema: TelemetrySchema, report: FileReport, static: 
         report.count("out_of_range", metric.name, int(outside.sum()))
         values[infinite | outside] = np.nan
         frame[metric.name] = values
-    return frame[[DEVICE, schema.time, *names]]
+    return frame[[DEVICE, *times, *names]]
 
 
 def _labels(folder: Path, schema: TelemetrySchema, report: FileReport, static: pd.DataFrame) -> pd.DataFrame:
     excluding = [column for column in schema.exclude_labels if column not in (schema.time, schema.label)]
     rows = _Rows(folder, schema, report, [schema.time, schema.label, *excluding], [schema.label])
-    rows.reject_times(schema)
+    rows.reject_times(schema.time, "time", schema)
     label = _truths(rows.frame[schema.label])
     rows.reject("bad_label", label.isna().to_numpy())
     rows.reject("unknown_device", ~rows.frame[DEVICE].isin(static[DEVICE]).to_numpy())

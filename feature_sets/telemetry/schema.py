@@ -102,6 +102,9 @@ class TelemetrySchema:
     :param derived: features computed from the windows of the same row.
     :param horizon: ``0s`` to predict that a device is in error now, else how far ahead to predict that an
         error starts; rows already in error are then neither trained on nor judged.
+    :param arrival: column of the metrics file with the time at which each reading arrived, UTC; absent where
+        nobody knows. With it, features of the past show what was known then: a late reading counts from its
+        arrival on.
     :param population: which devices are trained on: static column -> required value.
     :param exclude_labels: rows left out of training and test: label-file column -> value that excludes.
     :param assume_timezone: ``UTC`` accepts times without a zone as UTC; otherwise such rows are rejected.
@@ -117,6 +120,7 @@ class TelemetrySchema:
     windows: Windows = field(default_factory=Windows)
     derived: Derived = field(default_factory=Derived)
     horizon: str = "0s"
+    arrival: str | None = None
     population: Mapping[str, Any] = field(default_factory=dict)
     exclude_labels: Mapping[str, Any] = field(default_factory=dict)
     assume_timezone: str | None = None
@@ -136,6 +140,8 @@ class TelemetrySchema:
                 raise SchemaError("entity", "must not be the time, the label or a metric", column)
         for key, value in (("time", self.time), ("label", self.label)):
             check_name(key, value)
+        if self.arrival is not None:
+            check_name("arrival", self.arrival)
         for column in (*self.entity, *self.static):
             check_name("entity" if column in self.entity else "static", column)
         if self.assume_timezone not in (None, "UTC"):
@@ -145,10 +151,12 @@ class TelemetrySchema:
         columns = [DEVICE, self.time, self.label, *self.metric_names, *self.static]
         if self.target != self.label:
             columns.append(self.target)
+        if self.arrival is not None:
+            columns.append(self.arrival)
         for column in columns:
             if columns.count(column) > 1:
                 raise SchemaError(
-                    "columns", "time, label, metrics and static must have different names", column
+                    "columns", "time, arrival, label, metrics and static must have different names", column
                 )
         generated = {*self.window_features, *self.derived_features}
         for column in columns:
@@ -252,6 +260,7 @@ class TelemetrySchema:
             windows=_windows(windows),
             derived=Derived.from_content(given.get("derived") or {}),
             horizon=given.get("horizon", "0s"),
+            arrival=given.get("arrival"),
             population=mapping("population", given.get("population") or {}),
             exclude_labels=mapping("exclude_labels", given.get("exclude_labels") or {}),
             assume_timezone=given.get("assume_timezone"),
@@ -281,6 +290,7 @@ class TelemetrySchema:
             },
             "derived": self.derived.to_dict(),
             "horizon": self.horizon,
+            "arrival": self.arrival,
             "population": dict(self.population),
             "exclude_labels": dict(self.exclude_labels),
             "assume_timezone": self.assume_timezone,

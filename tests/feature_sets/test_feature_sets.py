@@ -22,6 +22,13 @@ def test_the_rolling_set_asks_for_every_window_of_the_schema():
     assert {target.kind for target in feature_set.spec.targets} == {"parquet", "redisnosql"}
 
 
+def test_arrival_times_are_refused_for_storey_alone():
+    content = {**TelemetrySchema.load().to_dict(), "arrival": "received"}
+    with pytest.raises(SchemaError, match="'arrival': must be absent for storey"):
+        device_metrics.device_metrics(TelemetrySchema.from_dict(content), device_metrics.STOREY)
+    device_metrics.device_metrics(TelemetrySchema.from_dict(content))
+
+
 def test_an_operation_that_storey_computes_wrong_is_refused_for_storey_alone():
     with pytest.raises(SchemaError, match="must not name first, which storey computes wrong"):
         device_metrics.device_metrics(with_windows(operations=["avg", "first"]), device_metrics.STOREY)

@@ -67,6 +67,23 @@ def test_a_feature_set_of_ones_own_gets_windows_and_its_other_columns(project):
     assert types["note"] == "str" and types["hops"] == "int" and types["up"] == "bool"
 
 
+def test_windows_hold_what_had_arrived_and_what_came_too_late_is_counted(project):
+    feature_set = probe_set(ParquetTarget("files"), name="arrivals")
+    rows = probes().assign(probe="a", came=TIMES)
+    rows.loc[1, "came"] += pd.Timedelta("7s")  # after the reading at 10 s, which has no loss
+    rows.loc[0, "came"] += pd.Timedelta("1h")
+    done = ingest_vectorized(feature_set, rows, arrival="came")
+    assert (done.rows, done.duplicates, done.left_out) == (5, 0, {"too_late": 1})
+    stored = read(feature_set)
+    assert stored["at"].tolist() == TIMES[1:].tz_localize(None).tolist()
+    assert stored["loss_count_10s"].tolist() == [1.0, 0.0, 1.0, 2.0, 2.0]
+    assert stored["came"].tolist()[0] == rows["came"][1].tz_localize(None)
+    with pytest.raises(IngestError, match="column 'gone': must be in the frame"):
+        ingest_vectorized(feature_set, rows, arrival="gone")
+    with pytest.raises(IngestError, match="column 'came': must have a time in every row, got 1 without"):
+        ingest_vectorized(feature_set, rows.assign(came=rows["came"].where(rows.index > 0)), arrival="came")
+
+
 def test_mlrun_reads_every_type_of_value_from_the_online_target(project):
     feature_set = probe_set(RedisNoSqlTarget("now"), name="typed")
     ingest_vectorized(feature_set, probes().assign(seen=TIMES))

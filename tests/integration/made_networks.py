@@ -23,11 +23,13 @@ def write_network(
     ramp_ticks: int = 30,
     horizon: str = "0s",
     windows: tuple[str, ...] = ("1m", "5m"),
+    late_share: float = 0.0,
 ) -> Path:
     """Write a folder and a schema beside it; returns the path of the schema.
 
     :param errors: ``shown``: the first metrics are higher in an error; ``ramp``: the first metric rises for
         ``ramp_ticks`` before an error and falls back as it starts; ``nowhere``: nothing shows them.
+    :param late_share: of readings that arrive up to ten minutes late; with it the schema names the arrival.
     """
     random = np.random.default_rng(seed)
     values = random.normal(10.0, 1.0, (metrics, ticks, devices))
@@ -49,6 +51,9 @@ def write_network(
     }
     folder.mkdir(parents=True, exist_ok=True)
     frame = pd.DataFrame({**keys, **dict(zip(names, values.reshape(metrics, -1), strict=True))})
+    if late_share:
+        delay = np.where(random.random(len(frame)) < late_share, random.integers(0, 600, len(frame)), 0)
+        frame["received"] = frame["at"] + pd.to_timedelta(delay, unit="s")
     frame.to_parquet(folder / "metrics.parquet")
     pd.DataFrame({**keys, "broken": label.ravel()}).to_parquet(folder / "labels.parquet")
     pd.DataFrame({"box": [f"box-{number}" for number in range(devices)]}).to_parquet(
@@ -64,6 +69,8 @@ def write_network(
         "windows": {"lengths": list(windows), "period": "10s", "operations": ["avg", "stddev", "max"]},
         "derived": {"ratios": [{"operation": "avg", "short": windows[0], "long": windows[-1]}]},
     }
+    if late_share:
+        content["arrival"] = "received"
     schema = folder / "schema.yaml"
     schema.write_text(yaml.safe_dump(content, sort_keys=False))
     return schema

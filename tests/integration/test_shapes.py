@@ -30,6 +30,17 @@ def test_any_shape_goes_through(installation, tmp_path, name, shape):
     assert summary["test"]["average_precision"] > 3 * summary["test"]["base_rate"]
 
 
+def test_late_readings_count_from_their_arrival_on(installation, tmp_path):
+    shape = {"devices": 6, "metrics": 3, "ticks": 2000, "tick_seconds": 10}
+    schema = write_network(tmp_path / "late", errors="shown", late_share=0.05, **shape)
+    summary = run(installation, schema)
+    ingest, trained = summary["ingest"], summary["trained"]
+    assert ingest["rows_too_late"] > 100 and ingest["rows_quarantined"] == 0
+    assert ingest["rows_ingested"] + ingest["rows_too_late"] == 12_000
+    assert trained["rows_with_late_reading"] > 100
+    assert summary["test"]["average_precision"] > 3 * summary["test"]["base_rate"]
+
+
 def test_errors_announced_by_a_ramp_are_predicted_ahead(installation, tmp_path):
     schema = write_network(
         tmp_path / "announced",

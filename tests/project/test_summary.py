@@ -95,6 +95,26 @@ def test_a_run_without_streaming_says_that_nothing_is_deployed():
     assert "drift" not in text
 
 
+def test_rows_that_came_too_late_are_in_the_account():
+    ingested = {"rows_read": 10, "rows_rejected": 1, "rows_too_late": 2, "rows_quarantined": 1}
+    empty = dict.fromkeys(
+        ("endpoint", "tester", "stream", "labeled", "drift", "magnitude", "report", "trained"), None
+    )
+    _, rows, *_ = summary.lines(
+        {
+            **empty,
+            "project": "p",
+            "run_id": "r",
+            "ingest": {**ingested, "rows_ingested": 6, "devices": 1},
+            "selected": {},
+            "candidates": [],
+            "test": {},
+            "artifacts": "",
+        }
+    )
+    assert "10 read - 1 rejected - 3 that arrived too late or from the future = 6 ingested" in rows
+
+
 def test_the_drift_line_names_each_detector_with_its_state():
     drift = {
         "detectors": {

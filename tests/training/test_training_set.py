@@ -7,17 +7,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from feature_sets.arrival_order import late, windows_as_known
+from feature_sets.event_order import in_event_order
 from feature_sets.telemetry.schema import DEVICE
+from feature_sets.windows.definition import WindowDefinition
 from tests.training.conftest import make_context
 from tests.training.feature_store import store_vector
-from tests.training.network import START, make_schema
+from tests.training.network import START, make_frame, make_schema
 from training.explored_rows import read_explored_rows
+from training.leak_check import LeakError
 from training.training_set import (
     TrainingSetError,
     label_rows_of,
     read_split,
     read_vector,
     rows_with_reading,
+    rows_with_timely_reading,
     split_by_time,
 )
 
@@ -163,6 +168,38 @@ def test_rows_with_reading_does_not_round_a_later_reading_down_to_the_label():
     rows = labels_at(100)[[DEVICE, "timestamp"]].assign(timestamp=lambda f: f["timestamp"].dt.as_unit("s"))
     readings = labels_at(100.4)[[DEVICE, "timestamp"]]
     assert rows_with_reading(rows, readings, "timestamp", 300).empty
+
+
+def test_a_label_is_left_out_if_its_reading_came_late():
+    rows = labels_at(100, 110, 121)[[DEVICE, "timestamp"]]
+    readings = labels_at(100, 110, 120)[[DEVICE, "timestamp"]]
+    came = START + pd.to_timedelta([100, 500, 120], unit="s")
+    kept = rows_with_timely_reading(rows, readings.assign(came=came), "timestamp", "came")
+    assert kept["timestamp"].tolist() == rows["timestamp"].iloc[[0, 2]].tolist()
+
+
+@pytest.mark.parametrize("hindsight", [False, True])
+def test_features_of_the_past_show_what_was_known_then(run_db, tmp_path, hindsight):
+    schema = make_schema(arrival="came")
+    frame = in_event_order(make_frame(), DEVICE, "timestamp")
+    delay = np.where(np.random.default_rng(0).random(len(frame)) < 0.1, 120, 1)
+    frame["came"] = frame["timestamp"] + pd.to_timedelta(delay, unit="s")
+    definition = WindowDefinition.from_schema(schema)
+    known = windows_as_known(frame, definition, None if hindsight else "came")
+    uri = store_vector(frame.assign(heat_avg_1m=known["heat_avg_1m"]), tmp_path)
+    vector = fstore.get_feature_vector(uri)
+    vector.spec.features = ["device_metrics.heat", "device_metrics.heat_avg_1m"]
+    vector.save()
+    if hindsight:
+        with pytest.raises(LeakError, match="feature 'heat_avg_1m' must follow from the readings up to"):
+            read_split(make_context(run_db, tmp_path), uri, schema, 0.3, 20_000, 0)
+        return
+    context = make_context(run_db, tmp_path)
+    split = read_split(context, uri, schema, 0.3, 20_000, 0, with_test=True)
+    late_rows = int(late(frame, "timestamp", "came").sum())
+    assert context.results["rows_with_late_reading"] == late_rows > 50
+    assert context.results["rows"] == len(frame) - late_rows
+    assert len(split.train) + len(split.test) + split.embargoed_rows == len(frame) - late_rows
 
 
 def test_label_rows_leave_out_what_the_schema_excludes_and_what_has_no_label():

@@ -186,6 +186,17 @@ def test_naive_times_are_taken_as_utc_where_the_schema_says_so(tmp_path: Path) -
     assert telemetry.metrics["at"].iloc[1] == pd.Timestamp(TIMES[1])
 
 
+def test_arrival_times_are_read_where_the_schema_names_them(tmp_path: Path) -> None:
+    def arriving(frames: Frames) -> None:
+        frames["metrics"]["came"] = [TIMES[1], "2024-05-01T14:00:10+02:00", "later", "2024-05-01T12:00:30"]
+
+    schema = TelemetrySchema.from_dict({**BASE, "arrival": "came"})
+    telemetry, report = read(tmp_path, arriving, schema=schema)
+    assert list(telemetry.metrics.columns) == ["device", "at", "came", "load", "heat"]
+    assert telemetry.metrics["came"].tolist() == [pd.Timestamp(TIMES[1])] * 2
+    assert report.metrics.rejected == {"unparsable_arrival": 1, "naive_arrival": 1}
+
+
 def test_naive_times_alone_leave_nothing_which_is_an_error_with_the_counts(tmp_path: Path) -> None:
     def naive(frames: Frames) -> None:
         frames["metrics"]["at"] = pd.to_datetime(frames["metrics"]["at"]).dt.tz_localize(None)

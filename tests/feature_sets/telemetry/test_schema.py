@@ -58,6 +58,7 @@ def test_a_schema_survives_its_own_yaml(tmp_path: Path) -> None:
             population={"in_service": True},
             exclude_labels={"near_event": 1},
             assume_timezone="UTC",
+            arrival="received",
             separator=":",
         )
     )
@@ -103,6 +104,8 @@ def test_other_durations_are_refused(text: Any) -> None:
         (changed(static=["device"]), "must have different names, got 'device'"),
         (changed(static=["load_avg_1m"]), "name of a generated feature"),
         (changed(assume_timezone="CET"), "must be UTC or absent"),
+        (changed(arrival="a b"), "arrival"),
+        (changed(arrival="at"), "must have different names"),
         (changed(windows={"lengths": []}), "must name at least one window"),
         (changed(windows={"lengths": ["1m", "1m"]}), "must not repeat a window"),
         (changed(windows={"lengths": ["15s"], "period": "10s"}), "multiple of the period 10s, got '15s'"),
