@@ -27,7 +27,8 @@ def test_memory_is_linear_in_devices_near_what_the_numbers_need_and_flat() -> No
     for found in (few, many):
         assert found["ratio"] < 1.2
         assert found["memory_bytes_after_a_week"] == found["memory_bytes"]
-    assert 9.3 < many["memory_bytes"] / few["memory_bytes"] < 10.7
+    # Less than ten times, because scratch pads of 58 kB for each core do not grow with the devices.
+    assert 9.0 < many["memory_bytes"] / few["memory_bytes"] < 10.1
 
 
 def test_a_killed_backfill_comes_to_the_same_files() -> None:
