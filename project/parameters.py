@@ -30,6 +30,7 @@ DEFAULTS = MappingProxyType(
         "search": "random",
         "combinations": 36,
         "threshold_rule": "max_f1",
+        "promote": False,
         "deploy_streaming": True,
         "deploy_concept_drift": True,
         "stream_seconds": 30,

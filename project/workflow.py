@@ -63,6 +63,7 @@ def pipeline(
     search: str = "random",
     combinations: int = 36,
     threshold_rule: str = "max_f1",
+    promote: bool = False,
     deploy_streaming: bool = True,
     deploy_concept_drift: bool = True,
     stream_seconds: int = 30,
@@ -91,6 +92,8 @@ def pipeline(
     :param combinations: most combinations to try, of all kinds of model together.
     :param threshold_rule: what the decision threshold is chosen for: ``max_f1``, ``min_precision:0.9`` (most
         errors found with that precision) or ``cost:10`` (a miss costs as much as ten false alarms).
+    :param promote: whether the model goes into production even if the test finds that errors are not
+        predictable from these features; otherwise the one before it stays there.
     :param deploy_streaming: whether to serve the model and stream telemetry to it.
     :param deploy_concept_drift: whether to watch the labeled stream for drift; needs ``deploy_streaming``.
     :param stream_seconds: how long the telemetry generator streams.
@@ -135,7 +138,7 @@ def pipeline(
             "max_drift": max_drift,
             **split,
         },
-        outputs=["feature_vector", *SELECTED],
+        outputs=["feature_vector", "votes_needed", *SELECTED],
     ).after(ingested)
     vector = {"feature_vector": select.outputs["feature_vector"], "schema": schema}
     project.run_function("explore", name="explore-vector", params={**vector, **explore}).after(select)
@@ -154,17 +157,23 @@ def pipeline(
     test = project.run_function(
         "test",
         name="test",
-        params={**vector, **split, "model_path": train.outputs["model"]},
-        outputs=["model_uri", "verdict", *TESTED],
+        params={
+            "feature_vector": select.outputs["feature_vector"],
+            **split,
+            "model_path": train.outputs["model"],
+            "promote": promote,
+        },
+        outputs=["model_uri", "verdict", "intervals", *TESTED],
     ).after(train)
     tables = ((explored, EXPLORED), (select, SELECTED), (train, SEARCHED), (test, TESTED))
     project.run_function(
         "report",
         name="report",
         params={
-            "schema": schema,
             "model_path": test.outputs["model_uri"],
             "verdict": test.outputs["verdict"],
+            "intervals": test.outputs["intervals"],
+            "votes_needed": select.outputs["votes_needed"],
         },
         inputs={key: step.outputs[key] for step, keys in tables for key in keys},
     ).after(test).after(explored)

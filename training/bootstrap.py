@@ -5,8 +5,11 @@ Rows of a device are alike, so rows are not drawn one by one but in clusters: B.
 A. Welsh 2007, "Bootstrapping clustered data", Journal of the Royal Statistical Society B 69, 369-390 (the
 "cluster bootstrap": whole clusters, with replacement, all of their rows).
 
-An interval says nothing of what touches all clusters at once, such as a failure of the whole network; and
-with few clusters it is too short rather than too long.
+With few clusters percentile intervals are too short, so the percentiles are further out than 2.5 and 97.5, as
+Student's t is wider than the normal distribution: T. Hesterberg 2015, "What Teachers Should Know About the
+Bootstrap", The American Statistician 69, 371-386 (the "expanded percentile interval"). What counts are the
+clusters that hold an error. An interval says nothing of what touches all clusters at once, such as a failure
+of the whole network.
 """
 
 from __future__ import annotations
@@ -17,8 +20,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
 
-from training.clusters import Clusters
+from training.clusters import DEVICE_HOUR, Clusters
 from training.ranking import Ranking
 from training.scores import Scored
 
@@ -27,8 +31,7 @@ Labels = npt.NDArray[np.int8]
 
 RESAMPLES = 500
 LEAST_CLUSTERS = 5
-"""With fewer clusters there is no interval: their few combinations do not stand for anything else."""
-BOUNDS = (0.025, 0.975)
+"""With fewer clusters with errors there is no interval: their few combinations do not stand for others."""
 
 SCORES = ("average_precision", "roc_auc", "f1", "precision", "recall", "brier")
 SKILL = "brier_skill"
@@ -37,10 +40,10 @@ BASE_RATE = "base_rate"
 
 @dataclass(frozen=True)
 class Interval:
-    """Where 95 % of the resamples lie.
+    """A 95 % interval.
 
-    :param low: 2.5 % of the resamples are below.
-    :param high: 2.5 % are above.
+    :param low: it reaches from here,
+    :param high: to here.
     """
 
     low: float
@@ -59,7 +62,7 @@ class Intervals:
     :param with_errors: how many clusters hold an error.
     :param resamples: how often all were drawn; 0 if there are too few clusters for an interval.
     :param one_class: resamples that lacked a class; they are left out of average_precision, roc_auc and,
-        where they lack errors, recall.
+        where they lack errors, f1 and recall.
     :param scores: scorer -> score -> interval; scores as in ``SCORES``, and for ``base_rate`` under its own
         name the share of errors. Empty without an interval.
     :param gains: other scorer, or ``base_rate`` -> interval of the first scorer's average precision minus
@@ -77,8 +80,9 @@ class Intervals:
         """What the intervals rest on, or why there are none."""
         drawn = f"{self.clusters.count} {self.clusters.unit}s, {self.with_errors} of them with errors"
         if not self.resamples:
-            return f"none: {drawn}, are fewer than {LEAST_CLUSTERS}"
-        return f"95 % over {drawn}"
+            return f"none: {drawn}; at least {LEAST_CLUSTERS} with errors are needed"
+        alike = ", which are alike from hour to hour" if self.clusters.unit == DEVICE_HOUR else ""
+        return f"95 % over {drawn}{alike}"
 
 
 def bootstrap(
@@ -101,7 +105,7 @@ def bootstrap(
     :param resamples: how often to draw.
     """
     with_errors = len(np.unique(clusters.codes[labels == 1]))
-    if clusters.count < LEAST_CLUSTERS:
+    if with_errors < LEAST_CLUSTERS:
         return Intervals(clusters, with_errors, 0, 0, {}, {})
     names = list(scorers)
     rankings = [Ranking(labels, scorers[name].score, clusters.codes) for name in names]
@@ -122,13 +126,14 @@ def bootstrap(
             if both:
                 draws[resample, place, :2] = ranking.scores(counts)
             draws[resample, place, 2:] = (
-                _ratio(2.0 * hits, alarms + positives),
+                2.0 * hits / (alarms + positives) if positives else math.nan,
                 _ratio(hits, alarms),
                 hits / positives if positives else math.nan,
                 squares / rows,
             )
         skills[resample] = 1.0 - rest[2] / constant
     precision = draws[:, :, SCORES.index("average_precision")]
+    tail = _tail(with_errors)
     return Intervals(
         clusters=clusters,
         with_errors=with_errors,
@@ -136,19 +141,19 @@ def bootstrap(
         one_class=one_class,
         scores={
             **{
-                name: {score: _interval(draws[:, place, at]) for at, score in enumerate(SCORES)}
-                | ({SKILL: _interval(skills)} if place == 0 else {})
+                name: {score: _interval(draws[:, place, at], tail) for at, score in enumerate(SCORES)}
+                | ({SKILL: _interval(skills, tail)} if place == 0 else {})
                 for place, name in enumerate(names)
             },
-            BASE_RATE: {BASE_RATE: _interval(rates)},
+            BASE_RATE: {BASE_RATE: _interval(rates, tail)},
         },
         gains={
             **{
-                name: _interval(precision[:, 0] - precision[:, place])
+                name: _interval(precision[:, 0] - precision[:, place], tail)
                 for place, name in enumerate(names)
                 if place
             },
-            BASE_RATE: _interval(precision[:, 0] - rates),
+            BASE_RATE: _interval(precision[:, 0] - rates, tail),
         },
     )
 
@@ -175,6 +180,12 @@ def _ratio(part: float, whole: float) -> float:
     return part / whole if whole else 0.0
 
 
-def _interval(draws: Floats) -> Interval:
-    low, high = np.quantile(draws[~np.isnan(draws)], BOUNDS)
+def _tail(clusters: int) -> float:
+    """Share of the resamples below the low bound of an interval over so many clusters."""
+    wider = math.sqrt(clusters / (clusters - 1)) * float(stats.t.ppf(0.975, clusters - 1))
+    return float(stats.norm.cdf(-wider))
+
+
+def _interval(draws: Floats, tail: float) -> Interval:
+    low, high = np.quantile(draws[~np.isnan(draws)], (tail, 1.0 - tail))
     return Interval(float(low), float(high))

@@ -13,8 +13,9 @@ from training.handler_arguments import ArgumentError
 
 AUTO, BY_DEVICE, BY_DAY = "auto", "device", "day"
 ENOUGH = 10
-"""Clusters that ``auto`` wants before it takes smaller ones."""
-_PERIODS = {"device": None, "device-day": "D", "device-hour": "h"}
+"""Clusters with errors that ``auto`` wants before it takes smaller ones."""
+DEVICE_HOUR = "device-hour"
+_PERIODS = {"device": None, "device-day": "D", DEVICE_HOUR: "h"}
 
 
 @dataclass(frozen=True)
@@ -41,20 +42,21 @@ def parse_bootstrap_by(value: object) -> str:
     return str(value)
 
 
-def row_clusters(rows: pd.DataFrame, time: str, by: str) -> Clusters:
+def row_clusters(rows: pd.DataFrame, time: str, label: str, by: str) -> Clusters:
     """Clusters of rows.
 
-    :param rows: device and time (UTC).
+    :param rows: device, time (UTC) and label (0 or 1).
     :param time: name of the time column.
+    :param label: name of the label column.
     :param by: ``device``, ``day`` (a device in a day) or ``auto``: devices, or (device, day) pairs where
-        there are fewer than ``ENOUGH`` devices, or (device, hour) pairs where there are fewer of those as
+        fewer than ``ENOUGH`` devices have an error, or (device, hour) pairs where fewer of those have one as
         well.
     """
     if by == BY_DAY:
         return _clusters(rows, time, "device-day")
     for unit in ("device",) if by == BY_DEVICE else tuple(_PERIODS):
         found = _clusters(rows, time, unit)
-        if found.count >= ENOUGH:
+        if len(np.unique(found.codes[rows[label] == 1])) >= ENOUGH:
             break
     return found
 

@@ -4,14 +4,11 @@
 
 import dataclasses
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import mlrun
 from mlrun.artifacts import PlotlyArtifact
 
-from feature_sets.telemetry.schema import TelemetrySchema
 from training.baselines import SINGLE_FEATURE
 from training.bootstrap import BASE_RATE
 from training.clusters import AUTO, parse_bootstrap_by
@@ -25,6 +22,8 @@ from training.run_artifacts import artifact_path
 from training.selection_mark import refuse_selection_on_test_rows, refuse_training_on_test_devices
 from training.training_set import TimeSplit, read_split
 
+REJECTED = "rejected"
+"""Tag of a model that its test found to be of no use."""
 PREDICTIONS_KEY = "test_set_preds"
 _PACKAGED = (BASE_RATE, "average_precision_low", "average_precision_high", "f1_low", "f1_high")
 """Results that the package holds beside the model's scores."""
@@ -34,30 +33,32 @@ def evaluate(
     context: mlrun.MLClientCtx,
     model_path: str,
     feature_vector: str,
-    schema: Mapping[str, Any] | str = "",
     test_fraction: float = 0.3,
     train_rows: int = 20_000,
     seed: int = 0,
     tag: str = "production",
     test_devices: float = 0.0,
     bootstrap_by: str = AUTO,
+    promote: bool = False,
 ) -> None:
     """MLRun job: judge a model on the untouched later rows and register it.
 
-    Results, on the test rows: average_precision, roc_auc, f1, precision, recall, brier, brier_skill and the
-    confusion matrix, the same with ``majority_class_`` and ``single_feature_`` in front, ``base_rate`` (share
-    of errors); where there are enough devices or days, ``_low`` and ``_high`` of each, the bounds of its 95 %
-    interval, ``gain_over_..._low`` and ``_high`` of the model's average precision, and ``intervals``, what
-    they rest on; error episodes, delays or lead times and false alarms, see ``EpisodeView``;
-    ``beats_baselines``, ``predictable``, ``verdict``, ``single_feature_rule``, ``model_uri``, ``version``,
-    ``threshold``, the split. Data sets: ``test_set_preds``, ``test_scores_table``, ``test_device_scores``,
+    Results, on the test rows: average_precision, roc_auc, f1, precision, recall, brier and the confusion
+    matrix, the same with ``majority_class_`` and ``single_feature_`` in front, brier_skill, ``base_rate``
+    (share of errors), ``false_alarm_share`` (of the healthy rows); where enough devices, days or hours have
+    errors, ``_low`` and ``_high`` of the scores, the bounds of their 95 % intervals, and
+    ``gain_over_..._low`` and ``_high`` of the model's average precision; ``intervals``, what they rest on;
+    error episodes, delays or lead times and false alarms, see ``EpisodeView``; ``beats_baselines``,
+    ``predictable``, ``verdict``, ``single_feature_rule``, ``model_uri``, ``version``, ``threshold``, the
+    split.
+
+    Data sets: ``test_set_preds``, ``test_scores_table``, ``test_device_scores``,
     ``test_episodes``, ``test_false_alarms``. Plots: ``test_scores``, ``test_calibration``, ``test_alarms``.
     Model: ``model``.
 
     :param context: of the run.
     :param model_path: address of the model, for instance ``outputs["model"]`` of the training run.
     :param feature_vector: address of the vector it was trained on.
-    :param schema: telemetry schema, as content or path; empty for the simulated network's.
     :param test_fraction: later share of the rows; the same as in training. All of them are judged on.
     :param train_rows: rows of the training part that the baselines are fixed on; the same as in training.
     :param seed: of the sample of those rows, the same as in training; and of the intervals.
@@ -65,16 +66,19 @@ def evaluate(
     :param test_devices: share of the devices that alone are judged on; the same as in training.
     :param bootstrap_by: what intervals are drawn over: ``device``, ``day`` (a device in a day) or ``auto``,
         devices if there are enough of them.
+    :param promote: whether a model of what is not predictable gets the tag as well; otherwise it gets
+        ``rejected``, and what has the tag keeps it.
     """
-    telemetry = TelemetrySchema.load(schema)
     test_fraction = fraction("test_fraction", test_fraction)
     test_devices = fraction("test_devices", test_devices, including_zero=True)
     train_rows = whole_number("train_rows", train_rows, at_least=100)
+    seed = whole_number("seed", seed, at_least=0)
     bootstrap_by = parse_bootstrap_by(bootstrap_by)
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder)
         origin = fetch_model_package(model_path, directory)
         model_schema, model = read_model_package(directory)
+        telemetry = model_schema.telemetry
         split = read_split(
             context,
             feature_vector,
@@ -103,7 +107,7 @@ def evaluate(
             algorithm=origin.algorithm,
             parameters=origin.parameters,
             feature_vector=feature_vector,
-            tag=tag,
+            tag=tag if judgement.predictable or promote else REJECTED,
         )
     if not (judgement.predictable and judgement.beats_baselines):
         context.logger.warning(judgement.verdict)

@@ -14,7 +14,7 @@ from feature_sets.model_schema import ModelSchema
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.baselines import MAJORITY_CLASS, SINGLE_FEATURE, SingleFeatureRule, baselines
 from training.bootstrap import BASE_RATE, SKILL, Intervals, bootstrap
-from training.clusters import AUTO, row_clusters
+from training.clusters import AUTO, BY_DEVICE, row_clusters
 from training.device_scores import device_scores
 from training.durations import in_words
 from training.episodes import ALARM, EpisodeView, episode_view
@@ -61,30 +61,30 @@ class Judgement:
 
     @property
     def beats_baselines(self) -> bool:
-        """Whether the model's average precision is higher than that of every baseline, intervals and all.
+        """Whether the model's average precision is clearly higher than that of every baseline.
 
-        With too few clusters for intervals the scores alone are compared.
+        Clearly: the interval of the difference, both scored on the same resamples, lies above 0. Without
+        intervals nothing is clear.
         """
-        if not self.intervals.resamples:
-            ours = self._precision(MODEL)
-            return all(ours > self._precision(name) for name in self.scores if name != MODEL)
-        low = self.intervals.scores[MODEL]["average_precision"].low
-        return all(
-            low > scores["average_precision"].high
-            for name, scores in self.intervals.scores.items()
-            if name not in (MODEL, BASE_RATE)
-        )
+        gains = self.intervals.gains
+        return bool(gains) and all(gain.low > 0.0 for gain in gains.values())
 
     @property
     def predictable(self) -> bool:
         """Whether the model says more of errors than their share does, and enough of it to act on.
 
-        Its average precision must lie at least ``LEAST_GAIN`` of the way from the base rate to 1, and, where
-        there are intervals, be above the base rate in 97.5 % of the resamples.
+        Its average precision must lie at least ``LEAST_GAIN`` of the way from the base rate to 1 and, where
+        there are intervals, that of its difference from the base rate above 0.
         """
         gain = self._precision(MODEL) - self.base_rate
-        sure = not self.intervals.resamples or self.intervals.gains[BASE_RATE].low > 0.0
-        return sure and gain >= LEAST_GAIN * (1.0 - self.base_rate)
+        possible = not self.intervals.resamples or self.intervals.gains[BASE_RATE].low > 0.0
+        return possible and gain >= LEAST_GAIN * (1.0 - self.base_rate)
+
+    @property
+    def false_alarm_share(self) -> float:
+        """Share of the rows without an error that are called one."""
+        scores = self.scores[MODEL]
+        return scores["false_positives"] / (scores["false_positives"] + scores["true_negatives"])
 
     @property
     def verdict(self) -> str:
@@ -102,6 +102,8 @@ class Judgement:
         caught = "there is no error episode to catch"
         if facts["episodes"]:
             caught = f"it catches {facts['episodes_caught']:,} of {facts['episodes']:,} error episodes"
+            if facts["episodes_already_on"]:
+                caught += f" ({facts['episodes_already_on']:,} by an alarm that was on before)"
             median = facts.get(f"median_{self.episodes.lag}")
             if median is not None:
                 when = "before they begin" if self.episodes.horizon_seconds else "after they began"
@@ -109,7 +111,8 @@ class Judgement:
                     f", in the median {in_words(median)} {when}" if median else ", in the median at once"
                 )
         alarms = facts.get("false_alarms_per_device_day")
-        false = f", with {alarms:.2g} false alarms a device and day" if alarms is not None else ""
+        runs = f"{_rounded(alarms)} false alarms a device and day, " if alarms is not None else ""
+        false = f", with {runs}{_rounded(100.0 * self.false_alarm_share)} % of the healthy rows"
         return (
             f"On {len(self.predictions):,} later rows the model's average precision is "
             f"{self._precision(MODEL):.3f}{interval}, where guessing has {self.base_rate:.3f} and the rule "
@@ -122,6 +125,8 @@ class Judgement:
             what = f"That {what} starts within {self.telemetry.horizon}"
         if not self.predictable:
             return f"{what} is not predictable from these features: do not act on this model's alarms."
+        if not self.intervals.resamples:
+            return f"{what} looks predictable, but intervals: {self.intervals}; judge on more data."
         if not self.beats_baselines:
             return f"{what} is predictable, but the model is not clearly better than that rule: use the rule."
         return f"{what} is predictable, and the model is clearly better than both baselines."
@@ -134,7 +139,7 @@ class Judgement:
             facts |= {f"{front}{score}": value for score, value in scores.items()}
             for score, interval in self.intervals.scores.get(name, {}).items():
                 facts |= {f"{front}{score}_low": interval.low, f"{front}{score}_high": interval.high}
-        facts[BASE_RATE] = self.base_rate
+        facts |= {BASE_RATE: self.base_rate, "false_alarm_share": self.false_alarm_share}
         for interval in self.intervals.scores.get(BASE_RATE, {}).values():
             facts |= {f"{BASE_RATE}_low": interval.low, f"{BASE_RATE}_high": interval.high}
         for name, gain in self.intervals.gains.items():
@@ -170,6 +175,11 @@ class Judgement:
         )
 
 
+def _rounded(number: float) -> str:
+    """Two digits, or all before the point."""
+    return f"{number:.2g}" if number < 10.0 else f"{number:,.0f}"
+
+
 def judge(
     split: TimeSplit,
     schema: ModelSchema,
@@ -185,10 +195,16 @@ def judge(
     :param model: the packaged ONNX graph, as it will be served.
     :param states: device, time (UTC) and label of every label row of the judged devices.
     :param seed: of the resamples.
-    :param bootstrap_by: what is drawn for the intervals, see ``row_clusters``.
-    :raises TrainingSetError: if the model was trained on rows that reach into the test part or its embargo.
+    :param bootstrap_by: what is drawn for the intervals, see ``row_clusters``; with held-out devices ``auto``
+        is devices, for then it is another device that the scores must hold for.
+    :raises TrainingSetError: if the model was trained on rows that reach into the test part or its embargo,
+        or does not say on which.
     """
+    if split.held_out and bootstrap_by == AUTO:
+        bootstrap_by = BY_DEVICE
     latest = split.cut - pd.Timedelta(seconds=split.embargo_seconds)
+    if not schema.training_end:
+        raise TrainingSetError("the model must say when its training rows end, got nothing in training_end")
     if pd.Timestamp(schema.training_end) > latest:
         raise TrainingSetError(
             f"the test part must begin {split.embargo_seconds} s after the last training row, got training "
@@ -205,6 +221,7 @@ def judge(
         MAJORITY_CLASS: without_model[MAJORITY_CLASS],
     }
     predicted = scorers[MODEL].predicted
+    clusters = row_clusters(test, split.time, split.label, bootstrap_by)
     known_rate = float(split.train[split.label].mean())
     scores = {name: scores_of(labels, scored) for name, scored in scorers.items()}
     scores[MODEL][SKILL] = brier_skill(labels, probability, known_rate)
@@ -213,7 +230,7 @@ def judge(
         telemetry=telemetry,
         scorers=scorers,
         scores=scores,
-        intervals=bootstrap(labels, scorers, row_clusters(test, split.time, bootstrap_by), known_rate, seed),
+        intervals=bootstrap(labels, scorers, clusters, known_rate, seed),
         rule=rule,
         predictions=test[[DEVICE, split.time, *schema.input_names, split.label]].assign(
             **{PREDICTION: predicted.astype("int8"), PROBABILITY: probability}

@@ -3,23 +3,21 @@
 # No postponed annotations here: MLRun reads a handler's type hints and cannot resolve them from text.
 
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import mlrun
 
-from feature_sets.telemetry.schema import TelemetrySchema
+from training.handler_arguments import whole_number
 from training.model_artifact import fetch_model_package
 from training.model_package import read_model_package
 from training.report_page import Page, render
 from training.report_sections import (
     candidates_section,
     data_section,
+    evaluation_section,
     facts,
     model_section,
     selection_section,
-    test_section,
     what_is_predicted,
 )
 from training.run_artifacts import artifact_path
@@ -31,6 +29,8 @@ def report(
     context: mlrun.MLClientCtx,
     model_path: str,
     verdict: str,
+    intervals: str,
+    votes_needed: int,
     class_balance: mlrun.DataItem,
     class_histograms: mlrun.DataItem,
     correlations: mlrun.DataItem,
@@ -41,7 +41,6 @@ def report(
     test_episodes: mlrun.DataItem,
     test_false_alarms: mlrun.DataItem,
     test_set_preds: mlrun.DataItem,
-    schema: Mapping[str, Any] | str = "",
 ) -> None:
     """MLRun job: write the report of a training run, one HTML page that needs no network.
 
@@ -50,6 +49,8 @@ def report(
     :param context: of the run.
     :param model_path: address of the registered model.
     :param verdict: two sentences of the test.
+    :param intervals: what the intervals of the test rest on, or why there are none.
+    :param votes_needed: of the selection.
     :param class_balance: data set of the exploration of all features.
     :param class_histograms: the same.
     :param correlations: the same.
@@ -60,12 +61,12 @@ def report(
     :param test_episodes: the same.
     :param test_false_alarms: the same.
     :param test_set_preds: the same.
-    :param schema: telemetry schema, as content or path; empty for the simulated network's.
     """
-    telemetry = TelemetrySchema.load(schema)
+    votes_needed = whole_number("votes_needed", votes_needed, at_least=1)
     with tempfile.TemporaryDirectory() as folder:
         fetch_model_package(model_path, Path(folder))
         model, _ = read_model_package(Path(folder))
+    telemetry = model.telemetry
     balance = class_balance.as_df()
     page = Page(
         title=f"{telemetry.name}: {what_is_predicted(telemetry)}",
@@ -73,15 +74,16 @@ def report(
         facts=facts(model, balance),
         sections=(
             data_section(balance, class_histograms.as_df(), correlations.as_df(), telemetry),
-            selection_section(feature_scores.as_df()),
+            selection_section(feature_scores.as_df(), votes_needed),
             candidates_section(search_results.as_df(), model),
-            test_section(
+            evaluation_section(
                 test_scores_table.as_df(),
                 test_device_scores.as_df(),
                 test_episodes.as_df(),
                 test_false_alarms.as_df(),
                 test_set_preds.as_df(),
                 model,
+                intervals,
             ),
             model_section(model),
         ),

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from feature_sets.model_schema import ModelSchema
-from feature_sets.telemetry.schema import TelemetrySchema
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.exploration_plots import histogram_figure, strongest_features
 from training.judgement import MODEL, PROBABILITY
 from training.judgement_plots import alarms_figure, calibration_figure, score_figure
@@ -27,6 +27,17 @@ _SCORES = (
     ("recall", "recall"),
     ("brier", "Brier score"),
 )
+_DEVICE_COLUMNS = [
+    DEVICE,
+    "rows",
+    "positives",
+    "average_precision",
+    "precision",
+    "recall",
+    "episodes",
+    "episodes_caught",
+    "false_alarms_per_day",
+]
 _CELLS = ("true_positives", "false_positives", "false_negatives", "true_negatives")
 
 
@@ -75,11 +86,14 @@ def data_section(
     )
 
 
-def selection_section(scores: pd.DataFrame) -> Section:
-    """Which features were chosen, and why the others were not."""
+def selection_section(scores: pd.DataFrame, votes_needed: int) -> Section:
+    """Which features were chosen, and why the others were not.
+
+    :param scores: data set ``feature_scores`` of the selection.
+    :param votes_needed: of a feature.
+    """
     selected = scores[scores["selected"]]
     left = scores[~scores["selected"]]
-    needed = int(selected["votes"].min())
     columns = ["feature", "votes", "reason"]
     return Section(
         "Selection",
@@ -89,7 +103,7 @@ def selection_section(scores: pd.DataFrame) -> Section:
             "the same as a better one, or has too few votes.",
         ),
         (Table(left[columns].head(SHOWN_ROWS), f"Left out, {_of(left)}"),),
-        (votes_figure(scores, needed),),
+        (votes_figure(scores, votes_needed),),
     )
 
 
@@ -98,13 +112,17 @@ def candidates_section(results: pd.DataFrame, model: ModelSchema) -> Section:
     order = results.sort_values(["rung", "average_precision"], ascending=False, ignore_index=True)
     columns = ["family", "parameters", "rows", "average_precision", "f1", "seconds"]
     marked = tuple(int(place) for place in order.index[order["best"]] if place < SHOWN_ROWS)
-    rows = sorted(order["rows"].unique().tolist())
+    sizes = [f"{rows:,.0f}" for rows in sorted(order["rows"].unique())]
+    halving = (
+        f", with successive halving: all on {sizes[0]} rows, the better ones on {', then '.join(sizes[1:])}; "
+        "scores compare within the same number of rows"
+        if len(sizes) > 1
+        else ""
+    )
     return Section(
         "Candidates",
         (
-            f"{len(order)} combinations were compared by cross-validation in time order. Successive halving: "
-            f"all on a sample of the rows, the better ones on more ({', '.join(f'{n:,.0f}' for n in rows)} "
-            "rows). Scores compare within the same number of rows.",
+            f"{len(order):,} combinations were compared by cross-validation in time order{halving}.",
             f"The winner, {model.algorithm.replace('_', ' ')}, was fitted again on all training rows; its "
             f"probabilities are calibrated ({model.calibration.method}) on rows it was not fitted on.",
         ),
@@ -118,13 +136,14 @@ def candidates_section(results: pd.DataFrame, model: ModelSchema) -> Section:
     )
 
 
-def test_section(
+def evaluation_section(
     scores: pd.DataFrame,
     devices: pd.DataFrame,
     episodes: pd.DataFrame,
     false_alarms: pd.DataFrame,
     predictions: pd.DataFrame,
     model: ModelSchema,
+    intervals: str,
 ) -> Section:
     """The model on the later rows, beside what needs no model.
 
@@ -133,44 +152,41 @@ def test_section(
     :param episodes: see ``EpisodeView``.
     :param false_alarms: the same.
     :param predictions: see ``Judgement``.
+    :param model: that was judged.
+    :param intervals: what the intervals of the scores rest on, or why there are none.
     """
     telemetry = model.telemetry
     labels, probability = predictions[telemetry.target].to_numpy(), predictions[PROBABILITY].to_numpy()
     of_model = {str(name): value for name, value in scores.iloc[0].items()}
     times = predictions[telemetry.time]
-    worst = devices.sort_values(["average_precision", "false_alarms"], ascending=[True, False], kind="stable")
+    failing = devices[devices["positives"] > 0].sort_values("average_precision", kind="stable")
+    noisy = devices[devices["false_alarms"] > 0].sort_values(
+        "false_alarms_per_day", ascending=False, kind="stable"
+    )
     missed = episodes[episodes["counted"]].sort_values(["caught", "start"], kind="stable")
     lag = "lead_seconds" if telemetry.horizon_seconds else "delay_seconds"
     return Section(
         "Test",
         (
-            f"All {len(predictions):,} later rows, {times.min():%Y-%m-%d %H:%M} to "
-            f"{times.max():%Y-%m-%d %H:%M} UTC, which nothing before has looked at. In brackets 95 % "
-            "intervals, from drawing whole devices, or their days or hours, anew. The rule is the best "
-            "threshold on one feature of the training part.",
-            "The majority class says the same of every row: the average precision of guessing.",
+            f"{len(predictions):,} rows of {predictions[DEVICE].nunique():,} devices, "
+            f"{times.min():%Y-%m-%d %H:%M} to {times.max():%Y-%m-%d %H:%M} UTC, later than all that was "
+            "learned from. The rule is the best threshold on one feature of the training part; the majority "
+            "class says the same of every row, which has the average precision of guessing.",
+            f"Intervals, in brackets: {intervals}.",
         ),
         (
             Table(score_rows(scores), "Model and baselines"),
             Table(
-                missed[["device", "start", "end", "rows", "caught", "first_alarm", lag]].head(SHOWN_ROWS),
+                missed[[DEVICE, "start", "end", "rows", "caught", "first_alarm", lag]].head(SHOWN_ROWS),
                 f"Error episodes, missed ones first, {_of(missed)}",
             ),
             Table(
-                worst[
-                    [
-                        "device",
-                        "rows",
-                        "positives",
-                        "average_precision",
-                        "precision",
-                        "recall",
-                        "episodes",
-                        "episodes_caught",
-                        "false_alarms_per_day",
-                    ]
-                ].head(SHOWN_ROWS),
-                f"Devices, the worst first, {_of(worst)}",
+                failing[_DEVICE_COLUMNS].head(SHOWN_ROWS),
+                f"Devices with errors, lowest average precision first, {_of(failing)}",
+            ),
+            Table(
+                noisy[_DEVICE_COLUMNS].head(SHOWN_ROWS),
+                f"Devices with false alarms, most a day first, {_of(noisy)}",
             ),
         ),
         (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from sklearn.metrics import (
     average_precision_score,
     brier_score_loss,
@@ -36,6 +37,12 @@ def sample(rows=200, clusters=8, seed=0, levels=12):
     return labels, score, Clusters("device", codes, clusters)
 
 
+def bounds(clusters):
+    """Tails that are as much wider than those of the normal distribution as Student's t is."""
+    tail = stats.norm.cdf(-np.sqrt(clusters / (clusters - 1)) * stats.t.ppf(0.975, clusters - 1))
+    return [tail, 1.0 - tail]
+
+
 def slow_draws(labels, scored, clusters, seed, resamples):
     """Score -> its value in each resample, from rows that are really copied."""
     random = np.random.default_rng(seed)
@@ -52,7 +59,7 @@ def slow_draws(labels, scored, clusters, seed, resamples):
             {
                 "average_precision": average_precision_score(truth, scored.score[rows]) if both else np.nan,
                 "roc_auc": roc_auc_score(truth, scored.score[rows]) if both else np.nan,
-                "f1": f1,
+                "f1": f1 if truth.any() else np.nan,
                 "precision": precision,
                 "recall": recall if truth.any() else np.nan,
                 "brier": np.mean(
@@ -99,7 +106,7 @@ def test_intervals_are_the_quantiles_of_resamples_that_copy_rows(seed):
     }
     for name, draws in slow.items():
         for score_name in SCORES:
-            low, high = draws[score_name].dropna().quantile([0.025, 0.975])
+            low, high = draws[score_name].dropna().quantile(bounds(found.with_errors))
             interval = found.scores[name][score_name]
             assert (interval.low, interval.high) == pytest.approx((low, high), abs=1e-12)
     precision = {name: draws["average_precision"] for name, draws in slow.items()}
@@ -108,9 +115,9 @@ def test_intervals_are_the_quantiles_of_resamples_that_copy_rows(seed):
         "base_rate": precision["model"] - slow["model"]["base_rate"],
     }
     for name, difference in differences.items():
-        low, high = difference.dropna().quantile([0.025, 0.975])
+        low, high = difference.dropna().quantile(bounds(found.with_errors))
         assert (found.gains[name].low, found.gains[name].high) == pytest.approx((low, high), abs=1e-12)
-    skill = (1 - slow["model"]["brier"] / slow["model"]["constant"]).quantile([0.025, 0.975])
+    skill = (1 - slow["model"]["brier"] / slow["model"]["constant"]).quantile(bounds(found.with_errors))
     interval = found.scores["model"]["brier_skill"]
     assert (interval.low, interval.high) == pytest.approx(tuple(skill), abs=1e-12)
     assert "brier_skill" not in found.scores["rule"]
@@ -118,14 +125,44 @@ def test_intervals_are_the_quantiles_of_resamples_that_copy_rows(seed):
 
 def test_resamples_without_an_error_are_left_out_and_counted():
     labels, score, clusters = sample()
-    labels = np.where(clusters.codes == 3, labels | (np.arange(len(labels)) % 2 == 0), 0).astype(np.int8)
+    labels = np.where(clusters.codes >= 3, labels | (np.arange(len(labels)) % 2 == 0), 0).astype(np.int8)
     scored = Scored(score, 0.5, score)
-    found = bootstrap(labels, {"model": scored}, clusters, 0.3, 5, resamples=60)
-    draws = slow_draws(labels, scored, clusters, 5, 60)
-    assert found.one_class == draws["average_precision"].isna().sum() > 5
-    assert found.with_errors == 1
-    assert found.scores["model"]["recall"].low == pytest.approx(draws["recall"].dropna().quantile(0.025))
-    assert str(found) == "95 % over 8 devices, 1 of them with errors"
+    found = bootstrap(labels, {"model": scored}, clusters, 0.3, 5, resamples=1500)
+    draws = slow_draws(labels, scored, clusters, 5, 1500)
+    assert found.one_class == draws["average_precision"].isna().sum() > 0
+    assert found.with_errors == 5
+    for name in ("f1", "recall"):
+        low = draws[name].dropna().quantile(bounds(5)[0])
+        assert found.scores["model"][name].low == pytest.approx(low)
+    assert str(found) == "95 % over 8 devices, 5 of them with errors"
+
+
+def test_intervals_of_few_clusters_reach_further_out():
+    # Student's t of 4 degrees of freedom: 2.776; the normal distribution at -2.776 * sqrt(5 / 4): 0.00095.
+    assert bounds(5)[0] == pytest.approx(0.00095, abs=1e-5)
+    assert bounds(10_000)[0] == pytest.approx(0.025, abs=1e-4)
+
+
+def test_one_device_with_errors_stands_for_no_other():
+    labels, score, clusters = sample(clusters=20)
+    labels = np.where(clusters.codes == 3, 1, 0).astype(np.int8)
+    found = bootstrap(labels, {"model": Scored(score, 0.5, score)}, clusters, 0.3, 0)
+    assert not found.resamples and str(found).startswith("none: 20 devices, 1 of them with errors")
+
+
+def test_scores_that_know_nothing_are_seldom_found_to_know_something():
+    """A score of each device that has nothing to do with its errors: few are above the base rate."""
+    random = np.random.default_rng(0)
+    found = 0
+    for _ in range(200):
+        device = np.repeat(np.arange(10, dtype=np.intp), 100)
+        rate, level = random.uniform(0.02, 0.3, 10), random.normal(size=10)
+        labels = (random.random(1000) < rate[device]).astype(np.int8)
+        score = level[device] + 0.1 * random.normal(size=1000)
+        clusters = Clusters("device", device, 10)
+        gains = bootstrap(labels, {"model": Scored(score, 0.5, score)}, clusters, 0.1, 0, resamples=200).gains
+        found += gains["base_rate"].low > 0.0
+    assert found <= 12  # 5 are expected; without the wider tails it is above 12
 
 
 def test_the_same_seed_gives_the_same_intervals_whatever_the_order_of_the_rows():
@@ -173,7 +210,7 @@ def test_too_few_clusters_give_no_interval_and_say_so():
     few = Clusters("device", np.arange(len(labels), dtype=np.intp) % 4, 4)
     found = bootstrap(labels, {"model": Scored(score, 0.5, score)}, few, 0.3, 0)
     assert (found.resamples, found.scores, found.gains) == (0, {}, {})
-    assert str(found) == "none: 4 devices, 4 of them with errors, are fewer than 5"
+    assert str(found) == "none: 4 devices, 4 of them with errors; at least 5 with errors are needed"
     enough = Clusters("device", np.arange(len(labels), dtype=np.intp) % LEAST_CLUSTERS, LEAST_CLUSTERS)
     assert bootstrap(labels, {"model": Scored(score, 0.5, score)}, enough, 0.3, 0).resamples == 500
 
@@ -192,7 +229,7 @@ def test_too_few_clusters_give_no_interval_and_say_so():
 )
 def test_the_unit_follows_from_how_many_there_are(devices, hours, by, unit, count):
     rows = rows_of(devices, hours)
-    clusters = row_clusters(rows, "timestamp", by)
+    clusters = row_clusters(rows.assign(broken=1), "timestamp", "broken", by)
     assert (clusters.unit, clusters.count) == (unit, count)
     part = {"device": None, "device-day": "%Y-%m-%d", "device-hour": "%Y-%m-%d %H"}[unit]
     keys = [
@@ -201,6 +238,14 @@ def test_the_unit_follows_from_how_many_there_are(devices, hours, by, unit, coun
     ]
     numbers = {key: number for number, key in enumerate(sorted(set(keys)))}
     assert list(clusters.codes) == [numbers[key] for key in keys]
+
+
+def test_what_counts_are_devices_with_errors():
+    rows = rows_of(20, 3).assign(broken=0)
+    rows.loc[rows["device"] < "d05", "broken"] = 1
+    assert row_clusters(rows, "timestamp", "broken", "auto").unit == "device-day"
+    rows.loc[rows["device"] < "d10", "broken"] = 1
+    assert row_clusters(rows, "timestamp", "broken", "auto").unit == "device"
 
 
 def test_another_unit_is_refused():

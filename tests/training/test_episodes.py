@@ -91,6 +91,28 @@ def test_an_alarm_that_began_in_an_episode_and_goes_on_is_not_a_false_one():
     assert false_alarms(view_of("0011000000", "0011010000")) == [(300, 300)]
 
 
+def test_an_alarm_that_is_always_on_catches_all_and_is_false_in_between():
+    # Errors at 1,200 and 3,600; alarms within 300 s of them are theirs.
+    states = "0" * 20 + "1" + "0" * 39 + "1" + "0" * 19
+    view = view_of(states, "1" * 80)
+    assert caught(view) == [(1200, 0.0), (3600, 0.0)]
+    assert false_alarms(view) == [(0, 840), (1560, 3240), (3960, 4740)]
+    assert list(view.episodes["already_on"]) == [True, True]
+    assert view.describe()["episodes_already_on"] == 2
+    ahead = view_of(states, "1" * 20 + " " + "1" * 39 + " " + "1" * 19, horizon="120s")
+    assert caught(ahead) == [(1200, 120.0), (3600, 120.0)]
+    assert false_alarms(ahead) == [(0, 720), (1560, 3120), (3960, 4740)]
+    assert view_of("0011000000", "0001000000").describe()["episodes_already_on"] == 0
+
+
+def test_sparse_labels_make_the_longest_gap_longer():
+    # An hour from row to row, a window of five minutes.
+    view = view_of("0001111110" + "0" * 86, "0000011100" + "0" * 50 + "11" + "0" * 34, step=3600)
+    assert caught(view) == [(3 * 3600, 2 * 3600.0)]
+    assert false_alarms(view) == [(60 * 3600, 61 * 3600)]
+    assert view.describe()["device_days"] == pytest.approx(95 / 24)
+
+
 def test_an_alarm_right_after_error_rows_that_are_not_judged_is_not_a_false_one():
     assert false_alarms(view_of("0011000000", "00  110000")) == []
     assert false_alarms(view_of("0011000000", "00  011000")) == [(300, 360)]
@@ -215,12 +237,20 @@ def slow_view(states, alarms, horizon, cut):
                 runs[-1][1] = second
             else:
                 runs.append([second, second, own[place - 1][0] if place else -np.inf])
+        mine = [episode[1:] for episode in everything if episode[0] == device]
         for begin, finish, before in runs:
-            mine = [episode[1:] for episode in everything if episode[0] == device]
             overlaps = any(start - horizon <= finish and end >= begin for start, end in mine)
             goes_on = any(before < end < begin and begin - end <= GAP for _, end in mine)
-            if not overlaps and not goes_on:
-                false.append((device, begin, finish))
+            current = None
+            for second in (second for second, alarm in own if begin <= second <= finish):
+                far = all(second < start - horizon - GAP or second > end + GAP for start, end in mine)
+                if far or not (overlaps or goes_on):
+                    current = (device, current[1] if current else second, second)
+                elif current:
+                    false.append(current)
+                    current = None
+            if current:
+                false.append(current)
     return listed, false, seconds
 
 

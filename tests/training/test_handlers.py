@@ -58,6 +58,8 @@ class Network:
     def run(self, name, inputs=None, **params):
         function = mlrun.new_function(name, kind="job", image="mlrun/mlrun", project=PROJECT)
         params = {"schema": str(self.schema_file), **params}
+        if name in ("test", "report"):
+            del params["schema"]  # the model's own counts
         if not inputs:
             params.setdefault("feature_vector", self.uri)
         return function.run(
@@ -166,6 +168,8 @@ def test_the_report_is_one_page_of_the_whole_run(network):
         inputs={key: steps[step].outputs[key] for step, found in keys.items() for key in found},
         model_path=tested["model_uri"],
         verdict=tested["verdict"],
+        intervals=tested["intervals"],
+        votes_needed=steps["select-features"].outputs["votes_needed"],
     )
     page = Path(reported.outputs["report_path"]).read_text()
     assert reported.outputs["report"].startswith("store://artifacts/")
@@ -499,11 +503,18 @@ def test_pure_noise_scores_the_base_rate_and_is_said_not_to_be_predictable(run_d
     assert found["roc_auc_low"] <= 0.5 <= found["roc_auc_high"]
     assert found["predictable"] is False and found["beats_baselines"] is False
     assert "not predictable" in found["verdict"]
+    assert mlrun.datastore.get_store_resource(found["model_uri"]).metadata.tag == "rejected"
+    forced = network.run(
+        "test", feature_vector=uri, model_path=trained.outputs["model"], promote=True
+    ).outputs
+    assert mlrun.datastore.get_store_resource(forced["model_uri"]).metadata.tag == "production"
 
 
 def test_intervals_over_something_unknown_are_refused_before_anything_is_read(network):
     with pytest.raises(mlrun.runtimes.utils.RunError, match="'bootstrap_by': must be auto, device or day"):
         network.run("test", model_path="store://models/none", bootstrap_by="week")
+    with pytest.raises(mlrun.runtimes.utils.RunError, match="'seed': must be a whole number of at least 0"):
+        network.run("test", model_path="store://models/none", seed=-1)
 
 
 def test_held_out_devices_are_kept_from_selection_and_training(network, frame):

@@ -14,7 +14,7 @@ from tests.training.network import make_frame, make_schema
 from training.durations import in_words
 from training.judgement import judge
 from training.judgement_plots import MAX_MARKS, alarms_figure, calibration_figure
-from training.time_split import split_by_time
+from training.time_split import TrainingSetError, split_by_time
 
 INPUTS = ("heat", "flow", "noise")
 
@@ -38,17 +38,17 @@ def guessing(matrix):
     return np.random.default_rng(3).random(len(matrix))
 
 
-def judgement(formula=good, frame=None, threshold=0.5, seed=0, **options):
+def judgement(formula=good, frame=None, threshold=0.5, seed=0, held_out=(), training_end=None, **options):
     frame = make_frame(ticks=400, devices=12) if frame is None else frame
     schema = make_schema()
-    split = split_by_time(frame, schema, 0.4)
+    split = split_by_time(frame, schema, 0.4, held_out=held_out)
     package = ModelSchema(
         telemetry=schema,
         inputs=tuple(ModelInput(name, "", 2.0) for name in INPUTS),
         threshold=threshold,
         version="1",
         training_start=split.train["timestamp"].min().isoformat(),
-        training_end=split.train["timestamp"].max().isoformat(),
+        training_end=split.train["timestamp"].max().isoformat() if training_end is None else training_end,
     )
     states = frame[[DEVICE, "timestamp", "is_error"]]
     return judge(split, package, Formula(formula), states, seed, **options)
@@ -106,8 +106,42 @@ def test_few_devices_and_hours_have_no_interval_and_it_is_said():
     found = judgement(frame=make_frame(ticks=400, devices=4), bootstrap_by="device")
     facts = found.describe()
     assert facts["intervals"].startswith("none: 4 devices") and "average_precision_low" not in facts
-    assert found.beats_baselines and found.predictable
+    assert found.predictable and not found.beats_baselines
     assert " (" not in facts["verdict"].split(";")[0]
+    assert facts["verdict"].endswith(
+        "looks predictable, but intervals: none: 4 devices, 4 of them with errors; at least 5 with errors are "
+        "needed; judge on more data."
+    )
+
+
+def test_devices_that_differ_in_how_often_they_fail_do_not_hide_that_a_model_is_better():
+    frame = make_frame(ticks=400, devices=12)
+    random = np.random.default_rng(1)
+    rare = frame[DEVICE].isin([f"site/{n}" for n in range(10)]) & (random.random(len(frame)) < 0.8)
+    frame = frame[~(rare & (frame["is_error"] == 1))].reset_index(drop=True)
+    rule = good(frame[list(INPUTS)].fillna(2.0).to_numpy()) + 0.25 * random.normal(size=len(frame))
+    found = judgement(frame=frame.assign(noise=rule))
+    model, single = (
+        found.intervals.scores[name]["average_precision"] for name in ("model", "single_feature")
+    )
+    assert str(found.rule).startswith("noise")
+    assert model.low < single.high and found.beats_baselines
+
+
+def test_held_out_devices_are_drawn_whole():
+    found = judgement(frame=make_frame(ticks=400, devices=12), held_out=("site/1", "site/2"))
+    assert found.intervals.clusters.unit == "device" and not found.intervals.resamples
+    with pytest.raises(TrainingSetError, match="must say when its training rows end"):
+        judgement(training_end="")
+
+
+def test_alarms_that_are_always_on_are_said():
+    found = judgement(threshold=0.0)
+    facts = found.describe()
+    assert facts["false_alarm_share"] == 1.0 and facts["false_alarms"] > 0
+    assert facts["episodes_caught"] == facts["episodes"]
+    assert f"({facts['episodes_already_on']:,} by an alarm that was on before)" in facts["verdict"]
+    assert "100 % of the healthy rows" in facts["verdict"]
 
 
 def test_the_same_seed_gives_the_same_intervals():
