@@ -109,8 +109,8 @@ def test_few_devices_and_hours_have_no_interval_and_it_is_said():
     assert found.predictable and not found.beats_baselines
     assert " (" not in facts["verdict"].split(";")[0]
     assert facts["verdict"].endswith(
-        "looks predictable, but intervals: none: 4 devices, 4 of them with errors; at least 5 with errors are "
-        "needed; judge on more data."
+        "looks predictable, but intervals: none: 4 devices, 4 of them with errors; at least 5 with errors "
+        "are needed; judge on more data."
     )
 
 
