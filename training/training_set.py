@@ -10,9 +10,7 @@ their features would take seconds and gigabytes in every step, and most models l
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import mlrun
@@ -27,7 +25,6 @@ from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.feature_columns import feature_columns
 from training.leak_check import check_features, check_split
 from training.row_sample import sample_rows
-from training.run_artifacts import run_uid
 from training.time_split import TimeSplit, TrainingSetError, choose_held_out, split_by_time
 
 __all__ = [
@@ -202,9 +199,8 @@ def read_split(
 
     The cut is that of all rows, whatever is sampled. What was read is checked for leaks, see ``leak_check``.
     Logs how many rows there are (``rows``), how many lie in the earlier part (``train_rows_available``), how
-    many of them were read (``train_rows``) and what was left out. Iterations of one hyper-parameter run share
-    one read: they have the same run uid and run in the same process, on a laptop as in a cluster. Another run
-    always reads anew.
+    many of them were read (``train_rows``), how many features were recomputed (``leak_checked_features``) and
+    how many rows were left out for which reason, see ``labelled_rows``.
 
     :param context: of the run.
     :param uri: feature vector; its label feature says which feature set holds the labels.
@@ -215,59 +211,12 @@ def read_split(
     :param test_devices: share of the devices that only the later part has; 0 for all devices in both.
     :param with_test: whether to read the features of the later part; without it that part has the device,
         time and label only.
-    :returns: parts as ``read_vector`` gives them. Do not change them in place.
+    :returns: parts as ``read_vector`` gives them.
+    :raises TrainingSetError: if the address, the labels or the features are not what they must be, or a part
+        has too few rows or one class only.
     :raises LeakError: if a part holds what was not known at the time of its rows.
     """
-    key = _Hashable(schema)
-    split, counts = _split_once(
-        run_uid(context), vector_address(uri), key, test_fraction, train_rows, seed, test_devices, with_test
-    )
-    _log(context, counts)
-    return split
-
-
-def vector_address(uri: object) -> str:
-    """Address of a feature vector, checked.
-
-    :raises TrainingSetError: if it is none.
-    """
-    if not isinstance(uri, str) or not uri.startswith("store://feature-vectors/"):
-        raise TrainingSetError(f"feature_vector must be a store://feature-vectors/ address, got {uri!r}")
-    return uri
-
-
-def _log(context: mlrun.MLClientCtx, counts: Mapping[str, int]) -> None:
-    for key, count in counts.items():
-        context.log_result(key, count)
-
-
-class _Hashable:
-    """A schema as a cache key: equal when the content is."""
-
-    def __init__(self, schema: TelemetrySchema) -> None:
-        self.schema = schema
-        self._key = repr(schema.to_dict())
-
-    def __hash__(self) -> int:
-        return hash(self._key)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Hashable) and other._key == self._key
-
-
-@lru_cache(maxsize=1)
-def _split_once(
-    run_uid: str,
-    uri: str,
-    key: _Hashable,
-    test_fraction: float,
-    train_rows: int,
-    seed: int,
-    test_devices: float,
-    with_test: bool,
-) -> tuple[TimeSplit, dict[str, int]]:
-    schema = key.schema
-    labelled = labelled_rows(uri, schema)
+    labelled = labelled_rows(vector_address(uri), schema)
     held_out = choose_held_out(labelled.rows[DEVICE].tolist(), test_devices, seed)
     split = split_by_time(labelled.rows, schema, test_fraction, held_out=held_out)
     cut = split.cut.tz_localize("UTC") if split.cut.tz is None else split.cut.tz_convert("UTC")
@@ -289,7 +238,19 @@ def _split_once(
     counts["leak_checked_features"] = check_features(uri, train, schema, seed)
     if with_test:
         check_features(uri, test, schema, seed)
-    return read, counts
+    for key, count in counts.items():
+        context.log_result(key, count)
+    return read
+
+
+def vector_address(uri: object) -> str:
+    """Address of a feature vector, checked.
+
+    :raises TrainingSetError: if it is none.
+    """
+    if not isinstance(uri, str) or not uri.startswith("store://feature-vectors/"):
+        raise TrainingSetError(f"feature_vector must be a store://feature-vectors/ address, got {uri!r}")
+    return uri
 
 
 def in_utc(frame: pd.DataFrame, time: str) -> pd.DataFrame:

@@ -9,7 +9,6 @@ import pytest
 from tests.training.feature_store import store_vector
 from tests.training.memory_run_db import MemoryRunDB
 from tests.training.network import make_frame, make_schema
-from training.training_set import _split_once
 
 
 @pytest.fixture
@@ -28,7 +27,6 @@ def run_db(monkeypatch):
     monkeypatch.setattr(mlrun, "get_run_db", lambda *args, **kwargs: database)
     monkeypatch.setattr(mlrun.db, "get_run_db", lambda *args, **kwargs: database)
     monkeypatch.setattr(mlrun.datastore.store_manager, "_db", database)
-    _split_once.cache_clear()
     return database
 
 

@@ -92,20 +92,6 @@ def test_labels_of_devices_without_telemetry_are_left_out_and_counted(
     assert context.results["rows_without_reading"] == 2
 
 
-def test_iterations_of_a_run_read_once_and_another_run_reads_anew(
-    run_db, tmp_path, schema, frame, vector_uri
-):
-    def read(uid):
-        context = make_context(run_db, tmp_path, uid=uid)
-        return read_split(context, vector_uri, schema, 0.3, 10_000, 0, with_test=True)
-
-    first = read("a")
-    assert read("a") is first
-    store_vector(frame[frame[DEVICE] != "site/3"], tmp_path)
-    again = read("b")
-    assert len(again.train) + len(again.test) < len(first.train) + len(first.test)
-
-
 def test_a_split_that_is_read_equals_the_split_of_everything(context, vector_uri, schema, frame):
     read = read_split(context, vector_uri, schema, 0.3, 10_000, 0, with_test=True)
     expected = split_by_time(frame.sort_values(["timestamp", DEVICE], ignore_index=True), schema, 0.3)
@@ -120,12 +106,12 @@ def test_a_split_that_is_read_equals_the_split_of_everything(context, vector_uri
 def test_sampling_the_training_part_moves_neither_the_cut_nor_the_test_part(
     run_db, tmp_path, vector_uri, schema
 ):
-    def read(uid, train_rows, seed=0):
-        context = make_context(run_db, tmp_path, uid=uid)
+    def read(train_rows, seed=0):
+        context = make_context(run_db, tmp_path)
         return read_split(context, vector_uri, schema, 0.3, train_rows, seed, with_test=True), context
 
-    whole, _ = read("a", 10_000)
-    sampled, context = read("b", 200)
+    whole, _ = read(10_000)
+    sampled, context = read(200)
     assert (sampled.cut, sampled.embargoed_rows) == (whole.cut, whole.embargoed_rows)
     pd.testing.assert_frame_equal(sampled.test, whole.test)
     assert len(sampled.train) == context.results["train_rows"] == 200
@@ -136,8 +122,8 @@ def test_sampling_the_training_part_moves_neither_the_cut_nor_the_test_part(
     length = whole.train["timestamp"].max() - whole.train["timestamp"].min()
     assert sampled.train["timestamp"].max() - sampled.train["timestamp"].min() > 0.9 * length
     assert sampled.train["is_error"].mean() == pytest.approx(whole.train["is_error"].mean(), abs=0.005)
-    pd.testing.assert_frame_equal(read("c", 200)[0].train, sampled.train)
-    assert not read("d", 200, seed=1)[0].train.equals(sampled.train)
+    pd.testing.assert_frame_equal(read(200)[0].train, sampled.train)
+    assert not read(200, seed=1)[0].train.equals(sampled.train)
 
 
 def test_without_the_test_part_its_features_are_not_read(context, vector_uri, schema):
