@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import average_precision_score
 
-from training.scores import Scored, best_f1_threshold
+from training.scores import Scored
+from training.threshold_rules import MAX_F1, ThresholdRule, find_threshold
 
 MAJORITY_CLASS = "majority_class"
 SINGLE_FEATURE = "single_feature"
@@ -45,6 +46,8 @@ class SingleFeatureRule:
 def best_single_feature(rows: pd.DataFrame, names: Sequence[str], label: str) -> SingleFeatureRule:
     """The single feature and direction with the highest average precision on the training part.
 
+    Its threshold is the one with the highest F1 there.
+
     :param rows: training part only, both classes present.
     :param names: candidates, each with at least one reading; ties go to the first.
     :param label: name of the label column.
@@ -61,7 +64,7 @@ def best_single_feature(rows: pd.DataFrame, names: Sequence[str], label: str) ->
     if best is None:
         raise ValueError("a single-feature baseline needs at least one feature, got none")
     rule = best[1]
-    threshold = best_f1_threshold(labels, rule.score(rows))
+    threshold = find_threshold(ThresholdRule(MAX_F1), labels, rule.score(rows))
     return SingleFeatureRule(rule.feature, rule.sign, threshold, rule.imputation)
 
 

@@ -9,7 +9,6 @@ import numpy.typing as npt
 from sklearn.metrics import (
     average_precision_score,
     confusion_matrix,
-    precision_recall_curve,
     precision_recall_fscore_support,
     roc_auc_score,
 )
@@ -35,28 +34,6 @@ class Scored:
     def predicted(self) -> npt.NDArray[np.bool_]:
         """Which rows are called an error, shape (n,)."""
         return np.asarray(self.score >= self.threshold)
-
-
-def best_f1_threshold(labels: IntArray, probability: FloatArray) -> float:
-    """Decision threshold with the highest F1: a row is an error when its probability is at least this.
-
-    The threshold lies halfway between the lowest probability that is called an error and the next lower
-    one, so a rounding in the last digit of a probability changes no decision on these rows.
-
-    :param labels: 0 or 1, shape (n,), both present.
-    :param probability: of an error, shape (n,).
-    """
-    precision, recall, thresholds = precision_recall_curve(labels, probability)
-    denominator = precision[:-1] + recall[:-1]
-    f1 = np.divide(
-        2.0 * precision[:-1] * recall[:-1],
-        denominator,
-        out=np.zeros_like(denominator),
-        where=denominator > 0,
-    )
-    best = int(np.argmax(f1))
-    lower = thresholds[best - 1] if best > 0 else thresholds[best]
-    return float((float(thresholds[best]) + float(lower)) / 2.0)
 
 
 def classification_scores(labels: IntArray, probability: FloatArray, threshold: float) -> dict[str, float]:

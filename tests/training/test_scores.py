@@ -1,4 +1,4 @@
-"""Scores and the decision threshold, against numbers worked out by hand."""
+"""Scores and baselines, against numbers worked out by hand."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import pytest
 from training.baselines import baselines, best_single_feature
 from training.scores import (
     Scored,
-    best_f1_threshold,
     brier_score,
     brier_skill,
     classification_scores,
@@ -18,26 +17,6 @@ from training.time_split import split_by_time
 
 LABELS = np.array([0, 0, 1, 0, 1, 1], dtype=np.int8)
 PROBABILITY = np.array([0.1, 0.2, 0.3, 0.4, 0.8, 0.9])
-
-
-def test_the_threshold_has_the_highest_f1_of_all_cuts():
-    threshold = best_f1_threshold(LABELS, PROBABILITY)
-    best = max(classification_scores(LABELS, PROBABILITY, cut)["f1"] for cut in PROBABILITY)
-    assert classification_scores(LABELS, PROBABILITY, threshold)["f1"] == best
-
-
-def test_the_threshold_lies_halfway_to_the_next_lower_probability():
-    assert best_f1_threshold(LABELS, PROBABILITY) == pytest.approx((0.2 + 0.3) / 2)
-
-
-def test_a_last_digit_changes_no_decision():
-    threshold = best_f1_threshold(LABELS, PROBABILITY)
-    nudged = PROBABILITY + 1e-9 * np.array([1, 1, -1, 1, -1, -1])
-    assert (np.less(nudged, threshold) == np.less(PROBABILITY, threshold)).all()
-
-
-def test_equal_probabilities_make_everything_an_error():
-    assert best_f1_threshold(LABELS, np.full(6, 0.5)) == 0.5
 
 
 def test_scores_by_hand():
@@ -65,6 +44,14 @@ def test_the_best_single_feature_is_found_with_its_direction(frame, schema):
     flow = best_single_feature(train, ["noise", "flow"], "is_error")
     assert (flow.feature, flow.sign) == ("flow", -1)
     assert str(flow).startswith("flow <= 1.")
+
+
+def test_the_threshold_of_a_rule_has_the_highest_f1_of_all_cuts(frame, schema):
+    train = split_by_time(frame, schema).train
+    rule = best_single_feature(train, ["heat"], "is_error")
+    labels, score = train["is_error"].to_numpy(), rule.score(train)
+    best = max(classification_scores(labels, score, cut)["f1"] for cut in np.unique(score))
+    assert classification_scores(labels, score, rule.threshold)["f1"] == best
 
 
 def test_a_rule_reads_a_missing_value_as_the_training_median(frame, schema):
