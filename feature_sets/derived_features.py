@@ -32,13 +32,15 @@ class DerivedFeatures:
     def __init__(self, schema: TelemetrySchema) -> None:
         self.names: tuple[str, ...] = schema.derived_features
         """Names of the features, in output order."""
-        parts = [part for metric in schema.metric_names for part in _parts(metric, schema)]
-        self.inputs: tuple[str, ...] = tuple(dict.fromkeys(name for _, *pair in parts for name in pair))
+        parts = schema.derived.features(schema.metric_names)
+        self.inputs: tuple[str, ...] = tuple(
+            dict.fromkeys(name for part in parts for name in (part.left, part.right))
+        )
         """Window features that are needed, in the order ``of`` takes them."""
         place = {name: index for index, name in enumerate(self.inputs)}
-        self._left = np.array([place[left] for _, left, _ in parts], dtype=np.intp)
-        self._right = np.array([place[right] for _, _, right in parts], dtype=np.intp)
-        kinds = np.array([kind for kind, _, _ in parts], dtype=object)
+        self._left = np.array([place[part.left] for part in parts], dtype=np.intp)
+        self._right = np.array([place[part.right] for part in parts], dtype=np.intp)
+        kinds = np.array([part.kind for part in parts], dtype=object)
         self._changes = np.flatnonzero(kinds == "change")
         self._variations = np.flatnonzero(kinds == "variation")
 
@@ -93,20 +95,3 @@ class DeriveFeatures:
         """Put in the features of one event; MLRun calls this."""
         self._derived.add_to([event])
         return event
-
-
-def _parts(metric: str, schema: TelemetrySchema) -> list[tuple[str, str, str]]:
-    """Kind and the two window features of each derived feature of a metric, in feature order."""
-    derived = schema.derived
-    return [
-        *(
-            (
-                "ratio",
-                f"{metric}_{ratio.operation}_{ratio.short}",
-                f"{metric}_{ratio.operation}_{ratio.long}",
-            )
-            for ratio in derived.ratios
-        ),
-        *(("variation", f"{metric}_stddev_{w}", f"{metric}_avg_{w}") for w in derived.variation),
-        *(("change", f"{metric}_last_{w}", f"{metric}_first_{w}") for w in derived.change),
-    ]

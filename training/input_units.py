@@ -6,9 +6,10 @@ from feature_sets.telemetry.schema import TelemetrySchema
 
 
 def input_units(schema: TelemetrySchema) -> dict[str, str]:
-    """Feature name -> unit, for every raw metric and rolling feature of a schema.
+    """Feature name -> unit, for every raw metric, rolling feature and derived feature of a schema.
 
-    A one-hot column is not in it: it has no unit.
+    A change has the unit of its metric, a ratio and a coefficient of variation have none (``""``). A one-hot
+    column is not in it: it has no unit.
     """
     units = {metric.name: metric.unit for metric in schema.metrics}
     for metric in schema.metrics:
@@ -20,4 +21,6 @@ def input_units(schema: TelemetrySchema) -> dict[str, str]:
                 unit = f"({unit})^2"
             for length in schema.windows.lengths:
                 units[f"{metric.name}_{operation}_{length}"] = unit
+    for feature in schema.derived.features(schema.metric_names):
+        units[feature.name] = units[feature.metric] if feature.kind == "change" else ""
     return units

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from feature_sets.telemetry.schema_rules import SchemaError, duration_seconds, mapping, names
 
@@ -21,6 +21,24 @@ class Ratio:
     operation: str
     short: str
     long: str
+
+
+class DerivedFeature(NamedTuple):
+    """One derived feature and the two window features of the same row that it is computed from.
+
+    :param name: of the feature.
+    :param kind: ``ratio`` or ``variation``, which are left / right and have no unit, or ``change``, which is
+        left - right in the unit of the metric.
+    :param left: window feature.
+    :param right: window feature.
+    :param metric: whose windows these are.
+    """
+
+    name: str
+    kind: str
+    left: str
+    right: str
+    metric: str
 
 
 @dataclass(frozen=True)
@@ -90,17 +108,21 @@ class Derived:
             if len(set(entries)) != len(entries):
                 raise SchemaError(f"derived.{field}", "must not repeat a feature", list(entries))
 
-    def features(self, metrics: Sequence[str]) -> tuple[str, ...]:
-        """Names of the features, in feature order: metric by metric, ratios first."""
-        return tuple(
-            name
-            for metric in metrics
-            for name in (
-                *(f"{metric}_{ratio.operation}_{ratio.short}_to_{ratio.long}" for ratio in self.ratios),
-                *(f"{metric}_cv_{length}" for length in self.variation),
-                *(f"{metric}_change_{length}" for length in self.change),
-            )
-        )
+    def features(self, metrics: Sequence[str]) -> tuple[DerivedFeature, ...]:
+        """Every derived feature, in feature order: metric by metric, ratios first."""
+        return tuple(feature for metric in metrics for feature in self._features_of(metric))
+
+    def _features_of(self, metric: str) -> Iterator[DerivedFeature]:
+        for ratio in self.ratios:
+            short = f"{metric}_{ratio.operation}_{ratio.short}"
+            long = f"{metric}_{ratio.operation}_{ratio.long}"
+            yield DerivedFeature(f"{short}_to_{ratio.long}", "ratio", short, long, metric)
+        for w in self.variation:
+            spread, mean = f"{metric}_stddev_{w}", f"{metric}_avg_{w}"
+            yield DerivedFeature(f"{metric}_cv_{w}", "variation", spread, mean, metric)
+        for w in self.change:
+            last, first = f"{metric}_last_{w}", f"{metric}_first_{w}"
+            yield DerivedFeature(f"{metric}_change_{w}", "change", last, first, metric)
 
 
 def _ratio(content: object) -> Ratio:

@@ -181,7 +181,7 @@ class TelemetrySchema:
     @property
     def derived_features(self) -> tuple[str, ...]:
         """Names of the derived features, in feature order."""
-        return self.derived.features(self.metric_names)
+        return tuple(feature.name for feature in self.derived.features(self.metric_names))
 
     @property
     def live_features(self) -> tuple[str, ...]:

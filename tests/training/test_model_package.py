@@ -279,3 +279,12 @@ def test_units_of_windows_follow_their_metric():
     assert units["heat"] == units["heat_avg_5m"] == "K"
     assert units["heat_count_1m"] == units["noise_count_1m"] == "readings"
     assert units["flow_stdvar_1m"] == "(l/s)^2" and units["noise_stdvar_1m"] == ""
+
+
+def test_a_change_has_the_unit_of_its_metric_and_a_ratio_none():
+    windows = {"lengths": ["1m", "5m"], "period": "10s", "operations": ["avg", "stddev", "first", "last"]}
+    ratio = {"operation": "avg", "short": "1m", "long": "5m"}
+    derived = {"ratios": [ratio], "variation": ["5m"], "change": ["1m"]}
+    units = input_units(make_schema(windows=windows, derived=derived))
+    assert units["flow_change_1m"] == "l/s"
+    assert units["flow_avg_1m_to_5m"] == units["flow_cv_5m"] == ""
