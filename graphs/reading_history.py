@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import mlrun.feature_store as fstore
 import pandas as pd
 
+from feature_sets.stored_rows import in_utc
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
 ReadRange = Callable[[pd.Timestamp, pd.Timestamp], pd.DataFrame]
@@ -74,9 +75,6 @@ def stored_readings(uri: str, schema: TelemetrySchema) -> ReadingHistory:
         frame: pd.DataFrame = feature_set.to_dataframe(
             columns=list(schema.metric_names), start_time=start, end_time=end, time_column=schema.time
         ).reset_index()
-        times = frame[schema.time]
-        # MLRun gives partitioned Parquet back without a zone; it wrote UTC.
-        aware = times.dt.tz_localize("UTC") if times.dt.tz is None else times.dt.tz_convert("UTC")
-        return frame.assign(**{schema.time: aware})
+        return in_utc(frame, schema.time)
 
     return ReadingHistory(read, schema)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from feature_sets.telemetry.schema import DEVICE
+from training.device_times import moments_of
 
 
 def error_episodes(
@@ -27,7 +28,7 @@ def error_episodes(
     values = states[state].to_numpy(dtype=np.float64, na_value=np.nan)
     known = states[~np.isnan(values)]
     codes, unique = pd.factorize(known[DEVICE], sort=True)
-    moments = known[time].dt.as_unit("ns").astype(np.int64).to_numpy()
+    moments = moments_of(known[time])
     order = np.lexsort((moments, codes))
     device, in_error = codes[order], values[~np.isnan(values)][order] == 1
     new_device = np.concatenate([[True], device[1:] != device[:-1]])[: len(device)]

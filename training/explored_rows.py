@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from feature_sets.stored_rows import in_utc
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.error_states import read_error_states
 from training.row_sample import sample_rows, sample_size
 from training.training_set import (
     TrainingSetError,
-    in_utc,
     labelled_rows,
     read_vector,
     vector_address,

@@ -16,6 +16,7 @@ from feature_sets import device_metrics
 from feature_sets.arrival_order import windows_as_known
 from feature_sets.derived_features import DerivedFeatures
 from feature_sets.event_order import in_event_order
+from feature_sets.stored_rows import feature_set_frame, in_utc
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.windows.definition import WindowDefinition
 from training.time_split import TimeSplit, TrainingSetError
@@ -102,15 +103,11 @@ def _scale(values: npt.NDArray[np.float64]) -> float:
 
 def _recomputed(uri: str, rows: pd.DataFrame, schema: TelemetrySchema) -> pd.DataFrame:
     """Features of rows, made anew from the raw readings; in the order of the rows."""
-    project = fstore.get_feature_vector(uri).metadata.project
-    feature_set = fstore.get_feature_set(f"store://feature-sets/{project}/{device_metrics.NAME}")
     columns = [*schema.metric_names, *([schema.arrival] if schema.arrival else [])]
-    readings: pd.DataFrame = feature_set.to_dataframe(columns=columns).reset_index()
-    readings = readings[readings[DEVICE].isin(rows[DEVICE].unique())]
-    times = readings[schema.time]
-    aware = times.dt.tz_localize("UTC") if times.dt.tz is None else times.dt.tz_convert("UTC")
-    unit = rows[schema.time].dt.unit
-    readings = readings[[DEVICE, schema.time, *columns]].assign(**{schema.time: aware.dt.as_unit(unit)})
+    readings = feature_set_frame(fstore.get_feature_vector(uri), device_metrics.NAME, columns)
+    readings = in_utc(readings[readings[DEVICE].isin(rows[DEVICE].unique())], schema.time)
+    times = readings[schema.time].dt.as_unit(rows[schema.time].dt.unit)
+    readings = readings[[DEVICE, schema.time, *columns]].assign(**{schema.time: times})
     readings = in_event_order(readings, DEVICE, schema.time)
     windows = windows_as_known(readings, WindowDefinition.from_schema(schema), schema.arrival)
     derived = DerivedFeatures(schema)

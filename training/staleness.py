@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from feature_sets.telemetry.schema import DEVICE
+from training.device_times import moments_of
 
 MEASURES = ("reading_age", "unchanged")
 STATISTICS = ("median", "p95", "max")
@@ -34,7 +35,7 @@ def staleness(rows: pd.DataFrame, names: Sequence[str], time: str) -> pd.DataFra
     :returns: one row a column: feature, missing_share, and the median, 95th percentile and maximum over all
         rows as ``{measure}_{statistic}``.
     """
-    moments = rows[time].dt.as_unit("ns").astype(np.int64).to_numpy()
+    moments = moments_of(rows[time])
     codes, _ = pd.factorize(rows[DEVICE])
     order = np.lexsort((moments, codes))
     seconds = (moments[order] - moments.min()) / 1e9

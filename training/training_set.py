@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
 
 import mlrun
 import mlrun.feature_store as fstore
@@ -21,6 +20,7 @@ import pandas as pd
 from feature_sets import device_metrics
 from feature_sets.arrival_order import late
 from feature_sets.event_order import in_event_order
+from feature_sets.stored_rows import feature_set_frame, in_utc
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.feature_columns import feature_columns
 from training.leak_check import check_features, check_split
@@ -253,13 +253,6 @@ def vector_address(uri: object) -> str:
     return uri
 
 
-def in_utc(frame: pd.DataFrame, time: str) -> pd.DataFrame:
-    """The frame with UTC times: MLRun wrote UTC, but gives partitioned Parquet back without a zone."""
-    times = frame[time]
-    aware = times.dt.tz_localize("UTC") if times.dt.tz is None else times.dt.tz_convert("UTC")
-    return frame.assign(**{time: aware})
-
-
 @dataclass(frozen=True)
 class KnownRows:
     """Label rows that features are known for.
@@ -312,10 +305,3 @@ def labelled_rows(uri: str, schema: TelemetrySchema) -> KnownRows:
             "rows_with_late_reading": late_rows,
         },
     )
-
-
-def feature_set_frame(vector: Any, name: str, columns: list[str] | None = None) -> pd.DataFrame:
-    """Keys and columns of one of the vector's feature sets, all columns by default."""
-    feature_set = fstore.get_feature_set(f"store://feature-sets/{vector.metadata.project}/{name}")
-    frame: pd.DataFrame = feature_set.to_dataframe(columns=columns)
-    return frame.reset_index() if frame.index.names[0] else frame
