@@ -7,12 +7,11 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from training.durations import in_words
 from training.staleness import MEASURES, STATISTICS
 
 MAX_COLUMNS = 40
 """Columns drawn: the worst. The table holds all of them."""
-
-_UNITS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (1.0, "s"))
 
 
 def staleness_figure(table: pd.DataFrame) -> go.Figure:
@@ -49,7 +48,7 @@ def staleness_figure(table: pd.DataFrame) -> go.Figure:
         x=[f"{measure.replace('_', ' ')}, {statistic}" for measure in MEASURES for statistic in STATISTICS],
         # A second and a day belong on one scale.
         z=np.round(np.log10(1.0 + seconds), 3),
-        text=[[duration_text(cell) for cell in row] for row in seconds],
+        text=[[in_words(cell) for cell in row] for row in seconds],
         texttemplate="%{text}",
         hovertemplate="%{y}<br>%{x}: %{text}<extra></extra>",
         colorscale="Oranges",
@@ -65,12 +64,3 @@ def staleness_figure(table: pd.DataFrame) -> go.Figure:
         title=f"Missing and stale, worst first ({len(drawn)} of {len(table)} columns drawn)",
     )
     return figure
-
-
-def duration_text(seconds: float) -> str:
-    """A duration in its largest unit, with two significant digits or all of its whole ones: ``1.5 h``."""
-    for size, unit in _UNITS:
-        if seconds >= size:
-            amount = seconds / size
-            return f"{amount:.0f} {unit}" if amount >= 10 else f"{amount:.2g} {unit}"
-    return f"{seconds:.2g} s"

@@ -11,7 +11,6 @@ import pytest
 from feature_sets.model_schema import ModelInput, ModelSchema
 from feature_sets.telemetry.schema import DEVICE
 from tests.training.network import make_frame, make_schema
-from training.durations import in_words
 from training.judgement import judge
 from training.judgement_plots import MAX_MARKS, alarms_figure, calibration_figure
 from training.time_split import TrainingSetError, split_by_time
@@ -163,21 +162,6 @@ def test_every_judged_device_has_a_row():
     table = found.device_table()
     assert len(table) == 12 and int(table["rows"].sum()) == len(found.predictions)
     assert int(table["positives"].sum()) == int(found.predictions["is_error"].sum())
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0.0, "0 s"),
-        (119.0, "119 s"),
-        (120.0, "2 min"),
-        (5400.0, "90 min"),
-        (7200.0, "2 h"),
-        (172_800.0, "2 d"),
-    ],
-)
-def test_durations_in_words(seconds, words):
-    assert in_words(seconds) == words
 
 
 def test_the_calibration_curve_holds_the_share_of_errors_of_each_bin():

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from training.staleness import staleness
-from training.staleness_plot import MAX_COLUMNS, duration_text, staleness_figure
+from training.staleness_plot import MAX_COLUMNS, staleness_figure
 
 START = pd.Timestamp("2024-03-01T00:00:00Z")
 NAN = np.nan
@@ -119,18 +119,3 @@ def test_the_plot_shows_the_worst_columns_first():
     assert list(bar.x[:3]) == [1.0, 0.25, 0.0]
     assert heat_map.text[0][2] == "30 s" and heat_map.text[3][5] == "0 s"
     assert "40 of 54 columns drawn" in figure.layout.title.text
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0.0, "0 s"),
-        (0.5, "0.5 s"),
-        (59.0, "59 s"),
-        (90.0, "1.5 min"),
-        (36_000.0, "10 h"),
-        (200_000.0, "2.3 d"),
-    ],
-)
-def test_durations_are_in_the_largest_unit(seconds, text):
-    assert duration_text(seconds) == text
