@@ -42,6 +42,7 @@ def check_split(split: TimeSplit, schema: TelemetrySchema) -> None:
         split.
     """
     last = split.train[split.time].max()
+    # By the schema, not ``split.train_until``: the embargo of the split is what is checked.
     allowed = split.cut - pd.Timedelta(seconds=schema.embargo_seconds)
     if last > allowed:
         raise LeakError(

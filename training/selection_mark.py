@@ -51,11 +51,10 @@ def refuse_selection_on_test_rows(uri: str, split: TimeSplit) -> None:
             "test"
         )
     until = pd.Timestamp(int(text), unit="s", tz="UTC")
-    allowed = split.cut - pd.Timedelta(seconds=split.embargo_seconds)
-    if until > allowed:
+    if until > split.train_until:
         raise TrainingSetError(
-            f"the features of {uri} must be selected on rows up to {allowed.isoformat()}, got one up to "
-            f"{until.isoformat()}; use the same test_fraction and data in selection, training and test"
+            f"the features of {uri} must be selected on rows up to {split.train_until.isoformat()}, got one "
+            f"up to {until.isoformat()}; use the same test_fraction and data in selection, training and test"
         )
 
 

@@ -29,7 +29,7 @@ class TrainingSetError(ValueError):
 class TimeSplit:
     """Earlier rows, later rows and what was left out between them.
 
-    :param train: rows with event time at or before ``cut - embargo``, or a sample of them.
+    :param train: rows with event time at or before ``train_until``, or a sample of them.
     :param test: rows with event time at or after ``cut``.
     :param cut: event time of the first test row.
     :param embargo_seconds: length of the gap that belongs to neither part.
@@ -47,6 +47,11 @@ class TimeSplit:
     time: str
     label: str
     held_out: tuple[str, ...] = ()
+
+    @property
+    def train_until(self) -> pd.Timestamp:
+        """Latest event time that training may have seen: the cut less the embargo."""
+        return self.cut - pd.Timedelta(seconds=self.embargo_seconds)
 
     @property
     def held_out_digest(self) -> str:

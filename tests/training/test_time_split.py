@@ -18,7 +18,7 @@ from training.time_split import TrainingSetError, split_by_time
 def test_the_last_training_row_is_exactly_an_embargo_before_the_first_test_row(frame, schema):
     split = split_by_time(frame, schema, 0.3)
     assert split.test["timestamp"].min() == split.cut
-    assert split.train["timestamp"].max() == split.cut - pd.Timedelta(seconds=300)
+    assert split.train["timestamp"].max() == split.train_until == split.cut - pd.Timedelta(seconds=300)
     assert split.embargoed_rows == 9 * 4  # the nine ticks strictly between
 
 
@@ -68,7 +68,7 @@ def test_an_embargo_shorter_than_the_longest_window_is_refused(frame, schema):
 
 def test_a_longer_embargo_is_kept(frame, schema):
     split = split_by_time(frame, schema, embargo_seconds=900)
-    assert split.train["timestamp"].max() == split.cut - pd.Timedelta(seconds=900)
+    assert split.train["timestamp"].max() == split.train_until == split.cut - pd.Timedelta(seconds=900)
 
 
 def test_fewer_rows_than_an_embargo_are_refused(schema):
