@@ -40,22 +40,19 @@ def strongest_pairs(
     return [(among[stronger], among[weaker]) for stronger, weaker in found[:pairs]]
 
 
-def thin_by_class(
-    labels: npt.NDArray[np.int8], most: int = MAX_POINTS, seed: int = 0
-) -> npt.NDArray[np.intp]:
+def thin_by_class(labels: npt.NDArray[np.int8], seed: int = 0) -> npt.NDArray[np.intp]:
     """Positions of a random choice that keeps the rare class whole, as long as it fills less than half.
 
     :param labels: 0 or 1, shape (n,).
-    :param most: positions, at most.
-    :returns: ascending; all positions if there are at most ``most``.
+    :returns: ascending; at most ``MAX_POINTS``, all positions if there are no more.
     """
     random = np.random.default_rng(seed)
     classes = [np.flatnonzero(labels == 0), np.flatnonzero(labels == 1)]
     rare, common = sorted(classes, key=len)
-    of_rare = min(len(rare), max(most // 2, most - len(common)))
+    of_rare = min(len(rare), max(MAX_POINTS // 2, MAX_POINTS - len(common)))
     chosen = [
         random.choice(rare, size=of_rare, replace=False),
-        random.choice(common, size=min(len(common), most - of_rare), replace=False),
+        random.choice(common, size=min(len(common), MAX_POINTS - of_rare), replace=False),
     ]
     return np.sort(np.concatenate(chosen))
 

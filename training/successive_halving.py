@@ -82,7 +82,7 @@ class SearchOutcome:
         return self.trials[self.best]
 
 
-def rung_shares(combinations: int, sizes: Sequence[int], fewest: int = FEWEST_ROWS) -> list[float]:
+def rung_shares(combinations: int, sizes: Sequence[int]) -> list[float]:
     """Share of the fit rows in each rung; the last is 1.
 
     As many rungs as it takes to come from all combinations to ``FINALISTS``, but none in which every fold
@@ -90,20 +90,19 @@ def rung_shares(combinations: int, sizes: Sequence[int], fewest: int = FEWEST_RO
 
     :param combinations: in the first rung, at least 1.
     :param sizes: fit rows of each fold.
-    :param fewest: see ``FEWEST_ROWS``.
     """
     shares = [1.0]
     while combinations > FINALISTS:
         smaller = shares[0] / RATE
-        if all(_size(size, smaller, fewest) == _size(size, shares[0], fewest) for size in sizes):
+        if all(_size(size, smaller) == _size(size, shares[0]) for size in sizes):
             break
         shares.insert(0, smaller)
         combinations = -(-combinations // RATE)
     return shares
 
 
-def _size(rows: int, share: float, fewest: int = FEWEST_ROWS) -> int:
-    return min(rows, max(fewest, round(rows * share)))
+def _size(rows: int, share: float) -> int:
+    return min(rows, max(FEWEST_ROWS, round(rows * share)))
 
 
 def search(

@@ -19,12 +19,10 @@ _POSITION = "_position"
 class Fold:
     """One fold.
 
-    :param number: 1 for the earliest.
     :param fit: positions of the rows to fit on, all before the validation rows by the embargo or more.
     :param validation: positions of the rows to judge on.
     """
 
-    number: int
     fit: Positions
     validation: Positions
 
@@ -83,7 +81,7 @@ def expanding_folds(frame: pd.DataFrame, schema: TelemetrySchema, count: int = 3
         except TrainingSetError as error:
             skipped.append(f"fold {number} of {count}: {error}")
             continue
-        used.append(Fold(number, split.train[_POSITION].to_numpy(), split.test[_POSITION].to_numpy()))
+        used.append(Fold(split.train[_POSITION].to_numpy(), split.test[_POSITION].to_numpy()))
     if not used:
         classes = {str(label): int((rows[schema.target] == label).sum()) for label in (0, 1)}
         raise TrainingSetError(

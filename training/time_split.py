@@ -104,7 +104,6 @@ def split_by_time(
     schema: TelemetrySchema,
     test_fraction: float = 0.3,
     embargo_seconds: int | None = None,
-    minimum_rows: int = MINIMUM_ROWS,
     held_out: Sequence[str] = (),
 ) -> TimeSplit:
     """Split rows into an earlier and a later part with an embargo between them.
@@ -116,7 +115,6 @@ def split_by_time(
     :param schema: names the columns and gives the longest window and the horizon.
     :param test_fraction: share of the rows, by time, that the later part starts with, in (0, 1).
     :param embargo_seconds: gap between the parts; default and minimum is the longest window and the horizon.
-    :param minimum_rows: rows each part needs.
     :param held_out: devices left out of the earlier part; the later part is then theirs alone.
     :raises TrainingSetError: if a part is too small, holds one class only, or the embargo is too short.
     """
@@ -129,8 +127,8 @@ def split_by_time(
         )
     if not 0.0 < test_fraction < 1.0:
         raise TrainingSetError(f"the test fraction must be above 0 and below 1, got {test_fraction}")
-    if len(frame) < 2 * minimum_rows:
-        raise TrainingSetError(f"a split needs at least {2 * minimum_rows} labelled rows, got {len(frame)}")
+    if len(frame) < 2 * MINIMUM_ROWS:
+        raise TrainingSetError(f"a split needs at least {2 * MINIMUM_ROWS} labelled rows, got {len(frame)}")
     ordered = frame.sort_values([schema.time], kind="stable", ignore_index=True)
     times = ordered[schema.time]
     cut = times.iloc[min(int(np.floor(len(ordered) * (1.0 - test_fraction))), len(ordered) - 1)]
@@ -142,13 +140,7 @@ def split_by_time(
     train = ordered[earlier].reset_index(drop=True)
     test = ordered[later].reset_index(drop=True)
     for name, rows in (("training", train), ("test", test)):
-        _check_part(
-            name,
-            rows,
-            schema.target,
-            minimum_rows,
-            f"cut at {cut.isoformat()} with an embargo of {embargo} s",
-        )
+        _check_part(name, rows, schema.target, f"cut at {cut.isoformat()} with an embargo of {embargo} s")
     return TimeSplit(
         train=train,
         test=test,
@@ -161,9 +153,11 @@ def split_by_time(
     )
 
 
-def _check_part(name: str, rows: pd.DataFrame, label: str, minimum: int, where: str) -> None:
-    if len(rows) < minimum:
-        raise TrainingSetError(f"the {name} part needs at least {minimum} rows, got {len(rows)} ({where})")
+def _check_part(name: str, rows: pd.DataFrame, label: str, where: str) -> None:
+    if len(rows) < MINIMUM_ROWS:
+        raise TrainingSetError(
+            f"the {name} part needs at least {MINIMUM_ROWS} rows, got {len(rows)} ({where})"
+        )
     classes = sorted(int(value) for value in rows[label].unique())
     if classes != [0, 1]:
         raise TrainingSetError(
