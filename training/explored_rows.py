@@ -17,12 +17,8 @@ from feature_sets.stored_rows import in_utc
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.error_states import read_error_states
 from training.row_sample import sample_rows, sample_size
-from training.training_set import (
-    TrainingSetError,
-    labelled_rows,
-    read_vector,
-    vector_address,
-)
+from training.time_split import TrainingSetError
+from training.training_set import labelled_rows, read_vector, vector_address
 
 STRETCH_ROWS = 20_000
 """Rows of all stretches together, at most."""

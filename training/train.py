@@ -23,7 +23,8 @@ from training.selection_mark import HELD_OUT, refuse_selection_on_test_rows
 from training.selector import parse_selector
 from training.successive_halving import SCORES
 from training.threshold_rules import parse_rule
-from training.training_set import TimeSplit, read_split
+from training.time_split import TimeSplit
+from training.training_set import read_split
 
 
 def train(

@@ -16,14 +16,13 @@ from tests.training.feature_store import store_vector
 from tests.training.network import START, make_frame, make_schema
 from training.explored_rows import read_explored_rows
 from training.leak_check import LeakError
+from training.time_split import TrainingSetError, split_by_time
 from training.training_set import (
-    TrainingSetError,
     label_rows_of,
     read_split,
     read_vector,
     rows_with_reading,
     rows_with_timely_reading,
-    split_by_time,
 )
 
 
