@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import mlrun.feature_store as fstore
+import numpy as np
 import pandas as pd
 
+from feature_sets.excluded_labels import excluded_rows
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.training_set import feature_set_frame, in_utc
 
@@ -15,6 +17,8 @@ def read_error_states(uri: str, schema: TelemetrySchema, devices: Sequence[str] 
     """Device, time (UTC) and label of every label row, whether it is trained on, judged or left out.
 
     With a horizon, what a model is judged on has no row in error; when errors began is only known from here.
+    The label of a row that ``schema.exclude_labels`` excludes is missing (NaN): an error that does not count
+    is no episode, and neither begins, continues nor ends one.
 
     :param uri: feature vector; its label feature says which feature set holds the labels.
     :param schema: names the columns.
@@ -22,5 +26,9 @@ def read_error_states(uri: str, schema: TelemetrySchema, devices: Sequence[str] 
     """
     vector = fstore.get_feature_vector(uri)
     labels = feature_set_frame(vector, str(vector.spec.label_feature).partition(".")[0])
-    states = in_utc(labels[[DEVICE, schema.time, schema.label]], schema.time)
+    label = labels[schema.label].to_numpy(dtype=np.float64, na_value=np.nan)
+    known = labels[[DEVICE, schema.time]].assign(
+        **{schema.label: np.where(excluded_rows(labels, schema), np.nan, label)}
+    )
+    states = in_utc(known, schema.time)
     return states[states[DEVICE].isin(devices)] if len(devices) else states

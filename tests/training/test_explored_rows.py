@@ -67,13 +67,15 @@ def test_a_vector_gives_a_sample_stretches_and_every_error_state(
 
 def test_error_states_are_known_of_rows_that_no_model_learns_from(context, run_db, frame, tmp_path):
     schema = make_schema(horizon="60s", exclude_labels={"in_repair": 1})
+    in_repair = np.arange(len(frame)) % 5 == 0
     labels = frame[["device", "timestamp", "is_error"]].assign(
-        in_repair=np.arange(len(frame)) % 5 == 0,
+        in_repair=in_repair,
         **{schema.target: np.where(frame["is_error"] == 1, np.nan, np.arange(len(frame)) % 3 == 0)},
     )
     uri = store_vector(frame, tmp_path, labels, label=schema.target)
     rows = read_explored_rows(context, uri, schema, 1.0, 50_000, seed=0)
-    assert rows.states["is_error"].sum() == frame["is_error"].sum() > 0
+    assert rows.states["is_error"].sum() == frame.loc[~in_repair, "is_error"].sum() > 0
+    assert rows.states["is_error"].isna().sum() == in_repair.sum()
     assert len(rows.sample) < (frame["is_error"] == 0).sum() < len(rows.states) == len(frame)
 
 
