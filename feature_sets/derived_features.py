@@ -19,12 +19,21 @@ Floats = npt.NDArray[np.float64]
 STEP = "feature_sets.derived_features.DeriveFeatures"
 """Class of the graph step that declares them in a feature set."""
 
+LARGEST_QUOTIENT = 1e9
+"""A ratio or coefficient of variation of a larger size is rounding residue, not a reading.
+
+Where readings cancel out, as those around zero do, their mean is not 0 but about 1e-16 of their size, and
+what is divided by it about 1e16: noise that dwarfs every real value. Telemetry has six digits or so; where a
+window is above a billion times another, the other says nothing.
+"""
+
 
 class DerivedFeatures:
     """What a telemetry schema derives of each metric, see ``feature_sets.telemetry.derived.Derived``.
 
     A ratio is short / long, a coefficient of variation stddev / |avg|, a change last - first. A feature is
-    NaN where a part is missing, a divisor is 0 or the result is not finite: the model takes that for missing.
+    NaN where a part is missing, a divisor is 0, the result is not finite or a quotient is of a size above
+    ``LARGEST_QUOTIENT``: the model takes that for missing.
 
     :param schema: declares them.
     """
@@ -66,6 +75,7 @@ class DerivedFeatures:
         right[:, self._variations] = np.abs(right[:, self._variations])
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             features: Floats = np.divide(left, right, out=left)
+        features[np.abs(features) > LARGEST_QUOTIENT] = np.nan
         features[:, self._changes] = differences
         features[~np.isfinite(features)] = np.nan
         return features

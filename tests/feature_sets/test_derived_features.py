@@ -5,13 +5,17 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feature_sets.derived_features import DerivedFeatures, DeriveFeatures
+from feature_sets.derived_features import LARGEST_QUOTIENT, DerivedFeatures, DeriveFeatures
+from feature_sets.telemetry.schema import DEVICE
 from feature_sets.telemetry.schema_rules import SchemaError
-from tests.training.network import make_schema
+from feature_sets.windows.backfill import backfill
+from feature_sets.windows.definition import WindowDefinition
+from tests.training.network import START, make_schema
 
 WINDOWS = {"lengths": ["1m", "5m"], "period": "10s", "operations": ["avg", "stddev", "first", "last"]}
 DERIVED = {
@@ -59,6 +63,41 @@ def test_a_ratio_that_is_no_number_is_missing(short, long):
     assert math.isnan(row["heat_avg_1m_to_5m"])
 
 
+def test_the_residue_of_readings_that_cancel_out_is_missing_and_all_else_is_kept():
+    random = np.random.default_rng(0)
+    # Pairs of opposite readings, whose sum leaves a rounding error: the mean is 0 and comes out as 1e-17.
+    pairs = np.repeat(random.normal(size=1000), 2) * np.tile([1.0, -1.0], 1000)
+    rows = pd.DataFrame(
+        {
+            DEVICE: "site/0",
+            "timestamp": START + pd.to_timedelta(10 * np.arange(2000), unit="s"),
+            "heat": pairs,
+        }
+    )
+    windows = backfill(rows, WindowDefinition.from_schema(SCHEMA), arrival="timestamp")
+    parts = windows[list(FEATURES.inputs)].to_numpy(dtype=np.float64)
+    spread, mean = windows["heat_stddev_5m"].to_numpy(), windows["heat_avg_5m"].to_numpy()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        quotient = spread / np.abs(mean)
+    residue = quotient > 1e9
+    assert residue.mean() > 0.1  # the readings do cancel out
+    variation = FEATURES.of(parts)[:, FEATURES.names.index("heat_cv_5m")]
+    assert np.isnan(variation[residue]).all()
+    np.testing.assert_array_equal(variation[quotient < 1e9], quotient[quotient < 1e9])
+    assert (quotient < 1e9).mean() > 0.1
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_quotient_up_to_the_largest_is_kept_and_a_change_has_no_largest(sign):
+    row = row_of(short=sign * 1e9, long=1.0, spread=1.0, last=sign * 1e12, first=0.0)
+    FEATURES.add_to([row])
+    assert (row["heat_avg_1m_to_5m"], row["heat_change_1m"]) == (sign * 1e9, sign * 1e12)
+    row = row_of(short=sign * 1.001e9, long=1.0, spread=1.001e9, last=1.0, first=0.0)
+    row["heat_avg_5m"] = -1.0
+    FEATURES.add_to([row])
+    assert math.isnan(row["heat_avg_1m_to_5m"]) and math.isnan(row["heat_cv_5m"])
+
+
 def plain(row):
     """The formulas in plain Python."""
 
@@ -66,7 +105,8 @@ def plain(row):
         return value if math.isfinite(value) else math.nan
 
     def divided(left, right):
-        return finite(left / right) if right else math.nan
+        quotient = finite(left / right) if right else math.nan
+        return math.nan if abs(quotient) > LARGEST_QUOTIENT else quotient
 
     return [
         divided(row["heat_avg_1m"], row["heat_avg_5m"]),
