@@ -143,7 +143,8 @@ def run(
     """
     run_id = run_to_end(settings, session, project, "main", arguments, console)
     streaming = arguments.get("deploy_streaming", DEFAULTS["deploy_streaming"])
-    report = wait_for_stream(session, project, console) if streaming else None
+    streamed = streaming and summary.promoted(session.mlrun_dbpath, project, run_id)
+    report = wait_for_stream(session, project, console) if streamed else None
     if report and report["error"]:
         raise WorkflowFailedError(f"the telemetry stream ended early: {report['error']}")
     deployed = endpoints(session.mlrun_dbpath) if streaming else []

@@ -18,6 +18,12 @@ def _results(by_name: dict[str, Run], name: str) -> dict[str, Any]:
     return dict((by_name.get(name) or {}).get("status", {}).get("results") or {})
 
 
+def promoted(dbpath: str, project: str, run_id: str) -> bool:
+    """Whether the model of a workflow went into production."""
+    by_name = {run["metadata"]["name"]: run for run in runs(dbpath, project, run_id)}
+    return bool(_results(by_name, "test").get("promoted"))
+
+
 def collect(
     dbpath: str, project: str, run_id: str, deployed: list[Endpoint], stream: dict[str, Any] | None
 ) -> dict[str, Any]:
@@ -129,7 +135,9 @@ def lines(summary: dict[str, Any]) -> list[str]:
             test["verdict"], width=110, initial_indent="verdict       ", subsequent_indent=" " * 14
         )
     endpoint = summary["endpoint"]
-    if endpoint is None:
+    if test.get("promoted") is False:
+        text.append("model         rejected; what is in production stays (--set promote=true overrules)")
+    if endpoint is None or not endpoint["address"]:
         text.append("endpoint      none deployed")
     else:
         text.append(

@@ -94,7 +94,7 @@ def pipeline(
         errors found with that precision) or ``cost:10`` (a miss costs as much as ten false alarms).
     :param promote: whether the model goes into production even if the test finds that errors are not
         predictable from these features; otherwise the one before it stays there.
-    :param deploy_streaming: whether to serve the model and stream telemetry to it.
+    :param deploy_streaming: whether to serve the model, if it is promoted, and stream telemetry to it.
     :param deploy_concept_drift: whether to watch the labeled stream for drift; needs ``deploy_streaming``.
     :param stream_seconds: how long the telemetry generator streams.
     :param stream_rate: events a second it sends.
@@ -163,7 +163,7 @@ def pipeline(
             "model_path": train.outputs["model"],
             "promote": promote,
         },
-        outputs=["model_uri", "verdict", "intervals", *TESTED],
+        outputs=["model_uri", "promoted", "verdict", "intervals", *TESTED],
     ).after(train)
     tables = ((explored, EXPLORED), (select, SELECTED), (train, SEARCHED), (test, TESTED))
     project.run_function(
@@ -224,7 +224,12 @@ def pipeline(
 
         _when(deploy_concept_drift, "deploy_concept_drift", concept_drift)
 
-    _when(deploy_streaming, "deploy_streaming", streaming)
+    # What is served already stays where the new model is of no use.
+    _when(
+        deploy_streaming,
+        "deploy_streaming",
+        lambda: _when(test.outputs["promoted"], "promoted", streaming),
+    )
 
 
 @kfp.dsl.pipeline(name="netops-ingest", description="Fill the feature sets")

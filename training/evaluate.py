@@ -49,8 +49,8 @@ def evaluate(
     errors, ``_low`` and ``_high`` of the scores, the bounds of their 95 % intervals, and
     ``gain_over_..._low`` and ``_high`` of the model's average precision; ``intervals``, what they rest on;
     error episodes, delays or lead times and false alarms, see ``EpisodeView``; ``beats_baselines``,
-    ``predictable``, ``verdict``, ``single_feature_rule``, ``model_uri``, ``version``, ``threshold``, the
-    split.
+    ``predictable``, ``verdict``, ``single_feature_rule``, ``model_uri``, ``promoted`` (whether it got the
+    tag), ``version``, ``threshold``, the split.
 
     Data sets: ``test_set_preds``, ``test_scores_table``, ``test_device_scores``,
     ``test_episodes``, ``test_false_alarms``. Plots: ``test_scores``, ``test_calibration``, ``test_alarms``.
@@ -100,6 +100,7 @@ def evaluate(
         }
         registered = dataclasses.replace(model_schema, metrics=scores)
         write_schema(directory, registered)
+        promoted = judgement.predictable or promote
         model_uri = log_model_package(
             context,
             directory,
@@ -107,7 +108,7 @@ def evaluate(
             algorithm=origin.algorithm,
             parameters=origin.parameters,
             feature_vector=feature_vector,
-            tag=tag if judgement.predictable or promote else REJECTED,
+            tag=tag if promoted else REJECTED,
         )
     if not (judgement.predictable and judgement.beats_baselines):
         context.logger.warning(judgement.verdict)
@@ -116,6 +117,7 @@ def evaluate(
         {
             **facts,
             "model_uri": model_uri,
+            "promoted": promoted,
             "version": registered.version,
             "threshold": registered.threshold,
             **split.describe(),

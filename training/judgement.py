@@ -202,10 +202,9 @@ def judge(
     """
     if split.held_out and bootstrap_by == AUTO:
         bootstrap_by = BY_DEVICE
-    latest = split.cut - pd.Timedelta(seconds=split.embargo_seconds)
     if not schema.training_end:
         raise TrainingSetError("the model must say when its training rows end, got nothing in training_end")
-    if pd.Timestamp(schema.training_end) > latest:
+    if pd.Timestamp(schema.training_end) > split.train_until:
         raise TrainingSetError(
             f"the test part must begin {split.embargo_seconds} s after the last training row, got training "
             f"rows up to {schema.training_end} and test rows from {split.cut.isoformat()}; use the same "

@@ -72,7 +72,9 @@ def test_errors_from_nowhere_are_not_predicted(installation, tmp_path):
         errors="nowhere",
         horizon="2m",
     )
-    test = run(installation, schema)["test"]
+    summary = run(installation, schema, "--set", "deploy_streaming=true")
+    test = summary["test"]
+    assert not test["promoted"] and summary["endpoint"] is None
     assert test["average_precision_low"] <= test["base_rate"] <= test["average_precision_high"]
     assert not test["predictable"]
     assert "'broken' starts within 2m is not predictable" in test["verdict"]

@@ -70,6 +70,7 @@ def test_a_run_without_streaming_says_that_nothing_is_deployed():
                 "test": {
                     "average_precision": 0.5,
                     "test_rows": 290,
+                    "promoted": False,
                     "verdict": f"{'On later rows it is good. ' * 5}Use it.",
                 },
                 "report": "/artifacts/report.html",
@@ -89,8 +90,9 @@ def test_a_run_without_streaming_says_that_nothing_is_deployed():
     assert "on 500 of 700 earlier rows, 2024-01-01 00:00 to 2024-01-02 07:00" in text
     assert "on all 290 later rows: average precision 0.500" in text
     assert "endpoint      none deployed" in text
+    assert max(map(len, text.splitlines())) <= 112
     assert "\nverdict       On later rows it is good. " in text
-    assert "Use it.\nendpoint" in text and max(map(len, text.splitlines())) <= 112
+    assert "Use it.\nmodel         rejected; what is in production stays" in text
     assert text.endswith("\nreport        /artifacts/report.html")
     assert "drift" not in text
 
@@ -100,7 +102,7 @@ def test_rows_that_came_too_late_are_in_the_account():
     empty = dict.fromkeys(
         ("endpoint", "tester", "stream", "labeled", "drift", "magnitude", "report", "trained"), None
     )
-    _, rows, *_ = summary.lines(
+    _, rows, *rest = summary.lines(
         {
             **empty,
             "project": "p",
@@ -112,6 +114,7 @@ def test_rows_that_came_too_late_are_in_the_account():
             "artifacts": "",
         }
     )
+    assert "rejected; what is in production stays" not in "".join(rest)
     assert "10 read - 1 rejected - 3 that arrived too late or from the future = 6 ingested" in rows
 
 

@@ -15,7 +15,7 @@ class Step:
 
     class Outputs(dict):
         def __missing__(self, key: str) -> str:
-            return f"output:{key}"
+            return "true" if key == "promoted" else f"output:{key}"
 
     outputs = Outputs()
 
@@ -75,6 +75,13 @@ def test_the_optional_stages(monkeypatch, arguments, deployed, detectors):
     project = played(monkeypatch, **arguments)
     assert len(project.deployed) == deployed
     assert ("init-detectors" in [name for name, _ in project.runs]) is detectors
+
+
+def test_a_model_that_is_of_no_use_is_not_served(monkeypatch):
+    monkeypatch.setitem(Step.outputs, "promoted", False)
+    project = played(monkeypatch)
+    assert not project.deployed
+    assert "report" in [name for name, _ in project.runs]
 
 
 def test_a_condition_that_is_neither_true_nor_false_is_refused(monkeypatch):

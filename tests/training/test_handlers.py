@@ -503,6 +503,7 @@ def test_pure_noise_scores_the_base_rate_and_is_said_not_to_be_predictable(run_d
     assert found["roc_auc_low"] <= 0.5 <= found["roc_auc_high"]
     assert found["predictable"] is False and found["beats_baselines"] is False
     assert "not predictable" in found["verdict"]
+    assert found["promoted"] is False
     assert mlrun.datastore.get_store_resource(found["model_uri"]).metadata.tag == "rejected"
     forced = network.run(
         "test", feature_vector=uri, model_path=trained.outputs["model"], promote=True
