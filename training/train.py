@@ -16,7 +16,7 @@ from training.handler_arguments import fraction, whole_number
 from training.model_artifact import log_model_package
 from training.model_package import write_model_package
 from training.progress import Progress
-from training.run_artifacts import artifact_path
+from training.run_artifacts import log_tables
 from training.search_iterations import TABLE_KEY, log_iterations, results_table
 from training.search_space import plan_search
 from training.selection_mark import HELD_OUT, refuse_selection_on_test_rows
@@ -109,14 +109,7 @@ def train(
             parameters={"candidate": str(winner), HELD_OUT: outer.held_out_digest, **written.parameters},
             feature_vector=feature_vector,
         )
-    context.log_dataset(
-        TABLE_KEY,
-        df=results_table(fitted.outcome),
-        format="parquet",
-        index=False,
-        stats=False,
-        artifact_path=artifact_path(context),
-    )
+    log_tables(context, {TABLE_KEY: results_table(fitted.outcome)})
     context.log_results(
         {
             **written.validation,
