@@ -51,11 +51,7 @@ def test_every_step_gets_the_parameters_its_handler_takes(monkeypatch, name):
     for function, arguments in played(monkeypatch, name).runs:
         module, _, handler = JOBS[function].rpartition(".")
         parameters = signature(getattr(import_module(module), handler)).parameters
-        given = {
-            *arguments.get("params", {}),
-            *arguments.get("inputs", {}),
-            *arguments.get("hyperparams", {}),
-        }
+        given = {*arguments.get("params", {}), *arguments.get("inputs", {})}
         required = {key for key, p in parameters.items() if p.default is p.empty and key != "context"}
         assert given <= set(parameters), function
         assert required <= given, function

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from training.calibration import sigmoid
 from training.candidates import FAMILIES, MODEL_STEP, Candidate, build_pipeline, error_margin, fit_pipeline
@@ -58,11 +59,45 @@ def test_the_margin_is_the_log_odds_of_the_librarys_own_probability(family):
     np.testing.assert_allclose(sigmoid(error_margin(pipeline, values)), own, rtol=0, atol=1.1e-6)
 
 
+def openmp_threads():
+    """Threads that an OpenMP loop begun here would take, in each library that is loaded."""
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "openmp"}
+
+
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_model_runs_on_one_thread(family):
-    model = build_pipeline(Candidate(family), 0).named_steps[MODEL_STEP]
-    assert model.get_params().get("n_jobs", 1) in (1, None)
-    assert model.get_params()["random_state"] == 0
+def test_a_model_is_fitted_and_asked_on_one_openmp_thread(family, monkeypatch):
+    values, labels = rows()
+    pipeline = build_pipeline(Candidate(family), 0)
+    model, seen = pipeline.named_steps[MODEL_STEP], {}
+
+    def watch(name):
+        original = getattr(model, name)
+
+        def watched(*args, **kwargs):
+            seen[name] = openmp_threads()
+            return original(*args, **kwargs)
+
+        monkeypatch.setattr(model, name, watched)
+
+    for name in ("fit", "decision_function", "predict_proba", "predict"):
+        if hasattr(model, name):
+            watch(name)
+    with threadpool_limits(limits=2, user_api="openmp"):  # on a machine with one core too
+        fit_pipeline(pipeline, values, labels)
+        error_margin(pipeline, values)
+        assert openmp_threads() == {2}
+    assert "fit" in seen and len(seen) >= 2
+    assert set(map(frozenset, seen.values())) == {frozenset({1})}
+
+
+@pytest.mark.parametrize("family", ["random_forest", "lightgbm"])
+def test_a_model_that_could_start_threads_of_its_own_starts_none(family):
+    assert build_pipeline(Candidate(family), 0).named_steps[MODEL_STEP].n_jobs == 1
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_model_takes_the_seed(family):
+    assert build_pipeline(Candidate(family), 7).named_steps[MODEL_STEP].random_state == 7
 
 
 def test_unanimous_votes_of_a_forest_have_finite_log_odds():

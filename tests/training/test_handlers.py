@@ -14,6 +14,7 @@ from feature_sets.model_schema import read_model_schema
 from project.workflow import EXPLORED, SEARCHED, SELECTED, TESTED
 from tests.training.feature_store import PROJECT, store_vector
 from tests.training.network import make_frame
+from tests.training.pages import loaded_from_network
 from training.explore import exploration_figures
 from training.model_package import OnnxModel
 from training.time_split import split_by_time
@@ -81,7 +82,7 @@ def network(vector_uri, schema, tmp_path):
 def assert_opens_without_network(run, key):
     page = Path(run.outputs[key]).read_text()
     assert "Plotly.newPlot" in page
-    assert "<script src" not in page and "cdn.plot.ly" not in page.split("Plotly.newPlot")[-1]
+    assert loaded_from_network(page) == []
 
 
 def table(run, key):
@@ -180,7 +181,7 @@ def test_the_report_is_one_page_of_the_whole_run(network):
     assert f"&gt;= {tested['single_feature_rule'].split()[-1]}" in page
     assert re.search(r"<td>heat_felt</td>\s*<td>0</td>\s*<td>r = 0.98", page)
     assert page.count("Plotly.newPlot(") >= 5
-    assert not re.search(r"<(script|link|img)[^>]+(src|href)=.(https?:)?//", page)
+    assert loaded_from_network(page) == []
 
 
 def test_a_selection_says_what_became_of_every_feature(network):
@@ -388,12 +389,6 @@ def test_exploring_takes_a_data_set_too(network, frame, tmp_path):
     frame.to_parquet(path)
     explored = network.run("explore", inputs={"dataset": str(path)}, max_rows=100)
     assert (explored.outputs["rows"], explored.outputs["rows_sampled"]) == (len(frame), 100)
-
-
-def test_the_plots_of_a_test_open_without_network(network):
-    trained = network.train()
-    page = Path(network.run("test", model_path=trained.outputs["model"]).outputs["test_scores"]).read_text()
-    assert "Plotly.newPlot" in page and "<script src" not in page
 
 
 def test_a_test_part_that_reaches_into_the_training_rows_is_refused(network):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -130,16 +130,20 @@ def everything(outcome):
 def test_the_order_in_which_fits_end_changes_nothing(monkeypatch):
     candidates = [*regressions(3), Candidate("random_forest", {"n_estimators": 5}), Candidate("lightgbm")]
     calm = everything(run(candidates))
-    original, calls = successive_halving.fit_pipeline, []
+    original, calls = successive_halving.fit_pipeline, itertools.count()
+    ended = [threading.Event() for _ in range(2 * (5 + 2))]  # two folds; five combinations, then two
 
-    def delayed(*arguments):
-        calls.append(threading.get_ident())
-        time.sleep(0.02 * (len(calls) % 3))
+    def overtaken(*arguments):
+        number = next(calls)
+        # Of two fits the first ends last. The limit only ends a search that would fit on a single thread.
+        if number % 2 == 0:
+            assert ended[number + 1].wait(300)
         original(*arguments)
+        ended[number].set()
 
-    monkeypatch.setattr(successive_halving, "fit_pipeline", delayed)
+    monkeypatch.setattr(successive_halving, "fit_pipeline", overtaken)
     assert everything(run(candidates)) == calm
-    assert len(set(calls)) == 2  # both threads fitted
+    assert all(event.is_set() for event in ended)
 
 
 def test_a_fit_that_fails_ends_the_search(monkeypatch):
