@@ -8,6 +8,8 @@ from typer.main import get_command
 from feature_sets.telemetry.schema import TelemetrySchema
 from project.cli import app
 from project.settings import SOURCE_ROOT
+from project.summary import candidate_lines
+from training.candidates import FAMILIES
 
 README = (SOURCE_ROOT / "README.md").read_text(encoding="utf-8")
 MAKEFILE = (SOURCE_ROOT / "Makefile").read_text(encoding="utf-8")
@@ -29,3 +31,18 @@ def test_every_make_target_of_the_readme_exists():
 def test_the_schema_of_the_readme_is_a_schema():
     (text,) = re.findall(r"```yaml\n(.*?)```", README, re.S)
     assert TelemetrySchema.from_dict(yaml.safe_load(text)).name == "my-routers"
+
+
+CANDIDATE = re.compile(r"^(?:candidates| {10}) {4}[* ] (\w+) +average precision \d", re.M)
+"""A line of the summary on a combination, with the family of its model."""
+
+
+def test_the_summary_writes_candidates_as_the_readme_is_read():
+    entry = {"family": "lightgbm", "average_precision": 0.9, "f1": 0.8, "parameters": "num_leaves=7"}
+    lines = candidate_lines([{**entry, "best": True, "rung": 2}, {**entry, "best": False, "rung": 2}])
+    assert CANDIDATE.findall("\n".join(lines)) == ["lightgbm", "lightgbm"]
+
+
+def test_the_models_of_the_readmes_run_are_families_there_are():
+    families = CANDIDATE.findall(README)
+    assert families and set(families) <= set(FAMILIES)
