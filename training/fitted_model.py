@@ -22,7 +22,7 @@ from training.feature_columns import feature_columns, useless_features
 from training.model_package import model_inputs
 from training.progress import Progress
 from training.scores import classification_scores
-from training.search_rows import fold_rows
+from training.search_rows import fold_rows, readable_folds
 from training.search_space import Plan
 from training.selector import Selector
 from training.successive_halving import SearchOutcome, search
@@ -81,15 +81,15 @@ def fit_model(
     :param folds: folds of the cross-validation, see ``expanding_folds``.
     :param seed: of models and samples.
     :param progress: told of every fit; by default nobody is.
-    :raises TrainingSetError: if no fold has both classes, no feature has a reading, or no threshold meets the
-        rule.
+    :raises TrainingSetError: if no fold has both classes and a reading, no feature has a reading, or no
+        threshold meets the rule.
     """
     names = feature_columns(training_part, schema)
     dropped = useless_features(training_part, names, constant=False)
     kept = [name for name in names if name not in dropped]
     if not kept:
         raise TrainingSetError(f"at least one feature must have a reading, got none of {len(names)}")
-    used = expanding_folds(training_part, schema, folds)
+    used = readable_folds(training_part, kept, expanding_folds(training_part, schema, folds))
     with _convergence_warnings() as stopped:
         outcome = search(
             plan.candidates,

@@ -12,7 +12,8 @@ import pandas as pd
 from feature_sets.model_schema import replace_missing
 from feature_sets.telemetry.schema import TelemetrySchema
 from training.row_sample import sample_rows
-from training.time_folds import Fold
+from training.time_folds import Fold, Folds
+from training.time_split import TrainingSetError
 
 Rows = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int8]
@@ -39,6 +40,35 @@ class FoldRows:
         return self.rows[chosen], self.labels[chosen]
 
 
+def readable_folds(frame: pd.DataFrame, names: Sequence[str], folds: Folds) -> Folds:
+    """The folds without those whose fit rows have no reading of any feature; these are skipped as well.
+
+    Metrics may begin long after the labels, and nothing can be fitted before.
+
+    :param frame: the training part.
+    :param names: its features.
+    :param folds: positions in the frame.
+    :raises TrainingSetError: if no fold is left; says why not for each.
+    """
+    read = frame[list(names)].notna().any(axis=1).to_numpy()
+    count = len(folds.used) + len(folds.skipped)
+    used, skipped = [], list(folds.skipped)
+    for fold in folds.used:
+        if read[fold.fit].any():
+            used.append(fold)
+        else:
+            skipped.append(
+                f"the fold of {len(fold.fit)} rows to fit on: none of the {len(names)} features has a "
+                "reading in them"
+            )
+    if not used:
+        raise TrainingSetError(
+            "cross-validation needs at least one fold with a reading of a feature in the rows to fit on, got "
+            f"none of {count}: {'; '.join(skipped)}"
+        )
+    return Folds(tuple(used), tuple(skipped))
+
+
 def fold_rows(
     frame: pd.DataFrame, names: Sequence[str], schema: TelemetrySchema, folds: Sequence[Fold]
 ) -> tuple[FoldRows, ...]:
@@ -47,7 +77,7 @@ def fold_rows(
     :param frame: the training part.
     :param names: its features; in a fold whose fit rows have no reading of one, that one is left out.
     :param schema: names the target.
-    :param folds: positions in the frame.
+    :param folds: positions in the frame; the fit rows of each have a reading, see ``readable_folds``.
     """
     values = np.column_stack([frame[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in names])
     labels = frame[schema.target].to_numpy()

@@ -97,6 +97,27 @@ def test_a_feature_that_begins_late_is_an_input_all_the_same(frame, schema):
     assert len(fitted.folds.used) == 3
 
 
+@pytest.mark.parametrize("family", ["logistic_regression", "random_forest"])
+def test_a_fold_before_any_feature_has_a_reading_is_skipped_and_says_why(family, frame, schema):
+    train = split_by_time(frame, schema).train.drop(columns="model_a")
+    first, second, _ = fit(train, schema).folds.used
+    begin = train["timestamp"].iloc[first.fit].max()
+    assert begin < train["timestamp"].iloc[second.fit].max()
+    metrics = ["heat", "flow", "noise", "heat_felt"]
+    train.loc[train["timestamp"] <= begin, metrics] = np.nan
+    fitted = fit(train, schema, family)
+    assert len(fitted.folds.used) == 2 and len(fitted.folds.used[0].fit) == len(second.fit)
+    assert fitted.folds.skipped == (
+        f"the fold of {len(first.fit)} rows to fit on: none of the 4 features has a reading in them",
+    )
+    assert len(fitted.outcome.labels) == sum(len(fold.validation) for fold in fitted.folds.used)
+    train.loc[train.index[:-4], metrics] = np.nan
+    with pytest.raises(
+        TrainingSetError, match=r"needs at least one fold with a reading .*got none of 3: the fold of"
+    ):
+        fit(train, schema, family)
+
+
 def test_nothing_but_dead_features_is_refused(frame, schema):
     frame = frame[["device", "timestamp", "is_error"]].assign(dead=np.nan)
     with pytest.raises(TrainingSetError, match="at least one feature must have a reading, got none of 1"):
