@@ -22,6 +22,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from training.handler_arguments import ArgumentError
+from training.parameter_rules import ParameterRule, either, one_of, positive, share, whole
 
 MODEL_STEP = "model"
 SCALE_STEP = "scale"
@@ -39,12 +40,14 @@ class Family:
 
     :param build: (parameters, seed) -> unfitted estimator, single-threaded.
     :param defaults: every parameter a configuration may set, with its default.
+    :param rules: what each of them may be.
     :param space: parameter -> the values a search combines; the default is among them.
     :param scaled: whether the model needs features of the same scale.
     """
 
     build: Callable[[Mapping[str, Any], int], Any]
     defaults: Mapping[str, Any]
+    rules: Mapping[str, ParameterRule]
     space: Mapping[str, Sequence[Any]]
     scaled: bool = False
 
@@ -55,6 +58,7 @@ class Candidate:
 
     :param family: one of ``FAMILIES``.
     :param parameters: hyper-parameters; unnamed ones keep the family's defaults.
+    :raises ArgumentError: if there is no such family or parameter, or a value breaks its rule.
     """
 
     family: str
@@ -69,6 +73,9 @@ class Candidate:
             raise ArgumentError(
                 "parameters", f"of {self.family} must be among {', '.join(sorted(known))}", unknown
             )
+        rules = FAMILIES[self.family].rules
+        read = {name: rules[name].read(self.family, name, value) for name, value in self.parameters.items()}
+        object.__setattr__(self, "parameters", read)  # frozen for everybody else
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -129,6 +136,12 @@ FAMILIES: Mapping[str, Family] = {
         _random_forest,
         {"n_estimators": 60, "max_depth": 12, "min_samples_leaf": 5, "max_features": "sqrt"},
         {
+            "n_estimators": whole(1),
+            "max_depth": either(whole(1), one_of(None)),
+            "min_samples_leaf": either(share(), whole(1)),
+            "max_features": either(one_of("sqrt", "log2", None), share(including_one=True), whole(1)),
+        },
+        {
             "n_estimators": (60,),  # more trees only cost more: they do not overfit
             "max_depth": (6, 8, 12, 16),
             "min_samples_leaf": (2, 5, 20),
@@ -136,11 +149,20 @@ FAMILIES: Mapping[str, Family] = {
         },
     ),
     "logistic_regression": Family(
-        _logistic_regression, {"C": 1.0}, {"C": (0.001, 0.01, 0.1, 1.0, 10.0)}, scaled=True
+        _logistic_regression,
+        {"C": 1.0},
+        {"C": positive()},
+        {"C": (0.001, 0.01, 0.1, 1.0, 10.0)},
+        scaled=True,
     ),
     "ada_boost": Family(
         _ada_boost,
         {"n_estimators": 40, "max_depth": 1, "learning_rate": 1.0},
+        {
+            "n_estimators": whole(1),
+            "max_depth": either(whole(1), one_of(None)),
+            "learning_rate": positive(),
+        },
         {"n_estimators": (20, 40), "max_depth": (1, 2, 3), "learning_rate": (0.3, 1.0)},
     ),
     "hist_gradient_boosting": Family(
@@ -151,6 +173,13 @@ FAMILIES: Mapping[str, Family] = {
             "learning_rate": 0.1,
             "l2_regularization": 0.0,
             "min_samples_leaf": 20,
+        },
+        {
+            "max_iter": whole(1),
+            "max_leaf_nodes": either(whole(2), one_of(None)),
+            "learning_rate": positive(),
+            "l2_regularization": positive(including_zero=True),
+            "min_samples_leaf": whole(1),
         },
         {
             "max_iter": (50, 100),
@@ -169,6 +198,14 @@ FAMILIES: Mapping[str, Family] = {
             "min_child_samples": 20,
             "reg_lambda": 0.0,
             "colsample_bytree": 1.0,
+        },
+        {
+            "n_estimators": whole(1),
+            "num_leaves": whole(2, 131_072),
+            "learning_rate": positive(),
+            "min_child_samples": whole(0),
+            "reg_lambda": positive(including_zero=True),
+            "colsample_bytree": positive(most=1),
         },
         {
             "n_estimators": (50, 100, 200),

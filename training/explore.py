@@ -105,6 +105,7 @@ def explore(
     telemetry = TelemetrySchema.load(schema)
     sample_ratio = fraction("sample_ratio", sample_ratio, including_one=True)
     max_rows = whole_number("max_rows", max_rows, at_least=100)
+    seed = whole_number("seed", seed, at_least=0)
     if bool(feature_vector) == (dataset is not None):
         raise ArgumentError("feature_vector", "give either a feature vector or a dataset", feature_vector)
     if dataset is None:

@@ -64,7 +64,7 @@ def votes_needed(min_votes: float, selectors: int = len(SELECTORS)) -> int:
         raise ArgumentError("min_votes", rule, min_votes)
     if min_votes < 1:
         return math.ceil(min_votes * selectors)
-    if min_votes != int(min_votes) or min_votes > selectors:
+    if min_votes > selectors or min_votes != int(min_votes):
         raise ArgumentError("min_votes", rule, min_votes)
     return int(min_votes)
 

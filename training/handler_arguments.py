@@ -22,21 +22,21 @@ def fraction(name: str, value: object, *, including_one: bool = False, including
     rule = f"must be a number {low} and {high}"
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ArgumentError(name, rule, value)
-    number = float(value)
     ends = ((including_zero, 0.0), (including_one, 1.0))
-    if not (0.0 < number < 1.0 or any(allowed and number == end for allowed, end in ends)):
+    if not (0.0 < value < 1.0 or any(allowed and value == end for allowed, end in ends)):
         raise ArgumentError(name, rule, value)
-    return number
+    return float(value)
 
 
 def whole_number(name: str, value: object, *, at_least: int) -> int:
     """A whole number with a lower bound; JSON may deliver it as ``5.0``.
 
-    :raises ArgumentError: if the value is not whole or too small.
+    :raises ArgumentError: if the value is not whole, not finite or too small.
     """
     rule = f"must be a whole number of at least {at_least}"
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise ArgumentError(name, rule, value)
-    if value < at_least:
+    # Asked of a float only: it says no to NaN and infinity, where int() fails.
+    if (isinstance(value, float) and not value.is_integer()) or value < at_least:
         raise ArgumentError(name, rule, value)
     return int(value)

@@ -163,6 +163,7 @@ def select_features(
     telemetry = TelemetrySchema.load(schema)
     k = whole_number("k", k, at_least=1)
     train_rows = whole_number("train_rows", train_rows, at_least=100)
+    seed = whole_number("seed", seed, at_least=0)
     test_fraction = fraction("test_fraction", test_fraction)
     test_devices = fraction("test_devices", test_devices, including_zero=True)
     max_correlation = fraction("max_correlation", max_correlation, including_one=True)

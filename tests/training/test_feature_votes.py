@@ -123,7 +123,7 @@ def test_min_votes_is_a_share_below_one_and_a_count_from_one_on(votes, needed):
     assert votes_needed(votes, 6) == needed
 
 
-@pytest.mark.parametrize("votes", [0, -1, 7, 2.5, True, "3", float("nan")])
+@pytest.mark.parametrize("votes", [0, -1, 7, 2.5, True, "3", float("nan"), float("inf")])
 def test_other_min_votes_are_refused(votes):
     with pytest.raises(ArgumentError, match="argument 'min_votes': must be a share"):
         votes_needed(votes, 6)

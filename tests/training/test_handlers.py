@@ -428,6 +428,9 @@ def test_something_that_is_no_model_is_refused(network, frame):
         ("explore", {"max_rows": 3}, "'max_rows': must be a whole number of at least 100, got 3"),
         ("select-features", {"train_rows": 3}, "'train_rows': must be a whole number of at least 100, got 3"),
         ("select-features", {"min_votes": 9}, "'min_votes': must be a share"),
+        ("select-features", {"seed": -1}, "'seed': must be a whole number of at least 0, got -1"),
+        ("select-features", {"seed": 1.5}, "'seed': must be a whole number of at least 0, got 1.5"),
+        ("explore", {"seed": -1}, "'seed': must be a whole number of at least 0, got -1"),
         (
             "select-features",
             {"max_correlation": 0},
@@ -439,6 +442,11 @@ def test_something_that_is_no_model_is_refused(network, frame):
             "train",
             {"candidates": [{"family": "ada_boost", "parameters": {"x": 1}}]},
             "of ada_boost must be among",
+        ),
+        (
+            "train",
+            {"candidates": [{"family": "random_forest", "parameters": {"n_estimators": -5}}]},
+            "n_estimators of random_forest must be a whole number of at least 1, got -5",
         ),
         ("train", {"train_rows": 99}, "'train_rows': must be a whole number"),
         ("train", {"test_fraction": 1.5}, "'test_fraction': must be a number"),

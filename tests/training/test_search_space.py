@@ -87,6 +87,14 @@ def test_given_combinations_are_taken_as_they_are():
         ({"candidates": [{"family": "lightgbm", "parameters": 3}]}, "'candidates': must be a list"),
         ({"candidates": [{"family": "svm"}]}, "'family': must be among"),
         (
+            {"candidates": [{"family": "random_forest", "parameters": {"n_estimators": -5}}]},
+            "'parameters': n_estimators of random_forest must be a whole number of at least 1, got -5",
+        ),
+        (
+            {"candidates": [{"family": "logistic_regression", "parameters": {"C": "x"}}]},
+            "'parameters': C of logistic_regression must be a number above 0, got 'x'",
+        ),
+        (
             {
                 "candidates": [
                     {"family": "ada_boost"},
