@@ -15,6 +15,9 @@ def device_scores(
 ) -> pd.DataFrame:
     """Scores, episodes and false alarms of each device.
 
+    The first four arguments are aligned by position: row i of each is of the same test row, in any order, and
+    their indexes are not looked at.
+
     :param devices: of each test row, shape (n,).
     :param labels: 0 or 1, shape (n,).
     :param probability: of an error, shape (n,).

@@ -21,10 +21,11 @@ def staleness(rows: pd.DataFrame, names: Sequence[str], time: str) -> pd.DataFra
     At a row at t of a device, a column's
 
     - ``reading_age`` is t minus the time of the device's latest row, at or before t, that has a value: 0
-      where the row itself has one, and how long it has been missing where not; - ``unchanged`` is t minus the
-      time of the device's latest row, at or before t, whose value differs from the value before it, or is the
-      first: how long a sensor has been stuck, or missing. A value that comes back after a gap as it was is
-      not new. A column that rarely changes by nature (a role, a count of rare events) is high too.
+      where the row itself has one, and how long it has been missing where not.
+    - ``unchanged`` is t minus the time of the device's latest row, at or before t, whose value differs from
+      the value before it, or is the first: how long a sensor has been stuck, or missing. A value that comes
+      back after a gap as it was is not new. A column that rarely changes by nature (a role, a count of rare
+      events) is high too.
 
     Both are as exact as the rows are near each other, and both are counted from the first row of the device
     if nothing came before: then they are a lower bound. So a column without any value grows stale from the

@@ -119,7 +119,9 @@ def search(
     Equal scores keep the order of the combinations.
 
     :param candidates: at least one.
-    :param folds: at least one.
+    :param folds: at least one, earliest first: the last, which has the most fit rows, sizes the rungs. In
+        each, rows and labels are aligned by position, in any order; the outcome keeps the order of folds and
+        validation rows.
     :param selector: the score that decides.
     :param rule: chooses the threshold of F1, precision and recall.
     :param seed: of models and samples.
