@@ -52,10 +52,10 @@ def train(
     out-of-fold rows, ``threshold``, ``threshold_rule``, ``calibration_a``, ``calibration_b``; ``candidate``,
     ``family``, ``best_iteration``, ``search``, ``combinations`` (tried), ``combinations_possible``,
     ``selector``, ``rungs`` (rows of each), ``folds_used``, ``folds_skipped``, ``search_seconds``,
-    ``fit_seconds``, ``converged``, ``version``, ``code_version``, ``n_features``, ``dropped``, and of the
-    training part ``train_start``, ``train_end``, ``train_rows``, ``train_positives``,
-    ``train_rows_available``, ``embargo_seconds``. Data set: ``search_results``. Model: ``model``
-    (``model.onnx`` and ``model.json``).
+    ``fit_seconds``, ``converged``, ``version``, ``code_version``, ``n_features``, ``dropped`` (feature -> why
+    it cannot teach), and of the training part ``train_start``, ``train_end``, ``train_rows``,
+    ``train_positives``, ``train_rows_available``, ``embargo_seconds``. Data set: ``search_results``. Model:
+    ``model`` (``model.onnx`` and ``model.json``).
 
     :param context: of the run.
     :param feature_vector: address of the vector to train on.
@@ -132,7 +132,7 @@ def train(
             "version": written.version,
             "code_version": written.code_version,
             "n_features": len(written.inputs),
-            "dropped": ", ".join(fitted.dropped),
+            "dropped": dict(fitted.dropped),
             **_training_part(outer),
         }
     )
