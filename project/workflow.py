@@ -42,6 +42,25 @@ def _when(condition: bool | str | PipelineParam, name: str, stage: Callable[[], 
         stage()
 
 
+def _ingest_step(telemetry: str, schema: str, seed: int, devices: int, ticks: int) -> Any:
+    """The step that fills the feature sets; its output is the address of the feature vector.
+
+    The parameters are those of ``pipeline``.
+    """
+    return mlrun.get_current_project().run_function(
+        "ingest",
+        name="ingest",
+        params={
+            "telemetry": telemetry,
+            "schema": schema,
+            "seed": seed,
+            "device_count": devices,
+            "ticks": ticks,
+        },
+        outputs=["feature_vector"],
+    )
+
+
 @kfp.dsl.pipeline(
     name="netops-main",
     description="Ingest, explore, select, train, test; then serve, stream, join labels and watch for drift",
@@ -101,18 +120,7 @@ def pipeline(
     """
     project = mlrun.get_current_project()
 
-    ingested = project.run_function(
-        "ingest",
-        name="ingest",
-        params={
-            "telemetry": telemetry,
-            "schema": schema,
-            "seed": seed,
-            "device_count": devices,
-            "ticks": ticks,
-        },
-        outputs=["feature_vector"],
-    )
+    ingested = _ingest_step(telemetry, schema, seed, devices, ticks)
     explore = {"schema": schema, "sample_ratio": sample_ratio, "seed": seed}
     explored = project.run_function(
         "explore",
@@ -237,17 +245,7 @@ def ingest(
     telemetry: str = "", schema: str = "", seed: int = 1, devices: int = 20, ticks: int = 50_000
 ) -> None:
     """Ingestion alone; the parameters are those of ``pipeline``."""
-    mlrun.get_current_project().run_function(
-        "ingest",
-        name="ingest",
-        params={
-            "telemetry": telemetry,
-            "schema": schema,
-            "seed": seed,
-            "device_count": devices,
-            "ticks": ticks,
-        },
-    )
+    _ingest_step(telemetry, schema, seed, devices, ticks)
 
 
 @kfp.dsl.pipeline(name="netops-serve", description="Serve the registered production model")
