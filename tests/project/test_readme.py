@@ -9,6 +9,7 @@ from feature_sets.telemetry.schema import TelemetrySchema
 from project.cli import app
 from project.settings import SOURCE_ROOT
 from project.summary import candidate_lines
+from tests.project.test_workflow import played
 from training.candidates import FAMILIES
 
 README = (SOURCE_ROOT / "README.md").read_text(encoding="utf-8")
@@ -46,3 +47,8 @@ def test_the_summary_writes_candidates_as_the_readme_is_read():
 def test_the_models_of_the_readmes_run_are_families_there_are():
     families = CANDIDATE.findall(README)
     assert families and set(families) <= set(FAMILIES)
+
+
+def test_the_steps_of_the_readmes_run_are_those_of_the_workflow(monkeypatch):
+    shown = re.findall(r"^  done   (\S+) +[0-9.]+ s$", README, re.M)
+    assert sorted(shown) == sorted(arguments["name"] for _, arguments in played(monkeypatch).runs)
