@@ -71,9 +71,9 @@ class DerivedFeatures:
         :returns: shape (n, len(names)).
         """
         left, right = windows[:, self._left], windows[:, self._right]
-        differences = left[:, self._changes] - right[:, self._changes]
-        right[:, self._variations] = np.abs(right[:, self._variations])
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            differences = left[:, self._changes] - right[:, self._changes]
+            right[:, self._variations] = np.abs(right[:, self._variations])
             features: Floats = np.divide(left, right, out=left)
         features[np.abs(features) > LARGEST_QUOTIENT] = np.nan
         features[:, self._changes] = differences

@@ -148,3 +148,9 @@ def test_a_schema_reads_back_what_it_writes():
 def test_what_cannot_be_derived_is_refused(derived, words):
     with pytest.raises(SchemaError, match=words):
         schema_of(**derived)
+
+
+def test_a_change_beyond_a_float_is_missing():
+    derived = DerivedFeatures(schema_of(change=["1m"]))
+    assert len(derived.inputs) == 2
+    assert np.isnan(derived.of(np.array([[1.7e308, -1.7e308]]))).all()
