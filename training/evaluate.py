@@ -7,7 +7,6 @@ import tempfile
 from pathlib import Path
 
 import mlrun
-from mlrun.artifacts import PlotlyArtifact
 
 from training.baselines import SINGLE_FEATURE
 from training.bootstrap import BASE_RATE
@@ -18,9 +17,10 @@ from training.judgement import MODEL, PROBABILITY, Judgement, judge
 from training.judgement_plots import alarms_figure, calibration_figure, score_figure
 from training.model_artifact import fetch_model_package, log_model_package
 from training.model_package import read_model_package, write_schema
-from training.run_artifacts import artifact_path
+from training.run_artifacts import artifact_path, log_figures, log_tables
 from training.selection_mark import refuse_selection_on_test_rows, refuse_training_on_test_devices
-from training.training_set import TimeSplit, read_split
+from training.time_split import TimeSplit
+from training.training_set import read_split
 
 REJECTED = "rejected"
 """Tag of a model that its test found to be of no use."""
@@ -128,23 +128,24 @@ def evaluate(
 def _log_artifacts(
     context: mlrun.MLClientCtx, judgement: Judgement, split: TimeSplit, threshold: float
 ) -> None:
-    path = artifact_path(context)
-    for key, table in (
-        (PREDICTIONS_KEY, judgement.predictions),
-        ("test_scores_table", judgement.table()),
-        ("test_device_scores", judgement.device_table()),
-        ("test_episodes", judgement.episodes.episodes),
-        ("test_false_alarms", judgement.episodes.false_alarms),
-    ):
-        context.log_dataset(
-            key,
-            df=table,
-            format="parquet",
-            index=False,
-            stats=False,
-            label_column=split.label if key == PREDICTIONS_KEY else None,
-            artifact_path=path,
-        )
+    context.log_dataset(
+        PREDICTIONS_KEY,
+        df=judgement.predictions,
+        format="parquet",
+        index=False,
+        stats=False,
+        label_column=split.label,
+        artifact_path=artifact_path(context),
+    )
+    log_tables(
+        context,
+        {
+            "test_scores_table": judgement.table(),
+            "test_device_scores": judgement.device_table(),
+            "test_episodes": judgement.episodes.episodes,
+            "test_false_alarms": judgement.episodes.false_alarms,
+        },
+    )
     rows, scores = judgement.predictions, judgement.scores[MODEL]
     labels = rows[split.label].to_numpy()
     model, rule = (judgement.scorers[name].score for name in (MODEL, SINGLE_FEATURE))
@@ -157,5 +158,4 @@ def _log_artifacts(
             (rows[split.time].min(), rows[split.time].max()),
         ),
     }
-    for key, figure in figures.items():
-        context.log_artifact(PlotlyArtifact(figure=figure, key=key), artifact_path=path)
+    log_figures(context, figures)

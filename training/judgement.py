@@ -20,7 +20,7 @@ from training.durations import in_words
 from training.episodes import ALARM, EpisodeView, episode_view
 from training.model_package import OnnxModel
 from training.scores import Scored, brier_skill, scores_of
-from training.training_set import TimeSplit, TrainingSetError
+from training.time_split import TimeSplit, TrainingSetError
 
 PREDICTION = "prediction"
 PROBABILITY = "probability"
