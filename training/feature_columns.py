@@ -10,8 +10,8 @@ import pandas as pd
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.time_split import TrainingSetError
 
-ALL_MISSING = "no reading in the training part"
-CONSTANT = "one value only in the training part"
+ALL_MISSING = "no reading in the {where}"
+CONSTANT = "one value only in the {where}"
 
 
 def feature_columns(frame: pd.DataFrame, schema: TelemetrySchema) -> list[str]:
@@ -32,19 +32,22 @@ def feature_columns(frame: pd.DataFrame, schema: TelemetrySchema) -> list[str]:
     return names
 
 
-def useless_features(rows: pd.DataFrame, names: Sequence[str], *, constant: bool) -> dict[str, str]:
+def useless_features(
+    rows: pd.DataFrame, names: Sequence[str], *, constant: bool, where: str = "training part"
+) -> dict[str, str]:
     """Features that carry nothing in these rows -> the reason.
 
-    :param rows: the training part only.
+    :param rows: the training part only, or a part of it.
     :param names: the features to look at.
     :param constant: whether a feature with a single value is useless too (it is to a selection).
+    :param where: what the reasons call the rows.
     """
     reasons = {}
     for name in names:
         values = rows[name].to_numpy(dtype=np.float64, na_value=np.nan)
         known = values[~np.isnan(values)]
         if not len(known):
-            reasons[name] = ALL_MISSING
+            reasons[name] = ALL_MISSING.format(where=where)
         elif constant and len(known) == len(values) and known.min() == known.max():
-            reasons[name] = CONSTANT
+            reasons[name] = CONSTANT.format(where=where)
     return reasons

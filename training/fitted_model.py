@@ -71,7 +71,9 @@ def fit_model(
 
     Calibration, threshold and scores come from out-of-fold predictions: of the winner, fitted on the earlier
     rows of each fold. The served model has seen more rows than any of those, so they rather understate it;
-    that threshold and calibration were chosen on the rows they are scored on overstates it a little.
+    that threshold and calibration were chosen on the rows they are scored on overstates it a little. They
+    are too good where the features were selected by the labels of those rows: ``select_features`` says with
+    ``voted_on`` whether they were.
 
     :param training_part: device, time, features, label; no row of the test period.
     :param schema: names the columns and gives the embargo between fit and validation rows.

@@ -32,6 +32,7 @@ from training.selection_mark import mark_selection
 from training.selection_plots import scaled_scores_figure, votes_figure
 from training.steadiness import MAX_DRIFT, unsteady_features
 from training.training_set import TimeSplit, TrainingSetError, read_split
+from training.voting_rows import VotingRows, voting_rows
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,14 @@ class Selection:
     :param features: features that came in.
     :param dropped: feature -> why it cannot teach a model anything.
     :param election: scores, votes, the features selected and those that say the same as a better one.
+    :param voting: the rows of the training part that were voted on.
     """
 
     split: TimeSplit
     features: tuple[str, ...]
     dropped: Mapping[str, str]
     election: Election
+    voting: VotingRows
 
     @property
     def table(self) -> pd.DataFrame:
@@ -70,6 +73,10 @@ def select_from(
 ) -> Selection:
     """Select features of a training set by votes, looking at its training part only.
 
+    Which features vary and are steady is told by the whole training part. Votes, and which of several alike
+    stands for them, look at labels, and so at the rows only that the search does not judge on, where those
+    are enough, see ``training.voting_rows``.
+
     :param split: its training part has device, time, features, label; the test part is not looked at.
     :param schema: names the columns.
     :param k: features each selector votes for.
@@ -89,22 +96,26 @@ def select_from(
             f"at least one feature must vary in the training part, got none of {len(names)}"
         )
     dropped |= unsteady_features(split.train, varying, schema.time, schema.target, max_drift)
-    kept = [name for name in varying if name not in dropped]
-    if not kept:
+    steady = [name for name in varying if name not in dropped]
+    if not steady:
         raise TrainingSetError(
             f"at least one feature must be steady over the training part, got none of {len(varying)}; raise "
             "max_drift or train on a longer time"
         )
+    voting = voting_rows(split.train, steady, schema)
+    dropped |= voting.mute
+    kept = [name for name in steady if name not in dropped]
+    rows = split.train.iloc[voting.positions]
     election = elect_features(
-        _imputed(split.train, kept),
-        split.train[schema.target].to_numpy(),
+        _imputed(rows, kept),
+        rows[schema.target].to_numpy(),
         kept,
         k,
         min_votes,
         seed,
         max_correlation,
     )
-    return Selection(split=split, features=tuple(names), dropped=dropped, election=election)
+    return Selection(split=split, features=tuple(names), dropped=dropped, election=election, voting=voting)
 
 
 def _imputed(rows: pd.DataFrame, names: Sequence[str]) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -141,9 +152,13 @@ def select_features(
 ) -> None:
     """MLRun job: select features by votes on the training part and save them as a new feature vector.
 
+    The votes are on the first half of the training part, which no fold of the search is judged on; on all of
+    it, with a warning, where that half has too few rows of a class.
+
     Results: ``feature_vector`` (address of the new vector), ``n_features_in``, ``n_features_selected``,
     ``selected``, ``dropped`` (feature -> why it cannot teach), ``correlated`` (feature -> the better one that
-    says the same), ``votes_needed``, the split, ``train_rows_available``. Data set: ``feature_scores``, see
+    says the same), ``votes_needed``, ``voted_on`` (``first half`` or ``whole training part``),
+    ``voted_rows``, the split, ``train_rows_available``. Data set: ``feature_scores``, see
     ``Selection.table``. Plots: ``feature_votes_plot``, ``feature_scores_plot``.
 
     :param context: of the run.
@@ -155,7 +170,7 @@ def select_features(
     :param seed: of sampling and selectors.
     :param train_rows: more rows than this in the training part are sampled, each class in proportion.
     :param test_devices: share of the devices that is kept for the test and not looked at; 0 for none.
-    :param max_correlation: of features that are correlated above it (absolute Pearson r on the training part,
+    :param max_correlation: of features that are correlated above it (absolute Pearson r on the rows voted on,
         missing values replaced by the median) only the best is voted on; in (0, 1], 1 keeps all.
     :param max_drift: features that tell earlier from later healthy rows better than this (|2 AUC - 1| of the
         two halves of the training part) are left out; in (0, 1], 1 takes all.
@@ -176,6 +191,11 @@ def select_features(
     election = selection.election
     for reason_of, reason in selection.dropped.items():
         context.logger.warning(f"feature '{reason_of}' is left out: {reason}")
+    if selection.voting.reason:
+        context.logger.warning(
+            f"features are voted on by the whole training part: {selection.voting.reason}; out-of-fold "
+            "scores, calibration and threshold of a model with these features may be too good"
+        )
     for reason_of, reason in election.correlated.items():
         context.logger.info(f"feature '{reason_of}' is left out: {reason}")
     uri = save_selected_vector(feature_vector, telemetry, selection)
@@ -199,6 +219,8 @@ def select_features(
             "dropped": dict(selection.dropped),
             "correlated": dict(election.correlated),
             "votes_needed": election.needed_votes,
+            "voted_on": selection.voting.voted_on,
+            "voted_rows": len(selection.voting.positions),
             **selection.split.describe(),
         }
     )

@@ -39,6 +39,19 @@ class Folds:
     skipped: tuple[str, ...]
 
 
+def always_fitted(frame: pd.DataFrame, schema: TelemetrySchema) -> Positions:
+    """Positions of the rows that every fold of ``expanding_folds`` is fitted on, and none judges.
+
+    Those at least an embargo before the later half, ascending.
+
+    :param frame: rows with the schema's time column, any order; at least one.
+    :param schema: names the column and gives the embargo.
+    """
+    times = frame[schema.time]
+    half = times.sort_values().iloc[len(times) // 2]
+    return np.flatnonzero(times <= half - pd.Timedelta(seconds=schema.embargo_seconds))
+
+
 def expanding_folds(frame: pd.DataFrame, schema: TelemetrySchema, count: int = 3) -> Folds:
     """Folds whose fit rows expand: fold k is judged on block k of the later half and fitted on all before.
 

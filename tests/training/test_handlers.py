@@ -465,6 +465,18 @@ def test_arguments_that_break_a_rule_are_refused(network, name, params, words):
         network.run(name, **params)
 
 
+def test_the_rows_voted_on_are_said_and_warned_of_if_the_search_judges_them(run_db, tmp_path, schema, capfd):
+    warning = "voted on by the whole training part: its first half has"
+    frame = make_frame(ticks=600)
+    honest = Network(store_vector(frame, tmp_path), schema, tmp_path).run("select-features", k=2).outputs
+    assert honest["voted_on"] == "first half" and honest["voted_rows"] < honest["train_rows"] / 2
+    assert warning not in "".join(capfd.readouterr())
+    frame.loc[frame["timestamp"] < frame["timestamp"].quantile(0.25), "is_error"] = np.int8(0)
+    few = Network(store_vector(frame, tmp_path), schema, tmp_path).run("select-features", k=2).outputs
+    assert few["voted_on"] == "whole training part" and few["voted_rows"] == few["train_rows"]
+    assert warning in "".join(capfd.readouterr())
+
+
 def test_one_class_only_ends_in_a_clear_error(run_db, tmp_path, schema, frame):
     frame["is_error"] = np.int8(0)
     network = Network(store_vector(frame, tmp_path), schema, tmp_path)
