@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from feature_sets.excluded_labels import excluded_rows
+from feature_sets.stored_rows import feature_set_frame, in_utc
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from training.training_set import feature_set_frame, in_utc
 
 
 def read_error_states(uri: str, schema: TelemetrySchema, devices: Sequence[str] = ()) -> pd.DataFrame:

@@ -8,7 +8,6 @@ from typing import Any
 import mlrun
 import pandas as pd
 import plotly.graph_objects as go
-from mlrun.artifacts import PlotlyArtifact
 
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.class_plots import scatter_figure, violin_figure
@@ -20,7 +19,7 @@ from training.exploration_plots import correlation_figure, histogram_figure, str
 from training.explored_rows import ExploredRows, explored_rows_of, read_explored_rows
 from training.feature_columns import feature_columns
 from training.handler_arguments import ArgumentError, fraction, whole_number
-from training.run_artifacts import artifact_path
+from training.run_artifacts import log_figures, log_tables
 from training.staleness import staleness
 from training.staleness_plot import staleness_figure
 
@@ -118,11 +117,8 @@ def explore(
     tables = exploration_tables(rows, names, telemetry, seed)
     times = rows.states[telemetry.time]
     figures = exploration_figures(tables, telemetry.target, (times.min(), times.max()))
-    path = artifact_path(context)
-    for key, table in tables.items():
-        context.log_dataset(key, df=table, format="parquet", index=False, stats=False, artifact_path=path)
-    for key, figure in figures.items():
-        context.log_artifact(PlotlyArtifact(figure=figure, key=key), artifact_path=path)
+    log_tables(context, tables)
+    log_figures(context, figures)
     sample, episodes = rows.sample, tables["error_episodes"]
     context.log_results(
         {

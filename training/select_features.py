@@ -10,7 +10,6 @@ import mlrun
 import mlrun.feature_store as fstore
 import numpy as np
 import pandas as pd
-from mlrun.artifacts import PlotlyArtifact
 
 from feature_sets.feature_vector import selected_features
 from feature_sets.telemetry.schema import TelemetrySchema
@@ -27,11 +26,12 @@ from training.feature_votes import (
     votes_needed,
 )
 from training.handler_arguments import fraction, whole_number
-from training.run_artifacts import artifact_path
+from training.run_artifacts import log_figures, log_tables
 from training.selection_mark import mark_selection
 from training.selection_plots import scaled_scores_figure, votes_figure
 from training.steadiness import MAX_DRIFT, unsteady_features
-from training.training_set import TimeSplit, TrainingSetError, read_split
+from training.time_split import TimeSplit, TrainingSetError
+from training.training_set import read_split
 from training.voting_rows import VotingRows, voting_rows
 
 
@@ -199,17 +199,13 @@ def select_features(
     for reason_of, reason in election.correlated.items():
         context.logger.info(f"feature '{reason_of}' is left out: {reason}")
     uri = save_selected_vector(feature_vector, telemetry, selection)
-    path = artifact_path(context)
     table = selection.table
-    context.log_dataset(
-        "feature_scores", df=table, format="parquet", index=False, stats=False, artifact_path=path
-    )
+    log_tables(context, {"feature_scores": table})
     figures = {
         "feature_votes_plot": votes_figure(table, election.needed_votes),
         "feature_scores_plot": scaled_scores_figure(table),
     }
-    for key, figure in figures.items():
-        context.log_artifact(PlotlyArtifact(figure=figure, key=key), artifact_path=path)
+    log_figures(context, figures)
     context.log_results(
         {
             "feature_vector": uri,

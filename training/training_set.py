@@ -20,15 +20,12 @@ import pandas as pd
 from feature_sets import device_metrics
 from feature_sets.arrival_order import late
 from feature_sets.event_order import in_event_order
-from feature_sets.stored_rows import feature_set_frame as feature_set_frame
-from feature_sets.stored_rows import in_utc as in_utc
+from feature_sets.stored_rows import feature_set_frame, in_utc
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.feature_columns import feature_columns
 from training.leak_check import check_features, check_split
 from training.row_sample import sample_rows
-from training.time_split import TimeSplit as TimeSplit
-from training.time_split import TrainingSetError as TrainingSetError
-from training.time_split import choose_held_out, split_by_time
+from training.time_split import TimeSplit, TrainingSetError, choose_held_out, split_by_time
 
 _RESOLUTIONS = ("s", "ms", "us", "ns")
 
