@@ -27,6 +27,7 @@ from project.local.processes import start as start_process
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 60.0
+_PORT_SECONDS = 2.0
 _HUNG_SECONDS = 2.0
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 
@@ -233,7 +234,7 @@ class Stack:
         if before is not None:
             # It may live without answering; two servers must not write to one folder.
             Process(before.pid, before.created).stop(_HUNG_SECONDS)
-        port = free_port(before.port if before else 0)
+        port = free_port(before.port if before else 0, _PORT_SECONDS)
         ready = self.home / "api.ready"
         ready.unlink(missing_ok=True)
         process = start_process(

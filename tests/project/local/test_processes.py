@@ -1,5 +1,7 @@
 import signal
+import socket
 import sys
+import threading
 import time
 from dataclasses import replace
 
@@ -95,3 +97,15 @@ def test_the_tail_of_a_log_starts_where_asked(tmp_path):
     log.write_text("one\ntwo\nthree\n")
     assert log_tail(log, lines=2) == "two\nthree"
     assert log_tail(log, start=8) == "three"
+
+
+def test_a_port_that_is_about_to_be_free_is_waited_for():
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        assert free_port(port) != port
+        gone = threading.Timer(0.2, holder.close)
+        gone.start()
+        assert free_port(port, patience_seconds=30.0) == port
+        gone.join()
