@@ -119,7 +119,7 @@ def _plot(name: str, figure: go.Figure) -> str:
         autosize=True,
         margin={"l": 10, "r": 10, "t": 70, "b": 40},
         font={"family": "system-ui, sans-serif", "size": 12},
-        title={"font": {"size": 15}, "automargin": True, "yref": "container"},
+        title={"font": {"size": 15}, "automargin": True, "yref": "container", "pad": {"t": 12, "b": 8}},
     )
     drawn.update_yaxes(automargin=True)
     drawn.update_xaxes(automargin=True)
