@@ -20,6 +20,7 @@ import pandas as pd
 from feature_sets import device_metrics
 from feature_sets.arrival_order import late
 from feature_sets.event_order import in_event_order
+from feature_sets.excluded_labels import excluded_rows
 from feature_sets.stored_rows import feature_set_frame, in_utc
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.feature_columns import feature_columns
@@ -39,8 +40,8 @@ class LabelRows:
     :param excluded: label rows left out because of ``exclude_labels``.
     :param in_error: label rows left out because an error that has started cannot be predicted; with a
         horizon.
-    :param unlabelled: label rows left out because their label is missing, or lies too near the end of the
-        data to know what follows within the horizon.
+    :param unlabelled: label rows left out because their label is missing or, with a horizon, because labels
+        do not tell what follows within it.
     """
 
     rows: pd.DataFrame
@@ -60,9 +61,7 @@ def label_rows_of(labels: pd.DataFrame, schema: TelemetrySchema) -> LabelRows:
             raise TrainingSetError(
                 f"labels must have the column '{column}', got {sorted(map(str, labels.columns))}"
             )
-    excluded = pd.Series(False, index=labels.index)
-    for column, value in schema.exclude_labels.items():
-        excluded |= (labels[column] == value).fillna(False).astype(bool)
+    excluded = excluded_rows(labels, schema)
     in_error = (labels[schema.label] == 1) & ~excluded & (schema.horizon_seconds > 0)
     unlabelled = labels[schema.target].isna() & ~excluded & ~in_error
     kept = labels[~excluded & ~in_error & ~unlabelled]
