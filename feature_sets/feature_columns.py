@@ -66,7 +66,10 @@ class FeatureColumns:
             str(name): int(n) for name, n in windows.loc[lost, event_status.COLUMN].value_counts().items()
         }
         if left_out and (arrival is None or lost.all()):
-            raise IngestError(f"rows must be in their windows, got {left_out} of {len(rows)}")
+            raise IngestError(
+                f"column '{arrival or time}': rows must arrive neither later than the allowed lateness nor "
+                f"before their own time by more than the tolerance, got {left_out} of {len(rows)}"
+            )
         if left_out:
             rows, windows = (part[~lost].reset_index(drop=True) for part in (rows, windows))
         features = _contiguous(windows, definition.feature_names)

@@ -12,7 +12,7 @@ from training.baselines import SINGLE_FEATURE
 from training.bootstrap import BASE_RATE
 from training.clusters import AUTO, parse_bootstrap_by
 from training.error_states import read_error_states
-from training.handler_arguments import fraction, whole_number
+from training.handler_arguments import fraction, true_or_false, whole_number
 from training.judgement import MODEL, PROBABILITY, Judgement, judge
 from training.judgement_plots import alarms_figure, calibration_figure, score_figure
 from training.model_artifact import fetch_model_package, log_model_package
@@ -74,6 +74,7 @@ def evaluate(
     train_rows = whole_number("train_rows", train_rows, at_least=100)
     seed = whole_number("seed", seed, at_least=0)
     bootstrap_by = parse_bootstrap_by(bootstrap_by)
+    promote = true_or_false("promote", promote)
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder)
         origin = fetch_model_package(model_path, directory)

@@ -28,6 +28,18 @@ def fraction(name: str, value: object, *, including_one: bool = False, including
     return float(value)
 
 
+def true_or_false(name: str, value: object) -> bool:
+    """A truth value; Kubeflow may deliver it as text.
+
+    :raises ArgumentError: if it is neither a truth value nor ``true`` or ``false``, in any case.
+    """
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    raise ArgumentError(name, "must be true or false", value)
+
+
 def whole_number(name: str, value: object, *, at_least: int) -> int:
     """A whole number with a lower bound; JSON may deliver it as ``5.0``.
 

@@ -3,8 +3,9 @@
 A row is left out for the first reason that fits, in this order: ``missing_device``, ``separator_in_key``,
 ``broken_text_in_key`` (a NUL or a lone surrogate), ``unparsable_time``, ``naive_time``,
 ``unparsable_arrival``, ``naive_arrival``, ``not_a_number``, ``bad_label``, ``unknown_device`` (no such device
-in the static file), ``duplicate`` (the first row of a (device, time) stays). Values in rows that stay:
-``out_of_range`` and ``infinite`` become NaN, ``missing_values`` are NaN already. All are counted.
+in the static file), ``duplicate`` (of a (device, time) the first to arrive stays or, where nobody knows, the
+first row). Values in rows that stay: ``out_of_range`` and ``infinite`` become NaN, ``missing_values`` are NaN
+already. All are counted.
 """
 
 from __future__ import annotations
@@ -87,10 +88,16 @@ class _Rows:
         for unit, rows in parsed.units.items():
             self.report.notes.append(f"{kind}_unit {unit}: {rows:,} times were epoch numbers in this unit")
 
-    def reject_duplicates(self, keys: list[str]) -> None:
-        """Leave out rows that repeat the keys of an earlier row that is kept."""
+    def reject_duplicates(self, keys: list[str], arrival: str | None = None) -> None:
+        """Leave out rows that repeat the keys of an earlier row that is kept.
+
+        :param arrival: column that says which of them came first; without it that is the order of the file.
+        """
         repeated = np.zeros(len(self.frame), dtype=bool)
-        repeated[self.keep] = self.frame.loc[self.keep, keys].duplicated().to_numpy()
+        kept = np.flatnonzero(self.keep)
+        if arrival is not None:
+            kept = kept[self.frame[arrival].iloc[kept].argsort(kind="stable").to_numpy()]
+        repeated[kept] = self.frame[keys].iloc[kept].duplicated().to_numpy()
         self.reject("duplicate", repeated)
 
     def accepted(self, order: list[str]) -> pd.DataFrame:
@@ -128,7 +135,7 @@ def _metrics(folder: Path, schema: TelemetrySchema, report: FileReport, static: 
         )
         rows.frame[name] = numbers
     rows.reject("unknown_device", ~rows.frame[DEVICE].isin(static[DEVICE]).to_numpy())
-    rows.reject_duplicates([DEVICE, schema.time])
+    rows.reject_duplicates([DEVICE, schema.time], schema.arrival)
     frame = rows.accepted([schema.time, DEVICE])
     for metric in schema.metrics:
         values = frame[metric.name].to_numpy(dtype=np.float64, copy=True)

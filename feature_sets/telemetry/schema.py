@@ -136,8 +136,9 @@ class TelemetrySchema:
         if len(set(self.entity)) != len(self.entity):
             raise SchemaError("entity", "must not repeat a column", list(self.entity))
         for column in self.entity:
-            if column in (self.time, self.label, *self.metric_names):
-                raise SchemaError("entity", "must not be the time, the label or a metric", column)
+            if column in (self.time, self.arrival, self.label, *self.metric_names):
+                rule = "must not be the time, the arrival, the label or a metric"
+                raise SchemaError("entity", rule, column)
         for key, value in (("time", self.time), ("label", self.label)):
             check_name(key, value)
         if self.arrival is not None:

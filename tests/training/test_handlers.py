@@ -519,6 +519,10 @@ def test_pure_noise_scores_the_base_rate_and_is_said_not_to_be_predictable(run_d
     assert found["predictable"] is False and found["beats_baselines"] is False
     assert "not predictable" in found["verdict"]
     assert found["promoted"] is False
+    text = network.run(
+        "test", feature_vector=uri, model_path=trained.outputs["model"], promote="false"
+    ).outputs
+    assert text["promoted"] is False
     assert mlrun.datastore.get_store_resource(found["model_uri"]).metadata.tag == "rejected"
     forced = network.run(
         "test", feature_vector=uri, model_path=trained.outputs["model"], promote=True
@@ -531,6 +535,8 @@ def test_intervals_over_something_unknown_are_refused_before_anything_is_read(ne
         network.run("test", model_path="store://models/none", bootstrap_by="week")
     with pytest.raises(mlrun.runtimes.utils.RunError, match="'seed': must be a whole number of at least 0"):
         network.run("test", model_path="store://models/none", seed=-1)
+    with pytest.raises(mlrun.runtimes.utils.RunError, match="'promote': must be true or false, got 'maybe'"):
+        network.run("test", model_path="store://models/none", promote="maybe")
 
 
 def test_held_out_devices_are_kept_from_selection_and_training(network, frame):

@@ -197,6 +197,18 @@ def test_arrival_times_are_read_where_the_schema_names_them(tmp_path: Path) -> N
     assert report.metrics.rejected == {"unparsable_arrival": 1, "naive_arrival": 1}
 
 
+def test_of_readings_sent_twice_the_first_to_arrive_stays(tmp_path: Path) -> None:
+    def sent_twice(frames: Frames) -> None:
+        metrics = frames["metrics"].assign(came=TIMES)
+        again = metrics.iloc[[0]].assign(came="2024-05-01T12:00:50Z", load=99.0)
+        frames["metrics"] = pd.concat([again, metrics], ignore_index=True)
+
+    schema = TelemetrySchema.from_dict({**BASE, "arrival": "came"})
+    telemetry, report = read(tmp_path, sent_twice, schema=schema)
+    assert telemetry.metrics["load"].tolist() == [1.0, 2.0, 3.0, 4.0]
+    assert report.metrics.rejected == {"duplicate": 1}
+
+
 def test_naive_times_alone_leave_nothing_which_is_an_error_with_the_counts(tmp_path: Path) -> None:
     def naive(frames: Frames) -> None:
         frames["metrics"]["at"] = pd.to_datetime(frames["metrics"]["at"]).dt.tz_localize(None)
