@@ -143,9 +143,10 @@ def run(
     """
     run_id = run_to_end(settings, session, project, "main", arguments, console)
     streaming = arguments.get("deploy_streaming", DEFAULTS["deploy_streaming"])
-    streamed = streaming and summary.promoted(session.mlrun_dbpath, project, run_id)
+    steps = summary.steps(session.mlrun_dbpath, project, run_id)
+    streamed = streaming and summary.promoted(steps)
     report = wait_for_stream(session, project, console) if streamed else None
     if report and report["error"]:
         raise WorkflowFailedError(f"the telemetry stream ended early: {report['error']}")
     deployed = endpoints(session.mlrun_dbpath) if streaming else []
-    return summary.collect(session.mlrun_dbpath, project, run_id, deployed, report)
+    return summary.collect(project, run_id, steps, deployed, report)

@@ -18,23 +18,34 @@ def _results(by_name: dict[str, Run], name: str) -> dict[str, Any]:
     return dict((by_name.get(name) or {}).get("status", {}).get("results") or {})
 
 
-def promoted(dbpath: str, project: str, run_id: str) -> bool:
-    """Whether the model of a workflow went into production."""
-    by_name = {run["metadata"]["name"]: run for run in runs(dbpath, project, run_id)}
+def steps(dbpath: str, project: str, run_id: str) -> dict[str, Run]:
+    """The steps of a workflow by name; of several runs of one the newest."""
+    return {run["metadata"]["name"]: run for run in reversed(runs(dbpath, project, run_id))}
+
+
+def promoted(by_name: dict[str, Run]) -> bool:
+    """Whether the model of a workflow went into production.
+
+    :param by_name: see ``steps``.
+    """
     return bool(_results(by_name, "test").get("promoted"))
 
 
 def collect(
-    dbpath: str, project: str, run_id: str, deployed: list[Endpoint], stream: dict[str, Any] | None
+    project: str,
+    run_id: str,
+    by_name: dict[str, Run],
+    deployed: list[Endpoint],
+    stream: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    """Everything the summary says, from the run DB and the live endpoint.
+    """Everything the summary says, from the steps of a workflow and the live endpoint.
 
     :param run_id: of the workflow.
+    :param by_name: see ``steps``.
     :param deployed: endpoints that are up.
     :param stream: last report of the telemetry generator, or None if nothing was streamed.
     :returns: a JSON-able document; a stage that did not run is None.
     """
-    by_name = {run["metadata"]["name"]: run for run in reversed(runs(dbpath, project, run_id))}
     ingested, test = _results(by_name, "ingest"), _results(by_name, "test")
     serving = next((e for e in deployed if e.name == SERVING and e.project == project), None)
     live: dict[str, Any] = {"labeled": None, "drift": None}
