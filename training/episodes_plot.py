@@ -6,6 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from feature_sets.telemetry.schema import DEVICE
+from training.device_timeline import bars, set_axes
 
 MAX_DEVICES = 50
 MAX_EPISODES = 2_000
@@ -26,13 +27,10 @@ def episodes_figure(episodes: pd.DataFrame, period: tuple[pd.Timestamp, pd.Times
     drawn = drawn.sort_values(["seconds", "rows"], ascending=False, kind="stable").head(MAX_EPISODES)
     devices, counts = drawn[DEVICE].tolist(), drawn["rows"].tolist()
     starts, ends = (drawn[side].dt.strftime("%Y-%m-%d %H:%M:%S.%f").tolist() for side in ("start", "end"))
-    x: list[str | None] = []
-    y: list[str | None] = []
+    x, y = bars(devices, starts, ends)
     hints: list[str] = []
-    for device, start, end, count in zip(devices, starts, ends, counts, strict=True):
+    for start, end, count in zip(starts, ends, counts, strict=True):
         hint = f"{start[:19]} to {end[:19]}, {count:,} rows"
-        x += [start, end, None]  # None breaks the line
-        y += [device, device, None]
         hints += [hint, hint, ""]
     figure = go.Figure(
         go.Scatter(
@@ -51,13 +49,5 @@ def episodes_figure(episodes: pd.DataFrame, period: tuple[pd.Timestamp, pd.Times
         f"{len(drawn)} of {len(episodes)} episodes drawn)"
     )
     figure.update_layout(template="plotly_white", height=220 + 18 * len(order), title=title)
-    figure.update_xaxes(type="date", range=[moment.isoformat() for moment in period], title_text="UTC")
-    figure.update_yaxes(
-        type="category",
-        categoryorder="array",
-        categoryarray=order.index.tolist(),
-        autorange="reversed",
-        automargin=True,
-        dtick=1,
-    )
+    set_axes(figure, order.index.tolist(), period)
     return figure

@@ -12,6 +12,7 @@ from plotly.subplots import make_subplots
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from feature_sets.telemetry.schema import DEVICE
+from training.device_timeline import bars, set_axes
 
 MAX_POINTS = 500
 """Points a curve is drawn with; more only make the page heavy."""
@@ -168,11 +169,7 @@ def alarms_figure(
     for name, rows, color, symbol in kinds:
         drawn = rows[rows[DEVICE].isin(order)].sort_values("start", kind="stable").head(MAX_MARKS)
         starts, ends = (drawn[side].dt.strftime("%Y-%m-%d %H:%M:%S").tolist() for side in ("start", "end"))
-        x: list[str | None] = []
-        y: list[str | None] = []
-        for device, start, end in zip(drawn[DEVICE].tolist(), starts, ends, strict=True):
-            x += [start, end, None]  # None breaks the line
-            y += [device, device, None]
+        x, y = bars(drawn[DEVICE].tolist(), starts, ends)
         figure.add_scatter(
             x=x,
             y=y,
@@ -188,15 +185,7 @@ def alarms_figure(
         title=f"Episodes and alarms, {len(order)} of {len(devices)} devices with any",
         legend={"orientation": "h", "y": -0.3},
     )
-    figure.update_xaxes(type="date", range=[moment.isoformat() for moment in period], title_text="UTC")
-    figure.update_yaxes(
-        type="category",
-        categoryorder="array",
-        categoryarray=order.tolist(),
-        autorange="reversed",
-        automargin=True,
-        dtick=1,
-    )
+    set_axes(figure, order.tolist(), period)
     return figure
 
 
