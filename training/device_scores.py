@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import average_precision_score
 
 from feature_sets.telemetry.schema import DEVICE
 from training.episodes import EpisodeView
-from training.ranking import Ranking
 
 
 def device_scores(
@@ -43,7 +43,7 @@ def device_scores(
     found["recall"] = found["hits"] / found["positives"].where(found["positives"] > 0)
     found["average_precision"] = pd.Series(
         {
-            device: _average_precision(rows)
+            device: float(average_precision_score(rows["positives"], rows["probability"]))
             for device, rows in groups
             if 0 < rows["positives"].sum() < len(rows)
         },
@@ -59,9 +59,3 @@ def device_scores(
         found[name] = rows[DEVICE].value_counts().reindex(found.index, fill_value=0).astype(np.int64)
     found["false_alarms_per_day"] = found["false_alarms"] / found["days"].where(found["days"] > 0)
     return found.drop(columns="hits").rename_axis(DEVICE).reset_index()
-
-
-def _average_precision(rows: pd.DataFrame) -> float:
-    same = np.zeros(len(rows), np.intp)
-    ranking = Ranking(rows["positives"].to_numpy(np.int8), rows["probability"].to_numpy(), same)
-    return ranking.scores(np.ones(1, np.int64))[0]

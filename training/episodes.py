@@ -27,6 +27,11 @@ SECOND = 10**9
 DAY = 86_400.0
 
 
+def lag_column(horizon: int) -> str:
+    """Column of the seconds between onset and first alarm: a lead with a horizon, else a delay."""
+    return "lead_seconds" if horizon else "delay_seconds"
+
+
 @dataclass(frozen=True)
 class EpisodeView:
     """Episodes and alarms of the test part.
@@ -53,7 +58,7 @@ class EpisodeView:
     @property
     def lag(self) -> str:
         """Column of the delay or the lead."""
-        return "lead_seconds" if self.horizon_seconds else "delay_seconds"
+        return lag_column(self.horizon_seconds)
 
     @property
     def counted(self) -> pd.DataFrame:
@@ -204,7 +209,7 @@ def _judged(found: pd.DataFrame, episode: _Episodes, tested: _Tested, cut: pd.Ti
         caught=caught,
         first_alarm=at,
         already_on=caught & goes_on,
-        **{"lead_seconds" if episode.horizon else "delay_seconds": lag},
+        **{lag_column(episode.horizon): lag},
     )
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from feature_sets.model_schema import ModelSchema
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from training.episodes import lag_column
 from training.exploration_plots import histogram_figure, strongest_features
 from training.judgement import MODEL, PROBABILITY
 from training.judgement_plots import alarms_figure, calibration_figure, score_figure
@@ -164,7 +165,7 @@ def evaluation_section(
         "false_alarms_per_day", ascending=False, kind="stable"
     )
     missed = episodes[episodes["counted"]].sort_values(["caught", "start"], kind="stable")
-    lag = "lead_seconds" if telemetry.horizon_seconds else "delay_seconds"
+    lag = lag_column(telemetry.horizon_seconds)
     return Section(
         "Test",
         (
