@@ -6,6 +6,7 @@ import pytest
 
 from tests.integration.made_networks import write_network
 
+TWELVE = {"devices": 12, "metrics": 3, "ticks": 4000, "tick_seconds": 10}
 QUIET = ("--set", "deploy_streaming=false", "--set", "deploy_concept_drift=false")
 
 
@@ -42,15 +43,7 @@ def test_late_readings_count_from_their_arrival_on(installation, tmp_path):
 
 
 def test_errors_announced_by_a_ramp_are_predicted_ahead(installation, tmp_path):
-    schema = write_network(
-        tmp_path / "announced",
-        devices=12,
-        metrics=3,
-        ticks=4000,
-        tick_seconds=10,
-        errors="ramp",
-        horizon="2m",
-    )
+    schema = write_network(tmp_path / "announced", errors="ramp", horizon="2m", **TWELVE)
     summary = run(installation, schema)
     assert summary["ingest"]["label_rows"] == 48_000
     test = summary["test"]
@@ -63,15 +56,7 @@ def test_errors_announced_by_a_ramp_are_predicted_ahead(installation, tmp_path):
 
 
 def test_errors_from_nowhere_are_not_predicted(installation, tmp_path):
-    schema = write_network(
-        tmp_path / "nowhere",
-        devices=12,
-        metrics=3,
-        ticks=4000,
-        tick_seconds=10,
-        errors="nowhere",
-        horizon="2m",
-    )
+    schema = write_network(tmp_path / "nowhere", errors="nowhere", horizon="2m", **TWELVE)
     summary = run(installation, schema, "--set", "deploy_streaming=true")
     test = summary["test"]
     assert not test["promoted"] and summary["endpoint"] is None
