@@ -16,7 +16,7 @@ VECTORIZED = "vectorized"
 """Windows of the whole history at once, by ``feature_sets.windows.backfill``."""
 
 STOREY = "storey"
-"""Windows event by event in MLRun's own engine, corrected by ``feature_sets.exact_windows``."""
+"""Windows event by event in MLRun's own engine, corrected by ``feature_sets.ingestion.exact_windows``."""
 
 ENGINES = (VECTORIZED, STOREY)
 
@@ -63,7 +63,10 @@ def device_metrics(schema: TelemetrySchema, engine: str = VECTORIZED) -> fstore.
         )
     if engine == STOREY:
         feature_set.graph.add_step(
-            "feature_sets.exact_windows.ExactWindows", "exact_windows", after="$prev", schema=schema.to_dict()
+            "feature_sets.ingestion.exact_windows.ExactWindows",
+            "exact_windows",
+            after="$prev",
+            schema=schema.to_dict(),
         )
     if schema.derived_features:
         feature_set.graph.add_step(

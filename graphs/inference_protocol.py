@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from feature_sets.model_schema import LARGEST, ModelSchema
+from feature_sets.model_package.columns import PREDICTION, PROBABILITY
+from feature_sets.model_package.imputation import LARGEST
+from feature_sets.model_package.schema import ModelSchema
 from graphs.requests import ApiError, is_text
 
 Floats = npt.NDArray[np.float64]
@@ -121,8 +123,8 @@ def inference_response(
         "model_name": name,
         "model_version": version,
         "outputs": [
-            {"name": "prediction", "shape": shape, "datatype": "INT64", "data": prediction.tolist()},
-            {"name": "probability", "shape": shape, "datatype": "FP64", "data": probability.tolist()},
+            {"name": PREDICTION, "shape": shape, "datatype": "INT64", "data": prediction.tolist()},
+            {"name": PROBABILITY, "shape": shape, "datatype": "FP64", "data": probability.tolist()},
         ],
     }
     if given_id is not None:
@@ -138,8 +140,8 @@ def model_metadata(name: str, schema: ModelSchema) -> dict[str, Any]:
         "platform": PLATFORM,
         "inputs": [{"name": INPUT, "datatype": "FP32", "shape": [-1, len(schema.inputs)]}],
         "outputs": [
-            {"name": "prediction", "datatype": "INT64", "shape": [-1]},
-            {"name": "probability", "datatype": "FP64", "shape": [-1]},
+            {"name": PREDICTION, "datatype": "INT64", "shape": [-1]},
+            {"name": PROBABILITY, "datatype": "FP64", "shape": [-1]},
         ],
         "parameters": {
             "features": [

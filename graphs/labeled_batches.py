@@ -12,6 +12,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from feature_sets.model_package.columns import (
+    LABELED_AT,
+    MODEL,
+    PREDICTED_AT,
+    PREDICTION,
+    PROBABILITY,
+    VERSION,
+)
 from feature_sets.telemetry.schema import DEVICE
 from graphs.requests import LabeledPair, Position
 
@@ -157,14 +165,14 @@ class LabeledBatches:
         columns: dict[str, Any] = {
             DEVICE: [pair.device for pair in batch],
             self._time: _instants([pair.time for pair in batch]),
-            "model": [pair.made.model for pair in batch],
-            "version": [pair.made.version for pair in batch],
+            MODEL: [pair.made.model for pair in batch],
+            VERSION: [pair.made.version for pair in batch],
             **{name: pa.array(features[:, i]) for i, name in enumerate(self._inputs)},
-            "prediction": pa.array([pair.made.prediction for pair in batch], pa.int64()),
-            "probability": [pair.made.probability for pair in batch],
+            PREDICTION: pa.array([pair.made.prediction for pair in batch], pa.int64()),
+            PROBABILITY: [pair.made.probability for pair in batch],
             self._label: pa.array([pair.label for pair in batch], pa.int64()),
-            "predicted_at": _instants([pair.predicted_at for pair in batch]),
-            "labeled_at": _instants([pair.labeled_at for pair in batch]),
+            PREDICTED_AT: _instants([pair.predicted_at for pair in batch]),
+            LABELED_AT: _instants([pair.labeled_at for pair in batch]),
         }
         return pa.table(columns)
 

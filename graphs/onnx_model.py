@@ -7,14 +7,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 from mlrun.serving import V2ModelServer
 
-from feature_sets.model_schema import ModelPackageError, ModelSchema
+from feature_sets.model_package.errors import ModelPackageError
+from feature_sets.model_package.schema import ModelSchema
 from graphs.preprocess import live_features
 from graphs.serving_state import serving_state
-
-_OUTPUT = "probabilities"
 
 Floats = npt.NDArray[np.float64]
 
@@ -62,16 +60,7 @@ class OnnxModel(V2ModelServer):
                 raise ModelPackageError(
                     f"model '{self.name}': input '{name}' must be a feature of live events"
                 )
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        self.model = onnxruntime.InferenceSession(
-            package.graph, sess_options=options, providers=["CPUExecutionProvider"]
-        )
-        self._input = self.model.get_inputs()[0].name
-        outputs = [output.name for output in self.model.get_outputs()]
-        if _OUTPUT not in outputs:
-            raise ModelPackageError(f"model '{self.name}': must have the output '{_OUTPUT}', got {outputs}")
+        self.model = package.session(threads=1, name=f"model '{self.name}'")
         golden = self.probability(np.full((1, len(self.schema.inputs)), np.nan))
         if golden.shape != (1,) or not 0.0 <= golden[0] <= 1.0:
             raise ModelPackageError(
@@ -95,10 +84,7 @@ class OnnxModel(V2ModelServer):
         :param inputs: shape (n, inputs), NaN where missing; what float32 cannot hold counts as missing.
         :returns: shape (n,); NaN where the model's arithmetic overflows.
         """
-        if not len(inputs):
-            return np.empty(0)
-        (probabilities,) = self.model.run([_OUTPUT], {self._input: self.schema.impute(inputs)})
-        return np.asarray(probabilities, dtype=np.float64)[:, -1]
+        return self.model.probability(self.schema.impute(inputs))
 
     def decide(self, probability: Floats) -> npt.NDArray[np.int64]:
         """1 where the probability reaches the model's threshold, else 0; shape (n,)."""

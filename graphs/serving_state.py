@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from feature_sets.model_package.package import ModelPackage, fetch_model_package
 from graphs.journal import Journal, NoJournal
-from graphs.model_package import ModelPackage, load_model_package
 from graphs.serving_metrics import ServingMetrics
 from graphs.static_devices import StaticDevices
 
@@ -44,7 +44,7 @@ class ServingState:
     def package(self, model_path: str) -> ModelPackage:
         """Model package at an address; fetched and checked once."""
         if model_path not in self._packages:
-            self._packages[model_path] = load_model_package(model_path)
+            self._packages[model_path] = fetch_model_package(model_path)
         return self._packages[model_path]
 
 

@@ -17,7 +17,7 @@ from project.workflow import WORKFLOWS
 WORKFLOW_FILE = Path(__file__).with_name("workflow.py")
 
 JOBS = {
-    "ingest": "feature_sets.ingest.ingest",
+    "ingest": "feature_sets.ingestion.ingest.ingest",
     "explore": "training.explore.explore",
     "select-features": "training.select_features.select_features",
     "train": "training.train.train",

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from feature_sets.model_package.columns import PREDICTION
 from project.errors import NetopsError
 from project.live_telemetry import Batch
 
@@ -119,7 +120,7 @@ def _send_telemetry(
     report.rejected += rejected
     for answer in answers:
         report.statuses[answer["status"]] += 1
-        report.predicted_errors += answer["prediction"] == 1
+        report.predicted_errors += answer[PREDICTION] == 1
 
 
 def _send_labels(

@@ -8,19 +8,21 @@ from pathlib import Path
 
 import mlrun
 
-from training.baselines import SINGLE_FEATURE
-from training.bootstrap import BASE_RATE
-from training.clusters import AUTO, parse_bootstrap_by
-from training.error_states import read_error_states
-from training.handler_arguments import fraction, true_or_false, whole_number
-from training.judgement import MODEL, PROBABILITY, Judgement, judge
-from training.judgement_plots import alarms_figure, calibration_figure, score_figure
-from training.model_artifact import fetch_model_package, log_model_package
-from training.model_package import read_model_package, write_schema
-from training.run_artifacts import artifact_path, log_figures, log_tables
-from training.selection_mark import refuse_selection_on_test_rows, refuse_training_on_test_devices
-from training.time_split import TimeSplit
-from training.training_set import read_split
+from feature_sets.model_package.columns import PROBABILITY
+from feature_sets.model_package.package import fetch_model_package
+from training.dataset.label_history import read_error_states
+from training.dataset.time_split import TimeSplit
+from training.dataset.training_set import read_split
+from training.evaluation.baselines import SINGLE_FEATURE
+from training.evaluation.bootstrap import BASE_RATE
+from training.evaluation.clusters import AUTO, parse_bootstrap_by
+from training.evaluation.evaluation_plots import alarms_figure, calibration_figure, score_figure
+from training.evaluation.evaluation_report import MODEL, Judgement, judge
+from training.job.arguments import fraction, true_or_false, whole_number
+from training.job.run_artifacts import artifact_path, log_figures, log_tables
+from training.packaging.model_artifact import log_model_package
+from training.packaging.package_writer import write_files
+from training.selection.selection_mark import refuse_selection_on_test_rows, refuse_training_on_test_devices
 
 REJECTED = "rejected"
 """Tag of a model that its test found to be of no use."""
@@ -75,39 +77,36 @@ def evaluate(
     seed = whole_number("seed", seed, at_least=0)
     bootstrap_by = parse_bootstrap_by(bootstrap_by)
     promote = true_or_false("promote", promote)
+    package = fetch_model_package(model_path)
+    telemetry = package.schema.telemetry
+    split = read_split(
+        context,
+        feature_vector,
+        telemetry,
+        test_fraction,
+        train_rows,
+        seed,
+        test_devices=test_devices,
+        with_test=True,
+    )
+    refuse_selection_on_test_rows(feature_vector, split)
+    refuse_training_on_test_devices(package.parameters, split)
+    states = read_error_states(feature_vector, telemetry, split.held_out)
+    judgement = judge(split, package.schema, package.session(), states, seed, bootstrap_by)
+    facts = judgement.describe()
+    # The package says how it did on rows it was not made from, not how it did in validation.
+    scores = {name: float(facts[name]) for name in (*judgement.scores[MODEL], *_PACKAGED) if name in facts}
+    registered = dataclasses.replace(package.schema, metrics=scores)
+    promoted = judgement.predictable or promote
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder)
-        origin = fetch_model_package(model_path, directory)
-        model_schema, model = read_model_package(directory)
-        telemetry = model_schema.telemetry
-        split = read_split(
-            context,
-            feature_vector,
-            telemetry,
-            test_fraction,
-            train_rows,
-            seed,
-            test_devices=test_devices,
-            with_test=True,
-        )
-        refuse_selection_on_test_rows(feature_vector, split)
-        refuse_training_on_test_devices(origin.parameters, split)
-        states = read_error_states(feature_vector, telemetry, split.held_out)
-        judgement = judge(split, model_schema, model, states, seed, bootstrap_by)
-        facts = judgement.describe()
-        # The package says how it did on rows it was not made from, not how it did in validation.
-        scores = {
-            name: float(facts[name]) for name in (*judgement.scores[MODEL], *_PACKAGED) if name in facts
-        }
-        registered = dataclasses.replace(model_schema, metrics=scores)
-        write_schema(directory, registered)
-        promoted = judgement.predictable or promote
+        write_files(directory, registered, package.graph)
         model_uri = log_model_package(
             context,
             directory,
             registered,
-            algorithm=origin.algorithm,
-            parameters=origin.parameters,
+            algorithm=package.algorithm,
+            parameters=package.parameters,
             feature_vector=feature_vector,
             tag=tag if promoted else REJECTED,
         )

@@ -10,18 +10,18 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from training.class_plots import scatter_figure, violin_figure
-from training.class_samples import scatter_points, strongest_pairs, violin_values
-from training.episodes_plot import episodes_figure
-from training.error_episodes import error_episodes
-from training.exploration import class_balance, class_histograms, correlations, feature_summary
-from training.exploration_plots import correlation_figure, histogram_figure, strongest_features
-from training.explored_rows import ExploredRows, explored_rows_of, read_explored_rows
-from training.feature_columns import feature_columns
-from training.handler_arguments import ArgumentError, fraction, whole_number
-from training.run_artifacts import log_figures, log_tables
-from training.staleness import staleness
-from training.staleness_plot import staleness_figure
+from training.dataset.feature_columns import feature_columns
+from training.exploration.class_plots import scatter_figure, violin_figure
+from training.exploration.class_samples import scatter_points, strongest_pairs, violin_values
+from training.exploration.episodes_plot import episodes_figure
+from training.exploration.error_episodes import error_episodes
+from training.exploration.exploration_sample import ExploredRows, explored_rows_of, read_explored_rows
+from training.exploration.plots import correlation_figure, histogram_figure, strongest_features
+from training.exploration.staleness import staleness
+from training.exploration.staleness_plot import staleness_figure
+from training.exploration.tables import class_balance, class_histograms, correlations, feature_summary
+from training.job.arguments import ArgumentError, fraction, whole_number
+from training.job.run_artifacts import log_figures, log_tables
 
 VIOLINS = 8
 """Features whose distributions are drawn as violins: those most correlated with the label."""

@@ -2,16 +2,13 @@
 
 # No postponed annotations here: MLRun reads a handler's type hints and cannot resolve them from text.
 
-import tempfile
-from pathlib import Path
-
 import mlrun
 
-from training.handler_arguments import whole_number
-from training.model_artifact import fetch_model_package
-from training.model_package import read_model_package
-from training.report_page import Page, render
-from training.report_sections import (
+from feature_sets.model_package.package import fetch_model_package
+from training.job.arguments import whole_number
+from training.job.run_artifacts import artifact_path
+from training.report_page.page import Page, render
+from training.report_page.sections import (
     candidates_section,
     data_section,
     evaluation_section,
@@ -20,7 +17,6 @@ from training.report_sections import (
     selection_section,
     what_is_predicted,
 )
-from training.run_artifacts import artifact_path
 
 REPORT_KEY = "report"
 
@@ -63,9 +59,7 @@ def report(
     :param test_set_preds: the same.
     """
     votes_needed = whole_number("votes_needed", votes_needed, at_least=1)
-    with tempfile.TemporaryDirectory() as folder:
-        fetch_model_package(model_path, Path(folder))
-        model, _ = read_model_package(Path(folder))
+    model = fetch_model_package(model_path).schema
     telemetry = model.telemetry
     balance = class_balance.as_df()
     page = Page(

@@ -13,9 +13,13 @@ import pandas as pd
 
 from feature_sets.feature_vector import selected_features
 from feature_sets.telemetry.schema import TelemetrySchema
-from training.correlated_features import MAX_CORRELATION
-from training.feature_columns import feature_columns, useless_features
-from training.feature_votes import (
+from training.dataset.feature_columns import feature_columns, useless_features
+from training.dataset.time_split import TimeSplit, TrainingSetError
+from training.dataset.training_set import read_split
+from training.job.arguments import fraction, whole_number
+from training.job.run_artifacts import log_figures, log_tables
+from training.selection.feature_stability import MAX_DRIFT, unsteady_features
+from training.selection.feature_votes import (
     FEATURE,
     REASON,
     SELECTED,
@@ -25,14 +29,10 @@ from training.feature_votes import (
     elect_features,
     votes_needed,
 )
-from training.handler_arguments import fraction, whole_number
-from training.run_artifacts import log_figures, log_tables
-from training.selection_mark import mark_selection
-from training.selection_plots import scaled_scores_figure, votes_figure
-from training.steadiness import MAX_DRIFT, unsteady_features
-from training.time_split import TimeSplit, TrainingSetError
-from training.training_set import read_split
-from training.voting_rows import VotingRows, voting_rows
+from training.selection.redundant_features import MAX_CORRELATION
+from training.selection.selection_mark import mark_selection
+from training.selection.selection_plots import scaled_scores_figure, votes_figure
+from training.selection.selection_rows import VotingRows, voting_rows
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def select_from(
 
     Which features vary and are steady is told by the whole training part. Votes, and which of several alike
     stands for them, look at labels, and so at the rows only that the search does not judge on, where those
-    are enough, see ``training.voting_rows``.
+    are enough, see ``training.selection.selection_rows``.
 
     :param split: its training part has device, time, features, label; the test part is not looked at.
     :param schema: names the columns.
@@ -84,7 +84,7 @@ def select_from(
     :param seed: of the selectors.
     :param max_correlation: of features that are correlated above it only the best is voted on; 1 keeps all.
     :param max_drift: features that tell earlier from later healthy rows better than this are not voted on; 1
-        takes all, see ``training.steadiness``.
+        takes all, see ``training.selection.feature_stability``.
     :raises TrainingSetError: if every feature is missing, constant or unsteady.
     :raises ArgumentError: if no feature gets enough votes.
     """

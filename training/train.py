@@ -11,20 +11,20 @@ from typing import Any
 import mlrun
 
 from feature_sets.telemetry.schema import TelemetrySchema
-from training.fitted_model import FittedModel, fit_model
-from training.handler_arguments import fraction, whole_number
-from training.model_artifact import log_model_package
-from training.model_package import write_model_package
-from training.progress import Progress
-from training.run_artifacts import log_tables
-from training.search_iterations import TABLE_KEY, log_iterations, results_table
-from training.search_space import plan_search
-from training.selection_mark import HELD_OUT, refuse_selection_on_test_rows
-from training.selector import parse_selector
-from training.successive_halving import SCORES
-from training.threshold_rules import parse_rule
-from training.time_split import TimeSplit
-from training.training_set import read_split
+from training.dataset.time_split import TimeSplit
+from training.dataset.training_set import read_split
+from training.decision.threshold_rules import parse_rule
+from training.job.arguments import fraction, whole_number
+from training.job.run_artifacts import log_tables
+from training.packaging.fitted_model import FittedModel, fit_model
+from training.packaging.model_artifact import log_model_package
+from training.packaging.package_writer import write_model_package
+from training.search.progress import Progress
+from training.search.search_iterations import TABLE_KEY, log_iterations, results_table
+from training.search.search_metric import parse_selector
+from training.search.search_space import plan_search
+from training.search.successive_halving import SCORES
+from training.selection.selection_mark import HELD_OUT, refuse_selection_on_test_rows
 
 
 def train(
@@ -64,7 +64,7 @@ def train(
     :param test_fraction: later share of the rows that is kept for the test and not looked at.
     :param train_rows: more rows than this in the training part are sampled, each class in proportion, before
         anything is fitted or scored.
-    :param search: ``random`` or ``grid``, see ``training.search_space``.
+    :param search: ``random`` or ``grid``, see ``training.search.search_space``.
     :param combinations: most combinations of hyper-parameters to try.
     :param families: kinds of model to restrict the search to, as a list or as text with commas; empty for
         all.
@@ -72,7 +72,8 @@ def train(
     :param folds: folds of the cross-validation; one that lacks rows or a class is skipped and said.
     :param selector: the score that decides, ``max.`` or ``min.`` and average_precision, roc_auc, f1,
         precision or recall.
-    :param threshold_rule: ``max_f1``, ``min_precision:0.9`` or ``cost:10``, see ``training.threshold_rules``.
+    :param threshold_rule: ``max_f1``, ``min_precision:0.9`` or ``cost:10``,
+        see ``training.decision.threshold_rules``.
     :param test_devices: share of the devices that is kept for the test and not looked at; 0 for none.
     """
     telemetry = TelemetrySchema.load(schema)

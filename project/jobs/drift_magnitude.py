@@ -12,6 +12,7 @@ import mlrun
 import pandas as pd
 
 from drift.magnitude import drift_magnitude
+from feature_sets.model_package.columns import PREDICTION, PROBABILITY, VERSION
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.endpoints import endpoint_address
 from project.settings import MODEL
@@ -50,7 +51,7 @@ def measure_drift_magnitude(
     served = httpx.get(f"{address}/v2/models/{MODEL}", timeout=30).raise_for_status().json()["versions"][-1]
     folder = Path(httpx.get(f"{address}/labeled", timeout=30).raise_for_status().json()["directory"])
     batch = wait_for_rows(folder, served, min_rows, timeout_seconds)
-    known = {label, "prediction", "probability"}
+    known = {label, PREDICTION, PROBABILITY}
     features = [column for column in base.columns if column in batch.columns and column not in known]
     features = [column for column in features if pd.api.types.is_numeric_dtype(base[column])]
     block_rows = rows_in_window(base, telemetry.time, telemetry.longest_window_seconds)
@@ -59,7 +60,7 @@ def measure_drift_magnitude(
         in_device_order(comparable, telemetry.time),
         in_device_order(batch, telemetry.time),
         features=features,
-        prediction="prediction",
+        prediction=PREDICTION,
         label=label,
         block_rows=block_rows,
         max_rows=max(_MAX_ROWS, 10 * block_rows),
@@ -124,7 +125,7 @@ def wait_for_rows(
     deadline = clock() + timeout_seconds
     while True:
         files = sorted(folder.glob("*.parquet"))
-        frames = [pd.read_parquet(file, filters=[("version", "==", version)]) for file in files]
+        frames = [pd.read_parquet(file, filters=[(VERSION, "==", version)]) for file in files]
         rows = sum(len(frame) for frame in frames)
         late = clock() >= deadline
         if rows >= min_rows or (rows and late):

@@ -8,6 +8,7 @@ import httpx
 import mlrun
 
 from drift.warm_up import DetectorSettings, warmed_monitor
+from feature_sets.model_package.columns import PREDICTION
 from feature_sets.telemetry.schema import TelemetrySchema
 from project.endpoints import endpoint_address
 from project.settings import Settings
@@ -28,7 +29,7 @@ def init_detectors(
     # for the next drift; so after an alarm they wait for a thousand values, or the size of their base.
     settings = DetectorSettings(min_instances_after_drift=min(len(base), 1000))
     monitor = warmed_monitor(
-        base[label].astype(int).tolist(), base["prediction"].astype(int).tolist(), settings=settings
+        base[label].astype(int).tolist(), base[PREDICTION].astype(int).tolist(), settings=settings
     )
     state = monitor.to_dict()
     context.log_artifact(
@@ -42,5 +43,5 @@ def init_detectors(
         timeout=30,
     ).raise_for_status()
     context.log_result("base_rows", len(base))
-    context.log_result("base_error_rate", float((base[label] != base["prediction"]).mean()))
+    context.log_result("base_error_rate", float((base[label] != base[PREDICTION]).mean()))
     context.log_result("detectors", sorted(monitor.status()["detectors"]))

@@ -12,6 +12,7 @@ import mlrun
 import numpy as np
 import pandas as pd
 
+from feature_sets.model_package.columns import PREDICTION, PROBABILITY
 from project.endpoints import endpoint_address
 from project.settings import MODEL
 
@@ -80,8 +81,8 @@ def check_endpoint(
     names = [column["name"] for column in metadata["parameters"]["features"]]
     chosen = frame.iloc[np.unique(np.linspace(0, len(frame) - 1, min(rows, len(frame))).astype(int))]
     matrix = chosen[names].to_numpy(np.float32)
-    probability = chosen["probability"].to_numpy(np.float64)
-    prediction = chosen["prediction"].to_numpy(np.int64)
+    probability = chosen[PROBABILITY].to_numpy(np.float64)
+    prediction = chosen[PREDICTION].to_numpy(np.int64)
 
     mismatches = errors = 0
     seconds: list[float] = []
@@ -96,8 +97,8 @@ def check_endpoint(
             errors += 1
             continue
         outputs = {output["name"]: np.asarray(output["data"]) for output in response.json()["outputs"]}
-        different = np.abs(outputs["probability"] - probability[start:stop]) > _TOLERANCE
-        different |= outputs["prediction"] != prediction[start:stop]
+        different = np.abs(outputs[PROBABILITY] - probability[start:stop]) > _TOLERANCE
+        different |= outputs[PREDICTION] != prediction[start:stop]
         mismatches += int(different.sum())
     return TesterResult(
         rows=len(chosen),

@@ -23,8 +23,8 @@ import pandas as pd
 from mlrun.data_types import InferOptions
 from mlrun.datastore.targets import ParquetTarget
 
+from feature_sets.ingestion.vectorized_ingest import ingest_vectorized
 from feature_sets.telemetry.schema import DEVICE
-from feature_sets.vectorized_ingest import ingest_vectorized
 from tests.benchmarks.local_project import SCHEMA, local_project, steady_telemetry
 
 SIZES = (10_000, 100_000, 1_000_000)

@@ -22,9 +22,9 @@ import storey.dtypes
 
 from feature_sets.device_metrics import device_metrics
 from feature_sets.feature_vector import selected_features
-from feature_sets.online_features import OnlineFeatures
+from feature_sets.ingestion.vectorized_ingest import ingest_vectorized
+from feature_sets.online_store.features import OnlineFeatures
 from feature_sets.telemetry.schema import DEVICE
-from feature_sets.vectorized_ingest import ingest_vectorized
 from tests.benchmarks.local_project import SCHEMA, local_project, steady_telemetry
 
 SIZES = (1, 10, 100)

@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from feature_sets.model_schema import Calibration
+from feature_sets.model_package.calibration import Calibration
 from tests.benchmarks.training import wide_frame
-from training.candidates import MODEL_STEP, Candidate, build_pipeline, error_margin, fit_pipeline
-from training.onnx_export import INPUT, LABEL, export_onnx
+from training.packaging.onnx_export import INPUT, LABEL, export_onnx
+from training.search.candidates import MODEL_STEP, Candidate, build_pipeline, error_margin, fit_pipeline
 
 BATCH = 10_000
 ROUNDS = 7

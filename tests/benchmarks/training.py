@@ -17,15 +17,15 @@ import numpy as np
 import pandas as pd
 
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from training.fitted_model import fit_model
-from training.model_package import write_model_package
-from training.row_sample import sample_rows
-from training.search_space import plan_search
+from training.dataset.stratified_sample import sample_rows
+from training.dataset.time_split import split_by_time
+from training.decision.threshold_rules import parse_rule
+from training.packaging.fitted_model import fit_model
+from training.packaging.package_writer import write_model_package
+from training.search.search_metric import parse_selector
+from training.search.search_space import plan_search
+from training.search.successive_halving import SCORES, THREADS
 from training.select_features import select_from
-from training.selector import parse_selector
-from training.successive_halving import SCORES, THREADS
-from training.threshold_rules import parse_rule
-from training.time_split import split_by_time
 
 ROWS = 200_000
 FEATURES = 60

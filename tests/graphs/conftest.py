@@ -16,7 +16,8 @@ import pytest
 from skl2onnx import to_onnx
 from sklearn.linear_model import LogisticRegression
 
-from feature_sets.model_schema import MODEL_FILE, SCHEMA_FILE, ModelInput, ModelSchema
+from feature_sets.model_package.files import MODEL_FILE
+from feature_sets.model_package.schema import SCHEMA_FILE, ModelInput, ModelSchema
 from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.serving_graph import build_serving_graph
 from project.local import valkey

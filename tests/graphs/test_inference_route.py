@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from feature_sets.model_schema import MODEL_FILE, SCHEMA_FILE, read_model_schema
+from feature_sets.model_package.files import MODEL_FILE, read_model_schema
+from feature_sets.model_package.schema import SCHEMA_FILE
 from tests.graphs.conftest import INPUTS, Client, event, make_client, offline_probability
 
 INFER = "/v2/models/model/infer"

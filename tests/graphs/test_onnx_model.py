@@ -12,10 +12,12 @@ import numpy as np
 import onnx
 import pytest
 
-from feature_sets.model_schema import MODEL_FILE, SCHEMA_FILE, ModelPackageError, file_sha256
+from feature_sets.model_package import package as packages
+from feature_sets.model_package.errors import ModelPackageError
+from feature_sets.model_package.files import MODEL_FILE, file_sha256
+from feature_sets.model_package.package import fetch_model_package
+from feature_sets.model_package.schema import SCHEMA_FILE
 from feature_sets.telemetry.schema import TelemetrySchema
-from graphs import model_package
-from graphs.model_package import load_model_package
 from graphs.onnx_model import OnnxModel
 from graphs.serving_state import serving_state
 from graphs.static_devices import static_devices
@@ -71,13 +73,14 @@ def test_an_address_is_required() -> None:
     with pytest.raises(
         ModelPackageError, match="model_path: must be the address of a model package, got none"
     ):
-        load_model_package("")
+        fetch_model_package("")
 
 
 class Artifact:
     def __init__(self, kind: str, path: str) -> None:
         self.kind = kind
         self.path = path
+        self.spec = SimpleNamespace(algorithm="", parameters={})
 
     def get_target_path(self) -> str:
         return self.path
@@ -85,8 +88,8 @@ class Artifact:
 
 def test_a_model_artifact_leads_to_its_files(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found: dict[str, Any] = {"store://models/p/m": Artifact("model", f"{package}/")}
-    monkeypatch.setattr(model_package.mlrun.datastore, "get_store_resource", found.__getitem__)
-    assert load_model_package("store://models/p/m").schema.version == "v3"
+    monkeypatch.setattr(packages.mlrun.datastore, "get_store_resource", found.__getitem__)
+    assert fetch_model_package("store://models/p/m").schema.version == "v3"
     found["store://artifacts/p/d"] = Artifact("dataset", str(package))
     with pytest.raises(ModelPackageError, match="must be a model artifact, got Artifact"):
-        load_model_package("store://artifacts/p/d")
+        fetch_model_package("store://artifacts/p/d")

@@ -9,7 +9,9 @@ from typing import Any
 import mlrun
 import pytest
 
-from feature_sets.model_schema import MODEL_FILE, SCHEMA_FILE, ModelPackageError
+from feature_sets.model_package.errors import ModelPackageError
+from feature_sets.model_package.files import MODEL_FILE
+from feature_sets.model_package.schema import SCHEMA_FILE
 from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.serving_graph import build_serving_graph
 from tests.graphs.conftest import Client, event, label, make_client, write_package

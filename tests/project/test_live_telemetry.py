@@ -3,7 +3,7 @@ from itertools import islice
 import pandas as pd
 import pytest
 
-from feature_sets.ingest import SIMULATION_START
+from feature_sets.ingestion.ingest import SIMULATION_START
 from feature_sets.telemetry import simulator
 from feature_sets.telemetry.readers import Telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from mlrun.artifacts import get_model
 
-from feature_sets.model_schema import read_model_schema
+from feature_sets.model_package.files import read_model_schema
+from feature_sets.model_package.onnx_session import OnnxSession
 from project.workflow import EXPLORED, SEARCHED, SELECTED, TESTED
 from tests.training.feature_store import PROJECT, store_vector
 from tests.training.network import make_frame
 from tests.training.pages import loaded_from_network
+from training.dataset.time_split import split_by_time
 from training.explore import exploration_figures
-from training.model_package import OnnxModel
-from training.time_split import split_by_time
 
 SCORES = {"average_precision", "roc_auc", "f1", "precision", "recall", "true_positives", "threshold"}
 TRAINING = {
@@ -149,7 +149,7 @@ def test_a_vector_becomes_a_registered_model(network, frame, schema):
         "probability",
     ]
     assert len(predictions) == len(split.test) and predictions["timestamp"].min() == split.cut
-    again = OnnxModel(model_file).probability(model_schema.matrix(predictions))
+    again = OnnxSession(Path(model_file).read_bytes()).probability(model_schema.matrix(predictions))
     assert (again == predictions["probability"].to_numpy()).all()
     assert (predictions["prediction"] == (again >= model_schema.threshold)).all()
     assert tested.outputs["true_positives"] == int(

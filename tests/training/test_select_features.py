@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from training.dataset.time_split import TrainingSetError, split_by_time
 from training.select_features import save_selected_vector, select_from
-from training.selection_mark import LABEL, refuse_selection_on_test_rows
-from training.time_split import TrainingSetError, split_by_time
+from training.selection.selection_mark import LABEL, refuse_selection_on_test_rows
 
 
 def select(frame, schema, test_fraction=0.3, **settings):

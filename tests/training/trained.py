@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from training.fitted_model import fit_model
-from training.search_space import plan_search
-from training.selector import parse_selector
-from training.successive_halving import SCORES
-from training.threshold_rules import parse_rule
+from training.decision.threshold_rules import parse_rule
+from training.packaging.fitted_model import fit_model
+from training.search.search_metric import parse_selector
+from training.search.search_space import plan_search
+from training.search.successive_halving import SCORES
 
 
 def fit(part, schema, family="logistic_regression", *, rule="max_f1", seed=0, candidates=None, **parameters):

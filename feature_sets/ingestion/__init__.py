@@ -1,0 +1,1 @@
+"""Telemetry rows into MLRun feature sets and their targets."""

@@ -1,0 +1,129 @@
+"""The columns of an ingestion's result: the rows in event order, with their windows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import mlrun.feature_store as fstore
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from feature_sets.arrival_order import windows_as_known
+from feature_sets.derived_features import DerivedFeatures
+from feature_sets.event_order import in_event_order
+from feature_sets.ingest_errors import IngestError
+from feature_sets.ingestion import vectorized_support
+from feature_sets.windows import event_status
+from feature_sets.windows.definition import WindowDefinition
+from feature_sets.windows.event_micros import column_micros
+
+_TURNED_ROWS = 4096
+"""Rows that are put into columns at a time: as many as the processor's cache holds."""
+
+
+@dataclass(frozen=True)
+class FeatureColumns:
+    """The columns of the result, each of the same length and in the same order of rows.
+
+    :param keys: the entity of each row.
+    :param left_out: status -> rows that are in no window, and not among these: they came too late, or from a
+        future that is beyond what is tolerated.
+    :param values: the windows, then the columns of the frame without the entity, then what is derived of the
+        windows, by name.
+    """
+
+    entity: str
+    time: str | None
+    definition: WindowDefinition | None
+    keys: pd.Series
+    values: dict[str, pd.Series]
+    left_out: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, feature_set: fstore.FeatureSet, frame: pd.DataFrame, arrival: str | None = None
+    ) -> FeatureColumns:
+        """Compute the windows that a feature set declares, if any, and what it derives from them.
+
+        :param frame: rows that ``vectorized_support.check_frame`` found in order; not changed, and shared.
+        :param arrival: see ``windows_as_known``.
+        :raises IngestError: if a row is not in its windows.
+        """
+        entity, time = feature_set.spec.entities[0].name, feature_set.spec.timestamp_key
+        if not feature_set.spec.graph.steps:
+            rows = frame.copy(deep=False)
+            rows.index = pd.RangeIndex(len(frame))
+            return cls(entity, time, None, rows[entity], _without(rows, entity))
+        definition, derived = vectorized_support.declared(feature_set)
+        rows = in_event_order(frame, entity, time)
+        windows = windows_as_known(rows, definition, arrival)
+        lost = ~windows[event_status.COLUMN].isin(event_status.COUNTED)
+        left_out = {
+            str(name): int(n) for name, n in windows.loc[lost, event_status.COLUMN].value_counts().items()
+        }
+        if left_out and (arrival is None or lost.all()):
+            raise IngestError(
+                f"column '{arrival or time}': rows must arrive neither later than the allowed lateness nor "
+                f"before their own time by more than the tolerance, got {left_out} of {len(rows)}"
+            )
+        if left_out:
+            rows, windows = (part[~lost].reset_index(drop=True) for part in (rows, windows))
+        features = _contiguous(windows, definition.feature_names)
+        return cls(
+            entity,
+            time,
+            definition,
+            rows[entity],
+            {**features, **_without(rows, entity), **(_derived(features, derived) if derived else {})},
+            left_out,
+        )
+
+    @property
+    def count(self) -> int:
+        """Number of rows."""
+        return len(self.keys)
+
+    def frame(self, rows: slice | npt.NDArray[Any]) -> pd.DataFrame:
+        """Some rows as MLRun sees them: indexed by the entity."""
+        chosen = {name: column.iloc[rows].array for name, column in self.values.items()}
+        return pd.DataFrame(chosen, index=pd.Index(self.keys.iloc[rows], name=self.entity))
+
+    def moments(self) -> npt.NDArray[Any]:
+        """Event times in UTC, cut to microseconds; the time of ingestion where there are none."""
+        if self.time is None:
+            return np.full(self.count, np.datetime64(datetime.now(UTC).replace(tzinfo=None), "us"))
+        return column_micros(self.values[self.time]).view("datetime64[us]")
+
+
+def _contiguous(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, pd.Series]:
+    """Columns of numbers, each with its values side by side in memory.
+
+    Those of the backfill come a row at a time; statistics and files are made a column at a time, which takes
+    three times as long on values that lie far apart.
+    """
+    values = np.empty((len(names), len(frame)))
+    columns = [frame[name].to_numpy() for name in names]
+    for start in range(0, len(frame), _TURNED_ROWS):
+        part = slice(start, start + _TURNED_ROWS)
+        for at, column in enumerate(columns):
+            values[at, part] = column[part]
+    return {name: pd.Series(column, copy=False) for name, column in zip(names, values, strict=True)}
+
+
+def _derived(windows: dict[str, pd.Series], derived: DerivedFeatures) -> dict[str, pd.Series]:
+    """The derived features as columns, each with its values side by side in memory."""
+    inputs = [windows[name].to_numpy() for name in derived.inputs]
+    rows = len(inputs[0])
+    values = np.empty((len(derived.names), rows))
+    for start in range(0, rows, _TURNED_ROWS):
+        part = slice(start, start + _TURNED_ROWS)
+        values[:, part] = derived.of(np.column_stack([column[part] for column in inputs])).T
+    return {name: pd.Series(column, copy=False) for name, column in zip(derived.names, values, strict=True)}
+
+
+def _without(frame: pd.DataFrame, left_out: str) -> dict[str, pd.Series]:
+    return {str(name): frame[name] for name in frame.columns if name != left_out}

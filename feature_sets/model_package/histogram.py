@@ -1,0 +1,37 @@
+"""How a column was distributed in training: the baseline that travels with the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from feature_sets.model_package.errors import ModelPackageError
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How many rows lie in each of some bins; empty if it is not known.
+
+    :param edges: bin edges, finite and ascending, length k + 1.
+    :param counts: rows in each bin, length k.
+    """
+
+    edges: tuple[float, ...] = ()
+    counts: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_histogram("histogram", self.edges, self.counts)
+
+
+def check_histogram(where: str, edges: Sequence[float], counts: Sequence[int]) -> None:
+    """Check that a histogram is empty or has one edge more than bins, in order, and counts rows."""
+    if not edges and not counts:
+        return
+    if len(edges) != len(counts) + 1:
+        raise ModelPackageError(f"{where}: {len(counts)} bins need one edge more, got {len(edges)}")
+    if not np.isfinite(edges).all() or (np.diff(edges) < 0).any():
+        raise ModelPackageError(f"{where}: edges must be numbers in ascending order, got {list(edges)}")
+    if not all(isinstance(count, int) and count >= 0 for count in counts):
+        raise ModelPackageError(f"{where}: counts must be whole numbers of at least 0, got {list(counts)}")

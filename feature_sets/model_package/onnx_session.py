@@ -1,0 +1,48 @@
+"""The model's ONNX graph, ready to score rows: the same session offline and live."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from feature_sets.model_package.errors import ModelPackageError
+
+INPUT = "input"
+PROBABILITIES = "probabilities"
+"""Names of the graph's input and of its output that counts."""
+
+
+class OnnxSession:
+    """Scores rows with a serialized ONNX graph on the CPU.
+
+    :param graph: content of ``model.onnx``.
+    :param threads: threads of one call; 0 for as many as there are cores. A server that answers many requests
+        wants 1.
+    :param name: what the graph is called in errors.
+    :raises ModelPackageError: if the graph lacks the output.
+    """
+
+    def __init__(self, graph: bytes, threads: int = 0, name: str = "model.onnx") -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = threads
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(
+            graph, sess_options=options, providers=["CPUExecutionProvider"]
+        )
+        outputs = [output.name for output in self._session.get_outputs()]
+        if PROBABILITIES not in outputs:
+            raise ModelPackageError(f"{name}: must have the output '{PROBABILITIES}', got {outputs}")
+        # Other exporters call their only input differently.
+        self._input = self._session.get_inputs()[0].name
+
+    def probability(self, matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        """Calibrated probability of an error for each row.
+
+        :param matrix: float32, shape (n, inputs), from ``ModelSchema.matrix`` or ``ModelSchema.impute``.
+        :returns: shape (n,); NaN where the model's arithmetic overflows.
+        """
+        if not len(matrix):
+            return np.empty(0, dtype=np.float64)
+        (probabilities,) = self._session.run([PROBABILITIES], {self._input: matrix})
+        return np.asarray(probabilities[:, -1], dtype=np.float64)

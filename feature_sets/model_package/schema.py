@@ -1,0 +1,235 @@
+"""The content of ``model.json``: what a model takes in, how it decides, and its scores.
+
+Column order, imputation and threshold come from here and from nowhere else, in training and in serving.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from feature_sets.model_package.calibration import Calibration
+from feature_sets.model_package.errors import ModelPackageError
+from feature_sets.model_package.histogram import Histogram, check_histogram
+from feature_sets.model_package.imputation import replace_missing
+from feature_sets.telemetry.schema import TelemetrySchema
+
+FORMAT = 2
+SCHEMA_FILE = "model.json"
+
+
+@dataclass(frozen=True)
+class ModelInput:
+    """One input column of the model.
+
+    :param name: feature name.
+    :param unit: unit of the feature, for people.
+    :param imputation: value that replaces a missing reading (NaN, None or absent), here and in training.
+    :param edges: histogram bin edges over the training rows, ascending, length k + 1.
+    :param counts: training rows in each bin, length k.
+    """
+
+    name: str
+    unit: str
+    imputation: float
+    edges: tuple[float, ...] = ()
+    counts: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.imputation):
+            raise ModelPackageError(
+                f"input '{self.name}': imputation must be a number, got {self.imputation!r}"
+            )
+        check_histogram(f"input '{self.name}'", self.edges, self.counts)
+
+
+@dataclass(frozen=True)
+class ModelSchema:
+    """Ordered inputs of a model, its decision threshold and where it comes from.
+
+    :param telemetry: schema of the telemetry that the model was trained on.
+    :param inputs: input columns in the order the ONNX graph takes them; no name twice.
+    :param threshold: predicted 1 when the calibrated probability of an error is at least this.
+    :param version: text that differs between any two trained models.
+    :param metrics: scores on the latest rows it was judged on: out-of-fold rows, after the test the test
+        rows.
+    :param training_start: event time of the first training row, ISO 8601 UTC.
+    :param training_end: event time of the last training row, ISO 8601 UTC.
+    :param sha256: file name -> digest of each other file of the package.
+    :param calibration: the last step of the graph.
+    :param threshold_rule: rule that chose the threshold, such as ``max_f1``.
+    :param predictions: histogram of the calibrated probabilities of the out-of-fold rows.
+    :param algorithm: family of the model.
+    :param parameters: its hyper-parameters and seed.
+    :param validation: scores on the out-of-fold rows.
+    :param code_version: code that trained it.
+    """
+
+    telemetry: TelemetrySchema
+    inputs: tuple[ModelInput, ...]
+    threshold: float
+    version: str
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    training_start: str = ""
+    training_end: str = ""
+    sha256: Mapping[str, str] = field(default_factory=dict)
+    calibration: Calibration = field(default_factory=Calibration)
+    threshold_rule: str = ""
+    predictions: Histogram = field(default_factory=Histogram)
+    algorithm: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    validation: Mapping[str, float] = field(default_factory=dict)
+    code_version: str = ""
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.threshold) and self.threshold >= 0.0):
+            raise ModelPackageError(f"threshold must be a number of at least 0, got {self.threshold!r}")
+        names = self.input_names
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ModelPackageError(f"inputs must have different names, got {twice} twice")
+        for scores in (self.metrics, self.validation):
+            for name, value in scores.items():
+                if not math.isfinite(value):
+                    raise ModelPackageError(f"score '{name}' must be a number, got {value!r}")
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """Input columns in model order."""
+        return tuple(column.name for column in self.inputs)
+
+    def matrix(self, frame: pd.DataFrame) -> npt.NDArray[np.float32]:
+        """Model input of many rows: columns in model order, missing values imputed.
+
+        :param frame: features by name, shape (n, any); further columns are ignored.
+        :returns: float32, shape (n, len(inputs)).
+        :raises KeyError: naming an input column that the frame lacks.
+        """
+        for name in self.input_names:
+            if name not in frame.columns:
+                raise KeyError(f"feature '{name}' is not among the columns {sorted(map(str, frame.columns))}")
+        if not self.inputs:
+            return np.empty((len(frame), 0), np.float32)
+        return self.impute(
+            np.column_stack(
+                [frame[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in self.input_names]
+            )
+        )
+
+    def impute(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+        """Model input of rows in model order; the one rule for training and serving.
+
+        :param values: shape (n, len(inputs)); what float32 cannot hold (NaN, infinity, too large) is missing.
+        :returns: float32, same shape, missing values replaced.
+        """
+        return replace_missing(values, np.array([column.imputation for column in self.inputs]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain content of ``model.json``."""
+        return {
+            "format": FORMAT,
+            "version": self.version,
+            "algorithm": self.algorithm,
+            "parameters": dict(self.parameters),
+            "threshold": self.threshold,
+            "threshold_rule": self.threshold_rule,
+            "calibration": {
+                "method": self.calibration.method,
+                "a": self.calibration.a,
+                "b": self.calibration.b,
+            },
+            "inputs": [
+                {
+                    "name": column.name,
+                    "unit": column.unit,
+                    "imputation": column.imputation,
+                    "edges": list(column.edges),
+                    "counts": list(column.counts),
+                }
+                for column in self.inputs
+            ],
+            "predictions": {
+                "edges": list(self.predictions.edges),
+                "counts": list(self.predictions.counts),
+            },
+            "validation": dict(self.validation),
+            "metrics": dict(self.metrics),
+            "training_start": self.training_start,
+            "training_end": self.training_end,
+            "code_version": self.code_version,
+            "sha256": dict(self.sha256),
+            "telemetry": self.telemetry.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> ModelSchema:
+        """Inverse of ``to_dict``.
+
+        :raises ModelPackageError: if the format is another one, or a field is missing or breaks a rule.
+        """
+        if not isinstance(content, Mapping):
+            raise ModelPackageError(f"{SCHEMA_FILE}: must hold an object, got {type(content).__name__}")
+        found = content.get("format")
+        if found != FORMAT:
+            older = isinstance(found, int) and found < FORMAT
+            remedy = "; train the model anew with this version of the code" if older else ""
+            raise ModelPackageError(f"{SCHEMA_FILE}: format must be {FORMAT}, got {found!r}{remedy}")
+        try:
+            return cls(
+                telemetry=TelemetrySchema.from_dict(content["telemetry"]),
+                inputs=tuple(
+                    ModelInput(
+                        name=_text(column["name"]),
+                        unit=_text(column["unit"]),
+                        imputation=float(column["imputation"]),
+                        edges=tuple(map(float, column["edges"])),
+                        counts=tuple(column["counts"]),
+                    )
+                    for column in content["inputs"]
+                ),
+                threshold=float(content["threshold"]),
+                version=_text(content["version"]),
+                metrics=dict(content["metrics"]),
+                training_start=_instant(content["training_start"]),
+                training_end=_instant(content["training_end"]),
+                sha256=dict(content["sha256"]),
+                calibration=Calibration(
+                    method=_text(content["calibration"]["method"]),
+                    a=float(content["calibration"]["a"]),
+                    b=float(content["calibration"]["b"]),
+                ),
+                threshold_rule=_text(content["threshold_rule"]),
+                predictions=Histogram(
+                    edges=tuple(map(float, content["predictions"]["edges"])),
+                    counts=tuple(content["predictions"]["counts"]),
+                ),
+                algorithm=_text(content["algorithm"]),
+                parameters=dict(content["parameters"]),
+                validation=dict(content["validation"]),
+                code_version=_text(content["code_version"]),
+            )
+        except KeyError as error:
+            raise ModelPackageError(f"{SCHEMA_FILE}: field {error} is required") from error
+        except (TypeError, ValueError) as error:
+            raise ModelPackageError(f"{SCHEMA_FILE}: {error}") from error
+
+
+def _instant(value: object) -> str:
+    """ISO 8601 text of a time with its zone, or an empty text."""
+    text = _text(value)
+    if text and datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError(f"a time needs its zone, got {text!r}")
+    return text
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"a text is expected, got {value!r}")
+    return value

@@ -1,0 +1,1 @@
+"""The newest features of each device in Redis: written by ingestion, read by serving."""

@@ -1,0 +1,91 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from mlrun.datastore.targets import ParquetTarget
+
+from feature_sets.ingest_errors import IngestError
+from feature_sets.ingestion.parquet_partitions import granularity_of, partitions, write_partitions
+
+TIMES = np.array(
+    ["2024-01-31T23:59:59", "2024-02-01T00:00:00", "2024-02-01T01:00:00"], dtype="datetime64[us]"
+)
+
+
+@pytest.mark.parametrize(
+    ("granularity", "folders"),
+    [
+        (None, [""]),
+        ("year", ["year=2024/"]),
+        ("month", ["year=2024/month=01/", "year=2024/month=02/"]),
+        ("day", ["year=2024/month=01/day=31/", "year=2024/month=02/day=01/"]),
+        (
+            "hour",
+            [
+                "year=2024/month=01/day=31/hour=23/",
+                "year=2024/month=02/day=01/hour=00/",
+                "year=2024/month=02/day=01/hour=01/",
+            ],
+        ),
+    ],
+)
+def test_a_row_at_midnight_is_in_the_day_that_begins(granularity, folders):
+    assert [folder for folder, _ in partitions(TIMES, granularity)] == folders
+
+
+def test_rows_out_of_order_are_gathered_in_their_folder_in_their_order():
+    found = list(partitions(TIMES[[1, 0, 2, 1]], "day"))
+    assert [rows.tolist() for _, rows in found] == [[1], [0, 2, 3]]
+
+
+@pytest.mark.parametrize("granularity", [None, "day"])
+def test_no_rows_make_no_folder(granularity):
+    assert list(partitions(TIMES[:0], granularity)) == []
+
+
+def test_a_target_is_partitioned_as_mlrun_does():
+    assert granularity_of(ParquetTarget("a", partitioned=True)) == "hour"
+    assert granularity_of(ParquetTarget("a", time_partitioning_granularity="month")) == "month"
+    assert granularity_of(ParquetTarget("a", path="/x/y.parquet")) is None
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 0, 1]])
+def test_the_files_hold_every_row_once(tmp_path, order):
+    table = pa.table({"x": order, "box": ["a", "b", "a"]})
+    with ThreadPoolExecutor(2) as pool:
+        assert write_partitions(table, f"{tmp_path}/t/", False, TIMES[order], "day", pool).finish() == 3
+    files = sorted((tmp_path / "t").rglob("*.parquet"))
+    rows = [pq.read_table(file, partitioning=None)["x"].to_pylist() for file in files]
+    assert rows == [[0], [at for at in order if at]]
+
+
+def test_a_folder_that_cannot_be_written_is_an_error(tmp_path):
+    (tmp_path / "t").write_text("a file")
+    with ThreadPoolExecutor(1) as pool:
+        files = write_partitions(pa.table({"x": [1, 2, 3]}), f"{tmp_path}/t/", False, TIMES, None, pool)
+        with pytest.raises(IngestError, match=r"Parquet files must be writable at .*/t/"):
+            files.finish()
+        files.discard()
+    assert (tmp_path / "t").read_text() == "a file"
+
+
+def test_only_files_of_its_own_are_discarded_also_those_that_are_torn(tmp_path, monkeypatch):
+    table = pa.table({"x": [1, 2, 3]})
+    with ThreadPoolExecutor(2) as pool:
+        write_partitions(table, f"{tmp_path}/t/", False, TIMES, "day", pool).finish()
+        kept = sorted((tmp_path / "t").rglob("*.parquet"))
+
+        def torn(chosen, stream, **options):
+            stream.write(b"PAR1")
+            if len(chosen) == 2:
+                raise OSError("the disk is full")
+
+        monkeypatch.setattr(pq, "write_table", torn)
+        files = write_partitions(table, f"{tmp_path}/t/", False, TIMES, "day", pool)
+        with pytest.raises(IngestError, match="the disk is full"):
+            files.finish()
+        assert len(list((tmp_path / "t").rglob("*.parquet"))) == 4
+        files.discard()
+    assert sorted((tmp_path / "t").rglob("*.parquet")) == kept

@@ -1,0 +1,261 @@
+"""Reading a training set through MLRun's feature store, as things were known at the time of each label."""
+
+from __future__ import annotations
+
+import mlrun.feature_store as fstore
+import numpy as np
+import pandas as pd
+import pytest
+
+from feature_sets.arrival_order import late, windows_as_known
+from feature_sets.event_order import in_event_order
+from feature_sets.telemetry.schema import DEVICE
+from feature_sets.windows.definition import WindowDefinition
+from tests.training.conftest import make_context
+from tests.training.feature_store import store_vector
+from tests.training.network import START, make_frame, make_schema
+from training.dataset.leak_check import LeakError
+from training.dataset.time_split import TrainingSetError, split_by_time
+from training.dataset.training_set import (
+    label_rows_of,
+    read_split,
+    read_vector,
+    rows_with_reading,
+    rows_with_timely_reading,
+)
+from training.exploration.exploration_sample import read_explored_rows
+
+
+def labels_at(*seconds, device="site/0", value=0):
+    return pd.DataFrame(
+        {
+            DEVICE: device,
+            "timestamp": START + pd.to_timedelta(list(seconds), unit="s"),
+            "is_error": np.int8(value),
+        }
+    )
+
+
+def read_all(context, uri, schema):
+    return read_explored_rows(context, uri, schema, ratio=1.0, max_rows=1_000_000, seed=0).sample
+
+
+def test_a_vector_gives_back_the_rows_it_was_filled_with(context, vector_uri, schema, frame):
+    read = read_all(context, vector_uri, schema)
+    expected = frame.sort_values(["timestamp", DEVICE], ignore_index=True)
+    pd.testing.assert_frame_equal(read, expected, check_dtype=False)
+    assert context.results["rows"] == len(frame)
+    assert context.results["rows_without_reading"] == 0
+
+
+def test_a_label_between_two_readings_gets_the_earlier_one(run_db, vector_uri, schema, frame):
+    row = read_vector(vector_uri, schema, labels_at(44.999))  # readings at 30 s and at 60 s
+    earlier = frame[(frame[DEVICE] == "site/0") & (frame["timestamp"] == START + pd.Timedelta(seconds=30))]
+    assert row["heat"].tolist() == earlier["heat"].tolist()
+
+
+def test_a_reading_at_the_label_time_counts_and_one_after_it_does_not(run_db, tmp_path, schema, frame):
+    uri = store_vector(frame, tmp_path, labels=labels_at(60.0, 59.999999))
+    read = read_all(make_context(run_db, tmp_path), uri, schema)
+    heat = frame[frame[DEVICE] == "site/0"].set_index("timestamp")["heat"]
+    at_30, at_60 = (heat[START + pd.Timedelta(seconds=second)] for second in (30, 60))
+    assert read["heat"].tolist() == [at_30, at_60]
+
+
+def test_changing_the_future_changes_no_row_of_the_past(run_db, tmp_path, schema, frame):
+    half = START + pd.Timedelta(seconds=4500)
+    before = read_all(make_context(run_db, tmp_path), store_vector(frame, tmp_path), schema)
+    future = frame["timestamp"] > half
+    frame.loc[future, ["heat", "flow", "heat_felt"]] = 1e6
+    after = read_all(make_context(run_db, tmp_path, uid="b"), store_vector(frame, tmp_path), schema)
+    pd.testing.assert_frame_equal(before[before["timestamp"] <= half], after[after["timestamp"] <= half])
+
+
+def test_a_silent_device_gives_no_rows_once_its_windows_have_run_out(
+    context, run_db, tmp_path, schema, frame
+):
+    silent = frame[~((frame[DEVICE] == "site/1") & (frame["timestamp"] > START + pd.Timedelta(seconds=600)))]
+    uri = store_vector(silent, tmp_path, labels=frame[[DEVICE, "timestamp", "is_error"]])
+    read = read_all(context, uri, schema)
+    last = read[read[DEVICE] == "site/1"]["timestamp"].max()
+    assert last == START + pd.Timedelta(seconds=600 + 270)  # at 900 s the window (600 s, 900 s] is empty
+    assert context.results["rows_without_reading"] == len(frame) - len(read) > 0
+
+
+def test_labels_of_devices_without_telemetry_are_left_out_and_counted(
+    context, run_db, tmp_path, schema, frame
+):
+    known = frame[[DEVICE, "timestamp", "is_error"]]
+    uri = store_vector(frame, tmp_path, labels=pd.concat([known, labels_at(60, 90, device="elsewhere/9")]))
+    assert "elsewhere/9" not in set(read_all(context, uri, schema)[DEVICE])
+    assert context.results["rows_without_reading"] == 2
+
+
+def test_a_split_that_is_read_equals_the_split_of_everything(context, vector_uri, schema, frame):
+    read = read_split(context, vector_uri, schema, 0.3, 10_000, 0, with_test=True)
+    expected = split_by_time(frame.sort_values(["timestamp", DEVICE], ignore_index=True), schema, 0.3)
+    assert read.cut == expected.cut
+    pd.testing.assert_frame_equal(read.train, expected.train, check_dtype=False)
+    pd.testing.assert_frame_equal(read.test, expected.test, check_dtype=False)
+    assert read.describe() == expected.describe()
+    assert context.results["rows"] == len(frame)
+    assert context.results["train_rows"] == context.results["train_rows_available"] == len(expected.train)
+
+
+def test_sampling_the_training_part_moves_neither_the_cut_nor_the_test_part(
+    run_db, tmp_path, vector_uri, schema
+):
+    def read(train_rows, seed=0):
+        context = make_context(run_db, tmp_path)
+        return read_split(context, vector_uri, schema, 0.3, train_rows, seed, with_test=True), context
+
+    whole, _ = read(10_000)
+    sampled, context = read(200)
+    assert (sampled.cut, sampled.embargoed_rows) == (whole.cut, whole.embargoed_rows)
+    pd.testing.assert_frame_equal(sampled.test, whole.test)
+    assert len(sampled.train) == context.results["train_rows"] == 200
+    assert context.results["train_rows_available"] == len(whole.train)
+    # A sample of the same rows, in order, from the beginning to the end, with the same share of errors.
+    assert len(sampled.train.merge(whole.train)) == 200
+    assert sampled.train["timestamp"].is_monotonic_increasing
+    length = whole.train["timestamp"].max() - whole.train["timestamp"].min()
+    assert sampled.train["timestamp"].max() - sampled.train["timestamp"].min() > 0.9 * length
+    assert sampled.train["is_error"].mean() == pytest.approx(whole.train["is_error"].mean(), abs=0.005)
+    pd.testing.assert_frame_equal(read(200)[0].train, sampled.train)
+    assert not read(200, seed=1)[0].train.equals(sampled.train)
+
+
+def test_without_the_test_part_its_features_are_not_read(context, vector_uri, schema):
+    split = read_split(context, vector_uri, schema, 0.3, 10_000, 0)
+    assert list(split.test.columns) == [DEVICE, "timestamp", "is_error"]
+    assert "heat" in split.train.columns
+    assert split.describe()["test_rows"] == len(split.test) > 0
+
+
+def test_a_sample_to_look_at_keeps_the_class_shares_and_says_of_how_many_rows(
+    context, vector_uri, schema, frame
+):
+    rows = read_explored_rows(context, vector_uri, schema, 0.25, 10_000, 0).sample
+    assert len(rows) == len(frame) // 4
+    assert rows["is_error"].mean() == pytest.approx(frame["is_error"].mean(), abs=0.005)
+    assert context.results["rows"] == len(frame)
+    assert len(read_explored_rows(context, vector_uri, schema, 0.25, 100, 0).sample) == 100
+
+
+def test_rows_with_reading_keeps_a_reading_inside_the_window_and_not_one_at_its_start():
+    rows = labels_at(100, 399.999, 400)[[DEVICE, "timestamp"]]
+    readings = labels_at(100)[[DEVICE, "timestamp"]]
+    kept = rows_with_reading(rows, readings, "timestamp", 300)
+    assert kept["timestamp"].tolist() == rows["timestamp"].tolist()[:2]
+
+
+def test_rows_with_reading_does_not_round_a_later_reading_down_to_the_label():
+    rows = labels_at(100)[[DEVICE, "timestamp"]].assign(timestamp=lambda f: f["timestamp"].dt.as_unit("s"))
+    readings = labels_at(100.4)[[DEVICE, "timestamp"]]
+    assert rows_with_reading(rows, readings, "timestamp", 300).empty
+
+
+def test_a_label_is_left_out_if_its_reading_came_late():
+    rows = labels_at(100, 110, 121)[[DEVICE, "timestamp"]]
+    readings = labels_at(100, 110, 120)[[DEVICE, "timestamp"]]
+    came = START + pd.to_timedelta([100, 500, 120], unit="s")
+    kept = rows_with_timely_reading(rows, readings.assign(came=came), "timestamp", "came")
+    assert kept["timestamp"].tolist() == rows["timestamp"].iloc[[0, 2]].tolist()
+
+
+@pytest.mark.parametrize("hindsight", [False, True])
+def test_features_of_the_past_show_what_was_known_then(run_db, tmp_path, hindsight):
+    schema = make_schema(arrival="came")
+    frame = in_event_order(make_frame(), DEVICE, "timestamp")
+    delay = np.where(np.random.default_rng(0).random(len(frame)) < 0.1, 120, 1)
+    frame["came"] = frame["timestamp"] + pd.to_timedelta(delay, unit="s")
+    definition = WindowDefinition.from_schema(schema)
+    known = windows_as_known(frame, definition, None if hindsight else "came")
+    uri = store_vector(frame.assign(heat_avg_1m=known["heat_avg_1m"]), tmp_path)
+    vector = fstore.get_feature_vector(uri)
+    vector.spec.features = ["device_metrics.heat", "device_metrics.heat_avg_1m"]
+    vector.save()
+    if hindsight:
+        with pytest.raises(LeakError, match="feature 'heat_avg_1m' must follow from the readings up to"):
+            read_split(make_context(run_db, tmp_path), uri, schema, 0.3, 20_000, 0)
+        return
+    context = make_context(run_db, tmp_path)
+    split = read_split(context, uri, schema, 0.3, 20_000, 0, with_test=True)
+    late_rows = int(late(frame, "timestamp", "came").sum())
+    assert context.results["rows_with_late_reading"] == late_rows > 50
+    assert context.results["rows"] == len(frame) - late_rows
+    assert len(split.train) + len(split.test) + split.embargoed_rows == len(frame) - late_rows
+
+
+def test_label_rows_leave_out_what_the_schema_excludes_and_what_has_no_label():
+    schema = make_schema(exclude_labels={"in_repair": 1})
+    labels = labels_at(0, 30, 60, 90).assign(in_repair=[0, 1, None, 0], is_error=[0, 1, 1, None])
+    found = label_rows_of(labels, schema)
+    assert (
+        found.rows["timestamp"].tolist()
+        == labels["timestamp"].tolist()[:1] + labels["timestamp"].tolist()[2:3]
+    )
+    assert (found.excluded, found.unlabelled) == (1, 1)
+
+
+def test_label_rows_name_a_device_and_time_once():
+    assert len(label_rows_of(pd.concat([labels_at(0), labels_at(0)]), make_schema()).rows) == 1
+
+
+def test_labels_without_an_excluding_column_are_refused():
+    with pytest.raises(TrainingSetError, match=r"labels must have the column 'in_repair', got \['device'"):
+        label_rows_of(labels_at(0), make_schema(exclude_labels={"in_repair": 1}))
+
+
+def test_a_label_that_is_not_zero_or_one_is_refused():
+    with pytest.raises(TrainingSetError, match="label 'is_error' must be 0 or 1, got 2"):
+        label_rows_of(labels_at(0, value=2), make_schema())
+
+
+def test_no_labels_at_all_are_refused():
+    with pytest.raises(
+        TrainingSetError,
+        match="there must be labelled rows, got none: 1 rows read, 0 excluded, 0 in error already, 1",
+    ):
+        label_rows_of(labels_at(0).assign(is_error=None), make_schema())
+
+
+def test_labels_outside_the_telemetrys_period_are_refused(context, run_db, tmp_path, schema, frame):
+    uri = store_vector(frame, tmp_path, labels=labels_at(-60, -30))
+    with pytest.raises(
+        TrainingSetError, match="labels with a reading in the 300 s up to them, got none of 2"
+    ):
+        read_all(context, uri, schema)
+
+
+def test_a_vector_with_another_label_is_refused(context, vector_uri):
+    with pytest.raises(TrainingSetError, match=r"must be 'is_broken', got 'device_labels\.is_error'"):
+        read_all(context, vector_uri, make_schema(label="is_broken"))
+
+
+def test_something_that_is_no_vector_address_is_refused(context, schema):
+    with pytest.raises(
+        TrainingSetError, match="must be a store://feature-vectors/ address, got 'device_features'"
+    ):
+        read_all(context, "device_features", schema)
+
+
+def test_a_feature_that_is_text_is_refused(context, run_db, tmp_path, schema, frame):
+    uri = store_vector(frame.assign(noise="high"), tmp_path)
+    with pytest.raises(TrainingSetError, match="feature 'noise' must be numeric, got object"):
+        read_all(context, uri, schema)
+
+
+def test_a_true_or_false_feature_becomes_a_number(context, run_db, tmp_path, schema, frame):
+    uri = store_vector(frame.assign(model_a=frame["model_a"] == 1.0), tmp_path)
+    assert set(read_all(context, uri, schema)["model_a"]) == {0.0, 1.0}
+
+
+def test_only_the_vectors_features_are_read(context, run_db, vector_uri, schema):
+    vector = fstore.FeatureVector(
+        "two", ["device_metrics.flow", "device_metrics.heat"], label_feature="device_labels.is_error"
+    )
+    vector.metadata.project = "test-network"
+    vector.save()
+    frame = read_all(context, vector.uri, schema)
+    assert list(frame.columns) == [DEVICE, "timestamp", "flow", "heat", "is_error"]

@@ -1,0 +1,66 @@
+"""Platt scaling, against scikit-learn and against probabilities that are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+from training.decision.calibration import calibrated, fit_platt, sigmoid
+
+
+def drawn(a, b, n=200_000, seed=0):
+    """Margins and labels whose probability is sigmoid(a * margin + b)."""
+    random = np.random.default_rng(seed)
+    margin = random.normal(1.0, 3.0, n)
+    return margin, (random.random(n) < sigmoid(a * margin + b)).astype(np.int8)
+
+
+def test_the_curve_that_drew_the_labels_is_found():
+    found = fit_platt(*drawn(0.6, -2.0))
+    assert found.method == "platt"
+    assert (found.a, found.b) == (pytest.approx(0.6, abs=0.01), pytest.approx(-2.0, abs=0.03))
+
+
+def test_it_is_the_optimum_that_a_general_optimiser_finds():
+    margin, labels = drawn(1.4, 0.5, n=300)
+    positives = labels.sum()
+    target = np.where(labels == 1, (positives + 1) / (positives + 2), 1 / (len(labels) - positives + 2))
+
+    def loss(x):
+        z = x[0] * margin + x[1]
+        return np.sum(np.logaddexp(0, z) - target * z)
+
+    best = minimize(loss, [1.0, 0.0], method="BFGS", options={"gtol": 1e-8})
+    found = fit_platt(margin, labels)
+    assert loss([found.a, found.b]) == pytest.approx(best.fun, rel=1e-9)
+    assert (found.a, found.b) == (pytest.approx(best.x[0], abs=1e-4), pytest.approx(best.x[1], abs=1e-4))
+
+
+def test_balanced_weights_are_undone():
+    margin, labels = drawn(1.0, 0.0)
+    rare = labels & (np.random.default_rng(1).random(len(labels)) < 0.05)
+    kept = (labels == 0) | (rare == 1)
+    probability = calibrated(margin[kept], fit_platt(margin[kept], rare[kept]))
+    assert probability.mean() == pytest.approx(rare[kept].mean(), rel=0.01)
+
+
+def test_the_order_of_rows_is_never_reversed():
+    margin, labels = drawn(1.0, 0.0, n=2000)
+    found = fit_platt(-margin, labels)
+    assert found.a == 0.0
+    assert calibrated(margin, found)[0] == pytest.approx(labels.mean(), abs=0.01)
+
+
+def test_separated_and_constant_margins_stay_finite():
+    labels = np.repeat([0, 1], 50).astype(np.int8)
+    separated = fit_platt(np.where(labels == 1, 20.0, -20.0), labels)
+    assert separated.a > 0 and np.isfinite([separated.a, separated.b]).all()
+    assert calibrated(np.array([20.0]), separated)[0] == pytest.approx(51 / 52)
+    constant = fit_platt(np.full(100, 3.0), labels)
+    assert (constant.a, constant.b) == (0.0, pytest.approx(0.0, abs=1e-12))
+
+
+@pytest.mark.filterwarnings("error")
+def test_large_margins_do_not_overflow():
+    assert sigmoid(np.array([-1e4, 0.0, 1e4])).tolist() == [0.0, 0.5, 1.0]

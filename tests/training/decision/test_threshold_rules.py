@@ -1,0 +1,114 @@
+"""Threshold rules, against a loop over all thresholds."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from training.dataset.time_split import TrainingSetError
+from training.decision.threshold_rules import choose_threshold, find_threshold, parse_rule
+from training.evaluation.scores import classification_scores
+from training.job.arguments import ArgumentError
+
+LABELS = np.array([0, 0, 1, 0, 1, 1], dtype=np.int8)
+PROBABILITY = np.array([0.1, 0.2, 0.3, 0.4, 0.8, 0.9])
+
+
+def noisy(seed=0, n=500):
+    random = np.random.default_rng(seed)
+    labels = (random.random(n) < 0.2).astype(np.int8)
+    return labels, np.round(np.clip(labels * 0.3 + random.normal(0.4, 0.2, n), 0, 1), 2)
+
+
+def chosen(text, labels=LABELS, score=PROBABILITY):
+    return choose_threshold(parse_rule(text), labels, score)
+
+
+def scores(threshold, labels=LABELS, score=PROBABILITY):
+    return classification_scores(labels, score, threshold)
+
+
+def test_max_f1_has_the_highest_f1_of_all_cuts():
+    labels, score = noisy()
+    best = max(scores(cut, labels, score)["f1"] for cut in score)
+    assert scores(chosen("max_f1", labels, score), labels, score)["f1"] == best
+
+
+def test_min_precision_has_the_highest_recall_of_those_that_reach_it():
+    labels, score = noisy()
+    for floor in (0.3, 0.5, 0.7):
+        allowed = [
+            found["recall"]
+            for found in (scores(cut, labels, score) for cut in score)
+            if found["precision"] >= floor
+        ]
+        found = scores(chosen(f"min_precision:{floor}", labels, score), labels, score)
+        assert found["precision"] >= floor and found["recall"] == max(allowed)
+
+
+def test_cost_has_the_lowest_cost():
+    labels, score = noisy()
+    for price in (0.5, 2, 10, 1000):
+
+        def cost(found, price=price):
+            return price * found["false_negatives"] + found["false_positives"]
+
+        cheapest = min(cost(scores(cut, labels, score)) for cut in (*score, 2.0))
+        assert cost(scores(chosen(f"cost:{price}", labels, score), labels, score)) == cheapest
+
+
+def test_a_dear_miss_lowers_the_threshold():
+    labels, score = noisy()
+    assert chosen("cost:100", labels, score) < chosen("cost:1", labels, score)
+
+
+def test_where_alarms_only_cost_nothing_is_called_an_error():
+    wrong = np.array([1, 1, 0, 0], dtype=np.int8), np.array([0.1, 0.2, 0.8, 0.9])
+    threshold = chosen("cost:0.5", *wrong)
+    assert threshold == pytest.approx(0.901)
+    assert scores(threshold, *wrong)["recall"] == 0.0
+
+
+def test_the_threshold_lies_halfway_to_the_next_lower_score():
+    assert chosen("min_precision:1") == pytest.approx((0.4 + 0.8) / 2)
+    assert chosen("max_f1") == pytest.approx((0.2 + 0.3) / 2)
+
+
+def test_equal_scores_make_everything_an_error():
+    score = np.full(6, 1 / 3)
+    assert (score.astype(np.float32) >= chosen("max_f1", score=score)).all()
+    assert chosen("max_f1", score=np.zeros(6)) == 0.0
+
+
+def test_a_precision_that_no_threshold_has_is_refused_with_the_best_there_is():
+    score = -PROBABILITY
+    with pytest.raises(TrainingSetError, match=r"rule min_precision:0.9 needs .* got at most 0\.500"):
+        chosen("min_precision:0.9", score=score)
+    assert math.isinf(find_threshold(parse_rule("min_precision:0.9"), LABELS, score))
+
+
+@pytest.mark.parametrize("text", ["max_f1", "min_precision:0.9", "cost:10", "cost:0.5"])
+def test_a_rule_reads_back_as_it_was_given(text):
+    assert str(parse_rule(text)) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "f1",
+        "min_precision",
+        "min_precision:0",
+        "min_precision:1.1",
+        "cost:0",
+        "cost:inf",
+        "cost:nan",
+        "max_f1:3",
+        3,
+    ],
+)
+def test_what_is_no_rule_is_refused(text):
+    with pytest.raises(ArgumentError, match="'threshold_rule': must be max_f1, min_precision:SHARE"):
+        parse_rule(text)

@@ -1,0 +1,261 @@
+"""Intervals over clusters, against a version that copies rows and asks scikit-learn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from sklearn.metrics import (
+    average_precision_score,
+    brier_score_loss,
+    precision_recall_fscore_support,
+    roc_auc_score,
+)
+
+from training.evaluation.bootstrap import LEAST_CLUSTERS, SCORES, bootstrap
+from training.evaluation.clusters import Clusters, parse_bootstrap_by, row_clusters
+from training.evaluation.ranking import Ranking
+from training.evaluation.scores import Scored
+from training.job.arguments import ArgumentError
+
+START = pd.Timestamp("2024-03-01T22:30:00Z")
+
+
+def rows_of(devices, hours):
+    times = START + pd.to_timedelta(np.repeat(np.arange(4 * hours), devices) * 15, unit="min")
+    names = np.tile([f"d{number:02}" for number in range(devices)], 4 * hours)
+    return pd.DataFrame({"device": names, "timestamp": times})
+
+
+def sample(rows=200, clusters=8, seed=0, levels=12):
+    """Labels, a score with many ties, and clusters of unequal size whose error rates differ."""
+    random = np.random.default_rng(seed)
+    codes = np.sort(random.integers(0, clusters, rows)).astype(np.intp)
+    labels = (random.random(rows) < 0.05 + 0.08 * (codes % 4)).astype(np.int8)
+    score = np.round(levels * np.clip(0.3 * labels + 0.7 * random.random(rows), 0, 1)) / levels
+    return labels, score, Clusters("device", codes, clusters)
+
+
+def bounds(clusters):
+    """Tails that are as much wider than those of the normal distribution as Student's t is."""
+    tail = stats.norm.cdf(-np.sqrt(clusters / (clusters - 1)) * stats.t.ppf(0.975, clusters - 1))
+    return [tail, 1.0 - tail]
+
+
+def slow_draws(labels, scored, clusters, seed, resamples):
+    """Score -> its value in each resample, from rows that are really copied."""
+    random = np.random.default_rng(seed)
+    found = []
+    for _ in range(resamples):
+        drawn = random.integers(0, clusters.count, clusters.count)
+        rows = np.concatenate([np.flatnonzero(clusters.codes == code) for code in drawn])
+        truth, predicted = labels[rows], scored.predicted[rows]
+        precision, recall, f1, _ = precision_recall_fscore_support(
+            truth, predicted, average="binary", zero_division=0.0
+        )
+        both = len(set(truth)) == 2
+        found.append(
+            {
+                "average_precision": average_precision_score(truth, scored.score[rows]) if both else np.nan,
+                "roc_auc": roc_auc_score(truth, scored.score[rows]) if both else np.nan,
+                "f1": f1 if truth.any() else np.nan,
+                "precision": precision,
+                "recall": recall if truth.any() else np.nan,
+                "brier": np.mean(
+                    [(p - y) ** 2 for p, y in zip(scored.probability[rows], truth, strict=True)]
+                ),
+                "constant": np.mean((0.3 - truth) ** 2),
+                "base_rate": truth.mean(),
+            }
+        )
+    return pd.DataFrame(found)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("levels", [1, 4, 10_000])
+def test_weighted_scores_are_those_of_scikit_learn(seed, levels):
+    labels, score, clusters = sample(seed=seed, levels=levels)
+    counts = np.random.default_rng(seed).integers(0, 4, clusters.count)
+    weights = counts[clusters.codes]
+    precision, auc = Ranking(labels, score, clusters.codes).scores(counts)
+    assert precision == pytest.approx(
+        average_precision_score(labels, score, sample_weight=weights), abs=1e-12
+    )
+    assert auc == pytest.approx(roc_auc_score(labels, score, sample_weight=weights), abs=1e-12)
+
+
+def test_scores_without_a_class_are_not_numbers():
+    labels, score, _ = sample()
+    own = (labels == 1).astype(np.intp)  # cluster 1 holds the errors
+    ranking = Ranking(labels, score, own)
+    assert np.isnan(ranking.scores(np.array([3, 0]))).all()
+    assert np.isnan(ranking.scores(np.array([0, 3]))).all()
+    assert np.isfinite(ranking.scores(np.array([1, 1]))).all()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_intervals_are_the_quantiles_of_resamples_that_copy_rows(seed):
+    labels, score, clusters = sample(seed=seed)
+    model = Scored(score, 0.5, score)
+    rule = Scored(-score[::-1], -0.4, (score[::-1] <= 0.4).astype(float))
+    found = bootstrap(labels, {"model": model, "rule": rule}, clusters, 0.3, seed, resamples=60)
+    slow = {
+        name: slow_draws(labels, scored, clusters, seed, 60)
+        for name, scored in (("model", model), ("rule", rule))
+    }
+    for name, draws in slow.items():
+        for score_name in SCORES:
+            low, high = draws[score_name].dropna().quantile(bounds(found.with_errors))
+            interval = found.scores[name][score_name]
+            assert (interval.low, interval.high) == pytest.approx((low, high), abs=1e-12)
+    precision = {name: draws["average_precision"] for name, draws in slow.items()}
+    differences = {
+        "rule": precision["model"] - precision["rule"],
+        "base_rate": precision["model"] - slow["model"]["base_rate"],
+    }
+    for name, difference in differences.items():
+        low, high = difference.dropna().quantile(bounds(found.with_errors))
+        assert (found.gains[name].low, found.gains[name].high) == pytest.approx((low, high), abs=1e-12)
+    skill = (1 - slow["model"]["brier"] / slow["model"]["constant"]).quantile(bounds(found.with_errors))
+    interval = found.scores["model"]["brier_skill"]
+    assert (interval.low, interval.high) == pytest.approx(tuple(skill), abs=1e-12)
+    assert "brier_skill" not in found.scores["rule"]
+
+
+def test_resamples_without_an_error_are_left_out_and_counted():
+    labels, score, clusters = sample()
+    labels = np.where(clusters.codes >= 3, labels | (np.arange(len(labels)) % 2 == 0), 0).astype(np.int8)
+    scored = Scored(score, 0.5, score)
+    found = bootstrap(labels, {"model": scored}, clusters, 0.3, 5, resamples=1500)
+    draws = slow_draws(labels, scored, clusters, 5, 1500)
+    assert found.one_class == draws["average_precision"].isna().sum() > 0
+    assert found.with_errors == 5
+    for name in ("f1", "recall"):
+        low = draws[name].dropna().quantile(bounds(5)[0])
+        assert found.scores["model"][name].low == pytest.approx(low)
+    assert str(found) == "95 % over 8 devices, 5 of them with errors"
+
+
+def test_intervals_of_few_clusters_reach_further_out():
+    # Student's t of 4 degrees of freedom: 2.776; the normal distribution at -2.776 * sqrt(5 / 4): 0.00095.
+    assert bounds(5)[0] == pytest.approx(0.00095, abs=1e-5)
+    assert bounds(10_000)[0] == pytest.approx(0.025, abs=1e-4)
+
+
+def test_one_device_with_errors_stands_for_no_other():
+    labels, score, clusters = sample(clusters=20)
+    labels = np.where(clusters.codes == 3, 1, 0).astype(np.int8)
+    found = bootstrap(labels, {"model": Scored(score, 0.5, score)}, clusters, 0.3, 0)
+    assert not found.resamples and str(found).startswith("none: 20 devices, 1 of them with errors")
+
+
+def test_scores_that_know_nothing_are_seldom_found_to_know_something():
+    """A score of each device that has nothing to do with its errors: few are above the base rate."""
+    random = np.random.default_rng(0)
+    found = 0
+    for _ in range(200):
+        device = np.repeat(np.arange(10, dtype=np.intp), 100)
+        rate, level = random.uniform(0.02, 0.3, 10), random.normal(size=10)
+        labels = (random.random(1000) < rate[device]).astype(np.int8)
+        score = level[device] + 0.1 * random.normal(size=1000)
+        clusters = Clusters("device", device, 10)
+        gains = bootstrap(labels, {"model": Scored(score, 0.5, score)}, clusters, 0.1, 0, resamples=200).gains
+        found += gains["base_rate"].low > 0.0
+    assert found <= 12  # 5 are expected; without the wider tails it is above 12
+
+
+def test_the_same_seed_gives_the_same_intervals_whatever_the_order_of_the_rows():
+    labels, score, clusters = sample(levels=10_000)
+    turned = Clusters("device", clusters.codes[::-1].copy(), clusters.count)
+    first = bootstrap(labels, {"model": Scored(score, 0.5, score)}, clusters, 0.3, 7)
+    again = bootstrap(labels[::-1], {"model": Scored(score[::-1], 0.5, score[::-1])}, turned, 0.3, 7)
+    other = bootstrap(labels, {"model": Scored(score, 0.5, score)}, clusters, 0.3, 8)
+    assert first.scores["model"]["f1"] == again.scores["model"]["f1"]
+    assert first.gains["base_rate"].low == pytest.approx(again.gains["base_rate"].low, abs=1e-12)
+    assert first.scores["model"]["f1"] != other.scores["model"]["f1"]
+    assert first.resamples == 500
+
+
+def test_an_equal_scorer_has_no_gain():
+    labels, score, clusters = sample()
+    scored = Scored(score, 0.5, score)
+    found = bootstrap(labels, {"model": scored, "same": scored}, clusters, 0.3, 0)
+    assert (found.gains["same"].low, found.gains["same"].high) == (0.0, 0.0)
+
+
+def test_a_constant_has_the_base_rate_as_its_average_precision_in_every_resample():
+    labels, score, clusters = sample()
+    constant = Scored(np.zeros(len(labels)), 0.5, np.zeros(len(labels)))
+    found = bootstrap(labels, {"model": Scored(score, 0.5, score), "constant": constant}, clusters, 0.3, 0)
+    assert found.scores["constant"]["average_precision"].low == pytest.approx(
+        found.scores["base_rate"]["base_rate"].low
+    )
+    assert found.gains["constant"].high == pytest.approx(found.gains["base_rate"].high)
+    assert found.scores["constant"]["roc_auc"].low == found.scores["constant"]["roc_auc"].high == 0.5
+
+
+def test_rows_of_a_device_that_are_alike_widen_the_interval():
+    labels, score, clusters = sample(rows=2000, clusters=20)
+    each = Clusters("row", np.arange(2000, dtype=np.intp), 2000)
+    by_device, by_row = (
+        bootstrap(labels, {"model": Scored(score, 0.5, score)}, unit, 0.3, 0).scores["base_rate"]["base_rate"]
+        for unit in (clusters, each)
+    )
+    assert by_device.high - by_device.low > 1.5 * (by_row.high - by_row.low)
+
+
+def test_too_few_clusters_give_no_interval_and_say_so():
+    labels, score, _ = sample()
+    few = Clusters("device", np.arange(len(labels), dtype=np.intp) % 4, 4)
+    found = bootstrap(labels, {"model": Scored(score, 0.5, score)}, few, 0.3, 0)
+    assert (found.resamples, found.scores, found.gains) == (0, {}, {})
+    assert str(found) == "none: 4 devices, 4 of them with errors; at least 5 with errors are needed"
+    enough = Clusters("device", np.arange(len(labels), dtype=np.intp) % LEAST_CLUSTERS, LEAST_CLUSTERS)
+    assert bootstrap(labels, {"model": Scored(score, 0.5, score)}, enough, 0.3, 0).resamples == 500
+
+
+@pytest.mark.parametrize(
+    ("devices", "hours", "by", "unit", "count"),
+    [
+        (10, 1, "auto", "device", 10),
+        (9, 3, "auto", "device-day", 18),  # from 22:30 into the next day
+        (4, 3, "auto", "device-hour", 16),  # 22:30 to 01:15
+        (2, 1, "auto", "device-hour", 4),
+        (4, 3, "device", "device", 4),
+        (4, 3, "day", "device-day", 8),
+        (12, 3, "day", "device-day", 24),
+    ],
+)
+def test_the_unit_follows_from_how_many_there_are(devices, hours, by, unit, count):
+    rows = rows_of(devices, hours)
+    clusters = row_clusters(rows.assign(broken=1), "timestamp", "broken", by)
+    assert (clusters.unit, clusters.count) == (unit, count)
+    part = {"device": None, "device-day": "%Y-%m-%d", "device-hour": "%Y-%m-%d %H"}[unit]
+    keys = [
+        (device, time.strftime(part) if part else "")
+        for device, time in zip(rows["device"], rows["timestamp"], strict=True)
+    ]
+    numbers = {key: number for number, key in enumerate(sorted(set(keys)))}
+    assert list(clusters.codes) == [numbers[key] for key in keys]
+
+
+def test_what_counts_are_devices_with_errors():
+    rows = rows_of(20, 3).assign(broken=0)
+    rows.loc[rows["device"] < "d05", "broken"] = 1
+    assert row_clusters(rows, "timestamp", "broken", "auto").unit == "device-day"
+    rows.loc[rows["device"] < "d10", "broken"] = 1
+    assert row_clusters(rows, "timestamp", "broken", "auto").unit == "device"
+
+
+def test_another_unit_is_refused():
+    assert parse_bootstrap_by("day") == "day"
+    with pytest.raises(ArgumentError, match="'bootstrap_by': must be auto, device or day, got 'week'"):
+        parse_bootstrap_by("week")
+
+
+def test_brier_draws_agree_with_scikit_learn():
+    labels, score, _ = sample()
+    alone = Clusters("device", np.zeros(len(labels), dtype=np.intp), 1)
+    draws = slow_draws(labels, Scored(score, 0.5, score), alone, 0, 1)
+    assert draws["brier"].item() == pytest.approx(brier_score_loss(labels, score))

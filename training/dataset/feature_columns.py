@@ -1,0 +1,53 @@
+"""Which columns of a training frame are features, and which of them cannot teach a model anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from training.dataset.time_split import TrainingSetError
+
+ALL_MISSING = "no reading in the {where}"
+CONSTANT = "one value only in the {where}"
+
+
+def feature_columns(frame: pd.DataFrame, schema: TelemetrySchema) -> list[str]:
+    """Feature columns of a training frame, in frame order.
+
+    :param frame: device, time, features and label.
+    :raises TrainingSetError: if there is none, or one holds something other than numbers.
+    """
+    keys = {DEVICE, schema.time, schema.target, *schema.exclude_labels}
+    names = [str(column) for column in frame.columns if column not in keys]
+    if not names:
+        raise TrainingSetError("the feature vector must hold at least one feature, got none")
+    for name in names:
+        if not pd.api.types.is_numeric_dtype(frame[name].dtype):
+            raise TrainingSetError(f"feature '{name}' must be numeric, got {frame[name].dtype}")
+        if np.isinf(frame[name].to_numpy(dtype=np.float64, na_value=np.nan)).any():
+            raise TrainingSetError(f"feature '{name}' must be finite or missing, got an infinite value")
+    return names
+
+
+def useless_features(
+    rows: pd.DataFrame, names: Sequence[str], *, constant: bool, where: str = "training part"
+) -> dict[str, str]:
+    """Features that carry nothing in these rows -> the reason.
+
+    :param rows: the training part only, or a part of it.
+    :param names: the features to look at.
+    :param constant: whether a feature with a single value is useless too (it is to a selection).
+    :param where: what the reasons call the rows.
+    """
+    reasons = {}
+    for name in names:
+        values = rows[name].to_numpy(dtype=np.float64, na_value=np.nan)
+        known = values[~np.isnan(values)]
+        if not len(known):
+            reasons[name] = ALL_MISSING.format(where=where)
+        elif constant and len(known) == len(values) and known.min() == known.max():
+            reasons[name] = CONSTANT.format(where=where)
+    return reasons

@@ -1,0 +1,121 @@
+"""Checks that nothing of the test period has reached the rows that teach: a run that leaks must not go on.
+
+The split is checked for its reach in time, and a sample of rows for its features: what a row shows must be
+what its device's readings up to the row's time give. A feature that was shifted, joined from the future or
+computed over all rows is found out that way, whoever made it.
+"""
+
+from __future__ import annotations
+
+import mlrun.feature_store as fstore
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from feature_sets import device_metrics
+from feature_sets.arrival_order import windows_as_known
+from feature_sets.derived_features import DerivedFeatures
+from feature_sets.event_order import in_event_order
+from feature_sets.stored_rows import feature_set_frame, in_utc
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.windows.definition import WindowDefinition
+from training.dataset.time_split import TimeSplit, TrainingSetError
+
+SAMPLED_DEVICES = 5
+SAMPLED_ROWS = 500
+TOLERANCE = 1e-6
+"""Largest relative difference between a feature and the recomputed one; other engines add up in other
+orders."""
+
+
+class LeakError(TrainingSetError):
+    """Something that was not known at the time of a training row; the message says what and where."""
+
+
+def check_split(split: TimeSplit, schema: TelemetrySchema) -> None:
+    """Whether the training part ends long enough before the test part.
+
+    A training row at t has seen labels up to t + horizon, a test row at or after the cut has windows that
+    reach back to the cut - longest window. Between the two there must be nothing in common.
+
+    :raises LeakError: naming the row that reaches too far, or a device that is in both parts of a device
+        split.
+    """
+    last = split.train[split.time].max()
+    # By the schema, not ``split.train_until``: the embargo of the split is what is checked.
+    allowed = split.cut - pd.Timedelta(seconds=schema.embargo_seconds)
+    if last > allowed:
+        raise LeakError(
+            f"training rows must end {schema.embargo_seconds} s (longest window and horizon) before the test "
+            f"part, by {allowed.isoformat()}, got one at {last.isoformat()}; the test part begins at "
+            f"{split.cut.isoformat()}"
+        )
+    first = split.test[split.time].min()
+    if first < split.cut:
+        raise LeakError(
+            f"test rows must begin at the cut, {split.cut.isoformat()}, got one at {first.isoformat()}"
+        )
+    shared = sorted(set(split.held_out) & set(split.train[DEVICE]))
+    if shared:
+        raise LeakError(f"held-out devices must not be in the training part, got {shared[:3]}")
+
+
+def check_features(uri: str, rows: pd.DataFrame, schema: TelemetrySchema, seed: int) -> int:
+    """Recompute the features of some rows from the readings up to each row's time, and compare.
+
+    :param uri: vector that gave the rows.
+    :param rows: device, time (UTC), features; as ``training_set.read_vector`` gives them.
+    :param seed: of the choice of devices and rows.
+    :returns: number of features compared; those that the telemetry schema does not define, such as static
+        facts, are not.
+    :raises LeakError: naming the first feature that differs, with device, time, what came and what was
+        expected.
+    """
+    names = [name for name in schema.live_features if name in rows.columns]
+    if not names:
+        return 0
+    random = np.random.default_rng(seed)
+    devices = np.sort(rows[DEVICE].unique())
+    devices = random.choice(devices, size=min(SAMPLED_DEVICES, len(devices)), replace=False)
+    chosen = rows[rows[DEVICE].isin(devices)]
+    places = np.sort(random.choice(len(chosen), size=min(SAMPLED_ROWS, len(chosen)), replace=False))
+    chosen = chosen.iloc[places]
+    expected = _recomputed(uri, chosen, schema)
+    for name in names:
+        got = chosen[name].to_numpy(dtype=np.float64, na_value=np.nan)
+        wanted = expected[name].to_numpy(dtype=np.float64, na_value=np.nan)
+        equal = np.isclose(got, wanted, rtol=TOLERANCE, atol=TOLERANCE * _scale(wanted), equal_nan=True)
+        if not equal.all():
+            at = int(np.argmin(equal))
+            row = chosen.iloc[at]
+            raise LeakError(
+                f"feature '{name}' must follow from the readings up to each row's time, got {got[at]!r} "
+                f"instead of {wanted[at]!r} for device {row[DEVICE]} at {row[schema.time].isoformat()}; "
+                f"{int((~equal).sum())} of {len(equal)} rows looked at differ"
+            )
+    return len(names)
+
+
+def _scale(values: npt.NDArray[np.float64]) -> float:
+    """Size of a column, so that a deviation of nearly equal readings is not held to its last digits."""
+    known = np.abs(values[np.isfinite(values)])
+    return float(known.max()) if len(known) else 0.0
+
+
+def _recomputed(uri: str, rows: pd.DataFrame, schema: TelemetrySchema) -> pd.DataFrame:
+    """Features of rows, made anew from the raw readings; in the order of the rows."""
+    columns = [*schema.metric_names, *([schema.arrival] if schema.arrival else [])]
+    readings = feature_set_frame(fstore.get_feature_vector(uri), device_metrics.NAME, columns)
+    readings = in_utc(readings[readings[DEVICE].isin(rows[DEVICE].unique())], schema.time)
+    times = readings[schema.time].dt.as_unit(rows[schema.time].dt.unit)
+    readings = readings[[DEVICE, schema.time, *columns]].assign(**{schema.time: times})
+    readings = in_event_order(readings, DEVICE, schema.time)
+    windows = windows_as_known(readings, WindowDefinition.from_schema(schema), schema.arrival)
+    derived = DerivedFeatures(schema)
+    features = windows[list(schema.window_features)].assign(
+        **dict(zip(derived.names, derived.of(windows[list(derived.inputs)].to_numpy()).T, strict=True))
+    )
+    known = pd.concat([readings.reset_index(drop=True), features.reset_index(drop=True)], axis=1)
+    keys = rows[[DEVICE, schema.time]].assign(_place=np.arange(len(rows)))
+    joined = pd.merge_asof(keys.sort_values(schema.time, kind="stable"), known, on=schema.time, by=DEVICE)
+    return joined.sort_values("_place", ignore_index=True)

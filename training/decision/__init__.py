@@ -1,0 +1,1 @@
+"""From probabilities to decisions: calibration, and the threshold above which an alarm is raised."""

@@ -1,0 +1,136 @@
+"""Rules that choose the decision threshold: what a user would rather have, more hits or fewer false alarms.
+
+``max_f1`` takes the highest F1. ``min_precision:0.9`` takes the highest recall among thresholds whose
+precision is at least that. ``cost:10`` takes the lowest cost when a miss costs ten false alarms.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from training.dataset.time_split import TrainingSetError
+from training.job.arguments import ArgumentError
+
+Floats = npt.NDArray[np.float64]
+Labels = npt.NDArray[np.int8]
+
+MAX_F1 = "max_f1"
+MIN_PRECISION = "min_precision"
+COST = "cost"
+ABOVE_ALL = 1e-3
+"""A threshold that calls nothing an error lies this much above the highest score."""
+
+BELOW_ALL = 2e-6
+"""One that calls everything an error lies half of this below the lowest: more than float32 rounds by."""
+
+
+@dataclass(frozen=True)
+class ThresholdRule:
+    """A rule for the decision threshold.
+
+    :param kind: ``max_f1``, ``min_precision`` or ``cost``.
+    :param value: least precision in (0, 1], or false alarms that a miss costs, above 0; 0 for ``max_f1``.
+    """
+
+    kind: str
+    value: float = 0.0
+
+    def __str__(self) -> str:
+        """The rule as it was given."""
+        return self.kind if self.kind == MAX_F1 else f"{self.kind}:{self.value:g}"
+
+
+def parse_rule(text: object) -> ThresholdRule:
+    """Rule of its text, such as ``min_precision:0.9``.
+
+    :raises ArgumentError: if it is none.
+    """
+    rule = "must be max_f1, min_precision:SHARE with a share in (0, 1], or cost:NUMBER above 0"
+    if text == MAX_F1:
+        return ThresholdRule(MAX_F1)
+    kind, _, number = str(text).partition(":")
+    try:
+        value = float(number)
+    except ValueError:
+        raise ArgumentError("threshold_rule", rule, text) from None
+    valid = {MIN_PRECISION: 0.0 < value <= 1.0, COST: 0.0 < value < math.inf}
+    if not valid.get(kind, False):
+        raise ArgumentError("threshold_rule", rule, text)
+    return ThresholdRule(kind, value)
+
+
+def choose_threshold(rule: ThresholdRule, labels: Labels, score: Floats) -> float:
+    """Threshold that a rule chooses: a row is called an error when its score is at least this.
+
+    It lies halfway between the lowest score that is called an error and the next lower one, so a rounding in
+    the last digit of a score changes no decision on these rows. Of equally good thresholds the highest is
+    taken: it raises the fewest alarms.
+
+    :param rule: see ``parse_rule``.
+    :param labels: 0 or 1, shape (n,), both present.
+    :param score: probability of an error, shape (n,).
+    :raises TrainingSetError: if no threshold has the precision that ``min_precision`` asks for.
+    """
+    threshold = find_threshold(rule, labels, score)
+    if math.isinf(threshold):
+        highest = float(_cuts(labels, score).precision.max())
+        raise TrainingSetError(
+            f"the rule {rule} needs a threshold with a precision of at least {rule.value:g} on the "
+            f"out-of-fold rows, got at most {highest:.3f}; lower it or take another rule"
+        )
+    return max(threshold, 0.0)
+
+
+def find_threshold(rule: ThresholdRule, labels: Labels, score: Floats) -> float:
+    """The same for any score, but infinity (nothing is an error) where ``min_precision`` cannot be met.
+
+    :param score: shape (n,), higher means more likely an error: probabilities or log-odds.
+    """
+    cuts = _cuts(labels, score)
+    positives = int(cuts.hits[-1])
+    nothing = float(cuts.values[0]) + ABOVE_ALL
+    if rule.kind == MIN_PRECISION:
+        reached = np.flatnonzero(cuts.precision >= rule.value)
+        if not len(reached):
+            return math.inf
+        best = int(reached[np.argmax(cuts.hits[reached])])
+    elif rule.kind == COST:
+        cost = rule.value * (positives - cuts.hits) + cuts.false_alarms
+        best = int(np.argmin(cost))
+        if rule.value * positives <= cost[best]:
+            return nothing
+    else:
+        best = int(np.argmax(2.0 * cuts.hits / (cuts.hits + cuts.false_alarms + positives)))
+    lower = cuts.values[best + 1] if best + 1 < len(cuts.values) else cuts.values[best] - BELOW_ALL
+    return float((cuts.values[best] + lower) / 2.0)
+
+
+@dataclass(frozen=True)
+class _Cuts:
+    """Every threshold that calls another set of rows an error, highest first.
+
+    :param values: the lowest score that is called an error.
+    :param hits: errors at or above it.
+    :param false_alarms: other rows at or above it.
+    """
+
+    values: Floats
+    hits: npt.NDArray[np.int64]
+    false_alarms: npt.NDArray[np.int64]
+
+    @property
+    def precision(self) -> Floats:
+        """Share of errors at or above each value."""
+        return np.asarray(self.hits / (self.hits + self.false_alarms), dtype=np.float64)
+
+
+def _cuts(labels: Labels, score: Floats) -> _Cuts:
+    order = np.argsort(-score, kind="stable")
+    ordered = score[order]
+    last = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
+    hits = np.cumsum(labels[order] == 1)[last]
+    return _Cuts(ordered[last], hits, last + 1 - hits)

@@ -1,0 +1,85 @@
+"""What a user gets without a model: the scores every model is shown beside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.metrics import average_precision_score
+
+from training.decision.threshold_rules import MAX_F1, ThresholdRule, find_threshold
+from training.evaluation.scores import Scored
+
+MAJORITY_CLASS = "majority_class"
+SINGLE_FEATURE = "single_feature"
+
+
+@dataclass(frozen=True)
+class SingleFeatureRule:
+    """The rule "a high (or low) value of one feature is an error".
+
+    :param feature: its name.
+    :param sign: 1 if high values mean an error, -1 if low ones do.
+    :param threshold: on ``sign * feature``, inclusive.
+    :param imputation: value of a missing reading: the training part's median.
+    """
+
+    feature: str
+    sign: int
+    threshold: float
+    imputation: float
+
+    def score(self, rows: pd.DataFrame) -> npt.NDArray[np.float64]:
+        """``sign * feature`` of each row; larger means more likely an error."""
+        values = rows[self.feature].to_numpy(dtype=np.float64, na_value=np.nan)
+        return float(self.sign) * np.where(np.isnan(values), self.imputation, values)
+
+    def __str__(self) -> str:
+        """The rule in words."""
+        comparison, bound = (">=", self.threshold) if self.sign > 0 else ("<=", -self.threshold)
+        return f"{self.feature} {comparison} {bound:.6g}"
+
+
+def best_single_feature(rows: pd.DataFrame, names: Sequence[str], label: str) -> SingleFeatureRule:
+    """The single feature and direction with the highest average precision on the training part.
+
+    Its threshold is the one with the highest F1 there.
+
+    :param rows: training part only, both classes present.
+    :param names: candidates, each with at least one reading; ties go to the first.
+    :param label: name of the label column.
+    """
+    labels = rows[label].to_numpy()
+    best: tuple[float, SingleFeatureRule] | None = None
+    for name in names:
+        median = float(rows[name].median())
+        for sign in (1, -1):
+            rule = SingleFeatureRule(name, sign, 0.0, median)
+            precision = float(average_precision_score(labels, rule.score(rows)))
+            if best is None or precision > best[0]:
+                best = (precision, rule)
+    if best is None:
+        raise ValueError("a single-feature baseline needs at least one feature, got none")
+    rule = best[1]
+    threshold = find_threshold(ThresholdRule(MAX_F1), labels, rule.score(rows))
+    return SingleFeatureRule(rule.feature, rule.sign, threshold, rule.imputation)
+
+
+def baselines(
+    train: pd.DataFrame, test: pd.DataFrame, names: Sequence[str], label: str
+) -> tuple[dict[str, Scored], SingleFeatureRule]:
+    """What both baselines say of the test part; both are fixed on the training part.
+
+    :returns: (``majority_class`` and ``single_feature`` -> scores, decisions and, for want of probabilities,
+        the decisions as 0 or 1; the single-feature rule).
+    """
+    majority = np.full(len(test), float(train[label].mean() >= 0.5))
+    rule = best_single_feature(train, names, label)
+    score = rule.score(test)
+    return {
+        MAJORITY_CLASS: Scored(majority, 0.5, majority),
+        SINGLE_FEATURE: Scored(score, rule.threshold, (score >= rule.threshold).astype(np.float64)),
+    }, rule

@@ -1,0 +1,191 @@
+"""How far a score would move if other devices, or other days, had been judged: the cluster bootstrap.
+
+Rows of a device are alike, so rows are not drawn one by one but in clusters: B. Efron and R. Tibshirani 1993,
+"An Introduction to the Bootstrap", Chapman & Hall, chapter 13 (percentile intervals), and C. Field and
+A. Welsh 2007, "Bootstrapping clustered data", Journal of the Royal Statistical Society B 69, 369-390 (the
+"cluster bootstrap": whole clusters, with replacement, all of their rows).
+
+With few clusters percentile intervals are too short, so the percentiles are further out than 2.5 and 97.5, as
+Student's t is wider than the normal distribution: T. Hesterberg 2015, "What Teachers Should Know About the
+Bootstrap", The American Statistician 69, 371-386 (the "expanded percentile interval"). What counts are the
+clusters that hold an error. An interval says nothing of what touches all clusters at once, such as a failure
+of the whole network.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from training.evaluation.clusters import DEVICE_HOUR, Clusters
+from training.evaluation.ranking import Ranking
+from training.evaluation.scores import Scored
+
+Floats = npt.NDArray[np.float64]
+Labels = npt.NDArray[np.int8]
+
+RESAMPLES = 500
+LEAST_CLUSTERS = 5
+"""With fewer clusters with errors there is no interval: their few combinations do not stand for others."""
+
+SCORES = ("average_precision", "roc_auc", "f1", "precision", "recall", "brier")
+SKILL = "brier_skill"
+BASE_RATE = "base_rate"
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A 95 % interval.
+
+    :param low: it reaches from here,
+    :param high: to here.
+    """
+
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        """Both bounds, for a sentence."""
+        return f"{self.low:.3f} to {self.high:.3f}"
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Bootstrap intervals of several scorers on the same resamples.
+
+    :param clusters: what was drawn.
+    :param with_errors: how many clusters hold an error.
+    :param resamples: how often all were drawn; 0 if there are too few clusters for an interval.
+    :param one_class: resamples that lacked a class; they are left out of average_precision, roc_auc and,
+        where they lack errors, f1 and recall.
+    :param scores: scorer -> score -> interval; scores as in ``SCORES``, and for ``base_rate`` under its own
+        name the share of errors. Empty without an interval.
+    :param gains: other scorer, or ``base_rate`` -> interval of the first scorer's average precision minus
+        that of the other, resample by resample; ``brier_skill`` is in the scores of the first scorer.
+    """
+
+    clusters: Clusters
+    with_errors: int
+    resamples: int
+    one_class: int
+    scores: Mapping[str, Mapping[str, Interval]]
+    gains: Mapping[str, Interval]
+
+    def __str__(self) -> str:
+        """What the intervals rest on, or why there are none."""
+        drawn = f"{self.clusters.count} {self.clusters.unit}s, {self.with_errors} of them with errors"
+        if not self.resamples:
+            return f"none: {drawn}; at least {LEAST_CLUSTERS} with errors are needed"
+        alike = ", which are alike from hour to hour" if self.clusters.unit == DEVICE_HOUR else ""
+        return f"95 % over {drawn}{alike}"
+
+
+def bootstrap(
+    labels: Labels,
+    scorers: Mapping[str, Scored],
+    clusters: Clusters,
+    reference: float,
+    seed: int,
+    resamples: int = RESAMPLES,
+) -> Intervals:
+    """Percentile intervals of the scores of several scorers, all on the same resamples.
+
+    Rows are ranked once for each scorer; a resample only changes how often each row counts.
+
+    :param labels: 0 or 1, shape (n,), both present.
+    :param scorers: name -> what it says of each row; the first is compared with the others.
+    :param clusters: of the rows.
+    :param reference: constant probability that the Brier skill of the first scorer is measured against.
+    :param seed: of the draws.
+    :param resamples: how often to draw.
+    """
+    with_errors = len(np.unique(clusters.codes[labels == 1]))
+    if with_errors < LEAST_CLUSTERS:
+        return Intervals(clusters, with_errors, 0, 0, {}, {})
+    names = list(scorers)
+    rankings = [Ranking(labels, scorers[name].score, clusters.codes) for name in names]
+    sums = _cluster_sums(labels, [scorers[name] for name in names], reference, clusters)
+    draws = np.full((resamples, len(names), len(SCORES)), math.nan)
+    rates, skills = np.empty(resamples), np.empty(resamples)
+    random = np.random.default_rng(seed)
+    one_class = 0
+    for resample in range(resamples):
+        drawn = random.integers(0, clusters.count, clusters.count)
+        counts = np.bincount(drawn, minlength=clusters.count)
+        rows, positives, constant, *rest = counts @ sums
+        both = 0.0 < positives < rows
+        one_class += not both
+        rates[resample] = positives / rows
+        for place, ranking in enumerate(rankings):
+            hits, alarms, squares = rest[3 * place : 3 * place + 3]
+            if both:
+                draws[resample, place, :2] = ranking.scores(counts)
+            draws[resample, place, 2:] = (
+                2.0 * hits / (alarms + positives) if positives else math.nan,
+                _ratio(hits, alarms),
+                hits / positives if positives else math.nan,
+                squares / rows,
+            )
+        skills[resample] = 1.0 - rest[2] / constant
+    precision = draws[:, :, SCORES.index("average_precision")]
+    tail = _tail(with_errors)
+    return Intervals(
+        clusters=clusters,
+        with_errors=with_errors,
+        resamples=resamples,
+        one_class=one_class,
+        scores={
+            **{
+                name: {score: _interval(draws[:, place, at], tail) for at, score in enumerate(SCORES)}
+                | ({SKILL: _interval(skills, tail)} if place == 0 else {})
+                for place, name in enumerate(names)
+            },
+            BASE_RATE: {BASE_RATE: _interval(rates, tail)},
+        },
+        gains={
+            **{
+                name: _interval(precision[:, 0] - precision[:, place], tail)
+                for place, name in enumerate(names)
+                if place
+            },
+            BASE_RATE: _interval(precision[:, 0] - rates, tail),
+        },
+    )
+
+
+def _cluster_sums(labels: Labels, scorers: list[Scored], reference: float, clusters: Clusters) -> Floats:
+    """What adds up over rows, for each cluster.
+
+    :returns: rows, errors, squared errors of the constant; then of each scorer its hits, alarms and squared
+        errors. Shape (clusters, 3 + 3 * scorers).
+    """
+    columns = [np.ones(len(labels)), labels == 1, (reference - labels) ** 2]
+    for scored in scorers:
+        columns += [scored.predicted & (labels == 1), scored.predicted, (scored.probability - labels) ** 2]
+    return np.column_stack(
+        [
+            np.bincount(clusters.codes, weights=np.asarray(column, np.float64), minlength=clusters.count)
+            for column in columns
+        ]
+    )
+
+
+def _ratio(part: float, whole: float) -> float:
+    """Share, or 0 of nothing, as scikit-learn's ``zero_division=0``."""
+    return part / whole if whole else 0.0
+
+
+def _tail(clusters: int) -> float:
+    """Share of the resamples below the low bound of an interval over so many clusters."""
+    wider = math.sqrt(clusters / (clusters - 1)) * float(stats.t.ppf(0.975, clusters - 1))
+    return float(stats.norm.cdf(-wider))
+
+
+def _interval(draws: Floats, tail: float) -> Interval:
+    low, high = np.quantile(draws[~np.isnan(draws)], (tail, 1.0 - tail))
+    return Interval(float(low), float(high))

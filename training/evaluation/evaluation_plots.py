@@ -1,0 +1,194 @@
+"""Plots of a test: what scores rest on, whether probabilities hold, and which episodes raised an alarm."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+from feature_sets.telemetry.schema import DEVICE
+from training.exploration.device_timeline import bars, set_axes
+
+MAX_POINTS = 500
+"""Points a curve is drawn with; more only make the page heavy."""
+BINS = 10
+"""Bins of the calibration curve, of equal width."""
+MAX_DEVICES = 50
+MAX_MARKS = 2_000
+"""Marks of a kind that the plot of episodes draws, the first by time; the data sets hold all."""
+
+
+def score_figure(
+    labels: npt.NDArray[np.int8],
+    scores: Mapping[str, npt.NDArray[np.float64]],
+    confusion: Mapping[str, float],
+    threshold: float,
+) -> go.Figure:
+    """Precision-recall and ROC curve of each score, and the model's confusion matrix.
+
+    :param labels: 0 or 1, shape (n,).
+    :param scores: name -> larger means more likely an error, shape (n,).
+    :param confusion: true_negatives, false_positives, false_negatives, true_positives.
+    :param threshold: decision threshold, for the title.
+    """
+    figure = make_subplots(
+        rows=1,
+        cols=3,
+        subplot_titles=("Precision and recall", "ROC", f"Decisions at threshold {threshold:.3g}"),
+        horizontal_spacing=0.1,
+    )
+    colors = ("#1f77b4", "#7f7f7f", "#2ca02c", "#9467bd")
+    for index, (name, score) in enumerate(scores.items()):
+        line = {"color": colors[index % len(colors)]}
+        precision, recall, _ = precision_recall_curve(labels, score)
+        kept = _thin(len(recall))
+        figure.add_scatter(
+            x=recall[kept], y=precision[kept], name=name, legendgroup=name, line=line, row=1, col=1
+        )
+        false_alarms, hits, _ = roc_curve(labels, score)
+        kept = _thin(len(hits))
+        figure.add_scatter(
+            x=false_alarms[kept],
+            y=hits[kept],
+            name=name,
+            legendgroup=name,
+            line=line,
+            showlegend=False,
+            row=1,
+            col=2,
+        )
+    cells = [
+        [confusion["true_negatives"], confusion["false_positives"]],
+        [confusion["false_negatives"], confusion["true_positives"]],
+    ]
+    figure.add_heatmap(
+        z=cells,
+        x=["healthy", "error"],
+        y=["healthy", "error"],
+        text=[[f"{int(cell):,}" for cell in row] for row in cells],
+        texttemplate="%{text}",
+        colorscale="Blues",
+        showscale=False,
+        row=1,
+        col=3,
+    )
+    for column, (x_title, y_title) in enumerate(
+        (("recall", "precision"), ("false positive rate", "recall"), ("predicted", "label")), start=1
+    ):
+        figure.update_xaxes(title_text=x_title, row=1, col=column)
+        figure.update_yaxes(title_text=y_title, row=1, col=column)
+    figure.update_layout(
+        template="plotly_white", legend={"orientation": "h", "y": -0.2}, title="Test on the later rows"
+    )
+    return figure
+
+
+def calibration_figure(
+    labels: npt.NDArray[np.int8], probability: npt.NDArray[np.float64], brier: float
+) -> go.Figure:
+    """Share of errors among rows of about the same probability, and how many rows there are.
+
+    :param labels: 0 or 1, shape (n,).
+    :param probability: of an error, shape (n,).
+    :param brier: Brier score, for the title.
+    """
+    edges = np.linspace(0.0, 1.0, BINS + 1)
+    place = np.clip(np.digitize(probability, edges[1:-1]), 0, BINS - 1)
+    rows = np.bincount(place, minlength=BINS)
+    filled = rows > 0
+    said = np.bincount(place, weights=probability, minlength=BINS)[filled] / rows[filled]
+    found = np.bincount(place, weights=labels, minlength=BINS)[filled] / rows[filled]
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.7, 0.3], vertical_spacing=0.08)
+    figure.add_scatter(
+        x=[0, 1],
+        y=[0, 1],
+        mode="lines",
+        name="as said",
+        line={"color": "#7f7f7f", "dash": "dot"},
+        row=1,
+        col=1,
+    )
+    figure.add_scatter(
+        x=said,
+        y=found,
+        mode="lines+markers",
+        name="model",
+        customdata=rows[filled],
+        hovertemplate="said %{x:.3f}, found %{y:.3f}<br>%{customdata:,} rows<extra></extra>",
+        line={"color": "#1f77b4"},
+        row=1,
+        col=1,
+    )
+    figure.add_bar(
+        x=(edges[:-1] + edges[1:]) / 2.0,
+        y=rows,
+        name="rows",
+        showlegend=False,
+        marker={"color": "#9ecae1"},
+        row=2,
+        col=1,
+    )
+    figure.update_yaxes(title_text="share of errors", row=1, col=1)
+    figure.update_yaxes(title_text="rows", type="log", row=2, col=1)
+    figure.update_xaxes(title_text="probability of an error", range=[0, 1], row=2, col=1)
+    figure.update_layout(
+        template="plotly_white",
+        height=480,
+        legend={"orientation": "h", "y": -0.2},
+        title=f"Calibration, Brier score {brier:.4f}",
+    )
+    return figure
+
+
+def alarms_figure(
+    episodes: pd.DataFrame, false_alarms: pd.DataFrame, period: tuple[pd.Timestamp, pd.Timestamp]
+) -> go.Figure:
+    """A line a device, the one with most episodes on top: episodes caught and missed, and false alarms.
+
+    :param episodes: see ``EpisodeView``; those that do not count are not drawn.
+    :param false_alarms: see ``EpisodeView``.
+    :param period: first and last time of the test rows, the width of the plot.
+    """
+    counted = episodes[episodes["counted"]]
+    caught = counted["caught"].astype(bool)
+    kinds = (
+        ("episodes caught", counted[caught], "#2ca02c", "line-ns"),
+        ("episodes missed", counted[~caught], "#d62728", "line-ns"),
+        ("false alarms", false_alarms, "#ff7f0e", "x-thin"),
+    )
+    devices = pd.DataFrame(
+        {"episodes": counted[DEVICE].value_counts(), "alarms": false_alarms[DEVICE].value_counts()}
+    ).fillna(0)
+    order = devices.sort_values(["episodes", "alarms"], ascending=False, kind="stable").index[:MAX_DEVICES]
+    figure = go.Figure()
+    for name, rows, color, symbol in kinds:
+        drawn = rows[rows[DEVICE].isin(order)].sort_values("start", kind="stable").head(MAX_MARKS)
+        starts, ends = (drawn[side].dt.strftime("%Y-%m-%d %H:%M:%S").tolist() for side in ("start", "end"))
+        x, y = bars(drawn[DEVICE].tolist(), starts, ends)
+        figure.add_scatter(
+            x=x,
+            y=y,
+            name=f"{name} ({len(rows):,})",
+            mode="lines+markers",
+            line={"color": color, "width": 8},
+            marker={"color": color, "symbol": symbol, "size": 8, "line": {"color": color, "width": 2}},
+            hovertemplate="%{y}<br>%{x}<extra>" + name + "</extra>",
+        )
+    figure.update_layout(
+        template="plotly_white",
+        height=240 + 18 * len(order),
+        title=f"Episodes and alarms, {len(order)} of {len(devices)} devices with any",
+        legend={"orientation": "h", "y": -0.3},
+    )
+    set_axes(figure, order.tolist(), period)
+    return figure
+
+
+def _thin(points: int) -> npt.NDArray[np.intp]:
+    """Evenly spaced positions of at most ``MAX_POINTS`` of a curve, ends included."""
+    return np.unique(np.linspace(0, points - 1, min(points, MAX_POINTS)).round().astype(np.intp))

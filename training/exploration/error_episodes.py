@@ -1,0 +1,54 @@
+"""Error episodes: from when to when each device was in error."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from feature_sets.telemetry.schema import DEVICE
+from training.dataset.device_times import moments_of
+
+
+def error_episodes(
+    states: pd.DataFrame, time: str, state: str, longest_gap_seconds: int | None = None
+) -> pd.DataFrame:
+    """Runs of error rows of each device.
+
+    An episode goes on from row to row of the device while they are in error, however far apart they are
+    unless a longest gap is given. A row whose state is missing neither continues nor ends it.
+
+    :param states: device, time and state of every row, not sampled; in any order.
+    :param time: name of the time column.
+    :param state: name of the state column; 1 where the device is in error, missing where nobody knows.
+    :param longest_gap_seconds: an episode ends where the next row of known state is later than this; None for
+        never.
+    :returns: device, start and end (times of the first and the last error row, both within the episode),
+        seconds between them (0 for a single row), rows; sorted by device, then start.
+    """
+    values = states[state].to_numpy(dtype=np.float64, na_value=np.nan)
+    known = states[~np.isnan(values)]
+    codes, unique = pd.factorize(known[DEVICE], sort=True)
+    moments = moments_of(known[time])
+    order = np.lexsort((moments, codes))
+    device, in_error = codes[order], values[~np.isnan(values)][order] == 1
+    new_device = np.concatenate([[True], device[1:] != device[:-1]])[: len(device)]
+    apart = new_device
+    if longest_gap_seconds is not None:
+        apart = apart | (np.diff(moments[order], prepend=moments[order][:1]) > longest_gap_seconds * 10**9)
+    after_error = np.concatenate([[False], in_error[:-1]])[: len(device)] & ~apart
+    starts = np.flatnonzero(in_error & ~after_error)
+    number = np.cumsum(in_error & ~after_error) - 1
+    rows = np.bincount(number[in_error], minlength=len(starts))
+    # The rows of an episode follow each other.
+    ends = starts + rows - 1
+    times = known[time].iloc[order].reset_index(drop=True)
+    start, end = (times.iloc[at].reset_index(drop=True) for at in (starts, ends))
+    return pd.DataFrame(
+        {
+            DEVICE: np.asarray(unique, dtype=object)[device[starts]],
+            "start": start,
+            "end": end,
+            "seconds": (end - start).dt.total_seconds(),
+            "rows": rows,
+        }
+    )

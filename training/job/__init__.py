@@ -1,0 +1,1 @@
+"""What the MLRun jobs of this room share: their arguments and their artifacts."""

@@ -1,0 +1,154 @@
+"""From a training part to a model: search, calibration, threshold, and a last fit on all of its rows."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.pipeline import Pipeline
+
+from feature_sets.model_package.histogram import Histogram
+from feature_sets.model_package.schema import ModelSchema
+from feature_sets.telemetry.schema import TelemetrySchema
+from training.dataset.feature_columns import feature_columns, useless_features
+from training.dataset.time_split import TrainingSetError
+from training.decision.calibration import calibrated, fit_platt
+from training.decision.threshold_rules import ThresholdRule, choose_threshold
+from training.evaluation.scores import classification_scores
+from training.packaging.code_version import code_version
+from training.packaging.package_writer import model_inputs
+from training.search.candidates import build_pipeline, fit_pipeline
+from training.search.fold_matrices import fold_rows, readable_folds
+from training.search.progress import Progress
+from training.search.search_metric import Selector
+from training.search.search_space import Plan
+from training.search.successive_halving import SearchOutcome, search
+from training.search.time_folds import Folds, expanding_folds
+
+PREDICTION_BINS = 20
+
+
+@dataclass(frozen=True)
+class FittedModel:
+    """The winner of a search, fitted on the whole training part.
+
+    :param pipeline: fitted.
+    :param schema: inputs, calibration, threshold and scores; version and digests are still empty.
+    :param outcome: what the search found.
+    :param folds: what it was judged on.
+    :param fit_seconds: time the last fit took, in seconds.
+    :param converged: False if the solver of the last fit stopped before it converged.
+    :param unconverged: fits of the search that did.
+    :param dropped: feature -> reason it was left out.
+    """
+
+    pipeline: Pipeline
+    schema: ModelSchema
+    outcome: SearchOutcome
+    folds: Folds
+    fit_seconds: float
+    converged: bool
+    unconverged: int
+    dropped: Mapping[str, str]
+
+
+def fit_model(
+    training_part: pd.DataFrame,
+    schema: TelemetrySchema,
+    plan: Plan,
+    selector: Selector,
+    rule: ThresholdRule,
+    folds: int = 3,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> FittedModel:
+    """Search for the best combination, fit it on all rows, calibrate it and choose its threshold.
+
+    Calibration, threshold and scores come from out-of-fold predictions: of the winner, fitted on the earlier
+    rows of each fold. The served model has seen more rows than any of those, so they rather understate it;
+    that threshold and calibration were chosen on the rows they are scored on overstates it a little. They
+    are too good where the features were selected by the labels of those rows: ``select_features`` says with
+    ``voted_on`` whether they were.
+
+    :param training_part: device, time, features, label; no row of the test period.
+    :param schema: names the columns and gives the embargo between fit and validation rows.
+    :param plan: the combinations to try.
+    :param selector: the score that decides.
+    :param rule: chooses the threshold.
+    :param folds: folds of the cross-validation, see ``expanding_folds``.
+    :param seed: of models and samples.
+    :param progress: told of every fit; by default nobody is.
+    :raises TrainingSetError: if no fold has both classes and a reading, no feature has a reading, or no
+        threshold meets the rule.
+    """
+    names = feature_columns(training_part, schema)
+    dropped = useless_features(training_part, names, constant=False)
+    kept = [name for name in names if name not in dropped]
+    if not kept:
+        raise TrainingSetError(f"at least one feature must have a reading, got none of {len(names)}")
+    used = readable_folds(training_part, kept, expanding_folds(training_part, schema, folds))
+    with _convergence_warnings() as stopped:
+        outcome = search(
+            plan.candidates,
+            fold_rows(training_part, kept, schema, used.used),
+            selector,
+            rule,
+            seed,
+            progress or Progress(lambda line: None),
+        )
+    calibration = fit_platt(outcome.margins, outcome.labels)
+    probability = calibrated(outcome.margins, calibration)
+    threshold = choose_threshold(rule, outcome.labels, probability)
+    scores = classification_scores(outcome.labels, probability, threshold)
+    counts, edges = np.histogram(probability, bins=PREDICTION_BINS, range=(0.0, 1.0))
+    winner = outcome.winner.candidate
+    model_schema = ModelSchema(
+        telemetry=schema,
+        inputs=model_inputs(training_part, kept, schema),
+        threshold=threshold,
+        version="",
+        metrics=scores,
+        training_start=training_part[schema.time].min().isoformat(),
+        training_end=training_part[schema.time].max().isoformat(),
+        calibration=calibration,
+        threshold_rule=str(rule),
+        predictions=Histogram(tuple(map(float, edges)), tuple(map(int, counts))),
+        algorithm=winner.family,
+        parameters={**winner.settings, "seed": seed},
+        validation=scores,
+        code_version=code_version(),
+    )
+    pipeline = build_pipeline(winner, seed)
+    started = time.perf_counter()
+    with _convergence_warnings() as stopped_at_last:
+        fit_pipeline(pipeline, model_schema.matrix(training_part), training_part[schema.target].to_numpy())
+    return FittedModel(
+        pipeline=pipeline,
+        schema=model_schema,
+        outcome=outcome,
+        folds=used,
+        fit_seconds=time.perf_counter() - started,
+        converged=not stopped_at_last,
+        unconverged=len(stopped),
+        dropped=dropped,
+    )
+
+
+@contextmanager
+def _convergence_warnings() -> Iterator[list[warnings.WarningMessage]]:
+    """Collects convergence warnings of all threads inside the ``with``; any other is passed on after it."""
+    stopped: list[warnings.WarningMessage] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ConvergenceWarning)
+        yield stopped
+    for item in caught:
+        if issubclass(item.category, ConvergenceWarning):
+            stopped.append(item)
+        else:
+            warnings.warn_explicit(item.message, item.category, item.filename, item.lineno)

@@ -1,0 +1,56 @@
+"""Logging a model package as an MLRun model artifact."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import mlrun
+from mlrun.features import Feature
+
+from feature_sets.model_package.files import MODEL_FILE
+from feature_sets.model_package.schema import SCHEMA_FILE, ModelSchema
+from training.job.run_artifacts import artifact_path
+
+MODEL_KEY = "model"
+
+
+def log_model_package(
+    context: mlrun.MLClientCtx,
+    directory: Path,
+    schema: ModelSchema,
+    *,
+    algorithm: str,
+    parameters: Mapping[str, Any],
+    feature_vector: str,
+    tag: str = "",
+) -> str:
+    """Log a package as the model artifact ``model`` of a run.
+
+    :param context: of the run; the artifact's key in the database is ``{run name}_model``.
+    :param directory: holds ``model.onnx`` and ``model.json``.
+    :param schema: content of ``model.json``.
+    :param algorithm: kind of model.
+    :param parameters: hyper-parameters and seed.
+    :param feature_vector: address of the vector it was trained on.
+    :param tag: tag of this version, for instance ``production``.
+    :returns: address of exactly this version; it stays the same when a later run moves the tag.
+    """
+    artifact = context.log_model(
+        MODEL_KEY,
+        model_dir=str(directory),
+        model_file=MODEL_FILE,
+        extra_data={SCHEMA_FILE: SCHEMA_FILE},
+        artifact_path=artifact_path(context),
+        framework="onnx",
+        algorithm=algorithm,
+        tag=tag,
+        metrics={key: float(value) for key, value in schema.metrics.items()},
+        parameters={**parameters, "version": schema.version, "threshold": schema.threshold},
+        inputs=[Feature(name=name, value_type="float") for name in schema.input_names],
+        outputs=[Feature(name=schema.telemetry.target, value_type="int")],
+        labels={"version": schema.version},
+        feature_vector=feature_vector,
+    )
+    return str(artifact.uri)

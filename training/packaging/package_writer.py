@@ -1,0 +1,127 @@
+"""The model package: ``model.onnx`` and ``model.json``, what training hands to serving.
+
+Nothing is pickled. The ONNX graph is checked against scikit-learn on real rows before it is written, and
+the same rows and seed give the same bytes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.pipeline import Pipeline
+
+from feature_sets.model_package.calibration import Calibration
+from feature_sets.model_package.errors import ModelPackageError
+from feature_sets.model_package.files import MODEL_FILE
+from feature_sets.model_package.onnx_session import OnnxSession
+from feature_sets.model_package.schema import SCHEMA_FILE, ModelInput, ModelSchema
+from feature_sets.telemetry.schema import TelemetrySchema
+from training.decision.calibration import calibrated
+from training.packaging.input_units import input_units
+from training.packaging.onnx_export import export_onnx
+from training.search.candidates import error_margin
+
+HISTOGRAM_BINS = 20
+TOLERANCE = 1e-5
+"""Largest difference between a probability of the ONNX graph and scikit-learn's."""
+
+
+def model_inputs(rows: pd.DataFrame, names: Sequence[str], schema: TelemetrySchema) -> tuple[ModelInput, ...]:
+    """Input columns with their units, imputation values and baseline histograms.
+
+    :param rows: the rows the model is fitted on, shape (n, any).
+    :param names: input columns in model order; each with at least one reading.
+    :param schema: gives the units.
+    :returns: imputation is the median of the known readings; the histogram counts the imputed column in
+        equal bins from its smallest to its largest value.
+    :raises ModelPackageError: if a column has no reading.
+    """
+    units = input_units(schema)
+    inputs = []
+    for name in names:
+        values = rows[name].to_numpy(dtype=np.float64, na_value=np.nan)
+        missing = np.isnan(values)
+        if missing.all():
+            raise ModelPackageError(
+                f"input '{name}': needs at least one reading, got none in {len(rows)} rows"
+            )
+        median = float(np.median(values[~missing]))
+        counts, edges = np.histogram(np.where(missing, median, values), bins=HISTOGRAM_BINS)
+        inputs.append(
+            ModelInput(
+                name=name,
+                unit=units.get(name, ""),
+                imputation=median,
+                edges=tuple(float(edge) for edge in edges),
+                counts=tuple(int(count) for count in counts),
+            )
+        )
+    return tuple(inputs)
+
+
+def write_model_package(
+    directory: Path, pipeline: Pipeline, schema: ModelSchema, check_rows: npt.NDArray[np.float32]
+) -> ModelSchema:
+    """Convert a fitted pipeline with its calibration, check it, and write both files.
+
+    :param directory: existing directory; files of an older package are replaced.
+    :param pipeline: fitted, from ``build_pipeline``.
+    :param schema: of the model; its version and digests are filled in here.
+    :param check_rows: rows on which ONNX and scikit-learn must agree, shape (n, inputs).
+    :returns: the schema as written.
+    :raises ModelPackageError: if a probability differs by more than ``TOLERANCE``.
+    """
+    graph = export_onnx(pipeline, len(schema.inputs), schema.calibration, schema.threshold)
+    check_equal(graph, pipeline, schema.calibration, check_rows)
+    written = dataclasses.replace(
+        schema,
+        version=model_version(graph, schema),
+        sha256={MODEL_FILE: hashlib.sha256(graph).hexdigest()},
+    )
+    write_files(directory, written, graph)
+    return written
+
+
+def check_equal(
+    graph: bytes, pipeline: Pipeline, calibration: Calibration, rows: npt.NDArray[np.float32]
+) -> None:
+    """Check that an ONNX graph answers what the pipeline and its calibration do.
+
+    :raises ModelPackageError: with the largest difference and its row.
+    """
+    expected = calibrated(error_margin(pipeline, rows), calibration)
+    difference = np.abs(OnnxSession(graph).probability(rows) - expected)
+    if len(difference) and not float(difference.max()) <= TOLERANCE:
+        worst = int(np.argmax(difference))
+        raise ModelPackageError(
+            f"{MODEL_FILE}: probabilities must equal scikit-learn's to {TOLERANCE}, got a difference of "
+            f"{float(difference[worst]):.3g} in row {worst} of {len(rows)}"
+        )
+
+
+def model_version(graph: bytes, schema: ModelSchema) -> str:
+    """Version of a model: a digest of all that decides its answers, and of the rows it learned from.
+
+    Scores are not part of it: judging a model does not make it another one. Nor is the version of the code:
+    a change that leaves the answers as they are does not either.
+    """
+    content = dataclasses.replace(
+        schema, version="", metrics={}, validation={}, code_version="", sha256={}
+    ).to_dict()
+    digest = hashlib.sha256(graph)
+    digest.update(json.dumps(content, sort_keys=True).encode())
+    return digest.hexdigest()[:12]
+
+
+def write_files(directory: Path, schema: ModelSchema, graph: bytes) -> None:
+    """Write both files; the keys of ``model.json`` keep their order, so equal models give equal bytes."""
+    (directory / MODEL_FILE).write_bytes(graph)
+    content = json.dumps(schema.to_dict(), indent=2, allow_nan=False)
+    (directory / SCHEMA_FILE).write_text(content + "\n", encoding="utf-8")

@@ -1,0 +1,1 @@
+"""The search over models and hyper-parameters, on folds that respect time."""

@@ -1,0 +1,97 @@
+"""The folds of a training part as matrices: what a search fits and judges on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from feature_sets.model_package.imputation import replace_missing
+from feature_sets.telemetry.schema import TelemetrySchema
+from training.dataset.stratified_sample import sample_rows
+from training.dataset.time_split import TrainingSetError
+from training.search.time_folds import Fold, Folds
+
+Rows = npt.NDArray[np.float32]
+Labels = npt.NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class FoldRows:
+    """One fold, ready to fit; imputed by what its fit rows say: validation rows teach nothing.
+
+    :param rows: fit rows, shape (n, inputs of this fold).
+    :param labels: their labels, shape (n,).
+    :param validation_rows: shape (m, inputs of this fold).
+    :param validation_labels: shape (m,).
+    """
+
+    rows: Rows
+    labels: Labels
+    validation_rows: Rows
+    validation_labels: Labels
+
+    def sample(self, size: int, seed: int) -> tuple[Rows, Labels]:
+        """Fewer fit rows with the classes in proportion: at most ``size``, and their labels."""
+        chosen = sample_rows(self.labels, size, seed)
+        return self.rows[chosen], self.labels[chosen]
+
+
+def readable_folds(frame: pd.DataFrame, names: Sequence[str], folds: Folds) -> Folds:
+    """The folds without those whose fit rows have no reading of any feature; these are skipped as well.
+
+    Metrics may begin long after the labels, and nothing can be fitted before.
+
+    :param frame: the training part.
+    :param names: its features.
+    :param folds: positions in the frame.
+    :raises TrainingSetError: if no fold is left; says why not for each.
+    """
+    read = frame[list(names)].notna().any(axis=1).to_numpy()
+    count = len(folds.used) + len(folds.skipped)
+    used, skipped = [], list(folds.skipped)
+    for fold in folds.used:
+        if read[fold.fit].any():
+            used.append(fold)
+        else:
+            skipped.append(
+                f"the fold of {len(fold.fit)} rows to fit on: none of the {len(names)} features has a "
+                "reading in them"
+            )
+    if not used:
+        raise TrainingSetError(
+            "cross-validation needs at least one fold with a reading of a feature in the rows to fit on, got "
+            f"none of {count}: {'; '.join(skipped)}"
+        )
+    return Folds(tuple(used), tuple(skipped))
+
+
+def fold_rows(
+    frame: pd.DataFrame, names: Sequence[str], schema: TelemetrySchema, folds: Sequence[Fold]
+) -> tuple[FoldRows, ...]:
+    """Matrices of each fold.
+
+    :param frame: the training part.
+    :param names: its features; in a fold whose fit rows have no reading of one, that one is left out.
+    :param schema: names the target.
+    :param folds: positions in the frame; the fit rows of each have a reading, see ``readable_folds``.
+    """
+    values = np.column_stack([frame[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in names])
+    labels = frame[schema.target].to_numpy()
+    prepared = []
+    for fold in folds:
+        fit, validation = values[fold.fit], values[fold.validation]
+        seen = ~np.isnan(fit).all(axis=0)
+        medians = np.nanmedian(fit[:, seen], axis=0)
+        prepared.append(
+            FoldRows(
+                rows=replace_missing(fit[:, seen], medians),
+                labels=labels[fold.fit],
+                validation_rows=replace_missing(validation[:, seen], medians),
+                validation_labels=labels[fold.validation],
+            )
+        )
+    return tuple(prepared)
