@@ -19,9 +19,9 @@ from typing import Any
 
 from project.errors import NetopsError
 from project.local import valkey
-from project.local.api.context import database_file
-from project.local.api.deployments import change_deployment, read_deployments
-from project.local.api.store import Store
+from project.local.api.deployments.records import change_deployment, read_deployments
+from project.local.api.records.store import Store
+from project.local.api.settings import database_file
 from project.local.processes import Process, free_port, log_tail
 from project.local.processes import start as start_process
 

@@ -15,7 +15,7 @@ from types import FrameType
 import uvicorn
 
 from project.local.api.app import build_app
-from project.local.api.context import Settings
+from project.local.api.settings import Settings
 
 _GRACE_SECONDS = 10
 

@@ -9,26 +9,28 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 
-from project.local.api import (
+from project.local.api.context import Context
+from project.local.api.deployments.supervisor import Supervisor
+from project.local.api.http.local_callers import LocalCallersOnly
+from project.local.api.records.store import Store
+from project.local.api.routes import (
     absent,
     artifacts,
     client_spec,
-    entries,
     feature_store,
     functions,
-    local_routes,
+    local,
     logs,
     model_endpoints,
     nuclio,
+    profiles,
     projects,
     runs,
+    secrets,
     tags,
     unsupported,
 )
-from project.local.api.context import Context, Settings
-from project.local.api.local_callers import LocalCallersOnly
-from project.local.api.store import Store
-from project.local.api.supervisor import Supervisor
+from project.local.api.settings import Settings
 
 
 def build_app(settings: Settings, redis_url: str = "") -> Starlette:
@@ -58,9 +60,10 @@ def build_app(settings: Settings, redis_url: str = "") -> Starlette:
             *nuclio.ROUTES,
             *feature_store.ROUTES,
             *tags.ROUTES,
-            *entries.ROUTES,
+            *profiles.ROUTES,
+            *secrets.ROUTES,
             *model_endpoints.ROUTES,
-            *local_routes.ROUTES,
+            *local.ROUTES,
             *unsupported.ROUTES,
         ],
         lifespan=lifespan,

@@ -7,13 +7,8 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
-from project.local.http_host.body import (
-    BodyTooLargeError,
-    DisconnectedError,
-    JsonError,
-    Receive,
-    read_body,
-)
+from feature_sets.checks import InputError
+from project.local.http_host.body import BodyTooLargeError, DisconnectedError, Receive, read_body
 from project.local.http_host.events import make_event
 from project.local.http_host.functions import Function
 from project.local.http_host.results import Result, error_result, to_result
@@ -61,10 +56,9 @@ class HostApp:
             event = make_event(
                 scope["method"], scope["path"], scope["query_string"], headers, body, self._function.json_only
             )
-        except BodyTooLargeError as error:
-            return error_result(413, "body", f"must be at most {error.limit} bytes", error.got)
-        except JsonError as error:
-            return error_result(400, "body", "must be JSON", str(error))
+        except InputError as error:
+            status = 413 if isinstance(error, BodyTooLargeError) else 400
+            return error_result(status, error.where, error.rule, str(error.got))
         try:
             return to_result(await self._function(event))
         except Exception as error:

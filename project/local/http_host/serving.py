@@ -14,7 +14,7 @@ from mlrun.serving import serving_wrapper
 from mlrun.serving.server import v2_serving_init
 
 from project.local.http_host.code import load_module
-from project.local.http_host.functions import call_hook, settled
+from project.local.http_host.hooks import call_hook, settled
 
 
 class ServingFunction:

@@ -3,7 +3,8 @@ import copy
 import pytest
 from mlrun.artifacts.base import fill_artifact_object_hash
 
-from project.local.api.artifact_records import (
+from project.local.api.errors import InvalidError, NotFoundError
+from project.local.api.records.artifacts import (
     ArtifactName,
     artifact_uid,
     delete_artifacts,
@@ -13,7 +14,6 @@ from project.local.api.artifact_records import (
     tag_artifacts,
     untag_artifacts,
 )
-from project.local.api.errors import InvalidError, NotFoundError
 
 
 def _artifact(key="data", kind="dataset", **spec):

@@ -9,7 +9,7 @@ from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from project.local.api.local_callers import LocalCallersOnly
+from project.local.api.http.local_callers import LocalCallersOnly
 
 
 def ask(**headers):

@@ -1,7 +1,7 @@
 import pytest
 
 from project.local.api.errors import InvalidError, NotFoundError
-from project.local.api.records import (
+from project.local.api.records.versioned import (
     FEATURE_SET,
     FUNCTION,
     delete_record,

@@ -24,7 +24,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from project.local.api.deployments import (
+from project.local.api.deployments.records import (
     BUILDING,
     ERROR,
     OFFLINE,
@@ -38,14 +38,14 @@ from project.local.api.deployments import (
     write_deployment,
 )
 from project.local.api.documents import Document, get_in
-from project.local.api.entries import secret_values
 from project.local.api.errors import ConflictError, NotFoundError
-from project.local.api.store import Store
+from project.local.api.records.secrets import secret_values
+from project.local.api.records.store import Store
 from project.local.processes import Process, free_port, log_tail
 from project.local.processes import start as start_process
 
 if TYPE_CHECKING:
-    from project.local.api.context import Settings
+    from project.local.api.settings import Settings
 
 log = logging.getLogger("netops.api.supervisor")
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from project.local.api.documents import Document
-from project.local.api.store import Store, decode, encode
+from project.local.api.records.store import Store, decode, encode
 from project.local.processes import Process
 
 BUILDING, READY, ERROR, OFFLINE = "building", "ready", "error", "offline"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from project.local.api.documents import Document, name_rule, now, object_hash, parse_time
 from project.local.api.errors import InvalidError, NotFoundError
-from project.local.api.store import Store, decode, encode
+from project.local.api.records.store import Store, decode, encode
 
 UNVERSIONED = "unversioned-"
 

@@ -1,93 +1,20 @@
-"""Runs: one document a run and iteration, updated by dotted keys while it goes on."""
+"""Runs: store, update, read, abort, delete, and list by what a query says."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
 
 from starlette.routing import Route
 
-from project.local.api.calls import Call, route
-from project.local.api.documents import (
-    Document,
-    epoch,
-    get_in,
-    matches_labels,
-    name_rule,
-    now,
-    update_in,
-)
-from project.local.api.errors import ConflictError, InvalidError, NotFoundError
-from project.local.api.pages import page_of
-from project.local.api.projects import require_project
-from project.local.api.store import Store, decode, encode
-
-TERMINAL_STATES = frozenset({"completed", "error", "aborted", "skipped"})
-
-
-def write_run(store: Store, project: str, uid: str, iteration: int, run: Document) -> Document:
-    """Store a run's document whole.
-
-    :raises InvalidError: if the name differs from the one stored before; a run keeps its name.
-    """
-    time = now()
-    metadata = run.setdefault("metadata", {})
-    status = run["status"] = run.get("status") or {}
-    name = metadata.get("name") or uid
-    with store.write() as connection:
-        before = store.row(
-            "SELECT name, start_time FROM runs WHERE project = ? AND uid = ? AND iteration = ?",
-            (project, uid, iteration),
-        )
-        if before and before["name"] != name:
-            raise InvalidError(
-                f"Changing name for an existing run is invalid: {before['name']!r} to {name!r}"
-            )
-        start = epoch(status.get("start_time"))
-        if start is None:
-            started = time.fromtimestamp(before["start_time"], time.tzinfo) if before else time
-            start, status["start_time"] = started.timestamp(), started.isoformat()
-        state = status["state"] = status.get("state") or "created"
-        status["last_update"] = time.isoformat()
-        if state in TERMINAL_STATES and not status.get("end_time"):
-            status["end_time"] = time.isoformat()
-        connection.execute(
-            "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                project,
-                uid,
-                iteration,
-                name,
-                state,
-                start,
-                time.timestamp(),
-                epoch(status.get("end_time")),
-                encode(run),
-            ),
-        )
-    return run
-
-
-def read_run(store: Store, project: str, uid: str, iteration: int = 0) -> Document:
-    """The run's document.
-
-    :raises NotFoundError: if there is none.
-    """
-    row = store.row(
-        "SELECT body FROM runs WHERE project = ? AND uid = ? AND iteration = ?", (project, uid, iteration)
-    )
-    if row is None:
-        raise NotFoundError(f"Run {project}@{uid}#{iteration} not found")
-    return decode(row["body"])
-
-
-def change_run(store: Store, project: str, uid: str, iteration: int, updates: Document) -> Document:
-    """Apply dotted-key updates to a run."""
-    with store.write():
-        run = read_run(store, project, uid, iteration)
-        for path, value in updates.items():
-            update_in(run, path, value)
-        return write_run(store, project, uid, iteration, run)
+from project.local.api.documents import Document, epoch, get_in, matches_labels, name_rule, now
+from project.local.api.errors import ConflictError
+from project.local.api.http.calls import Call, route
+from project.local.api.http.pages import page_of
+from project.local.api.http.partitions import partition
+from project.local.api.records.artifacts import artifacts_of_run
+from project.local.api.records.projects import require_project
+from project.local.api.records.runs import TERMINAL_STATES, change_run, read_run, remove_runs, write_run
+from project.local.api.records.store import decode
 
 
 def store_run(call: Call) -> Document:
@@ -109,8 +36,6 @@ def get_run(call: Call) -> Document:
     """One run; the ``full`` format adds the artifacts it names, as MLRun's server does."""
     run = read_run(call.context.store, call.project, call.path["uid"], call.number("iter", default=0) or 0)
     if call.value("format", default="full") == "full":
-        from project.local.api.artifacts import artifacts_of_run
-
         artifacts = artifacts_of_run(call.context.store, call.project, run)
         if artifacts:
             run["status"]["artifacts"] = artifacts
@@ -136,14 +61,6 @@ def abort_run(call: Call) -> Document:
 def delete_run(call: Call) -> None:
     """Delete a run, all its iterations and its log."""
     remove_runs(call.context.store, call.project, [call.path["uid"]])
-
-
-def remove_runs(store: Store, project: str, uids: Iterable[str]) -> None:
-    """Delete runs with all their iterations and logs."""
-    with store.write() as connection:
-        for uid in uids:
-            connection.execute("DELETE FROM runs WHERE project = ? AND uid = ?", (project, uid))
-            connection.execute("DELETE FROM logs WHERE project = ? AND uid = ?", (project, uid))
 
 
 def delete_runs(call: Call) -> None:
@@ -210,30 +127,15 @@ def find_runs(call: Call) -> list[sqlite3.Row]:
         if named(row["name"])
         and (not labels or matches_labels(get_in(decode(row["body"]), "metadata.labels"), labels))
     ]
-    return _partition(call, rows)
-
-
-def _partition(call: Call, rows: list[sqlite3.Row]) -> list[sqlite3.Row]:
-    """The first rows of each (project, name), where the query asks for that; order is kept."""
-    by = call.value("partition-by")
-    if not by:
-        return rows
-    field = call.value("partition-sort-by")
-    columns = {"created": "start_time", "updated": "updated"}
-    if by != "project_and_name" or field not in columns:
-        raise InvalidError(
-            "partition-by must be 'project_and_name' with partition-sort-by 'created' or 'updated', "
-            f"got {by!r} with {field!r}"
-        )
-    descending = call.value("partition-order", default="desc") == "desc"
-    ranked = sorted(rows, key=lambda row: row[columns[field]], reverse=descending)
-    partitions: dict[tuple[str, str], list[sqlite3.Row]] = {}
-    for row in ranked:
-        partitions.setdefault((row["project"], row["name"]), []).append(row)
-    each = call.number("rows-per-partition", default=1) or 1
-    limit = call.number("max-partitions", default=0) or len(partitions)
-    kept = {id(row) for group in list(partitions.values())[:limit] for row in group[:each]}
-    return [row for row in rows if id(row) in kept]
+    kept = partition(
+        call,
+        rows,
+        by="project_and_name",
+        group=lambda row: (row["project"], row["name"]),
+        sort_fields={"created": lambda row: row["start_time"], "updated": lambda row: row["updated"]},
+    )
+    identities = {id(row) for row in kept}
+    return [row for row in rows if id(row) in identities]
 
 
 _RUN = "/api/v1/projects/{project}/runs/{uid}"

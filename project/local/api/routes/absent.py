@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
-from project.local.api.calls import Call, Handler, route
 from project.local.api.documents import Document
 from project.local.api.errors import NotFoundError
+from project.local.api.http.calls import Call, Handler, route
 
 
 def _always(answer: Document | list[Document]) -> Handler:

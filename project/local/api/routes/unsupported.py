@@ -6,8 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from project.local.api.calls import error_response
-from project.local.api.errors import ApiError
+from project.local.api.errors import NotFoundError, UnsupportedError
+from project.local.api.http.calls import error_response
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
@@ -15,8 +15,7 @@ _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 async def unsupported(request: Request) -> Response:
     """501 with method, route and the profile that has it."""
     return error_response(
-        ApiError(
-            501,
+        UnsupportedError(
             f"{request.method} {request.url.path} is not available on the local control plane; "
             "the kubernetes profile has it (set MLRUN_DBPATH to an MLRun API)",
         )
@@ -25,7 +24,7 @@ async def unsupported(request: Request) -> Response:
 
 async def unknown(request: Request) -> Response:
     """404 for paths outside MLRun's API and ours."""
-    return error_response(ApiError(404, f"{request.method} {request.url.path}: no such route"))
+    return error_response(NotFoundError(f"{request.method} {request.url.path}: no such route"))
 
 
 ROUTES: list[Route] = [

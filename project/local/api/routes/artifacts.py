@@ -1,8 +1,7 @@
-"""Routes of artifacts (version 2 of MLRun's artifact API): store, read, list, delete, list tags."""
+"""Artifacts (version 2 of MLRun's artifact API): store, read, list, delete, list tags."""
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -11,33 +10,27 @@ from urllib.parse import unquote, urlparse
 from starlette.responses import Response
 from starlette.routing import Route
 
-from project.local.api.artifact_records import (
+from project.local.api.documents import Document, epoch, get_in, matches_labels, name_rule
+from project.local.api.errors import InvalidError, NotFoundError, UnsupportedError
+from project.local.api.http.calls import Call, json_response, route
+from project.local.api.http.formats import formatter
+from project.local.api.http.pages import page_of
+from project.local.api.http.partitions import partition
+from project.local.api.records.artifacts import (
     ArtifactName,
     delete_artifacts,
     find_artifact,
     read_artifact,
     store_artifact,
 )
-from project.local.api.calls import Call, json_response, route
-from project.local.api.documents import Document, epoch, get_in, keep, matches_labels, name_rule
-from project.local.api.errors import ApiError, InvalidError
-from project.local.api.pages import page_of
-from project.local.api.projects import require_project
-from project.local.api.store import Store, decode
+from project.local.api.records.projects import require_project
+from project.local.api.records.store import decode
 
 _MINIMAL = (
     *("kind", "metadata", "status.state", "project", "spec.producer", "spec.db_key", "spec.size"),
     *("spec.framework", "spec.algorithm", "spec.metrics", "spec.target_path", "spec.parent_uri"),
 )
 _CATEGORIES = ("model", "dataset", "document", "llm-prompt")
-
-
-def _shape(artifact: Document, form: str) -> Document:
-    if form in {"", "full"}:
-        return artifact
-    if form == "minimal":
-        return keep(artifact, _MINIMAL)
-    raise InvalidError(f"format must be 'full' or 'minimal', got {form!r}")
 
 
 def _name(call: Call, iteration: int | None) -> ArtifactName:
@@ -78,14 +71,13 @@ def post_artifact(call: Call) -> Response:
     """Store a new artifact; the key is in the body (201)."""
     artifact = call.json()
     key = get_in(artifact, "spec.db_key") or get_in(artifact, "metadata.key") or ""
-    named = Call(call.context, {**call.path, "key": key}, call.query, call.headers, call.body)
-    return json_response(put_artifact(named), 201)
+    return json_response(put_artifact(call.with_path(key=key)), 201)
 
 
 def get_artifact(call: Call) -> Document:
     """One artifact by key with tag, tree, iteration or uid."""
-    artifact = read_artifact(call.context.store, _name(call, call.number("iter")))
-    return _shape(artifact, call.value("format"))
+    shaped = formatter(call, _MINIMAL)
+    return shaped(read_artifact(call.context.store, _name(call, call.number("iter"))))
 
 
 def delete_artifact(call: Call) -> None:
@@ -120,18 +112,19 @@ def delete_artifact(call: Call) -> None:
 def _delete_data(artifact: Document, forced: bool) -> None:
     """Delete the file an artifact points to.
 
-    :raises ApiError: 501 if forced and the data is not one local file; 404 if forced and it is not there.
+    :raises UnsupportedError: if forced and the data is not one local file.
+    :raises NotFoundError: if forced and the file is absent.
     """
     url = urlparse(str(get_in(artifact, "spec.target_path") or ""))
     path = Path(unquote(url.path))
     if url.scheme not in {"", "file"} or path.is_dir() or not path.is_absolute():
         if forced:
-            raise ApiError(
-                501, f"only single local files can be deleted with an artifact, got {url.geturl()!r}"
+            raise UnsupportedError(
+                f"only single local files can be deleted with an artifact, got {url.geturl()!r}"
             )
         return
     if forced and not path.exists():
-        raise ApiError(404, f"data of the artifact not found: {path}")
+        raise NotFoundError(f"data of the artifact not found: {path}")
     path.unlink(missing_ok=True)
 
 
@@ -187,40 +180,27 @@ def find_artifacts(call: Call) -> list[sqlite3.Row]:
             ):
                 continue
         rows.append(row)
-    return _partition(call, rows)
-
-
-def _partition(call: Call, rows: list[sqlite3.Row]) -> list[sqlite3.Row]:
-    """The first rows of each key, where the query asks for that."""
-    by = call.value("partition-by")
-    if not by:
-        return rows
-    field = call.value("partition-sort-by", default="updated")
-    if by != "project_and_name" or field not in {"created", "updated"}:
-        raise InvalidError(
-            "partition-by must be 'project_and_name' with partition-sort-by 'created' or 'updated', "
-            f"got {by!r} with {field!r}"
-        )
-    descending = call.value("partition-order", default="desc") == "desc"
-    each, seen = call.number("rows-per-partition", default=1) or 1, dict[str, int]()
-    kept = []
-    for row in sorted(rows, key=lambda row: row[field], reverse=descending):
-        seen[row["key"]] = seen.get(row["key"], 0) + 1
-        if seen[row["key"]] <= each:
-            kept.append(row)
-    return kept
+    return partition(
+        call,
+        rows,
+        by="project_and_name",
+        group=lambda row: row["key"],
+        sort_fields={"created": lambda row: row["created"], "updated": lambda row: row["updated"]},
+        default_field="updated",
+    )
 
 
 def list_artifacts(call: Call) -> Document:
     """Artifacts by name, tag, kind or category, labels, iteration, tree and times."""
     page = page_of(call)
+    shaped = formatter(page.call, _MINIMAL)
     rows, pagination = page.cut(find_artifacts(page.call))
     artifacts = []
     for row in rows:
         artifact = decode(row["body"])
         if row["tag"]:
             artifact["metadata"]["tag"] = row["tag"]
-        artifacts.append(_shape(artifact, page.call.value("format")))
+        artifacts.append(shaped(artifact))
     return {"artifacts": artifacts, "pagination": pagination}
 
 
@@ -240,33 +220,6 @@ def list_tags(call: Call) -> Document:
         (call.project, category, category, category),
     )
     return {"project": call.project, "tags": [row["tag"] for row in rows]}
-
-
-_URI = re.compile(
-    r"store://(?P<kind>[^/]+)/(?P<project>[^/]+)/(?P<key>[^#:@^]+)(#(?P<iteration>\d+))?"
-    r"(:(?P<tag>[^@^]+))?(@(?P<tree>[^\^]+))?(\^(?P<uid>.+))?"
-)
-
-
-def artifacts_of_run(store: Store, project: str, run: Document) -> list[Document]:
-    """Documents of the artifacts that a run's ``status.artifact_uris`` name and that still exist."""
-    artifacts = []
-    for uri in (get_in(run, "status.artifact_uris") or {}).values():
-        match = _URI.fullmatch(str(uri))
-        if not match or match["project"] != project:
-            continue
-        name = ArtifactName(
-            project,
-            match["key"],
-            tag=match["tag"] or "",
-            iteration=int(match["iteration"] or 0),
-            tree=match["tree"] or "",
-            uid=match["uid"] or "",
-        )
-        row = find_artifact(store, name)
-        if row is not None:
-            artifacts.append(decode(row["body"]))
-    return artifacts
 
 
 _ARTIFACTS = "/api/v2/projects/{project}/artifacts"

@@ -21,7 +21,7 @@ from typing import Any
 
 from project.local.api.documents import Document, get_in, now, object_hash, parse_time
 from project.local.api.errors import InvalidError, NotFoundError
-from project.local.api.store import Store, decode, encode
+from project.local.api.records.store import Store, decode, encode
 
 _DESCRIPTION = {"db_key", "extra_data"}
 _NOT_IDENTITY = {
@@ -35,6 +35,10 @@ _NOT_IDENTITY = {
 }
 
 _KEY = re.compile(r"[^/\\]+")
+_URI = re.compile(
+    r"store://(?P<kind>[^/]+)/(?P<project>[^/]+)/(?P<key>[^#:@^]+)(#(?P<iteration>\d+))?"
+    r"(:(?P<tag>[^@^]+))?(@(?P<tree>[^\^]+))?(\^(?P<uid>.+))?"
+)
 _TAG = re.compile(r"[a-zA-Z0-9]([-._a-zA-Z0-9]{0,54}[a-zA-Z0-9])?")
 
 
@@ -251,3 +255,24 @@ def delete_artifacts(store: Store, identities: Iterable[int]) -> None:
     with store.write() as connection:
         for identity in identities:
             connection.execute("DELETE FROM artifacts WHERE id = ?", (identity,))
+
+
+def artifacts_of_run(store: Store, project: str, run: Document) -> list[Document]:
+    """Documents of the artifacts that a run's ``status.artifact_uris`` name and that still exist."""
+    artifacts = []
+    for uri in (get_in(run, "status.artifact_uris") or {}).values():
+        match = _URI.fullmatch(str(uri))
+        if not match or match["project"] != project:
+            continue
+        name = ArtifactName(
+            project,
+            match["key"],
+            tag=match["tag"] or "",
+            iteration=int(match["iteration"] or 0),
+            tree=match["tree"] or "",
+            uid=match["uid"] or "",
+        )
+        row = find_artifact(store, name)
+        if row is not None:
+            artifacts.append(decode(row["body"]))
+    return artifacts

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
-from project.local.api.calls import Call, route
-from project.local.api.deployments import Deployment
-from project.local.api.documents import Document, epoch, get_in, keep, matches_labels
-from project.local.api.errors import InvalidError
-from project.local.api.pages import page_of
-from project.local.api.projects import require_project
-from project.local.api.records import FUNCTION, delete_record, list_records, read_record, write_record
-
-DEPLOYED_KINDS = frozenset({"serving", "remote", "nuclio"})
+from project.local.api.deployments.status import DEPLOYED_KINDS, deployed_name, live_status, normal_name
+from project.local.api.documents import Document, epoch, get_in, matches_labels
+from project.local.api.http.calls import Call, route
+from project.local.api.http.formats import formatter
+from project.local.api.http.pages import page_of
+from project.local.api.records.projects import require_project
+from project.local.api.records.versioned import (
+    FUNCTION,
+    delete_record,
+    list_records,
+    read_record,
+    write_record,
+)
 
 _MINIMAL = (
     *("kind", "metadata", "status", "spec.description", "spec.command", "spec.image", "spec.default_handler"),
@@ -24,30 +28,6 @@ _MINIMAL = (
         "spec.priority_class_name",
     ),
 )
-
-
-def normal_name(name: str) -> str:
-    """Name as MLRun stores it: lower case, ``-`` for ``_`` and spaces."""
-    return name.lower().replace("_", "-").replace(" ", "-")
-
-
-def deployed_name(name: str, tag: str = "") -> str:
-    """Name of a deployment: the function's, with the tag at the end unless it is ``latest``."""
-    return normal_name(name) if tag in {"", "latest"} else f"{normal_name(name)}-{tag}"
-
-
-def live_status(deployment: Deployment) -> Document:
-    """The ``status`` fields that a deployment decides."""
-    answers = deployment.pid is not None
-    return {
-        "state": deployment.state,
-        "reason": deployment.explanation,
-        "nuclio_name": f"{deployment.project}-{deployment.name}",
-        "address": deployment.address if answers else "",
-        "internal_invocation_urls": [deployment.address] if answers else [],
-        # Empty on purpose: MLRun's client would put a scheme before it, in two different ways.
-        "external_invocation_urls": [],
-    }
 
 
 def with_live_status(call: Call, function: Document) -> Document:
@@ -99,9 +79,7 @@ def list_functions(call: Call) -> Document:
     call = page.call
     kind, labels, states = call.value("kind"), call.values("label"), call.values("state")
     since, until = epoch(call.value("since")), epoch(call.value("until"))
-    hash_key, form = call.value("hash_key"), call.value("format", default="full")
-    if form not in {"full", "minimal"}:
-        raise InvalidError(f"format must be 'full' or 'minimal', got {form!r}")
+    hash_key, shaped = call.value("hash_key"), formatter(call, _MINIMAL)
     functions = []
     for function in list_records(
         call.context.store, FUNCTION, call.project, call.value("name"), call.value("tag")
@@ -121,7 +99,7 @@ def list_functions(call: Call) -> Document:
             function["status"] = None  # the live process belongs to the tagged version
         if states and get_in(function, "status.state") not in states:
             continue
-        functions.append(function if form == "full" else keep(function, _MINIMAL))
+        functions.append(shaped(function))
     chosen, pagination = page.cut(functions)
     return {"funcs": chosen, "pagination": pagination}
 

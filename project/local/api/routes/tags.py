@@ -5,17 +5,17 @@ from __future__ import annotations
 from starlette.responses import Response
 from starlette.routing import Route
 
-from project.local.api.artifact_records import check_tag, tag_artifacts, untag_artifacts
-from project.local.api.calls import Call, json_response, route
 from project.local.api.documents import Document
-from project.local.api.errors import ApiError, InvalidError
+from project.local.api.errors import InvalidError, UnsupportedError
+from project.local.api.http.calls import Call, json_response, route
+from project.local.api.records.artifacts import check_tag, tag_artifacts, untag_artifacts
 
 
 def _identified(call: Call) -> list[int]:
     """Numbers of the artifacts that the body's identifiers name."""
     body = call.json()
     if body.get("kind") != "artifact":
-        raise ApiError(501, f"only objects of kind 'artifact' can be tagged, got {body.get('kind')!r}")
+        raise UnsupportedError(f"only objects of kind 'artifact' can be tagged, got {body.get('kind')!r}")
     found: dict[int, None] = {}
     for identifier in body.get("identifiers") or []:
         rows = _rows(call, identifier, uid="uid")

@@ -6,11 +6,11 @@ import os
 
 from starlette.routing import Route
 
-from project.local.api.calls import Call, route
-from project.local.api.deployments import Deployment
+from project.local.api.deployments.records import Deployment
+from project.local.api.deployments.supervisor import end_this_process
 from project.local.api.documents import Document
 from project.local.api.errors import InvalidError
-from project.local.api.supervisor import end_this_process
+from project.local.api.http.calls import Call, route
 
 
 def identity(call: Call) -> Document:

@@ -7,14 +7,14 @@ import time
 from starlette.responses import Response
 from starlette.routing import Route
 
-from project.local.api.artifact_records import check_tag
-from project.local.api.calls import Call, route
-from project.local.api.deployments import Deployment
+from project.local.api.deployments.records import Deployment
+from project.local.api.deployments.status import DEPLOYED_KINDS, deployed_name, live_status, normal_name
 from project.local.api.documents import Document, get_in
-from project.local.api.errors import ApiError, InvalidError
-from project.local.api.functions import DEPLOYED_KINDS, deployed_name, live_status, normal_name
-from project.local.api.projects import require_project
-from project.local.api.records import FUNCTION, write_record
+from project.local.api.errors import InvalidError, UnsupportedError
+from project.local.api.http.calls import Call, route
+from project.local.api.records.artifacts import check_tag
+from project.local.api.records.projects import require_project
+from project.local.api.records.versioned import FUNCTION, write_record
 from project.local.processes import log_tail
 
 # The client sleeps between its questions; answering as soon as the state is known makes it quick.
@@ -29,8 +29,7 @@ def deploy(call: Call) -> Document:
         raise InvalidError(f"deploy: 'function' must be an object, got {type(function).__name__}")
     kind = function.get("kind")
     if kind not in DEPLOYED_KINDS:
-        raise ApiError(
-            501,
+        raise UnsupportedError(
             f"deploy of kind {kind!r} is not available on the laptop, which has {sorted(DEPLOYED_KINDS)}; "
             "the kubernetes profile has it",
         )
@@ -74,13 +73,7 @@ def _headers(deployment: Deployment) -> dict[str, str]:
 def build_status(call: Call) -> Response:
     """State of any function, for clients that ask the build route."""
     project = call.value("project")
-    named = Call(
-        call.context,
-        {"project": project, "name": call.value("name")},
-        call.query,
-        call.headers,
-        call.body,
-    )
+    named = call.with_path(project=project, name=call.value("name"))
     name = deployed_name(named.path["name"], call.value("tag"))
     if call.context.supervisor.find(project, name) is not None:
         return status(named)

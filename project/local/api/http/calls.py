@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import Any
 
 import orjson
 from starlette.concurrency import run_in_threadpool
@@ -17,12 +17,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from project.local.api.context import Context
 from project.local.api.documents import Document
 from project.local.api.errors import ApiError, InvalidError
-from project.local.api.store import encode
-
-if TYPE_CHECKING:
-    from project.local.api.context import Context
+from project.local.api.records.store import encode
 
 log = logging.getLogger("netops.api")
 
@@ -48,6 +46,10 @@ class Call:
     def project(self) -> str:
         """The project in the path."""
         return self.path["project"]
+
+    def with_path(self, **values: str) -> Call:
+        """The same call with other values of the path's parameters."""
+        return replace(self, path={**self.path, **values})
 
     def values(self, *names: str) -> list[str]:
         """Non-empty values of a query parameter that has one of these names."""

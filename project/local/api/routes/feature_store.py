@@ -9,11 +9,13 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import Route
 
-from project.local.api.calls import Call, json_response, route
-from project.local.api.documents import Document, get_in, keep, matches_labels, merge, name_rule
+from project.local.api.documents import Document, get_in, matches_labels, merge, name_rule
 from project.local.api.errors import ConflictError, InvalidError
-from project.local.api.projects import require_project
-from project.local.api.records import (
+from project.local.api.http.calls import Call, json_response, route
+from project.local.api.http.formats import formatter
+from project.local.api.http.partitions import partition
+from project.local.api.records.projects import require_project
+from project.local.api.records.versioned import (
     FEATURE_SET,
     FEATURE_VECTOR,
     Kind,
@@ -74,42 +76,18 @@ def _create(call: Call, kind: Kind) -> Response:
     tag = str(get_in(document, "metadata.tag") or "latest")
     if not name:
         raise InvalidError(f"{kind.name} 'metadata.name' must not be empty")
-    named = Call(
-        call.context, {**call.path, "name": name, "reference": tag}, call.query, call.headers, call.body
-    )
     with call.context.store.write():
         if find_record(call.context.store, kind, call.project, name, tag=tag) is not None:
             raise ConflictError(f"Adding an already-existing {kind.name} - {call.project}/{name}:{tag}")
-        stored = _write(named, kind, document, call.flag("versioned", default=True))
+        stored = _write(
+            call.with_path(name=name, reference=tag), kind, document, call.flag("versioned", default=True)
+        )
     return json_response(stored)
 
 
 def _delete(call: Call, kind: Kind) -> None:
     reference = _reference(call) if "reference" in call.path else {}
     delete_record(call.context.store, kind, call.project, call.path["name"], **reference)
-
-
-def _partitioned(call: Call, documents: list[Document]) -> list[Document]:
-    by, field = call.value("partition-by"), call.value("partition-sort-by")
-    if not by:
-        return documents
-    if by != "name" or field not in {"created", "updated"}:
-        raise InvalidError(
-            "partition-by must be 'name' with partition-sort-by 'created' or 'updated', "
-            f"got {by!r} with {field!r}"
-        )
-    ranked = sorted(
-        documents,
-        key=lambda document: str(get_in(document, f"metadata.{field}")),
-        reverse=call.value("partition-order", default="desc") == "desc",
-    )
-    each, seen, kept = call.number("rows-per-partition", default=1) or 1, dict[str, int](), []
-    for document in ranked:
-        name = document["metadata"]["name"]
-        seen[name] = seen.get(name, 0) + 1
-        if seen[name] <= each:
-            kept.append(document)
-    return kept
 
 
 def _found(call: Call, kind: Kind) -> list[Document]:
@@ -120,7 +98,7 @@ def _found(call: Call, kind: Kind) -> list[Document]:
     def names(document: Document, part: str) -> set[str]:
         return {item.get("name") for item in get_in(document, f"spec.{part}") or []}
 
-    return _partitioned(
+    return partition(
         call,
         [
             document
@@ -132,16 +110,19 @@ def _found(call: Call, kind: Kind) -> list[Document]:
             and (not entities or entities & names(document, "entities"))
             and (not features or features & names(document, "features"))
         ],
+        by="name",
+        group=lambda document: document["metadata"]["name"],
+        sort_fields={
+            "created": lambda document: str(get_in(document, "metadata.created")),
+            "updated": lambda document: str(get_in(document, "metadata.updated")),
+        },
     )
 
 
 def list_feature_sets(call: Call) -> Document:
     """Feature sets by name, tag, state, entity, feature and label."""
-    form = call.value("format", default="full")
-    if form not in {"full", "minimal"}:
-        raise InvalidError(f"format must be 'full' or 'minimal', got {form!r}")
-    found = _found(call, FEATURE_SET)
-    return {"feature_sets": found if form == "full" else [keep(document, _MINIMAL) for document in found]}
+    shaped = formatter(call, _MINIMAL)
+    return {"feature_sets": [shaped(document) for document in _found(call, FEATURE_SET)]}
 
 
 def list_feature_vectors(call: Call) -> Document:

@@ -6,11 +6,11 @@ import uuid
 
 from starlette.routing import Route
 
-from project.local.api.calls import Call, route
 from project.local.api.documents import Document, get_in, matches_labels, now, update_in
-from project.local.api.entries import delete_entry, list_entries, write_entry
 from project.local.api.errors import NotFoundError
-from project.local.api.projects import require_project
+from project.local.api.http.calls import Call, route
+from project.local.api.records.entries import delete_entry, list_entries, write_entry
+from project.local.api.records.projects import require_project
 
 _KIND = "model-endpoint"
 

@@ -13,9 +13,9 @@ from typing import TypeVar
 
 import orjson
 
-from project.local.api.calls import Call
 from project.local.api.documents import Document
 from project.local.api.errors import InvalidError
+from project.local.api.http.calls import Call
 
 MAX_PAGE_SIZE = 10_000
 

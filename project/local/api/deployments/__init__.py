@@ -1,0 +1,1 @@
+"""Deployed functions: their records, their processes, and the replacement of one version by the next."""

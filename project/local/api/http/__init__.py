@@ -1,0 +1,1 @@
+"""One HTTP call: who may make it, how a handler sees it, which part of a list it asks for."""

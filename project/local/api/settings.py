@@ -1,0 +1,45 @@
+"""Where a control plane keeps its files, and its address."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+def database_file(home: Path) -> Path:
+    """The SQLite file of the control plane that keeps its state under ``home``."""
+    return home / "api" / "control-plane.sqlite3"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where this control plane keeps its files, and its address.
+
+    :param home: folder of all local state.
+    :param source_root: the repository that functions import from.
+    :param url: address of this server, without a slash at the end.
+    """
+
+    home: Path
+    source_root: Path
+    url: str
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file."""
+        return database_file(self.home)
+
+    @property
+    def artifact_path(self) -> Path:
+        """Where clients write artifacts unless they say otherwise."""
+        return self.home / "artifacts"
+
+    @property
+    def feature_store(self) -> Path:
+        """Where feature sets without a path of their own write."""
+        return self.home / "feature-store"
+
+    @property
+    def functions(self) -> Path:
+        """Documents and logs of deployed functions."""
+        return self.home / "functions"
