@@ -10,7 +10,8 @@ import psutil
 import pytest
 
 from project.local.processes import Process
-from project.local.stack import Stack, StackError
+from project.local.servers import Patience, ServerError
+from project.local.stack import Stack
 
 
 @pytest.fixture
@@ -90,23 +91,23 @@ def test_a_control_plane_that_hangs_is_replaced(stack):
     info = stack.up()
     state = json.loads((stack.home / "stack.json").read_text())
     os.kill(info.api_pid, signal.SIGSTOP)
-    again = stack.up()
+    again = Stack(stack.home, stack.source_root, Patience(answer=0.5, end=0.1)).up()
     assert again.api_pid != info.api_pid
     assert not Process(state["pid"], state["created"]).alive()
 
 
 def test_asking_for_functions_when_nothing_runs_says_so(stack):
-    with pytest.raises(StackError, match="no control plane is running for"):
+    with pytest.raises(ServerError, match="no control plane is running for"):
         stack.deployments()
     stack.up()
-    with pytest.raises(StackError, match="no function demo/absent was deployed"):
+    with pytest.raises(ServerError, match="no function demo/absent was deployed"):
         stack.start_function("demo", "absent")
 
 
 def test_a_control_plane_that_can_not_start_says_what_its_log_says(stack):
     (stack.home / "api").write_text("a file where a folder should be")
     with pytest.raises(
-        StackError, match=r"(?s)did not start on port \d+ \(exited with code 1\).*FileExistsError"
+        ServerError, match=r"(?s)did not start on port \d+ \(exited with code 1\).*FileExistsError"
     ):
         stack.up()
     (stack.home / "api").unlink()
@@ -114,7 +115,7 @@ def test_a_control_plane_that_can_not_start_says_what_its_log_says(stack):
 
 def test_a_broken_state_file_is_named(stack):
     (stack.home / "stack.json").write_text("[]")
-    with pytest.raises(StackError, match=r"stack\.json: not a state file of ours"):
+    with pytest.raises(ServerError, match=r"stack\.json: not a state file of ours"):
         stack.find()
     (stack.home / "stack.json").unlink()
 

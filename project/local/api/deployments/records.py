@@ -53,6 +53,11 @@ class Deployment:
         return Process(self.next_pid, self.next_created) if self.next_pid and self.next_created else None
 
     @property
+    def processes(self) -> tuple[Process, ...]:
+        """All its processes, dead or alive."""
+        return tuple(process for process in (self.process, self.next_process) if process is not None)
+
+    @property
     def address(self) -> str:
         """``host:port``."""
         return f"127.0.0.1:{self.port}"

@@ -41,7 +41,8 @@ from project.local.api.documents import Document, get_in
 from project.local.api.errors import ConflictError, NotFoundError
 from project.local.api.records.secrets import secret_values
 from project.local.api.records.store import Store
-from project.local.processes import Process, free_port, log_tail
+from project.local.ports import free_port
+from project.local.processes import Process, log_tail
 from project.local.processes import start as start_process
 
 if TYPE_CHECKING:
