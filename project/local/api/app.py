@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 
 from project.local.api.context import Context
+from project.local.api.deployments.live import LiveDeployments
 from project.local.api.deployments.supervisor import Supervisor
 from project.local.api.http.local_callers import LocalCallersOnly
 from project.local.api.records.store import Store
@@ -40,7 +41,8 @@ def build_app(settings: Settings, redis_url: str = "") -> Starlette:
     them all.
     """
     store = Store(settings.database)
-    supervisor = Supervisor(store, settings)
+    deployments = LiveDeployments(store)
+    supervisor = Supervisor(store, settings, deployments)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -69,5 +71,5 @@ def build_app(settings: Settings, redis_url: str = "") -> Starlette:
         lifespan=lifespan,
         middleware=[Middleware(LocalCallersOnly)],
     )
-    app.state.context = Context(store, settings, supervisor, redis_url)
+    app.state.context = Context(store, settings, deployments, supervisor, redis_url)
     return app

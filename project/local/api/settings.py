@@ -39,7 +39,10 @@ class Settings:
         """Where feature sets without a path of their own write."""
         return self.home / "feature-store"
 
-    @property
-    def functions(self) -> Path:
-        """Documents and logs of deployed functions."""
-        return self.home / "functions"
+    def function_file(self, project: str, name: str, suffix: str) -> Path:
+        """A file of a deployed function, for example its log, in a folder of its project."""
+        return self.home / "functions" / project / f"{name}.{suffix}"
+
+    def function_log(self, project: str, name: str) -> Path:
+        """Log of a deployed function's processes."""
+        return self.function_file(project, name, "log")

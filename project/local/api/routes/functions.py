@@ -34,7 +34,7 @@ def with_live_status(call: Call, function: Document) -> Document:
     """The function, its status as it is now if it is deployed here."""
     if function.get("kind") in DEPLOYED_KINDS:
         name = deployed_name(get_in(function, "metadata.name") or "", get_in(function, "metadata.tag") or "")
-        deployment = call.context.supervisor.find(call.project, name)
+        deployment = call.context.deployments.find(call.project, name)
         if deployment is not None:
             function["status"] = {**(function.get("status") or {}), **live_status(deployment)}
     return function

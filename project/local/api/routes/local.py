@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 
 from starlette.routing import Route
 
-from project.local.api.deployments.records import Deployment
-from project.local.api.deployments.supervisor import end_this_process
+from project.local.api.deployments.records import Deployment, read_function
 from project.local.api.documents import Document
 from project.local.api.errors import InvalidError
 from project.local.api.http.calls import Call, route
+
+# A function is ready or has failed by then.
+_START_SECONDS = 150.0
 
 
 def identity(call: Call) -> Document:
@@ -35,14 +38,14 @@ def set_redis_url(call: Call) -> Document:
 
 
 def _describe(call: Call, deployment: Deployment) -> Document:
-    supervisor = call.context.supervisor
-    log = supervisor.log_file(deployment.project, deployment.name)
-    return deployment.describe(supervisor.kind(deployment), str(log))
+    log = call.context.settings.function_log(deployment.project, deployment.name)
+    kind = str(read_function(call.context.store, deployment).get("kind") or "")
+    return deployment.describe(kind, str(log))
 
 
 def list_deployments(call: Call) -> Document:
     """All deployed functions as they are now."""
-    found = call.context.supervisor.deployments(call.value("project"))
+    found = call.context.deployments.all(call.value("project"))
     return {"deployments": [_describe(call, deployment) for deployment in found]}
 
 
@@ -53,15 +56,16 @@ def stop(call: Call) -> Document:
 
 def start(call: Call) -> Document:
     """Start a function again as it was deployed; answers when it is ready or has failed."""
-    supervisor = call.context.supervisor
-    supervisor.start(call.project, call.path["name"])
-    return _describe(call, supervisor.wait(call.project, call.path["name"], 150.0))
+    name = call.path["name"]
+    call.context.supervisor.start(call.project, name)
+    return _describe(call, call.context.deployments.wait(call.project, name, _START_SECONDS))
 
 
 def shutdown(call: Call) -> Document:
     """Stop all functions, then end."""
     call.context.supervisor.stop_all()
-    end_this_process()
+    # Our own server ends as it does on this signal.
+    os.kill(os.getpid(), signal.SIGTERM)
     return {}
 
 

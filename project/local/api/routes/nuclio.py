@@ -49,10 +49,10 @@ def deploy(call: Call) -> Document:
 def status(call: Call) -> Response:
     """State of a deployed function in headers, and as text what went wrong."""
     name = deployed_name(call.path["name"], call.value("tag"))
-    deployment = call.context.supervisor.wait(call.project, name, _LONG_POLL_SECONDS)
+    deployment = call.context.deployments.wait(call.project, name, _LONG_POLL_SECONDS)
     text = ""
     if deployment.state == "error":
-        log = call.context.supervisor.log_file(deployment.project, deployment.name)
+        log = call.context.settings.function_log(deployment.project, deployment.name)
         text = f"{deployment.explanation}; its log ends with:\n{log_tail(log, start=deployment.log_start)}\n"
     return Response(text, media_type="text/plain", headers=_headers(deployment))
 
@@ -75,7 +75,7 @@ def build_status(call: Call) -> Response:
     project = call.value("project")
     named = call.with_path(project=project, name=call.value("name"))
     name = deployed_name(named.path["name"], call.value("tag"))
-    if call.context.supervisor.find(project, name) is not None:
+    if call.context.deployments.find(project, name) is not None:
         return status(named)
     # Functions of other kinds run in the client's own process: there is nothing to build.
     return Response("", media_type="text/plain", headers={"x-mlrun-function-status": "ready"})
