@@ -9,8 +9,14 @@ from pathlib import Path
 import pytest
 
 from project.local.stack import Stack, StackInfo
+from tests.process_guard import guard_this_process
 
 SOURCE_ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_configure() -> None:
+    """Have everything that the tests start end with this process, even if it is killed."""
+    guard_this_process()
 
 
 @dataclass(frozen=True)

@@ -117,6 +117,8 @@ def start(home: Path, patience: Patience = PATIENCE) -> ValkeyInstance:
             *(str(get_binary_path()), "--port", str(port), "--bind", "127.0.0.1", "--protected-mode", "yes"),
             *("--dir", str(folder), "--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
             *("--daemonize", "no", "--pidfile", str(folder / "valkey.pid"), "--always-show-logo", "no"),
+            # Else it writes its title over the command line and environment that /proc shows.
+            *("--set-proc-title", "no"),
         ],
         lambda port: _run_id(home, port, patience),
         log=home.resolve() / "logs" / "valkey.log",
