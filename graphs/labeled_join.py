@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar
 
-from feature_sets.telemetry.schema_rules import duration_seconds
+from feature_sets.checks import duration_seconds
 from feature_sets.windows import event_status
 from graphs.labeled_batches import LabeledBatches
 from graphs.prediction_ledger import PredictionLedger

@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from feature_sets.checks import duration_seconds
 from feature_sets.derived_features import DerivedFeatures
 from feature_sets.telemetry.events import TelemetryEvent
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from feature_sets.telemetry.schema_rules import duration_seconds
 from feature_sets.windows import event_status
 from feature_sets.windows.definition import WindowDefinition
 from feature_sets.windows.online import OnlineWindows

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import mlrun.feature_store as fstore
 import pandas as pd
 
-from feature_sets.stored_rows import in_utc
+from feature_sets.rows.stored_rows import in_utc
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
 ReadRange = Callable[[pd.Timestamp, pd.Timestamp], pd.DataFrame]

@@ -15,9 +15,8 @@ import httpx
 import typer
 from rich.console import Console
 
-from feature_sets.telemetry.frames import TelemetryError
+from feature_sets.telemetry.errors import SchemaError, TelemetryError
 from feature_sets.telemetry.schema import TelemetrySchema
-from feature_sets.telemetry.schema_rules import SchemaError
 from project import parameters
 from project.api_reader import Endpoint, endpoints, ready_endpoint, redis_url, runs
 from project.errors import NetopsError

@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from feature_sets.device_labels import within_population
-from feature_sets.horizon_labels import with_target
 from feature_sets.ingestion.ingest import SIMULATION_START
+from feature_sets.labels.horizon import with_target
 from feature_sets.telemetry.readers import Telemetry, read_telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.simulator import SimulatedNetwork

@@ -6,8 +6,9 @@ import math
 from collections.abc import Container, Mapping
 from typing import Any, NamedTuple
 
-from feature_sets.entity_keys import KEY_TEXT_RULE, is_key_text
-from feature_sets.telemetry.event_time import EventTimeError, seconds_of
+from feature_sets.checks import InputError
+from feature_sets.rows.entity_keys import KEY_TEXT_RULE, is_key_text
+from feature_sets.telemetry.event_time import seconds_of
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
 KEY_LIMIT = 512
@@ -121,8 +122,8 @@ class EventParser:
             raise EventError(self._time, "is required", None)
         try:
             return device, seconds_of(moment, self._assume_utc)
-        except EventTimeError as error:
-            raise EventError(self._time, str(error), moment) from None
+        except InputError as error:
+            raise EventError(self._time, error.rule, moment) from None
 
     def _device(self, body: Mapping[str, Any]) -> str:
         columns = self._entity if all(column in body for column in self._entity) else (DEVICE,)

@@ -14,9 +14,10 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 
+from feature_sets.checks import InputError
+from feature_sets.rows.event_micros import column_micros
 from feature_sets.windows import event_status
 from feature_sets.windows.definition import WindowDefinition
-from feature_sets.windows.event_micros import column_micros
 
 
 @dataclass
@@ -38,10 +39,10 @@ def reference(
     :param clock: epoch seconds now, asked once an event; used where there is no arrival time.
     :param arrival: column with the time at which each event arrived.
     :returns: ``definition.feature_names`` and ``event_status``; same index.
-    :raises ValueError: if neither a clock nor an arrival column is given.
+    :raises InputError: if neither a clock nor an arrival column is given.
     """
     if clock is None and arrival is None:
-        raise ValueError("reference: must be given a clock or an arrival column, got neither")
+        raise InputError("reference", "must be given a clock or an arrival column", None)
     period = definition.period_micros
     devices: dict[object, _Device] = {}
     statuses: list[str] = []
@@ -132,4 +133,4 @@ def aggregate(operation: str, readings: Sequence[tuple[int, float]]) -> float:
                 return math.nan
             variance = float(sum((value - mean) ** 2 for value in values) / (len(values) - 1))
             return variance if operation == "stdvar" else math.sqrt(variance)
-    raise ValueError(f"operation: must be one of the schema's operations, got {operation!r}")
+    raise InputError("operation", "must be one of the schema's operations", operation)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from drift.ddm import DDM
+from drift.detectors.ddm import DDM
 from drift.monitor import DriftMonitor
 from tests.graphs.conftest import Client, event, label, make_client
 

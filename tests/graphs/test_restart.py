@@ -11,9 +11,9 @@ from typing import Any
 
 import pandas as pd
 
-from drift.ddm import DDM
+from drift.detectors.ddm import DDM
+from drift.detectors.page_hinkley import PageHinkley
 from drift.monitor import DriftMonitor
-from drift.page_hinkley import PageHinkley
 from tests.graphs.conftest import Client, event, label, make_client
 
 DETECTORS = DriftMonitor([DDM(), PageHinkley()], cool_down=5).to_dict()

@@ -5,9 +5,10 @@ import pytest
 
 from feature_sets.ingestion.ingest import SIMULATION_START
 from feature_sets.telemetry import simulator
+from feature_sets.telemetry.folder_writer import write_folder
 from feature_sets.telemetry.readers import Telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from feature_sets.telemetry.simulator import SimulatedNetwork, write_folder
+from feature_sets.telemetry.simulator import SimulatedNetwork
 from project import live_telemetry
 from project.live_telemetry import LiveTelemetryError, batches, recorded, simulated
 from project.parameters import DEFAULTS

@@ -8,8 +8,8 @@ import mlrun.feature_store as fstore
 import numpy as np
 import pandas as pd
 
-from feature_sets.excluded_labels import excluded_rows
-from feature_sets.stored_rows import feature_set_frame, in_utc
+from feature_sets.labels.excluded import excluded_rows
+from feature_sets.rows.stored_rows import feature_set_frame, in_utc
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
 

@@ -13,11 +13,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from feature_sets import device_metrics
-from feature_sets.arrival_order import windows_as_known
 from feature_sets.derived_features import DerivedFeatures
-from feature_sets.event_order import in_event_order
-from feature_sets.stored_rows import feature_set_frame, in_utc
+from feature_sets.rows.keyed_rows import KeyedRows
+from feature_sets.rows.stored_rows import feature_set_frame, in_utc
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.windows.arrival_order import windows_as_known
 from feature_sets.windows.definition import WindowDefinition
 from training.dataset.time_split import TimeSplit, TrainingSetError
 
@@ -109,13 +109,13 @@ def _recomputed(uri: str, rows: pd.DataFrame, schema: TelemetrySchema) -> pd.Dat
     readings = in_utc(readings[readings[DEVICE].isin(rows[DEVICE].unique())], schema.time)
     times = readings[schema.time].dt.as_unit(rows[schema.time].dt.unit)
     readings = readings[[DEVICE, schema.time, *columns]].assign(**{schema.time: times})
-    readings = in_event_order(readings, DEVICE, schema.time)
-    windows = windows_as_known(readings, WindowDefinition.from_schema(schema), schema.arrival)
+    ordered = KeyedRows.of(readings, DEVICE, schema.time).in_event_order()
+    windows = windows_as_known(ordered, WindowDefinition.from_schema(schema), schema.arrival)
     derived = DerivedFeatures(schema)
     features = windows[list(schema.window_features)].assign(
         **dict(zip(derived.names, derived.of(windows[list(derived.inputs)].to_numpy()).T, strict=True))
     )
-    known = pd.concat([readings.reset_index(drop=True), features.reset_index(drop=True)], axis=1)
+    known = pd.concat([ordered.frame, features], axis=1)
     keys = rows[[DEVICE, schema.time]].assign(_place=np.arange(len(rows)))
     joined = pd.merge_asof(keys.sort_values(schema.time, kind="stable"), known, on=schema.time, by=DEVICE)
     return joined.sort_values("_place", ignore_index=True)

@@ -18,11 +18,11 @@ import numpy as np
 import pandas as pd
 
 from feature_sets import device_metrics
-from feature_sets.arrival_order import late
-from feature_sets.event_order import in_event_order
-from feature_sets.excluded_labels import excluded_rows
-from feature_sets.stored_rows import feature_set_frame, in_utc
+from feature_sets.labels.excluded import excluded_rows
+from feature_sets.rows.keyed_rows import KeyedRows
+from feature_sets.rows.stored_rows import feature_set_frame, in_utc
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.windows.arrival_order import late
 from training.dataset.feature_columns import feature_columns
 from training.dataset.leak_check import check_features, check_split
 from training.dataset.stratified_sample import sample_rows
@@ -77,7 +77,7 @@ def label_rows_of(labels: pd.DataFrame, schema: TelemetrySchema) -> LabelRows:
             f"{int(unlabelled.sum())} without a label"
         )
     rows = kept[[DEVICE, schema.time, schema.target]].astype({schema.target: np.int8})
-    ordered = in_event_order(in_utc(rows, schema.time), DEVICE, schema.time)
+    ordered = KeyedRows.of(in_utc(rows, schema.time), DEVICE, schema.time).in_event_order().frame
     if rows[schema.time].dt.tz is None:
         ordered = ordered.assign(**{schema.time: ordered[schema.time].dt.tz_localize(None)})
     return LabelRows(

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from feature_sets.stored_rows import in_utc
+from feature_sets.rows.stored_rows import in_utc
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.dataset.label_history import read_error_states
 from training.dataset.stratified_sample import sample_rows, sample_size

@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from feature_sets.telemetry.schema import OPERATIONS
+from feature_sets.telemetry.window_settings import OPERATIONS
 from feature_sets.windows.definition import WindowDefinition
 
 START = 1_714_564_800.0

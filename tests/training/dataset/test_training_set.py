@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from feature_sets.arrival_order import late, windows_as_known
-from feature_sets.event_order import in_event_order
+from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.telemetry.schema import DEVICE
+from feature_sets.windows.arrival_order import late, windows_as_known
 from feature_sets.windows.definition import WindowDefinition
 from tests.training.conftest import make_context
 from tests.training.feature_store import store_vector
@@ -166,11 +166,13 @@ def test_a_label_is_left_out_if_its_reading_came_late():
 @pytest.mark.parametrize("hindsight", [False, True])
 def test_features_of_the_past_show_what_was_known_then(run_db, tmp_path, hindsight):
     schema = make_schema(arrival="came")
-    frame = in_event_order(make_frame(), DEVICE, "timestamp")
+    frame = KeyedRows.of(make_frame(), DEVICE, "timestamp").in_event_order().frame
     delay = np.where(np.random.default_rng(0).random(len(frame)) < 0.1, 120, 1)
     frame["came"] = frame["timestamp"] + pd.to_timedelta(delay, unit="s")
     definition = WindowDefinition.from_schema(schema)
-    known = windows_as_known(frame, definition, None if hindsight else "came")
+    known = windows_as_known(
+        KeyedRows.of(frame, DEVICE, "timestamp"), definition, None if hindsight else "came"
+    )
     uri = store_vector(frame.assign(heat_avg_1m=known["heat_avg_1m"]), tmp_path)
     vector = fstore.get_feature_vector(uri)
     vector.spec.features = ["device_metrics.heat", "device_metrics.heat_avg_1m"]
