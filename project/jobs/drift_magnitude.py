@@ -15,7 +15,7 @@ from drift.magnitude import drift_magnitude
 from feature_sets.model_package.columns import PREDICTION, PROBABILITY, VERSION
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.endpoints import endpoint_address
-from project.settings import MODEL
+from project.function_names import MODEL
 
 _MAX_ROWS = 20_000
 """Rows of each side that are compared at most, unless ten blocks need more."""
