@@ -19,6 +19,7 @@ from training.evaluation.clusters import AUTO, parse_bootstrap_by
 from training.evaluation.evaluation_plots import alarms_figure, calibration_figure, score_figure
 from training.evaluation.evaluation_report import MODEL, Judgement, judge
 from training.job.arguments import fraction, true_or_false, whole_number
+from training.job.defaults import PROMOTE, SEED, TEST_DEVICES, TEST_FRACTION, TRAIN_ROWS
 from training.job.run_artifacts import artifact_path, log_figures, log_tables
 from training.packaging.model_artifact import log_model_package
 from training.packaging.package_writer import write_files
@@ -35,13 +36,13 @@ def evaluate(
     context: mlrun.MLClientCtx,
     model_path: str,
     feature_vector: str,
-    test_fraction: float = 0.3,
-    train_rows: int = 20_000,
-    seed: int = 0,
+    test_fraction: float = TEST_FRACTION,
+    train_rows: int = TRAIN_ROWS,
+    seed: int = SEED,
     tag: str = "production",
-    test_devices: float = 0.0,
+    test_devices: float = TEST_DEVICES,
     bootstrap_by: str = AUTO,
-    promote: bool = False,
+    promote: bool = PROMOTE,
 ) -> None:
     """MLRun job: judge a model on the untouched later rows and register it.
 

@@ -21,6 +21,7 @@ from training.exploration.staleness import staleness
 from training.exploration.staleness_plot import staleness_figure
 from training.exploration.tables import class_balance, class_histograms, correlations, feature_summary
 from training.job.arguments import ArgumentError, fraction, whole_number
+from training.job.defaults import SAMPLE_RATIO, SEED
 from training.job.run_artifacts import log_figures, log_tables
 
 VIOLINS = 8
@@ -76,9 +77,9 @@ def explore(
     feature_vector: str = "",
     schema: Mapping[str, Any] | str = "",
     dataset: mlrun.DataItem = None,
-    sample_ratio: float = 1.0,
+    sample_ratio: float = SAMPLE_RATIO,
     max_rows: int = 50_000,
-    seed: int = 0,
+    seed: int = SEED,
 ) -> None:
     """MLRun job: describe a feature vector, or a data set with the same columns.
 

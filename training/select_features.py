@@ -17,8 +17,18 @@ from training.dataset.feature_columns import feature_columns, useless_features
 from training.dataset.time_split import TimeSplit, TrainingSetError
 from training.dataset.training_set import read_split
 from training.job.arguments import fraction, whole_number
+from training.job.defaults import (
+    MAX_CORRELATION,
+    MAX_DRIFT,
+    MIN_VOTES,
+    SEED,
+    SELECT_K,
+    TEST_DEVICES,
+    TEST_FRACTION,
+    TRAIN_ROWS,
+)
 from training.job.run_artifacts import log_figures, log_tables
-from training.selection.feature_stability import MAX_DRIFT, unsteady_features
+from training.selection.feature_stability import unsteady_features
 from training.selection.feature_votes import (
     FEATURE,
     REASON,
@@ -29,7 +39,6 @@ from training.selection.feature_votes import (
     elect_features,
     votes_needed,
 )
-from training.selection.redundant_features import MAX_CORRELATION
 from training.selection.selection_mark import mark_selection
 from training.selection.selection_plots import scaled_scores_figure, votes_figure
 from training.selection.selection_rows import VotingRows, voting_rows
@@ -65,9 +74,9 @@ class Selection:
 def select_from(
     split: TimeSplit,
     schema: TelemetrySchema,
-    k: int = 15,
-    min_votes: float = 0.5,
-    seed: int = 0,
+    k: int = SELECT_K,
+    min_votes: float = MIN_VOTES,
+    seed: int = SEED,
     max_correlation: float = MAX_CORRELATION,
     max_drift: float = MAX_DRIFT,
 ) -> Selection:
@@ -141,13 +150,13 @@ def select_features(
     context: mlrun.MLClientCtx,
     feature_vector: str,
     schema: Mapping[str, Any] | str = "",
-    k: int = 15,
-    min_votes: float = 0.5,
-    test_fraction: float = 0.3,
-    seed: int = 0,
-    train_rows: int = 20_000,
+    select_k: int = SELECT_K,
+    min_votes: float = MIN_VOTES,
+    test_fraction: float = TEST_FRACTION,
+    seed: int = SEED,
+    train_rows: int = TRAIN_ROWS,
     max_correlation: float = MAX_CORRELATION,
-    test_devices: float = 0.0,
+    test_devices: float = TEST_DEVICES,
     max_drift: float = MAX_DRIFT,
 ) -> None:
     """MLRun job: select features by votes on the training part and save them as a new feature vector.
@@ -164,7 +173,7 @@ def select_features(
     :param context: of the run.
     :param feature_vector: address of the vector to select from.
     :param schema: telemetry schema, as content or path; empty for the simulated network's.
-    :param k: features each selector votes for.
+    :param select_k: features each selector votes for.
     :param min_votes: votes a feature needs, as a count (1 or more) or a share of the selectors (below 1).
     :param test_fraction: later share of the rows that is not looked at; the same in training and test.
     :param seed: of sampling and selectors.
@@ -176,7 +185,7 @@ def select_features(
         two halves of the training part) are left out; in (0, 1], 1 takes all.
     """
     telemetry = TelemetrySchema.load(schema)
-    k = whole_number("k", k, at_least=1)
+    select_k = whole_number("select_k", select_k, at_least=1)
     train_rows = whole_number("train_rows", train_rows, at_least=100)
     seed = whole_number("seed", seed, at_least=0)
     test_fraction = fraction("test_fraction", test_fraction)
@@ -187,7 +196,7 @@ def select_features(
     split = read_split(
         context, feature_vector, telemetry, test_fraction, train_rows, seed, test_devices=test_devices
     )
-    selection = select_from(split, telemetry, k, min_votes, seed, max_correlation, max_drift)
+    selection = select_from(split, telemetry, select_k, min_votes, seed, max_correlation, max_drift)
     election = selection.election
     for reason_of, reason in selection.dropped.items():
         context.logger.warning(f"feature '{reason_of}' is left out: {reason}")

@@ -15,6 +15,15 @@ from training.dataset.time_split import TimeSplit
 from training.dataset.training_set import read_split
 from training.decision.threshold_rules import parse_rule
 from training.job.arguments import fraction, whole_number
+from training.job.defaults import (
+    COMBINATIONS,
+    SEARCH,
+    SEED,
+    TEST_DEVICES,
+    TEST_FRACTION,
+    THRESHOLD_RULE,
+    TRAIN_ROWS,
+)
 from training.job.run_artifacts import log_tables
 from training.packaging.fitted_model import FittedModel, fit_model
 from training.packaging.model_artifact import log_model_package
@@ -31,17 +40,17 @@ def train(
     context: mlrun.MLClientCtx,
     feature_vector: str,
     schema: Mapping[str, Any] | str = "",
-    seed: int = 0,
-    test_fraction: float = 0.3,
-    train_rows: int = 20_000,
-    search: str = "random",
-    combinations: int = 36,
+    seed: int = SEED,
+    test_fraction: float = TEST_FRACTION,
+    train_rows: int = TRAIN_ROWS,
+    search: str = SEARCH,
+    combinations: int = COMBINATIONS,
     families: Sequence[str] | str = "",
     candidates: Sequence[Mapping[str, Any]] | None = None,
     folds: int = 3,
     selector: str = "max.average_precision",
-    threshold_rule: str = "max_f1",
-    test_devices: float = 0.0,
+    threshold_rule: str = THRESHOLD_RULE,
+    test_devices: float = TEST_DEVICES,
 ) -> None:
     """MLRun job: search for the best model on the training part, calibrate it and package it.
 

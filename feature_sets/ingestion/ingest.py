@@ -10,6 +10,7 @@ import mlrun
 
 from feature_sets.device_metrics import VECTORIZED, check_engine
 from feature_sets.feature_vector import all_features
+from feature_sets.ingestion.defaults import DEVICES, SEED, TICKS
 from feature_sets.ingestion.telemetry_ingest import ingest_telemetry
 from feature_sets.telemetry.folder_writer import write_folder
 from feature_sets.telemetry.readers import read_telemetry
@@ -24,9 +25,9 @@ def ingest(
     context: mlrun.MLClientCtx,
     telemetry: str = "",
     schema: str = "",
-    seed: int = 1,
-    device_count: int = 20,
-    ticks: int = 50_000,
+    seed: int = SEED,
+    devices: int = DEVICES,
+    ticks: int = TICKS,
     engine: str = VECTORIZED,
 ) -> None:
     """MLRun job: fill the feature sets from a folder of telemetry or from the simulated network.
@@ -37,7 +38,7 @@ def ingest(
     :param telemetry: folder with ``metrics``, ``labels`` and ``static`` files; empty simulates.
     :param schema: path of the telemetry schema; empty for the simulated network's.
     :param seed: of the simulation.
-    :param device_count: simulated devices.
+    :param devices: simulated devices.
     :param ticks: simulated readings of each device.
     :param engine: what computes the windows: ``vectorized``, or ``storey`` for MLRun's own, a slow one.
     """
@@ -46,7 +47,7 @@ def ingest(
     if telemetry:
         rows, report = read_telemetry(telemetry, telemetry_schema)
     else:
-        network = SimulatedNetwork(devices=device_count, start=SIMULATION_START, ticks=ticks, seed=seed)
+        network = SimulatedNetwork(devices=devices, start=SIMULATION_START, ticks=ticks, seed=seed)
         with tempfile.TemporaryDirectory() as folder:
             write_folder(Path(folder), network.generate())
             rows, report = read_telemetry(folder, telemetry_schema)

@@ -16,11 +16,8 @@ from drift.reference_rows import reference_rows
 from feature_sets.model_package.columns import PREDICTION, PROBABILITY, VERSION
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.endpoints import endpoint_address
-from project.settings import MODEL
-
-
-class NoBatchesError(RuntimeError):
-    """The labeled stream has written nothing that could be measured."""
+from project.errors import NetopsError
+from project.function_names import MODEL
 
 
 def measure_drift_magnitude(
@@ -89,7 +86,7 @@ def wait_for_rows(
     With fewer at the end of the time, those there are.
 
     :param folder: Parquet batches of the labeled stream; what earlier versions predicted lies there too.
-    :raises NoBatchesError: if there are none.
+    :raises NetopsError: if there are none.
     """
     deadline = clock() + timeout_seconds
     while True:
@@ -100,7 +97,7 @@ def wait_for_rows(
         if rows >= min_rows or (rows and late):
             return pd.concat(frames, ignore_index=True)
         if late:
-            raise NoBatchesError(
+            raise NetopsError(
                 f"labeled batches in {folder} must hold rows of model version {version} "
                 f"within {timeout_seconds:g} s, got none"
             )

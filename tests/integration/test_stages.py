@@ -24,7 +24,7 @@ def test_without_streaming_nothing_is_deployed(installation):
     assert not [e for e in installation.status()["endpoints"] if e["project"] == "quiet"]
 
 
-def test_without_concept_drift_no_detector_is_enlisted(installation):
+def test_without_concept_drift_no_detector_is_attached(installation):
     done = installation.netops(
         "run", "--json", *QUICK, "--project", "undetected", "--set", "deploy_concept_drift=false"
     )
@@ -72,8 +72,8 @@ def test_the_compiled_steps_wait_for_what_they_need(compiled):
     assert found["select-features"] == {"ingest"}
     assert "select-features" in found["explore-vector"]
     assert "select-features" in found["train"]
-    assert "train" in found["test"]
-    assert {"test", "explore-raw"} <= found["report"]
+    assert "train" in found["evaluate"]
+    assert {"evaluate", "explore-raw"} <= found["report"]
     assert any("deploy-serving" in name for name in found["model-server-tester"])
 
 
@@ -111,7 +111,7 @@ def test_the_mlrun_command_line_of_the_readme_runs_the_same_workflow(installatio
     )
     assert done.returncode == 0, done.stdout + done.stderr
     runs = installation.api("projects/bymlrun/runs")["runs"]
-    assert {run["metadata"]["name"]: run["status"]["state"] for run in runs}["test"] == "completed"
+    assert {run["metadata"]["name"]: run["status"]["state"] for run in runs}["evaluate"] == "completed"
     listed = subprocess.run(
         [str(MLRUN), "get", "runs", "-p", "bymlrun"],
         env=installation.environment(MLRUN_DBPATH=dbpath),
@@ -164,10 +164,13 @@ def test_the_ingest_command_prints_the_report(installation, tmp_path):
 
 def test_bad_usage_ends_with_one_line_and_code_2(installation, tmp_path):
     for arguments, words in (
-        (("run", "--set", "sead=1"), "'sead' must be among telemetry, schema"),
-        (("run", "--set", "seed"), "--set must be name=value, got 'seed'"),
-        (("run", "--telemetry", str(tmp_path)), "--telemetry needs --schema"),
-        (("run", "--schema", "x.yaml"), "--schema needs --telemetry"),
+        (("run", "--set", "sead=1"), "'sead': must be among telemetry, schema"),
+        (("run", "--set", "seed"), "--set: must be name=value, got 'seed'"),
+        (
+            ("run", "--telemetry", str(tmp_path)),
+            "--schema: must say what the columns of --telemetry mean",
+        ),
+        (("run", "--schema", "x.yaml"), "--telemetry: must be the folder that --schema describes"),
         (
             ("run", "--telemetry", str(tmp_path), "--schema", str(tmp_path / "none.yaml")),
             "must be a readable YAML file",

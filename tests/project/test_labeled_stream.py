@@ -1,8 +1,9 @@
 import pandas as pd
 import pytest
 
-from project.jobs.drift_magnitude import NoBatchesError, wait_for_rows
-from project.jobs.labeled_stream import NoLabeledPairsError, wait_for_pairs
+from project.errors import NetopsError
+from project.jobs.drift_magnitude import wait_for_rows
+from project.jobs.labeled_stream import wait_for_pairs
 from tests.project.fake_endpoint import fake_endpoint
 
 
@@ -27,7 +28,7 @@ def test_too_few_pairs_in_time_is_an_error_that_says_how_many():
     times = iter(range(1000))
     with (
         fake_endpoint(growing(1)) as address,
-        pytest.raises(NoLabeledPairsError, match="must reach 100 pairs within 3 s, got 3"),
+        pytest.raises(NetopsError, match="must reach 100 pairs within 3 s, got 3"),
     ):
         wait_for_pairs(address, 100, 3, clock=lambda: float(next(times)), sleep=lambda _: None)
 
@@ -54,5 +55,5 @@ def test_few_rows_are_measured_when_the_time_is_over(tmp_path):
 def test_no_rows_in_time_is_an_error(tmp_path):
     write(tmp_path / "a.parquet", "old", [1, 2, 3])
     times = iter(range(1000))
-    with pytest.raises(NoBatchesError, match="must hold rows of model version new within 2 s, got none"):
+    with pytest.raises(NetopsError, match="must hold rows of model version new within 2 s, got none"):
         wait_for_rows(tmp_path, "new", 5, 2, clock=lambda: float(next(times)), sleep=lambda _: None)

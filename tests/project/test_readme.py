@@ -8,7 +8,7 @@ from typer.main import get_command
 from feature_sets.telemetry.schema import TelemetrySchema
 from project.cli import app
 from project.settings import SOURCE_ROOT
-from project.summary import candidate_lines
+from project.summary.lines import candidate_lines
 from tests.project.test_workflow import played
 from training.search.candidates import FAMILIES
 

@@ -12,7 +12,7 @@ from mlrun.artifacts import get_model
 
 from feature_sets.model_package.files import read_model_schema
 from feature_sets.model_package.onnx_session import OnnxSession
-from project.workflow import EXPLORED, SEARCHED, SELECTED, TESTED
+from project.workflow_steps import EXPLORED, SEARCHED, SELECTED, TESTED
 from tests.training.feature_store import PROJECT, store_vector
 from tests.training.network import make_frame
 from tests.training.pages import loaded_from_network
@@ -90,7 +90,7 @@ def table(run, key):
 
 
 def test_a_vector_becomes_a_registered_model(network, frame, schema):
-    selected = network.run("select-features", k=3, seed=5, max_correlation=1)
+    selected = network.run("select-features", select_k=3, seed=5, max_correlation=1)
     assert SPLIT | {"n_features_in", "n_features_selected", "selected"} <= set(selected.outputs)
     assert set(selected.outputs["selected"]) == {"heat", "flow", "heat_felt"}
     assert (selected.outputs["n_features_in"], selected.outputs["n_features_selected"]) == (5, 3)
@@ -158,7 +158,7 @@ def test_a_vector_becomes_a_registered_model(network, frame, schema):
 
 
 def test_the_report_is_one_page_of_the_whole_run(network):
-    steps = {"explore": network.run("explore"), "select-features": network.run("select-features", k=2)}
+    steps = {"explore": network.run("explore"), "select-features": network.run("select-features", select_k=2)}
     uri = steps["select-features"].outputs["feature_vector"]
     steps["train"] = network.run("train", feature_vector=uri, combinations=6)
     steps["test"] = network.run("test", feature_vector=uri, model_path=steps["train"].outputs["model"])
@@ -185,7 +185,7 @@ def test_the_report_is_one_page_of_the_whole_run(network):
 
 
 def test_a_selection_says_what_became_of_every_feature(network):
-    selected = network.run("select-features", k=2)
+    selected = network.run("select-features", select_k=2)
     assert list(selected.outputs["correlated"]) == ["heat_felt"] and selected.outputs["dropped"] == {}
     assert selected.outputs["correlated"]["heat_felt"].startswith("r = 0.98")
     scores = table(selected, "feature_scores").set_index("feature")
@@ -295,7 +295,7 @@ def test_a_precision_that_cannot_be_had_ends_in_a_clear_error(run_db, tmp_path, 
 def test_every_step_works_on_a_sample_of_the_training_rows_and_says_so(network, frame, schema):
     available = len(split_by_time(frame, schema, 0.3).train)
     sample = {"train_rows": 400, "seed": 2}
-    selected = network.run("select-features", k=3, **sample)
+    selected = network.run("select-features", select_k=3, **sample)
     vector = {"feature_vector": selected.outputs["feature_vector"]}
     trained = network.train([{"family": "hist_gradient_boosting"}], **vector, **sample)
     tested = network.run("test", model_path=trained.outputs["model"], **vector, **sample)
@@ -400,7 +400,7 @@ def test_a_test_part_that_reaches_into_the_training_rows_is_refused(network):
 
 
 def test_training_refuses_a_selection_that_saw_test_rows(network):
-    uri = network.run("select-features", k=3, test_fraction=0.2).outputs["feature_vector"]
+    uri = network.run("select-features", select_k=3, test_fraction=0.2).outputs["feature_vector"]
     with pytest.raises(mlrun.runtimes.utils.RunError, match="must be selected on rows up to"):
         network.train(feature_vector=uri, test_fraction=0.4)
 
@@ -414,7 +414,7 @@ def test_a_model_whose_file_was_changed_is_not_registered(network):
 
 
 def test_something_that_is_no_model_is_refused(network, frame):
-    scores = network.run("select-features", k=3).outputs["feature_scores"]
+    scores = network.run("select-features", select_k=3).outputs["feature_scores"]
     with pytest.raises(mlrun.runtimes.utils.RunError, match="must be a model artifact, got DatasetArtifact"):
         network.run("test", model_path=scores)
 
@@ -424,7 +424,7 @@ def test_something_that_is_no_model_is_refused(network, frame):
     [
         ("explore", {"sample_ratio": 0}, "'sample_ratio': must be a number above 0 and at most 1, got 0"),
         ("explore", {"feature_vector": ""}, "give either a feature vector or a dataset"),
-        ("select-features", {"k": 0}, "'k': must be a whole number of at least 1, got 0"),
+        ("select-features", {"select_k": 0}, "'select_k': must be a whole number of at least 1, got 0"),
         ("explore", {"max_rows": 3}, "'max_rows': must be a whole number of at least 100, got 3"),
         ("select-features", {"train_rows": 3}, "'train_rows': must be a whole number of at least 100, got 3"),
         ("select-features", {"min_votes": 9}, "'min_votes': must be a share"),
@@ -468,11 +468,12 @@ def test_arguments_that_break_a_rule_are_refused(network, name, params, words):
 def test_the_rows_voted_on_are_said_and_warned_of_if_the_search_judges_them(run_db, tmp_path, schema, capfd):
     warning = "voted on by the whole training part: its first half has"
     frame = make_frame(ticks=600)
-    honest = Network(store_vector(frame, tmp_path), schema, tmp_path).run("select-features", k=2).outputs
+    network = Network(store_vector(frame, tmp_path), schema, tmp_path)
+    honest = network.run("select-features", select_k=2).outputs
     assert honest["voted_on"] == "first half" and honest["voted_rows"] < honest["train_rows"] / 2
     assert warning not in "".join(capfd.readouterr())
     frame.loc[frame["timestamp"] < frame["timestamp"].quantile(0.25), "is_error"] = np.int8(0)
-    few = Network(store_vector(frame, tmp_path), schema, tmp_path).run("select-features", k=2).outputs
+    few = Network(store_vector(frame, tmp_path), schema, tmp_path).run("select-features", select_k=2).outputs
     assert few["voted_on"] == "whole training part" and few["voted_rows"] == few["train_rows"]
     assert warning in "".join(capfd.readouterr())
 
@@ -489,7 +490,7 @@ def test_one_class_only_ends_in_a_clear_error(run_db, tmp_path, schema, frame):
 
 def test_a_dead_metric_is_dropped_and_said(run_db, tmp_path, schema, frame):
     network = Network(store_vector(frame.assign(noise=np.nan), tmp_path), schema, tmp_path)
-    selected = network.run("select-features", k=2)
+    selected = network.run("select-features", select_k=2)
     assert selected.outputs["dropped"] == {"noise": "no reading in the training part"}
     assert network.train(STUMPS).outputs["dropped"] == selected.outputs["dropped"]
 
@@ -510,7 +511,7 @@ def test_pure_noise_scores_the_base_rate_and_is_said_not_to_be_predictable(run_d
     frame = make_frame(ticks=400, devices=12)
     frame["is_error"] = (np.random.default_rng(5).random(len(frame)) < 0.1).astype(np.int8)
     network = Network(store_vector(frame, tmp_path), schema, tmp_path)
-    selected = network.run("select-features", k=3)
+    selected = network.run("select-features", select_k=3)
     uri = selected.outputs["feature_vector"]
     trained = network.run("train", feature_vector=uri, combinations=6)
     found = network.run("test", feature_vector=uri, model_path=trained.outputs["model"]).outputs
@@ -541,7 +542,7 @@ def test_intervals_over_something_unknown_are_refused_before_anything_is_read(ne
 
 def test_held_out_devices_are_kept_from_selection_and_training(network, frame):
     held_out = {"test_devices": 0.25, "seed": 3}
-    selected = network.run("select-features", k=3, **held_out)
+    selected = network.run("select-features", select_k=3, **held_out)
     assert selected.outputs["held_out_devices"] == 1
     uri = selected.outputs["feature_vector"]
     trained = network.run("train", feature_vector=uri, candidates=STUMPS, **held_out)
@@ -552,7 +553,7 @@ def test_held_out_devices_are_kept_from_selection_and_training(network, frame):
         mlrun.runtimes.utils.RunError, match="trained without the 1 held-out devices, got one"
     ):
         network.run("test", feature_vector=uri, model_path=every.outputs["model"], **held_out)
-    seen = network.run("select-features", k=3).outputs["feature_vector"]
+    seen = network.run("select-features", select_k=3).outputs["feature_vector"]
     with pytest.raises(
         mlrun.runtimes.utils.RunError, match="must be selected without the 1 held-out devices"
     ):

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from training.job.defaults import TEST_FRACTION
 
 MINIMUM_ROWS = 50
 """Each part needs at least this many rows; fewer say nothing about either class."""
@@ -102,7 +103,7 @@ def choose_held_out(devices: Sequence[str], share: float, seed: int) -> tuple[st
 def split_by_time(
     frame: pd.DataFrame,
     schema: TelemetrySchema,
-    test_fraction: float = 0.3,
+    test_fraction: float = TEST_FRACTION,
     embargo_seconds: int | None = None,
     held_out: Sequence[str] = (),
 ) -> TimeSplit:

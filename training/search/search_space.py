@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from training.job.arguments import ArgumentError, whole_number
+from training.job.defaults import COMBINATIONS, SEARCH
 from training.search.candidates import FAMILIES, Candidate
 
 SEARCHES = ("random", "grid")
@@ -41,8 +42,8 @@ class Plan:
 
 
 def plan_search(
-    search: object = "random",
-    combinations: object = 36,
+    search: object = SEARCH,
+    combinations: object = COMBINATIONS,
     families: object = None,
     candidates: object = None,
     seed: int = 0,

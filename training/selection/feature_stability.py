@@ -13,9 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from feature_sets.telemetry.schema import DEVICE
-
-MAX_DRIFT = 0.7
-"""A separation above it makes a feature unsteady; an AUC of 0.85."""
+from training.job.defaults import MAX_DRIFT
 
 
 def drift_of(

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from training.job.arguments import ArgumentError
+from training.job.defaults import MAX_CORRELATION
 from training.selection.feature_scorers import (
     MODEL_SELECTORS,
     SELECTORS,
@@ -25,7 +26,7 @@ from training.selection.feature_scorers import (
     Matrix,
     Scorer,
 )
-from training.selection.redundant_features import MAX_CORRELATION, collapse_correlated, rank_features
+from training.selection.redundant_features import collapse_correlated, rank_features
 
 FEATURE = "feature"
 VOTES = "votes"

@@ -10,9 +10,6 @@ import numpy.typing as npt
 Matrix = npt.NDArray[np.float64]
 Ranking = npt.NDArray[np.intp]
 
-MAX_CORRELATION = 0.95
-"""Absolute Pearson correlation above which two features count as one, unless told otherwise."""
-
 
 def rank_features(votes: npt.NDArray[np.int64], scores: Matrix) -> Ranking:
     """Positions of the features, best first: more votes, then the higher score, then the earlier column.

@@ -1,4 +1,4 @@
-"""What ``netops run`` does: the workflow with its progress, the live stream, the summary, the clean-up."""
+"""A workflow with its steps on the console as they end."""
 
 from __future__ import annotations
 
@@ -7,23 +7,17 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-import httpx
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from project import summary
-from project.api_reader import ApiUnreachableError, endpoints, ready_endpoint, runs
+from project.api_reader import runs
 from project.errors import NetopsError
-from project.parameters import DEFAULTS
-from project.run_workflow import WorkflowProcess
+from project.http_json import UnreachableError
 from project.session import Session
-from project.settings import GENERATOR, Settings
+from project.settings import Settings
+from project.workflow_process import WorkflowProcess
 
 _POLL_SECONDS = 0.5
-
-
-class WorkflowFailedError(NetopsError):
-    """The workflow did not succeed; the message holds its error and where its log is."""
 
 
 def run_to_end(
@@ -39,7 +33,7 @@ def run_to_end(
     The process is ended if this call is interrupted.
 
     :returns: the run id.
-    :raises WorkflowFailedError: if the workflow does not succeed.
+    :raises NetopsError: if the workflow does not succeed, with its error and where its log is.
     """
     process = WorkflowProcess.start(settings, project, workflow, arguments)
     try:
@@ -72,7 +66,7 @@ def run_to_end(
         process.end()
     status = process.status()
     if status["state"] != "succeeded":
-        raise WorkflowFailedError(f"workflow {workflow} failed: {status['error']}\nlog: {process.log_path}")
+        raise NetopsError(f"workflow {workflow} failed: {status['error']}\nlog: {process.log_path}")
     return str(status["run_id"])
 
 
@@ -86,7 +80,7 @@ def _show_steps(
 ) -> None:
     try:
         found = runs(session.mlrun_dbpath, project, run_id)
-    except ApiUnreachableError as error:
+    except UnreachableError as error:
         # The workflow itself says so if the API is really gone; a progress line is not worth a failure.
         describe(f"progress unknown: {error}")
         return
@@ -108,45 +102,3 @@ def _duration(run: dict[str, Any]) -> str:
     except (KeyError, ValueError):
         return ""
     return f"{(end - start).total_seconds():6.1f} s"
-
-
-def wait_for_stream(session: Session, project: str, console: Console) -> dict[str, Any]:
-    """Follow the telemetry generator to its end.
-
-    :returns: its last report.
-    """
-    generator = ready_endpoint(session.mlrun_dbpath, project, GENERATOR)
-    with Progress(
-        SpinnerColumn(),
-        TextColumn("streaming telemetry: {task.completed:,.0f} events"),
-        BarColumn(pulse_style="cyan"),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as progress:
-        task = progress.add_task("stream", total=None)
-        while True:
-            report: dict[str, Any] = httpx.get(generator.address, timeout=30).raise_for_status().json()
-            progress.update(task, completed=report["events_sent"])
-            if report["done"]:
-                return report
-            time.sleep(_POLL_SECONDS)
-
-
-def run(
-    settings: Settings, session: Session, project: str, arguments: dict[str, Any], console: Console
-) -> dict[str, Any]:
-    """The main job: workflow, stream, summary.
-
-    :raises WorkflowFailedError: if a step fails or the stream ended early.
-    """
-    run_id = run_to_end(settings, session, project, "main", arguments, console)
-    streaming = arguments.get("deploy_streaming", DEFAULTS["deploy_streaming"])
-    steps = summary.steps(session.mlrun_dbpath, project, run_id)
-    streamed = streaming and summary.promoted(steps)
-    report = wait_for_stream(session, project, console) if streamed else None
-    if report and report["error"]:
-        raise WorkflowFailedError(f"the telemetry stream ended early: {report['error']}")
-    deployed = endpoints(session.mlrun_dbpath) if streaming else []
-    return summary.collect(project, run_id, steps, deployed, report)

@@ -1,0 +1,118 @@
+"""The command line: what it loads, and what it refuses before anything is started."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from feature_sets.checks import InputError
+from project.cli.arguments import parse_assignments, project_name, source_arguments
+from project.parameters import NAMES
+
+HEAVY = {
+    "httpx",
+    "kfp",
+    "lightgbm",
+    "mlrun",
+    "numba",
+    "numpy",
+    "pandas",
+    "plotly",
+    "pyarrow",
+    "redis",
+    "rich",
+    "scipy",
+    "sklearn",
+    "storey",
+}
+"""Packages that take longer to load than a command that only looks may take."""
+
+PROBE = """
+import sys
+from project.cli import main
+try:
+    main()
+finally:
+    print(*{name.partition(".")[0] for name in sys.modules}, file=sys.stderr)
+"""
+
+
+def loaded(home, *arguments):
+    """What a command prints, and the packages that it loads."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("MLRUN_", "NETOPS_"))}
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, *arguments],
+        env={**kept, "NETOPS_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return done.stdout, set(done.stderr.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--help",), "status"),
+        (("run", "--help"), "--keep"),
+        (("status",), "nothing is running"),
+        (("stop",), "nothing was running"),
+    ],
+)
+def test_commands_that_only_look_load_nothing_heavy(tmp_path, arguments, words):
+    printed, packages = loaded(tmp_path, *arguments)
+    assert words in printed
+    assert "typer" in packages
+    assert not packages & HEAVY
+
+
+def test_the_status_of_running_servers_loads_nothing_heavy(local_stack):
+    printed, packages = loaded(local_stack.stack.home, "status", "--json")
+    assert json.loads(printed)["mlrun_dbpath"] == local_stack.info.mlrun_dbpath
+    assert not packages & HEAVY
+
+
+def test_assignments_become_arguments():
+    given = ["seed=3", "search=a=b", "promote=true"]
+    assert parse_assignments(given, NAMES["main"]) == {"seed": 3, "search": "a=b", "promote": True}
+    assert parse_assignments(None, ()) == {}
+
+
+@pytest.mark.parametrize(
+    ("assignment", "words"),
+    [
+        ("seed", "--set: must be name=value, got 'seed'"),
+        ("sead=1", "workflow parameter 'sead': must be among telemetry, .*, got 'sead'"),
+        ("seed=x", "workflow parameter 'seed': must be a whole number of at least 0, got 'x'"),
+        ("seed=-1", "workflow parameter 'seed': must be a whole number of at least 0, got -1"),
+        ("max_drift=nan", "workflow parameter 'max_drift': must be a number, got nan"),
+    ],
+)
+def test_a_bad_assignment_is_refused(assignment, words):
+    with pytest.raises(InputError, match=words):
+        parse_assignments([assignment], NAMES["main"])
+
+
+def test_telemetry_and_schema_are_given_together_and_become_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    schema = tmp_path / "schema.yaml"
+    schema.write_text("{name: tiny, entity: [device], time: t, metrics: {load: {}}, label: bad}")
+    here = type(tmp_path)()
+    assert source_arguments(None, None) == {}
+    assert source_arguments(here, here / "schema.yaml") == {
+        "telemetry": str(tmp_path),
+        "schema": str(schema),
+    }
+    assert project_name(None, schema) == "netops-tiny"
+    assert project_name("mine", schema) == "mine"
+    for given, words in (
+        ((here, None), "--schema: must say what the columns of --telemetry mean, got None"),
+        ((None, schema), "--telemetry: must be the folder that --schema describes, got None"),
+        ((schema, schema), "--telemetry: must be a folder, got '.*schema.yaml'"),
+        ((here, here / "none.yaml"), "must be a readable YAML file, got 'none.yaml'"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            source_arguments(*given)
