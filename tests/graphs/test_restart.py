@@ -63,7 +63,7 @@ def pairs(directory: Path) -> pd.DataFrame:
 
 
 def flush(client: Client) -> None:
-    client.server.graph["answer"].async_object.terminate()
+    client.shut_down()
 
 
 def test_a_restarted_graph_answers_like_one_that_never_stopped(

@@ -8,8 +8,10 @@ import pytest
 import redis
 
 from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
-from graphs.journal import NoJournal, RedisJournal
-from graphs.requests import ApiError, Kind
+from graphs.protocol.errors import ApiError
+from graphs.protocol.routes import Kind
+from graphs.state.no_journal import NoJournal
+from graphs.state.redis_journal import RedisJournal
 
 
 def reading(number: int, cpu: float = 1.5) -> TelemetryEvent:
@@ -84,10 +86,10 @@ def test_a_journal_that_is_away_is_a_503(monkeypatch: pytest.MonkeyPatch, redis_
 
     monkeypatch.setattr(journal._redis, "evalsha", away)
     monkeypatch.setattr(journal._redis, "set", away)
-    with pytest.raises(ApiError, match="'journal': must be reachable to accept events") as raised:
+    with pytest.raises(ApiError, match="journal: must be reachable to accept events") as raised:
         journal.append(Kind.TELEMETRY, 0.0, [reading(0)])
     assert raised.value.status == 503
-    with pytest.raises(ApiError, match="'journal': must be reachable to save"):
+    with pytest.raises(ApiError, match="journal: must be reachable to save"):
         journal.save("drift", {})
 
 
