@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import Any
 
 import orjson
@@ -60,8 +61,8 @@ class Respond:
             self._count_telemetry(request)
             self._reply_events(request, [self._prediction(record) for record in request.telemetry])
         elif request.kind is Kind.LABELS:
-            for record in request.labels:
-                self._metrics.labels.labels(record.status).inc()
+            for status, count in Counter(record.status for record in request.labels).items():
+                self._metrics.labels.labels(status).inc(count)
             self._reply_events(request, [self._label(record) for record in request.labels])
         elif request.kind is Kind.METRICS:
             request.reply(self._metrics.text(), content_type=self._metrics.content_type)
@@ -103,8 +104,9 @@ class Respond:
             request.reply(answer, 422)
 
     def _count_telemetry(self, request: Request) -> None:
+        for status, count in Counter(record.status for record in request.telemetry).items():
+            self._metrics.events.labels(status).inc(count)
         for record in request.telemetry:
-            self._metrics.events.labels(record.status).inc()
             for metric in record.event.out_of_range:
                 self._metrics.out_of_range.labels(metric).inc()
         if request.errors:

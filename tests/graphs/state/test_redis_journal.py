@@ -1,16 +1,13 @@
-"""The journal gives back what it took, in order, and does not grow without end."""
+"""What only the journal in Redis does; ``tests/contracts/test_journals.py`` has what every journal does."""
 
 from __future__ import annotations
-
-import math
 
 import pytest
 import redis
 
-from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
+from feature_sets.telemetry.events import TelemetryEvent
 from graphs.protocol.errors import ApiError
 from graphs.protocol.routes import Kind
-from graphs.state.no_journal import NoJournal
 from graphs.state.redis_journal import RedisJournal
 
 
@@ -24,21 +21,6 @@ def make(
     url: str, key: str, max_events: int = 1000, metrics: tuple[str, ...] = ("cpu", "latency")
 ) -> RedisJournal:
     return RedisJournal(url, key, metrics, max_events)
-
-
-def test_entries_come_back_exactly_and_in_order(redis_url: str) -> None:
-    journal = make(redis_url, "exact")
-    first = journal.append(Kind.TELEMETRY, 1.25, [reading(0), reading(1, math.nan)])
-    second = journal.append(Kind.LABELS, 2.5, [LabelEvent("a/0", 1_700_000_000.000001, 1)])
-    assert first < second
-    entries = list(make(redis_url, "exact").entries())
-    assert [(entry.id, entry.kind, entry.arrival) for entry in entries] == [
-        (first, Kind.TELEMETRY, 1.25),
-        (second, Kind.LABELS, 2.5),
-    ]
-    assert entries[0].events[0] == reading(0)._replace(out_of_range=())
-    assert math.isnan(entries[0].events[1].metrics["cpu"])
-    assert entries[1].labels == [LabelEvent("a/0", 1_700_000_000.000001, 1)]
 
 
 def test_long_journals_are_read_to_the_end(redis_url: str) -> None:
@@ -68,35 +50,22 @@ def test_entries_of_another_schema_are_skipped_and_counted(redis_url: str) -> No
     assert journal.skipped == 1
 
 
-def test_documents_are_kept_replaced_and_forgotten(redis_url: str) -> None:
-    journal = make(redis_url, "documents")
-    assert journal.load("drift") is None
-    journal.save("drift", {"n": 1})
-    journal.save("drift", {"n": 2})
-    assert make(redis_url, "documents").load("drift") == {"n": 2}
-    journal.save("drift", None)
-    assert journal.load("drift") is None
-
-
-def test_a_journal_that_is_away_is_a_503(monkeypatch: pytest.MonkeyPatch, redis_url: str) -> None:
-    journal = make(redis_url, "away")
+def test_what_could_not_be_read_of_another_process_is_given_the_next_time(
+    monkeypatch: pytest.MonkeyPatch, redis_url: str
+) -> None:
+    ours, theirs = make(redis_url, "gap"), make(redis_url, "gap")
+    theirs.append(Kind.TELEMETRY, 0.0, [reading(0)])
+    ours.append(Kind.TELEMETRY, 0.0, [reading(1)])
 
     def away(*args: object, **kwargs: object) -> None:
-        raise redis.ConnectionError("connection refused")
+        raise redis.TimeoutError("no answer")
 
-    monkeypatch.setattr(journal._redis, "evalsha", away)
-    monkeypatch.setattr(journal._redis, "set", away)
-    with pytest.raises(ApiError, match="journal: must be reachable to accept events") as raised:
-        journal.append(Kind.TELEMETRY, 0.0, [reading(0)])
-    assert raised.value.status == 503
-    with pytest.raises(ApiError, match="journal: must be reachable to save"):
-        journal.save("drift", {})
-
-
-def test_without_a_journal_ids_still_only_grow() -> None:
-    journal = NoJournal()
-    ids = [journal.append(Kind.TELEMETRY, arrival, []) for arrival in (5.0, 5.0, 4.0, 6.0)]
-    assert ids == sorted(set(ids))
-    assert list(journal.entries()) == []
-    journal.save("drift", {"n": 1})
-    assert journal.load("drift") is None
+    with monkeypatch.context() as patch:
+        patch.setattr(ours._redis, "xrange", away)
+        with pytest.raises(ApiError, match="journal: must be reachable to accept events") as raised:
+            list(ours.missed())
+        assert raised.value.status == 503
+    theirs.append(Kind.TELEMETRY, 0.0, [reading(2)])
+    ours.append(Kind.TELEMETRY, 0.0, [reading(3)])
+    missed = [event.device for entry in ours.missed() for event in entry.events]
+    assert missed == ["a/0", "a/1", "a/2"]
