@@ -91,7 +91,7 @@ def test_live_telemetry_is_predicted_as_its_features_are_offline(package: Path, 
         ]
         answered += client.post("/telemetry", readings).json
     client.post("/labels", [{**row, "is_error": 0} for row in answered])
-    client.server.graph["answer"].async_object.terminate()
+    client.shut_down()
     frame = pd.concat([pd.read_parquet(file) for file in sorted(tmp_path.glob("*.parquet"))])
     schema = read_model_schema(package / SCHEMA_FILE, [package / MODEL_FILE])
     expected = offline_probability(package, schema.matrix(frame))

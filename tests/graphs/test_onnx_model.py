@@ -19,16 +19,11 @@ from feature_sets.model_package.package import fetch_model_package
 from feature_sets.model_package.schema import SCHEMA_FILE
 from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.onnx_model import OnnxModel
-from graphs.serving_state import serving_state
-from graphs.static_devices import static_devices
-from tests.graphs.conftest import DEVICES, INPUTS, write_package
+from tests.graphs.conftest import INPUTS, step_context, write_package
 
 
 def load(package: Path) -> OnnxModel:
-    context = SimpleNamespace(is_mock=True)
-    state = serving_state(context)
-    state.devices = static_devices(DEVICES, state.clock)
-    model = OnnxModel(context, "model", str(package))
+    model = OnnxModel(step_context(package), "model")
     model.post_init()
     return model
 

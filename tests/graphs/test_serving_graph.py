@@ -23,9 +23,9 @@ def test_the_steps_stand_in_order_and_the_spec_is_plain_json(package: Path) -> N
     spec = json.loads(function._get_serving_spec())
     steps = spec["graph"]["steps"]
     between = ["journal", "preprocess", "model_router", "labeled_join", "detect_drift"]
-    assert list(steps) == ["ingress", *between, "answer", "failure"]
+    assert list(steps) == ["ingress", *between, "respond", "error_handler"]
     assert spec["graph"]["engine"] == "sync"
-    assert spec["graph"]["on_error"] == "failure"
+    assert spec["graph"]["on_error"] == "error_handler"
     assert list(steps["model_router"]["routes"]) == ["model"]
     assert function.spec.config["spec.triggers.http"]["maxWorkers"] == 1
     assert (function.spec.min_replicas, function.spec.max_replicas) == (1, 1)
@@ -63,7 +63,7 @@ def test_without_known_devices_every_device_is_accepted(schema: TelemetrySchema,
 def test_a_failure_of_our_own_is_a_500_with_an_error_object(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    step = client.server.graph["preprocess"].async_object
+    step = client.step("preprocess")
 
     def fail(*args: Any) -> None:
         raise ZeroDivisionError("a defect")

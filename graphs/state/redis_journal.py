@@ -1,12 +1,11 @@
-"""The journal: every accepted event, written before it is processed, so that a restart forgets nothing."""
+"""The journal in a Redis stream."""
 
 from __future__ import annotations
 
 import math
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 import redis
@@ -14,7 +13,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
-from graphs.requests import ApiError, Kind
+from graphs.protocol.errors import ApiError
+from graphs.protocol.routes import Kind
+from graphs.state.journal import Entry, EntryId
 
 _CHUNK = 500
 _TIMEOUT_SECONDS = 2.0
@@ -33,83 +34,6 @@ return {entry, before}
 """
 """Appends an entry and tells which one came before it, as one step for all processes."""
 
-EntryId = tuple[int, int]
-"""Milliseconds and sequence number, as in a Redis stream."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """The accepted events of one request.
-
-    :param id: place in the order of all entries.
-    :param kind: telemetry or labels.
-    :param arrival: when the request arrived, epoch seconds.
-    :param events: telemetry, in the order it was sent.
-    :param labels: labels, in the order they were sent.
-    """
-
-    id: EntryId
-    kind: Kind
-    arrival: float
-    events: list[TelemetryEvent] = field(default_factory=list)
-    labels: list[LabelEvent] = field(default_factory=list)
-
-
-class Journal(Protocol):
-    """Takes accepted events and gives them back after a restart."""
-
-    def append(
-        self, kind: Kind, arrival: float, events: Sequence[TelemetryEvent] | Sequence[LabelEvent]
-    ) -> EntryId:
-        """Keep the events of one request; ids only grow.
-
-        :raises ApiError: 503 if they cannot be kept; they must not be processed then.
-        """
-
-    def entries(self) -> Iterator[Entry]:
-        """Everything kept, oldest first."""
-
-    def missed(self) -> Iterator[Entry]:
-        """What another process appended between our latest entry and the one before it, oldest first."""
-
-    def save(self, name: str, content: dict[str, Any] | None) -> None:
-        """Keep a small document under a name, or forget it."""
-
-    def load(self, name: str) -> dict[str, Any] | None:
-        """The document kept under a name."""
-
-
-class NoJournal:
-    """Keeps nothing: windows, ledger and detectors start empty after a restart."""
-
-    def __init__(self) -> None:
-        self._last: EntryId = (0, 0)
-
-    def append(
-        self, kind: Kind, arrival: float, events: Sequence[TelemetryEvent] | Sequence[LabelEvent]
-    ) -> EntryId:
-        """Give the events an id; nothing is written."""
-        milliseconds, sequence = max(int(arrival * 1000), 0), 0
-        if milliseconds <= self._last[0]:
-            milliseconds, sequence = self._last[0], self._last[1] + 1
-        self._last = (milliseconds, sequence)
-        return self._last
-
-    def entries(self) -> Iterator[Entry]:
-        """Nothing."""
-        return iter(())
-
-    def missed(self) -> Iterator[Entry]:
-        """Nothing."""
-        return iter(())
-
-    def save(self, name: str, content: dict[str, Any] | None) -> None:
-        """Do nothing."""
-
-    def load(self, name: str) -> dict[str, Any] | None:
-        """Nothing."""
-        return None
-
 
 class RedisJournal:
     """A journal in a Redis stream: one entry a request, one round trip to append it.
@@ -125,7 +49,7 @@ class RedisJournal:
         the label deadline, for all devices.
     """
 
-    def __init__(self, url: str, key: str, metrics: tuple[str, ...], max_events: int = 100_000) -> None:
+    def __init__(self, url: str, key: str, metrics: tuple[str, ...], max_events: int) -> None:
         self._redis = redis.Redis.from_url(
             url,
             socket_timeout=_TIMEOUT_SECONDS,
@@ -146,9 +70,7 @@ class RedisJournal:
         self._sizes: deque[tuple[EntryId, int]] = deque()
         self._total = 0
 
-    def append(
-        self, kind: Kind, arrival: float, events: Sequence[TelemetryEvent] | Sequence[LabelEvent]
-    ) -> EntryId:
+    def append(self, kind: Kind, arrival: float, events: Sequence[TelemetryEvent | LabelEvent]) -> EntryId:
         """Write one entry; see ``Journal``."""
         rows = [
             (event.device, event.time, *event.metrics.values())
@@ -168,9 +90,7 @@ class RedisJournal:
                 [self._oldest_kept(len(rows)), *(part for item in fields.items() for part in item)],
             )
         except redis.RedisError as error:
-            raise ApiError(
-                503, "journal", f"must be reachable to accept events ({type(error).__name__})"
-            ) from error
+            raise _away("accept events", error) from error
         entry = _entry_id(written)
         if before and _entry_id(before) > self._last:
             self._gap = (self._gap[0] if self._gap else self._last, entry)
@@ -196,9 +116,7 @@ class RedisJournal:
         try:
             found = list(self._read(f"({_text(after)}", f"({_text(before)}"))
         except redis.RedisError as error:
-            raise ApiError(
-                503, "journal", f"must be reachable to accept events ({type(error).__name__})"
-            ) from error
+            raise _away("accept events", error) from error
         self._gap = None
         for entry, fields, rows in found:
             self._total += len(rows)
@@ -230,7 +148,7 @@ class RedisJournal:
             else:
                 self._redis.set(f"{self._key}:{name}", orjson.dumps(content))
         except redis.RedisError as error:
-            raise ApiError(503, "journal", f"must be reachable to save ({type(error).__name__})") from error
+            raise _away("save", error) from error
 
     def load(self, name: str) -> dict[str, Any] | None:
         """The document kept under a name."""
@@ -262,6 +180,10 @@ class RedisJournal:
             for device, time, *values in rows
         ]
         return Entry(entry, kind, arrival, events)
+
+
+def _away(purpose: str, error: redis.RedisError) -> ApiError:
+    return ApiError(503, "journal", f"must be reachable to {purpose} ({type(error).__name__})")
 
 
 def _reading(value: float | None) -> float:

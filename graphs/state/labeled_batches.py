@@ -1,4 +1,4 @@
-"""Labeled pairs in Parquet batches: the data on which drift is measured and models are judged."""
+"""Labeled pairs in Parquet batches: the data on which drift is measured and models are evaluated."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from feature_sets.model_package.columns import (
     VERSION,
 )
 from feature_sets.telemetry.schema import DEVICE
-from graphs.requests import LabeledPair, Position
+from graphs.protocol.records import LabeledPair, Position
 
 _NAME = re.compile(r"^(\d{13,})-(\d{6,})-(\d{6,})\.parquet$")
 _UNFINISHED = ".unfinished"
@@ -42,8 +42,8 @@ class LabeledBatches:
     :param time: name of the event-time column.
     :param label: name of the label column.
     :param inputs: names of the model's inputs, in the order of a prediction's ``features``.
-    :param rows: a batch is written when it has this many pairs,
-    :param seconds: or when this time has passed; no pair waits longer than twice as long.
+    :param rows: a batch is written when it has this many pairs (at least 1),
+    :param seconds: or when this time (above 0) has passed; no pair waits longer than twice as long.
     :param on_failure: called with the error when a batch cannot be written; it is tried again later.
     """
 
@@ -57,10 +57,6 @@ class LabeledBatches:
         seconds: float,
         on_failure: Callable[[Exception], None],
     ) -> None:
-        if rows < 1 or not seconds > 0:
-            raise ValueError(
-                f"labeled batches: rows and seconds must be positive, got {rows!r} and {seconds!r}"
-            )
         self.directory = directory
         self.written = 0
         self._time = time

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from feature_sets.model_package.columns import PREDICTION, PROBABILITY
 from feature_sets.model_package.imputation import LARGEST
 from feature_sets.model_package.schema import ModelSchema
-from graphs.requests import ApiError, is_text
+from graphs.protocol.errors import ApiError, is_text
 
 Floats = npt.NDArray[np.float64]
 

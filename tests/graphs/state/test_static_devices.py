@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from graphs.static_devices import StaticDevices, static_devices
+from graphs.state.static_devices import StaticDevices, static_devices
 
 
 class Source:

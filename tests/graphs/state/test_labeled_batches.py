@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphs.labeled_batches import LabeledBatches, last_position
-from graphs.requests import LabeledPair, Position, Prediction
+from graphs.protocol.records import LabeledPair, Position, Prediction
+from graphs.state.labeled_batches import LabeledBatches, last_position
 
 
 def pair(number: int, feature: float = 1.5) -> LabeledPair:
@@ -146,9 +146,3 @@ def test_pairs_are_kept_when_the_disk_fails_and_written_later(
     batches.close()
     assert read(tmp_path)["device"].tolist() == ["a/0"]
     assert batches.unwritten == 0
-
-
-@pytest.mark.parametrize(("rows", "seconds"), [(0, 1.0), (1, 0.0), (1, math.nan)])
-def test_nonsense_limits_are_refused(tmp_path: Path, rows: int, seconds: float) -> None:
-    with pytest.raises(ValueError, match="rows and seconds must be positive"):
-        make(tmp_path, rows, seconds)

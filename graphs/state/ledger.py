@@ -5,26 +5,9 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from dataclasses import dataclass
-from enum import StrEnum
 
-from graphs.requests import LabeledPair, Position, Prediction
-
-
-class LabelStatus(StrEnum):
-    """What became of a label."""
-
-    JOINED = "joined"
-    """Its prediction was waiting for it."""
-    WAITING = "waiting"
-    """No prediction yet; it waits until the deadline."""
-    DUPLICATE = "duplicate"
-    """The same label came before."""
-    CONFLICTING = "conflicting"
-    """Another label came before, which is kept."""
-    EXPIRED = "expired"
-    """It came after the deadline."""
-    QUARANTINED = "quarantined"
-    """It is about a time that is further ahead of the clock than the tolerance."""
+from graphs.protocol.label_status import LabelStatus
+from graphs.protocol.records import LabeledPair, Position, Prediction
 
 
 @dataclass(slots=True)
@@ -51,18 +34,12 @@ class PredictionLedger:
     it, or when there are too many, oldest first. A record that is forgotten unjoined counts as expired.
     Joined records stay until then, so that repeats are answered and conflicting labels are noticed.
 
-    :param deadline_seconds: how much later than its event, in event time, a label may come.
-    :param max_size: records remembered at most.
+    :param deadline_seconds: how much later than its event, in event time, a label may come; above 0.
+    :param max_size: records remembered at most; at least 1.
     :param tolerance_seconds: how far ahead of the clock the time of a label may be.
     """
 
-    def __init__(
-        self, deadline_seconds: float = 3600.0, max_size: int = 200_000, tolerance_seconds: float = 60.0
-    ) -> None:
-        if not deadline_seconds > 0:
-            raise ValueError(f"deadline_seconds must be positive, got {deadline_seconds!r}")
-        if max_size < 1:
-            raise ValueError(f"max_size must be at least 1, got {max_size!r}")
+    def __init__(self, deadline_seconds: float, max_size: int, tolerance_seconds: float) -> None:
         self._deadline = deadline_seconds
         self._max_size = max_size
         self._tolerance = tolerance_seconds

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 import redis
 
-from graphs.device_store import DeviceStore, features_by_device
-from graphs.requests import ApiError
+from graphs.protocol.errors import ApiError
+from graphs.state.device_store import DeviceStore, features_by_device
 
 
 class FeatureSet:
@@ -83,7 +83,7 @@ def test_one_device_comes_from_the_online_target_without_what_is_missing(
 def test_a_store_that_is_away_is_a_503(monkeypatch: pytest.MonkeyPatch, service: Service) -> None:
     service.error = redis.ConnectionError("refused")
     with pytest.raises(
-        ApiError, match="'device': must be in the feature store, which does not answer"
+        ApiError, match="device: must be in the feature store, which does not answer"
     ) as raised:
         store(monkeypatch, pd.DataFrame(), ("model_x",)).one("a")
     assert raised.value.status == 503

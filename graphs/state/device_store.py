@@ -11,7 +11,7 @@ import pandas as pd
 import redis
 
 from feature_sets.telemetry.schema import DEVICE
-from graphs.requests import ApiError
+from graphs.protocol.errors import ApiError
 
 Features = Mapping[str, float]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from graphs.device_store import DeviceStore, Features
+from graphs.state.device_store import DeviceStore, Features
 
 LOOKUPS = 20
 INTERVAL_SECONDS = 10.0
@@ -99,7 +99,7 @@ class StaticDevices:
 def static_devices(
     devices: str | Mapping[str, Features] | None, clock: Callable[[], float]
 ) -> StaticDevices | None:
-    """Known devices from what a step argument holds.
+    """Known devices of a graph.
 
     :param devices: ``store://`` address of the feature set, or the features themselves, or None.
     """

@@ -6,9 +6,11 @@ from feature_sets.telemetry.schema import DEVICE
 from feature_sets.windows.definition import WindowDefinition
 from feature_sets.windows.online import OnlineWindows
 from graphs.preprocess import Preprocess
-from graphs.reading_history import ReadingHistory
-from graphs.requests import Kind, Request
-from tests.graphs.conftest import START
+from graphs.protocol.records import TelemetryRecord
+from graphs.protocol.request import Request
+from graphs.protocol.routes import Kind
+from graphs.state.reading_history import ReadingHistory
+from tests.graphs.conftest import START, step_context
 
 STEP = 7.0
 
@@ -64,15 +66,9 @@ def test_an_empty_stretch_has_no_readings(schema, store):
     assert ReadingHistory(store, schema).before("a/1", START - 1e6) == []
 
 
-def live(schema, history, monkeypatch, context, package):
+def live(history, monkeypatch, package):
     monkeypatch.setattr("graphs.preprocess.stored_readings", lambda uri, schema: history)
-    return Preprocess(context, model_path=str(package), history="store://feature-sets/p/m")
-
-
-class Context:
-    """What a step needs of MLRun's graph context."""
-
-    logger = None
+    return Preprocess(step_context(package, devices=None, history="store://feature-sets/p/m"))
 
 
 def request(*events, arrival):
@@ -82,7 +78,7 @@ def request(*events, arrival):
         path="/telemetry",
         started=0.0,
         arrival=arrival,
-        events=list(events),
+        telemetry=[TelemetryRecord(reading, place) for place, reading in enumerate(events)],
     )
 
 
@@ -95,7 +91,7 @@ def event(index, device="a/1", offset=0.0):
 
 
 def test_the_first_live_features_equal_those_of_an_uninterrupted_stream(schema, package, store, monkeypatch):
-    step = live(schema, ReadingHistory(store, schema), monkeypatch, Context(), package)
+    step = live(ReadingHistory(store, schema), monkeypatch, package)
     answered = request(event(100), event(101), arrival=START + 1e6)
     step.handle(answered)
     uninterrupted = OnlineWindows(WindowDefinition.from_schema(schema), lambda: START + 1e6)
@@ -104,19 +100,20 @@ def test_the_first_live_features_equal_those_of_an_uninterrupted_stream(schema, 
             {DEVICE: "a/1", schema.time: START + index * STEP, "cpu": index % 13.0, "latency": index * 0.5}
         )
         if index >= 100:
-            features = answered.features[index - 100]
+            features = answered.telemetry[index - 100].features
             for name in schema.window_features:
                 np.testing.assert_allclose(features[name], expected[name], rtol=1e-12)
     assert len(store.reads) == 1
 
 
 def test_an_event_from_the_future_does_not_use_up_the_history(schema, package, store, monkeypatch):
-    step = live(schema, ReadingHistory(store, schema), monkeypatch, Context(), package)
+    step = live(ReadingHistory(store, schema), monkeypatch, package)
     now = START + 101 * STEP
     early = request(event(100, offset=1e5), event(100), arrival=now)
     step.handle(early)
-    assert early.statuses == ["quarantined", "accepted"]
-    assert early.features[1]["cpu_avg_5m"] != early.features[1]["cpu"]
+    assert [record.status for record in early.telemetry] == ["quarantined", "accepted"]
+    features = early.telemetry[1].features
+    assert features["cpu_avg_5m"] != features["cpu"]
 
 
 def test_a_history_that_could_not_be_read_is_read_for_the_next_event(schema, package, store, monkeypatch):
@@ -126,22 +123,23 @@ def test_a_history_that_could_not_be_read_is_read_for_the_next_event(schema, pac
             raise OSError("the disk is away")
         return store(start, end)
 
-    step = live(schema, ReadingHistory(read, schema), monkeypatch, Context(), package)
+    step = live(ReadingHistory(read, schema), monkeypatch, package)
     with pytest.raises(OSError, match="the disk is away"):
         step.handle(request(event(100), arrival=START + 1e6))
     answered = request(event(100), arrival=START + 1e6)
     step.handle(answered)
-    assert answered.statuses == ["accepted"]
-    assert answered.features[0]["latency_avg_5m"] < answered.features[0]["latency"] == 50.0
+    (record,) = answered.telemetry
+    assert record.status == "accepted"
+    assert record.features["latency_avg_5m"] < record.features["latency"] == 50.0
 
 
 def test_a_device_that_comes_back_after_long_starts_from_the_history_again(
     schema, package, store, monkeypatch
 ):
-    step = live(schema, ReadingHistory(store, schema), monkeypatch, Context(), package)
+    step = live(ReadingHistory(store, schema), monkeypatch, package)
     step.handle(request(event(1), arrival=START + STEP))
     step.handle(request(event(30, device="a/2"), arrival=START + 30 * STEP))
-    store.frame = readings(schema, count=220)  # What came meanwhile was ingested.
+    store.frame = readings(schema, count=220)  # The readings of the meantime were ingested.
     step.handle(request(event(200, device="a/2"), arrival=START + 200 * STEP))
     assert step._started == {"a/2"}
     answered = request(event(210), arrival=START + 210 * STEP)
@@ -150,4 +148,4 @@ def test_a_device_that_comes_back_after_long_starts_from_the_history_again(
     for row in readings(schema, devices=("a/1",), count=211).to_dict("records"):
         expected = uninterrupted.update(row)
     for name in schema.window_features:
-        np.testing.assert_allclose(answered.features[0][name], expected[name], rtol=1e-12)
+        np.testing.assert_allclose(answered.telemetry[0].features[name], expected[name], rtol=1e-12)

@@ -12,7 +12,7 @@ UNPARSED = "application/octet-stream"
 
 
 def leave_bodies_alone(server: Any) -> None:
-    """Graph initialiser (MLRun's ``graph_initializer`` hook): bodies reach the first step as they came.
+    """Let bodies reach the first step as they were sent.
 
     :param server: MLRun's graph server, before its steps are made.
     """

@@ -1,51 +1,44 @@
-"""Last step: makes the HTTP answer and counts it. The error step answers for failures of our own."""
+"""Last step: makes the HTTP answer and counts it. The error handler answers for failures of our own."""
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import Any
 
 import orjson
 
 from feature_sets.telemetry.schema import DEVICE
-from graphs.journal_step import replay
-from graphs.openapi import openapi_document
-from graphs.requests import ApiError, Kind, Request
-from graphs.serving_state import serving_state
-from graphs.times import iso_time
+from graphs.protocol.errors import ApiError, error_object
+from graphs.protocol.openapi import openapi_document
+from graphs.protocol.records import LabelRecord, TelemetryRecord
+from graphs.protocol.request import JSON, Request
+from graphs.protocol.routes import Kind
+from graphs.protocol.times import iso_time
+from graphs.replay import replay
+from graphs.state.serving_state import serving_state
 
-JSON = "application/json"
 
-
-class Answer:
+class Respond:
     """Completes the answer of every request.
 
     :param context: MLRun's graph context.
     :param name: name of the step.
-    :param model_path: model package whose telemetry schema names the columns.
-    :param replay_steps: steps that a restart sends the journal through, in order.
     """
 
-    def __init__(
-        self, context: Any, name: str = "answer", model_path: str = "", replay_steps: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, context: Any, name: str = "respond") -> None:
         self.name = name
         self._context = context
-        self._state = serving_state(context)
-        self._metrics = self._state.metrics
-        self._schema = self._state.package(model_path).schema.telemetry
-        self._replay_steps = tuple(replay_steps)
+        state = serving_state(context)
+        self._metrics = state.metrics
+        self._schema = state.schema
 
     def post_init(self, mode: str = "sync", **kwargs: Any) -> None:
         """All steps were made, this being the last: remember what was before."""
         started = time.perf_counter()
-        events = replay(self._context, self._replay_steps)
+        events = replay(self._context)
         seconds = time.perf_counter() - started
         self._context.logger.info(f"replayed {events} events from the journal in {seconds:.1f} s")
-
-    def terminate(self) -> None:
-        """Write what is not written yet; called when the process is about to end."""
-        self._state.end()
 
     def do_event(self, event: Any) -> Any:
         """Turn the request into MLRun's HTTP response."""
@@ -66,11 +59,11 @@ class Answer:
     def _complete(self, request: Request) -> None:
         if request.kind is Kind.TELEMETRY:
             self._count_telemetry(request)
-            self._reply_events(request, self._telemetry(request))
+            self._reply_events(request, [self._prediction(record) for record in request.telemetry])
         elif request.kind is Kind.LABELS:
-            for status in request.statuses:
-                self._metrics.labels.labels(status).inc()
-            self._reply_events(request, self._labels(request))
+            for status, count in Counter(record.status for record in request.labels).items():
+                self._metrics.labels.labels(status).inc(count)
+            self._reply_events(request, [self._label(record) for record in request.labels])
         elif request.kind is Kind.METRICS:
             request.reply(self._metrics.text(), content_type=self._metrics.content_type)
         elif request.kind is Kind.OPENAPI:
@@ -78,28 +71,24 @@ class Answer:
         else:
             raise ValueError(f"request must have been answered by an earlier step, got {request}")
 
-    def _telemetry(self, request: Request) -> list[dict[str, Any]]:
-        results = []
-        for event, status, made in zip(request.events, request.statuses, request.predictions, strict=True):
-            result: dict[str, Any] = {DEVICE: event.device, self._schema.time: iso_time(event.time)}
-            if made is None:
-                result.update(model=None, version=None, prediction=None, probability=None)
-            else:
-                result.update(
-                    model=made.model,
-                    version=made.version,
-                    prediction=made.prediction,
-                    probability=made.probability,
-                )
-            result["status"] = status
-            results.append(result)
-        return results
+    def _prediction(self, record: TelemetryRecord) -> dict[str, Any]:
+        made = record.prediction
+        return {
+            DEVICE: record.event.device,
+            self._schema.time: iso_time(record.event.time),
+            "model": made and made.model,
+            "version": made and made.version,
+            "prediction": made and made.prediction,
+            "probability": made and made.probability,
+            "status": record.status,
+        }
 
-    def _labels(self, request: Request) -> list[dict[str, Any]]:
-        return [
-            {DEVICE: event.device, self._schema.time: iso_time(event.time), "status": status}
-            for event, status in zip(request.labels, request.statuses, strict=True)
-        ]
+    def _label(self, record: LabelRecord) -> dict[str, Any]:
+        return {
+            DEVICE: record.event.device,
+            self._schema.time: iso_time(record.event.time),
+            "status": record.status,
+        }
 
     def _reply_events(self, request: Request, results: list[dict[str, Any]]) -> None:
         """Answer in the form that was sent; beside refused events, results keep the places of theirs."""
@@ -109,29 +98,29 @@ class Answer:
             request.reply(results)
         else:
             placed: list[dict[str, Any] | None] = [None] * request.sent
-            for place, result in zip(request.places, results, strict=True):
-                placed[place] = result
+            for record, result in zip(request.records, results, strict=True):
+                placed[record.place] = result
             answer = {"error": request.errors[0], "errors": request.errors, "results": placed}
             request.reply(answer, 422)
 
     def _count_telemetry(self, request: Request) -> None:
-        for status in request.statuses:
-            self._metrics.events.labels(status).inc()
+        for status, count in Counter(record.status for record in request.telemetry).items():
+            self._metrics.events.labels(status).inc(count)
+        for record in request.telemetry:
+            for metric in record.event.out_of_range:
+                self._metrics.out_of_range.labels(metric).inc()
         if request.errors:
             self._metrics.events.labels("refused").inc(len(request.errors))
-        for event in request.events:
-            for metric in event.out_of_range:
-                self._metrics.out_of_range.labels(metric).inc()
 
 
-class Failure:
+class ErrorHandler:
     """Error step: answers 500 with an error object when a step failed; the failure is in the log.
 
     :param context: MLRun's graph context.
     :param name: name of the step.
     """
 
-    def __init__(self, context: Any, name: str = "failure") -> None:
+    def __init__(self, context: Any, name: str = "error_handler") -> None:
         self.name = name
         self._context = context
         self._metrics = serving_state(context).metrics
@@ -142,5 +131,5 @@ class Failure:
         kind = request.kind.value if isinstance(request, Request) else Kind.UNKNOWN.value
         self._metrics.requests.labels(kind, 500).inc()
         error = ApiError(500, "server", "must not fail; its log says why it did", None)
-        body = orjson.dumps({"error": error.to_dict()})
+        body = orjson.dumps({"error": error_object(error)})
         return self._context.Response(body=body, content_type=JSON, status_code=500)
