@@ -11,7 +11,7 @@ from typing import Any
 import mlrun
 import pytest
 
-from drift.ddm import DDM
+from drift.detectors.ddm import DDM
 from drift.monitor import DriftMonitor
 from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
 from graphs.protocol.errors import ApiError
