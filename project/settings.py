@@ -25,9 +25,18 @@ from pathlib import Path
 from feature_sets.checks import InputError, check_choice
 
 SOURCE_ROOT = Path(__file__).resolve().parent.parent
-"""The checkout: the folder that holds the rooms."""
+"""The folder that holds the rooms: the checkout, or ``site-packages``."""
 
 PROFILES = ("local", "kubernetes", "iguazio")
+
+
+def default_home() -> Path:
+    """Folder of local state where ``NETOPS_HOME`` is not set.
+
+    :returns: ``.netops`` in the checkout; where the packages were installed without one, in the user's home.
+    """
+    checkout = (SOURCE_ROOT / "pyproject.toml").is_file()
+    return (SOURCE_ROOT if checkout else Path.home()) / ".netops"
 
 
 @dataclass(frozen=True)
@@ -80,7 +89,7 @@ class Settings:
         """
         env = os.environ if environ is None else environ
         return cls(
-            home=Path(env.get("NETOPS_HOME") or SOURCE_ROOT / ".netops").expanduser().resolve(),
+            home=Path(env.get("NETOPS_HOME") or default_home()).expanduser().resolve(),
             profile=env.get("NETOPS_PROFILE") or "local",
             mlrun_dbpath=env.get("MLRUN_DBPATH", "").rstrip("/"),
             redis_url=env.get("MLRUN_REDIS__URL", ""),

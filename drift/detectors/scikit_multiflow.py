@@ -48,8 +48,9 @@ def _package_directory() -> Path:
     # find_spec on a top-level name locates the package without running it
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
+        # Not "pip install scikit-multiflow": pip cannot build it for Python 3.11.
         raise ImportError(
-            "scikit-multiflow is not installed; `pip install scikit-multiflow==0.5.3` brings it"
+            "scikit-multiflow is not installed; `make install` in a checkout of NetOps builds it without C parts"
         )
     return Path(spec.submodule_search_locations[0])
 

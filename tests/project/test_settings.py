@@ -3,12 +3,19 @@ import stat
 import pytest
 
 from feature_sets.checks import InputError
+from project import settings as module
 from project.settings import SOURCE_ROOT, Settings
 
 
 def test_state_lives_in_the_checkout_unless_told_otherwise(tmp_path):
     assert Settings.from_environment({}).home == SOURCE_ROOT / ".netops"
     assert Settings.from_environment({"NETOPS_HOME": str(tmp_path / "x")}).home == tmp_path / "x"
+
+
+def test_without_a_checkout_state_lives_in_the_users_home(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "SOURCE_ROOT", tmp_path / "site-packages")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert Settings.from_environment({}).home == tmp_path / ".netops"
 
 
 def test_empty_variables_count_as_absent():

@@ -76,5 +76,5 @@ def test_a_complete_installation_is_imported_as_it_is(tmp_path):
 
 def test_without_the_package_the_error_says_what_to_install(not_loaded, monkeypatch):
     monkeypatch.setattr(scikit_multiflow.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ImportError, match="scikit-multiflow is not installed; `pip install"):
+    with pytest.raises(ImportError, match="scikit-multiflow is not installed; `make install`"):
         scikit_multiflow.drift_detection()
