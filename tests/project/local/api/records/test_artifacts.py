@@ -4,15 +4,14 @@ import pytest
 from mlrun.artifacts.base import fill_artifact_object_hash
 
 from project.local.api.errors import InvalidError, NotFoundError
+from project.local.api.records.artifact_tags import tag_artifacts, untag_artifacts
+from project.local.api.records.artifact_uids import artifact_uid
 from project.local.api.records.artifacts import (
     ArtifactName,
-    artifact_uid,
     delete_artifacts,
     find_artifact,
     read_artifact,
     store_artifact,
-    tag_artifacts,
-    untag_artifacts,
 )
 
 
