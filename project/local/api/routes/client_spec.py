@@ -39,7 +39,7 @@ def client_spec(call: Call) -> Document:
         "version": MLRUN_VERSION,
         # An empty namespace tells the client that there is no cluster: jobs run in its own process.
         "namespace": "",
-        # One folder a run, so that a later run does not overwrite the files of an earlier one.
+        # One folder for each run: a later run must not overwrite the files of an earlier one.
         "artifact_path": f"{settings.artifact_path}/{{{{project}}}}/{{{{run.uid}}}}",
         "nuclio_version": _NUCLIO_VERSION,
         "calculate_artifact_hash": True,

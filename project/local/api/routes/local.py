@@ -18,7 +18,7 @@ _START_SECONDS = 150.0
 
 
 def identity(call: Call) -> Document:
-    """Which control plane this is, so that nobody takes another program on the port for it."""
+    """Which control plane this is: another program may have its port."""
     settings = call.context.settings
     return {
         "service": "netops-control-plane",
