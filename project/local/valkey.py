@@ -72,6 +72,7 @@ def ask(port: int, *commands: Sequence[str], timeout: float) -> list[Any]:
 
 def _run_id(home: Path, port: int, patience: Patience) -> str:
     """Run id of our server on that port, or nothing if another server, or none, is there."""
+    # PING is refused while it still loads its files, the others are not.
     commands = (("PING",), ("CONFIG", "GET", "dir"), ("INFO", "server"))
     try:
         pong, folder, info = ask(port, *commands, timeout=patience.answer)
