@@ -137,6 +137,15 @@ def test_nothing_that_starts_the_servers_imports_mlrun():
     assert done.stdout.strip() == "[]"
 
 
+def test_a_command_that_only_looks_imports_little():
+    program = (
+        "import sys, project.local.stack\n"
+        "print(sorted({'httpx', 'redis', 'sqlite3', 'starlette', 'uvicorn'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_the_shutdown_route_ends_the_control_plane_only(stack):
     info = stack.up()
     state = json.loads((stack.home / "stack.json").read_text())
