@@ -1,4 +1,4 @@
-"""The control plane as a process of this machine: started, found again, asked and stopped.
+"""The control plane as a process of this machine.
 
 It is asked with ``http.client``: every command begins here, ``netops status`` too, and httpx takes 0.15 s of
 processor time to import.

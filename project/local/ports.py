@@ -1,4 +1,4 @@
-"""Loopback ports: whether one is free, and a free one."""
+"""Free loopback ports."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Processes of this machine by identity: a pid alone is not one, because pids are used again.
 
-A process is named by its pid and the time it was created; both are written to disk, so that a later
-command finds the same process, or learns that it is gone.
+A process is named by its pid and the time it was created. Both are written to disk: a later command finds the
+same process, or learns that it is gone.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import psutil
 # Creation times are kept as floats; two processes with one pid are further apart than this.
 _TOLERANCE_SECONDS = 0.05
 
-# A child must be waited for when it ends, or it stays as a zombie; its handle is kept for that.
+# A child that ended stays as a zombie until it is waited for; its handle is kept for that.
 _children: dict[int, subprocess.Popen[bytes]] = {}
 
 

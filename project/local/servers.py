@@ -1,7 +1,7 @@
-"""What our two servers have in common: the file each is noted in, and how one is started.
+"""What our two servers, the control plane and Valkey, have in common.
 
-The file says where the server is. A later command believes it only after the server there has said that it is
-ours, so that another program on the port is never taken for it.
+A file says where the server was started. A later command believes it only after the server there has shown
+that it is ours, because another program may have taken the port.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ class ServerError(NetopsError):
 class Patience:
     """How long to wait for a server, in seconds.
 
-    :param start: until a new one answers.
+    :param start: until a new server answers.
     :param answer: for one answer; a server that takes longer counts as hung.
-    :param end: for a hung one to end by itself before it is killed.
-    :param port: for the port of the time before to become free.
+    :param end: for a hung server to end by itself before it is killed.
+    :param port: for the server's earlier port to become free.
     """
 
     start: float = 30.0

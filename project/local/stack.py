@@ -1,7 +1,7 @@
-"""The laptop's servers as one: control plane and Valkey, started, found again and stopped.
+"""The laptop's servers as one stack.
 
-All state is under one folder, ``home``; two homes never meet. Nothing here imports mlrun: a command that only
-looks is quick, and the servers are up before anything imports mlrun (whose import asks the server).
+All state is under one folder, ``home``; two homes share nothing. Nothing here imports mlrun: a command that
+only looks is quick, and the servers are up before anything imports mlrun, whose import asks the server.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Stack:
     def up(self) -> StackInfo:
         """Start what is not running; safe to call again and from several commands at once.
 
-        Ports are those of the time before where they are free.
+        Servers come back on their earlier ports where those are free.
 
         :raises ServerError: if a server does not answer, with the end of its log.
         """

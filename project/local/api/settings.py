@@ -1,4 +1,4 @@
-"""Where a control plane keeps its files, and its address."""
+"""The settings of a control plane."""
 
 from __future__ import annotations
 

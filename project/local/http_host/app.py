@@ -1,4 +1,4 @@
-"""The ASGI application: limits, requests to events, results to answers."""
+"""The ASGI application in front of a function."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 class HostApp:
     """ASGI application in front of one function.
 
-    A body over the limit answers 413, a body that is no JSON though it says so 400 (for serving graphs; a
-    Nuclio handler gets the bytes), a failing handler 500, each with the error object. The process lives on.
+    A body over the limit is answered with 413, a failing handler with 500. A body that claims to be JSON and
+    is not is answered with 400 for a serving graph; a Nuclio handler gets its bytes. Each answer has the
+    error object, and the process lives on.
 
     :param function: what answers.
     :param max_body: most bytes in a request.

@@ -1,4 +1,4 @@
-"""Request bodies: read up to a limit, and parse as JSON."""
+"""Request bodies."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from feature_sets.checks import InputError
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
-# A client that sends without waiting for our answer reads it only after it has sent everything: up to this
-# many times the limit is read and thrown away for its sake; beyond that the connection is cut.
+# A client that sends without waiting reads our answer only after it has sent everything. For its sake, up to
+# this many times the limit is read and thrown away; beyond that the connection is cut.
 _PATIENCE = 16
 
 

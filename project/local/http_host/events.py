@@ -1,4 +1,4 @@
-"""Nuclio's view of a request and of the worker: events, context, logger."""
+"""Nuclio's objects: the context of a worker, the event of a request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a host runs: the contract of a function, and the function that a document describes."""
+"""What a host runs: the function that a document describes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plain Nuclio handler; it needs no MLRun and starts at once."""
+"""A plain Nuclio handler, without MLRun."""
 
 from __future__ import annotations
 

@@ -122,11 +122,11 @@ def test_the_mlrun_command_shows_runs_and_runs_a_workflow(client):
     client("workflows.workflow", name)
     command = ("project", name, "-n", name, "-r", "main", "--engine", "local", "-w", "-a", "n=6")
     client.mlrun(*command)
-    table = client.mlrun("get", "runs", "-p", name)
+    table = client("command.output", "get", "runs", "-p", name)
     assert table.count("completed") >= 2
     assert "first" in table
-    assert "first:latest" in client.mlrun("get", "functions", "-p", name)
-    assert "first_data" in client.mlrun("get", "artifacts", "-p", name)
+    assert "first:latest" in client("command.output", "get", "functions", "-p", name)
+    assert "first_data" in client("command.output", "get", "artifacts", "-p", name)
     results = {tuple(run) for run in client("runs.all_results", name, "first")}
     assert results == {(("score", 8),), (("score", 12),)}
 

@@ -18,7 +18,7 @@ def _until(condition):
 
 @pytest.fixture
 def python(tmp_path):
-    """Starts Python programs and ends them at last."""
+    """Starts Python programs, and ends them after the test."""
     started = []
 
     def run(program, wait_for="up"):

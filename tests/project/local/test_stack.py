@@ -96,6 +96,14 @@ def test_a_control_plane_that_hangs_is_replaced(stack):
     assert not Process(state["pid"], state["created"]).alive()
 
 
+def test_the_control_plane_of_another_home_is_not_taken_for_ours(stack, tmp_path_factory):
+    stack.up()
+    other = Stack(tmp_path_factory.mktemp("other"), stack.source_root)
+    (other.home / "stack.json").write_text((stack.home / "stack.json").read_text())
+    assert other.find() is None
+    assert stack.find() is not None
+
+
 def test_asking_for_functions_when_nothing_runs_says_so(stack):
     with pytest.raises(ServerError, match="no control plane is running for"):
         stack.deployments()
@@ -124,6 +132,15 @@ def test_nothing_that_starts_the_servers_imports_mlrun():
     program = (
         "import sys, project.local.stack, project.local.api.app\n"
         "print(sorted({'mlrun', 'pandas', 'numpy', 'redis'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_command_that_only_looks_imports_little():
+    program = (
+        "import sys, project.local.stack\n"
+        "print(sorted({'httpx', 'redis', 'sqlite3', 'starlette', 'uvicorn'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -1,1 +1,1 @@
-"""Deployed functions: their records, their processes, and the replacement of one version by the next."""
+"""Functions deployed as processes of this machine."""

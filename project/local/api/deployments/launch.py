@@ -52,7 +52,7 @@ class Launcher:
         )
 
     def ready(self, deployment: Deployment, process: Process) -> bool:
-        """Whether the process has said that it answers."""
+        """Whether the process has reported that it answers."""
         ready_file = self._file(deployment, "ready")
         return ready_file.exists() and ready_file.read_text() == str(process.pid)
 

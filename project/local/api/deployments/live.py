@@ -1,7 +1,7 @@
 """Deployments as they are now: their records, corrected by a look at the processes.
 
-States are looked at when they are asked for. So they hold for a process that was killed a moment ago, and
-across restarts of the control plane, which finds the living processes again by pid and creation time.
+A process is looked at whenever its state is asked for. So the state is right a moment after a kill. It is
+also right after a restart of the control plane, which finds processes again by pid and creation time.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ class Deployment:
     :param next_pid: process of a redeploy that is not ready yet, or of the version before while it ends.
     :param next_created: when that process was created.
     :param log_start: where the log of the last deploy starts, in bytes.
-    :param generation: counts deploys, starts and stops; whoever works on an older one gives way.
+    :param generation: counts deploys, starts and stops; work on an older generation is given up.
     """
 
     project: str

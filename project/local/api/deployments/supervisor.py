@@ -1,4 +1,4 @@
-"""Starts and stops deployed functions, each as a local process.
+"""Changes to deployed functions, each of which runs as a local process.
 
 Nothing restarts a function that died: its state becomes ``error`` with the reason, until somebody starts or
 deploys it again.
@@ -109,11 +109,11 @@ class Supervisor:
             write_deployment(
                 self._store, replace(before, state=OFFLINE, reason="stopped", generation=generation)
             )
-        # A deploy under way sees that it was superseded, ends its process and gives the lock back.
+        # A deploy under way sees that it was superseded, stops its process and releases the lock.
         with self._lock(project, name):
             deployment = self._deployments.get(project, name)
             if deployment.generation != generation:
-                # A deploy came in between and took the record over, with the processes in it.
+                # A later deploy has taken the record over, with the processes in it.
                 return deployment
             for process in before.processes:
                 process.stop(STOP_SECONDS)
@@ -145,7 +145,7 @@ class Supervisor:
             thread.join()
 
     def recover(self) -> None:
-        """Put right what a killed control plane left half done; called once at start.
+        """Repair what a killed control plane left half done; called once at start.
 
         Of a redeploy that was under way one process stays: the new one if it was ready, else the old one.
         """

@@ -1,1 +1,1 @@
-"""One HTTP call: who may make it, how a handler sees it, which part of a list it asks for."""
+"""What all routes share: calls, answers, and the parts of a list that a query asks for."""

@@ -1,6 +1,6 @@
 """Pages of a long list, with tokens that need no memory on the server.
 
-A token holds the whole query and the next page's number, so it stays valid across restarts.
+A token holds the whole query with the next page's number, and stays valid across restarts.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Page:
 
     :param number: first page is 1; None when the call wants everything.
     :param size: items a page.
-    :param call: the call, its query replaced by the token's where it came with one.
+    :param call: the call; its query is that of the page token, if it has one.
     """
 
     call: Call

@@ -1,1 +1,1 @@
-"""What the control plane stores in SQLite, one file for each kind of resource."""
+"""Resources in SQLite, one file for each kind."""

@@ -2,11 +2,11 @@
 
 Facts the client relies on:
 
-- An artifact is one (project, key, uid). The uid is a hash of its content without labels, times, tags and
-  the fields that describe rather than identify (``_NOT_IDENTITY``); storing the same again updates it.
+- An artifact is one (project, key, uid); the uid is a hash of what identifies it (``artifact_uids.py``).
+  Storing the same again updates it.
 - ``tree`` is the id of the producer (the run's uid), ``iteration`` the number of the hyper-parameter run.
-- A tag names one artifact for each (key, iteration) of one tree. Tagging an artifact of another tree takes
-  the tag away from the older tree. Every newly stored artifact becomes ``latest``.
+- A tag names one artifact for each (key, iteration) of one tree (``artifact_tags.py``). Every newly stored
+  artifact becomes ``latest``.
 - Iteration 0 counts as the best. In a hyper-parameter run, a "link" artifact says which iteration is the
   best; the link itself is not kept, and a reader of iteration 0 gets the best iteration.
 """
@@ -19,55 +19,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from project.local.api.documents import Document, get_in, now, object_hash, parse_time
+from project.local.api.documents import Document, get_in, now, parse_time
 from project.local.api.errors import InvalidError, NotFoundError
+from project.local.api.records.artifact_tags import check_tag, tag_artifacts
+from project.local.api.records.artifact_uids import artifact_uid
 from project.local.api.records.store import Store, decode, encode
-
-_DESCRIPTION = {"db_key", "extra_data"}
-_NOT_IDENTITY = {
-    "table": _DESCRIPTION | {"schema", "header"},
-    "dataset": _DESCRIPTION
-    | {"schema", "header", "length", "column_metadata", "features"}
-    | {"partition_keys", "timestamp_key", "label_column"},
-    "model": _DESCRIPTION
-    | {"metrics", "parameters", "inputs", "outputs"}
-    | {"feature_vector", "feature_weights", "feature_stats"},
-}
 
 _KEY = re.compile(r"[^/\\]+")
 _URI = re.compile(
     r"store://(?P<kind>[^/]+)/(?P<project>[^/]+)/(?P<key>[^#:@^]+)(#(?P<iteration>\d+))?"
     r"(:(?P<tag>[^@^]+))?(@(?P<tree>[^\^]+))?(\^(?P<uid>.+))?"
 )
-_TAG = re.compile(r"[a-zA-Z0-9]([-._a-zA-Z0-9]{0,54}[a-zA-Z0-9])?")
-
-
-def artifact_uid(artifact: Document, iteration: int | None, tree: str | None) -> str:
-    """Fingerprint of an artifact; also fills ``metadata.iter``, ``metadata.tree`` and ``metadata.uid``.
-
-    :raises InvalidError: if the artifact has no key.
-    """
-    metadata, spec = artifact.setdefault("metadata", {}), artifact.setdefault("spec", {})
-    if not metadata.get("key"):
-        raise InvalidError("artifact 'metadata.key' must not be empty")
-    metadata["iter"] = iteration or metadata.get("iter")
-    metadata["tree"] = metadata.get("tree") or tree
-    excluded = _NOT_IDENTITY.get(artifact.get("kind") or "artifact", _DESCRIPTION)
-    counted = {
-        **artifact,
-        "metadata": {key: value for key, value in metadata.items() if key not in {"labels", "updated"}},
-        "spec": {key: value for key, value in spec.items() if key not in excluded},
-    }
-    metadata["uid"] = object_hash(counted, "uid")
-    return str(metadata["uid"])
-
-
-def check_tag(tag: str) -> None:
-    """Raise InvalidError unless the text can be a tag."""
-    if not _TAG.fullmatch(tag):
-        raise InvalidError(
-            f"tag must be 1 to 56 letters, digits, '-', '_' or '.', starting and ending with one, got {tag!r}"
-        )
 
 
 def store_artifact(
@@ -160,36 +122,6 @@ def _mark_best(store: Store, project: str, key: str, link: Document) -> str:
             (best["id"], *values),
         )
     return str(best["uid"])
-
-
-def tag_artifacts(store: Store, project: str, tag: str, identities: Iterable[int]) -> None:
-    """Give a tag to artifacts, taking it from those of the same key that it named before.
-
-    Other iterations of the same tree keep the tag.
-    """
-    with store.write() as connection:
-        for identity in identities:
-            chosen = store.row("SELECT key, tree, iteration FROM artifacts WHERE id = ?", (identity,))
-            if chosen is None:
-                raise NotFoundError(f"artifact number {identity} not found")
-            connection.execute(
-                "DELETE FROM artifact_tags WHERE project = ? AND key = ? AND tag = ? AND artifact IN "
-                "(SELECT id FROM artifacts WHERE project = ? AND key = ? AND (tree != ? OR iteration = ?))",
-                (project, chosen["key"], tag, project, chosen["key"], chosen["tree"], chosen["iteration"]),
-            )
-            connection.execute(
-                "INSERT OR IGNORE INTO artifact_tags (project, key, tag, artifact) VALUES (?, ?, ?, ?)",
-                (project, chosen["key"], tag, identity),
-            )
-
-
-def untag_artifacts(store: Store, identities: Iterable[int], tag: str = "") -> None:
-    """Take one tag, or all tags, from artifacts."""
-    with store.write() as connection:
-        for identity in identities:
-            connection.execute(
-                "DELETE FROM artifact_tags WHERE artifact = ? AND (? = '' OR tag = ?)", (identity, tag, tag)
-            )
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Projects: documents by name, what they hold, and the check that one exists."""
+"""Projects, one document for each."""
 
 from __future__ import annotations
 

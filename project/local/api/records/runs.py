@@ -1,4 +1,4 @@
-"""Runs: one document for each run and iteration, updated by dotted keys while it goes on."""
+"""Runs: one document for each iteration, updated by dotted keys while the run goes on."""
 
 from __future__ import annotations
 

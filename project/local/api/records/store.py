@@ -1,8 +1,8 @@
 """The control plane's SQLite file: tables, one connection a thread, one writer at a time.
 
 Everything acknowledged is committed to the write-ahead log before the answer leaves. ``synchronous=NORMAL``
-hands each commit to the operating system, so killing the process (``kill -9``) loses nothing that was
-acknowledged; only a power cut can lose the last commits, and even then the file stays consistent.
+hands each commit to the operating system: killing the process (``kill -9``) loses nothing that was
+acknowledged. Only a power cut can lose the last commits, and even then the file stays consistent.
 """
 
 from __future__ import annotations

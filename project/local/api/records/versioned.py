@@ -1,4 +1,4 @@
-"""Versioned, tagged documents: what functions, feature sets and feature vectors have in common.
+"""Versioned, tagged documents: functions, feature sets, feature vectors.
 
 A record is one (kind, project, name, uid). A versioned record's uid is the hash of its content; an
 unversioned one is overwritten in place, under the uid ``unversioned-{tag}``. A tag names one record.

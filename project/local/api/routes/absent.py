@@ -1,7 +1,7 @@
-"""What a laptop never has, answered as MLRun's server answers when there is none of it.
+"""Resources that a laptop never has, answered as MLRun's server answers when there are none.
 
-Clusters have pods, schedules, KFP runs, alerts and background tasks; the client lists them now and then and
-must get an empty list, not an error. Making one is another matter: that answers 501 (``unsupported.py``).
+Clusters have pods, schedules, KFP runs, alerts and background tasks. The client lists them now and then and
+must get an empty list, not an error. A request to create one is answered with 501 (``unsupported.py``).
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from starlette.routing import Route
 
 from project.local.api.documents import Document
 from project.local.api.errors import NotFoundError
-from project.local.api.http.calls import Call, Handler, route
+from project.local.api.http.calls import Call
+from project.local.api.http.routing import Handler, route
 
 
 def _always(answer: Document | list[Document]) -> Handler:

@@ -12,10 +12,11 @@ from starlette.routing import Route
 
 from project.local.api.documents import Document, epoch, get_in, matches_labels, name_rule
 from project.local.api.errors import InvalidError, NotFoundError, UnsupportedError
-from project.local.api.http.calls import Call, json_response, route
+from project.local.api.http.calls import Call
 from project.local.api.http.formats import formatter
 from project.local.api.http.pages import page_of
 from project.local.api.http.partitions import partition
+from project.local.api.http.routing import json_response, route
 from project.local.api.records.artifacts import (
     ArtifactName,
     delete_artifacts,

@@ -12,7 +12,8 @@ from __future__ import annotations
 from starlette.routing import Route
 
 from project.local.api.documents import Document
-from project.local.api.http.calls import Call, route
+from project.local.api.http.calls import Call
+from project.local.api.http.routing import route
 
 MLRUN_VERSION = "1.12.1"
 # Non-empty, or the client answers deploy() with a simulation; new enough for every feature it asks about.
@@ -38,7 +39,7 @@ def client_spec(call: Call) -> Document:
         "version": MLRUN_VERSION,
         # An empty namespace tells the client that there is no cluster: jobs run in its own process.
         "namespace": "",
-        # One folder a run, so that a later run does not overwrite the files of an earlier one.
+        # One folder for each run: a later run must not overwrite the files of an earlier one.
         "artifact_path": f"{settings.artifact_path}/{{{{project}}}}/{{{{run.uid}}}}",
         "nuclio_version": _NUCLIO_VERSION,
         "calculate_artifact_hash": True,

@@ -1,19 +1,19 @@
-"""Feature sets and feature vectors by reference (a tag or a uid), and the features in them."""
+"""Feature sets and feature vectors by reference: a tag or a uid."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 from starlette.responses import Response
 from starlette.routing import Route
 
-from project.local.api.documents import Document, get_in, matches_labels, merge, name_rule
+from project.local.api.documents import Document, get_in, matches_labels, merge
 from project.local.api.errors import ConflictError, InvalidError
-from project.local.api.http.calls import Call, json_response, route
+from project.local.api.http.calls import Call
 from project.local.api.http.formats import formatter
 from project.local.api.http.partitions import partition
+from project.local.api.http.routing import json_response, route
 from project.local.api.records.projects import require_project
 from project.local.api.records.versioned import (
     FEATURE_SET,
@@ -130,46 +130,6 @@ def list_feature_vectors(call: Call) -> Document:
     return {"feature_vectors": _found(call, FEATURE_VECTOR)}
 
 
-def _parts(call: Call, part: str) -> Iterator[tuple[Document, Document]]:
-    """(feature or entity, its feature set) for a query by name, tag, entity and label."""
-    named, labels, entities = name_rule(call.value("name")), call.values("label"), set(call.values("entity"))
-    for document in list_records(call.context.store, FEATURE_SET, call.project, tag=call.value("tag")):
-        of_set = {entity.get("name") for entity in get_in(document, "spec.entities") or []}
-        if entities and not entities & of_set:
-            continue
-        for item in get_in(document, f"spec.{part}") or []:
-            if named(item.get("name") or "") and matches_labels(item.get("labels"), labels):
-                yield item, document
-
-
-def _list_parts(call: Call, part: str) -> Document:
-    digests, items, numbers = list[Document](), list[Document](), dict[tuple[Any, Any], int]()
-    for item, document in _parts(call, part):
-        metadata = document["metadata"]
-        key = (metadata["name"], metadata.get("tag") or metadata.get("uid"))
-        if key not in numbers:
-            numbers[key] = len(digests)
-            digests.append(
-                {
-                    "feature_set_index": numbers[key],
-                    "metadata": metadata,
-                    "spec": {"entities": get_in(document, "spec.entities") or []},
-                }
-            )
-        items.append({**item, "feature_set_index": numbers[key]})
-    return {part: items, "feature_set_digests": digests}
-
-
-def list_features(call: Call) -> Document:
-    """Features of the project's feature sets."""
-    return _list_parts(call, "features")
-
-
-def list_entities(call: Call) -> Document:
-    """Entities of the project's feature sets."""
-    return _list_parts(call, "entities")
-
-
 def _tags(kind: Kind) -> Callable[[Call], Document]:
     def list_tags(call: Call) -> Document:
         rows = call.context.store.rows(
@@ -203,6 +163,4 @@ def _routes(kind: Kind, path: str, listing: Callable[[Call], Document]) -> list[
 ROUTES: list[Route] = [
     *_routes(FEATURE_SET, "feature-sets", list_feature_sets),
     *_routes(FEATURE_VECTOR, "feature-vectors", list_feature_vectors),
-    route("/api/v2/projects/{project}/features", "GET", list_features),
-    route("/api/v2/projects/{project}/entities", "GET", list_entities),
 ]

@@ -1,4 +1,4 @@
-"""Functions: documents by name, tag and hash; those deployed here show their live state."""
+"""Functions by name, tag or hash; those deployed here show their live state."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from starlette.routing import Route
 
 from project.local.api.deployments.status import DEPLOYED_KINDS, deployed_name, live_status, normal_name
 from project.local.api.documents import Document, epoch, get_in, matches_labels
-from project.local.api.http.calls import Call, route
+from project.local.api.http.calls import Call
 from project.local.api.http.formats import formatter
 from project.local.api.http.pages import page_of
+from project.local.api.http.routing import route
 from project.local.api.records.projects import require_project
 from project.local.api.records.versioned import (
     FUNCTION,

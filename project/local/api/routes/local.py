@@ -10,14 +10,15 @@ from starlette.routing import Route
 from project.local.api.deployments.records import Deployment, read_function
 from project.local.api.documents import Document
 from project.local.api.errors import InvalidError
-from project.local.api.http.calls import Call, route
+from project.local.api.http.calls import Call
+from project.local.api.http.routing import route
 
 # A function is ready or has failed by then.
 _START_SECONDS = 150.0
 
 
 def identity(call: Call) -> Document:
-    """Which control plane this is, so that nobody takes another program on the port for it."""
+    """Which control plane this is: another program may have its port."""
     settings = call.context.settings
     return {
         "service": "netops-control-plane",

@@ -7,7 +7,8 @@ from starlette.routing import Route
 
 from project.local.api.documents import Document, get_in
 from project.local.api.errors import InvalidError
-from project.local.api.http.calls import Call, route
+from project.local.api.http.calls import Call
+from project.local.api.http.routing import route
 from project.local.api.records.logs import append_log, log_size, read_log
 from project.local.api.records.projects import require_project
 from project.local.api.records.runs import read_run

@@ -1,4 +1,4 @@
-"""Model endpoints: records that MLRun's monitoring fills; here they are kept and listed, not monitored."""
+"""Model endpoints: kept here, not monitored."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from starlette.routing import Route
 
 from project.local.api.documents import Document, get_in, matches_labels, now, update_in
 from project.local.api.errors import NotFoundError
-from project.local.api.http.calls import Call, route
+from project.local.api.http.calls import Call
+from project.local.api.http.routing import route
 from project.local.api.records.entries import delete_entry, list_entries, write_entry
 from project.local.api.records.projects import require_project
 

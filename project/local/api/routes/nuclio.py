@@ -1,4 +1,4 @@
-"""MLRun's deploy calls for serving and Nuclio functions, answered with a local process."""
+"""MLRun's deploy calls, answered with a local process."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from project.local.api.deployments.records import Deployment
 from project.local.api.deployments.status import DEPLOYED_KINDS, deployed_name, live_status, normal_name
 from project.local.api.documents import Document, get_in
 from project.local.api.errors import InvalidError, UnsupportedError
-from project.local.api.http.calls import Call, route
-from project.local.api.records.artifacts import check_tag
+from project.local.api.http.calls import Call
+from project.local.api.http.routing import route
+from project.local.api.records.artifact_tags import check_tag
 from project.local.api.records.projects import require_project
 from project.local.api.records.versioned import FUNCTION, write_record
 from project.local.processes import log_tail

@@ -7,8 +7,9 @@ from starlette.routing import Route
 
 from project.local.api.documents import Document, get_in, matches_labels, merge
 from project.local.api.errors import ConflictError, InvalidError, PreconditionError
-from project.local.api.http.calls import Call, json_response, route
+from project.local.api.http.calls import Call
 from project.local.api.http.pages import page_of
+from project.local.api.http.routing import json_response, route
 from project.local.api.records.projects import (
     list_project_documents,
     project_exists,

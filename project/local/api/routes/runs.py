@@ -1,4 +1,4 @@
-"""Runs: store, update, read, abort, delete, and list by what a query says."""
+"""Runs: store, update, read, abort, delete, list."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from starlette.routing import Route
 
 from project.local.api.documents import Document, epoch, get_in, matches_labels, name_rule, now
 from project.local.api.errors import ConflictError
-from project.local.api.http.calls import Call, route
+from project.local.api.http.calls import Call
 from project.local.api.http.pages import page_of
 from project.local.api.http.partitions import partition
+from project.local.api.http.routing import route
 from project.local.api.records.artifacts import artifacts_of_run
 from project.local.api.records.projects import require_project
 from project.local.api.records.runs import TERMINAL_STATES, change_run, read_run, remove_runs, write_run

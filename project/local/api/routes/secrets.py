@@ -1,4 +1,4 @@
-"""Secrets of a project: stored and deleted by name, never shown."""
+"""Secrets of a project, never shown."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from starlette.routing import Route
 
 from project.local.api.documents import Document
 from project.local.api.errors import InvalidError, UnsupportedError
-from project.local.api.http.calls import Call, route
+from project.local.api.http.calls import Call
+from project.local.api.http.routing import route
 from project.local.api.records.entries import delete_entry, list_entries, write_entry
 from project.local.api.records.projects import require_project
 

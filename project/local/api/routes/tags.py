@@ -7,8 +7,9 @@ from starlette.routing import Route
 
 from project.local.api.documents import Document
 from project.local.api.errors import InvalidError, UnsupportedError
-from project.local.api.http.calls import Call, json_response, route
-from project.local.api.records.artifacts import check_tag, tag_artifacts, untag_artifacts
+from project.local.api.http.calls import Call
+from project.local.api.http.routing import json_response, route
+from project.local.api.records.artifact_tags import check_tag, tag_artifacts, untag_artifacts
 
 
 def _identified(call: Call) -> list[int]:

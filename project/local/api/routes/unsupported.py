@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from project.local.api.errors import NotFoundError, UnsupportedError
-from project.local.api.http.calls import error_response
+from project.local.api.http.routing import error_response
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 

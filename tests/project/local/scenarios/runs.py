@@ -53,7 +53,7 @@ def run_that_fails(project: str) -> dict[str, Any]:
 
 
 def hyper_parameters(project: str) -> dict[str, Any]:
-    """Three iterations with a selector."""
+    """Three iterations, the best of them chosen by MLRun."""
     loaded = open_project(project)
     run = run_job(
         "hyper",

@@ -1,18 +1,13 @@
-import copy
-
 import pytest
-from mlrun.artifacts.base import fill_artifact_object_hash
 
 from project.local.api.errors import InvalidError, NotFoundError
+from project.local.api.records.artifact_tags import tag_artifacts, untag_artifacts
 from project.local.api.records.artifacts import (
     ArtifactName,
-    artifact_uid,
     delete_artifacts,
     find_artifact,
     read_artifact,
     store_artifact,
-    tag_artifacts,
-    untag_artifacts,
 )
 
 
@@ -26,32 +21,6 @@ def _put(store, key="train_data", *, tree="run-1", tag="", iteration=0, **spec):
 
 def _read(store, key="train_data", **name):
     return read_artifact(store, ArtifactName("demo", key, **name))
-
-
-@pytest.mark.parametrize(
-    "kind", ["", "artifact", "dataset", "model", "table", "plot", "document", "llm-prompt"]
-)
-@pytest.mark.parametrize("iteration", [None, 0, 3])
-def test_the_uid_is_the_one_mlrun_computes(kind, iteration):
-    artifact = {
-        "kind": kind,
-        "metadata": {"key": "k", "project": "p", "labels": {"a": "b"}, "updated": "x", "created": "y"},
-        "spec": {
-            "db_key": "t_k",
-            "metrics": {"auc": 1},
-            "schema": {},
-            "features": [1],
-            "size": 3,
-            "header": [],
-        },
-        "status": {"state": "created"},
-    }
-    if not kind:
-        del artifact["kind"]
-    ours, theirs = copy.deepcopy(artifact), copy.deepcopy(artifact)
-    assert artifact_uid(ours, iteration, "tree") == fill_artifact_object_hash(theirs, iteration, "tree")
-    assert ours["metadata"]["iter"] == theirs["metadata"]["iter"]
-    assert ours["metadata"]["tree"] == theirs["metadata"]["tree"]
 
 
 def test_storing_the_same_again_updates_it_and_keeps_its_creation_time(store):
@@ -167,8 +136,3 @@ def test_what_breaks_a_rule_is_refused_by_name(store, change, words):
     key, artifact = change.pop("key", "train_data"), change.pop("artifact", _artifact())
     with pytest.raises(InvalidError, match=words):
         store_artifact(store, "demo", key, artifact, tree="run-1", **change)
-
-
-def test_an_artifact_without_key_takes_the_one_of_the_path_but_a_hash_needs_one():
-    with pytest.raises(InvalidError, match=r"'metadata\.key' must not be empty"):
-        artifact_uid({"metadata": {}}, 0, "tree")
