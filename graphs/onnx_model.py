@@ -57,15 +57,13 @@ class OnnxModel(V2ModelServer):
             known |= state.devices.names
         for name in self.schema.input_names:
             if name not in known:
-                raise ModelPackageError(
-                    f"model '{self.name}': input '{name}' must be a feature of live events"
-                )
+                where = f"model '{self.name}', input '{name}'"
+                raise ModelPackageError(where, "must be a feature of live events", name)
         self.model = package.session(threads=1, name=f"model '{self.name}'")
         golden = self.probability(np.full((1, len(self.schema.inputs)), np.nan))
         if golden.shape != (1,) or not 0.0 <= golden[0] <= 1.0:
-            raise ModelPackageError(
-                f"model '{self.name}': must answer the imputation values with a probability, got {golden}"
-            )
+            rule = "must answer the imputation values with a probability"
+            raise ModelPackageError(f"model '{self.name}'", rule, golden)
         self.ready = True
 
     def inputs(self, features: list[dict[str, float]]) -> Floats:

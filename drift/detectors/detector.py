@@ -30,7 +30,7 @@ class Detector(ABC):
     expected to have been replaced: it learns from that value on, and the first
     ``min_instances_after_drift`` values are not tested.
 
-    The flags tell where the stream stands after the last update. ``drift_detected`` is true for exactly one
+    The flags describe the stream after the last update. ``drift_detected`` is true for exactly one
     update; ``warning_detected`` is never true together with it.
 
     :param min_instances: how many first values are never tested.

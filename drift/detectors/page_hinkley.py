@@ -103,7 +103,7 @@ def mean_values_between_false_alarms(
     """Estimate how many values a steady error stream lasts until Page-Hinkley is wrong about it.
 
     >>> round(mean_values_between_false_alarms(error_rate=0.1))
-    1691
+    1668
 
     Diffusion approximation of a reflected random walk, without forgetting and with a well-known mean; the
     real number is somewhat larger, as the sum overshoots the threshold.

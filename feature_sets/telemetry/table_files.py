@@ -56,7 +56,7 @@ def find_files(folder: Path, name: str) -> list[Path]:
 
 @dataclass(frozen=True)
 class RawTable:
-    """Rows of a table as they came, with their composed keys.
+    """Rows of a table as they are in the files, with their composed keys.
 
     :param frame: the needed columns and ``device``, which is None in the rows below.
     :param missing: rows without a device.

@@ -58,7 +58,7 @@ def backfill_chunks(
     :param reader: chunks, in order of arrival; called again it must give the same ones.
     :param writer: takes the rows of each chunk. One with ``seek`` is first sent to where this backfill
         begins, without progress to chunk 0: rows that an earlier one left do not stay among the new ones.
-    :param progress: file that is replaced after each chunk; it holds how far it came and the windows' state.
+    :param progress: file that is replaced after each chunk; it holds the progress and the windows' state.
     :param clock: see ``backfill``.
     :param arrival: see ``backfill``.
     :param keep: columns of the events, such as key and time, that the rows get in front of the features.

@@ -1,4 +1,4 @@
-"""How far a backfill over chunks came, in a file from which it goes on."""
+"""How far a backfill over chunks is, in a file from which it continues."""
 
 from __future__ import annotations
 

@@ -19,7 +19,8 @@ from skl2onnx import to_onnx
 from sklearn.linear_model import LogisticRegression
 
 from feature_sets.model_package.files import MODEL_FILE
-from feature_sets.model_package.schema import SCHEMA_FILE, ModelInput, ModelSchema
+from feature_sets.model_package.model_input import ModelInput
+from feature_sets.model_package.schema import SCHEMA_FILE, ModelSchema
 from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.initializer import shut_down
 from graphs.serving_graph import build_serving_graph

@@ -20,8 +20,9 @@ from sklearn.pipeline import Pipeline
 from feature_sets.model_package.calibration import Calibration
 from feature_sets.model_package.errors import ModelPackageError
 from feature_sets.model_package.files import MODEL_FILE
+from feature_sets.model_package.model_input import ModelInput
 from feature_sets.model_package.onnx_session import OnnxSession
-from feature_sets.model_package.schema import SCHEMA_FILE, ModelInput, ModelSchema
+from feature_sets.model_package.schema import SCHEMA_FILE, ModelSchema
 from feature_sets.telemetry.schema import TelemetrySchema
 from training.decision.calibration import calibrated
 from training.packaging.input_units import input_units
@@ -50,7 +51,7 @@ def model_inputs(rows: pd.DataFrame, names: Sequence[str], schema: TelemetrySche
         missing = np.isnan(values)
         if missing.all():
             raise ModelPackageError(
-                f"input '{name}': needs at least one reading, got none in {len(rows)} rows"
+                f"input '{name}'", "needs at least one reading", f"none in {len(rows)} rows"
             )
         median = float(np.median(values[~missing]))
         counts, edges = np.histogram(np.where(missing, median, values), bins=HISTOGRAM_BINS)
@@ -101,8 +102,9 @@ def check_equal(
     if len(difference) and not float(difference.max()) <= TOLERANCE:
         worst = int(np.argmax(difference))
         raise ModelPackageError(
-            f"{MODEL_FILE}: probabilities must equal scikit-learn's to {TOLERANCE}, got a difference of "
-            f"{float(difference[worst]):.3g} in row {worst} of {len(rows)}"
+            f"{MODEL_FILE}: probabilities",
+            f"must equal scikit-learn's to {TOLERANCE}",
+            f"a difference of {float(difference[worst]):.3g} in row {worst} of {len(rows)}",
         )
 
 

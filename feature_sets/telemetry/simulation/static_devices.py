@@ -1,4 +1,4 @@
-"""The fake devices of the simulated network: their names, where they stand and what they are."""
+"""The fake devices of the simulated network: their names, their places, what they are."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class StaticDevice:
     :param path: names of its deployment levels (company, data center, device), outermost first.
     :param model: hardware model; devices of one model share a part of their level.
     :param model_index: number of the model, from 0.
-    :param country: where its data center stands.
+    :param country: of its data center.
     """
 
     path: tuple[str, str, str]

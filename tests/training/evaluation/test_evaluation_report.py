@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from feature_sets.model_package.schema import ModelInput, ModelSchema
+from feature_sets.model_package.model_input import ModelInput
+from feature_sets.model_package.schema import ModelSchema
 from feature_sets.telemetry.schema import DEVICE
 from tests.training.network import make_frame, make_schema
 from training.dataset.time_split import TrainingSetError, split_by_time
