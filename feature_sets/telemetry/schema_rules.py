@@ -6,20 +6,20 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from feature_sets.checks import InputError
+
 _DURATION = re.compile(r"^(\d+)(s|m|h|d)$")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _RESERVED_PREFIXES = ("t_", "aggr_")
 _NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_]*$")
 
 
-class SchemaError(ValueError):
-    """A telemetry schema that breaks a rule; the message names the field, the rule and what came."""
+class SchemaError(InputError):
+    """A telemetry schema that breaks a rule; the message names the field, the rule and what was given."""
 
     def __init__(self, name: str, rule: str, got: object) -> None:
-        super().__init__(f"schema field '{name}': {rule}, got {got!r}")
+        super().__init__(f"schema field '{name}'", rule, got)
         self.field = name
-        self.rule = rule
-        self.got = got
 
 
 def duration_seconds(text: str, name: str = "duration") -> int:

@@ -101,7 +101,7 @@ def in_device_order(frame: pd.DataFrame, time: str) -> pd.DataFrame:
 def rows_in_window(frame: pd.DataFrame, time: str, window_seconds: float) -> int:
     """How many rows of one device share readings through the longest window, at least 1.
 
-    Such rows are not independent; chance is judged by blocks of them.
+    Such rows are not independent; chance is estimated from blocks of them.
     """
     gaps = frame.sort_values([DEVICE, time]).groupby(DEVICE)[time].diff().dt.total_seconds().dropna()
     return max(1, round(window_seconds / float(gaps.median()))) if len(gaps) else 1
