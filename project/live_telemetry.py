@@ -63,10 +63,10 @@ def recorded(
     A recording that was streamed before is played again as if it happened later, because the same events
     once more would be duplicates.
 
-    :param trained_until: event time of the model's last training row; replayed is what comes after.
+    :param trained_until: event time of the model's last training row; later events are replayed.
     :param after: newest event time that was already streamed; all times are moved behind it if need be.
     :param now: wall clock; an event must not be moved beyond it, or it would be quarantined.
-    :raises InputError: if nothing comes after, or a replay would lie in the future.
+    :raises InputError: if nothing is later, or a replay would lie in the future.
     """
     rows, _report = read_telemetry(folder, schema)
     # What the model is evaluated on; it was never shown the devices outside the population.

@@ -1,7 +1,7 @@
 """The runner: an HTTP endpoint that starts the workflow, one run at a time.
 
 ``POST /runs`` with ``{"workflow": "main", "arguments": {...}}`` and a bearer token answers 202 with the run
-id, 409 while a run is under way. ``GET /runs/{id}`` tells its state.
+id, 409 while a run is under way. ``GET /runs/{id}`` answers its state.
 """
 
 from __future__ import annotations

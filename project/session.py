@@ -63,14 +63,13 @@ def find_session(settings: Settings) -> Session | None:
 
 
 def existing_session(settings: Settings) -> Session:
-    """The API that runs already; sets ``MLRUN_DBPATH`` for this process.
+    """The API that runs already.
 
     :raises NetopsError: if none runs.
     """
     session = find_session(settings)
     if session is None:
         raise NetopsError("nothing is running; start it with 'netops run --keep' or 'netops serve'")
-    os.environ["MLRUN_DBPATH"] = session.mlrun_dbpath
     return session
 
 

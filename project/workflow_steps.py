@@ -32,10 +32,13 @@ TESTED = (
 """Data sets of the steps that the report is made from."""
 
 
-def _run(job: str, outputs: Sequence[str] = (), name: str = "", **arguments: Any) -> Step:
-    """A run of a job, named like it unless told otherwise."""
-    wanted = {"outputs": list(outputs)} if outputs else {}
-    return mlrun.get_current_project().run_function(job, name=name or job, **arguments, **wanted)
+def _run(
+    job: str, params: Arguments, inputs: Arguments | None = None, outputs: Sequence[str] = (), name: str = ""
+) -> Step:
+    """A run of a job, named like it unless told otherwise. MLRun gets dictionaries of its own."""
+    return mlrun.get_current_project().run_function(
+        job, name=name or job, params=dict(params), inputs=dict(inputs or {}), outputs=list(outputs)
+    )
 
 
 def ingest(source: Arguments) -> Step:
@@ -43,7 +46,7 @@ def ingest(source: Arguments) -> Step:
 
     :param source: where the telemetry comes from.
     """
-    return _run("ingest", ["feature_vector"], params=source)
+    return _run("ingest", source, outputs=["feature_vector"])
 
 
 def explore(name: str, features: Step, settings: Arguments, outputs: Sequence[str] = ()) -> Step:
@@ -53,20 +56,20 @@ def explore(name: str, features: Step, settings: Arguments, outputs: Sequence[st
     :param outputs: data sets that a later step reads.
     """
     vector = {"feature_vector": features.outputs["feature_vector"]}
-    return _run("explore", outputs, name, params={**vector, **settings}).after(features)
+    return _run("explore", {**vector, **settings}, outputs=outputs, name=name).after(features)
 
 
 def select(ingested: Step, settings: Arguments) -> Step:
     """Select features; gives the vector of the selected ones."""
     vector = {"feature_vector": ingested.outputs["feature_vector"]}
     outputs = ["feature_vector", "votes_needed", *SELECTED]
-    return _run("select-features", outputs, params={**vector, **settings}).after(ingested)
+    return _run("select-features", {**vector, **settings}, outputs=outputs).after(ingested)
 
 
 def train(selected: Step, settings: Arguments) -> Step:
     """Search for the best model; gives its address."""
     vector = {"feature_vector": selected.outputs["feature_vector"]}
-    return _run("train", ["model", *SEARCHED], params={**vector, **settings}).after(selected)
+    return _run("train", {**vector, **settings}, outputs=["model", *SEARCHED]).after(selected)
 
 
 def evaluate(selected: Step, trained: Step, settings: Arguments) -> Step:
@@ -76,7 +79,7 @@ def evaluate(selected: Step, trained: Step, settings: Arguments) -> Step:
         "model_path": trained.outputs["model"],
     }
     outputs = ["model_uri", "promoted", "verdict", "intervals", *TESTED]
-    return _run("evaluate", outputs, params={**given, **settings}).after(trained)
+    return _run("evaluate", {**given, **settings}, outputs=outputs).after(trained)
 
 
 def report(explored: Step, selected: Step, trained: Step, evaluated: Step) -> Step:
@@ -89,7 +92,7 @@ def report(explored: Step, selected: Step, trained: Step, evaluated: Step) -> St
         "votes_needed": selected.outputs["votes_needed"],
     }
     inputs = {key: step.outputs[key] for step, keys in tables for key in keys}
-    return _run("report", params=given, inputs=inputs).after(evaluated).after(explored)
+    return _run("report", given, inputs).after(evaluated).after(explored)
 
 
 def serve(evaluated: Step) -> Step:
@@ -98,11 +101,8 @@ def serve(evaluated: Step) -> Step:
     :returns: the check of the served model.
     """
     serving = mlrun.get_current_project().deploy_function(SERVING).after(evaluated)
-    return _run(
-        "model-server-tester",
-        params={"function": SERVING},
-        inputs={"test_set": evaluated.outputs["test_set_preds"]},
-    ).after(serving)
+    test_set = {"test_set": evaluated.outputs["test_set_preds"]}
+    return _run("model-server-tester", {"function": SERVING}, test_set).after(serving)
 
 
 def deploy_runner(checked: Step) -> Step:
@@ -122,7 +122,7 @@ def stream(checked: Step, options: Arguments) -> Step:
     """
     variables = {name.upper(): value for name, value in options.items()}
     generator = mlrun.get_current_project().deploy_function(GENERATOR, env=variables).after(checked)
-    return _run("labeled-stream", params={"function": SERVING}).after(generator)
+    return _run("labeled-stream", {"function": SERVING}).after(generator)
 
 
 def watch_for_drift(evaluated: Step, labeled: Step, runner: Step, schema: Any) -> None:
@@ -131,9 +131,7 @@ def watch_for_drift(evaluated: Step, labeled: Step, runner: Step, schema: Any) -
     :param labeled: the labeled stream.
     :param runner: called on drift, and so deployed before.
     """
-    given: dict[str, Any] = {
-        "params": {"function": SERVING, "schema": schema},
-        "inputs": {"test_set": evaluated.outputs["test_set_preds"]},
-    }
-    detectors = _run("init-detectors", **given).after(labeled).after(runner)
-    _run("drift-magnitude", **given).after(detectors)
+    given = {"function": SERVING, "schema": schema}
+    test_set = {"test_set": evaluated.outputs["test_set_preds"]}
+    detectors = _run("init-detectors", given, test_set).after(labeled).after(runner)
+    _run("drift-magnitude", given, test_set).after(detectors)

@@ -34,17 +34,18 @@ def stream(
 
     Parameters for --set as with run.
     """
-    from rich.console import Console
-
     from project.api_reader import ready_endpoint
     from project.session import existing_session
+
+    session = existing_session(Settings.from_environment())
+    address = ready_endpoint(session.mlrun_dbpath, project_name(project, schema), SERVING).address
+
+    # Only now, because these take seconds to load.
+    from rich.console import Console
+
     from project.streaming import StreamReport
     from project.telemetry_generator import GeneratorOptions, generate
 
-    settings = Settings.from_environment()
-    session = existing_session(settings)
-    name = project_name(project, schema)
-    address = ready_endpoint(session.mlrun_dbpath, name, SERVING).address
     options = GeneratorOptions.from_arguments(
         {
             **source_arguments(telemetry, schema),

@@ -1,4 +1,4 @@
-"""Workflow step: sees to it that live predictions and late labels meet in the labeled stream."""
+"""Workflow step: waits until live predictions and late labels meet in the labeled stream."""
 
 from __future__ import annotations
 

@@ -39,12 +39,17 @@ finally:
 """
 
 
+def environment(home):
+    """Variables of a process whose local state is under ``home``."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("MLRUN_", "NETOPS_"))}
+    return {**kept, "NETOPS_HOME": str(home)}
+
+
 def loaded(home, *arguments):
     """What a command prints, and the packages that it loads."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("MLRUN_", "NETOPS_"))}
     done = subprocess.run(
         [sys.executable, "-c", PROBE, *arguments],
-        env={**kept, "NETOPS_HOME": str(home)},
+        env=environment(home),
         capture_output=True,
         text=True,
         check=True,
@@ -73,6 +78,28 @@ def test_the_status_of_running_servers_loads_nothing_heavy(local_stack):
     printed, packages = loaded(local_stack.stack.home, "status", "--json")
     assert json.loads(printed)["mlrun_dbpath"] == local_stack.info.mlrun_dbpath
     assert not packages & HEAVY
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "code", "words"),
+    [
+        (("run", "--set", "sead=1"), {}, 2, "workflow parameter 'sead': must be among telemetry, "),
+        (("status",), {"NETOPS_PROFILE": "moon"}, 2, "NETOPS_PROFILE: must be among local, "),
+        (("stream",), {}, 1, "nothing is running; start it with "),
+        (("status",), {"MLRUN_DBPATH": "http://127.0.0.1:9"}, 1, "must answer GET with JSON, got "),
+    ],
+)
+def test_a_failure_is_one_line_and_its_code_says_whose_it_is(tmp_path, arguments, variables, code, words):
+    done = subprocess.run(
+        [sys.executable, "-c", "from project.cli import main; main()", *arguments],
+        env={**environment(tmp_path), **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (code, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("netops: ") and words in line
 
 
 def test_assignments_become_arguments():

@@ -99,7 +99,7 @@ def test_a_run_without_streaming_says_that_nothing_is_deployed():
     assert "drift" not in text
 
 
-def test_rows_that_came_too_late_are_in_the_account():
+def test_rows_that_arrived_too_late_are_in_the_account():
     ingested = {"rows_read": 10, "rows_rejected": 1, "rows_too_late": 2, "rows_quarantined": 1}
     empty = dict.fromkeys(
         ("endpoint", "tester", "stream", "labeled", "drift", "magnitude", "report", "trained"), None
