@@ -1,4 +1,4 @@
-"""Sixth step: feeds labeled pairs to the attached detectors and reports what they find."""
+"""Sixth step: watches the labeled pairs for drift."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class DetectDrift(RequestStep):
         self._save_or_log()
 
     def status(self) -> dict[str, Any]:
-        """Answer of ``GET /drift``."""
+        """Answer of ``GET /drift``; its field ``enlisted`` says whether detectors are attached."""
         if self._monitor is None:
             return {"enlisted": False, "state": "not_watched", "detectors": {}}
         return {"enlisted": True, **self._monitor.status()}

@@ -1,17 +1,15 @@
-"""First step: reads the request, finds its route and checks every event, once and for all steps."""
+"""First step: makes a checked request of an HTTP event, for all steps after it."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-import orjson
-
 from feature_sets.telemetry.events import EventError, EventParser, LabelEvent, TelemetryEvent
 from graphs.protocol.access import AccessGuard
 from graphs.protocol.errors import ApiError, error_object
+from graphs.protocol.json_body import decode
 from graphs.protocol.records import LabelRecord, TelemetryRecord
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, clean_path, find_route
@@ -84,27 +82,3 @@ class Ingress:
                 if request.single:
                     raise ApiError(422, error.where, error.rule, error.got) from error
         return accepted
-
-
-def decode(body: Any, max_bytes: int) -> Any:
-    """JSON value of a request body. Bodies that a trigger has decoded already are taken as they are.
-
-    :raises ApiError: 413 if it is too large, 400 if it is absent or not JSON.
-    """
-    if body is None or body == b"" or body == "":
-        raise ApiError(400, "body", "must be JSON", None)
-    if not isinstance(body, bytes | str):
-        return body
-    if len(body) > max_bytes:
-        raise ApiError(413, "body", f"must be at most {max_bytes} bytes", len(body))
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        failure = error
-    try:
-        # NaN and Infinity are no JSON, but many clients write them: read them, so that the check of the
-        # event refuses them by the name of their field and the other events of the list are taken.
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        rule = f"must be JSON: {failure.msg} at line {failure.lineno} column {failure.colno}"
-        raise ApiError(400, "body", rule, failure.doc[max(failure.pos - 20, 0) : failure.pos + 20]) from None

@@ -1,4 +1,4 @@
-"""Fifth step: brings predictions and late labels together and hands the pairs on."""
+"""Fifth step: joins predictions with their late labels."""
 
 from __future__ import annotations
 

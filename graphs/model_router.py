@@ -1,4 +1,4 @@
-"""Fourth step: chooses the model, calls it, keeps its name and version with the answer."""
+"""Fourth step: the model that a request is for answers it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A step of the graph: handles the kinds of request it is for and passes the others on."""
+"""The base of the steps between ingress and respond."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from graphs.protocol.routes import Kind
 
 
 class RequestStep:
-    """Base of the steps between ingress and respond. MLRun calls ``do`` with the request of the ingress.
+    """Handles the kinds of request it is for; the others pass on unchanged.
 
-    The journal is replayed through each of them: a replayed request must leave what a live one leaves in the
-    step's memory, and must not be counted in the metrics.
+    MLRun calls ``do`` with the request of the ingress. The journal is replayed through each of these steps: a
+    replayed request leaves in a step's memory what a live one leaves, and is not counted in the metrics.
     """
 
     kinds: ClassVar[frozenset[Kind]] = frozenset()

@@ -1,4 +1,4 @@
-"""Last step: makes the HTTP answer and counts it. The error handler answers for failures of our own."""
+"""Last step: the HTTP answer to a request, or to a failure of ours."""
 
 from __future__ import annotations
 

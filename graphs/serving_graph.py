@@ -1,4 +1,4 @@
-"""The serving graph: its steps in order, and their error handler. Wiring only."""
+"""The wiring of the serving graph."""
 
 from __future__ import annotations
 

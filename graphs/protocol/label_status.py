@@ -1,4 +1,4 @@
-"""What can become of a label."""
+"""The states of a label after it was noted."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ class LabelStatus(StrEnum):
     WAITING = "waiting"
     """No prediction yet; it waits until the deadline."""
     DUPLICATE = "duplicate"
-    """The same label came before."""
+    """The same label was there before."""
     CONFLICTING = "conflicting"
-    """Another label came before, which is kept."""
+    """Another label was there before; it is kept."""
     EXPIRED = "expired"
-    """It came after the deadline."""
+    """It arrived after the deadline."""
     QUARANTINED = "quarantined"
     """It is about a time that is further ahead of the clock than the tolerance."""

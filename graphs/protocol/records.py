@@ -1,4 +1,4 @@
-"""One event on its way through the steps, and what is made of it."""
+"""The records that the steps make of an event."""
 
 from __future__ import annotations
 

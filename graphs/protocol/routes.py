@@ -1,6 +1,7 @@
-"""The routes: which method and path ask for what, and which steps handle it.
+"""The table of routes.
 
-A new route is one row of ``ROUTES``. A test holds the paths of ``openapi.yaml`` against the table.
+A new route is one row of ``ROUTES``: the steps and the ingress read it there. A test holds the paths of
+``openapi.yaml`` against the table.
 """
 
 from __future__ import annotations

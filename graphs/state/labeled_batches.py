@@ -1,4 +1,4 @@
-"""Labeled pairs in Parquet batches: the data on which drift is measured and models are evaluated."""
+"""Labeled pairs in Parquet batches: the data on which drift is measured."""
 
 from __future__ import annotations
 

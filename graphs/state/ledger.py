@@ -1,4 +1,4 @@
-"""The ledger of predictions and labels: brings together what belongs to the same device and time."""
+"""The ledger: joins predictions with labels of the same device at the same time."""
 
 from __future__ import annotations
 

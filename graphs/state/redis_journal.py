@@ -32,7 +32,7 @@ end
 redis.call('SET', KEYS[2], entry)
 return {entry, before}
 """
-"""Appends an entry and tells which one came before it, as one step for all processes."""
+"""Appends an entry and gives the id of the one before it, as one step for all processes."""
 
 
 class RedisJournal:

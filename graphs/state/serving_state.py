@@ -1,4 +1,4 @@
-"""What the steps of one graph share; built before the first of them, and only read by them."""
+"""What the steps of one graph share; built before the first of them, which only read it."""
 
 from __future__ import annotations
 

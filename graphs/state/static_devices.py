@@ -1,4 +1,4 @@
-"""What is known of each device and does not change: its one-hot features, kept in memory."""
+"""The static features of each device, kept in memory."""
 
 from __future__ import annotations
 
