@@ -50,8 +50,7 @@ def _package_directory() -> Path:
     if spec is None or not spec.submodule_search_locations:
         # Not "pip install scikit-multiflow": pip cannot build it for Python 3.11.
         raise ImportError(
-            "scikit-multiflow is not installed; `make install` in a checkout of NetOps builds it "
-            "without C parts"
+            "scikit-multiflow is not installed; `make install` in a checkout builds it without its C parts"
         )
     return Path(spec.submodule_search_locations[0])
 
