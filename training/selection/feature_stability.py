@@ -34,23 +34,16 @@ def drift_of(
     :param devices: number of the device of each row, from 0, shape (n,).
     :returns: 0 not at all, 1 without fault; 0 if no device has known rows of both halves.
     """
-    known = np.flatnonzero(~np.isnan(values))
-    order = known[np.lexsort((values[known], devices[known]))]
-    value, device, late = values[order], devices[order], later[order]
-    if not len(order):
-        return 0.0
-    # The rank of a row among all, devices one after the other; equal readings of a device share the mean.
-    new = np.concatenate([[True], (value[1:] != value[:-1]) | (device[1:] != device[:-1])])
-    first = np.flatnonzero(new)
-    size = np.diff(np.append(first, len(order)))
-    rank = np.repeat(first + (size - 1) / 2.0, size)
+    known = ~np.isnan(values)
+    device, late = devices[known], later[known]
+    # Equal readings of a device share the mean of their ranks.
+    rank = pd.Series(values[known]).groupby(device).rank().to_numpy()
     rows = np.bincount(device)
     late_rows = np.bincount(device, weights=late)
     pairs = late_rows * (rows - late_rows)
     if not pairs.any():
         return 0.0
-    from_first = rank - (np.cumsum(rows) - rows)[device]
-    ahead = np.bincount(device, weights=from_first * late) - late_rows * (late_rows - 1) / 2.0
+    ahead = np.bincount(device, weights=rank * late) - late_rows * (late_rows + 1) / 2.0
     return float(abs(2.0 * ahead.sum() / pairs.sum() - 1.0))
 
 

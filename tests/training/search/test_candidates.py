@@ -7,10 +7,10 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy.special import expit
 from sklearn.ensemble import RandomForestClassifier
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from training.decision.calibration import sigmoid
 from training.job.arguments import ArgumentError
 from training.search.candidates import (
     FAMILIES,
@@ -58,7 +58,7 @@ def test_each_family_learns_without_a_warning_and_repeats_itself(family):
         warnings.simplefilter("ignore", DeprecationWarning)
         first, second = (error_margin(fitted(family, values, labels), values) for _ in range(2))
     assert (first == second).all()
-    assert sigmoid(first[labels == 1]).mean() > sigmoid(first[labels == 0]).mean() + 0.2
+    assert expit(first[labels == 1]).mean() > expit(first[labels == 0]).mean() + 0.2
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -66,7 +66,7 @@ def test_the_margin_is_the_log_odds_of_the_librarys_own_probability(family):
     values, labels = rows()
     pipeline = fitted(family, values, labels)
     own = pipeline.predict_proba(values.astype(np.float64))[:, 1]
-    np.testing.assert_allclose(sigmoid(error_margin(pipeline, values)), own, rtol=0, atol=1.1e-6)
+    np.testing.assert_allclose(expit(error_margin(pipeline, values)), own, rtol=0, atol=1.1e-6)
 
 
 def openmp_threads():
@@ -131,7 +131,7 @@ def test_a_rare_class_weighs_as_much_as_a_common_one(family):
         "lightgbm": {"n_estimators": 1},
     }.get(family, {})
     margin = error_margin(fitted(family, values, labels, seed=0, **parameters), values)
-    assert sigmoid(margin).mean() == pytest.approx(0.5, abs=0.15)
+    assert expit(margin).mean() == pytest.approx(0.5, abs=0.15)
 
 
 def test_a_configuration_says_what_it_is_with_all_its_settings():
