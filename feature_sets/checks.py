@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Collection
 
 
@@ -37,7 +37,10 @@ def check_number(
     bounds = {"above": above, "of at least": at_least, "below": below, "at most": at_most}
     words = " and ".join(f"{name} {bound:g}" for name, bound in bounds.items() if bound is not None)
     rule = f"must be a number {words}".rstrip()
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InputError(where, rule, value)
+    # Compared and not converted: an integer may be too large for a float. NaN is never at most anything.
+    if not abs(value) <= sys.float_info.max:
         raise InputError(where, rule, value)
     if (
         (above is not None and value <= above)

@@ -10,7 +10,7 @@ from project.cli import app
 from project.settings import SOURCE_ROOT
 from project.summary import candidate_lines
 from tests.project.test_workflow import played
-from training.search.candidates import FAMILIES
+from training.search.families import FAMILIES
 
 README = (SOURCE_ROOT / "README.md").read_text(encoding="utf-8")
 MAKEFILE = (SOURCE_ROOT / "Makefile").read_text(encoding="utf-8")

@@ -29,7 +29,9 @@ from training.packaging.package_writer import (
     model_inputs,
     write_model_package,
 )
-from training.search.candidates import FAMILIES, Candidate, build_pipeline, error_margin, fit_pipeline
+from training.search.candidates import Candidate
+from training.search.families import FAMILIES
+from training.search.pipelines import build_pipeline, error_margin, fit_pipeline
 
 
 def awkward_rows(n=1500, seed=0):
@@ -202,8 +204,8 @@ def test_scores_and_code_do_not_change_the_version(fitted, tmp_path):
     model, split = fitted
     rows = model.schema.matrix(split.train)
     first = write_model_package(tmp_path, model.pipeline, model.schema, rows)
-    judged = dataclasses.replace(model.schema, metrics={"f1": 0.1}, code_version="1.0+0")
-    assert write_model_package(tmp_path, model.pipeline, judged, rows).version == first.version
+    evaluated = dataclasses.replace(model.schema, metrics={"f1": 0.1}, code_version="1.0+0")
+    assert write_model_package(tmp_path, model.pipeline, evaluated, rows).version == first.version
 
 
 def test_a_graph_that_answers_something_else_is_refused(fitted):
