@@ -9,7 +9,7 @@ from project.cli import app
 from project.summary import candidate_lines
 from tests.docs.pages import PAGES, ROOT
 from tests.project.test_workflow import played
-from training.search.candidates import FAMILIES
+from training.search.families import FAMILIES
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGE = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")

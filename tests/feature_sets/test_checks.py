@@ -32,7 +32,7 @@ def test_numbers_within_bounds_are_taken(value):
     assert check_number("x", value, above=0, at_most=1) == value
 
 
-@pytest.mark.parametrize("value", [0, 1.1, math.nan, math.inf, 10**400, True, "0.5", None])
+@pytest.mark.parametrize("value", [0, 1.1, 10**400, -(10**400), math.nan, math.inf, True, "0.5", None])
 def test_other_numbers_are_refused(value):
     with pytest.raises(InputError, match=r"^x: must be a number above 0 and at most 1, got "):
         check_number("x", value, above=0, at_most=1)

@@ -24,10 +24,11 @@ from feature_sets.model_package.model_input import ModelInput
 from feature_sets.model_package.onnx_session import OnnxSession
 from feature_sets.model_package.schema import SCHEMA_FILE, ModelSchema
 from feature_sets.telemetry.schema import TelemetrySchema
+from training.dataset.column_medians import column_medians
 from training.decision.calibration import calibrated
 from training.packaging.input_units import input_units
 from training.packaging.onnx_export import export_onnx
-from training.search.candidates import error_margin
+from training.search.pipelines import error_margin
 
 HISTOGRAM_BINS = 20
 TOLERANCE = 1e-5
@@ -53,7 +54,7 @@ def model_inputs(rows: pd.DataFrame, names: Sequence[str], schema: TelemetrySche
             raise ModelPackageError(
                 f"input '{name}'", "needs at least one reading", f"none in {len(rows)} rows"
             )
-        median = float(np.median(values[~missing]))
+        median = float(column_medians(values[:, None])[0])
         counts, edges = np.histogram(np.where(missing, median, values), bins=HISTOGRAM_BINS)
         inputs.append(
             ModelInput(
@@ -111,8 +112,8 @@ def check_equal(
 def model_version(graph: bytes, schema: ModelSchema) -> str:
     """Version of a model: a digest of all that decides its answers, and of the rows it learned from.
 
-    Scores are not part of it: judging a model does not make it another one. Nor is the version of the code:
-    a change that leaves the answers as they are does not either.
+    Scores are not part of it: evaluating a model does not make it another one. Nor is the version of the
+    code: a change that leaves the answers as they are does not either.
     """
     content = dataclasses.replace(
         schema, version="", metrics={}, validation={}, code_version="", sha256={}

@@ -7,10 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from training.dataset.time_split import TrainingSetError
-from training.decision.threshold_rules import choose_threshold, find_threshold, parse_rule
+from feature_sets.checks import InputError
+from training.decision.threshold_rules import choose_threshold, find_threshold, parse_threshold_rule
 from training.evaluation.scores import classification_scores
-from training.job.arguments import ArgumentError
 
 LABELS = np.array([0, 0, 1, 0, 1, 1], dtype=np.int8)
 PROBABILITY = np.array([0.1, 0.2, 0.3, 0.4, 0.8, 0.9])
@@ -23,7 +22,7 @@ def noisy(seed=0, n=500):
 
 
 def chosen(text, labels=LABELS, score=PROBABILITY):
-    return choose_threshold(parse_rule(text), labels, score)
+    return choose_threshold(parse_threshold_rule(text), labels, score)
 
 
 def scores(threshold, labels=LABELS, score=PROBABILITY):
@@ -84,14 +83,14 @@ def test_equal_scores_make_everything_an_error():
 
 def test_a_precision_that_no_threshold_has_is_refused_with_the_best_there_is():
     score = -PROBABILITY
-    with pytest.raises(TrainingSetError, match=r"rule min_precision:0.9 needs .* got at most 0\.500"):
+    with pytest.raises(InputError, match=r"rule min_precision:0.9: must be met .* got 'at most 0\.500'"):
         chosen("min_precision:0.9", score=score)
-    assert math.isinf(find_threshold(parse_rule("min_precision:0.9"), LABELS, score))
+    assert math.isinf(find_threshold(parse_threshold_rule("min_precision:0.9"), LABELS, score))
 
 
 @pytest.mark.parametrize("text", ["max_f1", "min_precision:0.9", "cost:10", "cost:0.5"])
 def test_a_rule_reads_back_as_it_was_given(text):
-    assert str(parse_rule(text)) == text
+    assert str(parse_threshold_rule(text)) == text
 
 
 @pytest.mark.parametrize(
@@ -110,5 +109,5 @@ def test_a_rule_reads_back_as_it_was_given(text):
     ],
 )
 def test_what_is_no_rule_is_refused(text):
-    with pytest.raises(ArgumentError, match="'threshold_rule': must be max_f1, min_precision:SHARE"):
-        parse_rule(text)
+    with pytest.raises(InputError, match="'threshold_rule': must be max_f1, min_precision:SHARE"):
+        parse_threshold_rule(text)

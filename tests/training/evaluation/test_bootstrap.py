@@ -13,11 +13,11 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
+from feature_sets.checks import InputError
 from training.evaluation.bootstrap import LEAST_CLUSTERS, SCORES, bootstrap
 from training.evaluation.clusters import Clusters, parse_bootstrap_by, row_clusters
 from training.evaluation.ranking import Ranking
 from training.evaluation.scores import Scored
-from training.job.arguments import ArgumentError
 
 START = pd.Timestamp("2024-03-01T22:30:00Z")
 
@@ -134,7 +134,7 @@ def test_resamples_without_an_error_are_left_out_and_counted():
     for name in ("f1", "recall"):
         low = draws[name].dropna().quantile(bounds(5)[0])
         assert found.scores["model"][name].low == pytest.approx(low)
-    assert str(found) == "95 % over 8 devices, 5 of them with errors"
+    assert str(found) == "95 % by resampling 8 devices, 5 of them with errors"
 
 
 def test_intervals_of_few_clusters_reach_further_out():
@@ -250,7 +250,7 @@ def test_what_counts_are_devices_with_errors():
 
 def test_another_unit_is_refused():
     assert parse_bootstrap_by("day") == "day"
-    with pytest.raises(ArgumentError, match="'bootstrap_by': must be auto, device or day, got 'week'"):
+    with pytest.raises(InputError, match="'bootstrap_by': must be among auto, device, day, got 'week'"):
         parse_bootstrap_by("week")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from feature_sets.checks import InputError
 from training.dataset.time_split import split_by_time
 from training.evaluation.baselines import baselines, best_single_feature
 from training.evaluation.scores import (
@@ -79,7 +80,7 @@ def test_baselines_do_not_look_at_the_test_part(frame, schema):
 
 
 def test_a_baseline_without_a_feature_is_refused(frame):
-    with pytest.raises(ValueError, match="needs at least one feature, got none"):
+    with pytest.raises(InputError, match=r"must have at least one feature, got \[\]"):
         best_single_feature(frame, [], "is_error")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from scipy.special import expit
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType
 
@@ -20,7 +21,7 @@ from feature_sets.model_package.schema import ModelSchema
 from tests.training.network import make_frame, make_schema
 from tests.training.trained import fit
 from training.dataset.time_split import split_by_time
-from training.decision.calibration import calibrated, sigmoid
+from training.decision.calibration import calibrated
 from training.packaging.input_units import input_units
 from training.packaging.onnx_export import export_onnx
 from training.packaging.package_writer import (
@@ -28,7 +29,9 @@ from training.packaging.package_writer import (
     model_inputs,
     write_model_package,
 )
-from training.search.candidates import FAMILIES, Candidate, build_pipeline, error_margin, fit_pipeline
+from training.search.candidates import Candidate
+from training.search.families import FAMILIES
+from training.search.pipelines import build_pipeline, error_margin, fit_pipeline
 
 
 def awkward_rows(n=1500, seed=0):
@@ -101,7 +104,7 @@ def test_probabilities_next_to_one_keep_the_digits_that_calibration_needs(family
     pipeline = build_pipeline(Candidate(family, {trees[family]: 100}), seed=0)
     fit_pipeline(pipeline, rows, labels)
     margin = error_margin(pipeline, rows)
-    assert sigmoid(margin).max() > 0.999
+    assert expit(margin).max() > 0.999
     # A calibration that makes an even chance of the most certain rows.
     calibration = Calibration("platt", 1.0, -float(margin.max()))
     model = OnnxSession(export_onnx(pipeline, 2, calibration, 0.5))
@@ -118,7 +121,7 @@ def test_a_reading_on_a_split_goes_the_way_it_went_in_training(family):
     pipeline = build_pipeline(Candidate(family), seed=0)
     fit_pipeline(pipeline, rows, labels)
     answers = OnnxSession(export_onnx(pipeline, 1, Calibration(), 0.5)).probability(values[:, None])
-    np.testing.assert_allclose(answers, sigmoid(error_margin(pipeline, values[:, None])), rtol=0, atol=2e-6)
+    np.testing.assert_allclose(answers, expit(error_margin(pipeline, values[:, None])), rtol=0, atol=2e-6)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -201,8 +204,8 @@ def test_scores_and_code_do_not_change_the_version(fitted, tmp_path):
     model, split = fitted
     rows = model.schema.matrix(split.train)
     first = write_model_package(tmp_path, model.pipeline, model.schema, rows)
-    judged = dataclasses.replace(model.schema, metrics={"f1": 0.1}, code_version="1.0+0")
-    assert write_model_package(tmp_path, model.pipeline, judged, rows).version == first.version
+    evaluated = dataclasses.replace(model.schema, metrics={"f1": 0.1}, code_version="1.0+0")
+    assert write_model_package(tmp_path, model.pipeline, evaluated, rows).version == first.version
 
 
 def test_a_graph_that_answers_something_else_is_refused(fitted):
