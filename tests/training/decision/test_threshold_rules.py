@@ -1,4 +1,4 @@
-"""Threshold rules, against a loop over all thresholds."""
+"""Threshold rules, against all thresholds at once."""
 
 from __future__ import annotations
 
@@ -29,33 +29,57 @@ def scores(threshold, labels=LABELS, score=PROBABILITY):
     return classification_scores(labels, score, threshold)
 
 
+def at_each(cuts, labels, score):
+    """The same at many thresholds: an array of each score that follows from the decisions."""
+    alarms = score[None, :] >= np.asarray(cuts)[:, None]
+    hits = (alarms & (labels == 1)).sum(axis=1)
+    false_alarms = alarms.sum(axis=1) - hits
+    misses = labels.sum() - hits
+    return {
+        "f1": 2 * hits / (2 * hits + false_alarms + misses),
+        "precision": hits / np.maximum(hits + false_alarms, 1),
+        "recall": hits / labels.sum(),
+        "false_negatives": misses,
+        "false_positives": false_alarms,
+    }
+
+
+def test_the_scores_of_many_thresholds_are_those_of_each():
+    labels, score = noisy()
+    cuts = [*np.unique(score)[::12], 2.0]
+    found = at_each(cuts, labels, score)
+    for place, cut in enumerate(cuts):
+        expected = scores(cut, labels, score)
+        assert {name: values[place] for name, values in found.items()} == pytest.approx(
+            {name: expected[name] for name in found}, rel=1e-15
+        )
+
+
 def test_max_f1_has_the_highest_f1_of_all_cuts():
     labels, score = noisy()
-    best = max(scores(cut, labels, score)["f1"] for cut in score)
-    assert scores(chosen("max_f1", labels, score), labels, score)["f1"] == best
+    best = at_each(score, labels, score)["f1"].max()
+    assert at_each([chosen("max_f1", labels, score)], labels, score)["f1"] == [best]
 
 
 def test_min_precision_has_the_highest_recall_of_those_that_reach_it():
     labels, score = noisy()
+    every = at_each(score, labels, score)
     for floor in (0.3, 0.5, 0.7):
-        allowed = [
-            found["recall"]
-            for found in (scores(cut, labels, score) for cut in score)
-            if found["precision"] >= floor
-        ]
-        found = scores(chosen(f"min_precision:{floor}", labels, score), labels, score)
-        assert found["precision"] >= floor and found["recall"] == max(allowed)
+        found = at_each([chosen(f"min_precision:{floor}", labels, score)], labels, score)
+        assert found["precision"] >= floor
+        assert found["recall"] == [every["recall"][every["precision"] >= floor].max()]
 
 
 def test_cost_has_the_lowest_cost():
     labels, score = noisy()
+    every = at_each([*score, 2.0], labels, score)
     for price in (0.5, 2, 10, 1000):
 
         def cost(found, price=price):
             return price * found["false_negatives"] + found["false_positives"]
 
-        cheapest = min(cost(scores(cut, labels, score)) for cut in (*score, 2.0))
-        assert cost(scores(chosen(f"cost:{price}", labels, score), labels, score)) == cheapest
+        found = at_each([chosen(f"cost:{price}", labels, score)], labels, score)
+        assert cost(found) == [cost(every).min()]
 
 
 def test_a_dear_miss_lowers_the_threshold():
