@@ -43,9 +43,9 @@ class DriftMonitor:
 
     >>> from drift.detectors.ddm import DDM
     >>> monitor = DriftMonitor([DDM()])
-    >>> found = [e for x in 100 * [0, 0, 0, 0, 1] + 20 * [1] for e in monitor.update(x, "2024-05-01T12:00Z")]
+    >>> found = [e for x in 100 * [0, 0, 0, 0, 1] + 40 * [1] for e in monitor.update(x, "2024-05-01T12:00Z")]
     >>> [(event.source, event.level, event.n_seen) for event in found]
-    [('ddm', 'warning', 506), ('ddm', 'drift', 510)]
+    [('ddm', 'warning', 511), ('ddm', 'drift', 522)]
 
     :param detectors: at least one, each of another name; warmed up or new. The monitor owns them from now on.
     :param cool_down: number of values after a report in which repeated findings are merged; 0 merges none.

@@ -21,9 +21,9 @@ class Detector(ABC):
 
     >>> from drift.detectors.ddm import DDM
     >>> detector = DDM(min_instances=30)
-    >>> errors = 100 * [0, 0, 0, 0, 1] + 20 * [1]  # one in five, then all of them
+    >>> errors = 100 * [0, 0, 0, 0, 1] + 40 * [1]  # one in five, then all of them
     >>> [at for at, x in enumerate(errors) if detector.update(x) or detector.drift_detected]
-    [509]
+    [521]
 
     Life of a detector: the first ``min_instances`` values are only learned from, never tested. Every later
     value is tested and sets the flags. The update after a drift starts from nothing, as the model is
