@@ -15,7 +15,6 @@ import httpx
 import pytest
 
 NETOPS = Path(sys.executable).with_name("netops")
-MLRUN = Path(sys.executable).with_name("mlrun")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,15 +1,12 @@
 """The optional stages, and the second engine."""
 
 import json
-import shlex
-import subprocess
 
 import pytest
 import yaml
 
 from project.project_setup import JOBS
-from project.settings import SOURCE_ROOT
-from tests.integration.conftest import MLRUN, Installation
+from tests.integration.conftest import Installation
 
 QUICK = ("--seconds", "4", "--set", "devices=6", "--set", "ticks=500")
 
@@ -88,38 +85,6 @@ def test_both_conditions_are_in_the_compiled_workflow(compiled):
     assert any("promoted" in condition for condition in conditions)
     assert any("deploy_streaming" in condition for condition in conditions)
     assert any("deploy_concept_drift" in condition for condition in conditions)
-
-
-def readme_line(start):
-    """The command of the README that starts so."""
-    text = (SOURCE_ROOT / "README.md").read_text(encoding="utf-8")
-    return next(line for line in text.splitlines() if line.startswith(f"$ {start}")).removeprefix("$ ")
-
-
-def test_the_mlrun_command_line_of_the_readme_runs_the_same_workflow(installation: Installation, tmp_path):
-    dbpath = installation.status()["mlrun_dbpath"]
-    command = shlex.split(readme_line("mlrun project"))
-    command[command.index("-p") + 1] = str(tmp_path / "artifacts")
-    command[command.index("-n") + 1] = "bymlrun"
-    done = subprocess.run(
-        [str(MLRUN), *command[1:], "-a", "deploy_streaming=False"],
-        cwd=SOURCE_ROOT,
-        env=installation.environment(MLRUN_DBPATH=dbpath),
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    runs = installation.api("projects/bymlrun/runs")["runs"]
-    assert {run["metadata"]["name"]: run["status"]["state"] for run in runs}["evaluate"] == "completed"
-    listed = subprocess.run(
-        [str(MLRUN), "get", "runs", "-p", "bymlrun"],
-        env=installation.environment(MLRUN_DBPATH=dbpath),
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert "select-features" in listed.stdout
 
 
 def test_an_mlrun_api_of_the_users_own_is_used_and_none_started(installation, tmp_path):

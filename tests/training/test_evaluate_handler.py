@@ -32,7 +32,7 @@ def test_a_model_whose_file_was_changed_is_not_registered(shared_network):
 
 
 def test_something_that_is_no_model_is_refused(shared_network):
-    scores = shared_network.run("select-features", k=3).outputs["feature_scores"]
+    scores = shared_network.run("select-features", select_k=3).outputs["feature_scores"]
     with pytest.raises(RunError, match="must be a model artifact, got DatasetArtifact"):
         shared_network.run("evaluate", model_path=scores)
 
@@ -53,7 +53,7 @@ def test_pure_noise_scores_the_base_rate_and_is_said_not_to_be_predictable(run_d
     frame = make_frame(ticks=400, devices=12)
     frame["is_error"] = (np.random.default_rng(5).random(len(frame)) < 0.1).astype(np.int8)
     network = Network(store_vector(frame, tmp_path), schema, tmp_path)
-    selected = network.run("select-features", k=3)
+    selected = network.run("select-features", select_k=3)
     uri = selected.outputs["feature_vector"]
     trained = network.run(
         "train", feature_vector=uri, families="logistic_regression,lightgbm", combinations=6

@@ -13,7 +13,7 @@ SEED_RULE = "'seed': must be a whole number of at least 0 and at most 4294967295
     [
         ("explore", {"sample_ratio": 0}, "'sample_ratio': must be a number above 0 and at most 1, got 0"),
         ("explore", {"feature_vector": ""}, "must be given, or a dataset, and not both"),
-        ("select-features", {"k": 0}, "'k': must be a whole number of at least 1, got 0"),
+        ("select-features", {"select_k": 0}, "'select_k': must be a whole number of at least 1, got 0"),
         ("explore", {"max_rows": 3}, "'max_rows': must be a whole number of at least 100, got 3"),
         ("select-features", {"train_rows": 3}, "'train_rows': must be a whole number of at least 100, got 3"),
         ("select-features", {"min_votes": 9}, "'min_votes': must be a share"),

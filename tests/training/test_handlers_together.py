@@ -39,8 +39,8 @@ def steps(shared_network):
     """One run of every step before the report, and a training that is run again."""
     explored = shared_network.run("explore")
     # A selection replaces the vector of the one before it, so the one that is trained on comes last.
-    lean = shared_network.run("select-features", k=2)
-    selected = shared_network.run("select-features", k=3, seed=5, max_correlation=1)
+    lean = shared_network.run("select-features", select_k=2)
+    selected = shared_network.run("select-features", select_k=3, seed=5, max_correlation=1)
     vector = {"feature_vector": selected.outputs["feature_vector"]}
     trained, again = (shared_network.run("train", **vector, seed=5, combinations=6) for _ in range(2))
     evaluated = shared_network.run("evaluate", **vector, model_path=trained.outputs["model"])
@@ -158,7 +158,7 @@ def test_the_same_seed_gives_the_same_version_in_two_runs(steps):
 def test_every_step_works_on_a_sample_of_the_training_rows_and_says_so(network, frame, schema):
     available = len(split_by_time(frame, schema, 0.3).train)
     sample = {"train_rows": 400, "seed": 2}
-    selected = network.run("select-features", k=3, **sample)
+    selected = network.run("select-features", select_k=3, **sample)
     vector = {"feature_vector": selected.outputs["feature_vector"]}
     trained = network.train([{"family": "hist_gradient_boosting"}], **vector, **sample)
     evaluated = network.run("evaluate", model_path=trained.outputs["model"], **vector, **sample)
@@ -171,7 +171,7 @@ def test_every_step_works_on_a_sample_of_the_training_rows_and_says_so(network, 
 
 def test_held_out_devices_are_kept_from_selection_and_training(network, frame):
     held_out = {"test_devices": 0.25, "seed": 3}
-    selected = network.run("select-features", k=3, **held_out)
+    selected = network.run("select-features", select_k=3, **held_out)
     assert selected.outputs["held_out_devices"] == 1
     uri = selected.outputs["feature_vector"]
     trained = network.run("train", feature_vector=uri, candidates=STUMPS, **held_out)
@@ -180,6 +180,6 @@ def test_held_out_devices_are_kept_from_selection_and_training(network, frame):
     every = network.run("train", feature_vector=uri, candidates=STUMPS, seed=3)
     with pytest.raises(RunError, match=r"trained without the 1 held-out devices, .* got 'none'"):
         network.run("evaluate", feature_vector=uri, model_path=every.outputs["model"], **held_out)
-    seen = network.run("select-features", k=3).outputs["feature_vector"]
+    seen = network.run("select-features", select_k=3).outputs["feature_vector"]
     with pytest.raises(RunError, match="must be selected without the 1 held-out devices"):
         network.run("train", feature_vector=seen, candidates=STUMPS, **held_out)

@@ -10,7 +10,7 @@ from tests.training.network import make_frame
 
 
 def test_a_selection_says_what_became_of_every_feature(shared_network):
-    selected = shared_network.run("select-features", k=2)
+    selected = shared_network.run("select-features", select_k=2)
     assert list(selected.outputs["redundant"]) == ["heat_felt"] and selected.outputs["dropped"] == {}
     assert selected.outputs["redundant"]["heat_felt"].startswith("r = 0.98")
     scores = table(selected, "feature_scores").set_index("feature")
@@ -25,17 +25,19 @@ def test_a_selection_says_what_became_of_every_feature(shared_network):
 def test_the_selection_rows_are_said_and_warned_of_if_they_are_evaluated_on(run_db, tmp_path, schema, capfd):
     warning = "voted on by the whole training part: its first half has"
     frame = make_frame(ticks=600)
-    honest = Network(store_vector(frame, tmp_path), schema, tmp_path).run("select-features", k=2).outputs
+    honest = (
+        Network(store_vector(frame, tmp_path), schema, tmp_path).run("select-features", select_k=2).outputs
+    )
     assert honest["selection_part"] == "first half" and honest["selection_rows"] < honest["train_rows"] / 2
     assert warning not in "".join(capfd.readouterr())
     frame.loc[frame["timestamp"] < frame["timestamp"].quantile(0.25), "is_error"] = np.int8(0)
-    few = Network(store_vector(frame, tmp_path), schema, tmp_path).run("select-features", k=2).outputs
+    few = Network(store_vector(frame, tmp_path), schema, tmp_path).run("select-features", select_k=2).outputs
     assert few["selection_part"] == "whole training part" and few["selection_rows"] == few["train_rows"]
     assert warning in "".join(capfd.readouterr())
 
 
 def test_a_dead_metric_is_dropped_and_said(run_db, tmp_path, schema, frame):
     network = Network(store_vector(frame.assign(noise=np.nan), tmp_path), schema, tmp_path)
-    selected = network.run("select-features", k=2)
+    selected = network.run("select-features", select_k=2)
     assert selected.outputs["dropped"] == {"noise": "no reading in the training part"}
     assert network.train(STUMPS).outputs["dropped"] == selected.outputs["dropped"]

@@ -107,7 +107,7 @@ def test_given_hyper_parameters_replace_the_defaults(shared_network):
 
 
 def test_training_refuses_a_selection_that_saw_test_rows(shared_network):
-    uri = shared_network.run("select-features", k=3, test_fraction=0.2).outputs["feature_vector"]
+    uri = shared_network.run("select-features", select_k=3, test_fraction=0.2).outputs["feature_vector"]
     with pytest.raises(RunError, match="must be selected on rows up to"):
         shared_network.train(feature_vector=uri, test_fraction=0.4)
 
