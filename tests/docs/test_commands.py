@@ -6,7 +6,7 @@ from typer.main import get_command
 
 from project import parameters, settings
 from project.cli import app
-from project.summary import candidate_lines
+from project.summary.lines import candidate_lines
 from tests.docs.pages import PAGES, ROOT
 from tests.project.test_workflow import played
 from training.search.families import FAMILIES

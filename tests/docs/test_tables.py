@@ -7,7 +7,8 @@ import re
 import pytest
 
 from feature_sets.telemetry.derived import Derived, Ratio
-from feature_sets.telemetry.schema import OPERATIONS, TelemetrySchema, Windows
+from feature_sets.telemetry.schema import TelemetrySchema
+from feature_sets.telemetry.window_settings import OPERATIONS, Windows
 from feature_sets.windows.event_status import COUNTED, STATUSES
 from tests.benchmarks import results_page
 from tests.docs.pages import ROOT
