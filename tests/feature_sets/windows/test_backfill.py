@@ -27,8 +27,8 @@ from feature_sets.windows.event_status import STATUSES
 from feature_sets.windows.online import OnlineWindows
 from feature_sets.windows.parquet_chunks import ParquetChunks
 from feature_sets.windows.reference import reference
+from tests.feature_sets.windows.engines import NAMES, FakeClock, assert_equal_features
 from tests.feature_sets.windows.streams import DEFINITION, START, Event, event, ordered_stream, streams
-from tests.feature_sets.windows.test_online import NAMES, FakeClock, assert_equal_features
 
 
 def frame(events: list[Event]) -> pd.DataFrame:
