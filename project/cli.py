@@ -31,8 +31,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Predicts network device errors from live telemetry, and notices when its own model goes stale.\n\n"
-    "State lives in $NETOPS_HOME (default: .netops in the checkout, or ~/.netops without one). With "
-    "MLRUN_DBPATH set, that MLRun API is used; otherwise a local one is started when needed.",
+    "State lives in $NETOPS_HOME (default: .netops in the checkout). With MLRUN_DBPATH set, that MLRun API "
+    "is used; otherwise a local one is started when needed.",
 )
 
 TelemetryOption = Annotated[

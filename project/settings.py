@@ -39,15 +39,6 @@ ENDPOINTS = (SERVING, GENERATOR, RUNNER)
 """Names of the deployed functions."""
 
 
-def default_home() -> Path:
-    """Folder of local state where ``NETOPS_HOME`` is not set.
-
-    :returns: ``.netops`` in the checkout; where the packages were installed without one, in the user's home.
-    """
-    checkout = (SOURCE_ROOT / "pyproject.toml").is_file()
-    return (SOURCE_ROOT if checkout else Path.home()) / ".netops"
-
-
 class SettingsError(NetopsError):
     """A setting that breaks a rule; the message names the variable, the rule and what came."""
 
@@ -157,3 +148,12 @@ class Settings:
             token = secrets.token_urlsafe(24)
             file.write(token)
         return token
+
+
+def default_home() -> Path:
+    """Folder of local state where ``NETOPS_HOME`` is not set.
+
+    :returns: ``.netops`` in the checkout; where the packages were installed without one, in the user's home.
+    """
+    checkout = (SOURCE_ROOT / "pyproject.toml").is_file()
+    return (SOURCE_ROOT if checkout else Path.home()) / ".netops"

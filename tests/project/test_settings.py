@@ -2,7 +2,6 @@ import stat
 
 import pytest
 
-from project import settings as module
 from project.settings import SOURCE_ROOT, Settings, SettingsError
 
 
@@ -12,7 +11,7 @@ def test_state_lives_in_the_checkout_unless_told_otherwise(tmp_path):
 
 
 def test_without_a_checkout_state_lives_in_the_users_home(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "SOURCE_ROOT", tmp_path / "site-packages")
+    monkeypatch.setattr("project.settings.SOURCE_ROOT", tmp_path / "site-packages")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert Settings.from_environment({}).home == tmp_path / ".netops"
 
