@@ -7,7 +7,7 @@ UV := $(VENV)/uv/bin/uv
 STAMP := $(VENV)/.installed
 RUN_ARGS ?=
 
-.PHONY: help install run test check lock clean
+.PHONY: help install run test check notebooks lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,9 @@ check: install ## formatting, lint, types, arrows between rooms
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+notebooks: install ## execute the notebooks; pages with their pictures are in .netops/notebooks
+	@$(BIN)/python examples/notebooks/execute.py .netops/notebooks
 
 lock: $(UV) ## resolve the dependencies anew
 	@$(UV) pip compile pyproject.toml --all-extras --generate-hashes --no-emit-index-url --no-header \
