@@ -7,7 +7,7 @@ UV := $(VENV)/uv/bin/uv
 STAMP := $(VENV)/.installed
 RUN_ARGS ?=
 
-.PHONY: help install run test check docs lock lock-upgrade clean
+.PHONY: help install run test check docs notebooks lock lock-upgrade clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -36,6 +36,9 @@ check: install ## formatting, lint, types, arrows between rooms
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+notebooks: install ## execute the notebooks; pages with their pictures are in .netops/notebooks
+	@$(BIN)/python examples/notebooks/execute.py .netops/notebooks
 
 docs: install ## the documentation, built into site/; a broken link is an error
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

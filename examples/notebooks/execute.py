@@ -1,7 +1,7 @@
 """Executes the notebooks in order and writes each with its output as ``.ipynb`` and ``.html``.
 
-``python examples/notebooks/execute.py FOLDER [NOTEBOOK ...]``. The notebooks share an installation of their own in
-``FOLDER/home``, which is stopped at the end; later ones use what earlier ones made.
+``python examples/notebooks/execute.py FOLDER [NOTEBOOK ...]``. The notebooks share an installation of their
+own in ``FOLDER/home``, which is stopped at the end; later ones use what earlier ones made.
 """
 
 from __future__ import annotations
