@@ -11,7 +11,7 @@ from project.project_setup import JOBS
 from project.settings import SOURCE_ROOT
 from tests.integration.conftest import MLRUN, Installation
 
-QUICK = ("--seconds", "4", "--set", "devices=6", "--set", "ticks=500")
+QUICK = ("--seconds", "2", "--set", "devices=6", "--set", "ticks=500", "--set", "combinations=5")
 
 
 def test_without_streaming_nothing_is_deployed(installation):
@@ -102,7 +102,7 @@ def test_the_mlrun_command_line_of_the_readme_runs_the_same_workflow(installatio
     command[command.index("-p") + 1] = str(tmp_path / "artifacts")
     command[command.index("-n") + 1] = "bymlrun"
     done = subprocess.run(
-        [str(MLRUN), *command[1:], "-a", "deploy_streaming=False"],
+        [str(MLRUN), *command[1:], "-a", "deploy_streaming=False", "-a", "combinations=5"],
         cwd=SOURCE_ROOT,
         env=installation.environment(MLRUN_DBPATH=dbpath),
         capture_output=True,
