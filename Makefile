@@ -30,7 +30,7 @@ run: install ## the main job: whole workflow, live stream, summary
 	@$(BIN)/netops run $(RUN_ARGS)
 
 test: install ## all tests, with the line coverage of the product's code
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term --cov-fail-under=85
+	@$(BIN)/python -m pytest -n 2 --dist loadscope --cov --cov-report=term --cov-fail-under=85
 
 check: install ## formatting, lint, types, arrows between rooms
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
