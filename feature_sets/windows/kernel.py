@@ -20,9 +20,9 @@ device, and are made anew, to the same bits, for the next.
 Compilation takes some seconds, once: Numba keeps the machine code in ``__pycache__`` beside this file or,
 where that is read-only, in the user's cache folder; ``NUMBA_CACHE_DIR`` names another. Everything compiled is
 in this one file because the cache notices changes of a function's own file only: the file is longer than
-others for that. ``take`` is longer than other functions because its steps share the scratch pads' positions,
-which live in registers. Numba compiles it anew for arrays of another type, and a read-only array is one: its
-callers pass writable ones, so one compilation serves them all.
+others for that. ``take`` is longer than other functions because its steps share some twenty positions in the
+scratch pads. Numba compiles it anew for arrays of another type, and a read-only array is one: its callers
+pass writable ones, so one compilation serves them all.
 """
 
 from __future__ import annotations
