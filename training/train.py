@@ -56,7 +56,7 @@ def train(
     ``family``, ``best_iteration``, ``search``, ``combinations`` (tried), ``combinations_possible``,
     ``search_metric``, ``rungs`` (rows of each), ``folds_used``, ``folds_skipped``, ``search_seconds``,
     ``fit_seconds``, ``converged``, ``version``, ``code_version``, ``n_features``, ``dropped`` (feature -> why
-    it cannot teach), and of the training part ``train_start``, ``train_end``, ``train_rows``,
+    it is useless), and of the training part ``train_start``, ``train_end``, ``train_rows``,
     ``train_positives``, ``train_rows_available``, ``embargo_seconds``. Data set: ``search_results``. Model:
     ``model`` (``model.onnx`` and ``model.json``).
 

@@ -1,4 +1,4 @@
-"""Which columns of a training frame are features, and which of them cannot teach a model anything."""
+"""Which columns of a training frame are features, and which of them carry no information."""
 
 from __future__ import annotations
 

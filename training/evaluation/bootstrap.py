@@ -31,7 +31,7 @@ Labels = npt.NDArray[np.int8]
 
 RESAMPLES = 500
 LEAST_CLUSTERS = 5
-"""With fewer clusters with errors there is no interval: their few combinations do not stand for others."""
+"""With fewer clusters with errors there is no interval: their few combinations say little about others."""
 
 SCORES = ("average_precision", "roc_auc", "f1", "precision", "recall", "brier")
 SKILL = "brier_skill"

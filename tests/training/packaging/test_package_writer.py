@@ -36,7 +36,7 @@ from training.search.pipelines import build_pipeline, error_margin, fit_pipeline
 
 
 def awkward_rows(n=1500, seed=0):
-    """Features that lose digits in float32: large offsets, neighbouring numbers, few values, huge scale."""
+    """Features that lose digits in float32: large offsets, neighboring numbers, few values, huge scale."""
     random = np.random.default_rng(seed)
     values = random.normal(size=(n, 6))
     values[:, 0] = 12_000_000.0 + values[:, 0] * 5.0
@@ -132,7 +132,7 @@ def test_probabilities_next_to_one_keep_the_digits_that_calibration_needs(family
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_reading_on_a_split_goes_the_way_it_went_in_training(family):
-    # Two neighbouring float32 numbers: the threshold between them is one that float32 cannot hold.
+    # Two neighboring float32 numbers: the threshold between them is one that float32 cannot hold.
     low = np.float32(1.0)
     values = np.array([low, np.nextafter(low, np.float32(2.0))], dtype=np.float32)
     rows = np.repeat(values, 200)[:, None]
