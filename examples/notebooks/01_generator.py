@@ -24,8 +24,8 @@ rows = network.generate()
 rows.metrics
 
 # %% [markdown]
-# Three tables, as every telemetry here: **metrics** with a row per device and time, **labels** with the
-# truth about each row (it becomes known later), and **static** with what does not change.
+# There are three tables, as in all telemetry here. **metrics** has a row per device and time. **labels**
+# has the truth about each row, which becomes known later. **static** has what does not change.
 
 # %%
 rows.labels.groupby("device")["is_error"].agg(readings="size", in_error="sum", share="mean").round(3)
@@ -76,7 +76,7 @@ figure.update_layout(height=640, showlegend=False, title=f"Readings of {device};
 # %% [markdown]
 # ## Why one threshold is not enough
 #
-# Rows in error and healthy rows overlap in every single metric: devices have levels of their own, load has
+# Rows in error and healthy rows overlap in every single metric. Devices have levels of their own, load has
 # a daily cycle, and surges look like errors at first sight. A model sees the metrics together, and over
 # time.
 
@@ -97,7 +97,7 @@ px.line(
 # %% [markdown]
 # ## Same seed, same rows
 #
-# Random numbers are drawn from a counter, so a chunk from the middle equals the same stretch of the whole,
+# Random numbers are drawn from a counter. So a chunk from the middle equals the same stretch of the whole,
 # and live telemetry is the exact continuation of the history that a model was trained on.
 
 # %%

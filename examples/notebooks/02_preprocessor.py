@@ -61,8 +61,8 @@ print(f"{len(features):,} rows, every one of {len(definition.feature_names)} fea
 # %% [markdown]
 # ## Events that are late, twice, or from the future
 #
-# Networks do not deliver in order. The engine says of each event what became of it: a late one still counts
-# in the windows, a duplicate does not count again, and one from the future does not move the clock of its
+# Networks do not deliver in order. The engine says of each event what became of it. A late one still counts
+# in the windows, and a duplicate does not count again. One from the future does not move the clock of its
 # device.
 
 # %%

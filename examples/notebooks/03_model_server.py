@@ -49,9 +49,9 @@ print(run.outputs["candidate"])
 pd.Series({name: run.outputs[name] for name in names}, name="result").to_frame()
 
 # %% [markdown]
-# The model package is an ONNX graph and a description: ordered inputs with units, the value that replaces a
-# missing reading, the decision threshold, and a baseline histogram of each input. Serving takes all of it
-# from there.
+# The model package is an ONNX graph and a description. That holds the ordered inputs with units, the value
+# that replaces a missing reading, the decision threshold, and a baseline histogram of each input. Serving
+# takes all of it from there.
 
 # %%
 package = fetch_model_package(run.outputs["model"])

@@ -3,7 +3,7 @@
 #
 # Whether a prediction was right is known later, when somebody has looked at the device. The server
 # therefore remembers its predictions and joins each with its label when that comes. The pairs are the
-# **labeled stream**: what drift is measured on, and what the next model can be judged by. [Notebook
+# **labeled stream**: what drift is measured on, and what the next model can be evaluated on. [Notebook
 # 3](03_model_server.py) must have run before; its model is served here the same way.
 
 # %%

@@ -94,7 +94,7 @@ print("watching:", ", ".join(answer["detectors"]))
 
 # %% [markdown]
 # Then another quiet hour, and one with **concept drift**: errors begin to look like harmless surges, and
-# surges like errors. Every minute we ask `GET /drift` how the detectors stand.
+# surges like errors. Every minute we ask `GET /drift` for their state.
 
 # %%
 MINUTE = 6  # ticks of ten seconds

@@ -158,5 +158,5 @@ print(content["kind"], content["metadata"]["generateName"], "with the templates"
 print(textwrap.fill(", ".join(each["name"] for each in content["spec"]["templates"]), 100))
 
 # %% [markdown]
-# The endpoints are still up. `netops status` shows them, `netops stream --project small-network` sends more
-# telemetry, and `netops stop` ends everything.
+# The endpoints are still up. `netops status` shows them, `netops stream --project small-network --set
+# devices=8 --set ticks=700` sends more telemetry, and `netops stop` ends everything.
