@@ -71,6 +71,15 @@ def test_the_same_rows_are_at_distance_zero():
         assert (shift.total_variation, shift.hellinger, shift.kullback_leibler) == (0.0, 0.0, 0.0)
 
 
+def test_what_chance_explains_does_not_count_towards_the_least_distance():
+    base, batch = network(0), network(1, 300, shift=1.0)
+    latency = measured(base, batch).features[0]
+    assert latency.expected_by_chance > 0.01
+    for least, drifted in ((latency.excess - 0.001, True), (latency.excess + 0.001, False)):
+        again = measured(base, batch, min_distance=least).features[0]
+        assert (again.total_variation > least, again.drifted) == (True, drifted)
+
+
 def test_a_feature_that_moved_is_drift_and_named():
     found = measured(network(0), network(1, 300, shift=1.0))
     assert found.drifted is True
