@@ -60,7 +60,7 @@ def test_a_cluster_gets_image_source_and_secret_and_kubeflow(tmp_path):
 
 def test_the_graph_serves_the_model_tagged_production_and_knows_the_online_store(tmp_path):
     serving = registered(CLUSTER, tmp_path).get_function(SERVING)
-    text = str(serving.spec.graph.to_dict())
+    text = str(serving.spec.parameters)
     assert "store://models/p/test_model:production" in text
     assert "redis://redis:6379" in text
     assert "store://feature-sets/p/devices" in text
