@@ -129,7 +129,7 @@ class ErrorHandler:
         """MLRun takes what we return as the body of the event."""
         request = event.body
         kind = request.kind.value if isinstance(request, Request) else Kind.UNKNOWN.value
-        self._metrics.requests.labels(kind, 500).inc()
         error = ApiError(500, "server", "must not fail; its log says why it did", None)
+        self._metrics.requests.labels(kind, error.status).inc()
         body = orjson.dumps({"error": error_object(error)})
-        return self._context.Response(body=body, content_type=JSON, status_code=500)
+        return self._context.Response(body=body, content_type=JSON, status_code=error.status)
