@@ -14,12 +14,12 @@ from tests.process_guard import guard_this_process
 
 SOURCE_ROOT = Path(__file__).resolve().parents[1]
 
-SERVER_FIXTURES = frozenset({"installation", "local_stack", "redis_url", "dbpath", "control_plane"})
-"""Fixtures that start servers; a test that uses one of them, also by way of others, is ``slow``."""
+SERVER_FIXTURES = frozenset({"installation", "local_stack", "dbpath", "redis_url"})
+"""Fixtures that start server processes; a test that uses one of them, also by way of others, is ``slow``."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark the tests that use servers; on a worker of xdist, put the long tests first."""
+    """Mark the tests that need server processes; on a worker of xdist, put the long tests first."""
     for item in items:
         if not SERVER_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)

@@ -16,6 +16,11 @@ LONGEST_FIRST = (INSTALLATION, "tests/workflow/", "tests/training/test_handlers.
 """Starts of the names of long tests, the longest first. A long unit that starts late leaves workers idle."""
 
 
+def unit_of(nodeid: str) -> str:
+    """The unit of a test: its file, or all tests of the installation."""
+    return INSTALLATION if nodeid.startswith(INSTALLATION) else nodeid.split("::", 1)[0]
+
+
 def start_rank(nodeid: str) -> int:
     """Place of a test in the order of starts; tests of one rank keep the order they were found in."""
     for rank, start in enumerate(LONGEST_FIRST):
@@ -25,7 +30,7 @@ def start_rank(nodeid: str) -> int:
 
 
 class UnitScheduling(LoadScopeScheduling):
-    """Hands units to workers in the order of ``start_rank``.
+    """Hands units to workers in the order of their tests, which the workers sort by ``start_rank``.
 
     :param config: of pytest.
     :param log: of xdist.
@@ -37,6 +42,4 @@ class UnitScheduling(LoadScopeScheduling):
         config.option.loadscopereorder = False
 
     def _split_scope(self, nodeid: str) -> str:
-        if nodeid.startswith(INSTALLATION):
-            return INSTALLATION
-        return nodeid.split("::", 1)[0]
+        return unit_of(nodeid)
