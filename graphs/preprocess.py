@@ -28,8 +28,8 @@ class Preprocess(RequestStep):
     """Keeps the rolling windows of every device and gives each event its features.
 
     A device that sent nothing for so long that no window of its next event can reach back to its last one is
-    forgotten; when it comes back it starts like a new one, from the history. Two things differ then: an event
-    that is older on arrival than the allowed lateness finds the ingested readings only, and one that was
+    forgotten. When it comes back it starts like a new one, from the history. Two things differ then. An event
+    that is older on arrival than the allowed lateness finds the ingested readings only. An event that was
     counted before the silence and is sent again after it counts again.
 
     :param context: MLRun's graph context.
