@@ -1,10 +1,10 @@
 """How far a batch of live rows has moved from the base data set: features, predictions and labels.
 
-Prior shift is a change of the features, prediction shift one of what the model says, class shift one of the
-labels. Each column is put into bins fitted on the base; the distributions over the bins are compared by
-total variation, Hellinger and symmetric Kullback-Leibler distance. The verdict is computed once, from total
-variation: drift is a column that is further away than chance explains at these sample sizes (``chance.py``),
-and by more than a stated amount, since with enough rows chance explains nothing.
+Features, predictions and labels are looked at apart: what moves says which kind of shift it is. Each column
+is put into bins fitted on the base; the distributions over the bins are compared by total variation,
+Hellinger and symmetric Kullback-Leibler distance. The verdict is computed once, from total variation: drift
+is a column that is further away than chance explains at these sample sizes (``chance.py``), and by more than
+a stated amount, since with enough rows chance explains nothing.
 """
 
 from __future__ import annotations

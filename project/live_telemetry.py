@@ -115,9 +115,9 @@ def batches(
 ) -> Iterator[Batch]:
     """Cut telemetry into batches in event order; a label comes ``label_delay_seconds`` of event time later.
 
-    With a label horizon it comes as much later again, and only where it is known what followed. The last
-    batch, if the chunks end, carries every label still outstanding. Rows become events a batch at a time: a
-    recording may hold millions, of which a stream sends the first minutes.
+    With a label horizon the label is delayed by the horizon as well, and comes only where it is known what
+    followed. The last batch, if the chunks end, carries every label still outstanding. Rows become events a
+    batch at a time: a recording may hold millions, of which a stream sends the first minutes.
 
     :param chunks: each later than the one before.
     :param size: events in a batch.

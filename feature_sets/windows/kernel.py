@@ -310,7 +310,7 @@ def _emit(
 
 @_compiled
 def _divide(waiting: Floats, targets: Ints, count: int, plan: Ints, out: Floats, step: int) -> None:
-    """Averages and deviations of the windows that wait for them, see ``_WAITING``.
+    """Averages and deviations of the windows that wait for them, see ``WAITING``.
 
     Loops as plain as these become instructions that divide eight numbers at once. Each number comes out as
     it does alone.

@@ -42,8 +42,8 @@ BASE_RATE = "base_rate"
 class Interval:
     """A 95 % interval.
 
-    :param low: it reaches from here,
-    :param high: to here.
+    :param low: lower bound.
+    :param high: upper bound.
     """
 
     low: float
