@@ -77,11 +77,11 @@ def drift_magnitude(
     :param seed: for the random divisions and the selection.
     :raises InputError: naming the parameter or column, the rule and what was given.
     """
-    check_integer(f"{_OWNER}: min_rows", min_rows, at_least=2)
-    check_integer(f"{_OWNER}: block_rows", block_rows, at_least=1)
+    min_rows = check_integer(f"{_OWNER}: min_rows", min_rows, at_least=2)
+    block_rows = check_integer(f"{_OWNER}: block_rows", block_rows, at_least=1)
     least = max(min_rows, LEAST_BLOCKS * block_rows)
-    check_integer(f"{_OWNER}: max_rows", max_rows, at_least=least)
-    check_integer(f"{_OWNER}: permutations", permutations, at_least=1)
+    max_rows = check_integer(f"{_OWNER}: max_rows", max_rows, at_least=least)
+    permutations = check_integer(f"{_OWNER}: permutations", permutations, at_least=1)
     if not (0 < alpha < 1 and alpha * (permutations + 1) >= 1):
         rule = "must be above 0, below 1 and at least 1 / (permutations + 1)"
         raise InputError(f"{_OWNER}: alpha", rule, alpha)

@@ -17,7 +17,15 @@ from training.dataset.split_arguments import SplitArguments
 from training.dataset.time_split import TimeSplit
 from training.dataset.training_set import read_split
 from training.decision.threshold_rules import ThresholdRule, parse_threshold_rule
-from training.job.defaults import COMBINATIONS, SEARCH, SEED, TEST_FRACTION, TRAIN_ROWS
+from training.job.defaults import (
+    COMBINATIONS,
+    SEARCH,
+    SEED,
+    TEST_DEVICES,
+    TEST_FRACTION,
+    THRESHOLD_RULE,
+    TRAIN_ROWS,
+)
 from training.job.run_artifacts import log_tables
 from training.packaging.fitted_model import FittedModel, fit_model
 from training.packaging.model_artifact import log_model_package
@@ -43,8 +51,8 @@ def train(
     candidates: Sequence[Mapping[str, Any]] | None = None,
     folds: int = 3,
     search_metric: str = "max.average_precision",
-    threshold_rule: str = "max_f1",
-    test_devices: float = 0.0,
+    threshold_rule: str = THRESHOLD_RULE,
+    test_devices: float = TEST_DEVICES,
 ) -> None:
     """MLRun job: search for the best model on the training part, calibrate it and package it.
 

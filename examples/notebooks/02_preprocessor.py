@@ -105,7 +105,7 @@ print(", ".join(sorted(project.get_function_names())))
 # newest row of each device lies in Valkey.
 
 # %%
-run = project.run_function("ingest", params={"device_count": 12, "ticks": 3000}, local=True)
+run = project.run_function("ingest", params={"devices": 12, "ticks": 3000}, local=True)
 print("\n".join(run.outputs["report_lines"]))
 
 # %% [markdown]
