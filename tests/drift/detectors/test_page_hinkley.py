@@ -71,6 +71,13 @@ def test_it_takes_any_finite_number():
     assert drifts == [537]
 
 
+def test_a_sum_of_exactly_the_threshold_is_no_drift():
+    # means 0, 1/2; the only tested sum is 1 - 1/2
+    detector = fed(PageHinkley(min_instances=1, threshold=0.5, delta=0.0, alpha=1.0), [0, 1])
+    assert detector.statistic == 0.5
+    assert not detector.drift_detected
+
+
 def test_the_largest_values_give_no_infinity():
     detector = fed(PageHinkley(min_instances=0), [-1e100, 1e100])
     assert detector.drift_detected

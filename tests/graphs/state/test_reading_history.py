@@ -52,6 +52,14 @@ def test_the_readings_of_one_longest_window_before_the_event_come_in_order(schem
     assert found[-1][1] == {"cpu": 59 % 13.0, "latency": 29.5}
 
 
+def test_of_a_longer_stretch_that_was_read_a_window_is_taken_without_its_older_edge(schema, store):
+    history = ReadingHistory(store, schema)
+    history.before("a/1", START + 60 * STEP)
+    times = [at for at, _ in history.before("a/1", START + 70 * STEP)]
+    assert len(store.reads) == 1
+    assert times == [START + i * STEP for i in range(28, 70)]
+
+
 def test_one_read_serves_all_devices_of_about_the_same_time(schema, store):
     history = ReadingHistory(store, schema)
     history.before("a/1", START + 60 * STEP)

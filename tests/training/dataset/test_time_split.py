@@ -23,6 +23,23 @@ def test_the_last_training_row_is_exactly_an_embargo_before_the_first_test_row(f
     assert split.embargoed_rows == 9 * 4  # the nine ticks strictly between
 
 
+def test_a_row_a_second_inside_the_embargo_is_in_no_part(schema):
+    frame = make_frame(devices=4)
+    cut = split_by_time(frame, schema, 0.3).cut
+    inside = frame["timestamp"] == cut - pd.Timedelta(seconds=270)
+    frame.loc[inside, "timestamp"] = cut - pd.Timedelta(seconds=299)
+    split = split_by_time(frame, schema, 0.3)
+    assert split.cut == cut
+    assert split.train["timestamp"].max() == cut - pd.Timedelta(seconds=300)
+
+
+def test_held_out_devices_are_alone_in_the_test_part_and_not_in_training(frame, schema):
+    device = frame["device"].iloc[0]
+    split = split_by_time(frame, schema, 0.3, held_out=[device])
+    assert set(split.test["device"]) == {device}
+    assert set(split.train["device"]) == set(frame["device"]) - {device}
+
+
 def test_every_row_is_in_one_part_or_in_the_embargo(frame, schema):
     split = split_by_time(frame, schema, 0.3)
     assert len(split.train) + len(split.test) + split.embargoed_rows == len(frame)
