@@ -89,22 +89,23 @@ class Schedule:
 
 def schedules(dbpath: str) -> list[Schedule]:
     """Every schedule of every project, in order of project and name."""
-    found = []
-    for schedule in _get(dbpath, "projects/*/schedules")["schedules"]:
-        trigger = schedule["cron_trigger"]
-        fields = ("minute", "hour", "day", "month", "day_of_week")
-        crontab = " ".join("*" if trigger.get(field) is None else str(trigger[field]) for field in fields)
-        found.append(
-            Schedule(
-                project=schedule["project"],
-                name=schedule["name"],
-                cron=schedule.get("crontab") or crontab,
-                next_run=schedule.get("next_run_time") or "",
-                last_run=(schedule.get("last_run_uri") or "").partition("@")[2].partition("#")[0],
-                events=schedule.get("events") or [],
-            )
-        )
+    found = [schedule_of(answer) for answer in _get(dbpath, "projects/*/schedules")["schedules"]]
     return sorted(found, key=lambda schedule: (schedule.project, schedule.name))
+
+
+def schedule_of(answer: dict[str, Any]) -> Schedule:
+    """A schedule as an MLRun API answers it."""
+    trigger = answer["cron_trigger"]
+    fields = ("minute", "hour", "day", "month", "day_of_week")
+    crontab = " ".join("*" if trigger.get(field) is None else str(trigger[field]) for field in fields)
+    return Schedule(
+        project=answer["project"],
+        name=answer["name"],
+        cron=answer.get("crontab") or crontab,
+        next_run=answer.get("next_run_time") or "",
+        last_run=(answer.get("last_run_uri") or "").partition("@")[2].partition("#")[0],
+        events=answer.get("events") or [],
+    )
 
 
 def _endpoint(project: str, function: dict[str, Any], status: dict[str, Any]) -> Endpoint:

@@ -22,7 +22,7 @@ def status(as_json: JsonOption = False) -> None:
     These are the MLRun API, the online store, every endpoint with its state and model, and every schedule
     with its next time and what became of the last.
     """
-    from project.api_reader import Endpoint
+    from project.api_reader import Endpoint, schedule_of
     from project.orphaned_runs import settle
     from project.session import Session, find_session, local_stack
 
@@ -33,14 +33,13 @@ def status(as_json: JsonOption = False) -> None:
         print_status(session, as_json)
         return
     # Endpoints outlive a control plane that was killed.
-    living = [
-        Endpoint(name, address, "ready", "", "", project)
-        for project, name, address in local_stack(settings).orphans()
-    ]
-    if not living and not as_json:
+    stack = local_stack(settings)
+    living = [Endpoint(name, address, "ready", "", "", project) for project, name, address in stack.orphans()]
+    waiting = [schedule_of(answer) for answer in stack.waiting_schedules()]
+    if living or waiting or as_json:
+        _print(Session("", "", owned=True, started=False), living, waiting, as_json)
+    else:
         print("nothing is running; 'netops up' starts the control plane")
-        return
-    _print(Session("", "", owned=True, started=False), living, [], as_json)
 
 
 def print_status(session: Session, as_json: bool) -> None:
@@ -74,6 +73,8 @@ def _print(session: Session, found: Sequence[Endpoint], schedules: Sequence[Sche
     else:
         print("endpoints     none")
     if schedules:
+        if not session.mlrun_dbpath:
+            print("schedules     nothing starts them until the control plane runs")
         header = ("project", "schedule", "cron", "next (UTC)", "last time (UTC)", "not started")
         print_columns(header, [_schedule_row(schedule) for schedule in schedules])
 

@@ -1,4 +1,4 @@
-"""Deployed functions and jobs that outlive a killed control plane, read from its database."""
+"""What there is of a control plane that does not run, read from its database: functions, jobs, schedules."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from project.local.api.deployments.records import OFFLINE, change_deployment, read_deployments
+from project.local.api.documents import Document
 from project.local.api.jobs.records import open_processes
 from project.local.api.records.store import Store
+from project.local.api.schedules.records import describe_schedule, list_schedules
 from project.local.api.settings import database_file
 
 
@@ -34,6 +36,14 @@ def running(home: Path) -> list[tuple[str, str, str]]:
             for each in read_deployments(store)
             if each.process is not None and each.process.alive()
         ]
+
+
+def schedules(home: Path) -> list[Document]:
+    """Schedules that wait for the control plane, as it describes them."""
+    if not database_file(home).exists():
+        return []
+    with _store(home) as store:
+        return [describe_schedule(store, schedule) for schedule in list_schedules(store)]
 
 
 def stop(home: Path) -> bool:

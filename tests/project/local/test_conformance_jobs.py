@@ -167,6 +167,7 @@ def test_a_job_outlives_kill_9_of_the_control_plane_and_what_died_meanwhile_is_t
         # What runs when everything is stopped is told, too.
         stopped = submit("stopped")
         stack.stop()
+        assert [schedule["name"] for schedule in stack.waiting_schedules()] == ["often"]
         stack.up()
         assert (status(stopped)["state"], status(stopped)["error"]) == (
             "aborted",

@@ -69,7 +69,6 @@ class Jobs:
         run = new_run(submission, labels)
         project, uid = run["metadata"]["project"], run["metadata"]["uid"]
         require_project(self._store, project)
-        self._check_free(run)
         function = self.function(project, submission)
         spec = run["spec"]
         spec["handler"] = spec.get("handler") or get_in(function, "spec.default_handler") or ""
@@ -77,7 +76,9 @@ class Jobs:
         folder.mkdir(parents=True, exist_ok=True)
         command = job_command(function, run, folder, function_workdir(self._settings, function))
         log_file = folder / "log.txt"
-        write_run(self._store, project, uid, 0, run)
+        with self._store.write():  # Nobody else starts a workflow between the two.
+            self._check_free(run)
+            write_run(self._store, project, uid, 0, run)
         try:
             process = start_process(
                 command,

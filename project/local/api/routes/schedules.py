@@ -11,24 +11,19 @@ from project.local.api.http.calls import Call
 from project.local.api.http.routing import json_response, route
 from project.local.api.records.projects import require_project
 from project.local.api.records.runs import read_run
-from project.local.api.schedules.cron import crontab
 from project.local.api.schedules.records import (
     Schedule,
     delete_schedules,
+    describe_schedule,
     find_schedule,
-    list_events,
     list_schedules,
     read_schedule,
 )
 
 
 def _describe(call: Call, schedule: Schedule) -> Document:
-    """MLRun's ``ScheduleOutput``; besides, ``crontab`` and ``events``, which its client passes over."""
-    answer = schedule.describe()
-    answer["crontab"] = crontab(schedule.cron)
-    answer["events"] = [
-        event.describe() for event in list_events(call.context.store, schedule.project, schedule.name)
-    ]
+    """A schedule, with its last run if the call asks for it."""
+    answer = describe_schedule(call.context.store, schedule)
     if call.flag("include_last_run", "include-last-run") and schedule.last_run:
         uid = schedule.last_run.removeprefix(f"{schedule.project}@").removesuffix("#0")
         try:

@@ -10,6 +10,7 @@ from typing import Any
 from project.local.api.documents import Document
 from project.local.api.errors import NotFoundError
 from project.local.api.records.store import Store, decode, encode
+from project.local.api.schedules.cron import crontab
 
 STARTED, SKIPPED, MISSED, FAILED = "started", "skipped", "missed", "failed"
 
@@ -89,6 +90,16 @@ class Event:
             "run": self.run,
             "reason": self.reason,
         }
+
+
+def describe_schedule(store: Store, schedule: Schedule) -> Document:
+    """MLRun's ``ScheduleOutput``; besides, ``crontab`` and ``events``, which its client passes over."""
+    events = list_events(store, schedule.project, schedule.name)
+    return {
+        **schedule.describe(),
+        "crontab": crontab(schedule.cron),
+        "events": [event.describe() for event in events],
+    }
 
 
 def _time(seconds: float | None) -> datetime | None:
