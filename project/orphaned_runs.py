@@ -24,7 +24,7 @@ def settle(settings: Settings, session: Session) -> int:
     On a cluster there are none: a run there goes on without the process that submitted it. Where the API does
     not answer, the next command tries again.
 
-    :returns: how many workflows had died without a word.
+    :returns: how many workflows had left something to do.
     """
 
     def unfinished(project: str, run_id: str) -> list[tuple[str, int]]:

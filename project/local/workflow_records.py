@@ -23,6 +23,9 @@ STATUS_FILE = "status.json"
 
 PROCESS_FILE = "process.json"
 
+SETTLED_FILE = "settled"
+"""There once the workflow is over and none of its runs is left unfinished."""
+
 ENDED = ("succeeded", "failed")
 """States of a workflow that has said how it ended, or of which somebody else has."""
 
@@ -55,9 +58,10 @@ class WorkflowRecord:
         """``run_id``, ``state`` (starting, running, succeeded, failed) and ``error`` as last written."""
         return {"run_id": "", "state": "starting", "error": "", **self._read(STATUS_FILE)}
 
-    def fail(self, reason: str) -> None:
-        """Write down how it ended; it did not itself."""
-        write_status(self.folder, self.status["run_id"], "failed", reason)
+    @property
+    def settled(self) -> bool:
+        """Whether it is over and its runs are, too."""
+        return (self.folder / SETTLED_FILE).exists()
 
 
 def write_status(folder: Path, run_id: str, state: str, error: str) -> None:
@@ -102,16 +106,19 @@ def settle(
     :param reason: why the process ended, if the caller knows better than the process table.
     :returns: whether there was something to do.
     """
-    # Asked first, because it is cheap and most have ended well.
-    if record.status["state"] in ENDED or record.process.alive():
+    if record.settled or record.process.alive():
         return False
     status = record.status  # Read after the process was seen dead: it writes no more.
-    if status["state"] in ENDED:
-        return False
+    told = status["state"] in ENDED
+    if told and not reason:
+        # Its runs may be left all the same: it could not reach the API any more.
+        reason = f"its workflow {status['state']}: {status['error']}".removesuffix(": ")
     reason = reason or f"its process ended: {record.process.exit_reason()}"
     project = str(record.request.get("project") or "")
-    if status["run_id"]:
-        for uid, iteration in unfinished(project, status["run_id"]):
-            end(project, uid, iteration, reason)
-    record.fail(reason)
-    return True
+    left = unfinished(project, status["run_id"]) if status["run_id"] else []
+    for uid, iteration in left:
+        end(project, uid, iteration, reason)
+    if not told:
+        write_status(record.folder, status["run_id"], "failed", reason)
+    (record.folder / SETTLED_FILE).touch()
+    return bool(left) or not told

@@ -63,13 +63,22 @@ def test_runs_of_a_living_workflow_are_left_alone_and_of_a_dead_one_are_aborted(
     assert settle(settings, session) == 0
 
 
-@pytest.mark.parametrize("state", ["succeeded", "failed"])
-def test_a_workflow_that_said_how_it_ended_is_believed(api, settings, session, state):
-    _store(api, "a")
-    record = _workflow(settings.home, session.mlrun_dbpath, state)
+def test_a_workflow_that_said_how_it_ended_is_believed(api, settings, session):
+    record = _workflow(settings.home, session.mlrun_dbpath, "succeeded")
     record.process.stop(0)
     assert settle(settings, session) == 0
-    assert (record.status["state"], _status(api, "a")["state"]) == (state, "running")
+    assert record.status["state"] == "succeeded"
+
+
+def test_one_that_could_not_reach_the_api_any_more_has_left_runs_all_the_same(api, settings, session):
+    _store(api, "a")
+    record = _workflow(settings.home, session.mlrun_dbpath, "failed")
+    write_status(record.folder, "w1", "failed", "connection refused")
+    record.process.stop(0)
+    assert settle(settings, session) == 1
+    assert _status(api, "a")["state"] == "aborted"
+    assert _status(api, "a")["error"] == "its workflow failed: connection refused"
+    assert record.status["error"] == "connection refused"
 
 
 def test_runs_in_another_api_wait_until_that_one_is_asked(api, settings, session):

@@ -47,7 +47,8 @@ class WorkflowProcesses:
     def running(self, project: str) -> WorkflowRecord | None:
         """The workflow of a project that runs, by whichever command it was started."""
         for record in self._open():
-            if record.request.get("project") == project and record.process.alive():
+            over = record.status["state"] in ENDED  # Its process is about to end.
+            if record.request.get("project") == project and not over and record.process.alive():
                 return record
         return None
 
@@ -66,7 +67,7 @@ class WorkflowProcesses:
         """Workflows that have not ended, as far as is known, and store their runs here."""
         found = []
         for record in workflow_records(self._home, self._ended):
-            if record.status["state"] in ENDED or not _here(record):
+            if record.settled or not _here(record):
                 self._ended.add(record.folder.name)
             else:
                 found.append(record)

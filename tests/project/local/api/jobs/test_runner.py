@@ -246,10 +246,10 @@ class TestWorkflowsThatACommandStarted:
 
     def test_one_that_said_how_it_ended_is_believed(self, world):
         record = world.workflow(state="succeeded")
-        world.run_of("step", workflow="w1")
+        world.run_of("step", workflow="w1", state="completed")
         record.process.stop(0)
         world.again().recover()
-        assert (record.status["state"], world.status("step")["state"]) == ("succeeded", "running")
+        assert (record.status["state"], world.status("step")["state"]) == ("succeeded", "completed")
 
     def test_one_whose_runs_are_in_another_api_is_left_alone(self, world):
         record = world.workflow(dbpath="https://mlrun.example.com")
