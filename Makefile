@@ -7,7 +7,7 @@ UV := $(VENV)/uv/bin/uv
 STAMP := $(VENV)/.installed
 RUN_ARGS ?=
 
-.PHONY: help install run test check docs lock lock-upgrade clean
+.PHONY: help install run test test-fast check docs notebooks lock lock-upgrade clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -30,12 +30,18 @@ run: install ## the main job: whole workflow, live stream, summary
 	@$(BIN)/netops run $(RUN_ARGS)
 
 test: install ## all tests, with the line coverage of the product's code
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term --cov-fail-under=85
+	@$(BIN)/python -m pytest -n 2 --dist loadscope --cov --cov-report=term --cov-fail-under=95
+
+test-fast: install ## the tests that start no server and are not marked slow; no coverage
+	@$(BIN)/python -m pytest -n 2 --dist loadscope -m "not slow"
 
 check: install ## formatting, lint, types, arrows between rooms
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+notebooks: install ## execute the notebooks; pages with their pictures are in .netops/notebooks
+	@$(BIN)/python examples/notebooks/execute.py .netops/notebooks
 
 docs: install ## the documentation, built into site/; a broken link is an error
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

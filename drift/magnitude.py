@@ -1,10 +1,10 @@
 """How far a batch of live rows has moved from the base data set: features, predictions and labels.
 
-Prior shift is a change of the features, prediction shift one of what the model says, class shift one of the
-labels. Each column is put into bins fitted on the base; the distributions over the bins are compared by
-total variation, Hellinger and symmetric Kullback-Leibler distance. The verdict is computed once, from total
-variation: drift is a column that is further away than chance explains at these sample sizes (``chance.py``),
-and by more than a stated amount, since with enough rows chance explains nothing.
+Features, predictions and labels are looked at apart: what moves says which kind of shift it is. Each column
+is put into bins fitted on the base; the distributions over the bins are compared by total variation,
+Hellinger and symmetric Kullback-Leibler distance. The verdict is computed once, from total variation: drift
+is a column that is further away than chance explains at these sample sizes (``chance.py``), and by more than
+a stated amount, since with enough rows chance explains nothing.
 """
 
 from __future__ import annotations
@@ -77,11 +77,11 @@ def drift_magnitude(
     :param seed: for the random divisions and the selection.
     :raises InputError: naming the parameter or column, the rule and what was given.
     """
-    check_integer(f"{_OWNER}: min_rows", min_rows, at_least=2)
-    check_integer(f"{_OWNER}: block_rows", block_rows, at_least=1)
+    min_rows = check_integer(f"{_OWNER}: min_rows", min_rows, at_least=2)
+    block_rows = check_integer(f"{_OWNER}: block_rows", block_rows, at_least=1)
     least = max(min_rows, LEAST_BLOCKS * block_rows)
-    check_integer(f"{_OWNER}: max_rows", max_rows, at_least=least)
-    check_integer(f"{_OWNER}: permutations", permutations, at_least=1)
+    max_rows = check_integer(f"{_OWNER}: max_rows", max_rows, at_least=least)
+    permutations = check_integer(f"{_OWNER}: permutations", permutations, at_least=1)
     if not (0 < alpha < 1 and alpha * (permutations + 1) >= 1):
         rule = "must be above 0, below 1 and at least 1 / (permutations + 1)"
         raise InputError(f"{_OWNER}: alpha", rule, alpha)

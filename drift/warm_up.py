@@ -45,7 +45,7 @@ LEAST_BASE = 30
 
 @dataclass(frozen=True)
 class DetectorSettings:
-    """Which detectors are set up, with which limits; the defaults are the older system's.
+    """Which detectors are set up, with which limits; the defaults are those of MLRun's former hub function.
 
     :param names: detectors by registered name, in the order they are reported.
     :param min_instances: values of the warm-up and after that are not tested; None means the length of the

@@ -53,7 +53,7 @@ def check_number(
     below: float | None = None,
     at_most: float | None = None,
 ) -> float:
-    """Raise InputError unless a value is a finite number within bounds; a truth value is none.
+    """Raise InputError unless a value is a finite number within bounds; booleans are refused.
 
     >>> check_number("share", 1, above=0, at_most=1)
     1.0
@@ -74,7 +74,7 @@ def check_number(
 
 
 def check_integer(where: str, value: object, *, at_least: int, at_most: int | None = None) -> int:
-    """Raise InputError unless a value is an integer within bounds; a truth value is none.
+    """Raise InputError unless a value is an integer within bounds; booleans are refused.
 
     JSON may deliver it as ``5.0``:
 

@@ -28,9 +28,8 @@ class Preprocess(RequestStep):
     """Keeps the rolling windows of every device and gives each event its features.
 
     A device that sent nothing for so long that no window of its next event can reach back to its last one is
-    forgotten; when it comes back it starts like a new one, from the history. Two things differ then: an event
-    that is older on arrival than the allowed lateness finds the ingested readings only, and one that was
-    counted before the silence and is sent again after it counts again.
+    forgotten. When it comes back it starts like a new one, from the history. Two things differ then. A very
+    late event sees only the ingested readings. An event that is sent again after the silence counts twice.
 
     :param context: MLRun's graph context.
     :param name: name of the step.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -61,7 +61,7 @@ class Respond:
             self._count_telemetry(request)
             self._reply_events(request, [self._prediction(record) for record in request.telemetry])
         elif request.kind is Kind.LABELS:
-            for status, count in Counter(record.status for record in request.labels).items():
+            for status, count in _by_status(request.labels).items():
                 self._metrics.labels.labels(status).inc(count)
             self._reply_events(request, [self._label(record) for record in request.labels])
         elif request.kind is Kind.METRICS:
@@ -104,13 +104,21 @@ class Respond:
             request.reply(answer, 422)
 
     def _count_telemetry(self, request: Request) -> None:
-        for status, count in Counter(record.status for record in request.telemetry).items():
+        for status, count in _by_status(request.telemetry).items():
             self._metrics.events.labels(status).inc(count)
         for record in request.telemetry:
             for metric in record.event.out_of_range:
                 self._metrics.out_of_range.labels(metric).inc()
         if request.errors:
             self._metrics.events.labels("refused").inc(len(request.errors))
+
+
+def _by_status(records: Iterable[TelemetryRecord | LabelRecord]) -> dict[str, int]:
+    """Number of records of each status. A ``Counter`` takes ten times as long for a single event."""
+    counts: dict[str, int] = {}
+    for record in records:
+        counts[record.status] = counts.get(record.status, 0) + 1
+    return counts
 
 
 class ErrorHandler:
@@ -129,7 +137,7 @@ class ErrorHandler:
         """MLRun takes what we return as the body of the event."""
         request = event.body
         kind = request.kind.value if isinstance(request, Request) else Kind.UNKNOWN.value
-        self._metrics.requests.labels(kind, 500).inc()
         error = ApiError(500, "server", "must not fail; its log says why it did", None)
+        self._metrics.requests.labels(kind, error.status).inc()
         body = orjson.dumps({"error": error_object(error)})
-        return self._context.Response(body=body, content_type=JSON, status_code=500)
+        return self._context.Response(body=body, content_type=JSON, status_code=error.status)

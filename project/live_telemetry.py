@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from feature_sets.checks import InputError
 from feature_sets.device_labels import within_population
 from feature_sets.ingestion.ingest import SIMULATION_START
 from feature_sets.labels.horizon import with_target
+from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.readers import Telemetry, read_telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.simulator import SimulatedNetwork
@@ -81,7 +81,7 @@ def recorded(
     )
     if replay.metrics.empty:
         rule = f"must hold metrics later than the last training row, {trained_until.isoformat()}"
-        raise InputError(folder, rule, "none")
+        raise TelemetryError(folder, rule, "none")
     first = replay.metrics[schema.time].min()
     if after is not None and after >= first:
         # One microsecond, the resolution of event times, behind what is known.
@@ -91,7 +91,7 @@ def recorded(
                 "was streamed before and is too recent to happen again before now; "
                 "stream newer telemetry, or use another project"
             )
-            raise InputError(folder, rule, first.isoformat())
+            raise TelemetryError(folder, rule, first.isoformat())
         replay = Telemetry(
             metrics=replay.metrics.assign(**{schema.time: replay.metrics[schema.time] + shift}),
             labels=replay.labels.assign(**{schema.time: replay.labels[schema.time] + shift}),
@@ -115,9 +115,9 @@ def batches(
 ) -> Iterator[Batch]:
     """Cut telemetry into batches in event order; a label comes ``label_delay_seconds`` of event time later.
 
-    With a label horizon it comes as much later again, and only where it is known what followed. The last
-    batch, if the chunks end, carries every label still outstanding. Rows become events a batch at a time: a
-    recording may hold millions, of which a stream sends the first minutes.
+    With a label horizon the label is delayed by the horizon as well, and comes only where it is known what
+    followed. The last batch, if the chunks end, carries every label still outstanding. Rows become events a
+    batch at a time: a recording may hold millions, of which a stream sends the first minutes.
 
     :param chunks: each later than the one before.
     :param size: events in a batch.

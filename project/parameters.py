@@ -69,7 +69,9 @@ def parse(names: Sequence[str], name: str, text: str) -> Any:
     :raises InputError: for an unknown name, or a text that is no such value.
     """
     value: object = text
-    if isinstance(DEFAULTS.get(name), int | float) and not isinstance(DEFAULTS[name], bool):
+    if isinstance(DEFAULTS.get(name), bool):
+        value = check_boolean(f"workflow parameter '{name}'", text)
+    elif isinstance(DEFAULTS.get(name), int | float):
         # What is no number stays text, which the check refuses as it was given.
         with suppress(ValueError):
             value = type(DEFAULTS[name])(text)
@@ -80,7 +82,11 @@ def _checked(names: Sequence[str], name: str, value: object, where: str) -> Any:
     check_choice(where, name, names)
     default = DEFAULTS[name]
     if isinstance(default, bool):
-        return check_boolean(where, value)
+        if not isinstance(value, bool):
+            raise InputError(where, "must be true or false", value)
+        return value
+    if isinstance(default, int) and isinstance(value, float):
+        raise InputError(where, "must be a whole number", value)
     if isinstance(default, int):
         return check_integer(where, value, at_least=0)
     if isinstance(default, float):

@@ -30,15 +30,6 @@ SOURCE_ROOT = Path(__file__).resolve().parent.parent
 PROFILES = ("local", "kubernetes", "iguazio")
 
 
-def default_home() -> Path:
-    """Folder of local state where ``NETOPS_HOME`` is not set.
-
-    :returns: ``.netops`` in the checkout; where the packages were installed without one, in the user's home.
-    """
-    checkout = (SOURCE_ROOT / "pyproject.toml").is_file()
-    return (SOURCE_ROOT if checkout else Path.home()) / ".netops"
-
-
 @dataclass(frozen=True)
 class Settings:
     """Where this installation keeps and finds things.
@@ -140,3 +131,12 @@ class Settings:
             token = secrets.token_urlsafe(24)
             file.write(token)
         return token
+
+
+def default_home() -> Path:
+    """Folder of local state where ``NETOPS_HOME`` is not set.
+
+    :returns: ``.netops`` in the checkout; where the packages were installed without one, in the user's home.
+    """
+    checkout = (SOURCE_ROOT / "pyproject.toml").is_file()
+    return (SOURCE_ROOT if checkout else Path.home()) / ".netops"

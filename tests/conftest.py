@@ -1,10 +1,11 @@
-"""Servers shared by all tests: one control plane with Valkey, under a temporary home."""
+"""Servers shared by all tests, and how tests are picked and spread over workers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,30 @@ from project.local.stack import Stack, StackInfo
 from tests.process_guard import guard_this_process
 
 SOURCE_ROOT = Path(__file__).resolve().parents[1]
+
+SERVER_FIXTURES = frozenset({"installation", "local_stack", "dbpath", "redis_url"})
+"""Fixtures that start server processes; a test that uses one of them, also by way of others, is ``slow``."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the tests that need server processes; on a worker of xdist, put the long tests first."""
+    for item in items:
+        if not SERVER_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+    if hasattr(config, "workerinput"):
+        from tests.scheduling import start_rank
+
+        items.sort(key=lambda item: start_rank(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With ``--dist loadscope`` a scope is a file, or all tests of the installation."""
+    if config.getvalue("dist") != "loadscope":
+        return None
+    from tests.scheduling import UnitScheduling
+
+    return UnitScheduling(config, log)
 
 
 def pytest_configure() -> None:

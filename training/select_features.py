@@ -52,7 +52,7 @@ class Selection:
 
     :param split: the parts; only ``split.train`` was looked at.
     :param features: all features of the training set.
-    :param dropped: feature -> why it cannot teach a model anything.
+    :param dropped: feature -> why it is constant, missing or unstable.
     :param election: scores, votes, the features selected and the redundant ones.
     :param rows: the rows of the training part that the features were voted on by.
     """
@@ -65,7 +65,7 @@ class Selection:
 
     @property
     def table(self) -> pd.DataFrame:
-        """The table of the election and, at its end, the features that cannot teach; they have no score."""
+        """The table of the election and, at its end, the features left out before; they have no score."""
         useless = pd.DataFrame({FEATURE: list(self.dropped), REASON: list(self.dropped.values())})
         voted = self.election.table
         marks = [column for column in voted.columns if column.endswith(VOTED)]
@@ -162,7 +162,7 @@ def select_features(
     by all of it, with a warning, where that half has too few rows of a class.
 
     Results: ``feature_vector`` (address of the new vector), ``n_features_in``, ``n_features_selected``,
-    ``selected``, ``dropped`` (feature -> why it cannot teach), ``redundant`` (feature -> the better one that
+    ``selected``, ``dropped`` (feature -> why it is useless), ``redundant`` (feature -> the better one that
     says the same), ``votes_needed``, ``selection_part`` (``first half`` or ``whole training part``),
     ``selection_rows`` (how many), the split, ``train_rows_available``. Data set: ``feature_scores``, see
     ``Selection.table``. Plots: ``feature_votes_plot``, ``feature_scores_plot``.

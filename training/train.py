@@ -17,7 +17,15 @@ from training.dataset.split_arguments import SplitArguments
 from training.dataset.time_split import TimeSplit
 from training.dataset.training_set import read_split
 from training.decision.threshold_rules import ThresholdRule, parse_threshold_rule
-from training.job.defaults import COMBINATIONS, SEARCH, SEED, TEST_FRACTION, TRAIN_ROWS
+from training.job.defaults import (
+    COMBINATIONS,
+    SEARCH,
+    SEED,
+    TEST_DEVICES,
+    TEST_FRACTION,
+    THRESHOLD_RULE,
+    TRAIN_ROWS,
+)
 from training.job.run_artifacts import log_tables
 from training.packaging.fitted_model import FittedModel, fit_model
 from training.packaging.model_artifact import log_model_package
@@ -43,8 +51,8 @@ def train(
     candidates: Sequence[Mapping[str, Any]] | None = None,
     folds: int = 3,
     search_metric: str = "max.average_precision",
-    threshold_rule: str = "max_f1",
-    test_devices: float = 0.0,
+    threshold_rule: str = THRESHOLD_RULE,
+    test_devices: float = TEST_DEVICES,
 ) -> None:
     """MLRun job: search for the best model on the training part, calibrate it and package it.
 
@@ -56,7 +64,7 @@ def train(
     ``family``, ``best_iteration``, ``search``, ``combinations`` (tried), ``combinations_possible``,
     ``search_metric``, ``rungs`` (rows of each), ``folds_used``, ``folds_skipped``, ``search_seconds``,
     ``fit_seconds``, ``converged``, ``version``, ``code_version``, ``n_features``, ``dropped`` (feature -> why
-    it cannot teach), and of the training part ``train_start``, ``train_end``, ``train_rows``,
+    it is useless), and of the training part ``train_start``, ``train_end``, ``train_rows``,
     ``train_positives``, ``train_rows_available``, ``embargo_seconds``. Data set: ``search_results``. Model:
     ``model`` (``model.onnx`` and ``model.json``).
 

@@ -12,7 +12,7 @@ Similarity", ACL 1999. So
 - a bin that is empty on both sides counts nothing, however many there are (adding a pseudo-count to each bin
   would make the result depend on the number of bins, which hurts joint histograms most);
 - the largest value is ``largest_divergence(skew)``, 10.5 nats for the default of 0.01, reached when p and q
-  have no bin in common, as in the older system;
+  have no bin in common, as in MLRun's former hub function;
 - where no bin is empty the result is about 2 x ``skew`` below the exact one, relatively.
 """
 

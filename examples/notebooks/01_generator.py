@@ -1,12 +1,13 @@
 # %% [markdown]
 # # 1. The generator: a network of fake devices
 #
-# A real network is not at hand on every desk, so `feature_sets/telemetry/simulator.py` plays one: devices of several
-# companies report four metrics, and now and then one of them is in error. Everything else in this project works on
-# real telemetry just as well, see [the example](../own_telemetry/README.md). With a simulated network we know the
-# truth, and can plant what we want to find.
+# A real network is not at hand on every desk, so `feature_sets/telemetry/simulator.py` plays one: devices
+# of several companies report four metrics, and now and then one of them is in error. Everything else in
+# this project works on real telemetry just as well, see the example `own_telemetry`. With a simulated
+# network we know the truth, and can plant what we want to find.
 #
-# This notebook needs no server. It shows what the telemetry looks like and what makes it hard to predict from.
+# This notebook needs no server. It shows what the telemetry looks like and what makes it hard to predict
+# from.
 
 # %%
 from datetime import timedelta
@@ -23,8 +24,8 @@ rows = network.generate()
 rows.metrics
 
 # %% [markdown]
-# Three tables, as every telemetry here: **metrics** with a row per device and time, **labels** with the truth about
-# each row (it becomes known later), and **static** with what does not change.
+# There are three tables, as in all telemetry here. **metrics** has a row per device and time. **labels**
+# has the truth about each row, which becomes known later. **static** has what does not change.
 
 # %%
 rows.labels.groupby("device")["is_error"].agg(readings="size", in_error="sum", share="mean").round(3)
@@ -44,8 +45,9 @@ pd.DataFrame(
 # %% [markdown]
 # ## One device, close up
 #
-# Red is the truth: the device is in error. The readings build up before and fade after, so the edges are blurred.
-# The bumps that are not red are harmless surges of load: more throughput and more CPU, and little packet loss.
+# Red is the truth: the device is in error. The readings build up before and fade after, so the edges are
+# blurred. The bumps that are not red are harmless surges of load: more throughput and more CPU, and little
+# packet loss.
 
 # %%
 device = rows.static["device"].iloc[0]
@@ -74,8 +76,9 @@ figure.update_layout(height=640, showlegend=False, title=f"Readings of {device};
 # %% [markdown]
 # ## Why one threshold is not enough
 #
-# Rows in error and healthy rows overlap in every single metric: devices have levels of their own, load has a daily
-# cycle, and surges look like errors at first sight. A model sees the metrics together, and over time.
+# Rows in error and healthy rows overlap in every single metric. Devices have levels of their own, load has
+# a daily cycle, and surges look like errors at first sight. A model sees the metrics together, and over
+# time.
 
 # %%
 joined = rows.metrics.merge(rows.labels, on=["device", "timestamp"])
@@ -94,8 +97,8 @@ px.line(
 # %% [markdown]
 # ## Same seed, same rows
 #
-# Random numbers are drawn from a counter, so a chunk from the middle equals the same stretch of the whole, and live
-# telemetry is the exact continuation of the history that a model was trained on.
+# Random numbers are drawn from a counter. So a chunk from the middle equals the same stretch of the whole,
+# and live telemetry is the exact continuation of the history that a model was trained on.
 
 # %%
 again = SimulatedNetwork(devices=6, ticks=8640, seed=1).generate(first_tick=5000, ticks=100)
@@ -106,9 +109,9 @@ pd.testing.assert_frame_equal(again.metrics, whole.reset_index(drop=True))
 # %% [markdown]
 # ## Drift, planted
 #
-# A model goes stale in two ways. With **covariate drift** the readings move, and what an error is stays the same.
-# With **concept drift** an error begins to look different: from then on errors look as harmless surges did. Both can
-# be switched on at a time of our choice; [notebook 5](05_drift.py) finds them.
+# A model goes stale in two ways. With **covariate drift** the readings move, and what an error is stays the
+# same. With **concept drift** an error begins to look different: from then on errors look as harmless
+# surges did. Both can be switched on at a time of our choice; [notebook 5](05_drift.py) finds them.
 
 # %%
 noon = network.start + timedelta(hours=12)

@@ -1,9 +1,10 @@
 # %% [markdown]
 # # 2. The preprocessor: from readings to features
 #
-# A single reading says little. The model sees each reading together with **rolling windows** of its device: average,
-# spread, lowest and highest value of the last minute and the last five. One engine computes them for the past, to
-# train on, and for live events, to predict from. So both see the same numbers, to the last bit.
+# A single reading says little. The model sees each reading together with **rolling windows** of its device:
+# average, spread, lowest and highest value of the last minute and the last five. One engine computes them
+# for the past, to train on, and for live events, to predict from. So both see the same numbers, to the last
+# bit.
 #
 # The first half needs no server. The second half ingests into MLRun's feature store.
 
@@ -48,7 +49,8 @@ figure.update_layout(title=f"Latency of {device}, and three of its windows", yax
 # %% [markdown]
 # ## Live: one event at a time
 #
-# The live engine keeps the windows in memory. Fed with the same readings one by one, it gives the same numbers.
+# The live engine keeps the windows in memory. Fed with the same readings one by one, it gives the same
+# numbers.
 
 # %%
 windows = OnlineWindows(definition, clock=lambda: network.time_of(720).timestamp())
@@ -59,8 +61,9 @@ print(f"{len(features):,} rows, every one of {len(definition.feature_names)} fea
 # %% [markdown]
 # ## Events that are late, twice, or from the future
 #
-# Networks do not deliver in order. The engine says of each event what became of it: a late one still counts in the
-# windows, a duplicate does not count again, and one from the future does not move the clock of its device.
+# Networks do not deliver in order. The engine says of each event what became of it. A late one still counts
+# in the windows, and a duplicate does not count again. One from the future does not move the clock of its
+# device.
 
 # %%
 last = metrics[here].iloc[-1].to_dict()
@@ -77,8 +80,9 @@ pd.DataFrame(answers).T[["event_status", "latency_avg_1m", "latency_avg_5m"]]
 # %% [markdown]
 # ## The feature store
 #
-# `netops up` starts the local control plane and Valkey, or finds them running. From then on this is plain MLRun: its
-# client needs the address and nothing else. The project gets its functions from `project/project_setup.py`.
+# `netops up` starts the local control plane and Valkey, or finds them running. From then on this is plain
+# MLRun: its client needs the address and nothing else. The project gets its functions from
+# `project/project_setup.py`.
 
 # %%
 netops = Path(sys.executable).with_name("netops")
@@ -96,12 +100,12 @@ project = setup(mlrun.get_or_create_project("notebooks", context=tempfile.mkdtem
 print(", ".join(sorted(project.get_function_names())))
 
 # %% [markdown]
-# The job `ingest` fills three feature sets: **devices** (one-hot), **device_metrics** (readings and windows) and
-# **device_labels** (the truth, for training only). Offline they are Parquet files; online, the newest row of each
-# device lies in Valkey.
+# The job `ingest` fills three feature sets: **devices** (one-hot), **device_metrics** (readings and
+# windows) and **device_labels** (the truth, for training only). Offline they are Parquet files; online, the
+# newest row of each device lies in Valkey.
 
 # %%
-run = project.run_function("ingest", params={"device_count": 6, "ticks": 2000}, local=True)
+run = project.run_function("ingest", params={"devices": 12, "ticks": 3000}, local=True)
 print("\n".join(run.outputs["report_lines"]))
 
 # %% [markdown]
@@ -114,8 +118,8 @@ print(f"{len(table):,} rows x {table.shape[1]} columns from {run.outputs['featur
 table[["timestamp", "latency", "latency_avg_5m", "country_Japan", "is_error"]].tail()
 
 # %% [markdown]
-# The online store has the newest features of each device. The serving graph keeps its own windows and does not need
-# them; other services may.
+# The online store has the newest features of each device. The serving graph keeps its own windows and does
+# not need them; other services may.
 
 # %%
 from feature_sets.online_store.features import OnlineFeatures

@@ -1,10 +1,10 @@
 # %% [markdown]
 # # 4. The labeled stream: predictions meet the truth
 #
-# Whether a prediction was right is known later, when somebody has looked at the device. The server therefore
-# remembers its predictions and joins each with its label when that comes. The pairs are the **labeled stream**: what
-# drift is measured on, and what the next model can be judged by. [Notebook 3](03_model_server.py) must have run
-# before; its model is served here the same way.
+# Whether a prediction was right is known later, when somebody has looked at the device. The server
+# therefore remembers its predictions and joins each with its label when that comes. The pairs are the
+# **labeled stream**: what drift is measured on, and what the next model can be evaluated on. [Notebook
+# 3](03_model_server.py) must have run before; its model is served here the same way.
 
 # %%
 import json
@@ -56,14 +56,14 @@ def request(method: str, path: str, body: object = None) -> object:
 
 # %%
 DELAY = 5
-network = SimulatedNetwork(devices=6, ticks=2000, seed=1)
-live = network.generate(first_tick=2000, ticks=360)
+network = SimulatedNetwork(devices=12, ticks=3000, seed=1)
+live = network.generate(first_tick=3000, ticks=360)
 known = live.labels.sample(frac=0.95, random_state=0)
 
 
 def events(frame: pd.DataFrame, minute: int) -> list[dict]:
     """Rows of one minute of the hour, as JSON events."""
-    start = network.time_of(2000) + pd.Timedelta(minutes=minute)
+    start = network.time_of(3000) + pd.Timedelta(minutes=minute)
     rows = frame[(frame["timestamp"] >= start) & (frame["timestamp"] < start + pd.Timedelta(minutes=1))]
     return json.loads(rows.to_json(orient="records", date_format="iso"))
 
@@ -76,23 +76,27 @@ for minute in range(60):
     history.append({"minute": minute, **request("GET", "/labeled")})
 
 # %% [markdown]
-# `GET /labeled` tells how many pairs are joined, how many predictions wait for their label, and how many have waited
-# in vain until the deadline.
+# `GET /labeled` tells how many pairs are joined, how many predictions wait for their label, and how many
+# have waited in vain until the deadline.
 
 # %%
 counts = pd.DataFrame(history)[["minute", "joined", "waiting", "expired"]]
 long = counts.melt(id_vars="minute", var_name="state", value_name="predictions")
-px.line(long, x="minute", y="predictions", color="state", title="What became of the predictions of an hour")
+figure = px.line(long, x="minute", y="predictions", color="state", facet_row="state", height=520)
+figure.update_yaxes(matches=None, title="")
+figure.for_each_annotation(lambda text: text.update(text=""))
+figure.update_layout(title="What became of the predictions of an hour")
 
 # %% [markdown]
 # ## Labels that do not fit
 #
-# A repeated label is a duplicate. One that contradicts an earlier one is conflicting, and the first one stays. A label
-# may come before its event and waits for it; and one that comes too late has nothing to be joined with.
+# A repeated label is a duplicate. One that contradicts an earlier one is conflicting, and the first one
+# stays. A label may come before its event and waits for it; and one that comes too late has nothing to be
+# joined with.
 
 # %%
-joined_label = events(known, 30)[0]
-moment = network.time_of(2360)
+joined_label = events(known, 50)[0]
+moment = network.time_of(3360)
 cases = {
     "the same again": joined_label,
     "the contrary": {**joined_label, "is_error": 1 - joined_label["is_error"]},
@@ -106,8 +110,8 @@ pd.Series(
 # %% [markdown]
 # ## The pairs, as Parquet
 #
-# Batches of pairs go to Parquet files: the inputs of the model, what it said, by which version, and the truth. On a
-# laptop `netops` keeps them in `.netops/streams`.
+# Batches of pairs go to Parquet files: the inputs of the model, what it said, by which version, and the
+# truth. On a laptop `netops` keeps them in `.netops/streams`.
 
 # %%
 while request("GET", "/labeled")["unwritten"]:
@@ -119,10 +123,10 @@ pairs[["device", "timestamp", "version", "latency", "prediction", "probability",
 # %%
 pairs["outcome"] = pairs["prediction"].astype(str) + pairs["is_error"].astype(str)
 pairs["outcome"] = pairs["outcome"].map(
-    {"00": "healthy, and said so", "11": "error found", "01": "error missed", "10": "false alarm"}
+    {"00": "rightly healthy", "11": "error found", "01": "error missed", "10": "false alarm"}
 )
 figure = px.strip(
-    pairs[pairs["outcome"] != "healthy, and said so"],
+    pairs[pairs["outcome"] != "rightly healthy"],
     x="timestamp",
     y="device",
     color="outcome",
@@ -132,13 +136,7 @@ figure = px.strip(
 figure.update_traces(jitter=0.4, marker_size=4)
 
 # %%
-wrong = (pairs["prediction"] != pairs["is_error"]).mean()
-pd.DataFrame(
-    {
-        "pairs": pairs["outcome"].value_counts(),
-        "share": pairs["outcome"].value_counts(normalize=True).round(4),
-    }
-)
+pairs["outcome"].value_counts(normalize=True).map("{:.2%}".format).to_frame("share of the pairs")
 
 # %% [markdown]
 # The share of wrong predictions should stay what it is. [Notebook 5](05_drift.py) watches over that.

@@ -1,7 +1,7 @@
 """Executes the notebooks in order and writes each with its output as ``.ipynb`` and ``.html``.
 
-``python examples/notebooks/execute.py FOLDER [NOTEBOOK ...]``. The notebooks share an installation of their own in
-``FOLDER/home``, which is stopped at the end; later ones use what earlier ones made.
+``python examples/notebooks/execute.py FOLDER [NOTEBOOK ...]``. The notebooks share an installation of their
+own in ``FOLDER/home``, which is stopped at the end; later ones use what earlier ones made.
 """
 
 from __future__ import annotations
@@ -48,12 +48,17 @@ def execute(source: Path, folder: Path) -> None:
 
 def main(folder: Path, names: list[str]) -> None:
     """Execute the named notebooks, or all."""
+    sources = sorted(HERE.glob("[0-9]*.py"))
+    unknown = sorted(set(names) - {source.stem for source in sources})
+    if unknown:
+        sys.exit(f"notebooks must be among {', '.join(source.stem for source in sources)}, got {unknown}")
     folder.mkdir(parents=True, exist_ok=True)
     # For notebook viewers, and with plotly itself in the page, for a browser without a network.
     os.environ["PLOTLY_RENDERER"] = "plotly_mimetype+notebook"
     os.environ["NETOPS_HOME"] = str(folder.resolve() / "home")
+    os.environ.pop("MLRUN_DBPATH", None)  # a control plane of their own
     try:
-        for source in sorted(HERE.glob("[0-9]*.py")):
+        for source in sources:
             if names and source.stem not in names:
                 continue
             started = time.monotonic()

@@ -32,7 +32,7 @@ class FeatureColumns:
 
     :param keys: the entity of each row.
     :param rows: what the windows were computed from, in the same order; None without windows.
-    :param left_out: status -> rows that are in no window and not among these: they arrived too late, or from
+    :param left_out: status -> rows that are in no window, and not among these: they arrived too late, or are
         further in the future than is tolerated.
     :param values: the windows, then the columns of the frame without the entity, then what is derived of the
         windows, by name.

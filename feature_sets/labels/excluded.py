@@ -1,4 +1,4 @@
-"""Label rows that a schema excludes: what they say is not taken for known."""
+"""Label rows that a schema excludes: their labels are treated as unknown."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ class _Rows:
     def reject_duplicates(self, keys: list[str], arrival: str | None = None) -> None:
         """Leave out rows that repeat the keys of an earlier row that is kept.
 
-        :param arrival: column that says which of them arrived first; without it, their order in the file.
+        :param arrival: column that says which of them was first; without it that is the order of the file.
         """
         repeated = np.zeros(len(self.frame), dtype=bool)
         kept = np.flatnonzero(self.keep)

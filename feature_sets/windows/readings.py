@@ -16,7 +16,7 @@ _PLAIN = {float, int, type(None)}
 
 
 def reading(metric: str, value: Any) -> float:
-    """A reading as a number; None is none.
+    """A reading as a number; None means there is no reading.
 
     :raises InputError: unless it is a number that a float can hold, or None.
     """

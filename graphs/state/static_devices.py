@@ -65,7 +65,7 @@ class StaticDevices:
         self._looked_up: set[str] = set()
 
     def __contains__(self, device: object) -> bool:
-        """Whether the device is known, now at the latest."""
+        """Whether the device is known; a new one is looked up first."""
         return device in self._known or self._look_up(str(device))
 
     def __len__(self) -> int:
@@ -73,7 +73,7 @@ class StaticDevices:
         return len(self._known)
 
     def features(self, device: str) -> Features:
-        """One-hot features of a device; none if it was known once, as in a replay, and is no more."""
+        """One-hot features of a device; empty if it has been removed since, which happens in a replay."""
         return self._known.get(device, {})
 
     @property

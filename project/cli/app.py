@@ -8,6 +8,7 @@ import sys
 import typer
 
 from feature_sets.checks import InputError
+from feature_sets.telemetry.errors import TelemetryError
 from project.cli.compile import compile_workflow
 from project.cli.ingest import ingest
 from project.cli.run import run
@@ -48,6 +49,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         app()
+    except TelemetryError as error:
+        # The command was right; the rows it found are not.
+        print(f"netops: {error}", file=sys.stderr)
+        sys.exit(1)
     except InputError as error:
         print(f"netops: {error}", file=sys.stderr)
         sys.exit(2)

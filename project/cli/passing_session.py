@@ -1,4 +1,4 @@
-"""A session of one command: what it started is stopped at its end."""
+"""A session for one command; it stops whatever it started."""
 
 from __future__ import annotations
 

@@ -9,6 +9,8 @@ import pytest
 from tests.benchmarks import ingestion, online_features
 from tests.mlrun_connection import new_project
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def project(local_stack):

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.benchmarks import prediction, training
+
+pytestmark = pytest.mark.slow
 
 
 def test_the_package_answers_as_the_forest_does():

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.benchmarks import backfill, chunked_backfill, online_windows, window_memory
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_history_gets_the_same_windows_from_all() -> None:

@@ -159,7 +159,7 @@ def test_an_answered_request_is_left_alone(client: Client, name: str) -> None:
 
 
 @every_request_step
-def test_a_replayed_request_is_not_counted(client: Client, name: str) -> None:
+def test_a_replayed_request_is_neither_counted_nor_written_again(client: Client, name: str) -> None:
     step = client.step(name)
     tick = next(ticks)
     counted = counters(client)
@@ -167,6 +167,7 @@ def test_a_replayed_request_is_not_counted(client: Client, name: str) -> None:
         request = arriving(client, name, kind, tick, replayed=True)
         step.do(request)
         assert not request.answered
+        assert request.entry == (0, 0), "it is in the journal already"
     assert counters(client) == counted
     assert send(client, Kind.TELEMETRY, next(ticks)).status == 200
     assert counters(client) != counted

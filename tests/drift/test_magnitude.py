@@ -71,6 +71,15 @@ def test_the_same_rows_are_at_distance_zero():
         assert (shift.total_variation, shift.hellinger, shift.kullback_leibler) == (0.0, 0.0, 0.0)
 
 
+def test_what_chance_explains_does_not_count_towards_the_least_distance():
+    base, batch = network(0), network(1, 300, shift=1.0)
+    latency = measured(base, batch).features[0]
+    assert latency.expected_by_chance > 0.01
+    for least, drifted in ((latency.excess - 0.001, True), (latency.excess + 0.001, False)):
+        again = measured(base, batch, min_distance=least).features[0]
+        assert (again.total_variation > least, again.drifted) == (True, drifted)
+
+
 def test_a_feature_that_moved_is_drift_and_named():
     found = measured(network(0), network(1, 300, shift=1.0))
     assert found.drifted is True
@@ -272,7 +281,7 @@ def steady_devices(random, devices, rows):
     return pd.DataFrame({"load": (window[:, 50:] - window[:, :-50]).ravel() / math.sqrt(50)})
 
 
-def test_rows_of_overlapping_windows_need_blocks_to_be_judged():
+def test_rows_of_overlapping_windows_need_blocks_to_be_compared():
     random = np.random.default_rng(5)
     pairs = [(steady_devices(random, 10, 200), steady_devices(random, 4, 200)) for _ in range(40)]
 
@@ -342,3 +351,13 @@ def test_a_missing_prediction_or_label_is_refused(column):
         match=f"batch column '{column}': must be without missing values, as it is the {column}, got '1 of",
     ):
         measured(network(0), batch)
+
+
+def test_whole_floats_count_as_whole_numbers():
+    base = pd.DataFrame({"a": np.arange(300.0)})
+    whole = drift_magnitude(
+        base, base, features=["a"], block_rows=2.0, max_rows=200.0, permutations=19.0, alpha=0.1
+    )
+    assert whole == drift_magnitude(
+        base, base, features=["a"], block_rows=2, max_rows=200, permutations=19, alpha=0.1
+    )

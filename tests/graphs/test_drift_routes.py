@@ -13,6 +13,7 @@ import pytest
 
 from drift.detectors.ddm import DDM
 from drift.monitor import DriftMonitor
+from graphs.state.serving_state import serving_state
 from tests.graphs.conftest import Client, event, label, make_client
 
 TOKEN = "a-token-of-the-test"
@@ -179,6 +180,8 @@ def test_detectors_go_on_after_a_restart_and_stay_detached(package: Path, redis_
     client.send("PUT", "/drift/detectors", DETECTORS)
     stream(client, 0, 80, right=True)
     client.shut_down()
+    saved = serving_state(client.server.context).journal.load("drift")
+    assert saved is not None and saved["monitor"]["n_seen"] == 80
     stream(client, 80, 20, right=True)
     client = start()
     assert client.get("/drift").json["n"] == 100

@@ -155,3 +155,12 @@ def test_metrics_count_what_happened(client: Client) -> None:
     ):
         assert line in answered.json.splitlines()
     assert 'netops_predictions_total{model="model",prediction=' in answered.json
+
+
+def test_each_event_of_a_list_is_counted(client: Client) -> None:
+    client.post("/telemetry", [event(), event(), event(), event(seconds=10)])
+    client.post("/labels", [label(), label(), label(), label(seconds=10)])
+    lines = client.get("/metrics").json.splitlines()
+    for name, first in (("events", "accepted"), ("labels", "joined")):
+        assert f'netops_{name}_total{{status="{first}"}} 2.0' in lines
+        assert f'netops_{name}_total{{status="duplicate"}} 2.0' in lines

@@ -17,14 +17,6 @@ import pytest
 NETOPS = Path(sys.executable).with_name("netops")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of one installation on one worker."""
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("installation"))
-
-
 @dataclass(frozen=True)
 class Installation:
     """A home folder of its own, driven through the command line like a user's."""
@@ -80,13 +72,15 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
             "--keep",
             "--json",
             "--seconds",
-            "12",
+            "8",
             "--set",
             "devices=8",
             "--set",
             "ticks=700",
             "--set",
-            "stream_rate=400",
+            "stream_rate=500",
+            "--set",
+            "combinations=10",
         )
         yield Installation(home, json.loads(done.stdout), done.stderr)
     finally:

@@ -8,7 +8,7 @@ import yaml
 from project.project_setup import JOBS
 from tests.integration.conftest import Installation
 
-QUICK = ("--seconds", "4", "--set", "devices=6", "--set", "ticks=500")
+QUICK = ("--seconds", "2", "--set", "devices=6", "--set", "ticks=500", "--set", "combinations=5")
 
 
 def test_without_streaming_nothing_is_deployed(installation):

@@ -10,6 +10,8 @@ import httpx
 import pytest
 
 from feature_sets.checks import InputError
+from feature_sets.telemetry.errors import TelemetryError
+from project.cli import main
 from project.cli.arguments import parse_assignments, project_name, source_arguments
 from project.parameters import NAMES
 
@@ -110,6 +112,17 @@ def test_the_status_shows_schedules_with_their_next_time(local_stack):
         )
     finally:
         httpx.delete(f"{api}/scheduled/schedules").raise_for_status()
+
+
+def test_rows_that_cannot_be_read_are_a_failure_and_not_bad_usage(monkeypatch, capsys):
+    def fails():
+        raise TelemetryError("metrics", "must hold rows", "none")
+
+    monkeypatch.setattr(sys.modules["project.cli.app"], "app", fails)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == "netops: metrics: must hold rows, got 'none'\n"
 
 
 @pytest.mark.parametrize(

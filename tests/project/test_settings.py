@@ -3,7 +3,6 @@ import stat
 import pytest
 
 from feature_sets.checks import InputError
-from project import settings as module
 from project.settings import SOURCE_ROOT, Settings
 
 
@@ -13,7 +12,7 @@ def test_state_lives_in_the_checkout_unless_told_otherwise(tmp_path):
 
 
 def test_without_a_checkout_state_lives_in_the_users_home(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "SOURCE_ROOT", tmp_path / "site-packages")
+    monkeypatch.setattr("project.settings.SOURCE_ROOT", tmp_path / "site-packages")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert Settings.from_environment({}).home == tmp_path / ".netops"
 

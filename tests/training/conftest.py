@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+
 import mlrun
 import mlrun.db
+import pandas as pd
 import pytest
 
 from tests.training.feature_store import store_vector
@@ -51,10 +54,25 @@ def make_context(run_db, folder, name="job", uid="0123456789abcdef"):
     )
 
 
+@pytest.fixture(scope="session")
+def stored_vectors():
+    """What earlier tests have ingested: digest of a frame -> address and records of the vector."""
+    return {}
+
+
 @pytest.fixture
-def vector_uri(run_db, frame, tmp_path):
-    """The frame spread over the three feature sets, and the vector that joins them again."""
-    return store_vector(frame, tmp_path)
+def vector_uri(run_db, frame, stored_vectors, tmp_path_factory):
+    """The frame spread over the three feature sets, and the vector that joins them again.
+
+    Equal frames are ingested once; each test gets records of its own.
+    """
+    digest = int(pd.util.hash_pandas_object(frame).sum()), tuple(frame.columns)
+    if digest not in stored_vectors:
+        uri = store_vector(frame, tmp_path_factory.mktemp("vector"))
+        stored_vectors[digest] = uri, copy.deepcopy((run_db.feature_sets, run_db.feature_vectors))
+    uri, records = stored_vectors[digest]
+    run_db.feature_sets, run_db.feature_vectors = copy.deepcopy(records)
+    return uri
 
 
 @pytest.fixture

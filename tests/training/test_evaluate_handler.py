@@ -27,13 +27,13 @@ def test_a_model_whose_file_was_changed_is_not_registered(shared_network):
     trained = shared_network.train()
     path = Path(get_model(trained.outputs["model"], suffix=".onnx")[0])
     path.write_bytes(path.read_bytes() + b"x")
-    with pytest.raises(RunError, match="SHA-256 must be"):
+    with pytest.raises(RunError, match="SHA-256: must be"):
         shared_network.run("evaluate", model_path=trained.outputs["model"])
 
 
 def test_something_that_is_no_model_is_refused(shared_network):
     scores = shared_network.run("select-features", select_k=3).outputs["feature_scores"]
-    with pytest.raises(RunError, match="must be a model artifact, got DatasetArtifact"):
+    with pytest.raises(RunError, match="must be a model artifact, got 'DatasetArtifact'"):
         shared_network.run("evaluate", model_path=scores)
 
 

@@ -68,7 +68,7 @@ def test_nothing_in_the_test_part_or_the_embargo_changes_the_selection(frame, sc
     pd.testing.assert_frame_equal(before.table, select(frame, schema, k=3).table)
 
 
-def test_features_that_cannot_teach_are_left_out_and_said(frame, schema):
+def test_useless_features_are_left_out_and_said(frame, schema):
     cut = split_by_time(frame, schema, 0.3).cut
     late = frame["timestamp"] >= cut
     frame["dead"] = np.nan

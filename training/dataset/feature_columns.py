@@ -1,4 +1,4 @@
-"""Which columns of a training frame are features, and which of them cannot teach a model anything."""
+"""Which columns of a training frame are features, and which of them carry no information."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def feature_columns(frame: pd.DataFrame, schema: TelemetrySchema) -> list[str]:
 def useless_features(
     rows: pd.DataFrame, names: Sequence[str], *, constant: bool, where: str = "training part"
 ) -> dict[str, str]:
-    """Features that carry nothing in these rows -> the reason.
+    """Each uninformative feature -> the reason why it is uninformative.
 
     :param rows: the training part only, or a part of it.
     :param names: the features to look at.

@@ -1,4 +1,4 @@
-"""Which label rows features are known for: those with a timely reading in the longest window."""
+"""Label rows with known features: those with a timely reading in the longest window."""
 
 from __future__ import annotations
 

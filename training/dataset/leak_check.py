@@ -1,4 +1,4 @@
-"""Checks that nothing of the test period has reached the rows that teach: a run that leaks must not go on.
+"""Checks that nothing of the test period has reached the training rows: a run that leaks must not go on.
 
 The split is checked for its reach in time, and a sample of rows for its features: what a row shows must be
 what its device's readings up to the row's time give. A feature that was shifted, joined from the future or

@@ -78,8 +78,8 @@ def baselines(
 ) -> tuple[dict[str, Scored], SingleFeatureRule]:
     """What both baselines say of the test part; both are fixed on the training part.
 
-    :returns: (``majority_class`` and ``single_feature`` -> scores, decisions and, for want of probabilities,
-        the decisions as 0 or 1; the single-feature rule).
+    :returns: (``majority_class`` and ``single_feature`` -> scores, decisions and, because a baseline has no
+        probabilities, the decisions as 0 or 1; the single-feature rule).
     """
     majority = np.full(len(test), float(train[label].mean() >= 0.5))
     rule = best_single_feature(train, names, label)

@@ -31,7 +31,7 @@ Labels = npt.NDArray[np.int8]
 
 RESAMPLES = 500
 LEAST_CLUSTERS = 5
-"""With fewer clusters with errors there is no interval: their few combinations do not stand for others."""
+"""With fewer clusters with errors there is no interval: their few combinations say little about others."""
 
 SCORES = ("average_precision", "roc_auc", "f1", "precision", "recall", "brier")
 SKILL = "brier_skill"
@@ -42,8 +42,8 @@ BASE_RATE = "base_rate"
 class Interval:
     """A 95 % interval.
 
-    :param low: it reaches from here,
-    :param high: to here.
+    :param low: lower bound.
+    :param high: upper bound.
     """
 
     low: float

@@ -22,7 +22,7 @@ Labels = npt.NDArray[np.int8]
 
 @dataclass(frozen=True)
 class FoldRows:
-    """One fold, ready to fit; imputed by the medians of its fit rows: validation rows teach nothing.
+    """One fold, ready to fit; imputed by the medians of its fit rows, never of its validation rows.
 
     :param rows: fit rows, shape (n, inputs of this fold).
     :param labels: their labels, shape (n,).

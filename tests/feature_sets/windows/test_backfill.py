@@ -27,8 +27,8 @@ from feature_sets.windows.event_status import STATUSES
 from feature_sets.windows.online import OnlineWindows
 from feature_sets.windows.parquet_chunks import ParquetChunks
 from feature_sets.windows.reference import reference
+from tests.feature_sets.windows.engines import NAMES, FakeClock, assert_equal_features
 from tests.feature_sets.windows.streams import DEFINITION, START, Event, event, ordered_stream, streams
-from tests.feature_sets.windows.test_online import NAMES, FakeClock, assert_equal_features
 
 
 def frame(events: list[Event]) -> pd.DataFrame:
@@ -229,9 +229,10 @@ def test_progress_of_other_chunks_or_another_definition_is_refused(tmp_path: Pat
         InputError, match=r"must give the 3 chunks \(300 rows\) that were done before, got '2 c"
     ):
         backfill_chunks(chunks()[:2], DEFINITION, out, progress)
-    others = [chunk.assign(at=chunk["at"] + 1) for chunk in chunks()]
-    with pytest.raises(InputError, match=r"got '3 chunks \(300 rows\) or other times'"):
-        backfill_chunks(others, DEFINITION, out, progress)
+    moved = [chunk.assign(at=chunk["at"] + 1) for chunk in chunks()]
+    for others in (moved, [moved[0], *chunks()[1:]]):
+        with pytest.raises(InputError, match=r"got '3 chunks \(300 rows\) or other times'"):
+            backfill_chunks(others, DEFINITION, out, progress)
     with pytest.raises(InputError, match=r"definition\.period"):
         backfill_chunks(chunks(), replace(DEFINITION, period="20s"), out, progress)
     progress.write_bytes(progress.read_bytes()[:-1])

@@ -94,6 +94,11 @@ def test_where_alarms_only_cost_nothing_is_called_an_error():
     assert scores(threshold, *wrong)["recall"] == 0.0
 
 
+def test_an_error_that_costs_no_false_alarm_is_caught_however_cheap_a_miss_is():
+    one = np.array([0, 0, 1], dtype=np.int8), np.array([0.1, 0.2, 0.9])
+    assert chosen("cost:0.01", *one) == pytest.approx(0.55)
+
+
 def test_the_threshold_lies_halfway_to_the_next_lower_score():
     assert chosen("min_precision:1") == pytest.approx((0.4 + 0.8) / 2)
     assert chosen("max_f1") == pytest.approx((0.2 + 0.3) / 2)

@@ -30,7 +30,7 @@ def table(rows, column):
 
 
 def line(states, alarms, step=60, device="a"):
-    """Error states and test rows of one device, a character a row: 1, 0 or space for no row."""
+    """Label history and test rows of one device, a character a row: 1, 0 or space for no row."""
     state = [(device, step * place, int(mark)) for place, mark in enumerate(states) if mark != " "]
     alarm = [(device, step * place, mark == "1") for place, mark in enumerate(alarms) if mark != " "]
     return table(alarm, "alarm"), table(state, "is_error")

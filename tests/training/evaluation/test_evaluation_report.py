@@ -135,6 +135,13 @@ def test_held_out_devices_are_resampled_whole():
         evaluated(training_end="")
 
 
+def test_training_rows_that_reach_into_the_embargo_are_refused():
+    until = split_by_time(make_frame(ticks=400, devices=12), make_schema(), 0.4).train_until
+    evaluated(training_end=until.isoformat())
+    with pytest.raises(InputError, match="test part: must begin 300 s after the last training row, 2024"):
+        evaluated(training_end=(until + pd.Timedelta("1s")).isoformat())
+
+
 def test_alarms_that_are_always_on_are_said():
     found = evaluated(threshold=0.0)
     facts = found.describe()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from functools import cache
 
 import numpy as np
 import onnx
@@ -35,7 +36,7 @@ from training.search.pipelines import build_pipeline, error_margin, fit_pipeline
 
 
 def awkward_rows(n=1500, seed=0):
-    """Features that lose digits in float32: large offsets, neighbouring numbers, few values, huge scale."""
+    """Features that lose digits in float32: large offsets, neighboring numbers, few values, huge scale."""
     random = np.random.default_rng(seed)
     values = random.normal(size=(n, 6))
     values[:, 0] = 12_000_000.0 + values[:, 0] * 5.0
@@ -57,14 +58,33 @@ def fitted():
 
 
 PLATT = Calibration("platt", 1.7, -2.5)
+FEW_TREES = {
+    "random_forest": {"n_estimators": 5},
+    "logistic_regression": {},
+    "ada_boost": {"n_estimators": 5},
+    "hist_gradient_boosting": {"max_iter": 10},
+    "lightgbm": {"n_estimators": 10},
+}
+
+
+@pytest.fixture(scope="module")
+def fitted_on_awkward_rows():
+    """Family -> its pipeline with the default parameters, fitted once."""
+
+    @cache
+    def fitted(family):
+        pipeline = build_pipeline(Candidate(family), seed=0)
+        fit_pipeline(pipeline, *awkward_rows())
+        return pipeline
+
+    return fitted
 
 
 @pytest.mark.parametrize("calibration", [Calibration(), PLATT], ids=["plain", "calibrated"])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_onnx_answers_what_the_library_does(family, calibration):
-    rows, labels = awkward_rows()
-    pipeline = build_pipeline(Candidate(family), seed=0)
-    fit_pipeline(pipeline, rows, labels)
+def test_onnx_answers_what_the_library_does(family, calibration, fitted_on_awkward_rows):
+    rows, _ = awkward_rows()
+    pipeline = fitted_on_awkward_rows(family)
     model = OnnxSession(export_onnx(pipeline, rows.shape[1], calibration, 0.5))
     unseen, _ = awkward_rows(seed=1)
     for part in (rows, unseen, unseen[:1]):
@@ -76,10 +96,9 @@ def test_onnx_answers_what_the_library_does(family, calibration):
 
 
 @pytest.mark.parametrize("family", ["random_forest", "ada_boost"])
-def test_the_trees_are_those_that_the_reference_converter_writes(family):
-    rows, labels = awkward_rows()
-    pipeline = build_pipeline(Candidate(family), seed=0)
-    fit_pipeline(pipeline, rows, labels)
+def test_the_trees_are_those_that_the_reference_converter_writes(family, fitted_on_awkward_rows):
+    rows, _ = awkward_rows()
+    pipeline = fitted_on_awkward_rows(family)
     reference = convert_sklearn(
         pipeline,
         initial_types=[("input", FloatTensorType([None, 6]))],
@@ -113,7 +132,7 @@ def test_probabilities_next_to_one_keep_the_digits_that_calibration_needs(family
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_reading_on_a_split_goes_the_way_it_went_in_training(family):
-    # Two neighbouring float32 numbers: the threshold between them is one that float32 cannot hold.
+    # Two neighboring float32 numbers: the threshold between them is one that float32 cannot hold.
     low = np.float32(1.0)
     values = np.array([low, np.nextafter(low, np.float32(2.0))], dtype=np.float32)
     rows = np.repeat(values, 200)[:, None]
@@ -125,10 +144,8 @@ def test_a_reading_on_a_split_goes_the_way_it_went_in_training(family):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_the_graph_has_the_names_and_types_that_serving_expects(family):
-    pipeline = build_pipeline(Candidate(family), 0)
-    fit_pipeline(pipeline, *awkward_rows())
-    graph = onnx.load_from_string(export_onnx(pipeline, 6, PLATT, 0.5)).graph
+def test_the_graph_has_the_names_and_types_that_serving_expects(family, fitted_on_awkward_rows):
+    graph = onnx.load_from_string(export_onnx(fitted_on_awkward_rows(family), 6, PLATT, 0.5)).graph
     types = {value.name: value.type.tensor_type.elem_type for value in (*graph.input, *graph.output)}
     assert types == {
         "input": onnx.TensorProto.FLOAT,
@@ -137,10 +154,9 @@ def test_the_graph_has_the_names_and_types_that_serving_expects(family):
     }
 
 
-def test_the_label_is_the_decision_at_the_models_threshold():
-    rows, labels = awkward_rows()
-    pipeline = build_pipeline(Candidate("lightgbm"), 0)
-    fit_pipeline(pipeline, rows, labels)
+def test_the_label_is_the_decision_at_the_models_threshold(fitted_on_awkward_rows):
+    rows, _ = awkward_rows()
+    pipeline = fitted_on_awkward_rows("lightgbm")
     threshold = float(np.float32(0.3))
     session = onnxruntime.InferenceSession(export_onnx(pipeline, 6, PLATT, threshold))
     label, probabilities = session.run(["label", "probabilities"], {"input": rows})
@@ -155,7 +171,7 @@ def test_the_same_rows_and_seed_give_the_same_bytes_and_version(family, frame, s
     written = []
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
-        model = fit(split.train, schema, family, seed=3)
+        model = fit(split.train, schema, family, seed=3, **FEW_TREES[family])
         rows = model.schema.matrix(split.train)
         written.append(write_model_package(tmp_path / name, model.pipeline, model.schema, rows))
     assert written[0] == written[1]
@@ -167,7 +183,7 @@ def test_another_seed_or_other_rows_give_another_version(frame, schema, tmp_path
     versions = set()
     for seed, rows in ((1, frame), (2, frame), (1, frame.iloc[40:])):
         split = split_by_time(rows, schema)
-        model = fit(split.train, schema, "random_forest", seed=seed)
+        model = fit(split.train, schema, "random_forest", seed=seed, n_estimators=5)
         written = write_model_package(
             tmp_path, model.pipeline, model.schema, model.schema.matrix(split.train)
         )

@@ -49,7 +49,7 @@ def test_labels_that_the_search_is_evaluated_on_do_not_change_the_vote(frame, sc
     pd.testing.assert_frame_equal(again.table, before.table)
 
 
-def noise(seed, rows=2000, features=200):
+def noise(seed, rows=2000, features=100):
     random = np.random.default_rng(seed)
     names = [f"x{number}" for number in range(features)]
     table = pd.DataFrame(random.normal(size=(rows, features)), columns=names)

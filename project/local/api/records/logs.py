@@ -1,4 +1,4 @@
-"""Logs of runs, kept as pieces: to append is cheap, and so is to read from an offset."""
+"""Logs of runs, kept as pieces, so that appending and reading from an offset are both cheap."""
 
 from __future__ import annotations
 

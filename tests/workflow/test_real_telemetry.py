@@ -5,7 +5,6 @@ set of features: is_peer_onset average precision 0.970 and F1 0.932 with ratios 
 levels.
 """
 
-import json
 from pathlib import Path
 
 import pytest
@@ -14,27 +13,18 @@ from project.settings import SOURCE_ROOT
 
 RECORDING = SOURCE_ROOT.parent / "shared" / "data" / "cisco-leaf7"
 SCHEMAS = SOURCE_ROOT / "tests" / "schemas"
-QUIET = (
-    "--set",
-    "deploy_streaming=false",
-    "--set",
-    "deploy_concept_drift=false",
-    "--set",
-    "test_fraction=0.4",
-)
 
 pytestmark = pytest.mark.skipif(
     not RECORDING.is_dir(), reason="the recording of the real router is not on this machine"
 )
 
 
-def run(installation, schema: Path, project: str):
-    arguments = ("--telemetry", str(RECORDING), "--schema", str(schema), "--project", project)
-    return json.loads(installation.netops("run", "--json", *arguments, *QUIET).stdout)
+def run(workflow, schema: Path, project: str):
+    return workflow(project, schema, RECORDING, test_fraction=0.4)
 
 
-def test_the_onset_of_a_peers_failure_is_seen_in_a_devices_own_traffic(installation):
-    summary = run(installation, SCHEMAS / "cisco_leaf7_onset.yaml", "onset")
+def test_the_onset_of_a_peers_failure_is_seen_in_a_devices_own_traffic(workflow):
+    summary = run(workflow, SCHEMAS / "cisco_leaf7_onset.yaml", "onset")
     test, selected = summary["test"], summary["selected"]
     assert test["average_precision"] > 0.9 and test["f1"] > 0.85
     assert test["average_precision"] > 2 * test["single_feature_average_precision"]
@@ -43,8 +33,8 @@ def test_the_onset_of_a_peers_failure_is_seen_in_a_devices_own_traffic(installat
     assert "tells earlier from later" in selected["dropped"]["out_rate_mbps_avg_15m"]
 
 
-def test_errors_of_its_own_are_reported_as_not_predictable_ahead(installation):
-    test = run(installation, SCHEMAS / "cisco_leaf7_ahead.yaml", "ahead")["test"]
+def test_errors_of_its_own_are_reported_as_not_predictable_ahead(workflow):
+    test = run(workflow, SCHEMAS / "cisco_leaf7_ahead.yaml", "ahead")["test"]
     assert test["episodes"] > 0 and test["base_rate"] < 0.05
     assert not test["predictable"]
     assert "is not predictable from these features" in test["verdict"]

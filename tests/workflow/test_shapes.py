@@ -1,18 +1,14 @@
 """Telemetry of very different shapes, and of errors that are announced or not, with only a schema file."""
 
-import json
-
 import pytest
 
 from tests.integration.made_networks import write_network
 
-TWELVE = {"devices": 12, "metrics": 3, "ticks": 4000, "tick_seconds": 10}
-QUIET = ("--set", "deploy_streaming=false", "--set", "deploy_concept_drift=false")
+TWELVE = {"devices": 12, "metrics": 3, "ticks": 2000, "tick_seconds": 10}
 
 
-def run(installation, schema, *arguments):
-    given = ("--telemetry", str(schema.parent), "--schema", str(schema), "--project", schema.parent.name)
-    return json.loads(installation.netops("run", "--json", *given, *QUIET, *arguments).stdout)
+def run(workflow, schema, **arguments):
+    return workflow(schema.parent.name, schema, schema.parent, **arguments)
 
 
 @pytest.mark.parametrize(
@@ -22,19 +18,19 @@ def run(installation, schema, *arguments):
         ("many", {"devices": 5000, "metrics": 2, "ticks": 60, "tick_seconds": 60}),
     ],
 )
-def test_any_shape_goes_through(installation, tmp_path, name, shape):
+def test_any_shape_goes_through(workflow, tmp_path, name, shape):
     ramp = 5 if name == "many" else 30
     schema = write_network(tmp_path / name, errors="shown", ramp_ticks=ramp, **shape)
-    summary = run(installation, schema)
+    summary = run(workflow, schema)
     assert summary["ingest"]["rows_ingested"] == shape["devices"] * shape["ticks"]
     assert summary["selected"]["n_features_in"] == shape["metrics"] * 8
     assert summary["test"]["average_precision"] > 3 * summary["test"]["base_rate"]
 
 
-def test_late_readings_count_from_their_arrival_on(installation, tmp_path):
+def test_late_readings_count_from_their_arrival_on(workflow, tmp_path):
     shape = {"devices": 6, "metrics": 3, "ticks": 2000, "tick_seconds": 10}
     schema = write_network(tmp_path / "late", errors="shown", late_share=0.05, **shape)
-    summary = run(installation, schema)
+    summary = run(workflow, schema)
     ingest, trained = summary["ingest"], summary["trained"]
     assert ingest["rows_too_late"] > 100 and ingest["rows_quarantined"] == 0
     assert ingest["rows_ingested"] + ingest["rows_too_late"] == 12_000
@@ -42,10 +38,10 @@ def test_late_readings_count_from_their_arrival_on(installation, tmp_path):
     assert summary["test"]["average_precision"] > 3 * summary["test"]["base_rate"]
 
 
-def test_errors_announced_by_a_ramp_are_predicted_ahead(installation, tmp_path):
+def test_errors_announced_by_a_ramp_are_predicted_ahead(workflow, tmp_path):
     schema = write_network(tmp_path / "announced", errors="ramp", horizon="2m", **TWELVE)
-    summary = run(installation, schema)
-    assert summary["ingest"]["label_rows"] == 48_000
+    summary = run(workflow, schema)
+    assert summary["ingest"]["label_rows"] == 24_000
     test = summary["test"]
     assert test["average_precision"] > 0.8 and test["recall"] > 0.6
     assert test["embargo_seconds"] == 300 + 120
@@ -55,9 +51,9 @@ def test_errors_announced_by_a_ramp_are_predicted_ahead(installation, tmp_path):
     assert "before they begin" in test["verdict"]
 
 
-def test_errors_from_nowhere_are_not_predicted(installation, tmp_path):
+def test_errors_from_nowhere_are_not_predicted(workflow, tmp_path):
     schema = write_network(tmp_path / "nowhere", errors="nowhere", horizon="2m", **TWELVE)
-    summary = run(installation, schema, "--set", "deploy_streaming=true")
+    summary = run(workflow, schema, deploy_streaming=True)
     test = summary["test"]
     assert not test["promoted"] and summary["endpoint"] is None
     assert test["average_precision_low"] <= test["base_rate"] <= test["average_precision_high"]

@@ -1,0 +1,45 @@
+"""Which tests share a worker, and which start first, when pytest runs on several (``make test``).
+
+A file is one unit of work, because its fixtures are built once a worker. All of ``tests/integration`` is one
+unit: its tests share an installation that takes most of a minute to build. Marking them with ``xdist_group``
+is not enough: with pytest 9.2 the marks never reach the scheduler of xdist 3.8.
+"""
+
+from __future__ import annotations
+
+import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
+
+INSTALLATION = "tests/integration/"
+LONGEST_FIRST = (INSTALLATION, "tests/workflow/", "tests/examples/", "tests/project/", "tests/training/")
+"""Starts of the names of long tests, the longest first. A long unit that starts late leaves workers idle."""
+
+
+def unit_of(nodeid: str) -> str:
+    """The unit of a test: its file, or all tests of the installation."""
+    return INSTALLATION if nodeid.startswith(INSTALLATION) else nodeid.split("::", 1)[0]
+
+
+def start_rank(nodeid: str) -> int:
+    """Place of a test in the order of starts; tests of one rank keep the order they were found in."""
+    for rank, start in enumerate(LONGEST_FIRST):
+        if nodeid.startswith(start):
+            return rank
+    return len(LONGEST_FIRST)
+
+
+class UnitScheduling(LoadScopeScheduling):
+    """Hands units to workers in the order of their tests, which the workers sort by ``start_rank``.
+
+    :param config: of pytest.
+    :param log: of xdist.
+    """
+
+    def __init__(self, config: pytest.Config, log: Producer | None = None) -> None:
+        super().__init__(config, log)
+        # Else xdist puts units of many tests first; long ones have few.
+        config.option.loadscopereorder = False
+
+    def _split_scope(self, nodeid: str) -> str:
+        return unit_of(nodeid)
