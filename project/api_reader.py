@@ -1,4 +1,4 @@
-"""Reads runs and deployed functions from an MLRun API over HTTP, without the client."""
+"""Reads runs, deployed functions and schedules from an MLRun API over HTTP, without the client."""
 
 from __future__ import annotations
 
@@ -67,6 +67,45 @@ def ready_endpoint(dbpath: str, project: str, name: str) -> Endpoint:
             f"endpoint '{name}' of project '{project}' must be ready, got {state}; see 'netops serve'"
         )
     return found
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A schedule of a workflow or a job.
+
+    :param cron: when it is due: minute, hour, day, month, day of week.
+    :param next_run: when it is due next, ISO 8601; empty if never again.
+    :param last_run: uid of the run that it started last, or empty.
+    :param events: what became of its times, newest first; an API that is not ours does not tell.
+    """
+
+    project: str
+    name: str
+    cron: str
+    next_run: str
+    last_run: str
+    events: list[dict[str, Any]]
+
+
+def schedules(dbpath: str) -> list[Schedule]:
+    """Every schedule of every project, in order of project and name."""
+    found = [schedule_of(answer) for answer in _get(dbpath, "projects/*/schedules")["schedules"]]
+    return sorted(found, key=lambda schedule: (schedule.project, schedule.name))
+
+
+def schedule_of(answer: dict[str, Any]) -> Schedule:
+    """A schedule as an MLRun API answers it."""
+    trigger = answer["cron_trigger"]
+    fields = ("minute", "hour", "day", "month", "day_of_week")
+    crontab = " ".join("*" if trigger.get(field) is None else str(trigger[field]) for field in fields)
+    return Schedule(
+        project=answer["project"],
+        name=answer["name"],
+        cron=answer.get("crontab") or crontab,
+        next_run=answer.get("next_run_time") or "",
+        last_run=(answer.get("last_run_uri") or "").partition("@")[2].partition("#")[0],
+        events=answer.get("events") or [],
+    )
 
 
 def _endpoint(project: str, function: dict[str, Any], status: dict[str, Any]) -> Endpoint:

@@ -1,4 +1,4 @@
-"""GET requests that are answered in JSON.
+"""Requests that are answered in JSON.
 
 The commands that only look are quick: the standard library is loaded in a fifth of the time of httpx.
 """
@@ -9,7 +9,7 @@ import json
 from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlencode
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 from project.errors import NetopsError
 
@@ -27,8 +27,25 @@ def get_json(address: str, timeout: float = 30.0, **query: str | int) -> Any:
     :raises UnreachableError: unless the server answers with a status of success and JSON.
     """
     url = f"{address}?{urlencode(query)}" if query else address
+    return _answer(Request(url), address, timeout)  # noqa: S310 - addresses of the user's own servers
+
+
+def patch_json(address: str, body: Any, timeout: float = 30.0) -> Any:
+    """Content of the answer to a PATCH request with a JSON body.
+
+    :param address: http or https address.
+    :raises UnreachableError: unless the server answers with a status of success and JSON.
+    """
+    content = json.dumps(body).encode()
+    headers = {"Content-Type": "application/json"}
+    request = Request(address, content, headers, method="PATCH")  # noqa: S310 - as above
+    return _answer(request, address, timeout)
+
+
+def _answer(request: Request, address: str, timeout: float) -> Any:
     try:
-        with urlopen(url, timeout=timeout) as response:  # noqa: S310 - addresses of the user's own servers
+        with urlopen(request, timeout=timeout) as response:  # noqa: S310 - as above
             return json.loads(response.read())
     except (OSError, HTTPException, ValueError) as error:
-        raise UnreachableError(f"{address}: must answer GET with JSON, got {error}") from error
+        method = request.get_method()
+        raise UnreachableError(f"{address}: must answer {method} with JSON, got {error}") from error

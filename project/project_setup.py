@@ -17,6 +17,9 @@ from project.workflow import WORKFLOWS
 
 WORKFLOW_FILE = Path(__file__).with_name("workflow.py")
 
+RUNNER_LABEL, WORKFLOW_JOB = "netops/workflow-runner", "project.workflow_job.run_workflow_job"
+"""Label by which the local control plane knows the handler that runs our workflows."""
+
 JOBS = {
     "ingest": "feature_sets.ingestion.ingest.ingest",
     "explore": "training.explore.explore",
@@ -47,13 +50,20 @@ def setup(project: mlrun.projects.MlrunProject) -> mlrun.projects.MlrunProject:
 
 
 def load_project(name: str, settings: Settings) -> mlrun.projects.MlrunProject:
-    """The MLRun project ``name`` with everything registered.
+    """The MLRun project ``name`` with everything registered, as the API has it from then on.
 
     MLRun writes a ``project.yaml`` into a project's folder, so it gets one under home, not the checkout.
     """
-    return register(
-        mlrun.get_or_create_project(name, context=str(settings.home / "projects" / name)), settings
-    )
+    context = str(project_folder(name, settings))
+    project = register(mlrun.get_or_create_project(name, context=context), settings)
+    # Not its project.yaml, which others may read: the functions carry the token.
+    project.save_to_db()
+    return project
+
+
+def project_folder(name: str, settings: Settings) -> Path:
+    """Folder of the MLRun project ``name``."""
+    return settings.home / "projects" / name
 
 
 def register(project: mlrun.projects.MlrunProject, settings: Settings) -> mlrun.projects.MlrunProject:
@@ -71,13 +81,27 @@ def register(project: mlrun.projects.MlrunProject, settings: Settings) -> mlrun.
         _configure(function, settings)
         project.set_function(function, name=name)
     project.set_function(serving_function(project.metadata.name, settings), name=SERVING)
-    # Relative where MLRun loaded this folder as the project, so that it may be moved or archived.
-    beside = (Path(project.spec.context or ".") / WORKFLOW_FILE.name).is_file()
-    workflow_file = WORKFLOW_FILE.name if beside else str(WORKFLOW_FILE)
-    engine = "local" if settings.profile == "local" else "kfp"
-    for name, workflow in WORKFLOWS.items():
-        project.set_workflow(name, workflow_file, engine=engine, handler=workflow.__name__)
+    _register_workflows(project, settings)
     return project
+
+
+def _register_workflows(project: mlrun.projects.MlrunProject, settings: Settings) -> None:
+    """Register the workflows; arguments and a schedule that somebody has set on one stay."""
+    local = settings.profile == "local"
+    # Relative where MLRun loaded this folder as the project, so that it may be moved or archived. On a laptop
+    # another client must find the file wherever it runs.
+    beside = not local and (Path(project.spec.context or ".") / WORKFLOW_FILE.name).is_file()
+    file = WORKFLOW_FILE.name if beside else str(WORKFLOW_FILE)
+    before = {workflow["name"]: workflow for workflow in project.workflows}
+    for name, workflow in WORKFLOWS.items():
+        project.set_workflow(name, file, engine="local" if local else "kfp", handler=workflow.__name__)
+    kept = ("args", "schedule")
+    project.workflows = [
+        {**workflow, **{key: value for key in kept if (value := before.get(workflow["name"], {}).get(key))}}
+        for workflow in project.workflows
+    ]
+    if local:
+        project.metadata.labels = {**(project.metadata.labels or {}), RUNNER_LABEL: WORKFLOW_JOB}
 
 
 def serving_function(project: str, settings: Settings) -> mlrun.runtimes.ServingRuntime:

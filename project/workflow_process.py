@@ -7,20 +7,17 @@ import os
 import sys
 import time
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from project.errors import NetopsError
-from project.local.processes import Process, log_tail
+from project.local.processes import Process, log_tail, this_process
 from project.local.processes import start as start_process
+from project.local.workflow_records import REQUEST_FILE, STATUS_FILE, workflow_records, write_process
 from project.settings import SOURCE_ROOT, Settings
 
-STATUS_FILE = "status.json"
-"""What the process writes beside its request: run id, state and error."""
-
 _START_SECONDS = 120.0
-_PROCESS_FILE = "process.json"
 
 
 @dataclass
@@ -41,29 +38,30 @@ class WorkflowProcess:
         cls, settings: Settings, project: str, workflow: str, arguments: dict[str, Any]
     ) -> WorkflowProcess:
         """Start a workflow of ``project``; the process inherits the environment."""
-        started = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
-        folder = settings.home / "workflows" / f"{started}-{uuid.uuid4().hex[:6]}"
-        folder.mkdir(parents=True)
-        request = folder / "request.json"
-        request.write_text(
-            json.dumps({"project": project, "workflow": workflow, "arguments": arguments}), encoding="utf-8"
-        )
+        folder = _new_folder(settings, project, workflow, arguments)
         process = start_process(
-            [sys.executable, "-m", "project.run_workflow", str(request)],
+            [sys.executable, "-m", "project.run_workflow", str(folder / REQUEST_FILE)],
             log=folder / "log.txt",
             cwd=SOURCE_ROOT,
             env={**os.environ, "PYTHONPATH": str(SOURCE_ROOT)},
         )
-        (folder / _PROCESS_FILE).write_text(json.dumps(asdict(process)), encoding="utf-8")
+        write_process(folder, process)
+        return cls(process, folder)
+
+    @classmethod
+    def here(
+        cls, settings: Settings, project: str, workflow: str, arguments: dict[str, Any]
+    ) -> WorkflowProcess:
+        """Note that this very process is about to run a workflow; others find it as any other."""
+        folder = _new_folder(settings, project, workflow, arguments)
+        process = this_process()
+        write_process(folder, process)
         return cls(process, folder)
 
     @classmethod
     def all(cls, settings: Settings) -> list[WorkflowProcess]:
         """Every workflow that was started under this home, by whichever command, oldest first."""
-        return [
-            cls(Process(**json.loads(path.read_text(encoding="utf-8"))), path.parent)
-            for path in sorted((settings.home / "workflows").glob(f"*/{_PROCESS_FILE}"))
-        ]
+        return [cls(record.process, record.folder) for record in workflow_records(settings.home)]
 
     @classmethod
     def running(cls, settings: Settings) -> list[WorkflowProcess]:
@@ -114,3 +112,18 @@ class WorkflowProcess:
                 raise NetopsError(f"workflow gave no run id within {_START_SECONDS:g} s; {self.log_tail()}")
             time.sleep(0.05)
         return self.run_id
+
+
+def _new_folder(settings: Settings, project: str, workflow: str, arguments: dict[str, Any]) -> Path:
+    """Folder of a new workflow, with its request in it."""
+    started = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+    folder = settings.home / "workflows" / f"{started}-{uuid.uuid4().hex[:6]}"
+    folder.mkdir(parents=True)
+    request = {
+        "project": project,
+        "workflow": workflow,
+        "arguments": arguments,
+        "mlrun_dbpath": os.environ.get("MLRUN_DBPATH", ""),
+    }
+    (folder / REQUEST_FILE).write_text(json.dumps(request), encoding="utf-8")
+    return folder

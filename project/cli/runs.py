@@ -20,9 +20,12 @@ def list_runs(
 ) -> None:
     """List the runs of a project, newest first."""
     from project.api_reader import runs
+    from project.orphaned_runs import settle
     from project.session import open_session
 
-    session = open_session(Settings.from_environment())
+    settings = Settings.from_environment()
+    session = open_session(settings)
+    settle(settings, session)
     found = runs(session.mlrun_dbpath, project_name(project))[:limit]
     if as_json:
         print(json.dumps(found, default=str))

@@ -12,42 +12,44 @@ from project.function_names import ENDPOINTS
 from project.settings import Settings
 
 if TYPE_CHECKING:
-    from project.api_reader import Endpoint
+    from project.api_reader import Endpoint, Schedule
     from project.session import Session
 
 
 def status(as_json: JsonOption = False) -> None:
-    """Tell what runs: servers and endpoints.
+    """Tell what runs: servers, endpoints and schedules.
 
-    These are the MLRun API, the online store, and every endpoint with its state and model.
+    These are the MLRun API, the online store, every endpoint with its state and model, and every schedule
+    with its next time and what became of the last.
     """
-    from project.api_reader import Endpoint
+    from project.api_reader import Endpoint, schedule_of
+    from project.orphaned_runs import settle
     from project.session import Session, find_session, local_stack
 
     settings = Settings.from_environment()
     session = find_session(settings)
     if session is not None:
+        settle(settings, session)
         print_status(session, as_json)
         return
     # Endpoints outlive a control plane that was killed.
-    living = [
-        Endpoint(name, address, "ready", "", "", project)
-        for project, name, address in local_stack(settings).orphans()
-    ]
-    if not living and not as_json:
+    stack = local_stack(settings)
+    living = [Endpoint(name, address, "ready", "", "", project) for project, name, address in stack.orphans()]
+    waiting = [schedule_of(answer) for answer in stack.waiting_schedules()]
+    if living or waiting or as_json:
+        _print(Session("", "", owned=True, started=False), living, waiting, as_json)
+    else:
         print("nothing is running; 'netops up' starts the control plane")
-        return
-    _print(Session("", "", owned=True, started=False), living, as_json)
 
 
 def print_status(session: Session, as_json: bool) -> None:
     """Where the servers of a session are, and the endpoints that its API knows."""
-    from project.api_reader import endpoints
+    from project.api_reader import endpoints, schedules
 
-    _print(session, endpoints(session.mlrun_dbpath), as_json)
+    _print(session, endpoints(session.mlrun_dbpath), schedules(session.mlrun_dbpath), as_json)
 
 
-def _print(session: Session, found: Sequence[Endpoint], as_json: bool) -> None:
+def _print(session: Session, found: Sequence[Endpoint], schedules: Sequence[Schedule], as_json: bool) -> None:
     from project.api_reader import redis_url
 
     shown = [vars(endpoint) for endpoint in found if endpoint.name in ENDPOINTS]
@@ -59,13 +61,40 @@ def _print(session: Session, found: Sequence[Endpoint], as_json: bool) -> None:
             "mlrun_dbpath": session.mlrun_dbpath or None,
             "redis_url": online or None,
             "endpoints": shown,
+            "schedules": [vars(schedule) for schedule in schedules],
         }
         print(json.dumps(facts))
         return
     down = "not running; 'netops up' starts it"
     print(f"MLRun API     {session.mlrun_dbpath or down}\nonline store  {online or down}")
-    if not shown:
+    if shown:
+        header = ("project", "endpoint", "address", "state", "model", "version")
+        print_columns(header, [tuple(e[key] for key in ("project", "name", *header[2:])) for e in shown])
+    else:
         print("endpoints     none")
-        return
-    header = ("project", "endpoint", "address", "state", "model", "version")
-    print_columns(header, [tuple(e[key] for key in ("project", "name", *header[2:])) for e in shown])
+    if schedules:
+        if not session.mlrun_dbpath:
+            print("schedules     nothing starts them until the control plane runs")
+        header = ("project", "schedule", "cron", "next (UTC)", "last time (UTC)", "not started")
+        print_columns(header, [_schedule_row(schedule) for schedule in schedules])
+
+
+def _schedule_row(schedule: Schedule) -> tuple[str, ...]:
+    """When a schedule is due, what became of the last time, and how many times nothing was started."""
+    last = ""
+    if schedule.events:
+        event = schedule.events[0]
+        last = f"{_minute(event['last'])} {event['outcome']}"
+        last += f" run {event['run'][:8]}" if event["run"] else ""
+        last += f": {event['reason']}" if event["reason"] else ""
+    missed = sum(event["times"] for event in schedule.events if event["outcome"] != "started")
+    return (
+        *(schedule.project, schedule.name, schedule.cron),
+        _minute(schedule.next_run) or "never",
+        last,
+        str(missed),
+    )
+
+
+def _minute(time: str) -> str:
+    return time[:16].replace("T", " ")

@@ -13,6 +13,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from project.api_reader import runs
 from project.errors import NetopsError
 from project.http_json import UnreachableError
+from project.orphaned_runs import settle
 from project.session import Session
 from project.settings import Settings
 from project.workflow_process import WorkflowProcess
@@ -35,6 +36,7 @@ def run_to_end(
     :returns: the run id.
     :raises NetopsError: if the workflow does not succeed, with its error and where its log is.
     """
+    settle(settings, session)
     process = WorkflowProcess.start(settings, project, workflow, arguments)
     try:
         with Progress(
@@ -64,7 +66,8 @@ def run_to_end(
                 time.sleep(_POLL_SECONDS)
     finally:
         process.end()
-    status = process.status()
+        status = process.status()
+        settle(settings, session)
     if status["state"] != "succeeded":
         raise NetopsError(f"workflow {workflow} failed: {status['error']}\nlog: {process.log_path}")
     return str(status["run_id"])

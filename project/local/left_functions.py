@@ -1,4 +1,4 @@
-"""Deployed functions that outlive a killed control plane, read from its database."""
+"""What there is of a control plane that does not run, read from its database: functions, jobs, schedules."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from project.local.api.deployments.records import OFFLINE, change_deployment, read_deployments
+from project.local.api.documents import Document
+from project.local.api.jobs.records import open_processes
 from project.local.api.records.store import Store
+from project.local.api.schedules.records import describe_schedule, list_schedules
 from project.local.api.settings import database_file
 
 
@@ -35,8 +38,16 @@ def running(home: Path) -> list[tuple[str, str, str]]:
         ]
 
 
+def schedules(home: Path) -> list[Document]:
+    """Schedules that wait for the control plane, as it describes them."""
+    if not database_file(home).exists():
+        return []
+    with _store(home) as store:
+        return [describe_schedule(store, schedule) for schedule in list_schedules(store)]
+
+
 def stop(home: Path) -> bool:
-    """Stop the functions that live.
+    """Stop the functions and jobs that live.
 
     :returns: whether there were any.
     """
@@ -44,6 +55,10 @@ def stop(home: Path) -> bool:
         return False
     stopped = False
     with _store(home) as store:
+        # The next control plane sees that they are gone and ends their runs.
+        for job in open_processes(store):
+            stopped = stopped or job.process.alive()
+            job.process.stop()
         for each in read_deployments(store):
             living = [process for process in each.processes if process.alive()]
             for process in living:

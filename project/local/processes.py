@@ -48,15 +48,23 @@ class Process:
         except psutil.NoSuchProcess:
             return False
 
-    def exit_reason(self) -> str:
-        """How it ended, in words; unknown unless this program started it."""
+    def exit_code(self) -> int | None:
+        """Its exit code, below 0 for a signal; None while it runs, or unless this program started it."""
         child = _children.get(self.pid)
         if child is None:
-            return "the process is gone (how it ended is unknown: another control plane started it)"
+            return None
         try:
             # Not poll(): that answers None while another thread is asking.
-            code = child.wait(timeout=5.0)
+            return child.wait(timeout=5.0)
         except subprocess.TimeoutExpired:
+            return None
+
+    def exit_reason(self) -> str:
+        """How it ended, in words; unknown unless this program started it."""
+        if self.pid not in _children:
+            return "the process is gone (how it ended is unknown: another program started it)"
+        code = self.exit_code()
+        if code is None:
             return "the process still runs"
         if code < 0:
             return f"killed by signal {-code} ({signal.Signals(-code).name})"
@@ -118,6 +126,11 @@ def start(
         )
     _children[child.pid] = child
     return Process(child.pid, psutil.Process(child.pid).create_time())
+
+
+def this_process() -> Process:
+    """The process that asks."""
+    return Process(os.getpid(), psutil.Process().create_time())
 
 
 def log_tail(log: Path, lines: int = 30, start: int = 0) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from project.local import control_plane, valkey
 from project.local.servers import PATIENCE, Patience, ServerError, ServerState
@@ -112,6 +113,12 @@ class Stack:
         from project.local import left_functions
 
         return left_functions.running(self.home)
+
+    def waiting_schedules(self) -> list[dict[str, Any]]:
+        """Schedules as the control plane answers them, read without it; nothing starts them meanwhile."""
+        from project.local import left_functions
+
+        return left_functions.schedules(self.home)
 
     def deployments(self) -> list[DeployedFunction]:
         """Deployed functions as they are now.

@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
+import httpx
 import pytest
 
 from feature_sets.checks import InputError
@@ -80,6 +82,36 @@ def test_the_status_of_running_servers_loads_nothing_heavy(local_stack):
     printed, packages = loaded(local_stack.stack.home, "status", "--json")
     assert json.loads(printed)["mlrun_dbpath"] == local_stack.info.mlrun_dbpath
     assert not packages & HEAVY
+
+
+def test_the_status_shows_schedules_with_their_next_time(local_stack):
+    api, home = f"{local_stack.info.mlrun_dbpath}/api/v1/projects", local_stack.stack.home
+    httpx.post(api, json={"metadata": {"name": "scheduled"}}).raise_for_status()
+    body = {
+        "name": "nightly",
+        "kind": "job",
+        "cron_trigger": "0 3 1 1 mon-sun",
+        "scheduled_object": {"task": {"metadata": {"project": "scheduled", "name": "x"}}},
+    }
+    httpx.post(f"{api}/scheduled/schedules", json=body).raise_for_status()
+    try:
+        assert httpx.post(f"{api}/scheduled/schedules/nightly/invoke").status_code == 400
+        printed, packages = loaded(home, "status")
+        (row,) = (line for line in printed.splitlines() if line.startswith("scheduled "))
+        _, name, cron, next_time, last, not_started = re.split("  +", row)
+        assert (name, cron, not_started) == ("nightly", "0 3 1 1 mon-sun", "1")
+        assert next_time.endswith("-01-01 03:00")
+        assert last.endswith(" failed: a job must have code, a command or a handler, got none")
+        assert not packages & HEAVY
+        found = json.loads(loaded(home, "status", "--json")[0])["schedules"]
+        (schedule,) = (schedule for schedule in found if schedule["project"] == "scheduled")
+        assert (schedule["name"], schedule["cron"], schedule["last_run"]) == (
+            "nightly",
+            "0 3 1 1 mon-sun",
+            "",
+        )
+    finally:
+        httpx.delete(f"{api}/scheduled/schedules").raise_for_status()
 
 
 def test_rows_that_cannot_be_read_are_a_failure_and_not_bad_usage(monkeypatch, capsys):

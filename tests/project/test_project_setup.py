@@ -41,6 +41,28 @@ def test_a_laptop_gets_its_home_and_token_and_the_local_engine(tmp_path):
     assert {workflow["engine"] for workflow in project.spec.workflows} == {"local"}
 
 
+def test_a_laptop_s_workflows_are_found_from_any_folder(tmp_path):
+    (tmp_path / "workflow.py").touch()  # as where MLRun loaded our folder as the project
+    project = registered({}, tmp_path)
+    paths = {workflow["path"] for workflow in project.spec.workflows}
+    assert paths == {str(project_setup.WORKFLOW_FILE)}
+    assert project.metadata.labels["netops/workflow-runner"] == project_setup.WORKFLOW_JOB
+    module, _, name = project_setup.WORKFLOW_JOB.rpartition(".")
+    assert callable(getattr(import_module(module), name))
+
+
+def test_arguments_and_schedule_that_somebody_has_set_on_a_workflow_stay(tmp_path):
+    project = registered({}, tmp_path)
+    project.workflows = [
+        {**workflow, "schedule": "0 3 * * *", "args": {"seed": 3}} if workflow["name"] == "main" else workflow
+        for workflow in project.workflows
+    ]
+    settings = Settings.from_environment({"NETOPS_HOME": str(tmp_path)})
+    again = {workflow["name"]: workflow for workflow in project_setup.register(project, settings).workflows}
+    assert (again["main"]["schedule"], again["main"]["args"]) == ("0 3 * * *", {"seed": 3})
+    assert "schedule" not in again["ingest"]
+
+
 def test_a_cluster_gets_image_source_and_secret_and_kubeflow(tmp_path):
     project = registered(CLUSTER, tmp_path)
     for name in (*project_setup.JOBS, *ENDPOINTS):

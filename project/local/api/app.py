@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -12,11 +13,14 @@ from starlette.middleware import Middleware
 from project.local.api.context import Context
 from project.local.api.deployments.live import LiveDeployments
 from project.local.api.deployments.supervisor import Supervisor
+from project.local.api.documents import now
 from project.local.api.http.local_callers import LocalCallersOnly
+from project.local.api.jobs.runner import Jobs
 from project.local.api.records.store import Store
 from project.local.api.routes import (
     absent,
     artifacts,
+    background_tasks,
     client_spec,
     feature_store,
     features,
@@ -28,27 +32,43 @@ from project.local.api.routes import (
     profiles,
     projects,
     runs,
+    schedules,
     secrets,
     tags,
     unsupported,
 )
+from project.local.api.routes import jobs as job_routes
+from project.local.api.schedules.scheduler import Scheduler
+from project.local.api.schedules.ticker import Ticker
 from project.local.api.settings import Settings
 
 
-def build_app(settings: Settings, redis_url: str = "") -> Starlette:
+def build_app(
+    settings: Settings, redis_url: str = "", clock: Callable[[], datetime] = now, tick_seconds: float = 1.0
+) -> Starlette:
     """The ASGI application over the SQLite file under ``settings.home``.
 
-    At start it finds the functions again that an earlier control plane left running; at the end it stops
-    them all.
+    At start it finds the functions and jobs again that an earlier control plane left running; at the end it
+    stops them all.
+
+    :param clock: wall clock.
+    :param tick_seconds: pause between two looks at what is due and what has died.
     """
     store = Store(settings.database)
     deployments = LiveDeployments(store)
     supervisor = Supervisor(store, settings, deployments)
+    jobs = Jobs(store, settings, clock)
+    scheduler = Scheduler(store, jobs.submit, clock)
+    ticker = Ticker([jobs.settle, scheduler.tick], tick_seconds)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await run_in_threadpool(supervisor.recover)
+        await run_in_threadpool(jobs.recover)
+        ticker.start()
         yield
+        await run_in_threadpool(ticker.stop)
+        await run_in_threadpool(jobs.stop_all, "the control plane was stopped")
         await run_in_threadpool(supervisor.stop_all)
 
     app = Starlette(
@@ -56,7 +76,10 @@ def build_app(settings: Settings, redis_url: str = "") -> Starlette:
             *client_spec.ROUTES,
             *projects.ROUTES,
             *absent.ROUTES,
+            *background_tasks.ROUTES,
             *runs.ROUTES,
+            *job_routes.ROUTES,
+            *schedules.ROUTES,
             *logs.ROUTES,
             *artifacts.ROUTES,
             *functions.ROUTES,
@@ -73,5 +96,7 @@ def build_app(settings: Settings, redis_url: str = "") -> Starlette:
         lifespan=lifespan,
         middleware=[Middleware(LocalCallersOnly)],
     )
-    app.state.context = Context(store, settings, deployments, supervisor, redis_url)
+    app.state.context = Context(
+        store, settings, deployments, supervisor, jobs, scheduler, redis_url=redis_url
+    )
     return app

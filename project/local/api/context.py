@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from project.local.api.background_tasks import BackgroundTasks
 from project.local.api.deployments.live import LiveDeployments
 from project.local.api.deployments.supervisor import Supervisor
+from project.local.api.jobs.runner import Jobs
 from project.local.api.records.store import Store
+from project.local.api.schedules.scheduler import Scheduler
 from project.local.api.settings import Settings
 
 
@@ -16,6 +19,9 @@ class Context:
 
     :param deployments: deployed functions as they are now.
     :param supervisor: starts and stops them.
+    :param jobs: starts jobs, and stops them.
+    :param scheduler: keeps schedules and starts them.
+    :param tasks: background tasks that clients were told of.
     :param redis_url: address of the online store; may change while the server runs.
     """
 
@@ -23,4 +29,7 @@ class Context:
     settings: Settings
     deployments: LiveDeployments
     supervisor: Supervisor
+    jobs: Jobs
+    scheduler: Scheduler
+    tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
     redis_url: str = ""

@@ -11,7 +11,7 @@ import uvicorn
 
 from project.local.api.app import build_app
 from project.local.api.records.store import Store
-from project.local.api.settings import Settings
+from project.local.api.settings import Settings, database_file
 from tests.project.local.conformance import DBPATH
 from tests.project.local.mlrun_client import Client
 
@@ -33,7 +33,7 @@ def control_plane(api_home):
     """HTTP client of a control plane without functions; shared, because starting one takes a while."""
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    app = build_app(Settings(api_home, api_home, url))
+    app = build_app(Settings(api_home, api_home, url), tick_seconds=0.05)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
@@ -43,6 +43,14 @@ def control_plane(api_home):
     finally:
         server.should_exit = True
         thread.join()
+
+
+@pytest.fixture
+def store_of(api_home):
+    """The records of the control plane behind ``api``."""
+    store = Store(database_file(api_home))
+    yield store
+    store.close()
 
 
 @pytest.fixture

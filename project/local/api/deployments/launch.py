@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 
 from project.local.api.deployments.records import Deployment, read_function
-from project.local.api.documents import Document, get_in
-from project.local.api.records.secrets import secret_values
+from project.local.api.function_environment import function_environment, function_workdir
 from project.local.api.records.store import Store
 from project.local.api.settings import Settings
 from project.local.processes import Process
 from project.local.processes import start as start_process
-
-# Where our own packages are; a function's process must find the host there.
-_PACKAGE_ROOT = Path(__file__).resolve().parents[4]
 
 
 class Launcher:
@@ -39,7 +34,6 @@ class Launcher:
         document.write_text(json.dumps(function))
         ready_file = self._file(deployment, "ready")
         ready_file.unlink(missing_ok=True)
-        workdir = self._settings.source_root / str(get_in(function, "spec.workdir") or "")
         return start_process(
             [
                 *(sys.executable, "-m", "project.local.http_host", "--function", str(document)),
@@ -47,8 +41,11 @@ class Launcher:
                 *(("--take-over", str(old.pid)) if old else ()),
             ],
             log=self._settings.function_log(deployment.project, deployment.name),
-            cwd=workdir if workdir.is_dir() else self._settings.source_root,
-            env=self._environment(deployment, function),
+            cwd=function_workdir(self._settings, function) or self._settings.source_root,
+            env={
+                **function_environment(self._store, self._settings, deployment.project, function),
+                "NUCLIO_FUNCTION_NAME": deployment.name,
+            },
         )
 
     def ready(self, deployment: Deployment, process: Process) -> bool:
@@ -58,26 +55,3 @@ class Launcher:
 
     def _file(self, deployment: Deployment, suffix: str) -> Path:
         return self._settings.function_file(deployment.project, deployment.name, suffix)
-
-    def _environment(self, deployment: Deployment, function: Document) -> dict[str, str]:
-        """Environment of a function's process: ours, the project's secrets, then the function's own."""
-        paths = [
-            str(_PACKAGE_ROOT),
-            str(self._settings.source_root),
-            get_in(function, "spec.pythonpath"),
-            os.environ.get("PYTHONPATH"),
-        ]
-        environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(dict.fromkeys(path for path in paths if path)),
-            "PYTHONUNBUFFERED": "1",
-            "MLRUN_DBPATH": self._settings.url,
-            "MLRUN_ACTIVE_PROJECT": deployment.project,
-            "NUCLIO_FUNCTION_NAME": deployment.name,
-        }
-        for secret, value in secret_values(self._store, deployment.project).items():
-            environment[f"MLRUN_K8S_SECRET__{secret}"] = value
-        for variable in get_in(function, "spec.env") or []:
-            if variable.get("name") and variable.get("value") is not None:
-                environment[variable["name"]] = str(variable["value"])
-        return environment

@@ -18,9 +18,7 @@ import orjson
 
 from project.local.api.documents import Document
 
-SCHEMA_VERSION = 1
-
-_SCHEMA = """
+_FIRST_SCHEMA = """
 CREATE TABLE projects (name TEXT PRIMARY KEY, created REAL NOT NULL, body BLOB NOT NULL);
 
 CREATE TABLE runs (
@@ -66,7 +64,36 @@ CREATE TABLE deployments (
     PRIMARY KEY (project, name));
 """
 
-PROJECT_TABLES = ("runs", "logs", "artifacts", "records", "entries")
+_SCHEDULES_AND_JOBS = """
+CREATE TABLE schedules (
+    project TEXT NOT NULL, name TEXT NOT NULL, created REAL NOT NULL, next_run_time REAL,
+    last_run TEXT NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (project, name));
+CREATE INDEX schedules_by_time ON schedules (next_run_time);
+CREATE TABLE schedule_events (
+    id INTEGER PRIMARY KEY, project TEXT NOT NULL, name TEXT NOT NULL, outcome TEXT NOT NULL,
+    first_time REAL NOT NULL, last_time REAL NOT NULL, times INTEGER NOT NULL, run TEXT NOT NULL,
+    reason TEXT NOT NULL);
+CREATE INDEX schedule_events_by_schedule ON schedule_events (project, name, id);
+
+CREATE TABLE job_processes (
+    project TEXT NOT NULL, uid TEXT NOT NULL, pid INTEGER NOT NULL, created REAL NOT NULL, log TEXT NOT NULL,
+    ended REAL,
+    PRIMARY KEY (project, uid));
+CREATE TABLE run_owners (
+    project TEXT NOT NULL, uid TEXT NOT NULL, owner TEXT NOT NULL,
+    PRIMARY KEY (project, uid));
+"""
+
+_SCHEMAS = (_FIRST_SCHEMA, _SCHEDULES_AND_JOBS)
+"""What each version adds to the one before; a file of an older version is brought up to date."""
+
+SCHEMA_VERSION = len(_SCHEMAS)
+
+PROJECT_TABLES = (
+    *("runs", "logs", "artifacts", "records", "entries"),
+    *("schedules", "schedule_events", "job_processes", "run_owners"),
+)
 
 
 def encode(document: Document | list[Any]) -> bytes:
@@ -102,8 +129,8 @@ class Store:
                     f"{path}: schema version must be at most {SCHEMA_VERSION}, got {version}; "
                     "use the newer program"
                 )
-            if version == 0:
-                connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version={SCHEMA_VERSION};COMMIT;")
+            for number, schema in enumerate(_SCHEMAS[version:], start=version + 1):
+                connection.executescript(f"BEGIN IMMEDIATE;{schema}PRAGMA user_version={number};COMMIT;")
 
     def _connection(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)

@@ -37,8 +37,9 @@ def client_spec(call: Call) -> Document:
     features = f"{settings.feature_store}/{{project}}/{{name}}"
     return {
         "version": MLRUN_VERSION,
-        # An empty namespace tells the client that there is no cluster: jobs run in its own process.
-        "namespace": "",
+        # Without a namespace the client takes it that the server runs nothing, and refuses schedules.
+        # The steps of a workflow still run in the workflow's process, because there is no Kubeflow.
+        "namespace": "local",
         # One folder for each run: a later run must not overwrite the files of an earlier one.
         "artifact_path": f"{settings.artifact_path}/{{{{project}}}}/{{{{run.uid}}}}",
         "nuclio_version": _NUCLIO_VERSION,

@@ -9,6 +9,7 @@ from project.local.api.documents import Document, get_in
 from project.local.api.errors import InvalidError
 from project.local.api.http.calls import Call
 from project.local.api.http.routing import route
+from project.local.api.jobs.records import find_process
 from project.local.api.records.logs import append_log, log_size, read_log
 from project.local.api.records.projects import require_project
 from project.local.api.records.runs import read_run
@@ -28,13 +29,29 @@ def get_log(call: Call) -> Response:
     if offset < 0:
         raise InvalidError(f"query parameter 'offset' must not be negative, got {offset}")
     run = read_run(call.context.store, call.project, call.path["uid"])
-    body = read_log(call.context.store, call.project, call.path["uid"], offset, -1 if size is None else size)
+    body = _read(call, offset, -1 if size is None else size)
     state = str(get_in(run, "status.state", ""))
     return Response(body, media_type="text/plain", headers={"x-mlrun-run-state": state})
 
 
+def _read(call: Call, offset: int, size: int) -> bytes:
+    """Part of a log; that of a job is what its process has printed.
+
+    :param size: bytes at most, all if below 0.
+    """
+    job = find_process(call.context.store, call.project, call.path["uid"])
+    if job is None or not job.log.exists():
+        return read_log(call.context.store, call.project, call.path["uid"], offset, size)
+    with job.log.open("rb") as file:
+        file.seek(offset)
+        return file.read(size)
+
+
 def get_log_size(call: Call) -> Document:
     """Length of a run's log in bytes."""
+    job = find_process(call.context.store, call.project, call.path["uid"])
+    if job is not None and job.log.exists():
+        return {"size": job.log.stat().st_size}
     return {"size": log_size(call.context.store, call.project, call.path["uid"])}
 
 

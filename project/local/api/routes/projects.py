@@ -83,7 +83,7 @@ def delete_project(call: Call) -> None:
     """Delete a project and what is in it.
 
     The header ``x-mlrun-deletion-strategy`` says what to do with its resources: ``restricted`` (default)
-    and ``check`` refuse (412) when there are any, ``cascade`` deletes them and stops its functions.
+    and ``check`` refuse (412) when there are any, ``cascade`` deletes them and stops its functions and jobs.
     """
     store, name = call.context.store, call.project
     strategy = call.headers.get("x-mlrun-deletion-strategy") or "restricted"
@@ -99,6 +99,7 @@ def delete_project(call: Call) -> None:
     if strategy == "check":
         return
     call.context.supervisor.forget_project(name)
+    call.context.jobs.stop_all("the project was deleted", name)
     remove_project(store, name)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from starlette.responses import Response
 from starlette.routing import Route
 
 from project.local.api.documents import Document, epoch, get_in, matches_labels, name_rule, now
@@ -11,7 +12,8 @@ from project.local.api.errors import ConflictError
 from project.local.api.http.calls import Call
 from project.local.api.http.pages import page_of
 from project.local.api.http.partitions import partition
-from project.local.api.http.routing import route
+from project.local.api.http.routing import json_response, route
+from project.local.api.jobs.records import write_owner
 from project.local.api.records.artifacts import artifacts_of_run
 from project.local.api.records.projects import require_project
 from project.local.api.records.runs import TERMINAL_STATES, change_run, read_run, remove_runs, write_run
@@ -19,10 +21,14 @@ from project.local.api.records.store import decode
 
 
 def store_run(call: Call) -> Document:
-    """Store a run or one iteration of it."""
+    """Store a run or one iteration of it; a job's token says that its process did."""
     require_project(call.context.store, call.project)
-    iteration = call.number("iter", default=0) or 0
-    write_run(call.context.store, call.project, call.path["uid"], iteration, call.json())
+    iteration, uid = call.number("iter", default=0) or 0, call.path["uid"]
+    owner = call.headers.get("authorization", "").removeprefix("Bearer ")
+    with call.context.store.write():
+        write_run(call.context.store, call.project, uid, iteration, call.json())
+        if owner:
+            write_owner(call.context.store, call.project, uid, owner)
     return {}
 
 
@@ -43,20 +49,23 @@ def get_run(call: Call) -> Document:
     return {"data": run}
 
 
-def abort_run(call: Call) -> Document:
-    """Mark a run that is not over as aborted.
+def abort_run(call: Call) -> Response:
+    """Mark a run that is not over as aborted, and end the process that it is in if it was started here.
 
-    A local run lives in the process of whoever started it; this changes its record only.
+    Other runs of that process end with it. A run in the process of somebody else goes on; what it reports of
+    its work is kept, and it stays aborted.
     """
     uid, iteration = call.path["uid"], call.number("iter", default=0) or 0
-    with call.context.store.write():
-        run = read_run(call.context.store, call.project, uid, iteration)
+    context, project = call.context, call.project
+    with context.store.write():
+        run = read_run(context.store, project, uid, iteration)
         state = get_in(run, "status.state")
         if state in TERMINAL_STATES:
             raise ConflictError(f"Run is already in terminal state, can not be aborted: {state}")
-        updates = {**call.json(), "status.state": "aborted"}
-        change_run(call.context.store, call.project, uid, iteration, updates)
-    return {}
+        updates = {"status.status_text": "aborted by a client", **call.json(), "status.state": "aborted"}
+        change_run(context.store, project, uid, iteration, updates)
+    context.jobs.stop_run(project, run, f"its process was ended: run {uid} was aborted")
+    return json_response(context.tasks.add(project, "run.abort"), 202)
 
 
 def delete_run(call: Call) -> None:

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from project.local.api.records.store import SCHEMA_VERSION, Store
+from project.local.api.records.store import _SCHEMAS, SCHEMA_VERSION, Store
 
 
 def _projects(store):
@@ -91,3 +91,16 @@ def test_a_file_of_a_newer_version_is_refused(tmp_path):
         RuntimeError, match=f"version must be at most {SCHEMA_VERSION}, got {SCHEMA_VERSION + 1}"
     ):
         Store(path)
+
+
+def test_a_file_of_the_version_before_is_brought_up_to_date_and_loses_nothing(tmp_path):
+    path = tmp_path / "old.sqlite3"
+    connection = sqlite3.connect(path)
+    connection.executescript(f"{_SCHEMAS[0]} PRAGMA user_version=1;")
+    connection.execute("INSERT INTO projects VALUES ('kept', 0, '{}')")
+    connection.commit()
+    connection.close()
+    store = Store(path)
+    assert _projects(store) == ["kept"]
+    assert store.rows("SELECT * FROM schedules") == []
+    assert store.row("PRAGMA user_version")[0] == SCHEMA_VERSION

@@ -22,6 +22,10 @@ def _uids(api, **query):
     return [run["metadata"].get("uid") or run["spec"]["uid"] for run in answer.json()["runs"]]
 
 
+def _count(api, **query):
+    return len(api.get(RUNS, params=query).json()["runs"])
+
+
 @pytest.fixture
 def three(api):
     for number, name in enumerate(["train", "Retrain", "test"]):
@@ -132,10 +136,45 @@ def test_a_run_keeps_its_name(api):
 
 def test_aborting_a_run_that_is_over_is_a_conflict(api):
     _store(api, "u1")
-    assert api.post(f"{RUNS}/u1/abort", json={"status.status_text": "enough"}).status_code == 200
+    # 202 with a task, as MLRun's server answers: the client asks how the task ended.
+    answer = api.post(f"{RUNS}/u1/abort", json={"status.status_text": "enough"})
+    assert answer.status_code == 202
+    task = api.get(f"/api/v1/projects/demo/background-tasks/{answer.json()['metadata']['name']}").json()
+    assert (task["kind"], task["status"]["state"]) == ("BackgroundTask", "succeeded")
     status = api.get(f"{RUNS}/u1").json()["data"]["status"]
     assert (status["state"], status["status_text"]) == ("aborted", "enough")
     assert api.post(f"{RUNS}/u1/abort").status_code == 409
+
+
+@pytest.mark.parametrize("ended", ["completed", "error", "aborted"])
+@pytest.mark.parametrize("later", ["running", "completed", "error", "aborted"])
+def test_a_terminal_state_never_changes_again(api, ended, later):
+    _store(api, "u1", state=ended)
+    before = api.get(f"{RUNS}/u1").json()["data"]["status"]
+    updates = {"status.state": later, "status.results": {"auc": 0.5}}
+    if later != ended:
+        updates |= {"status.error": "no", "status.end_time": "2034-01-01T00:00:00+00:00"}
+    assert api.patch(f"{RUNS}/u1", json=updates).status_code == 200
+    document = _run(state=later, who="me")
+    document["status"] |= {"results": {"auc": 0.5}}
+    for _ in range(2):
+        status = api.get(f"{RUNS}/u1").json()["data"]["status"]
+        assert (status["state"], status["end_time"]) == (ended, before["end_time"])
+        assert "error" not in status
+        # What was made is kept: it exists.
+        assert status["results"] == {"auc": 0.5}
+        api.post(f"{RUNS}/u1", json=document)
+    assert _count(api, states=ended) == 1
+
+
+def test_a_run_that_was_aborted_stays_so_when_its_process_reports_its_end(api):
+    _store(api, "u1")
+    api.post(f"{RUNS}/u1/abort", json={"status.status_text": "enough"})
+    updates = {"status.state": "error", "status.error": "interrupted", "status.status_text": "late"}
+    api.patch(f"{RUNS}/u1", json=updates)
+    status = api.get(f"{RUNS}/u1").json()["data"]["status"]
+    assert (status["state"], status["status_text"]) == ("aborted", "enough")
+    assert "error" not in status
 
 
 def test_deleting_a_run_deletes_its_iterations_and_log(api):

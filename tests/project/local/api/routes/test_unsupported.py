@@ -4,8 +4,8 @@ import pytest
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("POST", "/api/v1/submit_job"),
-        ("POST", "/api/v1/projects/demo/workflows/main/submit"),
+        ("POST", "/api/v1/build/function"),
+        ("PUT", "/api/v1/projects/demo/schedules/nightly/notifications"),
         ("POST", "/api/v1/projects/demo/pipelines"),
         ("GET", "/api/v1/hub/sources"),
         ("DELETE", "/api/v1/projects"),

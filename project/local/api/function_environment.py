@@ -1,0 +1,50 @@
+"""The environment of a function's process: ours, the project's secrets, then the function's own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from project.local.api.documents import Document, get_in
+from project.local.api.records.secrets import secret_values
+from project.local.api.records.store import Store
+from project.local.api.settings import Settings
+
+PACKAGE_ROOT = Path(__file__).resolve().parents[3]
+"""Where our own packages are; a function's process must find them there."""
+
+
+def function_environment(
+    store: Store, settings: Settings, project: str, function: Document
+) -> dict[str, str]:
+    """Variables that a process gets which runs a function.
+
+    :param function: the function's document.
+    """
+    paths = [
+        str(PACKAGE_ROOT),
+        str(settings.source_root),
+        get_in(function, "spec.pythonpath"),
+        os.environ.get("PYTHONPATH"),
+    ]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(dict.fromkeys(path for path in paths if path)),
+        "PYTHONUNBUFFERED": "1",
+        "NETOPS_HOME": str(settings.home),
+        "MLRUN_DBPATH": settings.url,
+        "MLRUN_ACTIVE_PROJECT": project,
+    }
+    for secret, value in secret_values(store, project).items():
+        environment[f"MLRUN_K8S_SECRET__{secret}"] = value
+    for variable in get_in(function, "spec.env") or []:
+        if variable.get("name") and variable.get("value") is not None:
+            environment[variable["name"]] = str(variable["value"])
+    return environment
+
+
+def function_workdir(settings: Settings, function: Document) -> Path | None:
+    """Folder that a function asks to run in, under the repository unless absolute; None unless it exists."""
+    workdir = get_in(function, "spec.workdir")
+    folder = settings.source_root / str(workdir or "")
+    return folder if workdir and folder.is_dir() else None

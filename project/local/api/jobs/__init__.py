@@ -1,0 +1,1 @@
+"""Jobs and workflows that run as processes of the control plane."""

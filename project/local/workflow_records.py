@@ -1,0 +1,124 @@
+"""Workflows that were started under a home, as the folder of each remembers them.
+
+``project.workflow_process`` writes the folders. A workflow whose process died can not end its runs itself:
+what is found here does it in its place.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from project.local.processes import Process
+
+REQUEST_FILE = "request.json"
+"""Project, workflow and arguments, and ``mlrun_dbpath``: the MLRun API that its runs are stored in."""
+
+STATUS_FILE = "status.json"
+"""What the process writes: run id, state and error."""
+
+PROCESS_FILE = "process.json"
+
+SETTLED_FILE = "settled"
+"""There once the workflow is over and none of its runs is left unfinished."""
+
+ENDED = ("succeeded", "failed")
+"""States of a workflow that has said how it ended, or of which somebody else has."""
+
+
+@dataclass(frozen=True)
+class WorkflowRecord:
+    """One workflow.
+
+    :param folder: holds request, status, process and log.
+    :param process: its process, dead or alive.
+    """
+
+    folder: Path
+    process: Process
+
+    def _read(self, name: str) -> dict[str, Any]:
+        try:
+            content: dict[str, Any] = json.loads((self.folder / name).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        return content
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """``project``, ``workflow``, ``arguments`` and ``mlrun_dbpath``."""
+        return self._read(REQUEST_FILE)
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """``run_id``, ``state`` (starting, running, succeeded, failed) and ``error`` as last written."""
+        return {"run_id": "", "state": "starting", "error": "", **self._read(STATUS_FILE)}
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is over and its runs are, too."""
+        return (self.folder / SETTLED_FILE).exists()
+
+
+def write_status(folder: Path, run_id: str, state: str, error: str) -> None:
+    """Write the status of a workflow, whole or not at all."""
+    temporary = folder / "status.tmp"
+    temporary.write_text(json.dumps({"run_id": run_id, "state": state, "error": error}), encoding="utf-8")
+    temporary.replace(folder / STATUS_FILE)
+
+
+def write_process(folder: Path, process: Process) -> None:
+    """Write which process runs a workflow, whole or not at all."""
+    temporary = folder / "process.tmp"
+    temporary.write_text(json.dumps(asdict(process)), encoding="utf-8")
+    temporary.replace(folder / PROCESS_FILE)
+
+
+def workflow_records(home: Path, known: Iterable[str] = ()) -> list[WorkflowRecord]:
+    """Every workflow that was started under a home, oldest first.
+
+    :param known: names of folders that are left out.
+    """
+    folder = home / "workflows"
+    names = sorted({path.name for path in folder.iterdir()} - set(known)) if folder.is_dir() else []
+    found = []
+    for name in names:
+        with suppress(FileNotFoundError):  # It is about to start.
+            process = json.loads((folder / name / PROCESS_FILE).read_text(encoding="utf-8"))
+            found.append(WorkflowRecord(folder / name, Process(**process)))
+    return found
+
+
+def settle(
+    record: WorkflowRecord,
+    unfinished: Callable[[str, str], list[tuple[str, int]]],
+    end: Callable[[str, str, int, str], None],
+    reason: str = "",
+) -> bool:
+    """End the runs of a workflow whose process died, and its record.
+
+    :param unfinished: uid and iteration of the runs of (project, workflow run id) that have not ended.
+    :param end: ends one as ``aborted``: (project, uid, iteration, reason).
+    :param reason: why the process ended, if the caller knows better than the process table.
+    :returns: whether there was something to do.
+    """
+    if record.settled or record.process.alive():
+        return False
+    status = record.status  # Read after the process was seen dead: it writes no more.
+    told = status["state"] in ENDED
+    if told and not reason:
+        # Its runs may be left all the same: it could not reach the API any more.
+        reason = f"its workflow {status['state']}: {status['error']}".removesuffix(": ")
+    reason = reason or f"its process ended: {record.process.exit_reason()}"
+    project = str(record.request.get("project") or "")
+    left = unfinished(project, status["run_id"]) if status["run_id"] else []
+    for uid, iteration in left:
+        end(project, uid, iteration, reason)
+    if not told:
+        write_status(record.folder, status["run_id"], "failed", reason)
+    (record.folder / SETTLED_FILE).touch()
+    return bool(left) or not told
