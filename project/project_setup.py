@@ -12,6 +12,7 @@ import mlrun
 from feature_sets import device_metrics, devices
 from graphs.serving_graph import build_serving_graph
 from project.function_names import GENERATOR, MODEL, RUNNER, SERVING
+from project.memory import Memory, recall, workflow_arguments
 from project.settings import Settings
 from project.workflow import WORKFLOWS
 
@@ -43,21 +44,28 @@ HANDLERS = {
 
 def setup(project: mlrun.projects.MlrunProject) -> mlrun.projects.MlrunProject:
     """Register everything on ``project``; MLRun calls this."""
-    return register(project, Settings.from_environment())
+    name = project.metadata.name
+    return register(project, Settings.from_environment(), recall(mlrun.mlconf.dbpath, name))
 
 
 def load_project(name: str, settings: Settings) -> mlrun.projects.MlrunProject:
-    """The MLRun project ``name`` with everything registered.
+    """The MLRun project ``name`` with everything registered, and stored so: whoever loads it can run it.
 
     MLRun writes a ``project.yaml`` into a project's folder, so it gets one under home, not the checkout.
     """
-    return register(
-        mlrun.get_or_create_project(name, context=str(settings.home / "projects" / name)), settings
-    )
+    project = mlrun.get_or_create_project(name, context=str(settings.home / "projects" / name))
+    register(project, settings, recall(mlrun.mlconf.dbpath, name))
+    mlrun.get_run_db().store_project(name, project.to_dict())
+    return project
 
 
-def register(project: mlrun.projects.MlrunProject, settings: Settings) -> mlrun.projects.MlrunProject:
-    """Register everything; the profile decides image, source, secrets and engine, nothing else."""
+def register(
+    project: mlrun.projects.MlrunProject, settings: Settings, memory: Memory | None = None
+) -> mlrun.projects.MlrunProject:
+    """Register everything; the profile decides image, source, secrets and engine, nothing else.
+
+    :param memory: what the project stands on; its arguments become those of the workflows.
+    """
     for name, handler in JOBS.items():
         function = mlrun.new_function(name, kind="job", image=settings.image, project=project.metadata.name)
         function.spec.default_handler = handler
@@ -76,7 +84,9 @@ def register(project: mlrun.projects.MlrunProject, settings: Settings) -> mlrun.
     workflow_file = WORKFLOW_FILE.name if beside else str(WORKFLOW_FILE)
     engine = "local" if settings.profile == "local" else "kfp"
     for name, workflow in WORKFLOWS.items():
-        project.set_workflow(name, workflow_file, engine=engine, handler=workflow.__name__)
+        project.set_workflow(
+            name, workflow_file, engine=engine, handler=workflow.__name__, **workflow_arguments(memory, name)
+        )
     return project
 
 

@@ -14,10 +14,16 @@ from typing import Any
 import mlrun
 from mlrun.projects.pipelines import pipeline_context
 
+from feature_sets.checks import InputError
+from project import run_lock
+from project.errors import NetopsError
+from project.memory import recall, resolve
+from project.parameters import NAMES
 from project.project_setup import load_project
 from project.settings import Settings
 from project.workflow import WORKFLOWS
 from project.workflow_process import STATUS_FILE
+from project.workflow_run import finish
 
 
 def _write_status(path: Path, **status: str) -> None:
@@ -32,24 +38,37 @@ def run(request_path: Path) -> int:
     :returns: exit code: 0 if the workflow succeeded.
     """
     request = json.loads(request_path.read_text(encoding="utf-8"))
-    status_path = request_path.with_name(STATUS_FILE)
     settings = Settings.from_environment()
+    try:
+        with run_lock.held(settings.home, request["project"], f"workflow {request['workflow']}"):
+            return _run(request, request_path.with_name(STATUS_FILE), settings)
+    except (NetopsError, InputError) as error:
+        _write_status(request_path.with_name(STATUS_FILE), run_id="", state="failed", error=str(error))
+        return 1
+
+
+def _run(request: dict[str, Any], status_path: Path, settings: Settings) -> int:
     project = load_project(request["project"], settings)
+    local, workflow = settings.profile == "local", request["workflow"]
+    memory = recall(mlrun.mlconf.dbpath, request["project"])
+    arguments = resolve(
+        request["project"], NAMES[workflow], request["arguments"], memory, local=local
+    ).arguments
 
     def announced(**arguments: Any) -> None:
         # The local engine makes the run id just before it calls the handler and returns it at the end.
         _write_status(status_path, run_id=pipeline_context.workflow_id, state="running", error="")
-        WORKFLOWS[request["workflow"]](**arguments)
+        WORKFLOWS[workflow](**arguments)
 
-    if settings.profile == "local":
-        outcome = project.run(
-            workflow_handler=announced, engine="local", arguments=request["arguments"], watch=False
-        )
+    if local:
+        outcome = project.run(workflow_handler=announced, engine="local", arguments=arguments, watch=False)
     else:
-        outcome = project.run(request["workflow"], engine="kfp", arguments=request["arguments"], watch=False)
+        outcome = project.run(workflow, engine="kfp", arguments=arguments, watch=False)
         _write_status(status_path, run_id=outcome.run_id, state="running", error="")
         outcome.wait_for_completion()
     succeeded = str(outcome.state).lower() in ("succeeded", "completed")
+    if succeeded and not local:
+        finish(project, workflow, arguments, outcome.run_id)
     error = "" if succeeded else mlrun.errors.err_to_str(outcome.exc) or str(outcome.state)
     _write_status(
         status_path, run_id=outcome.run_id, state="succeeded" if succeeded else "failed", error=error
