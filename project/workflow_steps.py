@@ -122,7 +122,8 @@ def stream(checked: Step, options: Arguments) -> Step:
     """
     variables = {name.upper(): value for name, value in options.items()}
     generator = mlrun.get_current_project().deploy_function(GENERATOR, env=variables).after(checked)
-    return _run("labeled-stream", {"function": SERVING}).after(generator)
+    given = {"function": SERVING, "generator": GENERATOR}
+    return _run("labeled-stream", given, outputs=["new_pairs"]).after(generator)
 
 
 def watch_for_drift(evaluated: Step, labeled: Step, runner: Step, schema: Any) -> None:
@@ -134,4 +135,5 @@ def watch_for_drift(evaluated: Step, labeled: Step, runner: Step, schema: Any) -
     given = {"function": SERVING, "schema": schema}
     test_set = {"test_set": evaluated.outputs["test_set_preds"]}
     detectors = _run("init-detectors", given, test_set).after(labeled).after(runner)
-    _run("drift-magnitude", given, test_set).after(detectors)
+    measured = {**given, "new_pairs": labeled.outputs["new_pairs"]}
+    _run("drift-magnitude", measured, test_set).after(detectors)

@@ -67,5 +67,6 @@ def stream(
     if as_json:
         print(json.dumps(result))
         return
+    del result["before"]
     for key, value in result.items():
         print(f"{key:18}{value}")

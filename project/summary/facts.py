@@ -61,8 +61,34 @@ def collect_facts(
         "tester": _results(by_name, "model-server-tester") or None,
         "stream": stream,
         **live,
+        **this_run(live, (stream or {}).get("before") or {}, attached="init-detectors" in by_name),
         "magnitude": _results(by_name, "drift-magnitude") or None,
         "artifacts": artifact_folder(by_name),
+    }
+
+
+def this_run(live: dict[str, Any], before: dict[str, Any], attached: bool) -> dict[str, Any]:
+    """The part of the endpoint's counts that belongs to this run.
+
+    :param live: the endpoint's ``labeled`` and ``drift``, or None.
+    :param before: the same, as they were when the stream began; empty if nothing was streamed.
+    :param attached: whether this run attached detectors, whose counts then began with it.
+    :returns: ``labeled_this_run`` and ``drift_this_run``; None without an endpoint or a stream.
+    """
+    labeled, drift = live["labeled"], live["drift"]
+    if labeled is None or drift is None or not before:
+        return {"labeled_this_run": None, "drift_this_run": None}
+    counts = ("joined", "waiting", "expired", "conflicting")
+    earlier = {} if attached else before["drift"].get("detectors") or {}
+    detectors = {}
+    for name, state in (drift.get("detectors") or {}).items():
+        first = earlier.get(name) or {}
+        numbers = {key: max(0, state[key] - first.get(key, 0)) for key in ("warnings", "drifts")}
+        detectors[name] = {**state, **numbers}
+    return {
+        # Those that wait may be fewer than before; then none of them is of this run.
+        "labeled_this_run": {key: max(0, labeled[key] - before["labeled"][key]) for key in counts},
+        "drift_this_run": {**drift, "detectors": detectors},
     }
 
 
