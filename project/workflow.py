@@ -88,9 +88,10 @@ def pipeline(
     :param combinations: most combinations to try, of all kinds of model together.
     :param threshold_rule: what the decision threshold is chosen for: ``max_f1``, ``min_precision:0.9`` (most
         errors found with that precision) or ``cost:10`` (a miss costs as much as ten false alarms).
-    :param promote: whether the model goes into production even if its evaluation finds that errors are not
-        predictable from these features; otherwise the one before it stays there.
-    :param deploy_streaming: whether to serve the model, if it is promoted, and stream telemetry to it.
+    :param promote: whether the model goes into production whatever the gate says; otherwise one that does
+        not pass stays out, and the one before it stays there.
+    :param deploy_streaming: whether to serve the model in production, if there is one, and stream telemetry
+        to it.
     :param deploy_concept_drift: whether to watch the labeled stream for drift; needs ``deploy_streaming``.
     :param stream_seconds: how long the telemetry generator streams.
     :param stream_rate: events a second it sends.
@@ -121,9 +122,9 @@ def _main(given: Mapping[str, Any]) -> None:
         watch = partial(steps.watch_for_drift, evaluated, labeled, runner, given["schema"])
         _when(given["deploy_concept_drift"], "deploy_concept_drift", watch)
 
-    # What is served already stays where the new model is of no use.
-    if_promoted = partial(_when, evaluated.outputs["promoted"], "promoted", streaming)
-    _when(given["deploy_streaming"], "deploy_streaming", if_promoted)
+    # Where the gate keeps the new model out, the one before it is served.
+    if_any = partial(_when, evaluated.outputs["production"], "production", streaming)
+    _when(given["deploy_streaming"], "deploy_streaming", if_any)
 
 
 @kfp.dsl.pipeline(name="netops-ingest", description="Fill the feature sets")

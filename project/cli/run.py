@@ -26,6 +26,9 @@ def run(
     project: ProjectOption = None,
     assignments: SetOption = None,
     seconds: SecondsOption = None,
+    promote: Annotated[
+        bool, typer.Option("--promote", help="Put the model into production whatever the gate says.")
+    ] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the endpoints up afterwards.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -49,6 +52,7 @@ def run(
         **source_arguments(telemetry, schema),
         **({} if seconds is None else {"stream_seconds": seconds}),
         **parse_assignments(assignments, parameters.NAMES["main"]),
+        **({"promote": True} if promote else {}),
     }
     console = Console(stderr=as_json)
     name = project_name(project, schema)

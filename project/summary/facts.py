@@ -21,12 +21,12 @@ def read_steps(dbpath: str, project: str, run_id: str) -> dict[str, Run]:
     return {run["metadata"]["name"]: run for run in reversed(runs(dbpath, project, run_id))}
 
 
-def is_promoted(by_name: dict[str, Run]) -> bool:
-    """Whether the model of a workflow went into production.
+def in_production(by_name: dict[str, Run]) -> bool:
+    """Whether a model is in production after a workflow: its own, or the one before it.
 
     :param by_name: see ``read_steps``.
     """
-    return bool(_results(by_name, "evaluate").get("promoted"))
+    return bool(_results(by_name, "evaluate").get("production"))
 
 
 def collect_facts(

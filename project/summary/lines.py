@@ -74,8 +74,11 @@ def _model_lines(facts: dict[str, Any]) -> list[str]:
         f"ROC AUC {_number(evaluated.get('roc_auc'))}; base rate {_number(evaluated.get('base_rate'))}",
     )
     lines += _fact("verdict", evaluated.get("verdict") or "")
-    if evaluated.get("promoted") is False:
-        lines += _fact("model", "rejected; what is in production stays (--set promote=true overrules)")
+    if evaluated.get("promotion"):
+        stays = "" if evaluated["promoted"] else "; --promote overrules"
+        if not evaluated["promoted"] and evaluated["production"]:
+            stays = "; what is in production stays (--promote overrules)"
+        lines += _fact("gate", f"{evaluated['promotion']}: {evaluated['promotion_reason']}{stays}")
     return lines
 
 

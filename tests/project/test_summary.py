@@ -75,6 +75,9 @@ def test_a_run_without_streaming_says_that_nothing_is_deployed():
                     "average_precision": 0.5,
                     "test_rows": 290,
                     "promoted": False,
+                    "promotion": "not promoted",
+                    "promotion_reason": "clearly worse",
+                    "production": True,
                     "verdict": f"{'On later rows it is good. ' * 5}Use it.",
                 },
                 "report": "/artifacts/report.html",
@@ -98,7 +101,9 @@ def test_a_run_without_streaming_says_that_nothing_is_deployed():
     assert "endpoint      none deployed" in text
     assert max(map(len, text.splitlines())) <= 112
     assert "\nverdict       On later rows it is good. " in text
-    assert "Use it.\nmodel         rejected; what is in production stays" in text
+    assert (
+        "Use it.\ngate          not promoted: clearly worse; what is in production stays (--promote" in text
+    )
     assert text.endswith("\nreport        /artifacts/report.html")
     assert "drift" not in text
 
