@@ -80,9 +80,11 @@ def schema_digest(content: Mapping[str, Any]) -> str:
 def recall(dbpath: str, project: str) -> Memory | None:
     """What a project stands on, or None before its first successful run.
 
-    :param dbpath: address of the MLRun API.
+    :param dbpath: address of the MLRun API; empty where MLRun works without one.
     :raises UnreachableError: if the API does not answer.
     """
+    if not dbpath:
+        return None
     try:
         found = get_json(
             f"{dbpath.rstrip('/')}/api/v2/projects/{project}/artifacts/{KEY}", _TIMEOUT, tag="latest"

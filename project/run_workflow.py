@@ -16,6 +16,7 @@ from mlrun.projects.pipelines import pipeline_context
 
 from feature_sets.checks import InputError
 from project import run_lock
+from project.disk import disk_failure
 from project.errors import NetopsError
 from project.memory import recall, resolve
 from project.parameters import NAMES
@@ -44,6 +45,13 @@ def run(request_path: Path) -> int:
             return _run(request, request_path.with_name(STATUS_FILE), settings)
     except (NetopsError, InputError) as error:
         _write_status(request_path.with_name(STATUS_FILE), run_id="", state="failed", error=str(error))
+        return 1
+    except OSError as error:
+        failure = disk_failure(error, settings.home)
+        if not failure:
+            raise
+        # The last line of the log; on a full disk there is no place for a status.
+        print(failure, file=sys.stderr)
         return 1
 
 

@@ -40,6 +40,9 @@ def handler(context: Any, event: Any) -> Any:
         status, content = _answer(context.user_data, event)
     except RunnerError as error:
         status, content = error.status, error.content
+    except NetopsError as error:
+        # Such as a run that another process began in the same instant.
+        status, content = 503, {"error": {"field": "workflow", "rule": str(error), "got": None}}
     return context.Response(body=json.dumps(content), content_type="application/json", status_code=status)
 
 
