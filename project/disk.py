@@ -22,6 +22,8 @@ def disk_failure(error: OSError, home: Path | str) -> str:
     :param home: folder of local state.
     """
     remedy = _REMEDIES.get(error.errno or 0)
+    if error.errno == errno.ENOENT and error.filename == str(home):
+        remedy = "it cannot be made"
     if remedy is None:
         return ""
     where = error.filename or home

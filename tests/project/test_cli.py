@@ -98,6 +98,12 @@ def test_the_status_of_running_servers_loads_nothing_heavy(local_stack):
         (("compile", "x"), {"MLRUN_DBPATH": "http://127.0.0.1:9"}, 1, "start that MLRun API, or unset "),
         (("run", "--telemetry", __file__, "--schema", "x"), {}, 2, "--telemetry: must be a folder, got "),
         (("run",), {"NETOPS_HOME": __file__}, 1, "it must be a folder, or set NETOPS_HOME (now "),
+        (
+            ("up",),
+            {"NETOPS_HOME": "/proc/netops"},
+            1,
+            "/proc/netops: No such file or directory; it cannot be made",
+        ),
         (("up",), {"NETOPS_HOME": f"{__file__}/below"}, 1, "it must be a folder, or set NETOPS_HOME (now "),
     ],
 )
