@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from http.client import HTTPException
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
@@ -18,12 +19,17 @@ class UnreachableError(NetopsError):
     """A server that does not answer, or not in JSON; the message names the address."""
 
 
+class AbsentError(UnreachableError):
+    """A server that answers that there is no such thing (404)."""
+
+
 def get_json(address: str, timeout: float = 30.0, **query: str | int) -> Any:
     """Content of the answer to a GET request.
 
     :param address: http or https address, without a query.
     :param timeout: seconds without a byte after which the server counts as unreachable.
     :param query: parameters of the query.
+    :raises AbsentError: if the server answers 404.
     :raises UnreachableError: unless the server answers with a status of success and JSON.
     """
     url = f"{address}?{urlencode(query)}" if query else address
@@ -47,5 +53,6 @@ def _answer(request: Request, address: str, timeout: float) -> Any:
         with urlopen(request, timeout=timeout) as response:  # noqa: S310 - as above
             return json.loads(response.read())
     except (OSError, HTTPException, ValueError) as error:
-        method = request.get_method()
-        raise UnreachableError(f"{address}: must answer {method} with JSON, got {error}") from error
+        absent = isinstance(error, HTTPError) and error.code == 404
+        kind = AbsentError if absent else UnreachableError
+        raise kind(f"{address}: must answer {request.get_method()} with JSON, got {error}") from error

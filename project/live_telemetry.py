@@ -22,6 +22,10 @@ from feature_sets.telemetry.simulator import SimulatedNetwork
 _CHUNK_TICKS = 60
 
 
+class NothingNewerError(TelemetryError):
+    """There is no telemetry that could be streamed; nothing is wrong with what there is."""
+
+
 @dataclass(frozen=True)
 class Batch:
     """What is due at one instant.
@@ -60,13 +64,13 @@ def recorded(
 ) -> Iterator[Telemetry]:
     """The end of a folder of telemetry that the served model was not trained on.
 
-    A recording that was streamed before is played again as if it happened later, because the same events
-    once more would be duplicates.
+    What is newer than everything that was streamed is streamed as it is. Where nothing is, the recording is
+    played again as if it happened later, because the same events once more would be duplicates.
 
     :param trained_until: event time of the model's last training row; later events are replayed.
     :param after: newest event time that was already streamed; all times are moved behind it if need be.
     :param now: wall clock; an event must not be moved beyond it, or it would be quarantined.
-    :raises InputError: if nothing is later, or a replay would lie in the future.
+    :raises NothingNewerError: if nothing is later, or a replay would lie in the future.
     """
     rows, _report = read_telemetry(folder, schema)
     # What the model is evaluated on; it was never shown the devices outside the population.
@@ -81,17 +85,20 @@ def recorded(
     )
     if replay.metrics.empty:
         rule = f"must hold metrics later than the last training row, {trained_until.isoformat()}"
-        raise TelemetryError(folder, rule, "none")
+        raise NothingNewerError(folder, rule, "none")
+    newer = _after(replay, schema, after)
     first = replay.metrics[schema.time].min()
-    if after is not None and after >= first:
+    if after is not None and not newer.metrics.empty:
+        replay = newer
+    elif after is not None:
         # One microsecond, the resolution of event times, behind what is known.
         shift = after - first + pd.Timedelta(microseconds=1)
         if replay.metrics[schema.time].max() + shift > now():
             rule = (
-                "was streamed before and is too recent to happen again before now; "
-                "stream newer telemetry, or use another project"
+                f"must hold telemetry newer than {after.isoformat()}, the newest event of the endpoint: "
+                "the rest was streamed before and is too recent to happen again before now"
             )
-            raise TelemetryError(folder, rule, first.isoformat())
+            raise NothingNewerError(folder, rule, replay.metrics[schema.time].max().isoformat())
         replay = Telemetry(
             metrics=replay.metrics.assign(**{schema.time: replay.metrics[schema.time] + shift}),
             labels=replay.labels.assign(**{schema.time: replay.labels[schema.time] + shift}),

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import mlrun
 
 from feature_sets import device_metrics, devices
 from graphs.serving_graph import build_serving_graph
 from project.function_names import GENERATOR, MODEL, RUNNER, SERVING
+from project.memory import Memory, recall, workflow_arguments
 from project.settings import Settings
 from project.workflow import WORKFLOWS
 
@@ -46,7 +48,8 @@ HANDLERS = {
 
 def setup(project: mlrun.projects.MlrunProject) -> mlrun.projects.MlrunProject:
     """Register everything on ``project``; MLRun calls this."""
-    return register(project, Settings.from_environment())
+    name = project.metadata.name
+    return register(project, Settings.from_environment(), recall(mlrun.mlconf.dbpath, name))
 
 
 def load_project(name: str, settings: Settings) -> mlrun.projects.MlrunProject:
@@ -55,7 +58,8 @@ def load_project(name: str, settings: Settings) -> mlrun.projects.MlrunProject:
     MLRun writes a ``project.yaml`` into a project's folder, so it gets one under home, not the checkout.
     """
     context = str(project_folder(name, settings))
-    project = register(mlrun.get_or_create_project(name, context=context), settings)
+    project = mlrun.get_or_create_project(name, context=context)
+    register(project, settings, recall(mlrun.mlconf.dbpath, name))
     # Not its project.yaml, which others may read: the functions carry the token.
     project.save_to_db()
     return project
@@ -66,8 +70,13 @@ def project_folder(name: str, settings: Settings) -> Path:
     return settings.home / "projects" / name
 
 
-def register(project: mlrun.projects.MlrunProject, settings: Settings) -> mlrun.projects.MlrunProject:
-    """Register everything; the profile decides image, source, secrets and engine, nothing else."""
+def register(
+    project: mlrun.projects.MlrunProject, settings: Settings, memory: Memory | None = None
+) -> mlrun.projects.MlrunProject:
+    """Register everything; the profile decides image, source, secrets and engine, nothing else.
+
+    :param memory: what the project stands on; its arguments become those of the workflows.
+    """
     for name, handler in JOBS.items():
         function = mlrun.new_function(name, kind="job", image=settings.image, project=project.metadata.name)
         function.spec.default_handler = handler
@@ -81,12 +90,17 @@ def register(project: mlrun.projects.MlrunProject, settings: Settings) -> mlrun.
         _configure(function, settings)
         project.set_function(function, name=name)
     project.set_function(serving_function(project.metadata.name, settings), name=SERVING)
-    _register_workflows(project, settings)
+    _register_workflows(project, settings, memory)
     return project
 
 
-def _register_workflows(project: mlrun.projects.MlrunProject, settings: Settings) -> None:
-    """Register the workflows; arguments and a schedule that somebody has set on one stay."""
+def _register_workflows(
+    project: mlrun.projects.MlrunProject, settings: Settings, memory: Memory | None
+) -> None:
+    """Register the workflows with the arguments that the project remembers.
+
+    A schedule that somebody has set on one stays, and so do arguments of which the project remembers none.
+    """
     local = settings.profile == "local"
     # Relative where MLRun loaded this folder as the project, so that it may be moved or archived. On a laptop
     # another client must find the file wherever it runs.
@@ -95,13 +109,19 @@ def _register_workflows(project: mlrun.projects.MlrunProject, settings: Settings
     before = {workflow["name"]: workflow for workflow in project.workflows}
     for name, workflow in WORKFLOWS.items():
         project.set_workflow(name, file, engine="local" if local else "kfp", handler=workflow.__name__)
-    kept = ("args", "schedule")
     project.workflows = [
-        {**workflow, **{key: value for key in kept if (value := before.get(workflow["name"], {}).get(key))}}
-        for workflow in project.workflows
+        _as_before(workflow, before.get(workflow["name"], {}), memory) for workflow in project.workflows
     ]
     if local:
         project.metadata.labels = {**(project.metadata.labels or {}), RUNNER_LABEL: WORKFLOW_JOB}
+
+
+def _as_before(workflow: dict[str, Any], before: dict[str, Any], memory: Memory | None) -> dict[str, Any]:
+    if workflow["name"] not in WORKFLOWS:
+        return workflow
+    args = {**(before.get("args") or {}), **workflow_arguments(memory, workflow["name"])}
+    kept = {"args": args, "schedule": before.get("schedule")}
+    return {**workflow, **{key: value for key, value in kept.items() if value}}
 
 
 def serving_function(project: str, settings: Settings) -> mlrun.runtimes.ServingRuntime:

@@ -15,10 +15,17 @@ from typing import Any
 import mlrun
 from mlrun.projects.pipelines import pipeline_context
 
-from project.local.workflow_records import write_status
+from feature_sets.checks import InputError
+from project import run_lock
+from project.disk import disk_failure
+from project.errors import NetopsError
+from project.local.workflow_records import read_status, write_status
+from project.memory import recall, resolve
+from project.parameters import NAMES
 from project.project_setup import load_project
 from project.settings import Settings
 from project.workflow import WORKFLOWS
+from project.workflow_run import finish
 
 
 def run(request_path: Path, announce: Callable[[str], None] = lambda run_id: None) -> int:
@@ -30,24 +37,46 @@ def run(request_path: Path, announce: Callable[[str], None] = lambda run_id: Non
     request = json.loads(request_path.read_text(encoding="utf-8"))
     folder = request_path.parent
     settings = Settings.from_environment()
+    try:
+        with run_lock.held(settings.home, request["project"], f"workflow {request['workflow']}"):
+            return _run(request, folder, settings, announce)
+    except (NetopsError, InputError) as error:
+        # With its run id, if it has one: the runs that it leaves are found by that.
+        write_status(folder, read_status(folder)["run_id"], "failed", str(error))
+        return 1
+    except OSError as error:
+        failure = disk_failure(error, settings.home)
+        if not failure:
+            raise
+        # The last line of the log; on a full disk there is no place for a status.
+        print(failure, file=sys.stderr)
+        return 1
+
+
+def _run(request: dict[str, Any], folder: Path, settings: Settings, announce: Callable[[str], None]) -> int:
     project = load_project(request["project"], settings)
+    local, workflow = settings.profile == "local", request["workflow"]
+    memory = recall(mlrun.mlconf.dbpath, request["project"])
+    arguments = resolve(
+        request["project"], NAMES[workflow], request["arguments"], memory, local=local
+    ).arguments
 
     def announced(**arguments: Any) -> None:
         # The local engine makes the run id just before it calls the handler and returns it at the end.
         write_status(folder, pipeline_context.workflow_id, "running", "")
         announce(pipeline_context.workflow_id)
-        WORKFLOWS[request["workflow"]](**arguments)
+        WORKFLOWS[workflow](**arguments)
 
-    if settings.profile == "local":
-        outcome = project.run(
-            workflow_handler=announced, engine="local", arguments=request["arguments"], watch=False
-        )
+    if local:
+        outcome = project.run(workflow_handler=announced, engine="local", arguments=arguments, watch=False)
     else:
-        outcome = project.run(request["workflow"], engine="kfp", arguments=request["arguments"], watch=False)
+        outcome = project.run(workflow, engine="kfp", arguments=arguments, watch=False)
         write_status(folder, outcome.run_id, "running", "")
         announce(outcome.run_id)
         outcome.wait_for_completion()
     succeeded = str(outcome.state).lower() in ("succeeded", "completed")
+    if succeeded and not local:
+        finish(project, workflow, arguments, outcome.run_id)
     error = "" if succeeded else mlrun.errors.err_to_str(outcome.exc) or str(outcome.state)
     write_status(folder, outcome.run_id, "succeeded" if succeeded else "failed", error)
     return 0 if succeeded else 1

@@ -12,7 +12,9 @@ import threading
 from typing import Any
 
 from feature_sets.checks import InputError
-from project import parameters
+from project import parameters, run_lock
+from project.errors import NetopsError
+from project.memory import recall, resolve
 from project.settings import Settings
 from project.workflow_process import WorkflowProcess
 
@@ -38,6 +40,9 @@ def handler(context: Any, event: Any) -> Any:
         status, content = _answer(context.user_data, event)
     except RunnerError as error:
         status, content = error.status, error.content
+    except NetopsError as error:
+        # Such as a run that another process began in the same instant.
+        status, content = 503, {"error": {"field": "workflow", "rule": str(error), "got": None}}
     return context.Response(body=json.dumps(content), content_type="application/json", status_code=status)
 
 
@@ -54,6 +59,10 @@ def _answer(state: Any, event: Any) -> tuple[int, dict[str, Any]]:
             if running:
                 rule = "one run at a time; try again when it ended"
                 raise RunnerError(409, "workflow", rule, running[-1].status()["run_id"])
+            holder = run_lock.holder(state.settings.home, state.settings.project)
+            if holder is not None:
+                raise RunnerError(409, "workflow", f"one run at a time: {holder} is under way", holder.run_id)
+            arguments = _resolved(state.settings, workflow, arguments)
             started = WorkflowProcess.start(state.settings, state.settings.project, workflow, arguments)
         return 202, {"run_id": started.wait_for_run_id(), "workflow": workflow}
     if path.startswith("/runs/"):
@@ -66,6 +75,18 @@ def _answer(state: Any, event: Any) -> tuple[int, dict[str, Any]]:
                 return 200, status
         raise RunnerError(404, "run_id", "must be a run that was started here", run_id)
     raise RunnerError(404, "path", "must be /runs or /runs/{id}", event.path)
+
+
+def _resolved(settings: Settings, workflow: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Arguments with those that the project remembers of its last successful run."""
+    names, local = parameters.NAMES[workflow], settings.profile == "local"
+    try:
+        memory = recall(settings.mlrun_dbpath, settings.project)
+        return resolve(settings.project, names, given, memory, local=local).arguments
+    except InputError as error:
+        raise RunnerError(422, f"arguments.{error.where}", error.rule, error.got) from error
+    except NetopsError as error:
+        raise RunnerError(503, "MLRun API", str(error), settings.mlrun_dbpath) from error
 
 
 def _check_token(settings: Settings, event: Any) -> None:

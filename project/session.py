@@ -6,8 +6,12 @@ import os
 from dataclasses import dataclass
 
 from project.errors import NetopsError
+from project.http_json import UnreachableError, get_json
 from project.local.stack import Stack
 from project.settings import SOURCE_ROOT, Settings
+
+_PATIENCE = 3.0
+"""Seconds within which an MLRun API of the user's own must answer."""
 
 
 @dataclass(frozen=True)
@@ -74,4 +78,14 @@ def existing_session(settings: Settings) -> Session:
 
 
 def _foreign(settings: Settings) -> Session:
+    """An API that is not ours, asked first: mlrun would try for half a minute, and end in a traceback.
+
+    :raises NetopsError: if it does not answer.
+    """
+    try:
+        get_json(f"{settings.mlrun_dbpath}/api/v1/client-spec", _PATIENCE)
+    except UnreachableError as error:
+        raise NetopsError(
+            f"MLRUN_DBPATH: {error}; start that MLRun API, or unset MLRUN_DBPATH to use the local one"
+        ) from error
     return Session(settings.mlrun_dbpath, settings.redis_url, owned=False, started=False)

@@ -25,6 +25,8 @@ class StreamReport:
     :param statuses: answered events by status (accepted, late, duplicate, ...).
     :param labels: answered labels by status (joined, waiting, ...).
     :param seconds: wall time of each telemetry request, in order.
+    :param nothing_newer: why there is nothing to stream, if there is nothing; that is no error.
+    :param before: the endpoint's ``labeled`` and ``drift`` as they were when the stream began.
     """
 
     events_sent: int = 0
@@ -36,6 +38,8 @@ class StreamReport:
     seconds: list[float] = field(default_factory=list)
     done: bool = False
     error: str = ""
+    nothing_newer: str = ""
+    before: dict[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able summary; latencies in milliseconds a request."""
@@ -51,6 +55,8 @@ class StreamReport:
             "request_p99_ms": round(1000 * _quantile(ordered, 0.99), 2),
             "done": self.done,
             "error": self.error,
+            "nothing_newer": self.nothing_newer,
+            "before": self.before,
         }
 
 

@@ -19,7 +19,7 @@ from project.endpoints import endpoint_address
 from project.errors import NetopsError
 from project.function_names import MODEL, SERVING
 from project.http_json import get_json
-from project.live_telemetry import batches, recorded, simulated
+from project.live_telemetry import NothingNewerError, batches, recorded, simulated
 from project.settings import Settings
 from project.streaming import StreamReport, stream
 
@@ -73,7 +73,8 @@ def generate(
     """Stream to ``address`` until the time is over; see ``project.streaming.stream`` for the errors."""
     schema = TelemetrySchema.load(options.schema)
     # A second stream goes on where the first one ended: the endpoint knows the newest event it has.
-    newest = get_json(f"{address}/labeled")["newest_event_time"]
+    report.before = {name: get_json(f"{address}/{name}") for name in ("labeled", "drift")}
+    newest = report.before["labeled"]["newest_event_time"]
     model = get_json(f"{address}/v2/models/{MODEL}")["parameters"]
     after = datetime.fromisoformat(newest) if newest else None
     if options.telemetry:
@@ -101,6 +102,10 @@ def init_context(context: Any) -> None:
     def work() -> None:
         try:
             generate(options, address, context.user_data.report, context.user_data.stop)
+        except NothingNewerError as error:
+            context.user_data.report.nothing_newer = str(error)
+            context.user_data.report.done = True
+            context.logger.info(f"there is nothing to stream: {error}")
         except (NetopsError, ValueError) as error:
             context.user_data.report.error = str(error)
             context.user_data.report.done = True

@@ -18,6 +18,7 @@ from feature_sets.checks import check_boolean
 from project import workflow_steps as steps
 from project.function_names import SERVING
 from project.parameters import DEFAULTS, NAMES, STREAM
+from project.workflow_run import workflow_run
 
 
 def _when(condition: bool | str | PipelineParam, name: str, stage: Callable[[], None]) -> None:
@@ -87,14 +88,20 @@ def pipeline(
     :param combinations: most combinations to try, of all kinds of model together.
     :param threshold_rule: what the decision threshold is chosen for: ``max_f1``, ``min_precision:0.9`` (most
         errors found with that precision) or ``cost:10`` (a miss costs as much as ten false alarms).
-    :param promote: whether the model goes into production even if its evaluation finds that errors are not
-        predictable from these features; otherwise the one before it stays there.
-    :param deploy_streaming: whether to serve the model, if it is promoted, and stream telemetry to it.
+    :param promote: whether the model goes into production whatever the gate says; otherwise one that does
+        not pass stays out, and the one before it stays there.
+    :param deploy_streaming: whether to serve the model in production, if there is one, and stream telemetry
+        to it.
     :param deploy_concept_drift: whether to watch the labeled stream for drift; needs ``deploy_streaming``.
     :param stream_seconds: how long the telemetry generator streams.
     :param stream_rate: events a second it sends.
     """
     given = dict(locals())  # The parameters by name, before there are other variables.
+    with workflow_run("main", given):
+        _main(given)
+
+
+def _main(given: Mapping[str, Any]) -> None:
     sample = _only(given, "schema", "sample_ratio", "seed")
     split = _only(given, "test_fraction", "test_devices", "train_rows", "seed")
     limits = _only(given, "schema", "select_k", "min_votes", "max_correlation", "max_drift")
@@ -105,19 +112,19 @@ def pipeline(
     selected = steps.select(ingested, {**limits, **split})
     steps.explore("explore-vector", selected, sample)
     trained = steps.train(selected, {**plan, **split})
-    evaluated = steps.evaluate(selected, trained, {"promote": promote, **split})
+    evaluated = steps.evaluate(selected, trained, {**_only(given, "promote"), **split})
     steps.report(explored, selected, trained, evaluated)
 
     def streaming() -> None:
         checked = steps.serve(evaluated)
         runner = steps.deploy_runner(checked)
         labeled = steps.stream(checked, _only(given, *STREAM))
-        watch = partial(steps.watch_for_drift, evaluated, labeled, runner, schema)
-        _when(deploy_concept_drift, "deploy_concept_drift", watch)
+        watch = partial(steps.watch_for_drift, evaluated, labeled, runner, given["schema"])
+        _when(given["deploy_concept_drift"], "deploy_concept_drift", watch)
 
-    # What is served already stays where the new model is of no use.
-    if_promoted = partial(_when, evaluated.outputs["promoted"], "promoted", streaming)
-    _when(deploy_streaming, "deploy_streaming", if_promoted)
+    # Where the gate keeps the new model out, the one before it is served.
+    if_any = partial(_when, evaluated.outputs["production"], "production", streaming)
+    _when(given["deploy_streaming"], "deploy_streaming", if_any)
 
 
 @kfp.dsl.pipeline(name="netops-ingest", description="Fill the feature sets")
@@ -129,13 +136,16 @@ def ingest(
     ticks: int = DEFAULTS["ticks"],
 ) -> None:
     """Ingestion alone; the parameters are those of ``pipeline``."""
-    steps.ingest(dict(locals()))
+    given = dict(locals())
+    with workflow_run("ingest", given):
+        steps.ingest(given)
 
 
 @kfp.dsl.pipeline(name="netops-serve", description="Serve the registered production model")
 def serve() -> None:
-    """Deployment of the serving function alone, with the model registered last."""
-    mlrun.get_current_project().deploy_function(SERVING)
+    """Deployment of the serving function alone, with the model that is in production."""
+    with workflow_run("serve", {}):
+        mlrun.get_current_project().deploy_function(SERVING)
 
 
 WORKFLOWS: dict[str, Callable[..., None]] = {"main": pipeline, "ingest": ingest, "serve": serve}

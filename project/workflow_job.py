@@ -10,7 +10,7 @@ from typing import Any
 
 import mlrun
 
-from project import parameters, run_workflow
+from project import parameters, run_lock, run_workflow
 from project.errors import NetopsError
 from project.local.workflow_records import REQUEST_FILE
 from project.project_setup import WORKFLOW_FILE, project_folder
@@ -35,6 +35,7 @@ def run_workflow_job(
     :param workflow_path: file of the workflow.
     :param workflow_handler: function in that file.
     :param others: further parameters of MLRun's handler.
+    :raises BusyError: if another run holds the project.
     :raises NetopsError: if the workflow does not succeed.
     """
     settings = Settings.from_environment()
@@ -53,11 +54,13 @@ def run_workflow_job(
         )
         return
     arguments = parameters.check(parameters.NAMES[ours], workflow_arguments or {})
-    process = WorkflowProcess.here(settings, project_name, ours, arguments)
 
     def announce(run_id: str) -> None:
         context.set_label("workflow-id", run_id)
         context.log_result("workflow_id", run_id, commit=True)
 
-    if run_workflow.run(process.folder / REQUEST_FILE, announce) != 0:
-        raise NetopsError(f"workflow {workflow_name} failed: {process.status()['error']}")
+    # As a command does: one that streams after its workflow is still under way.
+    with run_lock.held(settings.home, project_name, f"job {workflow_name}", run_lock.COMMAND):
+        process = WorkflowProcess.here(settings, project_name, ours, arguments)
+        if run_workflow.run(process.folder / REQUEST_FILE, announce) != 0:
+            raise NetopsError(f"workflow {workflow_name} failed: {process.status()['error']}")

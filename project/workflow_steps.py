@@ -31,6 +31,10 @@ TESTED = (
 )
 """Data sets of the steps that the report is made from."""
 
+GATE = ("promotion", "promotion_reason")
+SERVED = "served_set_preds"
+"""Data set of the predictions of the model that is in production after the evaluation."""
+
 
 def _run(
     job: str, params: Arguments, inputs: Arguments | None = None, outputs: Sequence[str] = (), name: str = ""
@@ -73,12 +77,12 @@ def train(selected: Step, settings: Arguments) -> Step:
 
 
 def evaluate(selected: Step, trained: Step, settings: Arguments) -> Step:
-    """Evaluate the model on later rows and register it; gives its address and whether it is promoted."""
+    """Evaluate the model on later rows and register it; gives its address and what the gate decided."""
     given = {
         "feature_vector": selected.outputs["feature_vector"],
         "model_path": trained.outputs["model"],
     }
-    outputs = ["model_uri", "promoted", "verdict", "intervals", *TESTED]
+    outputs = ["model_uri", "production", "verdict", "intervals", *GATE, SERVED, *TESTED]
     return _run("evaluate", {**given, **settings}, outputs=outputs).after(trained)
 
 
@@ -89,6 +93,7 @@ def report(explored: Step, selected: Step, trained: Step, evaluated: Step) -> St
         "model_path": evaluated.outputs["model_uri"],
         "verdict": evaluated.outputs["verdict"],
         "intervals": evaluated.outputs["intervals"],
+        **{key: evaluated.outputs[key] for key in GATE},
         "votes_needed": selected.outputs["votes_needed"],
     }
     inputs = {key: step.outputs[key] for step, keys in tables for key in keys}
@@ -96,12 +101,12 @@ def report(explored: Step, selected: Step, trained: Step, evaluated: Step) -> St
 
 
 def serve(evaluated: Step) -> Step:
-    """Serve the model, and hold its answers to the test set against the offline ones.
+    """Serve the model in production, and hold its answers to test rows against the offline ones.
 
     :returns: the check of the served model.
     """
     serving = mlrun.get_current_project().deploy_function(SERVING).after(evaluated)
-    test_set = {"test_set": evaluated.outputs["test_set_preds"]}
+    test_set = {"test_set": evaluated.outputs[SERVED]}
     return _run("model-server-tester", {"function": SERVING}, test_set).after(serving)
 
 
@@ -122,7 +127,8 @@ def stream(checked: Step, options: Arguments) -> Step:
     """
     variables = {name.upper(): value for name, value in options.items()}
     generator = mlrun.get_current_project().deploy_function(GENERATOR, env=variables).after(checked)
-    return _run("labeled-stream", {"function": SERVING}).after(generator)
+    given = {"function": SERVING, "generator": GENERATOR}
+    return _run("labeled-stream", given, outputs=["new_pairs"]).after(generator)
 
 
 def watch_for_drift(evaluated: Step, labeled: Step, runner: Step, schema: Any) -> None:
@@ -132,6 +138,7 @@ def watch_for_drift(evaluated: Step, labeled: Step, runner: Step, schema: Any) -
     :param runner: called on drift, and so deployed before.
     """
     given = {"function": SERVING, "schema": schema}
-    test_set = {"test_set": evaluated.outputs["test_set_preds"]}
+    test_set = {"test_set": evaluated.outputs[SERVED]}
     detectors = _run("init-detectors", given, test_set).after(labeled).after(runner)
-    _run("drift-magnitude", given, test_set).after(detectors)
+    measured = {**given, "new_pairs": labeled.outputs["new_pairs"]}
+    _run("drift-magnitude", measured, test_set).after(detectors)

@@ -7,9 +7,11 @@ import tempfile
 from pathlib import Path
 
 import mlrun
+import pandas as pd
 
 from feature_sets.checks import check_boolean
 from feature_sets.model_package.columns import PROBABILITY
+from feature_sets.model_package.errors import ModelPackageError
 from feature_sets.model_package.package import ModelPackage, fetch_model_package
 from feature_sets.model_package.schema import ModelSchema
 from training.dataset.label_history import read_label_history
@@ -18,19 +20,23 @@ from training.dataset.time_split import TimeSplit
 from training.dataset.training_set import read_split
 from training.evaluation.baselines import MODEL, SINGLE_FEATURE
 from training.evaluation.bootstrap import BASE_RATE
+from training.evaluation.champion import Champion, compare, find_champion
 from training.evaluation.clusters import AUTO, parse_bootstrap_by
 from training.evaluation.evaluate_model import evaluate_model
 from training.evaluation.evaluation_plots import alarms_figure, calibration_figure, score_figure
 from training.evaluation.evaluation_report import EvaluationReport
+from training.evaluation.promotion_gate import Candidate, Promotion, decide
 from training.job.defaults import PROMOTE, SEED, TEST_DEVICES, TEST_FRACTION, TRAIN_ROWS
 from training.job.run_artifacts import artifact_path, log_figures, log_tables
-from training.packaging.model_artifact import log_model_package
+from training.packaging.model_artifact import MODEL_KEY, log_model_package
 from training.packaging.package_writer import write_files
 from training.selection.selection_mark import refuse_selection_on_test_rows, refuse_training_on_test_devices
 
 REJECTED = "rejected"
-"""Tag of a model that its evaluation found to be of no use."""
+"""Tag of a model that the gate did not let into production."""
 PREDICTIONS_KEY = "test_set_preds"
+SERVED_KEY = "served_set_preds"
+"""Predictions of the model that is in production after the evaluation."""
 _PACKAGED = (BASE_RATE, "average_precision_low", "average_precision_high", "f1_low", "f1_high")
 """Results that the package holds beside the model's scores."""
 
@@ -47,7 +53,9 @@ def evaluate(
     bootstrap_by: str = AUTO,
     promote: bool = PROMOTE,
 ) -> None:
-    """MLRun job: evaluate a model on the untouched later rows and register it.
+    """MLRun job: evaluate a model on the untouched later rows, register it, and promote it or not.
+
+    Both it and the model in production are scored on the rows that neither was trained on, see ``decide``.
 
     Results, on the test rows: average_precision, roc_auc, f1, precision, recall, brier and the confusion
     matrix, the same with ``majority_class_`` and ``single_feature_`` in front, brier_skill, ``base_rate``
@@ -55,10 +63,11 @@ def evaluate(
     errors, ``_low`` and ``_high`` of the scores, the bounds of their 95 % intervals, and
     ``gain_over_..._low`` and ``_high`` of the model's average precision; ``intervals``, what they rest on;
     error episodes, delays or lead times and false alarms, see ``EpisodeView``; ``beats_baselines``,
-    ``predictable``, ``verdict``, ``single_feature_rule``, ``model_uri``, ``promoted`` (whether it got the
-    tag), ``version``, ``threshold``, the split.
+    ``predictable``, ``verdict``, ``single_feature_rule``, ``model_uri``, ``version``, ``threshold``, the
+    split; of the gate ``promoted`` (whether it got the tag), ``promotion``, ``promotion_reason``, the figures
+    of the comparison, and ``production`` (whether there is a model in production now).
 
-    Data sets: ``test_set_preds``, ``test_scores_table``, ``test_device_scores``,
+    Data sets: ``test_set_preds``, ``served_set_preds``, ``test_scores_table``, ``test_device_scores``,
     ``test_episodes``, ``test_false_alarms``. Plots: ``test_scores``, ``test_calibration``, ``test_alarms``.
     Model: ``model``.
 
@@ -72,7 +81,7 @@ def evaluate(
     :param test_devices: share of the devices that alone are evaluated on; the same as in training.
     :param bootstrap_by: resampling unit of the intervals: ``device``, ``day`` (a device in a day) or
         ``auto``, devices if there are enough of them.
-    :param promote: whether a model gets the tag even if errors are not predictable; otherwise it gets
+    :param promote: whether a model gets the tag whatever the gate says; otherwise one that does not pass gets
         ``rejected``, and the model with the tag keeps it.
     """
     arguments = SplitArguments(test_fraction, test_devices, train_rows, seed)
@@ -85,22 +94,53 @@ def evaluate(
     refuse_training_on_test_devices(package.parameters, split)
     history = read_label_history(feature_vector, telemetry, split.held_out)
     report = evaluate_model(split, package.schema, package.session(), history, arguments.seed, bootstrap_by)
-    promoted = report.predictable or promote
+    champion = _champion(context, tag)
+    compared = None
+    if champion is not None:
+        compared = compare(
+            champion, split, report.scorers[MODEL], feature_vector, arguments.seed, bootstrap_by
+        )
+    gate = _gate(package.schema.version, report, compared, promote)
     registered = _with_scores(package.schema, report)
-    model_uri = _register(context, package, registered, feature_vector, tag if promoted else REJECTED)
+    model_uri = _register(context, package, registered, feature_vector, gate, tag)
     if not (report.predictable and report.beats_baselines):
         context.logger.warning(report.verdict)
+    if not gate.promoted:
+        context.logger.warning(f"not promoted: {gate.reason}")
+    served = report.predictions if gate.promoted or not compared else compared.predictions
     _log_artifacts(context, report, split, registered.threshold)
+    _log_predictions(context, SERVED_KEY, report.predictions if served is None else served, split.label)
     context.log_results(
         {
             **report.describe(),
+            **gate.describe(),
+            "production": gate.promoted or (compared is not None and served is not None),
             "model_uri": model_uri,
-            "promoted": promoted,
             "version": registered.version,
             "threshold": registered.threshold,
             **split.describe(),
         }
     )
+
+
+def _champion(context: mlrun.MLClientCtx, tag: str) -> ModelPackage | None:
+    """The model in production, if there is one that can be read."""
+    try:
+        return find_champion(f"store://models/{context.project}/{context.name}_{MODEL_KEY}:{tag}")
+    except ModelPackageError as error:
+        context.logger.warning(f"the model in production cannot be read and counts as absent: {error}")
+        return None
+
+
+def _gate(version: str, report: EvaluationReport, champion: Champion | None, promote: bool) -> Promotion:
+    candidate = Candidate(
+        version=version,
+        predictable=report.predictable,
+        beats_baselines=report.beats_baselines,
+        better_than_rule=report.better_than_rule,
+        false_alarm_share=report.false_alarm_share,
+    )
+    return decide(candidate, champion.comparison if champion else None, promote)
 
 
 def _with_scores(schema: ModelSchema, report: EvaluationReport) -> ModelSchema:
@@ -111,9 +151,14 @@ def _with_scores(schema: ModelSchema, report: EvaluationReport) -> ModelSchema:
 
 
 def _register(
-    context: mlrun.MLClientCtx, package: ModelPackage, schema: ModelSchema, feature_vector: str, tag: str
+    context: mlrun.MLClientCtx,
+    package: ModelPackage,
+    schema: ModelSchema,
+    feature_vector: str,
+    gate: Promotion,
+    tag: str,
 ) -> str:
-    """Log the package with this schema under a tag; returns the address of the model."""
+    """Log the package with this schema, under the tag if it passed the gate; returns the model's address."""
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder)
         write_files(directory, schema, package.graph)
@@ -122,24 +167,32 @@ def _register(
             directory,
             schema,
             algorithm=package.algorithm,
-            parameters=package.parameters,
+            parameters={
+                **package.parameters,
+                "promotion": gate.outcome,
+                "promotion_reason": gate.reason,
+            },
             feature_vector=feature_vector,
-            tag=tag,
+            tag=tag if gate.promoted else REJECTED,
         )
+
+
+def _log_predictions(context: mlrun.MLClientCtx, key: str, predictions: pd.DataFrame, label: str) -> None:
+    context.log_dataset(
+        key,
+        df=predictions,
+        format="parquet",
+        index=False,
+        stats=False,
+        label_column=label,
+        artifact_path=artifact_path(context),
+    )
 
 
 def _log_artifacts(
     context: mlrun.MLClientCtx, report: EvaluationReport, split: TimeSplit, threshold: float
 ) -> None:
-    context.log_dataset(
-        PREDICTIONS_KEY,
-        df=report.predictions,
-        format="parquet",
-        index=False,
-        stats=False,
-        label_column=split.label,
-        artifact_path=artifact_path(context),
-    )
+    _log_predictions(context, PREDICTIONS_KEY, report.predictions, split.label)
     log_tables(
         context,
         {

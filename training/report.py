@@ -34,6 +34,8 @@ def report(
     test_episodes: mlrun.DataItem,
     test_false_alarms: mlrun.DataItem,
     test_set_preds: mlrun.DataItem,
+    promotion: str = "",
+    promotion_reason: str = "",
 ) -> None:
     """MLRun job: write the report of a training run, one HTML page that needs no network.
 
@@ -54,6 +56,8 @@ def report(
     :param test_episodes: the same.
     :param test_false_alarms: the same.
     :param test_set_preds: the same.
+    :param promotion: what the gate decided.
+    :param promotion_reason: why.
     """
     votes_needed = check_integer("argument 'votes_needed'", votes_needed, at_least=1)
     model = fetch_model_package(model_path).schema
@@ -62,6 +66,7 @@ def report(
     page = Page(
         title=f"{telemetry.name}: {what_is_predicted(telemetry)}",
         verdict=verdict,
+        gate=f"{promotion}: {promotion_reason}" if promotion else "",
         facts=facts(model, balance),
         sections=(
             data_section(balance, class_histograms.as_df(), correlations.as_df(), telemetry),

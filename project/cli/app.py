@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 
@@ -18,7 +19,9 @@ from project.cli.status import status
 from project.cli.stop import stop
 from project.cli.stream import stream
 from project.cli.up import up
+from project.disk import disk_failure
 from project.errors import NetopsError
+from project.settings import default_home
 
 app = typer.Typer(
     name="netops",
@@ -58,6 +61,12 @@ def main() -> None:
         sys.exit(2)
     except NetopsError as error:
         print(f"netops: {error}", file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        failure = disk_failure(error, os.environ.get("NETOPS_HOME") or default_home())
+        if not failure:
+            raise
+        print(f"netops: {failure}", file=sys.stderr)
         sys.exit(1)
 
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from feature_sets.checks import InputError
 from project import parameters
 from project.settings import Settings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from project.memory import Resolved
+    from project.session import Session
 
 
 def parse_assignments(assignments: Sequence[str] | None, names: Sequence[str]) -> dict[str, Any]:
@@ -41,6 +47,27 @@ def source_arguments(telemetry: Path | None, schema: Path | None) -> dict[str, A
         raise InputError("--telemetry", "must be a folder", str(telemetry))
     _schema_name(schema)
     return {"telemetry": str(telemetry.resolve()), "schema": str(schema.resolve())}
+
+
+def as_last_time(
+    settings: Settings,
+    session: Session,
+    project: str,
+    names: Sequence[str],
+    given: Mapping[str, Any],
+    console: Console,
+) -> Resolved:
+    """Arguments of a run; what is not given is as in the project's last successful run, and a line says so.
+
+    :raises InputError: see ``resolve``.
+    """
+    from project.memory import recall, resolve
+
+    memory = recall(session.mlrun_dbpath, project)
+    resolved = resolve(project, names, given, memory, local=settings.profile == "local")
+    if resolved.repeated:
+        console.print(resolved.line(), highlight=False, soft_wrap=True)
+    return resolved
 
 
 def project_name(given: str | None, schema: Path | None = None) -> str:

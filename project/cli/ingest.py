@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from project import parameters
-from project.cli.arguments import parse_assignments, project_name, source_arguments
+from project.cli.arguments import as_last_time, parse_assignments, project_name, source_arguments
 from project.cli.options import JsonOption, ProjectOption, SchemaOption, SetOption, TelemetryOption
 from project.settings import Settings
 
@@ -22,6 +22,7 @@ def ingest(
 
     from project.api_reader import runs
     from project.cli.workflow_progress import run_to_end
+    from project.run_lock import COMMAND, held
     from project.session import open_session
 
     settings = Settings.from_environment()
@@ -31,8 +32,10 @@ def ingest(
     }
     console = Console(stderr=as_json)
     name = project_name(project, schema)
-    session = open_session(settings)
-    run_id = run_to_end(settings, session, name, "ingest", arguments, console)
+    with held(settings.home, name, "netops ingest", COMMAND):
+        session = open_session(settings)
+        resolved = as_last_time(settings, session, name, parameters.NAMES["ingest"], arguments, console)
+        run_id = run_to_end(settings, session, name, "ingest", resolved.arguments, console)
     results = runs(session.mlrun_dbpath, name, run_id)[0]["status"]["results"]
     if as_json:
         print(json.dumps(results, default=str))

@@ -10,14 +10,15 @@ from project.api_reader import endpoints
 from project.cli.stream_progress import wait_for_stream
 from project.cli.workflow_progress import run_to_end
 from project.errors import NetopsError
-from project.parameters import DEFAULTS
+from project.memory import Resolved
+from project.run_lock import tell_run_id
 from project.session import Session
 from project.settings import Settings
-from project.summary.facts import collect_facts, is_promoted, read_steps
+from project.summary.facts import collect_facts, in_production, read_steps
 
 
 def run_main_job(
-    settings: Settings, session: Session, project: str, arguments: dict[str, Any], console: Console
+    settings: Settings, session: Session, project: str, arguments: Resolved, console: Console
 ) -> dict[str, Any]:
     """Run the workflow and follow the stream that it starts.
 
@@ -25,10 +26,11 @@ def run_main_job(
     :returns: see ``collect_facts``.
     :raises NetopsError: if a step fails or the stream ends early.
     """
-    run_id = run_to_end(settings, session, project, "main", arguments, console)
-    streaming = arguments.get("deploy_streaming", DEFAULTS["deploy_streaming"])
+    run_id = run_to_end(settings, session, project, "main", arguments.arguments, console)
+    tell_run_id(settings.home, project, run_id)
+    streaming = arguments.value("deploy_streaming")
     steps = read_steps(session.mlrun_dbpath, project, run_id)
-    streamed = streaming and is_promoted(steps)
+    streamed = streaming and in_production(steps)
     report = wait_for_stream(session, project, console) if streamed else None
     if report and report["error"]:
         raise NetopsError(f"the telemetry stream ended early: {report['error']}")

@@ -9,10 +9,14 @@ import typer
 
 TelemetryOption = Annotated[
     Path | None,
-    typer.Option(help="Folder with metrics, labels and static files (Parquet or CSV). Default: simulate."),
+    typer.Option(
+        help="Folder with metrics, labels and static files (Parquet or CSV). "
+        "Default: as last time, else simulate."
+    ),
 ]
 SchemaOption = Annotated[
-    Path | None, typer.Option(help="Telemetry schema, YAML. Default: the simulated network's.")
+    Path | None,
+    typer.Option(help="Telemetry schema, YAML. Default: as last time, else the simulated network's."),
 ]
 ProjectOption = Annotated[
     str | None,
@@ -21,5 +25,8 @@ ProjectOption = Annotated[
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", help="Workflow parameter as name=value; repeatable.")
 ]
-SecondsOption = Annotated[int, typer.Option(help="How long to stream live telemetry, wall time.", min=1)]
+SecondsOption = Annotated[
+    int | None,
+    typer.Option(help="How long to stream live telemetry, wall time. Default: as last time, else 30.", min=1),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from project import parameters
-from project.cli.arguments import parse_assignments, project_name, source_arguments
+from project.cli.arguments import as_last_time, parse_assignments, project_name, source_arguments
 from project.cli.options import (
     JsonOption,
     ProjectOption,
@@ -25,7 +25,10 @@ def run(
     schema: SchemaOption = None,
     project: ProjectOption = None,
     assignments: SetOption = None,
-    seconds: SecondsOption = parameters.DEFAULTS["stream_seconds"],
+    seconds: SecondsOption = None,
+    promote: Annotated[
+        bool, typer.Option("--promote", help="Put the model into production whatever the gate says.")
+    ] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the endpoints up afterwards.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -33,26 +36,30 @@ def run(
 
     Ingests, selects features, trains, evaluates, serves, streams and watches for drift.
 
-    Without --telemetry the network is simulated. Parameters for --set are those of the workflow, such as
-    seed=1, devices=20, ticks=50000, train_rows=20000, deploy_streaming=false, deploy_concept_drift=false.
+    What is not given is as in the project's last successful run. A project's first run without --telemetry
+    simulates the network. Parameters for --set are those of the workflow, such as seed=1, devices=20,
+    ticks=50000, train_rows=20000, deploy_streaming=false, deploy_concept_drift=false.
     """
     from rich.console import Console
 
     from project.cli.main_job import run_main_job
     from project.cli.passing_session import passing_session
+    from project.run_lock import COMMAND, held
     from project.summary.lines import summary_lines
 
     settings = Settings.from_environment()
     arguments = {
         **source_arguments(telemetry, schema),
-        "stream_seconds": seconds,
+        **({} if seconds is None else {"stream_seconds": seconds}),
         **parse_assignments(assignments, parameters.NAMES["main"]),
+        **({"promote": True} if promote else {}),
     }
     console = Console(stderr=as_json)
     name = project_name(project, schema)
-    with passing_session(settings, keep) as session:
+    with held(settings.home, name, "netops run", COMMAND), passing_session(settings, keep) as session:
         console.print(f"netops run: project {name}, MLRun API {session.mlrun_dbpath}", highlight=False)
-        result = run_main_job(settings, session, name, arguments, console)
+        resolved = as_last_time(settings, session, name, parameters.NAMES["main"], arguments, console)
+        result = run_main_job(settings, session, name, resolved, console)
         if as_json:
             print(json.dumps(result, default=str))
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -40,7 +40,14 @@ def list_runs(
                 str(state.get("start_time", ""))[:19].replace("T", " "),
                 metadata["uid"][:8],
                 compact(spec.get("parameters")),
-                compact(state.get("results")),
+                _results(state.get("results") or {}),
             )
         )
     print_columns(("name", "state", "started (UTC)", "uid", "parameters", "results"), rows)
+
+
+def _results(results: dict[str, Any]) -> str:
+    """What the gate decided and why, uncut; of other steps the first results."""
+    if "promotion" in results:
+        return f"{results['promotion']}: {results['promotion_reason']}"
+    return compact(results)

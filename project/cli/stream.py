@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from project import parameters
-from project.cli.arguments import parse_assignments, project_name, source_arguments
+from project.cli.arguments import as_last_time, parse_assignments, project_name, source_arguments
 from project.cli.options import (
     JsonOption,
     ProjectOption,
@@ -25,42 +25,48 @@ def stream(
     telemetry: TelemetryOption = None,
     schema: SchemaOption = None,
     project: ProjectOption = None,
-    seconds: SecondsOption = parameters.DEFAULTS["stream_seconds"],
-    rate: Annotated[int, typer.Option(help="Events a second.", min=1)] = parameters.DEFAULTS["stream_rate"],
+    seconds: SecondsOption = None,
+    rate: Annotated[
+        int | None, typer.Option(help="Events a second. Default: as last time, else 300.", min=1)
+    ] = None,
     assignments: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Stream telemetry and late labels to the live endpoint.
 
-    Parameters for --set as with run.
+    What is not given is as in the project's last successful run. Parameters for --set as with run.
     """
     from project.api_reader import ready_endpoint
     from project.session import existing_session
 
-    session = existing_session(Settings.from_environment())
-    address = ready_endpoint(session.mlrun_dbpath, project_name(project, schema), SERVING).address
+    settings = Settings.from_environment()
+    session = existing_session(settings)
+    name = project_name(project, schema)
+    address = ready_endpoint(session.mlrun_dbpath, name, SERVING).address
 
     # Only now, because these take seconds to load.
     from rich.console import Console
 
+    from project.run_lock import COMMAND, held
     from project.streaming import StreamReport
     from project.telemetry_generator import GeneratorOptions, generate
 
-    options = GeneratorOptions.from_arguments(
-        {
-            **source_arguments(telemetry, schema),
-            "stream_seconds": seconds,
-            "stream_rate": rate,
-            **parse_assignments(assignments, parameters.STREAM),
-        }
-    )
-    report = StreamReport()
+    arguments = {
+        **source_arguments(telemetry, schema),
+        **{key: value for key, value in (("stream_seconds", seconds), ("stream_rate", rate)) if value},
+        **parse_assignments(assignments, parameters.STREAM),
+    }
     console = Console(stderr=True)
-    with console.status(f"streaming to {address} for {seconds} s", spinner="dots"):
+    resolved = as_last_time(settings, session, name, parameters.STREAM, arguments, console)
+    options = GeneratorOptions.from_arguments(resolved.arguments)
+    report = StreamReport()
+    waiting = console.status(f"streaming to {address} for {options.stream_seconds} s", spinner="dots")
+    with held(settings.home, name, "netops stream", COMMAND), waiting:
         generate(options, address, report)
     result = report.to_dict()
     if as_json:
         print(json.dumps(result))
         return
+    del result["before"]
     for key, value in result.items():
         print(f"{key:18}{value}")

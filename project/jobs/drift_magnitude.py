@@ -25,6 +25,7 @@ def measure_drift_magnitude(
     test_set: mlrun.DataItem,
     function: str,
     schema: str = "",
+    new_pairs: int | None = None,
     min_rows: int = 1000,
     timeout_seconds: float = 60,
 ) -> None:
@@ -36,10 +37,16 @@ def measure_drift_magnitude(
     :param test_set: base data set, rows the model was not trained on.
     :param function: name of the serving function whose labeled batches are measured.
     :param schema: path of the telemetry schema; empty for the simulated network's.
+    :param new_pairs: pairs that this run labeled, if it is known; without any nothing is measured.
     :param min_rows: labeled rows to wait for; with fewer in time, what there is is measured.
     :param timeout_seconds: wall time to wait for them.
     """
     base = test_set.as_df()
+    context.log_result("base_rows", len(base))
+    if new_pairs is not None and int(new_pairs) == 0:
+        context.log_result("batch_rows", 0)
+        context.log_result("verdict", "not measured: this run labeled no new pair")
+        return
     telemetry = TelemetrySchema.load(schema)
     label = telemetry.target
     address = endpoint_address(context.project, function)
@@ -66,7 +73,6 @@ def measure_drift_magnitude(
         local_path="drift_magnitude.json",
         format="json",
     )
-    context.log_result("base_rows", len(base))
     context.log_result("base_rows_same_hours", len(rows.base))
     context.log_result("batch_rows", len(batch))
     context.log_result("drifted", document["drifted"])

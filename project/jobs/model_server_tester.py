@@ -46,7 +46,7 @@ def test_model_server(
 ) -> None:
     """MLRun job: log ``rows``, ``mismatches``, ``errors`` and the latencies; fail on any mismatch or error.
 
-    :param test_set: ``test_set_preds`` of the evaluate step: model inputs, ``prediction``, ``probability``.
+    :param test_set: ``served_set_preds`` of the evaluate step: model inputs, ``prediction``, ``probability``.
     :param function: name of the serving function.
     :param rows: test rows to send at most, evenly spread.
     """

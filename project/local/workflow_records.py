@@ -41,27 +41,33 @@ class WorkflowRecord:
     folder: Path
     process: Process
 
-    def _read(self, name: str) -> dict[str, Any]:
-        try:
-            content: dict[str, Any] = json.loads((self.folder / name).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return {}
-        return content
-
     @property
     def request(self) -> dict[str, Any]:
         """``project``, ``workflow``, ``arguments`` and ``mlrun_dbpath``."""
-        return self._read(REQUEST_FILE)
+        return _read(self.folder / REQUEST_FILE)
 
     @property
     def status(self) -> dict[str, Any]:
         """``run_id``, ``state`` (starting, running, succeeded, failed) and ``error`` as last written."""
-        return {"run_id": "", "state": "starting", "error": "", **self._read(STATUS_FILE)}
+        return read_status(self.folder)
 
     @property
     def settled(self) -> bool:
         """Whether it is over and its runs are, too."""
         return (self.folder / SETTLED_FILE).exists()
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    return content
+
+
+def read_status(folder: Path) -> dict[str, Any]:
+    """Status of a workflow as last written."""
+    return {"run_id": "", "state": "starting", "error": "", **_read(folder / STATUS_FILE)}
 
 
 def write_status(folder: Path, run_id: str, state: str, error: str) -> None:

@@ -21,12 +21,12 @@ def read_steps(dbpath: str, project: str, run_id: str) -> dict[str, Run]:
     return {run["metadata"]["name"]: run for run in reversed(runs(dbpath, project, run_id))}
 
 
-def is_promoted(by_name: dict[str, Run]) -> bool:
-    """Whether the model of a workflow went into production.
+def in_production(by_name: dict[str, Run]) -> bool:
+    """Whether a model is in production after a workflow: its own, or the one before it.
 
     :param by_name: see ``read_steps``.
     """
-    return bool(_results(by_name, "evaluate").get("promoted"))
+    return bool(_results(by_name, "evaluate").get("production"))
 
 
 def collect_facts(
@@ -61,8 +61,34 @@ def collect_facts(
         "tester": _results(by_name, "model-server-tester") or None,
         "stream": stream,
         **live,
+        **this_run(live, (stream or {}).get("before") or {}, attached="init-detectors" in by_name),
         "magnitude": _results(by_name, "drift-magnitude") or None,
         "artifacts": artifact_folder(by_name),
+    }
+
+
+def this_run(live: dict[str, Any], before: dict[str, Any], attached: bool) -> dict[str, Any]:
+    """The part of the endpoint's counts that belongs to this run.
+
+    :param live: the endpoint's ``labeled`` and ``drift``, or None.
+    :param before: the same, as they were when the stream began; empty if nothing was streamed.
+    :param attached: whether this run attached detectors, whose counts then began with it.
+    :returns: ``labeled_this_run`` and ``drift_this_run``; None without an endpoint or a stream.
+    """
+    labeled, drift = live["labeled"], live["drift"]
+    if labeled is None or drift is None or not before:
+        return {"labeled_this_run": None, "drift_this_run": None}
+    counts = ("joined", "waiting", "expired", "conflicting")
+    earlier = {} if attached else before["drift"].get("detectors") or {}
+    detectors = {}
+    for name, state in (drift.get("detectors") or {}).items():
+        first = earlier.get(name) or {}
+        numbers = {key: max(0, state[key] - first.get(key, 0)) for key in ("warnings", "drifts")}
+        detectors[name] = {**state, **numbers}
+    return {
+        # Those that wait may be fewer than before; then none of them is of this run.
+        "labeled_this_run": {key: max(0, labeled[key] - before["labeled"][key]) for key in counts},
+        "drift_this_run": {**drift, "detectors": detectors},
     }
 
 

@@ -74,8 +74,11 @@ def _model_lines(facts: dict[str, Any]) -> list[str]:
         f"ROC AUC {_number(evaluated.get('roc_auc'))}; base rate {_number(evaluated.get('base_rate'))}",
     )
     lines += _fact("verdict", evaluated.get("verdict") or "")
-    if evaluated.get("promoted") is False:
-        lines += _fact("model", "rejected; what is in production stays (--set promote=true overrules)")
+    if evaluated.get("promotion"):
+        stays = "" if evaluated["promoted"] else "; --promote overrules"
+        if not evaluated["promoted"] and evaluated["production"]:
+            stays = "; what is in production stays (--promote overrules)"
+        lines += _fact("gate", f"{evaluated['promotion']}: {evaluated['promotion_reason']}{stays}")
     return lines
 
 
@@ -93,7 +96,9 @@ def _live_lines(facts: dict[str, Any]) -> list[str]:
             f"{tester['rows']:,} rows, {tester['mismatches']} mismatches with offline, "
             f"{tester['errors']} errors; one row p50 {tester['p50_ms']} ms, p99 {tester['p99_ms']} ms",
         )
-    if stream:
+    if stream and stream["nothing_newer"]:
+        lines += _fact("streamed", f"nothing; the endpoint is up. {stream['nothing_newer']}")
+    elif stream:
         statuses = ", ".join(f"{count:,} {status}" for status, count in sorted(stream["statuses"].items()))
         lines += _fact(
             "streamed",
@@ -101,14 +106,25 @@ def _live_lines(facts: dict[str, Any]) -> list[str]:
             f"{stream['predicted_errors']:,} predicted in error; request p50 {stream['request_p50_ms']} ms",
         )
     if labeled:
+        counted = facts["labeled_this_run"]
+        which = "by this run" if counted else "since the endpoint's first run; this run streamed nothing"
+        counted = counted or labeled
         lines += _fact(
             "labeled",
-            f"{labeled['joined']:,} pairs joined, {labeled['waiting']:,} waiting, "
-            f"{labeled['expired']:,} expired, {labeled['conflicting']:,} conflicting",
+            f"{counted['joined']:,} pairs joined, {counted['waiting']:,} waiting, "
+            f"{counted['expired']:,} expired, {counted['conflicting']:,} conflicting, {which}",
         )
     if facts["drift"] is not None:
-        for place, text in enumerate(drift_texts(facts["drift"])):
+        watched = facts["drift_this_run"]
+        since = "in this run" if watched else "since it was attached"
+        for place, text in enumerate(drift_texts(watched or facts["drift"], since)):
             lines += _fact("" if place else "drift", text)
+        if any(state["drifts"] for state in ((watched or {}).get("detectors") or {}).values()):
+            lines += _fact(
+                "",
+                f"next: 'netops run --project {facts['project']}' trains on the newest telemetry; "
+                "the line below says how far the rows have moved",
+            )
     if facts["magnitude"]:
         lines += _fact("magnitude", facts["magnitude"].get("verdict", ""))
     return lines
@@ -147,26 +163,27 @@ def candidate_lines(entries: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
-def drift_texts(drift: dict[str, Any]) -> list[str]:
+def drift_texts(drift: dict[str, Any], since: str = "since it was attached") -> list[str]:
     """What the detectors of the labeled stream say; those that say the same are named together.
 
     :param drift: answer of the endpoint's ``/drift``.
+    :param since: what its counts cover.
     """
     said: dict[str, list[str]] = defaultdict(list)
     for name, state in sorted((drift.get("detectors") or {}).items()):
-        said[_detector_text(state)].append(name)
+        said[_detector_text(state, since)].append(name)
     return [f"{', '.join(names)}: {text}" for text, names in said.items()] or ["no detector attached"]
 
 
-def _detector_text(state: dict[str, Any]) -> str:
-    """What it says now, then what it said since it was attached."""
+def _detector_text(state: dict[str, Any], since: str) -> str:
+    """What it says now, then what it said before."""
     if not state["drifts"] and not state["warnings"]:
         return "no drift, no warning"
     now = {"drift": "drift now", "warning": "no drift, but a warning now"}.get(state["state"], "no drift now")
     newest = f" (newest {_minute(state['last_drift_time'])})" if state.get("last_drift_time") else ""
     counts = ((state["drifts"], "drift", newest), (state["warnings"], "warning", ""))
     found = [f"{count:,} {noun}{'s' * (count > 1)}{when}" for count, noun, when in counts if count]
-    return f"{now}; {' and '.join(found)} since it was attached"
+    return f"{now}; {' and '.join(found)} {since}"
 
 
 def _minute(moment: object) -> str:

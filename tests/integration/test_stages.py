@@ -82,7 +82,7 @@ def test_both_conditions_are_in_the_compiled_workflow(compiled):
         if "when" in task
     ]
     assert len(conditions) == 3
-    assert any("promoted" in condition for condition in conditions)
+    assert any("production" in condition for condition in conditions)
     assert any("deploy_streaming" in condition for condition in conditions)
     assert any("deploy_concept_drift" in condition for condition in conditions)
 

@@ -1,10 +1,14 @@
 """The command line: what it loads, and what it refuses before anything is started."""
 
+import errno
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
+import time
+from importlib import import_module
 
 import httpx
 import pytest
@@ -14,6 +18,9 @@ from feature_sets.telemetry.errors import TelemetryError
 from project.cli import main
 from project.cli.arguments import parse_assignments, project_name, source_arguments
 from project.parameters import NAMES
+from project.session import _PATIENCE
+
+application = import_module("project.cli.app")
 
 HEAVY = {
     "httpx",
@@ -132,6 +139,17 @@ def test_rows_that_cannot_be_read_are_a_failure_and_not_bad_usage(monkeypatch, c
         (("status",), {"NETOPS_PROFILE": "moon"}, 2, "NETOPS_PROFILE: must be among local, "),
         (("stream",), {}, 1, "nothing is running; start it with "),
         (("status",), {"MLRUN_DBPATH": "http://127.0.0.1:9"}, 1, "must answer GET with JSON, got "),
+        (("run",), {"MLRUN_DBPATH": "http://127.0.0.1:9"}, 1, "unset MLRUN_DBPATH to use the local one"),
+        (("compile", "x"), {"MLRUN_DBPATH": "http://127.0.0.1:9"}, 1, "start that MLRun API, or unset "),
+        (("run", "--telemetry", __file__, "--schema", "x"), {}, 2, "--telemetry: must be a folder, got "),
+        (("run",), {"NETOPS_HOME": __file__}, 1, "it must be a folder, or set NETOPS_HOME (now "),
+        (
+            ("up",),
+            {"NETOPS_HOME": "/proc/netops"},
+            1,
+            "/proc/netops: No such file or directory; it cannot be made",
+        ),
+        (("up",), {"NETOPS_HOME": f"{__file__}/below"}, 1, "it must be a folder, or set NETOPS_HOME (now "),
     ],
 )
 def test_a_failure_is_one_line_and_its_code_says_whose_it_is(tmp_path, arguments, variables, code, words):
@@ -145,6 +163,49 @@ def test_a_failure_is_one_line_and_its_code_says_whose_it_is(tmp_path, arguments
     assert (done.returncode, done.stdout) == (code, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith("netops: ") and words in line
+
+
+@pytest.mark.parametrize("command", ["status", "run", "serve", "runs"])
+def test_an_address_that_never_answers_is_told_soon(tmp_path, command):
+    started = time.monotonic()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        done = subprocess.run(
+            [sys.executable, "-c", "from project.cli import main; main()", command],
+            env={**environment(tmp_path), "MLRUN_DBPATH": f"http://127.0.0.1:{silent.getsockname()[1]}"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("netops: MLRUN_DBPATH: http://127.0.0.1:") and "timed out" in line
+    assert done.returncode == 1
+    assert _PATIENCE < time.monotonic() - started < 2 * _PATIENCE + 2  # and the start of Python under load
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_a_full_or_read_only_disk_is_one_line(monkeypatch, capsys, tmp_path, code):
+    def fail():
+        raise OSError(code, os.strerror(code), str(tmp_path / "locks"))
+
+    monkeypatch.setattr(application, "app", fail)
+    monkeypatch.setattr(application.signal, "signal", lambda *_: None)
+    monkeypatch.setenv("NETOPS_HOME", str(tmp_path))
+    with pytest.raises(SystemExit) as end:
+        application.main()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert end.value.code == 1
+    assert line.startswith(f"netops: {tmp_path / 'locks'}: {os.strerror(code)}; ")
+    assert line.endswith(f"or set NETOPS_HOME (now {tmp_path}) to another folder")
+
+
+def test_other_errors_of_the_system_are_bugs_and_keep_their_traceback(monkeypatch):
+    def fail():
+        raise OSError(errno.EBADF, "bad")
+
+    monkeypatch.setattr(application, "app", fail)
+    monkeypatch.setattr(application.signal, "signal", lambda *_: None)
+    with pytest.raises(OSError, match="bad"):
+        application.main()
 
 
 def test_assignments_become_arguments():

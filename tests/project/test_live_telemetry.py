@@ -11,7 +11,7 @@ from feature_sets.telemetry.readers import Telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.simulator import SimulatedNetwork
 from project import live_telemetry
-from project.live_telemetry import batches, recorded, simulated
+from project.live_telemetry import NothingNewerError, batches, recorded, simulated
 from project.parameters import DEFAULTS
 
 SCHEMA = TelemetrySchema.load()
@@ -129,9 +129,18 @@ def test_a_recording_that_was_streamed_before_happens_again_later(tmp_path, tele
     assert len(shifts) == 1
 
 
+def test_what_is_newer_than_the_endpoint_knows_is_streamed_as_it_is(tmp_path, telemetry):
+    write_folder(tmp_path, telemetry)
+    times = telemetry.metrics[SCHEMA.time].sort_values()
+    newer = next(
+        recorded(SCHEMA, str(tmp_path), times.iloc[100], times.iloc[150], now=lambda: times.iloc[-1])
+    )
+    assert sorted(newer.metrics[SCHEMA.time]) == [time for time in times if time > times.iloc[150]]
+
+
 def test_a_replay_that_would_lie_in_the_future_is_refused(tmp_path, telemetry):
     write_folder(tmp_path, telemetry)
     end = telemetry.metrics[SCHEMA.time].max()
     trained_until = telemetry.metrics[SCHEMA.time].sort_values().iloc[100]
-    with pytest.raises(InputError, match="too recent to happen again"):
+    with pytest.raises(NothingNewerError, match=r"newest event of the endpoint.*too recent to happen again"):
         next(recorded(SCHEMA, str(tmp_path), trained_until, end, now=lambda: end))

@@ -1,11 +1,15 @@
 import json
 import threading
+from dataclasses import replace
 from types import SimpleNamespace
 
 import nuclio_sdk
 import pytest
 
+from feature_sets.telemetry.schema import TelemetrySchema
 from project import runner
+from project.memory import Memory, schema_digest
+from project.run_lock import COMMAND, held
 from project.settings import Settings
 
 
@@ -43,6 +47,7 @@ class FakeRun:
 @pytest.fixture
 def context(tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "WorkflowProcess", FakeRun)
+    monkeypatch.setattr(runner, "recall", lambda _dbpath, _project: None)
     monkeypatch.setattr(FakeRun, "known", ())
     monkeypatch.setattr(FakeRun, "alive", True)
     settings = Settings(home=tmp_path, token="secret", project="p")
@@ -69,6 +74,35 @@ def test_a_second_run_is_refused_while_the_first_is_under_way(context):
     assert status == 409
     assert content["error"]["got"] == "abc"
     FakeRun.alive = False
+    assert ask(context)[0] == 202
+
+
+def remembered(telemetry):
+    return Memory({"telemetry": telemetry, "seed": 5}, {}, "", "r", "main", "2024-05-01T12:00:00+00:00")
+
+
+def test_an_empty_request_repeats_the_last_run(context, monkeypatch, tmp_path):
+    memory = remembered(str(tmp_path))
+    memory.schema.update(TelemetrySchema.load().to_dict())
+    memory = replace(memory, digest=schema_digest(memory.schema))
+    monkeypatch.setattr(runner, "recall", lambda _dbpath, _project: memory)
+    assert ask(context, body=b'{"workflow": "main", "arguments": {}}')[0] == 202
+    assert FakeRun.started == ("p", "main", {"telemetry": str(tmp_path), "seed": 5})
+
+
+def test_telemetry_that_vanished_is_answered_with_422(context, monkeypatch, tmp_path):
+    monkeypatch.setattr(runner, "recall", lambda _dbpath, _project: remembered(str(tmp_path / "none")))
+    status, content = ask(context)
+    assert (status, content["error"]["field"]) == (422, "arguments.telemetry")
+    assert not FakeRun.known
+
+
+def test_a_run_of_the_command_line_makes_the_runner_busy(context, tmp_path):
+    with held(tmp_path, "p", "netops run", COMMAND):
+        status, content = ask(context)
+    assert status == 409
+    assert "netops run" in content["error"]["rule"]
+    assert not FakeRun.known
     assert ask(context)[0] == 202
 
 

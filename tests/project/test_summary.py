@@ -1,5 +1,7 @@
-from project.summary.facts import candidates
+from project.api_reader import Endpoint
+from project.summary.facts import candidates, collect_facts
 from project.summary.lines import candidate_lines, drift_texts, summary_lines
+from tests.project.fake_endpoint import fake_endpoint
 
 TRAIN = {
     "metadata": {"name": "train"},
@@ -73,6 +75,9 @@ def test_a_run_without_streaming_says_that_nothing_is_deployed():
                     "average_precision": 0.5,
                     "test_rows": 290,
                     "promoted": False,
+                    "promotion": "not promoted",
+                    "promotion_reason": "clearly worse",
+                    "production": True,
                     "verdict": f"{'On later rows it is good. ' * 5}Use it.",
                 },
                 "report": "/artifacts/report.html",
@@ -80,7 +85,9 @@ def test_a_run_without_streaming_says_that_nothing_is_deployed():
                 "tester": None,
                 "stream": None,
                 "labeled": None,
+                "labeled_this_run": None,
                 "drift": None,
+                "drift_this_run": None,
                 "magnitude": None,
                 "artifacts": "/artifacts",
             }
@@ -94,7 +101,9 @@ def test_a_run_without_streaming_says_that_nothing_is_deployed():
     assert "endpoint      none deployed" in text
     assert max(map(len, text.splitlines())) <= 112
     assert "\nverdict       On later rows it is good. " in text
-    assert "Use it.\nmodel         rejected; what is in production stays" in text
+    assert (
+        "Use it.\ngate          not promoted: clearly worse; what is in production stays (--promote" in text
+    )
     assert text.endswith("\nreport        /artifacts/report.html")
     assert "drift" not in text
 
@@ -151,3 +160,66 @@ def test_each_detector_says_what_is_now_and_then_what_was():
 def test_quiet_detectors_share_a_line():
     quiet = {"state": "in_control", "warnings": 0, "drifts": 0}
     assert drift_texts({"detectors": {"eddm": quiet, "ddm": quiet}}) == ["ddm, eddm: no drift, no warning"]
+
+
+def detector(warnings, drifts, state="in_control"):
+    return {"state": state, "warnings": warnings, "drifts": drifts, "last_drift_time": None}
+
+
+def labeled(joined, waiting, expired, conflicting):
+    return {"joined": joined, "waiting": waiting, "expired": expired, "conflicting": conflicting}
+
+
+STREAM = {
+    "events_sent": 900,
+    "statuses": {"accepted": 900},
+    "rejected": 0,
+    "predicted_errors": 3,
+    "request_p50_ms": 4.0,
+    "nothing_newer": "",
+}
+
+
+def live_facts(stream, steps=()):
+    """Facts of a run on an endpoint that counted much in earlier runs."""
+    answers = {
+        "/labeled": labeled(17_815, 40, 12, 0),
+        "/drift": {"enlisted": True, "detectors": {"ddm": detector(8, 3), "eddm": detector(2, 0)}},
+    }
+    with fake_endpoint(lambda _method, path, _body: (200, answers[path])) as address:
+        deployed = [Endpoint("serving", address, "ready", "model", "v1", "p")]
+        return collect_facts("p", "r", {step: {"spec": {}} for step in steps}, deployed, stream)
+
+
+def test_the_summary_counts_this_run_and_the_document_has_both():
+    before = {
+        "labeled": labeled(17_000, 60, 10, 0),
+        "drift": {"detectors": {"ddm": detector(7, 2), "eddm": detector(2, 0)}},
+    }
+    facts = live_facts({**STREAM, "before": before})
+    assert facts["labeled"]["joined"] == 17_815
+    assert facts["labeled_this_run"] == labeled(815, 0, 2, 0)
+    assert facts["drift"]["detectors"]["ddm"]["drifts"] == 3
+    assert facts["drift_this_run"]["detectors"]["ddm"]["drifts"] == 1
+    text = "\n".join(summary_lines(facts))
+    assert "labeled       815 pairs joined, 0 waiting, 2 expired, 0 conflicting, by this run" in text
+    assert "drift         ddm: no drift now; 1 drift and 1 warning in this run" in text
+    assert "eddm: no drift, no warning" in text
+    assert "next: 'netops run --project p' trains on the newest telemetry" in text
+    assert "17,815" not in text
+
+
+def test_detectors_that_this_run_attached_counted_nothing_before_it():
+    before = {"labeled": labeled(0, 0, 0, 0), "drift": {"detectors": {"ddm": detector(90, 70)}}}
+    facts = live_facts({**STREAM, "before": before}, ["init-detectors"])
+    assert facts["drift_this_run"]["detectors"]["ddm"]["drifts"] == 3
+
+
+def test_a_run_with_nothing_newer_to_stream_says_so():
+    before = {"labeled": labeled(17_815, 40, 12, 0), "drift": {"detectors": {}}}
+    facts = live_facts(
+        {**STREAM, "nothing_newer": "folder: must hold telemetry newer than ...", "before": before}
+    )
+    text = "\n".join(summary_lines(facts))
+    assert "streamed      nothing; the endpoint is up. folder: must hold telemetry newer than" in text
+    assert "labeled       0 pairs joined" in text

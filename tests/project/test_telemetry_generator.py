@@ -6,6 +6,7 @@ import pytest
 from feature_sets.checks import InputError
 from project import telemetry_generator
 from project.errors import NetopsError
+from project.live_telemetry import NothingNewerError
 from project.parameters import DEFAULTS, STREAM
 from project.telemetry_generator import GeneratorOptions
 
@@ -20,9 +21,14 @@ def test_options_are_the_workflow_parameters_with_their_defaults():
 
 
 @pytest.mark.parametrize(
-    "error", [InputError("folder", "must hold newer metrics", "none"), NetopsError("away")]
+    ("error", "field"),
+    [
+        (InputError("folder", "must hold newer metrics", "none"), "error"),
+        (NetopsError("away"), "error"),
+        (NothingNewerError("folder", "must hold newer metrics", "none"), "nothing_newer"),
+    ],
 )
-def test_a_stream_that_cannot_start_is_done_and_says_why(monkeypatch, tmp_path, error):
+def test_a_stream_that_cannot_start_is_done_and_says_why(monkeypatch, tmp_path, error, field):
     """Whoever waits for the end of the stream would wait for ever otherwise."""
     ended = threading.Event()
 
@@ -32,9 +38,10 @@ def test_a_stream_that_cannot_start_is_done_and_says_why(monkeypatch, tmp_path, 
     monkeypatch.setenv("NETOPS_HOME", str(tmp_path))
     monkeypatch.setattr(telemetry_generator, "endpoint_address", lambda *_: "http://127.0.0.1:9")
     monkeypatch.setattr(telemetry_generator, "generate", refuse)
-    logger = SimpleNamespace(error=lambda _message: ended.set())
+    logger = SimpleNamespace(error=lambda _message: ended.set(), info=lambda _message: ended.set())
     context = SimpleNamespace(user_data=SimpleNamespace(), logger=logger)
     telemetry_generator.init_context(context)
     assert ended.wait(10)
     report = context.user_data.report.to_dict()
-    assert (report["done"], report["error"]) == (True, str(error))
+    assert (report["done"], report[field]) == (True, str(error))
+    assert report["error"] == (str(error) if field == "error" else "")

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from importlib import import_module
 from inspect import getdoc, getmodule, getsource, signature
 from typing import Any
@@ -42,11 +43,11 @@ class Step:
 class Project:
     """Notes what the workflow asks for, and refuses what no job or endpoint has.
 
-    :param promoted: what the evaluation answers.
+    :param production: whether the evaluation answers that a model is in production.
     """
 
-    def __init__(self, promoted: object = "true") -> None:
-        self.promoted = promoted
+    def __init__(self, production: object = "true") -> None:
+        self.production = production
         self.runs: list[tuple[str, dict[str, Any]]] = []
         self.deployed: list[str] = []
 
@@ -70,7 +71,7 @@ class Project:
         self.runs.append((function, {"name": name, "params": params, "inputs": inputs, "outputs": outputs}))
         # Kubeflow knows no output but those that were asked for.
         answers = {key: f"{name}:{key}" for key in outputs}
-        return Step({**answers, "promoted": self.promoted} if "promoted" in answers else answers)
+        return Step({**answers, "production": self.production} if "production" in answers else answers)
 
     def deploy_function(self, function: str, *, env: Mapping[str, Any] | None = None) -> Step:
         assert function in ENDPOINTS
@@ -80,10 +81,11 @@ class Project:
 
 
 def played(
-    monkeypatch: pytest.MonkeyPatch, name: str = "main", promoted: object = "true", **arguments: Any
+    monkeypatch: pytest.MonkeyPatch, name: str = "main", production: object = "true", **arguments: Any
 ) -> Project:
-    project = Project(promoted)
+    project = Project(production)
     monkeypatch.setattr(workflow.mlrun, "get_current_project", lambda: project)
+    monkeypatch.setattr(workflow, "workflow_run", lambda _name, _given: nullcontext())
     workflow.WORKFLOWS[name](**arguments)
     return project
 
@@ -107,7 +109,9 @@ def test_outputs_reach_the_steps_that_need_them(monkeypatch):
     assert runs["train"]["params"]["feature_vector"] == "select-features:feature_vector"
     assert runs["evaluate"]["params"]["model_path"] == "train:model"
     assert runs["report"]["inputs"]["class_balance"] == "explore-raw:class_balance"
-    assert runs["init-detectors"]["inputs"] == {"test_set": "evaluate:test_set_preds"}
+    assert runs["init-detectors"]["inputs"] == {"test_set": "evaluate:served_set_preds"}
+    assert runs["model-server-tester"]["inputs"] == {"test_set": "evaluate:served_set_preds"}
+    assert runs["report"]["params"]["promotion_reason"] == "evaluate:promotion_reason"
 
 
 def test_every_parameter_reaches_a_step_or_the_generator(monkeypatch):
@@ -156,8 +160,8 @@ def test_the_optional_stages(monkeypatch, arguments, deployed, detectors):
     assert ("init-detectors" in [name for name, _ in project.runs]) is detectors
 
 
-def test_a_model_that_is_of_no_use_is_not_served(monkeypatch):
-    project = played(monkeypatch, promoted=False)
+def test_without_a_model_in_production_nothing_is_served(monkeypatch):
+    project = played(monkeypatch, production=False)
     assert not project.deployed
     assert "report" in [name for name, _ in project.runs]
 

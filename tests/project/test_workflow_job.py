@@ -1,6 +1,9 @@
 """What a schedule of the local control plane starts: one of our workflows, or a workflow of the user's."""
 
 import json
+import subprocess
+import sys
+from contextlib import contextmanager
 
 import mlrun
 import pytest
@@ -9,6 +12,7 @@ from project import run_workflow, workflow_job
 from project.errors import NetopsError
 from project.local.workflow_records import workflow_records, write_status
 from project.project_setup import WORKFLOW_FILE
+from project.run_lock import BusyError
 
 
 class Context:
@@ -43,6 +47,28 @@ def _run(context, handler="ingest", path=WORKFLOW_FILE, **arguments):
     )
 
 
+HOLD = """
+import sys
+from pathlib import Path
+from project.run_lock import COMMAND, held
+with held(Path(sys.argv[1]), sys.argv[2], "netops run", COMMAND):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def another_process_holds(home, project):
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(home), project], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout.readline() == b"held\n"
+        try:
+            yield
+        finally:
+            child.stdin.close()
+
+
 def _outcome(monkeypatch, code, state, error):
     def run(request, announce):
         announce("w1")
@@ -67,6 +93,16 @@ def test_one_that_fails_is_a_failure_of_the_run(home, monkeypatch):
     _outcome(monkeypatch, 1, "failed", "no telemetry")
     with pytest.raises(NetopsError, match="workflow nightly failed: no telemetry"):
         _run(Context())
+
+
+def test_a_project_that_a_command_holds_is_not_run_beside_it(home, monkeypatch):
+    started = []
+    monkeypatch.setattr(run_workflow, "run", lambda *given: started.append(given) or 0)
+    with another_process_holds(home, "demo"), pytest.raises(BusyError, match="one run at a time"):
+        _run(Context())
+    assert (started, workflow_records(home)) == ([], [])
+    _run(Context())
+    assert len(started) == 1
 
 
 def test_arguments_are_checked_before_anything_starts(home):

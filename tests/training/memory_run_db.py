@@ -15,6 +15,7 @@ class MemoryRunDB:
         self.feature_sets = {}
         self.feature_vectors = {}
         self.artifacts = {}
+        self.tags = {}
         self.runs = {}
 
     def connect(self, secrets=None):
@@ -43,9 +44,13 @@ class MemoryRunDB:
         stored = copy.deepcopy(artifact)
         stored["metadata"]["uid"] = f"{tree}-{iter or 0}"
         self.artifacts[(key, tree, iter or 0)] = stored
+        if tag:
+            self.tags[key, tag] = (key, tree, iter or 0)
         return stored
 
     def read_artifact(self, key, tag=None, iter=None, project="", tree=None, uid=None):
+        if tag and tag != "latest" and not tree:
+            return copy.deepcopy(self.artifacts.get(self.tags.get((key, tag))))
         found = [
             value
             for (stored_key, stored_tree, stored_iter), value in self.artifacts.items()

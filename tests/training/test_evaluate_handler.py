@@ -6,13 +6,16 @@ import inspect
 from pathlib import Path
 
 import mlrun
+import mlrun.feature_store as fstore
 import numpy as np
+import pandas as pd
 import pytest
 from mlrun.artifacts import get_model
 from mlrun.runtimes.utils import RunError
 
+from feature_sets.feature_vector import ALL_FEATURES
 from tests.training.feature_store import store_vector
-from tests.training.handler_runs import STUMPS, Network
+from tests.training.handler_runs import REGRESSION, STUMPS, Network, table
 from tests.training.network import make_frame
 from training.evaluate import evaluate
 
@@ -69,3 +72,86 @@ def test_pure_noise_scores_the_base_rate_and_is_said_not_to_be_predictable(run_d
     assert inspect.signature(evaluate).parameters["promote"].default is False
     forced = network.run("evaluate", **model, promote=True).outputs
     assert mlrun.datastore.get_store_resource(forced["model_uri"]).metadata.tag == "production"
+
+
+CHAMPIONS_PART = 500
+"""Ticks that were there when the champion was trained, of 900."""
+
+
+def day_two(tmp_path, schema, frame, candidates, promote=False):
+    """A network in which a model went into production before most of the telemetry was there."""
+    early = frame[frame["timestamp"] < frame["timestamp"].min() + pd.Timedelta(seconds=30 * CHAMPIONS_PART)]
+    network = Network(store_vector(early, tmp_path), schema, tmp_path)
+    trained = network.train(candidates)
+    first = network.run("evaluate", model_path=trained.outputs["model"], promote=promote)
+    assert first.outputs["promoted"] is True
+    store_vector(frame, tmp_path)
+    return network, first
+
+
+def of_address(uri):
+    return mlrun.datastore.get_store_resource(uri)
+
+
+def test_a_model_of_more_telemetry_that_is_better_takes_over(run_db, tmp_path, schema):
+    frame = make_frame(ticks=900, devices=6)
+    weak = [{"family": "ada_boost", "parameters": {"n_estimators": 1}}]
+    network, first = day_two(tmp_path, schema, frame, weak, promote=True)
+    trained = network.train()
+    found = network.run("evaluate", model_path=trained.outputs["model"]).outputs
+    assert (found["promoted"], found["promotion"], found["production"]) == (True, "promoted", True)
+    assert found["promotion_reason"].startswith("better: average precision ")
+    assert found["champion_version"] == first.outputs["version"] != found["version"]
+    assert found["gain_over_champion_low"] > -0.01
+    assert found["comparison_rows"] <= found["test_rows"]
+    artifact = of_address(found["model_uri"])
+    assert artifact.metadata.tag == "production"
+    assert artifact.spec.parameters["promotion_reason"] == found["promotion_reason"]
+    # Once more the same: it stays where it is.
+    again = network.run("evaluate", model_path=trained.outputs["model"]).outputs
+    assert (again["promotion"], again["production"]) == ("already in production", True)
+
+
+def test_a_model_of_shuffled_labels_does_not_replace_the_champion(run_db, tmp_path, schema):
+    frame = make_frame(ticks=900, devices=6)
+    network, first = day_two(tmp_path, schema, frame, REGRESSION)
+    assert first.outputs["promotion_reason"].startswith("first model of the project, ")
+    split_at = frame["timestamp"].quantile(0.7)
+    shuffled = frame.copy()
+    earlier = shuffled["timestamp"] < split_at
+    shuffled.loc[earlier, "is_error"] = (
+        shuffled.loc[earlier, "is_error"].sample(frac=1.0, random_state=1).to_numpy()
+    )
+    store_vector(shuffled, tmp_path)
+    trained = network.train(STUMPS)
+    found = network.run("evaluate", model_path=trained.outputs["model"])
+    outputs = found.outputs
+    assert (outputs["promoted"], outputs["promotion"], outputs["production"]) == (False, "not promoted", True)
+    assert of_address(outputs["model_uri"]).metadata.tag == "rejected"
+    production = of_address("store://models/test-network/evaluate_model:production")
+    assert production.metadata.labels["version"] == first.outputs["version"]
+    # What is served and watched is the champion, on rows that it was not trained on.
+    served, own = table(found, "served_set_preds"), table(found, "test_set_preds")
+    assert served["timestamp"].min() > pd.Timestamp(first.outputs["train_end"])
+    assert not (served["probability"].to_numpy()[-50:] == own["probability"].to_numpy()[-50:]).all()
+    forced = network.run("evaluate", model_path=trained.outputs["model"], promote=True).outputs
+    assert forced["promotion"] == "promoted by request"
+    assert of_address(forced["model_uri"]).metadata.tag == "production"
+
+
+def test_a_champion_with_inputs_that_were_not_selected_again_is_compared(run_db, tmp_path, schema):
+    frame = make_frame(ticks=900, devices=6)
+    network, first = day_two(tmp_path, schema, frame, REGRESSION)
+    assert ALL_FEATURES in network.uri
+    few = fstore.get_feature_vector(network.uri)
+    few.metadata.name = "few"
+    few.spec.features = ["device_metrics.flow"]
+    few.save()
+    few_uri = f"store://feature-vectors/test-network/{few.metadata.name}"
+    trained = network.train(STUMPS, feature_vector=few_uri)
+    found = network.run("evaluate", feature_vector=few_uri, model_path=trained.outputs["model"])
+    assert found.outputs["promotion"] == "not promoted"
+    assert found.outputs["promotion_reason"].startswith("clearly worse: average precision ")
+    assert found.outputs["champion_version"] == first.outputs["version"]
+    assert {"heat", "flow"} <= set(table(found, "served_set_preds").columns)
+    assert "heat" not in table(found, "test_set_preds").columns

@@ -61,6 +61,11 @@ class EvaluationReport:
         return bool(gains) and all(gain.low > 0.0 for gain in gains.values())
 
     @property
+    def better_than_rule(self) -> bool:
+        """Whether the model's average precision is higher than that of the rule, clearly or not."""
+        return self._precision(MODEL) > self._precision(SINGLE_FEATURE)
+
+    @property
     def predictable(self) -> bool:
         """Whether the model knows more of errors than their share, and enough to act on.
 
@@ -94,6 +99,7 @@ class EvaluationReport:
             self.intervals,
             predictable=self.predictable,
             beats_baselines=self.beats_baselines,
+            better_than_rule=self.better_than_rule,
         )
         return f"{found} {todo}"
 

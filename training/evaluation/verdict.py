@@ -60,7 +60,12 @@ def _caught(view: EpisodeView) -> str:
 
 
 def advice(
-    telemetry: TelemetrySchema, intervals: Intervals, *, predictable: bool, beats_baselines: bool
+    telemetry: TelemetrySchema,
+    intervals: Intervals,
+    *,
+    predictable: bool,
+    beats_baselines: bool,
+    better_than_rule: bool,
 ) -> str:
     """A sentence on what to do with the model.
 
@@ -68,6 +73,7 @@ def advice(
     :param intervals: of the scores.
     :param predictable: see ``EvaluationReport``.
     :param beats_baselines: the same.
+    :param better_than_rule: the same.
     """
     what = f"'{telemetry.label}'"
     if telemetry.horizon_seconds:
@@ -77,8 +83,11 @@ def advice(
     if not intervals.resamples:
         why = str(intervals).removeprefix("none: ")
         return f"{what} looks predictable, but there are no intervals ({why}): evaluate on more data."
+    if not better_than_rule:
+        return f"{what} is predictable, but the model is not better than that rule: use the rule."
     if not beats_baselines:
-        return f"{what} is predictable, but the model is not clearly better than that rule: use the rule."
+        todo = "evaluate on more data"
+        return f"{what} is predictable, but the model is not clearly better than that rule: {todo}."
     return f"{what} is predictable, and the model is clearly better than both baselines."
 
 

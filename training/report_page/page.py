@@ -70,6 +70,7 @@ class Page:
     :param verdict: two sentences: how good the model is, and beside what.
     :param facts: name -> value of the numbers to see first.
     :param sections: the rest.
+    :param gate: whether the model went into production, and why; may be empty.
     :param footer: where it all comes from.
     """
 
@@ -78,6 +79,7 @@ class Page:
     facts: dict[str, str]
     sections: Sequence[Section]
     footer: str = ""
+    gate: str = ""
 
 
 def shown(cell: Any) -> str:

@@ -68,14 +68,19 @@ def test_episodes_and_false_alarms_are_said(episodes, words):
 def test_the_advice_follows_from_what_is_clear():
     schema, some = make_schema(), Intervals(NO_INTERVALS.clusters, 9, 500, 0, {}, {})
     ahead = make_schema(horizon="10m")
-    assert advice(ahead, some, predictable=False, beats_baselines=False).startswith(
+    assert advice(ahead, some, predictable=False, beats_baselines=False, better_than_rule=False).startswith(
         "That 'is_error' starts within 10m is not predictable from these features: do not act"
     )
-    assert advice(schema, NO_INTERVALS, predictable=True, beats_baselines=False) == (
+    assert advice(schema, NO_INTERVALS, predictable=True, beats_baselines=False, better_than_rule=False) == (
         "'is_error' looks predictable, but there are no intervals (4 devices, 2 of them with errors; at "
         "least 5 with errors are needed): evaluate on more data."
     )
-    assert advice(schema, some, predictable=True, beats_baselines=False).endswith("use the rule.")
-    assert advice(schema, some, predictable=True, beats_baselines=True).endswith(
+    assert advice(schema, some, predictable=True, beats_baselines=False, better_than_rule=False).endswith(
+        "use the rule."
+    )
+    assert advice(schema, some, predictable=True, beats_baselines=False, better_than_rule=True).endswith(
+        "the model is not clearly better than that rule: evaluate on more data."
+    )
+    assert advice(schema, some, predictable=True, beats_baselines=True, better_than_rule=True).endswith(
         "better than both baselines."
     )

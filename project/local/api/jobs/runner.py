@@ -6,9 +6,10 @@ import logging
 import re
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
+from project import run_lock
 from project.local.api.documents import Document, get_in
 from project.local.api.errors import ConflictError, InvalidError
 from project.local.api.function_environment import function_environment, function_workdir
@@ -117,6 +118,7 @@ class Jobs:
 
     def _check_free(self, run: Document) -> None:
         """Raise ConflictError if the run is a workflow of a project that runs one at a time, and one runs."""
+        # One that has just started does not hold the project yet.
         handler, project = get_in(run, "spec.handler"), run["metadata"]["project"]
         if get_in(run, "metadata.labels.job-type") != "workflow-runner" or handler == MLRUN_RUNNER:
             return
@@ -126,11 +128,9 @@ class Jobs:
                 raise ConflictError(
                     f"one workflow at a time: run {other['metadata']['uid']} has gone on since {since}"
                 )
-        record = self._workflows.running(project)
-        if record is not None:
-            since = datetime.fromtimestamp(record.process.created, UTC).isoformat(timespec="seconds")
-            name = record.status["run_id"] or record.folder.name
-            raise ConflictError(f"one workflow at a time: workflow {name} has gone on since {since}")
+        holder = run_lock.holder(self._settings.home, project)
+        if holder is not None:
+            raise ConflictError(f"one workflow at a time: {holder} is under way")
 
     def stop_run(self, project: str, run: Document, reason: str) -> None:
         """End the process that a run is in, and the other runs in it; nothing unless it is known.

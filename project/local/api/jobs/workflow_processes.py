@@ -44,7 +44,7 @@ class WorkflowProcesses:
             self._ended.add(name)
             self._dead_since.pop(name, None)
 
-    def running(self, project: str) -> WorkflowRecord | None:
+    def _running(self, project: str) -> WorkflowRecord | None:
         """The workflow of a project that runs, by whichever command it was started."""
         for record in self._open():
             over = record.status["state"] in ENDED  # Its process is about to end.
@@ -57,7 +57,7 @@ class WorkflowProcesses:
 
         :param reason: for the runs.
         """
-        record = self.running(project)
+        record = self._running(project)
         if run_id and record is not None and record.status["run_id"] == run_id:
             record.process.stop(STOP_SECONDS)
             settle(record, self._unfinished, self._end, reason)

@@ -1,5 +1,6 @@
 """Jobs whose processes are small programs of the test, and a clock of the test's."""
 
+import os
 import sys
 import time
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from project.local.api.records.runs import change_run, read_run, write_run
 from project.local.api.settings import Settings
 from project.local.processes import start
 from project.local.workflow_records import WorkflowRecord, write_process, write_status
+from project.run_lock import COMMAND, RUN, held, tell_run_id
 
 WAIT = "print('up', flush=True)\nimport time\ntime.sleep(60)"
 
@@ -266,12 +268,17 @@ class TestWorkflowsThatACommandStarted:
         assert world.status("other")["error"] == record.status["error"] == "step was aborted"
 
     def test_a_project_that_runs_one_at_a_time_starts_no_other_beside_it(self, world):
-        record = world.workflow()
         runner_labels = {"job-type": "workflow-runner"}
-        with pytest.raises(ConflictError, match="one workflow at a time: workflow w1 has gone on since"):
-            world.submit(labels=runner_labels)
-        record.process.stop(0)
-        first = world.submit(labels=runner_labels)
+        for kind in (RUN, COMMAND):
+            with held(world.home, "demo", "netops run", kind):
+                tell_run_id(world.home, "demo", "w1")
+                busy = (
+                    rf"one workflow at a time: run w1 \(netops run, pid {os.getpid()}\) since .* is under way"
+                )
+                with pytest.raises(ConflictError, match=busy):
+                    world.submit(labels=runner_labels)
+        with held(world.home, "another", "netops run"):
+            first = world.submit(labels=runner_labels)
         with pytest.raises(ConflictError, match=f"one workflow at a time: run {first} has gone on since"):
             world.submit(labels=runner_labels)
         assert world.submit("an ordinary job")

@@ -1,0 +1,199 @@
+"""What a project remembers of its last successful run, as an artifact of the MLRun project itself.
+
+An artifact, because ``mlrun project ./project`` stores the project's specification anew, without what it
+held.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from feature_sets.checks import InputError
+from project import parameters
+from project.http_json import AbsentError, get_json
+
+KEY = "project-memory"
+"""Key of the artifact."""
+
+_ONCE = frozenset({"promote"})
+"""Decisions about one model, which no later run repeats."""
+_TIMEOUT = 10.0
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a project stands on.
+
+    :param arguments: workflow arguments that are not the defaults; paths are absolute.
+    :param schema: content of the telemetry schema.
+    :param digest: of that content, see ``schema_digest``.
+    :param run_id: of the last successful workflow that ingested.
+    :param workflow: its name.
+    :param finished: when it ended, ISO 8601 UTC.
+    """
+
+    arguments: dict[str, Any]
+    schema: dict[str, Any]
+    digest: str
+    run_id: str
+    workflow: str
+    finished: str
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """Arguments of a run.
+
+    :param arguments: those given and those remembered; what is absent has its default.
+    :param repeated: those of them that were remembered and not given.
+    :param memory: what the project stands on, or None before its first run.
+    """
+
+    arguments: dict[str, Any] = field(default_factory=dict)
+    repeated: dict[str, Any] = field(default_factory=dict)
+    memory: Memory | None = None
+
+    def value(self, name: str) -> Any:
+        """Value of a workflow parameter."""
+        return self.arguments.get(name, parameters.DEFAULTS[name])
+
+    def line(self) -> str:
+        """What is repeated, in one line; empty if nothing is."""
+        if not self.repeated or self.memory is None:
+            return ""
+        values = ", ".join(f"{name}={value}" for name, value in self.repeated.items())
+        return (
+            f"as in run {self.memory.run_id[:8]} of {self.memory.finished[:16].replace('T', ' ')}: {values}"
+        )
+
+
+def schema_digest(content: Mapping[str, Any]) -> str:
+    """Digest of the content of a telemetry schema; the order of its fields does not matter."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def recall(dbpath: str, project: str) -> Memory | None:
+    """What a project stands on, or None before its first successful run.
+
+    :param dbpath: address of the MLRun API; empty where MLRun works without one.
+    :raises UnreachableError: if the API does not answer.
+    """
+    if not dbpath:
+        return None
+    try:
+        found = get_json(
+            f"{dbpath.rstrip('/')}/api/v2/projects/{project}/artifacts/{KEY}", _TIMEOUT, tag="latest"
+        )
+    except AbsentError:
+        return None
+    return Memory(**json.loads(found["spec"]["inline"]))
+
+
+def resolve(
+    project: str, names: Sequence[str], given: Mapping[str, Any], memory: Memory | None, *, local: bool = True
+) -> Resolved:
+    """Arguments of a run: given before remembered before default. Nothing is written.
+
+    :param names: parameters of the workflow, such as ``parameters.NAMES["main"]``.
+    :param given: arguments that were given for this run.
+    :param local: whether the paths are of this machine; on a cluster they are those of its pods.
+    :raises InputError: for an unknown name or a value of another type, for another schema than the one that
+        the project stands on, and for telemetry that is not there.
+    """
+    given = parameters.check(names, given)
+    remembered = {
+        name: value for name, value in (memory.arguments if memory else {}).items() if name in names
+    }
+    repeated = {name: value for name, value in remembered.items() if name not in given}
+    arguments = {**remembered, **given}
+    if local:
+        for name in ("telemetry", "schema"):
+            if arguments.get(name):
+                arguments[name] = str(Path(arguments[name]).expanduser().resolve())
+        if names:
+            _check_source(project, arguments, repeated, memory)
+    return Resolved(arguments, repeated, memory)
+
+
+def _check_source(
+    project: str, arguments: Mapping[str, Any], repeated: Mapping[str, Any], memory: Memory | None
+) -> None:
+    from feature_sets.telemetry.schema import TelemetrySchema
+
+    folder = arguments.get("telemetry")
+    if folder and not Path(folder).is_dir():
+        if "telemetry" not in repeated:
+            raise InputError("telemetry", "must be a folder", folder)
+        rule = (
+            f"must still be the folder that project '{project}' stands on; tell where it is with --telemetry"
+        )
+        raise InputError("telemetry", rule, folder)
+    if memory is None:
+        return
+    schema = arguments.get("schema", "")
+    if schema and "schema" in repeated and not Path(schema).is_file():
+        rule = f"must still be the file that project '{project}' stands on; tell where it is with --schema"
+        raise InputError("schema", rule, schema)
+    content = TelemetrySchema.load(schema).to_dict()
+    if schema_digest(content) != memory.digest:
+        changed = [key for key in content if content[key] != memory.schema.get(key)]
+        rule = (
+            f"must be the schema '{memory.schema['name']}' that project '{project}' stands on since run "
+            f"{memory.run_id[:8]}; give that one, or another --project. It differs in {', '.join(changed)}"
+        )
+        raise InputError("schema", rule, schema or "that of the simulated network")
+
+
+def after_run(
+    memory: Memory | None, workflow: str, given: Mapping[str, Any], run_id: str, finished: str
+) -> Memory:
+    """What a project stands on after a successful run.
+
+    :param memory: what it stood on before.
+    :param given: all arguments of the run, defaults among them.
+    """
+    from feature_sets.telemetry.schema import TelemetrySchema
+
+    names = parameters.NAMES[workflow]
+    before = {
+        name: value for name, value in (memory.arguments if memory else {}).items() if name not in names
+    }
+    now = {
+        name: value
+        for name, value in given.items()
+        if name not in _ONCE and value != parameters.DEFAULTS[name]
+    }
+    path = given.get("schema", "")
+    # On a cluster the path is one of its pods.
+    schema = TelemetrySchema.load(path).to_dict() if not path or Path(path).is_file() else {}
+    return Memory({**before, **now}, schema, schema_digest(schema), run_id, workflow, finished)
+
+
+def workflow_arguments(memory: Memory | None, workflow: str) -> dict[str, Any]:
+    """Remembered arguments of a workflow, with which MLRun's own entry points repeat it."""
+    remembered = memory.arguments if memory else {}
+    return {name: remembered[name] for name in parameters.NAMES[workflow] if name in remembered}
+
+
+def remember(project: Any, memory: Memory) -> None:
+    """Store what a project stands on in the project itself, and as the arguments of its workflows.
+
+    :param project: an ``MlrunProject`` with its workflows registered.
+    """
+    import mlrun
+
+    body = json.dumps(asdict(memory), sort_keys=True, default=str)
+    artifact = mlrun.artifacts.Artifact(KEY, body=body, format="json", is_inline=True)
+    project.log_artifact(artifact, upload=False)
+    project.spec.workflows = [
+        {**workflow, "args": workflow_arguments(memory, workflow["name"])}
+        if workflow["name"] in parameters.NAMES
+        else workflow
+        for workflow in project.spec.workflows
+    ]
+    project.save_to_db()

@@ -1,0 +1,140 @@
+"""One run at a time in a project: a lock that ends with the process that holds it, however that ends."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import IO
+
+from project.errors import NetopsError
+
+RUN = "run"
+"""Held by the process that runs a workflow."""
+COMMAND = "command"
+"""Held by a command from its start to its end, which may be after that of its workflow: it streams."""
+
+_held: dict[tuple[Path, str, str], IO[str]] = {}
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a lock.
+
+    :param command: what it does, such as ``netops run``.
+    :param since: when it began, ISO 8601 UTC.
+    :param run_id: of its workflow, empty before that has one.
+    """
+
+    project: str
+    command: str
+    pid: int
+    since: str
+    run_id: str = ""
+
+    def __str__(self) -> str:
+        run = f"run {self.run_id} " if self.run_id else ""
+        return f"{run}({self.command}, pid {self.pid}) since {self.since}"
+
+
+class BusyError(NetopsError):
+    """Another run holds the project.
+
+    :param holder: which one.
+    """
+
+    def __init__(self, holder: Holder) -> None:
+        super().__init__(
+            f"project '{holder.project}' has one run at a time, and {holder} is under way; "
+            "wait for its end, or end it with 'netops stop'"
+        )
+        self.holder = holder
+
+
+def holder(home: Path, project: str, kinds: Sequence[str] = (RUN, COMMAND)) -> Holder | None:
+    """Who holds a project now, or None.
+
+    :param home: folder of local state, see ``Settings``.
+    """
+    for kind in kinds:
+        path = _path(home, project, kind)
+        if not path.exists():
+            continue
+        with path.open("r+", encoding="utf-8") as file:
+            # Shared: two that only look do not see each other.
+            if not _lock(file, fcntl.LOCK_SH):
+                return _read(file, project)
+    return None
+
+
+@contextmanager
+def held(home: Path, project: str, command: str, kind: str = RUN) -> Iterator[None]:
+    """Hold a project; within a process that holds it already nothing happens.
+
+    :raises BusyError: if another process holds it.
+    """
+    key = (home, project, kind)
+    if key in _held:
+        yield
+        return
+    path = _path(home, project, kind)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+", encoding="utf-8") as file:
+        if not _lock(file, fcntl.LOCK_EX, tries=5):
+            raise BusyError(_read(file, project))
+        other = holder(home, project, (RUN,)) if kind == COMMAND else None
+        if other is not None:
+            raise BusyError(other)
+        since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        _write(file, Holder(project, command, os.getpid(), since))
+        _held[key] = file
+        try:
+            yield
+        finally:
+            del _held[key]
+            file.truncate(0)
+
+
+def tell_run_id(home: Path, project: str, run_id: str) -> None:
+    """Name the run for which this process holds a project."""
+    for kind in (RUN, COMMAND):
+        file = _held.get((home, project, kind))
+        if file is not None:
+            _write(file, replace(_read(file, project), run_id=run_id))
+
+
+def _path(home: Path, project: str, kind: str) -> Path:
+    return home / "locks" / f"{project}.{kind}"
+
+
+def _lock(file: IO[str], how: int, tries: int = 1) -> bool:
+    for left in reversed(range(tries)):
+        try:
+            fcntl.flock(file, how | fcntl.LOCK_NB)
+        except BlockingIOError:
+            # One that looks holds it for an instant.
+            if left:
+                time.sleep(0.02)
+        else:
+            return True
+    return False
+
+
+def _read(file: IO[str], project: str) -> Holder:
+    file.seek(0)
+    try:
+        return Holder(**json.loads(file.read()))
+    except (ValueError, TypeError):
+        # Just taken, and not written yet.
+        return Holder(project, "a run that just began", 0, "now")
+
+
+def _write(file: IO[str], content: Holder) -> None:
+    file.truncate(0)
+    file.write(json.dumps(asdict(content)))
+    file.flush()

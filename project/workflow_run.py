@@ -1,0 +1,63 @@
+"""What is done around every run of a workflow in this process, whoever started it.
+
+``netops``, the runner, ``mlrun project -r main`` and ``project.run("main")`` all call the same handler. On a
+cluster Kubeflow runs the steps, and ``project.run_workflow`` does the same around waiting for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import mlrun
+from kfp.dsl import PipelineParam
+from mlrun.projects.pipelines import pipeline_context
+
+from project import parameters, run_lock
+from project.memory import after_run, recall, remember, resolve
+from project.settings import Settings
+
+
+@contextmanager
+def workflow_run(workflow: str, given: Mapping[str, Any]) -> Iterator[None]:
+    """Hold the project, refuse another schema before anything is written, and remember what succeeded.
+
+    While Kubeflow compiles the workflow, nothing is done.
+
+    :param given: all arguments of the workflow, defaults among them.
+    :raises InputError: see ``resolve``.
+    :raises BusyError: if another run holds the project.
+    """
+    if any(isinstance(value, PipelineParam) for value in given.values()):
+        yield
+        return
+    settings = Settings.from_environment()
+    project = mlrun.get_current_project()
+    name, run_id = project.metadata.name, pipeline_context.workflow_id
+    # MLRun's command line gives text.
+    arguments = {
+        key: parameters.parse(parameters.NAMES[workflow], key, value) if isinstance(value, str) else value
+        for key, value in given.items()
+    }
+    with run_lock.held(settings.home, name, f"workflow {workflow}"):
+        run_lock.tell_run_id(settings.home, name, run_id)
+        memory = recall(mlrun.mlconf.dbpath, name)
+        resolved = resolve(name, parameters.NAMES[workflow], arguments, memory)
+        yield
+        finish(project, workflow, resolved.arguments, run_id)
+
+
+def finish(project: Any, workflow: str, arguments: Mapping[str, Any], run_id: str) -> None:
+    """Remember a run that succeeded.
+
+    :param project: an ``MlrunProject``.
+    :param arguments: of the run; what is absent had its default.
+    """
+    if not parameters.NAMES[workflow]:
+        return
+    memory = recall(mlrun.mlconf.dbpath, project.metadata.name)
+    every = {name: arguments.get(name, parameters.DEFAULTS[name]) for name in parameters.NAMES[workflow]}
+    finished = datetime.now(UTC).isoformat(timespec="seconds")
+    remember(project, after_run(memory, workflow, every, run_id, finished))

@@ -1,0 +1,82 @@
+"""A project that lives on after its first run."""
+
+import json
+import subprocess
+import sys
+
+import httpx
+import pytest
+
+from project.run_lock import COMMAND, held
+from tests.integration.made_networks import write_network
+
+BY_MLRUN = """
+import os, sys, mlrun
+project = mlrun.load_project(sys.argv[1], "netops-own", "netops-own")
+run = project.run("ingest", watch=False)
+print("state", run.state)
+"""
+"""What a user writes outside the repository."""
+
+
+@pytest.fixture(scope="module")
+def own(installation, tmp_path_factory):
+    """A project of telemetry of one's own, in which ingestion ran once."""
+    folder = tmp_path_factory.mktemp("telemetry") / "own"
+    schema = write_network(folder, devices=4, metrics=2, ticks=300, tick_seconds=10, errors="shown")
+    done = installation.netops("ingest", "--telemetry", str(folder), "--schema", str(schema), "--json")
+    return folder, schema, json.loads(done.stdout)
+
+
+def test_ingestion_with_nothing_given_takes_the_same_telemetry_again(installation, own):
+    folder, _, first = own
+    done = installation.netops("ingest", "--project", "netops-own", "--json")
+    assert json.loads(done.stdout)["rows_read"] == first["rows_read"] == 1200
+    assert f"telemetry={folder}" in done.stderr
+    assert done.stderr.startswith("as in run ")
+
+
+def test_mlruns_own_client_loads_the_project_and_repeats_the_run(installation, own, tmp_path):
+    environment = installation.environment(MLRUN_DBPATH=installation.status()["mlrun_dbpath"])
+    done = subprocess.run(
+        [sys.executable, "-c", BY_MLRUN, str(tmp_path)],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert "state Succeeded" in done.stdout, done.stdout + done.stderr
+    (newest, *_) = installation.api("projects/netops-own/runs")["runs"]
+    assert newest["status"]["results"]["rows_read"] == 1200
+
+
+def test_another_schema_is_refused_before_anything_is_written(installation, own):
+    before = installation.api("projects/netops-own/runs")["runs"]
+    done = installation.netops("ingest", "--project", "netops-own", "--set", "schema=", check=False)
+    assert done.returncode == 2
+    assert "must be the schema 'own' that project 'netops-own' stands on" in done.stderr
+    assert installation.api("projects/netops-own/runs")["runs"] == before
+
+
+def test_an_empty_request_to_the_runner_repeats_the_arguments(installation):
+    address = installation.endpoint("runner")["address"]
+    token = (installation.home / "token").read_text()
+    headers = {"Authorization": f"Bearer {token}"}
+    with held(installation.home, "netops", "netops run", COMMAND):
+        refused = httpx.post(f"{address}/runs", json={"workflow": "ingest", "arguments": {}}, headers=headers)
+        also = installation.netops("ingest", check=False)
+        installation.netops("ingest", "--project", "netops-elsewhere", "--set", "ticks=60")
+    assert refused.status_code == 409
+    assert also.returncode == 1
+    assert "has one run at a time, and (netops run, pid " in also.stderr
+    started = httpx.post(f"{address}/runs", json={"workflow": "ingest", "arguments": {}}, headers=headers)
+    assert started.status_code == 202
+    run_id = started.json()["run_id"]
+    state = {"state": "running"}
+    while state["state"] == "running":
+        state = httpx.get(f"{address}/runs/{run_id}", timeout=60).json()
+    assert state["state"] == "succeeded"
+    (run,) = installation.api("projects/netops/runs", label=f"workflow={run_id}")["runs"]
+    # Those of the first run, not the defaults of 20 devices and 50,000 ticks.
+    assert (run["spec"]["parameters"]["devices"], run["spec"]["parameters"]["ticks"]) == (8, 700)

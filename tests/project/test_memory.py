@@ -1,0 +1,150 @@
+"""What a project remembers, and what of it a new run repeats."""
+
+import json
+from dataclasses import asdict
+from types import SimpleNamespace
+
+import mlrun
+import pytest
+import yaml
+
+from feature_sets.checks import InputError
+from project import memory, parameters, project_setup
+from project.memory import Memory, after_run, recall, resolve
+from project.settings import Settings
+from tests.project.fake_endpoint import fake_endpoint
+
+MAIN = parameters.NAMES["main"]
+
+
+def schema_file(folder, metric="load"):
+    path = folder / f"{metric}.yaml"
+    content = {"name": "lab", "entity": ["box"], "time": "at", "metrics": {metric: None}, "label": "bad"}
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+@pytest.fixture
+def lab(tmp_path):
+    """Arguments of a run with telemetry of its own."""
+    folder = tmp_path / "telemetry"
+    folder.mkdir()
+    return {"telemetry": str(folder), "schema": str(schema_file(tmp_path))}
+
+
+def ran(arguments, workflow="main", before=None):
+    every = {name: arguments.get(name, parameters.DEFAULTS[name]) for name in parameters.NAMES[workflow]}
+    return after_run(before, workflow, every, "0123456789ab", "2024-05-01T12:00:00+00:00")
+
+
+def test_an_empty_request_repeats_the_telemetry_of_the_last_run_and_not_the_simulated_network(lab):
+    resolved = resolve("p", MAIN, {}, ran({**lab, "combinations": 5}))
+    assert resolved.arguments == {**lab, "combinations": 5}
+    assert resolved.line() == (
+        f"as in run 01234567 of 2024-05-01 12:00: telemetry={lab['telemetry']}, schema={lab['schema']}, "
+        "combinations=5"
+    )
+
+
+def test_given_comes_before_remembered_before_default(lab):
+    remembered = ran({**lab, "combinations": 5, "seed": 7})
+    resolved = resolve("p", MAIN, {"seed": 3}, remembered)
+    assert [resolved.value(name) for name in ("seed", "combinations", "ticks")] == [3, 5, 50000]
+    assert "seed" not in resolved.repeated
+    # The default, if it is given, too.
+    again = ran(resolve("p", MAIN, {"seed": parameters.DEFAULTS["seed"]}, remembered).arguments)
+    assert "seed" not in again.arguments
+    assert resolve("p", parameters.NAMES["serve"], {}, remembered).arguments == {}
+
+
+def test_a_first_run_has_only_what_is_given():
+    first = resolve("p", MAIN, {"devices": 8}, None)
+    assert (first.arguments, first.repeated, first.line()) == ({"devices": 8}, {}, "")
+
+
+def test_to_promote_is_decided_once():
+    assert "promote" not in ran({"promote": True}).arguments
+
+
+def test_an_ingestion_keeps_what_only_the_main_workflow_has(lab):
+    first = ran({"devices": 8, "combinations": 5})
+    second = ran({"devices": 9}, "ingest", first)
+    assert second.arguments == {"devices": 9, "combinations": 5}
+    assert second.workflow == "ingest"
+
+
+def test_another_schema_is_refused_with_the_way_out(lab, tmp_path):
+    remembered = ran(lab)
+    for given, got in (
+        ({"schema": str(schema_file(tmp_path, "other"))}, "other.yaml"),
+        ({"telemetry": "", "schema": ""}, "simulated network"),
+    ):
+        with pytest.raises(InputError) as error:
+            resolve("p", MAIN, given, remembered)
+        assert "must be the schema 'lab' that project 'p' stands on since run 01234567" in str(error.value)
+        assert "another --project" in str(error.value)
+        assert got in str(error.value)
+    # The same content elsewhere is the same schema.
+    copy = tmp_path / "copy.yaml"
+    copy.write_text((tmp_path / "load.yaml").read_text())
+    assert resolve("p", MAIN, {"schema": str(copy)}, remembered).arguments["schema"] == str(copy)
+
+
+def test_telemetry_or_a_schema_that_vanished_is_told(lab, tmp_path):
+    remembered = ran(lab)
+    (tmp_path / "telemetry").rename(tmp_path / "moved")
+    with pytest.raises(InputError, match=r"telemetry: must still be the folder .* with --telemetry, got "):
+        resolve("p", MAIN, {}, remembered)
+    with pytest.raises(InputError, match="telemetry: must be a folder, got "):
+        resolve("p", MAIN, {"telemetry": str(tmp_path / "none")}, remembered)
+    moved = {"telemetry": str(tmp_path / "moved")}
+    assert resolve("p", MAIN, moved, remembered).arguments["telemetry"] == moved["telemetry"]
+    (tmp_path / "load.yaml").unlink()
+    with pytest.raises(InputError, match=r"schema: must still be the file .* with --schema, got "):
+        resolve("p", MAIN, moved, remembered)
+
+
+def test_on_a_cluster_paths_are_those_of_its_pods():
+    remembered = Memory({"telemetry": "/pods/only"}, {}, "", "r", "main", "2024-05-01T12:00:00+00:00")
+    assert resolve("p", MAIN, {}, remembered, local=False).arguments == {"telemetry": "/pods/only"}
+
+
+def test_the_artifact_is_read_and_its_absence_is_no_memory(lab):
+    remembered = ran(lab)
+
+    def answer(method, path, body):
+        if path == f"/api/v2/projects/mine/artifacts/{memory.KEY}?tag=latest":
+            return 200, {"spec": {"inline": json.dumps(asdict(remembered))}}
+        return 404, {}
+
+    with fake_endpoint(answer) as address:
+        assert recall(address, "mine") == remembered
+        assert recall(address, "new") is None
+
+
+def test_mlruns_own_entry_points_repeat_the_arguments(lab, tmp_path):
+    """``project.run("main")`` and ``mlrun project -r main`` take those of the registered workflow."""
+    project = mlrun.projects.MlrunProject()
+    project.metadata.name = "p"
+    project.spec.context = str(tmp_path)
+    remembered = ran({**lab, "combinations": 5})
+    project_setup.register(project, Settings(home=tmp_path), remembered)
+    args = {workflow["name"]: workflow.get("args") or {} for workflow in project.spec.workflows}
+    assert args == {"main": {**lab, "combinations": 5}, "ingest": lab, "serve": {}}
+
+
+def test_remembering_stores_artifact_and_project(lab, tmp_path, monkeypatch):
+    project = mlrun.projects.MlrunProject()
+    project.metadata.name = "p"
+    project.spec.context = str(tmp_path)
+    project_setup.register(project, Settings(home=tmp_path))
+    logged, stored = [], {}
+    monkeypatch.setattr(
+        mlrun.projects.MlrunProject, "log_artifact", lambda _, item, **__: logged.append(item)
+    )
+    monkeypatch.setattr(mlrun.db, "get_run_db", lambda **_: SimpleNamespace(store_project=stored.__setitem__))
+    memory.remember(project, ran(lab))
+    (artifact,) = logged
+    assert Memory(**json.loads(artifact.get_body())) == ran(lab)
+    workflows = {workflow["name"]: workflow for workflow in stored["p"]["spec"]["workflows"]}
+    assert workflows["main"]["args"] == lab

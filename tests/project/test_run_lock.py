@@ -1,0 +1,63 @@
+"""One run at a time in a project."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from project.run_lock import COMMAND, RUN, BusyError, held, holder, tell_run_id
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from project.run_lock import held, tell_run_id
+with held(Path(sys.argv[1]), "p", "workflow main", sys.argv[2]):
+    tell_run_id(Path(sys.argv[1]), "p", "abc")
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture(params=[RUN, COMMAND])
+def other(request, tmp_path):
+    """Another process that holds the project."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path), request.param], stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdout.readline() == "held\n"
+    yield child
+    child.kill()
+    child.wait()
+    child.stdout.close()
+
+
+def test_a_second_run_is_refused_with_the_name_of_the_first(other, tmp_path):
+    with pytest.raises(BusyError) as error, held(tmp_path, "p", "netops run", COMMAND):
+        pass
+    message = str(error.value)
+    assert f"run abc (workflow main, pid {other.pid}) since 20" in message
+    assert "netops stop" in message
+    assert holder(tmp_path, "p").run_id == "abc"
+
+
+def test_another_project_is_not_blocked(other, tmp_path):
+    with held(tmp_path, "q", "netops run", COMMAND), held(tmp_path, "q", "workflow main"):
+        assert holder(tmp_path, "q").pid == os.getpid()
+
+
+def test_a_killed_holder_frees_the_project(other, tmp_path):
+    other.send_signal(signal.SIGKILL)
+    other.wait()
+    assert holder(tmp_path, "p") is None
+    with held(tmp_path, "p", "netops run", COMMAND):
+        pass
+
+
+def test_within_a_process_it_is_held_once_and_then_free(tmp_path):
+    with held(tmp_path, "p", "netops run"):
+        with held(tmp_path, "p", "workflow main"):
+            tell_run_id(tmp_path, "p", "r1")
+        assert (holder(tmp_path, "p").command, holder(tmp_path, "p").run_id) == ("netops run", "r1")
+    assert holder(tmp_path, "p") is None

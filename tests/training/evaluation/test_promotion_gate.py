@@ -1,0 +1,84 @@
+"""Every way through the gate."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from training.evaluation.bootstrap import Interval
+from training.evaluation.promotion_gate import Candidate, Comparison, decide
+
+
+def candidate(**changes):
+    good = {"version": "new", "predictable": True, "beats_baselines": True, "better_than_rule": True}
+    return Candidate(**{**good, "false_alarm_share": 0.02, **changes})
+
+
+def comparison(new=0.80, old=0.70, low=0.05, high=0.15, **changes):
+    facts = {"rows": 4000, "units": "devices", "with_errors": 12, "candidate": new, "champion": old}
+    return Comparison("old", **{**facts, "difference": Interval(low, high), **changes})
+
+
+@pytest.mark.parametrize(
+    ("found", "beside", "outcome", "words"),
+    [
+        (candidate(predictable=False), comparison(), "not promoted", "errors are not predictable"),
+        (candidate(false_alarm_share=0.3), comparison(), "not promoted", "calls 30% of the healthy rows"),
+        (candidate(), None, "promoted", "first model of the project, clearly better than both baselines"),
+        (candidate(beats_baselines=False), None, "promoted", "first model .* though not clearly"),
+        (
+            candidate(beats_baselines=False, better_than_rule=False),
+            None,
+            "not promoted",
+            "a rule of a single feature does as well: use the rule",
+        ),
+        (candidate(version="old"), comparison(), "already in production", "it is the model"),
+        (
+            candidate(),
+            comparison(obstacle="no column x"),
+            "not promoted",
+            "cannot be compared .*: no column x",
+        ),
+        (candidate(), comparison(with_errors=4), "not promoted", "4 devices with errors; at least 5"),
+        (candidate(), comparison(difference=None), "not promoted", "too little to compare it on: 4,000 rows"),
+        (candidate(), Comparison("old"), "not promoted", "no test row is later than"),
+        (
+            candidate(),
+            comparison(0.5, 0.7, -0.3, -0.1),
+            "not promoted",
+            "clearly worse: .* 0.500 against 0.700",
+        ),
+        (candidate(), comparison(0.69, 0.7, -0.1, 0.1), "not promoted", "not better: "),
+        (candidate(), comparison(0.7, 0.7, 0.0, 0.0), "not promoted", "not better: "),
+        (candidate(), comparison(0.71, 0.7, -0.1, 0.1), "not promoted", "not clearly better: "),
+        (
+            candidate(),
+            comparison(0.71, 0.70, -0.005, 0.03),
+            "promoted",
+            r"better: average precision 0.710 against 0.700 of version old in production \(difference -0.005 "
+            r"to 0.030, 4,000 later rows\)",
+        ),
+    ],
+)
+def test_the_decision_and_its_reason(found, beside, outcome, words):
+    gate = decide(found, beside)
+    assert (gate.outcome, gate.promoted) == (outcome, outcome != "not promoted")
+    assert re.search(words, gate.reason)
+    assert gate.describe()["promotion_reason"] == gate.reason
+
+
+def test_a_request_overrules_the_gate_and_is_recorded():
+    gate = decide(candidate(), comparison(0.5, 0.7, -0.3, -0.1), promote=True)
+    assert (gate.promoted, gate.outcome) == (True, "promoted by request")
+    assert gate.reason.startswith("requested with promote; the gate says no: clearly worse")
+    # Where it passes anyway, that is what is recorded.
+    assert decide(candidate(), comparison(), promote=True).outcome == "promoted"
+
+
+def test_the_figures_of_the_comparison_are_results():
+    facts = decide(candidate(), comparison()).describe()
+    assert facts["champion_version"] == "old"
+    assert facts["champion_average_precision"] == 0.70
+    assert (facts["gain_over_champion_low"], facts["gain_over_champion_high"]) == (0.05, 0.15)
+    assert "champion_version" not in decide(candidate(), None).describe()

@@ -1,0 +1,139 @@
+"""The model in production beside a new one, on test rows that neither was trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import mlrun
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.metrics import average_precision_score
+
+from feature_sets.checks import InputError
+from feature_sets.feature_vector import ALL_FEATURES
+from feature_sets.model_package.columns import PREDICTION, PROBABILITY
+from feature_sets.model_package.package import ModelPackage, fetch_model_package
+from feature_sets.telemetry.schema import DEVICE
+from training.dataset.time_split import TimeSplit
+from training.dataset.vector_rows import read_vector
+from training.evaluation.bootstrap import bootstrap
+from training.evaluation.clusters import AUTO, BY_DEVICE, row_clusters
+from training.evaluation.promotion_gate import Comparison
+from training.evaluation.scores import Scored
+
+CANDIDATE, CHAMPION = "candidate", "champion"
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The model in production on the test rows.
+
+    :param comparison: with the new model.
+    :param predictions: as those of an evaluation report, of the rows that it was not trained on, or of all
+        if there are none; None if it cannot be scored.
+    """
+
+    comparison: Comparison
+    predictions: pd.DataFrame | None
+
+
+def find_champion(address: str) -> ModelPackage | None:
+    """The model in production, or None before the first.
+
+    :param address: ``store://models/...`` with the tag of the production model.
+    :raises ModelPackageError: if it is there, but a file is absent or differs from its digest.
+    """
+    try:
+        found = mlrun.datastore.get_store_resource(address)
+    except mlrun.errors.MLRunNotFoundError:
+        return None
+    return fetch_model_package(address) if found else None
+
+
+def compare(
+    champion: ModelPackage,
+    split: TimeSplit,
+    candidate: Scored,
+    feature_vector: str,
+    seed: int,
+    bootstrap_by: str = AUTO,
+) -> Champion:
+    """Score the model in production beside a new one; rows that it was trained on are left out for both.
+
+    :param split: of the evaluation.
+    :param candidate: what the new model says of the test rows.
+    :param feature_vector: that the new model was trained on. What it lacks of the champion's inputs is read
+        from the vector of all features.
+    :param seed: of the resamples.
+    :param bootstrap_by: the resampling unit, see ``row_clusters``.
+    """
+    schema = champion.schema
+    learned = pd.Timestamp(schema.training_end) + pd.Timedelta(seconds=schema.telemetry.embargo_seconds)
+    later = (split.test[split.time] > learned).to_numpy()
+    try:
+        rows = _with_inputs(split.test, champion, split, feature_vector)
+    except (InputError, mlrun.errors.MLRunNotFoundError) as error:
+        return Champion(Comparison(schema.version, rows=int(later.sum()), obstacle=str(error)), None)
+    probability = champion.session().probability(schema.matrix(rows))
+    scored = Scored(probability, schema.threshold, probability)
+    predictions = rows[[DEVICE, split.time, *schema.input_names, split.label]].assign(
+        **{PREDICTION: scored.predicted.astype("int8"), PROBABILITY: probability}
+    )
+    if not later.any():
+        return Champion(Comparison(schema.version), predictions)
+    beside, there = _part(candidate, later), _part(scored, later)
+    comparison = _comparison(schema.version, rows[later], split, beside, there, seed, bootstrap_by)
+    return Champion(comparison, predictions[later].reset_index(drop=True))
+
+
+def _part(scored: Scored, rows: npt.NDArray[np.bool_]) -> Scored:
+    return Scored(scored.score[rows], scored.threshold, scored.probability[rows])
+
+
+def _with_inputs(
+    rows: pd.DataFrame, champion: ModelPackage, split: TimeSplit, feature_vector: str
+) -> pd.DataFrame:
+    """The rows with every input of the champion.
+
+    :raises InputError: if an input is not known of these rows any more.
+    """
+    names = champion.schema.input_names
+    if not set(names) <= set(rows.columns):
+        project = feature_vector.removeprefix("store://feature-vectors/").partition("/")[0]
+        every = read_vector(
+            f"store://feature-vectors/{project}/{ALL_FEATURES}", champion.schema.telemetry, rows
+        )
+        missing = sorted(set(names) - set(every.columns))
+        if missing:
+            raise InputError("features", f"must hold its inputs {', '.join(missing)}", "none of that name")
+        keys = [DEVICE, split.time]
+        rows = rows[[*keys, split.label]].merge(every[[*keys, *names]], on=keys, how="left", validate="1:1")
+    return rows
+
+
+def _comparison(
+    version: str,
+    rows: pd.DataFrame,
+    split: TimeSplit,
+    candidate: Scored,
+    champion: Scored,
+    seed: int,
+    bootstrap_by: str,
+) -> Comparison:
+    labels: npt.NDArray[np.int8] = rows[split.label].to_numpy()
+    if not labels.any() or labels.all():
+        return Comparison(version, rows=len(rows), units="resampling units")
+    by = BY_DEVICE if split.held_out and bootstrap_by == AUTO else bootstrap_by
+    clusters = row_clusters(rows, split.time, split.label, by)
+    scorers = {CANDIDATE: candidate, CHAMPION: champion}
+    intervals = bootstrap(labels, scorers, clusters, float(labels.mean()), seed)
+    return Comparison(
+        version=version,
+        rows=len(rows),
+        units=f"{clusters.unit}s",
+        with_errors=intervals.with_errors,
+        candidate=float(average_precision_score(labels, candidate.score)),
+        champion=float(average_precision_score(labels, champion.score)),
+        difference=intervals.gains.get(CHAMPION),
+    )

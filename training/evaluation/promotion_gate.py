@@ -1,0 +1,168 @@
+"""The gate to production: whether a new model takes the place of the one that is there, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from training.evaluation.bootstrap import LEAST_CLUSTERS, Interval
+
+MOST_FALSE_ALARMS = 0.2
+"""Share of the healthy rows above which alarms are of no use to anybody."""
+MARGIN = 0.01
+"""By so much of average precision a better model may turn out to be worse on other devices or days."""
+
+PROMOTED, NOT_PROMOTED = "promoted", "not promoted"
+KEPT, OVERRULED = "already in production", "promoted by request"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What the evaluation found of a new model.
+
+    :param version: of the model.
+    :param predictable: see ``EvaluationReport``.
+    :param beats_baselines: the same.
+    :param better_than_rule: the same.
+    :param false_alarm_share: the same.
+    """
+
+    version: str
+    predictable: bool
+    beats_baselines: bool
+    better_than_rule: bool
+    false_alarm_share: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The new model beside the champion, the model in production, on rows that neither was trained on.
+
+    :param version: of the champion.
+    :param rows: that both were scored on.
+    :param units: what was resampled, and how many hold an error, in words.
+    :param with_errors: resampling units with an error.
+    :param candidate: average precision of the new model; 0 without rows that can be scored.
+    :param champion: average precision of the champion.
+    :param difference: 95 % interval of the new model's less the champion's, or None on too few units.
+    :param obstacle: why the champion cannot be scored, empty if it can.
+    """
+
+    version: str
+    rows: int = 0
+    units: str = ""
+    with_errors: int = 0
+    candidate: float = 0.0
+    champion: float = 0.0
+    difference: Interval | None = None
+    obstacle: str = ""
+
+    def describe(self) -> dict[str, float | int | str]:
+        """Figures ready to be logged."""
+        facts: dict[str, float | int | str] = {"champion_version": self.version}
+        if not self.difference:
+            return {**facts, "comparison_rows": self.rows}
+        return {
+            **facts,
+            "comparison_rows": self.rows,
+            "comparison_units": self.units,
+            "comparison_average_precision": self.candidate,
+            "champion_average_precision": self.champion,
+            "gain_over_champion_low": self.difference.low,
+            "gain_over_champion_high": self.difference.high,
+        }
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """What the gate decided.
+
+    :param promoted: whether the new model carries the tag of the production model.
+    :param outcome: in one or two words.
+    :param reason: a sentence.
+    :param figures: of the comparison, empty without one.
+    """
+
+    promoted: bool
+    outcome: str
+    reason: str
+    figures: Mapping[str, float | int | str] = field(default_factory=dict)
+
+    def describe(self) -> dict[str, float | int | str | bool]:
+        """Results ready to be logged."""
+        return {
+            "promoted": self.promoted,
+            "promotion": self.outcome,
+            "promotion_reason": self.reason,
+            **self.figures,
+        }
+
+
+def decide(candidate: Candidate, comparison: Comparison | None, promote: bool = False) -> Promotion:
+    """Whether a new model goes into production.
+
+    >>> useless = Candidate("v2", False, False, False, 0.0)
+    >>> decide(useless, None).reason
+    'errors are not predictable from these features'
+    >>> decide(useless, None, promote=True).outcome
+    'promoted by request'
+
+    :param comparison: with the champion; None for the first model of a project.
+    :param promote: whether it goes there whatever the gate says; that is recorded.
+    """
+    outcome, reason = _decide(candidate, comparison)
+    if promote and outcome == NOT_PROMOTED:
+        outcome, reason = OVERRULED, f"requested with promote; the gate says no: {reason}"
+    figures = comparison.describe() if comparison else {}
+    return Promotion(outcome != NOT_PROMOTED, outcome, reason, figures)
+
+
+def _decide(candidate: Candidate, comparison: Comparison | None) -> tuple[str, str]:
+    if not candidate.predictable:
+        return NOT_PROMOTED, "errors are not predictable from these features"
+    if candidate.false_alarm_share > MOST_FALSE_ALARMS:
+        return NOT_PROMOTED, (
+            f"it calls {candidate.false_alarm_share:.0%} of the healthy rows an error, more than "
+            f"{MOST_FALSE_ALARMS:.0%}"
+        )
+    if comparison is None:
+        return _first(candidate)
+    if comparison.version == candidate.version:
+        return KEPT, "it is the model that is in production"
+    if comparison.obstacle:
+        return NOT_PROMOTED, f"the model in production cannot be compared with it: {comparison.obstacle}"
+    if comparison.difference is None or comparison.with_errors < LEAST_CLUSTERS:
+        return NOT_PROMOTED, _too_little(comparison)
+    return _compared(comparison, comparison.difference)
+
+
+def _first(candidate: Candidate) -> tuple[str, str]:
+    if candidate.beats_baselines:
+        return PROMOTED, "first model of the project, clearly better than both baselines"
+    if candidate.better_than_rule:
+        return PROMOTED, "first model of the project, better than both baselines, though not clearly"
+    return NOT_PROMOTED, "a rule of a single feature does as well: use the rule"
+
+
+def _too_little(comparison: Comparison) -> str:
+    if not comparison.rows:
+        return "no test row is later than what the model in production was trained on"
+    return (
+        f"there is too little to compare it on: {comparison.rows:,} rows that the model in production was "
+        f"not trained on, {comparison.with_errors} {comparison.units} with errors; at least "
+        f"{LEAST_CLUSTERS} are needed"
+    )
+
+
+def _compared(comparison: Comparison, difference: Interval) -> tuple[str, str]:
+    figures = (
+        f"average precision {comparison.candidate:.3f} against {comparison.champion:.3f} of version "
+        f"{comparison.version[:8]} in production (difference {difference}, {comparison.rows:,} later rows)"
+    )
+    if difference.high < 0.0:
+        return NOT_PROMOTED, f"clearly worse: {figures}"
+    if comparison.candidate <= comparison.champion:
+        return NOT_PROMOTED, f"not better: {figures}"
+    if difference.low <= -MARGIN:
+        return NOT_PROMOTED, f"not clearly better: {figures}"
+    return PROMOTED, f"better: {figures}"
