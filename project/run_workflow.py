@@ -57,9 +57,11 @@ def _run(request: dict[str, Any], folder: Path, settings: Settings, announce: Ca
     project = load_project(request["project"], settings)
     local, workflow = settings.profile == "local", request["workflow"]
     memory = recall(mlrun.mlconf.dbpath, request["project"])
-    arguments = resolve(
-        request["project"], NAMES[workflow], request["arguments"], memory, local=local
-    ).arguments
+    stored = next((each.get("args") for each in project.workflows if each["name"] == workflow), None) or {}
+    known = memory.arguments if memory else {}
+    # What somebody has set on the workflow counts as given; what the project remembers, as remembered.
+    given = {name: value for name, value in stored.items() if name not in known} | request["arguments"]
+    arguments = resolve(request["project"], NAMES[workflow], given, memory, local=local).arguments
 
     def announced(**arguments: Any) -> None:
         # The local engine makes the run id just before it calls the handler and returns it at the end.

@@ -25,8 +25,7 @@ def workflow_spec(project: Document, name: str, request: Document) -> Document:
     :param request: MLRun's ``WorkflowRequest``.
     :raises NotFoundError: if neither has it.
     """
-    workflows = get_in(project, "spec.workflows") or []
-    stored: Document = next((workflow for workflow in workflows if workflow.get("name") == name), {})
+    stored = _stored(project, name)
     asked: Document = request.get("spec") or {}
     spec = {**stored, **{key: value for key, value in asked.items() if value}}
     if asked and not asked.get("schedule"):
@@ -43,19 +42,33 @@ def workflow_spec(project: Document, name: str, request: Document) -> Document:
     return spec
 
 
+def _stored(project: Document, name: str) -> Document:
+    workflows = get_in(project, "spec.workflows") or []
+    return next((workflow for workflow in workflows if workflow.get("name") == name), {})
+
+
 def runner_task(project: Document, spec: Document, request: Document) -> Document:
     """The task that runs a workflow.
+
+    A runner of the project's own is given only what differs from the workflow's own arguments: it knows those
+    as they are when it starts, which may be long after a schedule was made.
 
     :param spec: see ``workflow_spec``.
     :raises InvalidError: if the code of the workflow can not be found without a source, and there is none.
     """
     name = str(get_in(project, "metadata.name"))
     runner = (get_in(project, "metadata.labels") or {}).get(RUNNER_LABEL)
+    arguments = spec["args"]
+    if runner:
+        known = _stored(project, spec["name"]).get("args") or {}
+        arguments = {
+            key: value for key, value in arguments.items() if key not in known or known[key] != value
+        }
     parameters: dict[str, Any] = {
         "project_name": name,
         "workflow_name": spec["name"],
         "workflow_path": spec["path"],
-        "workflow_arguments": spec["args"],
+        "workflow_arguments": arguments,
         "workflow_handler": spec.get("handler"),
         "artifact_path": request.get("artifact_path"),
         "namespace": request.get("namespace"),

@@ -73,3 +73,11 @@ def test_a_project_may_name_a_runner_of_its_own_which_needs_no_source():
     task = runner_task(project(labels), workflow_spec(project(), "main", {}), {})
     assert task["spec"]["handler"] == "pkg.mod.run"
     assert task["spec"]["parameters"]["workflow_path"] == "/code/workflow.py"
+
+
+def test_a_runner_of_the_project_s_own_is_given_only_what_the_project_does_not_know():
+    """Or a schedule would repeat for ever what the project remembered when it was made."""
+    labels = {"netops/workflow-runner": "pkg.mod.run"}
+    asked = {"spec": {"args": {"n": 1, "m": 5}}, "arguments": {"k": 7}}
+    task = runner_task(project(labels), workflow_spec(project(labels), "main", asked), asked)
+    assert task["spec"]["parameters"]["workflow_arguments"] == {"m": 5, "k": 7}
