@@ -13,7 +13,7 @@ import pandas as pd
 
 from feature_sets.checks import InputError
 from feature_sets.device_labels import within_population
-from feature_sets.ingestion.ingest import SIMULATION_START
+from feature_sets.ingestion.sources import SIMULATION_START
 from feature_sets.labels.horizon import with_target
 from feature_sets.telemetry.readers import Telemetry, read_telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema

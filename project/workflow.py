@@ -17,7 +17,7 @@ from kfp.dsl import PipelineParam
 from feature_sets.checks import check_boolean
 from project import workflow_steps as steps
 from project.function_names import SERVING
-from project.parameters import DEFAULTS, NAMES, STREAM
+from project.parameters import DEFAULTS, SOURCE, STREAM
 
 
 def _when(condition: bool | str | PipelineParam, name: str, stage: Callable[[], None]) -> None:
@@ -100,7 +100,7 @@ def pipeline(
     limits = _only(given, "schema", "select_k", "min_votes", "max_correlation", "max_drift")
     plan = _only(given, "schema", "search", "combinations", "threshold_rule")
 
-    ingested = steps.ingest(_only(given, *NAMES["ingest"]))
+    ingested = steps.ingest(_only(given, *SOURCE))
     explored = steps.explore("explore-raw", ingested, sample, steps.EXPLORED)
     selected = steps.select(ingested, {**limits, **split})
     steps.explore("explore-vector", selected, sample)
@@ -127,8 +127,12 @@ def ingest(
     seed: int = DEFAULTS["seed"],
     devices: int = DEFAULTS["devices"],
     ticks: int = DEFAULTS["ticks"],
+    replace: bool = DEFAULTS["replace"],
 ) -> None:
-    """Ingestion alone; the parameters are those of ``pipeline``."""
+    """Ingestion alone; the parameters are those of ``pipeline``.
+
+    :param replace: whether to replace the history instead of adding to it.
+    """
     steps.ingest(dict(locals()))
 
 

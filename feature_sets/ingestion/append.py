@@ -8,8 +8,9 @@ process left is passed over and cleared away by the next ingestion.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import mlrun.feature_store as fstore
@@ -89,7 +90,8 @@ def append_rows(
     :param frame: as for ``ingest_vectorized``.
     :param infer_options: as for ``ingest_vectorized``; the types stay.
     :param arrival: as for ``ingest_vectorized``; the order in which rows are added does not matter then.
-    :param contents: the schema must be that of the history; sources take the place of earlier ones.
+    :param contents: the schema must be that of the history; sources take the place of earlier ones. Both
+        stay as they are by default.
     :param computed: columns of the frame that are computed from other rows, if they are not those of the
         feature set's graph. The frame does not have them.
     :raises InputError: if the history cannot be added to, was made by something else, or has columns of other
@@ -97,20 +99,38 @@ def append_rows(
     :raises IngestError: if a file cannot be read or written; the history is as it was then.
     :raises OnlineStoreError: if Redis does not take the newest rows; the history is as it was then.
     """
-    contents = contents or Contents()
+    return prepare_rows(feature_set, frame, infer_options, arrival, contents, computed)()
+
+
+def prepare_rows(
+    feature_set: fstore.FeatureSet,
+    frame: pd.DataFrame | KeyedRows,
+    infer_options: int = InferOptions.default(),
+    arrival: str | None = None,
+    contents: Contents | None = None,
+    computed: ComputedColumns | None = None,
+) -> Callable[[], Appended]:
+    """``append_rows`` in two steps: what it refuses is refused now, the rows are added when this is called.
+
+    :raises InputError: see ``append_rows``.
+    """
     vectorized_support.check_growing(feature_set)
     if isinstance(frame, pd.DataFrame) and frame.index.names != [None]:
         frame = frame.reset_index()
     history = StoredHistory.of(feature_set)
     if history is None:
-        return _begin(feature_set, frame, infer_options, arrival, contents, computed)
+        return partial(_begin, feature_set, frame, infer_options, arrival, contents or Contents(), computed)
+    contents = contents or Contents(history.manifest.schema, history.manifest.sources)
     computed = computed or _computed(feature_set, arrival)
     _check_same(feature_set, history, contents)
     vectorized_support.check_frame(feature_set, _plain(frame), arrival)
     part = _part(history, frame, computed)
     addition = Addition(history, part, computed, contents, infer_options)
-    written = addition.write()
-    return _appended(len(frame), history, part, addition, written)
+
+    def add() -> Appended:
+        return _appended(len(frame), part, addition, addition.write())
+
+    return add
 
 
 def _plain(frame: pd.DataFrame | KeyedRows) -> pd.DataFrame:
@@ -200,9 +220,7 @@ def _part(history: StoredHistory, frame: pd.DataFrame | KeyedRows, computed: Com
     return Part(typed_table(types, columns, len(rows)), types, rows, early)
 
 
-def _appended(
-    given: int, history: StoredHistory, part: Part, addition: Addition, written: Written
-) -> Appended:
+def _appended(given: int, part: Part, addition: Addition, written: Written) -> Appended:
     """What is told of an addition."""
     merged, found, added = addition.merged, addition.found, addition.added
     manifest = written.manifest

@@ -120,8 +120,8 @@ def test_the_ingest_command_prints_the_report(installation, tmp_path):
         " static: [role]}"
     )
     done = installation.netops("ingest", "--telemetry", str(folder), "--schema", str(schema))
-    assert "rows_read     403" in done.stdout
-    assert "rows_ingested 400" in done.stdout
+    assert "rows_read        403" in done.stdout
+    assert "rows_ingested    400" in done.stdout
     for reason in ("duplicate", "naive_time", "unknown_device"):
         assert f"rejected {reason}: 1" in done.stdout
     assert "out_of_range in load: 198" in done.stdout
