@@ -84,7 +84,7 @@ def append_rows(
     Of two rows with the same key and time the first stays. Computed columns of earlier rows that a new one
     changes are recomputed and rewritten. Types of the columns stay those of the history, but whole numbers
     become floats where one of both is. Statistics and preview are those of a sample of the whole history, of
-    20,000 rows at most; of a shorter history they are exact.
+    10,000 rows at most; of a shorter history they are exact.
 
     :param feature_set: as for ``ingest_vectorized``, with a time, and with one Parquet target.
     :param frame: as for ``ingest_vectorized``.

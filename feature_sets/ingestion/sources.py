@@ -1,7 +1,8 @@
 """Where telemetry comes from: what of a source is new to a history, and what was read of it.
 
-What was read is kept in the manifest of each feature set, by source and with the rows that were made of it:
-it is true of exactly the rows that are there.
+What was read is the watermark of a source: the files with their size, time of change and rows per outcome, or
+the ticks, and the latest event time. It is kept in the manifest of each feature set, with the rows that were
+made of it: so it is true of exactly the rows that are there.
 """
 
 from __future__ import annotations
@@ -91,14 +92,14 @@ class FolderSource:
             }
             known = KnownTelemetry(marks, history.device_keys)
         rows, report = read_telemetry(self.folder, schema, known)
-        read = {
-            part.name: {
-                "files": {
-                    name: mark.to_dict() for name, mark in sorted({**part.unchanged, **part.marks}.items())
-                }
-            }
-            for part in report.files
-        }
+        read: dict[str, dict[str, Any]] = {}
+        for part in report.files:
+            files = sorted({**part.unchanged, **part.marks}.items())
+            read[part.name] = {"files": {name: mark.to_dict() for name, mark in files}}
+        for table, frame in (("metrics", rows.metrics), ("labels", rows.labels)):
+            until = [history.read(table, self.name).get("until", "") if history else ""]
+            until += [frame[schema.time].max().isoformat()] if len(frame) else []
+            read[table]["until"] = max(until)
         return SourcePart(rows, report, self.name, read)
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from feature_sets.ingestion.history.stored_history import column_of_micros
 
-MOST_ROWS = 20_000
+MOST_ROWS = 10_000
 """Statistics of a history that is longer are those of its sample."""
 
 

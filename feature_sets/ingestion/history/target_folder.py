@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shutil
 from typing import Any
 
 import pyarrow as pa
@@ -95,7 +96,11 @@ class TargetFolder:
             with contextlib.suppress(OSError):  # Not every file system has links.
                 link(source, target)
                 return True
-        self.file_system.cp_file(source, target)
+        try:
+            self.file_system.cp_file(source, target)
+        except NotImplementedError:
+            with self.file_system.open(source, "rb") as stream, self.file_system.open(target, "wb") as copy:
+                shutil.copyfileobj(stream, copy)
         return False
 
     def others(self) -> list[TargetFolder]:
@@ -103,6 +108,7 @@ class TargetFolder:
         parent, _, name = self.root.rpartition("/")
         if not _RUN_ID.fullmatch(name):
             return []
+        self.file_system.invalidate_cache(parent)
         try:
             found = self.file_system.ls(parent, detail=False)
         except FileNotFoundError:

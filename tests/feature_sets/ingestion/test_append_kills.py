@@ -21,6 +21,7 @@ from feature_sets.ingestion.history import parquet_partitions, switch, target_fo
 from feature_sets.ingestion.history.target_folder import TargetFolder
 from feature_sets.ingestion.vectorized_ingest import ingest_vectorized
 from feature_sets.telemetry.schema import DEVICE
+from tests.feature_sets.ingestion.folders import MODELS, SETS, Folder, add_day, states
 from tests.feature_sets.ingestion.histories import (
     SCHEMA,
     assert_same_bits,
@@ -170,6 +171,35 @@ def test_a_replacement_may_be_killed_at_every_step(project, local_stack, monkeyp
         killed_everywhere(lambda: ingest_vectorized(device_metrics(SCHEMA), third), begin, check, monkeypatch)
         >= 8
     )
+
+
+def test_the_job_may_be_killed_at_every_step(project, local_stack, monkeypatch, tmp_path):
+    url = local_stack.info.redis_url
+    folder = Folder(tmp_path / "telemetry")
+
+    def begin() -> None:
+        for name in (*SETS, "devices"):
+            forget(name)
+        folder.static(MODELS)
+        for table in ("metrics", "labels"):
+            (folder.path / table / "day-02.parquet").unlink(missing_ok=True)
+        add_day(folder, 1)
+        folder.ingest()
+        folder.static({**MODELS, "dev-0": "m9", "new": "m7"})
+        add_day(folder, 2, devices=("dev-0", "new"))
+
+    def check() -> None:
+        folder.ingest()
+        for one, other in zip(states(url), new, strict=True):
+            assert_same_state(one, other)
+        found = fstore.get_feature_set("devices").to_dataframe().sort_index()
+        pd.testing.assert_frame_equal(found, devices)
+
+    begin()
+    folder.ingest()
+    new = states(url)
+    devices = fstore.get_feature_set("devices").to_dataframe().sort_index()
+    assert killed_everywhere(folder.ingest, begin, check, monkeypatch) >= 15
 
 
 def test_what_fails_leaves_the_history_as_it_was(project, local_stack, monkeypatch):

@@ -9,6 +9,7 @@ import mlrun.feature_store as fstore
 import numpy as np
 import pandas as pd
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 from mlrun.data_types import InferOptions
 from mlrun.datastore.targets import ParquetTarget, RedisNoSqlTarget
 
@@ -95,6 +96,24 @@ def test_only_the_days_that_change_are_written(project):
     shared = before.keys() & after.keys()
     assert len(shared) == 1  # The day of the first rows; the other day got rows of both parts.
     assert all(after[name].st_ino == before[name].st_ino for name in shared)
+
+
+def test_a_store_without_links_gets_copies_and_no_second_set_of_them(project, monkeypatch):
+    def no_link(self, *args, **kwargs):
+        raise OSError("no links here")
+
+    monkeypatch.setattr(LocalFileSystem, "link", no_link)
+    append_rows(probe_set("copied"), probes())
+    done = append_rows(probe_set("copied"), probes().assign(at=TIMES + pd.Timedelta("1d")))
+    assert done.rows == 12 and len(read("copied")) == 12
+    assert [path.name for path in folder_of("copied").parent.iterdir()] == [folder_of("copied").name]
+
+    def no_copy(self, *args, **kwargs):
+        raise NotImplementedError
+
+    monkeypatch.setattr(LocalFileSystem, "cp_file", no_copy)
+    append_rows(probe_set("copied"), probes().assign(at=TIMES + pd.Timedelta("2d")))
+    assert len(read("copied")) == 18
 
 
 def test_a_late_row_rewrites_the_rows_that_see_it_and_says_how_far_back(project):

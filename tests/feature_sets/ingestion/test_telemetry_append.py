@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import mlrun.feature_store as fstore
 import numpy as np
@@ -16,76 +12,27 @@ import yaml
 
 from feature_sets.checks import InputError
 from feature_sets.ingestion import sources
-from feature_sets.ingestion.ingest import ingest
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.telemetry import table_files
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from tests.feature_sets.ingestion.folders import (
+    MODELS,
+    SETS,
+    Folder,
+    add_day,
+    day_of,
+    forget_all,
+    run,
+    states,
+)
 from tests.feature_sets.ingestion.histories import (
     SCHEMA,
     WITH_ARRIVAL,
     assert_same_state,
-    forget,
     labels,
     parts,
     readings,
-    state_of,
 )
-
-SETS = ("device_metrics", "device_labels")
-
-
-@dataclass
-class Context:
-    """What the job tells MLRun."""
-
-    results: dict[str, Any] = field(default_factory=dict)
-    artifacts: dict[str, str] = field(default_factory=dict)
-
-    def log_result(self, key: str, value: Any) -> None:
-        json.dumps(value)
-        self.results[key] = value
-
-    def log_artifact(self, key: str, body: str, **kwargs: Any) -> None:
-        self.artifacts[key] = body
-
-
-def run(telemetry: Path | str = "", schema: Path | str = "", **kwargs: Any) -> dict[str, Any]:
-    context = Context()
-    ingest(context, telemetry=str(telemetry), schema=str(schema), **kwargs)
-    results = context.results
-    left_out = results.get("rows_too_late", 0) + results.get("rows_quarantined", 0)
-    rest = results["rows_read"] - results["rows_rejected"] - left_out - results["rows_known"]
-    assert rest == results["rows_new"]
-    return results
-
-
-def forget_all() -> None:
-    for name in (*SETS, "devices"):
-        forget(name)
-
-
-class Folder:
-    """A folder of telemetry to which days are added."""
-
-    def __init__(self, path: Path, schema: TelemetrySchema = SCHEMA) -> None:
-        self.path = path
-        for table in ("metrics", "labels"):
-            (path / table).mkdir(parents=True, exist_ok=True)
-        self.schema = path.with_suffix(".yaml")
-        self.schema.write_text(yaml.safe_dump(schema.to_dict()))
-
-    def static(self, models: dict[str, str], **columns: Any) -> None:
-        frame = pd.DataFrame({"box": list(models), "model": list(models.values()), **columns})
-        frame.to_parquet(self.path / "static.parquet", index=False)
-
-    def add(self, table: str, name: str, frame: pd.DataFrame) -> None:
-        frame.rename(columns={DEVICE: "box"}).to_parquet(self.path / table / f"{name}.parquet", index=False)
-
-    def ingest(self, **kwargs: Any) -> dict[str, Any]:
-        return run(self.path, self.schema, **kwargs)
-
-
-MODELS = {f"dev-{at}": f"m{at % 2}" for at in range(4)}
 
 
 @pytest.fixture
@@ -94,10 +41,6 @@ def folder(tmp_path, project) -> Folder:
     made = Folder(tmp_path / "telemetry")
     made.static(MODELS)
     return made
-
-
-def states(url: str) -> list[Any]:
-    return [state_of(name, url) for name in SETS]
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -130,26 +73,6 @@ def test_a_folder_that_grows_equals_the_folder_read_at_once(tmp_path, project, l
         assert last[count] == whole[count], count
     total = sum(one["rows_new"] - one.get("rows_dropped", 0) for one in done)
     assert total == whole["rows_ingested"]
-
-
-def day_of(number: int, devices=("dev-0", "dev-1")) -> tuple[pd.DataFrame, pd.DataFrame]:
-    times = pd.date_range(
-        pd.Timestamp("2024-03-01", tz="UTC") + pd.Timedelta(days=number), periods=20, freq="10s"
-    )
-    rows = pd.DataFrame(
-        {
-            DEVICE: np.tile(list(devices), len(times)),
-            "timestamp": times.repeat(len(devices)),
-            "cpu": np.arange(len(times) * len(devices), dtype=float),
-            "latency": 1.0,
-        }
-    )
-    return rows, rows[[DEVICE, "timestamp"]].assign(is_error=0, repair=False)
-
-
-def add_day(folder: Folder, number: int, **kwargs: Any) -> None:
-    for table, frame in zip(("metrics", "labels"), day_of(number, **kwargs), strict=True):
-        folder.add(table, f"day-{number:02}", frame)
 
 
 def test_the_same_folder_again_changes_nothing_and_is_not_even_read(folder, monkeypatch):
@@ -306,7 +229,7 @@ def test_labels_count_by_the_attributes_that_held_at_their_time(tmp_path, projec
     done = growing.ingest()
     assert (done["label_rows_new"], done["label_rows"]) == (20, 60)
     # A late label of the time before.
-    rows, truths = day_of(1)
+    _, truths = day_of(1)
     growing.add(
         "labels", "late", truths.tail(2).assign(timestamp=lambda late: late["timestamp"] + pd.Timedelta("1h"))
     )
