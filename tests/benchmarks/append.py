@@ -72,7 +72,7 @@ def _write_days(folder: Path, rows: int) -> None:
 def _timed(folder: Path, replace: bool = False) -> tuple[float, dict[str, Any]]:
     context = _Context()
     began = time.perf_counter()
-    ingest(context, telemetry=str(folder), replace=replace)  # type: ignore[arg-type]
+    ingest(context, telemetry=str(folder), replace=replace)
     return time.perf_counter() - began, context.results
 
 
