@@ -47,8 +47,8 @@ TABLES: Mapping[str, Table] = {
         },
     ),
     "append": Table(
-        "A day of telemetry added to 29 days, beside all 30 at once, in seconds of the ingest job; and the job "
-        "once more with nothing new.",
+        "A day of telemetry added to 29 days, beside all 30 at once, in seconds of the ingest job; and the "
+        "job once more with nothing new.",
         {
             "rows": "{rows:,}",
             "days": "{days}",
