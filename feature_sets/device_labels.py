@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import mlrun.feature_store as fstore
+import numpy as np
 import pandas as pd
 from mlrun.datastore.targets import ParquetTarget
 
+from feature_sets.telemetry.frames import VALID_FROM
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
 NAME = "device_labels"
@@ -37,9 +39,24 @@ def within_population(schema: TelemetrySchema, rows: pd.DataFrame, static: pd.Da
     """Rows of the devices that the schema's population names; those are trained on and evaluated.
 
     :param rows: metrics or labels, with the device key; order and index are kept.
-    :param static: one row a device with the population columns.
+    :param static: devices with the population columns. One row a device; or, with ``valid_from``, one for
+        each time from which its attributes are others. A row then counts by what held at its own time, and
+        before all that is known by the first of these; NaT is from the beginning.
     """
     keep = pd.Series(True, index=static.index)
     for column, value in schema.population.items():
         keep &= static[column] == value
-    return rows[rows[DEVICE].isin(static.loc[keep, DEVICE])]
+    if VALID_FROM not in static or not static[DEVICE].duplicated().any():
+        return rows[rows[DEVICE].isin(static.loc[keep, DEVICE])]
+    since = static.assign(_keep=keep)[[DEVICE, VALID_FROM, "_keep"]]
+    since = since.sort_values([DEVICE, VALID_FROM], na_position="first")
+    # The first of each device holds from the beginning.
+    since.loc[~since[DEVICE].duplicated(), VALID_FROM] = pd.Timestamp(0, tz="UTC")
+    since = since.sort_values(VALID_FROM, kind="stable")
+    since[VALID_FROM] = since[VALID_FROM].dt.as_unit("ns")
+    times = rows[[DEVICE]].assign(_time=rows[schema.time].dt.as_unit("ns"), _row=np.arange(len(rows)))
+    times = times.sort_values("_time", kind="stable")
+    joined = pd.merge_asof(times, since, left_on="_time", right_on=VALID_FROM, by=DEVICE)
+    kept = np.zeros(len(rows), dtype=np.bool_)
+    kept[joined["_row"]] = (joined["_keep"] == True).to_numpy()  # noqa: E712 - a device may be unknown
+    return rows[kept]

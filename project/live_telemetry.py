@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from feature_sets.device_labels import within_population
-from feature_sets.ingestion.ingest import SIMULATION_START
+from feature_sets.ingestion.sources import SIMULATION_START
 from feature_sets.labels.horizon import with_target
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.readers import Telemetry, read_telemetry

@@ -20,8 +20,8 @@ from project.http_json import AbsentError, get_json
 KEY = "project-memory"
 """Key of the artifact."""
 
-_ONCE = frozenset({"promote"})
-"""Decisions about one model, which no later run repeats."""
+_ONCE = frozenset({"promote", "replace"})
+"""Decisions about one run, which no later run repeats."""
 _TIMEOUT = 10.0
 
 

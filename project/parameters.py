@@ -18,6 +18,7 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
         "seed": simulation.SEED,
         "devices": simulation.DEVICES,
         "ticks": simulation.TICKS,
+        "replace": False,
         "sample_ratio": training.SAMPLE_RATIO,
         "test_fraction": training.TEST_FRACTION,
         "test_devices": training.TEST_DEVICES,
@@ -37,16 +38,20 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
     }
 )
 
+SOURCE = ("telemetry", "schema", "seed", "devices", "ticks")
+"""Parameters that say where telemetry comes from."""
+
 NAMES = MappingProxyType(
     {
-        "main": tuple(DEFAULTS),
-        "ingest": ("telemetry", "schema", "seed", "devices", "ticks"),
+        # To replace the history is a decision of its own, which no other run makes on the way.
+        "main": tuple(name for name in DEFAULTS if name != "replace"),
+        "ingest": (*SOURCE, "replace"),
         "serve": (),
     }
 )
 """Parameters of each workflow."""
 
-STREAM = ("telemetry", "schema", "seed", "devices", "ticks", "stream_seconds", "stream_rate")
+STREAM = (*SOURCE, "stream_seconds", "stream_rate")
 """Parameters of the telemetry generator."""
 
 

@@ -17,7 +17,7 @@ from kfp.dsl import PipelineParam
 from feature_sets.checks import check_boolean
 from project import workflow_steps as steps
 from project.function_names import SERVING
-from project.parameters import DEFAULTS, NAMES, STREAM
+from project.parameters import DEFAULTS, SOURCE, STREAM
 from project.workflow_run import workflow_run
 
 
@@ -107,7 +107,7 @@ def _main(given: Mapping[str, Any]) -> None:
     limits = _only(given, "schema", "select_k", "min_votes", "max_correlation", "max_drift")
     plan = _only(given, "schema", "search", "combinations", "threshold_rule")
 
-    ingested = steps.ingest(_only(given, *NAMES["ingest"]))
+    ingested = steps.ingest(_only(given, *SOURCE))
     explored = steps.explore("explore-raw", ingested, sample, steps.EXPLORED)
     selected = steps.select(ingested, {**limits, **split})
     steps.explore("explore-vector", selected, sample)
@@ -134,8 +134,12 @@ def ingest(
     seed: int = DEFAULTS["seed"],
     devices: int = DEFAULTS["devices"],
     ticks: int = DEFAULTS["ticks"],
+    replace: bool = DEFAULTS["replace"],
 ) -> None:
-    """Ingestion alone; the parameters are those of ``pipeline``."""
+    """Ingestion alone; the parameters are those of ``pipeline``.
+
+    :param replace: whether to replace the history instead of adding to it.
+    """
     given = dict(locals())
     with workflow_run("ingest", given):
         steps.ingest(given)

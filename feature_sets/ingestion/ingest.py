@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import tempfile
-from datetime import UTC, datetime
-from pathlib import Path
+from typing import Any
 
 import mlrun
 
-from feature_sets.device_metrics import VECTORIZED, check_engine
+from feature_sets.checks import InputError
+from feature_sets.device_metrics import STOREY, VECTORIZED, check_engine, device_metrics
 from feature_sets.feature_vector import all_features
 from feature_sets.ingestion.defaults import DEVICES, SEED, TICKS
+from feature_sets.ingestion.history.added_rows import utc
+from feature_sets.ingestion.history.stored_history import StoredHistory
+from feature_sets.ingestion.sources import FolderSource, SimulatedSource, Source, SourcePart
+from feature_sets.ingestion.telemetry_append import append_telemetry
+from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.ingestion.telemetry_ingest import ingest_telemetry
-from feature_sets.telemetry.folder_writer import write_folder
-from feature_sets.telemetry.readers import read_telemetry
 from feature_sets.telemetry.schema import TelemetrySchema
-from feature_sets.telemetry.simulator import SimulatedNetwork
-
-# The simulated past ends long before any clock's now, so that live ticks after it are never in the future.
-SIMULATION_START = datetime(2024, 1, 1, tzinfo=UTC)
+from feature_sets.windows.event_status import QUARANTINED, TOO_LATE
 
 
 def ingest(
@@ -29,41 +28,111 @@ def ingest(
     devices: int = DEVICES,
     ticks: int = TICKS,
     engine: str = VECTORIZED,
+    replace: bool = False,
 ) -> None:
-    """MLRun job: fill the feature sets from a folder of telemetry or from the simulated network.
+    """MLRun job: add telemetry to the feature sets, from a folder or from the simulated network.
 
-    Logs the counts of the ingest report, the report itself and ``feature_vector``, the URI of the vector
-    with every feature.
+    Rows are added by device and time; what is there already changes nothing, and files that did not change
+    since are not read again. Logs the counts, the report and ``feature_vector``, the URI of the vector with
+    every feature. ``rows_read`` - ``rows_rejected`` - ``rows_too_late`` - ``rows_quarantined`` -
+    ``rows_known`` = ``rows_new``; ``rows_ingested`` and ``label_rows`` are those of the whole history.
 
     :param telemetry: folder with ``metrics``, ``labels`` and ``static`` files; empty simulates.
     :param schema: path of the telemetry schema; empty for the simulated network's.
     :param seed: of the simulation.
     :param devices: simulated devices.
     :param ticks: simulated readings of each device.
-    :param engine: what computes the windows: ``vectorized``, or ``storey`` for MLRun's own, a slow one.
+    :param engine: what computes the windows: ``vectorized``, or ``storey`` for MLRun's own, a slow one, which
+        does not add to a history.
+    :param replace: replace the history instead of adding to it.
+    :raises InputError: if what comes does not fit the history: another schema, source or type of a column.
     """
     check_engine(engine)
     telemetry_schema = TelemetrySchema.load(schema)
-    if telemetry:
-        rows, report = read_telemetry(telemetry, telemetry_schema)
+    source: Source = FolderSource(telemetry) if telemetry else SimulatedSource(devices, ticks, seed)
+    history = None
+    if not replace:
+        history = TelemetryHistory.of(telemetry_schema)
+        if history is not None:
+            if engine == STOREY:
+                rule = (
+                    "must be vectorized to add to a history; storey only replaces (netops ingest --replace)"
+                )
+                raise InputError("engine", rule, engine)
+            source.check(history)
+    part = source.part(telemetry_schema, history)
+    if history is None:
+        results = _replaced(part, telemetry_schema, engine)
     else:
-        network = SimulatedNetwork(devices=devices, start=SIMULATION_START, ticks=ticks, seed=seed)
-        with tempfile.TemporaryDirectory() as folder:
-            write_folder(Path(folder), network.generate())
-            rows, report = read_telemetry(folder, telemetry_schema)
-    ingested = ingest_telemetry(rows, telemetry_schema, engine)
+        results = _added(part, telemetry_schema, history)
 
     vector = all_features(telemetry_schema)
     vector.save()
     context.log_result("feature_vector", vector.uri)
-    for key, value in ingested.items():
+    for key, value in results.items():
         context.log_result(key, value)
-    context.log_result("rows_read", report.metrics.rows_read)
-    context.log_result("rows_rejected", report.metrics.rows_rejected)
-    context.log_result("first_event", rows.metrics[telemetry_schema.time].min().isoformat())
-    context.log_result("last_event", rows.metrics[telemetry_schema.time].max().isoformat())
-    context.log_artifact(
-        "ingest_report", body="\n".join(report.lines()) + "\n", local_path="ingest_report.txt", format="txt"
-    )
-    context.log_result("report_lines", report.lines())
-    context.log_result("report", report.to_dict())
+    context.log_result("report", part.report.to_dict())
+    body = "\n".join(results["report_lines"]) + "\n"
+    context.log_artifact("ingest_report", body=body, local_path="ingest_report.txt", format="txt")
+
+
+def _replaced(part: SourcePart, schema: TelemetrySchema, engine: str) -> dict[str, Any]:
+    """Results of the first ingestion, or of one that replaces the history."""
+    counts = ingest_telemetry(part.rows, schema, engine, part.source, part.read)
+    times = part.rows.metrics[schema.time]
+    first, last = times.min().isoformat(), times.max().isoformat()
+    history = StoredHistory.of(device_metrics(schema)) if engine == VECTORIZED else None
+    if history is not None:  # Of the rows that are in it: some may have been left out.
+        first, last = utc(history.manifest.first or 0), utc(history.manifest.last or 0)
+    return {
+        **counts,
+        "rows_read": part.report.metrics.rows_read,
+        "rows_rejected": part.report.metrics.rows_rejected,
+        "rows_known": 0,
+        "rows_new": counts["rows_ingested"],
+        "rows_rewritten": 0,
+        "rows_conflicting": 0,
+        "label_rows_known": 0,
+        "label_rows_new": counts["label_rows"],
+        "label_rows_rewritten": 0,
+        "label_rows_conflicting": 0,
+        "devices_new": counts["devices"],
+        "devices_changed": 0,
+        "first_event": first,
+        "last_event": last,
+        "report_lines": part.report.lines(),
+    }
+
+
+def _added(part: SourcePart, schema: TelemetrySchema, history: TelemetryHistory) -> dict[str, Any]:
+    """Results of an ingestion that adds to the history."""
+    report = part.report
+    done = append_telemetry(part.rows, schema, history, part.source, part.read)
+    metrics, labels = done.metrics, done.labels
+    results: dict[str, Any] = {
+        "rows_read": report.metrics.rows_read,
+        "rows_rejected": report.metrics.rows_rejected,
+        "rows_known": report.metrics.rows_unchanged + metrics.known,
+        "rows_new": metrics.new,
+        "rows_rewritten": metrics.rewritten,
+        "rows_dropped": metrics.dropped,
+        "rows_conflicting": metrics.conflicting,
+        "rows_ingested": metrics.rows,
+        "label_rows": labels.rows,
+        "label_rows_known": report.labels.rows_unchanged + labels.known,
+        "label_rows_new": labels.new,
+        "label_rows_rewritten": labels.rewritten,
+        "label_rows_conflicting": labels.conflicting,
+        "devices": len(done.devices.newest),
+        "devices_new": len(done.devices.joined),
+        "devices_changed": len({change["device"] for change in done.devices.changed}),
+        "conflicts": [*metrics.conflicts, *labels.conflicts],
+        "first_event": metrics.first,
+        "last_event": metrics.last,
+        "report_lines": [*report.lines(), *done.lines()],
+    }
+    if metrics.rewritten_from is not None:
+        results["rewritten_from"] = metrics.rewritten_from
+    if schema.arrival is not None:
+        results |= {f"rows_{name}": metrics.left_out.get(name, 0) for name in (TOO_LATE, QUARANTINED)}
+    return results

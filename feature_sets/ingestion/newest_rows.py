@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,8 @@ from feature_sets.ingestion.window_columns import FeatureColumns
 from feature_sets.online_store.redis_table import OnlineTable, to_text
 from feature_sets.online_store.redis_write import OnlineWrite, write_newest
 from feature_sets.online_store.storey_buckets import bucket_fields, table_schema
+from feature_sets.rows.keyed_rows import KeyedRows
+from feature_sets.windows.definition import WindowDefinition
 
 
 def write_newest_rows(table: OnlineTable, columns: FeatureColumns) -> OnlineWrite:
@@ -29,17 +32,35 @@ def write_newest_rows(table: OnlineTable, columns: FeatureColumns) -> OnlineWrit
     for name, column in columns.values.items():
         if name != columns.time:
             shown[name] = column.iloc[newest].tolist()
+    return write_rows(table, keys, micros[newest].tolist(), shown, columns.definition, columns.rows)
+
+
+def write_rows(
+    table: OnlineTable,
+    keys: Sequence[object],
+    micros: Sequence[int],
+    shown: Mapping[str, Sequence[Any]],
+    definition: WindowDefinition | None = None,
+    rows: KeyedRows | None = None,
+) -> OnlineWrite:
+    """Write one row of each key, unless there is one of a later time.
+
+    :param micros: event times, microseconds since the epoch.
+    :param shown: the values by name.
+    :param definition: of the windows, if the rows have any.
+    :param rows: all readings in the newest longest window of each key.
+    :raises OnlineStoreError: if Redis does not take them.
+    """
     buckets: dict[object, dict[str, str]] = {}
     schema = None
-    definition = columns.definition
-    if definition and columns.rows:
-        buckets = bucket_fields(columns.rows, definition)
+    if definition and rows:
+        buckets = bucket_fields(rows, definition)
         schema = table_schema(definition)
 
-    def rows() -> Iterator[tuple[object, int, dict[str, str]]]:
-        for position, (key, event_time) in enumerate(zip(keys, micros[newest].tolist(), strict=True)):
-            texts = {name: to_text(values[position]) for name, values in shown.items()}
-            given = {name: text for name, text in texts.items() if text is not None}
-            yield key, event_time, {**given, **buckets.get(key, {})}
+    def texts() -> Iterator[tuple[object, int, dict[str, str]]]:
+        for position, (key, event_time) in enumerate(zip(keys, micros, strict=True)):
+            given = {name: to_text(values[position]) for name, values in shown.items()}
+            fields = {name: text for name, text in given.items() if text is not None}
+            yield key, event_time, {**fields, **buckets.get(key, {})}
 
-    return write_newest(table, rows(), schema)
+    return write_newest(table, texts(), schema)

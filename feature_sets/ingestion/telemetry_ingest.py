@@ -1,59 +1,86 @@
-"""Checked telemetry into the three feature sets, with a count of every row."""
+"""Checked telemetry into the three feature sets in place of what they held, with a count of every row."""
 
 from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
 
 from mlrun.data_types.infer import InferOptions
 
 from feature_sets.device_labels import device_labels, plain_integers, within_population
 from feature_sets.device_metrics import STOREY, VECTORIZED, check_engine, device_metrics
 from feature_sets.devices import as_text, devices
+from feature_sets.ingestion.device_history import device_changes, ingest_devices
 from feature_sets.ingestion.errors import IngestError
 from feature_sets.ingestion.storey_ingest import ingest_with_storey
-from feature_sets.ingestion.vectorized_ingest import ingest_vectorized
+from feature_sets.ingestion.vectorized_ingest import Contents, ingest_vectorized
 from feature_sets.labels.horizon import with_target
 from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.windows.event_status import QUARANTINED, TOO_LATE
 
+METRIC_OPTIONS = InferOptions.schema() + InferOptions.all_stats() - InferOptions.Index
 
-def ingest_telemetry(rows: Telemetry, schema: TelemetrySchema, engine: str = VECTORIZED) -> dict[str, int]:
+
+def ingest_telemetry(
+    rows: Telemetry,
+    schema: TelemetrySchema,
+    engine: str = VECTORIZED,
+    source: str = "",
+    read: Mapping[str, Any] | None = None,
+) -> dict[str, int]:
     """Ingest checked telemetry into ``devices``, ``device_metrics`` and ``device_labels``.
 
     The offline target of the metrics gets every row, with its windows as of its event time; the online target
-    each device's newest row.
+    each device's newest row. What they held is replaced; ``append_telemetry`` adds to it.
 
-    :param engine: what fills ``device_metrics`` and ``device_labels``; both leave the same behind.
+    :param engine: what fills ``device_metrics`` and ``device_labels``; both leave the same behind, but rows
+        can only be added to what the vectorized one left.
+    :param source: where the rows come from, for those who add to them.
+    :param read: table -> what was read of the source.
     :returns: rows that each feature set took: ``devices``, ``rows_ingested``, ``label_rows``; and with an
         arrival time in the schema ``rows_too_late`` and ``rows_quarantined``, those left out because of it.
     :raises IngestError: if a row of the metrics did not arrive.
     """
     check_engine(engine)
     feature_set = device_metrics(schema, engine)
-    devices(schema, rows.static).ingest(as_text(schema, rows.static), return_df=False)
-
+    changes = device_changes(rows, schema, None, None)
     metrics = KeyedRows.of(rows.metrics, DEVICE, schema.time).in_event_order()
+    labels = with_target(within_population(schema, rows.labels, changes.attributes), schema)
+    labels = plain_integers(labels.sort_values([schema.time, DEVICE], kind="stable", ignore_index=True))
     left_out: dict[str, int] = {}
     if engine == STOREY:
+        devices(schema, rows.static).ingest(as_text(schema, rows.static), return_df=False)
         ingested = ingest_with_storey(feature_set, metrics.frame, schema)
+        device_labels(schema).ingest(labels, return_df=False)
     else:
-        options = InferOptions.schema() + InferOptions.all_stats() - InferOptions.Index
-        done = ingest_vectorized(feature_set, metrics, options, arrival=schema.arrival)
+        contents = {
+            table: Contents(recorded_schema(schema), {source: (read or {}).get(table, {})} if source else {})
+            for table in ("static", "metrics", "labels")
+        }
+        ingest_devices(schema, changes, None, contents["static"])
+        done = ingest_vectorized(feature_set, metrics, METRIC_OPTIONS, schema.arrival, contents["metrics"])
         ingested = done.rows
         if schema.arrival is not None:
             left_out = {f"rows_{name}": done.left_out.get(name, 0) for name in (TOO_LATE, QUARANTINED)}
+        ingest_vectorized(device_labels(schema), labels, contents=contents["labels"])
     if ingested + sum(left_out.values()) != len(metrics):
         raise IngestError(f"every row must be ingested, got {ingested} of {len(metrics)}; see the log")
-
-    labels = with_target(within_population(schema, rows.labels, rows.static), schema)
-    labels = plain_integers(labels.sort_values([schema.time, DEVICE], kind="stable", ignore_index=True))
-    if engine == STOREY:
-        device_labels(schema).ingest(labels, return_df=False)
-    else:
-        ingest_vectorized(device_labels(schema), labels)
     return {
         "devices": len(rows.static),
         "rows_ingested": ingested,
         **left_out,
         "label_rows": len(labels),
     }
+
+
+def recorded_schema(schema: TelemetrySchema) -> dict[str, Any]:
+    """What of a schema the rows of a history depend on: all but the units, which are for people."""
+    content = schema.to_dict()
+    for metric in content["metrics"].values():
+        metric.pop("unit", None)
+    # As the manifest gives it back.
+    recorded: dict[str, Any] = json.loads(json.dumps(content, default=str))
+    return recorded

@@ -1,7 +1,8 @@
 """Ingestion of a frame into an MLRun feature set without storey's event loop: whole columns at a time.
 
 What is left behind is what MLRun's own ingestion leaves: the same files and keys, the same schema, statistics
-and status of the feature set. MLRun's readers need not know who wrote.
+and status of the feature set. MLRun's readers need not know who wrote. Beside the files lies a manifest, so
+that rows can be added later, see ``feature_sets.ingestion.append``.
 """
 
 from __future__ import annotations
@@ -11,34 +12,53 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
-import mlrun.errors
 import mlrun.feature_store as fstore
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 from mlrun.data_types import InferOptions
-from mlrun.data_types.infer import get_df_preview, get_df_stats, infer_schema_from_df
-from mlrun.datastore.targets import TargetTypes, get_target_driver, validate_target_list
+from mlrun.data_types.infer import infer_schema_from_df
+from mlrun.datastore.targets import (
+    TargetTypes,
+    generate_target_run_id,
+    get_target_driver,
+    validate_target_list,
+)
 
 from feature_sets.ingestion import vectorized_support
 from feature_sets.ingestion.arrow_table import arrow_table
 from feature_sets.ingestion.errors import IngestError
+from feature_sets.ingestion.history.manifest import HistoryFile, Manifest
+from feature_sets.ingestion.history.parquet_partitions import FilesWriting, granularity_of, write_partitions
+from feature_sets.ingestion.history.row_sample import sample
+from feature_sets.ingestion.history.stored_history import stored_record
+from feature_sets.ingestion.history.switch import clear_leftovers, point_to, purge
+from feature_sets.ingestion.history.target_folder import SAMPLE, TargetFolder
 from feature_sets.ingestion.newest_rows import write_newest_rows
-from feature_sets.ingestion.parquet_partitions import FilesWriting, granularity_of, write_partitions
+from feature_sets.ingestion.statistics import preview, preview_rows, statistics
 from feature_sets.ingestion.window_columns import FeatureColumns
 from feature_sets.online_store.redis_table import OnlineTable
 from feature_sets.online_store.redis_write import OnlineWrite
+from feature_sets.rows.event_micros import column_micros
 from feature_sets.rows.keyed_rows import KeyedRows
 
 _SCHEMA_ROWS = 1000
 """MLRun takes the types from as many rows."""
 
-_PREVIEW_ROWS = 20
 
-_NEVER = datetime.min  # noqa: DTZ901 - MLRun's sign that nothing was written has no zone
+@dataclass(frozen=True)
+class Contents:
+    """What a history is made of, for those who add to it.
+
+    :param schema: content of what the rows were made by; rows of another one are not added.
+    :param sources: what was read, by source.
+    :param attachments: further files of the folder: Parquet by name, which begins with an underscore.
+    """
+
+    schema: Mapping[str, Any] = field(default_factory=dict)
+    sources: Mapping[str, Any] = field(default_factory=dict)
+    attachments: Mapping[str, pa.Table] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -63,34 +83,36 @@ def ingest_vectorized(
     feature_set: fstore.FeatureSet,
     frame: pd.DataFrame | KeyedRows,
     infer_options: int = InferOptions.default(),
-    overwrite: bool = True,
     arrival: str | None = None,
+    contents: Contents | None = None,
+    keep_online: bool = False,
 ) -> Ingested:
-    """Fill the targets of a feature set from a frame, and save the feature set.
+    """Fill the targets of a feature set from a frame in place of what they held, and save the feature set.
 
     For a feature set with one entity, no graph step but the aggregations of ``add_aggregation`` (sliding
-    windows, alike for all columns), and Parquet or Redis targets. A row's windows are as of its event time,
-    whatever the order of the rows, and cover the rows of this frame alone: the first ones after a break are
-    still filling. New files are written beside the old ones, which are deleted when all is written.
+    windows, alike for all columns), what is derived of them or MLRun's one-hot encoder, and Parquet or Redis
+    targets. A row's windows are as of its event time, whatever the order of the rows, and cover the rows of
+    this frame alone. New files are written beside the old ones, which are deleted when the feature set is
+    saved; a process that is killed leaves the one or the other.
 
     :param feature_set: its targets, entity, time and aggregations; any operation of ``feature_sets.windows``.
     :param frame: one row an event; has the entity, the columns of the aggregations and, where the feature set
         names one, the event time, UTC if it has no zone. Other columns become features as they are. Where its
         keys are numbered already, they are not numbered again.
     :param infer_options: what to find out of the data: ``mlrun.data_types.InferOptions``, as for MLRun's own.
-    :param overwrite: True replaces what earlier ingestions left; False adds to their files, and replaces only
-        those rows in Redis whose event time is not later. If it fails the files it wrote are deleted, so it
-        can be called again; rows that Redis took already stay there.
     :param arrival: column of the frame with the time at which each row arrived, UTC if it has no zone. A
         row's windows then hold what had arrived by then, as live; rows older than the allowed lateness when
         they arrived, or further ahead than the tolerance, are left out. Without it, all rows arrived in
         order.
+    :param contents: what the manifest says; nothing by default.
+    :param keep_online: have the online table stay: rows of keys that are not in the frame remain, as readers
+        that found the table earlier do.
     :raises InputError: if the feature set asks for anything else, its windows are not alike or not sliding,
         or the frame cannot be taken; nothing is left behind then.
     :raises IngestError: if a row did not arrive, or a file cannot be written.
     :raises OnlineStoreError: if Redis does not take the newest rows.
     """
-    vectorized_support.check_feature_set(feature_set, overwrite)
+    vectorized_support.check_feature_set(feature_set)
     if isinstance(frame, pd.DataFrame) and frame.index.names != [None]:
         frame = frame.reset_index()
     plain = frame if isinstance(frame, pd.DataFrame) else frame.frame
@@ -103,8 +125,20 @@ def ingest_vectorized(
         )
     targets = [get_target_driver(target, feature_set) for target in feature_set.spec.targets]
     validate_target_list(targets=targets)
-    feature_set.update_targets_for_ingest(targets=targets, overwrite=overwrite)
-    online = _fill(feature_set, targets, columns, infer_options, overwrite)
+    record = stored_record(feature_set)
+    before = {target.name: target for target in record.status.targets} if record else {}
+    run_id = generate_target_run_id()
+    for target in targets:
+        stays = keep_online and target.kind == TargetTypes.redisnosql and target.name in before
+        target.run_id = before[target.name].run_id if stays else run_id
+    online = _fill(feature_set, targets, columns, infer_options, arrival, contents or Contents())
+    now = {target.name: target.run_id for target in targets}
+    purge(
+        get_target_driver(target, feature_set)
+        for name, target in before.items()
+        if target.run_id != now.get(name)
+    )
+    clear_leftovers(feature_set)
     lost = sum(columns.left_out.values())
     return Ingested(
         rows=columns.count,
@@ -119,58 +153,66 @@ def _fill(
     targets: Sequence[Any],
     columns: FeatureColumns,
     infer_options: int,
-    overwrite: bool,
+    arrival: str | None,
+    contents: Contents,
 ) -> OnlineWrite | None:
     """Write the targets and save the feature set; or delete the new files, if anything fails."""
     parquet = [target for target in targets if target.kind == TargetTypes.parquet]
+    tables = [target for target in targets if target.kind == TargetTypes.redisnosql]
     with contextlib.ExitStack() as undo:
-        if overwrite:
-            undo.callback(_remove, parquet)
+        undo.callback(purge, parquet)
         # The files are written by other threads, while the statistics are computed in this one.
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             table = arrow_table(feature_set, columns) if parquet else None
-            writing = []
-            for target in parquet:
-                writing.append(_start_writing(target, table, columns, pool))
-                if not overwrite:  # They lie among those of earlier ingestions, which stay.
-                    undo.callback(writing[-1].discard)
+            writing = [_start_writing(target, table, columns, arrival, pool) for target in parquet]
             stats = _stats(columns, infer_options)
             for target, files in zip(parquet, writing, strict=True):
                 _check_count(target, files.finish(), columns.count)
+        for target, files in zip(parquet, writing, strict=True):
+            if not target.is_single_file():
+                online_id = tables[0].run_id if tables else None
+                _complete(target, table, columns, files.written(), online_id, contents)
         online = None
-        for target in targets:
-            if target.kind == TargetTypes.redisnosql:
-                online = write_newest_rows(OnlineTable.of(target, feature_set), columns)
-        if overwrite:
-            undo.pop_all()  # The new files are all there is from here on.
-            feature_set.purge_targets(target_names=[target.name for target in targets], silent=True)
-        for target in targets:
-            recorded = target.update_resource_status()
-            if target in parquet:
-                recorded.last_written = _newest(columns)
+        for target in tables:
+            online = write_newest_rows(OnlineTable.of(target, feature_set), columns)
         if InferOptions.get_common_options(infer_options, InferOptions.Stats):
             feature_set.status.stats = stats
         if InferOptions.get_common_options(infer_options, InferOptions.Preview):
-            feature_set.status.preview = _preview(columns)
-        feature_set.save()
+            feature_set.status.preview = preview(columns.frame(preview_rows(columns.count)))
+        point_to(feature_set, targets, int(columns.micros.max()) if columns.count else None)
         undo.pop_all()
     return online
 
 
-def _newest(columns: FeatureColumns) -> datetime:
-    if not columns.count:
-        return _NEVER
-    newest: datetime = pd.Timestamp(columns.micros.max(), unit="us", tz="UTC")
-    return newest
-
-
 def _start_writing(
-    target: Any, table: pa.Table, columns: FeatureColumns, pool: ThreadPoolExecutor
+    target: Any, table: pa.Table, columns: FeatureColumns, arrival: str | None, pool: ThreadPoolExecutor
 ) -> FilesWriting:
     moments = columns.micros.view("datetime64[us]")
+    arrivals = column_micros(columns.values[arrival]) if arrival else None
+    path = target.get_target_path()
     return write_partitions(
-        table, target.get_target_path(), target.is_single_file(), moments, granularity_of(target), pool
+        table, path, target.is_single_file(), moments, granularity_of(target), pool, arrivals
     )
+
+
+def _complete(
+    target: Any,
+    table: pa.Table,
+    columns: FeatureColumns,
+    files: tuple[HistoryFile, ...],
+    online: str | None,
+    contents: Contents,
+) -> None:
+    """Write what lies beside the files, the manifest last."""
+    folder = TargetFolder(target.get_target_path())
+    chosen, halvings = sample(table, columns.entity, columns.time)
+    folder.write(SAMPLE, chosen)
+    for name, attachment in contents.attachments.items():
+        folder.write(name, attachment)
+    manifest = Manifest(
+        online=online, halvings=halvings, schema=contents.schema, sources=contents.sources
+    ).with_files(files)
+    folder.write_manifest(manifest)
 
 
 def _check_count(target: Any, written: int, rows: int) -> None:
@@ -178,30 +220,8 @@ def _check_count(target: Any, written: int, rows: int) -> None:
         raise IngestError(f"every row must be in target '{target.name}', got {written} of {rows}")
 
 
-def _remove(targets: Sequence[Any]) -> None:
-    """Delete files that nothing refers to. What went wrong before is told, not what goes wrong here."""
-    for target in targets:
-        with contextlib.suppress(OSError, mlrun.errors.MLRunBaseError):
-            target.purge()
-
-
 def _stats(columns: FeatureColumns, infer_options: int) -> dict[str, Any]:
-    """MLRun's statistics, a column at a time: it would copy the whole frame several times."""
-    if not InferOptions.get_common_options(infer_options, InferOptions.Stats):
-        return {}
     described = dict(columns.values)
     if InferOptions.get_common_options(infer_options, InferOptions.Index):
         described = {columns.entity: columns.keys, **described}
-    options = InferOptions.get_common_options(infer_options, InferOptions.Stats + InferOptions.Histogram)
-    stats: dict[str, Any] = {}
-    # An infinite reading has no deviation; MLRun leaves it out then.
-    with np.errstate(invalid="ignore", over="ignore"):
-        for name, column in described.items():
-            stats.update(get_df_stats(pd.DataFrame({name: column}, copy=False), options))
-    return stats
-
-
-def _preview(columns: FeatureColumns) -> list[list[Any]]:
-    chosen = np.random.default_rng(0).permutation(columns.count)[:_PREVIEW_ROWS]
-    preview: list[list[Any]] = get_df_preview(columns.frame(np.sort(chosen)), _PREVIEW_ROWS)
-    return preview
+    return statistics(described, infer_options)

@@ -12,6 +12,7 @@ from mlrun.feature_store.api import norm_column_name
 from feature_sets import derived_features
 from feature_sets.checks import InputError
 from feature_sets.derived_features import DerivedFeatures
+from feature_sets.ingestion import one_hot
 from feature_sets.rows.entity_keys import key_codes
 from feature_sets.windows.definition import WindowDefinition
 
@@ -22,12 +23,10 @@ _TARGET_KINDS = (TargetTypes.parquet, TargetTypes.redisnosql)
 _TARGET_OPTIONS = ("after_step", "columns", "attributes", "partition_cols", "key_bucketing_number", "schema")
 
 
-def check_feature_set(feature_set: fstore.FeatureSet, overwrite: bool = True) -> None:
+def check_feature_set(feature_set: fstore.FeatureSet) -> None:
     """Raise InputError unless the vectorized ingestion can fill the targets of a feature set.
 
     That includes windows that our engine does not compute.
-
-    :param overwrite: False if rows are added to those of earlier ingestions.
     """
     spec, name = feature_set.spec, feature_set.metadata.name
     entities = [entity.name for entity in spec.entities]
@@ -37,7 +36,7 @@ def check_feature_set(feature_set: fstore.FeatureSet, overwrite: bool = True) ->
         raise _unsupported(name, "passthrough", "must be off", spec.passthrough)
     for step in spec.graph.steps.values():
         _check_step(name, step)
-    if spec.graph.steps:
+    if has_windows(feature_set):
         definition, derived = declared(feature_set)
         missing = sorted(set(derived.inputs if derived else ()) - set(definition.feature_names))
         if missing:
@@ -47,11 +46,17 @@ def check_feature_set(feature_set: fstore.FeatureSet, overwrite: bool = True) ->
     if not targets:
         raise _unsupported(name, "targets", "must be set with set_targets", [])
     for target in targets:
-        _check_target(name, target, overwrite)
+        _check_target(name, target)
+
+
+def has_windows(feature_set: fstore.FeatureSet) -> bool:
+    """Whether a feature set has a graph that computes windows; a one-hot encoder alone has none."""
+    steps = feature_set.spec.graph.steps.values()
+    return any(step.class_name != one_hot.STEP for step in steps)
 
 
 def declared(feature_set: fstore.FeatureSet) -> tuple[WindowDefinition, DerivedFeatures | None]:
-    """The windows that a feature set with graph steps declares, and what it derives from them.
+    """The windows that a feature set with ``has_windows`` declares, and what it derives from them.
 
     :raises InputError: if windows are declared that our engine does not compute.
     :raises SchemaError: if the argument of the deriving step is no telemetry schema.
@@ -61,10 +66,13 @@ def declared(feature_set: fstore.FeatureSet) -> tuple[WindowDefinition, DerivedF
 
 def _check_step(feature_set: str, step: Any) -> None:
     where = f"graph step '{step.name}'"
-    if step.class_name == derived_features.STEP:
+    if step.class_name in (derived_features.STEP, one_hot.STEP):
         return
     if step.class_name != _AGGREGATION_STEP:
-        rule = f"must be of add_aggregation or {derived_features.STEP}, the steps that are computed here"
+        rule = (
+            f"must be of add_aggregation, {derived_features.STEP} or OneHotEncoder, "
+            "the steps that are computed here"
+        )
         raise _unsupported(feature_set, where, rule, step.class_name)
     for unknown in sorted(set(step.class_args) - _STEP_ARGUMENTS):
         raise _unsupported(feature_set, where, f"must not have '{unknown}'", step.class_args[unknown])
@@ -74,7 +82,7 @@ def _check_step(feature_set: str, step: Any) -> None:
             raise _unsupported(feature_set, where, rule, aggregation[unknown])
 
 
-def _check_target(feature_set: str, target: Any, overwrite: bool) -> None:
+def _check_target(feature_set: str, target: Any) -> None:
     where = f"target '{target.name}'"
     if target.kind not in _TARGET_KINDS:
         rule = f"must be among {', '.join(_TARGET_KINDS)}"
@@ -86,9 +94,24 @@ def _check_target(feature_set: str, target: Any, overwrite: bool) -> None:
             raise _unsupported(feature_set, where, f"must not have '{option}'", value)
     if target.kind == TargetTypes.parquet:
         single_file = get_target_driver(target).is_single_file()
-        if single_file and (target.partitioned or not overwrite):
-            rule = "must be a folder, if it is partitioned or rows are added to it"
+        if single_file and target.partitioned:
+            rule = "must be a folder, if it is partitioned"
             raise _unsupported(feature_set, where, rule, target.path)
+
+
+def check_growing(feature_set: fstore.FeatureSet) -> None:
+    """Raise InputError unless rows can be added to the targets of a feature set, too."""
+    check_feature_set(feature_set)
+    name = feature_set.metadata.name
+    if not feature_set.spec.timestamp_key:
+        raise _unsupported(name, "timestamp_key", "must be set for rows to be added", None)
+    parquet = [target for target in feature_set.spec.targets if target.kind == TargetTypes.parquet]
+    if len(parquet) != 1:
+        names = [target.name for target in parquet]
+        raise _unsupported(name, "targets", "must have one of Parquet for rows to be added", names)
+    if get_target_driver(parquet[0]).is_single_file():
+        rule = "must be a folder for rows to be added"
+        raise _unsupported(name, f"target '{parquet[0].name}'", rule, parquet[0].path)
 
 
 def _unsupported(feature_set: str, name: str, rule: str, got: object) -> InputError:
@@ -105,7 +128,7 @@ def check_frame(feature_set: fstore.FeatureSet, frame: pd.DataFrame, arrival: st
     """
     spec, names = feature_set.spec, list(frame.columns)
     entity, time = spec.entities[0].name, spec.timestamp_key
-    definition, derived = declared(feature_set) if spec.graph.steps else (None, None)
+    definition, derived = declared(feature_set) if has_windows(feature_set) else (None, None)
     for name in names:
         if not isinstance(name, str) or norm_column_name(name) != name or names.count(name) > 1:
             raise InputError("columns", "must have different names without spaces and brackets", name)

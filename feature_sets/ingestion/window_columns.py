@@ -15,7 +15,7 @@ import pandas as pd
 
 from feature_sets.checks import InputError
 from feature_sets.derived_features import DerivedFeatures
-from feature_sets.ingestion import vectorized_support
+from feature_sets.ingestion import one_hot, vectorized_support
 from feature_sets.rows.event_micros import column_micros, event_micros
 from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.windows import event_status
@@ -58,10 +58,11 @@ class FeatureColumns:
         :raises InputError: if a row has no key, or is not in its windows.
         """
         entity, time = feature_set.spec.entities[0].name, feature_set.spec.timestamp_key
-        if not feature_set.spec.graph.steps:
+        if not vectorized_support.has_windows(feature_set):
             frame = (given.frame if isinstance(given, KeyedRows) else given).copy(deep=False)
             frame.index = pd.RangeIndex(len(frame))
-            return cls(entity, time, None, frame[entity], _without(frame, entity))
+            values = one_hot.encoded(feature_set, _without(frame, entity))
+            return cls(entity, time, None, frame[entity], values)
         definition, derived = vectorized_support.declared(feature_set)
         keyed = given if isinstance(given, KeyedRows) else KeyedRows.of(given, entity, time)
         rows = keyed.in_event_order()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +20,9 @@ def write_folder(path: str | Path, telemetry: Telemetry, schema: TelemetrySchema
     schema = schema or TelemetrySchema.load()
     folder = Path(path)
     folder.mkdir(parents=True, exist_ok=True)
-    for table in fields(telemetry):
-        frame: pd.DataFrame = getattr(telemetry, table.name)
+    static = telemetry.static if telemetry.attributes is None else telemetry.attributes
+    tables = {"metrics": telemetry.metrics, "labels": telemetry.labels, "static": static}
+    for name, frame in tables.items():
         codes, keys = pd.factorize(frame[DEVICE])
         levels = [str(key).split(schema.separator, len(schema.entity) - 1) for key in keys]
         parts = {
@@ -30,4 +30,4 @@ def write_folder(path: str | Path, telemetry: Telemetry, schema: TelemetrySchema
             for i, column in enumerate(schema.entity)
         }
         out = pd.concat([pd.DataFrame(parts), frame.drop(columns=DEVICE).reset_index(drop=True)], axis=1)
-        out.to_parquet(folder / f"{table.name}.parquet", index=False)
+        out.to_parquet(folder / f"{name}.parquet", index=False)

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+VALID_FROM = "valid_from"
+"""Column of the static file, if it has one, with the time from which a row holds."""
+
 
 @dataclass(frozen=True)
 class Telemetry:
@@ -16,9 +19,13 @@ class Telemetry:
         once.
     :param labels: ``device``, event time (UTC), the label as 0 or 1, then the columns that exclude rows.
         Sorted the same way; each pair occurs once.
-    :param static: one row a device, sorted by ``device``: the static columns and those of the population.
+    :param static: one row a device, sorted by ``device``: the static columns and those of the population;
+        the newest ones, where they changed.
+    :param attributes: the same with the time from which each row holds, ``valid_from`` in UTC; NaT is from
+        the beginning. None where nobody says from when.
     """
 
     metrics: pd.DataFrame
     labels: pd.DataFrame
     static: pd.DataFrame
+    attributes: pd.DataFrame | None = None

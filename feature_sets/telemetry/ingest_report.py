@@ -2,8 +2,50 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
+
+
+@dataclass(frozen=True)
+class FileMark:
+    """What was read of one file, so that it is known again.
+
+    :param size: bytes.
+    :param modified: when it was changed last, nanoseconds since the epoch.
+    :param rows: in it.
+    :param rejected: reason -> rows of it that were left out.
+    :param devices: how many devices were known then.
+    """
+
+    size: int
+    modified: int
+    rows: int = 0
+    rejected: Mapping[str, int] = field(default_factory=dict)
+    devices: int = 0
+
+    @property
+    def rows_accepted(self) -> int:
+        """Rows that were not left out."""
+        return self.rows - sum(self.rejected.values())
+
+    def is_of(self, other: FileMark, devices: int) -> bool:
+        """Whether a file with another mark need not be read again.
+
+        :param other: size and time of the change, now.
+        :param devices: how many devices are known now; rows of a device that was unknown may be taken.
+        """
+        same = (self.size, self.modified) == (other.size, other.modified)
+        return same and not (self.rejected.get("unknown_device") and devices > self.devices)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain content for JSON; ``from_dict`` reads it back."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> FileMark:
+        """The inverse of ``to_dict``."""
+        return cls(**content)
 
 
 @dataclass
@@ -16,6 +58,9 @@ class FileReport:
     :param rejected: reason -> rows left out for it; a row counts once, for the first reason that fits.
     :param values: what was done -> column -> number of values in rows that were kept.
     :param notes: other things worth knowing.
+    :param marks: file -> its mark; of those that were read.
+    :param unchanged: the same of files that are as they were when they were ingested. They were not read;
+        ``rows_read`` and ``rejected`` count them as they were then.
     """
 
     name: str
@@ -24,6 +69,13 @@ class FileReport:
     rejected: dict[str, int] = field(default_factory=dict)
     values: dict[str, dict[str, int]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    marks: dict[str, FileMark] = field(default_factory=dict)
+    unchanged: dict[str, FileMark] = field(default_factory=dict)
+
+    @property
+    def rows_unchanged(self) -> int:
+        """Accepted rows of files that were not read again."""
+        return sum(mark.rows_accepted for mark in self.unchanged.values())
 
     @property
     def rows_rejected(self) -> int:
@@ -34,6 +86,17 @@ class FileReport:
     def rows_accepted(self) -> int:
         """Rows read less rows rejected."""
         return self.rows_read - self.rows_rejected
+
+    def leave(self, files: Mapping[str, FileMark]) -> None:
+        """Count files that are as they were when they were ingested."""
+        self.unchanged.update(files)
+        self.rows_read += sum(mark.rows for mark in files.values())
+        for mark in files.values():
+            for reason, rows in mark.rejected.items():
+                self.reject(reason, rows)
+        if files:
+            rows = sum(mark.rows for mark in files.values())
+            self.notes.append(f"{len(files):,} files unchanged; their {rows:,} rows were not read again")
 
     def reject(self, reason: str, rows: int) -> None:
         """Count rows left out for a reason."""
@@ -55,6 +118,8 @@ class FileReport:
             "rows_rejected": self.rows_rejected,
             "rejected": dict(self.rejected),
             "values": {what: dict(columns) for what, columns in self.values.items()},
+            "files_unchanged": len(self.unchanged),
+            "rows_unchanged": self.rows_unchanged,
             "notes": list(self.notes),
         }
 

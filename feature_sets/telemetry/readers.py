@@ -2,168 +2,190 @@
 
 A row is left out for the first reason that fits, in this order: ``missing_device``, ``separator_in_key``,
 ``broken_text_in_key`` (a NUL or a lone surrogate), ``unparsable_time``, ``naive_time``,
-``unparsable_arrival``, ``naive_arrival``, ``not_a_number``, ``bad_label``, ``unknown_device`` (no such device
-in the static file), ``duplicate`` (of a (device, time) the first to arrive stays or, where nobody knows, the
-first row). Values in rows that stay: ``out_of_range`` and ``infinite`` become NaN, ``missing_values`` are NaN
-already. All are counted.
+``unparsable_arrival``, ``naive_arrival``, ``unparsable_valid_from``, ``naive_valid_from``, ``not_a_number``,
+``bad_label``, ``unknown_device`` (no such device in the static file), ``duplicate`` (of a (device, time) the
+first to arrive stays or, where nobody knows, the first row; one that arrived before its own time does not).
+Values in rows that stay: ``out_of_range`` and ``infinite`` become NaN, ``missing_values`` are NaN already.
+All are counted.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from feature_sets.telemetry.errors import TelemetryError
-from feature_sets.telemetry.event_time import parse_times
-from feature_sets.telemetry.frames import Telemetry
-from feature_sets.telemetry.ingest_report import FileReport, IngestReport
+from feature_sets.telemetry.frames import VALID_FROM, Telemetry
+from feature_sets.telemetry.ingest_report import FileMark, FileReport, IngestReport
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from feature_sets.telemetry.table_files import RawTable, find_files, load_table
+from feature_sets.telemetry.table_files import find_files, has_column
+from feature_sets.telemetry.table_rows import TableRows, split_files
 
-__all__ = ["FileReport", "IngestReport", "Telemetry", "TelemetryError", "read_telemetry"]
+__all__ = ["FileReport", "IngestReport", "KnownTelemetry", "Telemetry", "TelemetryError", "read_telemetry"]
+
+TABLES = ("static", "metrics", "labels")
+
+_TIMES = "datetime64[ns, UTC]"
 
 _TRUTH = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
 
 
-def read_telemetry(folder: str | Path, schema: TelemetrySchema) -> tuple[Telemetry, IngestReport]:
+@dataclass(frozen=True)
+class KnownTelemetry:
+    """What earlier ingestions read of a folder, and which devices they know.
+
+    :param files: table -> file -> its mark.
+    :param devices: keys of devices that need not be in the static file.
+    """
+
+    files: Mapping[str, Mapping[str, FileMark]] = field(default_factory=dict)
+    devices: Collection[str] = ()
+
+
+def read_telemetry(
+    folder: str | Path, schema: TelemetrySchema, known: KnownTelemetry | None = None
+) -> tuple[Telemetry, IngestReport]:
     """Read ``metrics``, ``labels`` and ``static`` of a folder and check every row against the schema.
 
     :param folder: has each table as ``NAME.parquet``, ``NAME.csv`` or a sub-folder ``NAME/`` of such files.
+    :param known: of earlier ingestions. Files of metrics and labels that did not change since are not read,
+        tables may be absent, or without a usable row, but not all of them.
     :raises TelemetryError: if a table or a column is missing, a file cannot be read, or no row is left.
     """
     report = IngestReport()
     base = Path(folder)
-    static = _static(base, schema, report.static)
-    metrics = _metrics(base, schema, report.metrics, static)
-    labels = _labels(base, schema, report.labels, static)
+    files = {name: find_files(base, name, optional=known is not None) for name in TABLES}
+    if not any(files.values()):
+        find_files(base, "metrics")
+    reading = _Reading(base, schema, known)
+    attributes = reading.static(files["static"], report.static)
+    static = _newest(attributes)
+    devices = {*static[DEVICE], *(known.devices if known else ())}
+    metrics = reading.metrics(files["metrics"], report.metrics, devices)
+    labels = reading.labels(files["labels"], report.labels, devices)
+    if known is None:
+        _compare(metrics, labels, static, schema, report)
+    history = attributes if VALID_FROM in attributes else None
+    return Telemetry(metrics=metrics, labels=labels, static=static, attributes=history), report
+
+
+def _compare(
+    metrics: pd.DataFrame,
+    labels: pd.DataFrame,
+    static: pd.DataFrame,
+    schema: TelemetrySchema,
+    report: IngestReport,
+) -> None:
+    """Note labels without a reading and devices without a row, in a folder that is the whole history."""
     pairs, labeled = metrics[[DEVICE, schema.time]], labels[[DEVICE, schema.time]]
     if not labeled.equals(pairs):  # A label for each reading is the rule, and quickly seen.
         unmatched = ~pd.MultiIndex.from_frame(labeled).isin(pd.MultiIndex.from_frame(pairs))
         report.labels.count("label_without_metrics", schema.label, int(unmatched.sum()))
     silent = len(static) - metrics[DEVICE].nunique()
-    if silent:
+    if silent > 0:
         report.static.notes.append(f"{silent:,} devices have no row in metrics")
-    return Telemetry(metrics=metrics, labels=labels, static=static), report
 
 
-class _Rows:
-    """Rows of one table while reasons to leave them out are found, one reason after the other."""
-
-    def __init__(
-        self,
-        folder: Path,
-        schema: TelemetrySchema,
-        report: FileReport,
-        columns: list[str],
-        numbers: list[str],
-    ) -> None:
-        files = find_files(folder, report.name)
-        raw: RawTable = load_table(files, schema, columns, numbers)
-        report.paths = [str(path.relative_to(folder)) for path in files]
-        report.rows_read = len(raw.frame)
-        self.report = report
-        self.frame = raw.frame
-        self.keep = np.ones(len(raw.frame), dtype=bool)
-        self.reject("missing_device", raw.missing)
-        self.reject("separator_in_key", raw.ambiguous)
-        self.reject("broken_text_in_key", raw.broken)
-
-    def reject(self, reason: str, rows: npt.NDArray[np.bool_]) -> None:
-        """Leave out the given rows, unless they already are."""
-        newly = rows & self.keep
-        self.report.reject(reason, int(newly.sum()))
-        self.keep &= ~newly
-
-    def reject_times(self, column: str, kind: str, schema: TelemetrySchema) -> None:
-        """Replace a column by UTC times.
-
-        :param kind: ``time`` or ``arrival``, as the reasons call it.
-        """
-        parsed = parse_times(self.frame[column], schema.assume_timezone == "UTC")
-        self.reject(f"unparsable_{kind}", parsed.unparsable)
-        self.reject(f"naive_{kind}", parsed.naive)
-        self.frame[column] = parsed.times
-        for unit, rows in parsed.units.items():
-            self.report.notes.append(f"{kind}_unit {unit}: {rows:,} times were epoch numbers in this unit")
-
-    def reject_duplicates(self, keys: list[str], arrival: str | None = None) -> None:
-        """Leave out rows that repeat the keys of an earlier row that is kept.
-
-        :param arrival: column that says which of them was first; without it that is the order of the file.
-        """
-        repeated = np.zeros(len(self.frame), dtype=bool)
-        kept = np.flatnonzero(self.keep)
-        if arrival is not None:
-            kept = kept[self.frame[arrival].iloc[kept].argsort(kind="stable").to_numpy()]
-        repeated[kept] = self.frame[keys].iloc[kept].duplicated().to_numpy()
-        self.reject("duplicate", repeated)
-
-    def accepted(self, order: list[str]) -> pd.DataFrame:
-        """Rows that are left, sorted.
-
-        :raises TelemetryError: if none is left.
-        """
-        if not self.keep.any():
-            rule = f"must hold at least one usable row; rejected {self.report.rejected}"
-            raise TelemetryError(", ".join(self.report.paths), rule, f"{self.report.rows_read} rows")
-        return self.frame[self.keep].sort_values(order, kind="stable", ignore_index=True)
+def _newest(attributes: pd.DataFrame) -> pd.DataFrame:
+    """The newest row of each device, without the time from which it holds."""
+    if VALID_FROM not in attributes:
+        return attributes
+    newest = attributes.drop_duplicates(DEVICE, keep="last", ignore_index=True)
+    return newest.drop(columns=VALID_FROM)
 
 
-def _static(folder: Path, schema: TelemetrySchema, report: FileReport) -> pd.DataFrame:
-    columns = list(dict.fromkeys([*schema.static, *schema.population]))
-    rows = _Rows(folder, schema, report, columns, [])
-    rows.reject_duplicates([DEVICE])
-    frame = rows.accepted([DEVICE])
-    for column in columns:
-        report.count("missing_values", column, int(frame[column].isna().sum()))
-    return frame[[DEVICE, *(column for column in columns if column != DEVICE)]]
+class _Reading:
+    """The tables of one folder as they are read."""
 
+    def __init__(self, folder: Path, schema: TelemetrySchema, known: KnownTelemetry | None) -> None:
+        self._folder, self._schema = folder, schema
+        self._marks = known.files if known else {}
+        # Without a history there must be something to begin it with.
+        self._some = known is None
 
-def _metrics(folder: Path, schema: TelemetrySchema, report: FileReport, static: pd.DataFrame) -> pd.DataFrame:
-    names = list(schema.metric_names)
-    times = [schema.time] if schema.arrival is None else [schema.time, schema.arrival]
-    rows = _Rows(folder, schema, report, [*times, *names], names)
-    for column, kind in zip(times, ("time", "arrival"), strict=False):
-        rows.reject_times(column, kind, schema)
-    for name in names:
-        numbers = _as_numbers(rows.frame[name])
-        rows.reject(
-            "not_a_number",
-            (numbers.isna() & rows.frame[name].notna() & ~_is_nan(rows.frame[name])).to_numpy(),
+    def static(self, files: list[Path], report: FileReport) -> pd.DataFrame:
+        """Attributes of the devices, by device, then by the time from which they hold if one is given."""
+        schema = self._schema
+        columns = list(dict.fromkeys([*schema.static, *schema.population]))
+        if not files:
+            return TableRows.none(dict.fromkeys(columns, "object"))
+        since = [VALID_FROM] if VALID_FROM not in columns and has_column(files, VALID_FROM) else []
+        rows = TableRows(self._folder, files, schema, report, [*columns, *since], [])
+        for column in since:
+            rows.reject_times(column, "valid_from", schema, optional=True)
+        rows.reject_duplicates([DEVICE, *since])
+        frame = rows.accepted([DEVICE, *since], self._some)
+        if since:  # What holds from the beginning comes first.
+            frame = frame.sort_values([DEVICE, VALID_FROM], na_position="first", ignore_index=True)
+        for column in columns:
+            report.count("missing_values", column, int(frame[column].isna().sum()))
+        return frame[[DEVICE, *since, *(column for column in columns if column != DEVICE)]]
+
+    def metrics(self, files: list[Path], report: FileReport, devices: set[str]) -> pd.DataFrame:
+        """Readings of known devices, sorted by time and device."""
+        schema = self._schema
+        names = list(schema.metric_names)
+        times = [schema.time] if schema.arrival is None else [schema.time, schema.arrival]
+        unread, unchanged = split_files(self._folder, files, self._marks.get("metrics", {}), len(devices))
+        report.leave(unchanged)
+        if not unread:
+            return TableRows.none({**dict.fromkeys(times, _TIMES), **dict.fromkeys(names, "float64")})
+        rows = TableRows(self._folder, unread, schema, report, [*times, *names], names)
+        for column, kind in zip(times, ("time", "arrival"), strict=False):
+            rows.reject_times(column, kind, schema)
+        for name in names:
+            numbers = _as_numbers(rows.frame[name])
+            rows.reject(
+                "not_a_number",
+                (numbers.isna() & rows.frame[name].notna() & ~_is_nan(rows.frame[name])).to_numpy(),
+            )
+            rows.frame[name] = numbers
+        rows.reject("unknown_device", ~rows.frame[DEVICE].isin(devices).to_numpy())
+        early = None
+        if schema.arrival is not None:
+            tolerance = pd.Timedelta(schema.windows.future_tolerance)
+            early = (rows.frame[schema.time] > rows.frame[schema.arrival] + tolerance).to_numpy()
+        rows.reject_duplicates([DEVICE, schema.time], schema.arrival, early)
+        frame = rows.accepted([schema.time, DEVICE], self._some, len(devices))
+        for metric in schema.metrics:
+            values = frame[metric.name].to_numpy(dtype=np.float64, copy=True)
+            infinite = np.isinf(values)
+            report.count("missing_values", metric.name, int(np.isnan(values).sum()))
+            report.count("infinite", metric.name, int(infinite.sum()))
+            outside = ~infinite & ((values < metric.low) | (values > metric.high))
+            report.count("out_of_range", metric.name, int(outside.sum()))
+            values[infinite | outside] = np.nan
+            frame[metric.name] = values
+        return frame[[DEVICE, *times, *names]]
+
+    def labels(self, files: list[Path], report: FileReport, devices: set[str]) -> pd.DataFrame:
+        """Labels of known devices, sorted by time and device."""
+        schema = self._schema
+        excluding = [column for column in schema.exclude_labels if column not in (schema.time, schema.label)]
+        unread, unchanged = split_files(self._folder, files, self._marks.get("labels", {}), len(devices))
+        report.leave(unchanged)
+        if not unread:
+            return TableRows.none(
+                {schema.time: _TIMES, schema.label: "int64", **dict.fromkeys(excluding, "object")}
+            )
+        rows = TableRows(
+            self._folder, unread, schema, report, [schema.time, schema.label, *excluding], [schema.label]
         )
-        rows.frame[name] = numbers
-    rows.reject("unknown_device", ~rows.frame[DEVICE].isin(static[DEVICE]).to_numpy())
-    rows.reject_duplicates([DEVICE, schema.time], schema.arrival)
-    frame = rows.accepted([schema.time, DEVICE])
-    for metric in schema.metrics:
-        values = frame[metric.name].to_numpy(dtype=np.float64, copy=True)
-        infinite = np.isinf(values)
-        report.count("missing_values", metric.name, int(np.isnan(values).sum()))
-        report.count("infinite", metric.name, int(infinite.sum()))
-        outside = ~infinite & ((values < metric.low) | (values > metric.high))
-        report.count("out_of_range", metric.name, int(outside.sum()))
-        values[infinite | outside] = np.nan
-        frame[metric.name] = values
-    return frame[[DEVICE, *times, *names]]
-
-
-def _labels(folder: Path, schema: TelemetrySchema, report: FileReport, static: pd.DataFrame) -> pd.DataFrame:
-    excluding = [column for column in schema.exclude_labels if column not in (schema.time, schema.label)]
-    rows = _Rows(folder, schema, report, [schema.time, schema.label, *excluding], [schema.label])
-    rows.reject_times(schema.time, "time", schema)
-    label = _truths(rows.frame[schema.label])
-    rows.reject("bad_label", label.isna().to_numpy())
-    rows.reject("unknown_device", ~rows.frame[DEVICE].isin(static[DEVICE]).to_numpy())
-    rows.reject_duplicates([DEVICE, schema.time])
-    rows.frame[schema.label] = label
-    frame = rows.accepted([schema.time, DEVICE])
-    frame[schema.label] = frame[schema.label].astype(np.int64)
-    for column in excluding:
-        report.count("missing_values", column, int(frame[column].isna().sum()))
-    return frame[[DEVICE, schema.time, schema.label, *excluding]]
+        rows.reject_times(schema.time, "time", schema)
+        label = _truths(rows.frame[schema.label])
+        rows.reject("bad_label", label.isna().to_numpy())
+        rows.reject("unknown_device", ~rows.frame[DEVICE].isin(devices).to_numpy())
+        rows.reject_duplicates([DEVICE, schema.time])
+        rows.frame[schema.label] = label
+        frame = rows.accepted([schema.time, DEVICE], self._some, len(devices))
+        frame[schema.label] = frame[schema.label].astype(np.int64)
+        for column in excluding:
+            report.count("missing_values", column, int(frame[column].isna().sum()))
+        return frame[[DEVICE, schema.time, schema.label, *excluding]]
 
 
 def _as_numbers(column: pd.Series) -> pd.Series:

@@ -20,9 +20,10 @@ _PART_BYTES = 1 << 20
 _NULL_WORDS = ["", "nan", "NaN", "NAN", "NA", "N/A", "null", "NULL", "None", "-nan", "-NaN"]
 
 
-def find_files(folder: Path, name: str) -> list[Path]:
+def find_files(folder: Path, name: str, optional: bool = False) -> list[Path]:
     """Files of a table: ``NAME.parquet``, ``NAME.csv``, or all such files of a sub-folder ``NAME/``.
 
+    :param optional: whether there may be none.
     :raises TelemetryError: if there is none, or more than one of the three forms.
     """
     if not folder.is_dir():
@@ -42,6 +43,8 @@ def find_files(folder: Path, name: str) -> list[Path]:
         if parts:
             forms.append(parts)
     if not forms:
+        if optional:
+            return []
         raise TelemetryError(
             name,
             f"must exist as {name}.parquet, {name}.csv or a sub-folder {name}/ of such files",
@@ -59,12 +62,14 @@ class RawTable:
     """Rows of a table as they are in the files, with their composed keys.
 
     :param frame: the needed columns and ``device``, which is None in the rows below.
+    :param lengths: rows of each file.
     :param missing: rows without a device.
     :param ambiguous: rows whose key would be ambiguous.
     :param broken: rows whose key has a lone surrogate or a NUL.
     """
 
     frame: pd.DataFrame
+    lengths: list[int]
     missing: npt.NDArray[np.bool_]
     ambiguous: npt.NDArray[np.bool_]
     broken: npt.NDArray[np.bool_]
@@ -101,7 +106,24 @@ def load_table(
         ambiguous.append(composed.ambiguous)
         broken.append(composed.broken)
     frame = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
-    return RawTable(frame, np.concatenate(missing), np.concatenate(ambiguous), np.concatenate(broken))
+    lengths = [len(part) for part in frames]
+    return RawTable(
+        frame, lengths, np.concatenate(missing), np.concatenate(ambiguous), np.concatenate(broken)
+    )
+
+
+def has_column(files: list[Path], column: str) -> bool:
+    """Whether all files have a column.
+
+    :raises TelemetryError: if some have it and some do not, or a file cannot be read.
+    """
+    found = [column in _columns(path) for path in files]
+    if any(found) and not all(found):
+        without = files[found.index(False)]
+        raise TelemetryError(
+            f"{without.name}, column '{column}'", "must be in all files or none", _columns(without)
+        )
+    return all(found)
 
 
 def _columns(path: Path) -> list[str]:

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import json
+import sys
+from typing import Annotated, Any
 
+import typer
+
+from feature_sets.checks import InputError
 from project import parameters
 from project.cli.arguments import as_last_time, parse_assignments, project_name, source_arguments
 from project.cli.options import JsonOption, ProjectOption, SchemaOption, SetOption, TelemetryOption
 from project.settings import Settings
+
+_COUNTS = (
+    *("rows_read", "rows_rejected", "rows_too_late", "rows_quarantined", "rows_known", "rows_new"),
+    *("rows_rewritten", "rows_conflicting", "rows_ingested", "label_rows", "devices"),
+)
+_ALWAYS = ("rows_read", "rows_rejected", "rows_new", "rows_ingested", "label_rows", "devices")
+_WIDTH = 17
 
 
 def ingest(
@@ -15,9 +27,17 @@ def ingest(
     schema: SchemaOption = None,
     project: ProjectOption = None,
     assignments: SetOption = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace the history instead of adding to it; asks first.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Answer the question of --replace with yes.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Fill the feature sets from a folder, or by simulation."""
+    """Add telemetry to the feature sets, from a folder or by simulation.
+
+    Rows are added by device and time: what is there already changes nothing, and files that did not change
+    are not read again. With --replace the history is replaced.
+    """
     from rich.console import Console
 
     from project.api_reader import runs
@@ -28,20 +48,46 @@ def ingest(
     settings = Settings.from_environment()
     arguments = {
         **source_arguments(telemetry, schema),
-        **parse_assignments(assignments, parameters.NAMES["ingest"]),
+        **parse_assignments(assignments, parameters.SOURCE),
     }
+    if replace and not yes and not sys.stdin.isatty():
+        rule = "must be confirmed: add --yes, or run it on a terminal, which asks"
+        raise InputError("--replace", rule, "no terminal")
     console = Console(stderr=as_json)
     name = project_name(project, schema)
+    if replace:
+        arguments["replace"] = True
     with held(settings.home, name, "netops ingest", COMMAND):
         session = open_session(settings)
         resolved = as_last_time(settings, session, name, parameters.NAMES["ingest"], arguments, console)
+        question = replace and not yes
+        if question and not typer.confirm(_question(name, session.mlrun_dbpath), default=False, err=as_json):
+            console.print("nothing was changed", highlight=False)
+            raise typer.Exit(1)
         run_id = run_to_end(settings, session, name, "ingest", resolved.arguments, console)
     results = runs(session.mlrun_dbpath, name, run_id)[0]["status"]["results"]
     if as_json:
         print(json.dumps(results, default=str))
         return
-    for key in ("rows_read", "rows_rejected", "rows_ingested", "label_rows", "devices"):
-        console.print(f"{key:14}{results[key]:,}", highlight=False)
-    console.print(f"{'events':14}{results['first_event']} to {results['last_event']}", highlight=False)
+    for key in _COUNTS:
+        if key in _ALWAYS or results.get(key):
+            console.print(f"{key:{_WIDTH}}{results[key]:,}", highlight=False)
+    console.print(f"{'events':{_WIDTH}}{results['first_event']} to {results['last_event']}", highlight=False)
     for line in results["report_lines"]:
         console.print(line, highlight=False, soft_wrap=True)
+
+
+def _question(project: str, dbpath: str) -> str:
+    """What is to be confirmed, with what the newest ingestion says of the history."""
+    from project.api_reader import projects, runs
+
+    found = runs(dbpath, project) if project in projects(dbpath) else []
+    results: list[dict[str, Any]] = [run["status"].get("results") or {} for run in found]
+    last = next((result for result in results if "rows_ingested" in result), None)
+    if last is None:
+        return f"Replace what project '{project}' has ingested, if anything?"
+    rows, labels = f"{last['rows_ingested']:,} rows", f"{last.get('label_rows', 0):,} labels"
+    return (
+        f"Replace the history of project '{project}', {rows} and {labels} from {last['first_event']} "
+        f"to {last['last_event']}? This cannot be undone."
+    )

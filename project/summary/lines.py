@@ -9,6 +9,10 @@ from typing import Any
 _WIDTH = 110
 _INDENT = 14
 _PARAMETERS_INDENT = 18
+_ROW_COUNTS = (
+    *("rows_read", "rows_rejected", "rows_too_late", "rows_quarantined", "rows_known", "rows_ingested"),
+    *("rows_rewritten", "rows_dropped", "rows_conflicting", "devices"),
+)
 
 
 def summary_lines(facts: dict[str, Any]) -> list[str]:
@@ -32,16 +36,10 @@ def _fact(label: str, text: str) -> list[str]:
 
 def _data_lines(facts: dict[str, Any]) -> list[str]:
     ingested, selected = facts["ingest"], facts["selected"]
-    left_out = sum(int(ingested.get(f"rows_{reason}", 0)) for reason in ("too_late", "quarantined"))
     rejected = (ingested.get("report") or {}).get("metrics", {}).get("rejected") or {}
     return [
         f"{'project':{_INDENT}}{facts['project']}, workflow run {facts['run_id']}",
-        *_fact(
-            "rows",
-            f"{ingested.get('rows_read', 0):,} read - {ingested.get('rows_rejected', 0):,} rejected"
-            f"{f' - {left_out:,} that arrived too late or from the future' if left_out else ''}"
-            f" = {ingested.get('rows_ingested', 0):,} ingested, from {ingested.get('devices', 0):,} devices",
-        ),
+        *_fact("rows", rows_text(ingested)),
         *(
             line
             for reason, count in rejected.items()
@@ -54,6 +52,34 @@ def _data_lines(facts: dict[str, Any]) -> list[str]:
             f"{selected.get('n_features_selected', 0)} selected by votes",
         ),
     ]
+
+
+def rows_text(ingested: dict[str, Any]) -> str:
+    """The account of an ingestion: what was read, what of it was new, what the history has now.
+
+    :param ingested: results of the ingest job; counts that are absent are 0.
+    """
+    count = {name: int(ingested.get(name) or 0) for name in _ROW_COUNTS}
+    read, rejected, known = count["rows_read"], count["rows_rejected"], count["rows_known"]
+    left_out = count["rows_too_late"] + count["rows_quarantined"]
+    total, new = count["rows_ingested"], int(ingested.get("rows_new", count["rows_ingested"]))
+    devices = f"from {count['devices']:,} devices"
+    less = f"{read:,} read - {rejected:,} rejected"
+    less += f" - {left_out:,} that arrived too late or from the future" if left_out else ""
+    if not known and new == total:
+        return f"{less} = {total:,} ingested, {devices}"
+    if read and read == known:
+        text = f"{read:,} read, all known already; {total:,} in history, {devices}"
+    else:
+        text = f"{less} - {known:,} known already = {new:,} new; {total:,} in history, {devices}"
+    if count["rows_rewritten"]:
+        back = _minute(ingested.get("rewritten_from"))
+        text += f"; {count['rows_rewritten']:,} earlier ones computed anew, back to {back}"
+    if count["rows_dropped"]:
+        text += f"; {count['rows_dropped']:,} earlier ones were too late and left out"
+    if count["rows_conflicting"]:
+        text += f"; {count['rows_conflicting']:,} say something else than the history, which stays"
+    return text
 
 
 def _model_lines(facts: dict[str, Any]) -> list[str]:

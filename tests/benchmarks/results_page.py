@@ -46,6 +46,20 @@ TABLES: Mapping[str, Table] = {
             "ours / storey": "{ratio_storey:,.0f}",
         },
     ),
+    "append": Table(
+        "A day of telemetry added to 29 days, beside all 30 at once, in seconds of the ingest job; and the "
+        "job once more with nothing new.",
+        {
+            "rows": "{rows:,}",
+            "days": "{days}",
+            "devices": "{devices}",
+            "all at once": "{all_s:.2f}",
+            "the last day": "{append_s:.2f}",
+            "nothing new": "{again_s:.2f}",
+            "the last day / all": "{ratio:.3f}",
+            "nothing new / all": "{ratio_again:.3f}",
+        },
+    ),
     "online_windows": Table(
         "Windows of live events, in microseconds an event: one by one, and in lists.",
         {

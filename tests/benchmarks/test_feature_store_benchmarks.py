@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.benchmarks import ingestion, online_features
+from tests.benchmarks import append, ingestion, online_features
 from tests.mlrun_connection import new_project
 
 pytestmark = pytest.mark.slow
@@ -26,6 +26,13 @@ def test_both_ways_of_ingestion_agree(project):
     for name in ("ours", "mlrun", "mlrun_one_pass"):
         assert found[f"{name}_events_per_s"] > 0
     assert found["ratio"] > 0 and found["ratio_one_pass"] > 0
+
+
+def test_a_day_is_added_to_the_others(project):
+    found = json.loads(json.dumps(append.measure(6000, rounds=1)))
+    assert (found["benchmark"], found["rows"], found["days"]) == ("append", 6000, 30)
+    for name in ("all_s", "append_s", "again_s", "ratio", "ratio_again"):
+        assert found[name] > 0
 
 
 def test_both_ways_of_reading_agree(project):

@@ -57,6 +57,26 @@ def test_the_population_keeps_its_devices_in_order():
     assert len(device_labels.within_population(SCHEMA, rows, static)) == 4
 
 
+def test_a_label_counts_by_what_held_of_its_device_at_its_time():
+    schema = TelemetrySchema.from_dict({**SCHEMA.to_dict(), "population": {"up": True}})
+    times = pd.to_datetime(["2024-01-01", "2024-01-02", "2024-01-03"], utc=True)
+    static = pd.DataFrame(
+        {
+            DEVICE: ["a", "a", "b", "b", "c"],
+            "valid_from": [pd.NaT, times[1], times[1], times[2], pd.NaT],
+            "up": [True, False, False, True, True],
+        }
+    )
+    rows = pd.DataFrame({DEVICE: ["a", "b", "c", "d"] * 3, "timestamp": times.repeat(4)})
+    rows = rows.sample(frac=1.0, random_state=1).reset_index(drop=True)
+    kept = device_labels.within_population(schema, rows, static)
+    # What is first known of a device holds before, too.
+    assert sorted(kept[DEVICE] + kept["timestamp"].dt.strftime("%d")) == ["a01", "b03", "c01", "c02", "c03"]
+    assert kept.index.is_monotonic_increasing
+    once = static.drop_duplicates(DEVICE)
+    assert set(device_labels.within_population(schema, rows, once)[DEVICE]) == {"a", "c"}
+
+
 def test_narrow_integers_become_plain_ones():
     labels = pd.DataFrame({"y": pd.Series([0, 1], dtype="int8"), "cause": ["a", None]})
     plain = device_labels.plain_integers(labels)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from feature_sets.derived_features import DerivedFeatures
-from feature_sets.ingestion.ingest import SIMULATION_START
+from feature_sets.ingestion.sources import SIMULATION_START
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.simulator import SimulatedNetwork
 from feature_sets.windows.definition import WindowDefinition

@@ -120,11 +120,37 @@ def test_the_ingest_command_prints_the_report(installation, tmp_path):
         " static: [role]}"
     )
     done = installation.netops("ingest", "--telemetry", str(folder), "--schema", str(schema))
-    assert "rows_read     403" in done.stdout
-    assert "rows_ingested 400" in done.stdout
+    assert "rows_read        403" in done.stdout
+    assert "rows_ingested    400" in done.stdout
     for reason in ("duplicate", "naive_time", "unknown_device"):
         assert f"rejected {reason}: 1" in done.stdout
     assert "out_of_range in load: 198" in done.stdout
+    source = ("--telemetry", str(folder), "--schema", str(schema))
+
+    # The newest day alone is added to the history; it used to replace it, without a word.
+    (folder / "metrics.csv").write_text("device,time,load\na,2024-01-02T00:00:00Z,1\n" + rows[0] + "9\n")
+    (folder / "labels.csv").write_text("device,time,bad\na,2024-01-02T00:00:00Z,0\n")
+    (folder / "static.csv").write_text("device,role\na,edge\n")
+    done = installation.netops("ingest", *source)
+    for line in ("rows_read        2", "rows_known       1", "rows_new         1", "rows_conflicting 1"):
+        assert line in done.stdout
+    assert "rows_ingested    401" in done.stdout and "label_rows       401" in done.stdout
+    assert "a at 2024-01-01T00:00:00+00:00: load is 0.0, given 9.0" in " ".join(done.stdout.split())
+    assert "static: a changed: role 'core' to 'edge'" in done.stdout
+    done = installation.netops("ingest", *source)
+    assert "rows_known       2" in done.stdout and "rows_ingested    401" in done.stdout
+
+    # To replace it has to be said, and confirmed.
+    refused = installation.netops("ingest", *source, "--replace", check=False)
+    assert refused.returncode == 2 and "--replace: must be confirmed: add --yes" in refused.stderr
+    done = installation.netops("ingest", *source, "--replace", "--yes")
+    assert "rows_ingested    2" in done.stdout
+
+    # Another schema in the same project is refused with the way out.
+    schema.write_text(schema.read_text().replace("[role]", "[]"))
+    refused = installation.netops("ingest", *source, check=False)
+    assert refused.returncode == 1
+    assert "must be that of the history" in refused.stderr and "--replace" in refused.stderr
 
 
 def test_bad_usage_ends_with_one_line_and_code_2(installation, tmp_path):

@@ -136,6 +136,8 @@ def test_rows_that_cannot_be_read_are_a_failure_and_not_bad_usage(monkeypatch, c
     ("arguments", "variables", "code", "words"),
     [
         (("run", "--set", "sead=1"), {}, 2, "workflow parameter 'sead': must be among telemetry, "),
+        (("ingest", "--replace"), {}, 2, "--replace: must be confirmed: add --yes, or run it on a terminal"),
+        (("ingest", "--set", "replace=true"), {}, 2, "'replace': must be among telemetry, "),
         (("status",), {"NETOPS_PROFILE": "moon"}, 2, "NETOPS_PROFILE: must be among local, "),
         (("stream",), {}, 1, "nothing is running; start it with "),
         (("status",), {"MLRUN_DBPATH": "http://127.0.0.1:9"}, 1, "must answer GET with JSON, got "),
@@ -156,6 +158,7 @@ def test_a_failure_is_one_line_and_its_code_says_whose_it_is(tmp_path, arguments
     done = subprocess.run(
         [sys.executable, "-c", "from project.cli import main; main()", *arguments],
         env={**environment(tmp_path), **variables},
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=60,

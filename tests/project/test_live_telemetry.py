@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from feature_sets.checks import InputError
-from feature_sets.ingestion.ingest import SIMULATION_START
+from feature_sets.ingestion.sources import SIMULATION_START
 from feature_sets.telemetry import simulator
 from feature_sets.telemetry.folder_writer import write_folder
 from feature_sets.telemetry.readers import Telemetry

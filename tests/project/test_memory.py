@@ -66,6 +66,10 @@ def test_to_promote_is_decided_once():
     assert "promote" not in ran({"promote": True}).arguments
 
 
+def test_the_history_is_replaced_once():
+    assert ran({"devices": 8, "replace": True}, "ingest").arguments == {"devices": 8}
+
+
 def test_an_ingestion_keeps_what_only_the_main_workflow_has(lab):
     first = ran({"devices": 8, "combinations": 5})
     second = ran({"devices": 9}, "ingest", first)

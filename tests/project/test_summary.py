@@ -1,6 +1,8 @@
+import pytest
+
 from project.api_reader import Endpoint
 from project.summary.facts import candidates, collect_facts
-from project.summary.lines import candidate_lines, drift_texts, summary_lines
+from project.summary.lines import candidate_lines, drift_texts, rows_text, summary_lines
 from tests.project.fake_endpoint import fake_endpoint
 
 TRAIN = {
@@ -127,6 +129,47 @@ def test_rows_that_arrived_too_late_are_in_the_account():
     )
     assert "rejected; what is in production stays" not in "".join(rest)
     assert "10 read - 1 rejected - 3 that arrived too late or from the future = 6 ingested" in rows
+
+
+@pytest.mark.parametrize(
+    ("counts", "text"),
+    [
+        (
+            {"rows_new": 1000, "rows_ingested": 1000},
+            "1,000 read - 0 rejected = 1,000 ingested, from 3 devices",
+        ),
+        (
+            {"rows_known": 1000, "rows_new": 0, "rows_ingested": 5000},
+            "1,000 read, all known already; 5,000 in history, from 3 devices",
+        ),
+        (
+            {"rows_rejected": 10, "rows_known": 900, "rows_new": 90, "rows_ingested": 990},
+            "1,000 read - 10 rejected - 900 known already = 90 new; 990 in history, from 3 devices",
+        ),
+        (
+            {"rows_new": 1000, "rows_ingested": 1500},
+            "1,000 read - 0 rejected - 0 known already = 1,000 new; 1,500 in history, from 3 devices",
+        ),
+        (
+            {
+                "rows_too_late": 5,
+                "rows_known": 900,
+                "rows_new": 95,
+                "rows_ingested": 993,
+                "rows_rewritten": 7,
+                "rewritten_from": "2024-01-09T23:59:10+00:00",
+                "rows_dropped": 2,
+                "rows_conflicting": 3,
+            },
+            "1,000 read - 0 rejected - 5 that arrived too late or from the future - 900 known already "
+            "= 95 new; 993 in history, from 3 devices; "
+            "7 earlier ones computed anew, back to 2024-01-09 23:59; "
+            "2 earlier ones were too late and left out; 3 say something else than the history, which stays",
+        ),
+    ],
+)
+def test_the_account_of_rows_says_what_is_new_and_what_was_known(counts, text):
+    assert rows_text({"rows_read": 1000, "devices": 3, **counts}) == text
 
 
 def test_many_parameters_go_on_in_the_next_line():

@@ -15,7 +15,7 @@ from mlrun.datastore.targets import CSVTarget, ParquetTarget, RedisNoSqlTarget
 from feature_sets.checks import InputError
 from feature_sets.ingestion import vectorized_ingest
 from feature_sets.ingestion.errors import IngestError
-from feature_sets.ingestion.parquet_partitions import FilesWriting
+from feature_sets.ingestion.history.parquet_partitions import FilesWriting
 from feature_sets.ingestion.vectorized_ingest import Ingested, ingest_vectorized
 from feature_sets.online_store.redis_write import OnlineWrite
 
@@ -174,20 +174,6 @@ def test_no_rows_leave_an_empty_target(project):
     assert status.targets["files"].last_written == "0001-01-01 00:00:00"
 
 
-def test_rows_are_added_to_those_before_and_older_ones_stay_behind_online(project):
-    feature_set = probe_set(ParquetTarget("files"), RedisNoSqlTarget("now"), name="growing")
-    vector = fstore.FeatureVector("growing-vector", ["growing.hops"])
-    late, early = probes().iloc[2:], probes().iloc[:3]
-    ingest_vectorized(feature_set, late, overwrite=False)
-    assert ingest_vectorized(feature_set, early, overwrite=False).online == OnlineWrite(written=0, older=2)
-    assert sorted(read(feature_set)["hops"]) == [0, 1, 2, 2, 3, 4, 5]
-    with vector.get_online_feature_service() as service:
-        assert service.get([{"probe": "a"}, {"probe": "b"}]) == [{"hops": 5}, {"hops": 4}]
-    # To replace is to replace: nothing is left that could be newer.
-    assert ingest_vectorized(feature_set, early).online == OnlineWrite(written=2, older=0)
-    assert sorted(read(feature_set)["hops"]) == [0, 1, 2]
-
-
 def test_what_was_there_stays_if_the_new_rows_cannot_be_written(project, monkeypatch):
     feature_set = probe_set(name="kept")
     ingest_vectorized(feature_set, probes())
@@ -209,32 +195,7 @@ def test_files_of_an_ingestion_that_failed_are_removed(project, monkeypatch):
         ingest_vectorized(feature_set, probes().head(2))
     pd.testing.assert_frame_equal(read(feature_set), before)
     runs = Path(fstore.get_feature_set(feature_set.uri).get_target_path("files")).parent
-    assert len(list(runs.rglob("*.parquet"))) == 1
-
-
-def test_rows_whose_addition_failed_are_not_there_twice_when_they_are_added_again(project, monkeypatch):
-    def added() -> fstore.FeatureSet:
-        return probe_set(
-            ParquetTarget("files", partitioned=True), RedisNoSqlTarget("now"), name="added", windows=False
-        )
-
-    def away(*args):
-        raise IngestError("it is away")
-
-    ingest_vectorized(added(), probes().head(3), overwrite=False)
-    before = read(added())
-    for where, what in (
-        (vectorized_ingest, "write_newest_rows"),
-        (vectorized_ingest, "_stats"),
-        (fstore.FeatureSet, "save"),
-    ):
-        with monkeypatch.context() as failing:
-            failing.setattr(where, what, away)
-            with pytest.raises(IngestError, match="it is away"):
-                ingest_vectorized(added(), probes().tail(3), overwrite=False)
-        pd.testing.assert_frame_equal(read(added()), before)
-    ingest_vectorized(added(), probes().tail(3), overwrite=False)
-    assert sorted(read(added())["hops"]) == [0, 1, 2, 3, 4, 5]
+    assert len(list(runs.rglob("*.parquet"))) == len(list(runs.iterdir())) == 1
 
 
 def unsupported(project, feature_set, message, **kwargs):
@@ -281,8 +242,6 @@ def test_other_steps_and_entities_are_refused(project):
     untargeted = probe_set(name="refused")
     untargeted.spec.targets = []
     unsupported(project, untargeted, "targets: must be set with set_targets")
-    single = probe_set(ParquetTarget("f", path="/x/y.parquet"), name="refused")
-    unsupported(project, single, "target 'f': must be a folder", overwrite=False)
 
 
 @pytest.mark.parametrize("key", ["a\0b", "\ud800", None, True])

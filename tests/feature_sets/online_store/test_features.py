@@ -17,6 +17,7 @@ from mlrun.datastore.targets import ParquetTarget, RedisNoSqlTarget
 from feature_sets.checks import InputError
 from feature_sets.device_metrics import STOREY, device_metrics
 from feature_sets.feature_vector import all_features, selected_features
+from feature_sets.ingestion.append import append_rows
 from feature_sets.ingestion.telemetry_ingest import ingest_telemetry
 from feature_sets.ingestion.vectorized_ingest import ingest_vectorized
 from feature_sets.online_store.errors import OnlineStoreError
@@ -336,7 +337,7 @@ def test_rows_that_storey_wrote_are_an_error_that_says_so(vector, project):
 
 def test_the_features_of_a_device_are_replaced_by_its_next_event(vector, project):
     later = metrics(devices=1, seed=5, end=END + pd.Timedelta("1m"))
-    ingest_vectorized(device_metrics(SCHEMA), later, overwrite=False)
+    append_rows(device_metrics(SCHEMA), later)
     with OnlineFeatures(all_features(SCHEMA), clock=Clock()) as online:
         first, second = online.get(["dev-0", "dev-1"])
     assert (first.age_seconds, second.age_seconds) == (-60.0, 0.0)

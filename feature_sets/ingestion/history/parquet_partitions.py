@@ -21,8 +21,12 @@ from mlrun.utils.helpers import DEFAULT_TIME_PARTITIONING_GRANULARITY, LEGAL_TIM
 from storey.utils import url_to_file_system
 
 from feature_sets.ingestion.errors import IngestError
+from feature_sets.ingestion.history.manifest import HistoryFile
 
 Array = npt.NDArray[Any]
+
+STORAGE_ERRORS = (OSError, pa.ArrowException, mlrun.errors.MLRunBaseError)
+"""What a data store raises when it does not do as it is told."""
 
 _NUMPY_UNITS = {"year": "Y", "month": "M", "day": "D", "hour": "h", "minute": "m", "second": "s"}
 
@@ -59,34 +63,74 @@ def partitions(times: Array, granularity: str | None) -> Iterator[tuple[str, Arr
         yield folder, slice(start, end) if rows is None else rows[start:end]
 
 
+def new_file(folder: str) -> str:
+    """A path in a partition that no file has yet."""
+    return f"{folder}{uuid.uuid4()}.parquet"
+
+
+def write_table(file_system: Any, address: str, table: pa.Table) -> int:
+    """Write one Parquet file as storey does; gives the number of rows in it.
+
+    :param file_system: of fsspec.
+    :param table: strings are written with a dictionary, numbers plainly: telemetry repeats no float often
+        enough for a dictionary, and trying one takes most of the time to write.
+    """
+    texts = [field.name for field in table.schema if pa.types.is_string(field.type)]
+    file_system.makedirs(address.rpartition("/")[0], exist_ok=True)
+    written: list[Any] = []
+    with file_system.open(address, "wb") as stream:
+        # Version 2.4 is what storey writes, for Spark; it stores microseconds.
+        pq.write_table(table, stream, version="2.4", use_dictionary=texts, metadata_collector=written)
+    return sum(int(one.num_rows) for one in written)
+
+
+def history_file(path: str, rows: int, micros: Array, arrivals: Array | None) -> HistoryFile:
+    """What is known of a file.
+
+    :param micros: event times of its rows, microseconds since the epoch.
+    :param arrivals: their arrival times, where they are known.
+    """
+    if not len(micros):
+        return HistoryFile(path, rows, 0, 0, 0)
+    first, last = int(micros.min()), int(micros.max())
+    return HistoryFile(path, rows, first, last, last if arrivals is None else int(arrivals.max()))
+
+
 @dataclass(frozen=True)
 class FilesWriting:
     """Files that are being written by other threads.
 
     :param path: of the target.
     :param file_system: of fsspec, where the files are.
-    :param files: their addresses there, each with the number of rows in it once it is written.
+    :param files: their addresses there, each with what is known of it once it is written.
     """
 
     path: str
     file_system: Any
-    files: dict[str, Future[int]]
+    files: dict[str, Future[HistoryFile]]
 
     def finish(self) -> int:
         """Wait for the files and give the number of rows in them.
 
         :raises IngestError: if a file cannot be written.
         """
+        return sum(file.rows for file in self.written())
+
+    def written(self) -> tuple[HistoryFile, ...]:
+        """Wait for the files and give them.
+
+        :raises IngestError: if a file cannot be written.
+        """
         try:
-            return sum(written.result() for written in self.files.values())
-        except (OSError, pa.ArrowException, mlrun.errors.MLRunBaseError) as error:
+            return tuple(written.result() for written in self.files.values())
+        except STORAGE_ERRORS as error:
             raise IngestError(f"Parquet files must be writable at {self.path}, got {error!r}") from error
 
     def discard(self) -> None:
         """Delete these files and no others, also half-written ones, as far as they can be deleted."""
         wait(self.files.values())
         for file in self.files:
-            with contextlib.suppress(OSError, mlrun.errors.MLRunBaseError):
+            with contextlib.suppress(*STORAGE_ERRORS):
                 self.file_system.rm(file)
 
 
@@ -97,33 +141,31 @@ def write_partitions(
     times: Array,
     granularity: str | None,
     pool: ThreadPoolExecutor,
+    arrivals: Array | None = None,
 ) -> FilesWriting:
     """Start writing the rows of a table, one file a folder; several files are written at a time.
 
-    :param table: features, time and key; strings are written with a dictionary, numbers plainly.
+    :param table: features, time and key.
     :param path: folder of the target, or its file, at any address that MLRun's data stores know.
-    :param times: see ``partitions``.
+    :param times: see ``partitions``; of microseconds.
+    :param arrivals: arrival times in microseconds since the epoch, where they are known.
     """
     url, options = get_url_and_storage_options(path)
     file_system, root = url_to_file_system(url, options)
-    # Telemetry repeats no float often enough for a dictionary: trying one takes most of the time to write.
-    texts = [field.name for field in table.schema if pa.types.is_string(field.type)]
+    micros = times.astype("datetime64[us]").astype(np.int64)
 
-    def write(file: str, rows: Array | slice) -> int:
+    def write(folder: str, file: str, rows: Array | slice) -> HistoryFile:
         if isinstance(rows, slice):
             first = rows.start or 0
             chosen = table.slice(first, None if rows.stop is None else rows.stop - first)
         else:
             chosen = table.take(pa.array(rows))
-        file_system.makedirs(file.rpartition("/")[0], exist_ok=True)
-        written: list[Any] = []
-        with file_system.open(file, "wb") as stream:
-            # Version 2.4 is what storey writes, for Spark; it stores microseconds.
-            pq.write_table(chosen, stream, version="2.4", use_dictionary=texts, metadata_collector=written)
-        return sum(int(one.num_rows) for one in written)
+        written = write_table(file_system, file, chosen)
+        return history_file(folder, written, micros[rows], None if arrivals is None else arrivals[rows])
 
-    files: dict[str, Future[int]] = {}
+    files: dict[str, Future[HistoryFile]] = {}
     for folder, rows in partitions(times, granularity):
-        file = root if single_file else f"{root.rstrip('/')}/{folder}{uuid.uuid4()}.parquet"
-        files[file] = pool.submit(write, file, rows)
+        relative = "" if single_file else new_file(folder)
+        file = root if single_file else f"{root.rstrip('/')}/{relative}"
+        files[file] = pool.submit(write, relative, file, rows)
     return FilesWriting(path, file_system, files)

@@ -7,7 +7,7 @@ import pytest
 from mlrun.datastore.targets import ParquetTarget
 
 from feature_sets.ingestion.errors import IngestError
-from feature_sets.ingestion.parquet_partitions import granularity_of, partitions, write_partitions
+from feature_sets.ingestion.history.parquet_partitions import granularity_of, partitions, write_partitions
 
 TIMES = np.array(
     ["2024-01-31T23:59:59", "2024-02-01T00:00:00", "2024-02-01T01:00:00"], dtype="datetime64[us]"

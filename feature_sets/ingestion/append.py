@@ -1,0 +1,256 @@
+"""Adding rows to the history of a feature set, as if everything had been ingested at once.
+
+What is left behind equals one ingestion of all rows to the last bit, whatever the parts, their order and how
+late a row comes. Rows that are in the history already change nothing. The next state is written beside the
+current one, and saving the feature set switches to it: readers see one or the other, and what a killed
+process left is passed over and cleared away by the next ingestion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import mlrun.feature_store as fstore
+import numpy as np
+import pandas as pd
+from mlrun.data_types import InferOptions
+
+from feature_sets.checks import InputError
+from feature_sets.ingestion import vectorized_support
+from feature_sets.ingestion.addition import Addition, Written
+from feature_sets.ingestion.history.added_rows import utc
+from feature_sets.ingestion.history.computed import ComputedColumns, NothingComputed, WindowFeatures
+from feature_sets.ingestion.history.merged_rows import EARLIER, NEW, Part
+from feature_sets.ingestion.history.stored_history import StoredHistory
+from feature_sets.ingestion.history.typed_table import column_types, typed_table, widened_types
+from feature_sets.ingestion.vectorized_ingest import Contents, ingest_vectorized
+from feature_sets.online_store.redis_write import OnlineWrite
+from feature_sets.rows.event_micros import column_micros
+from feature_sets.rows.keyed_rows import KeyedRows
+from feature_sets.windows import event_status
+
+
+@dataclass(frozen=True)
+class Appended:
+    """What became of the rows that were to be added to a history.
+
+    ``new``, ``known``, ``duplicates`` and the rows left out together are the rows given.
+
+    :param rows: in the history, now.
+    :param new: rows that became part of it.
+    :param known: rows that were in it already.
+    :param duplicates: rows given again with the same key and time; the first of them counts.
+    :param left_out: ``too_late`` and ``quarantined`` -> rows left out because of their arrival time, if any.
+    :param conflicting: of the known ones those that say something else; the first to come, or to arrive
+        where that is known, stays.
+    :param conflicts: some of these: key, time, column, what is kept and what was given.
+    :param rewritten: rows of the history whose computed columns changed, or that are another's now.
+    :param rewritten_from: event time of the earliest of these, ISO 8601; None without one.
+    :param dropped: rows of the history that are left out from now on, because with the new rows they were too
+        late when they arrived.
+    :param first: earliest event time in the history, ISO 8601; None without rows.
+    :param last: latest event time.
+    :param online: what became of the newest rows; None without an online target.
+    """
+
+    rows: int
+    new: int
+    known: int = 0
+    duplicates: int = 0
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    conflicting: int = 0
+    conflicts: Sequence[Mapping[str, Any]] = ()
+    rewritten: int = 0
+    rewritten_from: str | None = None
+    dropped: int = 0
+    first: str | None = None
+    last: str | None = None
+    online: OnlineWrite | None = None
+
+
+def append_rows(
+    feature_set: fstore.FeatureSet,
+    frame: pd.DataFrame | KeyedRows,
+    infer_options: int = InferOptions.default(),
+    arrival: str | None = None,
+    contents: Contents | None = None,
+    computed: ComputedColumns | None = None,
+) -> Appended:
+    """Add rows to the history of a feature set by key and event time; the first ones begin it.
+
+    Of two rows with the same key and time the first stays. Computed columns of earlier rows that a new one
+    changes are recomputed and rewritten. Types of the columns stay those of the history, but whole numbers
+    become floats where one of both is. Statistics and preview are those of a sample of the whole history, of
+    10,000 rows at most; of a shorter history they are exact.
+
+    :param feature_set: as for ``ingest_vectorized``, with a time, and with one Parquet target.
+    :param frame: as for ``ingest_vectorized``.
+    :param infer_options: as for ``ingest_vectorized``; the types stay.
+    :param arrival: as for ``ingest_vectorized``; the order in which rows are added does not matter then.
+    :param contents: the schema must be that of the history; sources take the place of earlier ones. Both
+        stay as they are by default.
+    :param computed: columns of the frame that are computed from other rows, if they are not those of the
+        feature set's graph. The frame does not have them.
+    :raises InputError: if the history cannot be added to, was made by something else, or has columns of other
+        types; nothing is written then.
+    :raises IngestError: if a file cannot be read or written; the history is as it was then.
+    :raises OnlineStoreError: if Redis does not take the newest rows; the history is as it was then.
+    """
+    return prepare_rows(feature_set, frame, infer_options, arrival, contents, computed)()
+
+
+def prepare_rows(
+    feature_set: fstore.FeatureSet,
+    frame: pd.DataFrame | KeyedRows,
+    infer_options: int = InferOptions.default(),
+    arrival: str | None = None,
+    contents: Contents | None = None,
+    computed: ComputedColumns | None = None,
+) -> Callable[[], Appended]:
+    """``append_rows`` in two steps: what it refuses is refused now, the rows are added when this is called.
+
+    :raises InputError: see ``append_rows``.
+    """
+    vectorized_support.check_growing(feature_set)
+    if isinstance(frame, pd.DataFrame) and frame.index.names != [None]:
+        frame = frame.reset_index()
+    history = StoredHistory.of(feature_set)
+    if history is None:
+        return partial(_begin, feature_set, frame, infer_options, arrival, contents or Contents(), computed)
+    contents = contents or Contents(history.manifest.schema, history.manifest.sources)
+    computed = computed or _computed(feature_set, arrival)
+    _check_same(feature_set, history, contents)
+    vectorized_support.check_frame(feature_set, _plain(frame), arrival)
+    part = _part(history, frame, computed)
+    addition = Addition(history, part, computed, contents, infer_options)
+
+    def add() -> Appended:
+        return _appended(len(frame), part, addition, addition.write())
+
+    return add
+
+
+def _plain(frame: pd.DataFrame | KeyedRows) -> pd.DataFrame:
+    return frame if isinstance(frame, pd.DataFrame) else frame.frame
+
+
+def _keyed(feature_set: fstore.FeatureSet, frame: pd.DataFrame | KeyedRows) -> KeyedRows:
+    """The rows in event order, each key and time once."""
+    if isinstance(frame, pd.DataFrame):
+        frame = KeyedRows.of(frame, feature_set.spec.entities[0].name, feature_set.spec.timestamp_key)
+    return frame.in_event_order()
+
+
+def _computed(feature_set: fstore.FeatureSet, arrival: str | None) -> ComputedColumns:
+    if not vectorized_support.has_windows(feature_set):
+        return NothingComputed()
+    return WindowFeatures(*vectorized_support.declared(feature_set), arrival)
+
+
+def _begin(
+    feature_set: fstore.FeatureSet,
+    frame: pd.DataFrame | KeyedRows,
+    infer_options: int,
+    arrival: str | None,
+    contents: Contents,
+    computed: ComputedColumns | None,
+) -> Appended:
+    """Begin a history."""
+    rows = _keyed(feature_set, frame)
+    given = rows
+    if computed is not None:
+        values = computed.recompute(rows, np.ones(len(rows), dtype=np.bool_)).values
+        given = KeyedRows(
+            rows.frame.assign(**values), rows.entity, rows.time, rows.codes, rows.keys, rows.micros
+        )
+    done = ingest_vectorized(feature_set, given, infer_options, arrival, contents)
+    history = StoredHistory.of(feature_set)
+    first, last = (history.manifest.first, history.manifest.last) if history else (None, None)
+    return Appended(
+        rows=done.rows,
+        new=done.rows,
+        duplicates=len(frame) - len(rows),
+        left_out=done.left_out,
+        first=None if first is None else utc(first),
+        last=None if last is None else utc(last),
+        online=done.online,
+    )
+
+
+def _check_same(feature_set: fstore.FeatureSet, history: StoredHistory, contents: Contents) -> None:
+    """Raise InputError unless the rows of the history were made as those to be added will be."""
+    record, name = history.record, feature_set.metadata.name
+    where = f"feature set '{name}'"
+    for what, given, known in (
+        ("entity", feature_set.spec.entities[0].name, record.spec.entities[0].name),
+        ("timestamp_key", feature_set.spec.timestamp_key, record.spec.timestamp_key),
+        ("features", _made_of(feature_set), _made_of(record)),
+    ):
+        if given != known:
+            raise InputError(f"{where}, {what}", f"must be as in its history: {known}", given)
+    before, now = history.manifest.schema, contents.schema
+    for part in sorted({*before, *now}):
+        if before.get(part) != now.get(part):
+            rule = (
+                f"must be that of the history: {before.get(part)!r}. Use another project, "
+                "or replace the history (netops ingest --replace)"
+            )
+            raise InputError(f"{where}, schema field '{part}'", rule, now.get(part))
+
+
+def _made_of(feature_set: fstore.FeatureSet) -> tuple[Any, ...]:
+    """What the computed features of a feature set are."""
+    if not vectorized_support.has_windows(feature_set):
+        return ()
+    definition, derived = vectorized_support.declared(feature_set)
+    return definition, (derived.names, derived.inputs) if derived else ()
+
+
+def _part(history: StoredHistory, frame: pd.DataFrame | KeyedRows, computed: ComputedColumns) -> Part:
+    """The rows to be added, with the types that they and the history fit into."""
+    rows = _keyed(history.record, frame)
+    types = {name: kind for name, kind in column_types(history.record).items() if name not in computed.names}
+    columns = {str(name): rows.frame[name] for name in rows.frame.columns}
+    types = widened_types(types, columns)
+    arrivals = column_micros(rows.frame[computed.arrival]) if computed.arrival else rows.micros
+    early = computed.early(rows.micros, arrivals)
+    return Part(typed_table(types, columns, len(rows)), types, rows, early)
+
+
+def _appended(given: int, part: Part, addition: Addition, written: Written) -> Appended:
+    """What is told of an addition."""
+    merged, found, added = addition.merged, addition.found, addition.added
+    manifest = written.manifest
+    new = (merged.origin == NEW) & found.changed
+    left_out = {
+        event_status.TOO_LATE: int(np.count_nonzero((merged.origin == NEW) & found.too_late)),
+        event_status.QUARANTINED: int(np.count_nonzero(part.early)),
+    }
+    known = int(np.count_nonzero(~added.new & ~part.early))
+    moments = merged.rows.micros[found.changed]
+    rewritten = written.rewritten | (merged.origin[found.changed] == EARLIER)
+    return Appended(
+        rows=manifest.rows,
+        new=int(np.count_nonzero(new)),
+        known=known,
+        duplicates=given - len(part.rows),
+        left_out={name: count for name, count in left_out.items() if count},
+        conflicting=int(np.count_nonzero(added.conflicting)),
+        conflicts=[_shown(part, conflict) for conflict in added.samples],
+        rewritten=int(np.count_nonzero(rewritten)),
+        rewritten_from=utc(moments[rewritten].min()) if rewritten.any() else None,
+        dropped=int(np.count_nonzero(found.too_late & (merged.origin != NEW))),
+        first=None if manifest.first is None else utc(manifest.first),
+        last=None if manifest.last is None else utc(manifest.last),
+        online=written.online,
+    )
+
+
+def _shown(part: Part, conflict: Mapping[str, Any]) -> dict[str, Any]:
+    """A conflict with the key and the time of its row."""
+    row = conflict["row"]
+    shown = {"key": part.rows.keys[part.rows.codes[row]], "time": utc(part.rows.micros[row])}
+    return {**shown, **{name: value for name, value in conflict.items() if name != "row"}}

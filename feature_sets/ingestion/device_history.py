@@ -1,0 +1,182 @@
+"""The devices of a history with their attributes: they join, change and stay; and from when each holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from feature_sets.checks import InputError
+from feature_sets.devices import as_text, devices
+from feature_sets.ingestion.history.added_rows import SAMPLES, Bools
+from feature_sets.ingestion.history.stored_history import StoredHistory
+from feature_sets.ingestion.vectorized_ingest import Contents, ingest_vectorized
+from feature_sets.telemetry.frames import VALID_FROM, Telemetry
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+
+ATTRIBUTES = "_attributes"
+"""File beside those of the feature set ``devices``, as Parquet: every attribute with its ``valid_from``."""
+
+
+@dataclass(frozen=True)
+class DeviceChanges:
+    """What a part says of the devices.
+
+    :param attributes: all of them, by device and the time from which they hold; NaT is from the beginning.
+    :param joined: devices that the history did not have.
+    :param changed: device, column, value before and now, and from when; one entry a change.
+    :param absent: how many devices of the history the part says nothing of. They stay.
+    :param any: whether the attributes are others than those that were known.
+    """
+
+    attributes: pd.DataFrame
+    joined: tuple[str, ...] = ()
+    changed: tuple[dict[str, Any], ...] = ()
+    absent: int = 0
+    any: bool = True
+
+    @property
+    def newest(self) -> pd.DataFrame:
+        """One row a device, sorted by device: its newest attributes."""
+        return newest_attributes(self.attributes)
+
+    def lines(self) -> list[str]:
+        """The changes for people."""
+        out = []
+        if self.joined:
+            shown = ", ".join(self.joined[:SAMPLES])
+            more = f" and {len(self.joined) - SAMPLES:,} more" if len(self.joined) > SAMPLES else ""
+            out.append(f"{len(self.joined):,} devices joined: {shown}{more}")
+        for change in self.changed[:SAMPLES]:
+            what = f"{change['column']} {change['before']!r} to {change['now']!r}"
+            out.append(f"{change['device']} changed: {what} from {change['since']} on")
+        if len(self.changed) > SAMPLES:
+            out.append(f"{len(self.changed) - SAMPLES:,} more attributes changed")
+        if self.absent:
+            out.append(f"{self.absent:,} devices of the history are not in the static file; they stay")
+        return out
+
+
+def newest_attributes(attributes: pd.DataFrame) -> pd.DataFrame:
+    """One row a device, sorted by device: its newest attributes, without the time from which they hold."""
+    ordered = attributes.sort_values([DEVICE, VALID_FROM], na_position="first", kind="stable")
+    return ordered.drop_duplicates(DEVICE, keep="last", ignore_index=True).drop(columns=VALID_FROM)
+
+
+def stored_attributes(history: StoredHistory) -> pd.DataFrame:
+    """Every attribute that a history of the devices knows, with ``valid_from``, sorted."""
+    frame: pd.DataFrame = history.folder.read(ATTRIBUTES).to_pandas()
+    return frame.assign(**{VALID_FROM: pd.to_datetime(frame[VALID_FROM], utc=True).dt.as_unit("ns")})
+
+
+def device_changes(
+    part: Telemetry, schema: TelemetrySchema, known: pd.DataFrame | None, after: pd.Timestamp | None
+) -> DeviceChanges:
+    """What a part says of the devices, beside what is known of them.
+
+    Attributes hold from the time that the part gives; else those of a new device from the beginning, and
+    those that change from the device's first row in the part.
+
+    :param known: see ``stored_attributes``; None without a history.
+    :param after: the latest event time of the history, for changes that come without a row.
+    """
+    columns = list(dict.fromkeys([*schema.static, *schema.population]))
+    given = part.static if part.attributes is None else part.attributes
+    times = given[VALID_FROM] if VALID_FROM in given else pd.Series(pd.NaT, index=given.index)
+    given = given.assign(**{VALID_FROM: pd.to_datetime(times, utc=True)})[[DEVICE, VALID_FROM, *columns]]
+    if known is None:
+        return DeviceChanges(given)
+    last = newest_attributes(known).set_index(DEVICE)
+    is_new = ~given[DEVICE].isin(last.index).to_numpy()
+    joined, met = given[is_new], given[~is_new]
+    if part.attributes is None:
+        met = met[_differs(met, last.reindex(met[DEVICE]), columns)]
+        met = met.assign(**{VALID_FROM: _moments(met, known, part, schema, after)})
+    else:
+        before = known.set_index([DEVICE, VALID_FROM])
+        places = pd.MultiIndex.from_frame(met[[DEVICE, VALID_FROM]])
+        met = met[~places.isin(before.index) | _differs(met, before.reindex(places), columns)]
+        # The same attribute from the same time takes the place of what was said of it before.
+        known = known[~before.index.isin(pd.MultiIndex.from_frame(met[[DEVICE, VALID_FROM]]))]
+    # Frames without rows have no part in the types.
+    frames = [frame for frame in (known[[DEVICE, VALID_FROM, *columns]], met, joined) if len(frame)]
+    attributes = pd.concat(frames)
+    attributes[VALID_FROM] = pd.to_datetime(attributes[VALID_FROM], utc=True)
+    return DeviceChanges(
+        attributes.sort_values([DEVICE, VALID_FROM], na_position="first", ignore_index=True),
+        tuple(joined[DEVICE].unique()),
+        tuple(_changes(met, last, columns)),
+        int((~last.index.isin(given[DEVICE])).sum()) if len(given) else 0,
+        bool(len(joined) or len(met)),
+    )
+
+
+def _differs(rows: pd.DataFrame, others: pd.DataFrame, columns: Sequence[str]) -> Bools:
+    """Which rows differ from the others at the same places; nothing is nothing."""
+    differs = np.zeros(len(rows), dtype=np.bool_)
+    for column in columns:
+        one, other = rows[column].reset_index(drop=True), others[column].reset_index(drop=True)
+        differs |= ~((one == other) | (one.isna() & other.isna())).to_numpy(dtype=np.bool_)
+    return differs
+
+
+def _moments(
+    rows: pd.DataFrame,
+    known: pd.DataFrame,
+    part: Telemetry,
+    schema: TelemetrySchema,
+    after: pd.Timestamp | None,
+) -> pd.Series:
+    """From when changed attributes hold: from the first row of the device in the part.
+
+    Where it has none, from the first row of the part; where that has none, from the last of the history.
+    """
+    seen = pd.concat([part.metrics[[DEVICE, schema.time]], part.labels[[DEVICE, schema.time]]])
+    first = seen.groupby(DEVICE)[schema.time].min()
+    moments = pd.to_datetime(rows[DEVICE].map(first), utc=True).fillna(first.min() if len(first) else after)
+    # The newest holds, even if the part is of an earlier time than the change before.
+    floor = rows[DEVICE].map(known.groupby(DEVICE)[VALID_FROM].max()) + pd.Timedelta("1us")
+    return moments.where(floor.isna() | (moments >= floor), floor)
+
+
+def _changes(rows: pd.DataFrame, last: pd.DataFrame, columns: Sequence[str]) -> list[dict[str, Any]]:
+    """The attributes of the rows that are not the newest ones that were known."""
+    changes = []
+    for row in rows.to_dict("records"):
+        moment = row[VALID_FROM]
+        since = "the beginning" if pd.isna(moment) else moment.isoformat()
+        for column in columns:
+            before, now = last.loc[row[DEVICE], column], row[column]
+            if before != now and not (pd.isna(before) and pd.isna(now)):
+                changes.append(
+                    {"device": row[DEVICE], "column": column, "before": before, "now": now, "since": since}
+                )
+    return changes
+
+
+def ingest_devices(
+    schema: TelemetrySchema, changes: DeviceChanges, history: StoredHistory | None, contents: Contents
+) -> None:
+    """Have the feature set ``devices`` show the newest attributes; nothing is written if it does already.
+
+    Its online table stays the same one, so that what reads it goes on.
+
+    :raises InputError: if a column has values of several types.
+    """
+    newest = changes.newest
+    if history is not None and not changes.any:
+        return
+    try:
+        table = pa.Table.from_pandas(changes.attributes, preserve_index=False)
+    except pa.ArrowException as error:
+        raise InputError("static columns", "must be of one type each", str(error)) from error
+    ingest_vectorized(
+        devices(schema, newest),
+        as_text(schema, newest),
+        contents=Contents(contents.schema, contents.sources, {ATTRIBUTES: table}),
+        keep_online=history is not None,
+    )

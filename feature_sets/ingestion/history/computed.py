@@ -1,0 +1,164 @@
+"""The columns of a feature set that depend on other rows of the same device, and on which of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from feature_sets.derived_features import DerivedFeatures
+from feature_sets.ingestion.errors import IngestError
+from feature_sets.rows.event_micros import column_micros
+from feature_sets.rows.keyed_rows import KeyedRows
+from feature_sets.windows import event_status
+from feature_sets.windows.arrival_order import windows_as_known
+from feature_sets.windows.definition import WindowDefinition
+from feature_sets.windows.reach import reach
+
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Recomputed:
+    """What rows that were added do to the rows around them.
+
+    :param changed: rows whose computed columns may be others now, the added ones among them; shape (n,).
+    :param values: the computed columns of the changed rows, in their order.
+    :param too_late: rows that are no part of the history, because they arrived too late.
+    """
+
+    changed: Bools
+    values: Mapping[str, npt.NDArray[np.float64]]
+    too_late: Bools
+
+
+class ComputedColumns(Protocol):
+    """Columns that are computed from rows of the same device.
+
+    Times are in microseconds. ``recompute`` is given every row of the devices within ``behind`` before and
+    ``ahead`` after the added ones, and with an ``arrival`` all rows that arrived later than one of them.
+    """
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The computed columns."""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Columns that they are computed from."""
+
+    @property
+    def arrival(self) -> str | None:
+        """Column of the arrival time, if that is the order in which rows count."""
+
+    @property
+    def behind(self) -> int:
+        """How far before an added row there are rows that matter."""
+
+    @property
+    def ahead(self) -> int:
+        """How far after an added row there are rows that matter."""
+
+    def early(self, micros: npt.NDArray[np.int64], arrivals: npt.NDArray[np.int64]) -> Bools:
+        """Rows that are no part of the history, because they arrived before their own time."""
+
+    def recompute(self, rows: KeyedRows, added: Bools) -> Recomputed:
+        """What the added rows change.
+
+        :param rows: in event order, with the inputs.
+        :param added: which of them are new.
+        """
+
+
+@dataclass(frozen=True)
+class NothingComputed:
+    """Rows that do not depend on each other."""
+
+    names: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    arrival: str | None = None
+    behind: int = 0
+    ahead: int = 0
+
+    def early(self, micros: npt.NDArray[np.int64], arrivals: npt.NDArray[np.int64]) -> Bools:
+        """None."""
+        return np.zeros(len(micros), dtype=np.bool_)
+
+    def recompute(self, rows: KeyedRows, added: Bools) -> Recomputed:
+        """The added rows alone."""
+        return Recomputed(added, {}, np.zeros(len(rows), dtype=np.bool_))
+
+
+@dataclass(frozen=True)
+class WindowFeatures:
+    """Rolling windows, and what is derived of them.
+
+    :param definition: of the windows.
+    :param derived: see ``DerivedFeatures``; None if nothing is.
+    :param arrival: column with the time at which each row arrived; None where nobody knows.
+    """
+
+    definition: WindowDefinition
+    derived: DerivedFeatures | None = None
+    arrival: str | None = None
+    names: tuple[str, ...] = field(init=False)
+    inputs: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        derived = self.derived.names if self.derived else ()
+        arrival = (self.arrival,) if self.arrival else ()
+        object.__setattr__(self, "names", (*self.definition.feature_names, *derived))
+        object.__setattr__(self, "inputs", (*self.definition.metrics, *arrival))
+
+    @property
+    def behind(self) -> int:
+        """The longest window, and a step because time is cut into steps."""
+        return (self.definition.longest_buckets + 1) * self.definition.period_micros
+
+    @property
+    def ahead(self) -> int:
+        """As far as behind: a row is in the windows of those rows."""
+        return self.behind
+
+    def early(self, micros: npt.NDArray[np.int64], arrivals: npt.NDArray[np.int64]) -> Bools:
+        """Rows further ahead of their arrival than the tolerance."""
+        early: Bools = micros > arrivals + self.definition.tolerance_micros
+        return early
+
+    def recompute(self, rows: KeyedRows, added: Bools) -> Recomputed:
+        """Windows of the rows that see an added one; see ``reach``."""
+        definition = self.definition
+        arrivals = column_micros(rows.frame[self.arrival]) if self.arrival else rows.micros
+        order = np.lexsort((rows.micros, arrivals, rows.codes))
+        found = reach(
+            rows.codes[order],
+            rows.micros[order] // definition.period_micros,
+            added[order],
+            definition.longest_buckets,
+            definition.lateness_buckets,
+        )
+        changed, needed, too_late = (
+            _put_back(mask, order) for mask in (found.changed, found.needed, found.too_late)
+        )
+        if not changed.any():
+            return Recomputed(changed, {name: np.empty(0) for name in self.names}, too_late)
+        positions = np.flatnonzero(needed)
+        windows = windows_as_known(rows.take(positions), definition, self.arrival)
+        shown = windows[changed[positions]]
+        lost = ~shown[event_status.COLUMN].isin(event_status.COUNTED)
+        if lost.any():  # The reach and the kernel would disagree about which rows count.
+            raise IngestError(f"every row that changed must have windows, got {int(lost.sum())} without")
+        values = {name: shown[name].to_numpy() for name in definition.feature_names}
+        if self.derived:
+            inputs = np.column_stack([values[name] for name in self.derived.inputs])
+            values |= dict(zip(self.derived.names, self.derived.of(inputs).T, strict=True))
+        return Recomputed(changed, values, too_late)
+
+
+def _put_back(mask: Bools, order: npt.NDArray[Any]) -> Bools:
+    back = np.empty(len(mask), dtype=np.bool_)
+    back[order] = mask
+    return back

@@ -1,0 +1,72 @@
+"""What is predicted with a label horizon, in a history that grows: what was unknown becomes known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from feature_sets.ingestion.history.computed import Bools, Recomputed
+from feature_sets.labels.horizon import with_target
+from feature_sets.rows.keyed_rows import KeyedRows
+from feature_sets.telemetry.schema import TelemetrySchema
+
+
+@dataclass(frozen=True)
+class HorizonTarget:
+    """The column ``schema.target`` of the labels; the schema has a horizon H.
+
+    A label at s says something of rows after s − H: an error that starts within H of them, or an excluded
+    row. And it may close a silence that begins before s, in which a row up to H earlier saw an end of what
+    is known: so of all rows in (s − 2H, s]. What is true of a row at t is said by rows up to t + 2H.
+
+    :param schema: of the labels.
+    """
+
+    schema: TelemetrySchema
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The target."""
+        return (self.schema.target,)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The label, and what excludes rows."""
+        excluding = [name for name in self.schema.exclude_labels if name != self.schema.label]
+        return tuple(dict.fromkeys([self.schema.label, *excluding]))
+
+    @property
+    def arrival(self) -> str | None:
+        """Labels count whenever they come."""
+        return None
+
+    @property
+    def behind(self) -> int:
+        """Twice the horizon."""
+        return 2 * self.schema.horizon_seconds * 1_000_000
+
+    @property
+    def ahead(self) -> int:
+        """Twice the horizon."""
+        return self.behind
+
+    def early(self, micros: npt.NDArray[np.int64], arrivals: npt.NDArray[np.int64]) -> Bools:
+        """None."""
+        return np.zeros(len(micros), dtype=np.bool_)
+
+    def recompute(self, rows: KeyedRows, added: Bools) -> Recomputed:
+        """Targets of the added rows and of those up to twice the horizon before one of them."""
+        order = np.lexsort((rows.micros, rows.codes))
+        micros, codes = rows.micros[order], rows.codes[order]
+        following = np.where(added[order], np.arange(len(order)), len(order))
+        following = np.minimum.accumulate(following[::-1])[::-1]
+        exists = following < len(order)
+        following[~exists] = 0
+        changed = np.zeros(len(order), dtype=np.bool_)
+        changed[order] = (
+            exists & (codes[following] == codes) & (micros[following] - micros < max(self.behind, 1))
+        )
+        targets = with_target(rows.frame, self.schema)[self.schema.target].to_numpy(dtype=np.float64)
+        return Recomputed(changed, {self.schema.target: targets[changed]}, np.zeros_like(changed))

@@ -1,0 +1,176 @@
+"""Random histories, cut into parts in any way, and what an ingestion of them leaves behind."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mlrun
+import mlrun.errors
+import mlrun.feature_store as fstore
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import redis
+
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+
+SCHEMA = TelemetrySchema.from_dict(
+    {
+        "name": "tiny",
+        "entity": ["box"],
+        "time": "timestamp",
+        "metrics": {"cpu": {}, "latency": {}},
+        "label": "is_error",
+        "static": ["model"],
+        "exclude_labels": {"repair": True},
+        "horizon": "90s",
+        "windows": {
+            "lengths": ["20s", "1m"],
+            "period": "10s",
+            "operations": ["avg", "stddev", "min", "max", "first", "last", "median", "count", "sum"],
+        },
+        "derived": {
+            "ratios": [{"operation": "avg", "short": "20s", "long": "1m"}],
+            "variation": ["1m"],
+            "change": ["1m"],
+        },
+    }
+)
+
+WITH_ARRIVAL = TelemetrySchema.from_dict({**SCHEMA.to_dict(), "arrival": "received"})
+
+MIDNIGHT = pd.Timestamp("2024-01-02T00:00:00Z")
+
+
+def readings(generator: np.random.Generator, rows: int = 300, devices: int = 4) -> pd.DataFrame:
+    """Rows of some minutes around two midnights: ties, gaps, missing readings, delays, not in order."""
+    days = generator.choice([-1440, 0, 0, 0, 1440], rows)
+    seconds = generator.integers(-240, 240, rows) + 60 * days
+    frame = pd.DataFrame(
+        {
+            DEVICE: [f"dev-{at}" for at in generator.integers(0, devices, rows)],
+            "timestamp": MIDNIGHT + pd.to_timedelta(seconds, unit="s"),
+            "cpu": generator.normal(50, 10, rows),
+            "latency": np.where(generator.random(rows) < 0.2, np.nan, generator.gamma(2.0, 5.0, rows)),
+        }
+    )
+    # Some cancel out, and some are alike.
+    frame.loc[generator.random(rows) < 0.1, "cpu"] = generator.choice([0.0, -0.0, 1e9])
+    # Some are sent again, as they were or with another reading, then or later.
+    again = frame.sample(frac=0.15, random_state=int(generator.integers(1000)))
+    again = again.assign(cpu=np.where(generator.random(len(again)) < 0.5, again["cpu"], 7.0))
+    frame = pd.concat([frame, again]).sample(frac=1.0, random_state=int(generator.integers(1000)))
+    frame = frame.reset_index(drop=True)
+    delay = generator.choice([0, 0, 1, 12, 55, 75, 3000, 90_000, -20, -300], len(frame))
+    frame["received"] = frame["timestamp"] + pd.to_timedelta(delay, unit="s")
+    return frame
+
+
+def labels(generator: np.random.Generator, rows: pd.DataFrame) -> pd.DataFrame:
+    pairs = rows[[DEVICE, "timestamp"]].drop_duplicates(ignore_index=True)
+    pairs = pairs[generator.random(len(pairs)) < 0.9].reset_index(drop=True)
+    return pairs.assign(
+        is_error=(generator.random(len(pairs)) < 0.1).astype(int),
+        repair=generator.random(len(pairs)) < 0.05,
+    )
+
+
+def parts(generator: np.random.Generator, frame: pd.DataFrame, count: int) -> list[pd.DataFrame]:
+    """The rows in some parts, by time with late ones among them, or in no order at all."""
+    if generator.random() < 0.5:
+        number = generator.integers(0, count, len(frame))
+    else:
+        number = (frame["timestamp"].rank(pct=True) * count).clip(upper=count - 1).astype(int).to_numpy()
+        late = generator.random(len(frame)) < 0.1
+        number = np.where(late, generator.integers(0, count, len(frame)), number)
+    order = generator.permutation(count)
+    cut = [frame[number == part].reset_index(drop=True) for part in order]
+    return [part for part in cut if len(part)]
+
+
+@dataclass
+class State:
+    """What a feature set holds."""
+
+    table: pa.Table
+    online: dict[str, dict[str, str]]
+    stats: dict[str, Any]
+    last_written: str
+    manifest: dict[str, Any]
+    folder: Path
+
+
+def state_of(name: str, redis_url: str) -> State:
+    """Rows sorted by device and time, online rows without the time of the write, statistics."""
+    feature_set = fstore.get_feature_set(name)
+    folder = Path(feature_set.get_target_path("parquet"))
+    manifest = json.loads((folder / "_history.json").read_text())
+    listed = sorted(file["path"] for file in manifest["files"])
+    files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.parquet") if path.name[0] != "_")
+    assert files == listed
+    for file in manifest["files"]:
+        times = pq.read_table(folder / file["path"], partitioning=None)["timestamp"]
+        micros = times.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy()
+        assert (len(micros), micros.min(), micros.max()) == (file["rows"], file["first"], file["last"])
+        assert list(micros) == sorted(micros)
+    tables = [pq.read_table(folder / file, partitioning=None) for file in files]
+    table = pa.concat_tables([one.replace_schema_metadata(None) for one in tables])
+    # MLRun's own reader sees the same rows.
+    assert len(feature_set.to_dataframe()) == table.num_rows
+    return State(
+        table=table.sort_by([(DEVICE, "ascending"), ("timestamp", "ascending")]),
+        online=online_rows(feature_set, redis_url),
+        stats=feature_set.status.stats,
+        last_written=str(feature_set.status.targets["parquet"].last_written),
+        manifest=manifest,
+        folder=folder,
+    )
+
+
+def forget(name: str) -> None:
+    """Delete a feature set with all that it left."""
+    try:
+        feature_set = fstore.get_feature_set(name)
+    except mlrun.errors.MLRunNotFoundError:
+        return
+    folder = Path(feature_set.get_target_path("parquet")).parent
+    feature_set.purge_targets()
+    shutil.rmtree(folder, ignore_errors=True)
+    mlrun.get_run_db().delete_feature_set(name)
+
+
+def online_rows(feature_set: fstore.FeatureSet, redis_url: str) -> dict[str, dict[str, str]]:
+    if "online" not in [target.name for target in feature_set.status.targets]:
+        return {}
+    run_id = feature_set.status.targets["online"].run_id
+    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
+        keys = list(client.scan_iter(f"*{run_id}*:static"))
+        rows = {key.rpartition("/")[2]: client.hgetall(key) for key in keys}
+    return {
+        key: {field: text for field, text in row.items() if "mtime" not in field} for key, row in rows.items()
+    }
+
+
+def assert_same_bits(one: pa.Table, other: pa.Table) -> None:
+    assert one.schema.equals(other.schema)
+    assert one.num_rows == other.num_rows
+    for name in one.column_names:
+        mine, theirs = one[name].combine_chunks(), other[name].combine_chunks()
+        assert mine.is_valid().equals(theirs.is_valid()), name
+        if pa.types.is_floating(mine.type):
+            mine, theirs = (
+                pa.array(column.fill_null(0.0).to_numpy().view(np.int64)) for column in (mine, theirs)
+            )
+        assert mine.equals(theirs), name
+
+
+def assert_same_state(one: State, other: State) -> None:
+    assert_same_bits(one.table, other.table)
+    assert one.online == other.online
+    assert one.stats == other.stats
+    assert one.last_written == other.last_written

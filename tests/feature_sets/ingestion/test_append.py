@@ -1,0 +1,92 @@
+"""History in N parts equals history at once: files, online rows, statistics and counts, to the last bit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from feature_sets.device_labels import device_labels
+from feature_sets.device_metrics import device_metrics
+from feature_sets.ingestion.append import Appended, append_rows
+from feature_sets.ingestion.history.horizon_target import HorizonTarget
+from feature_sets.ingestion.vectorized_ingest import ingest_vectorized
+from feature_sets.labels.horizon import with_target
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from tests.feature_sets.ingestion.histories import (
+    SCHEMA,
+    WITH_ARRIVAL,
+    assert_same_state,
+    forget,
+    labels,
+    parts,
+    readings,
+    state_of,
+)
+
+
+def of_schema(rows: pd.DataFrame, schema: TelemetrySchema) -> pd.DataFrame:
+    return rows if schema.arrival else rows.drop(columns="received")
+
+
+def first_to_come(rows: pd.DataFrame, schema: TelemetrySchema) -> pd.DataFrame:
+    """What the readers make of rows: of each device and time the first to arrive, but not from the future."""
+    if schema.arrival:
+        early = rows["timestamp"] > rows["received"] + pd.Timedelta(schema.windows.future_tolerance)
+        rows = (
+            rows.assign(early=early).sort_values(["early", "received"], kind="stable").drop(columns="early")
+        )
+    return rows.drop_duplicates([DEVICE, "timestamp"]).sort_values(["timestamp", DEVICE], ignore_index=True)
+
+
+def in_parts(feature_set, cut, arrival=None, computed=None) -> list[Appended]:
+    return [append_rows(feature_set(), part, arrival=arrival, computed=computed) for part in cut]
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("schema", [SCHEMA, WITH_ARRIVAL], ids=["in order", "with arrival"])
+def test_readings_in_parts_equal_readings_at_once(project, local_stack, seed, schema):
+    generator = np.random.default_rng([seed, 1])
+    rows = readings(generator)
+    cut = parts(generator, rows, int(generator.integers(2, 7)))
+    whole = first_to_come(of_schema(pd.concat(cut), schema), schema)
+    done = ingest_vectorized(device_metrics(schema), whole, arrival=schema.arrival)
+    expected = state_of("device_metrics", local_stack.info.redis_url)
+
+    forget("device_metrics")
+    cut = [first_to_come(of_schema(part, schema), schema) for part in cut]
+    appended = in_parts(lambda: device_metrics(schema), cut, schema.arrival)
+    found = state_of("device_metrics", local_stack.info.redis_url)
+    assert_same_state(found, expected)
+    assert appended[-1].rows == done.rows == found.table.num_rows
+    assert sum(one.new - one.dropped for one in appended) == done.rows
+    for one, part in zip(appended, cut, strict=True):
+        assert one.new + one.known + sum(one.left_out.values()) == len(part)
+
+    # Once more, in another order: nothing changes, not even the files.
+    again = in_parts(lambda: device_metrics(schema), cut[::-1], schema.arrival)
+    assert sum(one.new + one.rewritten + one.dropped for one in again) == 0
+    assert state_of("device_metrics", local_stack.info.redis_url).folder == found.folder
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("horizon", ["90s", "10m", "0s"])
+def test_labels_in_parts_equal_labels_at_once(project, local_stack, seed, horizon):
+    generator = np.random.default_rng([seed, 2])
+    schema = TelemetrySchema.from_dict({**SCHEMA.to_dict(), "horizon": horizon})
+    rows = labels(generator, readings(generator))
+    cut = parts(generator, rows, int(generator.integers(2, 7)))
+    whole = pd.concat(cut).sort_values(["timestamp", DEVICE], ignore_index=True)
+    ingest_vectorized(device_labels(schema), with_target(whole, schema))
+    expected = state_of("device_labels", local_stack.info.redis_url)
+
+    forget("device_labels")
+    computed = HorizonTarget(schema) if schema.horizon_seconds else None
+    appended = in_parts(lambda: device_labels(schema), cut, computed=computed)
+    found = state_of("device_labels", local_stack.info.redis_url)
+    assert_same_state(found, expected)
+    assert sum(one.new for one in appended) == appended[-1].rows == len(whole)
+    assert sum(one.rewritten for one in appended) > 0 or not schema.horizon_seconds
+    again = in_parts(lambda: device_labels(schema), cut, computed=computed)
+    assert sum(one.new + one.rewritten for one in again) == 0
+    assert state_of("device_labels", local_stack.info.redis_url).folder == found.folder

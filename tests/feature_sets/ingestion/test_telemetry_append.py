@@ -1,0 +1,374 @@
+"""A folder that grows: each ingestion reads what is new, and in the end all is as if read at once."""
+
+from __future__ import annotations
+
+import os
+
+import mlrun.feature_store as fstore
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from feature_sets.checks import InputError
+from feature_sets.ingestion import sources
+from feature_sets.ingestion.telemetry_history import TelemetryHistory
+from feature_sets.telemetry import table_files
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from tests.feature_sets.ingestion.folders import (
+    MODELS,
+    SETS,
+    Folder,
+    add_day,
+    day_of,
+    forget_all,
+    run,
+    states,
+)
+from tests.feature_sets.ingestion.histories import (
+    SCHEMA,
+    WITH_ARRIVAL,
+    assert_same_state,
+    labels,
+    parts,
+    readings,
+)
+
+
+@pytest.fixture
+def folder(tmp_path, project) -> Folder:
+    forget_all()
+    made = Folder(tmp_path / "telemetry")
+    made.static(MODELS)
+    return made
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("schema", [SCHEMA, WITH_ARRIVAL], ids=["in order", "with arrival"])
+def test_a_folder_that_grows_equals_the_folder_read_at_once(tmp_path, project, local_stack, seed, schema):
+    generator = np.random.default_rng([seed, 3])
+    rows = readings(generator)
+    if not schema.arrival:
+        rows = rows.drop(columns="received")
+    tables = {"metrics": parts(generator, rows, 4), "labels": parts(generator, labels(generator, rows), 4)}
+    forget_all()
+    growing = Folder(tmp_path / "growing", schema)
+    growing.static(MODELS)
+    done = []
+    for day in range(4):
+        for table, cut in tables.items():
+            if day < len(cut):
+                growing.add(table, f"day-{day}", cut[day])
+        done.append(growing.ingest())
+    found = states(local_stack.info.redis_url)
+    devices = fstore.get_feature_set("devices").to_dataframe()
+
+    forget_all()
+    whole = growing.ingest()
+    for one, other in zip(found, states(local_stack.info.redis_url), strict=True):
+        assert_same_state(one, other)
+    pd.testing.assert_frame_equal(devices, fstore.get_feature_set("devices").to_dataframe())
+    last = done[-1]
+    for count in ("rows_read", "rows_ingested", "label_rows", "devices", "first_event", "last_event"):
+        assert last[count] == whole[count], count
+    total = sum(one["rows_new"] - one.get("rows_dropped", 0) for one in done)
+    assert total == whole["rows_ingested"]
+
+
+def test_the_same_folder_again_changes_nothing_and_is_not_even_read(folder, monkeypatch):
+    add_day(folder, 1)
+    add_day(folder, 2)
+    assert folder.ingest()["rows_new"] == 80
+    before = {name: fstore.get_feature_set(name).get_target_path("parquet") for name in (*SETS, "devices")}
+    read = []
+    load = table_files._read
+    monkeypatch.setattr(table_files, "_read", lambda path, *rest: read.append(path.name) or load(path, *rest))
+    done = folder.ingest()
+    assert read == ["static.parquet"]
+    assert (done["rows_read"], done["rows_known"], done["rows_new"]) == (80, 80, 0)
+    assert (done["rows_ingested"], done["label_rows"], done["devices"]) == (80, 80, 4)
+    assert "2 files unchanged; their 80 rows were not read again" in "\n".join(done["report_lines"])
+    after = {name: fstore.get_feature_set(name).get_target_path("parquet") for name in (*SETS, "devices")}
+    assert after == before
+
+    add_day(folder, 3)
+    read.clear()
+    done = folder.ingest()
+    assert sorted(read) == ["day-03.parquet", "day-03.parquet", "static.parquet"]
+    assert (done["rows_read"], done["rows_known"], done["rows_new"], done["rows_ingested"]) == (
+        120,
+        80,
+        40,
+        120,
+    )
+    assert (done["first_event"], done["last_event"]) == (
+        "2024-03-02T00:00:00+00:00",
+        "2024-03-04T00:03:10+00:00",
+    )
+
+
+def test_a_file_that_was_only_touched_or_moved_changes_nothing(folder, tmp_path):
+    add_day(folder, 1)
+    folder.ingest()
+    file = folder.path / "metrics" / "day-01.parquet"
+    os.utime(file, (1, 1))
+    assert folder.ingest()["rows_new"] == 0
+    file.rename(file.with_name("first.parquet"))
+    done = folder.ingest()
+    assert (done["rows_read"], done["rows_known"], done["rows_new"]) == (40, 40, 0)
+    other = tmp_path / "elsewhere"
+    folder.path.rename(other)
+    done = run(other, folder.schema)
+    assert (done["rows_known"], done["rows_new"], done["rows_ingested"]) == (40, 0, 40)
+
+
+def test_the_newest_day_alone_is_added_to_the_history_it_does_not_replace_it(folder, tmp_path):
+    # Today it was replaced without a word.
+    add_day(folder, 1)
+    folder.ingest()
+    newest = Folder(tmp_path / "newest")
+    add_day(newest, 2)  # without a static file, too
+    done = newest.ingest()
+    assert (done["rows_read"], done["rows_new"], done["rows_ingested"], done["label_rows"]) == (
+        40,
+        40,
+        80,
+        80,
+    )
+    assert done["devices"] == 4
+    # To replace is to replace, and has to be said.
+    newest.static(MODELS)
+    done = newest.ingest(replace=True)
+    assert (done["rows_new"], done["rows_ingested"], done["label_rows"]) == (40, 40, 40)
+
+
+def test_labels_may_come_later_than_the_readings(folder, tmp_path):
+    add_day(folder, 1)
+    folder.ingest()
+    rows, truths = day_of(2)
+    folder.add("metrics", "day-02", rows)
+    assert folder.ingest()["label_rows"] == 40
+    folder.add("labels", "day-02", truths)
+    done = folder.ingest()
+    assert (done["rows_new"], done["label_rows_new"], done["label_rows"]) == (0, 40, 80)
+    # The last of the first day see further now, though there is a gap that is longer than the horizon.
+    assert done["label_rows_rewritten"] == 0
+
+
+def test_the_future_of_the_last_labels_becomes_known(folder):
+    rows, truths = day_of(1)
+    folder.add("metrics", "day-01", rows)
+    folder.add("labels", "day-01", truths[:20])
+    folder.ingest()
+    target = SCHEMA.target
+    stored = fstore.get_feature_set("device_labels").to_dataframe()
+    assert stored[target].isna().sum() == 18  # of ten rows a device the last nine
+    folder.add("labels", "day-01b", truths[20:].assign(is_error=1))
+    done = folder.ingest()
+    assert (done["label_rows_new"], done["label_rows_rewritten"]) == (20, 18)
+    stored = fstore.get_feature_set("device_labels").to_dataframe()
+    assert (stored[target] == 1).sum() == 18 and (stored[target] == 0).sum() == 2
+
+
+def test_a_device_joins_and_its_earlier_rows_are_taken_then(folder):
+    add_day(folder, 1, devices=("dev-0", "new"))
+    done = folder.ingest()
+    assert (done["rows_read"], done["rows_rejected"], done["rows_ingested"]) == (40, 20, 20)
+    assert folder.ingest()["rows_new"] == 0
+    folder.static({**MODELS, "new": "m7"})
+    done = folder.ingest()
+    assert (done["rows_rejected"], done["rows_new"], done["rows_ingested"]) == (0, 20, 40)
+    assert (done["label_rows"], done["devices"], done["devices_new"]) == (40, 5, 1)
+    assert "static: 1 devices joined: new" in done["report_lines"]
+    stored = fstore.get_feature_set("devices").to_dataframe()
+    assert stored.loc["new"].to_dict() == {"model_m0": 0, "model_m1": 0, "model_m7": 1}
+
+
+def test_the_newest_attributes_count_and_what_held_before_is_kept(folder):
+    add_day(folder, 1)
+    folder.ingest()
+    table = fstore.get_feature_set("devices").status.targets["online"].run_id
+    folder.static({**MODELS, "dev-0": "m9"})
+    add_day(folder, 2)
+    done = folder.ingest()
+    assert done["devices_changed"] == 1
+    since = "2024-03-03T00:00:00+00:00"
+    assert f"static: dev-0 changed: model 'm0' to 'm9' from {since} on" in done["report_lines"]
+    history = TelemetryHistory.of(SCHEMA)
+    known = history.attributes[history.attributes[DEVICE] == "dev-0"]
+    assert known["model"].tolist() == ["m0", "m9"]
+    assert pd.isna(known["valid_from"].iloc[0]) and known["valid_from"].iloc[1].isoformat() == since
+    stored = fstore.get_feature_set("devices").to_dataframe()
+    assert stored.loc["dev-0"].to_dict() == {"model_m0": 0, "model_m1": 0, "model_m9": 1}
+    # What reads the online table goes on with it.
+    assert fstore.get_feature_set("devices").status.targets["online"].run_id == table
+    vector = fstore.FeatureVector("v", ["devices.*"])
+    with vector.get_online_feature_service() as service:
+        assert service.get([{DEVICE: "dev-0"}, {DEVICE: "dev-1"}]) == [
+            {"model_m0": 0, "model_m1": 0, "model_m9": 1},
+            {"model_m0": 0, "model_m1": 1, "model_m9": 0},
+        ]
+    # A device that the file no longer has stays.
+    folder.static({"dev-0": "m9"})
+    done = folder.ingest()
+    assert (done["devices"], done["devices_changed"]) == (4, 0)
+    assert "static: 3 devices of the history are not in the static file; they stay" in done["report_lines"]
+
+
+POPULATION = TelemetrySchema.from_dict({**SCHEMA.to_dict(), "population": {"live": True}})
+
+
+def test_labels_count_by_the_attributes_that_held_at_their_time(tmp_path, project, local_stack):
+    forget_all()
+    growing = Folder(tmp_path / "growing", POPULATION)
+    growing.static({"dev-0": "m0", "dev-1": "m1"}, live=[True, True])
+    add_day(growing, 1)
+    growing.ingest()
+    growing.static({"dev-0": "m0", "dev-1": "m1"}, live=[True, False])
+    add_day(growing, 2)
+    done = growing.ingest()
+    assert (done["label_rows_new"], done["label_rows"]) == (20, 60)
+    # A late label of the time before.
+    _, truths = day_of(1)
+    growing.add(
+        "labels", "late", truths.tail(2).assign(timestamp=lambda late: late["timestamp"] + pd.Timedelta("1h"))
+    )
+    assert growing.ingest()["label_rows_new"] == 2
+    found = states(local_stack.info.redis_url)
+    # With the time in the static file, all at once gives the same.
+    forget_all()
+    growing.static({"dev-0": "m0", "dev-1": "m1"} | {}, live=[True, True])
+    frame = pd.DataFrame(
+        {
+            "box": ["dev-0", "dev-1", "dev-1"],
+            "model": ["m0", "m1", "m1"],
+            "live": [True, True, False],
+            "valid_from": [None, None, "2024-03-03T00:00:00Z"],
+        }
+    )
+    frame.to_parquet(growing.path / "static.parquet", index=False)
+    assert growing.ingest()["devices"] == 2
+    for one, other in zip(found, states(local_stack.info.redis_url), strict=True):
+        assert_same_state(one, other)
+    assert growing.ingest()["devices_changed"] == 0
+
+
+def test_a_folder_without_a_usable_row_adds_nothing_to_a_history(folder):
+    add_day(folder, 1)
+    folder.ingest()
+    folder.add("metrics", "day-02", day_of(2)[0].assign(timestamp="never"))
+    done = folder.ingest()
+    assert (done["rows_read"], done["rows_rejected"], done["rows_new"]) == (80, 40, 0)
+    assert done["report"]["metrics"]["rejected"] == {"unparsable_time": 40}
+    assert folder.ingest()["rows_rejected"] == 40
+
+
+def test_another_schema_is_refused_and_nothing_is_written(folder):
+    add_day(folder, 1)
+    folder.ingest()
+    content = SCHEMA.to_dict()
+    content["metrics"]["cpu"]["unit"] = "percent"
+    folder.schema.write_text(yaml.safe_dump(content))
+    add_day(folder, 2)
+    assert folder.ingest()["rows_new"] == 40  # A unit is for people.
+    before = states_of_paths()
+    folder.schema.write_text(yaml.safe_dump({**content, "horizon": "5m"}))
+    add_day(folder, 3)
+    with pytest.raises(
+        InputError, match=r"telemetry schema: must be that of the history: .*'90s'.*--replace.*'5m'"
+    ):
+        folder.ingest()
+    assert states_of_paths() == before
+
+
+def states_of_paths() -> dict[str, str]:
+    return {name: fstore.get_feature_set(name).get_target_path("parquet") for name in (*SETS, "devices")}
+
+
+def test_a_column_of_another_type_is_refused_before_anything_is_written(folder):
+    add_day(folder, 1)
+    folder.ingest()
+    before = states_of_paths()
+    rows, truths = day_of(2)
+    folder.add("metrics", "day-02", rows)
+    folder.add("labels", "day-02", truths.assign(repair="no"))
+    with pytest.raises(InputError, match="column 'repair': must be of type bool, as in the history"):
+        folder.ingest()
+    assert states_of_paths() == before
+
+
+def test_the_simulated_network_goes_on_where_it_was_and_is_not_mixed(folder, tmp_path, monkeypatch):
+    first = run(devices=3, ticks=200, seed=5)
+    assert (first["rows_read"], first["rows_new"], first["rows_ingested"]) == (600, 600, 600)
+    again = run(devices=3, ticks=200, seed=5)
+    assert (again["rows_read"], again["rows_known"], again["rows_new"], again["rows_ingested"]) == (
+        600,
+        600,
+        0,
+        600,
+    )
+    fewer = run(devices=3, ticks=50, seed=5)
+    assert (fewer["rows_read"], fewer["rows_known"], fewer["rows_ingested"]) == (150, 150, 600)
+    more = run(devices=3, ticks=300, seed=5)
+    assert (more["rows_read"], more["rows_known"], more["rows_new"], more["rows_ingested"]) == (
+        900,
+        600,
+        300,
+        900,
+    )
+    found = fstore.get_feature_set("device_metrics").to_dataframe()
+    for other in ({"devices": 4, "seed": 5}, {"devices": 3, "seed": 6}):
+        with pytest.raises(
+            InputError, match=r"which is of simulated network of devices=3, seed=5.*--replace"
+        ):
+            run(ticks=300, **other)
+    content = {**TelemetrySchema.load().to_dict()}
+    add_day(folder, 1)
+    folder.schema.write_text(yaml.safe_dump(content))
+    with pytest.raises(InputError, match="source of telemetry: must fit the history, which is of simulated"):
+        folder.ingest()
+    whole = run(devices=3, ticks=300, seed=5, replace=True)
+    assert whole["rows_ingested"] == 900
+    order = ["timestamp", DEVICE]
+    one, other = (
+        frame.reset_index().sort_values(order, ignore_index=True)
+        for frame in (found, fstore.get_feature_set("device_metrics").to_dataframe())
+    )
+    pd.testing.assert_frame_equal(one, other, check_exact=True)
+    assert run(devices=2, ticks=100, seed=1, replace=True)["rows_ingested"] == 200
+
+
+def test_the_simulated_network_is_not_mixed_into_a_users_own_telemetry(folder):
+    add_day(folder, 1)
+    folder.ingest()
+    with pytest.raises(InputError, match=r"must fit the history, which is of folder .*telemetry.*--project"):
+        sources.SimulatedSource(3, 100, 1).check(TelemetryHistory.of(SCHEMA))
+
+
+def test_storey_replaces_only(folder, project):
+    schema = SCHEMA.to_dict()
+    schema["windows"]["operations"] = ["avg", "stddev"]
+    schema["derived"] = {}
+    folder.schema.write_text(yaml.safe_dump(schema))
+    add_day(folder, 1)
+    folder.ingest()
+    with pytest.raises(
+        InputError, match="engine: must be vectorized to add to a history; storey only replaces"
+    ):
+        folder.ingest(engine="storey")
+    assert folder.ingest(engine="storey", replace=True)["rows_ingested"] == 40
+    with pytest.raises(InputError, match="history: must be of the vectorized engine of this version"):
+        folder.ingest()
+    assert folder.ingest(replace=True)["rows_ingested"] == 40
+
+
+def test_a_schema_without_static_columns_and_horizon(tmp_path, project):
+    forget_all()
+    content = {**SCHEMA.to_dict(), "static": [], "horizon": "0s", "exclude_labels": {}}
+    plain = Folder(tmp_path / "plain", TelemetrySchema.from_dict(content))
+    pd.DataFrame({"box": ["dev-0", "dev-1"]}).to_parquet(plain.path / "static.parquet")
+    add_day(plain, 1)
+    plain.ingest()
+    add_day(plain, 2)
+    assert plain.ingest()["label_rows"] == 80
+    assert plain.ingest()["rows_new"] == 0
