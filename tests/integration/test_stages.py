@@ -146,11 +146,14 @@ def test_the_ingest_command_prints_the_report(installation, tmp_path):
     done = installation.netops("ingest", *source, "--replace", "--yes")
     assert "rows_ingested    2" in done.stdout
 
-    # Another schema in the same project is refused with the way out.
+    # Another schema in the same project is refused with the way out, before a run is started.
+    before = installation.api("projects/netops-tiny/runs")["runs"]
     schema.write_text(schema.read_text().replace("[role]", "[]"))
     refused = installation.netops("ingest", *source, check=False)
-    assert refused.returncode == 1
-    assert "must be that of the history" in refused.stderr and "--replace" in refused.stderr
+    assert refused.returncode == 2
+    assert "must be the schema 'tiny' that project 'netops-tiny' stands on" in refused.stderr
+    assert "another --project. It differs in static" in refused.stderr
+    assert installation.api("projects/netops-tiny/runs")["runs"] == before
 
 
 def test_bad_usage_ends_with_one_line_and_code_2(installation, tmp_path):
