@@ -6,7 +6,9 @@ from tests.scheduling import LONGEST_FIRST, start_rank, unit_of
 def test_a_unit_is_a_file_or_the_installation():
     assert unit_of("tests/drift/test_ddm.py::test_a[x::y]") == "tests/drift/test_ddm.py"
     assert unit_of("drift/ddm.py::drift.ddm.DDM") == "drift/ddm.py"
-    assert unit_of("tests/integration/test_run.py::test_a") == unit_of("tests/integration/test_skew.py::test_b")
+    assert unit_of("tests/integration/test_run.py::test_a") == unit_of(
+        "tests/integration/test_skew.py::test_b"
+    )
 
 
 def test_long_units_start_first():
