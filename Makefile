@@ -7,7 +7,7 @@ UV := $(VENV)/uv/bin/uv
 STAMP := $(VENV)/.installed
 RUN_ARGS ?=
 
-.PHONY: help install run test test-fast check lock clean
+.PHONY: help install run test test-fast check docs notebooks lock lock-upgrade clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -40,10 +40,22 @@ check: install ## formatting, lint, types, arrows between rooms
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-lock: $(UV) ## resolve the dependencies anew
-	@$(UV) pip compile pyproject.toml --all-extras --generate-hashes --no-emit-index-url --no-header \
-		--python-version 3.11 --upgrade --quiet --output-file requirements.lock
+notebooks: install ## execute the notebooks; pages with their pictures are in .netops/notebooks
+	@$(BIN)/python examples/notebooks/execute.py .netops/notebooks
+
+docs: install ## the documentation, built into site/; a broken link is an error
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "site/index.html"
+
+COMPILE = $(UV) pip compile pyproject.toml --all-extras --generate-hashes --no-emit-index-url --no-header \
+	--python-version 3.11 --quiet --output-file requirements.lock
+
+lock: $(UV) ## lock what pyproject.toml asks for; pins that still fit stay
+	@$(COMPILE)
+
+lock-upgrade: $(UV) ## resolve all dependencies anew; scores may change with them
+	@$(COMPILE) --upgrade
 
 clean: ## remove the environment and all local state (stops what runs)
 	@if [ -x $(BIN)/netops ]; then $(BIN)/netops stop; fi
-	@rm -rf $(VENV) .netops
+	@rm -rf $(VENV) .netops site

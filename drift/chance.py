@@ -4,7 +4,7 @@ Two samples of one distribution are never equal, the less so the smaller they ar
 are: a joint histogram of 200 rows over 125 bins has a large total variation distance from anything. So each
 distance is compared with those of random re-divisions of the pooled rows (a permutation test: P. Good,
 "Permutation, Parametric, and Bootstrap Tests of Hypotheses", 2005), and all columns together with the
-largest standardised distance of any (P. H. Westfall, S. S. Young, "Resampling-Based Multiple Testing",
+largest standardized distance of any (P. H. Westfall, S. S. Young, "Resampling-Based Multiple Testing",
 1993), so that many columns do not mean many false alarms.
 """
 

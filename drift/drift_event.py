@@ -7,24 +7,28 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from feature_sets.checks import InputError, check_choice
+
 Level = Literal["warning", "drift"]
 
 LEVELS: tuple[Level, ...] = ("warning", "drift")
 
 
 def utc_time(text: object, name: str = "event_time") -> str:
-    """Normalise a time to ISO 8601 in UTC, such as ``2024-05-01T12:00:00+00:00``.
+    """Raise InputError unless a text is a time with a zone; gives it in UTC.
+
+    >>> utc_time("2024-05-01T14:00:00+02:00")
+    '2024-05-01T12:00:00+00:00'
 
     :param text: ISO 8601 with an offset or ``Z``.
     :param name: field named in the error.
-    :raises ValueError: if it is no time or has no zone.
     """
     try:
         time = datetime.fromisoformat(text) if isinstance(text, str) else None
     except ValueError:
         time = None
     if time is None or time.tzinfo is None:
-        raise ValueError(f"{name} must be ISO 8601 text with a time zone, got {text!r}")
+        raise InputError(name, "must be ISO 8601 text with a time zone", text)
     return time.astimezone(UTC).isoformat()
 
 
@@ -50,8 +54,7 @@ class DriftEvent:
     detail: str = ""
 
     def __post_init__(self) -> None:
-        if self.level not in LEVELS:
-            raise ValueError(f"drift event: level must be among {', '.join(LEVELS)}, got {self.level!r}")
+        check_choice("drift event: level", self.level, LEVELS)
         object.__setattr__(self, "event_time", utc_time(self.event_time, "drift event: event_time"))
 
     def to_dict(self) -> dict[str, Any]:

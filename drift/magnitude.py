@@ -1,10 +1,10 @@
 """How far a batch of live rows has moved from the base data set: features, predictions and labels.
 
-Prior shift is a change of the features, prediction shift one of what the model says, class shift one of the
-labels. Each column is put into bins fitted on the base; the distributions over the bins are compared by
-total variation, Hellinger and symmetric Kullback-Leibler distance. The verdict is computed once, from total
-variation: drift is a column that is further away than chance explains at these sample sizes (``chance.py``),
-and by more than a stated amount, since with enough rows chance explains nothing.
+Features, predictions and labels are looked at apart: what moves says which kind of shift it is. Each column
+is put into bins fitted on the base; the distributions over the bins are compared by total variation,
+Hellinger and symmetric Kullback-Leibler distance. The verdict is computed once, from total variation: drift
+is a column that is further away than chance explains at these sample sizes (``chance.py``), and by more than
+a stated amount, since with enough rows chance explains nothing.
 """
 
 from __future__ import annotations
@@ -12,27 +12,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from drift.chance import compare_with_chance
-from drift.detector import check_count, check_parameter
-from drift.discretise import Bins, How, fit_bins, fit_categories, fit_column
-from drift.distribution import distribution
-from drift.hellinger import hellinger
-from drift.kullback_leibler import kullback_leibler
+from drift.coded_columns import CodedColumn, coded_columns
+from drift.discretize import How
+from drift.distances.distribution import distribution
+from drift.distances.hellinger import hellinger
+from drift.distances.kullback_leibler import kullback_leibler
+from drift.distances.total_variation import total_variation
+from drift.reference_rows import LEAST_BLOCKS
 from drift.shift import ColumnShift, DriftMagnitude, Kind
-from drift.total_variation import total_variation
-
-Index = npt.NDArray[np.int64]
+from feature_sets.checks import InputError, check_integer, check_number
 
 _OWNER = "drift magnitude"
 
 MOST_JOINT = 3
 """With more features than this there is no joint histogram unless its columns are named."""
-
-LEAST_BLOCKS = 10
-"""Fewest independent blocks of rows on each side."""
 
 
 def drift_magnitude(
@@ -57,7 +53,7 @@ def drift_magnitude(
 
     Neither frame is changed; the same frames and seed give the same answer.
 
-    :param base: rows the model was tested on, shape (n, any); sorted by device and time if
+    :param base: rows the model was evaluated on, shape (n, any); sorted by device and time if
         ``block_rows`` > 1.
     :param batch: live rows, shape (m, any), sorted the same way.
     :param features: feature columns; numbers are binned, anything else counted by value.
@@ -79,21 +75,17 @@ def drift_magnitude(
         With 1 all rows count as independent, and slow random changes of a few devices may be called drift.
     :param max_rows: with more rows on a side, a random selection (of blocks) of this size is compared.
     :param seed: for the random divisions and the selection.
-    :raises ValueError: naming the parameter or column, the rule and what came.
+    :raises InputError: naming the parameter or column, the rule and what was given.
     """
-    check_count(_OWNER, "min_rows", min_rows, least=2)
-    check_count(_OWNER, "block_rows", block_rows, least=1)
+    min_rows = check_integer(f"{_OWNER}: min_rows", min_rows, at_least=2)
+    block_rows = check_integer(f"{_OWNER}: block_rows", block_rows, at_least=1)
     least = max(min_rows, LEAST_BLOCKS * block_rows)
-    check_count(_OWNER, "max_rows", max_rows, least=least)
-    check_count(_OWNER, "permutations", permutations, least=1)
-    check_parameter(
-        _OWNER,
-        "alpha",
-        alpha,
-        "above 0, below 1 and at least 1 / (permutations + 1)",
-        0 < alpha < 1 and alpha * (permutations + 1) >= 1,
-    )
-    check_parameter(_OWNER, "min_distance", min_distance, "at least 0 and below 1", 0 <= min_distance < 1)
+    max_rows = check_integer(f"{_OWNER}: max_rows", max_rows, at_least=least)
+    permutations = check_integer(f"{_OWNER}: permutations", permutations, at_least=1)
+    if not (0 < alpha < 1 and alpha * (permutations + 1) >= 1):
+        rule = "must be above 0, below 1 and at least 1 / (permutations + 1)"
+        raise InputError(f"{_OWNER}: alpha", rule, alpha)
+    check_number(f"{_OWNER}: min_distance", min_distance, at_least=0, below=1)
     joint = _joint_columns(features, joint)
     columns = _columns(base, batch, features, prediction, label)
     for side, frame in (("base", base), ("batch", batch)):
@@ -103,47 +95,41 @@ def drift_magnitude(
     rng = np.random.default_rng(seed)
     base = _selected(base, max_rows, block_rows, rng)
     batch = _selected(batch, max_rows, block_rows, rng)
-
-    fitted = {name: _fit(base[name], kind, bins, how) for kind, name in columns}
-    base_bins = {name: each.index(base[name]) for name, each in fitted.items()}
-    batch_bins = {name: each.index(batch[name]) for name, each in fitted.items()}
-    coded = [(kind, name, base_bins[name], batch_bins[name], fitted[name].size) for kind, name in columns]
-    if joint:
-        cells, size = _joint_cells(
-            [np.concatenate([base_bins[name], batch_bins[name]]) for name in joint],
-            [fitted[name].size for name in joint],
-        )
-        coded.append(("joint", " x ".join(joint), cells[: len(base)], cells[len(base) :], size))
-
+    coded = coded_columns(base, batch, columns, joint, bins, how)
     chance = compare_with_chance(
-        np.column_stack([each[2] for each in coded]),
-        np.column_stack([each[3] for each in coded]),
-        np.array([each[4] for each in coded]),
+        np.column_stack([column.base for column in coded]),
+        np.column_stack([column.batch for column in coded]),
+        np.array([column.size for column in coded]),
         permutations,
         block_rows,
         rng,
     )
-    shifts = []
-    for i, (kind, name, base_index, batch_index, size) in enumerate(coded):
-        p = distribution(np.bincount(base_index, minlength=size))
-        q = distribution(np.bincount(batch_index, minlength=size))
-        distance, expected = total_variation(p, q), float(chance.expected[i])
-        beyond_chance = bool(chance.p_values[i] <= alpha)
-        shifts.append(
-            ColumnShift(
-                kind=kind,
-                name=name,
-                total_variation=distance,
-                hellinger=hellinger(p, q),
-                kullback_leibler=kullback_leibler(p, q),
-                expected_by_chance=expected,
-                p_value=float(chance.p_values[i]),
-                limit=min(1.0, expected + min_distance),
-                drifted=beyond_chance and distance - expected >= min_distance,
-            )
-        )
+    shifts = [
+        _shift(column, float(expected), float(p_value), alpha, min_distance)
+        for column, expected, p_value in zip(coded, chance.expected, chance.p_values, strict=True)
+    ]
     drifted, reason = _verdict(shifts, min_distance)
     return DriftMagnitude(len(base), len(batch), tuple(shifts), drifted, reason)
+
+
+def _shift(
+    column: CodedColumn, expected: float, p_value: float, alpha: float, min_distance: float
+) -> ColumnShift:
+    """Distances of one column, and whether it is further away than by chance and by enough."""
+    p = distribution(np.bincount(column.base, minlength=column.size))
+    q = distribution(np.bincount(column.batch, minlength=column.size))
+    distance = total_variation(p, q)
+    return ColumnShift(
+        kind=column.kind,
+        name=column.name,
+        total_variation=distance,
+        hellinger=hellinger(p, q),
+        kullback_leibler=kullback_leibler(p, q),
+        expected_by_chance=expected,
+        p_value=p_value,
+        limit=min(1.0, expected + min_distance),
+        drifted=p_value <= alpha and distance - expected >= min_distance,
+    )
 
 
 def _verdict(shifts: Sequence[ColumnShift], min_distance: float) -> tuple[bool, str]:
@@ -166,13 +152,9 @@ def _joint_columns(features: Sequence[str], joint: Sequence[str] | None) -> tupl
     if joint is None:
         return tuple(features) if 2 <= len(features) <= MOST_JOINT else ()
     unknown = [name for name in joint if name not in features]
-    check_parameter(
-        _OWNER,
-        "joint",
-        list(joint),
-        "two or more different features, or empty",
-        not unknown and len(set(joint)) == len(joint) and len(joint) != 1,
-    )
+    if unknown or len(set(joint)) != len(joint) or len(joint) == 1:
+        rule = "must be two or more different features, or empty"
+        raise InputError(f"{_OWNER}: joint", rule, list(joint))
     return tuple(joint)
 
 
@@ -189,42 +171,18 @@ def _columns(
     if label is not None:
         columns.append(("label", label))
     names = [name for _, name in columns]
-    check_parameter(
-        _OWNER, "columns", names, "at least one, each once", bool(names) and len(set(names)) == len(names)
-    )
+    if not names or len(set(names)) != len(names):
+        raise InputError(f"{_OWNER}: columns", "must be at least one, each once", names)
     for side, frame in (("base", base), ("batch", batch)):
         for kind, name in columns:
-            check_parameter(
-                _OWNER,
-                f"{side} column '{name}'",
-                sorted(map(str, frame.columns)),
-                "present once",
-                list(frame.columns).count(name) == 1,
-            )
+            where = f"{_OWNER}: {side} column '{name}'"
+            if list(frame.columns).count(name) != 1:
+                raise InputError(where, "must be present once", sorted(map(str, frame.columns)))
             missing = 0 if kind == "feature" else int(frame[name].isna().sum())
-            check_parameter(
-                _OWNER,
-                f"{side} column '{name}'",
-                f"{missing} of {len(frame)} missing",
-                f"without missing values, as it is the {kind}",
-                not missing,
-            )
+            if missing:
+                rule = f"must be without missing values, as it is the {kind}"
+                raise InputError(where, rule, f"{missing} of {len(frame)} missing")
     return columns
-
-
-def _fit(base: pd.Series, kind: Kind, bins: int, how: How) -> Bins:
-    if kind == "feature":
-        return fit_column(base, bins, how)
-    fractions = pd.api.types.is_float_dtype(base) and bool((base != np.floor(base)).any())
-    return fit_bins(base, bins, how) if fractions else fit_categories(base)
-
-
-def _joint_cells(columns: Sequence[Index], sizes: Sequence[int]) -> tuple[Index, int]:
-    """Number each combination of bins that occurs; never more numbers than rows, so nothing overflows."""
-    cells = np.zeros(len(columns[0]), dtype=np.int64)
-    for column, size in zip(columns, sizes, strict=True):
-        cells = np.unique(cells * size + column, return_inverse=True)[1].astype(np.int64)
-    return cells, int(cells.max()) + 1
 
 
 def _selected(frame: pd.DataFrame, max_rows: int, block_rows: int, rng: np.random.Generator) -> pd.DataFrame:

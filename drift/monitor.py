@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
-from drift.detector import Detector, check_count, check_parameter, error_value, saved_mapping
+from drift.detectors.detector import Detector
+from drift.detectors.registry import detector_from_dict
+from drift.detectors.saved_form import saved_mapping
+from drift.detectors.values import error_value
 from drift.drift_event import DriftEvent, Level, utc_time
-from drift.registry import detector_from_dict
+from feature_sets.checks import InputError, check_integer
 
 FORMAT = 1
 """Version of the saved form."""
@@ -38,23 +41,23 @@ class DriftMonitor:
     counted, not reported. A drift is never merged into a warning, but a warning is merged into a drift. A
     stream that keeps drifting is reported again after the cool-down. One thread at a time.
 
+    >>> from drift.detectors.ddm import DDM
+    >>> monitor = DriftMonitor([DDM()])
+    >>> found = [e for x in 100 * [0, 0, 0, 0, 1] + 40 * [1] for e in monitor.update(x, "2024-05-01T12:00Z")]
+    >>> [(event.source, event.level, event.n_seen) for event in found]
+    [('ddm', 'warning', 511), ('ddm', 'drift', 522)]
+
     :param detectors: at least one, each of another name; warmed up or new. The monitor owns them from now on.
     :param cool_down: number of values after a report in which repeated findings are merged; 0 merges none.
-    :raises ValueError: if there is no detector, a name occurs twice or ``cool_down`` is negative.
+    :raises InputError: if there is no detector, a name occurs twice or ``cool_down`` is negative.
     """
 
     def __init__(self, detectors: Sequence[Detector], cool_down: int = 100) -> None:
         names = [detector.name for detector in detectors]
-        check_parameter(
-            "drift monitor",
-            "detectors",
-            names,
-            "at least one, each name once",
-            bool(names) and len(set(names)) == len(names),
-        )
-        check_count("drift monitor", "cool_down", cool_down)
+        if not names or len(set(names)) != len(names):
+            raise InputError("drift monitor: detectors", "must be at least one, each name once", names)
         self.detectors = tuple(detectors)
-        self.cool_down = cool_down
+        self.cool_down = check_integer("drift monitor: cool_down", cool_down, at_least=0)
         self.n_seen = 0
         self.errors = 0
         self.last_event_time: str | None = None
@@ -68,7 +71,7 @@ class DriftMonitor:
         :param error: 1 if the prediction differs from its label, 0 if it equals it.
         :param event_time: event time of the prediction, ISO 8601 with a zone.
         :returns: the findings to report now, in the order of the detectors; usually none.
-        :raises ValueError: on a bad value or time; no detector has then seen anything.
+        :raises InputError: on a bad value or time; no detector has then seen anything.
         """
         value = error_value(error, "error")
         time = utc_time(event_time)
@@ -98,7 +101,7 @@ class DriftMonitor:
         }
 
     def status(self) -> dict[str, Any]:
-        """Where the stream stands, as plain JSON values.
+        """The state of the stream, as plain JSON values.
 
         ``state`` of a detector is ``drift`` from a drift on until ``cool_down`` further values have passed
         without another; otherwise ``warning`` in its warning zone, else ``in_control``. The overall ``state``
@@ -148,20 +151,18 @@ class DriftMonitor:
     def from_dict(cls, saved: Mapping[str, Any]) -> DriftMonitor:
         """Inverse of ``to_dict``.
 
-        :raises ValueError: naming the field, the rule and what came, if the form is not one of ours.
+        :raises InputError: naming the field, the rule and what was given, if the form is not one of ours.
         """
         owner = "saved drift monitor"
         keys = ("format", "cool_down", "n_seen", "errors", "last_event_time", "detectors", "records")
         saved = saved_mapping(owner, "itself", saved, keys)
-        check_parameter(owner, "format", saved["format"], str(FORMAT), saved["format"] == FORMAT)
-        check_parameter(
-            owner, "detectors", saved["detectors"], "a list", isinstance(saved["detectors"], list)
-        )
+        if saved["format"] != FORMAT:
+            raise InputError(f"{owner}: format", f"must be {FORMAT}", saved["format"])
+        if not isinstance(saved["detectors"], list):
+            raise InputError(f"{owner}: detectors", "must be a list", saved["detectors"])
         monitor = cls([detector_from_dict(each) for each in saved["detectors"]], saved["cool_down"])
-        check_count(owner, "n_seen", saved["n_seen"])
-        check_count(owner, "errors", saved["errors"])
-        monitor.n_seen = saved["n_seen"]
-        monitor.errors = saved["errors"]
+        monitor.n_seen = check_integer(f"{owner}: n_seen", saved["n_seen"], at_least=0)
+        monitor.errors = check_integer(f"{owner}: errors", saved["errors"], at_least=0)
         monitor.last_event_time = _saved_time(owner, "last_event_time", saved["last_event_time"])
         records = saved_mapping(owner, "records", saved["records"], tuple(monitor._records))
         for name, record in records.items():
@@ -214,11 +215,10 @@ def _saved_time(owner: str, name: str, value: Any) -> str | None:
 
 def _saved_record(owner: str, saved: Any) -> _Record:
     names = tuple(field.name for field in fields(_Record))
-    record = saved_mapping(owner, "itself", saved, names)
-    for name in names:
-        value = record[name]
+    record = dict(saved_mapping(owner, "itself", saved, names))
+    for name, value in record.items():
         if name.endswith("_time"):
             _saved_time(owner, name, value)
         elif value is not None or not name.endswith("_at"):
-            check_count(owner, name, value)
+            record[name] = check_integer(f"{owner}: {name}", value, at_least=0)
     return _Record(**record)

@@ -94,7 +94,7 @@ class DriftMagnitude:
         """Make the event to report, or None without drift.
 
         :param event_time: event time of the last row of the batch, ISO 8601 with a zone.
-        :raises ValueError: if that is no time.
+        :raises InputError: if that is no time.
         """
         if not self.drifted:
             return None

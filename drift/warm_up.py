@@ -30,12 +30,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from drift.ddm import DDM
-from drift.detector import Detector, check_count, check_parameter, error_value
-from drift.eddm import EDDM
+from drift.detectors.ddm import DDM
+from drift.detectors.detector import Detector
+from drift.detectors.eddm import EDDM
+from drift.detectors.page_hinkley import PageHinkley
+from drift.detectors.registry import DETECTORS
+from drift.detectors.values import error_value
 from drift.monitor import DriftMonitor
-from drift.page_hinkley import PageHinkley
-from drift.registry import DETECTORS
+from feature_sets.checks import InputError, check_choice, check_integer
 
 LEAST_BASE = 30
 """Fewest base rows from which a detector is warmed up: the minimum of both papers."""
@@ -43,7 +45,7 @@ LEAST_BASE = 30
 
 @dataclass(frozen=True)
 class DetectorSettings:
-    """Which detectors are set up, with which limits; the defaults are the older system's.
+    """Which detectors are set up, with which limits; the defaults are those of MLRun's former hub function.
 
     :param names: detectors by registered name, in the order they are reported.
     :param min_instances: values of the warm-up and after that are not tested; None means the length of the
@@ -69,26 +71,20 @@ class DetectorSettings:
 
     def __post_init__(self) -> None:
         for name in self.names:
-            check_parameter(
-                "detector settings", "names", name, f"among {', '.join(DETECTORS)}", name in DETECTORS
-            )
-        check_parameter(
-            "detector settings",
-            "names",
-            self.names,
-            "at least one, each once",
-            bool(self.names) and len(set(self.names)) == len(self.names),
-        )
+            check_choice("detector settings: names", name, DETECTORS)
+        if not self.names or len(set(self.names)) != len(self.names):
+            raise InputError("detector settings: names", "must be at least one, each once", self.names)
         if self.min_instances is not None:
-            check_count("detector settings", "min_instances", self.min_instances)
-        check_count("detector settings", "min_instances_after_drift", self.min_instances_after_drift)
+            check_integer("detector settings: min_instances", self.min_instances, at_least=0)
+        after = self.min_instances_after_drift
+        check_integer("detector settings: min_instances_after_drift", after, at_least=0)
         for name in self.names:
             self.detector(name, 0)
 
     def detector(self, name: str, min_instances: int) -> Detector:
         """Create a new detector with these limits.
 
-        :raises ValueError: if a limit breaks the detector's rule.
+        :raises InputError: if a limit breaks the detector's rule.
         """
         after = self.min_instances_after_drift
         if name == DDM.name:
@@ -102,33 +98,34 @@ class DetectorSettings:
                 self.page_hinkley_delta,
                 min_instances_after_drift=after,
             )
-        raise ValueError(f"detector settings: names must be among {', '.join(DETECTORS)}, got {name!r}")
+        raise InputError("detector settings: names", f"must be among {', '.join(DETECTORS)}", name)
 
 
 def error_stream(labels: Iterable[Any], predictions: Iterable[Any]) -> npt.NDArray[np.int8]:
     """1 where the prediction differs from the label, 0 where it equals it.
 
+    >>> error_stream(["ok", "bad", "ok"], ["ok", "ok", "ok"]).tolist()
+    [0, 1, 0]
+
     :param labels: classes, in the order of event time; numbers, booleans or text.
     :param predictions: predicted classes, not probabilities; same length and order.
     :returns: shape (n,).
-    :raises ValueError: if lengths differ, a value is missing, only one side is text, or only predictions are
+    :raises InputError: if lengths differ, a value is missing, only one side is text, or only predictions are
         fractions.
     """
     truth, predicted = _column(labels), _column(predictions)
     if len(truth) != len(predicted):
-        raise ValueError(f"predictions must be as many as labels ({len(truth)}), got {len(predicted)}")
+        raise InputError("predictions", f"must be as many as labels, {len(truth)}", len(predicted))
     for name, values in (("labels", truth), ("predictions", predicted)):
         missing = int(values.isna().sum())
         if missing:
-            raise ValueError(f"{name} must have no missing value, got {missing} of {len(values)}")
+            raise InputError(name, "must have no missing value", f"{missing} of {len(values)}")
     if _is_number(truth) != _is_number(predicted):
         # "1" is not 1: every row would be an error
-        raise ValueError(
-            "predictions and labels must both be numbers or both be text, "
-            f"got {predicted.dtype} and {truth.dtype}"
-        )
+        given = f"{predicted.dtype} and {truth.dtype}"
+        raise InputError("predictions and labels", "must both be numbers or both be text", given)
     if _has_fractions(predicted) and not _has_fractions(truth):
-        raise ValueError("predictions must be classes as labels are, got fractions: probabilities?")
+        raise InputError("predictions", "must be classes, as labels are", "fractions: probabilities?")
     differs = np.asarray(truth.to_numpy() != predicted.to_numpy())
     return differs.astype(np.int8)
 
@@ -143,11 +140,11 @@ def detectors_from(
     then that of the mixture.
 
     :param base_errors: 1 or 0 per base row, in the order of event time.
-    :raises ValueError: if there are fewer than ``LEAST_BASE`` values or one is neither 0 nor 1.
+    :raises InputError: if there are fewer than ``LEAST_BASE`` values or one is neither 0 nor 1.
     """
     errors = [error_value(x, f"base_errors[{i}]") for i, x in enumerate(base_errors)]
     if len(errors) < LEAST_BASE:
-        raise ValueError(f"base_errors must be at least {LEAST_BASE} values, got {len(errors)}")
+        raise InputError("base_errors", f"must be at least {LEAST_BASE} values", len(errors))
     least = len(errors) if settings.min_instances is None else settings.min_instances
     detectors = [settings.detector(name, least) for name in settings.names]
     for detector in detectors:
@@ -167,7 +164,7 @@ def warmed_monitor(
     :param labels: see ``error_stream``.
     :param predictions: see ``error_stream``.
     :param cool_down: see ``DriftMonitor``.
-    :raises ValueError: see ``error_stream`` and ``detectors_from``.
+    :raises InputError: see ``error_stream`` and ``detectors_from``.
     """
     return DriftMonitor(detectors_from(error_stream(labels, predictions), settings), cool_down)
 

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+_DURATION = re.compile(r"^(\d+)(s|m|h|d)$")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_RESERVED_PREFIXES = ("t_", "aggr_")
+_NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_]*$")
 
 
 class InputError(ValueError):
-    """Input from outside that breaks a rule: where it stands, the rule, and what was given instead.
+    """Input from outside that breaks a rule: where, the rule, and what was given instead.
+
+    >>> print(InputError("argument 'folds'", "must be a whole number of at least 1", 0))
+    argument 'folds': must be a whole number of at least 1, got 0
 
     :param where: what breaks the rule, such as ``argument 'folds'``; empty if the rule says it.
     :param rule: the rule, beginning with "must".
@@ -15,10 +25,23 @@ class InputError(ValueError):
     """
 
     def __init__(self, where: str, rule: str, got: object) -> None:
-        super().__init__(f"{where}: {rule}, got {got!r}" if where else f"{rule}, got {got!r}")
+        super().__init__(where, rule, got)
         self.where = where
         self.rule = rule
         self.got = got
+
+    def __str__(self) -> str:
+        # Made when it is asked for: what was given may be huge, and not everybody shows it.
+        text = f"{self.rule}, got {self.got!r}"
+        return f"{self.where}: {text}" if self.where else text
+
+
+def is_finite(value: float) -> bool:
+    """Whether a number is finite as a float; a whole number may be too large for one."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def check_number(
@@ -30,14 +53,15 @@ def check_number(
     below: float | None = None,
     at_most: float | None = None,
 ) -> float:
-    """A finite number within bounds; a truth value is none.
+    """Raise InputError unless a value is a finite number within bounds; booleans are refused.
 
-    :raises InputError: unless it is one.
+    >>> check_number("share", 1, above=0, at_most=1)
+    1.0
     """
     bounds = {"above": above, "of at least": at_least, "below": below, "at most": at_most}
     words = " and ".join(f"{name} {bound:g}" for name, bound in bounds.items() if bound is not None)
     rule = f"must be a number {words}".rstrip()
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not is_finite(value):
         raise InputError(where, rule, value)
     if (
         (above is not None and value <= above)
@@ -50,9 +74,12 @@ def check_number(
 
 
 def check_integer(where: str, value: object, *, at_least: int, at_most: int | None = None) -> int:
-    """An integer within bounds; JSON may deliver it as ``5.0``, and a truth value is none.
+    """Raise InputError unless a value is an integer within bounds; booleans are refused.
 
-    :raises InputError: unless it is one.
+    JSON may deliver it as ``5.0``:
+
+    >>> check_integer("folds", 5.0, at_least=2)
+    5
     """
     top = "" if at_most is None else f" and at most {at_most}"
     rule = f"must be a whole number of at least {at_least}{top}"
@@ -67,9 +94,12 @@ def check_integer(where: str, value: object, *, at_least: int, at_most: int | No
 
 
 def check_boolean(where: str, value: object) -> bool:
-    """A truth value; Kubeflow and command lines deliver it as text, ``true`` or ``false`` in any case.
+    """Raise InputError unless a value is true or false.
 
-    :raises InputError: unless it is one.
+    Kubeflow and command lines deliver it as text, in any case:
+
+    >>> check_boolean("keep", "False")
+    False
     """
     if isinstance(value, bool):
         return value
@@ -79,10 +109,60 @@ def check_boolean(where: str, value: object) -> bool:
 
 
 def check_choice(where: str, value: object, choices: Collection[str]) -> str:
-    """One of some names.
+    """Raise InputError unless a value is one of some names.
 
-    :raises InputError: unless it is one.
+    >>> check_choice("engine", "storey", ("vectorized", "storey"))
+    'storey'
     """
     if not isinstance(value, str) or value not in choices:
         raise InputError(where, f"must be among {', '.join(choices) or 'none'}", value)
     return value
+
+
+def check_mapping(where: str, value: object, allowed: Collection[str] | None = None) -> dict[str, Any]:
+    """Raise InputError unless a value is a mapping with text keys, of those allowed."""
+    if not isinstance(value, Mapping):
+        raise InputError(where, "must be a mapping", value)
+    for key in value:
+        if not isinstance(key, str) or (allowed is not None and key not in allowed):
+            known = f"must be among {', '.join(sorted(allowed))}" if allowed else "must have text keys"
+            raise InputError(where, known, key)
+    return dict(value)
+
+
+def check_names(where: str, value: object) -> tuple[str, ...]:
+    """Raise InputError unless a value is a list of texts.
+
+    >>> check_names("entity", ["site", "device"])
+    ('site', 'device')
+    """
+    if (
+        isinstance(value, str)
+        or not isinstance(value, Sequence)
+        or not all(isinstance(entry, str) for entry in value)
+    ):
+        raise InputError(where, "must be a list of names", value)
+    return tuple(value)
+
+
+def check_column_name(where: str, name: object) -> str:
+    """Raise InputError unless a value can be the name of a column, here and in MLRun."""
+    if not isinstance(name, str) or not _NAME.match(name):
+        raise InputError(where, "must be a column name of letters, digits and underscores", name)
+    if name.startswith(_RESERVED_PREFIXES):
+        raise InputError(where, "must not start with t_ or aggr_, which MLRun reserves", name)
+    return name
+
+
+def duration_seconds(text: str, where: str = "duration") -> int:
+    """Raise InputError unless a text is a duration; gives its length in whole seconds.
+
+    >>> duration_seconds("5m")
+    300
+
+    :param text: a whole number of at least 0, followed by s, m, h or d.
+    """
+    match = _DURATION.match(text) if isinstance(text, str) else None
+    if match is None:
+        raise InputError(where, "must be a whole number with a unit s, m, h or d, such as 10s or 5m", text)
+    return int(match[1]) * _SECONDS[match[2]]

@@ -34,7 +34,7 @@ def plain_integers(labels: pd.DataFrame) -> pd.DataFrame:
 
 
 def within_population(schema: TelemetrySchema, rows: pd.DataFrame, static: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the devices that the schema's population names; those are trained on and judged.
+    """Rows of the devices that the schema's population names; those are trained on and evaluated.
 
     :param rows: metrics or labels, with the device key; order and index are kept.
     :param static: one row a device with the population columns.

@@ -7,8 +7,9 @@ from mlrun.datastore.targets import ParquetTarget, RedisNoSqlTarget
 from storey.aggregation_utils import is_aggregation_name
 
 from feature_sets import derived_features
+from feature_sets.checks import check_choice
+from feature_sets.telemetry.errors import SchemaError
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from feature_sets.telemetry.schema_rules import SchemaError
 
 NAME = "device_metrics"
 
@@ -22,12 +23,8 @@ ENGINES = (VECTORIZED, STOREY)
 
 
 def check_engine(engine: str) -> None:
-    """Whether there is such an engine of ingestion.
-
-    :raises ValueError: if there is not.
-    """
-    if engine not in ENGINES:
-        raise ValueError(f"engine: must be one of {', '.join(ENGINES)}, got {engine!r}")
+    """Raise InputError unless there is such an engine of ingestion."""
+    check_choice("engine", engine, ENGINES)
 
 
 def device_metrics(schema: TelemetrySchema, engine: str = VECTORIZED) -> fstore.FeatureSet:
@@ -45,7 +42,7 @@ def device_metrics(schema: TelemetrySchema, engine: str = VECTORIZED) -> fstore.
             rule = (
                 "must be absent for storey, which takes events in event order; the vectorized engine does not"
             )
-            raise SchemaError("arrival", rule, schema.arrival)
+            raise SchemaError("schema field 'arrival'", rule, schema.arrival)
         _check_operations(schema)
     feature_set = fstore.FeatureSet(
         NAME,
@@ -86,8 +83,8 @@ def _check_operations(schema: TelemetrySchema) -> None:
     for operation in schema.windows.operations:
         if not is_aggregation_name(operation):
             rule = "must be among those of storey; the vectorized engine computes it"
-            raise SchemaError("windows.operations", rule, operation)
+            raise SchemaError("schema field 'windows.operations'", rule, operation)
     if "first" in schema.windows.operations:
         # Tried out: once a window has moved, storey 1.12 gives the first value of its newest bucket.
         rule = "must not name first, which storey computes wrong; the vectorized engine does not"
-        raise SchemaError("windows.operations", rule, "first")
+        raise SchemaError("schema field 'windows.operations'", rule, "first")

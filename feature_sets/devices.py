@@ -1,4 +1,7 @@
-"""The static feature set: what does not change about a device, one-hot encoded."""
+"""The static feature set: what does not change about a device, one-hot encoded.
+
+MLRun's ``OneHotEncoder`` makes the names of the features: column, underscore, value.
+"""
 
 from __future__ import annotations
 

@@ -1,79 +1,67 @@
-"""Sixth step: feeds labeled pairs to the enlisted detectors and reports what they find."""
+"""Sixth step: watches the labeled pairs for drift."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from drift.drift_event import DriftEvent
 from drift.monitor import DriftMonitor
-from graphs.access import read_secret
-from graphs.drift_callback import DriftCallback
+from graphs.protocol.drift_callback import DriftCallback
+from graphs.protocol.errors import ApiError
+from graphs.protocol.records import LabeledPair, Position
+from graphs.protocol.request import Request
+from graphs.protocol.routes import Kind, kinds_of
+from graphs.protocol.times import iso_time
 from graphs.request_step import RequestStep
-from graphs.requests import ApiError, Kind, LabeledPair, Position, Request
-from graphs.serving_state import serving_state
-from graphs.times import iso_time
+from graphs.state.serving_state import serving_state
 
 _SAVED = "drift"
 _SAVE_EVERY = 500
 
 
 class DetectDrift(RequestStep):
-    """Watches the stream of errors (prediction differs from label) with the detectors that were enlisted.
+    """Watches the stream of errors (prediction differs from label) with the detectors that were attached.
 
-    The detectors' state is kept beside the journal; a restart continues from there.
+    The detectors' state is kept beside the journal; a restart continues from there. The callback is told
+    about every reported drift, not about warnings.
 
     :param context: MLRun's graph context.
     :param name: name of the step.
-    :param model_path: model package whose predictions are watched.
-    :param callback_url: told about every reported drift (not about warnings); None tells nobody.
-    :param callback_body: what the callback's body holds beside ``event``.
-    :param token_secret: name of the MLRun secret or variable with the callback's bearer token.
     """
 
-    kinds: ClassVar[frozenset[Kind]] = frozenset(
-        {Kind.TELEMETRY, Kind.LABELS, Kind.DRIFT, Kind.ENLIST, Kind.DISMISS}
-    )
+    kinds: ClassVar[frozenset[Kind]] = kinds_of("detect_drift")
 
-    def __init__(
-        self,
-        context: Any,
-        name: str = "detect_drift",
-        model_path: str = "",
-        callback_url: str | None = None,
-        callback_body: Mapping[str, Any] | None = None,
-        token_secret: str | None = None,
-    ) -> None:
+    def __init__(self, context: Any, name: str = "detect_drift") -> None:
         self.name = name
         self._logger = context.logger
         state = serving_state(context)
+        settings = state.settings
         self._metrics = state.metrics
         self._journal = state.journal
         self._callback: DriftCallback | None = None
-        if callback_url:
-            token = read_secret(context, token_secret) if token_secret else ""
-            self._callback = DriftCallback(callback_url, callback_body or {}, token, self._called)
+        if settings.callback_url:
+            body = settings.callback_body or {}
+            self._callback = DriftCallback(settings.callback_url, body, state.token, self._called)
         self._monitor: DriftMonitor | None = None
         self._seen = Position(0, 0, 0)
         self._unsaved = 0
         saved = self._journal.load(_SAVED)
-        self._version = state.package(model_path).schema.version
+        self._version = state.package.schema.version
         if saved is not None and saved["version"] != self._version:
             self._logger.info(
-                f"the detectors of model version {saved['version']} are dismissed; {self._version} is served"
+                f"the detectors of model version {saved['version']} are detached; {self._version} is served"
             )
         elif saved is not None:
             self._monitor = DriftMonitor.from_dict(saved["monitor"])
             self._seen = Position(*saved["seen"])
-        state.at_end(self._save_or_log)
 
     def handle(self, request: Request) -> None:
-        """Feed the pairs of the request, or enlist, dismiss or describe the detectors."""
+        """Feed the pairs of the request, or attach, detach or describe the detectors."""
         if request.kind is Kind.DRIFT:
             request.reply(self.status())
-        elif request.kind is Kind.ENLIST:
-            self._enlist(request)
-        elif request.kind is Kind.DISMISS:
+        elif request.kind is Kind.ATTACH:
+            self._attach(request)
+        elif request.kind is Kind.DETACH:
             self._monitor = None
             self._save()
             request.reply(self.status())
@@ -83,13 +71,17 @@ class DetectDrift(RequestStep):
             if self._unsaved >= _SAVE_EVERY:
                 self._save_or_log()
 
+    def terminate(self) -> None:
+        """Save the detectors' state."""
+        self._save_or_log()
+
     def status(self) -> dict[str, Any]:
-        """Answer of ``GET /drift``."""
+        """Answer of ``GET /drift``; its field ``enlisted`` says whether detectors are attached."""
         if self._monitor is None:
             return {"enlisted": False, "state": "not_watched", "detectors": {}}
         return {"enlisted": True, **self._monitor.status()}
 
-    def _enlist(self, request: Request) -> None:
+    def _attach(self, request: Request) -> None:
         try:
             monitor = DriftMonitor.from_dict(request.body)
         except ValueError as error:

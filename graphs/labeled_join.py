@@ -1,18 +1,19 @@
-"""Fifth step: brings predictions and late labels together and hands the pairs on."""
+"""Fifth step: joins predictions with their late labels."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any, ClassVar
 
-from feature_sets.telemetry.schema_rules import duration_seconds
+from feature_sets.checks import duration_seconds
 from feature_sets.windows import event_status
-from graphs.labeled_batches import LabeledBatches
-from graphs.prediction_ledger import PredictionLedger
+from graphs.protocol.request import Request
+from graphs.protocol.routes import Kind, kinds_of
+from graphs.protocol.times import iso_time
 from graphs.request_step import RequestStep
-from graphs.requests import Kind, Request
-from graphs.serving_state import serving_state
-from graphs.times import iso_time
+from graphs.state.labeled_batches import LabeledBatches
+from graphs.state.ledger import PredictionLedger
+from graphs.state.serving_state import serving_state
 
 
 class LabeledJoin(RequestStep):
@@ -20,46 +21,32 @@ class LabeledJoin(RequestStep):
 
     :param context: MLRun's graph context.
     :param name: name of the step.
-    :param model_path: package of the champion, whose inputs the batches hold.
-    :param directory: where the batches go; None writes none.
-    :param label_deadline_seconds: how much later than its event, in event time, a label may come.
-    :param max_size: predictions and labels remembered at most.
-    :param batch_rows: pairs in a batch.
-    :param batch_seconds: longest time that a pair waits for its batch.
     """
 
-    kinds: ClassVar[frozenset[Kind]] = frozenset({Kind.TELEMETRY, Kind.LABELS, Kind.LABELED})
+    kinds: ClassVar[frozenset[Kind]] = kinds_of("labeled_join")
 
-    def __init__(
-        self,
-        context: Any,
-        name: str = "labeled_join",
-        model_path: str = "",
-        directory: str | None = None,
-        label_deadline_seconds: float = 3600.0,
-        max_size: int = 200_000,
-        batch_rows: int = 1000,
-        batch_seconds: float = 5.0,
-    ) -> None:
+    def __init__(self, context: Any, name: str = "labeled_join") -> None:
         self.name = name
         self._logger = context.logger
         state = serving_state(context)
+        settings, schema = state.settings, state.schema
         self._metrics = state.metrics
-        model = state.package(model_path).schema
-        tolerance = duration_seconds(model.telemetry.windows.future_tolerance)
-        self._ledger = PredictionLedger(label_deadline_seconds, max_size, tolerance)
+        self._ledger = PredictionLedger(
+            settings.label_deadline_seconds,
+            settings.ledger_max_size,
+            duration_seconds(schema.windows.future_tolerance),
+        )
         self._batches: LabeledBatches | None = None
-        if directory:
+        if settings.labeled_directory:
             self._batches = LabeledBatches(
-                Path(directory),
-                model.telemetry.time,
-                model.telemetry.target,
-                model.input_names,
-                batch_rows,
-                batch_seconds,
+                Path(settings.labeled_directory),
+                schema.time,
+                schema.target,
+                state.package.schema.input_names,
+                settings.batch_rows,
+                settings.batch_seconds,
                 self._write_failed,
             )
-            state.at_end(self._batches.close)
 
     def handle(self, request: Request) -> None:
         """Note predictions or labels, or tell how many pairs there are."""
@@ -77,6 +64,11 @@ class LabeledJoin(RequestStep):
                 self._metrics.pairs.labels("yes" if pair.made.prediction == pair.label else "no").inc()
         for state, count in self._ledger.states.items():
             self._metrics.ledger.labels(state).set(count)
+
+    def terminate(self) -> None:
+        """Write the pairs that are in no batch yet."""
+        if self._batches is not None:
+            self._batches.close()
 
     def summary(self) -> dict[str, Any]:
         """Answer of ``GET /labeled``; the counts cover what the journal holds, and this process since."""
@@ -96,11 +88,11 @@ class LabeledJoin(RequestStep):
         }
 
     def _predictions(self, request: Request) -> None:
-        for index, event in enumerate(request.events):
-            made = request.predictions[index]
+        for index, record in enumerate(request.telemetry):
+            event, made = record.event, record.prediction
             if made is None:
-                if request.statuses[index] == event_status.DUPLICATE:
-                    request.predictions[index] = self._ledger.prediction(event.device, event.time)
+                if record.status == event_status.DUPLICATE:
+                    record.prediction = self._ledger.prediction(event.device, event.time)
                 continue
             pair = self._ledger.add_prediction(
                 event.device, event.time, made, request.arrival, request.position(index)
@@ -109,11 +101,12 @@ class LabeledJoin(RequestStep):
                 request.pairs.append(pair)
 
     def _labels(self, request: Request) -> None:
-        for index, event in enumerate(request.labels):
+        for index, record in enumerate(request.labels):
+            event = record.event
             status, pair = self._ledger.add_label(
                 event.device, event.time, event.label, request.arrival, request.position(index)
             )
-            request.statuses.append(status.value)
+            record.status = status.value
             if pair is not None:
                 request.pairs.append(pair)
 

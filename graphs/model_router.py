@@ -1,4 +1,4 @@
-"""Fourth step: chooses the model, calls it, keeps its name and version with the answer."""
+"""Fourth step: the model that a request is for answers it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from typing import Any, ClassVar
 import mlrun.serving
 import numpy as np
 
-from graphs.inference_protocol import inference_response, model_metadata, read_inputs, request_id
 from graphs.onnx_model import OnnxModel
+from graphs.protocol.errors import ApiError
+from graphs.protocol.inference_protocol import inference_response, model_metadata, read_inputs, request_id
+from graphs.protocol.records import Prediction
+from graphs.protocol.request import Request
+from graphs.protocol.routes import Kind, kinds_of
 from graphs.request_step import RequestStep
-from graphs.requests import ApiError, Kind, Prediction, Request
-from graphs.serving_state import serving_state
+from graphs.state.serving_state import serving_state
 
 SERVER_METADATA = {"name": "netops", "version": "2", "extensions": []}
 
@@ -26,37 +29,17 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
     :param context: MLRun's graph context.
     :param name: name of the step.
     :param routes: the models, made by MLRun.
-    :param champion: name of the model that predicts telemetry.
-    :param max_rows: most rows of an inference request.
     :param kwargs: what MLRun adds.
     """
 
-    kinds: ClassVar[frozenset[Kind]] = frozenset(
-        {
-            Kind.TELEMETRY,
-            Kind.INFER,
-            Kind.MODEL,
-            Kind.MODEL_READY,
-            Kind.MODELS,
-            Kind.SERVER,
-            Kind.LIVE,
-            Kind.READY,
-        }
-    )
+    kinds: ClassVar[frozenset[Kind]] = kinds_of("model_router")
 
-    def __init__(
-        self,
-        context: Any,
-        name: str,
-        routes: Any = None,
-        champion: str = "",
-        max_rows: int = 10_000,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, context: Any, name: str, routes: Any = None, **kwargs: Any) -> None:
         super().__init__(context=context, name=name, routes=routes, **kwargs)
-        self._metrics = serving_state(context).metrics
-        self._champion = champion
-        self._max_rows = max_rows
+        state = serving_state(context)
+        self._metrics = state.metrics
+        self._champion = state.settings.model_name
+        self._max_rows = state.settings.max_events
 
     def post_init(self, mode: str = "sync", **kwargs: Any) -> None:
         """All models are loaded; the champion must be among them."""
@@ -103,17 +86,15 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
 
     def _predict(self, request: Request) -> None:
         model = self._loaded(self._champion)
-        request.predictions = [None] * len(request.features)
-        indexes = [index for index, row in enumerate(request.features) if row is not None]
-        inputs = model.inputs([row for row in request.features if row is not None])
+        counted = [record for record in request.telemetry if record.features is not None]
+        inputs = model.inputs([record.features for record in counted if record.features is not None])
         probability = model.probability(inputs)
         decided = model.decide(probability).tolist()
-        for index, row, prediction, chance in zip(
-            indexes, inputs, decided, probability.tolist(), strict=True
+        for record, row, prediction, chance in zip(
+            counted, inputs, decided, probability.tolist(), strict=True
         ):
-            if math.isnan(chance):
-                continue
-            request.predictions[index] = Prediction(self._champion, model.version, row, prediction, chance)
+            if not math.isnan(chance):
+                record.prediction = Prediction(self._champion, model.version, row, prediction, chance)
         if not request.replayed:
             self._count(model, decided)
 

@@ -10,9 +10,9 @@ import numpy.typing as npt
 from mlrun.serving import V2ModelServer
 
 from feature_sets.model_package.errors import ModelPackageError
+from feature_sets.model_package.package import fetch_model_package
 from feature_sets.model_package.schema import ModelSchema
-from graphs.preprocess import live_features
-from graphs.serving_state import serving_state
+from graphs.state.serving_state import serving_state
 
 Floats = npt.NDArray[np.float64]
 
@@ -24,14 +24,14 @@ class OnnxModel(V2ModelServer):
 
     :param context: MLRun's graph context.
     :param name: name of the model, as in the path.
-    :param model_path: address of the model package.
+    :param model_path: address of the model package; empty for the one that the settings name.
     :param kwargs: what MLRun adds.
     """
 
     schema: ModelSchema
     """Inputs, threshold and version of the loaded model."""
 
-    def __init__(self, context: Any, name: str, model_path: str, **kwargs: Any) -> None:
+    def __init__(self, context: Any, name: str, model_path: str = "", **kwargs: Any) -> None:
         super().__init__(context=context, name=name, model_path=model_path, **kwargs)
 
     @property
@@ -50,22 +50,20 @@ class OnnxModel(V2ModelServer):
         :raises ModelPackageError: if a file, an input or the answer is not right.
         """
         state = serving_state(self.context)
-        package = state.package(self.model_path)
+        package = fetch_model_package(self.model_path) if self.model_path else state.package
         self.schema = package.schema
-        known = live_features(self.schema.telemetry)
+        known = set(self.schema.telemetry.live_features)
         if state.devices is not None:
             known |= state.devices.names
         for name in self.schema.input_names:
             if name not in known:
-                raise ModelPackageError(
-                    f"model '{self.name}': input '{name}' must be a feature of live events"
-                )
+                where = f"model '{self.name}', input '{name}'"
+                raise ModelPackageError(where, "must be a feature of live events", name)
         self.model = package.session(threads=1, name=f"model '{self.name}'")
         golden = self.probability(np.full((1, len(self.schema.inputs)), np.nan))
         if golden.shape != (1,) or not 0.0 <= golden[0] <= 1.0:
-            raise ModelPackageError(
-                f"model '{self.name}': must answer the imputation values with a probability, got {golden}"
-            )
+            rule = "must answer the imputation values with a probability"
+            raise ModelPackageError(f"model '{self.name}'", rule, golden)
         self.ready = True
 
     def inputs(self, features: list[dict[str, float]]) -> Floats:

@@ -6,18 +6,19 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from feature_sets.checks import duration_seconds
 from feature_sets.derived_features import DerivedFeatures
 from feature_sets.telemetry.events import TelemetryEvent
-from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from feature_sets.telemetry.schema_rules import duration_seconds
+from feature_sets.telemetry.schema import DEVICE
 from feature_sets.windows import event_status
 from feature_sets.windows.definition import WindowDefinition
 from feature_sets.windows.online import OnlineWindows
 from feature_sets.windows.warm_up import warm_up
-from graphs.reading_history import ReadingHistory, stored_readings
+from graphs.protocol.request import Request
+from graphs.protocol.routes import Kind, kinds_of
 from graphs.request_step import RequestStep
-from graphs.requests import Kind, Request
-from graphs.serving_state import serving_state
+from graphs.state.reading_history import ReadingHistory, stored_readings
+from graphs.state.serving_state import serving_state
 
 _ARRIVAL = "(arrival)"
 """Field with the arrival time; no schema can have a column of this name."""
@@ -27,26 +28,21 @@ class Preprocess(RequestStep):
     """Keeps the rolling windows of every device and gives each event its features.
 
     A device that sent nothing for so long that no window of its next event can reach back to its last one is
-    forgotten; when it comes back it starts like a new one, from the history. Two things differ then: an event
-    that is older on arrival than the allowed lateness finds the ingested readings only, and one that was
-    counted before the silence and is sent again after it counts again.
+    forgotten. When it comes back it starts like a new one, from the history. Two things differ then. A very
+    late event sees only the ingested readings. An event that is sent again after the silence counts twice.
 
     :param context: MLRun's graph context.
     :param name: name of the step.
-    :param model_path: model package whose telemetry schema says which windows.
-    :param history: ``store://feature-sets/...`` address of the ingested readings that the windows of a
-        device start from; None starts them empty.
     """
 
-    kinds: ClassVar[frozenset[Kind]] = frozenset({Kind.TELEMETRY})
+    kinds: ClassVar[frozenset[Kind]] = kinds_of("preprocess")
 
-    def __init__(
-        self, context: Any, name: str = "preprocess", model_path: str = "", history: str | None = None
-    ) -> None:
+    def __init__(self, context: Any, name: str = "preprocess") -> None:
         self.name = name
         warm_up()  # so that the first event does not wait for it
         self._state = serving_state(context)
-        schema = self._state.package(model_path).schema.telemetry
+        schema = self._state.schema
+        history = self._state.settings.history
         self._schema = schema
         self._derived = DerivedFeatures(schema)
         definition = WindowDefinition.from_schema(schema)
@@ -62,17 +58,19 @@ class Preprocess(RequestStep):
     def handle(self, request: Request) -> None:
         """Take the events into the windows; those that were not counted get no features."""
         devices = self._state.devices
-        for event, row in zip(request.events, self._update(request.events, request.arrival), strict=True):
-            status = row.pop(event_status.COLUMN)
-            request.statuses.append(status)
-            if status not in event_status.COUNTED:
-                request.features.append(None)
+        rows = self._update([record.event for record in request.telemetry], request.arrival)
+        counted = []
+        for record, row in zip(request.telemetry, rows, strict=True):
+            record.status = row.pop(event_status.COLUMN)
+            if record.status not in event_status.COUNTED:
                 continue
+            event = record.event
             row.update(event.metrics)
             if devices is not None:
                 row.update(devices.features(event.device))
-            request.features.append(row)
-        self._derived.add_to([row for row in request.features if row is not None])
+            record.features = row
+            counted.append(row)
+        self._derived.add_to(counted)
 
     def _update(self, events: Sequence[TelemetryEvent], arrival: float) -> list[dict[str, Any]]:
         self._arrived = arrival
@@ -118,8 +116,3 @@ def longest_reach(definition: WindowDefinition) -> float:
     """
     buckets = definition.longest_buckets + definition.lateness_buckets
     return (buckets * definition.period_micros + definition.tolerance_micros) / 1_000_000
-
-
-def live_features(schema: TelemetrySchema) -> frozenset[str]:
-    """Names of the features that a live event always has."""
-    return frozenset(schema.live_features)

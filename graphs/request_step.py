@@ -1,14 +1,20 @@
-"""A step of the graph: handles the kinds of request it is for and passes the others on."""
+"""The base of the steps between ingress and respond."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from graphs.requests import ApiError, Kind, Request
+from graphs.protocol.errors import ApiError
+from graphs.protocol.request import Request
+from graphs.protocol.routes import Kind
 
 
 class RequestStep:
-    """Base of the steps. MLRun calls ``do`` with the request that the ingress made."""
+    """Handles the kinds of request it is for; the others pass on unchanged.
+
+    MLRun calls ``do`` with the request of the ingress. The journal is replayed through each of these steps: a
+    replayed request leaves in a step's memory what a live one leaves, and is not counted in the metrics.
+    """
 
     kinds: ClassVar[frozenset[Kind]] = frozenset()
     """Kinds of request that ``handle`` is called with."""
@@ -31,3 +37,15 @@ class RequestStep:
 
     def post_init(self, mode: str = "sync", **kwargs: Any) -> None:
         """Called by MLRun after the step was made."""
+
+    def terminate(self) -> None:
+        """Shutdown hook: called, maybe more than once, before the process ends."""
+
+
+def request_steps(graph: Any) -> list[RequestStep]:
+    """The request steps of a graph, in order.
+
+    :param graph: MLRun's flow, when its steps have been made.
+    """
+    made = (step.async_object for step in graph.steps.values())
+    return [step for step in made if isinstance(step, RequestStep)]

@@ -5,21 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
-
 from project.errors import NetopsError
-from project.settings import MODEL
+from project.function_names import MODEL
+from project.http_json import UnreachableError, get_json
 
 _TIMEOUT = 10.0
 ENDPOINT_KINDS = ("serving", "nuclio", "remote")
-
-
-class EndpointError(NetopsError):
-    """A function that is not deployed or not ready; the message names it and its state."""
-
-
-class ApiUnreachableError(NetopsError):
-    """The MLRun API did not answer as one does; the message names its address."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +30,8 @@ class Endpoint:
     project: str
 
 
-def _get(dbpath: str, path: str, **parameters: str | int) -> Any:
-    try:
-        response = httpx.get(f"{dbpath}/api/v1/{path}", params=parameters, timeout=_TIMEOUT)
-        response.raise_for_status()
-        return response.json()
-    except (httpx.HTTPError, ValueError) as error:
-        raise ApiUnreachableError(f"MLRun API {dbpath} must answer GET {path}, got {error}") from error
+def _get(dbpath: str, path: str, **query: str | int) -> Any:
+    return get_json(f"{dbpath}/api/v1/{path}", _TIMEOUT, **query)
 
 
 def redis_url(dbpath: str) -> str:
@@ -72,12 +58,12 @@ def endpoints(dbpath: str) -> list[Endpoint]:
 def ready_endpoint(dbpath: str, project: str, name: str) -> Endpoint:
     """A deployed function that answers.
 
-    :raises EndpointError: if the project has no such function, or it is not ready.
+    :raises NetopsError: if the project has no such function, or it is not ready.
     """
     found = next((e for e in endpoints(dbpath) if (e.project, e.name) == (project, name)), None)
     state = found.state if found else "none"
     if found is None or state != "ready":
-        raise EndpointError(
+        raise NetopsError(
             f"endpoint '{name}' of project '{project}' must be ready, got {state}; see 'netops serve'"
         )
     return found
@@ -90,9 +76,9 @@ def _endpoint(project: str, function: dict[str, Any], status: dict[str, Any]) ->
     model = version = ""
     if function["kind"] == "serving" and status["state"] == "ready":
         try:
-            metadata = httpx.get(f"{address}/v2/models/{MODEL}", timeout=_TIMEOUT).raise_for_status().json()
+            metadata = get_json(f"{address}/v2/models/{MODEL}", _TIMEOUT)
             model, version = metadata["name"], metadata["versions"][-1]
-        except (httpx.HTTPError, ValueError, LookupError) as error:
+        except (UnreachableError, LookupError) as error:
             model = f"unknown ({error})"
     return Endpoint(function["metadata"]["name"], address, status["state"], model, version, project)
 
@@ -102,7 +88,7 @@ def runs(dbpath: str, project: str, workflow_id: str = "") -> list[dict[str, Any
 
     :returns: MLRun run documents: ``metadata``, ``spec``, ``status``.
     """
-    parameters: dict[str, str | int] = {"sort": "true", "iter": "false"}
+    query: dict[str, str | int] = {"sort": "true", "iter": "false"}
     if workflow_id:
-        parameters["label"] = f"workflow={workflow_id}"
-    return list(_get(dbpath, f"projects/{project}/runs", **parameters)["runs"])
+        query["label"] = f"workflow={workflow_id}"
+    return list(_get(dbpath, f"projects/{project}/runs", **query)["runs"])

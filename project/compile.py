@@ -6,14 +6,12 @@ import contextlib
 import io
 from pathlib import Path
 
+from project.project_setup import WORKFLOW_FILE, load_project
 from project.settings import Settings
 
 
 def compile_to(file: Path, project: str, settings: Settings) -> None:
     """Write the compiled workflow ``main`` of ``project`` to ``file``, YAML."""
-    from project.project_setup import WORKFLOW_FILE
-    from project.run_workflow import load_project
-
     # MLRun reports on standard output; the command says in one line what it wrote.
     with contextlib.redirect_stdout(io.StringIO()):
         loaded = load_project(project, settings)

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import mlrun
 
-from project.api_reader import EndpointError
+from project.errors import NetopsError
 
 
 def endpoint_address(project: str, function: str) -> str:
     """Address of a deployed function, without a trailing slash.
 
-    :raises EndpointError: if the function is unknown to the project or not ready.
+    :raises NetopsError: if the function is unknown to the project or not ready.
     """
     try:
         deployed = mlrun.import_function(f"db://{project}/{function}")
     except mlrun.errors.MLRunNotFoundError as error:
-        raise EndpointError(
+        raise NetopsError(
             f"function '{function}' of project '{project}' must be deployed, got none"
         ) from error
     if deployed.status.state != "ready":
-        raise EndpointError(
+        raise NetopsError(
             f"function '{function}' of project '{project}' must be ready, got state {deployed.status.state!r}"
         )
     return str(deployed.get_url()).rstrip("/")

@@ -12,18 +12,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from feature_sets.device_labels import within_population
-from feature_sets.horizon_labels import with_target
 from feature_sets.ingestion.ingest import SIMULATION_START
+from feature_sets.labels.horizon import with_target
+from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.readers import Telemetry, read_telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.simulator import SimulatedNetwork
-from project.errors import NetopsError
 
 _CHUNK_TICKS = 60
-
-
-class LiveTelemetryError(NetopsError):
-    """Telemetry that holds nothing to stream; the message says what is needed."""
 
 
 @dataclass(frozen=True)
@@ -67,13 +63,13 @@ def recorded(
     A recording that was streamed before is played again as if it happened later, because the same events
     once more would be duplicates.
 
-    :param trained_until: event time of the model's last training row; replayed is what comes after.
+    :param trained_until: event time of the model's last training row; later events are replayed.
     :param after: newest event time that was already streamed; all times are moved behind it if need be.
     :param now: wall clock; an event must not be moved beyond it, or it would be quarantined.
-    :raises LiveTelemetryError: if nothing comes after, or a replay would lie in the future.
+    :raises InputError: if nothing is later, or a replay would lie in the future.
     """
     rows, _report = read_telemetry(folder, schema)
-    # What the model is judged on; it was never shown the devices outside the population.
+    # What the model is evaluated on; it was never shown the devices outside the population.
     replay = _after(
         Telemetry(
             metrics=within_population(schema, rows.metrics, rows.static),
@@ -84,19 +80,18 @@ def recorded(
         trained_until,
     )
     if replay.metrics.empty:
-        raise LiveTelemetryError(
-            f"{folder}: must hold metrics later than the last training row, "
-            f"{trained_until.isoformat()}, got none"
-        )
+        rule = f"must hold metrics later than the last training row, {trained_until.isoformat()}"
+        raise TelemetryError(folder, rule, "none")
     first = replay.metrics[schema.time].min()
     if after is not None and after >= first:
         # One microsecond, the resolution of event times, behind what is known.
         shift = after - first + pd.Timedelta(microseconds=1)
         if replay.metrics[schema.time].max() + shift > now():
-            raise LiveTelemetryError(
-                f"{folder}: was streamed before and is too recent to happen again before now; "
+            rule = (
+                "was streamed before and is too recent to happen again before now; "
                 "stream newer telemetry, or use another project"
             )
+            raise TelemetryError(folder, rule, first.isoformat())
         replay = Telemetry(
             metrics=replay.metrics.assign(**{schema.time: replay.metrics[schema.time] + shift}),
             labels=replay.labels.assign(**{schema.time: replay.labels[schema.time] + shift}),
@@ -120,9 +115,9 @@ def batches(
 ) -> Iterator[Batch]:
     """Cut telemetry into batches in event order; a label comes ``label_delay_seconds`` of event time later.
 
-    With a label horizon it comes as much later again, and only where it is known what followed. The last
-    batch, if the chunks end, carries every label still outstanding. Rows become events a batch at a time: a
-    recording may hold millions, of which a stream sends the first minutes.
+    With a label horizon the label is delayed by the horizon as well, and comes only where it is known what
+    followed. The last batch, if the chunks end, carries every label still outstanding. Rows become events a
+    batch at a time: a recording may hold millions, of which a stream sends the first minutes.
 
     :param chunks: each later than the one before.
     :param size: events in a batch.

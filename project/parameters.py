@@ -1,36 +1,35 @@
-"""Names, types and defaults of the workflow parameters, without importing Kubeflow or MLRun.
-
-``project.workflow`` repeats the defaults in its signatures, because Kubeflow reads them there; a test holds
-the two against each other.
-"""
+"""Names, types and defaults of the workflow parameters, without importing Kubeflow or MLRun."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any
 
-from project.errors import NetopsError
+from feature_sets.checks import InputError, check_boolean, check_choice, check_integer, check_number
+from feature_sets.ingestion import defaults as simulation
+from training.job import defaults as training
 
-DEFAULTS = MappingProxyType(
+DEFAULTS: Mapping[str, Any] = MappingProxyType(
     {
         "telemetry": "",
         "schema": "",
-        "seed": 1,
-        "devices": 20,
-        "ticks": 50_000,
-        "sample_ratio": 0.5,
-        "test_fraction": 0.3,
-        "test_devices": 0.0,
-        "train_rows": 20_000,
-        "select_k": 20,
-        "min_votes": 0.5,
-        "max_correlation": 0.95,
-        "max_drift": 0.7,
-        "search": "random",
-        "combinations": 36,
-        "threshold_rule": "max_f1",
-        "promote": False,
+        "seed": simulation.SEED,
+        "devices": simulation.DEVICES,
+        "ticks": simulation.TICKS,
+        "sample_ratio": training.SAMPLE_RATIO,
+        "test_fraction": training.TEST_FRACTION,
+        "test_devices": training.TEST_DEVICES,
+        "train_rows": training.TRAIN_ROWS,
+        "select_k": training.SELECT_K,
+        "min_votes": training.MIN_VOTES,
+        "max_correlation": training.MAX_CORRELATION,
+        "max_drift": training.MAX_DRIFT,
+        "search": training.SEARCH,
+        "combinations": training.COMBINATIONS,
+        "threshold_rule": training.THRESHOLD_RULE,
+        "promote": training.PROMOTE,
         "deploy_streaming": True,
         "deploy_concept_drift": True,
         "stream_seconds": 30,
@@ -51,47 +50,47 @@ STREAM = ("telemetry", "schema", "seed", "devices", "ticks", "stream_seconds", "
 """Parameters of the telemetry generator."""
 
 
-class ParameterError(NetopsError):
-    """A workflow parameter that breaks a rule."""
+def check(
+    names: Sequence[str], arguments: Mapping[str, Any], where: str = "workflow parameter '{}'"
+) -> dict[str, Any]:
+    """Arguments of the types of their defaults.
 
-    def __init__(self, name: str, rule: str, got: object) -> None:
-        super().__init__(f"workflow parameter '{name}' {rule}, got {got!r}")
-        self.name = name
-        self.rule = rule
-        self.got = got
-
-
-def check(names: Sequence[str], arguments: Mapping[str, Any]) -> None:
-    """Hold arguments against the parameters that may be given.
-
-    :param names: the parameters, such as ``NAMES["main"]``.
-    :raises ParameterError: for an unknown name, or a value of another type than the default's.
+    :param names: the parameters that may be given, such as ``NAMES["main"]``.
+    :param where: what an error calls a parameter, its name in braces.
+    :raises InputError: for an unknown name, or a value of another type.
     """
-    for name, value in arguments.items():
-        if name not in names:
-            raise ParameterError(name, f"must be among {', '.join(names) or 'none'}", name)
-        kind = type(DEFAULTS[name])
-        accepted = (int, float) if kind is float else (kind,)
-        if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
-            raise ParameterError(name, f"must be of type {kind.__name__}", value)
+    return {name: _checked(names, name, value, where.format(name)) for name, value in arguments.items()}
 
 
 def parse(names: Sequence[str], name: str, text: str) -> Any:
     """Value of a parameter given as text, of the type of its default.
 
     :param names: the parameters that may be given.
-    :raises ParameterError: naming the parameter, the rule and what came.
+    :raises InputError: for an unknown name, or a text that is no such value.
     """
-    if name not in names:
-        raise ParameterError(name, f"must be among {', '.join(names) or 'none'}", name)
-    kind = type(DEFAULTS[name])
-    if kind is bool:
-        if text.lower() not in ("true", "false"):
-            raise ParameterError(name, "must be true or false", text)
-        return text.lower() == "true"
-    if kind is str:
-        return text
-    try:
-        return int(text) if kind is int else float(text)
-    except ValueError as error:
-        raise ParameterError(name, f"must be of type {kind.__name__}", text) from error
+    value: object = text
+    if isinstance(DEFAULTS.get(name), bool):
+        value = check_boolean(f"workflow parameter '{name}'", text)
+    elif isinstance(DEFAULTS.get(name), int | float):
+        # What is no number stays text, which the check refuses as it was given.
+        with suppress(ValueError):
+            value = type(DEFAULTS[name])(text)
+    return check(names, {name: value})[name]
+
+
+def _checked(names: Sequence[str], name: str, value: object, where: str) -> Any:
+    check_choice(where, name, names)
+    default = DEFAULTS[name]
+    if isinstance(default, bool):
+        if not isinstance(value, bool):
+            raise InputError(where, "must be true or false", value)
+        return value
+    if isinstance(default, int) and isinstance(value, float):
+        raise InputError(where, "must be a whole number", value)
+    if isinstance(default, int):
+        return check_integer(where, value, at_least=0)
+    if isinstance(default, float):
+        return check_number(where, value)
+    if not isinstance(value, str):
+        raise InputError(where, "must be text", value)
+    return value

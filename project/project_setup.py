@@ -11,7 +11,8 @@ import mlrun
 
 from feature_sets import device_metrics, devices
 from graphs.serving_graph import build_serving_graph
-from project.settings import GENERATOR, MODEL, RUNNER, SERVING, Settings
+from project.function_names import GENERATOR, MODEL, RUNNER, SERVING
+from project.settings import Settings
 from project.workflow import WORKFLOWS
 
 WORKFLOW_FILE = Path(__file__).with_name("workflow.py")
@@ -21,7 +22,7 @@ JOBS = {
     "explore": "training.explore.explore",
     "select-features": "training.select_features.select_features",
     "train": "training.train.train",
-    "test": "training.evaluate.evaluate",
+    "evaluate": "training.evaluate.evaluate",
     "report": "training.report.report",
     "model-server-tester": "project.jobs.model_server_tester.test_model_server",
     "labeled-stream": "project.jobs.labeled_stream.watch_labeled_stream",
@@ -30,8 +31,8 @@ JOBS = {
 }
 """Job functions of the workflow and the handler of each."""
 
-PRODUCTION_MODEL = "test_model:production"
-"""The model that the run named ``test`` registered last: MLRun prefixes a key with the name of its run."""
+PRODUCTION_MODEL = "evaluate_model:production"
+"""The model that the run ``evaluate`` registered last: MLRun prefixes a key with the name of its run."""
 
 HANDLERS = {
     GENERATOR: "project.telemetry_generator:handler",
@@ -43,6 +44,16 @@ HANDLERS = {
 def setup(project: mlrun.projects.MlrunProject) -> mlrun.projects.MlrunProject:
     """Register everything on ``project``; MLRun calls this."""
     return register(project, Settings.from_environment())
+
+
+def load_project(name: str, settings: Settings) -> mlrun.projects.MlrunProject:
+    """The MLRun project ``name`` with everything registered.
+
+    MLRun writes a ``project.yaml`` into a project's folder, so it gets one under home, not the checkout.
+    """
+    return register(
+        mlrun.get_or_create_project(name, context=str(settings.home / "projects" / name)), settings
+    )
 
 
 def register(project: mlrun.projects.MlrunProject, settings: Settings) -> mlrun.projects.MlrunProject:

@@ -1,4 +1,4 @@
-"""Runs the workflow in a process of its own, for the command line and for the runner.
+"""Runs a workflow to its end in this process, for ``project.workflow_process``.
 
 ``python -m project.run_workflow REQUEST.json`` does what ``mlrun project ./project -r main`` does, and keeps
 ``status.json`` beside the request up to date: run id first, then the final state.
@@ -7,120 +7,17 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-import time
-import uuid
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from project.errors import NetopsError
-from project.local.processes import Process, log_tail
-from project.local.processes import start as start_process
-from project.settings import SOURCE_ROOT, Settings
+import mlrun
+from mlrun.projects.pipelines import pipeline_context
 
-_START_SECONDS = 120.0
-_PROCESS_FILE = "process.json"
-
-
-class WorkflowStartError(NetopsError):
-    """The workflow process ended before it had a run id; the message holds the end of its log."""
-
-
-@dataclass
-class WorkflowProcess:
-    """A workflow that runs in a child process.
-
-    It has a process group of its own: the runner that starts a workflow may be deployed anew by it.
-
-    :param folder: holds request, status, process id and log of this run.
-    """
-
-    process: Process
-    folder: Path
-    run_id: str = ""
-
-    @classmethod
-    def start(
-        cls, settings: Settings, project: str, workflow: str, arguments: dict[str, Any]
-    ) -> WorkflowProcess:
-        """Start a workflow of ``project``; the process inherits the environment."""
-        started = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
-        folder = settings.home / "workflows" / f"{started}-{uuid.uuid4().hex[:6]}"
-        folder.mkdir(parents=True)
-        request = folder / "request.json"
-        request.write_text(
-            json.dumps({"project": project, "workflow": workflow, "arguments": arguments}), encoding="utf-8"
-        )
-        process = start_process(
-            [sys.executable, "-m", "project.run_workflow", str(request)],
-            log=folder / "log.txt",
-            cwd=SOURCE_ROOT,
-            env={**os.environ, "PYTHONPATH": str(SOURCE_ROOT)},
-        )
-        (folder / _PROCESS_FILE).write_text(json.dumps(asdict(process)), encoding="utf-8")
-        return cls(process, folder)
-
-    @classmethod
-    def all(cls, settings: Settings) -> list[WorkflowProcess]:
-        """Every workflow that was started under this home, by whichever command, oldest first."""
-        return [
-            cls(Process(**json.loads(path.read_text(encoding="utf-8"))), path.parent)
-            for path in sorted((settings.home / "workflows").glob(f"*/{_PROCESS_FILE}"))
-        ]
-
-    @classmethod
-    def running(cls, settings: Settings) -> list[WorkflowProcess]:
-        """Those of them that run."""
-        return [each for each in cls.all(settings) if each.is_running()]
-
-    @property
-    def log_path(self) -> Path:
-        """Everything that the steps printed."""
-        return self.folder / "log.txt"
-
-    def is_running(self) -> bool:
-        """Whether the process is alive."""
-        return self.process.alive()
-
-    def end(self) -> None:
-        """End the process if it is alive: first asked, after ten seconds killed."""
-        self.process.stop(10)
-
-    def status(self) -> dict[str, Any]:
-        """``run_id``, ``state`` (starting, running, succeeded, failed) and ``error``."""
-        running = self.is_running()  # First: it may end, and write so, before the file is read.
-        path = self.folder / "status.json"
-        status: dict[str, Any] = {"run_id": self.run_id, "state": "starting", "error": ""}
-        if path.exists():
-            status = json.loads(path.read_text(encoding="utf-8"))
-        if not running and status["state"] in ("starting", "running"):
-            status["state"] = "failed"
-            status["error"] = f"the workflow process ended: {self.process.exit_reason()}; {self.log_tail()}"
-        return status
-
-    def log_tail(self, lines: int = 15) -> str:
-        """The last lines of the log."""
-        return log_tail(self.log_path, lines)
-
-    def wait_for_run_id(self) -> str:
-        """Run id, as soon as MLRun has given one.
-
-        :raises WorkflowStartError: if the process ends first.
-        """
-        deadline = time.monotonic() + _START_SECONDS
-        while not self.run_id:
-            status = self.status()
-            self.run_id = status["run_id"]
-            if status["state"] == "failed" and not self.run_id:
-                raise WorkflowStartError(f"workflow did not start: {status['error']}")
-            if time.monotonic() > deadline:
-                raise WorkflowStartError(
-                    f"workflow gave no run id within {_START_SECONDS:g} s; {self.log_tail()}"
-                )
-            time.sleep(0.05)
-        return self.run_id
+from project.project_setup import load_project
+from project.settings import Settings
+from project.workflow import WORKFLOWS
+from project.workflow_process import STATUS_FILE
 
 
 def _write_status(path: Path, **status: str) -> None:
@@ -134,13 +31,8 @@ def run(request_path: Path) -> int:
 
     :returns: exit code: 0 if the workflow succeeded.
     """
-    import mlrun
-    from mlrun.projects.pipelines import pipeline_context
-
-    from project.workflow import WORKFLOWS
-
     request = json.loads(request_path.read_text(encoding="utf-8"))
-    status_path = request_path.with_name("status.json")
+    status_path = request_path.with_name(STATUS_FILE)
     settings = Settings.from_environment()
     project = load_project(request["project"], settings)
 
@@ -163,19 +55,6 @@ def run(request_path: Path) -> int:
         status_path, run_id=outcome.run_id, state="succeeded" if succeeded else "failed", error=error
     )
     return 0 if succeeded else 1
-
-
-def load_project(name: str, settings: Settings) -> Any:
-    """The MLRun project ``name``, with everything that ``project_setup`` registers.
-
-    MLRun writes a ``project.yaml`` into a project's folder, so it gets one under home, not the checkout.
-    """
-    import mlrun
-
-    from project.project_setup import register
-
-    project = mlrun.get_or_create_project(name, context=str(settings.home / "projects" / name))
-    return register(project, settings)
 
 
 if __name__ == "__main__":

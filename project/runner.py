@@ -1,7 +1,7 @@
 """The runner: an HTTP endpoint that starts the workflow, one run at a time.
 
 ``POST /runs`` with ``{"workflow": "main", "arguments": {...}}`` and a bearer token answers 202 with the run
-id, 409 while a run is under way. ``GET /runs/{id}`` tells its state.
+id, 409 while a run is under way. ``GET /runs/{id}`` answers its state.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import json
 import threading
 from typing import Any
 
+from feature_sets.checks import InputError
 from project import parameters
-from project.run_workflow import WorkflowProcess
 from project.settings import Settings
+from project.workflow_process import WorkflowProcess
 
 
 class RunnerError(Exception):
@@ -78,7 +79,7 @@ def _check_token(settings: Settings, event: Any) -> None:
 def parse_request(body: Any) -> tuple[str, dict[str, Any]]:
     """Workflow name and arguments of a request body.
 
-    :raises RunnerError: naming the field, the rule and what came.
+    :raises RunnerError: naming the field, the rule and what was given.
     """
     if isinstance(body, bytes | str):
         try:
@@ -94,7 +95,6 @@ def parse_request(body: Any) -> tuple[str, dict[str, Any]]:
     if not isinstance(arguments, dict):
         raise RunnerError(422, "arguments", "must be a JSON object", arguments)
     try:
-        parameters.check(parameters.NAMES[workflow], arguments)
-    except parameters.ParameterError as error:
-        raise RunnerError(422, f"arguments.{error.name}", error.rule, error.got) from error
-    return workflow, arguments
+        return workflow, parameters.check(parameters.NAMES[workflow], arguments, "arguments.{}")
+    except InputError as error:
+        raise RunnerError(422, error.where, error.rule, error.got) from error

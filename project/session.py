@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from project.errors import NetopsError
 from project.local.stack import Stack
 from project.settings import SOURCE_ROOT, Settings
 
@@ -59,6 +60,17 @@ def find_session(settings: Settings) -> Session | None:
     if found is None:
         return None
     return Session(found.mlrun_dbpath, found.redis_url, owned=True, started=False)
+
+
+def existing_session(settings: Settings) -> Session:
+    """The API that runs already.
+
+    :raises NetopsError: if none runs.
+    """
+    session = find_session(settings)
+    if session is None:
+        raise NetopsError("nothing is running; start it with 'netops run --keep' or 'netops serve'")
+    return session
 
 
 def _foreign(settings: Settings) -> Session:

@@ -22,25 +22,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from project.errors import NetopsError
+from feature_sets.checks import InputError, check_choice
 
 SOURCE_ROOT = Path(__file__).resolve().parent.parent
-"""The checkout: the folder that holds the rooms."""
+"""The folder that holds the rooms: the checkout, or ``site-packages``."""
 
 PROFILES = ("local", "kubernetes", "iguazio")
-
-SERVING = "serving"
-GENERATOR = "telemetry-generator"
-RUNNER = "runner"
-MODEL = "model"
-"""Name of the served model, in paths and answers."""
-
-ENDPOINTS = (SERVING, GENERATOR, RUNNER)
-"""Names of the deployed functions."""
-
-
-class SettingsError(NetopsError):
-    """A setting that breaks a rule; the message names the variable, the rule and what came."""
 
 
 @dataclass(frozen=True)
@@ -72,32 +59,28 @@ class Settings:
     streams: Path | None = None
 
     def __post_init__(self) -> None:
-        if self.profile not in PROFILES:
-            raise SettingsError(f"NETOPS_PROFILE must be among {', '.join(PROFILES)}, got {self.profile!r}")
+        check_choice("NETOPS_PROFILE", self.profile, PROFILES)
         if self.mlrun_dbpath and not self.mlrun_dbpath.startswith(("http://", "https://")):
-            raise SettingsError(f"MLRUN_DBPATH must be an http(s) address, got {self.mlrun_dbpath!r}")
-        if self.profile != "local" and not self.source:
-            raise SettingsError(
-                f"profile {self.profile} needs NETOPS_SOURCE, an address of this repository, got none"
-            )
-        if self.profile != "local" and self.streams is None:
-            raise SettingsError(
-                f"profile {self.profile} needs NETOPS_STREAMS, a folder that its pods share, got none"
-            )
-        if self.profile != "local" and not self.mlrun_dbpath:
-            raise SettingsError(
-                f"profile {self.profile} needs MLRUN_DBPATH, the address of its MLRun API, got none"
-            )
+            raise InputError("MLRUN_DBPATH", "must be an http(s) address", self.mlrun_dbpath)
+        if self.profile == "local":
+            return
+        for name, value, what in (
+            ("NETOPS_SOURCE", self.source, "the address of this repository"),
+            ("NETOPS_STREAMS", self.streams, "a folder that its pods share"),
+            ("MLRUN_DBPATH", self.mlrun_dbpath, "the address of its MLRun API"),
+        ):
+            if not value:
+                raise InputError(name, f"must be {what} with profile {self.profile}", value)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
         """Read the environment.
 
-        :raises SettingsError: naming the variable that breaks a rule.
+        :raises InputError: naming the variable that breaks a rule.
         """
         env = os.environ if environ is None else environ
         return cls(
-            home=Path(env.get("NETOPS_HOME") or SOURCE_ROOT / ".netops").expanduser().resolve(),
+            home=Path(env.get("NETOPS_HOME") or default_home()).expanduser().resolve(),
             profile=env.get("NETOPS_PROFILE") or "local",
             mlrun_dbpath=env.get("MLRUN_DBPATH", "").rstrip("/"),
             redis_url=env.get("MLRUN_REDIS__URL", ""),
@@ -148,3 +131,12 @@ class Settings:
             token = secrets.token_urlsafe(24)
             file.write(token)
         return token
+
+
+def default_home() -> Path:
+    """Folder of local state where ``NETOPS_HOME`` is not set.
+
+    :returns: ``.netops`` in the checkout; where the packages were installed without one, in the user's home.
+    """
+    checkout = (SOURCE_ROOT / "pyproject.toml").is_file()
+    return (SOURCE_ROOT if checkout else Path.home()) / ".netops"

@@ -18,10 +18,6 @@ from project.live_telemetry import Batch
 _RETRY_SECONDS = 30.0
 
 
-class StreamError(NetopsError):
-    """The endpoint did not take the stream; the message says what was sent and what came back."""
-
-
 @dataclass
 class StreamReport:
     """Account of one stream; every event sent is in exactly one status or in ``rejected``.
@@ -81,7 +77,7 @@ def stream(
     :param seconds: how long to stream, wall time.
     :param events_per_second: mean rate.
     :param stop: set from another thread to end early.
-    :raises StreamError: if the endpoint does not answer for 30 s, or answers anything but 200, or 422 with
+    :raises NetopsError: if the endpoint does not answer for 30 s, or answers anything but 200, or 422 with
         the results of the good entries.
     """
     stop = stop or threading.Event()
@@ -96,7 +92,7 @@ def stream(
                 ahead = started + report.events_sent / events_per_second - clock()
                 if ahead > 0:
                     stop.wait(ahead)
-    except StreamError as error:
+    except NetopsError as error:
         report.error = str(error)
         raise
     finally:
@@ -153,14 +149,14 @@ def _post(
             break
         except httpx.TransportError as error:
             if stop.is_set() or clock() > deadline:
-                raise StreamError(f"POST {path} with {len(body)} entries: no answer ({error!r})") from error
+                raise NetopsError(f"POST {path} with {len(body)} entries: no answer ({error!r})") from error
             stop.wait(0.5)
     if response.status_code == httpx.codes.OK:
         return response.json(), 0
     refused = f"POST {path} with {len(body)} entries: {response.status_code} {response.text[:500]}"
     if response.status_code != httpx.codes.UNPROCESSABLE_ENTITY:
-        raise StreamError(refused)
+        raise NetopsError(refused)
     content = response.json()
     if "results" not in content:
-        raise StreamError(refused)
+        raise NetopsError(refused)
     return [answer for answer in content["results"] if answer is not None], len(content["errors"])

@@ -13,14 +13,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import httpx
-
 from feature_sets.telemetry.schema import TelemetrySchema
 from project import parameters
 from project.endpoints import endpoint_address
+from project.errors import NetopsError
+from project.function_names import MODEL, SERVING
+from project.http_json import get_json
 from project.live_telemetry import batches, recorded, simulated
-from project.settings import MODEL, SERVING, Settings
-from project.streaming import StreamError, StreamReport, stream
+from project.settings import Settings
+from project.streaming import StreamReport, stream
 
 LABEL_DELAY_SECONDS = 60.0
 """Event time between an event and its label."""
@@ -49,16 +50,16 @@ class GeneratorOptions:
     def from_arguments(cls, arguments: Mapping[str, Any]) -> GeneratorOptions:
         """Fill in the defaults.
 
-        :raises ParameterError: for an unknown name or a value of another type.
+        :raises InputError: for an unknown name or a value of another type.
         """
-        parameters.check(parameters.STREAM, arguments)
-        return cls(**{name: arguments.get(name, parameters.DEFAULTS[name]) for name in parameters.STREAM})
+        given = parameters.check(parameters.STREAM, arguments)
+        return cls(**{name: given.get(name, parameters.DEFAULTS[name]) for name in parameters.STREAM})
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> GeneratorOptions:
         """Read the variables that the workflow sets on the function: the names in capitals.
 
-        :raises ParameterError: for a value of another type.
+        :raises InputError: for a value of another type.
         """
         given = {name: environ[name.upper()] for name in parameters.STREAM if name.upper() in environ}
         return cls.from_arguments(
@@ -71,10 +72,9 @@ def generate(
 ) -> StreamReport:
     """Stream to ``address`` until the time is over; see ``project.streaming.stream`` for the errors."""
     schema = TelemetrySchema.load(options.schema)
-    with httpx.Client(base_url=address, timeout=30) as client:
-        # A second stream goes on where the first one ended: the endpoint knows the newest event it has.
-        newest = client.get("/labeled").raise_for_status().json()["newest_event_time"]
-        model = client.get(f"/v2/models/{MODEL}").raise_for_status().json()["parameters"]
+    # A second stream goes on where the first one ended: the endpoint knows the newest event it has.
+    newest = get_json(f"{address}/labeled")["newest_event_time"]
+    model = get_json(f"{address}/v2/models/{MODEL}")["parameters"]
     after = datetime.fromisoformat(newest) if newest else None
     if options.telemetry:
         chunks = recorded(schema, options.telemetry, datetime.fromisoformat(model["training_end"]), after)
@@ -101,7 +101,7 @@ def init_context(context: Any) -> None:
     def work() -> None:
         try:
             generate(options, address, context.user_data.report, context.user_data.stop)
-        except (StreamError, httpx.HTTPError, ValueError) as error:
+        except (NetopsError, ValueError) as error:
             context.user_data.report.error = str(error)
             context.user_data.report.done = True
             context.logger.error(f"the stream ended early: {error}")

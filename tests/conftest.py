@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from project.local.stack import Stack, StackInfo
+from tests.process_guard import guard_this_process
 
 SOURCE_ROOT = Path(__file__).resolve().parents[1]
 
@@ -36,6 +37,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     from tests.scheduling import UnitScheduling
 
     return UnitScheduling(config, log)
+
+
+def pytest_configure() -> None:
+    """Have everything that the tests start end with this process, even if it is killed."""
+    guard_this_process()
 
 
 @dataclass(frozen=True)

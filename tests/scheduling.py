@@ -12,7 +12,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 INSTALLATION = "tests/integration/"
-LONGEST_FIRST = (INSTALLATION, "tests/workflow/", "tests/training/", "tests/project/")
+LONGEST_FIRST = (INSTALLATION, "tests/workflow/", "tests/examples/", "tests/project/", "tests/training/")
 """Starts of the names of long tests, the longest first. A long unit that starts late leaves workers idle."""
 
 

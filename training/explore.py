@@ -9,18 +9,24 @@ import mlrun
 import pandas as pd
 import plotly.graph_objects as go
 
+from feature_sets.checks import InputError, check_integer, check_number
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.dataset.feature_columns import feature_columns
+from training.dataset.split_arguments import check_seed
 from training.exploration.class_plots import scatter_figure, violin_figure
 from training.exploration.class_samples import scatter_points, strongest_pairs, violin_values
 from training.exploration.episodes_plot import episodes_figure
 from training.exploration.error_episodes import error_episodes
-from training.exploration.exploration_sample import ExploredRows, explored_rows_of, read_explored_rows
+from training.exploration.exploration_sample import (
+    ExplorationSample,
+    exploration_sample_of,
+    read_exploration_sample,
+)
 from training.exploration.plots import correlation_figure, histogram_figure, strongest_features
 from training.exploration.staleness import staleness
 from training.exploration.staleness_plot import staleness_figure
 from training.exploration.tables import class_balance, class_histograms, correlations, feature_summary
-from training.job.arguments import ArgumentError, fraction, whole_number
+from training.job.defaults import SAMPLE_RATIO, SEED
 from training.job.run_artifacts import log_figures, log_tables
 
 VIOLINS = 8
@@ -28,11 +34,11 @@ VIOLINS = 8
 
 
 def exploration_tables(
-    rows: ExploredRows, names: Sequence[str], schema: TelemetrySchema, seed: int = 0
+    rows: ExplorationSample, names: Sequence[str], schema: TelemetrySchema, seed: int = 0
 ) -> dict[str, pd.DataFrame]:
     """All tables of an exploration, by the name they are logged under.
 
-    :param rows: what is looked at.
+    :param rows: the exploration sample.
     :param names: the features.
     :param schema: names the columns.
     :param seed: of the choice of points that are drawn.
@@ -47,7 +53,7 @@ def exploration_tables(
         "scatter_points": scatter_points(sample, strongest_pairs(matrix, label), label, seed),
         "violin_values": violin_values(sample, strongest_features(matrix, label, VIOLINS), label, seed),
         "staleness": staleness(rows.stretches, names, schema.time),
-        "error_episodes": error_episodes(rows.states, schema.time, rows.state),
+        "error_episodes": error_episodes(rows.label_history, schema.time, rows.label),
     }
 
 
@@ -76,14 +82,14 @@ def explore(
     feature_vector: str = "",
     schema: Mapping[str, Any] | str = "",
     dataset: mlrun.DataItem = None,
-    sample_ratio: float = 1.0,
+    sample_ratio: float = SAMPLE_RATIO,
     max_rows: int = 50_000,
-    seed: int = 0,
+    seed: int = SEED,
 ) -> None:
     """MLRun job: describe a feature vector, or a data set with the same columns.
 
     Values are described on a sample of the rows, staleness on unsampled stretches of some devices, error
-    episodes on all rows that have an error state.
+    episodes on the whole label history.
 
     Results: ``rows``, ``rows_sampled``, ``features``, ``devices``, ``positives``, ``positive_share``,
     ``missing_share``, ``first_time``, ``last_time``, all but the first of the sample; ``staleness_rows`` and
@@ -102,20 +108,21 @@ def explore(
     :param seed: of the sample, the stretches and the points that are drawn.
     """
     telemetry = TelemetrySchema.load(schema)
-    sample_ratio = fraction("sample_ratio", sample_ratio, including_one=True)
-    max_rows = whole_number("max_rows", max_rows, at_least=100)
-    seed = whole_number("seed", seed, at_least=0)
+    sample_ratio = check_number("argument 'sample_ratio'", sample_ratio, above=0, at_most=1)
+    max_rows = check_integer("argument 'max_rows'", max_rows, at_least=100)
+    seed = check_seed(seed)
     if bool(feature_vector) == (dataset is not None):
-        raise ArgumentError("feature_vector", "give either a feature vector or a dataset", feature_vector)
+        rule = "must be given, or a dataset, and not both"
+        raise InputError("argument 'feature_vector'", rule, feature_vector)
     if dataset is None:
-        rows = read_explored_rows(context, feature_vector, telemetry, sample_ratio, max_rows, seed)
+        rows = read_exploration_sample(context, feature_vector, telemetry, sample_ratio, max_rows, seed)
     else:
         frame = dataset.as_df()
-        rows = explored_rows_of(frame, telemetry, sample_ratio, max_rows, seed)
+        rows = exploration_sample_of(frame, telemetry, sample_ratio, max_rows, seed)
         context.log_result("rows", len(frame))
     names = feature_columns(rows.sample, telemetry)
     tables = exploration_tables(rows, names, telemetry, seed)
-    times = rows.states[telemetry.time]
+    times = rows.label_history[telemetry.time]
     figures = exploration_figures(tables, telemetry.target, (times.min(), times.max()))
     log_tables(context, tables)
     log_figures(context, figures)
@@ -132,7 +139,7 @@ def explore(
             "last_time": sample[telemetry.time].max().isoformat(),
             "staleness_rows": len(rows.stretches),
             "staleness_devices": int(rows.stretches[DEVICE].nunique()),
-            "error_episodes_of": rows.state,
+            "error_episodes_of": rows.label,
             "episodes": len(episodes),
             "episode_devices": int(episodes[DEVICE].nunique()),
             "error_seconds": float(episodes["seconds"].sum()),

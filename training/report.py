@@ -1,22 +1,19 @@
-"""The report of a training run: data, selection, candidates, test and model on one page."""
+"""The report of a training run: data, selection, candidates, evaluation and model on one page."""
 
 # No postponed annotations here: MLRun reads a handler's type hints and cannot resolve them from text.
 
 import mlrun
 
+from feature_sets.checks import check_integer
 from feature_sets.model_package.package import fetch_model_package
-from training.job.arguments import whole_number
 from training.job.run_artifacts import artifact_path
+from training.report_page.candidates_section import candidates_section
+from training.report_page.data_section import data_section
+from training.report_page.evaluation_section import evaluation_section
+from training.report_page.headline import facts, what_is_predicted
+from training.report_page.model_section import model_section
 from training.report_page.page import Page, render
-from training.report_page.sections import (
-    candidates_section,
-    data_section,
-    evaluation_section,
-    facts,
-    model_section,
-    selection_section,
-    what_is_predicted,
-)
+from training.report_page.selection_section import selection_section
 
 REPORT_KEY = "report"
 
@@ -44,21 +41,21 @@ def report(
 
     :param context: of the run.
     :param model_path: address of the registered model.
-    :param verdict: two sentences of the test.
-    :param intervals: what the intervals of the test rest on, or why there are none.
+    :param verdict: two sentences of the evaluation.
+    :param intervals: what the intervals of the evaluation rest on, or why there are none.
     :param votes_needed: of the selection.
     :param class_balance: data set of the exploration of all features.
     :param class_histograms: the same.
     :param correlations: the same.
     :param feature_scores: data set of the selection.
     :param search_results: data set of the search.
-    :param test_scores_table: data set of the test.
+    :param test_scores_table: data set of the evaluation.
     :param test_device_scores: the same.
     :param test_episodes: the same.
     :param test_false_alarms: the same.
     :param test_set_preds: the same.
     """
-    votes_needed = whole_number("votes_needed", votes_needed, at_least=1)
+    votes_needed = check_integer("argument 'votes_needed'", votes_needed, at_least=1)
     model = fetch_model_package(model_path).schema
     telemetry = model.telemetry
     balance = class_balance.as_df()

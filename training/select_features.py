@@ -11,14 +11,26 @@ import mlrun.feature_store as fstore
 import numpy as np
 import pandas as pd
 
+from feature_sets.checks import InputError, check_integer, check_number
 from feature_sets.feature_vector import selected_features
 from feature_sets.telemetry.schema import TelemetrySchema
+from training.dataset.column_medians import column_medians
 from training.dataset.feature_columns import feature_columns, useless_features
-from training.dataset.time_split import TimeSplit, TrainingSetError
+from training.dataset.split_arguments import SplitArguments
+from training.dataset.time_split import TimeSplit
 from training.dataset.training_set import read_split
-from training.job.arguments import fraction, whole_number
+from training.job.defaults import (
+    MAX_CORRELATION,
+    MAX_DRIFT,
+    MIN_VOTES,
+    SEED,
+    SELECT_K,
+    TEST_DEVICES,
+    TEST_FRACTION,
+    TRAIN_ROWS,
+)
 from training.job.run_artifacts import log_figures, log_tables
-from training.selection.feature_stability import MAX_DRIFT, unsteady_features
+from training.selection.feature_stability import unstable_features
 from training.selection.feature_votes import (
     FEATURE,
     REASON,
@@ -29,10 +41,9 @@ from training.selection.feature_votes import (
     elect_features,
     votes_needed,
 )
-from training.selection.redundant_features import MAX_CORRELATION
 from training.selection.selection_mark import mark_selection
 from training.selection.selection_plots import scaled_scores_figure, votes_figure
-from training.selection.selection_rows import VotingRows, voting_rows
+from training.selection.selection_rows import SelectionRows, selection_rows
 
 
 @dataclass(frozen=True)
@@ -40,21 +51,21 @@ class Selection:
     """What a selection found.
 
     :param split: the parts; only ``split.train`` was looked at.
-    :param features: features that came in.
-    :param dropped: feature -> why it cannot teach a model anything.
-    :param election: scores, votes, the features selected and those that say the same as a better one.
-    :param voting: the rows of the training part that were voted on.
+    :param features: all features of the training set.
+    :param dropped: feature -> why it is constant, missing or unstable.
+    :param election: scores, votes, the features selected and the redundant ones.
+    :param rows: the rows of the training part that the features were voted on by.
     """
 
     split: TimeSplit
     features: tuple[str, ...]
     dropped: Mapping[str, str]
     election: Election
-    voting: VotingRows
+    rows: SelectionRows
 
     @property
     def table(self) -> pd.DataFrame:
-        """The table of the election and, at its end, the features that cannot teach; they have no score."""
+        """The table of the election and, at its end, the features left out before; they have no score."""
         useless = pd.DataFrame({FEATURE: list(self.dropped), REASON: list(self.dropped.values())})
         voted = self.election.table
         marks = [column for column in voted.columns if column.endswith(VOTED)]
@@ -65,47 +76,42 @@ class Selection:
 def select_from(
     split: TimeSplit,
     schema: TelemetrySchema,
-    k: int = 15,
-    min_votes: float = 0.5,
-    seed: int = 0,
+    k: int = SELECT_K,
+    min_votes: float = MIN_VOTES,
+    seed: int = SEED,
     max_correlation: float = MAX_CORRELATION,
     max_drift: float = MAX_DRIFT,
 ) -> Selection:
     """Select features of a training set by votes, looking at its training part only.
 
-    Which features vary and are steady is told by the whole training part. Votes, and which of several alike
-    stands for them, look at labels, and so at the rows only that the search does not judge on, where those
-    are enough, see ``training.selection.selection_rows``.
+    Which features vary and are stable is told by the whole training part. Votes look at labels, and so does
+    the choice among redundant features: where there are enough of them, only at the rows that the search is
+    not evaluated on, see ``training.selection.selection_rows``.
 
     :param split: its training part has device, time, features, label; the test part is not looked at.
     :param schema: names the columns.
-    :param k: features each selector votes for.
-    :param min_votes: votes a feature needs, as a count (1 or more) or a share of the selectors (below 1).
-    :param seed: of the selectors.
+    :param k: features each scorer votes for.
+    :param min_votes: votes a feature needs, as a count (1 or more) or a share of the scorers (below 1).
+    :param seed: of the scorers.
     :param max_correlation: of features that are correlated above it only the best is voted on; 1 keeps all.
     :param max_drift: features that tell earlier from later healthy rows better than this are not voted on; 1
         takes all, see ``training.selection.feature_stability``.
-    :raises TrainingSetError: if every feature is missing, constant or unsteady.
-    :raises ArgumentError: if no feature gets enough votes.
+    :raises InputError: unless a feature varies and is stable, and one gets enough votes.
     """
     names = feature_columns(split.train, schema)
     dropped = useless_features(split.train, names, constant=True)
     varying = [name for name in names if name not in dropped]
     if not varying:
-        raise TrainingSetError(
-            f"at least one feature must vary in the training part, got none of {len(names)}"
-        )
-    dropped |= unsteady_features(split.train, varying, schema.time, schema.target, max_drift)
-    steady = [name for name in varying if name not in dropped]
-    if not steady:
-        raise TrainingSetError(
-            f"at least one feature must be steady over the training part, got none of {len(varying)}; raise "
-            "max_drift or train on a longer time"
-        )
-    voting = voting_rows(split.train, steady, schema)
-    dropped |= voting.mute
-    kept = [name for name in steady if name not in dropped]
-    rows = split.train.iloc[voting.positions]
+        raise InputError("training part", "must have at least one feature that varies", dropped)
+    dropped |= unstable_features(split.train, varying, schema.time, schema.target, max_drift)
+    stable = [name for name in varying if name not in dropped]
+    if not stable:
+        rule = "must have at least one stable feature (raise max_drift or train on a longer time)"
+        raise InputError("training part", rule, dropped)
+    selected_by = selection_rows(split.train, stable, schema)
+    dropped |= selected_by.useless
+    kept = [name for name in stable if name not in dropped]
+    rows = split.train.iloc[selected_by.positions]
     election = elect_features(
         _imputed(rows, kept),
         rows[schema.target].to_numpy(),
@@ -115,12 +121,12 @@ def select_from(
         seed,
         max_correlation,
     )
-    return Selection(split=split, features=tuple(names), dropped=dropped, election=election, voting=voting)
+    return Selection(split, tuple(names), dropped, election, selected_by)
 
 
 def _imputed(rows: pd.DataFrame, names: Sequence[str]) -> np.ndarray[Any, np.dtype[np.float64]]:
     values = rows[list(names)].to_numpy(dtype=np.float64, na_value=np.nan)
-    return np.where(np.isnan(values), np.nanmedian(values, axis=0), values)
+    return np.where(np.isnan(values), column_medians(values), values)
 
 
 def save_selected_vector(uri: str, schema: TelemetrySchema, selection: Selection) -> str:
@@ -141,65 +147,51 @@ def select_features(
     context: mlrun.MLClientCtx,
     feature_vector: str,
     schema: Mapping[str, Any] | str = "",
-    k: int = 15,
-    min_votes: float = 0.5,
-    test_fraction: float = 0.3,
-    seed: int = 0,
-    train_rows: int = 20_000,
+    select_k: int = SELECT_K,
+    min_votes: float = MIN_VOTES,
+    test_fraction: float = TEST_FRACTION,
+    seed: int = SEED,
+    train_rows: int = TRAIN_ROWS,
     max_correlation: float = MAX_CORRELATION,
-    test_devices: float = 0.0,
+    test_devices: float = TEST_DEVICES,
     max_drift: float = MAX_DRIFT,
 ) -> None:
     """MLRun job: select features by votes on the training part and save them as a new feature vector.
 
-    The votes are on the first half of the training part, which no fold of the search is judged on; on all of
-    it, with a warning, where that half has too few rows of a class.
+    Features are voted on by the first half of the training part, which no fold of the search is evaluated on;
+    by all of it, with a warning, where that half has too few rows of a class.
 
     Results: ``feature_vector`` (address of the new vector), ``n_features_in``, ``n_features_selected``,
-    ``selected``, ``dropped`` (feature -> why it cannot teach), ``correlated`` (feature -> the better one that
-    says the same), ``votes_needed``, ``voted_on`` (``first half`` or ``whole training part``),
-    ``voted_rows``, the split, ``train_rows_available``. Data set: ``feature_scores``, see
+    ``selected``, ``dropped`` (feature -> why it is useless), ``redundant`` (feature -> the better one that
+    says the same), ``votes_needed``, ``selection_part`` (``first half`` or ``whole training part``),
+    ``selection_rows`` (how many), the split, ``train_rows_available``. Data set: ``feature_scores``, see
     ``Selection.table``. Plots: ``feature_votes_plot``, ``feature_scores_plot``.
 
     :param context: of the run.
     :param feature_vector: address of the vector to select from.
     :param schema: telemetry schema, as content or path; empty for the simulated network's.
-    :param k: features each selector votes for.
-    :param min_votes: votes a feature needs, as a count (1 or more) or a share of the selectors (below 1).
-    :param test_fraction: later share of the rows that is not looked at; the same in training and test.
-    :param seed: of sampling and selectors.
+    :param select_k: features each scorer votes for.
+    :param min_votes: votes a feature needs, as a count (1 or more) or a share of the scorers (below 1).
+    :param test_fraction: later share of the rows that is not looked at; the same in all steps.
+    :param seed: of sampling and scorers.
     :param train_rows: more rows than this in the training part are sampled, each class in proportion.
-    :param test_devices: share of the devices that is kept for the test and not looked at; 0 for none.
-    :param max_correlation: of features that are correlated above it (absolute Pearson r on the rows voted on,
+    :param test_devices: share of the devices that is kept for the evaluation and not looked at; 0 for none.
+    :param max_correlation: of features that are correlated above it (absolute Pearson r on those rows,
         missing values replaced by the median) only the best is voted on; in (0, 1], 1 keeps all.
     :param max_drift: features that tell earlier from later healthy rows better than this (|2 AUC - 1| of the
         two halves of the training part) are left out; in (0, 1], 1 takes all.
     """
     telemetry = TelemetrySchema.load(schema)
-    k = whole_number("k", k, at_least=1)
-    train_rows = whole_number("train_rows", train_rows, at_least=100)
-    seed = whole_number("seed", seed, at_least=0)
-    test_fraction = fraction("test_fraction", test_fraction)
-    test_devices = fraction("test_devices", test_devices, including_zero=True)
-    max_correlation = fraction("max_correlation", max_correlation, including_one=True)
-    max_drift = fraction("max_drift", max_drift, including_one=True)
+    arguments = SplitArguments(test_fraction, test_devices, train_rows, seed)
+    select_k = check_integer("argument 'select_k'", select_k, at_least=1)
+    max_correlation = check_number("argument 'max_correlation'", max_correlation, above=0, at_most=1)
+    max_drift = check_number("argument 'max_drift'", max_drift, above=0, at_most=1)
     votes_needed(min_votes)  # refused now, and not after the rows were read
-    split = read_split(
-        context, feature_vector, telemetry, test_fraction, train_rows, seed, test_devices=test_devices
-    )
-    selection = select_from(split, telemetry, k, min_votes, seed, max_correlation, max_drift)
-    election = selection.election
-    for reason_of, reason in selection.dropped.items():
-        context.logger.warning(f"feature '{reason_of}' is left out: {reason}")
-    if selection.voting.reason:
-        context.logger.warning(
-            f"features are voted on by the whole training part: {selection.voting.reason}; out-of-fold "
-            "scores, calibration and threshold of a model with these features may be too good"
-        )
-    for reason_of, reason in election.correlated.items():
-        context.logger.info(f"feature '{reason_of}' is left out: {reason}")
+    split = read_split(context, feature_vector, telemetry, arguments)
+    selection = select_from(split, telemetry, select_k, min_votes, arguments.seed, max_correlation, max_drift)
+    _log_left_out(context, selection)
     uri = save_selected_vector(feature_vector, telemetry, selection)
-    table = selection.table
+    election, table = selection.election, selection.table
     log_tables(context, {"feature_scores": table})
     figures = {
         "feature_votes_plot": votes_figure(table, election.needed_votes),
@@ -213,10 +205,23 @@ def select_features(
             "n_features_selected": len(election.selected),
             "selected": list(election.selected),
             "dropped": dict(selection.dropped),
-            "correlated": dict(election.correlated),
+            "redundant": dict(election.redundant),
             "votes_needed": election.needed_votes,
-            "voted_on": selection.voting.voted_on,
-            "voted_rows": len(selection.voting.positions),
+            "selection_part": selection.rows.part,
+            "selection_rows": len(selection.rows.positions),
             **selection.split.describe(),
         }
     )
+
+
+def _log_left_out(context: mlrun.MLClientCtx, selection: Selection) -> None:
+    """Say which features are left out, and what a reader of the votes should know."""
+    for name, reason in selection.dropped.items():
+        context.logger.warning(f"feature '{name}' is left out: {reason}")
+    if selection.rows.reason:
+        context.logger.warning(
+            f"features are voted on by the whole training part: {selection.rows.reason}; out-of-fold "
+            "scores, calibration and threshold of a model with these features may be too good"
+        )
+    for name, reason in selection.election.redundant.items():
+        context.logger.info(f"feature '{name}' is left out: {reason}")

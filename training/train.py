@@ -10,19 +10,30 @@ from typing import Any
 
 import mlrun
 
+from feature_sets.checks import check_integer
+from feature_sets.model_package.schema import ModelSchema
 from feature_sets.telemetry.schema import TelemetrySchema
+from training.dataset.split_arguments import SplitArguments
 from training.dataset.time_split import TimeSplit
 from training.dataset.training_set import read_split
-from training.decision.threshold_rules import parse_rule
-from training.job.arguments import fraction, whole_number
+from training.decision.threshold_rules import ThresholdRule, parse_threshold_rule
+from training.job.defaults import (
+    COMBINATIONS,
+    SEARCH,
+    SEED,
+    TEST_DEVICES,
+    TEST_FRACTION,
+    THRESHOLD_RULE,
+    TRAIN_ROWS,
+)
 from training.job.run_artifacts import log_tables
 from training.packaging.fitted_model import FittedModel, fit_model
 from training.packaging.model_artifact import log_model_package
 from training.packaging.package_writer import write_model_package
 from training.search.progress import Progress
 from training.search.search_iterations import TABLE_KEY, log_iterations, results_table
-from training.search.search_metric import parse_selector
-from training.search.search_space import plan_search
+from training.search.search_metric import SearchMetric, parse_search_metric
+from training.search.search_space import Plan, plan_search
 from training.search.successive_halving import SCORES
 from training.selection.selection_mark import HELD_OUT, refuse_selection_on_test_rows
 
@@ -31,17 +42,17 @@ def train(
     context: mlrun.MLClientCtx,
     feature_vector: str,
     schema: Mapping[str, Any] | str = "",
-    seed: int = 0,
-    test_fraction: float = 0.3,
-    train_rows: int = 20_000,
-    search: str = "random",
-    combinations: int = 36,
+    seed: int = SEED,
+    test_fraction: float = TEST_FRACTION,
+    train_rows: int = TRAIN_ROWS,
+    search: str = SEARCH,
+    combinations: int = COMBINATIONS,
     families: Sequence[str] | str = "",
     candidates: Sequence[Mapping[str, Any]] | None = None,
     folds: int = 3,
-    selector: str = "max.average_precision",
-    threshold_rule: str = "max_f1",
-    test_devices: float = 0.0,
+    search_metric: str = "max.average_precision",
+    threshold_rule: str = THRESHOLD_RULE,
+    test_devices: float = TEST_DEVICES,
 ) -> None:
     """MLRun job: search for the best model on the training part, calibrate it and package it.
 
@@ -51,9 +62,9 @@ def train(
     Results: average_precision, roc_auc, f1, precision, recall and the confusion matrix of the winner on its
     out-of-fold rows, ``threshold``, ``threshold_rule``, ``calibration_a``, ``calibration_b``; ``candidate``,
     ``family``, ``best_iteration``, ``search``, ``combinations`` (tried), ``combinations_possible``,
-    ``selector``, ``rungs`` (rows of each), ``folds_used``, ``folds_skipped``, ``search_seconds``,
+    ``search_metric``, ``rungs`` (rows of each), ``folds_used``, ``folds_skipped``, ``search_seconds``,
     ``fit_seconds``, ``converged``, ``version``, ``code_version``, ``n_features``, ``dropped`` (feature -> why
-    it cannot teach), and of the training part ``train_start``, ``train_end``, ``train_rows``,
+    it is useless), and of the training part ``train_start``, ``train_end``, ``train_rows``,
     ``train_positives``, ``train_rows_available``, ``embargo_seconds``. Data set: ``search_results``. Model:
     ``model`` (``model.onnx`` and ``model.json``).
 
@@ -61,7 +72,7 @@ def train(
     :param feature_vector: address of the vector to train on.
     :param schema: telemetry schema, as content or path; empty for the simulated network's.
     :param seed: of draw, samples and models; the same seed and rows give the same digest.
-    :param test_fraction: later share of the rows that is kept for the test and not looked at.
+    :param test_fraction: later share of the rows that is kept for the evaluation and not looked at.
     :param train_rows: more rows than this in the training part are sampled, each class in proportion, before
         anything is fitted or scored.
     :param search: ``random`` or ``grid``, see ``training.search.search_space``.
@@ -69,92 +80,109 @@ def train(
     :param families: kinds of model to restrict the search to, as a list or as text with commas; empty for
         all.
     :param candidates: instead of a search space, a list of ``{"family": ..., "parameters": {...}}``.
-    :param folds: folds of the cross-validation; one that lacks rows or a class is skipped and said.
-    :param selector: the score that decides, ``max.`` or ``min.`` and average_precision, roc_auc, f1,
+    :param folds: folds of the cross-validation; one that lacks rows or a class is skipped, with a warning.
+    :param search_metric: the score that decides, ``max.`` or ``min.`` and average_precision, roc_auc, f1,
         precision or recall.
     :param threshold_rule: ``max_f1``, ``min_precision:0.9`` or ``cost:10``,
         see ``training.decision.threshold_rules``.
-    :param test_devices: share of the devices that is kept for the test and not looked at; 0 for none.
+    :param test_devices: share of the devices that is kept for the evaluation and not looked at; 0 for none.
     """
     telemetry = TelemetrySchema.load(schema)
-    test_devices = fraction("test_devices", test_devices, including_zero=True)
-    test_fraction = fraction("test_fraction", test_fraction)
-    train_rows = whole_number("train_rows", train_rows, at_least=100)
-    folds = whole_number("folds", folds, at_least=1)
-    seed = whole_number("seed", seed, at_least=0)
-    rule = parse_rule(threshold_rule)
-    chosen_by = parse_selector(selector, SCORES)
-    plan = plan_search(search, combinations, families, candidates, seed)
-    outer = read_split(
-        context, feature_vector, telemetry, test_fraction, train_rows, seed, test_devices=test_devices
-    )
-    refuse_selection_on_test_rows(feature_vector, outer)
+    arguments = SplitArguments(test_fraction, test_devices, train_rows, seed)
+    folds = check_integer("argument 'folds'", folds, at_least=1)
+    rule = parse_threshold_rule(threshold_rule)
+    metric = parse_search_metric(search_metric, SCORES)
+    plan = plan_search(search, combinations, families, candidates, arguments.seed)
+    split = read_split(context, feature_vector, telemetry, arguments)
+    refuse_selection_on_test_rows(feature_vector, split)
     context.logger.info(f"search: {plan}")
     started = time.perf_counter()
     with Progress(context.logger.info) as progress:
-        fitted = fit_model(outer.train, telemetry, plan, chosen_by, rule, folds, seed, progress)
+        fitted = fit_model(split.train, telemetry, plan, metric, rule, folds, arguments.seed, progress)
     seconds = time.perf_counter() - started
     _log_doubts(context, fitted)
     log_iterations(context, fitted.outcome)
+    written = _log_model(context, fitted, split, feature_vector)
+    log_tables(context, {TABLE_KEY: results_table(fitted.outcome)})
+    context.log_results(
+        {
+            **_search_facts(plan, metric, fitted, seconds),
+            **_model_facts(written, rule, fitted),
+            **_training_part(split),
+        }
+    )
+
+
+def _log_model(
+    context: mlrun.MLClientCtx, fitted: FittedModel, split: TimeSplit, feature_vector: str
+) -> ModelSchema:
+    """Write the package and log it as a model artifact; returns the schema with version and digests."""
     winner = fitted.outcome.winner.candidate
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder)
-        written = write_model_package(
-            directory, fitted.pipeline, fitted.schema, fitted.schema.matrix(outer.train)
-        )
+        rows = fitted.schema.matrix(split.train)
+        written = write_model_package(directory, fitted.pipeline, fitted.schema, rows)
         log_model_package(
             context,
             directory,
             written,
             algorithm=winner.family,
-            parameters={"candidate": str(winner), HELD_OUT: outer.held_out_digest, **written.parameters},
+            parameters={"candidate": str(winner), HELD_OUT: split.held_out_digest, **written.parameters},
             feature_vector=feature_vector,
         )
-    log_tables(context, {TABLE_KEY: results_table(fitted.outcome)})
-    context.log_results(
-        {
-            **written.validation,
-            "threshold": written.threshold,
-            "threshold_rule": str(rule),
-            "calibration_a": written.calibration.a,
-            "calibration_b": written.calibration.b,
-            "candidate": str(winner),
-            "family": winner.family,
-            "search": plan.search,
-            "combinations": len(plan.candidates),
-            "combinations_possible": plan.possible,
-            "selector": str(chosen_by),
-            "rungs": list(fitted.outcome.rungs),
-            "folds_used": len(fitted.folds.used),
-            "folds_skipped": list(fitted.folds.skipped),
-            "search_seconds": seconds - fitted.fit_seconds,
-            "fit_seconds": fitted.fit_seconds,
-            "converged": fitted.converged,
-            "version": written.version,
-            "code_version": written.code_version,
-            "n_features": len(written.inputs),
-            "dropped": dict(fitted.dropped),
-            **_training_part(outer),
-        }
-    )
+    return written
+
+
+def _search_facts(plan: Plan, metric: SearchMetric, fitted: FittedModel, seconds: float) -> dict[str, Any]:
+    """Results of the search, which took so many seconds with the last fit."""
+    winner = fitted.outcome.winner.candidate
+    return {
+        "candidate": str(winner),
+        "family": winner.family,
+        "search": plan.search,
+        "combinations": len(plan.candidates),
+        "combinations_possible": plan.possible,
+        "search_metric": str(metric),
+        "rungs": list(fitted.outcome.rungs),
+        "folds_used": len(fitted.folds.used),
+        "folds_skipped": list(fitted.folds.skipped),
+        "search_seconds": seconds - fitted.fit_seconds,
+    }
+
+
+def _model_facts(written: ModelSchema, rule: ThresholdRule, fitted: FittedModel) -> dict[str, Any]:
+    """Results of the model as it was written."""
+    return {
+        **written.validation,
+        "threshold": written.threshold,
+        "threshold_rule": str(rule),
+        "calibration_a": written.calibration.a,
+        "calibration_b": written.calibration.b,
+        "fit_seconds": fitted.fit_seconds,
+        "converged": fitted.converged,
+        "version": written.version,
+        "code_version": written.code_version,
+        "n_features": len(written.inputs),
+        "dropped": dict(fitted.dropped),
+    }
 
 
 def _log_doubts(context: mlrun.MLClientCtx, fitted: FittedModel) -> None:
-    """Say what a reader of the results should know about how they came to be."""
+    """Warn of what a reader of the results should know about the search."""
     for name, reason in fitted.dropped.items():
         context.logger.warning(f"feature '{name}' is left out: {reason}")
     for reason in fitted.folds.skipped:
-        context.logger.warning(f"cross-validation goes without {reason}")
+        context.logger.warning(f"cross-validation skips {reason}")
     if fitted.unconverged:
         context.logger.warning(f"{fitted.unconverged} fits of the search stopped before they converged")
     if not fitted.converged:
         context.logger.warning(f"{fitted.outcome.winner.candidate} stopped before it converged")
 
 
-def _training_part(outer: TimeSplit) -> dict[str, Any]:
+def _training_part(split: TimeSplit) -> dict[str, Any]:
     """Facts of the training part; the test part is not looked at here."""
     return {
         name: value
-        for name, value in outer.describe().items()
+        for name, value in split.describe().items()
         if name.startswith("train_") or name == "embargo_seconds"
     }

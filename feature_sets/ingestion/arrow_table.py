@@ -6,7 +6,7 @@ import mlrun.feature_store as fstore
 import pandas as pd
 import pyarrow as pa
 
-from feature_sets.ingest_errors import IngestError
+from feature_sets.checks import InputError
 from feature_sets.ingestion.window_columns import FeatureColumns
 
 _ARROW_TYPES = {
@@ -26,7 +26,7 @@ def arrow_table(feature_set: fstore.FeatureSet, columns: FeatureColumns) -> pa.T
 
     Numbers are shared with ``columns``, not copied.
 
-    :raises IngestError: if a column does not hold what its type says, which is that of the first rows.
+    :raises InputError: if a column does not hold what its type says, which is that of the first rows.
     """
     types = {feature.name: feature.value_type for feature in feature_set.spec.features}
     if columns.time:
@@ -38,13 +38,11 @@ def arrow_table(feature_set: fstore.FeatureSet, columns: FeatureColumns) -> pa.T
         try:
             arrays[name] = _arrow_array(column, _ARROW_TYPES[value_type], columns.count)
         except KeyError:
-            raise IngestError(
-                f"column '{name}': must have a type among {', '.join(_ARROW_TYPES)}, got {value_type!r}"
-            ) from None
+            rule = f"must have a type among {', '.join(_ARROW_TYPES)}"
+            raise InputError(f"column '{name}'", rule, value_type) from None
         except pa.ArrowException as error:
-            raise IngestError(
-                f"column '{name}': must be of type {value_type} in every row, got {error}"
-            ) from error
+            rule = f"must be of type {value_type} in every row"
+            raise InputError(f"column '{name}'", rule, str(error)) from error
     table = pa.table(arrays)
     # What pandas notes beside the columns, so that a reader makes the entity the index again. storey cuts the
     # zone off, and so does the type here.

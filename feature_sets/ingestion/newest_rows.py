@@ -18,11 +18,12 @@ def write_newest_rows(table: OnlineTable, columns: FeatureColumns) -> OnlineWrit
 
     Rows without an event time count as of now.
 
-    :raises IngestError: if Redis does not take them.
+    :raises OnlineStoreError: if Redis does not take them.
     """
-    micros = columns.moments().astype(np.int64)
+    micros = columns.micros
     order = np.argsort(micros, kind="stable")
-    newest = order[~columns.keys.iloc[order].duplicated(keep="last").to_numpy()]
+    told_apart = columns.keys if columns.rows is None else pd.Series(columns.rows.codes)
+    newest = order[~told_apart.iloc[order].duplicated(keep="last").to_numpy()]
     keys = columns.keys.iloc[newest].tolist()
     shown = {columns.entity: keys}
     for name, column in columns.values.items():
@@ -31,9 +32,8 @@ def write_newest_rows(table: OnlineTable, columns: FeatureColumns) -> OnlineWrit
     buckets: dict[object, dict[str, str]] = {}
     schema = None
     definition = columns.definition
-    if definition:
-        read = {name: columns.values[name] for name in (definition.timestamp, *definition.metrics)}
-        buckets = bucket_fields(pd.DataFrame({columns.entity: columns.keys, **read}, copy=False), definition)
+    if definition and columns.rows:
+        buckets = bucket_fields(columns.rows, definition)
         schema = table_schema(definition)
 
     def rows() -> Iterator[tuple[object, int, dict[str, str]]]:

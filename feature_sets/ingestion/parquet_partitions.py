@@ -20,7 +20,7 @@ from mlrun.datastore.storeytargets import get_url_and_storage_options
 from mlrun.utils.helpers import DEFAULT_TIME_PARTITIONING_GRANULARITY, LEGAL_TIME_UNITS
 from storey.utils import url_to_file_system
 
-from feature_sets.ingest_errors import IngestError
+from feature_sets.ingestion.errors import IngestError
 
 Array = npt.NDArray[Any]
 

@@ -17,23 +17,21 @@ from typing import Any
 import mlrun.errors
 import mlrun.feature_store as fstore
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 from mlrun.data_types import InferOptions
 from mlrun.data_types.infer import get_df_preview, get_df_stats, infer_schema_from_df
 from mlrun.datastore.targets import TargetTypes, get_target_driver, validate_target_list
 
-from feature_sets.ingest_errors import IngestError
 from feature_sets.ingestion import vectorized_support
 from feature_sets.ingestion.arrow_table import arrow_table
+from feature_sets.ingestion.errors import IngestError
 from feature_sets.ingestion.newest_rows import write_newest_rows
 from feature_sets.ingestion.parquet_partitions import FilesWriting, granularity_of, write_partitions
 from feature_sets.ingestion.window_columns import FeatureColumns
 from feature_sets.online_store.redis_table import OnlineTable
 from feature_sets.online_store.redis_write import OnlineWrite
-
-Array = npt.NDArray[Any]
+from feature_sets.rows.keyed_rows import KeyedRows
 
 _SCHEMA_ROWS = 1000
 """MLRun takes the types from as many rows."""
@@ -63,7 +61,7 @@ class Ingested:
 
 def ingest_vectorized(
     feature_set: fstore.FeatureSet,
-    frame: pd.DataFrame,
+    frame: pd.DataFrame | KeyedRows,
     infer_options: int = InferOptions.default(),
     overwrite: bool = True,
     arrival: str | None = None,
@@ -77,7 +75,8 @@ def ingest_vectorized(
 
     :param feature_set: its targets, entity, time and aggregations; any operation of ``feature_sets.windows``.
     :param frame: one row an event; has the entity, the columns of the aggregations and, where the feature set
-        names one, the event time, UTC if it has no zone. Other columns become features as they are.
+        names one, the event time, UTC if it has no zone. Other columns become features as they are. Where its
+        keys are numbered already, they are not numbered again.
     :param infer_options: what to find out of the data: ``mlrun.data_types.InferOptions``, as for MLRun's own.
     :param overwrite: True replaces what earlier ingestions left; False adds to their files, and replaces only
         those rows in Redis whose event time is not later. If it fails the files it wrote are deleted, so it
@@ -86,58 +85,26 @@ def ingest_vectorized(
         row's windows then hold what had arrived by then, as live; rows older than the allowed lateness when
         they arrived, or further ahead than the tolerance, are left out. Without it, all rows arrived in
         order.
-    :raises UnsupportedFeatureSetError: if the feature set asks for anything else; nothing is written then.
-    :raises WindowDefinitionError: if its windows are not alike, or not sliding; nothing is written then.
-    :raises IngestError: if the frame cannot be taken, a row did not arrive, or a target cannot be written.
+    :raises InputError: if the feature set asks for anything else, its windows are not alike or not sliding,
+        or the frame cannot be taken; nothing is left behind then.
+    :raises IngestError: if a row did not arrive, or a file cannot be written.
+    :raises OnlineStoreError: if Redis does not take the newest rows.
     """
     vectorized_support.check_feature_set(feature_set, overwrite)
-    if frame.index.names != [None]:
+    if isinstance(frame, pd.DataFrame) and frame.index.names != [None]:
         frame = frame.reset_index()
-    vectorized_support.check_frame(feature_set, frame, arrival)
+    plain = frame if isinstance(frame, pd.DataFrame) else frame.frame
+    vectorized_support.check_frame(feature_set, plain, arrival)
     columns = FeatureColumns.of(feature_set, frame, arrival)
     if InferOptions.get_common_options(infer_options, InferOptions.schema()):
         head = columns.frame(slice(0, _SCHEMA_ROWS))
         infer_schema_from_df(
             head, feature_set.spec.features, feature_set.spec.entities, columns.time, options=infer_options
         )
-
     targets = [get_target_driver(target, feature_set) for target in feature_set.spec.targets]
     validate_target_list(targets=targets)
     feature_set.update_targets_for_ingest(targets=targets, overwrite=overwrite)
-    parquet = [target for target in targets if target.kind == TargetTypes.parquet]
-    moments = columns.moments()
-    with contextlib.ExitStack() as undo:
-        if overwrite:
-            undo.callback(_remove, parquet)
-        # The files are written by other threads, while the statistics are computed in this one.
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            table = arrow_table(feature_set, columns) if parquet else None
-            writing = []
-            for target in parquet:
-                writing.append(_start_writing(target, table, moments, pool))
-                if not overwrite:  # They lie among those of earlier ingestions, which stay.
-                    undo.callback(writing[-1].discard)
-            stats = _stats(columns, infer_options)
-            for target, files in zip(parquet, writing, strict=True):
-                _check_count(target, files.finish(), columns.count)
-        online = None
-        for target in targets:
-            if target.kind == TargetTypes.redisnosql:
-                online = write_newest_rows(OnlineTable.of(target, feature_set), columns)
-
-        if overwrite:
-            undo.pop_all()  # The new files are all there is from here on.
-            feature_set.purge_targets(target_names=[target.name for target in targets], silent=True)
-        for target in targets:
-            recorded = target.update_resource_status()
-            if target in parquet:
-                recorded.last_written = pd.Timestamp(moments.max(), tz="UTC") if len(moments) else _NEVER
-        if InferOptions.get_common_options(infer_options, InferOptions.Stats):
-            feature_set.status.stats = stats
-        if InferOptions.get_common_options(infer_options, InferOptions.Preview):
-            feature_set.status.preview = _preview(columns)
-        feature_set.save()
-        undo.pop_all()
+    online = _fill(feature_set, targets, columns, infer_options, overwrite)
     lost = sum(columns.left_out.values())
     return Ingested(
         rows=columns.count,
@@ -147,10 +114,62 @@ def ingest_vectorized(
     )
 
 
-def _start_writing(target: Any, table: pa.Table, moments: Array, pool: ThreadPoolExecutor) -> FilesWriting:
-    single_file = target.is_single_file()
+def _fill(
+    feature_set: fstore.FeatureSet,
+    targets: Sequence[Any],
+    columns: FeatureColumns,
+    infer_options: int,
+    overwrite: bool,
+) -> OnlineWrite | None:
+    """Write the targets and save the feature set; or delete the new files, if anything fails."""
+    parquet = [target for target in targets if target.kind == TargetTypes.parquet]
+    with contextlib.ExitStack() as undo:
+        if overwrite:
+            undo.callback(_remove, parquet)
+        # The files are written by other threads, while the statistics are computed in this one.
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            table = arrow_table(feature_set, columns) if parquet else None
+            writing = []
+            for target in parquet:
+                writing.append(_start_writing(target, table, columns, pool))
+                if not overwrite:  # They lie among those of earlier ingestions, which stay.
+                    undo.callback(writing[-1].discard)
+            stats = _stats(columns, infer_options)
+            for target, files in zip(parquet, writing, strict=True):
+                _check_count(target, files.finish(), columns.count)
+        online = None
+        for target in targets:
+            if target.kind == TargetTypes.redisnosql:
+                online = write_newest_rows(OnlineTable.of(target, feature_set), columns)
+        if overwrite:
+            undo.pop_all()  # The new files are all there is from here on.
+            feature_set.purge_targets(target_names=[target.name for target in targets], silent=True)
+        for target in targets:
+            recorded = target.update_resource_status()
+            if target in parquet:
+                recorded.last_written = _newest(columns)
+        if InferOptions.get_common_options(infer_options, InferOptions.Stats):
+            feature_set.status.stats = stats
+        if InferOptions.get_common_options(infer_options, InferOptions.Preview):
+            feature_set.status.preview = _preview(columns)
+        feature_set.save()
+        undo.pop_all()
+    return online
+
+
+def _newest(columns: FeatureColumns) -> datetime:
+    if not columns.count:
+        return _NEVER
+    newest: datetime = pd.Timestamp(columns.micros.max(), unit="us", tz="UTC")
+    return newest
+
+
+def _start_writing(
+    target: Any, table: pa.Table, columns: FeatureColumns, pool: ThreadPoolExecutor
+) -> FilesWriting:
+    moments = columns.micros.view("datetime64[us]")
     return write_partitions(
-        table, target.get_target_path(), single_file, moments, granularity_of(target), pool
+        table, target.get_target_path(), target.is_single_file(), moments, granularity_of(target), pool
     )
 
 

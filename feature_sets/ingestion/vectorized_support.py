@@ -10,9 +10,9 @@ from mlrun.datastore.targets import TargetTypes, get_target_driver
 from mlrun.feature_store.api import norm_column_name
 
 from feature_sets import derived_features
+from feature_sets.checks import InputError
 from feature_sets.derived_features import DerivedFeatures
-from feature_sets.entity_keys import key_codes
-from feature_sets.ingest_errors import IngestError, UnsupportedFeatureSetError
+from feature_sets.rows.entity_keys import key_codes
 from feature_sets.windows.definition import WindowDefinition
 
 _AGGREGATION_STEP = "storey.AggregateByKey"
@@ -23,18 +23,18 @@ _TARGET_OPTIONS = ("after_step", "columns", "attributes", "partition_cols", "key
 
 
 def check_feature_set(feature_set: fstore.FeatureSet, overwrite: bool = True) -> None:
-    """Whether the vectorized ingestion can fill the targets of a feature set.
+    """Raise InputError unless the vectorized ingestion can fill the targets of a feature set.
+
+    That includes windows that our engine does not compute.
 
     :param overwrite: False if rows are added to those of earlier ingestions.
-    :raises UnsupportedFeatureSetError: naming what it does not do.
-    :raises WindowDefinitionError: if windows are declared that our engine does not compute.
     """
     spec, name = feature_set.spec, feature_set.metadata.name
     entities = [entity.name for entity in spec.entities]
     if len(entities) != 1:
-        raise UnsupportedFeatureSetError(name, "entities", "must be one", entities)
+        raise _unsupported(name, "entities", "must be one", entities)
     if spec.passthrough:
-        raise UnsupportedFeatureSetError(name, "passthrough", "must be off", spec.passthrough)
+        raise _unsupported(name, "passthrough", "must be off", spec.passthrough)
     for step in spec.graph.steps.values():
         _check_step(name, step)
     if spec.graph.steps:
@@ -42,10 +42,10 @@ def check_feature_set(feature_set: fstore.FeatureSet, overwrite: bool = True) ->
         missing = sorted(set(derived.inputs if derived else ()) - set(definition.feature_names))
         if missing:
             rule = "must derive features from windows that are declared"
-            raise UnsupportedFeatureSetError(name, derived_features.STEP, rule, missing)
+            raise _unsupported(name, derived_features.STEP, rule, missing)
     targets = list(spec.targets)
     if not targets:
-        raise UnsupportedFeatureSetError(name, "targets", "must be set with set_targets", [])
+        raise _unsupported(name, "targets", "must be set with set_targets", [])
     for target in targets:
         _check_target(name, target, overwrite)
 
@@ -53,7 +53,7 @@ def check_feature_set(feature_set: fstore.FeatureSet, overwrite: bool = True) ->
 def declared(feature_set: fstore.FeatureSet) -> tuple[WindowDefinition, DerivedFeatures | None]:
     """The windows that a feature set with graph steps declares, and what it derives from them.
 
-    :raises WindowDefinitionError: if windows are declared that our engine does not compute.
+    :raises InputError: if windows are declared that our engine does not compute.
     :raises SchemaError: if the argument of the deriving step is no telemetry schema.
     """
     return WindowDefinition.from_feature_set(feature_set), DerivedFeatures.from_feature_set(feature_set)
@@ -65,75 +65,75 @@ def _check_step(feature_set: str, step: Any) -> None:
         return
     if step.class_name != _AGGREGATION_STEP:
         rule = f"must be of add_aggregation or {derived_features.STEP}, the steps that are computed here"
-        raise UnsupportedFeatureSetError(feature_set, where, rule, step.class_name)
+        raise _unsupported(feature_set, where, rule, step.class_name)
     for unknown in sorted(set(step.class_args) - _STEP_ARGUMENTS):
-        raise UnsupportedFeatureSetError(
-            feature_set, where, f"must not have '{unknown}'", step.class_args[unknown]
-        )
+        raise _unsupported(feature_set, where, f"must not have '{unknown}'", step.class_args[unknown])
     for aggregation in step.class_args["aggregates"]:
         for unknown in sorted(set(aggregation) - _AGGREGATION_FIELDS):
             rule = f"must not have '{unknown}' in aggregation '{aggregation['name']}'"
-            raise UnsupportedFeatureSetError(feature_set, where, rule, aggregation[unknown])
+            raise _unsupported(feature_set, where, rule, aggregation[unknown])
 
 
 def _check_target(feature_set: str, target: Any, overwrite: bool) -> None:
     where = f"target '{target.name}'"
     if target.kind not in _TARGET_KINDS:
         rule = f"must be among {', '.join(_TARGET_KINDS)}"
-        raise UnsupportedFeatureSetError(feature_set, where, rule, target.kind)
+        raise _unsupported(feature_set, where, rule, target.kind)
     for option in _TARGET_OPTIONS:
         # Without a value they are None or empty, except for a bucketing by the key itself, which is 0.
         value = getattr(target, option, None)
         if value not in (None, [], {}, ""):
-            raise UnsupportedFeatureSetError(feature_set, where, f"must not have '{option}'", value)
+            raise _unsupported(feature_set, where, f"must not have '{option}'", value)
     if target.kind == TargetTypes.parquet:
         single_file = get_target_driver(target).is_single_file()
         if single_file and (target.partitioned or not overwrite):
             rule = "must be a folder, if it is partitioned or rows are added to it"
-            raise UnsupportedFeatureSetError(feature_set, where, rule, target.path)
+            raise _unsupported(feature_set, where, rule, target.path)
+
+
+def _unsupported(feature_set: str, name: str, rule: str, got: object) -> InputError:
+    return InputError(f"feature set '{feature_set}', {name}", rule, got)
 
 
 def check_frame(feature_set: fstore.FeatureSet, frame: pd.DataFrame, arrival: str | None = None) -> None:
-    """Whether the rows fit the feature set.
+    """Raise InputError unless the rows fit the feature set.
+
+    The keys of rows with windows are not looked at: they are when they are numbered, see ``KeyedRows``.
 
     :param frame: without a named index.
     :param arrival: column of the frame with arrival times, if any.
-    :raises IngestError: naming the column, the rule and what came.
     """
     spec, names = feature_set.spec, list(frame.columns)
     entity, time = spec.entities[0].name, spec.timestamp_key
     definition, derived = declared(feature_set) if spec.graph.steps else (None, None)
     for name in names:
         if not isinstance(name, str) or norm_column_name(name) != name or names.count(name) > 1:
-            raise IngestError(f"columns must have different names without spaces and brackets, got {name!r}")
+            raise InputError("columns", "must have different names without spaces and brackets", name)
     times = [name for name in (time, arrival) if name]
     for name in (entity, *times, *(definition.metrics if definition else ())):
         if name not in names:
-            raise IngestError(f"column '{name}': must be in the frame, got {names}")
+            raise InputError(f"column '{name}'", "must be in the frame", names)
     computed = (*(definition.feature_names if definition else ()), *(derived.names if derived else ()))
     for name in computed:
         if name in names:
-            raise IngestError(f"column '{name}': must not be named as a computed feature")
-    _check_keys(frame[entity], strictly=definition is not None)
+            raise InputError(f"column '{name}'", "must not be named as a computed feature", name)
     for name in times:
         if not pd.api.types.is_datetime64_any_dtype(frame[name]):
-            raise IngestError(f"column '{name}': must be times, got {frame[name].dtype}")
-        missing = int(frame[name].isna().sum())
-        if missing:
-            raise IngestError(f"column '{name}': must have a time in every row, got {missing} without")
+            raise InputError(f"column '{name}'", "must be times", str(frame[name].dtype))
+        _check_present(frame[name], "time")
+    if definition is None:
+        _check_keys(frame[entity])
 
 
-def _check_keys(column: pd.Series, strictly: bool) -> None:
-    """Whether every row has a key, and one of its own.
+def _check_keys(column: pd.Series) -> None:
+    """Raise InputError unless every row has a key: text, a whole number or of a type such as times."""
+    if column.dtype == object or isinstance(column.dtype, pd.StringDtype):
+        key_codes(column)
+    else:
+        _check_present(column, "key")
 
-    :param strictly: whether a key must be text or a whole number, as for windows; otherwise a column may also
-        be of another type, such as times.
-    """
-    if strictly or column.dtype == object or isinstance(column.dtype, pd.StringDtype):
-        try:
-            key_codes(column)
-        except ValueError as error:
-            raise IngestError(str(error)) from None
-    elif column.isna().any():
-        missing = int(column.isna().sum())
-        raise IngestError(f"column '{column.name}': must have a key in every row, got {missing} without")
+
+def _check_present(column: pd.Series, what: str) -> None:
+    missing = int(column.isna().sum())
+    if missing:
+        raise InputError(f"column '{column.name}'", f"must have a {what} in every row", f"{missing} without")

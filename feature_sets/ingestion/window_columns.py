@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 import mlrun.feature_store as fstore
@@ -12,14 +13,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from feature_sets.arrival_order import windows_as_known
+from feature_sets.checks import InputError
 from feature_sets.derived_features import DerivedFeatures
-from feature_sets.event_order import in_event_order
-from feature_sets.ingest_errors import IngestError
 from feature_sets.ingestion import vectorized_support
+from feature_sets.rows.event_micros import column_micros, event_micros
+from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.windows import event_status
+from feature_sets.windows.arrival_order import windows_as_known
 from feature_sets.windows.definition import WindowDefinition
-from feature_sets.windows.event_micros import column_micros
 
 _TURNED_ROWS = 4096
 """Rows that are put into columns at a time: as many as the processor's cache holds."""
@@ -30,8 +31,9 @@ class FeatureColumns:
     """The columns of the result, each of the same length and in the same order of rows.
 
     :param keys: the entity of each row.
-    :param left_out: status -> rows that are in no window, and not among these: they came too late, or from a
-        future that is beyond what is tolerated.
+    :param rows: what the windows were computed from, in the same order; None without windows.
+    :param left_out: status -> rows that are in no window, and not among these: they arrived too late, or are
+        further in the future than is tolerated.
     :param values: the windows, then the columns of the frame without the entity, then what is derived of the
         windows, by name.
     """
@@ -41,44 +43,51 @@ class FeatureColumns:
     definition: WindowDefinition | None
     keys: pd.Series
     values: dict[str, pd.Series]
+    rows: KeyedRows | None = None
     left_out: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(
-        cls, feature_set: fstore.FeatureSet, frame: pd.DataFrame, arrival: str | None = None
+        cls, feature_set: fstore.FeatureSet, given: pd.DataFrame | KeyedRows, arrival: str | None = None
     ) -> FeatureColumns:
         """Compute the windows that a feature set declares, if any, and what it derives from them.
 
-        :param frame: rows that ``vectorized_support.check_frame`` found in order; not changed, and shared.
+        :param given: rows that ``vectorized_support.check_frame`` took; not changed, and shared. Where their
+            keys are numbered already, they are not numbered again.
         :param arrival: see ``windows_as_known``.
-        :raises IngestError: if a row is not in its windows.
+        :raises InputError: if a row has no key, or is not in its windows.
         """
         entity, time = feature_set.spec.entities[0].name, feature_set.spec.timestamp_key
         if not feature_set.spec.graph.steps:
-            rows = frame.copy(deep=False)
-            rows.index = pd.RangeIndex(len(frame))
-            return cls(entity, time, None, rows[entity], _without(rows, entity))
+            frame = (given.frame if isinstance(given, KeyedRows) else given).copy(deep=False)
+            frame.index = pd.RangeIndex(len(frame))
+            return cls(entity, time, None, frame[entity], _without(frame, entity))
         definition, derived = vectorized_support.declared(feature_set)
-        rows = in_event_order(frame, entity, time)
+        keyed = given if isinstance(given, KeyedRows) else KeyedRows.of(given, entity, time)
+        rows = keyed.in_event_order()
         windows = windows_as_known(rows, definition, arrival)
         lost = ~windows[event_status.COLUMN].isin(event_status.COUNTED)
         left_out = {
             str(name): int(n) for name, n in windows.loc[lost, event_status.COLUMN].value_counts().items()
         }
         if left_out and (arrival is None or lost.all()):
-            raise IngestError(
-                f"column '{arrival or time}': rows must arrive neither later than the allowed lateness nor "
-                f"before their own time by more than the tolerance, got {left_out} of {len(rows)}"
+            rule = (
+                "must arrive neither later than the allowed lateness nor before their own time by more than "
+                "the tolerance"
             )
+            raise InputError(f"rows by '{arrival or time}'", rule, f"{left_out} of {len(rows)}")
         if left_out:
-            rows, windows = (part[~lost].reset_index(drop=True) for part in (rows, windows))
+            kept = np.flatnonzero(~lost)
+            rows, windows = rows.take(kept), windows.take(kept).reset_index(drop=True)
+            rows.frame.index = pd.RangeIndex(len(rows))
         features = _contiguous(windows, definition.feature_names)
         return cls(
             entity,
             time,
             definition,
-            rows[entity],
-            {**features, **_without(rows, entity), **(_derived(features, derived) if derived else {})},
+            rows.frame[entity],
+            {**features, **_without(rows.frame, entity), **(_derived(features, derived) if derived else {})},
+            rows,
             left_out,
         )
 
@@ -92,11 +101,14 @@ class FeatureColumns:
         chosen = {name: column.iloc[rows].array for name, column in self.values.items()}
         return pd.DataFrame(chosen, index=pd.Index(self.keys.iloc[rows], name=self.entity))
 
-    def moments(self) -> npt.NDArray[Any]:
-        """Event times in UTC, cut to microseconds; the time of ingestion where there are none."""
+    @cached_property
+    def micros(self) -> npt.NDArray[np.int64]:
+        """Event times in microseconds since the epoch; the time of ingestion where there are none."""
+        if self.rows is not None:
+            return self.rows.micros
         if self.time is None:
-            return np.full(self.count, np.datetime64(datetime.now(UTC).replace(tzinfo=None), "us"))
-        return column_micros(self.values[self.time]).view("datetime64[us]")
+            return np.full(self.count, event_micros(datetime.now(UTC)))
+        return column_micros(self.values[self.time])
 
 
 def _contiguous(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, pd.Series]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-from feature_sets.model_package.errors import ModelPackageError
+from feature_sets.checks import InputError, check_choice, check_number
 
 
 @dataclass(frozen=True)
@@ -22,13 +21,8 @@ class Calibration:
     b: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.method not in ("platt", "none"):
-            raise ModelPackageError(f"calibration: method must be platt or none, got {self.method!r}")
-        if not (math.isfinite(self.a) and math.isfinite(self.b) and self.a >= 0.0):
-            raise ModelPackageError(
-                f"calibration: a must be a number of at least 0 and b a number, got {self.a!r} and {self.b!r}"
-            )
+        check_choice("calibration: method", self.method, ("platt", "none"))
+        check_number("calibration: a", self.a, at_least=0)
+        check_number("calibration: b", self.b)
         if self.method == "none" and (self.a, self.b) != (1.0, 0.0):
-            raise ModelPackageError(
-                f"calibration: without a method a must be 1 and b 0, got {self.a!r} and {self.b!r}"
-            )
+            raise InputError("calibration: a and b", "must be 1 and 0 without a method", (self.a, self.b))

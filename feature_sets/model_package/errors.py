@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from feature_sets.checks import InputError
 
-class ModelPackageError(ValueError):
-    """A model package that must not be served; the message says which file and why."""
+
+class ModelPackageError(InputError):
+    """A model package that must not be served; where, the rule and what it holds instead."""

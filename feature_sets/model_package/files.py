@@ -28,13 +28,11 @@ def read_model_schema(schema_path: str | Path, files: Sequence[str | Path]) -> M
     try:
         schema = ModelSchema.from_dict(json.loads(Path(schema_path).read_text(encoding="utf-8")))
     except (OSError, json.JSONDecodeError) as error:
-        raise ModelPackageError(f"{schema_path}: must be a readable JSON file ({error})") from error
+        raise ModelPackageError(str(schema_path), "must be a readable JSON file", str(error)) from error
     for path in files:
         name = Path(path).name
         expected = schema.sha256.get(name)
         actual = file_sha256(path)
         if expected != actual:
-            raise ModelPackageError(
-                f"{name}: SHA-256 must be {expected}, got {actual}; the file is not served"
-            )
+            raise ModelPackageError(f"{name}: SHA-256", f"must be {expected} to be served", actual)
     return schema

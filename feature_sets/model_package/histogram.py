@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from feature_sets.model_package.errors import ModelPackageError
+from feature_sets.checks import InputError
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,12 @@ class Histogram:
 
 
 def check_histogram(where: str, edges: Sequence[float], counts: Sequence[int]) -> None:
-    """Check that a histogram is empty or has one edge more than bins, in order, and counts rows."""
+    """Raise InputError unless a histogram is empty, or has edges in order and whole counts between them."""
     if not edges and not counts:
         return
     if len(edges) != len(counts) + 1:
-        raise ModelPackageError(f"{where}: {len(counts)} bins need one edge more, got {len(edges)}")
+        raise InputError(where, f"must have one edge more than its {len(counts)} bins", len(edges))
     if not np.isfinite(edges).all() or (np.diff(edges) < 0).any():
-        raise ModelPackageError(f"{where}: edges must be numbers in ascending order, got {list(edges)}")
+        raise InputError(where, "edges must be numbers in ascending order", list(edges))
     if not all(isinstance(count, int) and count >= 0 for count in counts):
-        raise ModelPackageError(f"{where}: counts must be whole numbers of at least 0, got {list(counts)}")
+        raise InputError(where, "counts must be whole numbers of at least 0", list(counts))

@@ -32,7 +32,7 @@ class OnnxSession:
         )
         outputs = [output.name for output in self._session.get_outputs()]
         if PROBABILITIES not in outputs:
-            raise ModelPackageError(f"{name}: must have the output '{PROBABILITIES}', got {outputs}")
+            raise ModelPackageError(name, f"must have the output '{PROBABILITIES}'", outputs)
         # Other exporters call their only input differently.
         self._input = self._session.get_inputs()[0].name
 

@@ -43,7 +43,7 @@ def read_model_package(directory: Path) -> ModelPackage:
     """
     model = directory / MODEL_FILE
     if not model.is_file():
-        raise ModelPackageError(f"{MODEL_FILE}: must be in {directory.name}, got no such file")
+        raise ModelPackageError(MODEL_FILE, f"must be in {directory.name}", "no such file")
     return ModelPackage(read_model_schema(directory / SCHEMA_FILE, [model]), model.read_bytes())
 
 
@@ -54,12 +54,12 @@ def fetch_model_package(model_path: str) -> ModelPackage:
     :raises ModelPackageError: if it is no model, or a file is absent, unreadable or differs from its digest.
     """
     if not model_path:
-        raise ModelPackageError("model_path: must be the address of a model package, got none")
+        raise ModelPackageError("model_path", "must be the address of a model package", model_path)
     source, algorithm, parameters = model_path, "", {}
     if mlrun.datastore.is_store_uri(model_path):
         artifact = mlrun.datastore.get_store_resource(model_path)
         if getattr(artifact, "kind", None) != "model":
-            raise ModelPackageError(f"{model_path}: must be a model artifact, got {type(artifact).__name__}")
+            raise ModelPackageError(model_path, "must be a model artifact", type(artifact).__name__)
         source = str(artifact.get_target_path())
         algorithm, parameters = artifact.spec.algorithm, dict(artifact.spec.parameters)
     with tempfile.TemporaryDirectory() as folder:
@@ -68,6 +68,6 @@ def fetch_model_package(model_path: str) -> ModelPackage:
             try:
                 mlrun.get_dataitem(f"{source.rstrip('/')}/{name}").download(str(directory / name))
             except OSError as error:
-                raise ModelPackageError(f"{model_path}: must hold {name}, got {error}") from error
+                raise ModelPackageError(model_path, f"must hold {name}", str(error)) from error
         package = read_model_package(directory)
     return ModelPackage(package.schema, package.graph, algorithm or "", parameters)

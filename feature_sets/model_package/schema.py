@@ -5,49 +5,25 @@ Column order, imputation and threshold come from here and from nowhere else, in 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from feature_sets.checks import InputError, check_number
 from feature_sets.model_package.calibration import Calibration
 from feature_sets.model_package.errors import ModelPackageError
-from feature_sets.model_package.histogram import Histogram, check_histogram
+from feature_sets.model_package.histogram import Histogram
 from feature_sets.model_package.imputation import replace_missing
+from feature_sets.model_package.model_input import ModelInput
+from feature_sets.model_package.schema_content import schema_arguments
 from feature_sets.telemetry.schema import TelemetrySchema
 
 FORMAT = 2
 SCHEMA_FILE = "model.json"
-
-
-@dataclass(frozen=True)
-class ModelInput:
-    """One input column of the model.
-
-    :param name: feature name.
-    :param unit: unit of the feature, for people.
-    :param imputation: value that replaces a missing reading (NaN, None or absent), here and in training.
-    :param edges: histogram bin edges over the training rows, ascending, length k + 1.
-    :param counts: training rows in each bin, length k.
-    """
-
-    name: str
-    unit: str
-    imputation: float
-    edges: tuple[float, ...] = ()
-    counts: tuple[int, ...] = ()
-
-    def __post_init__(self) -> None:
-        if not math.isfinite(self.imputation):
-            raise ModelPackageError(
-                f"input '{self.name}': imputation must be a number, got {self.imputation!r}"
-            )
-        check_histogram(f"input '{self.name}'", self.edges, self.counts)
 
 
 @dataclass(frozen=True)
@@ -58,8 +34,7 @@ class ModelSchema:
     :param inputs: input columns in the order the ONNX graph takes them; no name twice.
     :param threshold: predicted 1 when the calibrated probability of an error is at least this.
     :param version: text that differs between any two trained models.
-    :param metrics: scores on the latest rows it was judged on: out-of-fold rows, after the test the test
-        rows.
+    :param metrics: scores on the latest rows it was evaluated on: out-of-fold rows, then the test rows.
     :param training_start: event time of the first training row, ISO 8601 UTC.
     :param training_end: event time of the last training row, ISO 8601 UTC.
     :param sha256: file name -> digest of each other file of the package.
@@ -89,16 +64,14 @@ class ModelSchema:
     code_version: str = ""
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.threshold) and self.threshold >= 0.0):
-            raise ModelPackageError(f"threshold must be a number of at least 0, got {self.threshold!r}")
+        check_number("threshold", self.threshold, at_least=0)
         names = self.input_names
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise ModelPackageError(f"inputs must have different names, got {twice} twice")
+            raise InputError("inputs", "must have different names", twice)
         for scores in (self.metrics, self.validation):
             for name, value in scores.items():
-                if not math.isfinite(value):
-                    raise ModelPackageError(f"score '{name}' must be a number, got {value!r}")
+                check_number(f"score '{name}'", value)
 
     @property
     def input_names(self) -> tuple[str, ...]:
@@ -175,61 +148,15 @@ class ModelSchema:
         :raises ModelPackageError: if the format is another one, or a field is missing or breaks a rule.
         """
         if not isinstance(content, Mapping):
-            raise ModelPackageError(f"{SCHEMA_FILE}: must hold an object, got {type(content).__name__}")
+            raise ModelPackageError(SCHEMA_FILE, "must hold an object", type(content).__name__)
         found = content.get("format")
         if found != FORMAT:
             older = isinstance(found, int) and found < FORMAT
-            remedy = "; train the model anew with this version of the code" if older else ""
-            raise ModelPackageError(f"{SCHEMA_FILE}: format must be {FORMAT}, got {found!r}{remedy}")
+            remedy = " (train the model anew with this version of the code)" if older else ""
+            raise ModelPackageError(f"{SCHEMA_FILE}: format", f"must be {FORMAT}{remedy}", found)
         try:
-            return cls(
-                telemetry=TelemetrySchema.from_dict(content["telemetry"]),
-                inputs=tuple(
-                    ModelInput(
-                        name=_text(column["name"]),
-                        unit=_text(column["unit"]),
-                        imputation=float(column["imputation"]),
-                        edges=tuple(map(float, column["edges"])),
-                        counts=tuple(column["counts"]),
-                    )
-                    for column in content["inputs"]
-                ),
-                threshold=float(content["threshold"]),
-                version=_text(content["version"]),
-                metrics=dict(content["metrics"]),
-                training_start=_instant(content["training_start"]),
-                training_end=_instant(content["training_end"]),
-                sha256=dict(content["sha256"]),
-                calibration=Calibration(
-                    method=_text(content["calibration"]["method"]),
-                    a=float(content["calibration"]["a"]),
-                    b=float(content["calibration"]["b"]),
-                ),
-                threshold_rule=_text(content["threshold_rule"]),
-                predictions=Histogram(
-                    edges=tuple(map(float, content["predictions"]["edges"])),
-                    counts=tuple(content["predictions"]["counts"]),
-                ),
-                algorithm=_text(content["algorithm"]),
-                parameters=dict(content["parameters"]),
-                validation=dict(content["validation"]),
-                code_version=_text(content["code_version"]),
-            )
+            return cls(**schema_arguments(dict(content)))
         except KeyError as error:
-            raise ModelPackageError(f"{SCHEMA_FILE}: field {error} is required") from error
-        except (TypeError, ValueError) as error:
-            raise ModelPackageError(f"{SCHEMA_FILE}: {error}") from error
-
-
-def _instant(value: object) -> str:
-    """ISO 8601 text of a time with its zone, or an empty text."""
-    text = _text(value)
-    if text and datetime.fromisoformat(text).tzinfo is None:
-        raise ValueError(f"a time needs its zone, got {text!r}")
-    return text
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"a text is expected, got {value!r}")
-    return value
+            raise ModelPackageError(f"{SCHEMA_FILE}: field {error}", "is required", None) from error
+        except InputError as error:
+            raise ModelPackageError(f"{SCHEMA_FILE}: {error.where}", error.rule, error.got) from error

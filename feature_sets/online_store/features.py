@@ -15,6 +15,8 @@ import mlrun.feature_store as fstore
 import orjson
 import redis
 
+from feature_sets.checks import InputError
+from feature_sets.online_store.errors import OnlineStoreError
 from feature_sets.online_store.read_plan import OnlinePlan, TablePlan, online_plan
 
 Status = Literal["fresh", "stale", "missing"]
@@ -23,10 +25,6 @@ _TIMEOUT_SECONDS = 5.0
 """storey waits as long for Redis."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class OnlineFeaturesError(RuntimeError):
-    """The online store does not answer, or holds what cannot be read; the message says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,7 @@ class OnlineFeatures:
         were ingested into a Redis target; those with a time by ``ingest_vectorized``.
     :param time_to_live: seconds after which features are stale; None is never.
     :param clock: epoch seconds now, asked once a request.
-    :raises ValueError: if the time to live is not positive, or the vector asks for what is not done here.
+    :raises InputError: if the time to live is not positive, or the vector asks for what is not done here.
     """
 
     def __init__(
@@ -72,9 +70,7 @@ class OnlineFeatures:
         clock: Callable[[], float] = time.time,
     ) -> None:
         if time_to_live is not None and not 0 < time_to_live < math.inf:
-            raise ValueError(
-                f"time_to_live: must be a positive number of seconds or None, got {time_to_live!r}"
-            )
+            raise InputError("time_to_live", "must be a positive number of seconds or None", time_to_live)
         self._plan: OnlinePlan = online_plan(
             fstore.get_feature_vector(vector) if isinstance(vector, str) else vector
         )
@@ -107,15 +103,15 @@ class OnlineFeatures:
     def get(self, devices: Sequence[str]) -> list[DeviceFeatures]:
         """The newest features of devices, in the order asked; a device may be asked for twice.
 
-        :raises ValueError: if no device is given, or one is not text.
-        :raises OnlineFeaturesError: if the store does not answer, or a row has no event time because another
+        :raises InputError: if no device is given, or one is not text.
+        :raises OnlineStoreError: if the store does not answer, or a row has no event time because another
             engine wrote it.
         """
         if isinstance(devices, str) or not devices:
-            raise ValueError(f"devices: must be a list of one or more keys, got {devices!r}")
+            raise InputError("devices", "must be a list of one or more keys", devices)
         for device in devices:
             if not isinstance(device, str) or not device:
-                raise ValueError(f"devices: must be keys, text that is not empty, got {device!r}")
+                raise InputError("devices", "must be keys, text that is not empty", device)
         tables = self._plan.tables
         keys = [device.encode() for device in devices]
         answers = self._ask(
@@ -144,9 +140,7 @@ class OnlineFeatures:
                 if not isinstance(error, redis.RedisError):
                     raise
                 where = self._plan.url.rpartition("@")[2]
-                raise OnlineFeaturesError(
-                    f"the online store must answer, got {error!r} from {where}"
-                ) from error
+                raise OnlineStoreError(f"the online store must answer, got {error!r} from {where}") from error
 
     def _exchange(self, commands: bytes, count: int) -> list[list[bytes | None]]:
         if self._connection is None:
@@ -200,14 +194,14 @@ def _values(table: TablePlan, device: str, texts: Sequence[bytes | None]) -> Seq
             values.append(None if text is None else decode(text))
         except ValueError as error:
             where = f"feature set '{table.feature_set}', feature '{feature}' of '{device}'"
-            raise OnlineFeaturesError(f"{where}: must be of its type, got {text!r}") from error
+            raise OnlineStoreError(f"{where}: must be of its type, got {text!r}") from error
     return values
 
 
 def _event_time(table: TablePlan, device: str, text: bytes | None) -> int:
     """Microseconds since the epoch."""
     if text is None:
-        raise OnlineFeaturesError(
+        raise OnlineStoreError(
             f"feature set '{table.feature_set}': the row of '{device}' must have an event time, got none:"
             " it was not written by the vectorized ingestion"
         )

@@ -16,16 +16,14 @@ import mlrun.feature_store as fstore
 from mlrun.datastore.targets import TargetTypes, get_online_target
 from mlrun.feature_store.common import parse_feature_string, parse_project_name_from_feature_string
 
+from feature_sets.checks import InputError
 from feature_sets.online_store.redis_table import EVENT_TIME, WRITE_TIME, OnlineTable, from_text
 
 _KEY = "\0"
 
 
-class UnsupportedVectorError(ValueError):
-    """A feature vector that cannot be read here; the message names the vector, the rule and what came."""
-
-    def __init__(self, vector: str, rule: str, got: object) -> None:
-        super().__init__(f"feature vector '{vector}': {rule}, got {got!r}")
+def _where(vector: str) -> str:
+    return f"feature vector '{vector}'"
 
 
 @dataclass(frozen=True)
@@ -78,18 +76,18 @@ class OnlinePlan:
 def online_plan(vector: fstore.FeatureVector) -> OnlinePlan:
     """The plan for a vector whose feature sets have one and the same entity and a Redis target each.
 
-    :raises UnsupportedVectorError: if it is none of those.
+    :raises InputError: if it is none of those.
     """
     name = vector.metadata.name
     if vector.spec.graph and vector.spec.graph.steps:
-        raise UnsupportedVectorError(name, "must have no graph of its own", list(vector.spec.graph.steps))
+        raise InputError(_where(name), "must have no graph of its own", list(vector.spec.graph.steps))
     # MLRun notes what it finds in the vector; the caller's stays as it is.
     feature_sets, fields = copy.deepcopy(vector).parse_features(offline=False)
     if not fields:
-        raise UnsupportedVectorError(name, "must have features", list(vector.spec.features))
+        raise InputError(_where(name), "must have features", list(vector.spec.features))
     entities = {key: [entity.name for entity in feature_sets[key].spec.entities] for key in fields}
     if len({tuple(names) for names in entities.values()}) != 1 or len(next(iter(entities.values()))) != 1:
-        raise UnsupportedVectorError(name, "must have feature sets of one and the same entity", entities)
+        raise InputError(_where(name), "must have feature sets of one and the same entity", entities)
 
     urls, tables, names = set(), [], {}
     position = 0
@@ -101,7 +99,7 @@ def online_plan(vector: fstore.FeatureVector) -> OnlinePlan:
         position += len(asked)
     if len(urls) != 1:
         hosts = sorted(url.rpartition("@")[2] for url in urls)
-        raise UnsupportedVectorError(name, "must have its feature sets on one server", hosts)
+        raise InputError(_where(name), "must have its feature sets on one server", hosts)
     ordered = _in_vector_order(vector.spec.features, feature_sets, names)
     order = tuple(at for _, at in ordered)
     return OnlinePlan(
@@ -116,7 +114,7 @@ def _table(vector: str, feature_set: fstore.FeatureSet) -> OnlineTable:
     target = get_online_target(feature_set)
     if target is None or target.kind != TargetTypes.redisnosql:
         rule = f"must have an ingested Redis target in feature set '{feature_set.metadata.name}'"
-        raise UnsupportedVectorError(vector, rule, None if target is None else target.kind)
+        raise InputError(_where(vector), rule, None if target is None else target.kind)
     return OnlineTable.of(target, feature_set)
 
 

@@ -42,7 +42,7 @@ class OnlineTable:
 
     @classmethod
     def of(cls, target: Any, feature_set: Any) -> OnlineTable:
-        """The table of a Redis target, as it stands in the status or the specification of a feature set."""
+        """The table of a Redis target, as written in the status or the specification of a feature set."""
         driver = get_target_driver(target, feature_set)
         url, path = RedisNoSqlTarget.get_server_endpoint(driver.get_target_path())
         return cls(url, path.lstrip("/"))

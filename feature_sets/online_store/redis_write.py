@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import redis
 
-from feature_sets.ingest_errors import IngestError
+from feature_sets.online_store.errors import OnlineStoreError
 from feature_sets.online_store.redis_table import EVENT_TIME, WRITE_TIME, OnlineTable
 
 KEYS_A_ROUND_TRIP = 1000
@@ -52,7 +52,7 @@ def write_newest(
 
     :param rows: key, event time in microseconds since the epoch, fields and their texts; each key once.
     :param schema: text for storey, see ``storey_buckets.table_schema``.
-    :raises IngestError: if Redis does not answer, or answers with an error.
+    :raises OnlineStoreError: if Redis does not answer, or answers with an error.
     """
     answers: list[int] = []
     try:
@@ -72,7 +72,7 @@ def write_newest(
             answers += pending.execute()
     except redis.RedisError as error:
         where = table.url.rpartition("@")[2]
-        raise IngestError(
+        raise OnlineStoreError(
             f"the online store must take the newest rows, got {error!r} from {where}"
         ) from error
     return OnlineWrite(written=sum(answers), older=len(answers) - sum(answers))

@@ -14,13 +14,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from storey.aggregation_utils import get_all_raw_aggregates, is_aggregation_name
 from storey.redis_driver import RedisDriver
 
-from feature_sets.entity_keys import key_codes
+from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.windows.definition import WindowDefinition
-from feature_sets.windows.event_micros import column_micros
 
 _VALUES = RedisDriver.AGGREGATION_ATTRIBUTE_PREFIX
 _START = RedisDriver.AGGREGATION_TIME_ATTRIBUTE_PREFIX
@@ -48,14 +46,13 @@ def table_schema(definition: WindowDefinition) -> str:
     return json.dumps(dict.fromkeys(definition.metrics, metric) if raw else {})
 
 
-def bucket_fields(rows: pd.DataFrame, definition: WindowDefinition) -> dict[object, dict[str, str]]:
+def bucket_fields(rows: KeyedRows, definition: WindowDefinition) -> dict[object, dict[str, str]]:
     """Fields of each entity's hash.
 
     :param rows: at least all rows in the newest longest window of each entity, each time of an entity once.
     """
     span = definition.longest_buckets
-    codes, entities = key_codes(rows[definition.entity])
-    micros = column_micros(rows[definition.timestamp])
+    codes, entities, micros = rows.codes, rows.keys, rows.micros
     buckets = micros // definition.period_micros
     newest = np.full(len(entities), np.iinfo(np.int64).min)
     np.maximum.at(newest, codes, buckets)
@@ -68,7 +65,7 @@ def bucket_fields(rows: pd.DataFrame, definition: WindowDefinition) -> dict[obje
     raw = raw_aggregates(definition)
     fields: list[dict[str, str]] = [{} for _ in entities]
     for metric in definition.metrics:
-        values = rows[metric].to_numpy(dtype=np.float64, na_value=np.nan)[chosen]
+        values = rows.frame[metric].to_numpy(dtype=np.float64, na_value=np.nan)[chosen]
         finite = np.isfinite(values)
         for name in raw:
             arrays = _aggregate(name, cells[finite], values[finite], len(entities) * 2 * span)

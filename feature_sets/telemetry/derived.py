@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from feature_sets.telemetry.schema_rules import SchemaError, duration_seconds, mapping, names
+from feature_sets.checks import InputError, check_mapping, check_names, duration_seconds
 
 
 @dataclass(frozen=True)
@@ -58,16 +58,16 @@ class Derived:
     def from_content(cls, content: object) -> Derived:
         """Build from the content of a YAML file; the inverse of ``to_dict``.
 
-        :raises SchemaError: naming the field, the rule and what came.
+        :raises InputError: naming the field, the rule and what was given.
         """
-        given = mapping("derived", content, {"ratios", "variation", "change"})
+        given = check_mapping("derived", content, {"ratios", "variation", "change"})
         ratios = given.get("ratios") or []
         if isinstance(ratios, str) or not isinstance(ratios, Sequence):
-            raise SchemaError("derived.ratios", "must be a list", ratios)
+            raise InputError("derived.ratios", "must be a list", ratios)
         return cls(
             ratios=tuple(_ratio(ratio) for ratio in ratios),
-            variation=names("derived.variation", given.get("variation") or []),
-            change=names("derived.change", given.get("change") or []),
+            variation=check_names("derived.variation", given.get("variation") or []),
+            change=check_names("derived.change", given.get("change") or []),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -82,18 +82,17 @@ class Derived:
         }
 
     def check(self, lengths: Sequence[str], operations: Sequence[str]) -> None:
-        """Whether the windows that the features need are computed.
+        """Raise InputError unless the windows that the features need are computed.
 
         :param lengths: windows of the schema.
         :param operations: its window operations.
-        :raises SchemaError: naming what is missing.
         """
         for ratio in self.ratios:
             _check_operations("derived.ratios", (ratio.operation,), operations)
             _check_lengths("derived.ratios", (ratio.short, ratio.long), lengths)
             if not duration_seconds(ratio.short) < duration_seconds(ratio.long):
                 rule = "must have a short window that is shorter than the long one"
-                raise SchemaError("derived.ratios", rule, [ratio.short, ratio.long])
+                raise InputError("derived.ratios", rule, [ratio.short, ratio.long])
         if self.variation:
             _check_operations("derived.variation", ("stddev", "avg"), operations)
             _check_lengths("derived.variation", self.variation, lengths)
@@ -106,7 +105,7 @@ class Derived:
             ("change", self.change),
         ):
             if len(set(entries)) != len(entries):
-                raise SchemaError(f"derived.{field}", "must not repeat a feature", list(entries))
+                raise InputError(f"derived.{field}", "must not repeat a feature", list(entries))
 
     def features(self, metrics: Sequence[str]) -> tuple[DerivedFeature, ...]:
         """Every derived feature, in feature order: metric by metric, ratios first."""
@@ -126,20 +125,20 @@ class Derived:
 
 
 def _ratio(content: object) -> Ratio:
-    given = mapping("derived.ratios", content, {"operation", "short", "long"})
+    given = check_mapping("derived.ratios", content, {"operation", "short", "long"})
     for part in ("operation", "short", "long"):
         if not isinstance(given.get(part), str):
-            raise SchemaError(f"derived.ratios.{part}", "must be text", given.get(part))
+            raise InputError(f"derived.ratios.{part}", "must be text", given.get(part))
     return Ratio(given["operation"], given["short"], given["long"])
 
 
 def _check_operations(where: str, needed: Sequence[str], operations: Sequence[str]) -> None:
     for operation in needed:
         if operation not in operations:
-            raise SchemaError(where, f"needs '{operation}' among windows.operations", list(operations))
+            raise InputError(where, f"needs '{operation}' among windows.operations", list(operations))
 
 
 def _check_lengths(where: str, needed: Sequence[str], lengths: Sequence[str]) -> None:
     for length in needed:
         if length not in lengths:
-            raise SchemaError(where, f"must name windows among {', '.join(lengths)}", length)
+            raise InputError(where, f"must name windows among {', '.join(lengths)}", length)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from feature_sets.entity_keys import distinct, is_key_text
+from feature_sets.rows.entity_keys import distinct, is_key_text
 
 
 @dataclass(frozen=True)

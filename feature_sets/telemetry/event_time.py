@@ -19,9 +19,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from feature_sets.checks import InputError, is_finite
+
 LAST_SECOND = 2**32
 """The first second that is not accepted, in 2106: until then a float of seconds tells microseconds apart."""
 
+_WHERE = "event time"
+_FORM = "must be ISO 8601 text with a zone or an epoch number"
+_RANGE = "must be between 1970 and 2106"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _UNITS = (("s", 1e11, 1_000_000, 1), ("ms", 1e14, 1_000, 1), ("us", 1e17, 1, 1), ("ns", math.inf, 1, 1_000))
@@ -29,48 +34,43 @@ _NUMBER = re.compile(r"^\s*[+-]?\d+(\.\d+)?([eE][+-]?\d+)?\s*$")
 _ZONED = re.compile(r"\d[T ]\d{2}.*?(?:[Zz]|[+-]\d{2}(?::?\d{2})?)\s*$")
 
 
-class EventTimeError(ValueError):
-    """A time that cannot be used; its text is the rule that it breaks."""
-
-
 def seconds_of(value: Any, assume_utc: bool = False) -> float:
     """Epoch seconds of one event time, exact to the microsecond.
 
+    >>> seconds_of("2024-01-01T00:00:00.25Z")
+    1704067200.25
+    >>> seconds_of(1704067200250), seconds_of(1704067200.25)
+    (1704067200.25, 1704067200.25)
+
     :param value: ISO 8601 text or a datetime with a zone, or an epoch number.
     :param assume_utc: whether a time without a zone is UTC; otherwise it is refused.
-    :raises EventTimeError: with the rule.
+    :raises InputError: unless it is one.
     """
+    given = value
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value.strip())
         except ValueError:
-            raise EventTimeError("must be ISO 8601 text with a zone or an epoch number") from None
+            raise InputError(_WHERE, _FORM, given) from None
     if isinstance(value, datetime) and value is not pd.NaT:
         if value.tzinfo is None:
             if not assume_utc:
-                raise EventTimeError("must have a zone, such as a final Z")
+                raise InputError(_WHERE, "must have a zone, such as a final Z", given)
             value = value.replace(tzinfo=UTC)
-        return _checked((value - _EPOCH) // _MICROSECOND)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
-        raise EventTimeError("must be ISO 8601 text with a zone or an epoch number")
+        return _checked((value - _EPOCH) // _MICROSECOND, given)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not is_finite(value):
+        raise InputError(_WHERE, _FORM, given)
     size = abs(value)
     for _, limit, factor, divisor in _UNITS:
         if size < limit:
             scaled = value * factor
-            return _checked(scaled // divisor if isinstance(scaled, int) else round(scaled / divisor))
-    raise EventTimeError("must be between 1970 and 2106")
+            return _checked(scaled // divisor if isinstance(scaled, int) else round(scaled / divisor), given)
+    raise InputError(_WHERE, _RANGE, given)
 
 
-def _is_finite(value: float) -> bool:
-    try:
-        return math.isfinite(value)
-    except OverflowError:
-        return False
-
-
-def _checked(micros: int) -> float:
+def _checked(micros: int, given: object) -> float:
     if not 0 <= micros < LAST_SECOND * 1_000_000:
-        raise EventTimeError("must be between 1970 and 2106")
+        raise InputError(_WHERE, _RANGE, given)
     return micros / 1_000_000
 
 

@@ -6,8 +6,9 @@ import math
 from collections.abc import Container, Mapping
 from typing import Any, NamedTuple
 
-from feature_sets.entity_keys import KEY_TEXT_RULE, is_key_text
-from feature_sets.telemetry.event_time import EventTimeError, seconds_of
+from feature_sets.checks import InputError
+from feature_sets.rows.entity_keys import KEY_TEXT_RULE, is_key_text
+from feature_sets.telemetry.event_time import seconds_of
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
 KEY_LIMIT = 512
@@ -16,23 +17,11 @@ KEY_LIMIT = 512
 _SHOWN = 80
 
 
-class EventError(ValueError):
-    """An event that is refused; the message names the field, the rule and what came."""
+class EventError(InputError):
+    """An event that is refused; what was given is kept in a short form that JSON can carry."""
 
     def __init__(self, field: str, rule: str, got: object) -> None:
-        super().__init__(f"field '{field}': {rule}, got {_shown(got)}")
-        self.field = field
-        self.rule = rule
-        self.got = got
-
-    def to_dict(self) -> dict[str, Any]:
-        """The error object of an answer; safe for JSON, what came is cut to a readable length."""
-        got = self.got
-        if isinstance(got, str):
-            got = got if len(got) <= _SHOWN else got[:_SHOWN] + "…"
-        elif not (got is None or isinstance(got, bool) or _plain_number(got)):
-            got = _shown(got)
-        return {"field": self.field, "rule": self.rule, "got": got}
+        super().__init__(field, rule, brief(got))
 
 
 class TelemetryEvent(NamedTuple):
@@ -121,8 +110,8 @@ class EventParser:
             raise EventError(self._time, "is required", None)
         try:
             return device, seconds_of(moment, self._assume_utc)
-        except EventTimeError as error:
-            raise EventError(self._time, str(error), moment) from None
+        except InputError as error:
+            raise EventError(self._time, error.rule, moment) from None
 
     def _device(self, body: Mapping[str, Any]) -> str:
         columns = self._entity if all(column in body for column in self._entity) else (DEVICE,)
@@ -166,17 +155,27 @@ def _number(name: str, value: Any, absent: object) -> float:
     return number
 
 
-def _shown(got: object) -> str:
-    """What came, as short text; never costs or fails on something huge."""
+def brief(got: object) -> object:
+    """What was given, in a form that JSON can carry; never costs or fails on something huge.
+
+    :returns: None, a boolean, a number that JSON readers keep exactly, or a short text.
+    """
+    if isinstance(got, str):
+        return _cut(got)
+    if got is None or isinstance(got, bool) or _is_plain_number(got):
+        return got
     if isinstance(got, int) and got.bit_length() > 256:
         return f"a whole number of {got.bit_length()} bits"
     if isinstance(got, Mapping | list | tuple):
         return f"{type(got).__name__} of {len(got)} items"
-    text = repr(got)
+    return _cut(repr(got))
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
-def _plain_number(value: object) -> bool:
+def _is_plain_number(value: object) -> bool:
     if isinstance(value, int):
         return abs(value) < 2**53
     return isinstance(value, float) and math.isfinite(value)

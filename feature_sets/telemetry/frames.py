@@ -7,18 +7,6 @@ from dataclasses import dataclass
 import pandas as pd
 
 
-class TelemetryError(ValueError):
-    """Telemetry that cannot be read at all; the message names file, column, rule and what came."""
-
-    def __init__(self, file: str, column: str, rule: str, got: object) -> None:
-        where = f"{file}, column '{column}'" if column else file
-        super().__init__(f"{where}: {rule}, got {got!r}")
-        self.file = file
-        self.column = column
-        self.rule = rule
-        self.got = got
-
-
 @dataclass(frozen=True)
 class Telemetry:
     """Checked telemetry; every frame has the composed key in the column ``device``.

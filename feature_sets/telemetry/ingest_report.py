@@ -1,4 +1,4 @@
-"""What happened to every row that was read: how many came in, how many did not, and why."""
+"""What happened to every row that was read: how many were taken, how many were not, why."""
 
 from __future__ import annotations
 

@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.event_time import parse_times
-from feature_sets.telemetry.frames import Telemetry, TelemetryError
+from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.ingest_report import FileReport, IngestReport
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.table_files import RawTable, find_files, load_table
@@ -38,9 +39,9 @@ def read_telemetry(folder: str | Path, schema: TelemetrySchema) -> tuple[Telemet
     static = _static(base, schema, report.static)
     metrics = _metrics(base, schema, report.metrics, static)
     labels = _labels(base, schema, report.labels, static)
-    pairs, labelled = metrics[[DEVICE, schema.time]], labels[[DEVICE, schema.time]]
-    if not labelled.equals(pairs):  # A label for each reading is the rule, and quickly seen.
-        unmatched = ~pd.MultiIndex.from_frame(labelled).isin(pd.MultiIndex.from_frame(pairs))
+    pairs, labeled = metrics[[DEVICE, schema.time]], labels[[DEVICE, schema.time]]
+    if not labeled.equals(pairs):  # A label for each reading is the rule, and quickly seen.
+        unmatched = ~pd.MultiIndex.from_frame(labeled).isin(pd.MultiIndex.from_frame(pairs))
         report.labels.count("label_without_metrics", schema.label, int(unmatched.sum()))
     silent = len(static) - metrics[DEVICE].nunique()
     if silent:
@@ -91,7 +92,7 @@ class _Rows:
     def reject_duplicates(self, keys: list[str], arrival: str | None = None) -> None:
         """Leave out rows that repeat the keys of an earlier row that is kept.
 
-        :param arrival: column that says which of them came first; without it that is the order of the file.
+        :param arrival: column that says which of them was first; without it that is the order of the file.
         """
         repeated = np.zeros(len(self.frame), dtype=bool)
         kept = np.flatnonzero(self.keep)
@@ -107,7 +108,7 @@ class _Rows:
         """
         if not self.keep.any():
             rule = f"must hold at least one usable row; rejected {self.report.rejected}"
-            raise TelemetryError(", ".join(self.report.paths), "", rule, f"{self.report.rows_read} rows")
+            raise TelemetryError(", ".join(self.report.paths), rule, f"{self.report.rows_read} rows")
         return self.frame[self.keep].sort_values(order, kind="stable", ignore_index=True)
 
 

@@ -10,23 +10,27 @@ that build up and fade, harmless surges of load beside them, a daily cycle and n
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import yaml
 
-from feature_sets.telemetry.correlated_noise import BLOCK, correlated_noise
-from feature_sets.telemetry.counter_random import counter_random
-from feature_sets.telemetry.episodes import Episodes
+from feature_sets.checks import InputError, check_integer, check_number, duration_seconds
 from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from feature_sets.telemetry.schema_rules import duration_seconds
-from feature_sets.telemetry.static_devices import COMPANY_LIMIT, MODEL_COUNT, StaticDevice, static_devices
+from feature_sets.telemetry.simulation.correlated_noise import BLOCK, correlated_noise
+from feature_sets.telemetry.simulation.counter_random import counter_random
+from feature_sets.telemetry.simulation.episodes import Episodes
+from feature_sets.telemetry.simulation.metric_behavior import MetricBehavior, metric_behaviors
+from feature_sets.telemetry.simulation.static_devices import (
+    COMPANY_LIMIT,
+    MODEL_COUNT,
+    StaticDevice,
+    static_devices,
+)
 
 Floats = npt.NDArray[np.float64]
 
@@ -36,36 +40,9 @@ _SURGE_RATE = 0.08
 _DAY = 86400.0
 
 
-@dataclass(frozen=True)
-class MetricBehaviour:
-    """How one metric behaves, in its own unit; see ``simulated_metrics.yaml`` for the fields."""
-
-    mean: float
-    spread: float
-    noise: float
-    daily: float
-    error: float
-    surge: float
-    shift: float
-    decimals: int
-
-
 def simulated_schema() -> TelemetrySchema:
     """The schema of the simulated network."""
-    return TelemetrySchema.from_yaml(Path(__file__).with_name("simulated_network.yaml"))
-
-
-def metric_behaviours(schema: TelemetrySchema) -> tuple[MetricBehaviour, ...]:
-    """Behaviour of each metric of the simulated network's schema, in its order.
-
-    :raises ValueError: if the table does not describe exactly the schema's metrics.
-    """
-    table = yaml.safe_load(Path(__file__).with_name("simulated_metrics.yaml").read_text(encoding="utf-8"))
-    if set(table) != set(schema.metric_names):
-        raise ValueError(
-            f"simulated_metrics.yaml: must describe {sorted(schema.metric_names)}, got {sorted(table)}"
-        )
-    return tuple(MetricBehaviour(**table[name]) for name in schema.metric_names)
+    return TelemetrySchema.load()
 
 
 @dataclass(frozen=True)
@@ -99,23 +76,18 @@ class SimulatedNetwork:
 
     def __post_init__(self) -> None:
         for name in ("devices", "companies", "data_centers", "ticks", "error_length"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name}: must be a whole number of at least 1, got {value!r}")
-        if self.companies > COMPANY_LIMIT:
-            raise ValueError(f"companies: must be at most {COMPANY_LIMIT}, got {self.companies!r}")
-        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**32:
-            raise ValueError(f"seed: must be a whole number from 0 to 2^32 - 1, got {self.seed!r}")
-        if not 0 <= self.error_rate <= 0.3:
-            raise ValueError(f"error_rate: must be a share from 0 to 0.3, got {self.error_rate!r}")
+            most = COMPANY_LIMIT if name == "companies" else None
+            object.__setattr__(self, name, check_integer(name, getattr(self, name), at_least=1, at_most=most))
+        object.__setattr__(self, "seed", check_integer("seed", self.seed, at_least=0, at_most=2**32 - 1))
+        check_number("error_rate", self.error_rate, at_least=0, at_most=0.3)
         if duration_seconds(self.tick, "tick") < 1:
-            raise ValueError(f"tick: must be at least 1s, got {self.tick!r}")
+            raise InputError("tick", "must be at least 1s", self.tick)
         for name in ("start", "concept_drift_at", "covariate_drift_at"):
             moment = getattr(self, name)
             if moment is None and name != "start":
                 continue
             if not isinstance(moment, datetime) or moment.tzinfo is None:
-                raise ValueError(f"{name}: must be a time with a zone, got {moment!r}")
+                raise InputError(name, "must be a time with a zone", moment)
 
     @cached_property
     def schema(self) -> TelemetrySchema:
@@ -151,14 +123,14 @@ class SimulatedNetwork:
         """
         count = self.ticks - first_tick if ticks is None else ticks
         if first_tick < 0 or count < 0:
-            raise ValueError(
-                f"generate: must be given ticks from 0 on, got first_tick={first_tick}, ticks={ticks}"
+            raise InputError(
+                "generate", "must be given ticks from 0 on", {"first_tick": first_tick, "ticks": ticks}
             )
         blocks = [
             self._cut(number, first_tick, first_tick + count)
             for number in range(first_tick // BLOCK, (first_tick + count - 1) // BLOCK + 1 if count else 0)
         ]
-        width = len(self._behaviours)
+        width = len(self._behaviors)
         values = np.concatenate([b[0] for b in blocks]) if blocks else np.empty((0, self.devices, width))
         errors = np.concatenate([b[1] for b in blocks]) if blocks else np.empty((0, self.devices), np.int64)
         order = np.lexsort((self._names, self._offsets))
@@ -182,8 +154,8 @@ class SimulatedNetwork:
         return static_devices(self.devices, self.companies, self.data_centers, self.seed)
 
     @cached_property
-    def _behaviours(self) -> tuple[MetricBehaviour, ...]:
-        return metric_behaviours(self.schema)
+    def _behaviors(self) -> tuple[MetricBehavior, ...]:
+        return metric_behaviors(self.schema)
 
     @cached_property
     def _names(self) -> npt.NDArray[np.object_]:
@@ -198,11 +170,11 @@ class SimulatedNetwork:
     @cached_property
     def _levels(self) -> Floats:
         """Level of each metric of each device, shape (metrics, devices): half its model's, half its own."""
-        of_model = np.random.default_rng([self.seed, 3]).standard_normal((MODEL_COUNT, len(self._behaviours)))
-        own = counter_random(self.seed, "levels", 0).standard_normal((self.devices, len(self._behaviours)))
+        of_model = np.random.default_rng([self.seed, 3]).standard_normal((MODEL_COUNT, len(self._behaviors)))
+        own = counter_random(self.seed, "levels", 0).standard_normal((self.devices, len(self._behaviors)))
         models = np.array([device.model_index for device in self._fleet])
         mixed = (of_model[models] + own) * math.sqrt(0.5)
-        return np.stack([b.mean + b.spread * mixed[:, i] for i, b in enumerate(self._behaviours)])
+        return np.stack([b.mean + b.spread * mixed[:, i] for i, b in enumerate(self._behaviors)])
 
     def _cut(self, number: int, first: int, stop: int) -> tuple[Floats, npt.NDArray[np.int64]]:
         values, errors = _block(self, number)
@@ -227,36 +199,15 @@ def _block(network: SimulatedNetwork, number: int) -> tuple[Floats, npt.NDArray[
     shifted = seconds >= _seconds_until(network.covariate_drift_at, network.start)
     as_error, as_surge = np.where(swapped, surge, error), np.where(swapped, error, surge)
     daily = np.sin(2 * math.pi * (network.start.timestamp() % _DAY + seconds) / _DAY)
-    noise = correlated_noise(network.seed, number, network.devices, len(network._behaviours))
-    values = np.empty((BLOCK, network.devices, len(network._behaviours)))
-    for i, (metric, behaviour) in enumerate(zip(network.schema.metrics, network._behaviours, strict=True)):
-        level = network._levels[i][:, None] + behaviour.daily * daily + behaviour.shift * shifted
-        bend = behaviour.error * as_error + behaviour.surge * as_surge
-        metric_values = np.clip(level + behaviour.noise * noise[i] + bend, metric.low, metric.high)
-        values[:, :, i] = np.round(metric_values, behaviour.decimals).T
+    noise = correlated_noise(network.seed, number, network.devices, len(network._behaviors))
+    values = np.empty((BLOCK, network.devices, len(network._behaviors)))
+    for i, (metric, behavior) in enumerate(zip(network.schema.metrics, network._behaviors, strict=True)):
+        level = network._levels[i][:, None] + behavior.daily * daily + behavior.shift * shifted
+        bend = behavior.error * as_error + behavior.surge * as_surge
+        metric_values = np.clip(level + behavior.noise * noise[i] + bend, metric.low, metric.high)
+        values[:, :, i] = np.round(metric_values, behavior.decimals).T
     return values, at_height.T.astype(np.int64)
 
 
 def _seconds_until(moment: datetime | None, start: datetime) -> float:
     return math.inf if moment is None else (moment - start).total_seconds()
-
-
-def write_folder(path: str | Path, telemetry: Telemetry, schema: TelemetrySchema | None = None) -> None:
-    """Write ``metrics.parquet``, ``labels.parquet`` and ``static.parquet``; the key is split into its levels.
-
-    :param path: folder; made when absent.
-    :param schema: schema whose entity columns the key is made of; without it the simulated network's.
-    """
-    schema = schema or simulated_schema()
-    folder = Path(path)
-    folder.mkdir(parents=True, exist_ok=True)
-    for field_ in fields(telemetry):
-        frame: pd.DataFrame = getattr(telemetry, field_.name)
-        codes, keys = pd.factorize(frame[DEVICE])
-        levels = [str(key).split(schema.separator, len(schema.entity) - 1) for key in keys]
-        parts = {
-            column: np.array([level[i] for level in levels], dtype=object)[codes]
-            for i, column in enumerate(schema.entity)
-        }
-        out = pd.concat([pd.DataFrame(parts), frame.drop(columns=DEVICE).reset_index(drop=True)], axis=1)
-        out.to_parquet(folder / f"{field_.name}.parquet", index=False)

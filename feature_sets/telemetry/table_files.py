@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from feature_sets.telemetry.device_keys import compose_keys
-from feature_sets.telemetry.frames import TelemetryError
+from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
 _PART_BYTES = 1 << 20
@@ -26,7 +26,7 @@ def find_files(folder: Path, name: str) -> list[Path]:
     :raises TelemetryError: if there is none, or more than one of the three forms.
     """
     if not folder.is_dir():
-        raise TelemetryError(folder.name, "", "must be a folder that exists", str(folder))
+        raise TelemetryError(folder.name, "must be a folder that exists", str(folder))
     single = [folder / f"{name}.parquet", folder / f"{name}.csv"]
     forms = [[path] for path in single if path.is_file()]
     inside = folder / name
@@ -44,20 +44,19 @@ def find_files(folder: Path, name: str) -> list[Path]:
     if not forms:
         raise TelemetryError(
             name,
-            "",
             f"must exist as {name}.parquet, {name}.csv or a sub-folder {name}/ of such files",
             sorted(path.name for path in folder.iterdir())[:20],
         )
     if len(forms) > 1:
         raise TelemetryError(
-            name, "", "must exist in one form only", [str(form[0].relative_to(folder)) for form in forms]
+            name, "must exist in one form only", [str(form[0].relative_to(folder)) for form in forms]
         )
     return forms[0]
 
 
 @dataclass(frozen=True)
 class RawTable:
-    """Rows of a table as they came, with their composed keys.
+    """Rows of a table as they are in the files, with their composed keys.
 
     :param frame: the needed columns and ``device``, which is None in the rows below.
     :param missing: rows without a device.
@@ -88,11 +87,11 @@ def load_table(
             if DEVICE not in present:
                 absent = next(column for column in keys if column not in present)
                 rule = f"is required (or a column '{DEVICE}' with the full key)"
-                raise TelemetryError(path.name, absent, rule, present)
+                raise TelemetryError(f"{path.name}, column '{absent}'", rule, present)
             keys = (DEVICE,)
         for column in columns:
             if column not in present:
-                raise TelemetryError(path.name, column, "is required", present)
+                raise TelemetryError(f"{path.name}, column '{column}'", "is required", present)
         wanted = [*keys, *(column for column in columns if column not in keys)]
         raw = _read(path, wanted, keys, numbers)
         composed = compose_keys(raw, keys, schema.separator)
@@ -111,7 +110,7 @@ def _columns(path: Path) -> list[str]:
             return list(pq.read_schema(path).names)
         return [str(name) for name in pd.read_csv(path, nrows=0).columns]
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise TelemetryError(path.name, "", "must be a readable file of its kind", str(error)) from error
+        raise TelemetryError(path.name, "must be a readable file of its kind", str(error)) from error
 
 
 def _read(path: Path, columns: list[str], keys: tuple[str, ...], numbers: Collection[str]) -> pd.DataFrame:
@@ -130,7 +129,7 @@ def _read(path: Path, columns: list[str], keys: tuple[str, ...], numbers: Collec
             low_memory=False,
         )[columns]
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise TelemetryError(path.name, "", "must be a readable file of its kind", str(error)) from error
+        raise TelemetryError(path.name, "must be a readable file of its kind", str(error)) from error
 
 
 def _refuse_nul(path: Path) -> None:
@@ -140,7 +139,5 @@ def _refuse_nul(path: Path) -> None:
         while part := file.read(_PART_BYTES):
             found = part.find(b"\0")
             if found >= 0:
-                raise TelemetryError(
-                    path.name, "", "must be text without NUL", f"one at byte {place + found}"
-                )
+                raise TelemetryError(path.name, "must be text without NUL", f"one at byte {place + found}")
             place += len(part)

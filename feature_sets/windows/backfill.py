@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from feature_sets.rows.event_micros import column_micros
+from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.windows.backfill_progress import BackfillProgress
 from feature_sets.windows.definition import WindowDefinition
 from feature_sets.windows.online import Clock, OnlineWindows
@@ -19,17 +21,21 @@ everything from that chunk (from 0 on) onwards, and must have it to be used with
 
 
 def backfill(
-    events: pd.DataFrame, definition: WindowDefinition, clock: Clock = time.time, arrival: str | None = None
+    events: pd.DataFrame | KeyedRows,
+    definition: WindowDefinition,
+    clock: Clock = time.time,
+    arrival: str | None = None,
 ) -> pd.DataFrame:
     """Features and status of each event, as the live engine gives them, to the last bit.
 
-    :param events: one event a row, in order of arrival; the columns that the definition names.
+    :param events: one event a row, in order of arrival; the columns that the definition names. With its keys
+        numbered already, they are not numbered again.
     :param clock: what "now" is for events from the future where there is no arrival time.
     :param arrival: column with the time at which each event arrived.
     :returns: one float64 column a feature, in the order of ``definition.feature_names``, and
         ``event_status``; same index, same order.
     :raises KeyError: naming a column that is not there.
-    :raises ValueError: naming a column that breaks a rule, see ``OnlineWindows.update``.
+    :raises InputError: naming a column that breaks a rule, see ``OnlineWindows.update``.
     """
     return OnlineWindows(definition, clock, arrival).update(events)
 
@@ -52,13 +58,13 @@ def backfill_chunks(
     :param reader: chunks, in order of arrival; called again it must give the same ones.
     :param writer: takes the rows of each chunk. One with ``seek`` is first sent to where this backfill
         begins, without progress to chunk 0: rows that an earlier one left do not stay among the new ones.
-    :param progress: file that is replaced after each chunk; it holds how far it came and the windows' state.
+    :param progress: file that is replaced after each chunk; it holds the progress and the windows' state.
     :param clock: see ``backfill``.
     :param arrival: see ``backfill``.
     :param keep: columns of the events, such as key and time, that the rows get in front of the features.
     :returns: how many events had each status.
     :raises TypeError: if there is a progress file and the writer has no ``seek``.
-    :raises ProgressError: if the progress is of another definition or of other chunks.
+    :raises InputError: if the progress is of another definition or of other chunks.
     """
     windows = OnlineWindows(definition, clock, arrival)
     made = BackfillProgress()
@@ -72,13 +78,14 @@ def backfill_chunks(
     skipped = BackfillProgress()
     for events in reader:
         if skipped.chunks < made.chunks:
-            skipped = skipped.after(events, definition)
+            skipped = skipped.after(column_micros(events[definition.timestamp]))
             if skipped.chunks == made.chunks:
                 made.check_same(skipped)
             continue
-        rows = windows.update(events)
+        keyed = KeyedRows.of(events, definition.entity, definition.timestamp)
+        rows = windows.update(keyed)
         writer(pd.concat([events[list(keep)], rows], axis=1) if keep else rows)
-        made = skipped = made.after(events, definition)
+        made = skipped = made.after(keyed.micros)
         if progress is not None:
             made.save(Path(progress), windows)
     if skipped.chunks < made.chunks:

@@ -1,4 +1,4 @@
-"""How far a backfill over chunks came, in a file from which it goes on."""
+"""How far a backfill over chunks is, in a file from which it continues."""
 
 from __future__ import annotations
 
@@ -8,16 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
+import numpy.typing as npt
 
-from feature_sets.windows.definition import WindowDefinition
-from feature_sets.windows.event_micros import column_micros
+from feature_sets.checks import InputError
 from feature_sets.windows.online import OnlineWindows
-from feature_sets.windows.snapshot import SnapshotError, pack, unpack
-
-
-class ProgressError(ValueError):
-    """Progress that cannot be continued; the message says what was done and what came."""
+from feature_sets.windows.snapshot import pack, unpack
 
 
 @dataclass(frozen=True)
@@ -28,22 +23,16 @@ class BackfillProgress:
     rows: int = 0
     checksum: int = 0
 
-    def after(self, events: pd.DataFrame, definition: WindowDefinition) -> BackfillProgress:
-        """The progress when these events are written too."""
-        times = column_micros(events[definition.timestamp])
-        checksum = zlib.crc32(times.astype("<i8").tobytes(), self.checksum)
-        return BackfillProgress(self.chunks + 1, self.rows + len(events), checksum)
+    def after(self, micros: npt.NDArray[np.int64]) -> BackfillProgress:
+        """The progress when a chunk with these event times is written too."""
+        checksum = zlib.crc32(micros.astype("<i8").tobytes(), self.checksum)
+        return BackfillProgress(self.chunks + 1, self.rows + len(micros), checksum)
 
     def check_same(self, other: BackfillProgress) -> None:
-        """Refuse to go on after chunks that are not those that were written.
-
-        :raises ProgressError: if they are not.
-        """
+        """Raise InputError unless these are the chunks that were written."""
         if other != self:
-            raise ProgressError(
-                f"reader: must give the {self.chunks} chunks ({self.rows} rows) that were done before, "
-                f"got {other.chunks} chunks ({other.rows} rows) or other times"
-            )
+            rule = f"must give the {self.chunks} chunks ({self.rows} rows) that were done before"
+            raise InputError("reader", rule, f"{other.chunks} chunks ({other.rows} rows) or other times")
 
     def save(self, path: Path, windows: OnlineWindows) -> None:
         """Replace the file: killed at any moment, there is the old one or the new one."""
@@ -60,13 +49,13 @@ class BackfillProgress:
     def load(cls, path: Path, windows: OnlineWindows) -> BackfillProgress:
         """The progress in a file, with the windows as they were then; none if there is no file.
 
-        :raises ProgressError: if it is damaged or of another definition.
+        :raises InputError: if it is damaged or of another definition.
         """
         if not path.exists():
             return cls()
         try:
             done, arrays = unpack(path.read_bytes())
             windows.restore(arrays["windows"].tobytes())
-        except SnapshotError as error:
-            raise ProgressError(f"progress file {path}: {error}") from None
+        except InputError as error:
+            raise InputError(f"progress file {path}, {error.where}", error.rule, error.got) from None
         return cls(done["chunks"], done["rows"], done["checksum"])

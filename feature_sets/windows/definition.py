@@ -6,15 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from feature_sets.telemetry.schema import DEVICE, OPERATIONS, TelemetrySchema
-from feature_sets.telemetry.schema_rules import SchemaError, duration_seconds
-
-
-class WindowDefinitionError(ValueError):
-    """A window definition that breaks a rule; the message names the field, the rule and what came."""
-
-    def __init__(self, name: str, rule: str, got: object) -> None:
-        super().__init__(f"window definition, '{name}': {rule}, got {got!r}")
+from feature_sets.checks import InputError, check_choice, duration_seconds
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.telemetry.window_settings import OPERATIONS
 
 
 @dataclass(frozen=True)
@@ -25,11 +19,17 @@ class WindowDefinition:
     A row shows, for each window of length L, all counted readings of its device whose bucket lies in
     (B − L/P, B], where B is the newest bucket that the device has reached.
 
+    >>> minute = WindowDefinition("device", "at", ("load",), ("avg", "max"), ("20s", "60s"), "10s")
+    >>> minute.feature_names
+    ('load_avg_20s', 'load_avg_60s', 'load_max_20s', 'load_max_60s')
+    >>> minute.window_buckets
+    (2, 6)
+
     :param entity: column of the key.
     :param timestamp: column of the event time, UTC.
     :param metrics: numeric columns; NaN means no reading.
-    :param operations: among ``feature_sets.telemetry.schema.OPERATIONS``; ``stddev`` and ``stdvar`` are of a
-        sample (n − 1), NaN below two readings.
+    :param operations: among ``OPERATIONS`` of the telemetry schema; ``stddev`` and ``stdvar`` are of a sample
+        (n − 1), NaN below two readings.
     :param windows: lengths such as ``5m``, each a multiple of the period.
     :param period: length of a bucket.
     :param allowed_lateness: how far an event's bucket may lie behind B; None is the longest window, which is
@@ -50,24 +50,23 @@ class WindowDefinition:
         for name in ("metrics", "operations", "windows"):
             given = getattr(self, name)
             if not isinstance(given, tuple) or not given or len(set(given)) != len(given):
-                raise WindowDefinitionError(name, "must be a tuple of one or more different names", given)
+                raise InputError(_field(name), "must be a tuple of one or more different names", given)
         for operation in self.operations:
-            if operation not in OPERATIONS:
-                raise WindowDefinitionError("operations", f"must be among {', '.join(OPERATIONS)}", operation)
+            check_choice(_field("operations"), operation, OPERATIONS)
         period = _seconds("period", self.period)
         if period <= 0:
-            raise WindowDefinitionError("period", "must be positive", self.period)
+            raise InputError(_field("period"), "must be positive", self.period)
         lengths = {length: _seconds("windows", length) for length in self.windows}
         if self.allowed_lateness is not None:
             lengths[self.allowed_lateness] = _seconds("allowed_lateness", self.allowed_lateness)
             longest = max(lengths[length] for length in self.windows)
             if lengths[self.allowed_lateness] > longest:
                 rule = "must not be longer than the longest window"
-                raise WindowDefinitionError("allowed_lateness", rule, self.allowed_lateness)
+                raise InputError(_field("allowed_lateness"), rule, self.allowed_lateness)
         for length, seconds in lengths.items():
             if seconds <= 0 or seconds % period:
                 name = "windows" if length in self.windows else "allowed_lateness"
-                raise WindowDefinitionError(name, f"must be a multiple of the period {self.period}", length)
+                raise InputError(_field(name), f"must be a multiple of the period {self.period}", length)
         _seconds("future_tolerance", self.future_tolerance)
 
     @classmethod
@@ -88,22 +87,22 @@ class WindowDefinition:
         """The windows that an MLRun feature set declares with ``add_aggregation``.
 
         :param feature_set: anything with MLRun's ``spec.entities``, ``spec.timestamp_key``, ``spec.graph``.
-        :raises WindowDefinitionError: if it declares none, has several entities, renames a column, has
+        :raises InputError: if it declares none, has several entities, renames a column, has
             windows without a period, or different operations, windows or periods for its metrics.
         """
         spec = feature_set.spec
         entities = [entity.name for entity in spec.entities]
         if len(entities) != 1:
-            raise WindowDefinitionError("entity", "must be one entity", entities)
+            raise InputError(_field("entity"), "must be one entity", entities)
         if not spec.timestamp_key:
-            raise WindowDefinitionError("timestamp", "must be given as timestamp_key", spec.timestamp_key)
+            raise InputError(_field("timestamp"), "must be given as timestamp_key", spec.timestamp_key)
         declared = [
             aggregation
             for step in spec.graph.steps.values()
             for aggregation in (getattr(step, "class_args", None) or {}).get("aggregates", [])
         ]
         if not declared:
-            raise WindowDefinitionError("aggregations", "must be declared with add_aggregation", declared)
+            raise InputError(_field("aggregations"), "must be declared with add_aggregation", declared)
         first = declared[0]
         for aggregation in declared:
             _check_alike(aggregation, first)
@@ -160,21 +159,22 @@ class WindowDefinition:
         return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
 
 
+def _field(name: str) -> str:
+    return f"window definition, '{name}'"
+
+
 def _seconds(name: str, text: str) -> int:
-    try:
-        return duration_seconds(text, name)
-    except SchemaError as error:
-        raise WindowDefinitionError(name, error.rule, text) from None
+    return duration_seconds(text, _field(name))
 
 
 def _check_alike(aggregation: Mapping[str, Any], first: Mapping[str, Any]) -> None:
     where = f"aggregation {aggregation['name']}"
     if aggregation["name"] != aggregation["column"]:
-        raise WindowDefinitionError(where, "must be named as its column", aggregation["column"])
+        raise InputError(_field(where), "must be named as its column", aggregation["column"])
     if not aggregation.get("period"):
-        raise WindowDefinitionError(where, "must have a period (sliding windows)", aggregation.get("period"))
+        raise InputError(_field(where), "must have a period (sliding windows)", aggregation.get("period"))
     for key in ("operations", "windows", "period"):
         if aggregation[key] != first[key]:
-            raise WindowDefinitionError(
-                where, f"must have the same {key} as {first['name']}: {first[key]}", aggregation[key]
+            raise InputError(
+                _field(where), f"must have the same {key} as {first['name']}: {first[key]}", aggregation[key]
             )

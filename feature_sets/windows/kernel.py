@@ -19,7 +19,10 @@ device, and are made anew, to the same bits, for the next.
 
 Compilation takes some seconds, once: Numba keeps the machine code in ``__pycache__`` beside this file or,
 where that is read-only, in the user's cache folder; ``NUMBA_CACHE_DIR`` names another. Everything compiled is
-in this one file because the cache notices changes of a function's own file only.
+in this one file because the cache notices changes of a function's own file only: the file is longer than
+others for that. ``take`` is longer than other functions because its steps share some twenty positions in the
+scratch pads. Numba compiles it anew for arrays of another type, and a read-only array is one: its callers
+pass writable ones, so one compilation serves them all.
 """
 
 from __future__ import annotations
@@ -307,7 +310,7 @@ def _emit(
 
 @_compiled
 def _divide(waiting: Floats, targets: Ints, count: int, plan: Ints, out: Floats, step: int) -> None:
-    """Averages and deviations of the windows that wait for them, see ``_WAITING``.
+    """Averages and deviations of the windows that wait for them, see ``WAITING``.
 
     Loops as plain as these become instructions that divide eight numbers at once. Each number comes out as
     it does alone.
@@ -458,7 +461,7 @@ def take(
     :param values: readings, shape (metrics, events); what is not finite is no reading.
     :param statuses: out, shape (events,), ACCEPTED to begin with.
     :param features: out, shape (events, metrics * operations * windows); NaN for events that are not counted.
-    :returns: how far in ``order`` it came; short of the end, the log or ``scratch`` is too short.
+    :returns: how many of ``order`` are done; short of the end, the log or ``scratch`` is too short.
     """
     period, ring, planes, places = plan[PERIOD], plan[LONGEST], plan[PLANES], _places(plan)
     metrics, lengths = buckets.shape[1], len(windows)

@@ -10,6 +10,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from feature_sets.checks import InputError
+
 _PART = re.compile(r"part-(\d{5,})\.(?:parquet|unfinished)")
 
 
@@ -30,14 +32,12 @@ class ParquetChunks:
     def seek(self, chunk: int) -> None:
         """Go to before a chunk; it and those after it are deleted.
 
-        :raises ValueError: if a chunk before it is not there; nothing is deleted then.
+        :raises InputError: if a chunk before it is not there; nothing is deleted then.
         """
         for number in range(chunk):
             if not self._part(number).is_file():
-                raise ValueError(
-                    f"seek({chunk}): the {chunk} parts before it must be in {self._folder}, "
-                    f"got none named {self._part(number).name}"
-                )
+                rule = f"must follow {chunk} parts that are in {self._folder}"
+                raise InputError(f"seek({chunk})", rule, f"none named {self._part(number).name}")
         for path in self._folder.iterdir():
             named = _PART.fullmatch(path.name)
             if named and int(named[1]) >= chunk:

@@ -14,16 +14,20 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 
+from feature_sets.checks import InputError
+from feature_sets.rows.event_micros import column_micros
 from feature_sets.windows import event_status
 from feature_sets.windows.definition import WindowDefinition
-from feature_sets.windows.event_micros import column_micros
 
 
 @dataclass
 class _Device:
-    """Everything counted for one device: (time in microseconds, readings by metric), in order of arrival."""
+    """Everything counted for one device: (time in microseconds, exact readings by metric), by arrival.
 
-    events: list[tuple[int, dict[str, float]]] = field(default_factory=list)
+    A metric without a reading is not among them.
+    """
+
+    events: list[tuple[int, dict[str, Fraction]]] = field(default_factory=list)
 
 
 def reference(
@@ -38,10 +42,10 @@ def reference(
     :param clock: epoch seconds now, asked once an event; used where there is no arrival time.
     :param arrival: column with the time at which each event arrived.
     :returns: ``definition.feature_names`` and ``event_status``; same index.
-    :raises ValueError: if neither a clock nor an arrival column is given.
+    :raises InputError: if neither a clock nor an arrival column is given.
     """
     if clock is None and arrival is None:
-        raise ValueError("reference: must be given a clock or an arrival column, got neither")
+        raise InputError("reference", "must be given a clock or an arrival column", None)
     period = definition.period_micros
     devices: dict[object, _Device] = {}
     statuses: list[str] = []
@@ -61,18 +65,20 @@ def reference(
         if status not in event_status.COUNTED:
             rows.append(dict.fromkeys(definition.feature_names, math.nan))
             continue
-        device.events.append((time, {metric: float(record[metric]) for metric in definition.metrics}))
+        given = {metric: float(record[metric]) for metric in definition.metrics}
+        exact = {metric: Fraction(value) for metric, value in given.items() if math.isfinite(value)}
+        device.events.append((time, exact))
         newest_bucket = max(t // period for t, _ in device.events)
         row = {}
-        for metric in definition.metrics:
-            for operation in definition.operations:
-                for window, buckets in zip(definition.windows, definition.window_buckets, strict=True):
-                    readings = [
-                        (t, values[metric])
-                        for t, values in device.events
-                        if newest_bucket - buckets < t // period <= newest_bucket
-                        and math.isfinite(values[metric])
-                    ]
+        for window, buckets in zip(definition.windows, definition.window_buckets, strict=True):
+            inside = [
+                (t, values)
+                for t, values in device.events
+                if newest_bucket - buckets < t // period <= newest_bucket
+            ]
+            for metric in definition.metrics:
+                readings = [(t, values[metric]) for t, values in inside if metric in values]
+                for operation in definition.operations:
                     row[f"{metric}_{operation}_{window}"] = aggregate(operation, readings)
         rows.append(row)
     features = pd.DataFrame(
@@ -97,8 +103,11 @@ def _status(device: _Device, time: int, now: int, definition: WindowDefinition) 
     return event_status.LATE if time < max(t for t, _ in device.events) else event_status.ACCEPTED
 
 
-def aggregate(operation: str, readings: Sequence[tuple[int, float]]) -> float:
+def aggregate(operation: str, readings: Sequence[tuple[int, Fraction]]) -> float:
     """One operation over the readings of a window.
+
+    >>> aggregate("stdvar", [(0, Fraction(1)), (1, Fraction(2)), (2, Fraction(6))])
+    7.0
 
     :param readings: (time, value) pairs in any order.
     :returns: ``count`` is 0 without readings; everything else is then NaN. Sample variance needs two.
@@ -107,15 +116,14 @@ def aggregate(operation: str, readings: Sequence[tuple[int, float]]) -> float:
         return float(len(readings))
     if not readings:
         return math.nan
-    values = [Fraction(value) for _, value in readings]
-    mean = sum(values) / len(values)
+    values = [value for _, value in readings]
     match operation:
         case "sum":
             return float(sum(values))
         case "sqr":
             return float(sum(value * value for value in values))
         case "avg":
-            return float(mean)
+            return float(sum(values) / len(values))
         case "min":
             return float(min(values))
         case "max":
@@ -124,12 +132,13 @@ def aggregate(operation: str, readings: Sequence[tuple[int, float]]) -> float:
             ordered = sorted(values)
             return float((ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2)
         case "first":
-            return min(readings)[1]
+            return float(min(readings)[1])
         case "last":
-            return max(readings)[1]
+            return float(max(readings)[1])
         case "stdvar" | "stddev":
             if len(values) < 2:
                 return math.nan
+            mean = sum(values) / len(values)
             variance = float(sum((value - mean) ** 2 for value in values) / (len(values) - 1))
             return variance if operation == "stdvar" else math.sqrt(variance)
-    raise ValueError(f"operation: must be one of the schema's operations, got {operation!r}")
+    raise InputError("operation", "must be one of the schema's operations", operation)

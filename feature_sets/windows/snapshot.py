@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from feature_sets.checks import InputError
+
 MAGIC = b"netops-windows\n"
 SNAPSHOT_VERSION = 2
 
@@ -25,11 +27,9 @@ Arrays = dict[str, npt.NDArray[Any]]
 _TYPES = ("<i8", "<f8", "|u1")
 
 
-class SnapshotError(ValueError):
-    """A snapshot that cannot be continued from; the message names the field, the rule and what came."""
-
-    def __init__(self, name: str, rule: str, got: object) -> None:
-        super().__init__(f"snapshot, '{name}': {rule}, got {got!r}")
+def snapshot_field(name: str) -> str:
+    """How errors name a field of a snapshot."""
+    return f"snapshot, '{name}'"
 
 
 def pack(header: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
@@ -47,26 +47,26 @@ def pack(header: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> b
 def unpack(snapshot: bytes) -> tuple[dict[str, Any], Arrays]:
     """Header and arrays of a snapshot; inverse of ``pack``.
 
-    :raises SnapshotError: if these are not the bytes of a snapshot, whole and of this version.
+    :raises InputError: if these are not the bytes of a snapshot, whole and of this version.
     """
     if not isinstance(snapshot, bytes | bytearray | memoryview):
-        raise SnapshotError("snapshot", "must be bytes", type(snapshot).__name__)
+        raise InputError(snapshot_field("snapshot"), "must be bytes", type(snapshot).__name__)
     view = memoryview(snapshot)
     begin = len(MAGIC) + 8
     if bytes(view[: len(MAGIC)]) != MAGIC or len(view) < begin + 4:
-        raise SnapshotError("snapshot", f"must begin with {MAGIC!r}", bytes(view[: len(MAGIC)]))
+        raise InputError(snapshot_field("snapshot"), f"must begin with {MAGIC!r}", bytes(view[: len(MAGIC)]))
     if zlib.crc32(view[:-4]) != int.from_bytes(view[-4:], "little"):
-        raise SnapshotError(
-            "checksum", "must fit the bytes before it", f"{len(view)} bytes that were changed"
+        raise InputError(
+            snapshot_field("checksum"), "must fit the bytes before it", f"{len(view)} bytes that were changed"
         )
     end = begin + int.from_bytes(view[len(MAGIC) : begin], "little")
     header: dict[str, Any] = json.loads(bytes(view[begin:end]))
     if header.get("version") != SNAPSHOT_VERSION:
-        raise SnapshotError("version", f"must be {SNAPSHOT_VERSION}", header.get("version"))
+        raise InputError(snapshot_field("version"), f"must be {SNAPSHOT_VERSION}", header.get("version"))
     arrays: Arrays = {}
     for name, kind, shape in header.pop("arrays"):
         if kind not in _TYPES:
-            raise SnapshotError(f"arrays.{name}", f"must be among {', '.join(_TYPES)}", kind)
+            raise InputError(snapshot_field(f"arrays.{name}"), f"must be among {', '.join(_TYPES)}", kind)
         arrays[name] = np.frombuffer(view, dtype=kind, count=math.prod(shape), offset=end).reshape(shape)
         end += arrays[name].nbytes
     return header, arrays

@@ -12,17 +12,12 @@ import mlrun
 import pandas as pd
 
 from drift.magnitude import drift_magnitude
+from drift.reference_rows import reference_rows
 from feature_sets.model_package.columns import PREDICTION, PROBABILITY, VERSION
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.endpoints import endpoint_address
-from project.settings import MODEL
-
-_MAX_ROWS = 20_000
-"""Rows of each side that are compared at most, unless ten blocks need more."""
-
-
-class NoBatchesError(RuntimeError):
-    """The labeled stream has written nothing that could be measured."""
+from project.errors import NetopsError
+from project.function_names import MODEL
 
 
 def measure_drift_magnitude(
@@ -54,16 +49,15 @@ def measure_drift_magnitude(
     known = {label, PREDICTION, PROBABILITY}
     features = [column for column in base.columns if column in batch.columns and column not in known]
     features = [column for column in features if pd.api.types.is_numeric_dtype(base[column])]
-    block_rows = rows_in_window(base, telemetry.time, telemetry.longest_window_seconds)
-    comparable = at_the_same_hours(base, batch, telemetry.time)
+    rows = reference_rows(base, batch, DEVICE, telemetry.time, telemetry.longest_window_seconds)
     result = drift_magnitude(
-        in_device_order(comparable, telemetry.time),
-        in_device_order(batch, telemetry.time),
+        rows.base,
+        rows.batch,
         features=features,
         prediction=PREDICTION,
         label=label,
-        block_rows=block_rows,
-        max_rows=max(_MAX_ROWS, 10 * block_rows),
+        block_rows=rows.block_rows,
+        max_rows=rows.max_rows,
     )
     document = result.to_dict()
     context.log_artifact(
@@ -73,38 +67,10 @@ def measure_drift_magnitude(
         format="json",
     )
     context.log_result("base_rows", len(base))
-    context.log_result("base_rows_same_hours", len(comparable))
+    context.log_result("base_rows_same_hours", len(rows.base))
     context.log_result("batch_rows", len(batch))
     context.log_result("drifted", document["drifted"])
     context.log_result("verdict", document["reason"])
-
-
-def at_the_same_hours(base: pd.DataFrame, batch: pd.DataFrame, time: str) -> pd.DataFrame:
-    """Base rows of the hours of the day that the batch lies in; all rows of a base shorter than a day.
-
-    Load has a daily cycle: an evening differs from whole days without any drift.
-
-    :param time: column of event times, with a zone.
-    """
-    if base[time].max() - base[time].min() < pd.Timedelta(days=1):
-        return base
-    hours = batch[time].dt.tz_convert("UTC").dt.hour.unique()
-    same: pd.DataFrame = base[base[time].dt.tz_convert("UTC").dt.hour.isin(hours)]
-    return same
-
-
-def in_device_order(frame: pd.DataFrame, time: str) -> pd.DataFrame:
-    """Rows of one device after those of another, each in event order."""
-    return frame.sort_values([DEVICE, time], kind="stable", ignore_index=True)
-
-
-def rows_in_window(frame: pd.DataFrame, time: str, window_seconds: float) -> int:
-    """How many rows of one device share readings through the longest window, at least 1.
-
-    Such rows are not independent; chance is judged by blocks of them.
-    """
-    gaps = frame.sort_values([DEVICE, time]).groupby(DEVICE)[time].diff().dt.total_seconds().dropna()
-    return max(1, round(window_seconds / float(gaps.median()))) if len(gaps) else 1
 
 
 def wait_for_rows(
@@ -120,7 +86,7 @@ def wait_for_rows(
     With fewer at the end of the time, those there are.
 
     :param folder: Parquet batches of the labeled stream; what earlier versions predicted lies there too.
-    :raises NoBatchesError: if there are none.
+    :raises NetopsError: if there are none.
     """
     deadline = clock() + timeout_seconds
     while True:
@@ -131,7 +97,7 @@ def wait_for_rows(
         if rows >= min_rows or (rows and late):
             return pd.concat(frames, ignore_index=True)
         if late:
-            raise NoBatchesError(
+            raise NetopsError(
                 f"labeled batches in {folder} must hold rows of model version {version} "
                 f"within {timeout_seconds:g} s, got none"
             )

@@ -1,4 +1,4 @@
-"""Workflow step: warms the drift detectors up on the base data set and enlists them on the live endpoint."""
+"""Workflow step: warms drift detectors up on the base data set and attaches them to the live endpoint."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from project.settings import Settings
 def init_detectors(
     context: mlrun.MLClientCtx, test_set: mlrun.DataItem, function: str, schema: str = ""
 ) -> None:
-    """MLRun job: detectors that know the model's usual error rate, logged and enlisted.
+    """MLRun job: detectors that know the model's usual error rate, logged and attached.
 
     :param test_set: base data set with the label and ``prediction`` of rows the model was not trained on.
     :param function: name of the serving function whose labeled stream they watch.

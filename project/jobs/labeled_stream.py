@@ -1,4 +1,4 @@
-"""Workflow step: sees to it that live predictions and late labels meet in the labeled stream."""
+"""Workflow step: waits until live predictions and late labels meet in the labeled stream."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ import httpx
 import mlrun
 
 from project.endpoints import endpoint_address
-
-
-class NoLabeledPairsError(RuntimeError):
-    """Predictions and labels did not meet within the time allowed."""
+from project.errors import NetopsError
 
 
 def watch_labeled_stream(
@@ -24,7 +21,7 @@ def watch_labeled_stream(
     :param function: name of the serving function.
     :param min_pairs: new pairs that show that the stream flows.
     :param timeout_seconds: wall time to wait for them.
-    :raises NoLabeledPairsError: if there are fewer by then.
+    :raises NetopsError: if there are fewer by then.
     """
     address = endpoint_address(context.project, function)
     # What a restart replayed from the journal is no sign of a flow.
@@ -43,7 +40,7 @@ def wait_for_pairs(
 ) -> dict[str, Any]:
     """Summary of the labeled stream as soon as it has ``min_pairs`` pairs.
 
-    :raises NoLabeledPairsError: naming how many there were at the end.
+    :raises NetopsError: naming how many there were at the end.
     """
     deadline = clock() + timeout_seconds
     while True:
@@ -51,7 +48,7 @@ def wait_for_pairs(
         if summary["joined"] >= min_pairs:
             return summary
         if clock() >= deadline:
-            raise NoLabeledPairsError(
+            raise NetopsError(
                 f"labeled stream of {address} must reach {min_pairs} pairs within {timeout_seconds:g} s, "
                 f"got {summary['joined']}"
             )

@@ -14,16 +14,13 @@ import pandas as pd
 
 from feature_sets.model_package.columns import PREDICTION, PROBABILITY
 from project.endpoints import endpoint_address
-from project.settings import MODEL
+from project.errors import NetopsError
+from project.function_names import MODEL
 
 _BATCH = 200
 _SINGLE_REQUESTS = 100
 _TOLERANCE = 1e-6
 """Largest difference of a probability that still counts as the same: float32 rounding in JSON."""
-
-
-class EndpointMismatchError(RuntimeError):
-    """The endpoint did not answer, or not what the model answers offline."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,7 @@ def test_model_server(
 ) -> None:
     """MLRun job: log ``rows``, ``mismatches``, ``errors`` and the latencies; fail on any mismatch or error.
 
-    :param test_set: the ``test_set_preds`` of the test step: model inputs, ``prediction``, ``probability``.
+    :param test_set: ``test_set_preds`` of the evaluate step: model inputs, ``prediction``, ``probability``.
     :param function: name of the serving function.
     :param rows: test rows to send at most, evenly spread.
     """
@@ -60,7 +57,7 @@ def test_model_server(
     for key, value in vars(result).items():
         context.log_result(key, value)
     if result.mismatches or result.errors:
-        raise EndpointMismatchError(
+        raise NetopsError(
             f"endpoint {address} must answer every test row as the model does offline, "
             f"got {result.mismatches} mismatches and {result.errors} errors in {result.rows} rows"
         )

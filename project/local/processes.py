@@ -1,7 +1,7 @@
 """Processes of this machine by identity: a pid alone is not one, because pids are used again.
 
-A process is named by its pid and the time it was created; both are written to disk, so that a later
-command finds the same process, or learns that it is gone.
+A process is named by its pid and the time it was created. Both are written to disk: a later command finds the
+same process, or learns that it is gone.
 """
 
 from __future__ import annotations
@@ -9,9 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +19,7 @@ import psutil
 # Creation times are kept as floats; two processes with one pid are further apart than this.
 _TOLERANCE_SECONDS = 0.05
 
-# A child must be waited for when it ends, or it stays as a zombie; its handle is kept for that.
+# A child that ended stays as a zombie until it is waited for; its handle is kept for that.
 _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
@@ -120,35 +118,6 @@ def start(
         )
     _children[child.pid] = child
     return Process(child.pid, psutil.Process(child.pid).create_time())
-
-
-def port_is_free(port: int) -> bool:
-    """Whether a server of ours could listen on the loopback port now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-def free_port(preferred: int = 0, patience_seconds: float = 0.0) -> int:
-    """A free loopback port; the preferred one where it is free.
-
-    :param patience_seconds: how long to wait for the preferred one. A killed process counts as dead when its
-        first thread is, and the others may hold its sockets for a moment longer.
-    """
-    deadline = time.monotonic() + patience_seconds
-    while preferred:
-        if port_is_free(preferred):
-            return preferred
-        if time.monotonic() >= deadline:
-            break
-        time.sleep(0.05)
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def log_tail(log: Path, lines: int = 30, start: int = 0) -> str:

@@ -23,7 +23,8 @@ import onnxruntime
 from feature_sets.model_package.calibration import Calibration
 from tests.benchmarks.training import wide_frame
 from training.packaging.onnx_export import INPUT, LABEL, export_onnx
-from training.search.candidates import MODEL_STEP, Candidate, build_pipeline, error_margin, fit_pipeline
+from training.search.candidates import Candidate
+from training.search.pipelines import MODEL_STEP, build_pipeline, error_margin, fit_pipeline
 
 BATCH = 10_000
 ROUNDS = 7

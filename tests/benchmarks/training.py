@@ -19,10 +19,10 @@ import pandas as pd
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.dataset.stratified_sample import sample_rows
 from training.dataset.time_split import split_by_time
-from training.decision.threshold_rules import parse_rule
+from training.decision.threshold_rules import parse_threshold_rule
 from training.packaging.fitted_model import fit_model
 from training.packaging.package_writer import write_model_package
-from training.search.search_metric import parse_selector
+from training.search.search_metric import parse_search_metric
 from training.search.search_space import plan_search
 from training.search.successive_halving import SCORES, THREADS
 from training.select_features import select_from
@@ -83,8 +83,8 @@ def measure(
         sample[columns],
         schema,
         plan,
-        parse_selector("max.average_precision", SCORES),
-        parse_rule("max_f1"),
+        parse_search_metric("max.average_precision", SCORES),
+        parse_threshold_rule("max_f1"),
         seed=seed,
     )
     with tempfile.TemporaryDirectory() as folder:

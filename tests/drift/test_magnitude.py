@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drift.kullback_leibler import kullback_leibler
+from drift.distances.kullback_leibler import kullback_leibler
 from drift.magnitude import drift_magnitude
 
 FEATURES = ["latency", "load", "loss"]
@@ -69,6 +69,15 @@ def test_two_samples_of_one_network_are_not_drift():
 def test_the_same_rows_are_at_distance_zero():
     for shift in measured(network(0), network(0)).shifts:
         assert (shift.total_variation, shift.hellinger, shift.kullback_leibler) == (0.0, 0.0, 0.0)
+
+
+def test_what_chance_explains_does_not_count_towards_the_least_distance():
+    base, batch = network(0), network(1, 300, shift=1.0)
+    latency = measured(base, batch).features[0]
+    assert latency.expected_by_chance > 0.01
+    for least, drifted in ((latency.excess - 0.001, True), (latency.excess + 0.001, False)):
+        again = measured(base, batch, min_distance=least).features[0]
+        assert (again.total_variation > least, again.drifted) == (True, drifted)
 
 
 def test_a_feature_that_moved_is_drift_and_named():
@@ -272,7 +281,7 @@ def steady_devices(random, devices, rows):
     return pd.DataFrame({"load": (window[:, 50:] - window[:, :-50]).ravel() / math.sqrt(50)})
 
 
-def test_rows_of_overlapping_windows_need_blocks_to_be_judged():
+def test_rows_of_overlapping_windows_need_blocks_to_be_compared():
     random = np.random.default_rng(5)
     pairs = [(steady_devices(random, 10, 200), steady_devices(random, 4, 200)) for _ in range(40)]
 
@@ -295,21 +304,21 @@ def test_blocks_need_rows_enough_for_ten_of_them():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"bins": 1}, "bins must be a whole number of at least 2, got 1"),
-        ({"how": "log"}, "how must be uniform or quantile, got 'log'"),
-        ({"min_rows": 1}, "min_rows must be a whole number of at least 2, got 1"),
-        ({"block_rows": 0}, "block_rows must be a whole number of at least 1, got 0"),
-        ({"max_rows": 10}, "max_rows must be a whole number of at least 100, got 10"),
-        ({"max_rows": 400, "block_rows": 50}, "max_rows must be a whole number of at least 500, got 400"),
-        ({"permutations": 0}, "permutations must be a whole number of at least 1, got 0"),
-        ({"alpha": 0}, "alpha must be above 0"),
+        ({"bins": 1}, "bins: must be a whole number of at least 2, got 1"),
+        ({"how": "log"}, "how: must be among uniform, quantile, got 'log'"),
+        ({"min_rows": 1}, "min_rows: must be a whole number of at least 2, got 1"),
+        ({"block_rows": 0}, "block_rows: must be a whole number of at least 1, got 0"),
+        ({"max_rows": 10}, "max_rows: must be a whole number of at least 100, got 10"),
+        ({"max_rows": 400, "block_rows": 50}, "max_rows: must be a whole number of at least 500, got 400"),
+        ({"permutations": 0}, "permutations: must be a whole number of at least 1, got 0"),
+        ({"alpha": 0}, "alpha: must be above 0, below 1 and"),
         (
             {"alpha": 0.01, "permutations": 50},
-            r"alpha must be .* at least 1 / \(permutations \+ 1\), got 0.01",
+            r"alpha: must be .* at least 1 / \(permutations \+ 1\), got 0.01",
         ),
-        ({"min_distance": 1}, "min_distance must be at least 0 and below 1, got 1"),
-        ({"joint": ["latency"]}, "joint must be two or more different features, or empty, got .'latency'."),
-        ({"joint": ["latency", "label"]}, "joint must be two or more different features"),
+        ({"min_distance": 1}, "min_distance: must be a number of at least 0 and below 1, got 1"),
+        ({"joint": ["latency"]}, "joint: must be two or more different features, or empty, got .'latency'."),
+        ({"joint": ["latency", "label"]}, "joint: must be two or more different features"),
     ],
 )
 def test_bad_parameters_are_refused(arguments, message):
@@ -319,17 +328,17 @@ def test_bad_parameters_are_refused(arguments, message):
 
 def test_bad_columns_are_refused():
     base, batch = network(0), network(1)
-    with pytest.raises(ValueError, match=r"columns must be at least one, each once, got \['load', 'load'\]"):
+    with pytest.raises(ValueError, match=r"columns: must be at least one, each once, got \['load', 'load'\]"):
         drift_magnitude(base, batch, ["load", "load"])
-    with pytest.raises(ValueError, match=r"columns must be at least one, each once, got \[\]"):
+    with pytest.raises(ValueError, match=r"columns: must be at least one, each once, got \[\]"):
         drift_magnitude(base, batch, [])
-    with pytest.raises(ValueError, match="batch column 'load' must be present once, got"):
+    with pytest.raises(ValueError, match="batch column 'load': must be present once, got"):
         measured(base, batch.drop(columns="load"))
-    with pytest.raises(ValueError, match="base column 'speed' must be present once, got"):
+    with pytest.raises(ValueError, match="base column 'speed': must be present once, got"):
         drift_magnitude(base, batch, ["speed"])
-    with pytest.raises(ValueError, match="batch column 'load' must be present once"):
+    with pytest.raises(ValueError, match="batch column 'load': must be present once"):
         measured(base, pd.concat([batch, batch[["load"]]], axis=1))
-    with pytest.raises(ValueError, match="column 'latency' must hold numbers, got object"):
+    with pytest.raises(ValueError, match="column 'latency': must hold numbers, got 'object'"):
         measured(base, batch.assign(latency="slow"))
 
 
@@ -339,6 +348,16 @@ def test_a_missing_prediction_or_label_is_refused(column):
     batch.loc[3, column] = math.nan
     with pytest.raises(
         ValueError,
-        match=f"batch column '{column}' must be without missing values, as it is the {column}, got '1 of",
+        match=f"batch column '{column}': must be without missing values, as it is the {column}, got '1 of",
     ):
         measured(network(0), batch)
+
+
+def test_whole_floats_count_as_whole_numbers():
+    base = pd.DataFrame({"a": np.arange(300.0)})
+    whole = drift_magnitude(
+        base, base, features=["a"], block_rows=2.0, max_rows=200.0, permutations=19.0, alpha=0.1
+    )
+    assert whole == drift_magnitude(
+        base, base, features=["a"], block_rows=2, max_rows=200, permutations=19, alpha=0.1
+    )

@@ -7,11 +7,11 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from drift.ddm import DDM
-from drift.detector import Detector
-from drift.eddm import EDDM
+from drift.detectors.ddm import DDM
+from drift.detectors.detector import Detector
+from drift.detectors.eddm import EDDM
+from drift.detectors.page_hinkley import PageHinkley
 from drift.monitor import DriftMonitor
-from drift.page_hinkley import PageHinkley
 
 START = np.datetime64("2024-05-01T00:00:00")
 
@@ -192,12 +192,12 @@ def test_a_saved_monitor_resumes_mid_stream_exactly(cut):
 @pytest.mark.parametrize(
     ("error", "time", "message"),
     [
-        (2, at(0), "error must be 1 .* or 0 .*, got 2"),
-        (math.nan, at(0), "error must be 1 .* or 0 .*, got nan"),
-        (None, at(0), "error must be 1"),
-        ("1", at(0), "error must be 1"),
-        (1, "2024-05-01T00:00:00", "event_time must be ISO 8601 text with a time zone"),
-        (1, None, "event_time must be ISO 8601"),
+        (2, at(0), "error: must be 1 .* or 0 .*, got 2"),
+        (math.nan, at(0), "error: must be 1 .* or 0 .*, got nan"),
+        (None, at(0), "error: must be 1"),
+        ("1", at(0), "error: must be 1"),
+        (1, "2024-05-01T00:00:00", "event_time: must be ISO 8601 text with a time zone"),
+        (1, None, "event_time: must be ISO 8601"),
     ],
 )
 def test_bad_input_is_refused_before_any_detector_sees_it(error, time, message):
@@ -219,7 +219,7 @@ def test_values_are_taken_in_the_order_they_arrive():
 
 def test_a_monitor_needs_detectors_of_different_names():
     with pytest.raises(
-        ValueError, match=r"drift monitor: detectors must be at least one, each name once, got \[\]"
+        ValueError, match=r"drift monitor: detectors: must be at least one, each name once, got \[\]"
     ):
         DriftMonitor([])
     with pytest.raises(ValueError, match=r"each name once, got \['ddm', 'ddm'\]"):
@@ -229,7 +229,7 @@ def test_a_monitor_needs_detectors_of_different_names():
 @pytest.mark.parametrize("bad", [-1, 0.5, "100", True])
 def test_a_cool_down_is_a_count(bad):
     with pytest.raises(
-        ValueError, match="drift monitor: cool_down must be a whole number of at least 0, got"
+        ValueError, match="drift monitor: cool_down: must be a whole number of at least 0, got"
     ):
         DriftMonitor([DDM()], cool_down=bad)
 
@@ -237,13 +237,13 @@ def test_a_cool_down_is_a_count(bad):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": 2}, "format must be 1, got 2"),
-        ({"detectors": {}}, "detectors must be a list"),
-        ({"n_seen": -1}, "n_seen must be a whole number of at least 0, got -1"),
-        ({"errors": "3"}, "errors must be a whole number"),
-        ({"records": {}}, r"records must be a mapping with the keys \['ddm', 'eddm', 'page_hinkley'\]"),
-        ({"last_event_time": "noon"}, "last_event_time must be ISO 8601"),
-        ({"more": 1}, "itself must be a mapping with the keys"),
+        ({"format": 2}, "format: must be 1, got 2"),
+        ({"detectors": {}}, "detectors: must be a list"),
+        ({"n_seen": -1}, "n_seen: must be a whole number of at least 0, got -1"),
+        ({"errors": "3"}, "errors: must be a whole number"),
+        ({"records": {}}, r"records: must be a mapping with the keys \['ddm', 'eddm', 'page_hinkley'\]"),
+        ({"last_event_time": "noon"}, "last_event_time: must be ISO 8601"),
+        ({"more": 1}, "itself: must be a mapping with the keys"),
     ],
 )
 def test_a_saved_monitor_that_is_not_ours_is_refused(change, message):
@@ -254,10 +254,10 @@ def test_a_saved_monitor_that_is_not_ours_is_refused(change, message):
 @pytest.mark.parametrize(
     ("field", "bad", "message"),
     [
-        ("drifts", -1, "records.ddm: drifts must be a whole number"),
-        ("drifts", None, "records.ddm: drifts must be a whole number"),
-        ("last_drift_at", "5", "records.ddm: last_drift_at must be a whole number"),
-        ("last_drift_time", "noon", "records.ddm: last_drift_time must be ISO 8601"),
+        ("drifts", -1, "records.ddm: drifts: must be a whole number"),
+        ("drifts", None, "records.ddm: drifts: must be a whole number"),
+        ("last_drift_at", "5", "records.ddm: last_drift_at: must be a whole number"),
+        ("last_drift_time", "noon", "records.ddm: last_drift_time: must be ISO 8601"),
     ],
 )
 def test_a_saved_record_with_a_bad_field_is_refused(field, bad, message):

@@ -35,16 +35,16 @@ def test_an_error_is_where_prediction_and_label_differ(labels, predictions):
 @pytest.mark.parametrize(
     ("labels", "predictions", "message"),
     [
-        ([0, 1], [0], r"predictions must be as many as labels \(2\), got 1"),
-        ([0, None], [0, 1], "labels must have no missing value, got 1 of 2"),
-        ([0, 1], [math.nan, math.nan], "predictions must have no missing value, got 2 of 2"),
+        ([0, 1], [0], r"predictions: must be as many as labels, 2, got 1"),
+        ([0, None], [0, 1], "labels: must have no missing value, got '1 of 2'"),
+        ([0, 1], [math.nan, math.nan], "predictions: must have no missing value, got '2 of 2'"),
         (
             ["0", "1"],
             [0, 1],
-            "predictions and labels must both be numbers or both be text, got int64 and object",
+            "predictions and labels: must both be numbers or both be text, got 'int64 and object'",
         ),
-        ([0, 1], np.array([[0], [1]]), "must both be numbers or both be text, got object and int64"),
-        ([0, 1], [0.2, 0.9], "predictions must be classes as labels are, got fractions: probabilities"),
+        ([0, 1], np.array([[0], [1]]), "must both be numbers or both be text, got 'object and int64'"),
+        ([0, 1], [0.2, 0.9], "predictions: must be classes, as labels are, got 'fractions: probabilities"),
     ],
 )
 def test_what_is_no_pair_of_classes_is_refused(labels, predictions, message):
@@ -121,10 +121,10 @@ def test_after_a_drift_detectors_are_not_blind_for_as_long_as_the_warm_up():
 @pytest.mark.parametrize(
     ("errors", "message"),
     [
-        ([0] * 29, "base_errors must be at least 30 values, got 29"),
-        ([], "base_errors must be at least 30 values, got 0"),
-        ([0] * 29 + [2], r"base_errors\[29\] must be 1 .* or 0 .*, got 2"),
-        ([math.nan] + [0] * 29, r"base_errors\[0\] must be 1 .* or 0 .*, got nan"),
+        ([0] * 29, "base_errors: must be at least 30 values, got 29"),
+        ([], "base_errors: must be at least 30 values, got 0"),
+        ([0] * 29 + [2], r"base_errors\[29\]: must be 1 .* or 0 .*, got 2"),
+        ([math.nan] + [0] * 29, r"base_errors\[0\]: must be 1 .* or 0 .*, got nan"),
     ],
 )
 def test_a_base_stream_that_teaches_nothing_is_refused(errors, message):
@@ -135,14 +135,14 @@ def test_a_base_stream_that_teaches_nothing_is_refused(errors, message):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"names": ()}, r"names must be at least one, each once, got \(\)"),
-        ({"names": ("ddm", "ddm")}, "names must be at least one, each once"),
-        ({"names": ("adwin",)}, "names must be among ddm, eddm, page_hinkley, got 'adwin'"),
-        ({"min_instances": -1}, "min_instances must be a whole number of at least 0, got -1"),
-        ({"min_instances_after_drift": None}, "min_instances_after_drift must be a whole number"),
-        ({"ddm_drift": 1.0}, "ddm: drift_level must be at least warning_level"),
-        ({"eddm_drift": 0.99}, "eddm: drift_level must be"),
-        ({"page_hinkley_threshold": -1}, "page_hinkley: threshold must be positive, got -1"),
+        ({"names": ()}, r"names: must be at least one, each once, got \(\)"),
+        ({"names": ("ddm", "ddm")}, "names: must be at least one, each once"),
+        ({"names": ("adwin",)}, "names: must be among ddm, eddm, page_hinkley, got 'adwin'"),
+        ({"min_instances": -1}, "min_instances: must be a whole number of at least 0, got -1"),
+        ({"min_instances_after_drift": None}, "min_instances_after_drift: must be a whole number"),
+        ({"ddm_drift": 1.0}, "ddm: drift_level: must be a number of at least 2, got 1.0"),
+        ({"eddm_drift": 0.99}, "eddm: drift_level: must be"),
+        ({"page_hinkley_threshold": -1}, "page_hinkley: threshold: must be a number above 0, got -1"),
     ],
 )
 def test_bad_settings_are_refused_when_they_are_made(settings, message):
@@ -151,5 +151,5 @@ def test_bad_settings_are_refused_when_they_are_made(settings, message):
 
 
 def test_a_detector_of_an_unknown_name_is_not_made():
-    with pytest.raises(ValueError, match="names must be among ddm, eddm, page_hinkley, got 'adwin'"):
+    with pytest.raises(ValueError, match="names: must be among ddm, eddm, page_hinkley, got 'adwin'"):
         DetectorSettings().detector("adwin", 0)

@@ -1,10 +1,18 @@
 """The one error form, and the checks behind it."""
 
 import math
+import pickle
 
 import pytest
 
-from feature_sets.checks import InputError, check_boolean, check_choice, check_integer, check_number
+from feature_sets.checks import (
+    InputError,
+    check_boolean,
+    check_choice,
+    check_integer,
+    check_number,
+    duration_seconds,
+)
 
 
 def test_the_error_names_where_rule_and_value():
@@ -16,6 +24,7 @@ def test_the_error_names_where_rule_and_value():
         0,
     )
     assert str(InputError("", "must be JSON", "x")) == "must be JSON, got 'x'"
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
 
 
 @pytest.mark.parametrize("value", [0.1, 1, 0.999])
@@ -23,7 +32,7 @@ def test_numbers_within_bounds_are_taken(value):
     assert check_number("x", value, above=0, at_most=1) == value
 
 
-@pytest.mark.parametrize("value", [0, 1.1, math.nan, math.inf, True, "0.5", None])
+@pytest.mark.parametrize("value", [0, 1.1, 10**400, -(10**400), math.nan, math.inf, True, "0.5", None])
 def test_other_numbers_are_refused(value):
     with pytest.raises(InputError, match=r"^x: must be a number above 0 and at most 1, got "):
         check_number("x", value, above=0, at_most=1)
@@ -62,3 +71,16 @@ def test_choices_name_what_there_is():
     for value in ("d", None, 1):
         with pytest.raises(InputError, match=r"^c: must be among a, b, got "):
             check_choice("c", value, ("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("10s", 10), ("5m", 300), ("2h", 7200), ("1d", 86400), ("0s", 0)]
+)
+def test_durations_are_whole_numbers_with_a_unit(text, seconds):
+    assert duration_seconds(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "5", "m", "1.5m", "-1s", "5 m", "5w", 5, None])
+def test_other_durations_are_refused(text):
+    with pytest.raises(InputError, match="must be a whole number with a unit s, m, h or d"):
+        duration_seconds(text)

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feature_sets.derived_features import LARGEST_QUOTIENT, DerivedFeatures, DeriveFeatures
+from feature_sets.telemetry.errors import SchemaError
 from feature_sets.telemetry.schema import DEVICE
-from feature_sets.telemetry.schema_rules import SchemaError
 from feature_sets.windows.backfill import backfill
 from feature_sets.windows.definition import WindowDefinition
 from tests.training.network import START, make_schema

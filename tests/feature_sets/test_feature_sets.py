@@ -3,9 +3,9 @@ import pandas as pd
 import pytest
 
 from feature_sets import device_labels, device_metrics, devices, feature_vector
-from feature_sets.ingestion.ingest import newest_window
+from feature_sets.ingestion.storey_ingest import newest_window
+from feature_sets.telemetry.errors import SchemaError
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from feature_sets.telemetry.schema_rules import SchemaError
 from feature_sets.windows.definition import WindowDefinition
 
 SCHEMA = TelemetrySchema.load()

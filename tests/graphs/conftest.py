@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import mlrun
@@ -17,9 +19,13 @@ from skl2onnx import to_onnx
 from sklearn.linear_model import LogisticRegression
 
 from feature_sets.model_package.files import MODEL_FILE
-from feature_sets.model_package.schema import SCHEMA_FILE, ModelInput, ModelSchema
+from feature_sets.model_package.model_input import ModelInput
+from feature_sets.model_package.schema import SCHEMA_FILE, ModelSchema
 from feature_sets.telemetry.schema import TelemetrySchema
+from graphs.initializer import shut_down
 from graphs.serving_graph import build_serving_graph
+from graphs.state.serving_state import ServingState, attach_state
+from graphs.state.settings import ServingSettings
 from project.local import valkey
 
 START = 1_700_000_000.0
@@ -116,6 +122,14 @@ class Client:
     def get(self, path: str, **kwargs: Any) -> Answered:
         return self.send("GET", path, **kwargs)
 
+    def step(self, name: str) -> Any:
+        """Object of a step."""
+        return self.server.graph[name].async_object
+
+    def shut_down(self) -> None:
+        """What happens before a process ends."""
+        shut_down(self.server.context)
+
 
 def make_client(package: Path, **kwargs: Any) -> Client:
     """Client of a graph of its own."""
@@ -123,6 +137,14 @@ def make_client(package: Path, **kwargs: Any) -> Client:
     kwargs.setdefault("devices", DEVICES)
     build_serving_graph(function, model_path=str(package), **kwargs)
     return Client(function.to_mock_server())
+
+
+def step_context(package: Path, clock: Callable[[], float] = time.time, **settings: Any) -> Any:
+    """Context for a step that is made outside a graph."""
+    context = SimpleNamespace(is_mock=True)
+    settings.setdefault("devices", DEVICES)
+    attach_state(context, ServingState.build(ServingSettings(str(package), **settings), clock=clock))
+    return context
 
 
 @pytest.fixture(scope="session")

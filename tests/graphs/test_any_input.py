@@ -12,7 +12,7 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from graphs.serving_state import serving_state
+from graphs.state.serving_state import serving_state
 from tests.graphs.conftest import INPUTS, START, Client, event, make_client
 
 PARTS = ("v2", "models", "model", "versions", "v3", "infer", "ready", "")

@@ -1,4 +1,4 @@
-"""Detectors on the labeled stream: enlisted, fed, reported, dismissed, and kept over a restart."""
+"""Detectors on the labeled stream: attached, fed, reported, detached, and kept over a restart."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from drift.ddm import DDM
+from drift.detectors.ddm import DDM
 from drift.monitor import DriftMonitor
+from graphs.state.serving_state import serving_state
 from tests.graphs.conftest import Client, event, label, make_client
 
 TOKEN = "a-token-of-the-test"
@@ -63,10 +64,10 @@ def stream(client: Client, start: int, count: int, right: bool) -> None:
 
 
 def callback_done(client: Client) -> None:
-    client.server.graph["detect_drift"].async_object._callback.wait()
+    client.step("detect_drift")._callback.wait()
 
 
-def test_nothing_is_watched_until_detectors_are_enlisted(client: Client) -> None:
+def test_nothing_is_watched_until_detectors_are_attached(client: Client) -> None:
     stream(client, 0, 50, right=False)
     assert client.get("/drift").json == {"enlisted": False, "state": "not_watched", "detectors": {}}
 
@@ -84,14 +85,14 @@ def test_a_change_of_the_error_rate_is_found_and_counted(client: Client) -> None
     assert 'netops_labeled_pairs_total{correct="no"} 100.0' in metrics
 
 
-def test_pairs_from_before_the_detectors_were_enlisted_are_not_fed(client: Client) -> None:
+def test_pairs_from_before_the_detectors_were_attached_are_not_fed(client: Client) -> None:
     stream(client, 0, 20, right=True)
     client.send("PUT", "/drift/detectors", DETECTORS)
     stream(client, 20, 7, right=True)
     assert client.get("/drift").json["n"] == 7
 
 
-def test_detectors_can_be_dismissed(client: Client) -> None:
+def test_detectors_can_be_detached(client: Client) -> None:
     client.send("PUT", "/drift/detectors", DETECTORS)
     assert client.send("DELETE", "/drift/detectors").json["enlisted"] is False
     assert client.get("/drift").json["enlisted"] is False
@@ -134,7 +135,7 @@ def test_with_the_token_they_can(guarded: Client) -> None:
 
 
 def test_a_guard_without_its_token_does_not_start(package: Path) -> None:
-    with pytest.raises(ValueError, match="secret 'NO_SUCH_SECRET' must hold the token"):
+    with pytest.raises(ValueError, match="secret 'NO_SUCH_SECRET': must hold the token"):
         make_client(package, token_secret="NO_SUCH_SECRET")
 
 
@@ -171,14 +172,16 @@ def test_a_callback_that_fails_is_counted_and_harms_nobody(package: Path, receiv
     assert client.post("/telemetry", event(seconds=10_000)).status == 200
 
 
-def test_detectors_go_on_after_a_restart_and_stay_dismissed(package: Path, redis_url: str) -> None:
+def test_detectors_go_on_after_a_restart_and_stay_detached(package: Path, redis_url: str) -> None:
     def start() -> Client:
         return make_client(package, redis_url=redis_url, journal_key="drift-restart")
 
     client = start()
     client.send("PUT", "/drift/detectors", DETECTORS)
     stream(client, 0, 80, right=True)
-    client.server.graph["answer"].async_object.terminate()
+    client.shut_down()
+    saved = serving_state(client.server.context).journal.load("drift")
+    assert saved is not None and saved["monitor"]["n_seen"] == 80
     stream(client, 80, 20, right=True)
     client = start()
     assert client.get("/drift").json["n"] == 100

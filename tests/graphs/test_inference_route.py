@@ -5,13 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import mlrun
 import numpy as np
 import pandas as pd
 import pytest
+from mlrun.common.schemas import ModelEndpointCreationStrategy
 
 from feature_sets.model_package.files import MODEL_FILE, read_model_schema
 from feature_sets.model_package.schema import SCHEMA_FILE
-from tests.graphs.conftest import INPUTS, Client, event, make_client, offline_probability
+from feature_sets.telemetry.schema import TelemetrySchema
+from graphs.serving_graph import build_serving_graph
+from tests.graphs.conftest import (
+    DEVICES,
+    INPUTS,
+    Client,
+    event,
+    make_client,
+    offline_probability,
+    write_package,
+)
 
 INFER = "/v2/models/model/infer"
 
@@ -65,6 +77,27 @@ def test_columns_by_name_in_any_order_and_nested_rows_are_the_same(client: Clien
     assert outputs(client.post("/v2/models/model/versions/v3/infer", nested).json) == expected
 
 
+def test_a_second_model_is_served_from_its_own_address(
+    schema: TelemetrySchema, package: Path, tmp_path: Path, rows: np.ndarray
+) -> None:
+    function = mlrun.new_function("serving", kind="serving", image="mlrun/mlrun", project="tests")
+    graph = build_serving_graph(function, model_path=str(package), devices=DEVICES)
+    graph["model_router"].add_route(
+        "challenger",
+        class_name="graphs.onnx_model.OnnxModel",
+        model_path=str(write_package(tmp_path, schema, seed=5)),
+        creation_strategy=ModelEndpointCreationStrategy.SKIP,
+    )
+    client = Client(function.to_mock_server())
+    assert client.get("/v2/models").json == {"models": ["model", "challenger"]}
+    for name, address, version in (("model", package, "v3"), ("challenger", tmp_path, "v5")):
+        answered = client.post(f"/v2/models/{name}/infer", one_tensor(rows)).json
+        assert answered["model_version"] == version
+        expected = offline_probability(address, rows).astype(np.float64)
+        assert outputs(answered)["probability"] == expected.tolist()
+    assert client.post("/telemetry", event()).json["version"] == "v3"
+
+
 def test_a_null_is_imputed_as_in_training(client: Client, package: Path, rows: np.ndarray) -> None:
     schema = read_model_schema(package / SCHEMA_FILE, [package / MODEL_FILE])
     frame = pd.DataFrame(rows, columns=list(INPUTS)).mask(rows > 40)
@@ -91,7 +124,7 @@ def test_live_telemetry_is_predicted_as_its_features_are_offline(package: Path, 
         ]
         answered += client.post("/telemetry", readings).json
     client.post("/labels", [{**row, "is_error": 0} for row in answered])
-    client.server.graph["answer"].async_object.terminate()
+    client.shut_down()
     frame = pd.concat([pd.read_parquet(file) for file in sorted(tmp_path.glob("*.parquet"))])
     schema = read_model_schema(package / SCHEMA_FILE, [package / MODEL_FILE])
     expected = offline_probability(package, schema.matrix(frame))

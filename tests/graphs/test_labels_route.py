@@ -72,7 +72,7 @@ def test_pairs_reach_the_parquet_batches(package: Path, tmp_path: Path) -> None:
     sent = client.post("/telemetry", [event(seconds=10 * n, cpu=n, latency=None) for n in range(30)]).json
     client.post("/labels", [label(seconds=10 * n, is_error=n % 2) for n in range(30)])
     assert client.get("/labeled").json["unwritten"] == 30
-    client.server.graph["answer"].async_object.terminate()
+    client.shut_down()
     assert client.get("/labeled").json["batches_written"] == 1
     (file,) = tmp_path.glob("*.parquet")
     frame = pd.read_parquet(file)

@@ -19,16 +19,11 @@ from feature_sets.model_package.package import fetch_model_package
 from feature_sets.model_package.schema import SCHEMA_FILE
 from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.onnx_model import OnnxModel
-from graphs.serving_state import serving_state
-from graphs.static_devices import static_devices
-from tests.graphs.conftest import DEVICES, INPUTS, write_package
+from tests.graphs.conftest import INPUTS, step_context, write_package
 
 
 def load(package: Path) -> OnnxModel:
-    context = SimpleNamespace(is_mock=True)
-    state = serving_state(context)
-    state.devices = static_devices(DEVICES, state.clock)
-    model = OnnxModel(context, "model", str(package))
+    model = OnnxModel(step_context(package), "model")
     model.post_init()
     return model
 
@@ -77,9 +72,7 @@ def test_a_graph_without_probabilities_is_not_served(schema: TelemetrySchema, tm
 
 
 def test_an_address_is_required() -> None:
-    with pytest.raises(
-        ModelPackageError, match="model_path: must be the address of a model package, got none"
-    ):
+    with pytest.raises(ModelPackageError, match="model_path: must be the address of a model package, got ''"):
         fetch_model_package("")
 
 
@@ -98,5 +91,5 @@ def test_a_model_artifact_leads_to_its_files(package: Path, monkeypatch: pytest.
     monkeypatch.setattr(packages.mlrun.datastore, "get_store_resource", found.__getitem__)
     assert fetch_model_package("store://models/p/m").schema.version == "v3"
     found["store://artifacts/p/d"] = Artifact("dataset", str(package))
-    with pytest.raises(ModelPackageError, match="must be a model artifact, got Artifact"):
+    with pytest.raises(ModelPackageError, match="must be a model artifact, got 'Artifact'"):
         fetch_model_package("store://artifacts/p/d")

@@ -3,39 +3,87 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import mlrun
 import pytest
+from mlrun.serving.server import MockEvent, v2_serving_init
 
 from feature_sets.model_package.errors import ModelPackageError
 from feature_sets.model_package.files import MODEL_FILE
 from feature_sets.model_package.schema import SCHEMA_FILE
 from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.serving_graph import build_serving_graph
-from tests.graphs.conftest import Client, event, label, make_client, write_package
+from project.local.http_host.events import make_context
+from tests.graphs.conftest import DEVICES, Client, event, label, make_client, write_package
 
 
-def test_the_steps_stand_in_order_and_the_spec_is_plain_json(package: Path) -> None:
+def test_the_steps_are_in_order_and_the_spec_is_plain_json(package: Path) -> None:
     function = mlrun.new_function("serving", kind="serving", image="mlrun/mlrun", project="tests")
     build_serving_graph(function, model_path=str(package))
     spec = json.loads(function._get_serving_spec())
     steps = spec["graph"]["steps"]
     between = ["journal", "preprocess", "model_router", "labeled_join", "detect_drift"]
-    assert list(steps) == ["ingress", *between, "answer", "failure"]
+    assert list(steps) == ["ingress", *between, "respond", "error_handler"]
     assert spec["graph"]["engine"] == "sync"
-    assert spec["graph"]["on_error"] == "failure"
+    assert spec["graph"]["on_error"] == "error_handler"
     assert list(steps["model_router"]["routes"]) == ["model"]
     assert function.spec.config["spec.triggers.http"]["maxWorkers"] == 1
     assert (function.spec.min_replicas, function.spec.max_replicas) == (1, 1)
+
+
+def test_the_settings_are_passed_once_and_a_misspelt_one_is_refused(package: Path) -> None:
+    function = mlrun.new_function("serving", kind="serving", image="mlrun/mlrun", project="tests")
+    build_serving_graph(function, model_path=str(package), batch_rows=7)
+    spec = json.loads(function._get_serving_spec())
+    assert spec["parameters"]["serving_settings"]["batch_rows"] == 7
+    assert spec["parameters"]["serving_settings"]["journal_key"] == "netops:tests:serving"
+    assert spec["graph_initializer"] == "graphs.initializer.initialize"
+    assert not any(step.get("class_args") for step in spec["graph"]["steps"].values())
+    with pytest.raises(TypeError, match="batch_row"):
+        build_serving_graph(function, model_path=str(package), batch_row=7)
+
+
+def test_a_graph_without_its_initializer_does_not_start(package: Path) -> None:
+    function = mlrun.new_function("serving", kind="serving", image="mlrun/mlrun", project="tests")
+    build_serving_graph(function, model_path=str(package))
+    function.spec.graph_initializer = None
+    with pytest.raises(RuntimeError, match=r"graph_initializer must be graphs\.initializer\.initialize"):
+        function.to_mock_server()
+
+
+def test_nuclio_runs_the_shutdown_hooks_before_it_ends_a_worker(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hooks: list[Callable[[], None]] = []
+    context = make_context()
+    monkeypatch.setattr(context.platform, "set_termination_callback", hooks.append)
+    function = mlrun.new_function("serving", kind="serving", image="mlrun/mlrun", project="tests")
+    build_serving_graph(
+        function,
+        model_path=str(package),
+        devices=DEVICES,
+        labeled_directory=str(tmp_path),
+        batch_seconds=3600,
+    )
+    monkeypatch.setenv("SERVING_SPEC_ENV", function._get_serving_spec())
+    v2_serving_init(context, {})
+    for path, body in (("/telemetry", event()), ("/labels", label())):
+        sent = MockEvent(body=json.dumps(body).encode(), path=path, method="POST")
+        assert context.mlrun_handler(context, sent).status_code == 200
+    assert not list(tmp_path.glob("*.parquet"))
+    (hook,) = hooks
+    hook()
+    assert len(list(tmp_path.glob("*.parquet"))) == 1
 
 
 def test_a_changed_model_file_is_not_served(schema: TelemetrySchema, tmp_path: Path) -> None:
     write_package(tmp_path, schema)
     with (tmp_path / MODEL_FILE).open("ab") as file:
         file.write(b"more")
-    with pytest.raises(ModelPackageError, match=r"model\.onnx: SHA-256 must be .* is not served"):
+    with pytest.raises(ModelPackageError, match=r"model\.onnx: SHA-256: must be .* to be served, got"):
         make_client(tmp_path)
 
 
@@ -48,7 +96,7 @@ def test_an_incomplete_package_is_not_served(schema: TelemetrySchema, tmp_path: 
 
 
 def test_a_model_is_not_served_without_its_static_features(package: Path) -> None:
-    with pytest.raises(ModelPackageError, match="input 'model_x' must be a feature of live events"):
+    with pytest.raises(ModelPackageError, match="input 'model_x': must be a feature of live events"):
         make_client(package, devices=None)
 
 
@@ -63,7 +111,7 @@ def test_without_known_devices_every_device_is_accepted(schema: TelemetrySchema,
 def test_a_failure_of_our_own_is_a_500_with_an_error_object(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    step = client.server.graph["preprocess"].async_object
+    step = client.step("preprocess")
 
     def fail(*args: Any) -> None:
         raise ZeroDivisionError("a defect")
@@ -107,3 +155,12 @@ def test_metrics_count_what_happened(client: Client) -> None:
     ):
         assert line in answered.json.splitlines()
     assert 'netops_predictions_total{model="model",prediction=' in answered.json
+
+
+def test_each_event_of_a_list_is_counted(client: Client) -> None:
+    client.post("/telemetry", [event(), event(), event(), event(seconds=10)])
+    client.post("/labels", [label(), label(), label(), label(seconds=10)])
+    lines = client.get("/metrics").json.splitlines()
+    for name, first in (("events", "accepted"), ("labels", "joined")):
+        assert f'netops_{name}_total{{status="{first}"}} 2.0' in lines
+        assert f'netops_{name}_total{{status="duplicate"}} 2.0' in lines

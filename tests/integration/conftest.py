@@ -15,7 +15,6 @@ import httpx
 import pytest
 
 NETOPS = Path(sys.executable).with_name("netops")
-MLRUN = Path(sys.executable).with_name("mlrun")
 
 
 @dataclass(frozen=True)

@@ -74,3 +74,32 @@ def write_network(
     schema = folder / "schema.yaml"
     schema.write_text(yaml.safe_dump(content, sort_keys=False))
     return schema
+
+
+def write_routers(folder: Path, devices: int = 6, ticks: int = 1200) -> None:
+    """Write the telemetry that ``docs/telemetry.md`` describes; traffic falls in an error.
+
+    One row is of a device that nobody knows, and one rate is out of its range.
+    """
+    random = np.random.default_rng(0)
+    label = np.zeros((ticks, devices), dtype=np.int64)
+    for device in range(devices):
+        for first in range(60 + 15 * device, ticks, 150):
+            label[first : first + 12, device] = 1
+    times = START + pd.to_timedelta(np.repeat(np.arange(ticks) * 10, devices), unit="s")
+    keys = {"device": np.tile([f"router-{number}" for number in range(devices)], ticks), "timestamp": times}
+    rates = {
+        name: (random.normal(900.0, 60.0, label.size) - 400.0 * label.ravel()).clip(0.0)
+        for name in ("in_rate_mbps", "out_rate_mbps")
+    }
+    metrics = pd.DataFrame({**keys, **rates, "received": times + pd.Timedelta(seconds=2)})
+    metrics.loc[100, "in_rate_mbps"] = -1.0
+    stranger = metrics.tail(1).assign(device="router-x")
+    folder.mkdir(parents=True)
+    pd.concat([metrics, stranger]).to_csv(folder / "metrics.csv", index=False)
+    pd.DataFrame({**keys, "is_error": label.ravel()}).to_csv(folder / "labels.csv", index=False)
+    names = [f"router-{number}" for number in range(devices)]
+    roles = ["core", "edge"] * (devices // 2)
+    pd.DataFrame({"device": names, "role": roles, "in_service": True}).to_csv(
+        folder / "static.csv", index=False
+    )

@@ -1,12 +1,12 @@
 """Every route of the live endpoint over HTTP, with good input and bad."""
 
 import json
+from datetime import datetime, timedelta
 
 import httpx
 import pytest
 
 GOOD = {
-    "timestamp": "2024-06-01T00:00:00Z",
     "cpu_utilization": 50.0,
     "throughput": 250.0,
     "latency": 9.0,
@@ -21,12 +21,19 @@ def endpoint(installation):
 
 
 @pytest.fixture(scope="module")
-def event(installation):
+def seconds_later(endpoint):
+    """Times behind all that other tests have streamed to the endpoint."""
+    newest = datetime.fromisoformat(endpoint.get("/labeled").json()["newest_event_time"])
+    return lambda seconds: (newest + timedelta(seconds=seconds)).isoformat()
+
+
+@pytest.fixture(scope="module")
+def event(installation, seconds_later):
     static = sorted((installation.home / "feature-store" / "netops" / "devices").rglob("*.parquet"))
     import pandas as pd
 
     frame = pd.read_parquet(static[0]).reset_index()
-    return {"device": frame["device"].iloc[0], **GOOD}
+    return {"device": frame["device"].iloc[0], "timestamp": seconds_later(1), **GOOD}
 
 
 def bad(event, **changes):
@@ -80,9 +87,11 @@ def test_a_number_that_is_none_is_refused(endpoint, event):
     assert answer.json()["error"]["field"] in ("latency", "body")
 
 
-def test_in_a_list_the_good_events_are_processed_and_the_bad_reported_by_position(endpoint, event):
-    late = bad(event, timestamp="2024-06-01T00:00:10Z")
-    answer = endpoint.post("/telemetry", json=[bad(event, latency="x"), late, 7])
+def test_in_a_list_the_good_events_are_processed_and_the_bad_reported_by_position(
+    endpoint, event, seconds_later
+):
+    later = bad(event, timestamp=seconds_later(2))
+    answer = endpoint.post("/telemetry", json=[bad(event, latency="x"), later, 7])
     assert_refused(answer, 422, "latency")
     content = answer.json()
     assert [error["position"] for error in content["errors"]] == [0, 2]
@@ -96,8 +105,8 @@ def test_ten_megabytes_are_refused_and_the_endpoint_lives(endpoint, event):
     assert endpoint.get("/v2/health/ready").status_code == 200
 
 
-def test_labels_join_and_bad_labels_are_refused(endpoint, event):
-    later = "2024-06-01T00:05:00Z"
+def test_labels_join_and_bad_labels_are_refused(endpoint, event, seconds_later):
+    later = seconds_later(3)
     assert endpoint.post("/telemetry", json=bad(event, timestamp=later)).json()["status"] == "accepted"
     label = {"device": event["device"], "timestamp": later, "is_error": 0}
     assert endpoint.post("/labels", json=label).json()["status"] == "joined"

@@ -52,7 +52,7 @@ def test_runs_are_listed_with_parameters_and_results(installation):
         "select-features",
         "explore-vector",
         "train",
-        "test",
+        "evaluate",
         "report",
         "model-server-tester",
         "labeled-stream",

@@ -12,7 +12,7 @@ import pytest
 from storey import AggregateByKey, FieldAggregator, NoopDriver, Reduce, SyncEmitSource, Table, build_flow
 from storey.dtypes import SlidingWindows
 
-from feature_sets.telemetry.schema import OPERATIONS as OURS
+from feature_sets.telemetry.window_settings import OPERATIONS as OURS
 from feature_sets.windows.definition import WindowDefinition
 from feature_sets.windows.online import OnlineWindows
 from tests.feature_sets.windows.streams import DEFINITION as OUR_DEFINITION

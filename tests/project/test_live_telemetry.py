@@ -3,13 +3,15 @@ from itertools import islice
 import pandas as pd
 import pytest
 
+from feature_sets.checks import InputError
 from feature_sets.ingestion.ingest import SIMULATION_START
 from feature_sets.telemetry import simulator
+from feature_sets.telemetry.folder_writer import write_folder
 from feature_sets.telemetry.readers import Telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from feature_sets.telemetry.simulator import SimulatedNetwork, write_folder
+from feature_sets.telemetry.simulator import SimulatedNetwork
 from project import live_telemetry
-from project.live_telemetry import LiveTelemetryError, batches, recorded, simulated
+from project.live_telemetry import batches, recorded, simulated
 from project.parameters import DEFAULTS
 
 SCHEMA = TelemetrySchema.load()
@@ -110,7 +112,7 @@ def test_a_recording_replays_what_comes_after_training(tmp_path, telemetry):
 
 def test_a_recording_that_ends_with_training_is_refused(tmp_path, telemetry):
     write_folder(tmp_path, telemetry)
-    with pytest.raises(LiveTelemetryError, match="must hold metrics later than the last training row, 2024"):
+    with pytest.raises(InputError, match="must hold metrics later than the last training row, 2024"):
         next(recorded(SCHEMA, str(tmp_path), telemetry.metrics[SCHEMA.time].max()))
 
 
@@ -131,5 +133,5 @@ def test_a_replay_that_would_lie_in_the_future_is_refused(tmp_path, telemetry):
     write_folder(tmp_path, telemetry)
     end = telemetry.metrics[SCHEMA.time].max()
     trained_until = telemetry.metrics[SCHEMA.time].sort_values().iloc[100]
-    with pytest.raises(LiveTelemetryError, match="too recent to happen again"):
+    with pytest.raises(InputError, match="too recent to happen again"):
         next(recorded(SCHEMA, str(tmp_path), trained_until, end, now=lambda: end))

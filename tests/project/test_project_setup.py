@@ -6,7 +6,8 @@ import mlrun
 import pytest
 
 from project import project_setup
-from project.settings import ENDPOINTS, SERVING, Settings
+from project.function_names import ENDPOINTS, SERVING
+from project.settings import Settings
 
 CLUSTER = {
     "NETOPS_PROFILE": "kubernetes",
@@ -60,7 +61,7 @@ def test_a_cluster_gets_image_source_and_secret_and_kubeflow(tmp_path):
 
 def test_the_graph_serves_the_model_tagged_production_and_knows_the_online_store(tmp_path):
     serving = registered(CLUSTER, tmp_path).get_function(SERVING)
-    text = str(serving.spec.graph.to_dict())
-    assert "store://models/p/test_model:production" in text
+    text = str(serving.spec.parameters)
+    assert "store://models/p/evaluate_model:production" in text
     assert "redis://redis:6379" in text
     assert "store://feature-sets/p/devices" in text

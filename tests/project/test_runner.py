@@ -90,6 +90,8 @@ def test_a_missing_or_wrong_token_is_refused(context, token):
         (b'{"arguments": []}', 422, "arguments"),
         (b'{"arguments": {"sead": 1}}', 422, "arguments.sead"),
         (b'{"arguments": {"seed": "1"}}', 422, "arguments.seed"),
+        (b'{"arguments": {"seed": 1.0}}', 422, "arguments.seed"),
+        (b'{"arguments": {"promote": "true"}}', 422, "arguments.promote"),
     ],
 )
 def test_bad_requests_name_the_field(context, body, status, field):

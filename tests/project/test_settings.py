@@ -2,12 +2,19 @@ import stat
 
 import pytest
 
-from project.settings import SOURCE_ROOT, Settings, SettingsError
+from feature_sets.checks import InputError
+from project.settings import SOURCE_ROOT, Settings
 
 
 def test_state_lives_in_the_checkout_unless_told_otherwise(tmp_path):
     assert Settings.from_environment({}).home == SOURCE_ROOT / ".netops"
     assert Settings.from_environment({"NETOPS_HOME": str(tmp_path / "x")}).home == tmp_path / "x"
+
+
+def test_without_a_checkout_state_lives_in_the_users_home(tmp_path, monkeypatch):
+    monkeypatch.setattr("project.settings.SOURCE_ROOT", tmp_path / "site-packages")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert Settings.from_environment({}).home == tmp_path / ".netops"
 
 
 def test_empty_variables_count_as_absent():
@@ -18,18 +25,24 @@ def test_empty_variables_count_as_absent():
 @pytest.mark.parametrize(
     ("environment", "words"),
     [
-        ({"NETOPS_PROFILE": "moon"}, "NETOPS_PROFILE must be among local, kubernetes, iguazio, got 'moon'"),
-        ({"MLRUN_DBPATH": "./db"}, r"MLRUN_DBPATH must be an http\(s\) address, got './db'"),
-        ({"NETOPS_PROFILE": "kubernetes"}, "needs NETOPS_SOURCE"),
-        ({"NETOPS_PROFILE": "iguazio", "NETOPS_SOURCE": "git://x"}, "needs NETOPS_STREAMS"),
+        ({"NETOPS_PROFILE": "moon"}, "NETOPS_PROFILE: must be among local, kubernetes, iguazio, got 'moon'"),
+        ({"MLRUN_DBPATH": "./db"}, r"MLRUN_DBPATH: must be an http\(s\) address, got './db'"),
+        (
+            {"NETOPS_PROFILE": "kubernetes"},
+            "NETOPS_SOURCE: must be the address of this repository with profile kubernetes, got ''",
+        ),
+        (
+            {"NETOPS_PROFILE": "iguazio", "NETOPS_SOURCE": "git://x"},
+            "NETOPS_STREAMS: must be a folder that its pods share with profile iguazio, got None",
+        ),
         (
             {"NETOPS_PROFILE": "iguazio", "NETOPS_SOURCE": "git://x", "NETOPS_STREAMS": "/x"},
-            "needs MLRUN_DBPATH",
+            "MLRUN_DBPATH: must be the address of its MLRun API with profile iguazio, got ''",
         ),
     ],
 )
 def test_bad_variables_are_refused_by_name(environment, words):
-    with pytest.raises(SettingsError, match=words):
+    with pytest.raises(InputError, match=words):
         Settings.from_environment(environment)
 
 

@@ -2,8 +2,9 @@ import threading
 
 import pytest
 
+from project.errors import NetopsError
 from project.live_telemetry import Batch
-from project.streaming import StreamError, StreamReport, stream
+from project.streaming import StreamReport, stream
 from tests.project.fake_endpoint import fake_endpoint
 
 
@@ -52,7 +53,7 @@ def test_a_server_error_ends_the_stream_and_is_reported():
     report = StreamReport()
     with (
         fake_endpoint(lambda *_: (500, {"error": "boom"})) as address,
-        pytest.raises(StreamError, match=r"POST /telemetry with 2 entries: 500 .*boom"),
+        pytest.raises(NetopsError, match=r"POST /telemetry with 2 entries: 500 .*boom"),
     ):
         stream(iter([Batch(events(2), [])]), address, report, seconds=60, events_per_second=1e6)
     assert report.done
@@ -61,7 +62,7 @@ def test_a_server_error_ends_the_stream_and_is_reported():
 
 def test_an_endpoint_that_is_away_too_long_is_an_error():
     times = iter(range(0, 1000, 20))
-    with pytest.raises(StreamError, match="no answer"):
+    with pytest.raises(NetopsError, match="no answer"):
         stream(
             iter([Batch(events(1), [])]),
             "http://127.0.0.1:9",

@@ -1,4 +1,5 @@
-from project import summary
+from project.summary.facts import candidates
+from project.summary.lines import candidate_lines, drift_texts, summary_lines
 
 TRAIN = {
     "metadata": {"name": "train"},
@@ -25,7 +26,7 @@ TRAIN = {
 
 
 def test_candidates_of_the_last_rung_come_first_and_failed_ones_last():
-    entries = summary.candidates(TRAIN)
+    entries = candidates(TRAIN)
     assert [entry["candidate"] for entry in entries] == [
         "boosting a=1",
         "forest a=1",
@@ -35,20 +36,21 @@ def test_candidates_of_the_last_rung_come_first_and_failed_ones_last():
     assert [entry["best"] for entry in entries] == [True, False, False, False]
     assert entries[0]["average_precision"] == 0.8
     assert "average_precision" not in entries[3]
-    assert summary.candidates(None) == []
+    assert candidates(None) == []
 
 
 def test_combinations_that_fell_out_are_counted_and_not_listed():
-    first, second, rest = summary.candidate_lines(summary.candidates(TRAIN))
-    assert first.startswith("candidates    * boosting ") and first.endswith("precision 0.800  F1 0.700  a=1")
+    first, parameters, second, others, rest = candidate_lines(candidates(TRAIN))
+    assert first.startswith("candidates    * boosting ") and first.endswith("precision 0.800  F1 0.700")
     assert second.split()[0] == "forest"
+    assert parameters == others == f"{'':18}a=1"
     assert rest.strip() == "and 2 more that fell out on fewer rows"
-    assert summary.candidate_lines([]) == []
+    assert candidate_lines([]) == []
 
 
 def test_a_run_without_streaming_says_that_nothing_is_deployed():
     text = "\n".join(
-        summary.lines(
+        summary_lines(
             {
                 "project": "p",
                 "run_id": "r",
@@ -66,7 +68,7 @@ def test_a_run_without_streaming_says_that_nothing_is_deployed():
                     "train_start": "2024-01-01T00:00:02.497000+00:00",
                     "train_end": "2024-01-02T07:00:02.497000+00:00",
                 },
-                "candidates": summary.candidates(TRAIN),
+                "candidates": candidates(TRAIN),
                 "test": {
                     "average_precision": 0.5,
                     "test_rows": 290,
@@ -97,12 +99,12 @@ def test_a_run_without_streaming_says_that_nothing_is_deployed():
     assert "drift" not in text
 
 
-def test_rows_that_came_too_late_are_in_the_account():
+def test_rows_that_arrived_too_late_are_in_the_account():
     ingested = {"rows_read": 10, "rows_rejected": 1, "rows_too_late": 2, "rows_quarantined": 1}
     empty = dict.fromkeys(
         ("endpoint", "tester", "stream", "labeled", "drift", "magnitude", "report", "trained"), None
     )
-    _, rows, *rest = summary.lines(
+    _, rows, *rest = summary_lines(
         {
             **empty,
             "project": "p",
@@ -118,14 +120,34 @@ def test_rows_that_came_too_late_are_in_the_account():
     assert "10 read - 1 rejected - 3 that arrived too late or from the future = 6 ingested" in rows
 
 
-def test_the_drift_line_names_each_detector_with_its_state():
+def test_many_parameters_go_on_in_the_next_line():
+    parameters = " ".join(f"parameter_{i}={i}" for i in range(12))
+    _, *below = candidate_lines([{"family": "forest", "best": True, "parameters": parameters}])
+    assert max(map(len, below)) <= 110
+    assert " ".join(line.strip() for line in below) == parameters
+
+
+def test_each_detector_says_what_is_now_and_then_what_was():
     drift = {
         "detectors": {
-            "ddm": {"state": "in_control", "warnings": 0, "drifts": 0},
+            "ddm": {
+                "state": "in_control",
+                "warnings": 8,
+                "drifts": 3,
+                "last_drift_time": "2024-01-06T18:52:10Z",
+            },
             "eddm": {"state": "drift", "warnings": 2, "drifts": 1},
+            "page_hinkley": {"state": "warning", "warnings": 1, "drifts": 0, "last_drift_time": None},
         }
     }
-    assert summary.drift_line(drift) == (
-        "ddm in control (0 warnings, 0 drifts), eddm drift (2 warnings, 1 drifts)"
-    )
-    assert summary.drift_line({"detectors": {}}) == "no detector enlisted"
+    assert drift_texts(drift) == [
+        "ddm: no drift now; 3 drifts (newest 2024-01-06 18:52) and 8 warnings since it was attached",
+        "eddm: drift now; 1 drift and 2 warnings since it was attached",
+        "page_hinkley: no drift, but a warning now; 1 warning since it was attached",
+    ]
+    assert drift_texts({"detectors": {}}) == ["no detector attached"]
+
+
+def test_quiet_detectors_share_a_line():
+    quiet = {"state": "in_control", "warnings": 0, "drifts": 0}
+    assert drift_texts({"detectors": {"eddm": quiet, "ddm": quiet}}) == ["ddm, eddm: no drift, no warning"]

@@ -1,46 +1,88 @@
-"""The workflow hands every step what its handler takes."""
+"""The workflow hands every step what its handler takes, and asks of it what the handler declares."""
 
+import ast
+import re
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from inspect import signature
+from inspect import getdoc, getmodule, getsource, signature
 from typing import Any
 
 import pytest
+from mlrun.runtimes.funcdoc import ast_code
 
-from project import workflow
+from project import parameters, workflow
+from project.function_names import ENDPOINTS, GENERATOR
 from project.project_setup import JOBS
+
+
+def handler(job: str) -> Callable[..., None]:
+    """The function that does a job; a job that is not registered fails."""
+    module, _, name = JOBS[job].rpartition(".")
+    found: Callable[..., None] = getattr(import_module(module), name)
+    return found
+
+
+def declared(function: Callable[..., None]) -> set[str]:
+    """Results and artifacts that the description of a handler names, before its parameters."""
+    description, _, _ = (getdoc(function) or "").partition(":param")
+    return set(re.findall(r"``(\w+)``", description))
 
 
 class Step:
     """A step that ran, or a deployment; ``after`` is for Kubeflow only."""
 
-    class Outputs(dict):
-        def __missing__(self, key: str) -> str:
-            return "true" if key == "promoted" else f"output:{key}"
-
-    outputs = Outputs()
+    def __init__(self, outputs: Mapping[str, Any]) -> None:
+        self.outputs = outputs
 
     def after(self, other: Any) -> "Step":
+        assert isinstance(other, Step)
         return self
 
 
 class Project:
-    """Notes what the workflow asks for."""
+    """Notes what the workflow asks for, and refuses what no job or endpoint has.
 
-    def __init__(self) -> None:
+    :param promoted: what the evaluation answers.
+    """
+
+    def __init__(self, promoted: object = "true") -> None:
+        self.promoted = promoted
         self.runs: list[tuple[str, dict[str, Any]]] = []
         self.deployed: list[str] = []
 
-    def run_function(self, function: str, **arguments: Any) -> Step:
-        self.runs.append((function, arguments))
-        return Step()
+    def run_function(
+        self,
+        function: str,
+        *,
+        name: str,
+        params: Mapping[str, Any],
+        inputs: Mapping[str, Any] | None = None,
+        outputs: Sequence[str] = (),
+    ) -> Step:
+        called = handler(function)
+        taken = signature(called).parameters
+        given = {*params, *(inputs or {})}
+        required = {key for key, p in taken.items() if p.default is p.empty and key != "context"}
+        assert given <= set(taken) - {"context"}, function
+        assert required <= given, function
+        assert not set(params) & set(inputs or {}), function
+        assert set(outputs) <= declared(called), function
+        self.runs.append((function, {"name": name, "params": params, "inputs": inputs, "outputs": outputs}))
+        # Kubeflow knows no output but those that were asked for.
+        answers = {key: f"{name}:{key}" for key in outputs}
+        return Step({**answers, "promoted": self.promoted} if "promoted" in answers else answers)
 
-    def deploy_function(self, function: str, **arguments: Any) -> Step:
+    def deploy_function(self, function: str, *, env: Mapping[str, Any] | None = None) -> Step:
+        assert function in ENDPOINTS
+        assert not env or (function == GENERATOR and set(env) == {name.upper() for name in parameters.STREAM})
         self.deployed.append(function)
-        return Step()
+        return Step({})
 
 
-def played(monkeypatch: pytest.MonkeyPatch, name: str = "main", **arguments: Any) -> Project:
-    project = Project()
+def played(
+    monkeypatch: pytest.MonkeyPatch, name: str = "main", promoted: object = "true", **arguments: Any
+) -> Project:
+    project = Project(promoted)
     monkeypatch.setattr(workflow.mlrun, "get_current_project", lambda: project)
     workflow.WORKFLOWS[name](**arguments)
     return project
@@ -48,13 +90,54 @@ def played(monkeypatch: pytest.MonkeyPatch, name: str = "main", **arguments: Any
 
 @pytest.mark.parametrize("name", ["main", "ingest"])
 def test_every_step_gets_the_parameters_its_handler_takes(monkeypatch, name):
-    for function, arguments in played(monkeypatch, name).runs:
-        module, _, handler = JOBS[function].rpartition(".")
-        parameters = signature(getattr(import_module(module), handler)).parameters
-        given = {*arguments.get("params", {}), *arguments.get("inputs", {})}
-        required = {key for key, p in parameters.items() if p.default is p.empty and key != "context"}
-        assert given <= set(parameters), function
-        assert required <= given, function
+    assert played(monkeypatch, name).runs
+
+
+def test_a_run_is_named_like_its_job_and_only_the_exploration_runs_twice(monkeypatch):
+    runs = played(monkeypatch).runs
+    assert {job for job, _ in runs} == set(JOBS)
+    assert [(job, run["name"]) for job, run in runs if job != run["name"]] == [
+        ("explore", "explore-raw"),
+        ("explore", "explore-vector"),
+    ]
+
+
+def test_outputs_reach_the_steps_that_need_them(monkeypatch):
+    runs = {run["name"]: run for _, run in played(monkeypatch).runs}
+    assert runs["train"]["params"]["feature_vector"] == "select-features:feature_vector"
+    assert runs["evaluate"]["params"]["model_path"] == "train:model"
+    assert runs["report"]["inputs"]["class_balance"] == "explore-raw:class_balance"
+    assert runs["init-detectors"]["inputs"] == {"test_set": "evaluate:test_set_preds"}
+
+
+def test_every_parameter_reaches_a_step_or_the_generator(monkeypatch):
+    """Each argument is told from every default, so that a swapped one is found."""
+    given = {name: f"<{name}>" for name in parameters.NAMES["main"] if not name.startswith("deploy_")}
+    runs = {run["name"]: run["params"] for _, run in played(monkeypatch, **given).runs}
+    for params in runs.values():
+        for name, value in params.items():
+            assert value == given.get(name, value), name
+    reached = {name for params in runs.values() for name, value in params.items() if value == given.get(name)}
+    assert reached == set(given) - {"stream_seconds", "stream_rate"}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda project: project.run_function("trian", name="train", params={}), "trian"),
+        (lambda project: project.run_function("train", name="train", params={"sead": 1}), "train"),
+        (
+            lambda project: project.run_function(
+                "train", name="train", params={"feature_vector": ""}, outputs=["modell"]
+            ),
+            "train",
+        ),
+        (lambda project: project.deploy_function("servin"), "servin"),
+    ],
+)
+def test_the_fake_refuses_what_does_not_exist(change, words):
+    with pytest.raises((AssertionError, KeyError), match=words):
+        change(Project())
 
 
 @pytest.mark.parametrize(
@@ -74,12 +157,30 @@ def test_the_optional_stages(monkeypatch, arguments, deployed, detectors):
 
 
 def test_a_model_that_is_of_no_use_is_not_served(monkeypatch):
-    monkeypatch.setitem(Step.outputs, "promoted", False)
-    project = played(monkeypatch)
+    project = played(monkeypatch, promoted=False)
     assert not project.deployed
     assert "report" in [name for name, _ in project.runs]
 
 
 def test_a_condition_that_is_neither_true_nor_false_is_refused(monkeypatch):
-    with pytest.raises(ValueError, match="'deploy_streaming' must be true or false, got 'maybe'"):
+    with pytest.raises(ValueError, match="'deploy_streaming': must be true or false, got 'maybe'"):
         played(monkeypatch, deploy_streaming="maybe")
+
+
+@pytest.mark.parametrize("job", sorted(JOBS))
+def test_a_parameter_has_one_default_in_handlers_and_workflow(job):
+    for name, parameter in signature(handler(job)).parameters.items():
+        if name in parameters.DEFAULTS and parameter.default is not parameter.empty:
+            assert parameter.default == parameters.DEFAULTS[name], name
+
+
+@pytest.mark.parametrize("job", sorted(JOBS))
+def test_mlrun_can_describe_the_defaults_of_a_handler(job):
+    """Reading source, it shows a plain name as that name, but ``module.NAME`` as an address in memory."""
+    function = handler(job)
+    (parsed,) = ast.parse(getsource(function)).body
+    for default in parsed.args.defaults:
+        described = ast_code(default)
+        assert " object at 0x" not in described
+        if isinstance(default, ast.Name):
+            assert hasattr(getmodule(function), described.strip("'"))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+
 import mlrun
 import mlrun.db
+import pandas as pd
 import pytest
 
 from tests.training.feature_store import store_vector
+from tests.training.handler_runs import Network
 from tests.training.memory_run_db import MemoryRunDB
 from tests.training.network import make_frame, make_schema
 
@@ -23,10 +27,15 @@ def frame():
 
 @pytest.fixture
 def run_db(monkeypatch):
+    return connect(monkeypatch)
+
+
+def connect(patch):
+    """Connect MLRun's client to a database in memory."""
     database = MemoryRunDB()
-    monkeypatch.setattr(mlrun, "get_run_db", lambda *args, **kwargs: database)
-    monkeypatch.setattr(mlrun.db, "get_run_db", lambda *args, **kwargs: database)
-    monkeypatch.setattr(mlrun.datastore.store_manager, "_db", database)
+    patch.setattr(mlrun, "get_run_db", lambda *args, **kwargs: database)
+    patch.setattr(mlrun.db, "get_run_db", lambda *args, **kwargs: database)
+    patch.setattr(mlrun.datastore.store_manager, "_db", database)
     return database
 
 
@@ -45,7 +54,37 @@ def make_context(run_db, folder, name="job", uid="0123456789abcdef"):
     )
 
 
+@pytest.fixture(scope="session")
+def stored_vectors():
+    """What earlier tests have ingested: digest of a frame -> address and records of the vector."""
+    return {}
+
+
 @pytest.fixture
-def vector_uri(run_db, frame, tmp_path):
-    """The frame spread over the three feature sets, and the vector that joins them again."""
-    return store_vector(frame, tmp_path)
+def vector_uri(run_db, frame, stored_vectors, tmp_path_factory):
+    """The frame spread over the three feature sets, and the vector that joins them again.
+
+    Equal frames are ingested once; each test gets records of its own.
+    """
+    digest = int(pd.util.hash_pandas_object(frame).sum()), tuple(frame.columns)
+    if digest not in stored_vectors:
+        uri = store_vector(frame, tmp_path_factory.mktemp("vector"))
+        stored_vectors[digest] = uri, copy.deepcopy((run_db.feature_sets, run_db.feature_vectors))
+    uri, records = stored_vectors[digest]
+    run_db.feature_sets, run_db.feature_vectors = copy.deepcopy(records)
+    return uri
+
+
+@pytest.fixture
+def network(vector_uri, schema, tmp_path):
+    """Handlers on a network of the test's own."""
+    return Network(vector_uri, schema, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared_network(tmp_path_factory):
+    """Handlers on a network that the tests of a module share; what they log is never overwritten."""
+    folder = tmp_path_factory.mktemp("network")
+    with pytest.MonkeyPatch.context() as patch:
+        connect(patch)
+        yield Network(store_vector(make_frame(), folder), make_schema(), folder)

@@ -58,9 +58,10 @@ def _enter(environment: dict[str, str]) -> None:
 
 
 def _run(project: str, arguments: dict[str, Any]) -> Summary:
-    from project import run_workflow, summary
+    from project import run_workflow
     from project.api_reader import endpoints
     from project.settings import Settings
+    from project.summary.facts import collect_facts, read_steps
 
     folder = Settings.from_environment().home / "workflows" / project
     folder.mkdir(parents=True)
@@ -70,9 +71,7 @@ def _run(project: str, arguments: dict[str, Any]) -> Summary:
     status = json.loads((folder / "status.json").read_text())
     assert status["state"] == "succeeded", status
     dbpath, run_id = os.environ["MLRUN_DBPATH"], status["run_id"]
-    return summary.collect(
-        project, run_id, summary.steps(dbpath, project, run_id), endpoints(dbpath), stream=None
-    )
+    return collect_facts(project, run_id, read_steps(dbpath, project, run_id), endpoints(dbpath), stream=None)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Which columns of a training frame are features, and which of them cannot teach a model anything."""
+"""Which columns of a training frame are features, and which of them carry no information."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from feature_sets.checks import InputError
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from training.dataset.time_split import TrainingSetError
 
 ALL_MISSING = "no reading in the {where}"
 CONSTANT = "one value only in the {where}"
@@ -18,24 +18,26 @@ def feature_columns(frame: pd.DataFrame, schema: TelemetrySchema) -> list[str]:
     """Feature columns of a training frame, in frame order.
 
     :param frame: device, time, features and label.
-    :raises TrainingSetError: if there is none, or one holds something other than numbers.
+    :raises InputError: unless there is one, and each holds finite numbers or nothing.
     """
     keys = {DEVICE, schema.time, schema.target, *schema.exclude_labels}
     names = [str(column) for column in frame.columns if column not in keys]
     if not names:
-        raise TrainingSetError("the feature vector must hold at least one feature, got none")
+        raise InputError("feature vector", "must hold at least one feature", names)
     for name in names:
         if not pd.api.types.is_numeric_dtype(frame[name].dtype):
-            raise TrainingSetError(f"feature '{name}' must be numeric, got {frame[name].dtype}")
-        if np.isinf(frame[name].to_numpy(dtype=np.float64, na_value=np.nan)).any():
-            raise TrainingSetError(f"feature '{name}' must be finite or missing, got an infinite value")
+            raise InputError(f"feature '{name}'", "must be numeric", str(frame[name].dtype))
+        values = frame[name].to_numpy(dtype=np.float64, na_value=np.nan)
+        infinite = np.isinf(values)
+        if infinite.any():
+            raise InputError(f"feature '{name}'", "must be finite or missing", float(values[infinite][0]))
     return names
 
 
 def useless_features(
     rows: pd.DataFrame, names: Sequence[str], *, constant: bool, where: str = "training part"
 ) -> dict[str, str]:
-    """Features that carry nothing in these rows -> the reason.
+    """Each uninformative feature -> the reason why it is uninformative.
 
     :param rows: the training part only, or a part of it.
     :param names: the features to look at.

@@ -1,4 +1,4 @@
-"""The error state of every device over time, as the label feature set of a vector holds it."""
+"""The label history: the label of every device over time, as the label feature set of a vector holds it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import mlrun.feature_store as fstore
 import numpy as np
 import pandas as pd
 
-from feature_sets.excluded_labels import excluded_rows
-from feature_sets.stored_rows import feature_set_frame, in_utc
+from feature_sets.labels.excluded import excluded_rows
+from feature_sets.rows.stored_rows import feature_set_frame, in_utc
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
 
-def read_error_states(uri: str, schema: TelemetrySchema, devices: Sequence[str] = ()) -> pd.DataFrame:
-    """Device, time (UTC) and label of every label row, whether it is trained on, judged or left out.
+def read_label_history(uri: str, schema: TelemetrySchema, devices: Sequence[str] = ()) -> pd.DataFrame:
+    """Device, time (UTC) and label of every label row, whether it is trained on, evaluated on or left out.
 
-    With a horizon, what a model is judged on has no row in error; when errors began is only known from here.
+    With a horizon, no test row is in error; when errors began is only known from here.
     The label of a row that ``schema.exclude_labels`` excludes is missing (NaN): an error that does not count
     is no episode, and neither begins, continues nor ends one.
 
@@ -30,5 +30,5 @@ def read_error_states(uri: str, schema: TelemetrySchema, devices: Sequence[str] 
     known = labels[[DEVICE, schema.time]].assign(
         **{schema.label: np.where(excluded_rows(labels, schema), np.nan, label)}
     )
-    states = in_utc(known, schema.time)
-    return states[states[DEVICE].isin(devices)] if len(devices) else states
+    history = in_utc(known, schema.time)
+    return history[history[DEVICE].isin(devices)] if len(devices) else history

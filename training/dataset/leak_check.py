@@ -1,4 +1,4 @@
-"""Checks that nothing of the test period has reached the rows that teach: a run that leaks must not go on.
+"""Checks that nothing of the test period has reached the training rows: a run that leaks must not go on.
 
 The split is checked for its reach in time, and a sample of rows for its features: what a row shows must be
 what its device's readings up to the row's time give. A feature that was shifted, joined from the future or
@@ -13,13 +13,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from feature_sets import device_metrics
-from feature_sets.arrival_order import windows_as_known
+from feature_sets.checks import InputError
 from feature_sets.derived_features import DerivedFeatures
-from feature_sets.event_order import in_event_order
-from feature_sets.stored_rows import feature_set_frame, in_utc
+from feature_sets.rows.keyed_rows import KeyedRows
+from feature_sets.rows.stored_rows import feature_set_frame, in_utc
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.windows.arrival_order import windows_as_known
 from feature_sets.windows.definition import WindowDefinition
-from training.dataset.time_split import TimeSplit, TrainingSetError
+from training.dataset.time_split import TimeSplit
 
 SAMPLED_DEVICES = 5
 SAMPLED_ROWS = 500
@@ -28,48 +29,41 @@ TOLERANCE = 1e-6
 orders."""
 
 
-class LeakError(TrainingSetError):
-    """Something that was not known at the time of a training row; the message says what and where."""
-
-
 def check_split(split: TimeSplit, schema: TelemetrySchema) -> None:
-    """Whether the training part ends long enough before the test part.
+    """Raise InputError unless the training part ends long enough before the test part.
 
     A training row at t has seen labels up to t + horizon, a test row at or after the cut has windows that
     reach back to the cut - longest window. Between the two there must be nothing in common.
-
-    :raises LeakError: naming the row that reaches too far, or a device that is in both parts of a device
-        split.
+    With held-out devices, none of them may be in the training part either.
     """
     last = split.train[split.time].max()
     # By the schema, not ``split.train_until``: the embargo of the split is what is checked.
     allowed = split.cut - pd.Timedelta(seconds=schema.embargo_seconds)
     if last > allowed:
-        raise LeakError(
-            f"training rows must end {schema.embargo_seconds} s (longest window and horizon) before the test "
-            f"part, by {allowed.isoformat()}, got one at {last.isoformat()}; the test part begins at "
-            f"{split.cut.isoformat()}"
+        rule = (
+            f"must end {schema.embargo_seconds} s (longest window and horizon) before the test part, which "
+            f"begins at {split.cut.isoformat()}: by {allowed.isoformat()}"
         )
+        raise InputError("training rows", rule, last.isoformat())
     first = split.test[split.time].min()
     if first < split.cut:
-        raise LeakError(
-            f"test rows must begin at the cut, {split.cut.isoformat()}, got one at {first.isoformat()}"
-        )
+        rule = f"must begin at the cut, {split.cut.isoformat()}"
+        raise InputError("test rows", rule, first.isoformat())
     shared = sorted(set(split.held_out) & set(split.train[DEVICE]))
     if shared:
-        raise LeakError(f"held-out devices must not be in the training part, got {shared[:3]}")
+        raise InputError("held-out devices", "must not be in the training part", shared[:3])
 
 
 def check_features(uri: str, rows: pd.DataFrame, schema: TelemetrySchema, seed: int) -> int:
     """Recompute the features of some rows from the readings up to each row's time, and compare.
 
     :param uri: vector that gave the rows.
-    :param rows: device, time (UTC), features; as ``training_set.read_vector`` gives them.
+    :param rows: device, time (UTC), features; as ``vector_rows.read_vector`` gives them.
     :param seed: of the choice of devices and rows.
     :returns: number of features compared; those that the telemetry schema does not define, such as static
         facts, are not.
-    :raises LeakError: naming the first feature that differs, with device, time, what came and what was
-        expected.
+    :raises InputError: unless all agree; names the first feature that differs, with device, time and both
+        values.
     """
     names = [name for name in schema.live_features if name in rows.columns]
     if not names:
@@ -88,10 +82,11 @@ def check_features(uri: str, rows: pd.DataFrame, schema: TelemetrySchema, seed: 
         if not equal.all():
             at = int(np.argmin(equal))
             row = chosen.iloc[at]
-            raise LeakError(
-                f"feature '{name}' must follow from the readings up to each row's time, got {got[at]!r} "
-                f"instead of {wanted[at]!r} for device {row[DEVICE]} at {row[schema.time].isoformat()}; "
-                f"{int((~equal).sum())} of {len(equal)} rows looked at differ"
+            raise InputError(
+                f"feature '{name}' of device {row[DEVICE]} at {row[schema.time].isoformat()}",
+                f"must follow from the readings up to each row's time, here {wanted[at]!r} "
+                f"({int((~equal).sum())} of {len(equal)} rows looked at differ)",
+                float(got[at]),
             )
     return len(names)
 
@@ -109,13 +104,13 @@ def _recomputed(uri: str, rows: pd.DataFrame, schema: TelemetrySchema) -> pd.Dat
     readings = in_utc(readings[readings[DEVICE].isin(rows[DEVICE].unique())], schema.time)
     times = readings[schema.time].dt.as_unit(rows[schema.time].dt.unit)
     readings = readings[[DEVICE, schema.time, *columns]].assign(**{schema.time: times})
-    readings = in_event_order(readings, DEVICE, schema.time)
-    windows = windows_as_known(readings, WindowDefinition.from_schema(schema), schema.arrival)
+    ordered = KeyedRows.of(readings, DEVICE, schema.time).in_event_order()
+    windows = windows_as_known(ordered, WindowDefinition.from_schema(schema), schema.arrival)
     derived = DerivedFeatures(schema)
     features = windows[list(schema.window_features)].assign(
         **dict(zip(derived.names, derived.of(windows[list(derived.inputs)].to_numpy()).T, strict=True))
     )
-    known = pd.concat([readings.reset_index(drop=True), features.reset_index(drop=True)], axis=1)
+    known = pd.concat([ordered.frame, features], axis=1)
     keys = rows[[DEVICE, schema.time]].assign(_place=np.arange(len(rows)))
     joined = pd.merge_asof(keys.sort_values(schema.time, kind="stable"), known, on=schema.time, by=DEVICE)
     return joined.sort_values("_place", ignore_index=True)

@@ -1,4 +1,4 @@
-"""Fewer rows that stand for all of them: the classes stay in proportion."""
+"""The stratified sample: fewer rows, with the classes in proportion."""
 
 from __future__ import annotations
 

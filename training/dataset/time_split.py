@@ -1,6 +1,6 @@
-"""Splitting rows by event time: earlier rows teach, later rows judge, and nothing lies in both.
+"""Splitting rows by event time: train on earlier rows, evaluate on later ones, with nothing in both.
 
-Rolling windows of neighbouring rows share readings, so a random split shows the test part to the
+Rolling windows of neighboring rows share readings, so a random split shows the test part to the
 model. Here the test part is the latest rows, and the rows whose windows could share a reading with it
 (the embargo) belong to neither part.
 """
@@ -15,14 +15,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from feature_sets.checks import InputError, check_number
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from training.job.defaults import TEST_FRACTION
 
 MINIMUM_ROWS = 50
 """Each part needs at least this many rows; fewer say nothing about either class."""
-
-
-class TrainingSetError(ValueError):
-    """Rows that a model must not be trained or judged on; the message says why and what came."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class TimeSplit:
     :param cut: event time of the first test row.
     :param embargo_seconds: length of the gap that belongs to neither part.
     :param embargoed_rows: rows inside the gap.
-    :param held_out: devices that are only judged on; without any, all devices are in both parts.
+    :param held_out: devices that are only evaluated on; without any, all devices are in both parts.
     :param time: name of the event-time column.
     :param label: name of the label column, 0 or 1.
     """
@@ -80,21 +78,20 @@ class TimeSplit:
 
 
 def choose_held_out(devices: Sequence[str], share: float, seed: int) -> tuple[str, ...]:
-    """Devices that a model is judged on and not trained on.
+    """Devices that a model is evaluated on and not trained on.
 
     :param devices: all of them, any order, with repetitions.
     :param share: of the devices, in [0, 1); rounded to whole devices.
     :returns: none for a share of 0, else at least one.
-    :raises TrainingSetError: if none would be left to train on.
+    :raises InputError: unless a device is left to train on.
     """
     if not share:
         return ()
     names = sorted(set(devices))
     count = max(1, round(share * len(names)))
     if count >= len(names):
-        raise TrainingSetError(
-            f"devices must be left to train on, got a share of {share} held out of {len(names)}"
-        )
+        rule = f"must leave at least one of {len(names)} devices to train on"
+        raise InputError("argument 'test_devices'", rule, share)
     chosen = np.random.default_rng(seed).choice(len(names), size=count, replace=False)
     return tuple(names[place] for place in sorted(chosen))
 
@@ -102,7 +99,7 @@ def choose_held_out(devices: Sequence[str], share: float, seed: int) -> tuple[st
 def split_by_time(
     frame: pd.DataFrame,
     schema: TelemetrySchema,
-    test_fraction: float = 0.3,
+    test_fraction: float = TEST_FRACTION,
     embargo_seconds: int | None = None,
     held_out: Sequence[str] = (),
 ) -> TimeSplit:
@@ -116,27 +113,27 @@ def split_by_time(
     :param test_fraction: share of the rows, by time, that the later part starts with, in (0, 1).
     :param embargo_seconds: gap between the parts; default and minimum is the longest window and the horizon.
     :param held_out: devices left out of the earlier part; the later part is then theirs alone.
-    :raises TrainingSetError: if a part is too small, holds one class only, or the embargo is too short.
+    :raises InputError: unless each part has enough rows and both classes, and the embargo is long enough.
     """
     shortest = schema.embargo_seconds
     embargo = shortest if embargo_seconds is None else embargo_seconds
     if embargo < shortest:
-        raise TrainingSetError(
-            f"the embargo must be at least the longest window of {schema.longest_window_seconds} s and the "
-            f"horizon of {schema.horizon_seconds} s, got {embargo} s"
+        rule = (
+            f"must be at least the longest window of {schema.longest_window_seconds} s and the horizon of "
+            f"{schema.horizon_seconds} s"
         )
-    if not 0.0 < test_fraction < 1.0:
-        raise TrainingSetError(f"the test fraction must be above 0 and below 1, got {test_fraction}")
+        raise InputError("embargo_seconds", rule, embargo)
+    check_number("test_fraction", test_fraction, above=0.0, below=1.0)
     if len(frame) < 2 * MINIMUM_ROWS:
-        raise TrainingSetError(f"a split needs at least {2 * MINIMUM_ROWS} labelled rows, got {len(frame)}")
+        raise InputError("labeled rows", f"must be at least {2 * MINIMUM_ROWS} for a split", len(frame))
     ordered = frame.sort_values([schema.time], kind="stable", ignore_index=True)
     times = ordered[schema.time]
     cut = times.iloc[min(int(np.floor(len(ordered) * (1.0 - test_fraction))), len(ordered) - 1)]
     earlier, later = times <= cut - pd.Timedelta(seconds=embargo), times >= cut
     embargoed = len(ordered) - int(earlier.sum()) - int(later.sum())
     if held_out:
-        judged_only = ordered[DEVICE].isin(held_out)
-        earlier, later = earlier & ~judged_only, later & judged_only
+        test_only = ordered[DEVICE].isin(held_out)
+        earlier, later = earlier & ~test_only, later & test_only
     train = ordered[earlier].reset_index(drop=True)
     test = ordered[later].reset_index(drop=True)
     for name, rows in (("training", train), ("test", test)):
@@ -153,14 +150,10 @@ def split_by_time(
     )
 
 
-def _check_part(name: str, rows: pd.DataFrame, label: str, where: str) -> None:
+def _check_part(name: str, rows: pd.DataFrame, label: str, how: str) -> None:
+    where = f"{name} part ({how})"
     if len(rows) < MINIMUM_ROWS:
-        raise TrainingSetError(
-            f"the {name} part needs at least {MINIMUM_ROWS} rows, got {len(rows)} ({where})"
-        )
+        raise InputError(where, f"must have at least {MINIMUM_ROWS} rows", len(rows))
     classes = sorted(int(value) for value in rows[label].unique())
     if classes != [0, 1]:
-        raise TrainingSetError(
-            f"the {name} part must hold both classes of '{label}', got only {classes} "
-            f"in {len(rows)} rows ({where})"
-        )
+        raise InputError(where, f"must hold both classes of '{label}' in its {len(rows)} rows", classes)

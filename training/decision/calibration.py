@@ -9,18 +9,14 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit, logit
+from sklearn.linear_model import LogisticRegression
 
 from feature_sets.model_package.calibration import Calibration
 
 Floats = npt.NDArray[np.float64]
-_STEPS = 100
-_SMALLEST_STEP = 1e-10
-_RIDGE = 1e-12
-
-
-def sigmoid(margin: Floats) -> Floats:
-    """Probability of log-odds, shape (n,); no overflow."""
-    return np.asarray(np.exp(-np.logaddexp(0.0, -margin)), dtype=np.float64)
+_TOLERANCE = 1e-12
+"""Largest slope of the mean log loss, where the fit ends."""
 
 
 def calibrated(margin: Floats, calibration: Calibration) -> Floats:
@@ -28,7 +24,7 @@ def calibrated(margin: Floats, calibration: Calibration) -> Floats:
 
     :param margin: log-odds before calibration, shape (n,).
     """
-    return sigmoid(calibration.a * margin + calibration.b)
+    return np.asarray(expit(calibration.a * margin + calibration.b), dtype=np.float64)
 
 
 def fit_platt(margin: Floats, labels: npt.NDArray[np.int8]) -> Calibration:
@@ -36,9 +32,8 @@ def fit_platt(margin: Floats, labels: npt.NDArray[np.int8]) -> Calibration:
 
     J. Platt 1999, "Probabilistic outputs for support vector machines and comparisons to regularized
     likelihood methods", in Advances in Large Margin Classifiers: with its targets (N+ + 1) / (N+ + 2) and
-    1 / (N- + 2), which keep a and b finite when the classes do not overlap. Minimised by Newton steps with
-    halving, after H.-T. Lin, C.-J. Lin and R. Weng 2007, "A note on Platt's probabilistic outputs for support
-    vector machines", Machine Learning 68. The margins here are log-odds, so a = 1 and b = 0 change nothing.
+    1 / (N- + 2), which keep a and b finite when the classes do not overlap. The margins here are log-odds,
+    so a = 1 and b = 0 change nothing.
 
     Differs from the paper: a is not below 0, so that calibration never reverses the order of two rows.
 
@@ -47,44 +42,21 @@ def fit_platt(margin: Floats, labels: npt.NDArray[np.int8]) -> Calibration:
     """
     positives = int(np.count_nonzero(labels))
     negatives = len(labels) - positives
-    high, low = (positives + 1.0) / (positives + 2.0), 1.0 / (negatives + 2.0)
-    target = np.where(labels == 1, high, low)
-    # Steps are taken on standardised margins: the scale of a model's margins would slow them down.
-    centre, scale = float(margin.mean()), float(margin.std())
-    rate = float(target.mean())
-    constant = Calibration("platt", 0.0, float(np.log(rate / (1.0 - rate))))
+    target = np.where(labels == 1, (positives + 1.0) / (positives + 2.0), 1.0 / (negatives + 2.0))
+    constant = Calibration("platt", 0.0, float(logit(target.mean())))
+    # Fitted on standardized margins: the scale of a model's margins would slow the solver down.
+    center, scale = float(margin.mean()), float(margin.std())
     if scale == 0.0:
         return constant
-    slope, intercept = _newton((margin - centre) / scale, target)
+    values = ((margin - center) / scale)[:, None]
+    # scikit-learn takes labels of 0 and 1 only: a row counts once for each, with its target as the weight.
+    curve = LogisticRegression(penalty=None, solver="newton-cholesky", tol=_TOLERANCE, max_iter=200)
+    curve.fit(
+        np.concatenate([values, values]),
+        np.repeat([1, 0], len(values)),
+        sample_weight=np.concatenate([target, 1.0 - target]),
+    )
+    slope, intercept = float(curve.coef_[0, 0]), float(curve.intercept_[0])
     if slope <= 0.0:
         return constant
-    return Calibration("platt", slope / scale, intercept - slope * centre / scale)
-
-
-def _newton(values: Floats, target: Floats) -> tuple[float, float]:
-    """Slope and intercept of the logistic curve with the lowest log loss against soft targets."""
-    design = np.column_stack([values, np.ones(len(values))])
-    rate = float(target.mean())
-    weights = np.array([0.0, np.log(rate / (1.0 - rate))])
-    loss = _log_loss(design @ weights, target)
-    for _ in range(_STEPS):
-        probability = sigmoid(design @ weights)
-        gradient = design.T @ (probability - target)
-        curvature = design.T @ (design * (probability * (1.0 - probability))[:, None])
-        step = np.linalg.solve(curvature + _RIDGE * len(values) * np.eye(2), gradient)
-        size = 1.0
-        while size > _SMALLEST_STEP:
-            nearer = _log_loss(design @ (weights - size * step), target)
-            if nearer < loss:
-                break
-            size /= 2.0
-        else:
-            break
-        gain, loss, weights = loss - nearer, nearer, weights - size * step
-        if gain <= _SMALLEST_STEP * loss:
-            break
-    return float(weights[0]), float(weights[1])
-
-
-def _log_loss(margin: Floats, target: Floats) -> float:
-    return float(np.sum(np.logaddexp(0.0, margin) - target * margin))
+    return Calibration("platt", slope / scale, intercept - slope * center / scale)

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from training.dataset.time_split import TrainingSetError
-from training.job.arguments import ArgumentError
+from feature_sets.checks import InputError
 
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int8]
@@ -44,10 +43,10 @@ class ThresholdRule:
         return self.kind if self.kind == MAX_F1 else f"{self.kind}:{self.value:g}"
 
 
-def parse_rule(text: object) -> ThresholdRule:
+def parse_threshold_rule(text: object) -> ThresholdRule:
     """Rule of its text, such as ``min_precision:0.9``.
 
-    :raises ArgumentError: if it is none.
+    :raises InputError: unless it is one.
     """
     rule = "must be max_f1, min_precision:SHARE with a share in (0, 1], or cost:NUMBER above 0"
     if text == MAX_F1:
@@ -56,10 +55,10 @@ def parse_rule(text: object) -> ThresholdRule:
     try:
         value = float(number)
     except ValueError:
-        raise ArgumentError("threshold_rule", rule, text) from None
+        raise InputError("argument 'threshold_rule'", rule, text) from None
     valid = {MIN_PRECISION: 0.0 < value <= 1.0, COST: 0.0 < value < math.inf}
     if not valid.get(kind, False):
-        raise ArgumentError("threshold_rule", rule, text)
+        raise InputError("argument 'threshold_rule'", rule, text)
     return ThresholdRule(kind, value)
 
 
@@ -70,17 +69,19 @@ def choose_threshold(rule: ThresholdRule, labels: Labels, score: Floats) -> floa
     the last digit of a score changes no decision on these rows. Of equally good thresholds the highest is
     taken: it raises the fewest alarms.
 
-    :param rule: see ``parse_rule``.
+    :param rule: see ``parse_threshold_rule``.
     :param labels: 0 or 1, shape (n,), both present.
     :param score: probability of an error, shape (n,).
-    :raises TrainingSetError: if no threshold has the precision that ``min_precision`` asks for.
+    :raises InputError: unless a threshold has the precision that ``min_precision`` asks for.
     """
     threshold = find_threshold(rule, labels, score)
     if math.isinf(threshold):
         highest = float(_cuts(labels, score).precision.max())
-        raise TrainingSetError(
-            f"the rule {rule} needs a threshold with a precision of at least {rule.value:g} on the "
-            f"out-of-fold rows, got at most {highest:.3f}; lower it or take another rule"
+        raise InputError(
+            f"threshold rule {rule}",
+            f"must be met by a threshold with a precision of at least {rule.value:g} on the out-of-fold rows "
+            "(lower it or take another rule)",
+            f"at most {highest:.3f}",
         )
     return max(threshold, 0.0)
 

@@ -10,11 +10,15 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import average_precision_score
 
+from feature_sets.checks import InputError
+from training.dataset.column_medians import column_medians
 from training.decision.threshold_rules import MAX_F1, ThresholdRule, find_threshold
 from training.evaluation.scores import Scored
 
+MODEL = "model"
 MAJORITY_CLASS = "majority_class"
 SINGLE_FEATURE = "single_feature"
+"""Names of the scorers of an evaluation."""
 
 
 @dataclass(frozen=True)
@@ -55,14 +59,15 @@ def best_single_feature(rows: pd.DataFrame, names: Sequence[str], label: str) ->
     labels = rows[label].to_numpy()
     best: tuple[float, SingleFeatureRule] | None = None
     for name in names:
-        median = float(rows[name].median())
+        values = rows[name].to_numpy(dtype=np.float64, na_value=np.nan)
+        median = float(column_medians(values[:, None])[0])
         for sign in (1, -1):
             rule = SingleFeatureRule(name, sign, 0.0, median)
             precision = float(average_precision_score(labels, rule.score(rows)))
             if best is None or precision > best[0]:
                 best = (precision, rule)
     if best is None:
-        raise ValueError("a single-feature baseline needs at least one feature, got none")
+        raise InputError("single-feature baseline", "must have at least one feature", list(names))
     rule = best[1]
     threshold = find_threshold(ThresholdRule(MAX_F1), labels, rule.score(rows))
     return SingleFeatureRule(rule.feature, rule.sign, threshold, rule.imputation)
@@ -73,8 +78,8 @@ def baselines(
 ) -> tuple[dict[str, Scored], SingleFeatureRule]:
     """What both baselines say of the test part; both are fixed on the training part.
 
-    :returns: (``majority_class`` and ``single_feature`` -> scores, decisions and, for want of probabilities,
-        the decisions as 0 or 1; the single-feature rule).
+    :returns: (``majority_class`` and ``single_feature`` -> scores, decisions and, because a baseline has no
+        probabilities, the decisions as 0 or 1; the single-feature rule).
     """
     majority = np.full(len(test), float(train[label].mean() >= 0.5))
     rule = best_single_feature(train, names, label)

@@ -1,7 +1,7 @@
-"""How far a score would move if other devices, or other days, had been judged: the cluster bootstrap.
+"""How far a score would move with other devices, or other days: the cluster bootstrap.
 
-Rows of a device are alike, so rows are not drawn one by one but in clusters: B. Efron and R. Tibshirani 1993,
-"An Introduction to the Bootstrap", Chapman & Hall, chapter 13 (percentile intervals), and C. Field and
+Rows of a device are alike, so resampling takes whole clusters and not single rows: B. Efron and R. Tibshirani
+1993, "An Introduction to the Bootstrap", Chapman & Hall, chapter 13 (percentile intervals), and C. Field and
 A. Welsh 2007, "Bootstrapping clustered data", Journal of the Royal Statistical Society B 69, 369-390 (the
 "cluster bootstrap": whole clusters, with replacement, all of their rows).
 
@@ -31,7 +31,7 @@ Labels = npt.NDArray[np.int8]
 
 RESAMPLES = 500
 LEAST_CLUSTERS = 5
-"""With fewer clusters with errors there is no interval: their few combinations do not stand for others."""
+"""With fewer clusters with errors there is no interval: their few combinations say little about others."""
 
 SCORES = ("average_precision", "roc_auc", "f1", "precision", "recall", "brier")
 SKILL = "brier_skill"
@@ -42,8 +42,8 @@ BASE_RATE = "base_rate"
 class Interval:
     """A 95 % interval.
 
-    :param low: it reaches from here,
-    :param high: to here.
+    :param low: lower bound.
+    :param high: upper bound.
     """
 
     low: float
@@ -58,9 +58,9 @@ class Interval:
 class Intervals:
     """Bootstrap intervals of several scorers on the same resamples.
 
-    :param clusters: what was drawn.
+    :param clusters: the resampling units.
     :param with_errors: how many clusters hold an error.
-    :param resamples: how often all were drawn; 0 if there are too few clusters for an interval.
+    :param resamples: how often they were resampled; 0 if there are too few clusters for an interval.
     :param one_class: resamples that lacked a class; they are left out of average_precision, roc_auc and,
         where they lack errors, f1 and recall.
     :param scores: scorer -> score -> interval; scores as in ``SCORES``, and for ``base_rate`` under its own
@@ -78,11 +78,11 @@ class Intervals:
 
     def __str__(self) -> str:
         """What the intervals rest on, or why there are none."""
-        drawn = f"{self.clusters.count} {self.clusters.unit}s, {self.with_errors} of them with errors"
+        units = f"{self.clusters.count} {self.clusters.unit}s, {self.with_errors} of them with errors"
         if not self.resamples:
-            return f"none: {drawn}; at least {LEAST_CLUSTERS} with errors are needed"
-        alike = ", which are alike from hour to hour" if self.clusters.unit == DEVICE_HOUR else ""
-        return f"95 % over {drawn}{alike}"
+            return f"none: {units}; at least {LEAST_CLUSTERS} with errors are needed"
+        alike = "; the hours of a device are alike" if self.clusters.unit == DEVICE_HOUR else ""
+        return f"95 % by resampling {units}{alike}"
 
 
 def bootstrap(
@@ -102,7 +102,7 @@ def bootstrap(
     :param clusters: of the rows.
     :param reference: constant probability that the Brier skill of the first scorer is measured against.
     :param seed: of the draws.
-    :param resamples: how often to draw.
+    :param resamples: how often to resample.
     """
     with_errors = len(np.unique(clusters.codes[labels == 1]))
     if with_errors < LEAST_CLUSTERS:

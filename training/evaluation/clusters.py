@@ -1,4 +1,4 @@
-"""Which rows belong together when a score's interval is drawn: those of a device, of its day, of its hour."""
+"""Resampling units of the intervals: the rows of a device, of its day, of its hour."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from feature_sets.checks import check_choice
 from feature_sets.telemetry.schema import DEVICE
-from training.job.arguments import ArgumentError
 
 AUTO, BY_DEVICE, BY_DAY = "auto", "device", "day"
 ENOUGH = 10
@@ -33,13 +33,8 @@ class Clusters:
 
 
 def parse_bootstrap_by(value: object) -> str:
-    """``auto``, ``device`` or ``day``.
-
-    :raises ArgumentError: if it is none of these.
-    """
-    if value not in (AUTO, BY_DEVICE, BY_DAY):
-        raise ArgumentError("bootstrap_by", f"must be {AUTO}, {BY_DEVICE} or {BY_DAY}", value)
-    return str(value)
+    """Raise InputError unless the argument ``bootstrap_by`` is ``auto``, ``device`` or ``day``."""
+    return check_choice("argument 'bootstrap_by'", value, (AUTO, BY_DEVICE, BY_DAY))
 
 
 def row_clusters(rows: pd.DataFrame, time: str, label: str, by: str) -> Clusters:

@@ -1,4 +1,4 @@
-"""How a test went on each device: a good score overall may hide devices on which a model is of no use."""
+"""The scores of each device: a good one overall may hide devices on which a model is of no use."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sklearn.metrics import average_precision_score
 
 from feature_sets.model_package.columns import PROBABILITY
 from feature_sets.telemetry.schema import DEVICE
-from training.evaluation.episodes import EpisodeView
+from training.evaluation.episode_view import EpisodeView
 
 
 def device_scores(

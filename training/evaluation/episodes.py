@@ -1,4 +1,4 @@
-"""What an operator would have seen: which error episodes raised an alarm, how soon, and false alarms.
+"""Which error episodes raised an alarm and how soon, and which alarms were false.
 
 A row is an alarm when the model calls it an error. Errors now: an episode is caught if one of its rows is an
 alarm, and the delay counts from its first row. Errors ahead, with a horizon H: an episode is caught if a row
@@ -20,6 +20,7 @@ import pandas as pd
 
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.dataset.device_times import DeviceTimes, Moments, Positions, moments_of
+from training.evaluation.episode_view import EpisodeView, lag_column
 from training.exploration.error_episodes import error_episodes
 
 ALARM = "alarm"
@@ -27,76 +28,8 @@ SECOND = 10**9
 DAY = 86_400.0
 
 
-def lag_column(horizon: int) -> str:
-    """Column of the seconds between onset and first alarm: a lead with a horizon, else a delay."""
-    return "lead_seconds" if horizon else "delay_seconds"
-
-
-@dataclass(frozen=True)
-class EpisodeView:
-    """Episodes and alarms of the test part.
-
-    :param episodes: device, start, end, seconds, rows (as ``error_episodes``) of each episode that reaches
-        into the test period; ``began_before`` (before that period); ``judged_rows``, the test rows that could
-        catch it; ``counted``; ``caught``; ``first_alarm``, time of the first row that caught it;
-        ``delay_seconds`` or, with a horizon, ``lead_seconds``; the last two missing where it is not caught;
-        ``already_on``, whether the alarm that caught it was on in the row before.
-
-        An episode counts unless it began before the test period, when its onset was not judged, or has no
-        judged row: the device is not judged, was silent, or its rows are excluded.
-    :param false_alarms: device, start, end, seconds, rows of each run of alarms that belongs to no episode.
-    :param devices: device, ``days`` (from each of its test rows to the next, at most the longest gap each);
-        sorted by device.
-    :param horizon_seconds: 0 for errors now.
-    """
-
-    episodes: pd.DataFrame
-    false_alarms: pd.DataFrame
-    devices: pd.DataFrame
-    horizon_seconds: int
-
-    @property
-    def lag(self) -> str:
-        """Column of the delay or the lead."""
-        return lag_column(self.horizon_seconds)
-
-    @property
-    def counted(self) -> pd.DataFrame:
-        """Episodes that count."""
-        return self.episodes[self.episodes["counted"]]
-
-    def describe(self) -> dict[str, float | int]:
-        """Results ready to be logged; what has nothing to be computed from is not in them.
-
-        ``episodes`` (that count), ``episodes_caught``, ``episodes_caught_share``, ``episodes_already_on``
-        (caught by an alarm that was on before), median and mean of delay or
-        lead, ``episodes_begun_before_test`` and ``episodes_without_test_rows`` (both not counted),
-        ``false_alarms`` (runs), ``device_days`` and ``false_alarms_per_device_day``.
-        """
-        counted, before = self.counted, self.episodes["began_before"]
-        caught = counted[counted["caught"]]
-        days = float(self.devices["days"].sum())
-        facts: dict[str, float | int] = {
-            "episodes": len(counted),
-            "episodes_caught": len(caught),
-            "episodes_already_on": int(caught["already_on"].sum()),
-            "episodes_begun_before_test": int(before.sum()),
-            "episodes_without_test_rows": int((~before & (self.episodes["judged_rows"] == 0)).sum()),
-            "false_alarms": len(self.false_alarms),
-            "device_days": days,
-        }
-        if len(counted):
-            facts["episodes_caught_share"] = len(caught) / len(counted)
-        if len(caught):
-            facts[f"median_{self.lag}"] = float(caught[self.lag].median())
-            facts[f"mean_{self.lag}"] = float(caught[self.lag].mean())
-        if days:
-            facts["false_alarms_per_device_day"] = len(self.false_alarms) / days
-        return facts
-
-
 def episode_view(
-    rows: pd.DataFrame, states: pd.DataFrame, schema: TelemetrySchema, cut: pd.Timestamp
+    rows: pd.DataFrame, label_history: pd.DataFrame, schema: TelemetrySchema, cut: pd.Timestamp
 ) -> EpisodeView:
     """Episodes that were caught, and alarms that were false.
 
@@ -110,18 +43,18 @@ def episode_view(
     row of a device to the next.
 
     :param rows: test rows: device, time (UTC), ``alarm`` (bool), in any order.
-    :param states: device, time (UTC) and label of all rows of the judged devices, those before the cut as
-        well.
+    :param label_history: device, time (UTC) and label of all rows of the evaluated devices, those before the
+        cut as well.
     :param schema: names the columns; gives the horizon and the longest window.
     :param cut: when the test period begins.
     """
-    gap = _longest_gap_seconds(states, schema)
-    found = error_episodes(states, schema.time, schema.label, gap)
+    gap = _longest_gap_seconds(label_history, schema)
+    found = error_episodes(label_history, schema.time, schema.label, gap)
     names = pd.Index(sorted({*rows[DEVICE], *found[DEVICE]}))
     device = names.get_indexer(pd.Index(rows[DEVICE])).astype(np.intp)
     moments = moments_of(rows[schema.time])
     order = np.lexsort((moments, device))
-    tested = _Tested(
+    test = _TestRows(
         device[order],
         moments[order],
         rows[ALARM].to_numpy(dtype=bool)[order],
@@ -134,19 +67,19 @@ def episode_view(
         moments_of(found["end"]),
         schema.horizon_seconds * SECOND,
     )
-    table = _judged(found, episode, tested, cut)
-    runs = _false_alarms(tested, episode)
+    table = _with_alarms(found, episode, test, cut)
+    runs = _false_alarms(test, episode)
     return EpisodeView(
         episodes=table[table["end"] >= cut].reset_index(drop=True),
-        false_alarms=_runs_table(runs, tested, names),
-        devices=_observed(tested, names),
+        false_alarms=_runs_table(runs, test, names),
+        devices=_observed(test, names),
         horizon_seconds=schema.horizon_seconds,
     )
 
 
-def _longest_gap_seconds(states: pd.DataFrame, schema: TelemetrySchema) -> int:
-    moments = moments_of(states[schema.time])
-    device = pd.factorize(states[DEVICE])[0]
+def _longest_gap_seconds(label_history: pd.DataFrame, schema: TelemetrySchema) -> int:
+    moments = moments_of(label_history[schema.time])
+    device = pd.factorize(label_history[DEVICE])[0]
     order = np.lexsort((moments, device))
     steps = np.diff(moments[order])[device[order][1:] == device[order][:-1]]
     usual = 2.0 * float(np.median(steps)) / SECOND if len(steps) else 0.0
@@ -154,7 +87,7 @@ def _longest_gap_seconds(states: pd.DataFrame, schema: TelemetrySchema) -> int:
 
 
 @dataclass(frozen=True)
-class _Tested:
+class _TestRows:
     """Test rows by device, then time; ``gap`` in nanoseconds."""
 
     device: Positions
@@ -186,26 +119,26 @@ class _Episodes:
     horizon: int
 
 
-def _judged(found: pd.DataFrame, episode: _Episodes, tested: _Tested, cut: pd.Timestamp) -> pd.DataFrame:
-    index = DeviceTimes(tested.device, tested.moment)
+def _with_alarms(found: pd.DataFrame, episode: _Episodes, test: _TestRows, cut: pd.Timestamp) -> pd.DataFrame:
+    index = DeviceTimes(test.device, test.moment)
     if episode.horizon:
         first = index.first_at(episode.device, episode.start - episode.horizon)
         after = index.first_at(episode.device, episode.start)
     else:
         first = index.first_at(episode.device, episode.start)
         after = index.first_after(episode.device, episode.end)
-    alarms = np.flatnonzero(tested.alarm)
-    following = np.append(alarms, len(tested.alarm))[np.searchsorted(alarms, first)]
+    alarms = np.flatnonzero(test.alarm)
+    following = np.append(alarms, len(test.alarm))[np.searchsorted(alarms, first)]
     caught = following < after
-    at = tested.time.iloc[np.minimum(following, len(tested.alarm) - 1)].reset_index(drop=True).where(caught)
+    at = test.time.iloc[np.minimum(following, len(test.alarm) - 1)].reset_index(drop=True).where(caught)
     lag = (found["start"] - at if episode.horizon else at - found["start"]).dt.total_seconds()
     before = (found["start"] < cut).to_numpy()
-    judged = after - first
-    goes_on = np.append(tested.goes_on, False)[first]
+    test_rows = after - first
+    goes_on = np.append(test.goes_on, False)[first]
     return found.assign(
         began_before=before,
-        judged_rows=judged,
-        counted=~before & (judged > 0),
+        test_rows=test_rows,
+        counted=~before & (test_rows > 0),
         caught=caught,
         first_alarm=at,
         already_on=caught & goes_on,
@@ -213,31 +146,29 @@ def _judged(found: pd.DataFrame, episode: _Episodes, tested: _Tested, cut: pd.Ti
     )
 
 
-def _false_alarms(tested: _Tested, episode: _Episodes) -> tuple[Positions, Positions]:
+def _false_alarms(test: _TestRows, episode: _Episodes) -> tuple[Positions, Positions]:
     """First and last row of each run of alarms, or stretch of one, that belongs to no episode."""
-    first, last = _runs(tested.alarm, tested.goes_on)
-    device, begin, finish = tested.device[first], tested.moment[first], tested.moment[last]
+    first, last = _runs(test.alarm, test.goes_on)
+    device, begin, finish = test.device[first], test.moment[first], test.moment[last]
     starts = DeviceTimes(episode.device, episode.start - episode.horizon)
     ends = DeviceTimes(episode.device, episode.end)
     # Episodes that have begun by the run's last row, less those over before its first.
     over = ends.first_at(device, begin)
     within = starts.first_after(device, finish) > over
     # The run may have begun in an episode that ended since the last row before the run.
-    same_device = np.concatenate([[False], tested.device[1:] == tested.device[:-1]])[first]
-    nearest = np.where(same_device, tested.moment[np.maximum(first - 1, 0)], np.iinfo(np.int64).min)
-    ended = np.maximum(begin - tested.gap, nearest + same_device)
+    same_device = np.concatenate([[False], test.device[1:] == test.device[:-1]])[first]
+    nearest = np.where(same_device, test.moment[np.maximum(first - 1, 0)], np.iinfo(np.int64).min)
+    ended = np.maximum(begin - test.gap, nearest + same_device)
     began_within = ends.first_at(device, ended) < over
 
     lengths = last - first + 1
-    false = np.zeros(len(tested.alarm), dtype=np.bool_)
-    false[tested.alarm] = np.repeat(~(within | began_within), lengths)
-    near_starts = DeviceTimes(episode.device, episode.start - episode.horizon - tested.gap)
-    near_ends = DeviceTimes(episode.device, episode.end + tested.gap)
-    far = near_starts.first_after(tested.device, tested.moment) <= near_ends.first_at(
-        tested.device, tested.moment
-    )
-    false |= tested.alarm & far
-    return _runs(false, false & tested.goes_on & np.concatenate([[False], false[:-1]]))
+    false = np.zeros(len(test.alarm), dtype=np.bool_)
+    false[test.alarm] = np.repeat(~(within | began_within), lengths)
+    near_starts = DeviceTimes(episode.device, episode.start - episode.horizon - test.gap)
+    near_ends = DeviceTimes(episode.device, episode.end + test.gap)
+    far = near_starts.first_after(test.device, test.moment) <= near_ends.first_at(test.device, test.moment)
+    false |= test.alarm & far
+    return _runs(false, false & test.goes_on & np.concatenate([[False], false[:-1]]))
 
 
 def _runs(marked: npt.NDArray[np.bool_], goes_on: npt.NDArray[np.bool_]) -> tuple[Positions, Positions]:
@@ -246,12 +177,12 @@ def _runs(marked: npt.NDArray[np.bool_], goes_on: npt.NDArray[np.bool_]) -> tupl
     return np.flatnonzero(marked & ~goes_on), np.flatnonzero(last)
 
 
-def _runs_table(runs: tuple[Positions, Positions], tested: _Tested, names: pd.Index) -> pd.DataFrame:
+def _runs_table(runs: tuple[Positions, Positions], test: _TestRows, names: pd.Index) -> pd.DataFrame:
     first, last = runs
-    start, end = (tested.time.iloc[at].reset_index(drop=True) for at in (first, last))
+    start, end = (test.time.iloc[at].reset_index(drop=True) for at in (first, last))
     return pd.DataFrame(
         {
-            DEVICE: np.asarray(names, dtype=object)[tested.device[first]],
+            DEVICE: np.asarray(names, dtype=object)[test.device[first]],
             "start": start,
             "end": end,
             "seconds": (end - start).dt.total_seconds(),
@@ -260,9 +191,9 @@ def _runs_table(runs: tuple[Positions, Positions], tested: _Tested, names: pd.In
     )
 
 
-def _observed(tested: _Tested, names: pd.Index) -> pd.DataFrame:
-    steps = np.append(tested.moment[1:] - tested.moment[:-1], 0)
-    steps[:-1][tested.device[1:] != tested.device[:-1]] = 0
-    seconds = np.bincount(tested.device, weights=np.minimum(steps, tested.gap) / SECOND, minlength=len(names))
-    present = np.unique(tested.device)
+def _observed(test: _TestRows, names: pd.Index) -> pd.DataFrame:
+    steps = np.append(test.moment[1:] - test.moment[:-1], 0)
+    steps[:-1][test.device[1:] != test.device[:-1]] = 0
+    seconds = np.bincount(test.device, weights=np.minimum(steps, test.gap) / SECOND, minlength=len(names))
+    present = np.unique(test.device)
     return pd.DataFrame({DEVICE: np.asarray(names, dtype=object)[present], "days": seconds[present] / DAY})

@@ -1,4 +1,4 @@
-"""Plots of a test: what scores rest on, whether probabilities hold, and which episodes raised an alarm."""
+"""Plots of an evaluation: the curves behind scores, calibration, and which episodes raised an alarm."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def score_figure(
         figure.update_xaxes(title_text=x_title, row=1, col=column)
         figure.update_yaxes(title_text=y_title, row=1, col=column)
     figure.update_layout(
-        template="plotly_white", legend={"orientation": "h", "y": -0.2}, title="Test on the later rows"
+        template="plotly_white", legend={"orientation": "h", "y": -0.2}, title="Evaluation on the later rows"
     )
     return figure
 
@@ -101,25 +101,25 @@ def calibration_figure(
     place = np.clip(np.digitize(probability, edges[1:-1]), 0, BINS - 1)
     rows = np.bincount(place, minlength=BINS)
     filled = rows > 0
-    said = np.bincount(place, weights=probability, minlength=BINS)[filled] / rows[filled]
-    found = np.bincount(place, weights=labels, minlength=BINS)[filled] / rows[filled]
+    predicted = np.bincount(place, weights=probability, minlength=BINS)[filled] / rows[filled]
+    observed = np.bincount(place, weights=labels, minlength=BINS)[filled] / rows[filled]
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.7, 0.3], vertical_spacing=0.08)
     figure.add_scatter(
         x=[0, 1],
         y=[0, 1],
         mode="lines",
-        name="as said",
+        name="perfect",
         line={"color": "#7f7f7f", "dash": "dot"},
         row=1,
         col=1,
     )
     figure.add_scatter(
-        x=said,
-        y=found,
+        x=predicted,
+        y=observed,
         mode="lines+markers",
         name="model",
         customdata=rows[filled],
-        hovertemplate="said %{x:.3f}, found %{y:.3f}<br>%{customdata:,} rows<extra></extra>",
+        hovertemplate="predicted %{x:.3f}, observed %{y:.3f}<br>%{customdata:,} rows<extra></extra>",
         line={"color": "#1f77b4"},
         row=1,
         col=1,

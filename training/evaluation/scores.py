@@ -75,11 +75,11 @@ def brier_score(labels: IntArray, probability: FloatArray | float) -> float:
 
 
 def brier_skill(labels: IntArray, probability: FloatArray, rate: float) -> float:
-    """How much better the Brier score is than that of always saying the same: 1 - Brier / Brier of the rate.
+    """How much better the Brier score is than that of a constant: 1 - Brier / Brier of the rate.
 
     :param labels: 0 or 1, shape (n,).
     :param probability: of an error, shape (n,).
-    :param rate: what is always said, in (0, 1): the share of errors among the training rows.
+    :param rate: the constant probability, in (0, 1): the share of errors among the training rows.
     :returns: 1 is best, 0 no better than the rate, below 0 worse.
     """
     return 1.0 - brier_score(labels, probability) / brier_score(labels, rate)

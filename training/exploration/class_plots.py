@@ -15,7 +15,7 @@ VIOLIN_COLUMNS = 4
 
 
 def scatter_figure(points: pd.DataFrame) -> go.Figure:
-    """One panel a pair of features, a point a row, coloured by class; errors lie on top.
+    """One panel a pair of features, a point a row, colored by class; errors lie on top.
 
     :param points: columns x_feature, y_feature, x, y, class.
     """

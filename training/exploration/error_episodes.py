@@ -10,23 +10,23 @@ from training.dataset.device_times import moments_of
 
 
 def error_episodes(
-    states: pd.DataFrame, time: str, state: str, longest_gap_seconds: int | None = None
+    label_history: pd.DataFrame, time: str, label: str, longest_gap_seconds: int | None = None
 ) -> pd.DataFrame:
     """Runs of error rows of each device.
 
     An episode goes on from row to row of the device while they are in error, however far apart they are
-    unless a longest gap is given. A row whose state is missing neither continues nor ends it.
+    unless a longest gap is given. A row whose label is missing neither continues nor ends it.
 
-    :param states: device, time and state of every row, not sampled; in any order.
+    :param label_history: device, time and label of every row, not sampled; in any order.
     :param time: name of the time column.
-    :param state: name of the state column; 1 where the device is in error, missing where nobody knows.
-    :param longest_gap_seconds: an episode ends where the next row of known state is later than this; None for
+    :param label: name of the label column; 1 where the device is in error, missing where nobody knows.
+    :param longest_gap_seconds: an episode ends where the next row of known label is later than this; None for
         never.
     :returns: device, start and end (times of the first and the last error row, both within the episode),
         seconds between them (0 for a single row), rows; sorted by device, then start.
     """
-    values = states[state].to_numpy(dtype=np.float64, na_value=np.nan)
-    known = states[~np.isnan(values)]
+    values = label_history[label].to_numpy(dtype=np.float64, na_value=np.nan)
+    known = label_history[~np.isnan(values)]
     codes, unique = pd.factorize(known[DEVICE], sort=True)
     moments = moments_of(known[time])
     order = np.lexsort((moments, codes))

@@ -1,4 +1,4 @@
-"""Which rows an exploration looks at: a sample, whole stretches of some devices, and every error state.
+"""The exploration sample: a stratified sample, whole stretches of some devices, and the label history.
 
 A sample tells how values are distributed, but not for how long one stayed the same: its rows are minutes or
 hours apart. So the history of some devices is read as well, row after row, in the same read.
@@ -13,12 +13,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from feature_sets.stored_rows import in_utc
+from feature_sets.checks import InputError
+from feature_sets.rows.stored_rows import in_utc
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from training.dataset.label_history import read_error_states
+from training.dataset.known_rows import labeled_rows
+from training.dataset.label_history import read_label_history
 from training.dataset.stratified_sample import sample_rows, sample_size
-from training.dataset.time_split import TrainingSetError
-from training.dataset.training_set import labelled_rows, read_vector, vector_address
+from training.dataset.vector_rows import read_vector, vector_address
 
 STRETCH_ROWS = 20_000
 """Rows of all stretches together, at most."""
@@ -27,30 +28,30 @@ SHORTEST_STRETCH = 1_000
 
 
 @dataclass(frozen=True)
-class ExploredRows:
+class ExplorationSample:
     """Rows of one exploration.
 
     :param sample: device, time, features, target; each class in proportion; sorted by time, then device.
     :param stretches: the same columns; of each device in it rows that follow each other, in that order.
-    :param states: device, time and ``state``; every row with an error state, not sampled.
-    :param state: column of ``states`` that is 1 where a device is in error.
+    :param label_history: device, time and ``label``; every label row, not sampled.
+    :param label: column of ``label_history`` that is 1 where a device is in error.
     """
 
     sample: pd.DataFrame
     stretches: pd.DataFrame
-    states: pd.DataFrame
-    state: str
+    label_history: pd.DataFrame
+    label: str
 
 
-def read_explored_rows(
+def read_exploration_sample(
     context: mlrun.MLClientCtx,
     uri: str,
     schema: TelemetrySchema,
     ratio: float,
     max_rows: int,
     seed: int,
-) -> ExploredRows:
-    """Rows of a feature vector; the error states are those of its label feature set, labelled or left out.
+) -> ExplorationSample:
+    """Sample of a feature vector; the label history is that of its label feature set, with the rows left out.
 
     Logs how many rows there are (``rows``) and what was left out of them.
 
@@ -59,12 +60,12 @@ def read_explored_rows(
     :param ratio: share of the rows in the sample, in (0, 1].
     :param max_rows: most rows of the sample, and of the stretches.
     :param seed: of the sample and of the stretches.
-    :raises TrainingSetError: see ``read_vector``.
+    :raises InputError: see ``known_rows`` and ``read_vector``.
     """
-    labelled = labelled_rows(vector_address(uri), schema)
-    for key, count in labelled.counts.items():
+    labeled = labeled_rows(vector_address(uri), schema)
+    for key, count in labeled.counts.items():
         context.log_result(key, count)
-    rows = labelled.rows
+    rows = labeled.rows
     sample, stretches = _positions(rows, schema.target, ratio, max_rows, seed)
     # One read for both: each opens the same files.
     either = np.union1d(sample, stretches)
@@ -77,58 +78,53 @@ def read_explored_rows(
     )
     marked = frame[[DEVICE, schema.time]].merge(marks, on=[DEVICE, schema.time], validate="one_to_one")
     if len(marked) != len(frame):
-        raise TrainingSetError(
-            f"feature vector {uri} must give rows at the times of its labels, got {len(frame) - len(marked)} "
-            "at other times"
-        )
-    return ExploredRows(
+        rule = "must give rows at the times of its labels only"
+        raise InputError(f"feature vector {uri}", rule, f"{len(frame) - len(marked)} at other times")
+    return ExplorationSample(
         sample=frame[marked["_sampled"]].reset_index(drop=True),
         stretches=frame[marked["_in_stretch"]].reset_index(drop=True),
-        states=read_error_states(uri, schema),
-        state=schema.label,
+        label_history=read_label_history(uri, schema),
+        label=schema.label,
     )
 
 
-def explored_rows_of(
+def exploration_sample_of(
     frame: pd.DataFrame, schema: TelemetrySchema, ratio: float, max_rows: int, seed: int
-) -> ExploredRows:
-    """Rows of a data set; the error states are its column of the label or, without one, what is predicted.
+) -> ExplorationSample:
+    """Sample of a data set; the label history is its label column or, without one, what is predicted.
 
     :param frame: device, time (naive counts as UTC), features and target, in any order.
     :param ratio: share of the rows in the sample, in (0, 1].
     :param max_rows: most rows of the sample, and of the stretches.
     :param seed: of the sample and of the stretches.
-    :raises TrainingSetError: if a column is absent or holds something else, or there is no row.
+    :raises InputError: unless there are rows, and the three columns hold what they must.
     """
     for column in (DEVICE, schema.time, schema.target):
         if column not in frame.columns:
-            raise TrainingSetError(f"dataset must have the column '{column}', got {list(frame.columns)}")
+            raise InputError("dataset", f"must have the column '{column}'", list(frame.columns))
     if not len(frame):
-        raise TrainingSetError("dataset must have rows, got none")
+        raise InputError("dataset", "must have rows", 0)
     if not pd.api.types.is_datetime64_any_dtype(frame[schema.time].dtype):
-        raise TrainingSetError(
-            f"dataset column '{schema.time}' must hold times, got {frame[schema.time].dtype}"
-        )
+        raise InputError(f"dataset column '{schema.time}'", "must hold times", str(frame[schema.time].dtype))
     for column in (DEVICE, schema.time):
-        if frame[column].isna().any():
-            raise TrainingSetError(f"dataset column '{column}' must have no missing value, got one")
+        missing = int(frame[column].isna().sum())
+        if missing:
+            raise InputError(f"dataset column '{column}'", "must have no missing value", missing)
     wrong = frame[~frame[schema.target].isin([0, 1])]
     if len(wrong):
-        raise TrainingSetError(
-            f"dataset column '{schema.target}' must be 0 or 1, got {wrong[schema.target].iloc[0]!r}"
-        )
+        raise InputError(f"dataset column '{schema.target}'", "must be 0 or 1", wrong[schema.target].iloc[0])
     rows = in_utc(frame, schema.time).sort_values([schema.time, DEVICE], kind="stable", ignore_index=True)
     rows = rows.assign(**{schema.target: rows[schema.target].astype(np.int8)})
-    state = schema.label if schema.label in rows.columns else schema.target
-    states = rows[[DEVICE, schema.time, state]]
-    if state != schema.target:
-        rows = rows.drop(columns=state)  # it is no feature: it says what is to be predicted
+    label = schema.label if schema.label in rows.columns else schema.target
+    history = rows[[DEVICE, schema.time, label]]
+    if label != schema.target:
+        rows = rows.drop(columns=label)  # it is no feature: it says what is to be predicted
     sample, stretches = _positions(rows, schema.target, ratio, max_rows, seed)
-    return ExploredRows(
+    return ExplorationSample(
         sample=rows.iloc[sample].reset_index(drop=True),
         stretches=rows.iloc[stretches].reset_index(drop=True),
-        states=states,
-        state=state,
+        label_history=history,
+        label=label,
     )
 
 

@@ -28,7 +28,7 @@ def staleness(rows: pd.DataFrame, names: Sequence[str], time: str) -> pd.DataFra
       events) is high too.
 
     Both are as exact as the rows are near each other, and both are counted from the first row of the device
-    if nothing came before: then they are a lower bound. So a column without any value grows stale from the
+    with no earlier one they are a lower bound. So a column without any value grows stale from the
     first row to the last.
 
     :param rows: device, time and the columns; of each device rows that follow each other, in any order.

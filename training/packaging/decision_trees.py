@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.ensemble import AdaBoostClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 
+from feature_sets.checks import InputError
+
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
@@ -127,10 +129,8 @@ def _lightgbm_tree(root: Mapping[str, Any]) -> Tree:
             right.append(-1)
             continue
         if node["decision_type"] != "<=" or node["missing_type"] != "None":
-            raise ValueError(
-                f"a LightGBM split must be <= without missing values, got {node['decision_type']} and "
-                f"{node['missing_type']}"
-            )
+            rule = "must be <= without missing values"
+            raise InputError("split of LightGBM", rule, (node["decision_type"], node["missing_type"]))
         left.append(len(nodes))
         right.append(len(nodes) + 1)
         nodes += [node["left_child"], node["right_child"]]

@@ -13,20 +13,20 @@ import pandas as pd
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 
+from feature_sets.checks import InputError
 from feature_sets.model_package.histogram import Histogram
 from feature_sets.model_package.schema import ModelSchema
 from feature_sets.telemetry.schema import TelemetrySchema
 from training.dataset.feature_columns import feature_columns, useless_features
-from training.dataset.time_split import TrainingSetError
 from training.decision.calibration import calibrated, fit_platt
 from training.decision.threshold_rules import ThresholdRule, choose_threshold
 from training.evaluation.scores import classification_scores
 from training.packaging.code_version import code_version
 from training.packaging.package_writer import model_inputs
-from training.search.candidates import build_pipeline, fit_pipeline
 from training.search.fold_matrices import fold_rows, readable_folds
+from training.search.pipelines import build_pipeline, fit_pipeline
 from training.search.progress import Progress
-from training.search.search_metric import Selector
+from training.search.search_metric import SearchMetric
 from training.search.search_space import Plan
 from training.search.successive_halving import SearchOutcome, search
 from training.search.time_folds import Folds, expanding_folds
@@ -41,7 +41,7 @@ class FittedModel:
     :param pipeline: fitted.
     :param schema: inputs, calibration, threshold and scores; version and digests are still empty.
     :param outcome: what the search found.
-    :param folds: what it was judged on.
+    :param folds: what it was evaluated on.
     :param fit_seconds: time the last fit took, in seconds.
     :param converged: False if the solver of the last fit stopped before it converged.
     :param unconverged: fits of the search that did.
@@ -62,7 +62,7 @@ def fit_model(
     training_part: pd.DataFrame,
     schema: TelemetrySchema,
     plan: Plan,
-    selector: Selector,
+    metric: SearchMetric,
     rule: ThresholdRule,
     folds: int = 3,
     seed: int = 0,
@@ -74,30 +74,30 @@ def fit_model(
     rows of each fold. The served model has seen more rows than any of those, so they rather understate it;
     that threshold and calibration were chosen on the rows they are scored on overstates it a little. They
     are too good where the features were selected by the labels of those rows: ``select_features`` says with
-    ``voted_on`` whether they were.
+    ``selection_part`` whether they were.
 
     :param training_part: device, time, features, label; no row of the test period.
     :param schema: names the columns and gives the embargo between fit and validation rows.
     :param plan: the combinations to try.
-    :param selector: the score that decides.
+    :param metric: the score that decides.
     :param rule: chooses the threshold.
     :param folds: folds of the cross-validation, see ``expanding_folds``.
     :param seed: of models and samples.
     :param progress: told of every fit; by default nobody is.
-    :raises TrainingSetError: if no fold has both classes and a reading, no feature has a reading, or no
-        threshold meets the rule.
+    :raises InputError: unless a feature has a reading, a fold has both classes and a reading, and a threshold
+        meets the rule.
     """
     names = feature_columns(training_part, schema)
     dropped = useless_features(training_part, names, constant=False)
     kept = [name for name in names if name not in dropped]
     if not kept:
-        raise TrainingSetError(f"at least one feature must have a reading, got none of {len(names)}")
+        raise InputError("training part", "must have at least one feature with a reading", dropped)
     used = readable_folds(training_part, kept, expanding_folds(training_part, schema, folds))
     with _convergence_warnings() as stopped:
         outcome = search(
             plan.candidates,
             fold_rows(training_part, kept, schema, used.used),
-            selector,
+            metric,
             rule,
             seed,
             progress or Progress(lambda line: None),

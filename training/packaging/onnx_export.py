@@ -20,7 +20,7 @@ from sklearn.pipeline import Pipeline
 from feature_sets.model_package.calibration import Calibration
 from feature_sets.model_package.onnx_session import INPUT, PROBABILITIES
 from training.packaging.decision_trees import Ensemble, ensemble_of
-from training.search.candidates import MODEL_STEP, RARE, SCALE_STEP
+from training.search.pipelines import MODEL_STEP, RARE, SCALE_STEP
 
 LABEL = "label"
 OPSETS = (("", 18), ("ai.onnx.ml", 3))
@@ -46,7 +46,7 @@ class _Graph:
 
 
 def export_onnx(pipeline: Pipeline, inputs: int, calibration: Calibration, threshold: float) -> bytes:
-    """Serialised ONNX graph of a fitted pipeline; equal pipelines give equal bytes.
+    """Serialized ONNX graph of a fitted pipeline; equal pipelines give equal bytes.
 
     :param pipeline: fitted, from ``build_pipeline``.
     :param inputs: number of input columns.
@@ -83,8 +83,8 @@ def _linear_margin(graph: _Graph, pipeline: Pipeline) -> str:
     """Log-odds of a linear model of scaled inputs, in double: scaling subtracts large means."""
     scaler, model = pipeline.named_steps[SCALE_STEP], pipeline.named_steps[MODEL_STEP]
     rows = graph.add("Cast", [INPUT], "input_double", to=TensorProto.DOUBLE)
-    centred = graph.add("Sub", [rows, graph.constant("mean", scaler.mean_.astype(np.float64))], "centred")
-    scaled = graph.add("Div", [centred, graph.constant("scale", scaler.scale_.astype(np.float64))], "scaled")
+    centered = graph.add("Sub", [rows, graph.constant("mean", scaler.mean_.astype(np.float64))], "centred")
+    scaled = graph.add("Div", [centered, graph.constant("scale", scaler.scale_.astype(np.float64))], "scaled")
     weights = graph.constant("weights", model.coef_.T.astype(np.float64))
     product = graph.add("MatMul", [scaled, weights], "product")
     intercept = graph.constant("intercept", model.intercept_.astype(np.float64))

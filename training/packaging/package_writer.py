@@ -20,13 +20,15 @@ from sklearn.pipeline import Pipeline
 from feature_sets.model_package.calibration import Calibration
 from feature_sets.model_package.errors import ModelPackageError
 from feature_sets.model_package.files import MODEL_FILE
+from feature_sets.model_package.model_input import ModelInput
 from feature_sets.model_package.onnx_session import OnnxSession
-from feature_sets.model_package.schema import SCHEMA_FILE, ModelInput, ModelSchema
+from feature_sets.model_package.schema import SCHEMA_FILE, ModelSchema
 from feature_sets.telemetry.schema import TelemetrySchema
+from training.dataset.column_medians import column_medians
 from training.decision.calibration import calibrated
 from training.packaging.input_units import input_units
 from training.packaging.onnx_export import export_onnx
-from training.search.candidates import error_margin
+from training.search.pipelines import error_margin
 
 HISTOGRAM_BINS = 20
 TOLERANCE = 1e-5
@@ -50,9 +52,9 @@ def model_inputs(rows: pd.DataFrame, names: Sequence[str], schema: TelemetrySche
         missing = np.isnan(values)
         if missing.all():
             raise ModelPackageError(
-                f"input '{name}': needs at least one reading, got none in {len(rows)} rows"
+                f"input '{name}'", "needs at least one reading", f"none in {len(rows)} rows"
             )
-        median = float(np.median(values[~missing]))
+        median = float(column_medians(values[:, None])[0])
         counts, edges = np.histogram(np.where(missing, median, values), bins=HISTOGRAM_BINS)
         inputs.append(
             ModelInput(
@@ -101,16 +103,17 @@ def check_equal(
     if len(difference) and not float(difference.max()) <= TOLERANCE:
         worst = int(np.argmax(difference))
         raise ModelPackageError(
-            f"{MODEL_FILE}: probabilities must equal scikit-learn's to {TOLERANCE}, got a difference of "
-            f"{float(difference[worst]):.3g} in row {worst} of {len(rows)}"
+            f"{MODEL_FILE}: probabilities",
+            f"must equal scikit-learn's to {TOLERANCE}",
+            f"a difference of {float(difference[worst]):.3g} in row {worst} of {len(rows)}",
         )
 
 
 def model_version(graph: bytes, schema: ModelSchema) -> str:
     """Version of a model: a digest of all that decides its answers, and of the rows it learned from.
 
-    Scores are not part of it: judging a model does not make it another one. Nor is the version of the code:
-    a change that leaves the answers as they are does not either.
+    Scores are not part of it: evaluating a model does not make it another one. Nor is the version of the
+    code: a change that leaves the answers as they are does not either.
     """
     content = dataclasses.replace(
         schema, version="", metrics={}, validation={}, code_version="", sha256={}

@@ -1,4 +1,4 @@
-"""The folds of a training part as matrices: what a search fits and judges on."""
+"""The folds of a training part as matrices: what a search fits and evaluates on."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from feature_sets.checks import InputError
 from feature_sets.model_package.imputation import replace_missing
 from feature_sets.telemetry.schema import TelemetrySchema
+from training.dataset.column_medians import column_medians
 from training.dataset.stratified_sample import sample_rows
-from training.dataset.time_split import TrainingSetError
 from training.search.time_folds import Fold, Folds
 
 Rows = npt.NDArray[np.float32]
@@ -21,7 +22,7 @@ Labels = npt.NDArray[np.int8]
 
 @dataclass(frozen=True)
 class FoldRows:
-    """One fold, ready to fit; imputed by what its fit rows say: validation rows teach nothing.
+    """One fold, ready to fit; imputed by the medians of its fit rows, never of its validation rows.
 
     :param rows: fit rows, shape (n, inputs of this fold).
     :param labels: their labels, shape (n,).
@@ -48,7 +49,7 @@ def readable_folds(frame: pd.DataFrame, names: Sequence[str], folds: Folds) -> F
     :param frame: the training part.
     :param names: its features.
     :param folds: positions in the frame.
-    :raises TrainingSetError: if no fold is left; says why not for each.
+    :raises InputError: unless a fold is left; says of each why it cannot be used.
     """
     read = frame[list(names)].notna().any(axis=1).to_numpy()
     count = len(folds.used) + len(folds.skipped)
@@ -62,10 +63,8 @@ def readable_folds(frame: pd.DataFrame, names: Sequence[str], folds: Folds) -> F
                 "reading in them"
             )
     if not used:
-        raise TrainingSetError(
-            "cross-validation needs at least one fold with a reading of a feature in the rows to fit on, got "
-            f"none of {count}: {'; '.join(skipped)}"
-        )
+        rule = f"must have at least one of {count} folds with a reading of a feature in the rows to fit on"
+        raise InputError("cross-validation", rule, skipped)
     return Folds(tuple(used), tuple(skipped))
 
 
@@ -85,7 +84,7 @@ def fold_rows(
     for fold in folds:
         fit, validation = values[fold.fit], values[fold.validation]
         seen = ~np.isnan(fit).all(axis=0)
-        medians = np.nanmedian(fit[:, seen], axis=0)
+        medians = column_medians(fit[:, seen])
         prepared.append(
             FoldRows(
                 rows=replace_missing(fit[:, seen], medians),

@@ -1,15 +1,15 @@
-"""The score that decides a search, in MLRun's form: ``max.average_precision``."""
+"""The search metric: the score that decides a search, in MLRun's form: ``max.average_precision``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from training.job.arguments import ArgumentError
+from feature_sets.checks import InputError
 
 
 @dataclass(frozen=True)
-class Selector:
+class SearchMetric:
     """A score and whether more or less of it is better.
 
     :param score: name of the score.
@@ -24,17 +24,19 @@ class Selector:
         return self.sign * scores[self.score]
 
     def __str__(self) -> str:
-        """The selector as it was given."""
+        """The metric as it was given."""
         return f"{'max' if self.sign > 0 else 'min'}.{self.score}"
 
 
-def parse_selector(text: object, scores: Sequence[str]) -> Selector:
-    """Selector of its text.
+def parse_search_metric(text: object, scores: Sequence[str]) -> SearchMetric:
+    """Search metric of its text, such as ``max.average_precision``.
 
     :param scores: names there are.
-    :raises ArgumentError: if the text is no selector of one of them.
+    :raises InputError: unless the text names one of them and a direction.
     """
     direction, _, score = str(text).partition(".")
     if direction not in ("max", "min") or score not in scores:
-        raise ArgumentError("selector", f"must be max. or min. and one of {', '.join(scores)}", text)
-    return Selector(score, 1 if direction == "max" else -1)
+        raise InputError(
+            "argument 'search_metric'", f"must be max. or min. and one of {', '.join(scores)}", text
+        )
+    return SearchMetric(score, 1 if direction == "max" else -1)

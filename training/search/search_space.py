@@ -9,8 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from training.job.arguments import ArgumentError, whole_number
-from training.search.candidates import FAMILIES, Candidate
+from feature_sets.checks import InputError, check_choice, check_integer
+from training.job.defaults import COMBINATIONS, SEARCH
+from training.search.candidates import Candidate
+from training.search.families import FAMILIES
+from training.search.parameter_check import checked_by_library
 
 SEARCHES = ("random", "grid")
 GIVEN = "given"
@@ -41,8 +44,8 @@ class Plan:
 
 
 def plan_search(
-    search: object = "random",
-    combinations: object = 36,
+    search: object = SEARCH,
+    combinations: object = COMBINATIONS,
     families: object = None,
     candidates: object = None,
     seed: int = 0,
@@ -59,41 +62,40 @@ def plan_search(
     :param families: names to restrict the search to, as a list or as text with commas; none means all.
     :param candidates: instead of all of these, a list of ``{"family": ..., "parameters": {...}}``.
     :param seed: of the draw.
-    :raises ArgumentError: naming the argument, the rule and what came.
+    :raises InputError: naming the argument that breaks its rule.
     """
     if candidates:
         given = tuple(_given(candidates))
         return Plan(GIVEN, given, len(given))
-    if search not in SEARCHES:
-        raise ArgumentError("search", f"must be among {', '.join(SEARCHES)}", search)
-    count = whole_number("combinations", combinations, at_least=1)
+    how = check_choice("argument 'search'", search, SEARCHES)
+    count = check_integer("argument 'combinations'", combinations, at_least=1)
     names = _family_names(families)
     sizes = [math.prod(len(values) for values in FAMILIES[name].space.values()) for name in names]
     chosen: list[Candidate] = []
     for position, (name, share) in enumerate(zip(names, _shares(sizes, count), strict=True)):
         size = sizes[position]
-        if search == "random":
+        if how == "random":
             numbers = _draw(name, size, share, np.random.default_rng([seed, position]))
         else:
             numbers = [(2 * index + 1) * size // (2 * share) for index in range(share)]
         chosen += [Candidate(name, _combination(name, number)) for number in numbers]
-    return Plan(str(search), tuple(chosen), sum(sizes))
+    return Plan(how, tuple(chosen), sum(sizes))
 
 
 def _given(candidates: object) -> list[Candidate]:
     rule = 'must be a list of {"family": ..., "parameters": {...}}, each different'
     if not isinstance(candidates, Sequence) or isinstance(candidates, str):
-        raise ArgumentError("candidates", rule, candidates)
+        raise InputError("argument 'candidates'", rule, candidates)
     given: list[Candidate] = []
     for entry in candidates:
         if not isinstance(entry, Mapping) or not {"family"} <= set(entry) <= {"family", "parameters"}:
-            raise ArgumentError("candidates", rule, entry)
+            raise InputError("argument 'candidates'", rule, entry)
         parameters = entry.get("parameters") or {}
         if not isinstance(parameters, Mapping):
-            raise ArgumentError("candidates", rule, entry)
-        candidate = Candidate(entry["family"], dict(parameters))
+            raise InputError("argument 'candidates'", rule, entry)
+        candidate = checked_by_library(Candidate(entry["family"], dict(parameters)))
         if any(candidate.settings == other.settings and candidate.family == other.family for other in given):
-            raise ArgumentError("candidates", rule, entry)
+            raise InputError("argument 'candidates'", rule, entry)
         given.append(candidate)
     return given
 
@@ -104,7 +106,7 @@ def _family_names(families: object) -> list[str]:
         return list(FAMILIES)
     wanted = [name.strip() for name in families.split(",")] if isinstance(families, str) else families
     if not isinstance(wanted, Sequence) or not all(name in FAMILIES for name in wanted):
-        raise ArgumentError("families", f"must be among {', '.join(FAMILIES)}", families)
+        raise InputError("argument 'families'", f"must be among {', '.join(FAMILIES)}", families)
     return [name for name in FAMILIES if name in wanted]
 
 

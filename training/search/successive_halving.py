@@ -19,10 +19,11 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from training.decision.threshold_rules import ThresholdRule, find_threshold
 from training.evaluation.scores import classification_scores
-from training.search.candidates import Candidate, build_pipeline, error_margin, fit_pipeline
+from training.search.candidates import Candidate
 from training.search.fold_matrices import FoldRows
+from training.search.pipelines import build_pipeline, error_margin, fit_pipeline
 from training.search.progress import Progress
-from training.search.search_metric import Selector
+from training.search.search_metric import SearchMetric
 
 RATE = 3
 """The best third of a rung goes on to the next one, with three times the rows."""
@@ -42,7 +43,7 @@ Labels = npt.NDArray[np.int8]
 
 @dataclass(frozen=True)
 class Trial:
-    """How far one combination came.
+    """How far one combination got.
 
     :param candidate: the combination.
     :param rung: last rung it was fitted in, 1 for the first.
@@ -108,7 +109,7 @@ def _size(rows: int, share: float) -> int:
 def search(
     candidates: Sequence[Candidate],
     folds: Sequence[FoldRows],
-    selector: Selector,
+    metric: SearchMetric,
     rule: ThresholdRule,
     seed: int,
     progress: Progress,
@@ -122,7 +123,7 @@ def search(
     :param folds: at least one, earliest first: the last, which has the most fit rows, sizes the rungs. In
         each, rows and labels are aligned by position, in any order; the outcome keeps the order of folds and
         validation rows.
-    :param selector: the score that decides.
+    :param metric: the score that decides.
     :param rule: chooses the threshold of F1, precision and recall.
     :param seed: of models and samples.
     :param progress: told of every fit.
@@ -158,7 +159,7 @@ def search(
                 trials[position] = Trial(
                     candidates[position], len(rungs), rungs[-1], scores, seconds[position]
                 )
-            ranked = sorted(alive, key=lambda at: (-selector.value(trials[at].scores), at))
+            ranked = sorted(alive, key=lambda at: (-metric.value(trials[at].scores), at))
             alive = sorted(ranked[: -(-len(ranked) // RATE)])
     best = ranked[0]
     return SearchOutcome(

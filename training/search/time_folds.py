@@ -1,4 +1,4 @@
-"""Cross-validation that respects time: each fold is fitted on the past and judged on what came next."""
+"""Cross-validation that respects time: each fold is fitted on earlier rows and evaluated on later ones."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from feature_sets.checks import InputError
 from feature_sets.telemetry.schema import TelemetrySchema
-from training.dataset.time_split import TrainingSetError, split_by_time
+from training.dataset.time_split import split_by_time
 
 Positions = npt.NDArray[np.intp]
 _POSITION = "_position"
@@ -20,7 +21,7 @@ class Fold:
     """One fold.
 
     :param fit: positions of the rows to fit on, all before the validation rows by the embargo or more.
-    :param validation: positions of the rows to judge on.
+    :param validation: positions of the rows to evaluate on.
     """
 
     fit: Positions
@@ -40,7 +41,7 @@ class Folds:
 
 
 def always_fitted(frame: pd.DataFrame, schema: TelemetrySchema) -> Positions:
-    """Positions of the rows that every fold of ``expanding_folds`` is fitted on, and none judges.
+    """Positions of the rows that every fold of ``expanding_folds`` is fitted on, and none is evaluated on.
 
     Those at least an embargo before the later half, ascending.
 
@@ -53,7 +54,7 @@ def always_fitted(frame: pd.DataFrame, schema: TelemetrySchema) -> Positions:
 
 
 def expanding_folds(frame: pd.DataFrame, schema: TelemetrySchema, count: int = 3) -> Folds:
-    """Folds whose fit rows expand: fold k is judged on block k of the later half and fitted on all before.
+    """Folds whose fit rows expand: fold k is evaluated on block k of the later half and fitted on all before.
 
     ::
 
@@ -62,14 +63,14 @@ def expanding_folds(frame: pd.DataFrame, schema: TelemetrySchema, count: int = 3
         fold 2   ffffffffffffffffff·vvvv
         fold 3   ffffffffffffffffffffff·vvvv
 
-    Half of the rows is fitted on in every fold, because a fold of few early rows says how models do that
-    nobody will serve. Blocks have the same number of rows; rows of one instant are never in two of them. The
+    Half of the rows is fitted on in every fold: a fold of few early rows tells of models that nobody will
+    serve. Blocks have the same number of rows; rows of one instant are never in two of them. The
     rules of a split (embargo, rows and classes of each side) are those of ``split_by_time``.
 
     :param frame: rows with the schema's time and target columns, any order; not changed.
     :param schema: names the columns and gives the embargo.
     :param count: folds, at least 1.
-    :raises TrainingSetError: if no fold can be used; says why not for each.
+    :raises InputError: unless a fold can be used; says of each why it cannot.
     """
     rows = pd.DataFrame(
         {
@@ -89,17 +90,19 @@ def expanding_folds(frame: pd.DataFrame, schema: TelemetrySchema, count: int = 3
             # Half a row more than the share, so that rounding cannot move the cut to another row.
             share = 1.0 - (start + 0.5) / len(known) if start < len(known) else 0.0
             if not 0.0 < share < 1.0:
-                raise TrainingSetError(f"its validation rows need a time of their own, got {len(known)} rows")
+                raise InputError("validation rows", "must have a time of their own", len(known))
             split = split_by_time(known, schema, share)
-        except TrainingSetError as error:
+        except InputError as error:
             skipped.append(f"fold {number} of {count}: {error}")
             continue
         used.append(Fold(split.train[_POSITION].to_numpy(), split.test[_POSITION].to_numpy()))
     if not used:
         classes = {str(label): int((rows[schema.target] == label).sum()) for label in (0, 1)}
-        raise TrainingSetError(
-            f"cross-validation needs at least one fold with both classes on both sides, got none of {count} "
-            f"from {len(rows)} rows (rows of each class: {classes}) with an embargo of "
-            f"{schema.embargo_seconds} s: {'; '.join(skipped)}"
+        where = (
+            f"cross-validation of {len(rows)} rows (rows of each class: {classes}) with an embargo of "
+            f"{schema.embargo_seconds} s"
+        )
+        raise InputError(
+            where, f"must have at least one of {count} folds with both classes on both sides", skipped
         )
     return Folds(tuple(used), tuple(skipped))

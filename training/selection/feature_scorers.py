@@ -1,4 +1,4 @@
-"""The six selectors: each scores every feature it is shown, a higher score means a better feature.
+"""The six scorers: each scores every feature it is shown, a higher score means a better feature.
 
 Three look at one feature at a time (ANOVA F, mutual information, chi2), so what they say of a feature does
 not depend on the others. Three are models that see all features together (linear SVC, logistic regression,
@@ -56,14 +56,14 @@ def _extra_trees(rows: Matrix, labels: Labels, seed: int) -> Matrix:
     return np.asarray(model.fit(rows, labels).feature_importances_)
 
 
-SINGLE_FEATURE_SELECTORS: Mapping[str, Scorer] = {
+SINGLE_FEATURE_SCORERS: Mapping[str, Scorer] = {
     "f_classif": _f_classif,
     "mutual_information": mutual_information,
     "chi2": _chi2,
 }
-MODEL_SELECTORS: Mapping[str, Scorer] = {
+MODEL_SCORERS: Mapping[str, Scorer] = {
     "linear_svc": _linear_svc,
     "logistic_regression": _logistic_regression,
     "extra_trees": _extra_trees,
 }
-SELECTORS: Mapping[str, Scorer] = {**SINGLE_FEATURE_SELECTORS, **MODEL_SELECTORS}
+SCORERS: Mapping[str, Scorer] = {**SINGLE_FEATURE_SCORERS, **MODEL_SCORERS}

@@ -1,4 +1,4 @@
-"""Features that tell the time: what a healthy device reads differs between the earlier and the later rows.
+"""Feature stability: an unstable feature tells the earlier from the later rows of a healthy device.
 
 A level that moves while nothing is wrong (load that grows, a counter, memory that leaks) teaches a model to
 know the period it was trained in. It looks useful there, and misleads as soon as time goes on.
@@ -13,9 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from feature_sets.telemetry.schema import DEVICE
-
-MAX_DRIFT = 0.7
-"""A separation above it makes a feature unsteady; an AUC of 0.85."""
+from training.job.defaults import MAX_DRIFT
 
 
 def drift_of(
@@ -27,34 +25,27 @@ def drift_of(
     on the feature's unit or shape. It is stratified by device (van Elteren, 1960, "On the combination of
     independent two sample tests of Wilcoxon", here with equal weight for every pair): a row is compared with
     rows of its own device only. So different levels of the devices hide no drift that all of them share, and
-    a device that has rows of one half only, which came or went, does not count.
+    a device that has rows of one half only, because it was added or removed, does not count.
 
     :param values: shape (n,); rows with NaN do not count.
     :param later: which rows are of the later half, shape (n,).
     :param devices: number of the device of each row, from 0, shape (n,).
-    :returns: 0 not at all, 1 without fault; 0 if no device has known rows of both halves.
+    :returns: 0 not at all, 1 perfectly; 0 if no device has known rows of both halves.
     """
-    known = np.flatnonzero(~np.isnan(values))
-    order = known[np.lexsort((values[known], devices[known]))]
-    value, device, late = values[order], devices[order], later[order]
-    if not len(order):
-        return 0.0
-    # The rank of a row among all, devices one after the other; equal readings of a device share the mean.
-    new = np.concatenate([[True], (value[1:] != value[:-1]) | (device[1:] != device[:-1])])
-    first = np.flatnonzero(new)
-    size = np.diff(np.append(first, len(order)))
-    rank = np.repeat(first + (size - 1) / 2.0, size)
+    known = ~np.isnan(values)
+    device, late = devices[known], later[known]
+    # Equal readings of a device share the mean of their ranks.
+    rank = pd.Series(values[known]).groupby(device).rank().to_numpy()
     rows = np.bincount(device)
     late_rows = np.bincount(device, weights=late)
     pairs = late_rows * (rows - late_rows)
     if not pairs.any():
         return 0.0
-    from_first = rank - (np.cumsum(rows) - rows)[device]
-    ahead = np.bincount(device, weights=from_first * late) - late_rows * (late_rows - 1) / 2.0
+    ahead = np.bincount(device, weights=rank * late) - late_rows * (late_rows + 1) / 2.0
     return float(abs(2.0 * ahead.sum() / pairs.sum() - 1.0))
 
 
-def unsteady_features(
+def unstable_features(
     rows: pd.DataFrame, names: Sequence[str], time: str, label: str, max_drift: float = MAX_DRIFT
 ) -> dict[str, str]:
     """Features whose healthy rows tell the earlier from the later half of the time -> the reason.

@@ -1,9 +1,9 @@
-"""Votes for features: six selectors score every feature, and each votes for its k best.
+"""Votes for features: six scorers score every feature, and each votes for its k best.
 
-Features that say the same as a better one are left out before the vote. Models split what a group of them is
-worth, so that each looks weak, and selectors of single features give the whole group places among their k
-best, so that others find none. Which one of a group stands is decided by the three selectors that look at one
-feature at a time: their scores are the same with and without its likes, and need not be computed again.
+Redundant features are left out before the vote. Models split what a group of them is worth, so each looks
+weak. Scorers of single features give the whole group places among their k best, and others find none. Which
+one of a group is kept is decided by the three scorers that look at one feature at a time: their scores are
+the same with and without its likes, and need not be computed again.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from training.job.arguments import ArgumentError
+from feature_sets.checks import InputError
+from training.job.defaults import MAX_CORRELATION
 from training.selection.feature_scorers import (
-    MODEL_SELECTORS,
-    SELECTORS,
-    SINGLE_FEATURE_SELECTORS,
+    MODEL_SCORERS,
+    SCORERS,
+    SINGLE_FEATURE_SCORERS,
     Labels,
     Matrix,
     Scorer,
 )
-from training.selection.redundant_features import MAX_CORRELATION, collapse_correlated, rank_features
+from training.selection.redundant_features import rank_features, redundant_features
 
 FEATURE = "feature"
 VOTES = "votes"
@@ -39,33 +40,33 @@ VOTED = "_voted"
 class Election:
     """Result of a vote.
 
-    :param table: one row a feature: ``feature``; of each selector its score, the score scaled to [0, 1]
-        (``{selector}_scaled``) and whether it voted for the feature (``{selector}_voted``); ``votes``,
+    :param table: one row a feature: ``feature``; of each scorer its score, the score scaled to [0, 1]
+        (``{scorer}_scaled``) and whether it voted for the feature (``{scorer}_voted``); ``votes``,
         ``selected`` and ``reason``, why it is not. Best first: by votes, then mean scaled score, then column
-        order; features that did not stand come last, and have no score (NaN) of a model.
-    :param selected: features with enough votes, in the order they came in.
-    :param correlated: features that did not stand because a better one says the same -> the reason.
+        order; redundant features come last, and have no score (NaN) of a model.
+    :param selected: features with enough votes, in column order.
+    :param redundant: features that were not voted on because a better one says the same -> the reason.
     :param needed_votes: votes a feature needed.
     """
 
     table: pd.DataFrame
     selected: tuple[str, ...]
-    correlated: Mapping[str, str]
+    redundant: Mapping[str, str]
     needed_votes: int
 
 
-def votes_needed(min_votes: float, selectors: int = len(SELECTORS)) -> int:
-    """Votes a feature needs, from a count (1 or more) or a share of the selectors (below 1).
+def votes_needed(min_votes: float, scorers: int = len(SCORERS)) -> int:
+    """Votes a feature needs, from a count (1 or more) or a share of the scorers (below 1).
 
-    :raises ArgumentError: if it is not positive, not whole, or more than there are selectors.
+    :raises InputError: unless it is a share, or a count of at most the scorers there are.
     """
-    rule = f"must be a share of the selectors in (0, 1) or a whole number from 1 to {selectors}"
+    rule = f"must be a share of the scorers in (0, 1) or a whole number from 1 to {scorers}"
     if isinstance(min_votes, bool) or not isinstance(min_votes, int | float) or not min_votes > 0:
-        raise ArgumentError("min_votes", rule, min_votes)
+        raise InputError("argument 'min_votes'", rule, min_votes)
     if min_votes < 1:
-        return math.ceil(min_votes * selectors)
-    if min_votes > selectors or min_votes != int(min_votes):
-        raise ArgumentError("min_votes", rule, min_votes)
+        return math.ceil(min_votes * scorers)
+    if min_votes > scorers or min_votes != int(min_votes):
+        raise InputError("argument 'min_votes'", rule, min_votes)
     return int(min_votes)
 
 
@@ -78,69 +79,66 @@ def elect_features(
     seed: int,
     max_correlation: float = MAX_CORRELATION,
 ) -> Election:
-    """Let every selector vote for its k best features and keep those with enough votes.
+    """Let every scorer vote for its k best features and keep those with enough votes.
 
-    Of features that are correlated above ``max_correlation`` only the best stands, see
-    ``collapse_correlated``; there, scores are those of the selectors of single features among all
-    features.
+    Of features that are correlated above ``max_correlation`` only the best is voted on, see
+    ``redundant_features``; there, scores are those of the scorers of single features among all features.
 
     :param rows: training part only, no NaN, shape (n, features).
     :param labels: 0 or 1, shape (n,), both present.
     :param names: feature names, in column order.
-    :param k: votes of each selector, at least 1.
+    :param k: votes of each scorer, at least 1.
     :param min_votes: see ``votes_needed``.
-    :param seed: of the selectors.
-    :param max_correlation: largest absolute Pearson correlation of two features that both stand, in (0, 1];
-        with 1 all stand.
-    :raises ArgumentError: if no feature gets enough votes.
+    :param seed: of the scorers.
+    :param max_correlation: largest absolute Pearson correlation of two features that are both voted on, in
+        (0, 1]; with 1 all are.
+    :raises InputError: unless a feature gets enough votes.
     """
     needed = votes_needed(min_votes)
-    scores = _scores(SINGLE_FEATURE_SELECTORS, rows, labels, seed)
-    correlated = collapse_correlated(rows, names, _mean_scaled(scores), max_correlation)
-    stands = np.array([name not in correlated for name in names])
-    for selector, score in _scores(MODEL_SELECTORS, rows[:, stands], labels, seed).items():
-        scores[selector] = np.full(len(names), np.nan)
-        scores[selector][stands] = score
+    scores = _scores(SINGLE_FEATURE_SCORERS, rows, labels, seed)
+    redundant = redundant_features(rows, names, _mean_scaled(scores), max_correlation)
+    candidate = np.array([name not in redundant for name in names])
+    for scorer, score in _scores(MODEL_SCORERS, rows[:, candidate], labels, seed).items():
+        scores[scorer] = np.full(len(names), np.nan)
+        scores[scorer][candidate] = score
 
-    voted = {selector: np.zeros(len(names), dtype=bool) for selector in scores}
-    for selector, score in scores.items():
-        voted[selector][stands] = _best(score[stands], k)
+    voted = {scorer: np.zeros(len(names), dtype=bool) for scorer in scores}
+    for scorer, score in scores.items():
+        voted[scorer][candidate] = _best(score[candidate], k)
     votes = np.sum(list(voted.values()), axis=0)
     is_selected = votes >= needed
     if not is_selected.any():
-        raise ArgumentError(
-            "min_votes",
-            f"no feature has {needed} votes; the most is {int(votes.max())}; raise k or lower it",
-            min_votes,
-        )
+        most = int(votes.max())
+        rule = f"must be reached by a feature: {needed} votes, and the most is {most} (raise k or lower it)"
+        raise InputError("argument 'min_votes'", rule, min_votes)
     table = pd.DataFrame(
         {
             FEATURE: list(names),
             **scores,
-            **{f"{selector}{SCALED}": _scaled(score) for selector, score in scores.items()},
-            **{f"{selector}{VOTED}": mark for selector, mark in voted.items()},
+            **{f"{scorer}{SCALED}": _scaled(score) for scorer, score in scores.items()},
+            **{f"{scorer}{VOTED}": mark for scorer, mark in voted.items()},
             VOTES: votes,
             SELECTED: is_selected,
             REASON: [
-                correlated.get(name, "" if count >= needed else f"{count} of the {needed} votes needed")
+                redundant.get(name, "" if count >= needed else f"{count} of the {needed} votes needed")
                 for name, count in zip(names, votes, strict=True)
             ],
         }
     )
     order = rank_features(votes, _mean_scaled(scores))
     return Election(
-        table=table.iloc[np.concatenate([order[stands[order]], order[~stands[order]]])].reset_index(
+        table=table.iloc[np.concatenate([order[candidate[order]], order[~candidate[order]]])].reset_index(
             drop=True
         ),
         selected=tuple(name for name, chosen in zip(names, is_selected, strict=True) if chosen),
-        correlated=correlated,
+        redundant=redundant,
         needed_votes=needed,
     )
 
 
-def _scores(selectors: Mapping[str, Scorer], rows: Matrix, labels: Labels, seed: int) -> dict[str, Matrix]:
+def _scores(scorers: Mapping[str, Scorer], rows: Matrix, labels: Labels, seed: int) -> dict[str, Matrix]:
     # chi2 has no score (NaN) for a feature that is constant once it is imputed: it gets nothing.
-    return {name: np.nan_to_num(scorer(rows, labels, seed), nan=0.0) for name, scorer in selectors.items()}
+    return {name: np.nan_to_num(scorer(rows, labels, seed), nan=0.0) for name, scorer in scorers.items()}
 
 
 def _best(score: Matrix, k: int) -> npt.NDArray[np.bool_]:
@@ -151,7 +149,7 @@ def _best(score: Matrix, k: int) -> npt.NDArray[np.bool_]:
 
 
 def _mean_scaled(scores: Mapping[str, Matrix]) -> Matrix:
-    """Mean scaled score over the selectors that scored a feature; each feature has at least one."""
+    """Mean scaled score over the scorers that scored a feature; each feature has at least one."""
     return np.asarray(np.nanmean([_scaled(score) for score in scores.values()], axis=0))
 
 

@@ -1,4 +1,4 @@
-"""Features that say the same as a better one: of each group one stays."""
+"""Redundant features: of those that say the same, the best stays."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ import numpy.typing as npt
 
 Matrix = npt.NDArray[np.float64]
 Ranking = npt.NDArray[np.intp]
-
-MAX_CORRELATION = 0.95
-"""Absolute Pearson correlation above which two features count as one, unless told otherwise."""
 
 
 def rank_features(votes: npt.NDArray[np.int64], scores: Matrix) -> Ranking:
@@ -38,7 +35,7 @@ def pearson(rows: Matrix) -> Matrix:
     return np.asarray(np.clip(unit.T @ unit, -1.0, 1.0))
 
 
-def collapse_correlated(
+def redundant_features(
     rows: Matrix,
     names: Sequence[str],
     scores: Matrix,
@@ -54,7 +51,7 @@ def collapse_correlated(
     :param rows: no NaN, shape (n, features).
     :param names: feature names, in column order.
     :param scores: mean scaled score of each feature, shape (features,). Votes say less here: of two features
-        that are nearly equal both are among the best of a selector or neither is, or it is by chance that one
+        that are nearly equal both are among the best of a scorer or neither is, or it is by chance that one
         is.
     :param max_correlation: largest absolute Pearson correlation of two features that both stay; 1 drops none.
     :returns: in the order the features were looked at.

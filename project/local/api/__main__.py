@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
-import os
 import signal
 import socket
 import sys
@@ -15,7 +13,7 @@ from types import FrameType
 import uvicorn
 
 from project.local.api.app import build_app
-from project.local.api.context import Settings
+from project.local.api.settings import Settings
 
 _GRACE_SECONDS = 10
 
@@ -27,9 +25,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--redis-url", default="", help="address of the online store that clients are told")
     parser.add_argument(
         "--source-root", type=Path, default=Path.cwd(), help="repository that functions import from"
-    )
-    parser.add_argument(
-        "--ready-file", type=Path, help="gets a JSON with pid, port and url when the server listens"
     )
     return parser.parse_args()
 
@@ -46,6 +41,7 @@ def main() -> None:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", arguments.port))
+    # Whoever connects from now on waits a moment and is answered.
     listener.listen(256)
     port = listener.getsockname()[1]
     settings = Settings(
@@ -54,11 +50,6 @@ def main() -> None:
         url=f"http://127.0.0.1:{port}",
     )
     app = build_app(settings, arguments.redis_url)
-    if arguments.ready_file:
-        # The socket listens already: whoever connects from now on waits a moment and is answered.
-        temporary = arguments.ready_file.with_suffix(".new")
-        temporary.write_text(json.dumps({"pid": os.getpid(), "port": port, "url": settings.url}))
-        temporary.replace(arguments.ready_file)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
     server = uvicorn.Server(

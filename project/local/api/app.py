@@ -1,4 +1,4 @@
-"""Wiring of the control plane: routes in order, context, start and end."""
+"""Wiring of the control plane."""
 
 from __future__ import annotations
 
@@ -9,26 +9,30 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 
-from project.local.api import (
+from project.local.api.context import Context
+from project.local.api.deployments.live import LiveDeployments
+from project.local.api.deployments.supervisor import Supervisor
+from project.local.api.http.local_callers import LocalCallersOnly
+from project.local.api.records.store import Store
+from project.local.api.routes import (
     absent,
     artifacts,
     client_spec,
-    entries,
     feature_store,
+    features,
     functions,
-    local_routes,
+    local,
     logs,
     model_endpoints,
     nuclio,
+    profiles,
     projects,
     runs,
+    secrets,
     tags,
     unsupported,
 )
-from project.local.api.context import Context, Settings
-from project.local.api.local_callers import LocalCallersOnly
-from project.local.api.store import Store
-from project.local.api.supervisor import Supervisor
+from project.local.api.settings import Settings
 
 
 def build_app(settings: Settings, redis_url: str = "") -> Starlette:
@@ -38,7 +42,8 @@ def build_app(settings: Settings, redis_url: str = "") -> Starlette:
     them all.
     """
     store = Store(settings.database)
-    supervisor = Supervisor(store, settings)
+    deployments = LiveDeployments(store)
+    supervisor = Supervisor(store, settings, deployments)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -57,14 +62,16 @@ def build_app(settings: Settings, redis_url: str = "") -> Starlette:
             *functions.ROUTES,
             *nuclio.ROUTES,
             *feature_store.ROUTES,
+            *features.ROUTES,
             *tags.ROUTES,
-            *entries.ROUTES,
+            *profiles.ROUTES,
+            *secrets.ROUTES,
             *model_endpoints.ROUTES,
-            *local_routes.ROUTES,
+            *local.ROUTES,
             *unsupported.ROUTES,
         ],
         lifespan=lifespan,
         middleware=[Middleware(LocalCallersOnly)],
     )
-    app.state.context = Context(store, settings, supervisor, redis_url)
+    app.state.context = Context(store, settings, deployments, supervisor, redis_url)
     return app

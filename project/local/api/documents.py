@@ -1,7 +1,7 @@
-"""Plain JSON documents: nested access, hashes, labels, filters and times.
+"""Operations on plain JSON documents.
 
-MLRun's resources are nested dictionaries (``metadata``, ``spec``, ``status``). These functions are the
-few operations that every resource needs.
+MLRun's resources are nested dictionaries (``metadata``, ``spec``, ``status``). Every resource needs these few
+operations: nested access, hashes, labels, filters, times.
 """
 
 from __future__ import annotations
@@ -109,8 +109,8 @@ def epoch(value: str | datetime | None) -> float | None:
 def object_hash(document: Document, field: str) -> str:
     """Fingerprint of a resource's content, also written to ``metadata.<field>``.
 
-    Tag, status, times and the fingerprint itself do not count, so that storing the same thing again gives
-    the same fingerprint. It is MLRun's own rule, so the values equal those of MLRun's server.
+    Tag, status, times and the fingerprint itself do not count: storing the same thing again gives the same
+    fingerprint. It is MLRun's own rule; the values equal those of MLRun's server.
     """
     metadata = document.setdefault("metadata", {})
     counted = {**document, "status": None}

@@ -1,4 +1,4 @@
-"""Errors of the control plane, each with the HTTP status that MLRun's client expects for it."""
+"""Errors of the control plane, one class for each HTTP status that MLRun's client tells apart."""
 
 from __future__ import annotations
 
@@ -6,35 +6,42 @@ from __future__ import annotations
 class ApiError(Exception):
     """An answer other than success.
 
-    :param status: HTTP status code.
     :param detail: what is wrong, in words; the client prints it after its own message.
+    :ivar status: HTTP status code.
     """
 
-    def __init__(self, status: int, detail: str) -> None:
+    status = 500
+
+    def __init__(self, detail: str) -> None:
         super().__init__(detail)
-        self.status = status
         self.detail = detail
 
 
-class NotFoundError(ApiError):
-    """The thing asked for is not there (404)."""
-
-    def __init__(self, detail: str) -> None:
-        super().__init__(404, detail)
-
-
 class InvalidError(ApiError):
-    """The request breaks a rule (400)."""
+    """The request breaks a rule."""
 
-    def __init__(self, detail: str) -> None:
-        super().__init__(400, detail)
+    status = 400
+
+
+class NotFoundError(ApiError):
+    """The resource asked for does not exist."""
+
+    status = 404
 
 
 class ConflictError(ApiError):
-    """The thing to create is already there, or is still in use (409 or 412).
+    """The resource to create exists already, or is in a state that forbids the change."""
 
-    :param status: 409, or 412 where MLRun speaks of a failed precondition.
-    """
+    status = 409
 
-    def __init__(self, detail: str, status: int = 409) -> None:
-        super().__init__(status, detail)
+
+class PreconditionError(ApiError):
+    """The resource is still in use, where MLRun speaks of a failed precondition."""
+
+    status = 412
+
+
+class UnsupportedError(ApiError):
+    """A cluster can do this and a laptop can not."""
+
+    status = 501

@@ -1,8 +1,8 @@
 """Runs one deployed function: ``python -m project.local.http_host --function FILE.json --port N``.
 
-The function is loaded and initialised first; only then the port is opened and the ready file written, so
-"ready" means that requests are answered. With ``--take-over`` the listening socket is that of the process of
-the version before, which ends afterwards.
+The function is loaded and initialized first. Only then the port is opened and the ready file written: "ready"
+means that requests are answered. With ``--take-over`` the listening socket is that of the process of the
+version before, which ends afterwards.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The ASGI application: limits, requests to events, results to answers."""
+"""The ASGI application in front of a function."""
 
 from __future__ import annotations
 
@@ -7,13 +7,8 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
-from project.local.http_host.body import (
-    BodyTooLargeError,
-    DisconnectedError,
-    JsonError,
-    Receive,
-    read_body,
-)
+from feature_sets.checks import InputError
+from project.local.http_host.body import BodyTooLargeError, DisconnectedError, Receive, read_body
 from project.local.http_host.events import make_event
 from project.local.http_host.functions import Function
 from project.local.http_host.results import Result, error_result, to_result
@@ -30,8 +25,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 class HostApp:
     """ASGI application in front of one function.
 
-    A body over the limit answers 413, a body that is no JSON though it says so 400 (for serving graphs; a
-    Nuclio handler gets the bytes), a failing handler 500, each with the error object. The process lives on.
+    A body over the limit is answered with 413, a failing handler with 500. A body that claims to be JSON and
+    is not is answered with 400 for a serving graph; a Nuclio handler gets its bytes. Each answer has the
+    error object, and the process lives on.
 
     :param function: what answers.
     :param max_body: most bytes in a request.
@@ -61,10 +57,9 @@ class HostApp:
             event = make_event(
                 scope["method"], scope["path"], scope["query_string"], headers, body, self._function.json_only
             )
-        except BodyTooLargeError as error:
-            return error_result(413, "body", f"must be at most {error.limit} bytes", error.got)
-        except JsonError as error:
-            return error_result(400, "body", "must be JSON", str(error))
+        except InputError as error:
+            status = 413 if isinstance(error, BodyTooLargeError) else 400
+            return error_result(status, error.where, error.rule, str(error.got))
         try:
             return to_result(await self._function(event))
         except Exception as error:

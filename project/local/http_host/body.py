@@ -1,4 +1,4 @@
-"""Request bodies: read up to a limit, and parse as JSON."""
+"""Request bodies."""
 
 from __future__ import annotations
 
@@ -8,28 +8,24 @@ from typing import Any
 
 import orjson
 
+from feature_sets.checks import InputError
+
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
-# A client that sends without waiting for our answer reads it only after it has sent everything: up to this
-# many times the limit is read and thrown away for its sake; beyond that the connection is cut.
+# A client that sends without waiting reads our answer only after it has sent everything. For its sake, up to
+# this many times the limit is read and thrown away; beyond that the connection is cut.
 _PATIENCE = 16
 
 
-class BodyTooLargeError(ValueError):
-    """A body over the limit.
+class BodyTooLargeError(InputError):
+    """A body over the limit; answered with 413, where other bad input is a 400.
 
     :param limit: the limit in bytes.
     :param got: what was sent, in words.
     """
 
     def __init__(self, limit: int, got: str) -> None:
-        super().__init__(f"body must be at most {limit} bytes, got {got}")
-        self.limit = limit
-        self.got = got
-
-
-class JsonError(ValueError):
-    """A body that says it is JSON and is not."""
+        super().__init__("body", f"must be at most {limit} bytes", got)
 
 
 class DisconnectedError(ConnectionError):
@@ -83,7 +79,7 @@ async def _discard(receive: Receive, size: int, most: int) -> None:
 def parse_json(body: bytes) -> Any:
     """Value of a JSON text; ``NaN`` and ``Infinity`` are read as MLRun reads them.
 
-    :raises JsonError: saying where it stops being JSON.
+    :raises InputError: unless it is JSON, saying where it stops being so.
     """
     try:
         return orjson.loads(body)
@@ -91,4 +87,4 @@ def parse_json(body: bytes) -> Any:
         try:
             return json.loads(body)
         except (ValueError, RecursionError) as error:
-            raise JsonError(str(error) or type(error).__name__) from error
+            raise InputError("body", "must be JSON", str(error) or type(error).__name__) from error

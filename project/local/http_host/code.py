@@ -10,11 +10,9 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
+from feature_sets.checks import InputError
+
 Document = Mapping[str, Any]
-
-
-class CodeError(ValueError):
-    """A function whose handler can not be found; the message says where it was looked for."""
 
 
 def _in(document: Document, *keys: str) -> Any:
@@ -72,7 +70,7 @@ def load_handler(function: Document) -> tuple[ModuleType, Any]:
     With code in the document, the handler is a name in it (``handler`` by default). Without, it is a dotted
     name that Python can import: ``package.module:function`` or ``package.module.function``.
 
-    :raises CodeError: if there is no such handler.
+    :raises InputError: unless there is such a handler.
     """
     name = handler_name(function)
     module = load_module(function)
@@ -82,13 +80,13 @@ def load_handler(function: Document) -> tuple[ModuleType, Any]:
     else:
         dotted, _, attribute = name.rpartition(":" if ":" in name else ".")
         if not dotted:
-            raise CodeError(
-                f"handler must be 'package.module:function', got {name!r}, and the function has no code"
+            raise InputError(
+                "handler", "must be 'package.module:function' if the function brings no code", name
             )
         module = importlib.import_module(dotted.removesuffix(".py").replace("/", "."))
     handler = getattr(module, attribute, None)
     if not callable(handler):
-        raise CodeError(
-            f"handler '{attribute}' must be a function in module '{module.__name__}', got {handler!r}"
+        raise InputError(
+            f"handler '{attribute}'", f"must be a function in module '{module.__name__}'", handler
         )
     return module, handler

@@ -1,4 +1,4 @@
-"""Nuclio's view of a request and of the worker: events, context, logger."""
+"""Nuclio's objects: the context of a worker, the event of a request."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from urllib.parse import parse_qsl
 import nuclio_sdk
 from nuclio_sdk.event import TriggerInfo
 
-from project.local.http_host.body import JsonError, parse_json
+from feature_sets.checks import InputError
+from project.local.http_host.body import parse_json
 
 _TRIGGER = TriggerInfo("http", "default-http")
 
@@ -44,7 +45,7 @@ def make_event(
     """Event of a request; a JSON body is parsed, as Nuclio's worker does.
 
     :param json_only: whether a body that says it is JSON must be; otherwise it stays bytes if it is not.
-    :raises JsonError: if it must be JSON and is not.
+    :raises InputError: if it must be JSON and is not.
     """
     names = {_header_name(name): value.decode("latin-1") for name, value in headers}
     content_type = names.get("Content-Type", "")
@@ -53,7 +54,7 @@ def make_event(
         content_type = "application/json"
         try:
             content = parse_json(body)
-        except JsonError:
+        except InputError:
             if json_only:
                 raise
     return nuclio_sdk.Event(

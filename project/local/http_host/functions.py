@@ -1,17 +1,12 @@
-"""What a host runs: the contract of a function, and the plain Nuclio handler.
-
-MLRun is imported only for a serving graph (``serving.py``): a handler that does not need it starts at once.
-"""
+"""What a host runs: the function that a document describes."""
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 from collections.abc import Mapping
-from types import ModuleType
 from typing import Any, Protocol
 
-from project.local.http_host.code import load_handler
+from feature_sets.checks import InputError
+from project.local.http_host.nuclio import NuclioFunction
 
 
 class Function(Protocol):
@@ -26,64 +21,17 @@ class Function(Protocol):
         """Finish what is under way inside; called once, after the last answer."""
 
 
-async def settled(value: Any) -> Any:
-    """The value, awaited if it is awaitable."""
-    return await value if inspect.isawaitable(value) else value
-
-
-async def call_hook(hook: Any, context: Any) -> None:
-    """Call a hook that may or may not take the context, and may or may not be async."""
-    await settled(hook(context) if inspect.signature(hook).parameters else hook())
-
-
-class NuclioFunction:
-    """A plain Nuclio handler.
-
-    An async handler runs in the event loop; a sync one in a thread, because it may block. ``terminate`` calls
-    the termination callback that the code set on ``context.platform``, then ``terminate`` of the module.
-    """
-
-    json_only = False
-
-    def __init__(self, context: Any, module: ModuleType, handler: Any) -> None:
-        self._context = context
-        self._module = module
-        self._handler = handler
-        self._async = inspect.iscoroutinefunction(handler) or inspect.isasyncgenfunction(handler)
-
-    @classmethod
-    async def load(cls, document: Mapping[str, Any], context: Any) -> NuclioFunction:
-        """Find the handler and call ``init_context`` if its module has one."""
-        module, handler = load_handler(document)
-        init = getattr(module, "init_context", None)
-        if callable(init):
-            await call_hook(init, context)
-        return cls(context, module, handler)
-
-    async def __call__(self, event: Any) -> Any:
-        """Hand the event to the handler."""
-        if self._async:
-            return await settled(self._handler(self._context, event))
-        return await settled(await asyncio.to_thread(self._handler, self._context, event))
-
-    async def terminate(self) -> None:
-        """Call the hooks that the code has set."""
-        await settled(self._context.platform._on_signal("termination"))
-        hook = getattr(self._module, "terminate", None)
-        if callable(hook):
-            await call_hook(hook, self._context)
-
-
 async def load_function(document: Mapping[str, Any], context: Any) -> Function:
-    """The function of a document, initialised.
+    """The function of a document, initialized.
 
-    :raises ValueError: if its kind is not ``serving``, ``nuclio`` or ``remote``.
+    :raises InputError: unless its kind is ``serving``, ``nuclio`` or ``remote``.
     """
     kind = document.get("kind")
     if kind == "serving":
+        # MLRun is imported for a serving graph only.
         from project.local.http_host.serving import ServingFunction
 
         return await ServingFunction.load(document, context)
     if kind in {"nuclio", "remote"}:
         return await NuclioFunction.load(document, context)
-    raise ValueError(f"function kind must be 'serving', 'nuclio' or 'remote', got {kind!r}")
+    raise InputError("function kind", "must be 'serving', 'nuclio' or 'remote'", kind)

@@ -1,7 +1,7 @@
 """Hands the listening socket of a running host to the process that replaces it.
 
-Both accept from one queue until the old one ends, so no connection is lost and the address stays; and as no
-port is ever opened twice, another program can not slip in. The old host offers the socket on an abstract
+Both accept from one queue until the old one ends: no connection is lost, and the address stays. No port is
+ever opened twice, so no other program can take it in between. The old host offers the socket on an abstract
 Unix socket (Linux) named after its pid, to processes of the same user only.
 """
 

@@ -1,4 +1,4 @@
-"""What handlers return, as HTTP: Nuclio's rules."""
+"""Outputs of handlers as HTTP answers, by Nuclio's rules."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ class Result:
 
 
 def error_result(status: int, name: str, rule: str, got: str) -> Result:
-    """The error object of the HTTP surface: which field, what rule, what came."""
+    """The error object of the HTTP surface: which field, what rule, what was given."""
     return Result(status, _JSON, _dumps({"error": {"field": name, "rule": rule, "got": got}}))
 
 
 def to_result(output: Any) -> Result:
     """HTTP answer for a handler's output.
 
-    Text and bytes are the body; an object or list is JSON; a pair is (status, body); a Nuclio response is
-    what it says; a generator is streamed; None is an empty body.
+    Text and bytes are the body, None is an empty one. An object or a list is sent as JSON. A pair is
+    (status, body), a Nuclio response names all parts itself, and a generator is streamed.
     """
     if _is_response(output):
         headers = {str(key): str(value) for key, value in (output.headers or {}).items()}

@@ -14,16 +14,18 @@ from mlrun.serving import serving_wrapper
 from mlrun.serving.server import v2_serving_init
 
 from project.local.http_host.code import load_module
-from project.local.http_host.functions import call_hook, settled
+from project.local.http_host.hooks import call_hook, settled
 
 
 class ServingFunction:
     """An MLRun serving graph, run by MLRun's own graph server in this event loop.
 
-    ``terminate`` calls, in this order: MLRun's ``wait_for_completion``, which flushes an ``async`` flow and
-    ends it (a ``sync`` flow has nothing to flush); ``terminate()`` of each step's object that has one (storey
-    steps end with their flow and are left out), in the order of the graph; ``terminate`` of the function's
-    module.
+    ``terminate`` calls, in this order:
+
+    1. MLRun's ``wait_for_completion``, which flushes an ``async`` flow; a ``sync`` flow has nothing to flush.
+    2. ``terminate()`` of each step's object that has one, in the order of the graph. storey's own steps end
+       with their flow.
+    3. ``terminate`` of the function's module.
 
     :param context: Nuclio context, with ``mlrun_handler`` set by MLRun.
     """
@@ -38,7 +40,7 @@ class ServingFunction:
 
     @classmethod
     async def load(cls, document: Mapping[str, Any], context: Any) -> ServingFunction:
-        """Build the graph and initialise its steps.
+        """Build the graph and initialize its steps.
 
         The function's own ``init_context`` is called if its code has one, else MLRun's.
         """

@@ -17,10 +17,12 @@ import storey.dtypes
 from feature_sets import device_metrics
 from feature_sets.device_metrics import ENGINES, STOREY, VECTORIZED
 from feature_sets.feature_vector import all_features
-from feature_sets.ingestion.ingest import ingest, ingest_telemetry
+from feature_sets.ingestion.ingest import ingest
+from feature_sets.ingestion.telemetry_ingest import ingest_telemetry
 from feature_sets.ingestion.vectorized_ingest import ingest_vectorized
-from feature_sets.telemetry.schema import DEVICE, OPERATIONS, TelemetrySchema
-from feature_sets.telemetry.schema_rules import SchemaError
+from feature_sets.telemetry.errors import SchemaError
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.telemetry.window_settings import OPERATIONS
 from tests.feature_sets.networks import END, SCHEMA, metrics, telemetry
 
 
@@ -157,9 +159,9 @@ def test_an_ingestion_leaves_no_files_and_no_keys_of_an_earlier_one(left, projec
 
 
 def test_another_engine_is_refused_before_anything_is_read():
-    with pytest.raises(ValueError, match="engine: must be one of vectorized, storey, got 'spark'"):
+    with pytest.raises(ValueError, match="engine: must be among vectorized, storey, got 'spark'"):
         ingest(context=None, telemetry="/nowhere", engine="spark")
-    with pytest.raises(ValueError, match="engine: must be one of vectorized, storey, got ''"):
+    with pytest.raises(ValueError, match="engine: must be among vectorized, storey, got ''"):
         device_metrics.device_metrics(SCHEMA, "")
 
 

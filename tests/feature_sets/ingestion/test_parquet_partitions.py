@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 from mlrun.datastore.targets import ParquetTarget
 
-from feature_sets.ingest_errors import IngestError
+from feature_sets.ingestion.errors import IngestError
 from feature_sets.ingestion.parquet_partitions import granularity_of, partitions, write_partitions
 
 TIMES = np.array(

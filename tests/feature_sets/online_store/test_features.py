@@ -14,12 +14,13 @@ import redis
 import storey.dtypes
 from mlrun.datastore.targets import ParquetTarget, RedisNoSqlTarget
 
+from feature_sets.checks import InputError
 from feature_sets.device_metrics import STOREY, device_metrics
 from feature_sets.feature_vector import all_features, selected_features
-from feature_sets.ingestion.ingest import ingest_telemetry
+from feature_sets.ingestion.telemetry_ingest import ingest_telemetry
 from feature_sets.ingestion.vectorized_ingest import ingest_vectorized
-from feature_sets.online_store.features import OnlineFeatures, OnlineFeaturesError
-from feature_sets.online_store.read_plan import UnsupportedVectorError
+from feature_sets.online_store.errors import OnlineStoreError
+from feature_sets.online_store.features import OnlineFeatures
 from feature_sets.online_store.redis_table import OnlineTable
 from feature_sets.telemetry.schema import DEVICE
 from tests.feature_sets.networks import END, SCHEMA, metrics, telemetry
@@ -219,9 +220,7 @@ def test_a_store_that_is_away_is_an_error(vector, monkeypatch):
     online = OnlineFeatures(vector)
     pool = redis.ConnectionPool.from_url("redis://user:secret@127.0.0.1:2")
     monkeypatch.setattr(online, "_pool", pool)
-    with pytest.raises(
-        OnlineFeaturesError, match="the online store must answer, got ConnectionError"
-    ) as raised:
+    with pytest.raises(OnlineStoreError, match="the online store must answer, got ConnectionError") as raised:
         online.get(["dev-0"])
     assert "secret" not in str(raised.value)
 
@@ -230,7 +229,7 @@ def test_a_key_that_holds_something_else_is_an_error_and_the_next_request_is_ans
     with redis.Redis.from_url(table_of("devices").url) as client, OnlineFeatures(vector) as online:
         key = table_of("device_metrics").key("odd")
         client.set(key, "text")
-        with pytest.raises(OnlineFeaturesError, match="WRONGTYPE"):
+        with pytest.raises(OnlineStoreError, match="WRONGTYPE"):
             online.get(["dev-1", "odd", "dev-0"])
         client.delete(key)
         assert online.get(["dev-0"])[0].features["cpu"] is not None
@@ -244,7 +243,7 @@ def test_a_value_that_is_not_of_its_type_is_an_error_that_names_it(vector):
         client.hset(table.key("dev-0"), "cpu", "much")
         try:
             with pytest.raises(
-                OnlineFeaturesError, match="feature 'cpu' of 'dev-0': must be of its type, got b'much"
+                OnlineStoreError, match="feature 'cpu' of 'dev-0': must be of its type, got b'much"
             ):
                 online.get(["dev-0"])
         finally:
@@ -303,7 +302,7 @@ def test_a_time_to_live_is_positive(vector, seconds):
 
 def test_vectors_that_cannot_be_read_are_refused(vector, project):
     def refused(vector, message):
-        with pytest.raises(UnsupportedVectorError, match=message):
+        with pytest.raises(InputError, match=message):
             OnlineFeatures(vector)
 
     refused(fstore.FeatureVector("none", []), "'none': must have features")
@@ -328,9 +327,7 @@ def test_rows_that_storey_wrote_are_an_error_that_says_so(vector, project):
     try:
         with (
             OnlineFeatures(all_features(SCHEMA)) as online,
-            pytest.raises(
-                OnlineFeaturesError, match="'device_metrics': the row of 'dev-0' must have an event"
-            ),
+            pytest.raises(OnlineStoreError, match="'device_metrics': the row of 'dev-0' must have an event"),
         ):
             online.get(["dev-0"])
     finally:

@@ -10,7 +10,7 @@ import redis
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feature_sets.ingest_errors import IngestError
+from feature_sets.online_store.errors import OnlineStoreError
 from feature_sets.online_store.redis_table import OnlineTable
 from feature_sets.online_store.redis_write import KEYS_A_ROUND_TRIP, OnlineWrite, write_newest
 
@@ -123,6 +123,6 @@ def test_of_writers_at_the_same_time_the_newest_wins(url):
 
 def test_a_store_that_is_away_is_an_error_without_its_password():
     table = OnlineTable("redis://user:secret@127.0.0.1:2", "t/")
-    with pytest.raises(IngestError, match=r"the online store must take .* from 127.0.0.1:2$") as raised:
+    with pytest.raises(OnlineStoreError, match=r"the online store must take .* from 127.0.0.1:2$") as raised:
         write_newest(table, batch(("a", 1, "x")))
     assert "secret" not in str(raised.value)

@@ -9,13 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from feature_sets.telemetry.schema import (
-    DEFAULT_SCHEMA_PATH,
-    OPERATIONS,
-    SchemaError,
-    TelemetrySchema,
-    duration_seconds,
-)
+from feature_sets.telemetry.errors import SchemaError
+from feature_sets.telemetry.schema import DEFAULT_SCHEMA_PATH, TelemetrySchema
+from feature_sets.telemetry.window_settings import OPERATIONS
 
 SMALL: dict[str, Any] = {
     "name": "lab",
@@ -66,19 +62,6 @@ def test_a_schema_survives_its_own_yaml(tmp_path: Path) -> None:
     path.write_text(yaml.safe_dump(schema.to_dict(), sort_keys=False), encoding="utf-8")
     assert TelemetrySchema.from_yaml(path) == schema
     assert TelemetrySchema.load(schema.to_dict()) == schema
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("10s", 10), ("5m", 300), ("2h", 7200), ("1d", 86400), ("0s", 0)]
-)
-def test_durations_are_whole_numbers_with_a_unit(text: str, seconds: int) -> None:
-    assert duration_seconds(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "5", "m", "1.5m", "-1s", "5 m", "5w", 5, None])
-def test_other_durations_are_refused(text: Any) -> None:
-    with pytest.raises(SchemaError, match="must be a whole number with a unit s, m, h or d"):
-        duration_seconds(text)
 
 
 @pytest.mark.parametrize(

@@ -19,16 +19,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feature_sets.telemetry.schema import OPERATIONS
+from feature_sets.checks import InputError
+from feature_sets.telemetry.window_settings import OPERATIONS
 from feature_sets.windows.backfill import backfill, backfill_chunks
-from feature_sets.windows.backfill_progress import ProgressError
 from feature_sets.windows.definition import WindowDefinition
 from feature_sets.windows.event_status import STATUSES
 from feature_sets.windows.online import OnlineWindows
 from feature_sets.windows.parquet_chunks import ParquetChunks
 from feature_sets.windows.reference import reference
+from tests.feature_sets.windows.engines import NAMES, FakeClock, assert_equal_features
 from tests.feature_sets.windows.streams import DEFINITION, START, Event, event, ordered_stream, streams
-from tests.feature_sets.windows.test_online import NAMES, FakeClock, assert_equal_features
 
 
 def frame(events: list[Event]) -> pd.DataFrame:
@@ -226,16 +226,17 @@ def test_progress_of_other_chunks_or_another_definition_is_refused(tmp_path: Pat
     progress, out = tmp_path / "progress", ParquetChunks(tmp_path / "out")
     backfill_chunks(chunks()[:3], DEFINITION, out, progress)
     with pytest.raises(
-        ProgressError, match=r"must give the 3 chunks \(300 rows\) that were done before, got 2 c"
+        InputError, match=r"must give the 3 chunks \(300 rows\) that were done before, got '2 c"
     ):
         backfill_chunks(chunks()[:2], DEFINITION, out, progress)
-    others = [chunk.assign(at=chunk["at"] + 1) for chunk in chunks()]
-    with pytest.raises(ProgressError, match=r"got 3 chunks \(300 rows\) or other times"):
-        backfill_chunks(others, DEFINITION, out, progress)
-    with pytest.raises(ProgressError, match=r"definition\.period"):
+    moved = [chunk.assign(at=chunk["at"] + 1) for chunk in chunks()]
+    for others in (moved, [moved[0], *chunks()[1:]]):
+        with pytest.raises(InputError, match=r"got '3 chunks \(300 rows\) or other times'"):
+            backfill_chunks(others, DEFINITION, out, progress)
+    with pytest.raises(InputError, match=r"definition\.period"):
         backfill_chunks(chunks(), replace(DEFINITION, period="20s"), out, progress)
     progress.write_bytes(progress.read_bytes()[:-1])
-    with pytest.raises(ProgressError, match=r"progress file .*checksum"):
+    with pytest.raises(InputError, match=r"progress file .*checksum"):
         backfill_chunks(chunks(), DEFINITION, out, progress)
     with pytest.raises(TypeError, match=r"writer: must have seek\(chunk\)"):
         backfill_chunks(chunks(), DEFINITION, [].append, progress)
@@ -245,7 +246,9 @@ def test_a_part_that_was_lost_is_noticed_and_nothing_is_deleted(tmp_path: Path) 
     progress, out = tmp_path / "progress", tmp_path / "out"
     backfill_chunks(chunks()[:5], DEFINITION, ParquetChunks(out), progress)
     (out / "part-00002.parquet").unlink()
-    with pytest.raises(ValueError, match=r"seek\(5\): the 5 parts .* got none named part-00002\.parquet"):
+    with pytest.raises(
+        ValueError, match=r"seek\(5\): must follow 5 parts .* got 'none named part-00002\.parquet'"
+    ):
         backfill_chunks(chunks(), DEFINITION, ParquetChunks(out), progress)
     with pytest.raises(ValueError, match=r"seek\(3\)"):
         ParquetChunks(out).seek(3)

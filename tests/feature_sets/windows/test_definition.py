@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from feature_sets.checks import InputError
 from feature_sets.device_metrics import device_metrics
 from feature_sets.telemetry.schema import TelemetrySchema
-from feature_sets.windows.definition import WindowDefinition, WindowDefinitionError
+from feature_sets.windows.definition import WindowDefinition
 
 SCHEMA = TelemetrySchema.load("")
 
@@ -73,7 +74,7 @@ def aggregation(column: str = "load", **changes: Any) -> dict[str, Any]:
     ],
 )
 def test_a_feature_set_that_cannot_be_followed_is_refused(given: Any, words: str) -> None:
-    with pytest.raises(WindowDefinitionError, match=words):
+    with pytest.raises(InputError, match=words):
         WindowDefinition.from_feature_set(given)
 
 
@@ -104,5 +105,5 @@ def test_buckets_follow_from_the_lengths() -> None:
     ],
 )
 def test_each_broken_rule_names_the_field(changes: dict[str, Any], words: str) -> None:
-    with pytest.raises(WindowDefinitionError, match=words):
+    with pytest.raises(InputError, match=words):
         definition(**changes)

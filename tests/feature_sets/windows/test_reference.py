@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,10 @@ import pytest
 
 from feature_sets.windows.reference import aggregate, reference
 from tests.feature_sets.windows.streams import DEFINITION, START, Event, event
+
+
+def exact(*values: int) -> list[tuple[int, Fraction]]:
+    return [(time, Fraction(value)) for time, value in enumerate(values)]
 
 
 def run(events: list[Event]) -> pd.DataFrame:
@@ -119,10 +124,10 @@ def test_a_missing_time_is_refused() -> None:
 
 def test_an_unknown_operation_is_refused() -> None:
     with pytest.raises(ValueError, match="got 'mode'"):
-        aggregate("mode", [(0, 1.0)])
+        aggregate("mode", exact(1))
 
 
 def test_the_median_of_an_even_number_of_readings_lies_between_the_two_in_the_middle() -> None:
-    assert aggregate("median", [(0, 5.0), (1, 1.0), (2, 2.0)]) == 2.0
-    assert aggregate("median", [(0, 5.0), (1, 1.0), (2, 2.0), (3, 9.0)]) == 3.5
+    assert aggregate("median", exact(5, 1, 2)) == 2.0
+    assert aggregate("median", exact(5, 1, 2, 9)) == 3.5
     assert math.isnan(aggregate("median", []))

@@ -10,10 +10,10 @@ from river.drift import PageHinkley as RiverPageHinkley
 from river.drift.binary import DDM as RiverDDM
 from river.drift.binary import EDDM as RiverEDDM
 
-from drift.ddm import DDM
-from drift.eddm import EDDM
-from drift.page_hinkley import PageHinkley
-from drift.scikit_multiflow import drift_detection
+from drift.detectors.ddm import DDM
+from drift.detectors.eddm import EDDM
+from drift.detectors.page_hinkley import PageHinkley
+from drift.detectors.scikit_multiflow import drift_detection
 
 SEEDS = range(8)
 every_seed = pytest.mark.parametrize("seed", SEEDS)

@@ -10,8 +10,8 @@ import pytest
 import uvicorn
 
 from project.local.api.app import build_app
-from project.local.api.context import Settings
-from project.local.api.store import Store
+from project.local.api.records.store import Store
+from project.local.api.settings import Settings
 from tests.project.local.conformance import DBPATH
 from tests.project.local.mlrun_client import Client
 

@@ -15,7 +15,7 @@ def init_context(context):
 
 
 def echo(context, event):
-    """What came, and which process and version answers."""
+    """What was asked, and which process and version answers."""
     if event.path == "/fail":
         raise KeyError("no such thing")
     time.sleep(float(event.fields.get("sleep", 0)))

@@ -1,7 +1,7 @@
 """A process with the unmodified MLRun client, as a user's would be: our packages are not imported in it.
 
 ``import mlrun`` asks the server for its settings, so each client is a process of its own that is started
-once the server is up. The functions of ``scenarios.py`` run in it; their answers come back as plain data.
+once the server is up. The functions of ``scenarios/`` run in it; their answers come back as plain data.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import Future, ProcessPoolExecutor
+from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ class Client:
         )
 
     def submit(self, scenario: str, *arguments: Any) -> Future[Any]:
-        """Start a scenario."""
+        """Start a scenario, named ``module.function``."""
         return self._pool.submit(_run, scenario, arguments)
 
     def __call__(self, scenario: str, *arguments: Any) -> Any:
@@ -70,6 +71,5 @@ class Client:
 
 
 def _run(scenario: str, arguments: tuple[Any, ...]) -> Any:
-    from tests.project.local import scenarios
-
-    return getattr(scenarios, scenario)(*arguments)
+    module, _, name = scenario.partition(".")
+    return getattr(import_module(f"tests.project.local.scenarios.{module}"), name)(*arguments)

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 @local_only
 def test_a_client_takes_its_settings_from_the_server(client, local_stack):
-    home, settings = local_stack.stack.home, client("settings")
+    home, settings = local_stack.stack.home, client("projects.settings")
     assert settings["redis_url"] == local_stack.info.redis_url
     assert settings["artifact_path"].startswith(f"{home}/artifacts/")
     assert settings["prefix"].startswith(f"{home}/feature-store/")
@@ -22,7 +22,7 @@ def test_a_client_takes_its_settings_from_the_server(client, local_stack):
 
 
 def test_a_project_is_made_changed_and_loaded_again(client):
-    assert client("project_twice", new_project()) == {
+    assert client("projects.project_twice", new_project()) == {
         "params": {"a": 1},
         "description": "about",
         "listed": True,
@@ -31,7 +31,7 @@ def test_a_project_is_made_changed_and_loaded_again(client):
 
 
 def test_a_local_run_is_there_with_results_artifacts_and_log(client):
-    run = client("run_once", new_project())
+    run = client("runs.run_once", new_project())
     assert run["state"] == "completed"
     assert run["outputs"]["score"] == run["stored_results"]["score"] == 1.0
     assert run["outputs"]["data"].startswith("store://datasets/")
@@ -43,20 +43,20 @@ def test_a_local_run_is_there_with_results_artifacts_and_log(client):
 
 
 def test_artifacts_of_a_run_are_stored_under_run_and_key(client):
-    run = client("run_once", new_project(), "my-run")
+    run = client("runs.run_once", new_project(), "my-run")
     assert run["db_keys"] == ["my-run_data", "my-run_model"]
     assert run["stored_artifacts"] == ["data", "model"]
     assert run["models"] == [("model", "my-run_model", "10")]
 
 
 def test_a_run_that_fails_says_why(client):
-    run = client("run_that_fails", new_project())
+    run = client("runs.run_that_fails", new_project())
     assert run["state"] == "error"
     assert "failed on purpose" in run["error"]
 
 
 def test_an_artifact_is_found_by_uri_key_and_tree_but_not_by_its_short_key(client):
-    found = client("artifact_names", new_project())
+    found = client("artifacts.artifact_names", new_project())
     assert found["by_uri"] == (3, 4)
     assert found["by_key"] == (4, True)
     assert found["by_tree"]
@@ -65,7 +65,7 @@ def test_an_artifact_is_found_by_uri_key_and_tree_but_not_by_its_short_key(clien
 
 
 def test_tags_are_given_listed_and_taken(client):
-    found = client("tags", new_project())
+    found = client("artifacts.tags", new_project())
     assert found["tree"]
     assert found["listed"] == ["train_model"]
     assert found["before"] == ["champion", "latest"]
@@ -73,7 +73,7 @@ def test_tags_are_given_listed_and_taken(client):
 
 
 def test_a_hyper_parameter_run_has_iterations_and_a_best_one(client):
-    run = client("hyper_parameters", new_project())
+    run = client("runs.hyper_parameters", new_project())
     assert run["results"] == {"best_iteration": 2, "score": 2.0}
     assert [row[1] for row in run["table"][1:]] == [1, 2, 3]
     assert run["children"] == [(1, 0.5), (2, 2.0), (3, 1.0)]
@@ -83,7 +83,7 @@ def test_a_hyper_parameter_run_has_iterations_and_a_best_one(client):
 
 
 def test_functions_are_saved_and_imported_by_uri_tag_and_hash(client):
-    found = client("functions", new_project())
+    found = client("functions.functions", new_project())
     assert found["old"] == ("job", "mlrun/mlrun")
     assert found["new"] == ("my-job", "other")
     assert found["listed"] == ["my-job"]
@@ -91,7 +91,7 @@ def test_functions_are_saved_and_imported_by_uri_tag_and_hash(client):
 
 
 def test_a_feature_set_with_windows_is_ingested_and_read_offline(client):
-    found = client("feature_sets", new_project())
+    found = client("feature_sets.feature_sets", new_project())
     assert found["ingested"] == 3
     assert found["columns"] == ["cpu", "cpu_avg_1h", "cpu_max_1h", "site"]
     assert sorted(found["averages"]) == [10.0, 20.0, 20.0]
@@ -101,7 +101,7 @@ def test_a_feature_set_with_windows_is_ingested_and_read_offline(client):
 
 @local_only
 def test_default_targets_are_local_and_online_features_come_from_valkey(client, local_stack):
-    found = client("online_features", new_project())
+    found = client("feature_sets.online_features", new_project())
     assert found["kinds"] == ["parquet", "redisnosql"]
     assert any(path.startswith(str(local_stack.stack.home)) for path in found["paths"])
     assert found["online"] == [{"cpu": 30.0, "site": "x"}, {"cpu": 20.0, "site": "y"}]
@@ -109,7 +109,7 @@ def test_default_targets_are_local_and_online_features_come_from_valkey(client, 
 
 
 def test_a_workflow_runs_on_the_local_engine_and_its_runs_are_listed_with_it(client):
-    status = client("workflow", new_project())
+    status = client("workflows.workflow", new_project())
     assert status["state"] in {"Succeeded", "completed"}
     assert status["runs"] == {
         "first": ("completed", {"score": 8}),
@@ -119,20 +119,20 @@ def test_a_workflow_runs_on_the_local_engine_and_its_runs_are_listed_with_it(cli
 
 def test_the_mlrun_command_shows_runs_and_runs_a_workflow(client):
     name = new_project()
-    client("workflow", name)
+    client("workflows.workflow", name)
     command = ("project", name, "-n", name, "-r", "main", "--engine", "local", "-w", "-a", "n=6")
     client.mlrun(*command)
-    table = client.mlrun("get", "runs", "-p", name)
+    table = client("command.output", "get", "runs", "-p", name)
     assert table.count("completed") >= 2
     assert "first" in table
-    assert "first:latest" in client.mlrun("get", "functions", "-p", name)
-    assert "first_data" in client.mlrun("get", "artifacts", "-p", name)
-    results = {tuple(run) for run in client("all_results", name, "first")}
+    assert "first:latest" in client("command.output", "get", "functions", "-p", name)
+    assert "first_data" in client("command.output", "get", "artifacts", "-p", name)
+    results = {tuple(run) for run in client("runs.all_results", name, "first")}
     assert results == {(("score", 8),), (("score", 12),)}
 
 
 def test_things_and_then_the_project_are_deleted(client):
-    found = client("notify_and_delete", new_project())
+    found = client("projects.notify_and_delete", new_project())
     assert found["artifacts"] == ["train_model"]
     assert found["runs"] == 0
     assert "can not be deleted since related resources found" in found["refused"]
@@ -143,18 +143,18 @@ def test_several_clients_at_once_lose_nothing(client, dbpath, tmp_path):
     project = new_project()
     clients = [client, Client(dbpath, tmp_path)]
     try:
-        waiting = [other.submit("many_runs", project, f"job-{n}", 6) for n, other in enumerate(clients)]
+        waiting = [other.submit("runs.many_runs", project, f"job-{n}", 6) for n, other in enumerate(clients)]
         expected = {(f"job-{n}", uid, "completed") for n, job in enumerate(waiting) for uid in job.result()}
     finally:
         clients[1].close()
-    found = client("all_runs", project)
+    found = client("runs.all_runs", project)
     assert len(found) == 12
     assert set(found) == expected
 
 
 @local_only
 def test_what_needs_a_cluster_says_which_call_and_which_profile(client):
-    message = client("unsupported")
+    message = client("projects.unsupported")
     assert "GET /api/v1/hub/sources is not available on the local control plane" in message
     assert "the kubernetes profile has it" in message
 

@@ -29,13 +29,13 @@ def _until(condition):
 
 def test_a_serving_graph_is_deployed_redeployed_killed_and_started_again(client, local_stack, tmp_path):
     stack, project, end = local_stack.stack, new_project(), tmp_path / "ended"
-    first = client("deploy_serving", project, "adder", "sync", 1, str(end))
+    first = client("deployments.deploy_serving", project, "adder", "sync", 1, str(end))
     assert first["state"] == "ready"
     assert first["address"] == first["url"] == _deployed(stack, project, "adder").url
     assert first["answer"]["value"] == 2
 
     # A redeploy takes over the address; the old process ends in good order.
-    second = client("deploy_serving", project, "adder", "sync", 10)
+    second = client("deployments.deploy_serving", project, "adder", "sync", 10)
     assert (second["address"], second["answer"]["value"]) == (first["address"], 11)
     assert second["answer"]["pid"] != first["answer"]["pid"]
     _until(end.exists)
@@ -43,7 +43,7 @@ def test_a_serving_graph_is_deployed_redeployed_killed_and_started_again(client,
 
     os.kill(second["answer"]["pid"], signal.SIGKILL)
     _until(lambda: _deployed(stack, project, "adder").state == "error")
-    status = client("function_status", project, "adder")
+    status = client("functions.function_status", project, "adder")
     for shown in status.values():
         assert shown["state"] == "error"
         assert shown["reason"] == "killed by signal 9 (SIGKILL)"
@@ -55,17 +55,17 @@ def test_a_serving_graph_is_deployed_redeployed_killed_and_started_again(client,
 
     stopped = stack.stop_function(project, "adder")
     assert (stopped.state, stopped.reason, stopped.pid) == ("offline", "stopped", None)
-    client("delete_function", project, "adder")
+    client("functions.delete_function", project, "adder")
     assert [item for item in stack.deployments() if item.project == project] == []
 
 
 def test_an_async_graph_answers_too(client):
-    deployed = client("deploy_serving", new_project(), "adder", "async", 2)
+    deployed = client("deployments.deploy_serving", new_project(), "adder", "async", 2)
     assert deployed["answer"]["value"] == 3
 
 
 def test_a_handler_gets_environment_secrets_and_requests(client):
-    deployed = client("deploy_nuclio", new_project(), "echo", {"VERSION": "1"})
+    deployed = client("deployments.deploy_nuclio", new_project(), "echo", {"VERSION": "1"})
     assert deployed["state"] == "ready"
     answer = deployed["answer"]
     assert (answer["path"], answer["body"]) == ("/some/path", {"value": 1})
@@ -79,13 +79,13 @@ def test_a_handler_gets_environment_secrets_and_requests(client):
 
 
 def test_code_that_travels_with_the_function_is_deployed(client):
-    assert client("deploy_code", new_project()) == {"own": {"a": 1}}
+    assert client("deployments.deploy_code", new_project()) == {"own": {"a": 1}}
 
 
 def test_a_redeploy_that_fails_leaves_the_version_before_and_says_so(client, local_stack):
     project = new_project()
-    good = client("deploy_nuclio", project, "echo", {"VERSION": "1"})
-    bad = client("deploy_nuclio", project, "echo", {"VERSION": "2", "FAIL": "yes"})
+    good = client("deployments.deploy_nuclio", project, "echo", {"VERSION": "1"})
+    bad = client("deployments.deploy_nuclio", project, "echo", {"VERSION": "2", "FAIL": "yes"})
     assert bad == {"error": "Function echo deployment failed", "state": "error"}
     shown = _deployed(local_stack.stack, project, "echo")
     assert shown.state == "error"
@@ -96,7 +96,7 @@ def test_a_redeploy_that_fails_leaves_the_version_before_and_says_so(client, loc
 
 def test_a_first_deploy_that_fails_is_an_error_with_the_reason(client, local_stack):
     project = new_project()
-    assert client("deploy_nuclio", project, "echo", {"FAIL": "yes"})["state"] == "error"
+    assert client("deployments.deploy_nuclio", project, "echo", {"FAIL": "yes"})["state"] == "error"
     shown = _deployed(local_stack.stack, project, "echo")
     assert (shown.state, shown.pid) == ("error", None)
     assert "this function was told to fail" in shown.reason
@@ -105,7 +105,7 @@ def test_a_first_deploy_that_fails_is_an_error_with_the_reason(client, local_sta
 
 def test_requests_are_answered_throughout_a_redeploy(client, local_stack):
     project = new_project()
-    address = client("deploy_nuclio", project, "echo", {"VERSION": "1"})["address"]
+    address = client("deployments.deploy_nuclio", project, "echo", {"VERSION": "1"})["address"]
     answers, closed, done = [], [], threading.Event()
 
     def ask():
@@ -120,7 +120,7 @@ def test_requests_are_answered_throughout_a_redeploy(client, local_stack):
     thread = threading.Thread(target=ask)
     thread.start()
     try:
-        client("deploy_nuclio", project, "echo", {"VERSION": "2"})
+        client("deployments.deploy_nuclio", project, "echo", {"VERSION": "2"})
         _until(lambda: answers and answers[-1].json()["version"] == "2")
     finally:
         done.set()
@@ -132,7 +132,7 @@ def test_requests_are_answered_throughout_a_redeploy(client, local_stack):
 
 def test_a_request_under_way_is_finished_when_the_function_stops(client, local_stack):
     project = new_project()
-    address = client("deploy_nuclio", project, "echo", {"VERSION": "1"})["address"]
+    address = client("deployments.deploy_nuclio", project, "echo", {"VERSION": "1"})["address"]
     answers = []
     thread = threading.Thread(target=lambda: answers.append(httpx.get(f"{address}/?sleep=1.5", timeout=30)))
     thread.start()
@@ -149,14 +149,14 @@ def test_everything_is_there_after_kill_9_of_the_control_plane_and_functions_liv
         info = stack.up()
         client = Client(info.mlrun_dbpath, tmp_path / "client")
         try:
-            before = client("run_once", "demo")
-            deployed = client("deploy_nuclio", "demo", "echo", {"VERSION": "1"})
+            before = client("runs.run_once", "demo")
+            deployed = client("deployments.deploy_nuclio", "demo", "echo", {"VERSION": "1"})
             os.kill(info.api_pid, signal.SIGKILL)
             assert httpx.get(deployed["address"]).json()["version"] == "1"
             again = stack.up()
             assert again.mlrun_dbpath == info.mlrun_dbpath
-            assert ("train", before["uid"], "completed") in client("all_runs", "demo")
-            assert client("function_status", "demo", "echo")["got"]["state"] == "ready"
+            assert ("train", before["uid"], "completed") in client("runs.all_runs", "demo")
+            assert client("functions.function_status", "demo", "echo")["got"]["state"] == "ready"
 
             # The new control plane did not start the process: it sees that it died, not how.
             os.kill(deployed["answer"]["pid"], signal.SIGKILL)

@@ -1,14 +1,12 @@
 import signal
-import socket
 import sys
-import threading
 import time
 from dataclasses import replace
 
 import psutil
 import pytest
 
-from project.local.processes import free_port, log_tail, port_is_free, start
+from project.local.processes import log_tail, start
 
 
 def _until(condition):
@@ -20,7 +18,7 @@ def _until(condition):
 
 @pytest.fixture
 def python(tmp_path):
-    """Starts Python programs and ends them at last."""
+    """Starts Python programs, and ends them after the test."""
     started = []
 
     def run(program, wait_for="up"):
@@ -80,32 +78,9 @@ def test_stop_ends_what_does_not_listen_and_its_children(python):
     _until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
 
 
-def test_a_port_in_use_is_not_free(python):
-    port = free_port()
-    assert port_is_free(port)
-    assert free_port(preferred=port) == port
-    python(
-        f"import socket, time; s = socket.create_server(('127.0.0.1', {port})); print('up'); time.sleep(60)"
-    )
-    assert not port_is_free(port)
-    assert free_port(preferred=port) != port
-
-
 def test_the_tail_of_a_log_starts_where_asked(tmp_path):
     log = tmp_path / "log"
     assert log_tail(log) == ""
     log.write_text("one\ntwo\nthree\n")
     assert log_tail(log, lines=2) == "two\nthree"
     assert log_tail(log, start=8) == "three"
-
-
-def test_a_port_that_is_about_to_be_free_is_waited_for():
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        holder.listen()
-        port = holder.getsockname()[1]
-        assert free_port(port) != port
-        gone = threading.Timer(0.2, holder.close)
-        gone.start()
-        assert free_port(port, patience_seconds=30.0) == port
-        gone.join()

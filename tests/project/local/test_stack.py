@@ -10,7 +10,8 @@ import psutil
 import pytest
 
 from project.local.processes import Process
-from project.local.stack import Stack, StackError
+from project.local.servers import Patience, ServerError
+from project.local.stack import Stack
 
 
 @pytest.fixture
@@ -90,23 +91,31 @@ def test_a_control_plane_that_hangs_is_replaced(stack):
     info = stack.up()
     state = json.loads((stack.home / "stack.json").read_text())
     os.kill(info.api_pid, signal.SIGSTOP)
-    again = stack.up()
+    again = Stack(stack.home, stack.source_root, Patience(answer=0.5, end=0.1)).up()
     assert again.api_pid != info.api_pid
     assert not Process(state["pid"], state["created"]).alive()
 
 
+def test_the_control_plane_of_another_home_is_not_taken_for_ours(stack, tmp_path_factory):
+    stack.up()
+    other = Stack(tmp_path_factory.mktemp("other"), stack.source_root)
+    (other.home / "stack.json").write_text((stack.home / "stack.json").read_text())
+    assert other.find() is None
+    assert stack.find() is not None
+
+
 def test_asking_for_functions_when_nothing_runs_says_so(stack):
-    with pytest.raises(StackError, match="no control plane is running for"):
+    with pytest.raises(ServerError, match="no control plane is running for"):
         stack.deployments()
     stack.up()
-    with pytest.raises(StackError, match="no function demo/absent was deployed"):
+    with pytest.raises(ServerError, match="no function demo/absent was deployed"):
         stack.start_function("demo", "absent")
 
 
 def test_a_control_plane_that_can_not_start_says_what_its_log_says(stack):
     (stack.home / "api").write_text("a file where a folder should be")
     with pytest.raises(
-        StackError, match=r"(?s)did not start on port \d+ \(exited with code 1\).*FileExistsError"
+        ServerError, match=r"(?s)did not start on port \d+ \(exited with code 1\).*FileExistsError"
     ):
         stack.up()
     (stack.home / "api").unlink()
@@ -114,7 +123,7 @@ def test_a_control_plane_that_can_not_start_says_what_its_log_says(stack):
 
 def test_a_broken_state_file_is_named(stack):
     (stack.home / "stack.json").write_text("[]")
-    with pytest.raises(StackError, match=r"stack\.json: not a state file of ours"):
+    with pytest.raises(ServerError, match=r"stack\.json: not a state file of ours"):
         stack.find()
     (stack.home / "stack.json").unlink()
 
@@ -123,6 +132,17 @@ def test_nothing_that_starts_the_servers_imports_mlrun():
     program = (
         "import sys, project.local.stack, project.local.api.app\n"
         "print(sorted({'mlrun', 'pandas', 'numpy', 'redis'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_command_that_only_looks_imports_little():
+    program = (
+        "import sys\n"
+        "before = set(sys.modules)\n"  # The measurement of coverage loads sqlite3 itself.
+        "import project.local.stack\n"
+        "print(sorted({'httpx', 'redis', 'sqlite3', 'starlette', 'uvicorn'} & (set(sys.modules) - before)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -8,6 +8,10 @@ import redis
 
 from project.local import valkey
 from project.local.processes import Process
+from project.local.servers import Patience, ServerError, read_state
+
+# For servers that are known to hang.
+HASTE = Patience(answer=0.5, end=0.1)
 
 
 @pytest.fixture
@@ -81,7 +85,7 @@ def test_another_program_on_the_port_is_not_taken_for_ours(home, answer):
         thread.start()
         try:
             assert valkey.find(home) is None
-            moved = valkey.start(home)
+            moved = valkey.start(home, Patience(port=0))
             assert moved.url != started.url
             assert valkey.find(home) == moved
         finally:
@@ -92,7 +96,7 @@ def test_another_program_on_the_port_is_not_taken_for_ours(home, answer):
 def test_a_broken_state_file_is_named(home):
     (home / "valkey").mkdir()
     (home / "valkey" / "state.json").write_text("{}")
-    with pytest.raises(valkey.ValkeyError, match=r"state\.json: not a state file of ours"):
+    with pytest.raises(ServerError, match=r"state\.json: not a state file of ours"):
         valkey.find(home)
     (home / "valkey" / "state.json").unlink()
 
@@ -102,17 +106,17 @@ def test_a_server_that_can_not_start_says_what_its_log_says(home):
     folder.mkdir(parents=True)
     (folder / "appendonly.aof.manifest").write_text("nonsense\n")
     with pytest.raises(
-        valkey.ValkeyError, match=r"(?s)did not start on port \d+; its log ends with:.*manifest"
+        ServerError, match=r"(?s)did not start on port \d+ \(exited with code 1\).* ends with:.*manifest"
     ):
         valkey.start(home)
 
 
 def test_a_server_that_hangs_is_replaced(home):
     started = valkey.start(home)
-    state = valkey._read_state(home)
+    state = read_state(home / "valkey" / "state.json")
     os.kill(started.pid, signal.SIGSTOP)
     try:
-        again = valkey.start(home)
+        again = valkey.start(home, HASTE)
     finally:
         if Process(state.pid, state.created).alive():
             os.kill(started.pid, signal.SIGCONT)

@@ -1,4 +1,4 @@
-"""Error states are those of the label feature set; what is excluded there is no error."""
+"""The label history is that of the label feature set; what is excluded there is no error."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pandas as pd
 
 from tests.training.feature_store import store_vector
 from tests.training.network import make_schema
-from training.dataset.label_history import read_error_states
+from training.dataset.label_history import read_label_history
 from training.exploration.error_episodes import error_episodes
 
 
@@ -21,11 +21,11 @@ def test_an_excluded_error_is_no_episode_and_ends_none(run_db, tmp_path, frame):
     )
     uri = store_vector(frame, tmp_path, labels)
     schema = make_schema(exclude_labels={"in_repair": 1})
-    states = read_error_states(uri, schema, ["site/0"])
-    assert states["is_error"].isna().sum() == 3 and len(states) == site.sum()
-    (episode,) = error_episodes(states, "timestamp", "is_error").to_dict("records")
+    history = read_label_history(uri, schema, ["site/0"])
+    assert history["is_error"].isna().sum() == 3 and len(history) == site.sum()
+    (episode,) = error_episodes(history, "timestamp", "is_error").to_dict("records")
     start = frame["timestamp"].min()
     assert episode["start"] == start + pd.Timedelta("60s") and episode["end"] == start + pd.Timedelta("120s")
     # Without the exclusion there are two: the tests above can fail.
-    every = read_error_states(uri, make_schema(), ["site/0"])
+    every = read_label_history(uri, make_schema(), ["site/0"])
     assert len(error_episodes(every, "timestamp", "is_error")) == 2 and every["is_error"].notna().all()

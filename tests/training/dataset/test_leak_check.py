@@ -8,12 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from feature_sets.checks import InputError
 from feature_sets.telemetry.schema import DEVICE
 from tests.training.conftest import make_context
 from tests.training.feature_store import store_vector
 from tests.training.network import make_frame, make_schema, with_window
-from training.dataset.leak_check import LeakError, check_features, check_split
-from training.dataset.time_split import TrainingSetError, choose_held_out, split_by_time
+from training.dataset.leak_check import check_features, check_split
+from training.dataset.split_arguments import SplitArguments
+from training.dataset.time_split import choose_held_out, split_by_time
 from training.dataset.training_set import read_split
 
 
@@ -22,8 +24,10 @@ def frame():
     return with_window(make_frame())
 
 
-def read(run_db, folder, uri, schema, **settings):
-    return read_split(make_context(run_db, folder), uri, schema, 0.3, 20_000, 0, **settings)
+def read(run_db, folder, uri, schema, test_devices=0.0, **settings):
+    return read_split(
+        make_context(run_db, folder), uri, schema, SplitArguments(0.3, test_devices, 20_000, 0), **settings
+    )
 
 
 def test_our_split_and_features_pass(run_db, vector_uri, schema, frame, tmp_path):
@@ -36,27 +40,27 @@ def test_a_random_split_is_a_leak(frame, schema):
     split = split_by_time(frame, schema, 0.3)
     shuffled = frame.sample(frac=1.0, random_state=0)
     leaky = dataclasses.replace(split, train=shuffled.iloc[:800], test=shuffled.iloc[800:])
-    with pytest.raises(LeakError, match="training rows must end 300 s"):
+    with pytest.raises(InputError, match="training rows: must end 300 s"):
         check_split(leaky, schema)
 
 
 def test_a_split_without_embargo_is_a_leak(frame, schema):
     split = split_by_time(frame, schema, 0.3)
     leaky = dataclasses.replace(split, train=frame[frame["timestamp"] < split.cut])
-    with pytest.raises(LeakError, match="longest window and horizon"):
+    with pytest.raises(InputError, match="longest window and horizon"):
         check_split(leaky, schema)
 
 
 def test_a_label_that_reaches_into_the_test_part_is_a_leak(frame):
     split = split_by_time(frame, make_schema(), 0.3)
     check_split(split, make_schema())
-    with pytest.raises(LeakError, match=r"training rows must end 420 s"):
+    with pytest.raises(InputError, match=r"training rows: must end 420 s"):
         check_split(split, make_schema(horizon="2m"))
 
 
 def test_a_test_row_before_the_cut_is_a_leak(frame, schema):
     split = split_by_time(frame, schema, 0.3)
-    with pytest.raises(LeakError, match="test rows must begin at the cut"):
+    with pytest.raises(InputError, match="test rows: must begin at the cut"):
         check_split(dataclasses.replace(split, test=frame), schema)
 
 
@@ -64,13 +68,13 @@ def test_a_test_row_before_the_cut_is_a_leak(frame, schema):
 def test_a_shifted_feature_is_found(run_db, tmp_path, schema, frame, steps):
     frame["heat_avg_1m"] = frame.groupby(DEVICE)["heat_avg_1m"].shift(steps)
     uri = store_vector(frame, tmp_path)
-    with pytest.raises(LeakError, match="feature 'heat_avg_1m' must follow from the readings up to"):
+    with pytest.raises(InputError, match=r"feature 'heat_avg_1m' of .*: must follow from the readings up"):
         read(run_db, tmp_path, uri, schema)
 
 
 def test_a_feature_computed_over_all_rows_is_found(run_db, tmp_path, schema, frame):
     frame["heat_avg_1m"] = frame.groupby(DEVICE)["heat_avg_1m"].transform("mean")
-    with pytest.raises(LeakError, match="of 500 rows looked at differ"):
+    with pytest.raises(InputError, match="of 500 rows looked at differ"):
         read(run_db, tmp_path, store_vector(frame, tmp_path), schema)
 
 
@@ -79,7 +83,7 @@ def test_the_rounding_of_another_engine_is_no_leak(run_db, tmp_path, schema, fra
     read(run_db, tmp_path, store_vector(frame, tmp_path), schema)
 
 
-def test_held_out_devices_are_only_judged_on(run_db, vector_uri, schema, frame, tmp_path):
+def test_held_out_devices_are_only_evaluated_on(run_db, vector_uri, schema, frame, tmp_path):
     split = read(run_db, tmp_path, vector_uri, schema, test_devices=0.25, with_test=True)
     assert len(split.held_out) == 1
     assert set(split.test[DEVICE]) == set(split.held_out)
@@ -87,11 +91,11 @@ def test_held_out_devices_are_only_judged_on(run_db, vector_uri, schema, frame, 
     assert split.describe()["held_out_devices"] == 1
     assert split.cut == split_by_time(frame, schema, 0.3).cut
     leaky = dataclasses.replace(split, train=pd.concat([split.train, split.test.iloc[:1]]))
-    with pytest.raises(LeakError):
+    with pytest.raises(InputError, match="training rows: must end"):
         check_split(leaky, schema)
     first = split.test[DEVICE].iloc[0]
     known = dataclasses.replace(split, train=split.train.assign(**{DEVICE: first}))
-    with pytest.raises(LeakError, match="held-out devices must not be in the training part"):
+    with pytest.raises(InputError, match="held-out devices: must not be in the training part"):
         check_split(known, schema)
 
 
@@ -106,5 +110,5 @@ def test_devices_are_chosen_by_seed_whatever_their_order():
 
 
 def test_holding_out_every_device_is_refused():
-    with pytest.raises(TrainingSetError, match="devices must be left to train on"):
+    with pytest.raises(InputError, match=r"must leave at least one of 1 devices to train on, got 0\.5"):
         choose_held_out(["a", "a"], 0.5, seed=0)

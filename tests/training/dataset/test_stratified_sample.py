@@ -1,4 +1,4 @@
-"""A sample stands for all rows."""
+"""The stratified sample keeps the proportions of all rows."""
 
 from __future__ import annotations
 

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from feature_sets.checks import InputError
 from tests.training.network import START, make_frame, make_schema
-from training.dataset.time_split import TrainingSetError, split_by_time
+from training.dataset.time_split import split_by_time
 
 # Longest window 300 s, one row every 30 s of each device:
 #
@@ -77,8 +78,8 @@ def test_facts_are_named_after_the_parts(frame, schema):
 
 def test_an_embargo_shorter_than_the_longest_window_is_refused(frame, schema):
     with pytest.raises(
-        TrainingSetError,
-        match="embargo must be at least the longest window of 300 s and the horizon of 0 s, got 60",
+        InputError,
+        match="embargo_seconds: must be at least the longest window of 300 s and the horizon of 0 s, got 60",
     ):
         split_by_time(frame, schema, embargo_seconds=60)
 
@@ -91,19 +92,19 @@ def test_a_longer_embargo_is_kept(frame, schema):
 def test_fewer_rows_than_an_embargo_are_refused(schema):
     frame = make_frame(ticks=30, devices=4)  # 15 minutes; 70 % of them is less than the embargo leaves over
     with pytest.raises(
-        TrainingSetError, match=r"training part needs at least 50 rows, got \d+ .*embargo of 600"
+        InputError, match=r"training part .*embargo of 600 s\): must have at least 50 rows, got \d+"
     ):
         split_by_time(frame, schema, embargo_seconds=600)
 
 
 def test_too_few_rows_are_refused(schema):
-    with pytest.raises(TrainingSetError, match="needs at least 100 labelled rows, got 40"):
+    with pytest.raises(InputError, match="labeled rows: must be at least 100 for a split, got 40"):
         split_by_time(make_frame(ticks=10, devices=4), schema)
 
 
 @pytest.mark.parametrize("fraction", [0.0, 1.0, -0.1])
 def test_a_fraction_that_leaves_a_part_empty_is_refused(frame, schema, fraction):
-    with pytest.raises(TrainingSetError, match="test fraction must be above 0 and below 1"):
+    with pytest.raises(InputError, match="test_fraction: must be a number above 0 and below 1"):
         split_by_time(frame, schema, fraction)
 
 
@@ -112,7 +113,7 @@ def test_a_part_with_one_class_only_is_refused(frame, schema, part, late):
     edge = START + (frame["timestamp"].max() - START) * (0.6 if late else 0.8)
     frame.loc[(frame["timestamp"] > edge) == late, "is_error"] = np.int8(0)
     with pytest.raises(
-        TrainingSetError, match=rf"the {part} part must hold both classes of 'is_error', got only \[0\]"
+        InputError, match=rf"^{part} part .* must hold both classes of 'is_error' in its \d+ rows, got \[0\]"
     ):
         split_by_time(frame, schema)
 

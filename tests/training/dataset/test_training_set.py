@@ -7,23 +7,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from feature_sets.arrival_order import late, windows_as_known
-from feature_sets.event_order import in_event_order
+from feature_sets.checks import InputError
+from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.telemetry.schema import DEVICE
+from feature_sets.windows.arrival_order import late, windows_as_known
 from feature_sets.windows.definition import WindowDefinition
 from tests.training.conftest import make_context
 from tests.training.feature_store import store_vector
 from tests.training.network import START, make_frame, make_schema
-from training.dataset.leak_check import LeakError
-from training.dataset.time_split import TrainingSetError, split_by_time
-from training.dataset.training_set import (
-    label_rows_of,
-    read_split,
-    read_vector,
-    rows_with_reading,
-    rows_with_timely_reading,
-)
-from training.exploration.exploration_sample import read_explored_rows
+from training.dataset.known_rows import rows_with_reading, rows_with_timely_reading
+from training.dataset.label_rows import label_rows_of
+from training.dataset.split_arguments import SplitArguments
+from training.dataset.time_split import split_by_time
+from training.dataset.training_set import read_split
+from training.dataset.vector_rows import read_vector
+from training.exploration.exploration_sample import read_exploration_sample
 
 
 def labels_at(*seconds, device="site/0", value=0):
@@ -36,8 +34,12 @@ def labels_at(*seconds, device="site/0", value=0):
     )
 
 
+def split_arguments(train_rows=20_000, seed=0):
+    return SplitArguments(0.3, 0.0, train_rows, seed)
+
+
 def read_all(context, uri, schema):
-    return read_explored_rows(context, uri, schema, ratio=1.0, max_rows=1_000_000, seed=0).sample
+    return read_exploration_sample(context, uri, schema, ratio=1.0, max_rows=1_000_000, seed=0).sample
 
 
 def test_a_vector_gives_back_the_rows_it_was_filled_with(context, vector_uri, schema, frame):
@@ -92,7 +94,7 @@ def test_labels_of_devices_without_telemetry_are_left_out_and_counted(
 
 
 def test_a_split_that_is_read_equals_the_split_of_everything(context, vector_uri, schema, frame):
-    read = read_split(context, vector_uri, schema, 0.3, 10_000, 0, with_test=True)
+    read = read_split(context, vector_uri, schema, split_arguments(), with_test=True)
     expected = split_by_time(frame.sort_values(["timestamp", DEVICE], ignore_index=True), schema, 0.3)
     assert read.cut == expected.cut
     pd.testing.assert_frame_equal(read.train, expected.train, check_dtype=False)
@@ -107,7 +109,9 @@ def test_sampling_the_training_part_moves_neither_the_cut_nor_the_test_part(
 ):
     def read(train_rows, seed=0):
         context = make_context(run_db, tmp_path)
-        return read_split(context, vector_uri, schema, 0.3, train_rows, seed, with_test=True), context
+        return read_split(
+            context, vector_uri, schema, split_arguments(train_rows, seed), with_test=True
+        ), context
 
     whole, _ = read(10_000)
     sampled, context = read(200)
@@ -126,7 +130,7 @@ def test_sampling_the_training_part_moves_neither_the_cut_nor_the_test_part(
 
 
 def test_without_the_test_part_its_features_are_not_read(context, vector_uri, schema):
-    split = read_split(context, vector_uri, schema, 0.3, 10_000, 0)
+    split = read_split(context, vector_uri, schema, split_arguments())
     assert list(split.test.columns) == [DEVICE, "timestamp", "is_error"]
     assert "heat" in split.train.columns
     assert split.describe()["test_rows"] == len(split.test) > 0
@@ -135,11 +139,11 @@ def test_without_the_test_part_its_features_are_not_read(context, vector_uri, sc
 def test_a_sample_to_look_at_keeps_the_class_shares_and_says_of_how_many_rows(
     context, vector_uri, schema, frame
 ):
-    rows = read_explored_rows(context, vector_uri, schema, 0.25, 10_000, 0).sample
+    rows = read_exploration_sample(context, vector_uri, schema, 0.25, 10_000, 0).sample
     assert len(rows) == len(frame) // 4
     assert rows["is_error"].mean() == pytest.approx(frame["is_error"].mean(), abs=0.005)
     assert context.results["rows"] == len(frame)
-    assert len(read_explored_rows(context, vector_uri, schema, 0.25, 100, 0).sample) == 100
+    assert len(read_exploration_sample(context, vector_uri, schema, 0.25, 100, 0).sample) == 100
 
 
 def test_rows_with_reading_keeps_a_reading_inside_the_window_and_not_one_at_its_start():
@@ -166,21 +170,25 @@ def test_a_label_is_left_out_if_its_reading_came_late():
 @pytest.mark.parametrize("hindsight", [False, True])
 def test_features_of_the_past_show_what_was_known_then(run_db, tmp_path, hindsight):
     schema = make_schema(arrival="came")
-    frame = in_event_order(make_frame(), DEVICE, "timestamp")
+    frame = KeyedRows.of(make_frame(), DEVICE, "timestamp").in_event_order().frame
     delay = np.where(np.random.default_rng(0).random(len(frame)) < 0.1, 120, 1)
     frame["came"] = frame["timestamp"] + pd.to_timedelta(delay, unit="s")
     definition = WindowDefinition.from_schema(schema)
-    known = windows_as_known(frame, definition, None if hindsight else "came")
+    known = windows_as_known(
+        KeyedRows.of(frame, DEVICE, "timestamp"), definition, None if hindsight else "came"
+    )
     uri = store_vector(frame.assign(heat_avg_1m=known["heat_avg_1m"]), tmp_path)
     vector = fstore.get_feature_vector(uri)
     vector.spec.features = ["device_metrics.heat", "device_metrics.heat_avg_1m"]
     vector.save()
     if hindsight:
-        with pytest.raises(LeakError, match="feature 'heat_avg_1m' must follow from the readings up to"):
-            read_split(make_context(run_db, tmp_path), uri, schema, 0.3, 20_000, 0)
+        with pytest.raises(
+            InputError, match=r"feature 'heat_avg_1m' of .*: must follow from the readings up"
+        ):
+            read_split(make_context(run_db, tmp_path), uri, schema, split_arguments())
         return
     context = make_context(run_db, tmp_path)
-    split = read_split(context, uri, schema, 0.3, 20_000, 0, with_test=True)
+    split = read_split(context, uri, schema, split_arguments(), with_test=True)
     late_rows = int(late(frame, "timestamp", "came").sum())
     assert context.results["rows_with_late_reading"] == late_rows > 50
     assert context.results["rows"] == len(frame) - late_rows
@@ -195,7 +203,7 @@ def test_label_rows_leave_out_what_the_schema_excludes_and_what_has_no_label():
         found.rows["timestamp"].tolist()
         == labels["timestamp"].tolist()[:1] + labels["timestamp"].tolist()[2:3]
     )
-    assert (found.excluded, found.unlabelled) == (1, 1)
+    assert (found.excluded, found.unlabeled) == (1, 1)
 
 
 def test_label_rows_name_a_device_and_time_once():
@@ -203,19 +211,19 @@ def test_label_rows_name_a_device_and_time_once():
 
 
 def test_labels_without_an_excluding_column_are_refused():
-    with pytest.raises(TrainingSetError, match=r"labels must have the column 'in_repair', got \['device'"):
+    with pytest.raises(InputError, match=r"labels: must have the column 'in_repair', got \['device'"):
         label_rows_of(labels_at(0), make_schema(exclude_labels={"in_repair": 1}))
 
 
 def test_a_label_that_is_not_zero_or_one_is_refused():
-    with pytest.raises(TrainingSetError, match="label 'is_error' must be 0 or 1, got 2"):
+    with pytest.raises(InputError, match="label 'is_error': must be 0 or 1, got 2"):
         label_rows_of(labels_at(0, value=2), make_schema())
 
 
 def test_no_labels_at_all_are_refused():
     with pytest.raises(
-        TrainingSetError,
-        match="there must be labelled rows, got none: 1 rows read, 0 excluded, 0 in error already, 1",
+        InputError,
+        match=r"1 label rows \(0 excluded, 0 in error already, 1 without a label\): must leave .* got 0",
     ):
         label_rows_of(labels_at(0).assign(is_error=None), make_schema())
 
@@ -223,26 +231,24 @@ def test_no_labels_at_all_are_refused():
 def test_labels_outside_the_telemetrys_period_are_refused(context, run_db, tmp_path, schema, frame):
     uri = store_vector(frame, tmp_path, labels=labels_at(-60, -30))
     with pytest.raises(
-        TrainingSetError, match="labels with a reading in the 300 s up to them, got none of 2"
+        InputError, match="2 labeled rows: must include one with a reading in the 300 s up to it, got 0"
     ):
         read_all(context, uri, schema)
 
 
 def test_a_vector_with_another_label_is_refused(context, vector_uri):
-    with pytest.raises(TrainingSetError, match=r"must be 'is_broken', got 'device_labels\.is_error'"):
+    with pytest.raises(InputError, match=r"must be 'is_broken', got 'device_labels\.is_error'"):
         read_all(context, vector_uri, make_schema(label="is_broken"))
 
 
 def test_something_that_is_no_vector_address_is_refused(context, schema):
-    with pytest.raises(
-        TrainingSetError, match="must be a store://feature-vectors/ address, got 'device_features'"
-    ):
+    with pytest.raises(InputError, match="must be a store://feature-vectors/ address, got 'device_features'"):
         read_all(context, "device_features", schema)
 
 
 def test_a_feature_that_is_text_is_refused(context, run_db, tmp_path, schema, frame):
     uri = store_vector(frame.assign(noise="high"), tmp_path)
-    with pytest.raises(TrainingSetError, match="feature 'noise' must be numeric, got object"):
+    with pytest.raises(InputError, match="feature 'noise': must be numeric, got 'object'"):
         read_all(context, uri, schema)
 
 

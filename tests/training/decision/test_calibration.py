@@ -5,15 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.optimize import minimize
+from scipy.special import expit
 
-from training.decision.calibration import calibrated, fit_platt, sigmoid
+from feature_sets.model_package.calibration import Calibration
+from training.decision.calibration import calibrated, fit_platt
 
 
 def drawn(a, b, n=200_000, seed=0):
-    """Margins and labels whose probability is sigmoid(a * margin + b)."""
+    """Margins and labels whose probability is expit(a * margin + b)."""
     random = np.random.default_rng(seed)
     margin = random.normal(1.0, 3.0, n)
-    return margin, (random.random(n) < sigmoid(a * margin + b)).astype(np.int8)
+    return margin, (random.random(n) < expit(a * margin + b)).astype(np.int8)
 
 
 def test_the_curve_that_drew_the_labels_is_found():
@@ -35,6 +37,29 @@ def test_it_is_the_optimum_that_a_general_optimiser_finds():
     found = fit_platt(margin, labels)
     assert loss([found.a, found.b]) == pytest.approx(best.fun, rel=1e-9)
     assert (found.a, found.b) == (pytest.approx(best.x[0], abs=1e-4), pytest.approx(best.x[1], abs=1e-4))
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "n", "found"),
+    [
+        (0.6, -2.0, 200_000, (0.5966917595030248, -1.995573524811748)),
+        (1.4, 0.5, 300, (1.0351419545600913, 0.2241432341815559)),
+        (3.0, -4.0, 20_000, (3.0510104414728314, -4.081480815063761)),
+    ],
+)
+def test_it_is_the_curve_that_newton_steps_of_our_own_found_before(a, b, n, found):
+    calibration = fit_platt(*drawn(a, b, n))
+    assert (calibration.a, calibration.b) == pytest.approx(found, rel=1e-8)  # those ended a little early
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e4])
+@pytest.mark.parametrize("seed", range(3))
+def test_no_small_step_makes_the_log_loss_smaller(scale, seed):
+    margin, labels = drawn(1.0, -1.0, n=3000, seed=seed)
+    positives, negatives = labels.sum(), (1 - labels).sum()
+    target = np.where(labels == 1, (positives + 1) / (positives + 2), 1 / (negatives + 2))
+    rest = calibrated(scale * margin, fit_platt(scale * margin, labels)) - target
+    assert [rest.mean(), (rest * margin).mean()] == pytest.approx([0.0, 0.0], abs=1e-10)
 
 
 def test_balanced_weights_are_undone():
@@ -63,4 +88,4 @@ def test_separated_and_constant_margins_stay_finite():
 
 @pytest.mark.filterwarnings("error")
 def test_large_margins_do_not_overflow():
-    assert sigmoid(np.array([-1e4, 0.0, 1e4])).tolist() == [0.0, 0.5, 1.0]
+    assert calibrated(np.array([-1e4, 0.0, 1e4]), Calibration()).tolist() == [0.0, 0.5, 1.0]

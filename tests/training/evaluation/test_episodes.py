@@ -30,7 +30,7 @@ def table(rows, column):
 
 
 def line(states, alarms, step=60, device="a"):
-    """Error states and test rows of one device, a character a row: 1, 0 or space for no row."""
+    """Label history and test rows of one device, a character a row: 1, 0 or space for no row."""
     state = [(device, step * place, int(mark)) for place, mark in enumerate(states) if mark != " "]
     alarm = [(device, step * place, mark == "1") for place, mark in enumerate(alarms) if mark != " "]
     return table(alarm, "alarm"), table(state, "is_error")
@@ -113,7 +113,7 @@ def test_sparse_labels_make_the_longest_gap_longer():
     assert view.describe()["device_days"] == pytest.approx(95 / 24)
 
 
-def test_an_alarm_right_after_error_rows_that_are_not_judged_is_not_a_false_one():
+def test_an_alarm_right_after_error_rows_without_a_test_row_is_not_a_false_one():
     assert false_alarms(view_of("0011000000", "00  110000")) == []
     assert false_alarms(view_of("0011000000", "00  011000")) == [(300, 360)]
     # The errors ended before the test period begins; the alarm may have begun in them.
@@ -130,9 +130,9 @@ def test_an_episode_that_began_before_the_test_period_is_listed_and_does_not_cou
     assert view.describe()["episodes_begun_before_test"] == 1
 
 
-def test_an_episode_without_a_judged_row_does_not_count():
+def test_an_episode_without_a_test_row_does_not_count():
     view = view_of("0110011000", "0  0011000")
-    assert list(view.episodes["judged_rows"]) == [0, 2]
+    assert list(view.episodes["test_rows"]) == [0, 2]
     assert caught(view) == [(300, 0.0)]
     facts = view.describe()
     assert (facts["episodes"], facts["episodes_without_test_rows"]) == (1, 1)
@@ -178,7 +178,7 @@ def test_states_that_are_not_known_neither_continue_nor_end_an_episode():
 
 
 def random_network(seed, horizon):
-    """Ragged rows of some devices, errors and alarms in runs, some rows not judged; and seconds of it all."""
+    """Ragged rows of some devices, errors and alarms in runs; some rows are not evaluated."""
     random = np.random.default_rng(seed)
     states, alarms = [], []
     for device in ("b", "a", "c/d"):
@@ -276,7 +276,7 @@ def test_the_view_is_that_of_a_loop_over_rows(seed, horizon):
         second["start"],
         second["end"],
         found["began_before"],
-        found["judged_rows"],
+        found["test_rows"],
         lags,
     )
     assert list(zip(*columns, strict=True)) == listed

@@ -1,4 +1,4 @@
-"""What the test says of a model, in numbers and in words."""
+"""What an evaluation says of a model, in numbers and in words."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from feature_sets.checks import InputError
 from feature_sets.model_package.schema import ModelInput, ModelSchema
 from feature_sets.telemetry.schema import DEVICE
 from tests.training.network import make_frame, make_schema
-from training.dataset.time_split import TrainingSetError, split_by_time
+from training.dataset.time_split import split_by_time
+from training.evaluation.evaluate_model import evaluate_model
 from training.evaluation.evaluation_plots import MAX_MARKS, alarms_figure, calibration_figure
-from training.evaluation.evaluation_report import judge
 
 INPUTS = ("heat", "flow", "noise")
 
@@ -37,7 +38,7 @@ def guessing(matrix):
     return np.random.default_rng(3).random(len(matrix))
 
 
-def judgement(formula=good, frame=None, threshold=0.5, seed=0, held_out=(), training_end=None, **options):
+def evaluated(formula=good, frame=None, threshold=0.5, seed=0, held_out=(), training_end=None, **options):
     frame = make_frame(ticks=400, devices=12) if frame is None else frame
     schema = make_schema()
     split = split_by_time(frame, schema, 0.4, held_out=held_out)
@@ -50,7 +51,7 @@ def judgement(formula=good, frame=None, threshold=0.5, seed=0, held_out=(), trai
         training_end=split.train["timestamp"].max().isoformat() if training_end is None else training_end,
     )
     states = frame[[DEVICE, "timestamp", "is_error"]]
-    return judge(split, package, Formula(formula), states, seed, **options)
+    return evaluate_model(split, package, Formula(formula), states, seed, **options)
 
 
 def with_rule(frame):
@@ -59,7 +60,7 @@ def with_rule(frame):
 
 
 def test_a_good_model_is_said_to_be_better_than_both_baselines():
-    found = judgement()
+    found = evaluated()
     facts = found.describe()
     assert found.beats_baselines and found.predictable
     assert facts["average_precision_low"] < facts["average_precision"] < facts["average_precision_high"]
@@ -67,7 +68,7 @@ def test_a_good_model_is_said_to_be_better_than_both_baselines():
     assert facts["majority_class_average_precision"] == pytest.approx(facts["base_rate"])
     assert facts["base_rate_low"] < facts["base_rate"] < facts["base_rate_high"]
     assert 0.0 < facts["gain_over_single_feature_low"] < facts["gain_over_single_feature_high"]
-    assert facts["intervals"] == "95 % over 12 devices, 12 of them with errors"
+    assert facts["intervals"] == "95 % by resampling 12 devices, 12 of them with errors"
     assert facts["brier_skill"] > 0.5
     assert facts["verdict"].count(". ") == 1 and facts["verdict"].endswith(
         "'is_error' is predictable, and the model is clearly better than both baselines."
@@ -76,7 +77,7 @@ def test_a_good_model_is_said_to_be_better_than_both_baselines():
 
 
 def test_guessing_is_reported_as_not_predictable():
-    found = judgement(guessing)
+    found = evaluated(guessing)
     facts = found.describe()
     assert facts["average_precision_low"] < facts["base_rate"] < facts["average_precision_high"]
     assert not found.predictable and not found.beats_baselines
@@ -89,27 +90,27 @@ def test_a_gain_that_is_real_but_tiny_is_not_predictable():
     # 60 devices, so the interval is short and lies above the base rate.
     frame = make_frame(ticks=400, devices=60)
     hint = lambda matrix: 0.02 * good(matrix) + np.random.default_rng(0).random(len(matrix))  # noqa: E731
-    found = judgement(hint, frame)
+    found = evaluated(hint, frame)
     assert found.intervals.gains["base_rate"].low > 0.0
     assert not found.predictable
 
 
 def test_a_model_that_only_repeats_a_rule_is_told_to_step_aside():
-    found = judgement(frame=with_rule(make_frame(ticks=400, devices=12)))
+    found = evaluated(frame=with_rule(make_frame(ticks=400, devices=12)))
     assert found.predictable and not found.beats_baselines
     assert str(found.rule).startswith("noise >= ")
     assert found.verdict.endswith("use the rule.")
 
 
 def test_few_devices_and_hours_have_no_interval_and_it_is_said():
-    found = judgement(frame=make_frame(ticks=400, devices=4), bootstrap_by="device")
+    found = evaluated(frame=make_frame(ticks=400, devices=4), bootstrap_by="device")
     facts = found.describe()
     assert facts["intervals"].startswith("none: 4 devices") and "average_precision_low" not in facts
     assert found.predictable and not found.beats_baselines
     assert " (" not in facts["verdict"].split(";")[0]
     assert facts["verdict"].endswith(
-        "looks predictable, but intervals: none: 4 devices, 4 of them with errors; at least 5 with errors "
-        "are needed; judge on more data."
+        "looks predictable, but there are no intervals (4 devices, 4 of them with errors; at least 5 with "
+        "errors are needed): evaluate on more data."
     )
 
 
@@ -119,7 +120,7 @@ def test_devices_that_differ_in_how_often_they_fail_do_not_hide_that_a_model_is_
     rare = frame[DEVICE].isin([f"site/{n}" for n in range(10)]) & (random.random(len(frame)) < 0.8)
     frame = frame[~(rare & (frame["is_error"] == 1))].reset_index(drop=True)
     rule = good(frame[list(INPUTS)].fillna(2.0).to_numpy()) + 0.25 * random.normal(size=len(frame))
-    found = judgement(frame=frame.assign(noise=rule))
+    found = evaluated(frame=frame.assign(noise=rule))
     model, single = (
         found.intervals.scores[name]["average_precision"] for name in ("model", "single_feature")
     )
@@ -127,38 +128,45 @@ def test_devices_that_differ_in_how_often_they_fail_do_not_hide_that_a_model_is_
     assert model.low < single.high and found.beats_baselines
 
 
-def test_held_out_devices_are_drawn_whole():
-    found = judgement(frame=make_frame(ticks=400, devices=12), held_out=("site/1", "site/2"))
+def test_held_out_devices_are_resampled_whole():
+    found = evaluated(frame=make_frame(ticks=400, devices=12), held_out=("site/1", "site/2"))
     assert found.intervals.clusters.unit == "device" and not found.intervals.resamples
-    with pytest.raises(TrainingSetError, match="must say when its training rows end"):
-        judgement(training_end="")
+    with pytest.raises(InputError, match="must say when its training rows end"):
+        evaluated(training_end="")
+
+
+def test_training_rows_that_reach_into_the_embargo_are_refused():
+    until = split_by_time(make_frame(ticks=400, devices=12), make_schema(), 0.4).train_until
+    evaluated(training_end=until.isoformat())
+    with pytest.raises(InputError, match="test part: must begin 300 s after the last training row, 2024"):
+        evaluated(training_end=(until + pd.Timedelta("1s")).isoformat())
 
 
 def test_alarms_that_are_always_on_are_said():
-    found = judgement(threshold=0.0)
+    found = evaluated(threshold=0.0)
     facts = found.describe()
     assert facts["false_alarm_share"] == 1.0 and facts["false_alarms"] > 0
     assert facts["episodes_caught"] == facts["episodes"]
-    assert f"({facts['episodes_already_on']:,} by an alarm that was on before)" in facts["verdict"]
+    assert f"({facts['episodes_already_on']:,} by an alarm that was already on)" in facts["verdict"]
     assert "100 % of the healthy rows" in facts["verdict"]
 
 
 def test_the_same_seed_gives_the_same_intervals():
-    first, second, other = (judgement(seed=seed).describe() for seed in (1, 1, 2))
+    first, second, other = (evaluated(seed=seed).describe() for seed in (1, 1, 2))
     assert first == second
     assert first["f1_low"] != other["f1_low"] and first["f1"] == other["f1"]
 
 
 def test_the_table_has_the_model_first_and_both_baselines():
-    table = judgement().table()
+    table = evaluated().table()
     model, rule, majority = table["scorer"]
     assert (model, majority) == ("model", "majority_class") and rule.split()[0] in INPUTS
     assert (table["f1_low"] <= table["f1"]).all() and (table["f1"] <= table["f1_high"]).all()
     assert table["brier_skill"].notna().tolist() == [True, False, False]
 
 
-def test_every_judged_device_has_a_row():
-    found = judgement()
+def test_every_evaluated_device_has_a_row():
+    found = evaluated()
     table = found.device_table()
     assert len(table) == 12 and int(table["rows"].sum()) == len(found.predictions)
     assert int(table["positives"].sum()) == int(found.predictions["is_error"].sum())
@@ -189,7 +197,7 @@ def test_the_plot_of_alarms_names_all_and_draws_the_first():
 
 
 def test_a_plot_without_alarms_or_episodes_is_empty_and_not_an_error():
-    found = judgement().episodes
+    found = evaluated().episodes
     nothing = replace(found, episodes=found.episodes.head(0), false_alarms=found.false_alarms.head(0))
     moments = (pd.Timestamp("2024-03-01T00:00:00Z"), pd.Timestamp("2024-03-02T00:00:00Z"))
     assert len(alarms_figure(nothing.episodes, nothing.false_alarms, moments).data) == 3

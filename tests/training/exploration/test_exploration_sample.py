@@ -1,4 +1,4 @@
-"""Which rows an exploration looks at."""
+"""The exploration sample."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from feature_sets.checks import InputError
 from tests.training.feature_store import store_vector
 from tests.training.network import make_frame, make_schema
-from training.dataset.time_split import TrainingSetError
-from training.exploration import exploration_sample as explored_rows
-from training.exploration.exploration_sample import device_stretches, explored_rows_of, read_explored_rows
+from training.exploration import exploration_sample
+from training.exploration.exploration_sample import (
+    device_stretches,
+    exploration_sample_of,
+    read_exploration_sample,
+)
 
 
 def devices(*counts, seed=0):
@@ -47,11 +51,11 @@ def test_the_seed_decides_which_devices_and_when():
     assert set(device_stretches(of_row, 6000, 3)) != set(device_stretches(of_row, 6000, 4))
 
 
-def test_a_vector_gives_a_sample_stretches_and_every_error_state(
+def test_a_vector_gives_a_sample_stretches_and_the_label_history(
     context, vector_uri, frame, schema, monkeypatch
 ):
-    monkeypatch.setattr(explored_rows, "STRETCH_ROWS", 200)
-    rows = read_explored_rows(context, vector_uri, schema, 0.25, 50_000, seed=2)
+    monkeypatch.setattr(exploration_sample, "STRETCH_ROWS", 200)
+    rows = read_exploration_sample(context, vector_uri, schema, 0.25, 50_000, seed=2)
     assert len(rows.sample) == len(frame) // 4
     assert rows.stretches["device"].value_counts().tolist() == [200]
     gaps = rows.stretches["timestamp"].diff().dropna().unique()
@@ -60,12 +64,15 @@ def test_a_vector_gives_a_sample_stretches_and_every_error_state(
     for part in (rows.sample, rows.stretches):
         found = part.set_index(["device", "timestamp"])["heat"]
         pd.testing.assert_series_equal(found, expected.loc[found.index], check_index_type=False)
-    assert rows.state == "is_error"
-    assert len(rows.states) == len(frame) and rows.states["is_error"].sum() == frame["is_error"].sum()
+    assert rows.label == "is_error"
+    assert (
+        len(rows.label_history) == len(frame)
+        and rows.label_history["is_error"].sum() == frame["is_error"].sum()
+    )
     assert context.results["rows"] == len(frame)
 
 
-def test_error_states_are_known_of_rows_that_no_model_learns_from(context, run_db, frame, tmp_path):
+def test_the_label_history_has_rows_that_no_model_learns_from(context, run_db, frame, tmp_path):
     schema = make_schema(horizon="60s", exclude_labels={"in_repair": 1})
     in_repair = np.arange(len(frame)) % 5 == 0
     labels = frame[["device", "timestamp", "is_error"]].assign(
@@ -73,41 +80,41 @@ def test_error_states_are_known_of_rows_that_no_model_learns_from(context, run_d
         **{schema.target: np.where(frame["is_error"] == 1, np.nan, np.arange(len(frame)) % 3 == 0)},
     )
     uri = store_vector(frame, tmp_path, labels, label=schema.target)
-    rows = read_explored_rows(context, uri, schema, 1.0, 50_000, seed=0)
-    assert rows.states["is_error"].sum() == frame.loc[~in_repair, "is_error"].sum() > 0
-    assert rows.states["is_error"].isna().sum() == in_repair.sum()
-    assert len(rows.sample) < (frame["is_error"] == 0).sum() < len(rows.states) == len(frame)
+    rows = read_exploration_sample(context, uri, schema, 1.0, 50_000, seed=0)
+    assert rows.label_history["is_error"].sum() == frame.loc[~in_repair, "is_error"].sum() > 0
+    assert rows.label_history["is_error"].isna().sum() == in_repair.sum()
+    assert len(rows.sample) < (frame["is_error"] == 0).sum() < len(rows.label_history) == len(frame)
 
 
 def test_a_data_set_gives_the_same_and_naive_times_count_as_utc(frame, schema):
     naive = frame.assign(timestamp=frame["timestamp"].dt.tz_localize(None)).sample(frac=1.0, random_state=0)
-    rows = explored_rows_of(naive, schema, 1.0, 50_000, seed=0)
+    rows = exploration_sample_of(naive, schema, 1.0, 50_000, seed=0)
     pd.testing.assert_frame_equal(rows.sample, frame)
     pd.testing.assert_frame_equal(rows.stretches, frame)
-    assert rows.state == "is_error" and len(rows.states) == len(frame)
+    assert rows.label == "is_error" and len(rows.label_history) == len(frame)
 
 
 def test_the_label_of_a_data_set_is_no_feature_of_a_later_error():
     schema = make_schema(horizon="60s")
     frame = make_frame().assign(**{schema.target: 1})
-    rows = explored_rows_of(frame, schema, 1.0, 50_000, seed=0)
-    assert rows.state == "is_error" and "is_error" not in rows.sample.columns
-    without = explored_rows_of(frame.drop(columns="is_error"), schema, 1.0, 50_000, seed=0)
-    assert without.state == schema.target and without.states[schema.target].eq(1).all()
+    rows = exploration_sample_of(frame, schema, 1.0, 50_000, seed=0)
+    assert rows.label == "is_error" and "is_error" not in rows.sample.columns
+    without = exploration_sample_of(frame.drop(columns="is_error"), schema, 1.0, 50_000, seed=0)
+    assert without.label == schema.target and without.label_history[schema.target].eq(1).all()
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda rows: rows.drop(columns="device"), "must have the column 'device', got"),
+        (lambda rows: rows.drop(columns="device"), "dataset: must have the column 'device', got"),
         (lambda rows: rows.drop(columns="is_error"), "must have the column 'is_error', got"),
-        (lambda rows: rows.iloc[:0], "must have rows, got none"),
-        (lambda rows: rows.assign(timestamp="today"), "column 'timestamp' must hold times, got object"),
-        (lambda rows: rows.assign(timestamp=pd.NaT), "column 'timestamp' must have no missing value"),
-        (lambda rows: rows.assign(device=None), "column 'device' must have no missing value"),
-        (lambda rows: rows.assign(is_error=2), "column 'is_error' must be 0 or 1, got 2"),
+        (lambda rows: rows.iloc[:0], "must have rows, got 0"),
+        (lambda rows: rows.assign(timestamp="today"), "column 'timestamp': must hold times, got 'object'"),
+        (lambda rows: rows.assign(timestamp=pd.NaT), "column 'timestamp': must have no missing value"),
+        (lambda rows: rows.assign(device=None), "column 'device': must have no missing value"),
+        (lambda rows: rows.assign(is_error=2), "column 'is_error': must be 0 or 1, got 2"),
     ],
 )
 def test_a_data_set_that_breaks_a_rule_is_refused(frame, schema, change, words):
-    with pytest.raises(TrainingSetError, match=words):
-        explored_rows_of(change(frame), schema, 1.0, 50_000, seed=0)
+    with pytest.raises(InputError, match=words):
+        exploration_sample_of(change(frame), schema, 1.0, 50_000, seed=0)

@@ -1,4 +1,4 @@
-"""From a training part to a model: out-of-fold rows judge, calibrate and choose, all rows teach."""
+"""From a training part to a model: evaluated, calibrated and cut on out-of-fold rows, fitted on all."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 
+from feature_sets.checks import InputError
 from tests.training.network import make_frame
 from tests.training.trained import fit
-from training.dataset.time_split import TrainingSetError, split_by_time
+from training.dataset.time_split import split_by_time
 from training.decision.calibration import calibrated
 from training.evaluation.scores import classification_scores
 from training.packaging import fitted_model
 from training.search import successive_halving
-from training.search.candidates import FAMILIES, Candidate, build_pipeline, error_margin, fit_pipeline
+from training.search.candidates import Candidate
+from training.search.families import FAMILIES
+from training.search.pipelines import build_pipeline, error_margin, fit_pipeline
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -34,8 +37,8 @@ def test_scores_threshold_and_histogram_are_those_of_the_calibrated_out_of_fold_
     assert model.metrics == model.validation
     assert sum(model.predictions.counts) == len(outcome.labels)
     assert (model.predictions.edges[0], model.predictions.edges[-1]) == (0.0, 1.0)
-    judged = np.concatenate([fold.validation for fold in fitted.folds.used])
-    assert len(judged) == len(outcome.labels)
+    evaluated = np.concatenate([fold.validation for fold in fitted.folds.used])
+    assert len(evaluated) == len(outcome.labels)
 
 
 def test_out_of_fold_rows_are_predicted_by_models_that_did_not_see_them(frame, schema):
@@ -114,14 +117,14 @@ def test_a_fold_before_any_feature_has_a_reading_is_skipped_and_says_why(family,
     assert len(fitted.outcome.labels) == sum(len(fold.validation) for fold in fitted.folds.used)
     train.loc[train.index[:-4], metrics] = np.nan
     with pytest.raises(
-        TrainingSetError, match=r"needs at least one fold with a reading .*got none of 3: the fold of"
+        InputError, match=r"must have at least one of 3 folds with a reading .*got \['the fold of"
     ):
         fit(train, schema, family)
 
 
 def test_nothing_but_dead_features_is_refused(frame, schema):
     frame = frame[["device", "timestamp", "is_error"]].assign(dead=np.nan)
-    with pytest.raises(TrainingSetError, match="at least one feature must have a reading, got none of 1"):
+    with pytest.raises(InputError, match=r"must have at least one feature with a reading, got \{'dead'"):
         fit(frame, schema)
 
 

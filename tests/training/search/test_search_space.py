@@ -6,8 +6,9 @@ import math
 
 import pytest
 
-from training.job.arguments import ArgumentError
-from training.search.candidates import FAMILIES, Candidate
+from feature_sets.checks import InputError
+from training.search.candidates import Candidate
+from training.search.families import FAMILIES
 from training.search.search_space import plan_search
 
 LOGISTIC = len(FAMILIES["logistic_regression"].space["C"])
@@ -88,11 +89,11 @@ def test_given_combinations_are_taken_as_they_are():
         ({"candidates": [{"family": "svm"}]}, "'family': must be among"),
         (
             {"candidates": [{"family": "random_forest", "parameters": {"n_estimators": -5}}]},
-            "'parameters': n_estimators of random_forest must be a whole number of at least 1, got -5",
+            r"'n_estimators' of random_forest: must be .* must be an int in the range \[1, inf\)\), got -5",
         ),
         (
             {"candidates": [{"family": "logistic_regression", "parameters": {"C": "x"}}]},
-            "'parameters': C of logistic_regression must be a number above 0, got 'x'",
+            r"'C' of logistic_regression: must be .* must be a float in the range \(0.0, inf\]\), got 'x'",
         ),
         (
             {
@@ -106,5 +107,5 @@ def test_given_combinations_are_taken_as_they_are():
     ],
 )
 def test_arguments_that_break_a_rule_are_refused(arguments, words):
-    with pytest.raises(ArgumentError, match=words):
+    with pytest.raises(InputError, match=words):
         plan_search(**arguments)

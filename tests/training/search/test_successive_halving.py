@@ -8,18 +8,19 @@ import threading
 import numpy as np
 import pytest
 
-from training.decision.threshold_rules import choose_threshold, parse_rule
+from feature_sets.checks import InputError
+from training.decision.threshold_rules import choose_threshold, parse_threshold_rule
 from training.evaluation.scores import classification_scores
 from training.search import successive_halving
 from training.search.candidates import Candidate
 from training.search.fold_matrices import FoldRows, fold_rows
 from training.search.progress import Progress
-from training.search.search_metric import Selector, parse_selector
+from training.search.search_metric import SearchMetric, parse_search_metric
 from training.search.successive_halving import SCORES, rung_shares, search
 from training.search.time_folds import expanding_folds
 
-MOST = Selector("average_precision", 1)
-F1 = parse_rule("max_f1")
+MOST = SearchMetric("average_precision", 1)
+F1 = parse_threshold_rule("max_f1")
 
 
 def make_fold(seed, fit=3000, validation=600):
@@ -41,8 +42,8 @@ def regressions(count):
     return [Candidate("logistic_regression", {"C": 10.0 ** -(number / 2)}) for number in range(count)]
 
 
-def run(candidates, folds=FOLDS, selector=MOST, rule=F1, seed=0):
-    return search(candidates, folds, selector, rule, seed, lines()[1])
+def run(candidates, folds=FOLDS, metric=MOST, rule=F1, seed=0):
+    return search(candidates, folds, metric, rule, seed, lines()[1])
 
 
 def test_a_third_of_each_rung_goes_on_with_three_times_the_rows():
@@ -95,9 +96,9 @@ def test_scores_are_means_over_the_folds_at_one_threshold():
         assert outcome.winner.scores[name] == pytest.approx(np.mean([scores[name] for scores in folds]))
 
 
-def test_the_selector_decides_and_may_look_for_the_least():
+def test_the_search_metric_decides_and_may_look_for_the_least():
     candidates = regressions(3)
-    most, least = run(candidates), run(candidates, selector=Selector("average_precision", -1))
+    most, least = run(candidates), run(candidates, metric=SearchMetric("average_precision", -1))
     scores = [trial.scores["average_precision"] for trial in most.trials]
     assert scores[most.best] == max(scores) and scores[least.best] == min(scores) != max(scores)
 
@@ -113,7 +114,7 @@ def test_a_precision_that_a_combination_cannot_reach_costs_it_its_recall_only():
     labels = (random.random(1200) < 0.3).astype(np.int8)
     noise = FoldRows(rows[:600], labels[:600], rows[600:], labels[600:])
     constant = Candidate("lightgbm", {"n_estimators": 1, "min_child_samples": 600})
-    (trial,) = run([constant], (noise,), rule=parse_rule("min_precision:0.9")).trials
+    (trial,) = run([constant], (noise,), rule=parse_threshold_rule("min_precision:0.9")).trials
     assert trial.scores["recall"] == trial.scores["f1"] == 0.0
     assert trial.scores["roc_auc"] == 0.5
 
@@ -171,10 +172,10 @@ def test_a_fold_is_imputed_by_its_own_fit_rows_and_lacks_what_they_lack(frame, s
 
 
 @pytest.mark.parametrize("text", ["average_precision", "most.f1", "max.accuracy", "", 3])
-def test_what_is_no_selector_is_refused(text):
-    with pytest.raises(ValueError, match=r"'selector': must be max\. or min\. and one of average_precision"):
-        parse_selector(text, SCORES)
+def test_what_is_no_search_metric_is_refused(text):
+    with pytest.raises(InputError, match=r"'search_metric': must be max\. or min\. and one of average_p"):
+        parse_search_metric(text, SCORES)
 
 
-def test_a_selector_reads_back_as_it_was_given():
-    assert str(parse_selector("min.recall", SCORES)) == "min.recall"
+def test_a_search_metric_reads_back_as_it_was_given():
+    assert str(parse_search_metric("min.recall", SCORES)) == "min.recall"

@@ -1,4 +1,4 @@
-"""Folds by time: what is fitted lies an embargo before what it is judged on."""
+"""Folds by time: what is fitted lies an embargo before what it is evaluated on."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from feature_sets.checks import InputError
 from tests.training.network import make_frame, make_schema
-from training.dataset.time_split import TrainingSetError
 from training.search.time_folds import expanding_folds
 
 
-def test_folds_expand_keep_the_embargo_and_judge_each_row_once(frame, schema):
+def test_folds_expand_keep_the_embargo_and_evaluate_on_each_row_once(frame, schema):
     frame = frame.sample(frac=1.0, random_state=1)  # the order of the rows does not matter
     folds = expanding_folds(frame, schema, 3)
     assert len(folds.used) == 3 and folds.skipped == ()
@@ -21,11 +21,11 @@ def test_folds_expand_keep_the_embargo_and_judge_each_row_once(frame, schema):
         assert gap >= pd.Timedelta(seconds=schema.embargo_seconds)
     fits = [set(fold.fit) for fold in folds.used]
     assert fits[0] < fits[1] < fits[2]
-    judged = np.concatenate([fold.validation for fold in folds.used])
-    assert len(set(judged)) == len(judged)
+    evaluated = np.concatenate([fold.validation for fold in folds.used])
+    assert len(set(evaluated)) == len(evaluated)
     # 1200 rows: one half only teaches, the other is three blocks of 200.
     assert [len(fold.validation) for fold in folds.used] == [200, 200, 200]
-    assert times[judged].max() == times.max()
+    assert times[evaluated].max() == times.max()
 
 
 def test_rows_of_one_instant_are_never_in_two_blocks(schema):
@@ -51,27 +51,29 @@ def test_a_fold_without_an_error_is_skipped_and_says_why(frame, schema):
     folds = expanding_folds(frame, schema, 3)
     assert len(folds.used) == 2
     (reason,) = folds.skipped
-    assert reason.startswith(
-        "fold 1 of 3: the training part must hold both classes of 'is_error', got only [0]"
-    )
+    assert reason.startswith("fold 1 of 3: training part (cut at ")
+    assert "must hold both classes of 'is_error' in its " in reason and reason.endswith("got [0]")
 
 
 def test_no_usable_fold_is_an_error_with_rows_classes_and_embargo(frame, schema):
     frame["is_error"] = 0
     frame.loc[frame.index[-5:], "is_error"] = 1
-    with pytest.raises(TrainingSetError) as error:
+    with pytest.raises(InputError) as error:
         expanding_folds(frame, schema, 3)
     text = str(error.value)
-    assert "got none of 3 from 1200 rows (rows of each class: {'0': 1195, '1': 5})" in text
-    assert "an embargo of 300 s" in text and text.count("must hold both classes") == 3
+    assert (
+        "cross-validation of 1200 rows (rows of each class: {'0': 1195, '1': 5}) with an embargo of 300 s"
+        in text
+    )
+    assert "at least one of 3 folds with both classes" in text and text.count("must hold both classes") == 3
 
 
 def test_an_embargo_longer_than_the_data_is_an_error(frame):
     schema = make_schema(windows={"lengths": ["6h"], "period": "1h", "operations": ["avg"]})
-    with pytest.raises(TrainingSetError, match=r"an embargo of 21600 s: .*needs at least 50 rows, got 0"):
+    with pytest.raises(InputError, match=r"an embargo of 21600 s: .*must have at least 50 rows, got 0"):
         expanding_folds(frame, schema, 3)
 
 
 def test_rows_of_a_single_instant_have_no_fold(frame, schema):
-    with pytest.raises(TrainingSetError, match="need a time of their own"):
+    with pytest.raises(InputError, match="must have a time of their own"):
         expanding_folds(frame.assign(timestamp=frame["timestamp"].iloc[0]), schema, 3)

@@ -7,13 +7,14 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from training.dataset.time_split import TrainingSetError, split_by_time
+from feature_sets.checks import InputError
+from training.dataset.time_split import split_by_time
 from training.select_features import select_from
-from training.selection.feature_stability import drift_of, unsteady_features
+from training.selection.feature_stability import drift_of, unstable_features
 
 
 def reasons(frame, *names, max_drift=0.7):
-    return unsteady_features(frame, names, "timestamp", "is_error", max_drift)
+    return unstable_features(frame, names, "timestamp", "is_error", max_drift)
 
 
 def slow(values, later, devices):
@@ -98,7 +99,7 @@ def test_missing_readings_do_not_count():
     assert drift_of(np.full(100, np.nan), later, one) == 0.0
 
 
-def test_a_clock_is_left_out_and_a_steady_reading_is_not(frame):
+def test_a_clock_is_left_out_and_a_stable_reading_is_not(frame):
     frame["clock"] = frame["timestamp"].astype("int64").astype(float)
     found = reasons(frame, "heat", "clock")
     assert list(found) == ["clock"]
@@ -128,7 +129,7 @@ def test_nothing_but_clocks_is_refused(frame, schema):
     clocks = frame[["device", "timestamp", "is_error"]].assign(
         clock=frame["timestamp"].astype("int64").astype(float)
     )
-    with pytest.raises(TrainingSetError, match=r"at least one feature must be steady .* got none of 1"):
+    with pytest.raises(InputError, match=r"must have at least one stable feature .* got \{'clock'"):
         select_from(split_by_time(clocks, schema, 0.3), schema)
 
 

@@ -1,4 +1,4 @@
-"""The vote of six selectors."""
+"""The vote of six scorers."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from training.job.arguments import ArgumentError
-from training.selection.feature_scorers import SELECTORS, SINGLE_FEATURE_SELECTORS
+from feature_sets.checks import InputError
+from training.selection.feature_scorers import SCORERS, SINGLE_FEATURE_SCORERS
 from training.selection.feature_votes import elect_features, votes_needed
 
 NAMES = ["strong", "noise_a", "noise_b", "noise_c", "weak"]
@@ -35,8 +35,8 @@ def test_features_that_tell_the_classes_apart_win(rows):
     assert election.table["votes"].tolist()[:2] == [6, 6]
 
 
-def test_every_selector_votes_for_k_features(rows):
-    assert elect(rows, k=3).table["votes"].sum() == 3 * len(SELECTORS)
+def test_every_scorer_votes_for_k_features(rows):
+    assert elect(rows, k=3).table["votes"].sum() == 3 * len(SCORERS)
 
 
 def test_features_that_say_the_same_have_one_place_and_do_not_split_what_models_give_them(rows):
@@ -48,7 +48,7 @@ def test_features_that_say_the_same_have_one_place_and_do_not_split_what_models_
     assert "weak" not in elect((crowded, labels), names=names, max_correlation=1.0).selected
     election = elect((crowded, labels), names=names)
     (of_group,) = set(election.selected) - {"weak"}
-    assert set(election.correlated) | {of_group} == {*"abcd", "strong"}
+    assert set(election.redundant) | {of_group} == {*"abcd", "strong"}
     best = election.table.set_index("feature").loc[of_group]
     alone = elect(rows).table.set_index("feature").loc["strong"]
     assert best["linear_svc"] == pytest.approx(alone["linear_svc"], rel=0.05)
@@ -59,7 +59,7 @@ def test_the_table_says_of_each_feature_why_it_is_not_selected(rows):
     election = elect((np.column_stack([values, values[:, 0]]), labels), names=[*NAMES, "again"])
     table = election.table.set_index("feature")
     reason = "r = 1.000 with strong, which has the same score and comes first"
-    assert election.correlated == {"again": reason}
+    assert election.redundant == {"again": reason}
     assert table.loc["again", "reason"] == reason and table.index[-1] == "again"
     assert table.loc["again", "votes"] == 0 and np.isnan(table.loc["again", "extra_trees_scaled"])
     assert table.loc["again", "f_classif"] == table.loc["strong", "f_classif"]
@@ -68,23 +68,23 @@ def test_the_table_says_of_each_feature_why_it_is_not_selected(rows):
     assert table["selected"].sum() == len(election.selected) == 2
 
 
-def test_votes_are_counted_by_selector(rows):
+def test_votes_are_counted_by_scorer(rows):
     table = elect(rows, k=3).table
-    voted = table[[f"{selector}_voted" for selector in SELECTORS]]
+    voted = table[[f"{scorer}_voted" for scorer in SCORERS]]
     assert (voted.sum() == 3).all()
     assert (voted.sum(axis=1) == table["votes"]).all()
-    for selector in SELECTORS:
+    for scorer in SCORERS:
         assert (
-            table.loc[table[f"{selector}_voted"], selector].min()
-            >= table.loc[~table[f"{selector}_voted"], selector].max()
+            table.loc[table[f"{scorer}_voted"], scorer].min()
+            >= table.loc[~table[f"{scorer}_voted"], scorer].max()
         )
 
 
-@pytest.mark.parametrize("selector", list(SINGLE_FEATURE_SELECTORS))
-def test_what_a_single_feature_selector_says_does_not_depend_on_the_other_features(rows, selector):
+@pytest.mark.parametrize("scorer", list(SINGLE_FEATURE_SCORERS))
+def test_what_a_single_feature_scorer_says_does_not_depend_on_the_other_features(rows, scorer):
     values, labels = rows
-    together = SINGLE_FEATURE_SELECTORS[selector](values, labels, 3)
-    alone = [SINGLE_FEATURE_SELECTORS[selector](values[:, [n]], labels, 3)[0] for n in range(5)]
+    together = SINGLE_FEATURE_SCORERS[scorer](values, labels, 3)
+    alone = [SINGLE_FEATURE_SCORERS[scorer](values[:, [n]], labels, 3)[0] for n in range(5)]
     assert together == pytest.approx(alone, rel=1e-12)
 
 
@@ -92,16 +92,16 @@ def test_a_feature_that_is_constant_once_it_is_imputed_gets_no_vote(rows):
     values, labels = rows
     election = elect((np.column_stack([values, np.full(600, 4.0)]), labels), names=[*NAMES, "still"])
     still = election.table.set_index("feature").loc["still"]
-    assert still["votes"] == 0 and "still" not in election.correlated
-    assert all(still[selector] == 0.0 for selector in SELECTORS)
+    assert still["votes"] == 0 and "still" not in election.redundant
+    assert all(still[scorer] == 0.0 for scorer in SCORERS)
 
 
 def test_the_table_holds_each_score_and_its_scaled_form(rows):
     table = elect(rows).table
     assert len(table) == len(NAMES)
-    for selector in SELECTORS:
-        assert np.isfinite(table[selector]).all()
-        assert table[f"{selector}_scaled"].min() == 0.0 and table[f"{selector}_scaled"].max() == 1.0
+    for scorer in SCORERS:
+        assert np.isfinite(table[scorer]).all()
+        assert table[f"{scorer}_scaled"].min() == 0.0 and table[f"{scorer}_scaled"].max() == 1.0
 
 
 def test_the_same_seed_gives_the_same_election(rows):
@@ -125,16 +125,14 @@ def test_min_votes_is_a_share_below_one_and_a_count_from_one_on(votes, needed):
 
 @pytest.mark.parametrize("votes", [0, -1, 7, 2.5, True, "3", float("nan"), float("inf")])
 def test_other_min_votes_are_refused(votes):
-    with pytest.raises(ArgumentError, match="argument 'min_votes': must be a share"):
+    with pytest.raises(InputError, match="argument 'min_votes': must be a share"):
         votes_needed(votes, 6)
 
 
 def test_no_feature_with_enough_votes_is_an_error_that_says_what_the_most_is():
     labels = np.tile([0, 1], 100).astype(np.int8)
     values = np.random.default_rng(5).normal(size=(200, 40))
-    with pytest.raises(
-        ArgumentError, match=r"no feature has 6 votes; the most is \d; raise k or lower it, got 6"
-    ):
+    with pytest.raises(InputError, match=r"6 votes, and the most is \d \(raise k or lower it\), got 6"):
         elect((values, labels), names=[f"f{n}" for n in range(40)], k=1, min_votes=6)
 
 

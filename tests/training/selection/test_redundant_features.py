@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.selection.redundant_features import collapse_correlated, pearson, rank_features
+from training.selection.redundant_features import pearson, rank_features, redundant_features
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ NAMES = ["a", "nearly_a", "minus_a", "other", "still"]
 
 
 def collapse(rows, scores, limit=0.95):
-    return collapse_correlated(rows, NAMES, np.array(scores, dtype=float), limit)
+    return redundant_features(rows, NAMES, np.array(scores, dtype=float), limit)
 
 
 def test_the_feature_with_the_highest_score_stays(rows):
@@ -44,8 +44,8 @@ def test_a_dropped_feature_takes_no_other_with_it():
     random = np.random.default_rng(0)
     left, right = random.normal(size=(2, 2000))
     rows = np.column_stack([left, left + right, right])
-    assert collapse_correlated(rows, ["a", "b", "c"], np.array([3.0, 2.0, 1.0]), 0.6).keys() == {"b"}
-    assert collapse_correlated(rows, ["a", "b", "c"], np.array([2.0, 3.0, 1.0]), 0.6).keys() == {
+    assert redundant_features(rows, ["a", "b", "c"], np.array([3.0, 2.0, 1.0]), 0.6).keys() == {"b"}
+    assert redundant_features(rows, ["a", "b", "c"], np.array([2.0, 3.0, 1.0]), 0.6).keys() == {
         "a",
         "c",
     }
@@ -55,7 +55,7 @@ def test_no_two_features_that_stay_are_correlated_above_the_limit_and_every_drop
     random = np.random.default_rng(7)
     rows = random.normal(size=(300, 4)) @ random.normal(size=(4, 30)) + 0.3 * random.normal(size=(300, 30))
     names = [f"f{n}" for n in range(30)]
-    dropped = collapse_correlated(rows, names, random.random(30), 0.8)
+    dropped = redundant_features(rows, names, random.random(30), 0.8)
     matrix = np.abs(np.corrcoef(rows.T))
     kept = [n for n, name in enumerate(names) if name not in dropped]
     assert 1 < len(kept) < 30

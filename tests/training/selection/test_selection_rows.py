@@ -1,4 +1,4 @@
-"""Votes look at the rows that no fold judges, as long as those say enough."""
+"""Votes look at the rows that no fold is evaluated on, as long as those are enough."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from training import select_features
 from training.dataset.time_split import split_by_time
 from training.search.time_folds import always_fitted, expanding_folds
 from training.select_features import select_from
-from training.selection.selection_rows import FIRST_HALF, WHOLE, VotingRows, voting_rows
+from training.selection.selection_rows import FIRST_HALF, WHOLE, SelectionRows, selection_rows
 
 NAMES = ["heat", "flow", "noise", "heat_felt"]
 
@@ -34,22 +34,22 @@ def test_the_first_half_is_what_the_first_fold_fits_on_however_many_there_are(fr
     assert not set(early) & set(np.concatenate([fold.validation for fold in used]))
 
 
-def test_labels_that_the_search_judges_on_do_not_change_the_vote(frame, schema):
+def test_labels_that_the_search_is_evaluated_on_do_not_change_the_vote(frame, schema):
     train = split_by_time(frame, schema).train
     before = select_from(split_by_time(frame, schema), schema, k=3)
-    assert before.voting.voted_on == FIRST_HALF
-    judged = frame["timestamp"] > train["timestamp"].iloc[before.voting.positions].max()
+    assert before.rows.part == FIRST_HALF
+    later = frame["timestamp"] > train["timestamp"].iloc[before.rows.positions].max()
     random = np.random.default_rng(0)
-    frame.loc[judged, "is_error"] = (random.random(int(judged.sum())) < 0.2).astype(np.int8)
+    frame.loc[later, "is_error"] = (random.random(int(later.sum())) < 0.2).astype(np.int8)
     after = select_from(split_by_time(frame, schema), schema, k=3)
     pd.testing.assert_frame_equal(after.table, before.table)
     # Nor do their readings, which would say otherwise which of two alike is the better one.
-    frame.loc[judged, "heat"] += random.normal(0.0, 5.0, int(judged.sum()))
+    frame.loc[later, "heat"] += random.normal(0.0, 5.0, int(later.sum()))
     again = select_from(split_by_time(frame, schema), schema, k=3)
     pd.testing.assert_frame_equal(again.table, before.table)
 
 
-def noise(seed, rows=2000, features=200):
+def noise(seed, rows=2000, features=100):
     random = np.random.default_rng(seed)
     names = [f"x{number}" for number in range(features)]
     table = pd.DataFrame(random.normal(size=(rows, features)), columns=names)
@@ -73,10 +73,10 @@ def test_noise_that_was_selected_looks_like_noise_out_of_fold(schema, monkeypatc
     assert honest < 0.02
 
     def everything(train, names, schema):
-        return VotingRows(np.arange(len(train)), WHOLE, {}, "asked for")
+        return SelectionRows(np.arange(len(train)), WHOLE, {}, "asked for")
 
     # With votes on all rows it does not: the test above can fail.
-    monkeypatch.setattr(select_features, "voting_rows", everything)
+    monkeypatch.setattr(select_features, "selection_rows", everything)
     assert np.mean([out_of_fold_gain(noise(seed), schema) for seed in range(3)]) > 0.05
 
 
@@ -84,15 +84,17 @@ def test_too_few_errors_in_the_first_half_give_the_vote_to_the_whole_part(frame,
     early = always_fitted(frame, schema)
     errors = early[frame["is_error"].to_numpy()[early] == 1]
     frame.loc[frame.index[errors[30:]], "is_error"] = np.int8(0)
-    assert voting_rows(frame, NAMES, schema).voted_on == FIRST_HALF
+    assert selection_rows(frame, NAMES, schema).part == FIRST_HALF
     frame.loc[frame.index[errors[29:]], "is_error"] = np.int8(0)
-    found = voting_rows(frame, NAMES, schema)
-    assert (found.voted_on, list(found.positions)) == (WHOLE, list(range(len(frame))))
+    found = selection_rows(frame, NAMES, schema)
+    assert (found.part, list(found.positions)) == (WHOLE, list(range(len(frame))))
     assert found.reason == (
         f"its first half has 29 error rows and {len(early) - 29} healthy ones, and needs 30 of each"
     )
     frame["is_error"] = 1 - frame["is_error"]
-    assert voting_rows(frame, NAMES, schema).reason.startswith(f"its first half has {len(early) - 29} error")
+    assert selection_rows(frame, NAMES, schema).reason.startswith(
+        f"its first half has {len(early) - 29} error"
+    )
 
 
 def test_a_feature_that_begins_after_the_vote_is_left_out_and_said(frame, schema):
@@ -104,9 +106,9 @@ def test_a_feature_that_begins_after_the_vote_is_left_out_and_said(frame, schema
         "late": "no reading in the first half of the training part",
         "switched": "one value only in the first half of the training part",
     }
-    assert selection.voting.voted_on == FIRST_HALF
+    assert selection.rows.part == FIRST_HALF
     # Where nothing else is left, they are voted on after all.
     only = frame[["device", "timestamp", "late", "switched", "is_error"]]
     found = select_from(split_by_time(only, schema), schema, k=1, max_drift=1.0)
-    assert found.dropped == {} and found.voting.voted_on == WHOLE
-    assert found.voting.reason == "its first half has no feature that varies, of 2"
+    assert found.dropped == {} and found.rows.part == WHOLE
+    assert found.rows.reason == "its first half has no feature that varies, of 2"

@@ -1,0 +1,78 @@
+"""Columns of a base data set and a batch as the bins of their values: what distances are computed from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from drift.discretize import Bins, How, fit_bins, fit_categories, fit_column
+from drift.shift import Kind
+
+Index = npt.NDArray[np.int64]
+
+
+class CodedColumn(NamedTuple):
+    """One column, or several jointly, in bins that were fitted on the base.
+
+    :param kind: what the column is.
+    :param name: of the column; joint ones joined with `` x ``.
+    :param base: bin of each base row, from 0 to ``size - 1``; shape (n,).
+    :param batch: the same for the batch, shape (m,).
+    :param size: number of bins.
+    """
+
+    kind: Kind
+    name: str
+    base: Index
+    batch: Index
+    size: int
+
+
+def coded_columns(
+    base: pd.DataFrame,
+    batch: pd.DataFrame,
+    columns: Sequence[tuple[Kind, str]],
+    joint: Sequence[str],
+    bins: int,
+    how: How,
+) -> list[CodedColumn]:
+    """Code every column, then the joint ones, if any.
+
+    :param columns: kind and name of each column.
+    :param joint: features, among the columns, whose combinations are counted too; may be empty.
+    :param bins: see ``fit_bins``.
+    :param how: see ``fit_bins``.
+    """
+    coded = []
+    for kind, name in columns:
+        fitted = _fit(base[name], kind, bins, how)
+        coded.append(
+            CodedColumn(kind, name, fitted.index(base[name]), fitted.index(batch[name]), fitted.size)
+        )
+    if joint:
+        by_name = {column.name: column for column in coded}
+        parts = [by_name[name] for name in joint]
+        cells, size = _joint_cells(
+            [np.concatenate([part.base, part.batch]) for part in parts], [part.size for part in parts]
+        )
+        coded.append(CodedColumn("joint", " x ".join(joint), cells[: len(base)], cells[len(base) :], size))
+    return coded
+
+
+def _fit(base: pd.Series, kind: Kind, bins: int, how: How) -> Bins:
+    if kind == "feature":
+        return fit_column(base, bins, how)
+    fractions = pd.api.types.is_float_dtype(base) and bool((base != np.floor(base)).any())
+    return fit_bins(base, bins, how) if fractions else fit_categories(base)
+
+
+def _joint_cells(columns: Sequence[Index], sizes: Sequence[int]) -> tuple[Index, int]:
+    """Number each combination of bins that occurs; never more numbers than rows, so nothing overflows."""
+    cells = np.zeros(len(columns[0]), dtype=np.int64)
+    for column, size in zip(columns, sizes, strict=True):
+        cells = np.unique(cells * size + column, return_inverse=True)[1].astype(np.int64)
+    return cells, int(cells.max()) + 1

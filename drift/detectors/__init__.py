@@ -1,0 +1,1 @@
+"""Drift detectors: one number in, two flags out."""

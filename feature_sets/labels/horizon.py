@@ -1,0 +1,92 @@
+"""What is predicted with a label horizon: that an error of the device starts soon."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from feature_sets.labels.excluded import excluded_rows
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+
+Flags = npt.NDArray[np.bool_]
+Moments = npt.NDArray[np.datetime64]
+
+
+def with_target(labels: pd.DataFrame, schema: TelemetrySchema) -> pd.DataFrame:
+    """Label rows with the column ``schema.target``; unchanged where errors now are predicted.
+
+    A label is known unless it is missing or its row is excluded by ``schema.exclude_labels``. With horizon H,
+    a row at t whose label is known and not an error is
+
+    - 1 if the device has a known error in (t, t + H] and no excluded row before it in there;
+    - 0 if it has no known error and no excluded row in (t, t + H], and its labels are known through it: from
+      t up to its first known label at or after t + H, no two that follow each other lie further apart than H;
+    - missing (NaN) else: what happens then is not known.
+
+    It is missing as well where the device is in error already, or its own label is not known.
+
+    ::
+
+        time     t ──────────────── t+H              o healthy   x error   - excluded
+        1        o    o    x    o
+        0        o    o    o    o      o
+        NaN      o    o    -    x    o               the error may have begun in what is excluded
+        NaN      o    o                     ...  o   silent for longer than H
+
+    :param labels: device, time (any order; a device has one row at a time), label (0 or 1), the columns of
+        ``exclude_labels`` and further ones; not changed.
+    """
+    if not schema.horizon_seconds:
+        return labels
+    horizon = np.timedelta64(schema.horizon_seconds, "s")
+    times = labels[schema.time]
+    moments = (
+        times.dt.tz_convert("UTC").dt.tz_localize(None) if times.dt.tz is not None else times
+    ).to_numpy()
+    codes = pd.factorize(labels[DEVICE])[0]
+    order = np.lexsort((moments, codes))
+    moment, device = moments[order], codes[order]
+    label = labels[schema.label].to_numpy(dtype=np.float64, na_value=np.nan)[order]
+    excluded = excluded_rows(labels, schema)[order]
+    known = ~excluded & ~np.isnan(label)
+    in_error = known & (label == 1)
+
+    error_at = _next(in_error, moment, device)
+    excluded_at = _next(excluded, moment, device)
+    # Comparisons with "not a time", there is no such row, are false.
+    excluded_soon = excluded_at <= moment + horizon
+    starts = (error_at <= moment + horizon) & ~(excluded_soon & (excluded_at <= error_at))
+    known_through = _next(_last_before_gap(known, moment, device, horizon), moment, device)
+    quiet = ~starts & ~excluded_soon & (known_through >= moment + horizon)
+    unknown = ~known | in_error
+    target = np.full(len(order), np.nan)
+    target[order] = np.where(unknown, np.nan, np.where(starts, 1.0, np.where(quiet, 0.0, np.nan)))
+    return labels.assign(**{schema.target: target})
+
+
+def _next(marked: Flags, moment: Moments, device: npt.NDArray[np.intp]) -> Moments:
+    """Time of the first marked row of the same device at or after each row; "not a time" without one.
+
+    Rows are ordered by device, then time; so are those of ``_last_before_gap``.
+    """
+    if not len(marked):
+        return moment
+    rows = np.arange(len(marked))
+    following = np.minimum.accumulate(np.where(marked, rows, len(rows))[::-1])[::-1]
+    following = np.minimum(following, len(rows) - 1)
+    found = marked[following] & (device[following] == device)
+    return np.where(found, moment[following], np.datetime64("NaT"))
+
+
+def _last_before_gap(
+    known: Flags, moment: Moments, device: npt.NDArray[np.intp], longest: np.timedelta64
+) -> Flags:
+    """Known rows after which their device has no known row, or none within the longest gap."""
+    marked = np.zeros(len(known), dtype=np.bool_)
+    rows = np.flatnonzero(known)
+    if len(rows):
+        left, right = rows[:-1], rows[1:]
+        marked[left] = (device[left] != device[right]) | (moment[right] - moment[left] > longest)
+        marked[rows[-1]] = True
+    return marked

@@ -1,0 +1,1 @@
+"""Rows of events: their keys, their times, their order."""

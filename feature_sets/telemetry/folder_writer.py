@@ -1,0 +1,33 @@
+"""Writer for a folder of telemetry, as the readers take it."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from feature_sets.telemetry.frames import Telemetry
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+
+
+def write_folder(path: str | Path, telemetry: Telemetry, schema: TelemetrySchema | None = None) -> None:
+    """Write ``metrics.parquet``, ``labels.parquet`` and ``static.parquet``; the key is split into its levels.
+
+    :param path: folder; made when absent.
+    :param schema: schema whose entity columns the key is made of; without it the simulated network's.
+    """
+    schema = schema or TelemetrySchema.load()
+    folder = Path(path)
+    folder.mkdir(parents=True, exist_ok=True)
+    for table in fields(telemetry):
+        frame: pd.DataFrame = getattr(telemetry, table.name)
+        codes, keys = pd.factorize(frame[DEVICE])
+        levels = [str(key).split(schema.separator, len(schema.entity) - 1) for key in keys]
+        parts = {
+            column: np.array([level[i] for level in levels], dtype=object)[codes]
+            for i, column in enumerate(schema.entity)
+        }
+        out = pd.concat([pd.DataFrame(parts), frame.drop(columns=DEVICE).reset_index(drop=True)], axis=1)
+        out.to_parquet(folder / f"{table.name}.parquet", index=False)

@@ -1,0 +1,41 @@
+"""The content of a schema file, field by field, as the arguments of a ``TelemetrySchema``."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from feature_sets.checks import InputError, check_mapping, check_names
+from feature_sets.telemetry.derived import Derived
+from feature_sets.telemetry.metric import Metric
+from feature_sets.telemetry.window_settings import Windows
+
+_REQUIRED = ("name", "entity", "time", "metrics", "label")
+_TEXTS = ("name", "time", "label")
+
+
+def schema_arguments(content: object, fields: Collection[str]) -> dict[str, Any]:
+    """Arguments of a schema, from the content of a YAML file.
+
+    :param fields: names of the arguments that there are.
+    :raises InputError: naming the field, the rule and what was given.
+    """
+    given = check_mapping("schema", content, fields)
+    for required in _REQUIRED:
+        if required not in given:
+            raise InputError(required, "is required", None)
+    for text in _TEXTS:
+        if not isinstance(given[text], str):
+            raise InputError(text, "must be text", given[text])
+    metrics = check_mapping("metrics", given["metrics"])
+    return {
+        **given,
+        "entity": check_names("entity", given["entity"]),
+        "metrics": tuple(Metric.from_content(name, value) for name, value in metrics.items()),
+        "static": check_names("static", given.get("static") or []),
+        "windows": Windows.from_content(given.get("windows") or {}),
+        "derived": Derived.from_content(given.get("derived") or {}),
+        "population": check_mapping("population", given.get("population") or {}),
+        "exclude_labels": check_mapping("exclude_labels", given.get("exclude_labels") or {}),
+        "separator": str(given.get("separator", "/")),
+    }

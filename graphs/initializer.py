@@ -1,0 +1,39 @@
+"""What MLRun's graph server does before it makes the steps: on its mock server, our HTTP host, or Nuclio."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphs.protocol.access import read_token
+from graphs.protocol.raw_body import leave_bodies_alone
+from graphs.request_step import request_steps
+from graphs.state.serving_state import ServingState, attach_state
+from graphs.state.settings import ServingSettings
+
+INITIALIZER = "graphs.initializer.initialize"
+SETTINGS = "serving_settings"
+"""Name of the graph's parameter that holds the settings."""
+
+
+def initialize(server: Any) -> None:
+    """Graph initializer (MLRun's ``graph_initializer`` hook): build what the steps share.
+
+    :param server: MLRun's graph server, before its steps are made.
+    """
+    leave_bodies_alone(server)
+    context = server.context
+    settings = ServingSettings(**context.get_param(SETTINGS))
+    attach_state(context, ServingState.build(settings, read_token(context, settings.token_secret)))
+    # Nuclio tells its workers before it ends them. A synchronous MLRun flow does not listen, so we do.
+    platform = getattr(context, "platform", None)
+    if platform is not None and hasattr(platform, "set_termination_callback"):
+        platform.set_termination_callback(lambda: shut_down(context))
+
+
+def shut_down(context: Any) -> None:
+    """Run the shutdown hook of every step, in order; it may be done more than once.
+
+    :param context: MLRun's graph context, whose root is the graph.
+    """
+    for step in request_steps(context.root):
+        step.terminate()

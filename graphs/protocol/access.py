@@ -1,0 +1,46 @@
+"""Who may change the detectors: the holder of a bearer token."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from typing import Any
+
+import mlrun
+
+from feature_sets.checks import InputError
+from graphs.protocol.errors import ApiError
+
+
+class AccessGuard:
+    """Compares the ``Authorization`` header with the token, in constant time.
+
+    :param token: empty lets everybody in.
+    """
+
+    def __init__(self, token: str) -> None:
+        self._expected = f"Bearer {token}".encode() if token else b""
+
+    def check(self, headers: Mapping[str, Any]) -> None:
+        """Raise ApiError (401) unless the headers bear the token; the error never shows what was given."""
+        if not self._expected:
+            return
+        given = next((value for key, value in headers.items() if str(key).lower() == "authorization"), "")
+        given = given if isinstance(given, bytes) else str(given).encode()
+        if not hmac.compare_digest(given, self._expected):
+            raise ApiError(401, "authorization", "must be 'Bearer' and the token", "another value")
+
+
+def read_token(context: Any, secret: str | None) -> str:
+    """The token, from a secret of the function or the project, or from an environment variable.
+
+    :param context: MLRun's graph context.
+    :param secret: name of the secret; None for no token.
+    :raises InputError: if there is no such secret; a guard that was asked for must not be left out.
+    """
+    if secret is None:
+        return ""
+    token = context.get_secret(secret) or mlrun.get_secret_or_env(secret)
+    if not token:
+        raise InputError(f"secret '{secret}'", "must hold the token of the drift routes", None)
+    return str(token)

@@ -1,0 +1,34 @@
+"""The JSON of a request body."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import orjson
+
+from graphs.protocol.errors import ApiError
+
+
+def decode(body: Any, max_bytes: int) -> Any:
+    """JSON value of a request body. Bodies that a trigger has decoded already are taken as they are.
+
+    :raises ApiError: 413 if it is too large, 400 if it is absent or not JSON.
+    """
+    if body is None or body == b"" or body == "":
+        raise ApiError(400, "body", "must be JSON", None)
+    if not isinstance(body, bytes | str):
+        return body
+    if len(body) > max_bytes:
+        raise ApiError(413, "body", f"must be at most {max_bytes} bytes", len(body))
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        failure = error
+    try:
+        # NaN and Infinity are no JSON, but many clients write them: read them, so that the check of the
+        # event refuses them by the name of their field and the other events of the list are taken.
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        rule = f"must be JSON: {failure.msg} at line {failure.lineno} column {failure.colno}"
+        raise ApiError(400, "body", rule, failure.doc[max(failure.pos - 20, 0) : failure.pos + 20]) from None

@@ -1,0 +1,22 @@
+"""The states of a label after it was noted."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class LabelStatus(StrEnum):
+    """What became of a label."""
+
+    JOINED = "joined"
+    """Its prediction was waiting for it."""
+    WAITING = "waiting"
+    """No prediction yet; it waits until the deadline."""
+    DUPLICATE = "duplicate"
+    """The same label was there before."""
+    CONFLICTING = "conflicting"
+    """Another label was there before; it is kept."""
+    EXPIRED = "expired"
+    """It arrived after the deadline."""
+    QUARANTINED = "quarantined"
+    """It is about a time that is further ahead of the clock than the tolerance."""

@@ -1,0 +1,70 @@
+"""The OpenAPI document: ``openapi.yaml``, completed with the columns of the telemetry schema."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from importlib import resources
+from typing import Any
+
+import yaml
+
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.windows.event_status import STATUSES
+from graphs.protocol.label_status import LabelStatus
+
+
+def openapi_document(schema: TelemetrySchema) -> dict[str, Any]:
+    """OpenAPI 3.1 document; the events have the columns of the schema."""
+    document = copy.deepcopy(_static_part())
+    document["info"]["title"] += f" for {schema.name}"
+    document["components"]["schemas"].update(_event_schemas(schema))
+    return document
+
+
+@functools.cache
+def _static_part() -> dict[str, Any]:
+    text = (resources.files(__package__) / "openapi.yaml").read_text(encoding="utf-8")
+    content: dict[str, Any] = yaml.safe_load(text)
+    return content
+
+
+def _event_schemas(schema: TelemetrySchema) -> dict[str, Any]:
+    """What is sent and answered for an event and for a label."""
+    time = {"type": "string", "format": "date-time", "description": "event time, ISO 8601 with a zone"}
+    sent_time = {"anyOf": [time, {"type": "number", "description": "epoch time"}]}
+    levels = schema.separator.join(schema.entity)
+    device = {"type": "string", "description": f"{levels}, or these fields apart"}
+    metrics = {
+        metric.name: {"type": ["number", "null"], "description": f"unit: {metric.unit}; null: no reading"}
+        for metric in schema.metrics
+    }
+    prediction = {
+        DEVICE: device,
+        schema.time: time,
+        "model": {"type": ["string", "null"]},
+        "version": {"type": ["string", "null"]},
+        "prediction": {"type": ["integer", "null"]},
+        "probability": {"type": ["number", "null"]},
+        "status": {"type": "string", "enum": list(STATUSES)},
+    }
+    labeled = {
+        DEVICE: device,
+        schema.time: time,
+        "status": {"type": "string", "enum": [status.value for status in LabelStatus]},
+    }
+    binary = {"type": "integer", "enum": [0, 1]}
+    return {
+        "Telemetry": _object(
+            {DEVICE: device, schema.time: sent_time, **metrics}, [schema.time, *schema.metric_names]
+        ),
+        "Prediction": _object(prediction, list(prediction)),
+        "Label": _object(
+            {DEVICE: device, schema.time: sent_time, schema.target: binary}, [schema.time, schema.target]
+        ),
+        "Labeled": _object(labeled, list(labeled)),
+    }
+
+
+def _object(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": required}

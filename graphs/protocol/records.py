@@ -1,0 +1,94 @@
+"""The records that the steps make of an event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
+
+
+class Position(NamedTuple):
+    """Place of an event in the order of all accepted events, over restarts too.
+
+    :param milliseconds: first part of the journal entry's id.
+    :param sequence: second part of the id.
+    :param place: of the event within its entry.
+    """
+
+    milliseconds: int
+    sequence: int
+    place: int
+
+
+class Prediction(NamedTuple):
+    """What the model said about one event.
+
+    :param model: name of the model.
+    :param version: its version.
+    :param features: model inputs before imputation, NaN where missing, shape (inputs,).
+    :param prediction: 0 or 1.
+    :param probability: of 1.
+    """
+
+    model: str
+    version: str
+    features: npt.NDArray[np.float64]
+    prediction: int
+    probability: float
+
+
+class LabeledPair(NamedTuple):
+    """A prediction and its label.
+
+    :param device: device key.
+    :param time: event time in epoch seconds.
+    :param made: the prediction.
+    :param predicted_at: when the event arrived, epoch seconds.
+    :param label: 0 or 1.
+    :param labeled_at: when the label arrived, epoch seconds.
+    :param position: of the event that completed the pair.
+    """
+
+    device: str
+    time: float
+    made: Prediction
+    predicted_at: float
+    label: int
+    labeled_at: float
+    position: Position
+
+
+@dataclass(slots=True)
+class TelemetryRecord:
+    """What the steps learn about one accepted reading.
+
+    :param event: the reading.
+    :param place: its place in the list that was sent.
+    :param status: what became of it; empty until the windows have seen it.
+    :param features: features by name; None for an event that gets no prediction.
+    :param prediction: None while there is none.
+    """
+
+    event: TelemetryEvent
+    place: int
+    status: str = ""
+    features: dict[str, float] | None = None
+    prediction: Prediction | None = None
+
+
+@dataclass(slots=True)
+class LabelRecord:
+    """What the steps learn about one accepted label.
+
+    :param event: the label.
+    :param place: its place in the list that was sent.
+    :param status: what became of it; empty until the ledger has seen it.
+    """
+
+    event: LabelEvent
+    place: int
+    status: str = ""

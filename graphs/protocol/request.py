@@ -1,0 +1,81 @@
+"""One HTTP request on its way through the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphs.protocol.errors import ApiError, error_object
+from graphs.protocol.records import LabeledPair, LabelRecord, Position, TelemetryRecord
+from graphs.protocol.routes import Kind
+
+JSON = "application/json"
+
+
+@dataclass
+class Request:
+    """Everything the steps learn about one request.
+
+    :param kind: what it asks for.
+    :param method: HTTP method.
+    :param path: HTTP path without query.
+    :param started: monotonic clock at its start, seconds.
+    :param arrival: when it arrived, epoch seconds.
+    :param replayed: whether it comes from the journal and nobody waits for its answer.
+    :param model: model name in the path.
+    :param version: model version in the path, or empty.
+    :param body: decoded JSON of the request.
+    :param single: whether the body was one event and not a list.
+    :param sent: length of the list that was sent.
+    :param telemetry: accepted readings, in the order they were sent.
+    :param labels: accepted labels, in the order they were sent.
+    :param errors: error objects of refused events, each with its position.
+    :param entry: id of the journal entry that holds the accepted events.
+    :param pairs: pairs that this request completed.
+    :param status: HTTP status of the answer.
+    :param answer: content of the answer; ``answered`` tells whether it is complete.
+    :param content_type: MIME type of the answer.
+    """
+
+    kind: Kind
+    method: str = ""
+    path: str = ""
+    started: float = 0.0
+    arrival: float = 0.0
+    replayed: bool = False
+    model: str = ""
+    version: str = ""
+    body: Any = None
+    single: bool = False
+    sent: int = 0
+    telemetry: list[TelemetryRecord] = field(default_factory=list)
+    labels: list[LabelRecord] = field(default_factory=list)
+    errors: list[dict[str, Any]] = field(default_factory=list)
+    entry: tuple[int, int] = (0, 0)
+    pairs: list[LabeledPair] = field(default_factory=list)
+    status: int = 200
+    answer: Any = None
+    answered: bool = False
+    content_type: str = JSON
+
+    def __str__(self) -> str:
+        """Short text for logs; bodies may be large or private."""
+        return f"{self.method} {self.path} ({self.kind}, {self.sent} events)"
+
+    def reply(self, answer: Any, status: int = 200, content_type: str = JSON) -> None:
+        """Complete the answer; the remaining steps pass the request on."""
+        self.answer, self.status, self.content_type, self.answered = answer, status, content_type, True
+
+    def fail(self, error: ApiError) -> None:
+        """Complete the answer with an error object."""
+        self.reply({"error": error_object(error)}, error.status)
+
+    @property
+    def records(self) -> Sequence[TelemetryRecord | LabelRecord]:
+        """The accepted readings or labels; a request has one or the other."""
+        return self.telemetry or self.labels
+
+    def position(self, index: int) -> Position:
+        """Position of the accepted event with this index."""
+        return Position(*self.entry, index)

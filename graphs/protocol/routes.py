@@ -1,0 +1,143 @@
+"""The table of routes.
+
+A new route is one row of ``ROUTES``: the steps and the ingress read it there. A test holds the paths of
+``openapi.yaml`` against the table.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import NamedTuple
+
+from graphs.protocol.errors import ApiError
+
+
+class Kind(StrEnum):
+    """What a request asks for; each step handles the kinds it is for and passes the others on."""
+
+    TELEMETRY = "telemetry"
+    LABELS = "labels"
+    LABELED = "labeled"
+    DRIFT = "drift"
+    ATTACH = "attach"
+    DETACH = "detach"
+    METRICS = "metrics"
+    OPENAPI = "openapi"
+    SERVER = "server"
+    LIVE = "live"
+    READY = "ready"
+    MODELS = "models"
+    MODEL = "model"
+    MODEL_READY = "model_ready"
+    INFER = "infer"
+    UNKNOWN = "unknown"
+
+
+class Route(NamedTuple):
+    """One row of the table.
+
+    :param method: HTTP method.
+    :param path: where it is; ``{name}`` and ``{version}`` stand for one segment each.
+    :param kind: what it asks for.
+    :param operation: its id in the OpenAPI document.
+    :param steps: names of the steps that handle it, in the order of the graph; the last one answers.
+    :param has_body: whether it takes a JSON body.
+    :param guarded: whether it takes the token.
+    """
+
+    method: str
+    path: str
+    kind: Kind
+    operation: str
+    steps: tuple[str, ...]
+    has_body: bool = False
+    guarded: bool = False
+
+
+class RouteMatch(NamedTuple):
+    """The route of a request.
+
+    :param route: the row of the table.
+    :param model: model name in the path, or empty.
+    :param version: model version in the path, or empty.
+    """
+
+    route: Route
+    model: str = ""
+    version: str = ""
+
+
+_MODEL = "/v2/models/{name}"
+_VERSION = "/v2/models/{name}/versions/{version}"
+_PREDICTING = ("journal", "preprocess", "model_router", "labeled_join", "detect_drift", "respond")
+_LABELING = ("journal", "labeled_join", "detect_drift", "respond")
+_JOIN, _DRIFT, _ROUTER, _RESPOND = ("labeled_join",), ("detect_drift",), ("model_router",), ("respond",)
+
+ROUTES = (
+    Route("POST", "/telemetry", Kind.TELEMETRY, "predictTelemetry", _PREDICTING, has_body=True),
+    Route("POST", "/labels", Kind.LABELS, "addLabels", _LABELING, has_body=True),
+    Route("GET", "/labeled", Kind.LABELED, "getLabeled", _JOIN),
+    Route("GET", "/drift", Kind.DRIFT, "getDrift", _DRIFT),
+    Route("PUT", "/drift/detectors", Kind.ATTACH, "attachDetectors", _DRIFT, has_body=True, guarded=True),
+    Route("DELETE", "/drift/detectors", Kind.DETACH, "detachDetectors", _DRIFT, guarded=True),
+    Route("GET", "/metrics", Kind.METRICS, "getMetrics", _RESPOND),
+    Route("GET", "/openapi.json", Kind.OPENAPI, "getOpenapi", _RESPOND),
+    Route("GET", "/v2", Kind.SERVER, "getServer", _ROUTER),
+    Route("GET", "/v2/health/live", Kind.LIVE, "getLive", _ROUTER),
+    Route("GET", "/v2/health/ready", Kind.READY, "getReady", _ROUTER),
+    Route("GET", "/v2/models", Kind.MODELS, "listModels", _ROUTER),
+    Route("GET", _MODEL, Kind.MODEL, "getModel", _ROUTER),
+    Route("GET", f"{_MODEL}/ready", Kind.MODEL_READY, "getModelReady", _ROUTER),
+    Route("POST", f"{_MODEL}/infer", Kind.INFER, "infer", _ROUTER, has_body=True),
+    Route("GET", _VERSION, Kind.MODEL, "getModelVersion", _ROUTER),
+    Route("GET", f"{_VERSION}/ready", Kind.MODEL_READY, "getModelVersionReady", _ROUTER),
+    Route("POST", f"{_VERSION}/infer", Kind.INFER, "inferVersion", _ROUTER, has_body=True),
+)
+
+Methods = dict[str, Route]
+
+
+def _by_path() -> tuple[dict[str, Methods], list[tuple[re.Pattern[str], Methods]]]:
+    """Routes of each path, and of each path with placeholders, in the order of the table."""
+    paths: dict[str, Methods] = {}
+    for route in ROUTES:
+        paths.setdefault(route.path, {})[route.method] = route
+    patterns = [
+        (re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)), paths.pop(path))
+        for path in list(paths)
+        if "{" in path
+    ]
+    return paths, patterns
+
+
+_FIXED, _PATTERNS = _by_path()
+
+
+def kinds_of(step: str) -> frozenset[Kind]:
+    """Kinds of request that a step handles."""
+    return frozenset(route.kind for route in ROUTES if step in route.steps)
+
+
+def clean_path(path: str) -> str:
+    """Path without query and without a final slash."""
+    return path.partition("?")[0].rstrip("/")
+
+
+def find_route(method: str, path: str) -> RouteMatch:
+    """Route of a cleaned path.
+
+    :raises ApiError: 404 for a path we do not have, 405 for a method it does not take.
+    """
+    methods, parts = _FIXED.get(path), {}
+    if methods is None:
+        for pattern, candidates in _PATTERNS:
+            if found := pattern.fullmatch(path):
+                methods, parts = candidates, found.groupdict()
+                break
+        else:
+            raise ApiError(404, "path", f"must be one of {', '.join(_FIXED)}, {_MODEL}…", path or "/")
+    route = methods.get(method)
+    if route is None:
+        raise ApiError(405, "method", f"must be {' or '.join(methods)} for {path}", method)
+    return RouteMatch(route, parts.get("name", ""), parts.get("version", ""))

@@ -1,0 +1,45 @@
+"""Replay: the events of the journal go through the steps again, so that a restart forgets nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphs.protocol.records import LabelRecord, TelemetryRecord
+from graphs.protocol.request import Request
+from graphs.request_step import request_steps
+from graphs.state.journal import Entry
+from graphs.state.serving_state import serving_state
+
+
+def replay(context: Any) -> int:
+    """Send everything in the journal through the steps; nobody waits for the answers.
+
+    Called when all steps have been made and before the first request.
+
+    :param context: MLRun's graph context, whose root is the graph.
+    :returns: number of events.
+    """
+    count = 0
+    for entry in serving_state(context).journal.entries():
+        replay_entry(context, entry)
+        count += len(entry.events) + len(entry.labels)
+    return count
+
+
+def replay_entry(context: Any, entry: Entry) -> None:
+    """Send the events of one entry through the steps.
+
+    :param context: MLRun's graph context, whose root is the graph.
+    """
+    request = Request(
+        kind=entry.kind,
+        path="(journal)",
+        arrival=entry.arrival,
+        replayed=True,
+        sent=len(entry.events) + len(entry.labels),
+        telemetry=[TelemetryRecord(reading, place) for place, reading in enumerate(entry.events)],
+        labels=[LabelRecord(label, place) for place, label in enumerate(entry.labels)],
+        entry=entry.id,
+    )
+    for step in request_steps(context.root):
+        step.do(request)

@@ -1,0 +1,75 @@
+"""Reads the static feature set of devices from MLRun's feature store: all offline, one online."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import mlrun.errors
+import mlrun.feature_store as fstore
+import pandas as pd
+import redis
+
+from feature_sets.telemetry.schema import DEVICE
+from graphs.protocol.errors import ApiError
+
+Features = Mapping[str, float]
+
+
+class DeviceStore:
+    """A feature set whose entity is the device and whose features are numbers.
+
+    :param uri: ``store://feature-sets/...``.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+        self._feature_set = fstore.get_feature_set(uri)
+        self._has_features = any(name != DEVICE for name in self._feature_set.spec.features.keys())  # noqa: SIM118
+
+    def all(self) -> dict[str, Features]:
+        """Features of all devices, from the offline target."""
+        frame = self._feature_set.to_dataframe()
+        if DEVICE in frame.columns:
+            frame = frame.set_index(DEVICE)
+        return features_by_device(frame.select_dtypes(include=["number", "bool"]).astype("float64"))
+
+    def one(self, device: str) -> Features | None:
+        """Features of one device, from the online target; None if it is not there.
+
+        The online service is made for this one question (10 ms), so that its threads do not outlive it.
+
+        :raises ApiError: 503 if the store is away.
+        """
+        if not self._has_features:
+            return self.all().get(device)
+        metadata = self._feature_set.metadata
+        vector = fstore.FeatureVector(f"{metadata.name}-online", [f"{metadata.project}/{metadata.name}.*"])
+        try:
+            service = vector.get_online_feature_service()
+            try:
+                (row,) = service.get([{DEVICE: device}])
+            finally:
+                service.close()
+        except (redis.RedisError, mlrun.errors.MLRunBaseError, OSError) as error:
+            rule = f"must be in the feature store, which does not answer ({type(error).__name__})"
+            raise ApiError(503, DEVICE, rule, device) from error
+        return None if row is None else numbers(row)
+
+
+def features_by_device(frame: pd.DataFrame) -> dict[str, Features]:
+    """Rows of a numeric frame, indexed by device, as dictionaries; the last row of a device counts."""
+    columns = [str(name) for name in frame.columns]
+    return {
+        str(device): dict(zip(columns, row, strict=True))
+        for device, row in zip(frame.index, frame.to_numpy().tolist(), strict=True)
+    }
+
+
+def numbers(row: Mapping[str, Any]) -> dict[str, float]:
+    """The numeric features of a row; what is missing is left out, and imputed by the model."""
+    return {
+        name: float(value)
+        for name, value in row.items()
+        if name != DEVICE and isinstance(value, int | float) and value == value
+    }

@@ -1,0 +1,53 @@
+"""The journal: every accepted event, written before it is processed, so that a restart forgets nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
+from graphs.protocol.routes import Kind
+
+EntryId = tuple[int, int]
+"""Milliseconds and sequence number, as in a Redis stream."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The accepted events of one request.
+
+    :param id: place in the order of all entries.
+    :param kind: telemetry or labels.
+    :param arrival: when the request arrived, epoch seconds.
+    :param events: telemetry, in the order it was sent.
+    :param labels: labels, in the order they were sent.
+    """
+
+    id: EntryId
+    kind: Kind
+    arrival: float
+    events: list[TelemetryEvent] = field(default_factory=list)
+    labels: list[LabelEvent] = field(default_factory=list)
+
+
+class Journal(Protocol):
+    """Takes accepted events and gives them back after a restart."""
+
+    def append(self, kind: Kind, arrival: float, events: Sequence[TelemetryEvent | LabelEvent]) -> EntryId:
+        """Keep the events of one request; ids only grow.
+
+        :raises ApiError: 503 if they cannot be kept; they must not be processed then.
+        """
+
+    def entries(self) -> Iterator[Entry]:
+        """Everything kept, oldest first."""
+
+    def missed(self) -> Iterator[Entry]:
+        """What another process appended between our latest entry and the one before it, oldest first."""
+
+    def save(self, name: str, content: dict[str, Any] | None) -> None:
+        """Keep a small document under a name, or forget it."""
+
+    def load(self, name: str) -> dict[str, Any] | None:
+        """The document kept under a name."""

@@ -1,0 +1,183 @@
+"""Labeled pairs in Parquet batches: the data on which drift is measured."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from feature_sets.model_package.columns import (
+    LABELED_AT,
+    MODEL,
+    PREDICTED_AT,
+    PREDICTION,
+    PROBABILITY,
+    VERSION,
+)
+from feature_sets.telemetry.schema import DEVICE
+from graphs.protocol.records import LabeledPair, Position
+
+_NAME = re.compile(r"^(\d{13,})-(\d{6,})-(\d{6,})\.parquet$")
+_UNFINISHED = ".unfinished"
+_UTC_MICROS = pa.timestamp("us", tz="UTC")
+
+
+class LabeledBatches:
+    """Collects pairs and writes them to files, off the request path.
+
+    A file is written under another name and then renamed, so that a reader sees whole files only. Its name is
+    the position of its last pair. A pair at or before the newest file's position is in a file already: it is
+    not taken again when the journal is replayed.
+
+    Columns: device, event time, model, version, the model's inputs before imputation, prediction,
+    probability, label, predicted_at, labeled_at.
+
+    :param directory: where the files go; made if it does not exist.
+    :param time: name of the event-time column.
+    :param label: name of the label column.
+    :param inputs: names of the model's inputs, in the order of a prediction's ``features``.
+    :param rows: a batch is written when it has this many pairs (at least 1),
+    :param seconds: or when this time (above 0) has passed; no pair waits longer than twice as long.
+    :param on_failure: called with the error when a batch cannot be written; it is tried again later.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        time: str,
+        label: str,
+        inputs: Sequence[str],
+        rows: int,
+        seconds: float,
+        on_failure: Callable[[Exception], None],
+    ) -> None:
+        self.directory = directory
+        self.written = 0
+        self._time = time
+        self._label = label
+        self._inputs = list(inputs)
+        self._rows = rows
+        self._seconds = seconds
+        self._on_failure = on_failure
+        directory.mkdir(parents=True, exist_ok=True)
+        for unfinished in directory.glob(f"*{_UNFINISHED}"):
+            unfinished.unlink()
+        self._last = last_position(directory)
+        self._pairs: list[LabeledPair] = []
+        self._changed = threading.Condition()
+        self._writing = threading.Lock()
+        self._closed = False
+        self._thread: threading.Thread | None = None
+
+    @property
+    def unwritten(self) -> int:
+        """Pairs that are not in a file yet."""
+        return len(self._pairs)
+
+    def add(self, pairs: Sequence[LabeledPair], replayed: bool = False) -> None:
+        """Take pairs.
+
+        :param replayed: whether they come from the journal; those in a file already are left out.
+        """
+        last = self._last
+        if replayed and last is not None:
+            pairs = [pair for pair in pairs if pair.position > last]
+        if not pairs:
+            return
+        with self._changed:
+            before = len(self._pairs)
+            self._pairs.extend(pairs)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="labeled-batches", daemon=True)
+                self._thread.start()
+            elif not before or len(self._pairs) >= self._rows:
+                self._changed.notify()
+
+    def flush(self, full_only: bool = False) -> None:
+        """Write what was added, now.
+
+        :param full_only: whether pairs that make no full batch stay.
+        :raises OSError: if a file cannot be written; the pairs are kept.
+        """
+        with self._writing:
+            self._forget_written()
+            while len(self._pairs) >= (self._rows if full_only else 1):
+                batch = self._pairs[: self._rows]
+                self._write(batch)
+                with self._changed:
+                    del self._pairs[: len(batch)]
+
+    def _forget_written(self) -> None:
+        """Leave out pairs that another process of the same function has written meanwhile."""
+        last = last_position(self.directory)
+        if last is not None and last != self._last:
+            self._last = last
+            with self._changed:
+                self._pairs = [pair for pair in self._pairs if pair.position > last]
+
+    def close(self) -> None:
+        """Write what is left and end the thread."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        if self._thread is not None:
+            self._thread.join()
+        self.flush()
+
+    def _run(self) -> None:
+        """Body of the thread: wait for a full batch, or for the time to be over."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed or self._pairs)
+                if self._closed:
+                    return
+                full = self._changed.wait_for(
+                    lambda: self._closed or len(self._pairs) >= self._rows, self._seconds
+                )
+            try:
+                self.flush(full_only=full)
+            except (OSError, pa.ArrowException) as error:
+                self._on_failure(error)
+                with self._changed:
+                    self._changed.wait_for(lambda: self._closed, self._seconds)
+
+    def _write(self, batch: list[LabeledPair]) -> None:
+        last = max(pair.position for pair in batch)
+        path = self.directory / f"{last.milliseconds:013d}-{last.sequence:06d}-{last.place:06d}.parquet"
+        unfinished = path.with_suffix(_UNFINISHED)
+        pq.write_table(self._table(batch), unfinished)
+        unfinished.rename(path)
+        self._last = last
+        self.written += 1
+
+    def _table(self, batch: list[LabeledPair]) -> pa.Table:
+        features = np.array([pair.made.features for pair in batch])
+        columns: dict[str, Any] = {
+            DEVICE: [pair.device for pair in batch],
+            self._time: _instants([pair.time for pair in batch]),
+            MODEL: [pair.made.model for pair in batch],
+            VERSION: [pair.made.version for pair in batch],
+            **{name: pa.array(features[:, i]) for i, name in enumerate(self._inputs)},
+            PREDICTION: pa.array([pair.made.prediction for pair in batch], pa.int64()),
+            PROBABILITY: [pair.made.probability for pair in batch],
+            self._label: pa.array([pair.label for pair in batch], pa.int64()),
+            PREDICTED_AT: _instants([pair.predicted_at for pair in batch]),
+            LABELED_AT: _instants([pair.labeled_at for pair in batch]),
+        }
+        return pa.table(columns)
+
+
+def last_position(directory: Path) -> Position | None:
+    """Position of the last pair that is in a file of a directory."""
+    found = (_NAME.match(path.name) for path in directory.iterdir())
+    return max((Position(*map(int, match.groups())) for match in found if match), default=None)
+
+
+def _instants(seconds: list[float]) -> pa.Array:
+    return pa.array([round(value * 1_000_000) for value in seconds], pa.int64()).cast(_UTC_MICROS)

@@ -1,0 +1,156 @@
+"""The ledger: joins predictions with labels of the same device at the same time."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from dataclasses import dataclass
+
+from graphs.protocol.label_status import LabelStatus
+from graphs.protocol.records import LabeledPair, Position, Prediction
+
+
+@dataclass(slots=True)
+class _Record:
+    """What is known of one device and time."""
+
+    made: Prediction | None = None
+    predicted_at: float = 0.0
+    label: int | None = None
+    labeled_at: float = 0.0
+
+    @property
+    def state(self) -> str:
+        """``joined``, ``waiting_for_label`` or ``waiting_for_prediction``; empty for a new record."""
+        if self.made is None:
+            return "" if self.label is None else "waiting_for_prediction"
+        return "waiting_for_label" if self.label is None else "joined"
+
+
+class PredictionLedger:
+    """Predictions waiting for their label and labels waiting for their prediction.
+
+    Time is event time: a record is forgotten when the newest prediction is more than the deadline ahead of
+    it, or when there are too many, oldest first. A record that is forgotten unjoined counts as expired.
+    Joined records stay until then, so that repeats are answered and conflicting labels are noticed.
+
+    :param deadline_seconds: how much later than its event, in event time, a label may come; above 0.
+    :param max_size: records remembered at most; at least 1.
+    :param tolerance_seconds: how far ahead of the clock the time of a label may be.
+    """
+
+    def __init__(self, deadline_seconds: float, max_size: int, tolerance_seconds: float) -> None:
+        self._deadline = deadline_seconds
+        self._max_size = max_size
+        self._tolerance = tolerance_seconds
+        self._records: dict[tuple[str, float], _Record] = {}
+        self._by_time: list[tuple[float, str]] = []
+        self._newest = float("-inf")
+        self._states: Counter[str] = Counter()
+        self.joined = 0
+        self.expired: Counter[str] = Counter()
+        self.conflicting = 0
+
+    def __len__(self) -> int:
+        """Records remembered."""
+        return len(self._records)
+
+    @property
+    def states(self) -> dict[str, int]:
+        """Records remembered by state."""
+        return {
+            name: self._states[name] for name in ("waiting_for_label", "waiting_for_prediction", "joined")
+        }
+
+    @property
+    def newest(self) -> float | None:
+        """Event time of the newest prediction, epoch seconds; None before the first."""
+        return self._newest if self._newest > float("-inf") else None
+
+    def prediction(self, device: str, time: float) -> Prediction | None:
+        """The prediction made for a device and time, if it is still remembered."""
+        record = self._records.get((device, time))
+        return record.made if record else None
+
+    def add_prediction(
+        self, device: str, time: float, made: Prediction, predicted_at: float, position: Position
+    ) -> LabeledPair | None:
+        """Note a prediction; gives the pair if its label was waiting. A repeat changes nothing.
+
+        :param time: event time in epoch seconds.
+        :param predicted_at: when the event arrived, epoch seconds.
+        :param position: of the event.
+        """
+        if time > self._newest:
+            self._newest = time
+            self._forget_old()
+        if time < self._newest - self._deadline:
+            self.expired["waiting_for_label"] += 1
+            return None
+        record = self._record(device, time)
+        if record.made is not None:
+            return None
+        before = record.state
+        record.made, record.predicted_at = made, predicted_at
+        return self._changed(device, time, record, before, position)
+
+    def add_label(
+        self, device: str, time: float, label: int, labeled_at: float, position: Position
+    ) -> tuple[LabelStatus, LabeledPair | None]:
+        """Note a label; gives what became of it, and the pair if its prediction was waiting.
+
+        :param time: event time that the label is about, epoch seconds.
+        :param label: 0 or 1.
+        :param labeled_at: when the label arrived, epoch seconds.
+        :param position: of the label.
+        """
+        if time > labeled_at + self._tolerance:
+            return LabelStatus.QUARANTINED, None
+        if time < self._newest - self._deadline:
+            return LabelStatus.EXPIRED, None
+        record = self._record(device, time)
+        if record.label is not None:
+            if record.label == label:
+                return LabelStatus.DUPLICATE, None
+            self.conflicting += 1
+            return LabelStatus.CONFLICTING, None
+        before = record.state
+        record.label, record.labeled_at = label, labeled_at
+        pair = self._changed(device, time, record, before, position)
+        return (LabelStatus.JOINED if pair else LabelStatus.WAITING), pair
+
+    def _record(self, device: str, time: float) -> _Record:
+        key = (device, time)
+        record = self._records.get(key)
+        if record is None:
+            while len(self._records) >= self._max_size:
+                self._forget(heapq.heappop(self._by_time))
+            record = self._records[key] = _Record()
+            heapq.heappush(self._by_time, (time, device))
+        return record
+
+    def _changed(
+        self, device: str, time: float, record: _Record, before: str, position: Position
+    ) -> LabeledPair | None:
+        """Count the record's new state; the pair if it is complete."""
+        if before:
+            self._states[before] -= 1
+        self._states[record.state] += 1
+        if record.made is None or record.label is None:
+            return None
+        self.joined += 1
+        return LabeledPair(
+            device, time, record.made, record.predicted_at, record.label, record.labeled_at, position
+        )
+
+    def _forget_old(self) -> None:
+        oldest = self._newest - self._deadline
+        while self._by_time and self._by_time[0][0] < oldest:
+            self._forget(heapq.heappop(self._by_time))
+
+    def _forget(self, entry: tuple[float, str]) -> None:
+        time, device = entry
+        state = self._records.pop((device, time)).state
+        self._states[state] -= 1
+        if state != "joined":
+            self.expired[state] += 1

@@ -1,0 +1,40 @@
+"""The journal of a graph that has none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
+from graphs.protocol.routes import Kind
+from graphs.state.journal import Entry, EntryId
+
+
+class NoJournal:
+    """Keeps nothing: windows, ledger and detectors start empty after a restart."""
+
+    def __init__(self) -> None:
+        self._last: EntryId = (0, 0)
+
+    def append(self, kind: Kind, arrival: float, events: Sequence[TelemetryEvent | LabelEvent]) -> EntryId:
+        """Give the events an id; nothing is written."""
+        milliseconds, sequence = max(int(arrival * 1000), 0), 0
+        if milliseconds <= self._last[0]:
+            milliseconds, sequence = self._last[0], self._last[1] + 1
+        self._last = (milliseconds, sequence)
+        return self._last
+
+    def entries(self) -> Iterator[Entry]:
+        """Nothing."""
+        return iter(())
+
+    def missed(self) -> Iterator[Entry]:
+        """Nothing."""
+        return iter(())
+
+    def save(self, name: str, content: dict[str, Any] | None) -> None:
+        """Do nothing."""
+
+    def load(self, name: str) -> dict[str, Any] | None:
+        """Nothing."""
+        return None

@@ -1,0 +1,88 @@
+"""What the steps of one graph share; built before the first of them, which only read it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from feature_sets.model_package.package import ModelPackage, fetch_model_package
+from feature_sets.telemetry.schema import TelemetrySchema
+from graphs.state.journal import Journal
+from graphs.state.no_journal import NoJournal
+from graphs.state.redis_journal import RedisJournal
+from graphs.state.serving_metrics import ServingMetrics
+from graphs.state.settings import ServingSettings
+from graphs.state.static_devices import StaticDevices, static_devices
+
+_ATTRIBUTE = "netops_serving_state"
+
+
+@dataclass(frozen=True)
+class ServingState:
+    """Shared by the steps of one graph.
+
+    :param settings: the parameters of the graph.
+    :param package: the model that predicts telemetry.
+    :param devices: what is known of each device; None accepts every device.
+    :param journal: accepted events, to be replayed after a restart.
+    :param token: of the guarded routes and the callback; empty for none.
+    :param metrics: what ``GET /metrics`` shows.
+    :param clock: the wall clock, epoch seconds.
+    """
+
+    settings: ServingSettings
+    package: ModelPackage
+    devices: StaticDevices | None
+    journal: Journal
+    token: str = field(default="", repr=False)
+    metrics: ServingMetrics = field(default_factory=ServingMetrics)
+    clock: Callable[[], float] = time.time
+
+    @property
+    def schema(self) -> TelemetrySchema:
+        """Columns of the events, as the model was trained on them."""
+        return self.package.schema.telemetry
+
+    @classmethod
+    def build(
+        cls, settings: ServingSettings, token: str = "", clock: Callable[[], float] = time.time
+    ) -> ServingState:
+        """Fetch the model and the devices, and open the journal.
+
+        :param token: of the guarded routes and the callback; empty for none.
+        :param clock: the wall clock, epoch seconds.
+        :raises ModelPackageError: if the model is absent, or differs from its digest.
+        """
+        package = fetch_model_package(settings.model_path)
+        journal: Journal = NoJournal()
+        if settings.redis_url:
+            journal = RedisJournal(
+                settings.redis_url,
+                settings.journal_key,
+                package.schema.telemetry.metric_names,
+                settings.journal_max_events,
+            )
+        devices = static_devices(settings.devices, clock)
+        return cls(settings, package, devices, journal, token, clock=clock)
+
+
+def attach_state(context: Any, state: ServingState) -> None:
+    """Give the steps of a graph their state.
+
+    :param context: MLRun's graph context, which lives as long as the graph and reaches every step.
+    """
+    setattr(context, _ATTRIBUTE, state)
+
+
+def serving_state(context: Any) -> ServingState:
+    """State of the graph that a context belongs to.
+
+    :param context: MLRun's graph context.
+    :raises RuntimeError: if the graph was not initialized.
+    """
+    state = getattr(context, _ATTRIBUTE, None)
+    if not isinstance(state, ServingState):
+        raise RuntimeError("the function's graph_initializer must be graphs.initializer.initialize")
+    return state

@@ -1,0 +1,76 @@
+"""Everything that can be set about a serving graph, checked before any of it is used."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from feature_sets.checks import InputError, check_integer, check_number
+
+_COUNTS = ("journal_max_events", "ledger_max_size", "batch_rows", "max_events", "max_body_bytes")
+_DURATIONS = ("label_deadline_seconds", "batch_seconds")
+
+
+@dataclasses.dataclass(frozen=True)
+class ServingSettings:
+    """Parameters of the serving graph. They travel in the function's spec, so they are plain JSON.
+
+    :param model_path: address of the model package: ``store://models/...`` or a directory.
+    :param model_name: name in paths and answers.
+    :param devices: ``store://feature-sets/...`` address of the static feature set, or the features by device;
+        None accepts every device and knows no static features.
+    :param history: ``store://feature-sets/...`` address of the ingested readings; the windows of a device
+        start from those just before its first live event. None starts them empty.
+    :param redis_url: where the journal and the detectors' state are kept; None keeps none, and a restart
+        starts empty: what the longest window and the label deadline cover is lost.
+    :param journal_key: prefix of the keys; empty makes it from the names of project and function.
+    :param journal_max_events: accepted events that the journal keeps at least; it must cover the longest
+        window and the label deadline, for all devices.
+    :param labeled_directory: where Parquet batches of labeled pairs go; None writes none.
+    :param label_deadline_seconds: how much later than its event, in event time, a label may come.
+    :param ledger_max_size: predictions and labels remembered at most.
+    :param batch_rows: pairs in a batch.
+    :param batch_seconds: longest time that a pair waits for its batch.
+    :param max_events: longest list in one request, and most rows of an inference request.
+    :param max_body_bytes: largest request body.
+    :param token_secret: name of the MLRun secret or variable that holds the token of the drift routes and of
+        the callback; None leaves the routes open.
+    :param callback_url: told about every drift found; None tells nobody.
+    :param callback_body: what the callback's body holds beside ``event``.
+    :raises InputError: naming the first parameter that breaks a rule.
+    """
+
+    model_path: str
+    model_name: str = "model"
+    devices: str | Mapping[str, Mapping[str, float]] | None = None
+    history: str | None = None
+    redis_url: str | None = None
+    journal_key: str = ""
+    journal_max_events: int = 100_000
+    labeled_directory: str | None = None
+    label_deadline_seconds: float = 3600.0
+    ledger_max_size: int = 200_000
+    batch_rows: int = 1000
+    batch_seconds: float = 5.0
+    max_events: int = 10_000
+    max_body_bytes: int = 8_000_000
+    token_secret: str | None = None
+    callback_url: str | None = None
+    callback_body: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("model_path", "model_name"):
+            if not getattr(self, name):
+                raise InputError(f"argument '{name}'", "must not be empty", getattr(self, name))
+        for name in _COUNTS:
+            count = check_integer(f"argument '{name}'", getattr(self, name), at_least=1)
+            object.__setattr__(self, name, count)
+        for name in _DURATIONS:
+            check_number(f"argument '{name}'", getattr(self, name), above=0)
+        if self.callback_url and not self.callback_url.startswith(("http://", "https://")):
+            raise InputError("argument 'callback_url'", "must be an http(s) address", self.callback_url)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain form; ``ServingSettings(**content)`` reads it."""
+        return dataclasses.asdict(self)

@@ -1,0 +1,66 @@
+"""The application: its commands, and what becomes of their failures."""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+import typer
+
+from feature_sets.checks import InputError
+from feature_sets.telemetry.errors import TelemetryError
+from project.cli.compile import compile_workflow
+from project.cli.ingest import ingest
+from project.cli.run import run
+from project.cli.runs import list_runs
+from project.cli.serve import serve
+from project.cli.status import status
+from project.cli.stop import stop
+from project.cli.stream import stream
+from project.cli.up import up
+from project.errors import NetopsError
+
+app = typer.Typer(
+    name="netops",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # Importing rich takes longer than the help.
+    help="Predicts network device errors from live telemetry, and notices when its own model goes stale.\n\n"
+    "State lives in $NETOPS_HOME (default: .netops in the checkout, or ~/.netops without one). With "
+    "MLRUN_DBPATH set, that MLRun API is used; otherwise a local one is started when needed.",
+)
+for name, command in (
+    ("run", run),
+    ("ingest", ingest),
+    ("up", up),
+    ("serve", serve),
+    ("stream", stream),
+    ("status", status),
+    ("stop", stop),
+    ("runs", list_runs),
+    ("compile", compile_workflow),
+):
+    app.command(name)(command)
+
+
+def main() -> None:
+    """Entry point: a failure prints one clear message; it exits with 2 if what was given is wrong, else 1."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        app()
+    except TelemetryError as error:
+        # The command was right; the rows it found are not.
+        print(f"netops: {error}", file=sys.stderr)
+        sys.exit(1)
+    except InputError as error:
+        print(f"netops: {error}", file=sys.stderr)
+        sys.exit(2)
+    except NetopsError as error:
+        print(f"netops: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _interrupt(_signal: int, _frame: object) -> None:
+    # A terminated command cleans up like an interrupted one.
+    raise KeyboardInterrupt

@@ -1,0 +1,59 @@
+"""Arguments of workflows from the options of a command, checked before anything is started."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from feature_sets.checks import InputError
+from project import parameters
+from project.settings import Settings
+
+
+def parse_assignments(assignments: Sequence[str] | None, names: Sequence[str]) -> dict[str, Any]:
+    """``name=value`` texts as arguments.
+
+    :param names: the parameters that may be given.
+    :raises InputError: if an equals sign is missing, for an unknown name, or for a value of the wrong type.
+    """
+    parsed: dict[str, Any] = {}
+    for assignment in assignments or ():
+        name, equals, text = assignment.partition("=")
+        if not equals:
+            raise InputError("--set", "must be name=value", assignment)
+        parsed[name] = parameters.parse(names, name, text)
+    return parsed
+
+
+def source_arguments(telemetry: Path | None, schema: Path | None) -> dict[str, Any]:
+    """Where telemetry comes from, as absolute paths: the steps run in another folder.
+
+    :raises InputError: unless both are given or none, and are what they should be.
+    """
+    if telemetry is None and schema is None:
+        return {}
+    if schema is None:
+        raise InputError("--schema", "must say what the columns of --telemetry mean", None)
+    if telemetry is None:
+        raise InputError("--telemetry", "must be the folder that --schema describes", None)
+    if not telemetry.is_dir():
+        raise InputError("--telemetry", "must be a folder", str(telemetry))
+    _schema_name(schema)
+    return {"telemetry": str(telemetry.resolve()), "schema": str(schema.resolve())}
+
+
+def project_name(given: str | None, schema: Path | None = None) -> str:
+    """MLRun project: the one given, else that of the schema, else that of the settings.
+
+    :raises InputError: if the schema breaks a rule.
+    """
+    if given:
+        return given
+    return f"netops-{_schema_name(schema)}" if schema else Settings.from_environment().project
+
+
+def _schema_name(schema: Path) -> str:
+    from feature_sets.telemetry.schema import TelemetrySchema
+
+    return TelemetrySchema.from_yaml(schema).name

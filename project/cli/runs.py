@@ -1,0 +1,43 @@
+"""``netops runs``: the runs of a project."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from project.cli.arguments import project_name
+from project.cli.options import JsonOption, ProjectOption
+from project.cli.tables import compact, print_columns
+from project.settings import Settings
+
+
+def list_runs(
+    project: ProjectOption = None,
+    limit: Annotated[int, typer.Option(help="Newest runs to show.", min=1)] = 40,
+    as_json: JsonOption = False,
+) -> None:
+    """List the runs of a project, newest first."""
+    from project.api_reader import runs
+    from project.session import open_session
+
+    session = open_session(Settings.from_environment())
+    found = runs(session.mlrun_dbpath, project_name(project))[:limit]
+    if as_json:
+        print(json.dumps(found, default=str))
+        return
+    rows = []
+    for entry in found:
+        metadata, spec, state = entry["metadata"], entry.get("spec") or {}, entry["status"]
+        rows.append(
+            (
+                metadata["name"],
+                state.get("state", ""),
+                str(state.get("start_time", ""))[:19].replace("T", " "),
+                metadata["uid"][:8],
+                compact(spec.get("parameters")),
+                compact(state.get("results")),
+            )
+        )
+    print_columns(("name", "state", "started (UTC)", "uid", "parameters", "results"), rows)

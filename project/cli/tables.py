@@ -1,0 +1,23 @@
+"""Facts as aligned columns of text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def print_columns(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    """Aligned columns, nothing cut: an address must be there whole to be copied."""
+    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
+    for row in [header, *rows]:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def compact(values: Mapping[str, Any] | None, width: int = 60) -> str:
+    """Plain values as ``key=value``, cut at ``width``."""
+    text = ", ".join(
+        f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}"
+        for key, value in (values or {}).items()
+        if not isinstance(value, dict | list)
+    )
+    return text if len(text) <= width else text[: width - 1] + "…"

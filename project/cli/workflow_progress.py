@@ -1,0 +1,104 @@
+"""A workflow with its steps on the console as they end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from project.api_reader import runs
+from project.errors import NetopsError
+from project.http_json import UnreachableError
+from project.session import Session
+from project.settings import Settings
+from project.workflow_process import WorkflowProcess
+
+_POLL_SECONDS = 0.5
+
+
+def run_to_end(
+    settings: Settings,
+    session: Session,
+    project: str,
+    workflow: str,
+    arguments: dict[str, Any],
+    console: Console,
+) -> str:
+    """Run a workflow in a process of its own and show its steps as they end.
+
+    The process is ended if this call is interrupted.
+
+    :returns: the run id.
+    :raises NetopsError: if the workflow does not succeed, with its error and where its log is.
+    """
+    process = WorkflowProcess.start(settings, project, workflow, arguments)
+    try:
+        with Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        ) as progress:
+            current = progress.add_task("starting the workflow")
+            shown: set[str] = set()
+            while True:
+                running = process.is_running()
+                status = process.status()
+                if status["run_id"]:
+                    _show_steps(
+                        session,
+                        project,
+                        status["run_id"],
+                        shown,
+                        console,
+                        lambda text: progress.update(current, description=text),
+                    )
+                if not running:
+                    break
+                time.sleep(_POLL_SECONDS)
+    finally:
+        process.end()
+    status = process.status()
+    if status["state"] != "succeeded":
+        raise NetopsError(f"workflow {workflow} failed: {status['error']}\nlog: {process.log_path}")
+    return str(status["run_id"])
+
+
+def _show_steps(
+    session: Session,
+    project: str,
+    run_id: str,
+    shown: set[str],
+    console: Console,
+    describe: Callable[[str], None],
+) -> None:
+    try:
+        found = runs(session.mlrun_dbpath, project, run_id)
+    except UnreachableError as error:
+        # The workflow itself says so if the API is really gone; a progress line is not worth a failure.
+        describe(f"progress unknown: {error}")
+        return
+    for run in reversed(found):
+        name, state = run["metadata"]["name"], run["status"].get("state", "")
+        if state in ("completed", "error", "aborted") and name not in shown:
+            shown.add(name)
+            mark = "done  " if state == "completed" else "FAILED"
+            console.print(f"  {mark} {name:22} {_duration(run)}", highlight=False)
+        elif state == "running":
+            describe(f"{name} ...")
+
+
+def _duration(run: dict[str, Any]) -> str:
+    status = run["status"]
+    try:
+        start = datetime.fromisoformat(status["start_time"])
+        end = datetime.fromisoformat(status.get("end_time") or status["last_update"])
+    except (KeyError, ValueError):
+        return ""
+    return f"{(end - start).total_seconds():6.1f} s"

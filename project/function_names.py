@@ -1,0 +1,13 @@
+"""Names of the deployed functions and of the model that is served."""
+
+from __future__ import annotations
+
+SERVING = "serving"
+GENERATOR = "telemetry-generator"
+RUNNER = "runner"
+
+ENDPOINTS = (SERVING, GENERATOR, RUNNER)
+"""The deployed functions."""
+
+MODEL = "model"
+"""Name of the served model, in paths and answers."""

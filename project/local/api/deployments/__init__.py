@@ -1,0 +1,1 @@
+"""Functions deployed as processes of this machine."""

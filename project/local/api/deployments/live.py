@@ -1,0 +1,108 @@
+"""Deployments as they are now: their records, corrected by a look at the processes.
+
+A process is looked at whenever its state is asked for. So the state is right a moment after a kill. It is
+also right after a restart of the control plane, which finds processes again by pid and creation time.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from project.local.api.deployments.records import (
+    BUILDING,
+    ERROR,
+    READY,
+    Deployment,
+    change_deployment,
+    read_deployment,
+    read_deployments,
+)
+from project.local.api.errors import NotFoundError
+from project.local.api.records.store import Store
+
+# A waiting caller looks at least so often: a process may die without anybody recording it.
+_LOOK_SECONDS = 0.5
+
+
+class LiveDeployments:
+    """Reads and changes deployments, and tells waiting callers of changes.
+
+    :param store: where deployments are recorded.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._changed = threading.Condition()
+
+    def get(self, project: str, name: str) -> Deployment:
+        """A deployment as it is now.
+
+        :raises NotFoundError: if the function was never deployed.
+        """
+        deployment = self.find(project, name)
+        if deployment is None:
+            raise NotFoundError(f"no function {project}/{name} was deployed")
+        return deployment
+
+    def find(self, project: str, name: str) -> Deployment | None:
+        """A deployment as it is now, or None."""
+        deployment = read_deployment(self._store, project, name)
+        return self._look(deployment) if deployment else None
+
+    def all(self, project: str = "") -> list[Deployment]:
+        """All deployments as they are now, or those of one project."""
+        return [self._look(deployment) for deployment in read_deployments(self._store, project)]
+
+    def _look(self, deployment: Deployment) -> Deployment:
+        """Correct the record of a process that died since."""
+        process = deployment.process
+        if deployment.state not in {READY, ERROR} or (process is not None and process.alive()):
+            return deployment
+        if deployment.state == ERROR and process is None:
+            return deployment
+        changes: dict[str, object] = {"pid": None, "created": None}
+        if deployment.state == READY:
+            changes |= {"state": ERROR, "reason": process.exit_reason() if process else "there is no process"}
+        with self._store.write():
+            current = read_deployment(self._store, deployment.project, deployment.name)
+            if current is None or (current.pid, current.state) != (deployment.pid, deployment.state):
+                return current or deployment
+            return change_deployment(self._store, deployment.project, deployment.name, **changes) or current
+
+    def current(self, deployment: Deployment) -> Deployment | None:
+        """The deployment as recorded, or None if it was deployed anew, stopped or deleted meanwhile."""
+        current = read_deployment(self._store, deployment.project, deployment.name)
+        return current if current is not None and current.generation == deployment.generation else None
+
+    def change(self, project: str, name: str, **changes: object) -> None:
+        """Record changes."""
+        change_deployment(self._store, project, name, **changes)
+        self._tell()
+
+    def change_current(self, deployment: Deployment, **changes: object) -> bool:
+        """Record changes unless the deployment was superseded.
+
+        :returns: whether they were recorded.
+        """
+        with self._store.write():
+            current = self.current(deployment)
+            if current is not None:
+                change_deployment(self._store, deployment.project, deployment.name, **changes)
+        self._tell()
+        return current is not None
+
+    def _tell(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def wait(self, project: str, name: str, seconds: float) -> Deployment:
+        """A deployment once it is no longer ``building``, or as it is after that many seconds."""
+        deadline = time.monotonic() + seconds
+        with self._changed:
+            while True:
+                deployment = self.get(project, name)
+                left = deadline - time.monotonic()
+                if deployment.state != BUILDING or left <= 0:
+                    return deployment
+                self._changed.wait(min(left, _LOOK_SECONDS))

@@ -1,0 +1,1 @@
+"""Resources in SQLite, one file for each kind."""

@@ -1,0 +1,149 @@
+"""The control plane's SQLite file: tables, one connection a thread, one writer at a time.
+
+Everything acknowledged is committed to the write-ahead log before the answer leaves. ``synchronous=NORMAL``
+hands each commit to the operating system: killing the process (``kill -9``) loses nothing that was
+acknowledged. Only a power cut can lose the last commits, and even then the file stays consistent.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from project.local.api.documents import Document
+
+SCHEMA_VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE projects (name TEXT PRIMARY KEY, created REAL NOT NULL, body BLOB NOT NULL);
+
+CREATE TABLE runs (
+    project TEXT NOT NULL, uid TEXT NOT NULL, iteration INTEGER NOT NULL, name TEXT NOT NULL,
+    state TEXT NOT NULL, start_time REAL NOT NULL, updated REAL NOT NULL, end_time REAL, body BLOB NOT NULL,
+    PRIMARY KEY (project, uid, iteration));
+CREATE INDEX runs_by_start ON runs (project, start_time);
+
+CREATE TABLE logs (
+    id INTEGER PRIMARY KEY, project TEXT NOT NULL, uid TEXT NOT NULL, start INTEGER NOT NULL,
+    length INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE INDEX logs_by_run ON logs (project, uid, start);
+
+CREATE TABLE artifacts (
+    id INTEGER PRIMARY KEY, project TEXT NOT NULL, key TEXT NOT NULL, uid TEXT NOT NULL,
+    tree TEXT NOT NULL, iteration INTEGER NOT NULL, best_iteration INTEGER NOT NULL, kind TEXT NOT NULL,
+    created REAL NOT NULL, updated REAL NOT NULL, body BLOB NOT NULL,
+    UNIQUE (project, key, uid));
+CREATE TABLE artifact_tags (
+    project TEXT NOT NULL, key TEXT NOT NULL, tag TEXT NOT NULL,
+    artifact INTEGER NOT NULL REFERENCES artifacts (id) ON DELETE CASCADE,
+    PRIMARY KEY (project, key, tag, artifact));
+CREATE INDEX artifact_tags_by_artifact ON artifact_tags (artifact);
+
+CREATE TABLE records (
+    id INTEGER PRIMARY KEY, kind TEXT NOT NULL, project TEXT NOT NULL, name TEXT NOT NULL, uid TEXT NOT NULL,
+    created REAL NOT NULL, updated REAL NOT NULL, body BLOB NOT NULL,
+    UNIQUE (kind, project, name, uid));
+CREATE TABLE record_tags (
+    kind TEXT NOT NULL, project TEXT NOT NULL, name TEXT NOT NULL, tag TEXT NOT NULL,
+    record INTEGER NOT NULL REFERENCES records (id) ON DELETE CASCADE,
+    PRIMARY KEY (kind, project, name, tag));
+CREATE INDEX record_tags_by_record ON record_tags (record);
+
+CREATE TABLE entries (
+    kind TEXT NOT NULL, project TEXT NOT NULL, name TEXT NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (kind, project, name));
+
+CREATE TABLE deployments (
+    project TEXT NOT NULL, name TEXT NOT NULL, function BLOB NOT NULL, port INTEGER NOT NULL,
+    state TEXT NOT NULL, reason TEXT NOT NULL, pid INTEGER, created REAL, next_pid INTEGER, next_created REAL,
+    log_start INTEGER NOT NULL, generation INTEGER NOT NULL,
+    PRIMARY KEY (project, name));
+"""
+
+PROJECT_TABLES = ("runs", "logs", "artifacts", "records", "entries")
+
+
+def encode(document: Document | list[Any]) -> bytes:
+    """JSON bytes of a document."""
+    return orjson.dumps(document, default=str, option=orjson.OPT_NON_STR_KEYS)
+
+
+def decode(body: bytes) -> Document:
+    """Document of stored JSON bytes."""
+    document: Document = orjson.loads(body)
+    return document
+
+
+class Store:
+    """The SQLite file behind the control plane; safe for many threads.
+
+    :param path: the file, made with its folder when absent, readable by its owner only.
+    :raises RuntimeError: if the file was written by a newer version.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._local = threading.local()
+        self._writer = threading.RLock()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            path.touch(mode=0o600)
+        with self._writer:
+            connection = self._connection()
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version > SCHEMA_VERSION:
+                raise RuntimeError(
+                    f"{path}: schema version must be at most {SCHEMA_VERSION}, got {version}; "
+                    "use the newer program"
+                )
+            if version == 0:
+                connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version={SCHEMA_VERSION};COMMIT;")
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(self._path, isolation_level=None, timeout=30)
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=NORMAL")
+            connection.execute("PRAGMA foreign_keys=ON")
+            self._local.connection = connection
+        return connection
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """Transaction that commits at the end of the block, or leaves no trace if the block raises."""
+        with self._writer:
+            connection = self._connection()
+            if connection.in_transaction:  # a write within a write joins it
+                yield connection
+                return
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        """All rows of a query; inside a write they show what it has written so far."""
+        return self._connection().execute(sql, parameters).fetchall()
+
+    def row(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Row | None:
+        """First row of a query, or None."""
+        row: sqlite3.Row | None = self._connection().execute(sql, parameters).fetchone()
+        return row
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is not None:
+            connection.close()
+            self._local.connection = None

@@ -1,0 +1,80 @@
+"""Our own routes, outside MLRun's namespace: who this is, deployments, shutdown."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from starlette.routing import Route
+
+from project.local.api.deployments.records import Deployment, read_function
+from project.local.api.documents import Document
+from project.local.api.errors import InvalidError
+from project.local.api.http.calls import Call
+from project.local.api.http.routing import route
+
+# A function is ready or has failed by then.
+_START_SECONDS = 150.0
+
+
+def identity(call: Call) -> Document:
+    """Which control plane this is: another program may have its port."""
+    settings = call.context.settings
+    return {
+        "service": "netops-control-plane",
+        "home": str(settings.home),
+        "source_root": str(settings.source_root),
+        "pid": os.getpid(),
+        "redis_url": call.context.redis_url,
+    }
+
+
+def set_redis_url(call: Call) -> Document:
+    """Change the online store's address that clients are told."""
+    url = call.json().get("redis_url")
+    if not isinstance(url, str):
+        raise InvalidError(f"redis_url must be text, got {url!r}")
+    call.context.redis_url = url
+    return identity(call)
+
+
+def _describe(call: Call, deployment: Deployment) -> Document:
+    log = call.context.settings.function_log(deployment.project, deployment.name)
+    kind = str(read_function(call.context.store, deployment).get("kind") or "")
+    return deployment.describe(kind, str(log))
+
+
+def list_deployments(call: Call) -> Document:
+    """All deployed functions as they are now."""
+    found = call.context.deployments.all(call.value("project"))
+    return {"deployments": [_describe(call, deployment) for deployment in found]}
+
+
+def stop(call: Call) -> Document:
+    """Stop a function; it can be started again."""
+    return _describe(call, call.context.supervisor.stop(call.project, call.path["name"]))
+
+
+def start(call: Call) -> Document:
+    """Start a function again as it was deployed; answers when it is ready or has failed."""
+    name = call.path["name"]
+    call.context.supervisor.start(call.project, name)
+    return _describe(call, call.context.deployments.wait(call.project, name, _START_SECONDS))
+
+
+def shutdown(call: Call) -> Document:
+    """Stop all functions, then end."""
+    call.context.supervisor.stop_all()
+    # Our own server ends as it does on this signal.
+    os.kill(os.getpid(), signal.SIGTERM)
+    return {}
+
+
+ROUTES: list[Route] = [
+    route("/local/v1/identity", "GET", identity),
+    route("/local/v1/redis-url", "PUT", set_redis_url),
+    route("/local/v1/deployments", "GET", list_deployments),
+    route("/local/v1/deployments/{project}/{name}/stop", "POST", stop),
+    route("/local/v1/deployments/{project}/{name}/start", "POST", start),
+    route("/local/v1/shutdown", "POST", shutdown),
+]

@@ -1,0 +1,151 @@
+"""Runs: store, update, read, abort, delete, list."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from starlette.routing import Route
+
+from project.local.api.documents import Document, epoch, get_in, matches_labels, name_rule, now
+from project.local.api.errors import ConflictError
+from project.local.api.http.calls import Call
+from project.local.api.http.pages import page_of
+from project.local.api.http.partitions import partition
+from project.local.api.http.routing import route
+from project.local.api.records.artifacts import artifacts_of_run
+from project.local.api.records.projects import require_project
+from project.local.api.records.runs import TERMINAL_STATES, change_run, read_run, remove_runs, write_run
+from project.local.api.records.store import decode
+
+
+def store_run(call: Call) -> Document:
+    """Store a run or one iteration of it."""
+    require_project(call.context.store, call.project)
+    iteration = call.number("iter", default=0) or 0
+    write_run(call.context.store, call.project, call.path["uid"], iteration, call.json())
+    return {}
+
+
+def update_run(call: Call) -> Document:
+    """Apply the body's dotted-key updates to a run."""
+    iteration = call.number("iter", default=0) or 0
+    change_run(call.context.store, call.project, call.path["uid"], iteration, call.json())
+    return {}
+
+
+def get_run(call: Call) -> Document:
+    """One run; the ``full`` format adds the artifacts it names, as MLRun's server does."""
+    run = read_run(call.context.store, call.project, call.path["uid"], call.number("iter", default=0) or 0)
+    if call.value("format", default="full") == "full":
+        artifacts = artifacts_of_run(call.context.store, call.project, run)
+        if artifacts:
+            run["status"]["artifacts"] = artifacts
+    return {"data": run}
+
+
+def abort_run(call: Call) -> Document:
+    """Mark a run that is not over as aborted.
+
+    A local run lives in the process of whoever started it; this changes its record only.
+    """
+    uid, iteration = call.path["uid"], call.number("iter", default=0) or 0
+    with call.context.store.write():
+        run = read_run(call.context.store, call.project, uid, iteration)
+        state = get_in(run, "status.state")
+        if state in TERMINAL_STATES:
+            raise ConflictError(f"Run is already in terminal state, can not be aborted: {state}")
+        updates = {**call.json(), "status.state": "aborted"}
+        change_run(call.context.store, call.project, uid, iteration, updates)
+    return {}
+
+
+def delete_run(call: Call) -> None:
+    """Delete a run, all its iterations and its log."""
+    remove_runs(call.context.store, call.project, [call.path["uid"]])
+
+
+def delete_runs(call: Call) -> None:
+    """Delete the runs that match name, label, state and age in days."""
+    state, days = call.value("state"), call.number("days_ago", default=0)
+    with call.context.store.write():
+        rows = find_runs(call)
+        oldest = now().timestamp() - (days or 0) * 86_400
+        chosen = [
+            row["uid"]
+            for row in rows
+            if (not state or row["state"] == state) and (not days or row["start_time"] >= oldest)
+        ]
+        remove_runs(call.context.store, call.project, chosen)
+
+
+def list_runs(call: Call) -> Document:
+    """Runs by name, uid, label, state and times; newest start first; one page at a time."""
+    page = page_of(call)
+    rows = find_runs(page.call)
+    if page.call.flag("with-notifications"):
+        # Notifications of local runs are sent by the client and not kept: no run has any here.
+        rows = []
+    chosen, pagination = page.cut(rows)
+    return {"runs": [decode(row["body"]) for row in chosen], "pagination": pagination}
+
+
+_TIME_FILTERS = (
+    ("start_time_from", "start_time >= ?"),
+    ("start_time_to", "start_time <= ?"),
+    ("last_update_time_from", "updated > ?"),
+    ("last_update_time_to", "updated < ?"),
+    ("end_time_from", "end_time >= ?"),
+    ("end_time_to", "end_time <= ?"),
+)
+
+
+def find_runs(call: Call) -> list[sqlite3.Row]:
+    """Rows of the runs that a query asks for."""
+    conditions, values = ["1 = 1"], list[str | float]()
+
+    def any_of(column: str, choices: list[str]) -> None:
+        if choices:
+            conditions.append(f"{column} IN ({', '.join('?' * len(choices))})")
+            values.extend(choices)
+
+    if call.project != "*":
+        any_of("project", [call.project])
+    any_of("uid", call.values("uid"))
+    any_of("state", call.values("states"))
+    if not call.flag("iter"):
+        conditions.append("iteration = 0")
+    for parameter, condition in _TIME_FILTERS:
+        time = epoch(call.value(parameter))
+        if time is not None:
+            conditions.append(condition)
+            values.append(time)
+    order = "ORDER BY start_time DESC, uid, iteration" if call.flag("sort", default=True) else ""
+    sql = f"SELECT * FROM runs WHERE {' AND '.join(conditions)} {order}"  # noqa: S608 - fixed texts
+    named, labels = name_rule(call.value("name")), call.values("label")
+    rows = [
+        row
+        for row in call.context.store.rows(sql, values)
+        if named(row["name"])
+        and (not labels or matches_labels(get_in(decode(row["body"]), "metadata.labels"), labels))
+    ]
+    kept = partition(
+        call,
+        rows,
+        by="project_and_name",
+        group=lambda row: (row["project"], row["name"]),
+        sort_fields={"created": lambda row: row["start_time"], "updated": lambda row: row["updated"]},
+    )
+    identities = {id(row) for row in kept}
+    return [row for row in rows if id(row) in identities]
+
+
+_RUN = "/api/v1/projects/{project}/runs/{uid}"
+ROUTES: list[Route] = [
+    route("/api/v1/projects/{project}/runs", "GET", list_runs),
+    route("/api/v1/projects/{project}/runs", "DELETE", delete_runs),
+    route(_RUN, "POST", store_run),
+    route(_RUN, "PATCH", update_run),
+    route(_RUN, "GET", get_run),
+    route(_RUN, "DELETE", delete_run),
+    route(_RUN + "/abort", "POST", abort_run),
+]

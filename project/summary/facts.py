@@ -1,0 +1,104 @@
+"""The facts of a run, from the steps of its workflow and the live endpoint."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from project.api_reader import Endpoint, runs
+from project.function_names import SERVING
+from project.http_json import get_json
+
+Run = dict[str, Any]
+
+
+def _results(by_name: dict[str, Run], name: str) -> dict[str, Any]:
+    return dict((by_name.get(name) or {}).get("status", {}).get("results") or {})
+
+
+def read_steps(dbpath: str, project: str, run_id: str) -> dict[str, Run]:
+    """The steps of a workflow by name; of several runs of one the newest."""
+    return {run["metadata"]["name"]: run for run in reversed(runs(dbpath, project, run_id))}
+
+
+def is_promoted(by_name: dict[str, Run]) -> bool:
+    """Whether the model of a workflow went into production.
+
+    :param by_name: see ``read_steps``.
+    """
+    return bool(_results(by_name, "evaluate").get("promoted"))
+
+
+def collect_facts(
+    project: str,
+    run_id: str,
+    by_name: dict[str, Run],
+    deployed: list[Endpoint],
+    stream: dict[str, Any] | None,
+) -> dict[str, Any]:
+    """Everything the summary says, from the steps of a workflow and the live endpoint.
+
+    :param run_id: of the workflow.
+    :param by_name: see ``read_steps``.
+    :param deployed: endpoints that are up.
+    :param stream: last report of the telemetry generator, or None if nothing was streamed.
+    :returns: a JSON-able document; a stage that did not run is None.
+    """
+    ingested, evaluated = _results(by_name, "ingest"), _results(by_name, "evaluate")
+    serving = next((e for e in deployed if e.name == SERVING and e.project == project), None)
+    address = serving.address if serving is not None and serving.state == "ready" else None
+    live = {name: get_json(f"{address}/{name}") if address else None for name in ("labeled", "drift")}
+    return {
+        "project": project,
+        "run_id": run_id,
+        "ingest": ingested,
+        "selected": _results(by_name, "select-features"),
+        "trained": _results(by_name, "train"),
+        "candidates": candidates(by_name.get("train")),
+        "test": evaluated,
+        "report": _results(by_name, "report").get("report_path"),
+        "endpoint": vars(serving) if serving else None,
+        "tester": _results(by_name, "model-server-tester") or None,
+        "stream": stream,
+        **live,
+        "magnitude": _results(by_name, "drift-magnitude") or None,
+        "artifacts": artifact_folder(by_name),
+    }
+
+
+def candidates(train: Run | None) -> list[dict[str, Any]]:
+    """Each iteration of the train run with its parameters and scores.
+
+    :param train: the train run; its ``status.iterations`` is MLRun's table, one header row first.
+    :returns: the best iteration first (``best``), then those that came to later rungs, of one rung the higher
+        average precision first. Scores of an earlier rung come from fewer rows and do not compare.
+    """
+    status = (train or {}).get("status") or {}
+    table = status.get("iterations") or []
+    if not table:
+        return []
+    best = (status.get("results") or {}).get("best_iteration")
+    header, rows = table[0], table[1:]
+    entries = []
+    for row in rows:
+        record = dict(zip(header, row, strict=True))
+        facts = {
+            key.split(".", 1)[1]: value
+            for key, value in record.items()
+            if key.startswith(("param.", "output.")) and value is not None
+        }
+        entries.append({**facts, "best": best is not None and record.get("iter") == best})
+    return sorted(
+        entries,
+        key=lambda entry: (
+            not entry["best"],
+            -int(entry.get("rung") or 0),
+            -float(entry.get("average_precision") or 0),
+        ),
+    )
+
+
+def artifact_folder(by_name: dict[str, Run]) -> str:
+    """Folder that holds the artifacts of all runs."""
+    paths = [str(run["spec"]["output_path"]) for run in by_name.values() if run["spec"].get("output_path")]
+    return os.path.commonpath(paths) if paths else ""

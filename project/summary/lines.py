@@ -1,0 +1,178 @@
+"""The facts of a run as text for people."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import defaultdict
+from typing import Any
+
+_WIDTH = 110
+_INDENT = 14
+_PARAMETERS_INDENT = 18
+
+
+def summary_lines(facts: dict[str, Any]) -> list[str]:
+    """The summary, a fact a line; what is long goes on in the lines below.
+
+    :param facts: see ``collect_facts``.
+    """
+    return [*_data_lines(facts), *_model_lines(facts), *_live_lines(facts), *_place_lines(facts)]
+
+
+def _fact(label: str, text: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        width=_WIDTH,
+        initial_indent=f"{label:{_INDENT}}",
+        subsequent_indent=" " * _INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _data_lines(facts: dict[str, Any]) -> list[str]:
+    ingested, selected = facts["ingest"], facts["selected"]
+    left_out = sum(int(ingested.get(f"rows_{reason}", 0)) for reason in ("too_late", "quarantined"))
+    rejected = (ingested.get("report") or {}).get("metrics", {}).get("rejected") or {}
+    return [
+        f"{'project':{_INDENT}}{facts['project']}, workflow run {facts['run_id']}",
+        *_fact(
+            "rows",
+            f"{ingested.get('rows_read', 0):,} read - {ingested.get('rows_rejected', 0):,} rejected"
+            f"{f' - {left_out:,} that arrived too late or from the future' if left_out else ''}"
+            f" = {ingested.get('rows_ingested', 0):,} ingested, from {ingested.get('devices', 0):,} devices",
+        ),
+        *(
+            line
+            for reason, count in rejected.items()
+            if count
+            for line in _fact("", f"rejected: {count:,} {reason}")
+        ),
+        *_fact(
+            "features",
+            f"{selected.get('n_features_in', 0)} computed, "
+            f"{selected.get('n_features_selected', 0)} selected by votes",
+        ),
+    ]
+
+
+def _model_lines(facts: dict[str, Any]) -> list[str]:
+    trained, evaluated = facts["trained"], facts["test"]
+    lines = []
+    if trained:
+        period = f"{_minute(trained.get('train_start'))} to {_minute(trained.get('train_end'))}"
+        lines += _fact(
+            "training",
+            f"on {trained.get('train_rows', 0):,} of {trained.get('train_rows_available', 0):,} "
+            f"earlier rows, {period}",
+        )
+    lines += candidate_lines(facts["candidates"])
+    lines += _fact(
+        "evaluation",
+        f"on all {evaluated.get('test_rows', 0):,} later rows: average precision "
+        f"{_number(evaluated.get('average_precision'))}, F1 {_number(evaluated.get('f1'))}, "
+        f"ROC AUC {_number(evaluated.get('roc_auc'))}; base rate {_number(evaluated.get('base_rate'))}",
+    )
+    lines += _fact("verdict", evaluated.get("verdict") or "")
+    if evaluated.get("promoted") is False:
+        lines += _fact("model", "rejected; what is in production stays (--set promote=true overrules)")
+    return lines
+
+
+def _live_lines(facts: dict[str, Any]) -> list[str]:
+    lines = []
+    endpoint, tester, stream, labeled = (facts[key] for key in ("endpoint", "tester", "stream", "labeled"))
+    if endpoint is None or not endpoint["address"]:
+        lines += _fact("endpoint", "none deployed")
+    else:
+        state = f"{endpoint['state']}, model version {endpoint['version']}"
+        lines.append(f"{'endpoint':{_INDENT}}{endpoint['address']}  {state}")
+    if tester:
+        lines += _fact(
+            "tester",
+            f"{tester['rows']:,} rows, {tester['mismatches']} mismatches with offline, "
+            f"{tester['errors']} errors; one row p50 {tester['p50_ms']} ms, p99 {tester['p99_ms']} ms",
+        )
+    if stream:
+        statuses = ", ".join(f"{count:,} {status}" for status, count in sorted(stream["statuses"].items()))
+        lines += _fact(
+            "streamed",
+            f"{stream['events_sent']:,} events ({statuses}), {stream['rejected']} rejected, "
+            f"{stream['predicted_errors']:,} predicted in error; request p50 {stream['request_p50_ms']} ms",
+        )
+    if labeled:
+        lines += _fact(
+            "labeled",
+            f"{labeled['joined']:,} pairs joined, {labeled['waiting']:,} waiting, "
+            f"{labeled['expired']:,} expired, {labeled['conflicting']:,} conflicting",
+        )
+    if facts["drift"] is not None:
+        for place, text in enumerate(drift_texts(facts["drift"])):
+            lines += _fact("" if place else "drift", text)
+    if facts["magnitude"]:
+        lines += _fact("magnitude", facts["magnitude"].get("verdict", ""))
+    return lines
+
+
+def _place_lines(facts: dict[str, Any]) -> list[str]:
+    places = {"artifacts": facts["artifacts"], "report": facts["report"]}
+    return [f"{label:{_INDENT}}{place}" for label, place in places.items() if place]
+
+
+def candidate_lines(entries: list[dict[str, Any]]) -> list[str]:
+    """The combinations of the last rung, each with its parameters below, and how many fell out.
+
+    :param entries: as ``candidates`` gives them.
+    """
+    last = max((int(entry.get("rung") or 0) for entry in entries), default=0)
+    finalists = [entry for entry in entries if int(entry.get("rung") or 0) == last]
+    lines = []
+    for place, entry in enumerate(finalists):
+        lines.append(
+            f"{'' if place else 'candidates':{_INDENT}}{'*' if entry['best'] else ' '} "
+            f"{entry.get('family', '?'):24} average precision {_number(entry.get('average_precision'))}"
+            f"  F1 {_number(entry.get('f1'))}"
+        )
+        indent = " " * _PARAMETERS_INDENT
+        lines += textwrap.wrap(
+            str(entry.get("parameters", "")),
+            width=_WIDTH,
+            initial_indent=indent,
+            subsequent_indent=indent,
+            break_on_hyphens=False,
+        )
+    fallen = len(entries) - len(finalists)
+    if fallen:
+        lines.append(f"{'':{_INDENT + 2}}and {fallen} more that fell out on fewer rows")
+    return lines
+
+
+def drift_texts(drift: dict[str, Any]) -> list[str]:
+    """What the detectors of the labeled stream say; those that say the same are named together.
+
+    :param drift: answer of the endpoint's ``/drift``.
+    """
+    said: dict[str, list[str]] = defaultdict(list)
+    for name, state in sorted((drift.get("detectors") or {}).items()):
+        said[_detector_text(state)].append(name)
+    return [f"{', '.join(names)}: {text}" for text, names in said.items()] or ["no detector attached"]
+
+
+def _detector_text(state: dict[str, Any]) -> str:
+    """What it says now, then what it said since it was attached."""
+    if not state["drifts"] and not state["warnings"]:
+        return "no drift, no warning"
+    now = {"drift": "drift now", "warning": "no drift, but a warning now"}.get(state["state"], "no drift now")
+    newest = f" (newest {_minute(state['last_drift_time'])})" if state.get("last_drift_time") else ""
+    counts = ((state["drifts"], "drift", newest), (state["warnings"], "warning", ""))
+    found = [f"{count:,} {noun}{'s' * (count > 1)}{when}" for count, noun, when in counts if count]
+    return f"{now}; {' and '.join(found)} since it was attached"
+
+
+def _minute(moment: object) -> str:
+    """An ISO 8601 time to the minute."""
+    return moment[:16].replace("T", " ") if isinstance(moment, str) else "-"
+
+
+def _number(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, int | float) else "-"

@@ -1,0 +1,137 @@
+"""The steps of the workflow: the job of each, what it is given and what it waits for.
+
+Each function is called while MLRun's local engine runs the workflow or Kubeflow compiles it, and returns the
+step: a finished run there, a placeholder here. Values of arguments may be placeholders, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import mlrun
+
+from project.function_names import GENERATOR, RUNNER, SERVING
+
+Step = Any
+"""A run of MLRun's local engine, or a task of Kubeflow."""
+
+Arguments = Mapping[str, Any]
+"""Arguments of jobs by name."""
+
+EXPLORED = ("class_balance", "class_histograms", "correlations")
+SELECTED = ("feature_scores",)
+SEARCHED = ("search_results",)
+TESTED = (
+    "test_set_preds",
+    "test_scores_table",
+    "test_device_scores",
+    "test_episodes",
+    "test_false_alarms",
+)
+"""Data sets of the steps that the report is made from."""
+
+
+def _run(
+    job: str, params: Arguments, inputs: Arguments | None = None, outputs: Sequence[str] = (), name: str = ""
+) -> Step:
+    """A run of a job, named like it unless told otherwise. MLRun gets dictionaries of its own."""
+    return mlrun.get_current_project().run_function(
+        job, name=name or job, params=dict(params), inputs=dict(inputs or {}), outputs=list(outputs)
+    )
+
+
+def ingest(source: Arguments) -> Step:
+    """Fill the feature sets; gives the address of the vector of all features.
+
+    :param source: where the telemetry comes from.
+    """
+    return _run("ingest", source, outputs=["feature_vector"])
+
+
+def explore(name: str, features: Step, settings: Arguments, outputs: Sequence[str] = ()) -> Step:
+    """Describe the feature vector that a step made.
+
+    :param name: of the run.
+    :param outputs: data sets that a later step reads.
+    """
+    vector = {"feature_vector": features.outputs["feature_vector"]}
+    return _run("explore", {**vector, **settings}, outputs=outputs, name=name).after(features)
+
+
+def select(ingested: Step, settings: Arguments) -> Step:
+    """Select features; gives the vector of the selected ones."""
+    vector = {"feature_vector": ingested.outputs["feature_vector"]}
+    outputs = ["feature_vector", "votes_needed", *SELECTED]
+    return _run("select-features", {**vector, **settings}, outputs=outputs).after(ingested)
+
+
+def train(selected: Step, settings: Arguments) -> Step:
+    """Search for the best model; gives its address."""
+    vector = {"feature_vector": selected.outputs["feature_vector"]}
+    return _run("train", {**vector, **settings}, outputs=["model", *SEARCHED]).after(selected)
+
+
+def evaluate(selected: Step, trained: Step, settings: Arguments) -> Step:
+    """Evaluate the model on later rows and register it; gives its address and whether it is promoted."""
+    given = {
+        "feature_vector": selected.outputs["feature_vector"],
+        "model_path": trained.outputs["model"],
+    }
+    outputs = ["model_uri", "promoted", "verdict", "intervals", *TESTED]
+    return _run("evaluate", {**given, **settings}, outputs=outputs).after(trained)
+
+
+def report(explored: Step, selected: Step, trained: Step, evaluated: Step) -> Step:
+    """Put data, selection, candidates and evaluation on one page."""
+    tables = ((explored, EXPLORED), (selected, SELECTED), (trained, SEARCHED), (evaluated, TESTED))
+    given = {
+        "model_path": evaluated.outputs["model_uri"],
+        "verdict": evaluated.outputs["verdict"],
+        "intervals": evaluated.outputs["intervals"],
+        "votes_needed": selected.outputs["votes_needed"],
+    }
+    inputs = {key: step.outputs[key] for step, keys in tables for key in keys}
+    return _run("report", given, inputs).after(evaluated).after(explored)
+
+
+def serve(evaluated: Step) -> Step:
+    """Serve the model, and hold its answers to the test set against the offline ones.
+
+    :returns: the check of the served model.
+    """
+    serving = mlrun.get_current_project().deploy_function(SERVING).after(evaluated)
+    test_set = {"test_set": evaluated.outputs["test_set_preds"]}
+    return _run("model-server-tester", {"function": SERVING}, test_set).after(serving)
+
+
+def deploy_runner(checked: Step) -> Step:
+    """Deploy the runner.
+
+    :param checked: the check of the served model.
+    """
+    return mlrun.get_current_project().deploy_function(RUNNER).after(checked)
+
+
+def stream(checked: Step, options: Arguments) -> Step:
+    """Stream telemetry and its labels to the served model, and see them meet in the labeled stream.
+
+    :param checked: the check of the served model.
+    :param options: what the telemetry generator streams, and how fast.
+    :returns: the labeled stream.
+    """
+    variables = {name.upper(): value for name, value in options.items()}
+    generator = mlrun.get_current_project().deploy_function(GENERATOR, env=variables).after(checked)
+    return _run("labeled-stream", {"function": SERVING}).after(generator)
+
+
+def watch_for_drift(evaluated: Step, labeled: Step, runner: Step, schema: Any) -> None:
+    """Attach detectors to the labeled stream, and measure how far it has moved from the test set.
+
+    :param labeled: the labeled stream.
+    :param runner: called on drift, and so deployed before.
+    """
+    given = {"function": SERVING, "schema": schema}
+    test_set = {"test_set": evaluated.outputs["test_set_preds"]}
+    detectors = _run("init-detectors", given, test_set).after(labeled).after(runner)
+    _run("drift-magnitude", given, test_set).after(detectors)

@@ -1,0 +1,200 @@
+"""Writes ``docs/benchmarks.md`` from the figures in ``docs/benchmarks/results.json``.
+
+``python -m tests.benchmarks.results_page [LINES]`` first takes in the lines that benchmarks printed, if a
+file of them is given: they replace all earlier lines of the same benchmarks.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+RESULTS = DOCS / "benchmarks" / "results.json"
+PAGE = DOCS / "benchmarks.md"
+
+Line = Mapping[str, Any]
+
+
+class Table(NamedTuple):
+    """How the lines of one benchmark are shown.
+
+    :param text: what is measured.
+    :param columns: heading -> template of its cells.
+    """
+
+    text: str
+    columns: Mapping[str, str]
+
+
+TABLES: Mapping[str, Table] = {
+    "backfill": Table(
+        "Windows of a history, in events a second; storey and polars compute the same features.",
+        {
+            "events": "{events:,}",
+            "devices": "{devices:,}",
+            "windows": "{windows}",
+            "steps": "{period}",
+            "ours": "{ours_events_per_s:,}",
+            "polars": "{polars_events_per_s:,}",
+            "storey": "{storey_events_per_s:,}",
+            "ours / polars": "{ratio_polars:.2f}",
+            "ours / storey": "{ratio_storey:,.0f}",
+        },
+    ),
+    "online_windows": Table(
+        "Windows of live events, in microseconds an event: one by one, and in lists.",
+        {
+            "devices": "{devices:,}",
+            "one by one": "{single_us:.1f}",
+            "in lists of": "{list}",
+            "in lists": "{list_us:.1f}",
+            "storey": "{storey_us:,.0f}",
+            "storey / one by one": "{ratio_single:.0f}",
+            "storey / in lists": "{ratio_list:.0f}",
+        },
+    ),
+    "ingestion": Table(
+        "Ingestion into Parquet, in events a second, beside MLRun's `feature_set.ingest`.",
+        {
+            "events": "{events:,}",
+            "ours": "{ours_events_per_s:,}",
+            "MLRun": "{mlrun_events_per_s:,}",
+            "ours / MLRun": "{ratio:.0f}",
+        },
+    ),
+    "online_features": Table(
+        "Newest features from Valkey, p50 and p99 in milliseconds a request, beside MLRun's online service "
+        "and a bare `HGETALL`.",
+        {
+            "devices in a request": "{devices}",
+            "ours": "{ours_p50_ms:g}, {ours_p99_ms:g}",
+            "MLRun": "{mlrun_p50_ms:,g}, {mlrun_p99_ms:,g}",
+            "`HGETALL`": "{hgetall_p50_ms:g}, {hgetall_p99_ms:g}",
+            "MLRun / ours": "{ratio_mlrun_p50:,.0f}",
+            "ours / `HGETALL`": "{part_of_hgetall_p50:.2f}",
+        },
+    ),
+    "window_memory": Table(
+        "Memory of the windows, in bytes, beside what the numbers alone need.",
+        {
+            "devices": "{devices:,}",
+            "memory": "{memory_bytes:,}",
+            "the numbers alone": "{needed_bytes:,}",
+            "ratio": "{ratio:.2f}",
+        },
+    ),
+    "chunked_backfill": Table(
+        "Backfill in chunks into Parquet: events a second, and bytes resident at most.",
+        {
+            "events": "{events:,}",
+            "events a second": "{events_per_s:,}",
+            "resident bytes": "{peak_resident_bytes:,}",
+        },
+    ),
+    "prediction": Table(
+        "Predictions of the model package beside the pickled forest: one row in microseconds, and a batch of "
+        "10,000 rows in milliseconds where it was measured.",
+        {
+            "features": "{features}",
+            "trees": "{trees}",
+            "one row: ours": "{ours_one_row_us:,.0f}",
+            "forest": "{forest_one_row_us:,.0f}",
+            "ratio": "{ratio_one_row:.0f}",
+            "batch, all cores: ours": "{ours_batch_all_cores_ms:.0f}",
+            "forest, all cores": "{forest_batch_all_cores_ms:.0f}",
+            "batch, one core: ours": "{ours_batch_ms:.0f}",
+            "forest, one core": "{forest_batch_ms:.0f}",
+        },
+    ),
+    "training": Table(
+        "Selection and the search of 36 combinations, in seconds.",
+        {
+            "rows": "{rows:,}",
+            "features": "{features}",
+            "fitted on": "{train_rows:,}",
+            "selection": "{select_seconds:.0f}",
+            "search": "{train_seconds:.0f}",
+            "together": "{seconds:.0f}",
+        },
+    ),
+}
+
+
+class _Figures(dict[str, Any]):
+    """Figures of a line; one that it does not have is shown as nothing."""
+
+    def __missing__(self, key: str) -> _Absent:
+        return _Absent()
+
+
+class _Absent:
+    def __format__(self, form: str) -> str:
+        return ""
+
+
+def cell(template: str, line: Line) -> str:
+    """One cell of a table."""
+    figures = {name: ", ".join(value) if isinstance(value, list) else value for name, value in line.items()}
+    return template.format_map(_Figures(figures))
+
+
+def page(results: Mapping[str, Any]) -> str:
+    """The page in Markdown.
+
+    :param results: ``machine``, ``measured`` and ``results``, the lines that the benchmarks printed.
+    :raises KeyError: for a line of a benchmark that has no table.
+    """
+    lines: dict[str, list[Line]] = {name: [] for name in TABLES}
+    for line in results["results"]:
+        lines[line["benchmark"]].append(line)
+    parts = [
+        "<!-- generated by python -m tests.benchmarks.results_page; do not edit -->\n\n# Benchmarks\n\n"
+        f"Measured on {results['measured']} on {results['machine']}. Ours and its peers ran in turn in the "
+        "same process. Unless a table says otherwise there are 32 features: four metrics; avg, min, max and "
+        "stddev; windows of 1m and 5m in steps of 10s.\n"
+    ]
+    for name, table in TABLES.items():
+        parts.append(f"## {name}\n\n{table.text} Run it: `python -m tests.benchmarks.{name}`.\n")
+        parts.append("\n".join(_rows(table, lines[name])) + "\n")
+    return "\n".join(parts)
+
+
+def _rows(table: Table, lines: Iterable[Line]) -> Iterable[str]:
+    yield f"| {' | '.join(table.columns)} |"
+    yield f"| {' | '.join('---:' for _ in table.columns)} |"
+    for line in lines:
+        yield f"| {' | '.join(cell(template, line) for template in table.columns.values())} |"
+
+
+def take_in(results: dict[str, Any], lines: Sequence[Line], today: datetime.date) -> dict[str, Any]:
+    """The results with newer lines in place of all earlier ones of the same benchmarks."""
+    newer = {line["benchmark"] for line in lines}
+    kept = [line for line in results["results"] if line["benchmark"] not in newer]
+    return {**results, "measured": today.isoformat(), "results": [*kept, *lines]}
+
+
+def to_text(results: Mapping[str, Any]) -> str:
+    """JSON with one benchmark line a line, so that a change can be read."""
+    head = "".join(f"{json.dumps(name)}: {json.dumps(results[name])},\n" for name in ("machine", "measured"))
+    lines = ",\n".join(json.dumps(line) for line in results["results"])
+    return f'{{\n{head}"results": [\n{lines}\n]\n}}\n'
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Take in the lines of a file, if one is named, and write the page."""
+    results = json.loads(RESULTS.read_text(encoding="utf-8"))
+    if arguments:
+        printed = Path(arguments[0]).read_text(encoding="utf-8").splitlines()
+        today = datetime.datetime.now(datetime.UTC).date()
+        results = take_in(results, [json.loads(line) for line in printed if line], today)
+        RESULTS.write_text(to_text(results), encoding="utf-8")
+    PAGE.write_text(page(results), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,118 @@
+"""Tables of the documentation that repeat what the code says: they say the same."""
+
+import dataclasses
+import json
+import re
+
+import pytest
+
+from feature_sets.telemetry.derived import Derived, Ratio
+from feature_sets.telemetry.schema import TelemetrySchema
+from feature_sets.telemetry.window_settings import OPERATIONS, Windows
+from feature_sets.windows.event_status import COUNTED, STATUSES
+from tests.benchmarks import results_page
+from tests.docs.pages import ROOT
+from tests.drift.test_false_alarms import ALARMS, LABELS, STREAMS
+
+
+def text(name):
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
+def rows(page, heading):
+    """Cells of the rows of the first table after a heading."""
+    section = re.split(rf"^#+ {heading}\n", text(page), maxsplit=1, flags=re.M)[1]
+    table = re.split(r"\n(?=[^|])", section[section.index("\n|") + 1 :])[0]
+    lines = table.replace(r"\|", "∣").splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def names(cell):
+    return re.findall(r"`([\w-]+)`", cell)
+
+
+@pytest.mark.parametrize("kind", [TelemetrySchema, Windows, Derived, Ratio], ids=lambda kind: kind.__name__)
+def test_the_schema_reference_has_every_field_with_its_default(kind):
+    written = {name: default for cell, default, _ in rows("schema.md", kind.__name__) for name in names(cell)}
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    assert list(written) == list(fields)
+    for name, default in written.items():
+        field = fields[name]
+        if (default == "required") != (field.default is field.default_factory is dataclasses.MISSING):
+            raise AssertionError(f"{name} is written to be {default}")
+        if field.default is not dataclasses.MISSING and default.startswith("`"):
+            value = field.default
+            shown = f"[{', '.join(value)}]" if isinstance(value, tuple) else value
+            assert default == f"`{shown}`", name
+
+
+def test_the_schema_reference_has_the_fields_of_a_metric_and_every_operation():
+    content = TelemetrySchema.load().to_dict()["metrics"]
+    assert [names(cell) for cell, *_ in rows("schema.md", "Metric")] == [
+        [name] for name in content["latency"]
+    ]
+    listed = re.search(r"^Operations: (.*?)\.", text("schema.md"), re.M)[1]
+    assert names(listed) == list(OPERATIONS)
+
+
+def test_every_status_of_an_event_is_explained():
+    assert [
+        (names(cell)[0], counted) for cell, counted, _ in rows("windows.md", "What a window contains")
+    ] == [(status, "yes" if status in COUNTED else "no") for status in STATUSES]
+
+
+def test_the_table_of_false_alarms_is_the_measured_one():
+    tens_of_thousands = STREAMS * LABELS / 10_000
+    assert rows("drift.md", "False alarms") == [
+        [f"{warm_up:,}", f"{rate:g}", *(f"{count / tens_of_thousands:.1f}" for count in alarms)]
+        for (warm_up, rate), alarms in ALARMS.items()
+    ]
+
+
+def test_the_page_of_benchmarks_shows_the_figures_in_the_file():
+    results = json.loads(results_page.RESULTS.read_text(encoding="utf-8"))
+    assert results_page.PAGE.read_text(encoding="utf-8") == results_page.page(results)
+    assert results_page.RESULTS.read_text(encoding="utf-8") == results_page.to_text(results)
+    assert {line["benchmark"] for line in results["results"]} == set(results_page.TABLES)
+
+
+def test_newer_lines_replace_those_of_the_same_benchmark():
+    old = {
+        "machine": "m",
+        "measured": "d",
+        "results": [{"benchmark": "a", "x": 1}, {"benchmark": "b", "x": 1}],
+    }
+    new = results_page.take_in(old, [{"benchmark": "a", "x": 2}], results_page.datetime.date(2027, 1, 2))
+    assert new["results"] == [{"benchmark": "b", "x": 1}, {"benchmark": "a", "x": 2}]
+    assert new["measured"] == "2027-01-02"
+
+
+def test_every_benchmark_has_its_table():
+    folder = ROOT / "tests" / "benchmarks"
+    measuring = {
+        name
+        for file in folder.glob("*.py")
+        if not file.name.startswith("test_")
+        for name in re.findall(r'"benchmark": "(\w+)"', file.read_text(encoding="utf-8"))
+    }
+    assert measuring == set(results_page.TABLES)
+
+
+def test_reasons_to_leave_a_row_out_are_those_of_the_reader():
+    from feature_sets.telemetry import readers
+
+    listed = readers.__doc__.split("in this order:")[1].split("Values in rows")[0]
+    reasons = re.findall(r"``(\w+)``", listed)
+    written = [name for cell, _ in rows("telemetry.md", "Rows that are left out") for name in names(cell)]
+    assert written == reasons
+
+
+def test_decisions_are_numbered_and_have_the_four_headings():
+    pages = sorted((ROOT / "docs" / "decisions").glob("0*.md"))
+    for number, page in enumerate(pages, 1):
+        content = page.read_text(encoding="utf-8")
+        assert page.name.startswith(f"{number:04}-")
+        assert content.startswith(f"# {number:04}: ")
+        headings = re.findall(r"^## (.*)$", content, re.M)
+        assert headings == ["Context", "Decision", "Consequences", "When to reconsider"]
+        assert page.name in text("decisions/index.md")

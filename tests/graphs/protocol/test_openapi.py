@@ -1,0 +1,89 @@
+"""The OpenAPI document is valid, and tells the truth about the routes and the columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from feature_sets.telemetry.schema import TelemetrySchema
+from graphs.protocol.openapi import openapi_document
+from graphs.protocol.routes import ROUTES
+from tests.graphs.conftest import Client, event, label
+
+Operations = dict[tuple[str, str], dict[str, Any]]
+
+
+@pytest.fixture
+def document(schema: TelemetrySchema) -> dict[str, Any]:
+    return openapi_document(schema)
+
+
+@pytest.fixture
+def operations(document: dict[str, Any]) -> Operations:
+    """Operations by method and path."""
+    return {
+        (name.upper(), path): operation
+        for path, item in document["paths"].items()
+        for name, operation in item.items()
+        if name != "parameters"
+    }
+
+
+def references(node: Any) -> set[str]:
+    if isinstance(node, dict):
+        found = {node["$ref"]} if "$ref" in node else set()
+        return found.union(*(references(value) for value in node.values()))
+    return set().union(*(references(value) for value in node)) if isinstance(node, list) else set()
+
+
+def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
+    OpenAPIV31SpecValidator(document).validate()
+    del document["info"]["title"]
+    assert list(OpenAPIV31SpecValidator(document).iter_errors())
+
+
+def test_the_operations_are_the_routes(operations: Operations) -> None:
+    assert {key: operation["operationId"] for key, operation in operations.items()} == {
+        (route.method, route.path): route.operation for route in ROUTES
+    }
+
+
+def test_the_document_says_which_routes_take_a_body_and_the_token(operations: Operations) -> None:
+    for route in ROUTES:
+        operation = operations[route.method, route.path]
+        assert ("requestBody" in operation) == route.has_body, route
+        assert (operation.get("security") == [{"token": []}]) == route.guarded, route
+        assert ("401" in operation["responses"]) == route.guarded, route
+
+
+def test_every_reference_leads_somewhere_and_no_component_is_left_over(document: dict[str, Any]) -> None:
+    components = {
+        f"#/components/{kind}/{name}"
+        for kind, named in document["components"].items()
+        for name in named
+        if kind != "securitySchemes"
+    }
+    assert references(document) == components
+
+
+def test_a_document_is_not_changed_by_the_next_one(schema: TelemetrySchema) -> None:
+    openapi_document(schema)["paths"].clear()
+    assert openapi_document(schema)["paths"]
+    assert openapi_document(schema)["info"]["title"] == "NetOps predictions for tiny"
+
+
+def test_answers_have_the_fields_that_the_document_requires(client: Client) -> None:
+    document = client.get("/openapi.json").json
+    assert document["openapi"].startswith("3.1")
+    schemas = document["components"]["schemas"]
+    assert set(schemas["Telemetry"]["required"]) == {"timestamp", "cpu", "latency"}
+    prediction = client.post("/telemetry", event()).json
+    assert set(prediction) == set(schemas["Prediction"]["required"])
+    assert set(client.post("/labels", label()).json) == set(schemas["Labeled"]["required"])
+    refused = client.post("/telemetry", [event("nobody")]).json
+    assert set(refused) == set(schemas["SomeRefused"]["required"])
+    assert set(refused["error"]) == set(schemas["PlacedError"]["required"])
+    error = client.post("/telemetry", event("nobody")).json
+    assert set(error["error"]) == set(schemas["Error"]["required"])

@@ -1,0 +1,101 @@
+"""Reading devices from MLRun's feature store, with the store's answers given by the test."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import mlrun.feature_store as fstore
+import pandas as pd
+import pytest
+import redis
+
+from graphs.protocol.errors import ApiError
+from graphs.state.device_store import DeviceStore, features_by_device
+
+
+class FeatureSet:
+    def __init__(self, frame: pd.DataFrame, features: dict[str, Any]) -> None:
+        self.frame = frame
+        self.spec = SimpleNamespace(features=features)
+        self.metadata = SimpleNamespace(name="devices", project="tests")
+
+    def to_dataframe(self) -> pd.DataFrame:
+        return self.frame
+
+
+class Service:
+    """MLRun's online service: one answer a row, None for an unknown key."""
+
+    rows: dict[str, dict[str, Any]]
+    error: Exception | None = None
+    closed = 0
+
+    def get(self, keys: list[dict[str, str]]) -> list[dict[str, Any] | None]:
+        if self.error:
+            raise self.error
+        return [self.rows.get(key["device"]) for key in keys]
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def store(monkeypatch: pytest.MonkeyPatch, frame: pd.DataFrame, features: tuple[str, ...]) -> DeviceStore:
+    found = FeatureSet(frame, dict.fromkeys(features))
+    monkeypatch.setattr(fstore, "get_feature_set", lambda uri: found)
+    return DeviceStore("store://feature-sets/tests/devices")
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Service:
+    made = Service()
+    made.rows = {
+        "a": {"device": "a", "model_x": 1, "country_y": None, "weight": float("nan"), "note": "text"}
+    }
+
+    class Vector:
+        def __init__(self, name: str, features: list[str]) -> None:
+            assert features == ["tests/devices.*"]
+
+        def get_online_feature_service(self) -> Service:
+            return made
+
+    monkeypatch.setattr(fstore, "FeatureVector", Vector)
+    return made
+
+
+def test_all_devices_come_from_the_offline_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = pd.DataFrame({"device": ["a", "b"], "model_x": [1, 0], "note": ["text", "text"]})
+    expected = {"a": {"model_x": 1.0}, "b": {"model_x": 0.0}}
+    assert store(monkeypatch, frame, ("model_x",)).all() == expected
+    assert store(monkeypatch, frame.set_index("device"), ("model_x",)).all() == expected
+
+
+def test_one_device_comes_from_the_online_target_without_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, service: Service
+) -> None:
+    devices = store(monkeypatch, pd.DataFrame(), ("model_x",))
+    assert devices.one("a") == {"model_x": 1.0}
+    assert devices.one("nobody") is None
+    assert service.closed == 2
+
+
+def test_a_store_that_is_away_is_a_503(monkeypatch: pytest.MonkeyPatch, service: Service) -> None:
+    service.error = redis.ConnectionError("refused")
+    with pytest.raises(
+        ApiError, match="device: must be in the feature store, which does not answer"
+    ) as raised:
+        store(monkeypatch, pd.DataFrame(), ("model_x",)).one("a")
+    assert raised.value.status == 503
+    assert service.closed == 1
+
+
+def test_devices_without_features_are_known_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    devices = store(monkeypatch, pd.DataFrame({"device": ["a"]}), ("device",))
+    assert devices.all() == {"a": {}}
+    assert devices.one("a") == {} and devices.one("b") is None
+
+
+def test_the_last_row_of_a_device_counts() -> None:
+    frame = pd.DataFrame({"x": [1.0, 0.0, 0.5]}, index=["a", "b", "a"])
+    assert features_by_device(frame) == {"a": {"x": 0.5}, "b": {"x": 0.0}}

@@ -1,0 +1,93 @@
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import textwrap
+import threading
+
+import pytest
+
+from project.local.api.records.store import SCHEMA_VERSION, Store
+
+
+def _projects(store):
+    return [row["name"] for row in store.rows("SELECT name FROM projects ORDER BY created")]
+
+
+def _add(store, name):
+    with store.write() as connection:
+        connection.execute("INSERT INTO projects VALUES (?, (SELECT COUNT(*) FROM projects), '{}')", (name,))
+
+
+def test_a_failed_write_leaves_no_trace(store):
+    _add(store, "kept")
+    with pytest.raises(ZeroDivisionError), store.write():
+        _add(store, "lost")
+        raise ZeroDivisionError
+    assert _projects(store) == ["kept"]
+
+
+def test_a_write_within_a_write_is_one_transaction(store):
+    with store.write():
+        _add(store, "a")
+        assert _projects(store) == ["a"]
+        _add(store, "b")
+    assert _projects(store) == ["a", "b"]
+
+
+def test_many_threads_write_without_losing_anything(store):
+    threads = [
+        threading.Thread(target=lambda n=n: [_add(store, f"p-{n}-{i}") for i in range(25)]) for n in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(_projects(store)) == 200
+
+
+def test_what_was_written_is_there_after_kill_9(tmp_path):
+    script = textwrap.dedent(
+        """
+        import sys
+        from pathlib import Path
+        from project.local.api.records.store import Store
+        store = Store(Path(sys.argv[1]))
+        for number in range(100_000):
+            with store.write() as connection:
+                connection.execute("INSERT INTO projects VALUES (?, ?, '{}')", (f"p{number}", number))
+            print(number, flush=True)
+        """
+    )
+    path = tmp_path / "store.sqlite3"
+    writer = subprocess.Popen([sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE, text=True)
+    try:
+        acknowledged = -1
+        while acknowledged < 300:
+            acknowledged = int(writer.stdout.readline())
+    finally:
+        writer.send_signal(signal.SIGKILL)
+        rest = writer.stdout.read().split()
+        writer.wait()
+        writer.stdout.close()
+    acknowledged = int(rest[-1]) if rest else acknowledged
+    names = _projects(Store(path))
+    assert names[: acknowledged + 1] == [f"p{number}" for number in range(acknowledged + 1)]
+
+
+def test_only_the_owner_can_read_the_file(tmp_path):
+    Store(tmp_path / "deep" / "store.sqlite3")
+    assert stat.S_IMODE((tmp_path / "deep" / "store.sqlite3").stat().st_mode) == 0o600
+
+
+def test_a_file_of_a_newer_version_is_refused(tmp_path):
+    path = tmp_path / "store.sqlite3"
+    Store(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"PRAGMA user_version={SCHEMA_VERSION + 1}")
+    connection.close()
+    with pytest.raises(
+        RuntimeError, match=f"version must be at most {SCHEMA_VERSION}, got {SCHEMA_VERSION + 1}"
+    ):
+        Store(path)

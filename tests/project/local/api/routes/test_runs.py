@@ -1,0 +1,157 @@
+import pytest
+
+RUNS = "/api/v1/projects/demo/runs"
+
+
+def _run(name="train", state="running", start="2024-01-01T00:00:00+00:00", **labels):
+    return {
+        "metadata": {"name": name, "labels": labels},
+        "spec": {"parameters": {"n": 1}},
+        "status": {"state": state, "start_time": start},
+    }
+
+
+def _store(api, uid, iteration=0, **run):
+    answer = api.post(f"{RUNS}/{uid}", params={"iter": iteration}, json=_run(**run))
+    assert answer.status_code == 200, answer.text
+
+
+def _uids(api, **query):
+    answer = api.get(RUNS, params=query)
+    assert answer.status_code == 200, answer.text
+    return [run["metadata"].get("uid") or run["spec"]["uid"] for run in answer.json()["runs"]]
+
+
+@pytest.fixture
+def three(api):
+    for number, name in enumerate(["train", "Retrain", "test"]):
+        run = _run(
+            name,
+            ["completed", "error", "running"][number],
+            f"2024-01-0{number + 1}T00:00:00+00:00",
+            no=str(number),
+        )
+        run["metadata"]["uid"] = f"u{number}"
+        api.post(f"{RUNS}/u{number}", json=run)
+    return api
+
+
+def test_a_run_is_read_back_as_stored(api):
+    _store(api, "u1")
+    run = api.get(f"{RUNS}/u1").json()["data"]
+    assert run["spec"]["parameters"] == {"n": 1}
+    assert run["status"]["start_time"] == "2024-01-01T00:00:00+00:00"
+    assert run["status"]["last_update"]
+
+
+def test_updates_change_dotted_keys_only(api):
+    _store(api, "u1")
+    updates = {"status.results": {"auc": 0.5}, "status.state": "completed"}
+    assert api.patch(f"{RUNS}/u1", json=updates).status_code == 200
+    run = api.get(f"{RUNS}/u1").json()["data"]
+    assert run["status"]["results"] == {"auc": 0.5}
+    assert run["spec"]["parameters"] == {"n": 1}
+    assert run["status"]["end_time"]
+
+
+def test_a_nan_that_the_client_sends_is_kept_as_null(api):
+    answer = api.post(
+        f"{RUNS}/u1", content='{"metadata": {"name": "t"}, "status": {"results": {"auc": NaN}}}'
+    )
+    assert answer.status_code == 200
+    assert api.get(f"{RUNS}/u1").json()["data"]["status"]["results"] == {"auc": None}
+
+
+def test_iterations_are_runs_of_their_own_and_listed_only_when_asked(api):
+    for iteration in (0, 1, 2):
+        run = _run()
+        run["metadata"].update(uid="u1", iteration=iteration)
+        api.post(f"{RUNS}/u1", params={"iter": iteration}, json=run)
+    assert len(_uids(api)) == 1
+    assert len(_uids(api, iter="yes")) == 3
+    assert api.get(f"{RUNS}/u1", params={"iter": 2}).json()["data"]["metadata"]["iteration"] == 2
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({}, ["u2", "u1", "u0"]),
+        ({"name": "train"}, ["u0"]),
+        ({"name": "~train"}, ["u1", "u0"]),
+        ({"uid": ["u0", "u2"]}, ["u2", "u0"]),
+        ({"states": ["error", "running"]}, ["u2", "u1"]),
+        ({"label": "no=1"}, ["u1"]),
+        ({"label": "no"}, ["u2", "u1", "u0"]),
+        ({"start_time_from": "2024-01-02T00:00:00"}, ["u2", "u1"]),
+        ({"start_time_to": "2024-01-02T00:00:00+00:00"}, ["u1", "u0"]),
+        ({"end_time_from": "2100-01-01T00:00:00"}, []),
+        ({"with-notifications": "true"}, []),
+    ],
+)
+def test_runs_are_found_by_what_the_query_says_newest_first(three, query, expected):
+    assert _uids(three, **query) == expected
+
+
+def test_a_list_comes_in_pages_whose_token_holds_the_query(three):
+    first = three.get(RUNS, params={"page": 1, "page-size": 1, "name": "~train"}).json()
+    assert [run["metadata"]["uid"] for run in first["runs"]] == ["u1"]
+    second = three.get(RUNS, params={"page-token": first["pagination"]["page-token"]}).json()
+    assert [run["metadata"]["uid"] for run in second["runs"]] == ["u0"]
+    assert second["pagination"]["page-token"] is None
+
+
+def test_a_token_that_is_not_ours_is_refused(api):
+    answer = api.get(RUNS, params={"page-token": "abc"})
+    assert (answer.status_code, "page-token must come from an earlier answer" in answer.text) == (400, True)
+
+
+def test_partitioning_keeps_the_newest_runs_of_each_name(api):
+    for number in range(3):
+        for name in ("a", "b"):
+            run = _run(name, "completed", f"2024-01-0{number + 1}T00:00:00+00:00")
+            run["metadata"]["uid"] = f"{name}{number}"
+            api.post(f"{RUNS}/{name}{number}", json=run)
+    query = {"partition-by": "project_and_name", "partition-sort-by": "created"}
+    assert sorted(_uids(api, **query)) == ["a2", "b2"]
+    assert sorted(_uids(api, **query, **{"partition-order": "asc"})) == ["a0", "b0"]
+    assert sorted(_uids(api, **query, **{"rows-per-partition": 2})) == ["a1", "a2", "b1", "b2"]
+    assert len(_uids(api, **query, **{"max-partitions": 1})) == 1
+
+
+def test_partitioning_without_a_sort_field_is_refused(api):
+    answer = api.get(RUNS, params={"partition-by": "project_and_name"})
+    assert answer.status_code == 400
+    assert "partition-sort-by 'created' or 'updated'" in answer.json()["detail"]
+
+
+def test_a_run_keeps_its_name(api):
+    _store(api, "u1", name="train")
+    answer = api.post(f"{RUNS}/u1", json=_run("test"))
+    assert (answer.status_code, "Changing name for an existing run" in answer.text) == (400, True)
+
+
+def test_aborting_a_run_that_is_over_is_a_conflict(api):
+    _store(api, "u1")
+    assert api.post(f"{RUNS}/u1/abort", json={"status.status_text": "enough"}).status_code == 200
+    status = api.get(f"{RUNS}/u1").json()["data"]["status"]
+    assert (status["state"], status["status_text"]) == ("aborted", "enough")
+    assert api.post(f"{RUNS}/u1/abort").status_code == 409
+
+
+def test_deleting_a_run_deletes_its_iterations_and_log(api):
+    _store(api, "u1")
+    _store(api, "u1", iteration=1)
+    api.post("/api/v1/projects/demo/logs/u1", content=b"hello")
+    assert api.delete(f"{RUNS}/u1").status_code == 204
+    assert api.get(f"{RUNS}/u1", params={"iter": 1}).status_code == 404
+    assert api.get("/api/v1/projects/demo/logs/u1/size").json() == {"size": 0}
+
+
+def test_many_runs_are_deleted_by_name_and_state(three):
+    assert three.delete(RUNS, params={"name": "~train", "state": "error"}).status_code == 204
+    assert _uids(three) == ["u2", "u0"]
+
+
+def test_runs_of_a_project_that_is_not_there_are_refused(api):
+    answer = api.post("/api/v1/projects/nobody/runs/u1", json=_run())
+    assert (answer.status_code, answer.json()["detail"]) == (404, "Project nobody does not exist")

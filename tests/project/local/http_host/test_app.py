@@ -1,0 +1,132 @@
+import asyncio
+
+import nuclio_sdk
+import orjson
+import pytest
+
+from project.local.http_host.app import READY_PATH, HostApp
+from tests.project.local.http_host.support import JSON, nuclio_function, receiver
+
+
+async def _serve(function, *, path="/x", body=b"", headers=(), max_body=100):
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": list(headers)}
+    await HostApp(function, max_body)(scope, receiver(body), send)
+    return sent
+
+
+def _answer(function, **request):
+    start, *bodies = asyncio.run(_serve(function, **request))
+    return start["status"], dict(start["headers"]), b"".join(message["body"] for message in bodies)
+
+
+def test_sync_and_async_handlers_answer():
+    async def slow(context, event):
+        return {"body": event.body}
+
+    for handler in (slow, lambda context, event: {"body": event.body}):
+        status, headers, body = _answer(nuclio_function(handler), body=b'{"a": 1}', headers=JSON)
+        assert (status, headers[b"content-type"], orjson.loads(body)) == (
+            200,
+            b"application/json",
+            {"body": {"a": 1}},
+        )
+
+
+def test_a_sync_handler_runs_beside_the_event_loop():
+    def handler(context, event):
+        with pytest.raises(RuntimeError, match="no running event loop"):
+            asyncio.get_running_loop()
+        return "beside"
+
+    assert _answer(nuclio_function(handler))[2] == b"beside"
+
+
+def test_a_failing_handler_is_a_500_with_the_error_object():
+    status, _, body = _answer(nuclio_function(lambda context, event: 1 / 0))
+    assert status == 500
+    assert orjson.loads(body)["error"]["got"] == "ZeroDivisionError: division by zero"
+
+
+def test_a_body_over_the_limit_is_a_413_with_the_error_object():
+    status, headers, body = _answer(nuclio_function(lambda context, event: "no"), body=b"x" * 101)
+    assert (status, headers[b"connection"]) == (413, b"close")
+    error = {"field": "body", "rule": "must be at most 100 bytes", "got": "more than 100 bytes"}
+    assert orjson.loads(body) == {"error": error}
+
+
+def test_a_graph_gets_no_bad_json():
+    function = nuclio_function(lambda context, event: "no")
+    function.json_only = True
+    status, _, body = _answer(function, body=b"{bad", headers=JSON)
+    assert (status, orjson.loads(body)["error"]["rule"]) == (400, "must be JSON")
+
+
+def test_the_ready_route_is_the_hosts_own():
+    assert (
+        orjson.loads(_answer(nuclio_function(lambda context, event: "no"), path=READY_PATH)[2])["ready"]
+        is True
+    )
+
+
+def test_headers_of_a_response_are_sent_but_not_those_the_host_sets():
+    response = nuclio_sdk.Response(headers={"X-A": "b", "Content-Length": "99"}, body="hi")
+    _, headers, _ = _answer(nuclio_function(lambda context, event: response))
+    assert (headers[b"x-a"], headers[b"content-length"]) == (b"b", b"2")
+
+
+def test_a_stream_is_sent_piece_by_piece():
+    def handler(context, event):
+        return (piece for piece in "abc")
+
+    assert _answer(nuclio_function(handler))[2] == b"abc"
+
+
+def test_a_client_that_leaves_gets_no_answer():
+    async def leave():
+        sent = []
+        scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": []}
+
+        async def send(message):
+            sent.append(message)
+
+        await HostApp(nuclio_function(lambda context, event: "no"))(scope, receiver(), send)
+        return sent
+
+    assert asyncio.run(leave()) == []
+
+
+def _end(function):
+    async def run():
+        messages, sent = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}], []
+
+        async def receive():
+            return messages.pop(0)
+
+        async def send(message):
+            sent.append(message["type"])
+
+        await HostApp(function)({"type": "lifespan"}, receive, send)
+        return sent
+
+    return asyncio.run(run())
+
+
+def test_the_hooks_are_called_at_the_end():
+    called = []
+
+    async def callback():
+        called.append("callback")
+
+    function = nuclio_function(None, terminate=lambda context: called.append(type(context).__name__))
+    function._context.platform.set_termination_callback(callback)
+    assert _end(function)[-1] == "lifespan.shutdown.complete"
+    assert called == ["callback", "Context"]
+
+
+def test_a_hook_that_fails_is_reported():
+    assert _end(nuclio_function(None, terminate=lambda: 1 / 0))[-1] == "lifespan.shutdown.failed"

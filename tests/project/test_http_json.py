@@ -1,0 +1,30 @@
+import pytest
+
+from project.http_json import UnreachableError, get_json
+from tests.project.fake_endpoint import fake_endpoint
+
+
+def test_the_content_is_read_and_the_query_is_encoded():
+    with fake_endpoint(lambda method, path, body: (200, {"asked": f"{method} {path}"})) as address:
+        assert get_json(f"{address}/runs") == {"asked": "GET /runs"}
+        assert get_json(f"{address}/runs", label="a=b", limit=3) == {"asked": "GET /runs?label=a%3Db&limit=3"}
+
+
+def test_a_refusal_names_the_address_and_the_reason():
+    with (
+        fake_endpoint(lambda *_: (404, {})) as address,
+        pytest.raises(UnreachableError, match=rf"{address}/x: must answer GET with JSON, got .*404"),
+    ):
+        get_json(f"{address}/x")
+
+
+def test_a_server_that_is_away_is_unreachable():
+    with pytest.raises(UnreachableError, match="refused"):
+        get_json("http://127.0.0.1:9/x")
+
+
+def test_an_answer_in_another_form_is_refused(tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text("<html>")
+    with pytest.raises(UnreachableError, match="must answer GET with JSON, got Expecting value"):
+        get_json(page.as_uri())

@@ -1,0 +1,63 @@
+"""The arguments that three handlers share are checked once, before any work starts."""
+
+from __future__ import annotations
+
+import pytest
+
+from feature_sets.checks import InputError
+from training.dataset.split_arguments import SplitArguments
+
+ENDLESS = [float("nan"), float("inf"), -float("inf")]
+
+
+def arguments(**changes):
+    return SplitArguments(
+        **{"test_fraction": 0.3, "test_devices": 0.0, "train_rows": 20_000, "seed": 0, **changes}
+    )
+
+
+@pytest.mark.parametrize("value", [0.3, 0.001, 0.999])
+def test_a_share_between_zero_and_one_passes(value):
+    assert arguments(test_fraction=value).test_fraction == value
+
+
+@pytest.mark.parametrize("value", [0, 1, 1.0, -0.1, 10**400, *ENDLESS, "0.3", True, None])
+def test_other_shares_are_refused(value):
+    with pytest.raises(
+        InputError, match="argument 'test_fraction': must be a number above 0 and below 1, got"
+    ):
+        arguments(test_fraction=value)
+
+
+def test_no_device_or_a_share_of_them_may_be_held_out():
+    assert arguments(test_devices=0).test_devices == 0.0
+    for value in (-0.1, 1, "0.2"):
+        with pytest.raises(
+            InputError, match="argument 'test_devices': must be a number of at least 0 and below 1"
+        ):
+            arguments(test_devices=value)
+
+
+def test_a_whole_number_may_arrive_as_a_float():
+    rows = arguments(train_rows=500.0).train_rows
+    assert (type(rows), rows) == (int, 500)
+
+
+@pytest.mark.parametrize("value", [0, 99, 200.5, -(10**400), *ENDLESS, "500", True, None])
+def test_other_numbers_of_rows_are_refused(value):
+    with pytest.raises(
+        InputError, match="argument 'train_rows': must be a whole number of at least 100, got"
+    ):
+        arguments(train_rows=value)
+
+
+@pytest.mark.parametrize("seed", [0, 7.0, 2**32 - 1])
+def test_a_seed_that_every_library_takes_passes(seed):
+    assert arguments(seed=seed).seed == int(seed)
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, 2**32, 2**64, *ENDLESS, "1", True, None])
+def test_other_seeds_are_refused_by_us_and_not_by_scikit_learn(seed):
+    rule = "argument 'seed': must be a whole number of at least 0 and at most 4294967295, got"
+    with pytest.raises(InputError, match=rule):
+        arguments(seed=seed)

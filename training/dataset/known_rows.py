@@ -1,0 +1,120 @@
+"""Label rows with known features: those with a timely reading in the longest window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import mlrun.feature_store as fstore
+import numpy as np
+import pandas as pd
+
+from feature_sets import device_metrics
+from feature_sets.checks import InputError
+from feature_sets.rows.stored_rows import feature_set_frame
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.windows.arrival_order import late
+from training.dataset.label_rows import label_rows_of
+
+_RESOLUTIONS = ("s", "ms", "us", "ns")
+
+
+def rows_with_reading(
+    rows: pd.DataFrame, readings: pd.DataFrame, time: str, longest_window_seconds: int
+) -> pd.DataFrame:
+    """Label rows whose device reported within the longest window up to the row's time.
+
+    Without this, an as-of join would give a device that fell silent hours ago its old windows.
+
+    :param rows: device, time and more, sorted by time.
+    :param readings: device and time of every feature row.
+    :param time: name of the time column in both.
+    :param longest_window_seconds: w; a reading in (t - w, t] keeps the row at t.
+    :returns: the rows kept, in their order; their time has the finer resolution of both tables.
+    """
+    # The finer resolution of both, because an as-of join cuts feature times to that of the label rows: a
+    # reading half a microsecond after a label would else count as before it.
+    unit = max(rows[time].dt.unit, readings[time].dt.unit, key=_RESOLUTIONS.index)
+    rows = rows.assign(**{time: rows[time].dt.as_unit(unit)})
+    seen = readings[[DEVICE]].assign(_reading=readings[time].dt.as_unit(unit))
+    seen = seen.sort_values("_reading", kind="stable")
+    joined = pd.merge_asof(rows, seen, left_on=time, right_on="_reading", by=DEVICE)
+    age = joined[time] - joined["_reading"]
+    return rows[(age < pd.Timedelta(seconds=longest_window_seconds)).to_numpy()].reset_index(drop=True)
+
+
+def rows_with_timely_reading(
+    rows: pd.DataFrame, readings: pd.DataFrame, time: str, arrival: str
+) -> pd.DataFrame:
+    """Label rows whose device's newest reading by event time arrived before any later one.
+
+    The windows of a late reading are those of its arrival, which reach beyond its own event time: joined as
+    of that, they would tell of the future.
+
+    :param rows: device, time and more, sorted by time; a reading at or before each, see
+        ``rows_with_reading``.
+    :param readings: device, time and arrival of every feature row.
+    :param time: name of the time column in both.
+    :param arrival: name of the column of arrival times.
+    """
+    marked = readings[[DEVICE]].assign(
+        _late=late(readings, time, arrival), **{time: readings[time].astype(rows[time].dtype)}
+    )
+    joined = pd.merge_asof(rows, marked.sort_values(time, kind="stable"), on=time, by=DEVICE)
+    return rows[~joined["_late"].to_numpy(dtype=np.bool_)].reset_index(drop=True)
+
+
+@dataclass(frozen=True)
+class KnownRows:
+    """Label rows that features are known for.
+
+    :param rows: as in ``LabelRows``.
+    :param counts: how many there are, and how many were left out for which reason.
+    """
+
+    rows: pd.DataFrame
+    counts: dict[str, int]
+
+
+def labeled_rows(uri: str, schema: TelemetrySchema) -> KnownRows:
+    """Label rows of a feature vector whose device is known and had a reading in the longest window.
+
+    :raises InputError: unless the vector predicts the schema's target, and a row is left.
+    """
+    vector = fstore.get_feature_vector(uri)
+    label_set, _, label = str(vector.spec.label_feature or "").partition(".")
+    if label != schema.target:
+        where = f"label of feature vector {uri}"
+        raise InputError(where, f"must be '{schema.target}'", vector.spec.label_feature)
+    labels = label_rows_of(feature_set_frame(vector, label_set), schema)
+    rows, late_rows = labels.rows, 0
+    objects, fields = vector.parse_features(offline=False)
+    for name, columns in fields.items():
+        if name == label_set:
+            continue
+        arrival = schema.arrival if name == device_metrics.NAME else None
+        known = feature_set_frame(vector, name, [columns[0][0], *([arrival] if arrival else [])])
+        if objects[name].spec.timestamp_key:
+            rows = rows_with_reading(rows, known, schema.time, schema.longest_window_seconds)
+            if arrival:
+                seen = len(rows)
+                rows = rows_with_timely_reading(rows, known, schema.time, arrival)
+                late_rows = seen - len(rows)
+        else:
+            rows = rows[rows[DEVICE].isin(known[DEVICE])].reset_index(drop=True)
+    if not len(rows):
+        raise InputError(
+            f"{len(labels.rows)} labeled rows",
+            f"must include one with a reading in the {schema.longest_window_seconds} s up to it",
+            0,
+        )
+    return KnownRows(
+        rows=rows,
+        counts={
+            "rows": len(rows),
+            "rows_excluded_by_label": labels.excluded,
+            "rows_in_error_already": labels.in_error,
+            "rows_without_label": labels.unlabeled,
+            "rows_without_reading": len(labels.rows) - len(rows) - late_rows,
+            "rows_with_late_reading": late_rows,
+        },
+    )

@@ -1,0 +1,42 @@
+"""The arguments that selection, training and evaluation share: which rows to learn from, which to keep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from feature_sets.checks import check_integer, check_number
+
+LARGEST_SEED = 2**32 - 1
+"""What numpy's older generators, and so scikit-learn, take."""
+
+
+def check_seed(value: object) -> int:
+    """Raise InputError unless the argument ``seed`` is a whole number that every library takes."""
+    return check_integer("argument 'seed'", value, at_least=0, at_most=LARGEST_SEED)
+
+
+@dataclass(frozen=True)
+class SplitArguments:
+    """How a run of one of the three steps splits its rows; all three must get the same.
+
+    :param test_fraction: share of the rows, by time, in the later part, in (0, 1).
+    :param test_devices: share of the devices that only the later part has, in [0, 1); with 0 both have all.
+    :param train_rows: more rows than this in the earlier part are sampled; at least 100.
+    :param seed: of the sample and of the choice of devices.
+    :raises InputError: naming the argument that breaks its rule.
+    """
+
+    test_fraction: float
+    test_devices: float
+    train_rows: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        checked = {
+            "test_fraction": check_number("argument 'test_fraction'", self.test_fraction, above=0, below=1),
+            "test_devices": check_number("argument 'test_devices'", self.test_devices, at_least=0, below=1),
+            "train_rows": check_integer("argument 'train_rows'", self.train_rows, at_least=100),
+            "seed": check_seed(self.seed),
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)  # frozen for everybody else

@@ -1,0 +1,58 @@
+"""The rows of a feature vector as they were known at the time of each label.
+
+Reading goes through MLRun's feature store. Label rows are the entity rows, and every feature set is
+joined as of their event time: the latest feature row at or before it, never a later one.
+"""
+
+from __future__ import annotations
+
+import mlrun.feature_store as fstore
+import numpy as np
+import pandas as pd
+
+from feature_sets.checks import InputError
+from feature_sets.rows.stored_rows import in_utc
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from training.dataset.feature_columns import feature_columns
+
+
+def vector_address(uri: object) -> str:
+    """Raise InputError unless this is the address of a feature vector."""
+    if not isinstance(uri, str) or not uri.startswith("store://feature-vectors/"):
+        raise InputError("argument 'feature_vector'", "must be a store://feature-vectors/ address", uri)
+    return uri
+
+
+def read_vector(uri: str, schema: TelemetrySchema, label_rows: pd.DataFrame) -> pd.DataFrame:
+    """Features and label of a feature vector at the event time of each label row.
+
+    :param uri: ``store://feature-vectors/...`` of a vector with a label feature.
+    :param schema: names the key, time and label columns.
+    :param label_rows: device and time, each pair once; times as the label feature set gives them.
+    :returns: device, time, features in vector order, label (int8); sorted by time, then device. A label row
+        of a device that the feature sets do not know is not in it.
+    :raises InputError: unless a row is left and every feature is numeric.
+    """
+    vector = fstore.get_feature_vector(uri)
+    # A copy, because MLRun sorts and converts the entity rows it is given in place.
+    response = vector.get_offline_features(
+        entity_rows=label_rows[[DEVICE, schema.time]].copy(),
+        entity_timestamp_column=schema.time,
+        with_indexes=True,
+        update_stats=False,
+    )
+    frame: pd.DataFrame = response.to_dataframe().reset_index()
+    _, fields = vector.parse_features(offline=False)
+    names = [alias or column for columns in fields.values() for column, alias in columns]
+    missing = [name for name in (DEVICE, schema.time, *names, schema.target) if name not in frame.columns]
+    if missing:
+        raise InputError(f"feature vector {uri}", f"must give the columns {missing}", list(frame))
+    frame = in_utc(frame[[DEVICE, schema.time, *names, schema.target]], schema.time)
+    if not len(frame):
+        raise InputError(f"feature vector {uri}", "must hold labeled rows", 0)
+    for name in names:
+        if pd.api.types.is_bool_dtype(frame[name].dtype):
+            frame = frame.assign(**{name: frame[name].astype(np.float64)})
+    feature_columns(frame, schema)
+    frame = frame.assign(**{schema.target: frame[schema.target].astype(np.int8)})
+    return frame.sort_values([schema.time, DEVICE], kind="stable", ignore_index=True)

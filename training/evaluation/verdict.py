@@ -1,0 +1,87 @@
+"""The verdict on a model in words: what was found on the later rows, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from feature_sets.telemetry.schema import TelemetrySchema
+from training.evaluation.baselines import MODEL, SINGLE_FEATURE, SingleFeatureRule
+from training.evaluation.bootstrap import Intervals
+from training.evaluation.episode_view import EpisodeView
+from training.exploration.durations import in_words
+
+
+def finding(
+    rows: int,
+    average_precision: Mapping[str, float],
+    base_rate: float,
+    intervals: Intervals,
+    rule: SingleFeatureRule,
+    episodes: EpisodeView,
+    false_alarm_share: float,
+) -> str:
+    """A sentence on how good the model is, beside what needs none.
+
+    :param rows: test rows.
+    :param average_precision: of ``model`` and ``single_feature``.
+    :param base_rate: share of errors among the rows: the average precision of guessing.
+    :param intervals: of the scores.
+    :param rule: the single-feature baseline.
+    :param episodes: error episodes and false alarms.
+    :param false_alarm_share: of the healthy rows, how many are called an error.
+    """
+    interval = ""
+    if intervals.resamples:
+        interval = f" ({intervals.scores[MODEL]['average_precision']}, {intervals})"
+    per_day = episodes.describe().get("false_alarms_per_device_day")
+    share = f"{_rounded(100.0 * false_alarm_share)} % of the healthy rows"
+    alarms = f"alarms on {share}"
+    if per_day is not None:
+        alarms = f"{_rounded(per_day)} false alarms per device-day ({share})"
+    return (
+        f"On {rows:,} later rows the model's average precision is {average_precision[MODEL]:.3f}{interval}, "
+        f"against {base_rate:.3f} for guessing and {average_precision[SINGLE_FEATURE]:.3f} for the rule "
+        f"{rule}; {_caught(episodes)}, with {alarms}."
+    )
+
+
+def _caught(view: EpisodeView) -> str:
+    facts = view.describe()
+    if not facts["episodes"]:
+        return "there is no error episode to catch"
+    caught = f"it catches {facts['episodes_caught']:,} of {facts['episodes']:,} error episodes"
+    if facts["episodes_already_on"]:
+        caught += f" ({facts['episodes_already_on']:,} by an alarm that was already on)"
+    median = facts.get(f"median_{view.lag}")
+    if median is None:
+        return caught
+    when = "before they begin" if view.horizon_seconds else "after they began"
+    return f"{caught}, in the median {f'{in_words(median)} {when}' if median else 'at once'}"
+
+
+def advice(
+    telemetry: TelemetrySchema, intervals: Intervals, *, predictable: bool, beats_baselines: bool
+) -> str:
+    """A sentence on what to do with the model.
+
+    :param telemetry: names what is predicted.
+    :param intervals: of the scores.
+    :param predictable: see ``EvaluationReport``.
+    :param beats_baselines: the same.
+    """
+    what = f"'{telemetry.label}'"
+    if telemetry.horizon_seconds:
+        what = f"That {what} starts within {telemetry.horizon}"
+    if not predictable:
+        return f"{what} is not predictable from these features: do not act on this model's alarms."
+    if not intervals.resamples:
+        why = str(intervals).removeprefix("none: ")
+        return f"{what} looks predictable, but there are no intervals ({why}): evaluate on more data."
+    if not beats_baselines:
+        return f"{what} is predictable, but the model is not clearly better than that rule: use the rule."
+    return f"{what} is predictable, and the model is clearly better than both baselines."
+
+
+def _rounded(number: float) -> str:
+    """Two digits, or all before the point."""
+    return f"{number:.2g}" if number < 10.0 else f"{number:,.0f}"

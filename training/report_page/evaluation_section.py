@@ -1,0 +1,111 @@
+"""The section of the report on the evaluation."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from feature_sets.model_package.columns import PROBABILITY
+from feature_sets.model_package.schema import ModelSchema
+from feature_sets.telemetry.schema import DEVICE
+from training.evaluation.baselines import MODEL
+from training.evaluation.episode_view import lag_column
+from training.evaluation.evaluation_plots import alarms_figure, calibration_figure, score_figure
+from training.report_page.headline import with_interval
+from training.report_page.long_tables import SHOWN_ROWS, how_many_of
+from training.report_page.page import Section, Table
+
+_SCORES = (
+    ("average_precision", "average precision"),
+    ("roc_auc", "ROC AUC"),
+    ("f1", "F1"),
+    ("precision", "precision"),
+    ("recall", "recall"),
+    ("brier", "Brier score"),
+)
+_DEVICE_COLUMNS = [
+    DEVICE,
+    "rows",
+    "positives",
+    "average_precision",
+    "precision",
+    "recall",
+    "episodes",
+    "episodes_caught",
+    "false_alarms_per_day",
+]
+_CELLS = ("true_positives", "false_positives", "false_negatives", "true_negatives")
+
+
+def evaluation_section(
+    scores: pd.DataFrame,
+    devices: pd.DataFrame,
+    episodes: pd.DataFrame,
+    false_alarms: pd.DataFrame,
+    predictions: pd.DataFrame,
+    model: ModelSchema,
+    intervals: str,
+) -> Section:
+    """The model on the later rows, beside what needs no model.
+
+    :param scores: see ``EvaluationReport.table``.
+    :param devices: see ``device_scores``.
+    :param episodes: see ``EpisodeView``.
+    :param false_alarms: the same.
+    :param predictions: see ``EvaluationReport``.
+    :param model: that was evaluated.
+    :param intervals: what the intervals of the scores rest on, or why there are none.
+    """
+    telemetry = model.telemetry
+    labels, probability = predictions[telemetry.target].to_numpy(), predictions[PROBABILITY].to_numpy()
+    of_model = {str(name): value for name, value in scores.iloc[0].items()}
+    times = predictions[telemetry.time]
+    failing = devices[devices["positives"] > 0].sort_values("average_precision", kind="stable")
+    noisy = devices[devices["false_alarms"] > 0].sort_values(
+        "false_alarms_per_day", ascending=False, kind="stable"
+    )
+    missed = episodes[episodes["counted"]].sort_values(["caught", "start"], kind="stable")
+    lag = lag_column(telemetry.horizon_seconds)
+    return Section(
+        "Evaluation",
+        (
+            f"{len(predictions):,} rows of {predictions[DEVICE].nunique():,} devices, "
+            f"{times.min():%Y-%m-%d %H:%M} to {times.max():%Y-%m-%d %H:%M} UTC, later than all rows "
+            "trained on. The rule is the best threshold on one feature of the training part; the majority "
+            "class is the same for every row, which has the average precision of guessing.",
+            f"Intervals, in brackets: {intervals}.",
+        ),
+        (
+            Table(score_rows(scores), "Model and baselines"),
+            Table(
+                missed[[DEVICE, "start", "end", "rows", "caught", "first_alarm", lag]].head(SHOWN_ROWS),
+                f"Error episodes, missed ones first, {how_many_of(missed)}",
+            ),
+            Table(
+                failing[_DEVICE_COLUMNS].head(SHOWN_ROWS),
+                f"Devices with errors, lowest average precision first, {how_many_of(failing)}",
+            ),
+            Table(
+                noisy[_DEVICE_COLUMNS].head(SHOWN_ROWS),
+                f"Devices with false alarms, most per day first, {how_many_of(noisy)}",
+            ),
+        ),
+        (
+            score_figure(labels, {MODEL: probability}, of_model, model.threshold),
+            calibration_figure(labels, probability, of_model["brier"]),
+            alarms_figure(episodes, false_alarms, (times.min(), times.max())),
+        ),
+    )
+
+
+def score_rows(scores: pd.DataFrame) -> pd.DataFrame:
+    """A row a score, a column a scorer, with intervals where they are known.
+
+    :param scores: see ``EvaluationReport.table``.
+    """
+    columns: dict[str, list[str]] = {"score": [name for _, name in _SCORES]}
+    columns["score"] += [cell.replace("_", " ") for cell in _CELLS]
+    for row in scores.to_dict("records"):
+        columns[str(row["scorer"])] = [with_interval(row, score) for score, _ in _SCORES] + [
+            f"{int(row[cell]):,}" for cell in _CELLS
+        ]
+    return pd.DataFrame(columns)

@@ -1,0 +1,42 @@
+"""What a reader of the report sees first: the question that the model answers, and a few numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from feature_sets.model_package.schema import ModelSchema
+from feature_sets.telemetry.schema import TelemetrySchema
+
+
+def what_is_predicted(schema: TelemetrySchema) -> str:
+    """The question that the model answers, in words."""
+    if schema.horizon_seconds:
+        return f"will {schema.label} start within {schema.horizon}?"
+    return f"is there {schema.label} now?"
+
+
+def facts(model: ModelSchema, balance: pd.DataFrame) -> dict[str, str]:
+    """The numbers to see first."""
+    metrics = model.metrics
+    shown = {
+        "average precision, test part": with_interval(metrics, "average_precision"),
+        "F1, test part": with_interval(metrics, "f1"),
+        "base rate": f"{metrics['base_rate']:.3f}" if "base_rate" in metrics else "",
+        "model": model.algorithm.replace("_", " "),
+        "threshold": f"{model.threshold:.3g} ({model.threshold_rule})",
+        "inputs": str(len(model.inputs)),
+        "exploration sample": f"{int(balance['rows'].sum()):,} rows",
+        "trained on": f"{model.training_start[:16]} to {model.training_end[:16]}".replace("T", " "),
+    }
+    return {name: value for name, value in shown.items() if value}
+
+
+def with_interval(metrics: Mapping[Any, Any], name: str) -> str:
+    """A score and, where it is known, its interval."""
+    text = f"{metrics[name]:.3f}"
+    low, high = (metrics.get(f"{name}_{bound}", np.nan) for bound in ("low", "high"))
+    return text if np.isnan(low) or np.isnan(high) else f"{text} ({low:.3f} to {high:.3f})"
