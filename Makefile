@@ -13,6 +13,7 @@ help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 $(UV):
+	@echo "installing the locked packages into $(VENV), once: one to two minutes"
 	@$(PYTHON) -m venv $(VENV)
 	@$(PYTHON) -m venv $(VENV)/uv
 	@$(VENV)/uv/bin/python -m pip install -qq --disable-pip-version-check "uv>=0.9"

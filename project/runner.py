@@ -94,7 +94,8 @@ def _check_token(settings: Settings, event: Any) -> None:
     given = headers.get("authorization", "")
     expected = f"Bearer {settings.bearer_token()}"
     if not hmac.compare_digest(given.encode(), expected.encode()):
-        raise RunnerError(401, "authorization", "must be 'Bearer' and the runner's token", "another value")
+        got = "another value" if given else "none"
+        raise RunnerError(401, "authorization", "must be 'Bearer' and the runner's token", got)
 
 
 def parse_request(body: Any) -> tuple[str, dict[str, Any]]:

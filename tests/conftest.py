@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from project.local.stack import Stack, StackInfo
 from tests.process_guard import guard_this_process
@@ -16,6 +17,11 @@ SOURCE_ROOT = Path(__file__).resolve().parents[1]
 
 SERVER_FIXTURES = frozenset({"installation", "local_stack", "dbpath", "redis_url"})
 """Fixtures that start server processes; a test that uses one of them, also by way of others, is ``slow``."""
+
+
+# A busy machine is slow now and then; that is no finding of Hypothesis.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

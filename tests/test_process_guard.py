@@ -20,6 +20,8 @@ from pathlib import Path
 from project.local.stack import Stack
 from tests.process_guard import guard_this_process
 
+pytestmark = pytest.mark.slow
+
 home, guarded = Path(sys.argv[1]), sys.argv[2] == "guarded"
 if guarded:
     guard_this_process()

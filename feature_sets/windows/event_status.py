@@ -1,4 +1,4 @@
-"""What became of an event that arrived at the windows."""
+"""What became of an event that arrived at the windows; ``take`` in ``kernel.py`` decides it."""
 
 from __future__ import annotations
 

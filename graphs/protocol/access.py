@@ -28,7 +28,8 @@ class AccessGuard:
         given = next((value for key, value in headers.items() if str(key).lower() == "authorization"), "")
         given = given if isinstance(given, bytes) else str(given).encode()
         if not hmac.compare_digest(given, self._expected):
-            raise ApiError(401, "authorization", "must be 'Bearer' and the token", "another value")
+            got = "another value" if given else "none"
+            raise ApiError(401, "authorization", "must be 'Bearer' and the token", got)
 
 
 def read_token(context: Any, secret: str | None) -> str:

@@ -10,6 +10,8 @@ import pytest
 
 from tests.docs.pages import PAGES, ROOT
 
+pytestmark = pytest.mark.slow
+
 MKDOCS = Path(sys.executable).with_name("mkdocs")
 
 

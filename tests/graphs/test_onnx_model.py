@@ -36,6 +36,13 @@ def test_what_float32_cannot_hold_counts_as_missing(package: Path) -> None:
     assert model.probability(model.inputs([])).shape == (0,)
 
 
+def test_inputs_are_in_the_order_of_the_package(schema: TelemetrySchema, tmp_path: Path) -> None:
+    backwards = tuple(reversed(INPUTS))
+    model = load(write_package(tmp_path, schema, inputs=backwards))
+    inputs = model.inputs([{name: float(place) for place, name in enumerate(backwards)}])
+    assert inputs.tolist() == [[float(place) for place in range(len(backwards))]]
+
+
 def test_mlruns_own_call_answers_the_decisions(package: Path) -> None:
     model = load(package)
     rows = [[10.0] * 6, [90.0] * 6, [None] * 6]

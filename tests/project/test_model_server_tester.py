@@ -55,6 +55,11 @@ def test_every_wrong_row_is_counted(frame):
     assert result.mismatches == 100 + 7
 
 
+def test_a_row_with_another_decision_is_wrong_even_with_the_same_probability(frame):
+    frame.loc[:4, "prediction"] = 1 - frame.loc[:4, "prediction"]
+    assert check(frame, model()).mismatches == 5
+
+
 def test_requests_that_fail_are_counted_as_errors(frame):
     result = check(frame, model(status=503), rows=120)
     assert (result.errors, result.mismatches) == (101, 0)

@@ -84,6 +84,7 @@ def test_a_file_holds_all_that_is_known_of_its_pairs(tmp_path: Path) -> None:
     ]
     assert frame["x"].iloc[0] == 1.5 and math.isnan(frame["x"].iloc[1])
     assert frame["prediction"].tolist() == [0, 1]
+    assert frame["predicted_at"].iloc[0] == pd.Timestamp(5.0, unit="s", tz="UTC")
     assert frame["labeled_at"].iloc[0] == pd.Timestamp(6.25, unit="s", tz="UTC")
 
 

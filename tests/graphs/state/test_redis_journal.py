@@ -69,3 +69,33 @@ def test_what_could_not_be_read_of_another_process_is_given_the_next_time(
     ours.append(Kind.TELEMETRY, 0.0, [reading(3)])
     missed = [event.device for entry in ours.missed() for event in entry.events]
     assert missed == ["a/0", "a/1", "a/2"]
+
+
+def lose_answers(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    """From now on the next answers of Redis never arrive."""
+    left = [None] * count
+    read = redis.Connection.read_response
+
+    def lossy(self, *args, **kwargs):
+        if left:
+            left.pop()
+            raise redis.ConnectionError("the connection was reset")
+        return read(self, *args, **kwargs)
+
+    monkeypatch.setattr(redis.Connection, "read_response", lossy)
+
+
+def test_an_answer_that_is_lost_is_asked_for_once_more(redis_url, monkeypatch):
+    journal = make(redis_url, "lost once")
+    first = journal.append(Kind.TELEMETRY, 0.0, [reading(0)])
+    lose_answers(monkeypatch, 1)
+    assert journal.append(Kind.TELEMETRY, 1.0, [reading(0)]) > first
+
+
+def test_answers_that_stay_away_are_an_error(redis_url, monkeypatch):
+    journal = make(redis_url, "lost")
+    journal.append(Kind.TELEMETRY, 0.0, [reading(0)])
+    lose_answers(monkeypatch, 100)
+    with pytest.raises(ApiError, match="must be reachable to accept events") as refused:
+        journal.append(Kind.TELEMETRY, 1.0, [reading(0)])
+    assert refused.value.status == 503

@@ -13,6 +13,8 @@ from project.local.processes import Process
 from project.local.servers import Patience, ServerError
 from project.local.stack import Stack
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def stack(tmp_path):

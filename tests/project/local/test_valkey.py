@@ -10,6 +10,8 @@ from project.local import valkey
 from project.local.processes import Process
 from project.local.servers import Patience, ServerError, read_state
 
+pytestmark = pytest.mark.slow
+
 # For servers that are known to hang.
 HASTE = Patience(answer=0.5, end=0.1)
 

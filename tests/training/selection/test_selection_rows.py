@@ -68,6 +68,7 @@ def out_of_fold_gain(table, schema):
     return fitted.schema.validation["average_precision"] - fitted.outcome.labels.mean()
 
 
+@pytest.mark.slow
 def test_noise_that_was_selected_looks_like_noise_out_of_fold(schema, monkeypatch):
     honest = np.mean([out_of_fold_gain(noise(seed), schema) for seed in range(3)])
     assert honest < 0.02
