@@ -55,7 +55,7 @@ def _answer(state: Any, event: Any) -> tuple[int, dict[str, Any]]:
         workflow, arguments = parse_request(event.body)
         with state.lock:
             # Also one that was started from the command line, or by this runner before it was deployed anew.
-            running = WorkflowProcess.running(state.settings)
+            running = WorkflowProcess.running(state.settings, state.settings.project)
             if running:
                 rule = "one run at a time; try again when it ended"
                 raise RunnerError(409, "workflow", rule, running[-1].status()["run_id"])

@@ -64,9 +64,16 @@ class WorkflowProcess:
         return [cls(record.process, record.folder) for record in workflow_records(settings.home)]
 
     @classmethod
-    def running(cls, settings: Settings) -> list[WorkflowProcess]:
-        """Those of them that run."""
-        return [each for each in cls.all(settings) if each.is_running()]
+    def running(cls, settings: Settings, project: str = "") -> list[WorkflowProcess]:
+        """Those of them that run.
+
+        :param project: only workflows of this project; empty for all.
+        """
+        return [
+            cls(record.process, record.folder)
+            for record in workflow_records(settings.home)
+            if record.process.alive() and project in ("", record.request.get("project"))
+        ]
 
     @property
     def log_path(self) -> Path:

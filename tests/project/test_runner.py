@@ -34,7 +34,8 @@ class FakeRun:
         return list(cls.known)
 
     @classmethod
-    def running(cls, settings):
+    def running(cls, settings, project):
+        assert project == settings.project
         return list(cls.known) if cls.alive else []
 
     def wait_for_run_id(self):
