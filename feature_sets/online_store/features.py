@@ -54,7 +54,7 @@ class OnlineFeatures:
     Windows are those as of a device's last event, as ``ingest_vectorized`` wrote them; MLRun's online feature
     service computes them as of the request, which is the same while that event's period lasts. Text features
     are text here, where MLRun takes ``"12"`` for a number. The connection stays open; threads may share it.
-    Where the rows are is looked up once: make a new one after an ingestion with ``overwrite``.
+    Where the rows are is looked up once: make a new one after an ingestion that replaces the history.
 
     :param vector: the vector, or its ``store://`` address. Its feature sets have one and the same entity and
         were ingested into a Redis target; those with a time by ``ingest_vectorized``.
