@@ -14,13 +14,13 @@ from project.local.stack import Stack
 from tests.conftest import SOURCE_ROOT
 from tests.process_guard import MARK
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = """
 import sys, time, httpx
 from pathlib import Path
 from project.local.stack import Stack
 from tests.process_guard import guard_this_process
-
-pytestmark = pytest.mark.slow
 
 home, guarded = Path(sys.argv[1]), sys.argv[2] == "guarded"
 if guarded:
