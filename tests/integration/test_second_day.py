@@ -75,7 +75,7 @@ def test_an_empty_request_to_the_runner_repeats_the_arguments(installation):
     run_id = started.json()["run_id"]
     state = {"state": "running"}
     while state["state"] == "running":
-        state = httpx.get(f"{address}/runs/{run_id}", timeout=60).json()
+        state = httpx.get(f"{address}/runs/{run_id}", timeout=150).json()
     assert state["state"] == "succeeded"
     (run,) = installation.api("projects/netops/runs", label=f"workflow={run_id}")["runs"]
     # Those of the first run, not the defaults of 20 devices and 50,000 ticks.
