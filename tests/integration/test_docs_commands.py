@@ -7,6 +7,7 @@ telemetry of ``docs/telemetry.md``, and the checkout's ``project/`` and ``.netop
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -32,7 +33,12 @@ def folder(installation, tmp_path_factory):
     """Where the reader is."""
     made = tmp_path_factory.mktemp("reader")
     (made / ".netops").symlink_to(installation.home)
-    (made / "project").symlink_to(SOURCE_ROOT / "project")
+    # A copy, because MLRun writes a project.yaml into it and takes one of another name for an error.
+    shutil.copytree(
+        SOURCE_ROOT / "project",
+        made / "project",
+        ignore=shutil.ignore_patterns("project.yaml", "__pycache__"),
+    )
     write_routers(made / "my-folder")
     (schema,) = (block for block in blocks(ROOT / "docs" / "telemetry.md") if block.language == "yaml")
     (made / "my-routers.yaml").write_text(schema.text, encoding="utf-8")
