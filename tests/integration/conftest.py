@@ -14,6 +14,10 @@ from typing import Any
 import httpx
 import pytest
 
+from project.api_reader import endpoints
+from project.local.stack import Stack
+from project.settings import SOURCE_ROOT
+
 NETOPS = Path(sys.executable).with_name("netops")
 
 
@@ -48,17 +52,25 @@ class Installation:
         return done
 
     def status(self) -> dict[str, Any]:
+        """What ``netops status`` tells."""
         return json.loads(self.netops("status", "--json").stdout)
 
+    @property
+    def dbpath(self) -> str:
+        """Address of its control plane, found without a command."""
+        found = Stack(self.home, SOURCE_ROOT).find()
+        assert found is not None
+        return found.mlrun_dbpath
+
     def endpoint(self, name: str = "serving", project: str = "netops") -> dict[str, Any]:
-        for endpoint in self.status()["endpoints"]:
-            if endpoint["name"] == name and endpoint["project"] == project:
-                return endpoint
-        raise AssertionError(f"no endpoint {name} in {self.status()}")
+        """What its control plane tells of an endpoint."""
+        (found,) = (e for e in endpoints(self.dbpath) if (e.name, e.project) == (name, project))
+        return vars(found)
 
     def api(self, path: str, **parameters: str) -> Any:
-        address = self.status()["mlrun_dbpath"]
-        return httpx.get(f"{address}/api/v1/{path}", params=parameters, timeout=30).raise_for_status().json()
+        return (
+            httpx.get(f"{self.dbpath}/api/v1/{path}", params=parameters, timeout=30).raise_for_status().json()
+        )
 
 
 @pytest.fixture(scope="session")

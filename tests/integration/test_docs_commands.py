@@ -57,7 +57,7 @@ def addresses(installation):
         "RUNNER": installation.endpoint("runner")["address"],
         # Nobody listens there: a training that drift starts would get in the way of the other tests.
         "NETOPS_DRIFT_CALLBACK": "http://127.0.0.1:9",
-        "MLRUN_DBPATH": installation.status()["mlrun_dbpath"],
+        "MLRUN_DBPATH": installation.dbpath,
     }
 
 
@@ -139,7 +139,7 @@ def test_the_snippets_of_a_page_work(installation, folder, environment, tmp_path
     done = subprocess.run(
         [sys.executable, str(script)],
         cwd=folder,
-        env={**environment, "MLRUN_DBPATH": installation.status()["mlrun_dbpath"]},
+        env={**environment, "MLRUN_DBPATH": installation.dbpath},
         capture_output=True,
         text=True,
         timeout=200,

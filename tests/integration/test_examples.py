@@ -18,7 +18,7 @@ def test_streamed_events_get_predictions_and_meet_their_labels(installation):
 
 def test_any_mlrun_client_runs_a_job_on_the_ingested_features(installation):
     command, output = shown("mlrun_client")
-    dbpath = installation.status()["mlrun_dbpath"]
+    dbpath = installation.dbpath
     printed = run(command, installation.environment(MLRUN_DBPATH=dbpath))
     assert alike(output, printed), printed
     assert [run["metadata"]["name"] for run in installation.api("projects/hello/runs")["runs"]] == ["compare"]

@@ -64,17 +64,25 @@ def test_runs_are_listed_with_parameters_and_results(installation):
     assert "completed" in table
 
 
+def told(installation):
+    """What ``netops status`` tells of the serving endpoint."""
+    for endpoint in installation.status()["endpoints"]:
+        if (endpoint["project"], endpoint["name"]) == ("netops", "serving"):
+            return endpoint
+    raise AssertionError("no serving endpoint")
+
+
 def test_after_a_kill_status_tells_the_truth_and_serve_brings_the_same_model_back(installation):
-    before = installation.endpoint()
+    before = told(installation)
     assert before["state"] == "ready"
     port = int(before["address"].rsplit(":", 1)[1])
     victims = [c.pid for c in psutil.net_connections("tcp") if c.status == "LISTEN" and c.laddr.port == port]
     joined = httpx.get(f"{before['address']}/labeled").json()["joined"]
     os.kill(victims[0], signal.SIGKILL)
     psutil.wait_procs([psutil.Process(pid) for pid in victims if psutil.pid_exists(pid)], timeout=10)
-    assert installation.endpoint()["state"] != "ready"
+    assert told(installation)["state"] != "ready"
     installation.netops("serve")
-    after = installation.endpoint()
+    after = told(installation)
     assert after["state"] == "ready"
     assert (after["model"], after["version"]) == (before["model"], before["version"])
     # What was accepted before the kill is still known.

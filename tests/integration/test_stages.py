@@ -88,7 +88,7 @@ def test_both_conditions_are_in_the_compiled_workflow(compiled):
 
 
 def test_an_mlrun_api_of_the_users_own_is_used_and_none_started(installation, tmp_path):
-    dbpath = installation.status()["mlrun_dbpath"]
+    dbpath = installation.dbpath
     other = Installation(tmp_path / "other-home", {}, "")
     other.home.mkdir()
     found = json.loads(other.netops("up", "--json", MLRUN_DBPATH=dbpath).stdout)
