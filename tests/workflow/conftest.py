@@ -18,7 +18,7 @@ import pytest
 
 from tests.conftest import LocalStack
 
-QUICK = {"combinations": 5, "train_rows": 5000}
+QUICK = {"combinations": 5, "train_rows": 3000}
 """Each family's default parameters: these tests are about telemetry, not about the search."""
 
 Summary = dict[str, Any]
