@@ -88,13 +88,14 @@ def _append_arrays(
 
 def _aggregate(name: str, cells: npt.NDArray[Any], values: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
     """One raw aggregate of the values in each cell; storey's own value in a cell without any."""
+    # Whole numbers are counts, and what becomes of no values at all.
     if name == "count":
         return np.bincount(cells, minlength=size).astype(np.float64)
     with np.errstate(over="ignore"):
         if name == "sum":
-            return np.bincount(cells, weights=values, minlength=size)
+            return np.bincount(cells, weights=values, minlength=size).astype(np.float64)
         if name == "sqr":
-            return np.bincount(cells, weights=values * values, minlength=size)
+            return np.bincount(cells, weights=values * values, minlength=size).astype(np.float64)
     if name in ("min", "max"):
         out = np.full(size, np.inf if name == "min" else -np.inf)
         (np.minimum if name == "min" else np.maximum).at(out, cells, values)

@@ -151,7 +151,7 @@ def newest_rows(merged: MergedRows, found: Recomputed, ahead: int) -> NewestRows
     :param ahead: how far after a row others may be changed by it, in microseconds.
     """
     alive = ~found.too_late
-    touched = found.changed | (found.too_late & (merged.origin == STORED))
+    touched = found.changed | (found.too_late & (merged.origin != NEW))
     codes, micros = merged.rows.codes, merged.rows.micros
     # In event order, so the last one of a device is its newest.
     newest = np.full(len(merged.rows.keys), -1, dtype=np.int64)

@@ -18,6 +18,7 @@ from feature_sets.ingestion.append import append_rows
 from feature_sets.ingestion.history import row_sample
 from feature_sets.ingestion.vectorized_ingest import Contents, ingest_vectorized
 from feature_sets.online_store.redis_write import OnlineWrite
+from tests.feature_sets.ingestion.histories import online_rows
 
 TIMES = pd.date_range("2024-03-01T23:59:45", periods=6, freq="5s", tz="UTC")
 
@@ -263,6 +264,20 @@ def test_what_is_not_asked_for_stays_as_it_was(project):
     append_rows(probe_set("quiet"), probes().assign(at=TIMES + pd.Timedelta("1d")), InferOptions.schema())
     status = fstore.get_feature_set("quiet").status
     assert status.stats == {} and status.preview == []
+
+
+def test_a_device_without_readings_has_the_online_row_that_it_has_beside_others(project, local_stack):
+    def silent(name: str) -> fstore.FeatureSet:
+        return probe_set(name, ParquetTarget("parquet"), RedisNoSqlTarget("online"))
+
+    rows = probes().assign(loss=[0.5, np.nan, 1.0, np.nan, 2.0, np.nan])
+    ingest_vectorized(silent("beside"), rows)
+    append_rows(silent("alone"), rows[rows["probe"] == "b"])
+    append_rows(silent("alone"), rows[rows["probe"] == "a"])
+    one, other = (
+        online_rows(fstore.get_feature_set(name), local_stack.info.redis_url) for name in ("alone", "beside")
+    )
+    assert len(one) == 2 and one == other
 
 
 def test_keys_that_are_whole_numbers_are_told_apart_in_the_history(project):
