@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import uuid
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -101,13 +100,11 @@ class FilesWriting:
     """Files that are being written by other threads.
 
     :param path: of the target.
-    :param file_system: of fsspec, where the files are.
-    :param files: their addresses there, each with what is known of it once it is written.
+    :param files: what is known of each once it is written.
     """
 
     path: str
-    file_system: Any
-    files: dict[str, Future[HistoryFile]]
+    files: list[Future[HistoryFile]]
 
     def finish(self) -> int:
         """Wait for the files and give the number of rows in them.
@@ -122,16 +119,9 @@ class FilesWriting:
         :raises IngestError: if a file cannot be written.
         """
         try:
-            return tuple(written.result() for written in self.files.values())
+            return tuple(written.result() for written in self.files)
         except STORAGE_ERRORS as error:
             raise IngestError(f"Parquet files must be writable at {self.path}, got {error!r}") from error
-
-    def discard(self) -> None:
-        """Delete these files and no others, also half-written ones, as far as they can be deleted."""
-        wait(self.files.values())
-        for file in self.files:
-            with contextlib.suppress(*STORAGE_ERRORS):
-                self.file_system.rm(file)
 
 
 def write_partitions(
@@ -163,9 +153,9 @@ def write_partitions(
         written = write_table(file_system, file, chosen)
         return history_file(folder, written, micros[rows], None if arrivals is None else arrivals[rows])
 
-    files: dict[str, Future[HistoryFile]] = {}
+    files: list[Future[HistoryFile]] = []
     for folder, rows in partitions(times, granularity):
         relative = "" if single_file else new_file(folder)
         file = root if single_file else f"{root.rstrip('/')}/{relative}"
-        files[file] = pool.submit(write, relative, file, rows)
-    return FilesWriting(path, file_system, files)
+        files.append(pool.submit(write, relative, file, rows))
+    return FilesWriting(path, files)

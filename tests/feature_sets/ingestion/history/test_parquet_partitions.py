@@ -67,25 +67,23 @@ def test_a_folder_that_cannot_be_written_is_an_error(tmp_path):
         files = write_partitions(pa.table({"x": [1, 2, 3]}), f"{tmp_path}/t/", False, TIMES, None, pool)
         with pytest.raises(IngestError, match=r"Parquet files must be writable at .*/t/"):
             files.finish()
-        files.discard()
     assert (tmp_path / "t").read_text() == "a file"
 
 
-def test_only_files_of_its_own_are_discarded_also_those_that_are_torn(tmp_path, monkeypatch):
-    table = pa.table({"x": [1, 2, 3]})
+def test_what_is_known_of_a_file_are_its_rows_and_times(tmp_path):
+    arrivals = np.array([9, 8, 7])
     with ThreadPoolExecutor(2) as pool:
-        write_partitions(table, f"{tmp_path}/t/", False, TIMES, "day", pool).finish()
-        kept = sorted((tmp_path / "t").rglob("*.parquet"))
-
-        def torn(chosen, stream, **options):
-            stream.write(b"PAR1")
-            if len(chosen) == 2:
-                raise OSError("the disk is full")
-
-        monkeypatch.setattr(pq, "write_table", torn)
-        files = write_partitions(table, f"{tmp_path}/t/", False, TIMES, "day", pool)
-        with pytest.raises(IngestError, match="the disk is full"):
-            files.finish()
-        assert len(list((tmp_path / "t").rglob("*.parquet"))) == 4
-        files.discard()
-    assert sorted((tmp_path / "t").rglob("*.parquet")) == kept
+        writing = write_partitions(
+            pa.table({"x": [1, 2, 3]}), f"{tmp_path}/t/", False, TIMES, "day", pool, arrivals
+        )
+        first, second = writing.written()
+    micros = TIMES.astype(np.int64).tolist()
+    assert (first.folder, first.rows, first.first, first.last, first.arrived) == (
+        "year=2024/month=01/day=31/",
+        1,
+        micros[0],
+        micros[0],
+        9,
+    )
+    assert (second.rows, second.first, second.last, second.arrived) == (2, micros[1], micros[2], 8)
+    assert (tmp_path / "t" / second.path).is_file()
