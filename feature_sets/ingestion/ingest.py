@@ -33,8 +33,8 @@ def ingest(
     """MLRun job: add telemetry to the feature sets, from a folder or from the simulated network.
 
     Rows are added by device and time; what is there already changes nothing, and files that did not change
-    since are not read again. Logs the counts, the report and ``feature_vector``, the URI of the vector with
-    every feature. ``rows_read`` - ``rows_rejected`` - ``rows_too_late`` - ``rows_quarantined`` -
+    since are not read again. Logs the counts, the report, the watermark of the source (up to which event time
+    or tick it was read) and ``feature_vector``, the URI of the vector with every feature. ``rows_read`` - ``rows_rejected`` - ``rows_too_late`` - ``rows_quarantined`` -
     ``rows_known`` = ``rows_new``; ``rows_ingested`` and ``label_rows`` are those of the whole history.
 
     :param telemetry: folder with ``metrics``, ``labels`` and ``static`` files; empty simulates.
@@ -72,6 +72,8 @@ def ingest(
     for key, value in results.items():
         context.log_result(key, value)
     context.log_result("report", part.report.to_dict())
+    watermark = {table: read.get("until", read.get("ticks")) for table, read in part.read.items()}
+    context.log_result("watermark", {"source": part.source, **watermark})
     body = "\n".join(results["report_lines"]) + "\n"
     context.log_artifact("ingest_report", body=body, local_path="ingest_report.txt", format="txt")
 

@@ -136,6 +136,13 @@ def test_the_newest_day_alone_is_added_to_the_history_it_does_not_replace_it(fol
         80,
     )
     assert done["devices"] == 4
+    until = "2024-03-03T00:03:10+00:00"
+    assert done["watermark"] == {
+        "source": f"folder {newest.path}",
+        "static": None,
+        "metrics": until,
+        "labels": until,
+    }
     # To replace is to replace, and has to be said.
     newest.static(MODELS)
     done = newest.ingest(replace=True)
@@ -335,6 +342,7 @@ def test_the_simulated_network_goes_on_where_it_was_and_is_not_mixed(folder, tmp
         for frame in (found, fstore.get_feature_set("device_metrics").to_dataframe())
     )
     pd.testing.assert_frame_equal(one, other, check_exact=True)
+    assert whole["watermark"] == {"source": "simulated network", "metrics": 300, "labels": 300, "static": 300}
     assert run(devices=2, ticks=100, seed=1, replace=True)["rows_ingested"] == 200
 
 
