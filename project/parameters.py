@@ -23,6 +23,7 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
         "test_fraction": training.TEST_FRACTION,
         "test_devices": training.TEST_DEVICES,
         "train_rows": training.TRAIN_ROWS,
+        "training_window": training.TRAINING_WINDOW,
         "select_k": training.SELECT_K,
         "min_votes": training.MIN_VOTES,
         "max_correlation": training.MAX_CORRELATION,

@@ -53,6 +53,7 @@ def pipeline(
     test_fraction: float = DEFAULTS["test_fraction"],
     test_devices: float = DEFAULTS["test_devices"],
     train_rows: int = DEFAULTS["train_rows"],
+    training_window: str = DEFAULTS["training_window"],
     select_k: int = DEFAULTS["select_k"],
     min_votes: float = DEFAULTS["min_votes"],
     max_correlation: float = DEFAULTS["max_correlation"],
@@ -79,6 +80,8 @@ def pipeline(
         evaluates it on later rows of all devices.
     :param train_rows: earlier rows that features are selected and models are fitted on; of more, a stratified
         sample over the whole time is taken.
+    :param training_window: how far back the labeled rows reach, such as ``14d``; empty takes all. A network
+        that changes is learned anew sooner with a short one.
     :param select_k: features each scorer may vote for.
     :param min_votes: votes a feature needs: a count, or a fraction of the scorers below 1.
     :param max_correlation: of features that are correlated above it only the best is voted on; 1 keeps all.
@@ -103,7 +106,7 @@ def pipeline(
 
 def _main(given: Mapping[str, Any]) -> None:
     sample = _only(given, "schema", "sample_ratio", "seed")
-    split = _only(given, "test_fraction", "test_devices", "train_rows", "seed")
+    split = _only(given, "test_fraction", "test_devices", "train_rows", "training_window", "seed")
     limits = _only(given, "schema", "select_k", "min_votes", "max_correlation", "max_drift")
     plan = _only(given, "schema", "search", "combinations", "threshold_rule")
 

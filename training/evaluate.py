@@ -26,7 +26,7 @@ from training.evaluation.evaluate_model import evaluate_model
 from training.evaluation.evaluation_plots import alarms_figure, calibration_figure, score_figure
 from training.evaluation.evaluation_report import EvaluationReport
 from training.evaluation.promotion_gate import Candidate, Promotion, decide
-from training.job.defaults import PROMOTE, SEED, TEST_DEVICES, TEST_FRACTION, TRAIN_ROWS
+from training.job.defaults import PROMOTE, SEED, TEST_DEVICES, TEST_FRACTION, TRAIN_ROWS, TRAINING_WINDOW
 from training.job.run_artifacts import artifact_path, log_figures, log_tables
 from training.packaging.model_artifact import MODEL_KEY, log_model_package
 from training.packaging.package_writer import write_files
@@ -52,6 +52,7 @@ def evaluate(
     test_devices: float = TEST_DEVICES,
     bootstrap_by: str = AUTO,
     promote: bool = PROMOTE,
+    training_window: str = TRAINING_WINDOW,
 ) -> None:
     """MLRun job: evaluate a model on the untouched later rows, register it, and promote it or not.
 
@@ -83,8 +84,9 @@ def evaluate(
         ``auto``, devices if there are enough of them.
     :param promote: whether a model gets the tag whatever the gate says; otherwise one that does not pass gets
         ``rejected``, and the model with the tag keeps it.
+    :param training_window: how far back the labeled rows reach; the same as in training.
     """
-    arguments = SplitArguments(test_fraction, test_devices, train_rows, seed)
+    arguments = SplitArguments(test_fraction, test_devices, train_rows, seed, training_window)
     bootstrap_by = parse_bootstrap_by(bootstrap_by)
     promote = check_boolean("argument 'promote'", promote)
     package = fetch_model_package(model_path)
