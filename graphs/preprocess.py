@@ -17,6 +17,7 @@ from feature_sets.windows.warm_up import warm_up
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of
 from graphs.request_step import RequestStep
+from graphs.state.journal import Journal
 from graphs.state.reading_history import ReadingHistory, stored_readings
 from graphs.state.serving_state import serving_state
 
@@ -72,6 +73,18 @@ class Preprocess(RequestStep):
             counted.append(row)
         self._derived.add_to(counted)
 
+    def before_replay(self, journal: Journal) -> None:
+        """Have the history leave out what the replay will give."""
+        if self._history is not None:
+            self._history.leave_out(
+                (event.device, event.time) for entry in journal.entries() for event in entry.events
+            )
+
+    def after_replay(self) -> None:
+        """Forget which readings were left out."""
+        if self._history is not None:
+            self._history.leave_out(())
+
     def _update(self, events: Sequence[TelemetryEvent], arrival: float) -> list[dict[str, Any]]:
         self._arrived = arrival
         if not 0 <= arrival - self._swept < self._idle_seconds:  # Below 0 the clock was set back.
@@ -102,7 +115,7 @@ class Preprocess(RequestStep):
         self._windows.update(
             [
                 self._reading(event.device, time, metrics, arrival)
-                for time, metrics in history.before(event.device, event.time)
+                for time, metrics in history.before(event.device, event.time, arrival)
             ]
         )
         self._started.add(event.device)  # Only now: if the history cannot be read, a later event asks again.

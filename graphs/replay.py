@@ -20,9 +20,14 @@ def replay(context: Any) -> int:
     :returns: number of events.
     """
     count = 0
-    for entry in serving_state(context).journal.entries():
+    journal, steps = serving_state(context).journal, request_steps(context.root)
+    for step in steps:
+        step.before_replay(journal)
+    for entry in journal.entries():
         replay_entry(context, entry)
         count += len(entry.events) + len(entry.labels)
+    for step in steps:
+        step.after_replay()
     return count
 
 

@@ -19,6 +19,7 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
         "devices": simulation.DEVICES,
         "ticks": simulation.TICKS,
         "replace": False,
+        "live": True,
         "sample_ratio": training.SAMPLE_RATIO,
         "test_fraction": training.TEST_FRACTION,
         "test_devices": training.TEST_DEVICES,
@@ -46,7 +47,8 @@ NAMES = MappingProxyType(
     {
         # To replace the history is a decision of its own, which no other run makes on the way.
         "main": tuple(name for name in DEFAULTS if name != "replace"),
-        "ingest": (*SOURCE, "replace"),
+        "ingest": (*SOURCE, "replace", "live"),
+        "live": ("schema",),
         "serve": (),
     }
 )

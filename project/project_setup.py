@@ -24,6 +24,7 @@ RUNNER_LABEL, WORKFLOW_JOB = "netops/workflow-runner", "project.workflow_job.run
 
 JOBS = {
     "ingest": "feature_sets.ingestion.ingest.ingest",
+    "live-history": "project.jobs.live_history.add_live_history",
     "explore": "training.explore.explore",
     "select-features": "training.select_features.select_features",
     "train": "training.train.train",
@@ -134,6 +135,7 @@ def serving_function(project: str, settings: Settings) -> mlrun.runtimes.Serving
         devices=f"store://feature-sets/{project}/{devices.NAME}",
         history=f"store://feature-sets/{project}/{device_metrics.NAME}",
         redis_url=settings.redis_url or mlrun.mlconf.redis.url or None,
+        archive_directory=str(settings.labeled_streams / project / "accepted"),
         labeled_directory=str(settings.labeled_streams / project / "labeled"),
         callback_url=settings.drift_callback or None,
         callback_body={"workflow": "main"},

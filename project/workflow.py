@@ -49,6 +49,7 @@ def pipeline(
     seed: int = DEFAULTS["seed"],
     devices: int = DEFAULTS["devices"],
     ticks: int = DEFAULTS["ticks"],
+    live: bool = DEFAULTS["live"],
     sample_ratio: float = DEFAULTS["sample_ratio"],
     test_fraction: float = DEFAULTS["test_fraction"],
     test_devices: float = DEFAULTS["test_devices"],
@@ -74,6 +75,7 @@ def pipeline(
     :param seed: of everything random.
     :param devices: devices of the simulated network.
     :param ticks: readings of each simulated device.
+    :param live: whether what the endpoint accepted since the last time becomes history, and is learned from.
     :param sample_ratio: share of the rows that the exploration steps plot; of many rows at most 50,000.
     :param test_fraction: share of the labeled rows, the latest, that the model is evaluated on.
     :param test_devices: share of the devices that the model is evaluated on alone and does not learn from; 0
@@ -110,7 +112,7 @@ def _main(given: Mapping[str, Any]) -> None:
     limits = _only(given, "schema", "select_k", "min_votes", "max_correlation", "max_drift")
     plan = _only(given, "schema", "search", "combinations", "threshold_rule")
 
-    ingested = steps.ingest(_only(given, *SOURCE))
+    ingested = steps.add_live(steps.ingest(_only(given, *SOURCE)), _only(given, "schema", "live"))
     explored = steps.explore("explore-raw", ingested, sample, steps.EXPLORED)
     selected = steps.select(ingested, {**limits, **split})
     steps.explore("explore-vector", selected, sample)
@@ -138,14 +140,24 @@ def ingest(
     devices: int = DEFAULTS["devices"],
     ticks: int = DEFAULTS["ticks"],
     replace: bool = DEFAULTS["replace"],
+    live: bool = DEFAULTS["live"],
 ) -> None:
     """Ingestion alone; the parameters are those of ``pipeline``.
 
-    :param replace: whether to replace the history instead of adding to it.
+    :param replace: whether to replace the history instead of adding to it; what arrived live is added anew.
     """
     given = dict(locals())
     with workflow_run("ingest", given):
-        steps.ingest(given)
+        ingested = steps.ingest(_only(given, *SOURCE, "replace"))
+        steps.add_live(ingested, _only(given, "schema", "live"))
+
+
+@kfp.dsl.pipeline(name="netops-live", description="Add what arrived live to the feature sets")
+def live(schema: str = DEFAULTS["schema"]) -> None:
+    """What the endpoint accepted becomes history; no files are read."""
+    given = dict(locals())
+    with workflow_run("live", given):
+        steps.add_only_live(given)
 
 
 @kfp.dsl.pipeline(name="netops-serve", description="Serve the registered production model")
@@ -155,5 +167,10 @@ def serve() -> None:
         mlrun.get_current_project().deploy_function(SERVING)
 
 
-WORKFLOWS: dict[str, Callable[..., None]] = {"main": pipeline, "ingest": ingest, "serve": serve}
+WORKFLOWS: dict[str, Callable[..., None]] = {
+    "main": pipeline,
+    "ingest": ingest,
+    "live": live,
+    "serve": serve,
+}
 """The workflows by name; ``project_setup`` registers them, the runner starts them."""

@@ -53,6 +53,20 @@ def ingest(source: Arguments) -> Step:
     return _run("ingest", source, outputs=["feature_vector"])
 
 
+def add_live(ingested: Step, settings: Arguments) -> Step:
+    """Add what arrived live since the last time; gives the address of the vector of all features.
+
+    :param ingested: the ingestion before.
+    """
+    vector = {"feature_vector": ingested.outputs["feature_vector"]}
+    return _run("live-history", {**vector, **settings}, outputs=["feature_vector"]).after(ingested)
+
+
+def add_only_live(settings: Arguments) -> Step:
+    """Add what arrived live since the last time, and read nothing else."""
+    return _run("live-history", {**settings, "live": True})
+
+
 def explore(name: str, features: Step, settings: Arguments, outputs: Sequence[str] = ()) -> Step:
     """Describe the feature vector that a step made.
 

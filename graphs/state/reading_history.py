@@ -6,11 +6,12 @@ what the model was trained on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import mlrun.feature_store as fstore
 import pandas as pd
 
+from feature_sets.rows.event_micros import event_micros
 from feature_sets.rows.stored_rows import in_utc
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
@@ -23,7 +24,11 @@ class ReadingHistory:
     All devices of a network send at about the same time, so the stretch read for the first of them serves
     the others too.
 
-    :param read: (start, end] -> device, time (UTC), metrics of every ingested row in that stretch.
+    Live readings are ingested, too. A replay of the journal tells which readings it is about to give itself,
+    see ``leave_out``: they are not part of what was before.
+
+    :param read: (start, end] -> device, time (UTC), metrics, and the arrival where the schema has one, of
+        every ingested row in that stretch.
     :param schema: names the columns and gives the longest window.
     """
 
@@ -31,15 +36,23 @@ class ReadingHistory:
         self._read = read
         self._time = schema.time
         self._metrics: Sequence[str] = schema.metric_names
+        self._arrival = schema.arrival
+        self._left_out: frozenset[tuple[str, int]] = frozenset()
         self._longest = pd.Timedelta(seconds=schema.longest_window_seconds)
         self._start = self._end = pd.Timestamp(0, tz="UTC")
         self._rows: dict[str, pd.DataFrame] = {}
 
-    def before(self, device: str, time: float) -> list[tuple[float, dict[str, float]]]:
+    def leave_out(self, readings: Iterable[tuple[str, float]]) -> None:
+        """Readings, by device and time in epoch seconds, that are not given from now on."""
+        self._left_out = frozenset((device, event_micros(time)) for device, time in readings)
+
+    def before(self, device: str, time: float, arrival: float) -> list[tuple[float, dict[str, float]]]:
         """Readings of a device that its windows at ``time`` cover, without one at ``time`` itself.
 
         :param time: epoch seconds.
-        :returns: (epoch seconds, metric -> value) in event order; NaN is no reading.
+        :param arrival: what arrived later is not given, epoch seconds; nor is it known without an arrival.
+        :returns: (epoch seconds, metric -> value) in the order of arrival where it is known, else of time;
+            NaN is no reading.
         """
         moment = pd.Timestamp(round(time * 1_000_000), unit="us", tz="UTC")
         earliest = moment - self._longest
@@ -49,17 +62,21 @@ class ReadingHistory:
         if rows is None:
             return []
         rows = rows[(rows[self._time] > earliest) & (rows[self._time] < moment)]
+        if self._arrival is not None:
+            rows = rows[rows[self._arrival] <= pd.Timestamp(event_micros(arrival), unit="us", tz="UTC")]
         times = rows[self._time].dt.tz_localize(None).to_numpy("datetime64[us]").astype("int64")
         return [
             (micros / 1_000_000, dict(zip(self._metrics, values, strict=True)))
             for micros, values in zip(
                 times.tolist(), rows[list(self._metrics)].to_numpy("float64").tolist(), strict=True
             )
+            if (device, micros) not in self._left_out
         ]
 
     def _load(self, start: pd.Timestamp, end: pd.Timestamp) -> None:
         frame = self._read(start, end)
-        frame = frame.sort_values([self._time], kind="stable")
+        order = [self._time] if self._arrival is None else [self._arrival, self._time]
+        frame = frame.sort_values(order, kind="stable")
         self._rows = {str(device): rows for device, rows in frame.groupby(DEVICE, sort=False)}
         self._start, self._end = start, end
 
@@ -72,9 +89,12 @@ def stored_readings(uri: str, schema: TelemetrySchema) -> ReadingHistory:
     feature_set = fstore.get_feature_set(uri)
 
     def read(start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
+        arrival = [schema.arrival] if schema.arrival else []
         frame: pd.DataFrame = feature_set.to_dataframe(
-            columns=list(schema.metric_names), start_time=start, end_time=end, time_column=schema.time
+            columns=[*arrival, *schema.metric_names], start_time=start, end_time=end, time_column=schema.time
         ).reset_index()
-        return in_utc(frame, schema.time)
+        for column in (schema.time, *arrival):
+            frame = in_utc(frame, column)
+        return frame
 
     return ReadingHistory(read, schema)

@@ -31,6 +31,7 @@ class ServingMetrics:
         self.drift_events = counter("drift_events", "Findings of the detectors", "detector", "level")
         self.callbacks = counter("drift_callbacks", "Calls that report a drift", "outcome")
         self.batch_failures = counter("batch_write_failures", "Failed attempts to write a Parquet batch")
+        self.archive_failures = counter("archive_write_failures", "Failed attempts to archive the journal")
         self.ledger = Gauge(
             "netops_ledger_size", "Remembered events by state", ("state",), registry=self.registry
         )

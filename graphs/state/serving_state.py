@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from feature_sets.model_package.package import ModelPackage, fetch_model_package
@@ -56,16 +57,21 @@ class ServingState:
         :raises ModelPackageError: if the model is absent, or differs from its digest.
         """
         package = fetch_model_package(settings.model_path)
+        metrics = ServingMetrics()
         journal: Journal = NoJournal()
         if settings.redis_url:
+            telemetry = package.schema.telemetry
             journal = RedisJournal(
                 settings.redis_url,
                 settings.journal_key,
-                package.schema.telemetry.metric_names,
+                telemetry.metric_names,
                 settings.journal_max_events,
+                telemetry.target,
+                Path(settings.archive_directory) if settings.archive_directory else None,
+                lambda error: metrics.archive_failures.inc(),
             )
         devices = static_devices(settings.devices, clock)
-        return cls(settings, package, devices, journal, token, clock=clock)
+        return cls(settings, package, devices, journal, token, metrics, clock)
 
 
 def attach_state(context: Any, state: ServingState) -> None:

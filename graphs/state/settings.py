@@ -27,6 +27,8 @@ class ServingSettings:
     :param journal_key: prefix of the keys; empty makes it from the names of project and function.
     :param journal_max_events: accepted events that the journal keeps at least; it must cover the longest
         window and the label deadline, for all devices.
+    :param archive_directory: where accepted events go, as Parquet, before the journal drops them; None drops
+        them for good.
     :param labeled_directory: where Parquet batches of labeled pairs go; None writes none.
     :param label_deadline_seconds: how much later than its event, in event time, a label may come.
     :param ledger_max_size: predictions and labels remembered at most.
@@ -48,6 +50,7 @@ class ServingSettings:
     redis_url: str | None = None
     journal_key: str = ""
     journal_max_events: int = 100_000
+    archive_directory: str | None = None
     labeled_directory: str | None = None
     label_deadline_seconds: float = 3600.0
     ledger_max_size: int = 200_000

@@ -52,6 +52,7 @@ def collect_facts(
         "project": project,
         "run_id": run_id,
         "ingest": ingested,
+        "live_history": _results(by_name, "live-history") or None,
         "selected": _results(by_name, "select-features"),
         "trained": _results(by_name, "train"),
         "candidates": candidates(by_name.get("train")),

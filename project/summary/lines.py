@@ -46,12 +46,27 @@ def _data_lines(facts: dict[str, Any]) -> list[str]:
             if count
             for line in _fact("", f"rejected: {count:,} {reason}")
         ),
+        *_taken_lines(facts.get("live_history") or {}),
         *_fact(
             "features",
             f"{selected.get('n_features_in', 0)} computed, "
             f"{selected.get('n_features_selected', 0)} selected by votes",
         ),
     ]
+
+
+def _taken_lines(taken: dict[str, Any]) -> list[str]:
+    """What arrived live and is history now; nothing if nothing came.
+
+    :param taken: results of the job that adds it.
+    """
+    if not (taken.get("readings") or taken.get("labels")):
+        return []
+    text = (
+        f"{taken['readings']:,} readings and {taken['labels']:,} labels arrived since the last time: "
+        f"{taken['readings_new']:,} and {taken['labels_new']:,} are new in the history"
+    )
+    return _fact("arrived live", text)
 
 
 def rows_text(ingested: dict[str, Any]) -> str:

@@ -65,8 +65,9 @@ def test_the_compiled_workflow_has_every_step_and_deployment(compiled):
 
 def test_the_compiled_steps_wait_for_what_they_need(compiled):
     found = steps(compiled)
-    assert found["explore-raw"] == {"ingest"}
-    assert found["select-features"] == {"ingest"}
+    assert found["live-history"] == {"ingest"}
+    assert found["explore-raw"] == {"live-history"}
+    assert found["select-features"] == {"live-history"}
     assert "select-features" in found["explore-vector"]
     assert "select-features" in found["train"]
     assert "train" in found["evaluate"]

@@ -134,7 +134,8 @@ def test_mlruns_own_entry_points_repeat_the_arguments(lab, tmp_path):
     remembered = ran({**lab, "combinations": 5})
     project_setup.register(project, Settings(home=tmp_path), remembered)
     args = {workflow["name"]: workflow.get("args") or {} for workflow in project.spec.workflows}
-    assert args == {"main": {**lab, "combinations": 5}, "ingest": lab, "serve": {}}
+    schema = {"schema": lab["schema"]}
+    assert args == {"main": {**lab, "combinations": 5}, "ingest": lab, "live": schema, "serve": {}}
 
 
 def test_remembering_stores_artifact_and_project(lab, tmp_path, monkeypatch):

@@ -1,0 +1,31 @@
+"""Workflow step: what arrived live since the last time becomes history, so that the next training has it."""
+
+from __future__ import annotations
+
+import mlrun
+
+from feature_sets.checks import check_boolean
+from feature_sets.telemetry.schema import TelemetrySchema
+from project.live_history import LiveJournal, take_live
+from project.settings import Settings
+
+
+def add_live_history(
+    context: mlrun.MLClientCtx, schema: str = "", live: bool = True, feature_vector: str = ""
+) -> None:
+    """MLRun job: add what the endpoint accepted, readings and labels alike, to the feature sets.
+
+    Each row becomes history once, however often this is done or interrupted. Logs the counts of
+    ``live_history.COUNTS``, the report, the watermark and ``feature_vector`` as it was given.
+
+    :param schema: path of the telemetry schema; empty for the simulated network's.
+    :param live: whether to do it; otherwise nothing is looked at.
+    :param feature_vector: address of the vector of all features, for the steps that follow.
+    :raises InputError: if the history does not take the rows; nothing is written then.
+    """
+    if check_boolean("argument 'live'", live):
+        journal = LiveJournal.of(context.project, Settings.from_environment())
+        results = take_live(journal, TelemetrySchema.load(schema))
+        for key, value in results.items():
+            context.log_result(key, value)
+    context.log_result("feature_vector", feature_vector)
