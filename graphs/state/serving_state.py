@@ -9,6 +9,7 @@ from typing import Any
 
 from feature_sets.model_package.package import ModelPackage, fetch_model_package
 from feature_sets.telemetry.schema import TelemetrySchema
+from graphs.state.arrival_clock import ARRIVAL, ArrivalClock
 from graphs.state.journal import Journal
 from graphs.state.no_journal import NoJournal
 from graphs.state.redis_journal import RedisJournal
@@ -30,6 +31,7 @@ class ServingState:
     :param token: of the guarded routes and the callback; empty for none.
     :param metrics: what ``GET /metrics`` shows.
     :param clock: the wall clock, epoch seconds.
+    :param arrivals: the clock that counts instead for events and labels; None if that is the wall's.
     """
 
     settings: ServingSettings
@@ -39,6 +41,7 @@ class ServingState:
     token: str = field(default="", repr=False)
     metrics: ServingMetrics = field(default_factory=ServingMetrics)
     clock: Callable[[], float] = time.time
+    arrivals: ArrivalClock | None = None
 
     @property
     def schema(self) -> TelemetrySchema:
@@ -65,7 +68,8 @@ class ServingState:
                 settings.journal_max_events,
             )
         devices = static_devices(settings.devices, clock)
-        return cls(settings, package, devices, journal, token, clock=clock)
+        arrivals = ArrivalClock(package.schema.telemetry) if settings.clock == ARRIVAL else None
+        return cls(settings, package, devices, journal, token, clock=clock, arrivals=arrivals)
 
 
 def attach_state(context: Any, state: ServingState) -> None:
