@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from feature_sets.checks import duration_seconds
@@ -59,7 +59,7 @@ class Preprocess(RequestStep):
     def handle(self, request: Request) -> None:
         """Take the events into the windows; those that were not counted get no features."""
         devices = self._state.devices
-        rows = self._update([record.event for record in request.telemetry], request.arrival)
+        rows = self._update(request)
         counted = []
         for record, row in zip(request.telemetry, rows, strict=True):
             record.status = row.pop(event_status.COLUMN)
@@ -85,16 +85,21 @@ class Preprocess(RequestStep):
         if self._history is not None:
             self._history.leave_out(())
 
-    def _update(self, events: Sequence[TelemetryEvent], arrival: float) -> list[dict[str, Any]]:
-        self._arrived = arrival
-        if not 0 <= arrival - self._swept < self._idle_seconds:  # Below 0 the clock was set back.
+    def _update(self, request: Request) -> list[dict[str, Any]]:
+        events = [record.event for record in request.telemetry]
+        arrivals = request.arrivals or [request.arrival] * len(events)
+        self._arrived = arrivals[0] if arrivals else request.arrival
+        if not 0 <= self._arrived - self._swept < self._idle_seconds:  # Below 0 the clock was set back.
             self._forget_idle()
         if self._history is not None:
-            for event in events:
+            for event, arrival in zip(events, arrivals, strict=True):
                 if event.device not in self._started:
                     self._start(self._history, event, arrival)
         return self._windows.update(
-            [self._reading(event.device, event.time, event.metrics, arrival) for event in events]
+            [
+                self._reading(event.device, event.time, event.metrics, arrival)
+                for event, arrival in zip(events, arrivals, strict=True)
+            ]
         )
 
     def _reading(

@@ -27,16 +27,17 @@ class ReadingHistory:
     Live readings are ingested, too. A replay of the journal tells which readings it is about to give itself,
     see ``leave_out``: they are not part of what was before.
 
-    :param read: (start, end] -> device, time (UTC), metrics, and the arrival where the schema has one, of
-        every ingested row in that stretch.
+    :param read: (start, end] -> device, time (UTC), metrics of every ingested row in that stretch, and when
+        it arrived (UTC) where the schema names a column with that.
     :param schema: names the columns and gives the longest window.
     """
 
     def __init__(self, read: ReadRange, schema: TelemetrySchema) -> None:
         self._read = read
         self._time = schema.time
-        self._metrics: Sequence[str] = schema.metric_names
         self._arrival = schema.arrival
+        self._metrics: Sequence[str] = schema.metric_names
+        self._tolerance = pd.Timedelta(schema.windows.future_tolerance)
         self._left_out: frozenset[tuple[str, int]] = frozenset()
         self._longest = pd.Timedelta(seconds=schema.longest_window_seconds)
         self._start = self._end = pd.Timestamp(0, tz="UTC")
@@ -46,24 +47,32 @@ class ReadingHistory:
         """Readings, by device and time in epoch seconds, that are not given from now on."""
         self._left_out = frozenset((device, event_micros(time)) for device, time in readings)
 
-    def before(self, device: str, time: float, arrival: float) -> list[tuple[float, dict[str, float]]]:
+    def before(self, device: str, time: float, arrived: float) -> list[tuple[float, dict[str, float]]]:
         """Readings of a device that its windows at ``time`` cover, without one at ``time`` itself.
 
-        :param time: epoch seconds.
-        :param arrival: what arrived later is not given, epoch seconds; nor is it known without an arrival.
+        Where it is known when each arrived, those that had arrived before, even if they are of a later time.
+
+        :param time: event time of the first live reading, epoch seconds.
+        :param arrived: when that arrived, epoch seconds.
         :returns: (epoch seconds, metric -> value) in the order of arrival where it is known, else of time;
             NaN is no reading.
         """
-        moment = pd.Timestamp(round(time * 1_000_000), unit="us", tz="UTC")
+        moment, now = _timestamp(time), _timestamp(arrived)
         earliest = moment - self._longest
-        if not (self._start <= earliest and moment <= self._end):
-            self._load(earliest, moment + self._longest)
+        # A device that has sent something still newer is not late with this, but too late.
+        latest = min(now + self._tolerance, moment + self._longest)
+        until = max(moment, latest) if self._arrival else moment
+        if not (self._start <= earliest and until <= self._end):
+            self._load(earliest, until + self._longest)
         rows = self._rows.get(device)
         if rows is None:
             return []
-        rows = rows[(rows[self._time] > earliest) & (rows[self._time] < moment)]
-        if self._arrival is not None:
-            rows = rows[rows[self._arrival] <= pd.Timestamp(event_micros(arrival), unit="us", tz="UTC")]
+        known = (rows[self._time] > earliest) & (rows[self._time] != moment)
+        if self._arrival:
+            known &= (rows[self._arrival] < now) & (rows[self._time] <= until)
+        else:
+            known &= rows[self._time] < moment
+        rows = rows[known]
         times = rows[self._time].dt.tz_localize(None).to_numpy("datetime64[us]").astype("int64")
         return [
             (micros / 1_000_000, dict(zip(self._metrics, values, strict=True)))
@@ -81,20 +90,27 @@ class ReadingHistory:
         self._start, self._end = start, end
 
 
+def _timestamp(seconds: float) -> pd.Timestamp:
+    return pd.Timestamp(event_micros(seconds), unit="us", tz="UTC")
+
+
 def stored_readings(uri: str, schema: TelemetrySchema) -> ReadingHistory:
     """History in the offline target of the feature set of the metrics.
 
     :param uri: ``store://feature-sets/...``.
     """
     feature_set = fstore.get_feature_set(uri)
+    times = [schema.time, *([schema.arrival] if schema.arrival else [])]
 
     def read(start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
-        arrival = [schema.arrival] if schema.arrival else []
         frame: pd.DataFrame = feature_set.to_dataframe(
-            columns=[*arrival, *schema.metric_names], start_time=start, end_time=end, time_column=schema.time
+            columns=[*times[1:], *schema.metric_names],
+            start_time=start,
+            end_time=end,
+            time_column=schema.time,
         ).reset_index()
-        for column in (schema.time, *arrival):
-            frame = in_utc(frame, column)
+        for time in times:
+            frame = in_utc(frame, time)
         return frame
 
     return ReadingHistory(read, schema)

@@ -13,7 +13,7 @@ from graphs.state.reading_history import ReadingHistory
 from tests.graphs.conftest import START, step_context
 
 STEP = 7.0
-ARRIVED = START + 1000 * STEP
+NOW = START + 1e6
 
 
 def readings(schema, devices=("a/1", "a/2"), count=100):
@@ -46,7 +46,7 @@ def store(schema):
 
 def test_the_readings_of_one_longest_window_before_the_event_come_in_order(schema, store):
     time = START + 60 * STEP
-    found = ReadingHistory(store, schema).before("a/1", time, ARRIVED)
+    found = ReadingHistory(store, schema).before("a/1", time, time)
     times = [at for at, _ in found]
     # (t - 5 min, t): a reading at t counts as the event itself, one at t - 5 min is outside.
     assert times == [START + i * STEP for i in range(18, 60)]
@@ -55,25 +55,25 @@ def test_the_readings_of_one_longest_window_before_the_event_come_in_order(schem
 
 def test_of_a_longer_stretch_that_was_read_a_window_is_taken_without_its_older_edge(schema, store):
     history = ReadingHistory(store, schema)
-    history.before("a/1", START + 60 * STEP, ARRIVED)
+    history.before("a/1", START + 60 * STEP, NOW)
     # Longest window 5 min: the reading at its older edge, t - 5 min, is outside.
-    times = [at for at, _ in history.before("a/1", START + 28 * STEP + 300, ARRIVED)]
+    times = [at for at, _ in history.before("a/1", START + 28 * STEP + 300, NOW)]
     assert len(store.reads) == 1
     assert times[0] == START + 29 * STEP
 
 
 def test_one_read_serves_all_devices_of_about_the_same_time(schema, store):
     history = ReadingHistory(store, schema)
-    history.before("a/1", START + 60 * STEP, ARRIVED)
-    assert history.before("a/2", START + 61 * STEP - 1, ARRIVED)
-    assert history.before("a/9", START + 60 * STEP, ARRIVED) == []
+    history.before("a/1", START + 60 * STEP, NOW)
+    assert history.before("a/2", START + 61 * STEP - 1, NOW)
+    assert history.before("a/9", START + 60 * STEP, NOW) == []
     assert len(store.reads) == 1
-    history.before("a/2", START + 400 * STEP, ARRIVED)
+    history.before("a/2", START + 400 * STEP, NOW)
     assert len(store.reads) == 2
 
 
 def test_an_empty_stretch_has_no_readings(schema, store):
-    assert ReadingHistory(store, schema).before("a/1", START - 1e6, ARRIVED) == []
+    assert ReadingHistory(store, schema).before("a/1", START - 1e6, NOW) == []
 
 
 def live(history, monkeypatch, package):
