@@ -13,9 +13,15 @@ def serve(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     from rich.console import Console
 
     from project.cli.workflow_progress import run_to_end
+    from project.run_lock import RUN, BusyError, holder
     from project.session import open_session
 
     settings = Settings.from_environment()
     session = open_session(settings)
-    run_to_end(settings, session, project_name(project), "serve", {}, Console(stderr=as_json))
-    print_status(session, as_json)
+    name = project_name(project)
+    # At once, and not after the workflow has loaded.
+    other = holder(settings.home, name, (RUN,))
+    if other is not None:
+        raise BusyError(other)
+    run_to_end(settings, session, name, "serve", {}, Console(stderr=as_json))
+    print_status(settings, session, as_json)

@@ -32,7 +32,7 @@ def stop(
     if function is None:
         workflows = WorkflowProcess.running(settings)
         for workflow in workflows:
-            workflow.end()
+            workflow.end("ended by 'netops stop'")
         print("stopped" if stack.stop() or workflows else "nothing was running")
         return
     stack.stop_function(project_name(project), function)

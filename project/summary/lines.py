@@ -172,7 +172,7 @@ def _live_lines(facts: dict[str, Any]) -> list[str]:
 
 
 def _place_lines(facts: dict[str, Any]) -> list[str]:
-    places = {"artifacts": facts["artifacts"], "report": facts["report"]}
+    places = {"artifacts": facts["artifacts"], "report": facts.get("latest_report") or facts["report"]}
     return [f"{label:{_INDENT}}{place}" for label, place in places.items() if place]
 
 

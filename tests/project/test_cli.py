@@ -17,7 +17,9 @@ from feature_sets.checks import InputError
 from feature_sets.telemetry.errors import TelemetryError
 from project.cli import main
 from project.cli.arguments import parse_assignments, project_name, source_arguments
+from project.latest_report import link_report
 from project.parameters import NAMES
+from project.run_lock import held, tell_run_id
 from project.session import _PATIENCE
 
 application = import_module("project.cli.app")
@@ -121,6 +123,31 @@ def test_the_status_shows_schedules_with_their_next_time(local_stack):
         httpx.delete(f"{api}/scheduled/schedules").raise_for_status()
 
 
+def test_a_run_that_outlived_its_command_and_its_control_plane_is_shown(tmp_path):
+    with held(tmp_path, "p", "workflow main"):
+        tell_run_id(tmp_path, "p", "abc")
+        printed, _ = loaded(tmp_path, "status")
+        (found,) = json.loads(loaded(tmp_path, "status", "--json")[0])["under_way"]
+    assert f"under way     project p: run abc (workflow main, pid {os.getpid()}) since 20" in printed
+    assert (found["project"], found["run_id"]) == ("p", "abc")
+    assert loaded(tmp_path, "status")[0].startswith("nothing is running")
+
+
+def test_the_newest_report_has_a_path_that_stays(local_stack, tmp_path):
+    home = local_stack.stack.home
+    for page in ("first.html", "second.html"):
+        (tmp_path / page).write_text(page)
+        path = link_report(home, "reported", tmp_path / page)
+    assert path.read_text() == "second.html"
+    try:
+        assert f"report        project reported: {path}\n" in loaded(home, "status")[0]
+        assert json.loads(loaded(home, "status", "--json")[0])["reports"] == {"reported": str(path)}
+        (tmp_path / "second.html").unlink()
+        assert "reported" not in loaded(home, "status")[0]
+    finally:
+        path.unlink()
+
+
 def test_rows_that_cannot_be_read_are_a_failure_and_not_bad_usage(monkeypatch, capsys):
     def fails():
         raise TelemetryError("metrics", "must hold rows", "none")
@@ -191,7 +218,7 @@ def test_a_full_or_read_only_disk_is_one_line(monkeypatch, capsys, tmp_path, cod
         raise OSError(code, os.strerror(code), str(tmp_path / "locks"))
 
     monkeypatch.setattr(application, "app", fail)
-    monkeypatch.setattr(application.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(application, "watch_for_interruption", lambda: None)
     monkeypatch.setenv("NETOPS_HOME", str(tmp_path))
     with pytest.raises(SystemExit) as end:
         application.main()
@@ -206,7 +233,7 @@ def test_other_errors_of_the_system_are_bugs_and_keep_their_traceback(monkeypatc
         raise OSError(errno.EBADF, "bad")
 
     monkeypatch.setattr(application, "app", fail)
-    monkeypatch.setattr(application.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(application, "watch_for_interruption", lambda: None)
     with pytest.raises(OSError, match="bad"):
         application.main()
 
