@@ -10,10 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from feature_sets.telemetry.errors import TelemetryError
-from feature_sets.telemetry.event_time import parse_times
 from feature_sets.telemetry.ingest_report import FileMark, FileReport
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.table_files import load_table
+from feature_sets.telemetry.time_columns import parse_times
 
 Bools = npt.NDArray[np.bool_]
 
