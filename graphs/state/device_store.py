@@ -38,10 +38,11 @@ class DeviceStore:
     def _names(self) -> pd.DataFrame:
         """Devices of a schema without static columns.
 
-        pandas fails on a file of nothing but an index whose folders are columns, too, unless told to read one.
+        pandas fails on a file of nothing but an index whose folders are columns, unless told to read one.
         """
         path = self._feature_set.get_target_path()
-        return mlrun.get_dataitem(path).as_df(columns=[DEVICE], format="parquet")
+        frame: pd.DataFrame = mlrun.get_dataitem(path).as_df(columns=[DEVICE], format="parquet")
+        return frame
 
     def one(self, device: str) -> Features | None:
         """Features of one device, from the online target; None if it is not there.

@@ -60,10 +60,10 @@ class ServingState:
         :raises ModelPackageError: if the model is absent, or differs from its digest.
         """
         package = fetch_model_package(settings.model_path)
+        telemetry = package.schema.telemetry
         metrics = ServingMetrics()
         journal: Journal = NoJournal()
         if settings.redis_url:
-            telemetry = package.schema.telemetry
             journal = RedisJournal(
                 settings.redis_url,
                 settings.journal_key,
