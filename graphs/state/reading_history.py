@@ -39,6 +39,8 @@ class ReadingHistory:
         self._arrival = schema.arrival
         self._left_out: frozenset[tuple[str, int]] = frozenset()
         self._longest = pd.Timedelta(seconds=schema.longest_window_seconds)
+        # A reading that is later than others by more is taken for one in order.
+        self._ahead = max(pd.Timedelta(days=1), 2 * self._longest) if self._arrival else pd.Timedelta(0)
         self._start = self._end = pd.Timestamp(0, tz="UTC")
         self._rows: dict[str, pd.DataFrame] = {}
 
@@ -49,6 +51,8 @@ class ReadingHistory:
     def before(self, device: str, time: float, arrival: float) -> list[tuple[float, dict[str, float]]]:
         """Readings of a device that its windows at ``time`` cover, without one at ``time`` itself.
 
+        Where the arrival is known, later ones that arrived before are among them: the device is further then.
+
         :param time: epoch seconds.
         :param arrival: what arrived later is not given, epoch seconds; nor is it known without an arrival.
         :returns: (epoch seconds, metric -> value) in the order of arrival where it is known, else of time;
@@ -56,14 +60,18 @@ class ReadingHistory:
         """
         moment = pd.Timestamp(round(time * 1_000_000), unit="us", tz="UTC")
         earliest = moment - self._longest
-        if not (self._start <= earliest and moment <= self._end):
-            self._load(earliest, moment + self._longest)
+        arrived = pd.Timestamp(event_micros(arrival), unit="us", tz="UTC")
+        latest = min(moment + self._ahead, max(moment, arrived + self._longest))
+        if not (self._start <= earliest and latest <= self._end):
+            self._load(earliest, latest + self._longest)
         rows = self._rows.get(device)
         if rows is None:
             return []
-        rows = rows[(rows[self._time] > earliest) & (rows[self._time] < moment)]
-        if self._arrival is not None:
-            rows = rows[rows[self._arrival] <= pd.Timestamp(event_micros(arrival), unit="us", tz="UTC")]
+        rows = rows[(rows[self._time] > earliest) & (rows[self._time] != moment)]
+        if self._arrival is None:
+            rows = rows[rows[self._time] < moment]
+        else:
+            rows = rows[rows[self._arrival] <= arrived]
         times = rows[self._time].dt.tz_localize(None).to_numpy("datetime64[us]").astype("int64")
         return [
             (micros / 1_000_000, dict(zip(self._metrics, values, strict=True)))
