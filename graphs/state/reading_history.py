@@ -37,9 +37,10 @@ class ReadingHistory:
         self._time = schema.time
         self._arrival = schema.arrival
         self._metrics: Sequence[str] = schema.metric_names
-        self._tolerance = pd.Timedelta(schema.windows.future_tolerance)
         self._left_out: frozenset[tuple[str, int]] = frozenset()
         self._longest = pd.Timedelta(seconds=schema.longest_window_seconds)
+        # A reading that is later than others by more is taken for one in order.
+        self._ahead = max(pd.Timedelta(days=1), 2 * self._longest) if self._arrival else pd.Timedelta(0)
         self._start = self._end = pd.Timestamp(0, tz="UTC")
         self._rows: dict[str, pd.DataFrame] = {}
 
@@ -50,29 +51,24 @@ class ReadingHistory:
     def before(self, device: str, time: float, arrived: float) -> list[tuple[float, dict[str, float]]]:
         """Readings of a device that its windows at ``time`` cover, without one at ``time`` itself.
 
-        Where it is known when each arrived, those that had arrived before, even if they are of a later time.
+        Where it is known when each arrived, those that had arrived before, even if they are of a later time:
+        the device is further then.
 
         :param time: event time of the first live reading, epoch seconds.
-        :param arrived: when that arrived, epoch seconds.
+        :param arrived: when that arrived, epoch seconds; what arrived at the same time is not given.
         :returns: (epoch seconds, metric -> value) in the order of arrival where it is known, else of time;
             NaN is no reading.
         """
         moment, now = _timestamp(time), _timestamp(arrived)
         earliest = moment - self._longest
-        # A device that has sent something still newer is not late with this, but too late.
-        latest = min(now + self._tolerance, moment + self._longest)
-        until = max(moment, latest) if self._arrival else moment
-        if not (self._start <= earliest and until <= self._end):
-            self._load(earliest, until + self._longest)
+        latest = min(moment + self._ahead, max(moment, now + self._longest))
+        if not (self._start <= earliest and latest <= self._end):
+            self._load(earliest, latest + self._longest)
         rows = self._rows.get(device)
         if rows is None:
             return []
-        known = (rows[self._time] > earliest) & (rows[self._time] != moment)
-        if self._arrival:
-            known &= (rows[self._arrival] < now) & (rows[self._time] <= until)
-        else:
-            known &= rows[self._time] < moment
-        rows = rows[known]
+        rows = rows[(rows[self._time] > earliest) & (rows[self._time] != moment)]
+        rows = rows[rows[self._time] < moment] if self._arrival is None else rows[rows[self._arrival] < now]
         times = rows[self._time].dt.tz_localize(None).to_numpy("datetime64[us]").astype("int64")
         return [
             (micros / 1_000_000, dict(zip(self._metrics, values, strict=True)))

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from graphs.protocol.records import TelemetryRecord
+from graphs.preprocess import Preprocess
 from graphs.protocol.request import Request
 from project.live_history import LiveJournal
 from tests.feature_sets.ingestion.folders import MODELS, Folder
@@ -49,32 +50,34 @@ class Endpoint:
     def start(self) -> Client:
         """Begin, or begin anew as after a kill."""
         store = f"store://feature-sets/{self.project}"
-        self.client = make_client(
-            self.package,
-            devices=f"{store}/devices",
-            history=f"{store}/device_metrics",
-            redis_url=self.redis_url,
-            journal_key=self.key,
-            journal_max_events=self.most,
-            archive_directory=str(self.archive),
-            **self.settings,
-        )
-        self._watch(self.client.step("preprocess"))
+        with pytest.MonkeyPatch.context() as patch:  # The journal is replayed while the graph is made.
+            patch.setattr(Preprocess, "handle", self._watched(Preprocess.handle))
+            self.client = make_client(
+                self.package,
+                devices=f"{store}/devices",
+                history=f"{store}/device_metrics",
+                redis_url=self.redis_url,
+                journal_key=self.key,
+                journal_max_events=self.most,
+                archive_directory=str(self.archive),
+                **self.settings,
+            )
+        step = self.client.step("preprocess")
+        watched = self._watched(Preprocess.handle)
+        step.handle = lambda request: watched(step, request)
         return self.client
 
-    def _watch(self, step: Any) -> None:
-        handle = step.handle
-
-        def watched(request: Request) -> None:
-            handle(request)
+    def _watched(self, handle: Any) -> Any:
+        def watched(step: Preprocess, request: Request) -> None:
+            handle(step, request)
             if not request.replayed:
                 self.requests.append(request)
             found = self.replayed if request.replayed else self.served
             for record in request.telemetry:
-                if isinstance(record, TelemetryRecord) and record.features is not None:
+                if record.features is not None:
                     found[(record.event.device, record.event.time)] = dict(record.features)
 
-        step.handle = watched
+        return watched
 
     @property
     def journal(self) -> LiveJournal:

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from feature_sets.telemetry.schema import DEVICE
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.windows.definition import WindowDefinition
 from feature_sets.windows.online import OnlineWindows
 from graphs.preprocess import Preprocess
@@ -159,3 +159,24 @@ def test_a_device_that_comes_back_after_long_starts_from_the_history_again(
         expected = uninterrupted.update(row)
     for name in schema.window_features:
         np.testing.assert_allclose(answered.telemetry[0].features[name], expected[name], rtol=1e-12)
+
+
+def test_readings_that_a_replay_gives_itself_are_left_out_until_it_is_over(schema, store):
+    history = ReadingHistory(store, schema)
+    history.leave_out([("a/1", START + 59 * STEP), ("a/2", START + 58 * STEP)])
+    times = [at for at, _ in history.before("a/1", START + 60 * STEP, NOW)]
+    assert times[-2:] == [START + 57 * STEP, START + 58 * STEP]
+    history.leave_out(())
+    assert len(history.before("a/1", START + 60 * STEP, NOW)) == len(times) + 1
+
+
+def test_with_an_arrival_what_had_arrived_is_given_in_that_order(schema):
+    arriving = TelemetrySchema.from_dict({**schema.to_dict(), "arrival": "received"})
+    frame = readings(schema, devices=("a/1",), count=5)
+    late = pd.to_timedelta([0.0, 100.0, 0.0, 0.0, 2.0], unit="s")
+    frame["received"] = frame[schema.time] + late
+    history = ReadingHistory(Store(frame, schema.time), arriving)
+    found = history.before("a/1", START + 2.5 * STEP, START + 4 * STEP + 1)
+    assert [at for at, _ in found] == [START, START + 2 * STEP, START + 3 * STEP]
+    found = history.before("a/1", START + 2.5 * STEP, START + 200)
+    assert [at for at, _ in found] == [START + at * STEP for at in (0, 2, 3, 4, 1)]
