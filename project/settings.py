@@ -97,6 +97,10 @@ class Settings:
         """Folder of the labeled streams' Parquet batches."""
         return self.streams or self.home / "streams"
 
+    def rehearsed_pairs(self, project: str) -> Path:
+        """Folder of the labeled pairs of a project's last rehearsal."""
+        return self.labeled_streams / project / "rehearsed"
+
     def function_environment(self, project: str) -> dict[str, str]:
         """Variables with which a deployed function reads these settings again, without the token.
 

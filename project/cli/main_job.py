@@ -15,7 +15,7 @@ from project.memory import Resolved
 from project.run_lock import tell_run_id
 from project.session import Session
 from project.settings import Settings
-from project.summary.facts import collect_facts, in_production, read_steps
+from project.summary.facts import collect_facts, read_steps, simulated_stream
 
 
 def run_main_job(
@@ -31,8 +31,7 @@ def run_main_job(
     tell_run_id(settings.home, project, run_id)
     streaming = arguments.value("deploy_streaming")
     steps = read_steps(session.mlrun_dbpath, project, run_id)
-    streamed = streaming and in_production(steps)
-    report = wait_for_stream(session, project, console) if streamed else None
+    report = wait_for_stream(session, project, console) if simulated_stream(steps) else None
     if report and report["error"]:
         raise NetopsError(f"the telemetry stream ended early: {report['error']}")
     deployed = endpoints(session.mlrun_dbpath) if streaming else []

@@ -15,6 +15,11 @@ from training.job.run_artifacts import artifact_path
 
 MODEL_KEY = "model"
 
+PRODUCTION = "production"
+"""Tag of the model that is served."""
+STAGING = "staging"
+"""Tag of the model that is to be served once it is rehearsed."""
+
 
 def log_model_package(
     context: mlrun.MLClientCtx,
