@@ -6,8 +6,16 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from feature_sets.telemetry.events import EventError, EventParser, LabelEvent, TelemetryEvent
+from feature_sets.telemetry.events import (
+    KNOWN_DEVICE,
+    EventError,
+    EventParser,
+    LabelEvent,
+    TelemetryEvent,
+)
+from feature_sets.telemetry.schema import DEVICE
 from graphs.protocol.access import AccessGuard
+from graphs.protocol.device_status import REJECT, DeviceStatus
 from graphs.protocol.errors import ApiError, error_object
 from graphs.protocol.json_body import decode
 from graphs.protocol.records import LabelRecord, TelemetryRecord
@@ -30,7 +38,10 @@ class Ingress:
         self.name = name
         state = serving_state(context)
         self._clock = state.clock
-        self._parser = EventParser(state.schema, state.devices)
+        self._devices = state.devices
+        self._policy = state.settings.unknown_devices
+        self._unregistered = state.metrics.unregistered
+        self._parser = EventParser(state.schema, state.devices if self._policy == REJECT else None)
         self._guard = AccessGuard(state.token)
         self._max_events = state.settings.max_events
         self._max_body_bytes = state.settings.max_body_bytes
@@ -76,9 +87,22 @@ class Ingress:
         accepted: list[Record] = []
         for place, body in enumerate(bodies):
             try:
-                accepted.append(record(parse(body), place))
+                event = parse(body)
+                if self._devices is not None:
+                    self._apply_policy(self._devices.status(event.device, event.time), event.device)
+                accepted.append(record(event, place))
             except EventError as error:
+                if error.rule == KNOWN_DEVICE:
+                    self._unregistered.labels(DeviceStatus.UNKNOWN.value, REJECT).inc()
                 request.errors.append({"position": place, **error_object(error)})
                 if request.single:
                     raise ApiError(422, error.where, error.rule, error.got) from error
         return accepted
+
+    def _apply_policy(self, status: DeviceStatus, device: str) -> None:
+        """Raise EventError if a device is not in service, and the policy is to reject it."""
+        if status is DeviceStatus.KNOWN:
+            return
+        self._unregistered.labels(status.value, self._policy).inc()
+        if self._policy == REJECT:
+            raise EventError(DEVICE, "must be a device that is not retired", device)

@@ -133,6 +133,7 @@ def serving_function(project: str, settings: Settings) -> mlrun.runtimes.Serving
         model_name=MODEL,
         model_path=f"store://models/{project}/{PRODUCTION_MODEL}",
         devices=f"store://feature-sets/{project}/{devices.NAME}",
+        unknown_devices=settings.unknown_devices,
         history=f"store://feature-sets/{project}/{device_metrics.NAME}",
         redis_url=settings.redis_url or mlrun.mlconf.redis.url or None,
         archive_directory=str(settings.labeled_streams / project / "accepted"),
