@@ -88,6 +88,7 @@ def _open(session: Session, project: str, settings: Settings) -> TelemetrySchema
 
     if project not in projects(session.mlrun_dbpath):
         raise InputError("--project", "must be one that there is; 'netops ingest' begins one", project)
+    mlrun.utils.logger.set_logger_level("WARNING")  # It prints to the output.
     mlrun.get_or_create_project(project, context=str(project_folder(project, settings)))
     memory = recall(session.mlrun_dbpath, project)
     return TelemetrySchema.load(memory.schema if memory and memory.schema else "")

@@ -16,7 +16,7 @@ import pandas as pd
 from feature_sets import devices
 from feature_sets.checks import InputError
 from feature_sets.ingestion.device_timeline import DeviceTimeline
-from feature_sets.rows.stored_rows import in_utc
+from feature_sets.rows.stored_rows import feature_set_frame, in_utc
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.dataset.feature_columns import feature_columns
 
@@ -33,7 +33,7 @@ def read_vector(uri: str, schema: TelemetrySchema, label_rows: pd.DataFrame) -> 
 
     :param uri: ``store://feature-vectors/...`` of a vector with a label feature.
     :param schema: names the key, time and label columns.
-    :param label_rows: device and time, each pair once; times as the label feature set gives them.
+    :param label_rows: device and time, each pair once; times as the label feature set gives them, or UTC.
     :returns: device, time, features in vector order, label (int8); sorted by time, then device. A label row
         of a device that the feature sets do not know is not in it.
     :raises InputError: unless a row is left and every feature is numeric.
@@ -41,7 +41,7 @@ def read_vector(uri: str, schema: TelemetrySchema, label_rows: pd.DataFrame) -> 
     vector = fstore.get_feature_vector(uri)
     # A copy, because MLRun sorts and converts the entity rows it is given in place.
     response = vector.get_offline_features(
-        entity_rows=label_rows[[DEVICE, schema.time]].copy(),
+        entity_rows=_as_stored(vector, label_rows[[DEVICE, schema.time]].copy(), schema),
         entity_timestamp_column=schema.time,
         with_indexes=True,
         update_stats=False,
@@ -62,6 +62,20 @@ def read_vector(uri: str, schema: TelemetrySchema, label_rows: pd.DataFrame) -> 
     feature_columns(frame, schema)
     frame = frame.assign(**{schema.target: frame[schema.target].astype(np.int8)})
     return frame.sort_values([schema.time, DEVICE], kind="stable", ignore_index=True)
+
+
+def _as_stored(
+    vector: fstore.FeatureVector, label_rows: pd.DataFrame, schema: TelemetrySchema
+) -> pd.DataFrame:
+    """The rows with times of the form that the label feature set has: MLRun joins no others."""
+    if label_rows[schema.time].dt.tz is None:
+        return label_rows
+    label_set, _, label = str(vector.spec.label_feature).partition(".")
+    stored = feature_set_frame(vector, label_set, [label])[schema.time].dt
+    if stored.tz is not None:
+        return label_rows
+    times = label_rows[schema.time].dt.tz_convert("UTC").dt.tz_localize(None).dt.as_unit(stored.unit)
+    return label_rows.assign(**{schema.time: times})
 
 
 def _with_attributes_as_of(

@@ -123,6 +123,8 @@ def test_a_row_has_the_attributes_of_its_time_in_training_and_live(folder, proje
     assert mine.loc[~before, "model_m0"].eq(0).all() and mine.loc[~before, "model_m5"].eq(1).all()
     assert rows.loc[rows[DEVICE] == "dev-1", "model_m1"].eq(1).all()
 
+    # Rows that were read before, with UTC times, are read again as they are.
+    pd.testing.assert_frame_equal(read_vector(vector.uri, PLAIN, rows), rows)
     endpoint = opened(project)
     for row in rows.to_dict("records"):
         for name, value in endpoint.features(row[DEVICE], row["timestamp"].timestamp()).items():
