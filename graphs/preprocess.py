@@ -57,7 +57,13 @@ class Preprocess(RequestStep):
         self._started: set[str] = set()
 
     def handle(self, request: Request) -> None:
-        """Take the events into the windows; those that were not counted get no features."""
+        """Take the events into the windows, or the devices from the store anew.
+
+        Events that were not counted get no features.
+        """
+        if request.kind is Kind.RELOAD:
+            request.reply(self._reload())
+            return
         devices = self._state.devices
         rows = self._update(request)
         counted = []
@@ -68,10 +74,16 @@ class Preprocess(RequestStep):
             event = record.event
             row.update(event.metrics)
             if devices is not None:
-                row.update(devices.features(event.device))
+                row.update(devices.features(event.device, event.time))
             record.features = row
             counted.append(row)
         self._derived.add_to(counted)
+
+    def _reload(self) -> dict[str, int]:
+        devices = self._state.devices
+        if devices is not None:
+            devices.reload()
+        return {"devices": len(devices) if devices is not None else 0}
 
     def before_replay(self, journal: Journal) -> None:
         """Have the history leave out what the replay will give."""

@@ -171,6 +171,7 @@ def _serving(name: str, project: str, settings: Settings, **graph: Any) -> mlrun
         function,
         model_name=MODEL,
         devices=f"store://feature-sets/{project}/{devices.NAME}",
+        unknown_devices=settings.unknown_devices,
         history=f"store://feature-sets/{project}/{device_metrics.NAME}",
         token_secret="NETOPS_TOKEN",  # noqa: S106 - the name of a variable
         **graph,

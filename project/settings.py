@@ -8,6 +8,7 @@ Variables:
 ``NETOPS_TOKEN``            guards the runner and the drift routes
 ``NETOPS_STREAMS``          folder of the labeled stream
 ``NETOPS_DRIFT_CALLBACK``   address that is told about drift
+``NETOPS_UNKNOWN_DEVICES``  reject or accept events of devices unknown or retired
 ``NETOPS_IMAGE``            container image, on a cluster
 ``NETOPS_SOURCE``           where the code is loaded from, on a cluster
 ``MLRUN_DBPATH``            an MLRun API of the user's own
@@ -43,6 +44,8 @@ class Settings:
     :param source: git, zip or tar address of this repository, from which a cluster loads the code.
     :param project: MLRun project that a deployed function belongs to.
     :param drift_callback: address that is told about every drift, such as the runner's ``/runs``.
+    :param unknown_devices: what the endpoint does with events of unknown or retired devices, ``reject`` or
+        ``accept``.
     :param streams: folder of the labeled stream, or None to keep it in the home folder; on a cluster a volume
         that its pods share.
     """
@@ -56,10 +59,12 @@ class Settings:
     source: str = ""
     project: str = "netops"
     drift_callback: str = ""
+    unknown_devices: str = "reject"
     streams: Path | None = None
 
     def __post_init__(self) -> None:
         check_choice("NETOPS_PROFILE", self.profile, PROFILES)
+        check_choice("NETOPS_UNKNOWN_DEVICES", self.unknown_devices, ("reject", "accept"))
         if self.mlrun_dbpath and not self.mlrun_dbpath.startswith(("http://", "https://")):
             raise InputError("MLRUN_DBPATH", "must be an http(s) address", self.mlrun_dbpath)
         if self.profile == "local":
@@ -89,6 +94,7 @@ class Settings:
             source=env.get("NETOPS_SOURCE", ""),
             project=env.get("NETOPS_PROJECT") or "netops",
             drift_callback=env.get("NETOPS_DRIFT_CALLBACK", ""),
+            unknown_devices=env.get("NETOPS_UNKNOWN_DEVICES") or "reject",
             streams=Path(env["NETOPS_STREAMS"]) if env.get("NETOPS_STREAMS") else None,
         )
 
@@ -113,6 +119,7 @@ class Settings:
         for name, value in (
             ("NETOPS_STREAMS", self.streams),
             ("NETOPS_DRIFT_CALLBACK", self.drift_callback),
+            ("NETOPS_UNKNOWN_DEVICES", self.unknown_devices if self.unknown_devices != "reject" else ""),
             ("NETOPS_IMAGE", self.image),
             ("NETOPS_SOURCE", self.source),
             ("MLRUN_REDIS__URL", self.redis_url if self.profile != "local" else ""),

@@ -14,6 +14,8 @@ from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 KEY_LIMIT = 512
 """Longest device key in characters."""
 
+KNOWN_DEVICE = "must be a known device"
+
 _SHOWN = 80
 
 
@@ -139,7 +141,7 @@ class EventParser:
         if len(device) > KEY_LIMIT:
             raise EventError(columns[-1], f"must make a key of at most {KEY_LIMIT} characters", device)
         if self._devices is not None and device not in self._devices:
-            raise EventError(DEVICE, "must be a known device", device)
+            raise EventError(DEVICE, KNOWN_DEVICE, device)
         return device
 
 

@@ -1,9 +1,12 @@
-"""Reads the static feature set of devices from MLRun's feature store: all offline, one online."""
+"""Reads the static feature set of devices from MLRun's feature store: all offline, one online.
+
+Beside the newest features of each device it has those that held before, and when devices were retired.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import mlrun
 import mlrun.errors
@@ -11,10 +14,24 @@ import mlrun.feature_store as fstore
 import pandas as pd
 import redis
 
+from feature_sets.ingestion.device_states import RETIRED
+from feature_sets.ingestion.device_timeline import DeviceTimeline
+from feature_sets.telemetry.frames import VALID_FROM
 from feature_sets.telemetry.schema import DEVICE
 from graphs.protocol.errors import ApiError
 
 Features = Mapping[str, float]
+
+
+class DevicePast(NamedTuple):
+    """What of a device is not the same at all times.
+
+    :param features: from when each holds, epoch seconds, ascending; the first holds from the beginning.
+    :param retired: from when it is retired, or no longer is, ascending.
+    """
+
+    features: tuple[tuple[float, Features], ...] = ()
+    retired: tuple[tuple[float, bool], ...] = ()
 
 
 class DeviceStore:
@@ -25,8 +42,35 @@ class DeviceStore:
 
     def __init__(self, uri: str) -> None:
         self._uri = uri
-        self._feature_set = fstore.get_feature_set(uri)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Look again where the devices are."""
+        self._feature_set = fstore.get_feature_set(self._uri)
         self._has_features = any(name != DEVICE for name in self._feature_set.spec.features.keys())  # noqa: SIM118
+
+    def past(self) -> dict[str, DevicePast]:
+        """Devices that had other features before, or were retired."""
+        timeline = DeviceTimeline.of(self._feature_set)
+        if timeline is None:
+            return {}
+        rows = timeline.features
+        changed = rows[rows[DEVICE].duplicated(keep=False)]
+        names = [name for name in rows.columns if name not in (DEVICE, VALID_FROM)]
+        features: dict[str, list[tuple[float, Features]]] = {}
+        for device, time, values in zip(
+            changed[DEVICE], changed[VALID_FROM], changed[names].to_numpy("float64").tolist(), strict=True
+        ):
+            features.setdefault(device, []).append((time.timestamp(), dict(zip(names, values, strict=True))))
+        retired: dict[str, list[tuple[float, bool]]] = {}
+        for device, time, is_retired in timeline.states[[DEVICE, VALID_FROM, RETIRED]].itertuples(
+            index=False
+        ):
+            retired.setdefault(device, []).append((time.timestamp(), bool(is_retired)))
+        return {
+            device: DevicePast(tuple(features.get(device, ())), tuple(retired.get(device, ())))
+            for device in {**features, **retired}
+        }
 
     def all(self) -> dict[str, Features]:
         """Features of all devices, from the offline target."""

@@ -24,6 +24,9 @@ class ServingMetrics:
 
         self.requests = counter("requests", "Answered requests", "kind", "status")
         self.events = counter("events", "Telemetry events by what became of them", "status")
+        self.unregistered = counter(
+            "unregistered_devices", "Events and labels of devices unknown or retired", "device", "policy"
+        )
         self.out_of_range = counter("out_of_range", "Readings outside the plausible range", "metric")
         self.predictions = counter("predictions", "Predictions made", "model", "version", "prediction")
         self.labels = counter("labels", "Labels by what became of them", "status")

@@ -8,6 +8,7 @@ from typing import Any
 
 from feature_sets.checks import InputError, check_choice, check_integer, check_number
 from graphs.state.arrival_clock import ARRIVAL, CLOCKS, WALL
+from graphs.protocol.device_status import POLICIES, REJECT
 
 _COUNTS = ("journal_max_events", "ledger_max_size", "batch_rows", "max_events", "max_body_bytes")
 _DURATIONS = ("label_deadline_seconds", "batch_seconds")
@@ -21,6 +22,8 @@ class ServingSettings:
     :param model_name: name in paths and answers.
     :param devices: ``store://feature-sets/...`` address of the static feature set, or the features by device;
         None accepts every device and knows no static features.
+    :param unknown_devices: what becomes of an event whose device is unknown, or retired by then: ``reject``
+        answers 422, ``accept`` predicts with what is known and says so in the answer.
     :param history: ``store://feature-sets/...`` address of the ingested readings; the windows of a device
         start from those just before its first live event. None starts them empty.
     :param redis_url: where the journal and the detectors' state are kept; None keeps none, and a restart
@@ -52,6 +55,7 @@ class ServingSettings:
     model_path: str
     model_name: str = "model"
     devices: str | Mapping[str, Mapping[str, float]] | None = None
+    unknown_devices: str = REJECT
     history: str | None = None
     redis_url: str | None = None
     journal_key: str = ""
@@ -90,6 +94,7 @@ class ServingSettings:
         if self.labeled_anew and self.redis_url:
             rule = "must not be set with a journal, after whose replay the deleted pairs would be missing"
             raise InputError("argument 'labeled_anew'", rule, self.labeled_anew)
+        check_choice("argument 'unknown_devices'", self.unknown_devices, POLICIES)
         if self.callback_url and not self.callback_url.startswith(("http://", "https://")):
             raise InputError("argument 'callback_url'", "must be an http(s) address", self.callback_url)
 

@@ -10,6 +10,7 @@ import typer
 from feature_sets.checks import InputError
 from feature_sets.telemetry.errors import TelemetryError
 from project.cli.compile import compile_workflow
+from project.cli.devices import devices
 from project.cli.ingest import ingest
 from project.cli.interruption import INTERRUPTED, told_interruption, watch_for_interruption
 from project.cli.run import run
@@ -36,6 +37,7 @@ app = typer.Typer(
 for name, command in (
     ("run", run),
     ("ingest", ingest),
+    ("devices", devices),
     ("up", up),
     ("serve", serve),
     ("stream", stream),

@@ -6,6 +6,10 @@ import mlrun
 
 from feature_sets.checks import check_boolean
 from feature_sets.telemetry.schema import TelemetrySchema
+from project.device_reload import reload_devices
+from project.endpoints import endpoint_address
+from project.errors import NetopsError
+from project.function_names import SERVING
 from project.live_history import LiveJournal, take_live
 from project.settings import Settings
 
@@ -28,4 +32,16 @@ def add_live_history(
         results = take_live(journal, TelemetrySchema.load(schema))
         for key, value in results.items():
             context.log_result(key, value)
+    _tell_endpoint(context.project)
     context.log_result("feature_vector", feature_vector)
+
+
+def _tell_endpoint(project: str) -> None:
+    """Have the endpoint take over devices that the ingestion before brought, if it is up."""
+    try:
+        address = endpoint_address(project, SERVING)
+        reload_devices(address, Settings.from_environment().bearer_token())
+    except (
+        NetopsError
+    ) as error:  # There is none, or it is of an earlier version: it learns it when it starts.
+        mlrun.utils.logger.info(f"devices are not taken over by an endpoint: {error}")

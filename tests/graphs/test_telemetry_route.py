@@ -12,6 +12,7 @@ def test_one_event_is_answered_with_one_prediction(client: Client) -> None:
     assert answered.status == 200
     assert set(answered.json) == {
         "device", "timestamp", "model", "version", "prediction", "probability", "status",
+        "device_status",
     }  # fmt: skip
     assert answered.json["device"] == "a/1"
     assert answered.json["timestamp"] == "2023-11-14T22:13:20.000Z"
