@@ -34,7 +34,8 @@ class ServingSettings:
         that is, one which real traffic goes to. All events of a list must then have one arrival.
     :param labeled_directory: where Parquet batches of labeled pairs go; None writes none.
     :param labeled_anew: whether batches of an earlier instance in that directory are deleted at the start.
-    :param label_deadline_seconds: how much later than its event, in event time, a label may come.
+    :param label_deadline_seconds: how much later than its event and the horizon of the schema, in event time,
+        a label may come.
     :param ledger_max_size: predictions and labels remembered at most.
     :param batch_rows: pairs in a batch.
     :param batch_seconds: longest time that a pair waits for its batch.

@@ -12,6 +12,7 @@ from feature_sets.checks import InputError
 from feature_sets.telemetry.errors import TelemetryError
 from project.cli.compile import compile_workflow
 from project.cli.ingest import ingest
+from project.cli.replay import replay
 from project.cli.run import run
 from project.cli.runs import list_runs
 from project.cli.serve import serve
@@ -39,6 +40,7 @@ for name, command in (
     ("up", up),
     ("serve", serve),
     ("stream", stream),
+    ("replay", replay),
     ("status", status),
     ("stop", stop),
     ("runs", list_runs),
