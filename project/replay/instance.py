@@ -21,13 +21,15 @@ class Played:
     """What became of a recording, event by event.
 
     :param readings: device, event time as it was sent, status, prediction and probability of each reading.
-    :param labels: labels by what became of them.
+    :param labels: labels by what became of them when they came.
+    :param joined: predictions and labels that met; a label may come before its late reading.
     :param rejected: refused readings by their reason.
     :param rejected_labels: refused labels by their reason.
     """
 
     readings: list[tuple[str, str, str, int | None, float | None]] = field(default_factory=list)
     labels: Counter[str] = field(default_factory=Counter)
+    joined: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     rejected_labels: Counter[str] = field(default_factory=Counter)
 
@@ -79,6 +81,8 @@ class GraphInstance:
             if batch.labels:
                 answers = self._results("/labels", batch.labels, played.rejected_labels)
                 played.labels.update(said["status"] for said in answers if said is not None)
+        _, labeled = self.answer("GET", "/labeled")
+        played.joined = labeled["joined"]
         return played
 
     def _results(

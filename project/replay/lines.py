@@ -27,7 +27,7 @@ def replay_lines(facts: dict[str, Any]) -> list[str]:
         lines.append(_fact("", "some of these readings are of the time that it was trained on: it knew them"))
     lines += [
         _fact("readings", f"{facts['readings']:,} ({statuses}), {rejected:,} rejected"),
-        _fact("labels", f"{labels['known']:,} known by then, {labels.get('joined', 0):,} met a prediction"),
+        _fact("labels", f"{labels['known']:,} known by then, {labels['joined']:,} met a prediction"),
         _fact("alarms", f"{facts['alarms']:,} readings of {facts['devices_with_alarms']:,} devices"),
     ]
     if "episodes" in facts:

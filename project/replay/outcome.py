@@ -54,7 +54,8 @@ def outcome(
         "devices_with_alarms": int(alarms[DEVICE].nunique()),
         "labels": {
             "known": int(played.labels.total()),
-            **dict(sorted(played.labels.items())),
+            "joined": played.joined,
+            "statuses": dict(sorted(played.labels.items())),
             "rejected": int(played.rejected_labels.total()),
         },
         "judged": len(judged),

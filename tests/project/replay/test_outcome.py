@@ -31,7 +31,8 @@ def alarmed(ticks_by_device):
             for device, ticks in ticks_by_device.items()
             for tick in range(10, TICKS)
         ],
-        labels=Counter(joined=3, waiting=1),
+        labels=Counter(joined=2, waiting=2),
+        joined=3,
         rejected=Counter({"device: must be a known device": 2}),
     )
 
@@ -70,7 +71,12 @@ def test_episodes_are_caught_or_missed_and_other_alarms_are_false():
     assert (b["caught"], b["missed"], b["median_delay_seconds"], b["false_alarms"]) == (0, 1, None, 1)
     assert b["false_alarms_per_device_day"] == pytest.approx(1 / b["days"])
     assert (c["alarms"], c["episodes"]) == (0, 0)
-    assert facts["labels"] == {"known": 4, "joined": 3, "waiting": 1, "rejected": 0}
+    assert facts["labels"] == {
+        "known": 4,
+        "joined": 3,
+        "statuses": {"joined": 2, "waiting": 2},
+        "rejected": 0,
+    }
 
 
 def test_an_alarm_too_recent_for_its_label_is_not_called_false():
@@ -135,6 +141,8 @@ class Server:
         from json import dumps, loads
         from types import SimpleNamespace
 
+        if method == "GET":
+            return SimpleNamespace(status_code=200, body=dumps({"joined": 7}))
         events = loads(body)
         results = [
             None if each[DEVICE] == "x" else {"status": "accepted", "prediction": 1, "probability": 0.9}
@@ -155,6 +163,7 @@ def test_a_recording_is_played_at_the_speed_that_is_asked_for():
     assert waits == [0.0, 2.0, 2.0]
     assert [each[0] for each in played.readings] == ["a", "b"]
     assert played.rejected == {"device: must be known": 1}
+    assert played.joined == 7
     waits.clear()
     instance.play(iter(batches), "at", None, sleep=waits.append)
     assert waits == []
