@@ -32,7 +32,8 @@ class LabeledJoin(RequestStep):
         settings, schema = state.settings, state.schema
         self._metrics = state.metrics
         self._ledger = PredictionLedger(
-            settings.label_deadline_seconds,
+            # With a horizon a label is not known any sooner.
+            settings.label_deadline_seconds + schema.horizon_seconds,
             settings.ledger_max_size,
             duration_seconds(schema.windows.future_tolerance),
         )

@@ -165,6 +165,14 @@ def staging_function(project: str, settings: Settings) -> mlrun.runtimes.Serving
     )
 
 
+def replay_function(project: str, settings: Settings, model: str) -> mlrun.runtimes.ServingRuntime:
+    """The same graph for a replay in this process. It keeps nothing, and is never registered or deployed.
+
+    :param model: address of the model.
+    """
+    return _serving("serving-replay", project, settings, model_path=model, clock=ARRIVAL, token_secret=None)
+
+
 def _serving(name: str, project: str, settings: Settings, **graph: Any) -> mlrun.runtimes.ServingRuntime:
     function = mlrun.new_function(name, kind="serving", image=settings.image, project=project)
     build_serving_graph(
@@ -173,8 +181,7 @@ def _serving(name: str, project: str, settings: Settings, **graph: Any) -> mlrun
         devices=f"store://feature-sets/{project}/{devices.NAME}",
         unknown_devices=settings.unknown_devices,
         history=f"store://feature-sets/{project}/{device_metrics.NAME}",
-        token_secret="NETOPS_TOKEN",  # noqa: S106 - the name of a variable
-        **graph,
+        **{"token_secret": "NETOPS_TOKEN", **graph},
     )
     _configure(function, settings)
     return function

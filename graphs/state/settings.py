@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from feature_sets.checks import InputError, check_choice, check_integer, check_number
-from graphs.state.arrival_clock import ARRIVAL, CLOCKS, WALL
 from graphs.protocol.device_status import POLICIES, REJECT
+from graphs.state.arrival_clock import ARRIVAL, CLOCKS, WALL
 
 _COUNTS = ("journal_max_events", "ledger_max_size", "batch_rows", "max_events", "max_body_bytes")
 _DURATIONS = ("label_deadline_seconds", "batch_seconds")
@@ -39,7 +39,8 @@ class ServingSettings:
         that is, one which real traffic goes to. All events of a list must then have one arrival.
     :param labeled_directory: where Parquet batches of labeled pairs go; None writes none.
     :param labeled_anew: whether batches of an earlier instance in that directory are deleted at the start.
-    :param label_deadline_seconds: how much later than its event, in event time, a label may come.
+    :param label_deadline_seconds: how much later than its event and the horizon of the schema, in event time,
+        a label may come.
     :param ledger_max_size: predictions and labels remembered at most.
     :param batch_rows: pairs in a batch.
     :param batch_seconds: longest time that a pair waits for its batch.

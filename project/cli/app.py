@@ -13,6 +13,7 @@ from project.cli.compile import compile_workflow
 from project.cli.devices import devices
 from project.cli.ingest import ingest
 from project.cli.interruption import INTERRUPTED, told_interruption, watch_for_interruption
+from project.cli.replay import replay
 from project.cli.run import run
 from project.cli.runs import list_runs
 from project.cli.serve import serve
@@ -41,6 +42,7 @@ for name, command in (
     ("up", up),
     ("serve", serve),
     ("stream", stream),
+    ("replay", replay),
     ("status", status),
     ("stop", stop),
     ("runs", list_runs),

@@ -36,7 +36,7 @@ class Recording:
         or, where nobody knows it, the event time.
     :param labels: device, event time, label, what is predicted of it, columns that exclude it, and ``KNOWN``:
         the event time, later by the horizon and the delay of labels.
-    :param label_history: labels that were known by the end, of readings since a day before the start.
+    :param label_history: what labels said of errors by the end, of times since a day before the start.
     """
 
     metrics: pd.DataFrame
@@ -91,8 +91,10 @@ def read_recording(
         lambda file: file.last >= _micros(back) and file.first < _micros(end),
     )
     labels = labels.assign(**{KNOWN: labels[schema.time] + delay})
-    history = labels[(labels[schema.time] >= back) & (labels[KNOWN] < end)]
-    known = history[history[KNOWN] >= start]
+    known = labels[(labels[KNOWN] >= start) & (labels[KNOWN] < end)]
+    # Whether a device is in error is known before the horizon has passed.
+    told = labels[schema.time] + pd.Timedelta(seconds=label_delay_seconds) < end
+    history = labels[(labels[schema.time] >= back) & told]
     return Recording(*(rows.reset_index(drop=True) for rows in (metrics, known, history)))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -38,9 +39,11 @@ def timeline(
     # Both are in order already, so that positions in each count up along the merged order.
     order = np.lexsort((kind, np.concatenate(known)))
     kind, moment = kind[order], np.concatenate(known)[order]
-    starts = np.flatnonzero(np.concatenate([[True], kind[1:] != kind[:-1]])) if len(kind) else np.array([])
+    edges = np.concatenate([[0], np.flatnonzero(np.diff(kind)) + 1, [len(kind)]])
     taken = [0, 0]
-    for start, stop in zip(starts, [*starts[1:], len(kind)], strict=True):
+    for start, stop in pairwise(edges):
+        if start == stop:  # There is nothing at all.
+            return
         which = int(kind[start])
         for first in range(int(start), int(stop), most):
             size = min(most, int(stop) - first)

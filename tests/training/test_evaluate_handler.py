@@ -134,7 +134,16 @@ def test_a_model_of_shuffled_labels_does_not_replace_the_champion(run_db, tmp_pa
     served, own = table(found, "served_set_preds"), table(found, "test_set_preds")
     assert served["timestamp"].min() > pd.Timestamp(first.outputs["train_end"])
     assert not (served["probability"].to_numpy()[-50:] == own["probability"].to_numpy()[-50:]).all()
-    forced = network.run("evaluate", model_path=trained.outputs["model"], promote=True).outputs
+    # Where models are rehearsed before they are served, the tag of the production model stays for now.
+    model = {"model_path": trained.outputs["model"]}
+    kept = network.run("evaluate", **model, rehearse=True).outputs
+    staged = of_address("store://models/test-network/evaluate_model:staging")
+    assert (kept["promoted"], staged.metadata.labels["version"]) == (False, first.outputs["version"])
+    passed = network.run("evaluate", **model, rehearse=True, promote=True).outputs
+    assert of_address(passed["model_uri"]).metadata.tag == "staging"
+    production = of_address("store://models/test-network/evaluate_model:production")
+    assert production.metadata.labels["version"] == first.outputs["version"] != passed["version"]
+    forced = network.run("evaluate", **model, promote=True).outputs
     assert forced["promotion"] == "promoted by request"
     assert of_address(forced["model_uri"]).metadata.tag == "production"
 
