@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import mlrun
 import mlrun.errors
 import mlrun.feature_store as fstore
 import pandas as pd
@@ -29,10 +30,19 @@ class DeviceStore:
 
     def all(self) -> dict[str, Features]:
         """Features of all devices, from the offline target."""
-        frame = self._feature_set.to_dataframe()
+        frame = self._feature_set.to_dataframe() if self._has_features else self._names()
         if DEVICE in frame.columns:
             frame = frame.set_index(DEVICE)
         return features_by_device(frame.select_dtypes(include=["number", "bool"]).astype("float64"))
+
+    def _names(self) -> pd.DataFrame:
+        """Devices of a schema without static columns, as the index.
+
+        pandas fails on a file of nothing but an index in folders that are columns, unless told what to read.
+        """
+        stored = mlrun.get_dataitem(self._feature_set.get_target_path())
+        frame: pd.DataFrame = stored.as_df(columns=[DEVICE], format="parquet")
+        return frame
 
     def one(self, device: str) -> Features | None:
         """Features of one device, from the online target; None if it is not there.
