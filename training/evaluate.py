@@ -98,7 +98,13 @@ def evaluate(
     compared = None
     if champion is not None:
         compared = compare(
-            champion, split, report.scorers[MODEL], feature_vector, arguments.seed, bootstrap_by
+            champion,
+            split,
+            report.scorers[MODEL],
+            feature_vector,
+            telemetry,
+            arguments.seed,
+            bootstrap_by,
         )
     gate = _gate(package.schema.version, report, compared, promote)
     registered = _with_scores(package.schema, report)

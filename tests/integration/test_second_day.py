@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import httpx
+import pandas as pd
 import pytest
 
 from project.run_lock import COMMAND, held
@@ -17,6 +18,14 @@ run = project.run("ingest", watch=False)
 print("state", run.state)
 """
 """What a user writes outside the repository."""
+
+
+def hold_back(path, ticks):
+    """Take the last ticks out of a file of a network; returns its path and their rows."""
+    rows = pd.read_parquet(path)
+    later = rows["at"] >= rows["at"].max() - pd.Timedelta(seconds=10 * (ticks - 1))
+    rows[~later].to_parquet(path)
+    return path, rows[later]
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +66,44 @@ def test_another_schema_is_refused_before_anything_is_written(installation, own)
     assert done.returncode == 2
     assert "must be the schema 'own' that project 'netops-own' stands on" in done.stderr
     assert installation.api("projects/netops-own/runs")["runs"] == before
+
+
+def test_an_empty_request_to_the_runner_retrains_on_the_projects_own_telemetry_grown_since(
+    installation, tmp_path
+):
+    folder = tmp_path / "grown"
+    schema = write_network(folder, devices=4, metrics=2, ticks=900, tick_seconds=10, errors="shown")
+    held_back = [hold_back(folder / name, ticks=300) for name in ("metrics.parquet", "labels.parquet")]
+    few = ("--set", "combinations=4", "--set", "deploy_concept_drift=false", "--seconds", "2")
+    source = ("--telemetry", str(folder), "--schema", str(schema))
+    # Whatever the gate says: the runner is deployed with the model.
+    done = installation.netops("run", *source, *few, "--promote", "--keep", "--json")
+    first = json.loads(done.stdout)
+    for path, rows in held_back:
+        rows.to_parquet(path.with_name(f"{path.stem}-later.parquet"))
+
+    address = installation.endpoint("runner", "netops-grown")["address"]
+    headers = {"Authorization": f"Bearer {(installation.home / 'token').read_text()}"}
+    body = {"workflow": "main", "arguments": {}}
+    started = httpx.post(f"{address}/runs", json=body, headers=headers, timeout=150)
+    assert started.status_code == 202
+    run_id, state = started.json()["run_id"], {"state": "running"}
+    while state["state"] == "running":
+        state = httpx.get(f"{address}/runs/{run_id}", timeout=150).json()
+    assert state["state"] == "succeeded", state
+    assert httpx.get(f"{address}/runs").json()["runs"][0] == {"workflow": "main", **state}
+
+    found = installation.api("projects/netops-grown/runs", label=f"workflow={run_id}")["runs"]
+    results = {run["metadata"]["name"]: run["status"]["results"] for run in found}
+    assert results["ingest"]["rows_ingested"] == 900 * 4
+    assert results["ingest"]["rows_new"] == 300 * 4
+    assert results["train"]["train_end"] > first["trained"]["train_end"]
+    # The reason is told where the gate decided, and in the list of the runs.
+    gate = f"{results['evaluate']['promotion']}: {results['evaluate']['promotion_reason']}"
+    assert gate.startswith(("promoted: better: ", "not promoted: ", "already in production: "))
+    assert gate in installation.netops("runs", "--project", "netops-grown").stdout
+    installation.netops("stop", "runner", "--project", "netops-grown")
+    installation.netops("stop", "serving", "--project", "netops-grown")
 
 
 def test_an_empty_request_to_the_runner_repeats_the_arguments(installation):

@@ -17,6 +17,7 @@ from feature_sets.checks import InputError
 from feature_sets.telemetry.errors import TelemetryError
 from project.cli import main
 from project.cli.arguments import parse_assignments, project_name, source_arguments
+from project.cli.runs import results_text
 from project.latest_report import link_report
 from project.parameters import NAMES
 from project.run_lock import held, tell_run_id
@@ -146,6 +147,13 @@ def test_the_newest_report_has_a_path_that_stays(local_stack, tmp_path):
         assert "reported" not in loaded(home, "status")[0]
     finally:
         path.unlink()
+
+
+def test_the_runs_tell_what_the_gate_decided_and_why_in_full():
+    reason = "not better: average precision 0.995 against 0.996 of version f8bc2f50 in production " * 3
+    told = results_text({"f1": 0.9, "promotion": "not promoted", "promotion_reason": reason})
+    assert told == f"not promoted: {reason}"
+    assert results_text({"rows": 5}) == "rows=5"
 
 
 def test_rows_that_cannot_be_read_are_a_failure_and_not_bad_usage(monkeypatch, capsys):
