@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import mlrun.feature_store as fstore
 import pandas as pd
 
+from feature_sets.checks import InputError
 from feature_sets.rows.stored_rows import in_utc
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from graphs.state.moving_feature_set import MovingFeatureSet
 
 ReadRange = Callable[[pd.Timestamp, pd.Timestamp], pd.DataFrame]
 
@@ -68,13 +69,23 @@ def stored_readings(uri: str, schema: TelemetrySchema) -> ReadingHistory:
     """History in the offline target of the feature set of the metrics.
 
     :param uri: ``store://feature-sets/...``.
+    :raises InputError: if the telemetry has another schema since, without some of the metrics.
     """
-    feature_set = fstore.get_feature_set(uri)
+    feature_set = MovingFeatureSet(uri)
+    known = set(feature_set.known.spec.features.keys())
+    missing = [name for name in schema.metric_names if name not in known]
+    if missing:
+        rule = (
+            f"must hold {', '.join(missing)} of schema '{schema.name}', which the model in production was "
+            "trained on; 'netops run' trains one for the telemetry that is there"
+        )
+        raise InputError("telemetry", rule, "another schema")
 
     def read(start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
-        frame: pd.DataFrame = feature_set.to_dataframe(
-            columns=list(schema.metric_names), start_time=start, end_time=end, time_column=schema.time
-        ).reset_index()
-        return in_utc(frame, schema.time)
+        options = {"start_time": start, "end_time": end, "time_column": schema.time}
+        frame = feature_set.read(
+            lambda known: known.to_dataframe(columns=list(schema.metric_names), **options)
+        )
+        return in_utc(frame.reset_index(), schema.time)
 
     return ReadingHistory(read, schema)

@@ -20,12 +20,15 @@ print("state", run.state)
 """What a user writes outside the repository."""
 
 
-def hold_back(path, ticks):
-    """Take the last ticks out of a file of a network; returns its path and their rows."""
-    rows = pd.read_parquet(path)
+def hold_back(folder, name, ticks):
+    """Make a file a folder, its last ticks left out; returns the file for them and their rows."""
+    file = folder / f"{name}.parquet"
+    rows = pd.read_parquet(file)
+    file.unlink()
+    (folder / name).mkdir()
     later = rows["at"] >= rows["at"].max() - pd.Timedelta(seconds=10 * (ticks - 1))
-    rows[~later].to_parquet(path)
-    return path, rows[later]
+    rows[~later].to_parquet(folder / name / "first.parquet")
+    return folder / name / "later.parquet", rows[later]
 
 
 @pytest.fixture(scope="module")
@@ -73,14 +76,14 @@ def test_an_empty_request_to_the_runner_retrains_on_the_projects_own_telemetry_g
 ):
     folder = tmp_path / "grown"
     schema = write_network(folder, devices=4, metrics=2, ticks=900, tick_seconds=10, errors="shown")
-    held_back = [hold_back(folder / name, ticks=300) for name in ("metrics.parquet", "labels.parquet")]
+    held_back = [hold_back(folder, name, ticks=300) for name in ("metrics", "labels")]
     few = ("--set", "combinations=4", "--set", "deploy_concept_drift=false", "--seconds", "2")
     source = ("--telemetry", str(folder), "--schema", str(schema))
     # Whatever the gate says: the runner is deployed with the model.
     done = installation.netops("run", *source, *few, "--promote", "--keep", "--json")
     first = json.loads(done.stdout)
     for path, rows in held_back:
-        rows.to_parquet(path.with_name(f"{path.stem}-later.parquet"))
+        rows.to_parquet(path)
 
     address = installation.endpoint("runner", "netops-grown")["address"]
     headers = {"Authorization": f"Bearer {(installation.home / 'token').read_text()}"}
