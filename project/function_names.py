@@ -11,3 +11,6 @@ ENDPOINTS = (SERVING, GENERATOR, RUNNER)
 
 MODEL = "model"
 """Name of the served model, in paths and answers."""
+
+PRODUCTION_MODEL = "evaluate_model:production"
+"""The model that the run ``evaluate`` registered last: MLRun prefixes a key with the name of its run."""

@@ -12,7 +12,7 @@ import mlrun
 
 from feature_sets import device_metrics, devices
 from graphs.serving_graph import build_serving_graph
-from project.function_names import GENERATOR, MODEL, RUNNER, SERVING
+from project.function_names import GENERATOR, MODEL, PRODUCTION_MODEL, RUNNER, SERVING
 from project.memory import Memory, recall, workflow_arguments
 from project.settings import Settings
 from project.workflow import WORKFLOWS
@@ -35,9 +35,6 @@ JOBS = {
     "drift-magnitude": "project.jobs.drift_magnitude.measure_drift_magnitude",
 }
 """Job functions of the workflow and the handler of each."""
-
-PRODUCTION_MODEL = "evaluate_model:production"
-"""The model that the run ``evaluate`` registered last: MLRun prefixes a key with the name of its run."""
 
 HANDLERS = {
     GENERATOR: "project.telemetry_generator:handler",
