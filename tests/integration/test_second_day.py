@@ -1,4 +1,21 @@
-"""A project that lives on after its first run."""
+"""A project that lives on after its first run.
+
+What once broke on the second day, and where else it is held, below ``tests/``:
+
+- The empty request to the runner brought the simulated network into a project of real telemetry: here, and
+  ``project/test_runner.py``, ``project/test_memory.py``.
+- A second run waited for pairs that nobody sent, and its cause was in a log only:
+  ``project/test_labeled_stream.py``, ``project/test_telemetry_generator.py``.
+- The newest day replaced the history: ``feature_sets/ingestion/test_telemetry_append.py``.
+- Numbers of earlier runs were in the summary: ``project/test_summary.py``.
+- A model was promoted although a rule was better, or the one in production:
+  ``training/evaluation/test_promotion_gate.py``, ``training/test_evaluate_handler.py``.
+- Two runs at once both succeeded, by half; interrupted steps ran for ever; a terminal state changed:
+  ``project/test_run_lock.py``, ``project/test_interruption.py``, ``project/local/test_orphaned_runs.py``,
+  ``project/local/test_conformance_jobs.py``.
+- MLRun's client found no workflow in the project: here, and ``project/local/test_conformance_jobs.py``.
+- A status line said two things at once: ``project/test_summary.py``.
+"""
 
 import json
 import subprocess
