@@ -83,6 +83,9 @@ class Preprocess(RequestStep):
         devices = self._state.devices
         if devices is not None:
             devices.reload()
+        if self._history is not None:
+            self._history.refresh()
+            self._started.clear()
         return {"devices": len(devices) if devices is not None else 0}
 
     def before_replay(self, journal: Journal) -> None:
@@ -93,9 +96,10 @@ class Preprocess(RequestStep):
             )
 
     def after_replay(self) -> None:
-        """Forget which readings were left out."""
+        """Have each device begin with what the history has beside the journal, such as files of last night."""
         if self._history is not None:
             self._history.leave_out(())
+            self._started.clear()
 
     def _update(self, request: Request) -> list[dict[str, Any]]:
         events = [record.event for record in request.telemetry]
@@ -126,7 +130,7 @@ class Preprocess(RequestStep):
         self._started.intersection_update(self._windows.devices)
 
     def _start(self, history: ReadingHistory, event: TelemetryEvent, arrival: float) -> None:
-        """Fill the windows of a device that has not been seen with what was ingested of it before."""
+        """Fill the windows of a device with what was ingested of it; what they have already changes nothing."""
         if event.time > arrival + self._tolerance:
             return  # It will be quarantined; its time says nothing about where the device is.
         self._windows.update(

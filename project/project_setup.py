@@ -11,12 +11,13 @@ from typing import Any
 import mlrun
 
 from feature_sets import device_metrics, devices
+from feature_sets.model_package.tags import PRODUCTION
+from feature_sets.model_package.tags import STAGING as STAGING_TAG
 from graphs.serving_graph import build_serving_graph
 from graphs.state.arrival_clock import ARRIVAL
 from project.function_names import GENERATOR, MODEL, RUNNER, SERVING, STAGING
 from project.memory import Memory, recall, workflow_arguments
-from project.model_addresses import PRODUCTION, model_address
-from project.model_addresses import STAGING as STAGING_TAG
+from project.model_addresses import model_address
 from project.settings import Settings
 from project.workflow import WORKFLOWS
 

@@ -14,6 +14,7 @@ from feature_sets.model_package.columns import PROBABILITY
 from feature_sets.model_package.errors import ModelPackageError
 from feature_sets.model_package.package import ModelPackage, fetch_model_package
 from feature_sets.model_package.schema import ModelSchema
+from feature_sets.model_package.tags import MODEL_KEY, PRODUCTION, STAGING
 from training.dataset.label_history import read_label_history
 from training.dataset.split_arguments import SplitArguments
 from training.dataset.time_split import TimeSplit
@@ -28,7 +29,7 @@ from training.evaluation.evaluation_report import EvaluationReport
 from training.evaluation.promotion_gate import Candidate, Promotion, decide
 from training.job.defaults import PROMOTE, SEED, TEST_DEVICES, TEST_FRACTION, TRAIN_ROWS, TRAINING_WINDOW
 from training.job.run_artifacts import artifact_path, log_figures, log_tables
-from training.packaging.model_artifact import MODEL_KEY, PRODUCTION, STAGING, log_model_package
+from training.packaging.model_artifact import log_model_package
 from training.packaging.package_writer import write_files
 from training.selection.selection_mark import refuse_selection_on_test_rows, refuse_training_on_test_devices
 
@@ -105,7 +106,13 @@ def evaluate(
     compared = None
     if champion is not None:
         compared = compare(
-            champion, split, report.scorers[MODEL], feature_vector, arguments.seed, bootstrap_by
+            champion,
+            split,
+            report.scorers[MODEL],
+            feature_vector,
+            telemetry,
+            arguments.seed,
+            bootstrap_by,
         )
     gate = _gate(package.schema.version, report, compared, promote)
     registered = _with_scores(package.schema, report)

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-import mlrun.feature_store as fstore
 import pandas as pd
 
+from feature_sets.checks import InputError
 from feature_sets.rows.event_micros import event_micros
 from feature_sets.rows.stored_rows import in_utc
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from graphs.state.moving_feature_set import MovingFeatureSet
+
+_BEFORE_ALL = pd.Timestamp(0, tz="UTC")
 
 ReadRange = Callable[[pd.Timestamp, pd.Timestamp], pd.DataFrame]
 
@@ -30,10 +33,14 @@ class ReadingHistory:
     :param read: (start, end] -> device, time (UTC), metrics of every ingested row in that stretch, and when
         it arrived (UTC) where the schema names a column with that.
     :param schema: names the columns and gives the longest window.
+    :param find: looks again where the rows are.
     """
 
-    def __init__(self, read: ReadRange, schema: TelemetrySchema) -> None:
+    def __init__(
+        self, read: ReadRange, schema: TelemetrySchema, find: Callable[[], None] = lambda: None
+    ) -> None:
         self._read = read
+        self._find = find
         self._time = schema.time
         self._arrival = schema.arrival
         self._metrics: Sequence[str] = schema.metric_names
@@ -41,8 +48,13 @@ class ReadingHistory:
         self._longest = pd.Timedelta(seconds=schema.longest_window_seconds)
         # A reading that is later than others by more is taken for one in order.
         self._ahead = max(pd.Timedelta(days=1), 2 * self._longest) if self._arrival else pd.Timedelta(0)
-        self._start = self._end = pd.Timestamp(0, tz="UTC")
+        self._start = self._end = _BEFORE_ALL
         self._rows: dict[str, pd.DataFrame] = {}
+
+    def refresh(self) -> None:
+        """Take over what was ingested since."""
+        self._find()
+        self._rows, self._start, self._end = {}, _BEFORE_ALL, _BEFORE_ALL
 
     def leave_out(self, readings: Iterable[tuple[str, float]]) -> None:
         """Readings, by device and time in epoch seconds, that are not given from now on."""
@@ -94,19 +106,25 @@ def stored_readings(uri: str, schema: TelemetrySchema) -> ReadingHistory:
     """History in the offline target of the feature set of the metrics.
 
     :param uri: ``store://feature-sets/...``.
+    :raises InputError: if the telemetry has another schema since, without some of the metrics.
     """
-    feature_set = fstore.get_feature_set(uri)
+    feature_set = MovingFeatureSet(uri)
+    known = set(feature_set.known.spec.features.keys())
+    missing = [name for name in schema.metric_names if name not in known]
+    if missing:
+        rule = (
+            f"must hold {', '.join(missing)} of schema '{schema.name}', which the model in production was "
+            "trained on; 'netops run' trains one for the telemetry that is there"
+        )
+        raise InputError("telemetry", rule, "another schema")
     times = [schema.time, *([schema.arrival] if schema.arrival else [])]
+    columns = [*times[1:], *schema.metric_names]
 
     def read(start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
-        frame: pd.DataFrame = feature_set.to_dataframe(
-            columns=[*times[1:], *schema.metric_names],
-            start_time=start,
-            end_time=end,
-            time_column=schema.time,
-        ).reset_index()
+        options = {"start_time": start, "end_time": end, "time_column": schema.time}
+        frame = feature_set.read(lambda known: known.to_dataframe(columns=columns, **options)).reset_index()
         for time in times:
             frame = in_utc(frame, time)
         return frame
 
-    return ReadingHistory(read, schema)
+    return ReadingHistory(read, schema, feature_set.refresh)

@@ -62,7 +62,12 @@ def _print(
 
     under_way, reports = holders(settings.home), latest_reports(settings.home)
 
-    shown = [vars(endpoint) for endpoint in found if endpoint.name in ENDPOINTS]
+    reasons = failure_reasons(settings, session)
+    shown = [
+        {**vars(endpoint), "reason": reasons.get((endpoint.project, endpoint.name), "")}
+        for endpoint in found
+        if endpoint.name in ENDPOINTS
+    ]
     online = session.redis_url
     if not online and not session.owned:
         online = redis_url(session.mlrun_dbpath)
@@ -86,6 +91,8 @@ def _print(
     if shown:
         header = ("project", "endpoint", "address", "state", "model", "version")
         print_columns(header, [tuple(e[key] for key in ("project", "name", *header[2:])) for e in shown])
+        for endpoint in (endpoint for endpoint in shown if endpoint["reason"]):
+            print(f"{endpoint['name']} of {endpoint['project']}: {endpoint['reason']}")
     else:
         print("endpoints     none")
     if schedules:
@@ -93,6 +100,19 @@ def _print(
             print("schedules     nothing starts them until the control plane runs")
         header = ("project", "schedule", "cron", "next (UTC)", "last time (UTC)", "not started")
         print_columns(header, [_schedule_row(schedule) for schedule in schedules])
+
+
+def failure_reasons(settings: Settings, session: Session) -> dict[tuple[str, str], str]:
+    """Why endpoints of this machine are not what they should be, and what brings them back."""
+    from project.session import local_stack
+
+    if not session.owned or not session.mlrun_dbpath:
+        return {}
+    return {
+        (each.project, each.name): f"{each.reason}; 'netops serve' or the next run brings it back"
+        for each in local_stack(settings).deployments()
+        if each.state == "error"
+    }
 
 
 def _schedule_row(schedule: Schedule) -> tuple[str, ...]:

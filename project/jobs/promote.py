@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import mlrun
 
-from project.model_addresses import PRODUCTION, STAGING, model_address
+from feature_sets.model_package.tags import PRODUCTION, STAGING
+from project.model_addresses import model_address
 
 
 def promote(context: mlrun.MLClientCtx) -> None:

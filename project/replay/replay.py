@@ -10,8 +10,9 @@ import pandas as pd
 from feature_sets.checks import InputError
 from feature_sets.model_package.errors import ModelPackageError
 from feature_sets.model_package.package import fetch_model_package
+from feature_sets.model_package.tags import PRODUCTION
 from project.errors import NetopsError
-from project.model_addresses import PRODUCTION, model_address
+from project.model_addresses import model_address
 from project.project_setup import replay_function
 from project.replay.instance import GraphInstance
 from project.replay.outcome import Stretch, outcome

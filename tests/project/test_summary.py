@@ -229,7 +229,7 @@ def live_facts(stream, steps=()):
     """Facts of a run on an endpoint that counted much in earlier runs."""
     answers = {
         "/labeled": labeled(17_815, 40, 12, 0),
-        "/drift": {"enlisted": True, "detectors": {"ddm": detector(8, 3), "eddm": detector(2, 0)}},
+        "/drift": {"attached": True, "detectors": {"ddm": detector(8, 3), "eddm": detector(2, 0)}},
     }
     with fake_endpoint(lambda _method, path, _body: (200, answers[path])) as address:
         deployed = [Endpoint("serving", address, "ready", "model", "v1", "p")]

@@ -11,14 +11,8 @@ from mlrun.features import Feature
 
 from feature_sets.model_package.files import MODEL_FILE
 from feature_sets.model_package.schema import SCHEMA_FILE, ModelSchema
+from feature_sets.model_package.tags import MODEL_KEY
 from training.job.run_artifacts import artifact_path
-
-MODEL_KEY = "model"
-
-PRODUCTION = "production"
-"""Tag of the model that is served."""
-STAGING = "staging"
-"""Tag of the model that is to be served once it is rehearsed."""
 
 
 def log_model_package(

@@ -1,7 +1,11 @@
+from types import SimpleNamespace
+
+import mlrun.feature_store as fstore
 import numpy as np
 import pandas as pd
 import pytest
 
+from feature_sets.checks import InputError
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.windows.definition import WindowDefinition
 from feature_sets.windows.online import OnlineWindows
@@ -9,7 +13,7 @@ from graphs.preprocess import Preprocess
 from graphs.protocol.records import TelemetryRecord
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind
-from graphs.state.reading_history import ReadingHistory
+from graphs.state.reading_history import ReadingHistory, stored_readings
 from tests.graphs.conftest import START, step_context
 
 STEP = 7.0
@@ -180,3 +184,36 @@ def test_with_an_arrival_what_had_arrived_is_given_in_that_order(schema):
     assert [at for at, _ in found] == [START, START + 2 * STEP, START + 3 * STEP]
     found = history.before("a/1", START + 2.5 * STEP, START + 200)
     assert [at for at, _ in found] == [START + at * STEP for at in (0, 2, 3, 4, 1)]
+
+
+def test_a_history_that_moved_twice_since_the_endpoint_started_is_found(monkeypatch, schema):
+    rows = readings(schema)
+    folders = ["now"]
+
+    def found(_uri):
+        folder = folders[-1]
+
+        def to_dataframe(columns, **_):
+            if folder != folders[-1]:
+                raise FileNotFoundError(folder)
+            return rows[[DEVICE, schema.time, *columns]].set_index(DEVICE)
+
+        features = dict.fromkeys(schema.metric_names)
+        return SimpleNamespace(spec=SimpleNamespace(features=features), to_dataframe=to_dataframe)
+
+    monkeypatch.setattr(fstore, "get_feature_set", found)
+    history = stored_readings("store://feature-sets/p/device_metrics", schema)
+    assert len(history.before("a/1", START + 60 * STEP, NOW)) == 42
+    folders.append("later")
+    assert len(history.before("a/1", START + 5000.0, NOW)) == 0
+    assert len(history.before("a/2", START + 60 * STEP, NOW)) == 42
+
+
+def test_a_history_of_another_schema_is_told_when_the_endpoint_starts(monkeypatch, schema):
+    features = dict.fromkeys(schema.metric_names[1:])
+    found = SimpleNamespace(spec=SimpleNamespace(features=features))
+    monkeypatch.setattr(fstore, "get_feature_set", lambda _uri: found)
+    with pytest.raises(
+        InputError, match=f"must hold {schema.metric_names[0]} of schema .* 'netops run' trains"
+    ):
+        stored_readings("store://feature-sets/p/device_metrics", schema)
