@@ -19,6 +19,7 @@ from feature_sets.checks import InputError, check_column_name, duration_seconds
 from feature_sets.telemetry.derived import Derived
 from feature_sets.telemetry.errors import SchemaError
 from feature_sets.telemetry.metric import Metric
+from feature_sets.telemetry.reserved_names import check_reserved
 from feature_sets.telemetry.schema_content import schema_arguments
 from feature_sets.telemetry.window_settings import Windows
 
@@ -49,6 +50,7 @@ class TelemetrySchema:
     :param exclude_labels: rows left out of training and evaluation: label-file column -> value that excludes.
     :param assume_timezone: ``UTC`` accepts times without a zone as UTC; otherwise such rows are rejected.
     :param separator: what joins entity columns into the device key.
+    :param rename: column of the files, or field of a live event -> the name that the schema has for it.
     """
 
     name: str
@@ -65,6 +67,7 @@ class TelemetrySchema:
     exclude_labels: Mapping[str, Any] = field(default_factory=dict)
     assume_timezone: str | None = None
     separator: str = "/"
+    rename: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not re.match(r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", self.name or ""):
@@ -88,8 +91,22 @@ class TelemetrySchema:
         if self.assume_timezone not in (None, "UTC"):
             raise InputError("assume_timezone", "must be UTC or absent", self.assume_timezone)
         duration_seconds(self.horizon, "horizon")
+        self._check_rename()
+        check_reserved("metrics", self.metric_names)
+        check_reserved("time", [self.time])
+        check_reserved("label", [self.label])
+        check_reserved("arrival", [] if self.arrival is None else [self.arrival])
+        check_reserved("exclude_labels", self.exclude_labels)
         self.derived.check(self.windows.lengths, self.windows.operations)
         self._check_columns()
+
+    def _check_rename(self) -> None:
+        """Raise InputError unless every new name is a text of its own."""
+        names = list(self.rename.values())
+        for given, name in self.rename.items():
+            if not isinstance(name, str) or names.count(name) > 1 or name in self.rename:
+                rule = "must be one name for each column, which is not renamed itself"
+                raise InputError(f"rename.{given}", rule, name)
 
     def _check_columns(self) -> None:
         """Raise InputError unless every column, given or generated, has a name of its own."""
@@ -212,4 +229,6 @@ class TelemetrySchema:
             "exclude_labels": dict(self.exclude_labels),
             "assume_timezone": self.assume_timezone,
             "separator": self.separator,
+            # Absent if it says nothing, so that histories of before it existed go on.
+            **({"rename": dict(self.rename)} if self.rename else {}),
         }

@@ -38,4 +38,5 @@ def schema_arguments(content: object, fields: Collection[str]) -> dict[str, Any]
         "population": check_mapping("population", given.get("population") or {}),
         "exclude_labels": check_mapping("exclude_labels", given.get("exclude_labels") or {}),
         "separator": str(given.get("separator", "/")),
+        "rename": check_mapping("rename", given.get("rename") or {}),
     }
