@@ -10,8 +10,10 @@ import typer
 
 from feature_sets.checks import InputError
 from feature_sets.telemetry.errors import TelemetryError
+from project.cli.check import check
 from project.cli.compile import compile_workflow
 from project.cli.ingest import ingest
+from project.cli.init import init
 from project.cli.run import run
 from project.cli.runs import list_runs
 from project.cli.serve import serve
@@ -34,6 +36,8 @@ app = typer.Typer(
     "MLRUN_DBPATH set, that MLRun API is used; otherwise a local one is started when needed.",
 )
 for name, command in (
+    ("check", check),
+    ("init", init),
     ("run", run),
     ("ingest", ingest),
     ("up", up),
