@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from feature_sets.checks import InputError
-from feature_sets.devices import as_text, devices
+from feature_sets.devices import as_names, devices
 from feature_sets.ingestion.history.added_rows import SAMPLES, Bools
 from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.vectorized_ingest import Contents, ingest_vectorized
@@ -180,7 +180,7 @@ def ingest_devices(
         raise InputError("static columns", "must be of one type each", str(error)) from error
     ingest_vectorized(
         devices(schema, newest),
-        as_text(schema, newest),
+        as_names(schema, newest),
         contents=Contents(contents.schema, contents.sources, {ATTRIBUTES: table}),
         keep_online=history is not None,
     )
