@@ -61,6 +61,8 @@ def cell_text(value: Any) -> str | None:
         return value.isoformat()
     if isinstance(value, int | np.integer):
         return str(int(value))
+    if isinstance(value, datetime.timedelta):
+        return str(value)
     raise InputError("cell", "must be a plain value", type(value).__name__)
 
 
@@ -112,8 +114,16 @@ def texts_of(column: pa.ChunkedArray | pa.Array) -> Texts:
 
 def _plain(values: pa.Array) -> list[Any]:
     if pa.types.is_timestamp(values.type):  # Python's times end at microseconds.
-        return list(values.cast(pa.timestamp("us", values.type.tz), safe=False).to_pylist())
-    return list(values.to_pylist())
+        values = values.cast(pa.timestamp("us", values.type.tz), safe=False)
+    return [plain_value(value) for value in values]
+
+
+def plain_value(cell: pa.Scalar) -> Any:
+    """Value of a cell; of times beyond those of Python the number that Arrow keeps."""
+    try:
+        return cell.as_py()
+    except (OverflowError, ValueError):
+        return cell.value
 
 
 def truth_of(text: str | None) -> bool | None:

@@ -13,11 +13,13 @@ import pandas as pd
 import pyarrow as pa
 
 from feature_sets.checks import InputError
+from feature_sets.rows.entity_keys import KEY_TEXT_RULE, is_key_text
 from feature_sets.telemetry.arrow_files import file_columns, partition_values, read_file
 from feature_sets.telemetry.cell_numbers import numbers_of
 from feature_sets.telemetry.cell_text import Texts, texts_of, truth_of
 from feature_sets.telemetry.device_keys import compose_keys
 from feature_sets.telemetry.errors import TelemetryError
+from feature_sets.telemetry.events import brief
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.time_columns import parse_times
 
@@ -178,6 +180,9 @@ def _type_columns(rows: FileRows, schema: TelemetrySchema, columns: Columns) -> 
     for column in columns.texts:
         if column not in rows.columns:
             codes, words = _texts(table, column, rows.name)
+            broken = next((word for word in words if not is_key_text(word)), None)
+            if broken is not None:
+                raise TelemetryError(f"{rows.name}, column '{column}'", KEY_TEXT_RULE, brief(broken))
             # Truth values have one form, whoever wrote the file.
             same = [word.lower() if word.lower() in ("true", "false") else word for word in words]
             rows.columns[column] = Texts(codes, same).series()

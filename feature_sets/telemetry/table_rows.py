@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from feature_sets.checks import InputError
-from feature_sets.telemetry.cell_text import texts_of
+from feature_sets.telemetry.cell_text import plain_value, texts_of
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.event_time import seconds_of
 from feature_sets.telemetry.events import brief
@@ -113,10 +113,10 @@ class TableRows:
         file = int(self._file[row])
         part, place = self._parts[file], row - int(self._starts[file])
         if column in part.raw.column_names:
-            cells = {column: part.raw[column][place].as_py()}
+            cells = {column: plain_value(part.raw[column][place])}
         else:
             keys = [name for name in self._schema.entity if name in part.raw.column_names]
-            cells = {name: part.raw[name][place].as_py() for name in keys}
+            cells = {name: plain_value(part.raw[name][place]) for name in keys}
         shown = ", ".join(f"{name} {brief(cell)!r}" for name, cell in cells.items())
         sample = f"{shown} in row {place + 1:,} of {part.name}{self._rule(reason, cells)}"
         self.report.samples.setdefault(reason, sample)

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from feature_sets.checks import InputError
 from feature_sets.telemetry.arrow_files import file_columns, first_rows, partition_values
 from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.inspection.column_profile import ColumnProfile, profile_column
@@ -109,10 +111,14 @@ def _joined(heads: list[pa.Table]) -> pa.Table:
     try:
         return pa.concat_tables(heads, promote_options="default")
     except pa.ArrowException:
-        texts = [
-            pa.table(
-                {name: pa.array(texts_of(head[name]).series(), pa.string()) for name in head.column_names}
-            )
-            for head in heads
-        ]
+        texts = [pa.table({name: _as_text(head[name]) for name in head.column_names}) for head in heads]
         return pa.concat_tables(texts, promote_options="default")
+
+
+def _as_text(column: pa.ChunkedArray) -> pa.Array:
+    try:
+        codes, values = texts_of(column)
+    except InputError:  # Lists and structures.
+        return pa.array([None if cell is None else str(cell) for cell in column.to_pylist()], pa.string())
+    shown = [value.encode("utf-8", "backslashreplace").decode() for value in values]
+    return pa.array(np.array([*shown, None], dtype=object)[codes], pa.string())
