@@ -11,6 +11,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from feature_sets.telemetry.errors import TelemetryError
+from feature_sets.telemetry.file_format import PLAIN, SEPARATORS, FileFormat
 
 SUFFIXES = (".parquet", ".csv", ".csv.gz")
 """Ends of the names of files that are read."""
@@ -33,15 +34,16 @@ def partition_values(path: Path, folder: Path) -> dict[str, str]:
     return {name: value for name, equals, value in parts if equals and name}
 
 
-def file_columns(path: Path, name: str) -> list[str]:
+def file_columns(path: Path, name: str, form: FileFormat = PLAIN) -> list[str]:
     """Names of the columns of a file.
 
     :param name: what an error calls the file.
+    :param form: of a CSV file.
     :raises TelemetryError: if it cannot be read, or a name occurs twice.
     """
     try:
         is_parquet = path.suffix == ".parquet"
-        columns = list(pq.read_schema(path).names) if is_parquet else _csv_columns(path)
+        columns = list(pq.read_schema(path).names) if is_parquet else _csv_columns(path, form)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _unreadable(name, error) from error
     twice = sorted({column for column in columns if columns.count(column) > 1})
@@ -50,12 +52,19 @@ def file_columns(path: Path, name: str) -> list[str]:
     return columns
 
 
-def read_file(path: Path, name: str, columns: Sequence[str], numbers: Collection[str] = ()) -> pa.Table:
+def read_file(
+    path: Path,
+    name: str,
+    columns: Sequence[str],
+    numbers: Collection[str] = (),
+    form: FileFormat = PLAIN,
+) -> pa.Table:
     """These columns of a file. Those of a CSV file are text, but for numbers if all their cells are.
 
     :param name: what an error calls the file.
     :param columns: which; all must be there.
     :param numbers: those of them that should be numbers.
+    :param form: of a CSV file.
     :raises TelemetryError: if it cannot be read.
     """
     try:
@@ -64,17 +73,17 @@ def read_file(path: Path, name: str, columns: Sequence[str], numbers: Collection
         _refuse_nul(path, name)
         wanted = {column: pa.float64() if column in numbers else _TEXT for column in columns}
         try:
-            return _read_csv(path, wanted)
+            return _read_csv(path, wanted, form)
         except pa.ArrowInvalid:
             if not numbers:
                 raise
             # Some cell is no number; as text it can be said which.
-            return _read_csv(path, {**wanted, **{column: pa.string() for column in numbers}})
+            return _read_csv(path, {**wanted, **{column: pa.string() for column in numbers}}, form)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _unreadable(name, error) from error
 
 
-def first_rows(path: Path, name: str, rows: int) -> tuple[pa.Table, int | None]:
+def first_rows(path: Path, name: str, rows: int, form: FileFormat = PLAIN) -> tuple[pa.Table, int | None]:
     """The first rows of a file, all columns, and how many rows it has; None if nobody counted them.
 
     :raises TelemetryError: if it cannot be read.
@@ -86,13 +95,26 @@ def first_rows(path: Path, name: str, rows: int) -> tuple[pa.Table, int | None]:
                 file.schema_arrow, file.iter_batches(min(rows, 1 << 16)), rows
             ), file.metadata.num_rows
         _refuse_nul(path, name)
-        types = {column: pa.string() for column in _csv_columns(path)}
-        with pyarrow.csv.open_csv(path, **_csv_options(types)) as reader:
+        types = {column: pa.string() for column in _csv_columns(path, form)}
+        with pyarrow.csv.open_csv(path, **_csv_options(types, form)) as reader:
             head = _head(reader.schema, reader, rows)
             rest = any(batch.num_rows for batch in reader) if head.num_rows >= rows else False
             return head, None if rest else head.num_rows
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _unreadable(name, error) from error
+
+
+def separator_of(path: Path, name: str) -> str:
+    """The separator that the first line of a CSV file has most of; a comma if it has none.
+
+    :raises TelemetryError: if it cannot be read.
+    """
+    try:
+        with pa.input_stream(str(path)) as file:
+            line = file.read(_BLOCK_BYTES).partition(b"\n")[0].decode("utf-8", "replace")
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(name, error) from error
+    return max(SEPARATORS, key=line.count)
 
 
 def _head(schema: pa.Schema, batches: Iterator[pa.RecordBatch], rows: int) -> pa.Table:
@@ -106,21 +128,22 @@ def _head(schema: pa.Schema, batches: Iterator[pa.RecordBatch], rows: int) -> pa
     return pa.Table.from_batches(taken, schema).slice(0, rows)
 
 
-def _csv_columns(path: Path) -> list[str]:
+def _csv_columns(path: Path, form: FileFormat) -> list[str]:
     options = pyarrow.csv.ReadOptions(block_size=_BLOCK_BYTES)
-    parse = pyarrow.csv.ParseOptions(newlines_in_values=True)
+    parse = pyarrow.csv.ParseOptions(delimiter=form.separator, newlines_in_values=True)
     with pyarrow.csv.open_csv(path, read_options=options, parse_options=parse) as reader:
         return list(reader.schema.names)
 
 
-def _csv_options(types: dict[str, pa.DataType]) -> dict[str, Any]:
+def _csv_options(types: dict[str, pa.DataType], form: FileFormat) -> dict[str, Any]:
     return {
-        "parse_options": pyarrow.csv.ParseOptions(newlines_in_values=True),
+        "parse_options": pyarrow.csv.ParseOptions(delimiter=form.separator, newlines_in_values=True),
         "convert_options": pyarrow.csv.ConvertOptions(
             include_columns=list(types),
             column_types=types,
             null_values=[form for word in NULL_WORDS for form in dict.fromkeys(_cases(word))],
             strings_can_be_null=False,
+            decimal_point=form.decimal,
         ),
     }
 
@@ -129,8 +152,8 @@ def _cases(word: str) -> tuple[str, ...]:
     return word, word.upper(), word.capitalize(), word.replace("nan", "NaN")
 
 
-def _read_csv(path: Path, types: dict[str, pa.DataType]) -> pa.Table:
-    return pyarrow.csv.read_csv(path, **_csv_options(types))
+def _read_csv(path: Path, types: dict[str, pa.DataType], form: FileFormat) -> pa.Table:
+    return pyarrow.csv.read_csv(path, **_csv_options(types, form))
 
 
 def _refuse_nul(path: Path, name: str) -> None:

@@ -25,11 +25,13 @@ class Numbers(NamedTuple):
     refused: npt.NDArray[np.bool_]
 
 
-def numbers_of(column: pa.ChunkedArray | pa.Array) -> Numbers:
+def numbers_of(column: pa.ChunkedArray | pa.Array, decimal: str = ".") -> Numbers:
     """A column of any type as numbers: those of text too; truth values are 1 and 0.
 
     >>> numbers_of(pa.array(["1.5", "n/a", "true", "high"]))
     Numbers(values=array([1.5, nan, 1. , nan]), refused=array([False, False, False,  True]))
+
+    :param decimal: of numbers in text, a point or a comma.
     """
     kind = column.type
     if pa.types.is_dictionary(kind):
@@ -41,7 +43,7 @@ def numbers_of(column: pa.ChunkedArray | pa.Array) -> Numbers:
         except pa.ArrowInvalid:
             return _refused(column)
     if pa.types.is_string(column.type) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return _of_texts(column.cast(pa.string()))
+        return _of_texts(column.cast(pa.string()), decimal)
     if (
         pa.types.is_floating(kind)
         or pa.types.is_integer(kind)
@@ -70,10 +72,12 @@ def _refused(column: pa.ChunkedArray | pa.Array) -> Numbers:
     return Numbers(np.full(len(column), np.nan), given)
 
 
-def _of_texts(column: pa.ChunkedArray | pa.Array) -> Numbers:
+def _of_texts(column: pa.ChunkedArray | pa.Array, decimal: str) -> Numbers:
     words = pc.utf8_lower(pc.utf8_trim_whitespace(column))
     empty = pc.is_in(words, value_set=pa.array(NULL_WORDS))
     words = pc.if_else(empty, None, words)
+    if decimal == ",":  # Now a point is no number.
+        words = pc.replace_substring(pc.replace_substring(words, ".", "?"), ",", ".")
     try:
         return Numbers(_floats(words.cast(pa.float64())), np.zeros(len(column), dtype=np.bool_))
     except pa.ArrowInvalid:

@@ -58,15 +58,24 @@ def read_telemetry(
     """
     report = IngestReport()
     base = Path(folder)
-    files = {name: find_files(base, name, optional=known is not None) for name in TABLES}
+    optional = dict.fromkeys(TABLES, known is not None)
+    # Without attributes to read, the devices are those that report.
+    optional["static"] |= not schema.static and not schema.population
+    files = {name: find_files(base, name, optional[name]) for name in TABLES}
     if not any(files.values()):
         find_files(base, "metrics")
     unread = unread_files(base, [path for found in files.values() for path in found])
     reading = _Reading(base, schema, known)
+    listed = bool(files["static"]) or known is not None
     attributes = reading.static(files["static"], report.static)
     static = _newest(attributes)
     devices = {*static[DEVICE], *(known.devices if known else ())}
-    metrics = reading.metrics(files["metrics"], report.metrics, devices)
+    metrics = reading.metrics(files["metrics"], report.metrics, devices if listed else None)
+    if not listed:
+        static = attributes = pd.DataFrame({DEVICE: sorted(metrics[DEVICE].unique())}, dtype=object)
+        devices = set(static[DEVICE])
+        report.static.rows_read = len(static)
+        report.static.notes.append("no static file: the devices are those of the metrics")
     labels = reading.labels(files["labels"], report.labels, devices)
     if unread:
         report.metrics.notes.append(unread_note(unread))
@@ -133,12 +142,14 @@ class _Reading:
         note_lone_categories(frame, schema.static, report)
         return frame[[DEVICE, *since, *(column for column in columns if column != DEVICE)]]
 
-    def metrics(self, files: list[Path], report: FileReport, devices: set[str]) -> pd.DataFrame:
-        """Readings of known devices, sorted by time and device."""
+    def metrics(self, files: list[Path], report: FileReport, devices: set[str] | None) -> pd.DataFrame:
+        """Readings of known devices, sorted by time and device; of all if none is known."""
         schema = self._schema
         names = list(schema.metric_names)
         times = [schema.time] if schema.arrival is None else [schema.time, schema.arrival]
-        unread, unchanged = split_files(self._folder, files, self._marks.get("metrics", {}), len(devices))
+        unread, unchanged = split_files(
+            self._folder, files, self._marks.get("metrics", {}), len(devices or ())
+        )
         report.leave(unchanged)
         if not unread:
             return TableRows.none({**dict.fromkeys(times, _TIMES), **dict.fromkeys(names, "float64")})
@@ -148,13 +159,14 @@ class _Reading:
             rows.reject_times(column, kind)
         for name in names:
             rows.reject_refused(name, "not_a_number")
-        rows.reject("unknown_device", ~rows.frame[DEVICE].isin(devices).to_numpy(), DEVICE)
+        if devices is not None:
+            rows.reject("unknown_device", ~rows.frame[DEVICE].isin(devices).to_numpy(), DEVICE)
         early = None
         if schema.arrival is not None:
             tolerance = pd.Timedelta(schema.windows.future_tolerance)
             early = (rows.frame[schema.time] > rows.frame[schema.arrival] + tolerance).to_numpy()
         rows.reject_duplicates([DEVICE, schema.time], schema.arrival, early)
-        frame = rows.accepted([schema.time, DEVICE], self._some, len(devices))
+        frame = rows.accepted([schema.time, DEVICE], self._some, len(devices or ()))
         for metric in schema.metrics:
             values = frame[metric.name].to_numpy(dtype=np.float64, copy=True)
             infinite = np.isinf(values)

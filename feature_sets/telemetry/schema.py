@@ -18,6 +18,7 @@ import yaml
 from feature_sets.checks import InputError, check_column_name, duration_seconds
 from feature_sets.telemetry.derived import Derived
 from feature_sets.telemetry.errors import SchemaError
+from feature_sets.telemetry.file_format import PLAIN, FileFormat
 from feature_sets.telemetry.metric import Metric
 from feature_sets.telemetry.reserved_names import check_reserved
 from feature_sets.telemetry.schema_content import schema_arguments
@@ -51,6 +52,7 @@ class TelemetrySchema:
     :param assume_timezone: ``UTC`` accepts times without a zone as UTC; otherwise such rows are rejected.
     :param separator: what joins entity columns into the device key.
     :param rename: column of the files, or field of a live event -> the name that the schema has for it.
+    :param files: how the cells of CSV files are written.
     """
 
     name: str
@@ -68,6 +70,7 @@ class TelemetrySchema:
     assume_timezone: str | None = None
     separator: str = "/"
     rename: Mapping[str, str] = field(default_factory=dict)
+    files: FileFormat = PLAIN
 
     def __post_init__(self) -> None:
         if not re.match(r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", self.name or ""):
@@ -229,6 +232,7 @@ class TelemetrySchema:
             "exclude_labels": dict(self.exclude_labels),
             "assume_timezone": self.assume_timezone,
             "separator": self.separator,
-            # Absent if it says nothing, so that histories of before it existed go on.
+            # Absent if they say nothing, so that histories of before they existed go on.
             **({"rename": dict(self.rename)} if self.rename else {}),
+            **({"files": self.files.to_dict()} if self.files != PLAIN else {}),
         }

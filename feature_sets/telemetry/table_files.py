@@ -100,7 +100,9 @@ def load_file(folder: Path, path: Path, schema: TelemetrySchema, columns: Column
     wanted = tuple(dict.fromkeys([*keys, *columns.names]))
     inside = [column for column in wanted if present[column] is not None]
     numbers = [str(present[column]) for column in columns.numbers if column in inside]
-    table = read_file(path, name, [str(present[column]) for column in inside], numbers).rename_columns(inside)
+    table = read_file(
+        path, name, [str(present[column]) for column in inside], numbers, schema.files
+    ).rename_columns(inside)
     for column in wanted:
         if column not in inside:
             constant = pa.array([given[column]], pa.string()).dictionary_encode()
@@ -127,7 +129,7 @@ def columns_of(folder: Path, path: Path, schema: TelemetrySchema) -> dict[str, s
     """
     name = str(path.relative_to(folder))
     found: dict[str, str | None] = {}
-    for column in file_columns(path, name):
+    for column in file_columns(path, name, schema.files):
         called = schema.rename.get(column, column)
         if called in found:
             raise TelemetryError(f"{name}, column '{column}'", "must have a name of its own", called)
@@ -170,7 +172,7 @@ def _type_columns(rows: FileRows, schema: TelemetrySchema, columns: Columns) -> 
         rows.refused[column], rows.naive[column] = parsed.unparsable, parsed.naive
         rows.units[column] = parsed.units
     for column in columns.numbers:
-        values, rows.refused[column] = numbers_of(table[column])
+        values, rows.refused[column] = numbers_of(table[column], _decimal_of(rows.name, schema))
         rows.columns[column] = pd.Series(values)
     for column in columns.truths:
         texts = _texts(table, column, rows.name)
@@ -186,6 +188,11 @@ def _type_columns(rows: FileRows, schema: TelemetrySchema, columns: Columns) -> 
             # Truth values have one form, whoever wrote the file.
             same = [word.lower() if word.lower() in ("true", "false") else word for word in words]
             rows.columns[column] = Texts(codes, same).series()
+
+
+def _decimal_of(name: str, schema: TelemetrySchema) -> str:
+    """Parquet files hold text of numbers with a point, as JSON does."""
+    return "." if name.endswith(".parquet") else schema.files.decimal
 
 
 def _texts(table: pa.Table, column: str, name: str) -> Texts:

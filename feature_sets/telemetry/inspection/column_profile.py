@@ -84,10 +84,11 @@ class ColumnProfile:
         return "; ".join(parts)
 
 
-def profile_column(name: str, column: pa.ChunkedArray) -> ColumnProfile:
+def profile_column(name: str, column: pa.ChunkedArray, decimal: str = ".") -> ColumnProfile:
     """Look at one column.
 
     :param column: as ``first_rows`` gives it.
+    :param decimal: of numbers in text, a point or a comma.
     """
     kind = _type_name(column.type)
     rows = len(column)
@@ -110,7 +111,7 @@ def profile_column(name: str, column: pa.ChunkedArray) -> ColumnProfile:
         return ColumnProfile(**base, samples=(), kind="empty")
     if len(texts.values) <= 4 and all(truth_of(value) is not None for value in texts.values):
         return ColumnProfile(**base, samples=shown, kind="truth")
-    numbers = numbers_of(column)
+    numbers = numbers_of(column, decimal)
     is_number = not numbers.refused.any() and not np.isnan(numbers.values).all()
     times = _times(column, texts, numbers.values if is_number else None)
     if times is not None:

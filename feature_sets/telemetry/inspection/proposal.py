@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from feature_sets.checks import InputError, check_column_name
+from feature_sets.telemetry.file_format import PLAIN, FileFormat
 from feature_sets.telemetry.inspection.column_profile import ColumnProfile
 from feature_sets.telemetry.inspection.key_and_time import (
     ARRIVAL_NAME,
@@ -94,16 +95,24 @@ class Proposal:
         return None if self.missing else self.fields
 
 
-def propose(name: str, tables: Mapping[str, TableProfile]) -> Proposal:
+def propose(name: str, tables: Mapping[str, TableProfile], form: FileFormat = PLAIN) -> Proposal:
     """A schema for these tables.
 
     :param name: of the network.
     :param tables: those that were found.
+    :param form: of the CSV files.
     """
     proposal = Proposal(fields={"name": _slug(name)})
-    for table in ("metrics", "labels", "static"):
+    for table in ("metrics", "labels"):
         if table not in tables:
             proposal.missing.append(_ABSENT[table])
+    if "static" not in tables:
+        proposal.decide.append(
+            "There is no static.parquet or static.csv with one row a device: "
+            "the devices are those of the metrics, and there are no static features."
+        )
+    if form != PLAIN:
+        proposal.fields["files"] = form.to_dict()
     if "metrics" not in tables:
         return proposal
     entity = _entity(proposal, tables)
@@ -122,7 +131,6 @@ def propose(name: str, tables: Mapping[str, TableProfile]) -> Proposal:
 _ABSENT = {
     "metrics": "There are no readings: metrics.parquet or metrics.csv with device, time and numbers.",
     "labels": "There are no labels: labels.parquet or labels.csv with device, time and a column of 0 and 1.",
-    "static": "There is no list of devices: static.parquet or static.csv with one row a device.",
 }
 
 

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from feature_sets.checks import InputError
 from feature_sets.telemetry.arrow_files import file_columns, first_rows, partition_values
 from feature_sets.telemetry.cell_text import texts_of
+from feature_sets.telemetry.file_format import PLAIN, FileFormat
 from feature_sets.telemetry.inspection.column_profile import ColumnProfile, profile_column
 
 LOOKED_AT = 100_000
@@ -62,10 +63,11 @@ class TableProfile:
         return f"{self.name}: {rows}, of which the first {self.looked_at:,} were looked at ({shown})"
 
 
-def profile_table(folder: Path, name: str, files: Sequence[Path]) -> TableProfile:
+def profile_table(folder: Path, name: str, files: Sequence[Path], form: FileFormat = PLAIN) -> TableProfile:
     """Look at the first rows of a table.
 
     :param files: of the table, at least one.
+    :param form: of CSV files.
     :raises TelemetryError: if a file cannot be read.
     """
     heads: list[pa.Table] = []
@@ -75,12 +77,12 @@ def profile_table(folder: Path, name: str, files: Sequence[Path]) -> TableProfil
     for path in files:
         of_file = str(path.relative_to(folder))
         given = partition_values(path, folder)
-        inside = file_columns(path, of_file)
+        inside = file_columns(path, of_file, form)
         if looked_at >= LOOKED_AT:
             present.append(frozenset([*inside, *given]))
             total = None if path.suffix != ".parquet" or total is None else total + _parquet_rows(path)
             continue
-        head, rows = first_rows(path, of_file, LOOKED_AT - looked_at)
+        head, rows = first_rows(path, of_file, LOOKED_AT - looked_at, form)
         for column, value in given.items():
             if column not in head.column_names:
                 head = head.append_column(column, pa.array([value] * head.num_rows, pa.string()))
@@ -95,7 +97,7 @@ def profile_table(folder: Path, name: str, files: Sequence[Path]) -> TableProfil
         tuple(str(path.relative_to(folder)) for path in files),
         total,
         looked_at,
-        {column: profile_column(column, whole[column]) for column in whole.column_names},
+        {column: profile_column(column, whole[column], form.decimal) for column in whole.column_names},
         tuple(partial),
         frozenset(column for path in files for column in partition_values(path, folder)),
         whole,

@@ -97,7 +97,7 @@ LOADS: dict[str, Array] = {
     "large_string": typed(pa.large_string(), repr),
     "binary": typed(pa.binary(), lambda value: repr(value).encode()),
     "dictionary": lambda values: pa.array(
-        [None if v is None else repr(v) for v in values]
+        [None if v is None else repr(v) for v in values], pa.string()
     ).dictionary_encode(),
 }
 STEPS: dict[str, Array] = {

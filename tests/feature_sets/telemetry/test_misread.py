@@ -227,6 +227,32 @@ def test_what_is_refused_names_file_column_rule_and_a_sample(
         read_telemetry(folder(tmp_path, metrics), schema())
 
 
+def test_a_point_is_no_number_where_commas_are_declared(tmp_path: Path) -> None:
+    form = {"files": {"separator": ";", "decimal": ","}}
+    metrics = f"device;ts;cpu\nr1;{AT};1,5\nr2;{AT};2.5\n"
+    made = folder(tmp_path, metrics, LABELS.replace(",", ";"))
+    rows, report = read_telemetry(made, schema(**form))
+    assert rows.metrics["cpu"].tolist() == [1.5]
+    assert report.metrics.samples["not_a_number"] == "cpu '2.5' in row 2 of metrics.csv"
+    (made / "metrics.csv").unlink()
+    pd.DataFrame({"device": ["r1"], "ts": [AT], "cpu": ["2.5"]}).to_parquet(made / "metrics.parquet")
+    assert read_telemetry(made, schema(**form))[0].metrics["cpu"].tolist() == [2.5]
+
+
+@pytest.mark.parametrize(
+    ("files", "match"),
+    [
+        ({"separator": "x"}, "'files.separator': must be among"),
+        ({"decimal": ";"}, "'files.decimal': must be among"),
+        ({"decimal": ","}, "'files.decimal': must differ from the separator"),
+        ({"sep": ";"}, "'files': must be among decimal, separator"),
+    ],
+)
+def test_a_form_of_files_that_there_is_not_is_refused(files: dict[str, str], match: str) -> None:
+    with pytest.raises(SchemaError, match=match):
+        schema(files=files)
+
+
 def test_numbers_of_a_csv_file_are_the_nearest_floats_as_in_json(tmp_path: Path) -> None:
     texts = ["0.1", "123456.7890123", "2.2250738585072014e-308", "9007199254740993", "1e23"]
     lines = [f"r1,2024-01-01T00:00:0{place}Z,{text}" for place, text in enumerate(texts)]

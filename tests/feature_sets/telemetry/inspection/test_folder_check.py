@@ -139,6 +139,23 @@ def test_the_proposed_schema_is_taken_as_it_is(
         assert schema.arrival == "received"
 
 
+def test_semicolons_decimal_commas_and_no_static_file_are_taken(tmp_path: Path) -> None:
+    tables = frames()
+    del tables["static"]
+    folder = tmp_path / "lab"
+    folder.mkdir()
+    for name, frame in tables.items():
+        frame.to_csv(folder / f"{name}.csv", index=False, sep=";", decimal=",")
+    check, schema = taken(folder)
+    assert (schema.files.separator, schema.files.decimal) == (";", ",")
+    assert schema.metric_names == ("load", "octets", "up")
+    assert any("no static features" in sentence for sentence in check.proposal.decide)
+    rows, report = read_telemetry(folder, schema)
+    assert rows.metrics["load"].tolist() == tables["metrics"]["load"].tolist()
+    assert rows.static["device"].tolist() == [f"r{number}" for number in range(6)]
+    assert report.static.notes == ["no static file: the devices are those of the metrics"]
+
+
 def test_parts_in_folders_are_one_table(tmp_path: Path) -> None:
     tables = frames()
     metrics = tables.pop("metrics")
@@ -172,7 +189,6 @@ def test_what_is_missing_is_said_in_one_sentence_each(tmp_path: Path) -> None:
     check = check_folder(write(tmp_path / "lab", tables))
     assert check.schema_text() is None
     assert check.proposal.missing == [
-        "There is no list of devices: static.parquet or static.csv with one row a device.",
         "The labels have no column 'time', the time of the metrics; both need it under one name.",
         "No column of the labels holds 0 and 1 (or true and false, yes and no).",
     ]
@@ -194,7 +210,7 @@ def test_files_of_other_names_are_looked_at(tmp_path: Path) -> None:
     assert "as metrics.parquet it would be read" in check.likely[1]
     assert "looks like incidents, from start to end" in check.likely[2]
     assert "cannot be read" in check.likely[0]
-    assert len(check.proposal.missing) == 3
+    assert len(check.proposal.missing) == 2
 
 
 def test_a_folder_that_is_none_and_a_broken_table_are_refused(tmp_path: Path) -> None:
