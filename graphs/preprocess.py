@@ -96,7 +96,7 @@ class Preprocess(RequestStep):
             )
 
     def after_replay(self) -> None:
-        """Have each device begin with what the history has beside the journal, such as files of last night."""
+        """Have each device begin with what the history has beside the journal, such as files of the night."""
         if self._history is not None:
             self._history.leave_out(())
             self._started.clear()
@@ -130,7 +130,7 @@ class Preprocess(RequestStep):
         self._started.intersection_update(self._windows.devices)
 
     def _start(self, history: ReadingHistory, event: TelemetryEvent, arrival: float) -> None:
-        """Fill the windows of a device with what was ingested of it; what they have already changes nothing."""
+        """Fill the windows of a device with what was ingested of it; what they have already does no harm."""
         if event.time > arrival + self._tolerance:
             return  # It will be quarantined; its time says nothing about where the device is.
         self._windows.update(

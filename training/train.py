@@ -29,6 +29,7 @@ from training.job.defaults import (
 )
 from training.job.run_artifacts import log_tables
 from training.packaging.fitted_model import FittedModel, fit_model
+from training.packaging.input_categories import with_categories
 from training.packaging.model_artifact import log_model_package
 from training.packaging.package_writer import write_model_package
 from training.search.progress import Progress
@@ -124,7 +125,8 @@ def _log_model(
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder)
         rows = fitted.schema.matrix(split.train)
-        written = write_model_package(directory, fitted.pipeline, fitted.schema, rows)
+        schema = with_categories(fitted.schema, feature_vector)
+        written = write_model_package(directory, fitted.pipeline, schema, rows)
         log_model_package(
             context,
             directory,

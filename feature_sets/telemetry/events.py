@@ -60,6 +60,8 @@ class LabelEvent(NamedTuple):
 class EventParser:
     """Turns request bodies into events, by the rules of one schema. Fields it does not know are ignored.
 
+    A field has its name in the schema, or the one that ``rename`` gives it.
+
     :param schema: whose columns the bodies have.
     :param devices: the known device keys; without it every key is accepted.
     """
@@ -73,6 +75,7 @@ class EventParser:
         self._metrics = tuple((metric.name, metric.low, metric.high) for metric in schema.metrics)
         self._assume_utc = schema.assume_timezone == "UTC"
         self._devices = devices
+        self._sent_as = {name: sent for sent, name in schema.rename.items()}
 
     def telemetry(self, body: Any) -> TelemetryEvent:
         """A reading. A metric is a number or null (no reading); one outside its range becomes no reading.
@@ -84,6 +87,8 @@ class EventParser:
         outside: list[str] = []
         for name, low, high in self._metrics:
             value = body.get(name, self)
+            if value is self and self._sent_as:
+                value = self._field(body, name, self)
             if value.__class__ is not float:
                 value = _number(name, value, self)
             elif value != value or value in (math.inf, -math.inf):
@@ -100,7 +105,7 @@ class EventParser:
         :raises EventError: naming the first field that breaks a rule.
         """
         device, time = self._key_and_time(body)
-        label = body.get(self._label, self)
+        label = self._field(body, self._label, self)
         if label is self:
             raise EventError(self._label, "is required", None)
         if not isinstance(label, int | float) or label not in (0, 1):
@@ -112,7 +117,7 @@ class EventParser:
         if not isinstance(body, Mapping):
             raise EventError("event", "must be a JSON object", body)
         device = self._device(body)
-        moment = body.get(self._time)
+        moment = self._field(body, self._time)
         if moment is None:
             raise EventError(self._time, "is required", None)
         try:
@@ -120,11 +125,18 @@ class EventParser:
         except InputError as error:
             raise EventError(self._time, error.rule, moment) from None
 
+    def _field(self, body: Mapping[str, Any], name: str, absent: object = None) -> Any:
+        """What a body holds under a name of the schema or, if it has none, under the one that is renamed."""
+        if name in body or name not in self._sent_as:
+            return body.get(name, absent)
+        return body.get(self._sent_as[name], absent)
+
     def _device(self, body: Mapping[str, Any]) -> str:
-        columns = self._entity if all(column in body for column in self._entity) else (DEVICE,)
+        has_levels = all(self._field(body, column, self) is not self for column in self._entity)
+        columns = self._entity if has_levels else (DEVICE,)
         parts = []
         for column in columns:
-            part = body.get(column)
+            part = self._field(body, column)
             if part is None:
                 raise EventError(column, "is required", None)
             if isinstance(part, int) and not isinstance(part, bool):

@@ -9,9 +9,11 @@ import typer
 
 from feature_sets.checks import InputError
 from feature_sets.telemetry.errors import TelemetryError
+from project.cli.check import check
 from project.cli.compile import compile_workflow
 from project.cli.devices import devices
 from project.cli.ingest import ingest
+from project.cli.init import init
 from project.cli.interruption import INTERRUPTED, told_interruption, watch_for_interruption
 from project.cli.replay import replay
 from project.cli.run import run
@@ -36,6 +38,8 @@ app = typer.Typer(
     "MLRUN_DBPATH set, that MLRun API is used; otherwise a local one is started when needed.",
 )
 for name, command in (
+    ("check", check),
+    ("init", init),
     ("run", run),
     ("ingest", ingest),
     ("devices", devices),
