@@ -145,6 +145,8 @@ def serving_function(project: str, settings: Settings) -> mlrun.runtimes.Serving
         labeled_directory=str(settings.labeled_streams / project / "labeled"),
         callback_url=settings.drift_callback or None,
         callback_body={"workflow": "main"},
+        clock=settings.clock,
+        arrival_clock_in_production=settings.clock == ARRIVAL,
     )
 
 

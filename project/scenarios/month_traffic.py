@@ -16,13 +16,14 @@ from feature_sets.telemetry.frames import VALID_FROM
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.simulator import SimulatedNetwork, simulated_schema
 from feature_sets.telemetry.window_settings import Windows
+from project.replay.recording import KNOWN
 
 ARRIVAL = "received"
-_KNOWN = "known"
 _START = datetime(2024, 3, 4, tzinfo=UTC)
 _TICK_MINUTES = 5
-_TRANSIT = pd.Timedelta(seconds=2)
-_LABEL_DELAY = pd.Timedelta(hours=1)
+_FLUSH = "5min"
+"""The collector hands on what it has every five minutes."""
+_LABEL_DELAY = pd.Timedelta(minutes=50)
 _LATE_SHARE, _MOST_LATE_SECONDS = 0.01, 3 * 3600
 _REPEATED_SHARE = 0.005
 
@@ -34,7 +35,7 @@ class Day:
     :param number: from 1.
     :param live: whether it is sent to the endpoint; else it comes as a file at night.
     :param readings: device, event time, arrival and metrics, in order of arrival; a few for the second time.
-    :param labels: device, event time and label, in the order in which they became known.
+    :param labels: device, event time, label and ``KNOWN``, in that order.
     :param attributes: static columns of each device and ``valid_from``, as known at the end of the day.
     """
 
@@ -80,6 +81,11 @@ class Month:
             derived=Derived(ratios=(Ratio("avg", "30m", "2h"),), variation=("2h",)),
         )
 
+    @property
+    def retiring(self) -> str:
+        """The device that is retired."""
+        return self._names[1]
+
     def midnight(self, day: int) -> pd.Timestamp:
         """The beginning of a day, counted from 1."""
         return pd.Timestamp(_START + timedelta(days=day - 1))
@@ -90,11 +96,27 @@ class Month:
                 number,
                 live=number % 2 == 0,
                 readings=_within(self._readings, ARRIVAL, self.midnight(number), self.midnight(number + 1)),
-                labels=_within(self._labels, _KNOWN, self.midnight(number), self.midnight(number + 1)).drop(
-                    columns=_KNOWN
-                ),
+                labels=_within(self._labels, KNOWN, self.midnight(number), self.midnight(number + 1)),
                 attributes=self._attributes[self._attributes[VALID_FROM] < self.midnight(number + 1)],
             )
+
+    def at_once(self) -> Day:
+        """The whole month as files, the readings with the arrivals that an endpoint notes of the live ones.
+
+        A request is an instant; an endpoint puts its readings a microsecond apart, see ``live_rows``.
+        """
+        parts = []
+        for day in self:
+            readings = day.readings
+            if day.live and len(readings):
+                # The k-th reading of a request arrives k microseconds after it.
+                place = readings.groupby(ARRIVAL).cumcount()
+                arrival = readings[ARRIVAL] + pd.to_timedelta(place, unit="us")
+                readings = readings.assign(**{ARRIVAL: arrival})
+            parts.append((readings, day.labels))
+        readings, labels = (pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True))
+        known = self._attributes[self._attributes[VALID_FROM] < self.midnight(self.days + 1)]
+        return Day(0, live=False, readings=readings, labels=labels, attributes=known)
 
     @cached_property
     def _network(self) -> SimulatedNetwork:
@@ -131,17 +153,17 @@ class Month:
         metrics, _ = self._telemetry
         late = random.random(len(metrics)) < _LATE_SHARE
         delay = np.where(late, random.integers(1, _MOST_LATE_SECONDS, len(metrics)), 0)
-        arrival = metrics[self.schema.time] + _TRANSIT + pd.to_timedelta(delay, unit="s")
+        arrival = (metrics[self.schema.time] + pd.to_timedelta(delay, unit="s")).dt.ceil(_FLUSH)
         once = metrics.assign(**{ARRIVAL: arrival})
         again = once[random.random(len(once)) < _REPEATED_SHARE]
-        again = again.assign(**{ARRIVAL: again[ARRIVAL] + pd.Timedelta(minutes=1)})
+        again = again.assign(**{ARRIVAL: again[ARRIVAL] + pd.Timedelta(_FLUSH)})
         return pd.concat([once, again]).sort_values([ARRIVAL, DEVICE], kind="stable", ignore_index=True)
 
     @cached_property
     def _labels(self) -> pd.DataFrame:
         _, labels = self._telemetry
-        known = labels.assign(**{_KNOWN: labels[self.schema.time] + _LABEL_DELAY})
-        return known.sort_values([_KNOWN, DEVICE], kind="stable", ignore_index=True)
+        known = labels.assign(**{KNOWN: (labels[self.schema.time] + _LABEL_DELAY).dt.ceil(_FLUSH)})
+        return known.sort_values([KNOWN, DEVICE], kind="stable", ignore_index=True)
 
     @cached_property
     def _attributes(self) -> pd.DataFrame:
