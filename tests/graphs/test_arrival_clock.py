@@ -72,7 +72,8 @@ def test_a_reading_that_does_not_say_when_it_arrived_is_refused(then):
     answer = then.post("/telemetry", {**event(), "received": "2024-01-01T00:00:00"})
     assert answer.json["error"] == {
         "field": "received",
-        "rule": "must have a zone, such as a final Z (if all are UTC, say assume_timezone: UTC in the schema)",
+        "rule": "must have a zone, such as a final Z "
+        "(if all are UTC, say assume_timezone: UTC in the schema)",
         "got": "2024-01-01T00:00:00",
     }
 
