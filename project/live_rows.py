@@ -89,14 +89,16 @@ class _Reader:
     def _labels(self, entry: RawEntry) -> None:
         events = entry.decoded(self.metrics).labels
         self.counts["labels"] += len(events)
-        if (entry.label or self.schema.target) != self.schema.label:
-            self.counts["labels_of_other_column"] += len(events)
-            return
+        column = entry.label or self.schema.target
         for event in events:
-            if event.time > entry.arrival + self.tolerance:
+            # With a horizon, the history makes what is predicted of the label itself.
+            value = event.label if column == self.schema.label else event.observed
+            if value is None or column.partition("_within_")[0] != self.schema.label.partition("_within_")[0]:
+                self.counts["labels_of_other_column"] += 1
+            elif event.time > entry.arrival + self.tolerance:
                 self.counts["labels_quarantined"] += 1
             else:
-                self.labels.append(event)
+                self.labels.append(event._replace(label=value))
                 self.label_entries.append((entry.id, self.arrived))
 
 

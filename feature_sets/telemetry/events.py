@@ -46,15 +46,17 @@ class LabelEvent(NamedTuple):
 
     :param device: the composed key.
     :param time: event time in epoch seconds that the label is about.
-    :param label: 0 or 1.
+    :param label: what is predicted, 0 or 1; with a horizon it may be absent.
     :param others: values of the columns of ``exclude_labels``, in the order of the schema; empty if none was
         sent.
+    :param observed: with a horizon, the label itself: whether the device is in error at that time.
     """
 
     device: str
     time: float
-    label: int
+    label: int | None
     others: tuple[Any, ...] = ()
+    observed: int | None = None
 
 
 class EventParser:
@@ -69,6 +71,7 @@ class EventParser:
         self._separator = schema.separator
         self._time = schema.time
         self._label = schema.target
+        self._observed = schema.label if schema.label != schema.target else ""
         self._excluding = excluding_columns(schema)
         self._metrics = tuple((metric.name, metric.low, metric.high) for metric in schema.metrics)
         self._assume_utc = schema.assume_timezone == "UTC"
@@ -95,18 +98,18 @@ class EventParser:
         return TelemetryEvent(device, time, metrics, tuple(outside))
 
     def label(self, body: Any) -> LabelEvent:
-        """A label, 0 or 1 or a boolean.
+        """A label, 0 or 1 or a boolean. With a horizon it is what is predicted, the label itself, or both.
 
         :raises EventError: naming the first field that breaks a rule.
         """
         device, time = self._key_and_time(body)
-        label = body.get(self._label, self)
-        if label is self:
+        label = _truth(self._label, body)
+        observed = _truth(self._observed, body) if self._observed else None
+        if label is None and observed is None:
             raise EventError(self._label, "is required", None)
-        if not isinstance(label, int | float) or label not in (0, 1):
-            raise EventError(self._label, "must be 0 or 1", label)
         others = tuple(_alike(column, body.get(column), value) for column, value in self._excluding.items())
-        return LabelEvent(device, time, int(label), others if any(o is not None for o in others) else ())
+        given = others if any(other is not None for other in others) else ()
+        return LabelEvent(device, time, label, given, observed)
 
     def _key_and_time(self, body: Any) -> tuple[str, float]:
         if not isinstance(body, Mapping):
@@ -143,6 +146,16 @@ class EventParser:
         if self._devices is not None and device not in self._devices:
             raise EventError(DEVICE, KNOWN_DEVICE, device)
         return device
+
+
+def _truth(name: str, body: Mapping[str, Any]) -> int | None:
+    """Raise EventError unless a field is 0, 1 or a boolean; None without the field."""
+    if name not in body:
+        return None
+    value = body[name]
+    if not isinstance(value, int | float) or value not in (0, 1):
+        raise EventError(name, "must be 0 or 1", value)
+    return int(value)
 
 
 def excluding_columns(schema: TelemetrySchema) -> dict[str, Any]:
