@@ -70,11 +70,9 @@ def test_a_reading_that_does_not_say_when_it_arrived_is_refused(then):
     assert answer.json["error"]["field"] == "received"
     assert "is required: this instance takes its clock from it" in answer.json["error"]["rule"]
     answer = then.post("/telemetry", {**event(), "received": "2024-01-01T00:00:00"})
-    assert answer.json["error"] == {
-        "field": "received",
-        "rule": "must have a zone, such as a final Z",
-        "got": "2024-01-01T00:00:00",
-    }
+    error = answer.json["error"]
+    assert (error["field"], error["got"]) == ("received", "2024-01-01T00:00:00")
+    assert error["rule"].startswith("must have a zone")
 
 
 def test_a_label_is_from_the_future_by_the_newest_arrival_or_its_own(then):
