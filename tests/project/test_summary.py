@@ -273,7 +273,7 @@ def test_detectors_that_this_run_found_attached_counted_before_it():
     before = {"labeled": labeled(0, 0, 0, 0), "drift": {"detectors": {"ddm": detector(7, 2)}}}
     answers = {
         "/labeled": labeled(17_815, 40, 12, 0),
-        "/drift": {"enlisted": True, "detectors": {"ddm": detector(8, 3)}},
+        "/drift": {"attached": True, "detectors": {"ddm": detector(8, 3)}},
     }
     steps = {"init-detectors": {"spec": {}, "status": {"results": {"kept": True}}}}
     with fake_endpoint(lambda _method, path, _body: (200, answers[path])) as address:
