@@ -118,7 +118,9 @@ class WorkflowProcess:
             status = json.loads(path.read_text(encoding="utf-8"))
         if not running and status["state"] in ("starting", "running"):
             status["state"] = "failed"
-            status["error"] = f"the workflow process ended: {self.process.exit_reason()}; {self.log_tail()}"
+            status["error"] = f"the workflow process ended: {self.process.exit_reason()}"
+            if (self.process.exit_code() or 0) >= 0:  # Of a kill the log knows nothing.
+                status["error"] += f"; {self.log_tail()}"
         return status
 
     def log_tail(self, lines: int = 15) -> str:
