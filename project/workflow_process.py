@@ -27,6 +27,8 @@ from project.local.workflow_records import (
 from project.settings import SOURCE_ROOT, Settings
 
 _START_SECONDS = 120.0
+TOLD = "netops: "
+"""Begins the last line of a log that says all there is to say of a failure."""
 
 
 @dataclass
@@ -120,7 +122,9 @@ class WorkflowProcess:
             status["state"] = "failed"
             status["error"] = f"the workflow process ended: {self.process.exit_reason()}"
             if (self.process.exit_code() or 0) >= 0:  # Of a kill the log knows nothing.
-                status["error"] += f"; {self.log_tail()}"
+                tail = self.log_tail()
+                last = tail.rpartition("\n")[2]
+                status["error"] += f"; {last.removeprefix(TOLD) if last.startswith(TOLD) else tail}"
         return status
 
     def log_tail(self, lines: int = 15) -> str:
