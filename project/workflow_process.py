@@ -28,7 +28,7 @@ from project.settings import SOURCE_ROOT, Settings
 
 _START_SECONDS = 120.0
 TOLD = "netops: "
-"""Begins the last line of a log that says all there is to say of a failure."""
+"""Begins what says all there is to say of a failure, at the end of the last line of a log."""
 
 
 @dataclass
@@ -123,8 +123,9 @@ class WorkflowProcess:
             status["error"] = f"the workflow process ended: {self.process.exit_reason()}"
             if (self.process.exit_code() or 0) >= 0:  # Of a kill the log knows nothing.
                 tail = self.log_tail()
-                last = tail.rpartition("\n")[2]
-                status["error"] += f"; {last.removeprefix(TOLD) if last.startswith(TOLD) else tail}"
+                # Where the log could not be written whole, it follows the beginning of another line.
+                told = tail.rpartition("\n")[2].partition(TOLD)[2]
+                status["error"] += f"; {told or tail}"
         return status
 
     def log_tail(self, lines: int = 15) -> str:

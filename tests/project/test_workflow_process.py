@@ -22,7 +22,7 @@ def test_a_running_workflow_is_found_by_its_project_and_by_no_other(tmp_path):
     [
         ("import sys; sys.exit('no space')", "the workflow process ended: exited with code 1; no space"),
         (
-            "import sys; sys.exit('Traceback ...\\nnetops: /x: No space left on device')",
+            "import sys; sys.exit('Traceback ...\\n  File netops: /x: No space left on device')",
             "the workflow process ended: exited with code 1; /x: No space left on device",
         ),
         (
