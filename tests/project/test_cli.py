@@ -19,6 +19,7 @@ from feature_sets.checks import InputError
 from feature_sets.telemetry.errors import TelemetryError
 from project.cli import main
 from project.cli.arguments import parse_assignments, project_name, source_arguments
+from project.cli.run import what_stays
 from project.cli.runs import results_text
 from project.cli.status import failure_reasons
 from project.disk import disk_failure
@@ -271,6 +272,23 @@ def test_a_failed_endpoint_says_why_and_what_brings_it_back(monkeypatch, tmp_pat
         ("p", "runner"): "killed by signal 9 (SIGKILL); 'netops serve' or the next run brings it back"
     }
     assert failure_reasons(Settings(tmp_path), replace(session, owned=False)) == {}
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        ([("p", "ready")], "the endpoints are up; "),
+        ([("p", "offline"), ("q", "ready")], "the endpoints are stopped now; "),
+    ],
+)
+def test_a_run_says_whether_its_endpoints_are_up(monkeypatch, tmp_path, found, words):
+    session = Session("http://127.0.0.1:9", "", owned=True, started=False)
+    monkeypatch.setattr("project.session.find_session", lambda _: session)
+    endpoints = [SimpleNamespace(project=project, state=state) for project, state in found]
+    monkeypatch.setattr("project.api_reader.endpoints", lambda _: endpoints)
+    assert what_stays(Settings(tmp_path), "p").startswith(words)
+    monkeypatch.setattr("project.session.find_session", lambda _: None)
+    assert what_stays(Settings(tmp_path), "p").startswith("the endpoints are stopped now")
 
 
 def test_other_errors_of_the_system_are_bugs_and_keep_their_traceback(monkeypatch):
