@@ -67,7 +67,7 @@ class EventParser:
         self._time = schema.time
         self._label = schema.target
         self._metrics = tuple((metric.name, metric.low, metric.high) for metric in schema.metrics)
-        self._assume_utc = schema.assume_timezone == "UTC"
+        self._zone = schema.assume_timezone
         self._devices = devices
         self._sent_as = {name: sent for sent, name in schema.rename.items()}
 
@@ -114,7 +114,7 @@ class EventParser:
         if moment is None:
             raise EventError(self._time, "is required", None)
         try:
-            return device, seconds_of(moment, self._assume_utc)
+            return device, seconds_of(moment, self._zone)
         except InputError as error:
             raise EventError(self._time, error.rule, moment) from None
 

@@ -127,7 +127,7 @@ class TableRows:
             return ""
         (cell,) = cells.values()
         try:
-            seconds_of(cell, self._schema.assume_timezone == "UTC")
+            seconds_of(cell, self._schema.assume_timezone)
         except InputError as error:
             return f": {error.rule}"
         return ""

@@ -185,7 +185,7 @@ def _time(proposal: Proposal, tables: Mapping[str, TableProfile]) -> str:
         proposal.fields["assume_timezone"] = "UTC"
         proposal.decide.append(
             f"Times in {' and '.join(naive)} have no zone; the schema says assume_timezone: UTC, "
-            "which must be true of them."
+            "which must be true of them (or name their zone, such as Europe/Oslo)."
         )
     for column in others:
         if ARRIVAL_NAME.search(column.lower()) and "arrival" not in proposal.fields:
