@@ -54,7 +54,7 @@ class TelemetrySchema:
         otherwise such rows are rejected.
     :param separator: what joins entity columns into the device key.
     :param rename: column of the files, or field of a live event -> the name that the schema has for it.
-    :param files: how the cells of CSV files are written.
+    :param files: how the files are written, where it is not the usual way.
     """
 
     name: str

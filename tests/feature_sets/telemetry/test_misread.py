@@ -245,7 +245,9 @@ def test_a_point_is_no_number_where_commas_are_declared(tmp_path: Path) -> None:
         ({"separator": "x"}, "'files.separator': must be among"),
         ({"decimal": ";"}, "'files.decimal': must be among"),
         ({"decimal": ","}, "'files.decimal': must differ from the separator"),
-        ({"sep": ";"}, "'files': must be among decimal, separator"),
+        ({"sep": ";"}, "'files': must be among decimal, layout"),
+        ({"layout": "tall"}, "'files.layout': must be among wide, long"),
+        ({"metric": "value"}, "'files.value': must not be the column of the metric"),
     ],
 )
 def test_a_form_of_files_that_there_is_not_is_refused(files: dict[str, str], match: str) -> None:

@@ -156,6 +156,23 @@ def test_semicolons_decimal_commas_and_no_static_file_are_taken(tmp_path: Path) 
     assert report.static.notes == ["no static file: the devices are those of the metrics"]
 
 
+def test_long_layout_is_seen_and_taken(tmp_path: Path) -> None:
+    tables = frames()
+    wide = tables["metrics"].drop(columns=["firmware_note", "mtu"]).rename(columns={"load": "cpu load %"})
+    tables["metrics"] = wide.melt(["router", "time"], var_name="oid", value_name="reading")
+    folder = write(tmp_path / "lab", tables)
+    check = check_folder(folder)
+    text = check.schema_text()
+    assert text is not None
+    schema = TelemetrySchema.from_dict(yaml.safe_load(text))
+    assert (schema.files.layout, schema.files.metric, schema.files.value) == ("long", "oid", "reading")
+    assert schema.metric_names == ("cpu_load", "octets", "up")
+    rows, report = read_telemetry(folder, schema)
+    assert rows.metrics["cpu_load"].tolist() == wide["cpu load %"].tolist()
+    assert not report.metrics.rejected
+    assert not any("repeated" in line for line in check.lines())
+
+
 def test_parts_in_folders_are_one_table(tmp_path: Path) -> None:
     tables = frames()
     metrics = tables.pop("metrics")
