@@ -151,6 +151,17 @@ def says_the_same(text: str | None, value: Any) -> bool:
     return text == wanted or (truth is not None and truth_of(text) == truth)
 
 
+def check_value(where: str, value: Any) -> None:
+    """Raise InputError unless a cell could have this value of a schema."""
+    rule = "must be text, a number or a truth value"
+    try:
+        text = cell_text(value)
+    except InputError:
+        raise InputError(where, rule, value) from None
+    if text is None:
+        raise InputError(where, rule, value)
+
+
 def rows_saying(column: pd.Series, value: Any) -> npt.NDArray[np.bool_]:
     """Which rows of a column have the value that a schema names; the rule is that of ``says_the_same``.
 

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from feature_sets.checks import InputError, check_column_name, duration_seconds
+from feature_sets.telemetry.cell_text import check_value
 from feature_sets.telemetry.derived import Derived
 from feature_sets.telemetry.errors import SchemaError
 from feature_sets.telemetry.event_time import check_zone
@@ -97,6 +98,9 @@ class TelemetrySchema:
             check_zone("assume_timezone", self.assume_timezone)
         duration_seconds(self.horizon, "horizon")
         self._check_rename()
+        for field_name, values in (("population", self.population), ("exclude_labels", self.exclude_labels)):
+            for column, value in values.items():
+                check_value(f"{field_name}.{column}", value)
         check_reserved("metrics", self.metric_names)
         check_reserved("time", [self.time])
         check_reserved("label", [self.label])
