@@ -115,7 +115,10 @@ def texts_of(column: pa.ChunkedArray | pa.Array) -> Texts:
 def _plain(values: pa.Array) -> list[Any]:
     if pa.types.is_timestamp(values.type):  # Python's times end at microseconds.
         values = values.cast(pa.timestamp("us", values.type.tz), safe=False)
-    return [plain_value(value) for value in values]
+    try:
+        return list(values.to_pylist())
+    except (OverflowError, ValueError):
+        return [plain_value(value) for value in values]
 
 
 def plain_value(cell: pa.Scalar) -> Any:

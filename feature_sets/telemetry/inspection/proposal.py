@@ -77,10 +77,14 @@ class Proposal:
         """Note what a column would be."""
         self.choices.append(Choice(table, column, role, why, instead))
 
-    def named(self, column: str) -> str:
-        """Name of a column in the schema; one that it cannot have is renamed."""
+    def named(self, column: str, reserved: bool = True) -> str:
+        """Name of a column in the schema; one that it cannot have is renamed.
+
+        :param reserved: whether it cannot have a name that the product writes itself.
+        """
         try:
-            check_reserved("column", [check_column_name("column", column)])
+            check_column_name("column", column)
+            check_reserved("column", [column] if reserved else [])
             return column
         except InputError:
             renamed: dict[str, str] = self.fields.setdefault("rename", {})
@@ -163,7 +167,7 @@ def _entity(proposal: Proposal, tables: Mapping[str, TableProfile]) -> list[str]
     for column in candidates:
         why = f"in {where} alike, {tables['metrics'].columns[column].distinct:,} values in the metrics"
         proposal.choose("metrics", column, "entity", why, instead)
-    proposal.fields["entity"] = [proposal.named(column) for column in candidates]
+    proposal.fields["entity"] = [proposal.named(column, reserved=False) for column in candidates]
     return candidates
 
 
@@ -314,7 +318,7 @@ def _static(proposal: Proposal, table: TableProfile, entity: list[str]) -> None:
         else:
             instead = "population, to choose the devices that are trained on"
             proposal.choose("static", name, "static", f"{distinct:,} categories", instead)
-            chosen.append(proposal.named(name))
+            chosen.append(proposal.named(name, reserved=False))
     proposal.fields["static"] = chosen
 
 

@@ -188,10 +188,11 @@ def test_parts_in_folders_are_one_table(tmp_path: Path) -> None:
 
 def test_the_simulated_network_is_taken(tmp_path: Path) -> None:
     start = pd.Timestamp("2024-01-01T00:00:00Z").to_pydatetime()
-    write_folder(tmp_path / "sim", SimulatedNetwork(devices=4, start=start, ticks=200, seed=1).generate(0))
+    write_folder(tmp_path / "sim", SimulatedNetwork(devices=20, start=start, ticks=50, seed=1).generate(0))
     _, schema = taken(tmp_path / "sim")
     default = TelemetrySchema.load()
     assert schema.entity == default.entity
+    assert (schema.static, schema.rename) == (default.static, {})
     assert (schema.time, schema.label, schema.metric_names) == (
         default.time,
         default.label,
