@@ -42,8 +42,11 @@ def within_population(schema: TelemetrySchema, rows: pd.DataFrame, static: pd.Da
     :param rows: metrics or labels, with the device key; order and index are kept.
     :param static: devices with the population columns. One row a device; or, with ``valid_from``, one for
         each time from which its attributes are others. A row then counts by what held at its own time, and
-        before all that is known by the first of these; NaT is from the beginning.
+        before all that is known by the first of these; NaT is from the beginning. Without a population every
+        row stays, that of an unknown device too.
     """
+    if not schema.population:
+        return rows
     keep = pd.Series(True, index=static.index)
     for column, value in schema.population.items():
         keep &= rows_saying(static[column], value)

@@ -6,6 +6,8 @@ description in the feature set says the value itself.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import mlrun.feature_store as fstore
 import numpy as np
 import pandas as pd
@@ -31,10 +33,10 @@ def categories(schema: TelemetrySchema, static: pd.DataFrame) -> dict[str, list[
     return {column: sorted(texts_of(_cells(static[column])).values) for column in schema.static}
 
 
-def as_names(schema: TelemetrySchema, static: pd.DataFrame) -> pd.DataFrame:
-    """The device key and the names of the values in the static feature columns; a missing one is empty."""
-    frame = static[[DEVICE, *schema.static]].copy()
-    for column in schema.static:
+def as_names(static: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """The device key and the names of the values in static feature columns; a missing one is empty."""
+    frame = static[[DEVICE, *columns]].copy()
+    for column in columns:
         codes, values = texts_of(_cells(static[column]))
         names = category_names(values)
         frame[column] = np.array([*(names[value] for value in values), ""], dtype=object)[codes]

@@ -6,13 +6,22 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from feature_sets.telemetry.events import EventError, EventParser, LabelEvent, TelemetryEvent
+from feature_sets.telemetry.events import (
+    KNOWN_DEVICE,
+    EventError,
+    EventParser,
+    LabelEvent,
+    TelemetryEvent,
+)
+from feature_sets.telemetry.schema import DEVICE
 from graphs.protocol.access import AccessGuard
+from graphs.protocol.device_status import REJECT, DeviceStatus
 from graphs.protocol.errors import ApiError, error_object
 from graphs.protocol.json_body import decode
 from graphs.protocol.records import LabelRecord, TelemetryRecord
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, clean_path, find_route
+from graphs.state.arrival_clock import ArrivalClock
 from graphs.state.serving_state import serving_state
 
 Event = TypeVar("Event", TelemetryEvent, LabelEvent)
@@ -30,7 +39,12 @@ class Ingress:
         self.name = name
         state = serving_state(context)
         self._clock = state.clock
-        self._parser = EventParser(state.schema, state.devices)
+        self._arrivals = state.arrivals
+        self._one_arrival = bool(state.settings.redis_url)
+        self._devices = state.devices
+        self._policy = state.settings.unknown_devices
+        self._unregistered = state.metrics.unregistered
+        self._parser = EventParser(state.schema, state.devices if self._policy == REJECT else None)
         self._guard = AccessGuard(state.token)
         self._max_events = state.settings.max_events
         self._max_body_bytes = state.settings.max_body_bytes
@@ -42,7 +56,7 @@ class Ingress:
             method=str(event.method or "POST").upper(),
             path=clean_path(event.path or ""),
             started=time.perf_counter(),
-            arrival=self._clock(),
+            arrival=self._arrivals.now if self._arrivals else self._clock(),
         )
         body, event.body = event.body, request
         try:
@@ -74,11 +88,37 @@ class Ingress:
         if len(bodies) > self._max_events:
             raise ApiError(413, "body", f"must hold at most {self._max_events} events", len(bodies))
         accepted: list[Record] = []
+        arrivals: list[float] = []
         for place, body in enumerate(bodies):
             try:
-                accepted.append(record(parse(body), place))
+                event = parse(body)
+                if self._devices is not None:
+                    self._apply_policy(self._devices.status(event.device, event.time), event.device)
+                if self._arrivals is not None:
+                    arrivals.append(self._arrivals.arrival(body, event))
+                accepted.append(record(event, place))
             except EventError as error:
+                if error.rule == KNOWN_DEVICE:
+                    self._unregistered.labels(DeviceStatus.UNKNOWN.value, REJECT).inc()
                 request.errors.append({"position": place, **error_object(error)})
                 if request.single:
                     raise ApiError(422, error.where, error.rule, error.got) from error
+        if self._arrivals is not None:
+            self._follow(self._arrivals, request, arrivals)
         return accepted
+
+    def _follow(self, clock: ArrivalClock, request: Request, arrivals: list[float]) -> None:
+        """Set the clock by the events of a request."""
+        if self._one_arrival and len(set(arrivals)) > 1:
+            rule = "must hold events of one arrival: the journal keeps one for each request"
+            raise ApiError(422, "body", rule, f"{len(set(arrivals))} of them")
+        request.arrivals = clock.advance(arrivals)
+        request.arrival = clock.now
+
+    def _apply_policy(self, status: DeviceStatus, device: str) -> None:
+        """Raise EventError if a device is not in service, and the policy is to reject it."""
+        if status is DeviceStatus.KNOWN:
+            return
+        self._unregistered.labels(status.value, self._policy).inc()
+        if self._policy == REJECT:
+            raise EventError(DEVICE, "must be a device that is not retired", device)

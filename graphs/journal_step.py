@@ -35,3 +35,7 @@ class JournalStep(RequestStep):
         request.entry = self._journal.append(request.kind, request.arrival, accepted)
         for entry in self._journal.missed():
             replay_entry(self._context, entry)
+
+    def terminate(self) -> None:
+        """End what the journal does beside the requests."""
+        self._journal.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from feature_sets.checks import duration_seconds
@@ -17,6 +17,7 @@ from feature_sets.windows.warm_up import warm_up
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of
 from graphs.request_step import RequestStep
+from graphs.state.journal import Journal
 from graphs.state.reading_history import ReadingHistory, stored_readings
 from graphs.state.serving_state import serving_state
 
@@ -56,9 +57,15 @@ class Preprocess(RequestStep):
         self._started: set[str] = set()
 
     def handle(self, request: Request) -> None:
-        """Take the events into the windows; those that were not counted get no features."""
+        """Take the events into the windows, or the devices from the store anew.
+
+        Events that were not counted get no features.
+        """
+        if request.kind is Kind.RELOAD:
+            request.reply(self._reload())
+            return
         devices = self._state.devices
-        rows = self._update([record.event for record in request.telemetry], request.arrival)
+        rows = self._update(request)
         counted = []
         for record, row in zip(request.telemetry, rows, strict=True):
             record.status = row.pop(event_status.COLUMN)
@@ -67,21 +74,48 @@ class Preprocess(RequestStep):
             event = record.event
             row.update(event.metrics)
             if devices is not None:
-                row.update(devices.features(event.device))
+                row.update(devices.features(event.device, event.time))
             record.features = row
             counted.append(row)
         self._derived.add_to(counted)
 
-    def _update(self, events: Sequence[TelemetryEvent], arrival: float) -> list[dict[str, Any]]:
-        self._arrived = arrival
-        if not 0 <= arrival - self._swept < self._idle_seconds:  # Below 0 the clock was set back.
+    def _reload(self) -> dict[str, int]:
+        devices = self._state.devices
+        if devices is not None:
+            devices.reload()
+        if self._history is not None:
+            self._history.refresh()
+            self._started.clear()
+        return {"devices": len(devices) if devices is not None else 0}
+
+    def before_replay(self, journal: Journal) -> None:
+        """Have the history leave out what the replay will give."""
+        if self._history is not None:
+            self._history.leave_out(
+                (event.device, event.time) for entry in journal.entries() for event in entry.events
+            )
+
+    def after_replay(self) -> None:
+        """Have each device begin with what the history has beside the journal, such as files of the night."""
+        if self._history is not None:
+            self._history.leave_out(())
+            self._started.clear()
+
+    def _update(self, request: Request) -> list[dict[str, Any]]:
+        events = [record.event for record in request.telemetry]
+        arrivals = request.arrivals or [request.arrival] * len(events)
+        self._arrived = arrivals[0] if arrivals else request.arrival
+        if not 0 <= self._arrived - self._swept < self._idle_seconds:  # Below 0 the clock was set back.
             self._forget_idle()
         if self._history is not None:
-            for event in events:
+            for event, arrival in zip(events, arrivals, strict=True):
                 if event.device not in self._started:
                     self._start(self._history, event, arrival)
         return self._windows.update(
-            [self._reading(event.device, event.time, event.metrics, arrival) for event in events]
+            [
+                self._reading(event.device, event.time, event.metrics, arrival)
+                for event, arrival in zip(events, arrivals, strict=True)
+            ]
         )
 
     def _reading(
@@ -96,13 +130,13 @@ class Preprocess(RequestStep):
         self._started.intersection_update(self._windows.devices)
 
     def _start(self, history: ReadingHistory, event: TelemetryEvent, arrival: float) -> None:
-        """Fill the windows of a device that has not been seen with what was ingested of it before."""
+        """Fill the windows of a device with what was ingested of it; what they have already does no harm."""
         if event.time > arrival + self._tolerance:
             return  # It will be quarantined; its time says nothing about where the device is.
         self._windows.update(
             [
                 self._reading(event.device, time, metrics, arrival)
-                for time, metrics in history.before(event.device, event.time)
+                for time, metrics in history.before(event.device, event.time, arrival)
             ]
         )
         self._started.add(event.device)  # Only now: if the history cannot be read, a later event asks again.

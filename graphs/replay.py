@@ -20,9 +20,14 @@ def replay(context: Any) -> int:
     :returns: number of events.
     """
     count = 0
-    for entry in serving_state(context).journal.entries():
+    journal, steps = serving_state(context).journal, request_steps(context.root)
+    for step in steps:
+        step.before_replay(journal)
+    for entry in journal.entries():
         replay_entry(context, entry)
         count += len(entry.events) + len(entry.labels)
+    for step in steps:
+        step.after_replay()
     return count
 
 
@@ -31,6 +36,9 @@ def replay_entry(context: Any, entry: Entry) -> None:
 
     :param context: MLRun's graph context, whose root is the graph.
     """
+    clock = serving_state(context).arrivals
+    if clock is not None:
+        clock.advance([entry.arrival])
     request = Request(
         kind=entry.kind,
         path="(journal)",

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from graphs.protocol.errors import ApiError
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind
+from graphs.state.journal import Journal
 
 
 class RequestStep:
@@ -37,6 +38,12 @@ class RequestStep:
 
     def post_init(self, mode: str = "sync", **kwargs: Any) -> None:
         """Called by MLRun after the step was made."""
+
+    def before_replay(self, journal: Journal) -> None:
+        """Called before the journal is replayed."""
+
+    def after_replay(self) -> None:
+        """Called when the journal was replayed."""
 
     def terminate(self) -> None:
         """Shutdown hook: called, maybe more than once, before the process ends."""

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from feature_sets.telemetry.schema import DEVICE
+from graphs.protocol.device_status import DeviceStatus
 from graphs.protocol.errors import ApiError, error_object
 from graphs.protocol.openapi import openapi_document
 from graphs.protocol.records import LabelRecord, TelemetryRecord
@@ -32,6 +33,7 @@ class Respond:
         state = serving_state(context)
         self._metrics = state.metrics
         self._schema = state.schema
+        self._devices = state.devices
 
     def post_init(self, mode: str = "sync", **kwargs: Any) -> None:
         """All steps were made, this being the last: remember what was before."""
@@ -80,8 +82,17 @@ class Respond:
             "version": made and made.version,
             "prediction": made and made.prediction,
             "probability": made and made.probability,
+            "inputs": made and len(made.features),
+            "missing_inputs": made and made.missing,
             "status": record.status,
+            "device_status": self._device_status(record),
         }
+
+    def _device_status(self, record: TelemetryRecord) -> str:
+        """An endpoint that is given no devices knows of none."""
+        if self._devices is None:
+            return DeviceStatus.UNKNOWN.value
+        return self._devices.status(record.event.device, record.event.time).value
 
     def _label(self, record: LabelRecord) -> dict[str, Any]:
         return {

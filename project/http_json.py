@@ -48,6 +48,20 @@ def patch_json(address: str, body: Any, timeout: float = 30.0) -> Any:
     return _answer(request, address, timeout)
 
 
+def post_json(address: str, body: Any, timeout: float = 30.0, token: str = "") -> Any:
+    """Content of the answer to a POST request with a JSON body.
+
+    :param address: http or https address.
+    :param token: bearer token, or empty.
+    :raises UnreachableError: unless the server answers with a status of success and JSON.
+    """
+    headers = {"Content-Type": "application/json"}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    request = Request(address, json.dumps(body).encode(), headers, method="POST")  # noqa: S310 - as above
+    return _answer(request, address, timeout)
+
+
 def _answer(request: Request, address: str, timeout: float) -> Any:
     try:
         with urlopen(request, timeout=timeout) as response:  # noqa: S310 - as above

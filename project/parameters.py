@@ -11,6 +11,8 @@ from feature_sets.checks import InputError, check_boolean, check_choice, check_i
 from feature_sets.ingestion import defaults as simulation
 from training.job import defaults as training
 
+STREAM_SECONDS, STREAM_RATE = 30, 300
+
 DEFAULTS: Mapping[str, Any] = MappingProxyType(
     {
         "telemetry": "",
@@ -19,10 +21,12 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
         "devices": simulation.DEVICES,
         "ticks": simulation.TICKS,
         "replace": False,
+        "live": True,
         "sample_ratio": training.SAMPLE_RATIO,
         "test_fraction": training.TEST_FRACTION,
         "test_devices": training.TEST_DEVICES,
         "train_rows": training.TRAIN_ROWS,
+        "training_window": training.TRAINING_WINDOW,
         "select_k": training.SELECT_K,
         "min_votes": training.MIN_VOTES,
         "max_correlation": training.MAX_CORRELATION,
@@ -33,8 +37,8 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
         "promote": training.PROMOTE,
         "deploy_streaming": True,
         "deploy_concept_drift": True,
-        "stream_seconds": 30,
-        "stream_rate": 300,
+        "stream_seconds": STREAM_SECONDS,
+        "stream_rate": STREAM_RATE,
     }
 )
 
@@ -45,7 +49,8 @@ NAMES = MappingProxyType(
     {
         # To replace the history is a decision of its own, which no other run makes on the way.
         "main": tuple(name for name in DEFAULTS if name != "replace"),
-        "ingest": (*SOURCE, "replace"),
+        "ingest": (*SOURCE, "replace", "live"),
+        "live": ("schema",),
         "serve": (),
     }
 )

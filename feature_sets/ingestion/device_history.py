@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from feature_sets.checks import InputError
 from feature_sets.devices import as_names, devices
+from feature_sets.ingestion.device_states import STATES, state_table, stored_states
 from feature_sets.ingestion.history.added_rows import SAMPLES, Bools
 from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.vectorized_ingest import Contents, ingest_vectorized
@@ -163,24 +164,33 @@ def _changes(rows: pd.DataFrame, last: pd.DataFrame, columns: Sequence[str]) -> 
 
 
 def ingest_devices(
-    schema: TelemetrySchema, changes: DeviceChanges, history: StoredHistory | None, contents: Contents
+    schema: TelemetrySchema,
+    changes: DeviceChanges,
+    history: StoredHistory | None,
+    contents: Contents,
+    states: pd.DataFrame | None = None,
 ) -> None:
     """Have the feature set ``devices`` show the newest attributes; nothing is written if it does already.
 
-    Its online table stays the same one, so that what reads it goes on.
+    It has a one-hot feature for each value that an attribute ever had, and its online table stays the same
+    one, so that what reads it goes on.
 
+    :param states: see ``stored_states``; None has them stay.
     :raises InputError: if a column has values of several types.
     """
     newest = changes.newest
-    if history is not None and not changes.any:
+    if history is not None and not changes.any and states is None:
         return
+    states = stored_states(history) if states is None else states
     try:
         table = pa.Table.from_pandas(changes.attributes, preserve_index=False)
     except pa.ArrowException as error:
         raise InputError("static columns", "must be of one type each", str(error)) from error
     ingest_vectorized(
-        devices(schema, newest),
-        as_names(schema, newest),
-        contents=Contents(contents.schema, contents.sources, {ATTRIBUTES: table}),
+        devices(schema, changes.attributes),
+        as_names(newest, schema.static),
+        contents=Contents(
+            contents.schema, contents.sources, {ATTRIBUTES: table, STATES: state_table(states)}
+        ),
         keep_online=history is not None,
     )

@@ -52,7 +52,7 @@ def ingest_telemetry(
     labels = plain_integers(labels.sort_values([schema.time, DEVICE], kind="stable", ignore_index=True))
     left_out: dict[str, int] = {}
     if engine == STOREY:
-        devices(schema, rows.static).ingest(as_names(schema, rows.static), return_df=False)
+        devices(schema, rows.static).ingest(as_names(rows.static, schema.static), return_df=False)
         ingested = ingest_with_storey(feature_set, metrics.frame, schema)
         device_labels(schema).ingest(labels, return_df=False)
     else:

@@ -14,6 +14,8 @@ from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 KEY_LIMIT = 512
 """Longest device key in characters."""
 
+KNOWN_DEVICE = "must be a known device"
+
 _SHOWN = 80
 
 
@@ -45,11 +47,14 @@ class LabelEvent(NamedTuple):
     :param device: the composed key.
     :param time: event time in epoch seconds that the label is about.
     :param label: 0 or 1.
+    :param others: values of the columns of ``exclude_labels``, in the order of the schema; empty if none was
+        sent.
     """
 
     device: str
     time: float
     label: int
+    others: tuple[Any, ...] = ()
 
 
 class EventParser:
@@ -66,6 +71,7 @@ class EventParser:
         self._separator = schema.separator
         self._time = schema.time
         self._label = schema.target
+        self._excluding = excluding_columns(schema)
         self._metrics = tuple((metric.name, metric.low, metric.high) for metric in schema.metrics)
         self._zone = schema.assume_timezone
         self._devices = devices
@@ -104,7 +110,8 @@ class EventParser:
             raise EventError(self._label, "is required", None)
         if not isinstance(label, int | float) or label not in (0, 1):
             raise EventError(self._label, "must be 0 or 1", label)
-        return LabelEvent(device, time, int(label))
+        others = tuple(_alike(column, body.get(column), value) for column, value in self._excluding.items())
+        return LabelEvent(device, time, int(label), others if any(o is not None for o in others) else ())
 
     def _key_and_time(self, body: Any) -> tuple[str, float]:
         if not isinstance(body, Mapping):
@@ -146,8 +153,25 @@ class EventParser:
         if len(device) > KEY_LIMIT:
             raise EventError(columns[-1], f"must make a key of at most {KEY_LIMIT} characters", device)
         if self._devices is not None and device not in self._devices:
-            raise EventError(DEVICE, "must be a known device", device)
+            raise EventError(DEVICE, KNOWN_DEVICE, device)
         return device
+
+
+def excluding_columns(schema: TelemetrySchema) -> dict[str, Any]:
+    """Columns that a label may have beside the label, with the value that excludes it."""
+    known = (schema.time, schema.label)
+    return {column: value for column, value in schema.exclude_labels.items() if column not in known}
+
+
+def _alike(name: str, value: Any, excluding: Any) -> Any:
+    """Raise EventError unless a value is of the type of the one that excludes; nothing is nothing."""
+    if value is None or (isinstance(value, bool) and isinstance(excluding, bool)):
+        return value
+    if isinstance(value, str) and isinstance(excluding, str) and is_key_text(value):
+        return value
+    if _is_plain_number(value) and _is_plain_number(excluding):
+        return value
+    raise EventError(name, f"must be of the type of {excluding!r}, or null", value)
 
 
 def _number(name: str, value: Any, absent: object) -> float:
@@ -189,5 +213,5 @@ def _cut(text: str) -> str:
 
 def _is_plain_number(value: object) -> bool:
     if isinstance(value, int):
-        return abs(value) < 2**53
+        return abs(value) < 2**53 and not isinstance(value, bool)
     return isinstance(value, float) and math.isfinite(value)

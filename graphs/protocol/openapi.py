@@ -9,8 +9,10 @@ from typing import Any
 
 import yaml
 
+from feature_sets.telemetry.events import excluding_columns
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.windows.event_status import STATUSES
+from graphs.protocol.device_status import DeviceStatus
 from graphs.protocol.label_status import LabelStatus
 
 
@@ -46,7 +48,14 @@ def _event_schemas(schema: TelemetrySchema) -> dict[str, Any]:
         "version": {"type": ["string", "null"]},
         "prediction": {"type": ["integer", "null"]},
         "probability": {"type": ["number", "null"]},
+        "inputs": {"type": ["integer", "null"], "description": "how many inputs the model has"},
+        "missing_inputs": {
+            "type": ["integer", "null"],
+            "description": "how many of them had no value and took their median in training; the more, the "
+            "less the prediction says of the device",
+        },
         "status": {"type": "string", "enum": list(STATUSES)},
+        "device_status": {"type": "string", "enum": [status.value for status in DeviceStatus]},
     }
     labeled = {
         DEVICE: device,
@@ -54,13 +63,15 @@ def _event_schemas(schema: TelemetrySchema) -> dict[str, Any]:
         "status": {"type": "string", "enum": [status.value for status in LabelStatus]},
     }
     binary = {"type": "integer", "enum": [0, 1]}
+    excluding = {column: {"description": "may be absent"} for column in excluding_columns(schema)}
     return {
         "Telemetry": _object(
             {DEVICE: device, schema.time: sent_time, **metrics}, [schema.time, *schema.metric_names]
         ),
         "Prediction": _object(prediction, list(prediction)),
         "Label": _object(
-            {DEVICE: device, schema.time: sent_time, schema.target: binary}, [schema.time, schema.target]
+            {DEVICE: device, schema.time: sent_time, schema.target: binary, **excluding},
+            [schema.time, schema.target],
         ),
         "Labeled": _object(labeled, list(labeled)),
     }

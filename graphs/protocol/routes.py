@@ -22,6 +22,7 @@ class Kind(StrEnum):
     DRIFT = "drift"
     ATTACH = "attach"
     DETACH = "detach"
+    RELOAD = "reload"
     METRICS = "metrics"
     OPENAPI = "openapi"
     SERVER = "server"
@@ -81,6 +82,7 @@ ROUTES = (
     Route("GET", "/drift", Kind.DRIFT, "getDrift", _DRIFT),
     Route("PUT", "/drift/detectors", Kind.ATTACH, "attachDetectors", _DRIFT, has_body=True, guarded=True),
     Route("DELETE", "/drift/detectors", Kind.DETACH, "detachDetectors", _DRIFT, guarded=True),
+    Route("POST", "/devices/reload", Kind.RELOAD, "reloadDevices", ("preprocess",), guarded=True),
     Route("GET", "/metrics", Kind.METRICS, "getMetrics", _RESPOND),
     Route("GET", "/openapi.json", Kind.OPENAPI, "getOpenapi", _RESPOND),
     Route("GET", "/v2", Kind.SERVER, "getServer", _ROUTER),

@@ -51,3 +51,6 @@ class Journal(Protocol):
 
     def load(self, name: str) -> dict[str, Any] | None:
         """The document kept under a name."""
+
+    def close(self) -> None:
+        """End what runs beside the requests; called, maybe more than once, before the process ends."""

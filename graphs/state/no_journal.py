@@ -38,3 +38,6 @@ class NoJournal:
     def load(self, name: str) -> dict[str, Any] | None:
         """Nothing."""
         return None
+
+    def close(self) -> None:
+        """Do nothing."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
+import contextlib
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -16,10 +17,12 @@ from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
 from graphs.protocol.errors import ApiError
 from graphs.protocol.routes import Kind
 from graphs.state.journal import Entry, EntryId
+from graphs.state.journal_archive import JournalArchive
+from graphs.state.journal_entries import BEFORE_ALL, RawEntry, encoded, entry_id, id_text
 
 _CHUNK = 500
 _TIMEOUT_SECONDS = 2.0
-_BEFORE_ALL = (0, 0)
+_ARCHIVE_ROWS = 10_000
 
 _APPEND = """
 local before = redis.call('GET', KEYS[2])
@@ -47,9 +50,23 @@ class RedisJournal:
         an earlier schema, are skipped and counted in ``skipped``.
     :param max_events: events kept at least; older entries are dropped. It must cover the longest window and
         the label deadline, for all devices.
+    :param label: column that the labels are of.
+    :param archive: folder of Parquet files; an entry is dropped only after it is in one. None drops entries
+        for good.
+    :param on_failure: called with the error when a file of the archive cannot be written; entries stay in
+        Redis until one can.
     """
 
-    def __init__(self, url: str, key: str, metrics: tuple[str, ...], max_events: int) -> None:
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        metrics: tuple[str, ...],
+        max_events: int,
+        label: str = "",
+        archive: Path | None = None,
+        on_failure: Callable[[Exception], None] = lambda error: None,
+    ) -> None:
         self._redis = redis.Redis.from_url(
             url,
             socket_timeout=_TIMEOUT_SECONDS,
@@ -62,48 +79,60 @@ class RedisJournal:
         self._stream = f"{key}:journal"
         self._metrics = metrics
         self._schema = ",".join(metrics)
+        self._label = label
         self.skipped = 0
         self._max_events = max_events
         self._append = self._redis.register_script(_APPEND)
-        self._last: EntryId = _BEFORE_ALL
+        self._last: EntryId = BEFORE_ALL
         self._gap: tuple[EntryId, EntryId] | None = None
         self._sizes: deque[tuple[EntryId, int]] = deque()
         self._total = 0
+        self.archive: JournalArchive | None = None
+        if archive is not None:
+            rows = max(1, min(_ARCHIVE_ROWS, max_events // 2))
+            self.archive = JournalArchive(archive, self.raw, rows, on_failure)
 
     def append(self, kind: Kind, arrival: float, events: Sequence[TelemetryEvent | LabelEvent]) -> EntryId:
         """Write one entry; see ``Journal``."""
-        rows = [
-            (event.device, event.time, *event.metrics.values())
-            if isinstance(event, TelemetryEvent)
-            else tuple(event)
-            for event in events
-        ]
-        fields = {
-            "kind": kind.value,
-            "schema": self._schema,
-            "arrival": repr(arrival),
-            "events": orjson.dumps(rows),
-        }
+        row = RawEntry(BEFORE_ALL, kind.value, self._schema, self._label, arrival, encoded(events))
         try:
             written, before = self._append(
                 [self._stream, f"{self._stream}:last"],
-                [self._oldest_kept(len(rows)), *(part for item in fields.items() for part in item)],
+                [self._oldest_kept(len(events)), *(part for item in row.fields().items() for part in item)],
             )
         except redis.RedisError as error:
             raise _away("accept events", error) from error
-        entry = _entry_id(written)
-        if before and _entry_id(before) > self._last:
+        entry = entry_id(written)
+        if before and entry_id(before) > self._last:
             self._gap = (self._gap[0] if self._gap else self._last, entry)
-        self._note(entry, len(rows))
+        self._note(entry, len(events))
         return entry
 
     def entries(self) -> Iterator[Entry]:
         """Read everything kept, in chunks; from then on the journal knows how much it holds."""
         self._sizes.clear()
-        self._total = 0
-        for entry, fields, rows in self._read("-", "+"):
-            self._note(entry, len(rows))
-            yield from self._known(entry, fields, rows)
+        self._total = self.skipped = 0
+        for raw in self._read("-", "+"):
+            self._note(raw.id, len(raw.rows))
+            yield from self._known(raw)
+        if self.archive is not None and self._last < self.archive.last:
+            self._go_on_after(self.archive.last)
+
+    def _go_on_after(self, entry: EntryId) -> None:
+        """Have ids grow beyond one that the server no longer knows: it lost its data, or is another one."""
+        empty = RawEntry(BEFORE_ALL, Kind.LABELS.value, self._schema, self._label, 0.0, encoded([]))
+        with contextlib.suppress(redis.ResponseError):  # Its ids are beyond it already.
+            self._redis.xadd(self._stream, empty.fields(), id=id_text((entry[0], entry[1] + 1)))
+
+    def raw(self, after: EntryId = BEFORE_ALL) -> Iterator[RawEntry]:
+        """Everything kept after an id, of earlier schemas too, oldest first.
+
+        :raises ApiError: 503 if it cannot be read.
+        """
+        try:
+            yield from self._read(f"({id_text(after)}", "+")
+        except redis.RedisError as error:
+            raise _away("give what it holds", error) from error
 
     def missed(self) -> Iterator[Entry]:
         """See ``Journal``.
@@ -114,28 +143,28 @@ class RedisJournal:
             return
         after, before = self._gap
         try:
-            found = list(self._read(f"({_text(after)}", f"({_text(before)}"))
+            found = list(self._read(f"({id_text(after)}", f"({id_text(before)}"))
         except redis.RedisError as error:
             raise _away("accept events", error) from error
         self._gap = None
-        for entry, fields, rows in found:
-            self._total += len(rows)
-            yield from self._known(entry, fields, rows)
+        for raw in found:
+            self._total += len(raw.rows)
+            yield from self._known(raw)
 
-    def _read(self, start: str, end: str) -> Iterator[tuple[EntryId, Mapping[bytes, bytes], list[list[Any]]]]:
+    def _read(self, start: str, end: str) -> Iterator[RawEntry]:
         while True:
             found = self._redis.xrange(self._stream, min=start, max=end, count=_CHUNK)
             for written, fields in found:
-                yield _entry_id(written), fields, orjson.loads(fields[b"events"])
+                yield RawEntry.of_fields(written, fields)
             if len(found) < _CHUNK:
                 return
             start = f"({found[-1][0].decode()}"
 
-    def _known(self, entry: EntryId, fields: Mapping[bytes, bytes], rows: list[list[Any]]) -> Iterator[Entry]:
-        if fields[b"schema"].decode() == self._schema:
-            yield self._entry(entry, fields, rows)
+    def _known(self, raw: RawEntry) -> Iterator[Entry]:
+        if raw.schema == self._schema:
+            yield raw.decoded(self._metrics)
         else:
-            self.skipped += len(rows)
+            self.skipped += len(raw.rows)
 
     def save(self, name: str, content: dict[str, Any] | None) -> None:
         """Keep a document beside the stream, or forget it.
@@ -156,6 +185,11 @@ class RedisJournal:
         content: dict[str, Any] | None = orjson.loads(text) if text else None
         return content
 
+    def close(self) -> None:
+        """End what runs beside the requests."""
+        if self.archive is not None:
+            self.archive.close()
+
     def _oldest_kept(self, incoming: int) -> str:
         """Id of the first entry to keep, if the ones before it may be dropped; else empty."""
         dropped = False
@@ -164,36 +198,19 @@ class RedisJournal:
             dropped = True
         if not dropped or not self._sizes:
             return ""
-        return _text(self._sizes[0][0])
+        oldest = self._sizes[0][0]
+        if self.archive is not None:
+            milliseconds, sequence = self.archive.last
+            oldest = min(oldest, (milliseconds, sequence + 1))
+        return id_text(oldest)
 
     def _note(self, entry: EntryId, size: int) -> None:
         self._last = entry
         self._sizes.append((entry, size))
         self._total += size
-
-    def _entry(self, entry: EntryId, fields: Mapping[bytes, bytes], rows: list[list[Any]]) -> Entry:
-        kind, arrival = Kind(fields[b"kind"].decode()), float(fields[b"arrival"])
-        if kind is Kind.LABELS:
-            return Entry(entry, kind, arrival, labels=[LabelEvent(*row) for row in rows])
-        events = [
-            TelemetryEvent(device, time, dict(zip(self._metrics, map(_reading, values), strict=True)))
-            for device, time, *values in rows
-        ]
-        return Entry(entry, kind, arrival, events)
+        if self.archive is not None:
+            self.archive.note(entry, size)
 
 
 def _away(purpose: str, error: redis.RedisError) -> ApiError:
     return ApiError(503, "journal", f"must be reachable to {purpose} ({type(error).__name__})")
-
-
-def _reading(value: float | None) -> float:
-    return math.nan if value is None else value
-
-
-def _text(entry: EntryId) -> str:
-    return f"{entry[0]}-{entry[1]}"
-
-
-def _entry_id(written: bytes) -> EntryId:
-    milliseconds, _, sequence = written.partition(b"-")
-    return int(milliseconds), int(sequence)

@@ -24,6 +24,9 @@ class ServingMetrics:
 
         self.requests = counter("requests", "Answered requests", "kind", "status")
         self.events = counter("events", "Telemetry events by what became of them", "status")
+        self.unregistered = counter(
+            "unregistered_devices", "Events and labels of devices unknown or retired", "device", "policy"
+        )
         self.out_of_range = counter("out_of_range", "Readings outside the plausible range", "metric")
         self.predictions = counter("predictions", "Predictions made", "model", "version", "prediction")
         self.labels = counter("labels", "Labels by what became of them", "status")
@@ -31,6 +34,7 @@ class ServingMetrics:
         self.drift_events = counter("drift_events", "Findings of the detectors", "detector", "level")
         self.callbacks = counter("drift_callbacks", "Calls that report a drift", "outcome")
         self.batch_failures = counter("batch_write_failures", "Failed attempts to write a Parquet batch")
+        self.archive_failures = counter("archive_write_failures", "Failed attempts to archive the journal")
         self.ledger = Gauge(
             "netops_ledger_size", "Remembered events by state", ("state",), registry=self.registry
         )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from feature_sets.model_package.package import ModelPackage, fetch_model_package
 from feature_sets.telemetry.schema import TelemetrySchema
+from graphs.state.arrival_clock import ARRIVAL, ArrivalClock
 from graphs.state.journal import Journal
 from graphs.state.no_journal import NoJournal
 from graphs.state.redis_journal import RedisJournal
@@ -30,6 +32,7 @@ class ServingState:
     :param token: of the guarded routes and the callback; empty for none.
     :param metrics: what ``GET /metrics`` shows.
     :param clock: the wall clock, epoch seconds.
+    :param arrivals: the clock that counts instead for events and labels; None if that is the wall's.
     """
 
     settings: ServingSettings
@@ -39,6 +42,7 @@ class ServingState:
     token: str = field(default="", repr=False)
     metrics: ServingMetrics = field(default_factory=ServingMetrics)
     clock: Callable[[], float] = time.time
+    arrivals: ArrivalClock | None = None
 
     @property
     def schema(self) -> TelemetrySchema:
@@ -56,16 +60,22 @@ class ServingState:
         :raises ModelPackageError: if the model is absent, or differs from its digest.
         """
         package = fetch_model_package(settings.model_path)
+        telemetry = package.schema.telemetry
+        metrics = ServingMetrics()
         journal: Journal = NoJournal()
         if settings.redis_url:
             journal = RedisJournal(
                 settings.redis_url,
                 settings.journal_key,
-                package.schema.telemetry.metric_names,
+                telemetry.metric_names,
                 settings.journal_max_events,
+                telemetry.target,
+                Path(settings.archive_directory) if settings.archive_directory else None,
+                lambda error: metrics.archive_failures.inc(),
             )
         devices = static_devices(settings.devices, clock)
-        return cls(settings, package, devices, journal, token, clock=clock)
+        arrivals = ArrivalClock(telemetry) if settings.clock == ARRIVAL else None
+        return cls(settings, package, devices, journal, token, metrics, clock, arrivals)
 
 
 def attach_state(context: Any, state: ServingState) -> None:

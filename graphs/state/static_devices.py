@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from graphs.state.device_store import DeviceStore, Features
+from graphs.protocol.device_status import DeviceStatus
+from graphs.state.device_store import DevicePast, DeviceStore, Features
 
 LOOKUPS = 20
 INTERVAL_SECONDS = 10.0
@@ -19,6 +21,12 @@ class DeviceSource(Protocol):
 
     def one(self, device: str) -> Features | None:
         """Features of one device; None if it is unknown."""
+
+    def past(self) -> Mapping[str, DevicePast]:
+        """What is not the same at all times, of devices of which something is not."""
+
+    def refresh(self) -> None:
+        """Look again where the devices are."""
 
 
 class GivenDevices:
@@ -37,6 +45,13 @@ class GivenDevices:
     def one(self, device: str) -> Features | None:
         """There are no others."""
         return self._devices.get(device)
+
+    def past(self) -> Mapping[str, DevicePast]:
+        """They never change."""
+        return {}
+
+    def refresh(self) -> None:
+        """Do nothing."""
 
 
 class StaticDevices:
@@ -60,9 +75,25 @@ class StaticDevices:
         self._clock = clock
         self._lookups = lookups
         self._interval_seconds = interval_seconds
-        self._known = {device: dict(features) for device, features in source.all().items()}
         self._interval_start = clock()
         self._looked_up: set[str] = set()
+        self._known: dict[str, Features] = {}
+        self._past: Mapping[str, DevicePast] = {}
+        self._load()
+
+    def _load(self) -> None:
+        known: dict[str, Features] = {name: dict(row) for name, row in self._source.all().items()}
+        # Both or none: a store that is away leaves what there was.
+        self._past, self._known = self._source.past(), known
+
+    def reload(self) -> None:
+        """Take over devices that joined, changed or were retired.
+
+        :raises ApiError: 503 if the store is away; what is known stays.
+        """
+        self._source.refresh()
+        self._load()
+        self._looked_up.clear()
 
     def __contains__(self, device: object) -> bool:
         """Whether the device is known; a new one is looked up first."""
@@ -72,14 +103,35 @@ class StaticDevices:
         """Number of known devices."""
         return len(self._known)
 
-    def features(self, device: str) -> Features:
-        """One-hot features of a device; empty if it has been removed since, which happens in a replay."""
+    def features(self, device: str, time: float) -> Features:
+        """One-hot features that a device has at a time; empty for one that is not known.
+
+        :param time: epoch seconds.
+        """
+        past = self._past.get(device)
+        if past is not None and past.features:
+            at = bisect_right(past.features, time, key=lambda entry: entry[0])
+            return past.features[max(at - 1, 0)][1]
         return self._known.get(device, {})
+
+    def status(self, device: str, time: float) -> DeviceStatus:
+        """Whether a device is known, and in service at a time.
+
+        :param time: epoch seconds.
+        """
+        if device not in self._known and device not in self:
+            return DeviceStatus.UNKNOWN
+        past = self._past.get(device)
+        if past is None or not past.retired:
+            return DeviceStatus.KNOWN
+        at = bisect_right(past.retired, time, key=lambda entry: entry[0])
+        return DeviceStatus.RETIRED if at and past.retired[at - 1][1] else DeviceStatus.KNOWN
 
     @property
     def names(self) -> frozenset[str]:
         """Names of all one-hot features."""
-        return frozenset(name for features in self._known.values() for name in features)
+        every = [*self._known.values(), *(row for past in self._past.values() for _, row in past.features)]
+        return frozenset(name for features in every for name in features)
 
     def _look_up(self, device: str) -> bool:
         now = self._clock()

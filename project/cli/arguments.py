@@ -49,6 +49,17 @@ def source_arguments(telemetry: Path | None, schema: Path | None) -> dict[str, A
     return {"telemetry": str(telemetry.resolve()), "schema": str(schema.resolve())}
 
 
+def schema_argument(schema: Path | None) -> dict[str, Any]:
+    """The schema alone, as an absolute path.
+
+    :raises InputError: if it breaks a rule.
+    """
+    if schema is None:
+        return {}
+    _schema_name(schema)
+    return {"schema": str(schema.resolve())}
+
+
 def as_last_time(
     settings: Settings,
     session: Session,

@@ -10,7 +10,13 @@ import typer
 
 from feature_sets.checks import InputError
 from project import parameters
-from project.cli.arguments import as_last_time, parse_assignments, project_name, source_arguments
+from project.cli.arguments import (
+    as_last_time,
+    parse_assignments,
+    project_name,
+    schema_argument,
+    source_arguments,
+)
 from project.cli.options import JsonOption, ProjectOption, SchemaOption, SetOption, TelemetryOption
 from project.settings import Settings
 
@@ -30,26 +36,34 @@ def ingest(
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace the history instead of adding to it; asks first.")
     ] = False,
+    live: Annotated[
+        bool,
+        typer.Option(
+            "--live", help="Add only what the endpoint accepted since the last time; read no files."
+        ),
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Answer the question of --replace with yes.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Add telemetry to the feature sets, from a folder or by simulation.
 
     Rows are added by device and time: what is there already changes nothing, and files that did not change
-    are not read again. With --replace the history is replaced.
+    are not read again. What arrived live since the last time is added as well. With --replace the history is
+    replaced.
     """
     from rich.console import Console
 
-    from project.api_reader import runs
     from project.cli.workflow_progress import run_to_end
     from project.run_lock import COMMAND, held
     from project.session import open_session
 
     settings = Settings.from_environment()
-    arguments = {
-        **source_arguments(telemetry, schema),
-        **parse_assignments(assignments, parameters.SOURCE),
-    }
+    if live and (telemetry is not None or replace):
+        raise InputError("--live", "must be given without --telemetry and --replace", True)
+    workflow = "live" if live else "ingest"
+    given = source_arguments(telemetry, schema) if not live else schema_argument(schema)
+    names = parameters.NAMES["live"] if live else (*parameters.SOURCE, "live")
+    arguments = {**given, **parse_assignments(assignments, names)}
     if replace and not yes and not sys.stdin.isatty():
         rule = "must be confirmed: add --yes, or run it on a terminal, which asks"
         raise InputError("--replace", rule, "no terminal")
@@ -59,22 +73,41 @@ def ingest(
         arguments["replace"] = True
     with held(settings.home, name, "netops ingest", COMMAND):
         session = open_session(settings)
-        resolved = as_last_time(settings, session, name, parameters.NAMES["ingest"], arguments, console)
+        resolved = as_last_time(settings, session, name, parameters.NAMES[workflow], arguments, console)
         question = replace and not yes
         if question and not typer.confirm(_question(name, session.mlrun_dbpath), default=False, err=as_json):
             console.print("nothing was changed", highlight=False)
             raise typer.Exit(1)
-        run_id = run_to_end(settings, session, name, "ingest", resolved.arguments, console)
-    results = runs(session.mlrun_dbpath, name, run_id)[0]["status"]["results"]
+        run_id = run_to_end(settings, session, name, workflow, resolved.arguments, console)
+    results = _results(session.mlrun_dbpath, name, run_id)
     if as_json:
         print(json.dumps(results, default=str))
         return
-    for key in _COUNTS:
-        if key in _ALWAYS or results.get(key):
-            console.print(f"{key:{_WIDTH}}{results[key]:,}", highlight=False)
-    console.print(f"{'events':{_WIDTH}}{results['first_event']} to {results['last_event']}", highlight=False)
-    for line in results["report_lines"]:
+    if not live:
+        for key in _COUNTS:
+            if key in _ALWAYS or results.get(key):
+                console.print(f"{key:{_WIDTH}}{results[key]:,}", highlight=False)
+        events = f"{results['first_event']} to {results['last_event']}"
+        console.print(f"{'events':{_WIDTH}}{events}", highlight=False)
+    for line in [*results.get("report_lines", ()), *_live_lines(results["live"], always=live)]:
         console.print(line, highlight=False, soft_wrap=True)
+
+
+def _results(dbpath: str, project: str, run_id: str) -> dict[str, Any]:
+    """Results of the ingestion, with those of what arrived live as ``live``."""
+    from project.api_reader import runs
+
+    by_name = {
+        run["metadata"]["name"]: run["status"].get("results") or {} for run in runs(dbpath, project, run_id)
+    }
+    return {**by_name.get("ingest", {}), "live": by_name.get("live-history", {})}
+
+
+def _live_lines(results: dict[str, Any], *, always: bool) -> list[str]:
+    """What became of what arrived live; nothing of a time in which nothing came, unless it was asked for."""
+    if not always and not (results.get("readings") or results.get("labels")):
+        return []
+    return list(results.get("report_lines", ()))
 
 
 def _question(project: str, dbpath: str) -> str:

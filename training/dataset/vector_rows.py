@@ -1,17 +1,22 @@
 """The rows of a feature vector as they were known at the time of each label.
 
 Reading goes through MLRun's feature store. Label rows are the entity rows, and every feature set is
-joined as of their event time: the latest feature row at or before it, never a later one.
+joined as of their event time: the latest feature row at or before it, never a later one. MLRun joins the
+newest attributes of a device, because their feature set has no times; they are replaced by those that held.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import mlrun.feature_store as fstore
 import numpy as np
 import pandas as pd
 
+from feature_sets import devices
 from feature_sets.checks import InputError
-from feature_sets.rows.stored_rows import in_utc
+from feature_sets.ingestion.device_timeline import DeviceTimeline
+from feature_sets.rows.stored_rows import feature_set_frame, in_utc
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.dataset.feature_columns import feature_columns
 
@@ -28,7 +33,7 @@ def read_vector(uri: str, schema: TelemetrySchema, label_rows: pd.DataFrame) -> 
 
     :param uri: ``store://feature-vectors/...`` of a vector with a label feature.
     :param schema: names the key, time and label columns.
-    :param label_rows: device and time, each pair once; times as the label feature set gives them.
+    :param label_rows: device and time, each pair once; times as the label feature set gives them, or UTC.
     :returns: device, time, features in vector order, label (int8); sorted by time, then device. A label row
         of a device that the feature sets do not know is not in it.
     :raises InputError: unless a row is left and every feature is numeric.
@@ -36,7 +41,7 @@ def read_vector(uri: str, schema: TelemetrySchema, label_rows: pd.DataFrame) -> 
     vector = fstore.get_feature_vector(uri)
     # A copy, because MLRun sorts and converts the entity rows it is given in place.
     response = vector.get_offline_features(
-        entity_rows=label_rows[[DEVICE, schema.time]].copy(),
+        entity_rows=_as_stored(vector, label_rows[[DEVICE, schema.time]].copy(), schema),
         entity_timestamp_column=schema.time,
         with_indexes=True,
         update_stats=False,
@@ -48,6 +53,7 @@ def read_vector(uri: str, schema: TelemetrySchema, label_rows: pd.DataFrame) -> 
     if missing:
         raise InputError(f"feature vector {uri}", f"must give the columns {missing}", list(frame))
     frame = in_utc(frame[[DEVICE, schema.time, *names, schema.target]], schema.time)
+    frame = _with_attributes_as_of(vector, fields.get(devices.NAME, []), frame, schema.time)
     if not len(frame):
         raise InputError(f"feature vector {uri}", "must hold labeled rows", 0)
     for name in names:
@@ -56,3 +62,35 @@ def read_vector(uri: str, schema: TelemetrySchema, label_rows: pd.DataFrame) -> 
     feature_columns(frame, schema)
     frame = frame.assign(**{schema.target: frame[schema.target].astype(np.int8)})
     return frame.sort_values([schema.time, DEVICE], kind="stable", ignore_index=True)
+
+
+def _as_stored(
+    vector: fstore.FeatureVector, label_rows: pd.DataFrame, schema: TelemetrySchema
+) -> pd.DataFrame:
+    """The rows with times of the form that the label feature set has: MLRun joins no others."""
+    if label_rows[schema.time].dt.tz is None:
+        return label_rows
+    label_set, _, label = str(vector.spec.label_feature).partition(".")
+    stored = feature_set_frame(vector, label_set, [label])[schema.time].dt
+    if stored.tz is not None:
+        return label_rows
+    times = label_rows[schema.time].dt.tz_convert("UTC").dt.tz_localize(None).dt.as_unit(stored.unit)
+    return label_rows.assign(**{schema.time: times})
+
+
+def _with_attributes_as_of(
+    vector: fstore.FeatureVector, fields: Sequence[tuple[str, str | None]], frame: pd.DataFrame, time: str
+) -> pd.DataFrame:
+    """The rows with the attributes that each device had at the time of the row.
+
+    :param fields: features of the static feature set in the vector, each with the name that it has there.
+    """
+    if not fields:
+        return frame
+    uri = f"store://feature-sets/{vector.metadata.project}/{devices.NAME}"
+    timeline = DeviceTimeline.of(fstore.get_feature_set(uri))
+    if timeline is None:
+        return frame
+    known = [(name, alias or name) for name, alias in fields if name in timeline.features]
+    held = timeline.as_of(frame, time, [name for name, _ in known])
+    return frame.assign(**{alias: held[name].astype(frame[alias].dtype) for name, alias in known})

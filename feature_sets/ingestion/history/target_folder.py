@@ -69,6 +69,10 @@ class TargetFolder:
         self.file_system.makedirs(self.root, exist_ok=True)
         self.file_system.pipe_file(self.address(path), content)
 
+    def has(self, path: str) -> bool:
+        """Whether there is such a file."""
+        return bool(self.file_system.exists(self.address(path)))
+
     def read(self, path: str, columns: list[str] | None = None) -> pa.Table:
         """Rows of one Parquet file, in their order.
 

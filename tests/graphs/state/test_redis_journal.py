@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+from typing import Any
+
 import pytest
 import redis
 
-from feature_sets.telemetry.events import TelemetryEvent
+from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
 from graphs.protocol.errors import ApiError
 from graphs.protocol.routes import Kind
+from graphs.state import journal_archive
+from graphs.state.accepted_entries import accepted_entries
+from graphs.state.journal_archive import last_archived
+from graphs.state.journal_entries import RawEntry
 from graphs.state.redis_journal import RedisJournal
 
 
@@ -99,3 +107,92 @@ def test_answers_that_stay_away_are_an_error(redis_url, monkeypatch):
     with pytest.raises(ApiError, match="must be reachable to accept events") as refused:
         journal.append(Kind.TELEMETRY, 1.0, [reading(0)])
     assert refused.value.status == 503
+
+
+def archived_journal(url: str, key: str, folder: Path, **kwargs) -> RedisJournal:
+    return RedisJournal(url, key, ("cpu", "latency"), kwargs.pop("max_events", 100), archive=folder, **kwargs)
+
+
+def everything(url: str, key: str, folder: Path, after=(0, 0)) -> list[str]:
+    entries = accepted_entries(url, f"{key}", folder, after).new
+    return [event.device for entry in entries for event in entry.decoded(("cpu", "latency")).events]
+
+
+def wait_until(true) -> None:
+    deadline = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_what_is_dropped_is_in_a_file_before(redis_url, tmp_path):
+    journal = archived_journal(redis_url, "archived", tmp_path)
+    for number in range(1000):
+        journal.append(Kind.TELEMETRY, 0.0, [reading(number)])
+        if number == 600:  # Killed, and started again.
+            journal = archived_journal(redis_url, "archived", tmp_path)
+            list(journal.entries())
+        if number % 200 == 0 and number > 200:
+            wait_until(lambda: last_archived(tmp_path) > (0, 0))
+            found = everything(redis_url, "archived", tmp_path)
+            assert found == [f"a/{at}" for at in range(number + 1)]
+    journal.close()
+    assert everything(redis_url, "archived", tmp_path) == [f"a/{number}" for number in range(1000)]
+    kept = [event.device for entry in make(redis_url, "archived").entries() for event in entry.events]
+    assert 100 <= len(kept) < 800
+    middle = accepted_entries(redis_url, "archived", tmp_path, (0, 0)).new[499].id
+    assert everything(redis_url, "archived", tmp_path, middle)[0] == "a/500"
+
+
+def test_two_processes_may_archive_the_same_entries(redis_url, tmp_path):
+    one, other = (archived_journal(redis_url, "twice archived", tmp_path) for _ in range(2))
+    for number in range(40):
+        (one, other)[number % 2].append(Kind.TELEMETRY, 0.0, [reading(number)])
+        if number == 20:
+            read = list(other.raw())
+            one.archive.catch_up()
+            # As if both had begun at the same moment.
+            other.append(Kind.TELEMETRY, 0.0, [reading(100)])
+            other.archive._write([*read, *list(other.raw(read[-1].id))])
+    one.archive.catch_up()
+    found = everything("", "", tmp_path)
+    assert len(found) == len(set(found)) == 41
+
+
+def test_a_journal_whose_archive_cannot_be_written_drops_nothing(redis_url, tmp_path, monkeypatch):
+    failures: list[Exception] = []
+
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    journal = archived_journal(redis_url, "full", tmp_path, max_events=20, on_failure=failures.append)
+    monkeypatch.setattr(journal_archive.pq, "write_table", full)
+    for number in range(300):
+        journal.append(Kind.TELEMETRY, 0.0, [reading(number)])
+    wait_until(lambda: failures)
+    assert everything(redis_url, "full", tmp_path) == [f"a/{number}" for number in range(300)]
+    assert list(tmp_path.glob("*.parquet")) == []
+
+
+def test_ids_grow_beyond_the_archive_when_the_server_lost_its_journal(redis_url, tmp_path):
+    journal = archived_journal(redis_url, "lost server", tmp_path)
+    with redis.Redis.from_url(redis_url) as client:
+        client.xadd("lost server:journal", _fields(journal), id="9999999999999-5")  # the clock was ahead
+        journal.archive.catch_up()
+        client.delete("lost server:journal", "lost server:journal:last")
+    again = archived_journal(redis_url, "lost server", tmp_path)
+    assert list(again.entries()) == []
+    assert again.append(Kind.TELEMETRY, 0.0, [reading(7)]) > (9999999999999, 5)
+    assert everything(redis_url, "lost server", tmp_path)[-1] == "a/7"
+
+
+def _fields(journal: RedisJournal) -> dict[str, Any]:
+    return RawEntry((0, 0), "telemetry", journal._schema, "", 0.0, b"[]").fields()
+
+
+def test_columns_beside_a_label_come_back(redis_url):
+    journal = make(redis_url, "labels")
+    labels = [LabelEvent("a/1", 1.5, 0, (True, None)), LabelEvent("a/1", 2.5, 1)]
+    journal.append(Kind.LABELS, 3.0, labels)
+    (entry,) = make(redis_url, "labels").entries()
+    assert entry.labels == labels

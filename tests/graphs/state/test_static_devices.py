@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from graphs.state.device_store import DevicePast
 from graphs.state.static_devices import StaticDevices, static_devices
 
 
@@ -11,6 +12,8 @@ class Source:
     def __init__(self) -> None:
         self.content = {"a": {"model_x": 1.0}}
         self.asked: list[str] = []
+        self.changes: dict[str, DevicePast] = {}
+        self.refreshed = 0
 
     def all(self) -> dict[str, dict[str, float]]:
         return dict(self.content)
@@ -18,6 +21,12 @@ class Source:
     def one(self, device: str) -> dict[str, float] | None:
         self.asked.append(device)
         return self.content.get(device)
+
+    def past(self) -> dict[str, DevicePast]:
+        return self.changes
+
+    def refresh(self) -> None:
+        self.refreshed += 1
 
 
 class Clock:
@@ -30,7 +39,7 @@ class Clock:
 def test_a_known_device_costs_no_question() -> None:
     source = Source()
     devices = StaticDevices(source, Clock())
-    assert "a" in devices and devices.features("a") == {"model_x": 1.0}
+    assert "a" in devices and devices.features("a", 0.0) == {"model_x": 1.0}
     assert source.asked == []
 
 

@@ -1,0 +1,78 @@
+"""The features of each device over time, one-hot encoded: training and serving take those of a row's time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import mlrun.feature_store as fstore
+import numpy as np
+import pandas as pd
+from mlrun.datastore.targets import TargetTypes
+
+from feature_sets.devices import as_names
+from feature_sets.ingestion.device_history import stored_attributes
+from feature_sets.ingestion.device_states import stored_states
+from feature_sets.ingestion.history.stored_history import StoredHistory
+from feature_sets.ingestion.history.target_folder import TargetFolder
+from feature_sets.ingestion.one_hot import STEP, encoded
+from feature_sets.telemetry.frames import VALID_FROM
+from feature_sets.telemetry.schema import DEVICE
+
+
+@dataclass(frozen=True)
+class DeviceTimeline:
+    """What is known of devices, and from when on.
+
+    :param features: device, ``valid_from`` (UTC) and the one-hot features; the first row of a device holds
+        from the beginning, which is 1970. Sorted by device and time.
+    :param states: see ``stored_states``.
+    """
+
+    features: pd.DataFrame
+    states: pd.DataFrame
+
+    @classmethod
+    def of(cls, feature_set: fstore.FeatureSet) -> DeviceTimeline | None:
+        """Of the feature set ``devices``, as MLRun has it; None if its ingestion kept no times."""
+        parquet = [target for target in feature_set.status.targets if target.kind == TargetTypes.parquet]
+        if len(parquet) != 1:
+            return None
+        folder = TargetFolder.of(parquet[0], feature_set)
+        manifest = folder.manifest()
+        if manifest is None:
+            return None
+        history = StoredHistory(feature_set, parquet[0], folder, manifest)
+        attributes = stored_attributes(history).sort_values(
+            [DEVICE, VALID_FROM], na_position="first", ignore_index=True
+        )
+        columns = [
+            name
+            for step in feature_set.spec.graph.steps.values()
+            if step.class_name == STEP
+            for name in step.class_args["mapping"]
+        ]
+        named = as_names(attributes, columns)
+        features = pd.DataFrame(
+            encoded(feature_set, {name: named[name] for name in columns}), index=attributes.index
+        )
+        times = attributes[VALID_FROM].mask(~attributes[DEVICE].duplicated(), pd.Timestamp(0, tz="UTC"))
+        return cls(
+            pd.concat([attributes[[DEVICE]].assign(**{VALID_FROM: times}), features], axis=1),
+            stored_states(history),
+        )
+
+    def as_of(self, rows: pd.DataFrame, time: str, names: Sequence[str]) -> pd.DataFrame:
+        """Features of devices at the times of rows, in their order and with their index; NaN if unknown.
+
+        :param rows: device and time, UTC.
+        :param names: the features asked for.
+        """
+        keys = rows[[DEVICE]].assign(_time=rows[time].dt.as_unit("ns"), _row=np.arange(len(rows)))
+        known = self.features[[DEVICE, VALID_FROM, *names]].sort_values(VALID_FROM, kind="stable")
+        known = known.assign(**{VALID_FROM: known[VALID_FROM].dt.as_unit("ns")})
+        found = pd.merge_asof(
+            keys.sort_values("_time", kind="stable"), known, left_on="_time", right_on=VALID_FROM, by=DEVICE
+        )
+        found = found.sort_values("_row", kind="stable")[list(names)]
+        return found.set_index(rows.index)

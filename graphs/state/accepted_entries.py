@@ -1,0 +1,41 @@
+"""Everything that an endpoint accepted: in the archive of its journal, or still in Redis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from graphs.state.journal import EntryId
+from graphs.state.journal_archive import archived
+from graphs.state.journal_entries import RawEntry
+from graphs.state.redis_journal import RedisJournal
+
+
+@dataclass(frozen=True)
+class AcceptedEntries:
+    """Entries of a journal in order, each once.
+
+    :param new: those after an id.
+    :param before: those up to it that Redis still holds; they cover the longest window.
+    """
+
+    new: list[RawEntry]
+    before: list[RawEntry]
+
+
+def accepted_entries(url: str, key: str, archive: Path, after: EntryId) -> AcceptedEntries:
+    """What an endpoint accepted after an id; nothing is changed, and the endpoint may go on.
+
+    :param url: ``redis://host:port``; empty if nothing was ever accepted into a journal.
+    :param key: prefix of the journal's keys.
+    :param archive: folder of the archive; it need not exist.
+    :raises ApiError: if Redis does not answer: what is in no file yet would be missing.
+    :raises OSError: if a file cannot be read.
+    """
+    # Redis first: what is dropped there meanwhile is in a file by then.
+    kept = list(RedisJournal(url, key, (), 1).raw()) if url else []
+    found = {entry.id: entry for entry in archived(archive, after)}
+    found |= {entry.id: entry for entry in kept if entry.id > after}
+    return AcceptedEntries(
+        [found[entry] for entry in sorted(found)], [entry for entry in kept if entry.id <= after]
+    )

@@ -1,0 +1,173 @@
+"""What a journal accepted, in Parquet files: nothing is dropped from the journal before it is in one."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from graphs.protocol.errors import ApiError
+from graphs.state.journal import EntryId
+from graphs.state.journal_entries import BEFORE_ALL, RawEntry
+
+_NAME = re.compile(r"^(\d{13,})-(\d{6,})\.parquet$")
+_UNFINISHED = ".unfinished"
+_STALE_SECONDS = 600.0
+_RETRY_SECONDS = 5.0
+_FILE_BYTES = 16_000_000
+_SCHEMA = pa.schema(
+    [
+        ("milliseconds", pa.int64()),
+        ("sequence", pa.int64()),
+        ("kind", pa.string()),
+        ("schema", pa.string()),
+        ("label", pa.string()),
+        ("arrival", pa.float64()),
+        ("events", pa.binary()),
+    ]
+)
+
+
+class JournalArchive:
+    """Writes the entries of a journal to files, off the request path.
+
+    A file is written under another name and then renamed. Its name is the id of its last entry, and every
+    entry up to the newest file's is in a file: ``last`` says how far the journal may be cut. Two processes of
+    one function may write the same entries for a moment; ``archived`` gives each once.
+
+    :param directory: where the files go; made if it does not exist.
+    :param read: entries of the journal after an id, oldest first.
+    :param rows: files are written when so many events are in none (at least 1).
+    :param on_failure: called with the error when a file cannot be written; it is tried again later.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        read: Callable[[EntryId], Iterator[RawEntry]],
+        rows: int,
+        on_failure: Callable[[Exception], None],
+    ) -> None:
+        self.directory = directory
+        self._read = read
+        self._rows = rows
+        self._on_failure = on_failure
+        directory.mkdir(parents=True, exist_ok=True)
+        for unfinished in directory.glob(f"*{_UNFINISHED}"):
+            # A younger one may be of a process that is about to hand over to this one.
+            if time.time() - unfinished.stat().st_mtime > _STALE_SECONDS:
+                unfinished.unlink(missing_ok=True)
+        self.last = last_archived(directory)
+        self._waiting = 0
+        self._enough = threading.Event()
+        self._writing = threading.Lock()
+        self._closed = False
+        self._thread: threading.Thread | None = None
+
+    def note(self, entry: EntryId, events: int) -> None:
+        """Take note of an entry of the journal; costs next to nothing."""
+        if entry <= self.last:
+            return
+        self._waiting += events
+        if self._waiting < self._rows:
+            return
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="journal-archive", daemon=True)
+            self._thread.start()
+        self._enough.set()
+
+    def catch_up(self) -> None:
+        """Write what is in no file, now.
+
+        :raises OSError: if a file cannot be written.
+        :raises ApiError: if the journal cannot be read.
+        """
+        with self._writing:
+            self._waiting = 0
+            # Another process of the same function may have written meanwhile.
+            self.last = max(self.last, last_archived(self.directory))
+            batch: list[RawEntry] = []
+            size = 0
+            for entry in self._read(self.last):
+                batch.append(entry)
+                size += len(entry.events)
+                if size >= _FILE_BYTES:
+                    self._write(batch)
+                    batch, size = [], 0
+            if batch:
+                self._write(batch)
+
+    def close(self) -> None:
+        """End the thread."""
+        self._closed = True
+        self._enough.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            self._enough.wait()
+            if self._closed:
+                return
+            self._enough.clear()
+            try:
+                self.catch_up()
+            except (OSError, pa.ArrowException, ApiError) as error:
+                self._on_failure(error)
+                time.sleep(_RETRY_SECONDS)
+                self._enough.set()
+
+    def _write(self, batch: list[RawEntry]) -> None:
+        milliseconds, sequence = batch[-1].id
+        path = self.directory / f"{milliseconds:013d}-{sequence:06d}.parquet"
+        unfinished = self.directory / f"{path.stem}.{os.getpid()}{_UNFINISHED}"
+        columns = [
+            [entry.id[0] for entry in batch],
+            [entry.id[1] for entry in batch],
+            *([entry[at] for entry in batch] for at in range(1, len(RawEntry._fields))),
+        ]
+        table = pa.table(dict(zip(_SCHEMA.names, columns, strict=True)), schema=_SCHEMA)
+        with unfinished.open("wb") as stream:
+            pq.write_table(table, stream, compression="zstd")
+            stream.flush()
+            # The journal is cut behind this file.
+            os.fsync(stream.fileno())
+        unfinished.rename(path)
+        self.last = batch[-1].id
+
+
+def last_archived(directory: Path) -> EntryId:
+    """Id of the last entry in a file of a directory."""
+    return max((entry for entry, _ in _files(directory)), default=BEFORE_ALL)
+
+
+def archived(directory: Path, after: EntryId) -> Iterator[RawEntry]:
+    """Entries in the files of a directory after an id, in order, each once.
+
+    :raises OSError: if a file cannot be read.
+    """
+    last = after
+    for newest, path in sorted(_files(directory)):
+        if newest <= last:
+            continue
+        for row in pq.read_table(path).to_pylist():
+            entry = RawEntry(
+                (row["milliseconds"], row["sequence"]), *(row[name] for name in _SCHEMA.names[2:])
+            )
+            if entry.id > last:
+                last = entry.id
+                yield entry
+
+
+def _files(directory: Path) -> list[tuple[EntryId, Path]]:
+    """The files, each with the id of its last entry."""
+    if not directory.is_dir():
+        return []
+    found = ((_NAME.match(path.name), path) for path in directory.iterdir())
+    return [((int(match[1]), int(match[2])), path) for match, path in found if match]

@@ -1,0 +1,108 @@
+"""Entries of a journal as they are kept: in a Redis stream, and in the Parquet files of its archive."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import orjson
+
+from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
+from graphs.protocol.routes import Kind
+from graphs.state.journal import Entry, EntryId
+
+BEFORE_ALL: EntryId = (0, 0)
+"""Id before that of every entry."""
+
+
+class RawEntry(NamedTuple):
+    """An entry as it is kept; nothing of it is read yet.
+
+    :param id: its place in the order of all entries.
+    :param kind: ``telemetry`` or ``labels``.
+    :param schema: names of the metrics in the order of the values, with commas.
+    :param label: column that the labels are of; empty in an entry of an earlier version.
+    :param arrival: when the request arrived, epoch seconds.
+    :param events: JSON.
+    """
+
+    id: EntryId
+    kind: str
+    schema: str
+    label: str
+    arrival: float
+    events: bytes
+
+    @classmethod
+    def of_fields(cls, entry: bytes, fields: Mapping[bytes, bytes]) -> RawEntry:
+        """From what Redis gives of it."""
+        return cls(
+            entry_id(entry),
+            fields[b"kind"].decode(),
+            fields[b"schema"].decode(),
+            fields.get(b"label", b"").decode(),
+            float(fields[b"arrival"]),
+            fields[b"events"],
+        )
+
+    def fields(self) -> dict[str, Any]:
+        """As Redis takes it; ``of_fields`` reads it back."""
+        return {
+            "kind": self.kind,
+            "schema": self.schema,
+            "label": self.label,
+            "arrival": repr(self.arrival),
+            "events": self.events,
+        }
+
+    @property
+    def rows(self) -> list[list[Any]]:
+        """One list an event."""
+        found: list[list[Any]] = orjson.loads(self.events)
+        return found
+
+    def decoded(self, metrics: Sequence[str]) -> Entry:
+        """The events.
+
+        :param metrics: names in schema order.
+        """
+        if self.kind == Kind.LABELS:
+            return Entry(self.id, Kind.LABELS, self.arrival, labels=[_label(row) for row in self.rows])
+        events = [
+            TelemetryEvent(device, time, dict(zip(metrics, map(_reading, values), strict=True)))
+            for device, time, *values in self.rows
+        ]
+        return Entry(self.id, Kind(self.kind), self.arrival, events)
+
+
+def encoded(events: Sequence[TelemetryEvent | LabelEvent]) -> bytes:
+    """Events as JSON, for ``RawEntry.events``."""
+    return orjson.dumps(
+        [
+            (event.device, event.time, *event.metrics.values())
+            if isinstance(event, TelemetryEvent)
+            else (event.device, event.time, event.label, *([event.others] if event.others else []))
+            for event in events
+        ]
+    )
+
+
+def _label(row: Sequence[Any]) -> LabelEvent:
+    device, time, label, *others = row
+    return LabelEvent(device, time, label, tuple(others[0]) if others else ())
+
+
+def _reading(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def entry_id(written: bytes) -> EntryId:
+    """Id as Redis writes it."""
+    milliseconds, _, sequence = written.partition(b"-")
+    return int(milliseconds), int(sequence)
+
+
+def id_text(entry: EntryId) -> str:
+    """Id as Redis reads it."""
+    return f"{entry[0]}-{entry[1]}"

@@ -1,0 +1,151 @@
+"""``netops devices``: the devices of a project, listed, added, changed and retired."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from feature_sets.checks import InputError, check_choice
+from project.cli.arguments import project_name
+from project.cli.options import JsonOption, ProjectOption
+from project.cli.tables import print_columns
+from project.settings import Settings
+
+if TYPE_CHECKING:
+    from feature_sets.telemetry.schema import TelemetrySchema
+    from project.session import Session
+
+LIST, ADD, RETIRE = "list", "add", "retire"
+
+
+def devices(
+    action: Annotated[str, typer.Argument(help="list, add or retire.")] = LIST,
+    device: Annotated[str, typer.Argument(help="Key of the device to add or retire.")] = "",
+    attributes: Annotated[
+        list[str] | None,
+        typer.Option("--attribute", help="Attribute of an added device as name=value; repeatable."),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            help="From when it holds, ISO 8601. Default: now; of a new device from the beginning.",
+        ),
+    ] = None,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the devices of a project, add or change one, or retire it.
+
+    A change holds from a time on, and a running endpoint takes it over at once. A retired device stays in the
+    history.
+    """
+    check_choice("action", action, (LIST, ADD, RETIRE))
+    if (action == LIST) != (not device):
+        raise InputError("device", "must be given to add or retire it, and not to list", device)
+    if attributes and action != ADD:
+        raise InputError("--attribute", "must be given with add alone", attributes[0])
+    given = _attributes(attributes or [])
+    settings = Settings.from_environment()
+    from project.run_lock import COMMAND, held
+    from project.session import open_session
+
+    name = project_name(project)
+    session = open_session(settings)
+    if action == LIST:
+        _list(_open(session, name, settings), as_json)
+        return
+    with held(settings.home, name, f"netops devices {action}", COMMAND):
+        lines = _changed(_open(session, name, settings), action, device, given, since)
+        lines += _taken_over(session, name, settings)
+    if as_json:
+        print(json.dumps({"lines": lines}))
+    else:
+        print("\n".join(lines))
+
+
+def _attributes(assignments: list[str]) -> dict[str, str]:
+    found = {}
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        if not equals:
+            raise InputError("--attribute", "must be name=value", assignment)
+        found[name] = value
+    return found
+
+
+def _open(session: Session, project: str, settings: Settings) -> TelemetrySchema:
+    """Make a project the current one; gives its telemetry schema."""
+    import mlrun
+
+    from feature_sets.telemetry.schema import TelemetrySchema
+    from project.api_reader import projects
+    from project.memory import recall
+    from project.project_setup import project_folder
+
+    if project not in projects(session.mlrun_dbpath):
+        raise InputError("--project", "must be one that there is; 'netops ingest' begins one", project)
+    mlrun.utils.logger.set_logger_level("WARNING")  # It prints to the output.
+    mlrun.get_or_create_project(project, context=str(project_folder(project, settings)))
+    memory = recall(session.mlrun_dbpath, project)
+    return TelemetrySchema.load(memory.schema if memory and memory.schema else "")
+
+
+def _list(schema: TelemetrySchema, as_json: bool) -> None:
+    import pandas as pd
+
+    from feature_sets.ingestion.device_registry import registered_devices
+
+    found = registered_devices(schema, pd.Timestamp.now(tz="UTC"))
+    if as_json:
+        print(json.dumps([asdict(one) for one in found], default=_plain))
+        return
+    header = ("device", "state", "since", "first reading", "last reading", "attributes", "they hold since")
+    rows = [
+        (
+            one.device,
+            one.state,
+            one.state_since[:19],
+            one.first[:19],
+            one.last[:19],
+            ", ".join(f"{name}={value}" for name, value in one.attributes.items()),
+            one.since[:19] or "the beginning",
+        )
+        for one in found
+    ]
+    print_columns(header, rows)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else str(value)
+
+
+def _changed(
+    schema: TelemetrySchema, action: str, device: str, attributes: dict[str, str], since: str | None
+) -> list[str]:
+    from feature_sets.ingestion.device_registry import add_device, moment_of, retire_device
+
+    moment = moment_of(since) if since is not None else None
+    if action == ADD:
+        return add_device(schema, device, attributes, moment)
+    return retire_device(schema, device, moment)
+
+
+def _taken_over(session: Session, project: str, settings: Settings) -> list[str]:
+    """Have the endpoint take over the devices, if it is up."""
+    from project.api_reader import endpoints
+    from project.device_reload import reload_devices
+    from project.function_names import SERVING
+
+    up = [
+        one
+        for one in endpoints(session.mlrun_dbpath)
+        if (one.project, one.name, one.state) == (project, SERVING, "ready")
+    ]
+    if not up:
+        return ["no endpoint is up; it takes over the devices when it starts"]
+    known = reload_devices(up[0].address, settings.bearer_token())
+    return [f"the endpoint knows {known:,} devices"]

@@ -1,0 +1,23 @@
+"""Has a running endpoint take over the devices as they are registered now."""
+
+from __future__ import annotations
+
+from project.errors import NetopsError
+from project.http_json import UnreachableError, post_json
+
+
+def reload_devices(address: str, token: str) -> int:
+    """Have an endpoint read the devices anew; the next event sees them.
+
+    :param address: of the endpoint.
+    :param token: of its guarded routes.
+    :returns: how many devices it knows.
+    :raises NetopsError: if it does not do so.
+    """
+    try:
+        answer = post_json(f"{address.rstrip('/')}/devices/reload", {}, token=token)
+        return int(answer["devices"])
+    except (UnreachableError, LookupError) as error:
+        raise NetopsError(
+            f"the endpoint must take over the devices, got {error}; 'netops serve' starts it anew"
+        ) from error

@@ -1,0 +1,47 @@
+"""Workflow step: what arrived live since the last time becomes history, so that the next training has it."""
+
+from __future__ import annotations
+
+import mlrun
+
+from feature_sets.checks import check_boolean
+from feature_sets.telemetry.schema import TelemetrySchema
+from project.device_reload import reload_devices
+from project.endpoints import endpoint_address
+from project.errors import NetopsError
+from project.function_names import SERVING
+from project.live_history import LiveJournal, take_live
+from project.settings import Settings
+
+
+def add_live_history(
+    context: mlrun.MLClientCtx, schema: str = "", live: bool = True, feature_vector: str = ""
+) -> None:
+    """MLRun job: add what the endpoint accepted, readings and labels alike, to the feature sets.
+
+    Each row becomes history once, however often this is done or interrupted. Logs the counts of
+    ``live_history.COUNTS``, the report, the watermark and ``feature_vector`` as it was given.
+
+    :param schema: path of the telemetry schema; empty for the simulated network's.
+    :param live: whether to do it; otherwise nothing is looked at.
+    :param feature_vector: address of the vector of all features, for the steps that follow.
+    :raises InputError: if the history does not take the rows; nothing is written then.
+    """
+    if check_boolean("argument 'live'", live):
+        journal = LiveJournal.of(context.project, Settings.from_environment())
+        results = take_live(journal, TelemetrySchema.load(schema))
+        for key, value in results.items():
+            context.log_result(key, value)
+    _tell_endpoint(context.project)
+    context.log_result("feature_vector", feature_vector)
+
+
+def _tell_endpoint(project: str) -> None:
+    """Have the endpoint take over devices that the ingestion before brought, if it is up."""
+    try:
+        address = endpoint_address(project, SERVING)
+        reload_devices(address, Settings.from_environment().bearer_token())
+    except (
+        NetopsError
+    ) as error:  # There is none, or it is of an earlier version: it learns it when it starts.
+        mlrun.utils.logger.info(f"devices are not taken over by an endpoint: {error}")

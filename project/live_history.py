@@ -1,0 +1,203 @@
+"""From the journal of an endpoint into the history: what it accepted, each row once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import mlrun
+import numpy as np
+import pandas as pd
+
+from feature_sets.checks import InputError
+from feature_sets.ingestion.history.added_rows import places_in
+from feature_sets.ingestion.telemetry_append import TelemetryAppended, append_telemetry
+from feature_sets.ingestion.telemetry_history import TelemetryHistory
+from feature_sets.rows.keyed_rows import KeyedRows
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.windows.event_status import TOO_LATE
+from graphs.state.accepted_entries import accepted_entries
+from graphs.state.journal import EntryId
+from graphs.state.journal_entries import BEFORE_ALL
+from project.function_names import SERVING
+from project.live_rows import LiveRows, as_id, just_before, live_rows
+from project.settings import Settings
+
+LIVE = "live"
+"""Name of the source in the manifests of a history."""
+
+COUNTS = (
+    *("readings", "readings_new", "readings_known", "readings_too_late", "readings_quarantined"),
+    *("readings_of_other_schema", "readings_conflicting", "readings_rewritten", "late_readings"),
+    *("labels", "labels_new", "labels_known", "labels_quarantined", "labels_of_other_column"),
+    *("labels_conflicting", "devices_unknown"),
+)
+"""Counts of the job; ``readings`` and ``labels`` are the sums of new, known and those left out."""
+
+_TABLES = ("metrics", "labels")
+
+
+@dataclass(frozen=True)
+class LiveJournal:
+    """Where what an endpoint accepts is kept.
+
+    :param function: name of the serving function.
+    :param url: of Redis; empty if there is none.
+    :param key: prefix of the journal's keys.
+    :param archive: folder of its archive.
+    """
+
+    function: str
+    url: str
+    key: str
+    archive: Path
+
+    @classmethod
+    def of(cls, project: str, settings: Settings) -> LiveJournal:
+        """Of the endpoint of a project that sees real traffic."""
+        return cls(
+            SERVING,
+            settings.redis_url or mlrun.mlconf.redis.url or "",
+            f"netops:{project}:{SERVING}",
+            settings.labeled_streams / project / "accepted",
+        )
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """How far a journal was read.
+
+    :param position: id of the last entry.
+    :param arrived: arrival of its last reading, microseconds.
+    :param again: what to begin behind as soon as there are more devices; None if nothing waits for them.
+    :param again_arrived: the same as ``arrived``, there.
+    :param devices: how many devices were known then.
+    """
+
+    position: EntryId = BEFORE_ALL
+    arrived: int = 0
+    again: EntryId | None = None
+    again_arrived: int = 0
+    devices: int = 0
+
+    @classmethod
+    def of(cls, history: TelemetryHistory, table: str, function: str) -> _Mark:
+        """As a history has it."""
+        content = history.read(table, LIVE).get("functions", {}).get(function)
+        if content is None:
+            return cls()
+        again = as_id(content["again"]) if content["again"] else None
+        return cls(**{**content, "position": as_id(content["position"]), "again": again})
+
+    def start(self, devices: int) -> tuple[EntryId, int]:
+        """What to begin behind, and the arrival of the reading there."""
+        if self.again is not None and devices > self.devices:
+            return self.again, self.again_arrived
+        return self.position, self.arrived
+
+    def after(
+        self, found: LiveRows, history: TelemetryHistory, schema: TelemetrySchema, position: EntryId
+    ) -> dict[str, Any]:
+        """What the manifest says of the journal when these rows are in the history."""
+        known = history.device_keys
+        mark = _Mark(position, found.arrived, devices=len(known))
+        waiting = ~found.rows.labels[DEVICE].isin(known).to_numpy()
+        if self.again is not None and len(known) <= self.devices:
+            mark = replace(mark, again=self.again, again_arrived=self.again_arrived)
+        elif schema.population and waiting.any():
+            # Whether a label counts is not known before its device is.
+            entry, arrived = found.label_entries[int(np.argmax(waiting))]
+            mark = replace(mark, again=just_before(entry), again_arrived=arrived)
+        return asdict(mark)
+
+
+def take_live(journal: LiveJournal, schema: TelemetrySchema) -> dict[str, Any]:
+    """Add to the history what an endpoint accepted since this was done last.
+
+    What was taken is kept with the rows, so a call that failed, or was killed, is made good by the next one.
+
+    :returns: results of the job: counts, ``watermark``, ``report_lines``.
+    :raises InputError: if there is something and no history of this schema to add it to.
+    :raises ApiError: if the journal cannot be read.
+    """
+    history = TelemetryHistory.of(schema)
+    marks = [_Mark.of(history, table, journal.function) for table in _TABLES] if history else [_Mark()]
+    devices = len(history.device_keys) if history else 0
+    after, arrived = min(mark.start(devices) for mark in marks)
+    last = max(mark.position for mark in marks)
+    entries = accepted_entries(journal.url, journal.key, journal.archive, after)
+    if not entries.new or (after == last and entries.new[-1].id <= last):
+        return {**dict.fromkeys(COUNTS, 0), "report_lines": ["live: nothing new"]}
+    if history is None:
+        rule = "must have been begun by 'netops ingest' before what arrived live is added"
+        raise InputError("history", rule, "none")
+    found = live_rows(entries, schema, arrived)
+    mark = marks[-1].after(found, history, schema, max(found.position, last))
+    read = {
+        table: {"functions": {**history.read(table, LIVE).get("functions", {}), journal.function: mark}}
+        for table in _TABLES
+    }
+    unknown = set(found.rows.metrics[DEVICE]) - history.device_keys
+    late = _new_ones(found.late, history, schema)
+    done = append_telemetry(found.rows, schema, history, LIVE, read)
+    counts = {**found.counts, "late_readings": late, "devices_unknown": len(unknown)}
+    return _results(counts, done, schema, found.position)
+
+
+def _new_ones(readings: pd.DataFrame, history: TelemetryHistory, schema: TelemetrySchema) -> int:
+    """How many readings, given by device and time, the history does not have."""
+    if history.metrics is None or not len(readings):
+        return len(readings)
+    rows = KeyedRows.of(readings, DEVICE, schema.time)
+    first, last = int(rows.micros.min()), int(rows.micros.max())
+    files = [file for file in history.metrics.manifest.files if file.first <= last and file.last >= first]
+    stored = history.metrics.near(
+        files, [], rows.keys, lambda found: (found.micros >= first) & (found.micros <= last)
+    )
+    return int(np.count_nonzero(places_in(rows.codes, rows.micros, stored.codes, stored.micros) < 0))
+
+
+def _results(
+    counts: Mapping[str, int], done: TelemetryAppended, schema: TelemetrySchema, position: EntryId
+) -> dict[str, Any]:
+    metrics, labels = done.metrics, done.labels
+    results = {
+        **counts,
+        "readings_new": metrics.new,
+        "readings_known": metrics.known + metrics.duplicates,
+        "readings_too_late": metrics.left_out.get(TOO_LATE, 0),
+        "readings_conflicting": metrics.conflicting,
+        "readings_rewritten": metrics.rewritten,
+        "labels_new": labels.new,
+        "labels_known": labels.known + labels.duplicates,
+        "labels_conflicting": labels.conflicting,
+        "rows_ingested": metrics.rows,
+        "label_rows": labels.rows,
+        "last_event": metrics.last,
+        "conflicts": [*metrics.conflicts, *labels.conflicts],
+        "watermark": {"source": LIVE, "position": list(position)},
+    }
+    return {**results, "report_lines": _lines(results, schema) + done.lines()}
+
+
+def _lines(results: Mapping[str, Any], schema: TelemetrySchema) -> list[str]:
+    """The account of a job, for people."""
+    accepted = f"{results['readings']:,} readings and {results['labels']:,} labels"
+    lines = [f"live: {accepted} were accepted since the last time"]
+    reasons = {
+        "readings_quarantined": "readings left out: from the future when they arrived",
+        "readings_too_late": "readings left out: too late when they arrived",
+        "readings_of_other_schema": "readings left out: of a schema with other metrics",
+        "labels_quarantined": "labels left out: from the future when they arrived",
+        "labels_of_other_column": (
+            f"labels left out: not of '{schema.label}', from which the history makes what is predicted"
+        ),
+        "late_readings": (
+            "readings were late; the schema has no arrival, so the history takes them in order of time and "
+            "its windows differ from those that were served"
+        ),
+        "devices_unknown": "devices are not registered; see netops devices",
+    }
+    return lines + [f"  {results[name]:,} {text}" for name, text in reasons.items() if results[name]]

@@ -1,0 +1,195 @@
+"""What an endpoint accepted, as rows of telemetry: those that files with the same events would have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from feature_sets.checks import duration_seconds
+from feature_sets.rows.event_micros import event_micros
+from feature_sets.telemetry.events import LabelEvent, TelemetryEvent, excluding_columns
+from feature_sets.telemetry.frames import Telemetry
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.windows.arrival_order import late
+from graphs.protocol.routes import Kind
+from graphs.state.accepted_entries import AcceptedEntries
+from graphs.state.journal import EntryId
+from graphs.state.journal_entries import BEFORE_ALL, RawEntry
+
+_ARRIVED = "(arrived)"
+
+
+@dataclass(frozen=True)
+class LiveRows:
+    """Rows of telemetry that arrived live.
+
+    :param rows: readings and labels, in the order in which they were accepted.
+    :param position: id of the last entry that was looked at.
+    :param arrived: arrival of the last reading, microseconds since the epoch, see ``live_rows``.
+    :param counts: ``readings`` and ``labels`` that were accepted, and those that are left out, by reason.
+    :param late: where the schema has no arrival, device and time of readings that arrived after a later one.
+    :param label_entries: entry of each label in ``rows``.
+    """
+
+    rows: Telemetry
+    position: EntryId
+    arrived: int
+    counts: Mapping[str, int]
+    late: pd.DataFrame
+    label_entries: Sequence[tuple[EntryId, int]] = field(default=())
+
+
+class _Reader:
+    """The entries of a journal, one after the other."""
+
+    def __init__(self, schema: TelemetrySchema, arrived: int) -> None:
+        self.schema = schema
+        self.metrics = schema.metric_names
+        self.tolerance = duration_seconds(schema.windows.future_tolerance)
+        self.readings: list[tuple[TelemetryEvent, int]] = []
+        self.labels: list[LabelEvent] = []
+        self.label_entries: list[tuple[EntryId, int]] = []
+        self.arrived = arrived
+        self.counts = dict.fromkeys(
+            (
+                *("readings", "readings_quarantined", "readings_of_other_schema"),
+                *("labels", "labels_quarantined", "labels_of_other_column"),
+            ),
+            0,
+        )
+
+    def read(self, entry: RawEntry) -> None:
+        """Take in the events of one entry."""
+        if entry.kind == Kind.LABELS:
+            self._labels(entry)
+        else:
+            self._readings(entry)
+
+    def _readings(self, entry: RawEntry) -> None:
+        if entry.schema != ",".join(self.metrics):
+            count = len(entry.rows)
+            self.counts["readings"] += count
+            self.counts["readings_of_other_schema"] += count
+            return
+        arrival = event_micros(entry.arrival)
+        latest = arrival + self.tolerance * 1_000_000
+        for event in entry.decoded(self.metrics).events:
+            self.counts["readings"] += 1
+            # A microsecond apart at least, so that the order stays where a request has several.
+            self.arrived = max(arrival, self.arrived + 1)
+            if event_micros(event.time) > latest:
+                self.counts["readings_quarantined"] += 1
+            else:
+                self.readings.append((event, self.arrived))
+
+    def _labels(self, entry: RawEntry) -> None:
+        events = entry.decoded(self.metrics).labels
+        self.counts["labels"] += len(events)
+        if (entry.label or self.schema.target) != self.schema.label:
+            self.counts["labels_of_other_column"] += len(events)
+            return
+        for event in events:
+            if event.time > entry.arrival + self.tolerance:
+                self.counts["labels_quarantined"] += 1
+            else:
+                self.labels.append(event)
+                self.label_entries.append((entry.id, self.arrived))
+
+
+def live_rows(entries: AcceptedEntries, schema: TelemetrySchema, arrived: int = 0) -> LiveRows:
+    """Rows of the new entries of a journal.
+
+    A reading from the future was not counted live and is left out, and so is a label from the future. All
+    others are rows, those that were sent again among them: a history knows them. The arrival of a row is that
+    of its request; readings that arrived at once, or after the clock was set back, follow each other by a
+    microsecond, in the order in which they were counted.
+
+    :param arrived: ``LiveRows.arrived`` of the entries before.
+    """
+    reader = _Reader(schema, arrived)
+    for entry in entries.new:
+        reader.read(entry)
+    metrics = _metrics(reader.readings, schema)
+    behind = metrics[[DEVICE, schema.time]].head(0)
+    if schema.arrival is None:
+        behind = _late(metrics, entries.before, schema)
+        metrics = metrics.drop(columns=_ARRIVED)
+    columns = list(dict.fromkeys([DEVICE, *schema.static, *schema.population]))
+    return LiveRows(
+        Telemetry(metrics, _labels(reader.labels, schema), pd.DataFrame(columns=columns, dtype="object")),
+        entries.new[-1].id if entries.new else BEFORE_ALL,
+        reader.arrived,
+        reader.counts,
+        behind,
+        reader.label_entries,
+    )
+
+
+def _metrics(readings: Sequence[tuple[TelemetryEvent, int]], schema: TelemetrySchema) -> pd.DataFrame:
+    events = [event for event, _ in readings]
+    values = np.array([list(event.metrics.values()) for event in events], dtype=np.float64)
+    values = values.reshape(len(events), len(schema.metrics))
+    return pd.DataFrame(
+        {
+            DEVICE: pd.Series([event.device for event in events], dtype="object"),
+            schema.time: _times([event_micros(event.time) for event in events]),
+            schema.arrival or _ARRIVED: _times([arrived for _, arrived in readings]),
+            **{name: values[:, at] for at, name in enumerate(schema.metric_names)},
+        }
+    )
+
+
+def _labels(labels: Sequence[LabelEvent], schema: TelemetrySchema) -> pd.DataFrame:
+    excluding = list(excluding_columns(schema))
+    others = [label.others or (None,) * len(excluding) for label in labels]
+    return pd.DataFrame(
+        {
+            DEVICE: pd.Series([label.device for label in labels], dtype="object"),
+            schema.time: _times([event_micros(label.time) for label in labels]),
+            schema.label: pd.Series([label.label for label in labels], dtype="int64"),
+            **{
+                name: pd.Series([row[at] for row in others], dtype="object")
+                for at, name in enumerate(excluding)
+            },
+        }
+    )
+
+
+def _times(micros: Sequence[int]) -> pd.Series:
+    moments = np.array(micros, dtype=np.int64).view("datetime64[us]").astype("datetime64[ns]")
+    return pd.Series(pd.DatetimeIndex(moments, tz="UTC"))
+
+
+def _late(metrics: pd.DataFrame, before: Sequence[RawEntry], schema: TelemetrySchema) -> pd.DataFrame:
+    """Readings that arrived after a later one of their device, each once.
+
+    :param before: entries that were accepted before these.
+    """
+    reader = _Reader(schema, 0)
+    for entry in before:
+        if entry.kind == Kind.TELEMETRY:
+            reader.read(entry)
+    earlier = _metrics(reader.readings, schema)
+    both = pd.concat([frame for frame in (earlier, metrics) if len(frame)] or [metrics], ignore_index=True)
+    both = both.assign(_order=np.arange(len(both)))
+    # In the order in which they were accepted; arrivals of the two parts were made apart from each other.
+    both[_ARRIVED] = pd.to_datetime(both["_order"], unit="us", utc=True)
+    both = both.drop_duplicates([DEVICE, schema.time], ignore_index=True)
+    found = late(both, schema.time, _ARRIVED) & (both["_order"] >= len(earlier)).to_numpy()
+    return both.loc[found, [DEVICE, schema.time]]
+
+
+def just_before(entry: EntryId) -> EntryId:
+    """The greatest id less than another, as one to begin behind."""
+    milliseconds, sequence = entry
+    return (milliseconds, sequence - 1) if sequence else (milliseconds - 1, 2**62)
+
+
+def as_id(given: Any) -> EntryId:
+    """Id of an entry as JSON keeps it."""
+    milliseconds, sequence = given
+    return int(milliseconds), int(sequence)

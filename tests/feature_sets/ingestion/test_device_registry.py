@@ -1,0 +1,186 @@
+"""Devices are added, changed and retired one by one, each from a time on."""
+
+from __future__ import annotations
+
+import mlrun.feature_store as fstore
+import pandas as pd
+import pytest
+
+from feature_sets.checks import InputError
+from feature_sets.feature_vector import all_features
+from feature_sets.ingestion.device_registry import (
+    add_device,
+    moment_of,
+    registered_devices,
+    retire_device,
+)
+from feature_sets.ingestion.device_timeline import DeviceTimeline
+from feature_sets.ingestion.ingest import ingest
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from graphs.protocol.device_status import DeviceStatus
+from graphs.state.device_store import DeviceStore
+from graphs.state.static_devices import StaticDevices
+from tests.feature_sets.ingestion.folders import Context, Folder, add_day, forget_all
+from tests.feature_sets.ingestion.histories import SCHEMA
+from training.dataset.vector_rows import read_vector
+
+PLAIN = TelemetrySchema.from_dict({**SCHEMA.to_dict(), "horizon": "0s"})
+NOW = pd.Timestamp("2030-01-01", tz="UTC")
+
+
+@pytest.fixture
+def folder(project, local_stack, tmp_path):
+    forget_all()
+    made = Folder(tmp_path / "network", PLAIN)
+    made.static({"dev-0": "m0", "dev-1": "m1"})
+    for day in range(3):
+        add_day(made, day)
+    ingest(Context(), telemetry=str(made.path), schema=str(made.schema))
+    yield made
+    forget_all()
+
+
+def known() -> dict[str, tuple]:
+    return {
+        one.device: (one.state, one.attributes.get("model"), one.since, one.state_since)
+        for one in registered_devices(PLAIN, NOW)
+    }
+
+
+def opened(project: str) -> StaticDevices:
+    return StaticDevices(DeviceStore(f"store://feature-sets/{project}/devices"), lambda: 0.0)
+
+
+def at(text: str) -> float:
+    return pd.Timestamp(text).timestamp()
+
+
+def test_devices_are_listed_with_state_readings_and_attributes(folder):
+    first = registered_devices(PLAIN, NOW)[0]
+    assert (first.device, first.state, first.attributes) == ("dev-0", "known", {"model": "m0"})
+    assert (first.first, first.last) == ("2024-03-01T00:00:00Z", "2024-03-03T00:03:10Z")
+    assert first.since == first.state_since == ""
+
+
+def test_a_device_joins_changes_is_retired_and_comes_back(folder, project):
+    before = {
+        name: fstore.get_feature_set(name).to_dataframe() for name in ("device_metrics", "device_labels")
+    }
+    endpoint = opened(project)
+    assert "dev-7" not in endpoint
+    assert add_device(PLAIN, "dev-7", {"model": "m7"}, None) == ["dev-7 joined"]
+    endpoint.reload()
+    assert endpoint.features("dev-7", 0.0) == {"model_m0": 0.0, "model_m1": 0.0, "model_m7": 1.0}
+
+    assert add_device(PLAIN, "dev-7", {"model": "m7"}, None) == ["dev-7 is registered like that already"]
+    since = moment_of("2024-03-02T00:00:00Z")
+    assert add_device(PLAIN, "dev-7", {"model": "m1"}, since) == [
+        "dev-7 changed: model 'm7' to 'm1' from 2024-03-02T00:00:00+00:00 on"
+    ]
+    assert retire_device(PLAIN, "dev-7", moment_of("2024-03-04")) == [
+        "dev-7 is retired from 2024-03-04T00:00:00Z on; it stays in the history"
+    ]
+    assert retire_device(PLAIN, "dev-7", moment_of("2024-03-05"))[0].endswith("already")
+    assert known()["dev-7"] == ("retired", "m1", "2024-03-02T00:00:00Z", "2024-03-04T00:00:00Z")
+
+    endpoint.reload()
+    assert endpoint.features("dev-7", at("2024-03-01T23:59:59Z"))["model_m7"] == 1.0
+    assert endpoint.features("dev-7", at("2024-03-02T00:00:00Z"))["model_m1"] == 1.0
+    assert endpoint.status("dev-7", at("2024-03-03T23:59:59Z")) is DeviceStatus.KNOWN
+    assert endpoint.status("dev-7", at("2024-03-04T00:00:00Z")) is DeviceStatus.RETIRED
+    assert endpoint.status("dev-9", 0.0) is DeviceStatus.UNKNOWN
+
+    back = add_device(PLAIN, "dev-7", {}, moment_of("2024-03-06"))
+    assert back == ["dev-7 is in service again from 2024-03-06T00:00:00Z on"]
+    endpoint.reload()
+    assert endpoint.status("dev-7", at("2024-03-05T00:00:00Z")) is DeviceStatus.RETIRED
+    assert endpoint.status("dev-7", at("2024-03-07T00:00:00Z")) is DeviceStatus.KNOWN
+    for name, frame in before.items():  # Nothing else was touched.
+        pd.testing.assert_frame_equal(fstore.get_feature_set(name).to_dataframe(), frame)
+
+
+def test_an_ingestion_keeps_who_is_retired(folder):
+    retire_device(PLAIN, "dev-1", moment_of("2024-03-02"))
+    folder.static({"dev-0": "m0", "dev-1": "m9"})
+    add_day(folder, 5)
+    folder.ingest()
+    assert known()["dev-1"] == ("retired", "m9", "2024-03-06T00:00:00Z", "2024-03-02T00:00:00Z")
+
+
+def test_a_row_has_the_attributes_of_its_time_in_training_and_live(folder, project):
+    """A device that changes its model on the second day has the old one in rows before."""
+    since = pd.Timestamp("2024-03-02T00:01:00Z")
+    add_device(PLAIN, "dev-0", {"model": "m5"}, since)
+    vector = all_features(PLAIN)
+    vector.save()
+    labels = fstore.get_feature_set("device_labels").to_dataframe().reset_index()
+    rows = read_vector(vector.uri, PLAIN, labels)
+    assert len(rows) == len(labels)
+    mine = rows[rows[DEVICE] == "dev-0"]
+    before = (mine["timestamp"] < since).to_numpy()
+    assert 0 < before.sum() < len(mine)
+    assert mine.loc[before, "model_m0"].eq(1).all() and mine.loc[before, "model_m5"].eq(0).all()
+    assert mine.loc[~before, "model_m0"].eq(0).all() and mine.loc[~before, "model_m5"].eq(1).all()
+    assert rows.loc[rows[DEVICE] == "dev-1", "model_m1"].eq(1).all()
+
+    # Rows that were read before, with UTC times, are read again as they are.
+    pd.testing.assert_frame_equal(read_vector(vector.uri, PLAIN, rows), rows)
+    endpoint = opened(project)
+    for row in rows.to_dict("records"):
+        for name, value in endpoint.features(row[DEVICE], row["timestamp"].timestamp()).items():
+            assert row[name] == value
+
+
+def test_readings_of_a_device_that_was_never_registered_are_listed_as_unknown(folder):
+    from feature_sets.ingestion.telemetry_append import append_telemetry
+    from feature_sets.ingestion.telemetry_history import TelemetryHistory
+    from feature_sets.telemetry.frames import Telemetry
+
+    moment = pd.DatetimeIndex(["2024-03-09T00:00:00Z"]).as_unit("ns")
+    metrics = pd.DataFrame({DEVICE: ["dev-9"], "timestamp": moment, "cpu": [1.0], "latency": [1.0]})
+    labels = pd.DataFrame({DEVICE: ["dev-9"], "timestamp": moment, "is_error": [0], "repair": ["false"]})
+    nobody = pd.DataFrame({DEVICE: [], "model": []}, dtype="object")
+    done = append_telemetry(Telemetry(metrics, labels, nobody), PLAIN, TelemetryHistory.of(PLAIN))
+    assert (done.metrics.new, done.labels.new) == (1, 1)
+    assert known()["dev-9"] == ("unknown", None, "", "")
+
+
+@pytest.mark.parametrize(
+    ("act", "words"),
+    [
+        (lambda: add_device(PLAIN, "dev-1", {"color": "red"}, None), "attribute: must be one of model"),
+        (lambda: add_device(PLAIN, " ", {}, None), "device: must"),
+        (lambda: add_device(PLAIN, "x" * 600, {}, None), "at most 512 characters"),
+        (lambda: retire_device(PLAIN, "dev-9", None), "must be known to be retired"),
+        (lambda: moment_of("tomorrow"), "--from: must be"),
+    ],
+)
+def test_what_is_wrong_is_refused_before_anything_is_written(folder, act, words):
+    state = fstore.get_feature_set("devices").status.targets["parquet"].run_id
+    with pytest.raises(InputError, match=words):
+        act()
+    assert fstore.get_feature_set("devices").status.targets["parquet"].run_id == state
+
+
+def test_without_a_history_there_are_no_devices(project, local_stack):
+    forget_all()
+    with pytest.raises(InputError, match="netops ingest"):
+        registered_devices(PLAIN, NOW)
+
+
+def test_a_feature_set_of_another_engine_has_no_timeline(project, local_stack, tmp_path):
+    forget_all()
+    made = Folder(tmp_path / "network", PLAIN)
+    made.static({"dev-0": "m0", "dev-1": "m1"})
+    schema = TelemetrySchema.from_dict(
+        {
+            **PLAIN.to_dict(),
+            "windows": {"operations": ["avg", "min"], "lengths": ["20s", "1m"]},
+            "derived": {},
+        }
+    )
+    made = Folder(tmp_path / "network", schema)
+    add_day(made, 0)
+    ingest(Context(), telemetry=str(made.path), schema=str(made.schema), engine="storey")
+    assert DeviceTimeline.of(fstore.get_feature_set("devices")) is None
+    forget_all()

@@ -1,0 +1,202 @@
+"""An endpoint with a history, what is sent to it, and the same rows as a file would have them."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from graphs.preprocess import Preprocess
+from graphs.protocol.request import Request
+from project.live_history import LiveJournal
+from tests.feature_sets.ingestion.folders import MODELS, Folder
+from tests.feature_sets.ingestion.histories import SCHEMA, WITH_ARRIVAL, labels, readings
+from tests.graphs.conftest import Client, make_client, write_package
+
+PLAIN = TelemetrySchema.from_dict({**SCHEMA.to_dict(), "horizon": "0s"})
+ARRIVING = TelemetrySchema.from_dict({**WITH_ARRIVAL.to_dict(), "horizon": "0s"})
+INPUTS = ("cpu", "cpu_avg_1m", "latency", "latency_avg_1m", "latency_stddev_20s")
+START = pd.Timestamp("2024-01-03T06:00:00Z")
+TICK = 5
+
+
+@dataclass
+class Endpoint:
+    """A serving graph on MLRun's mock server that keeps a journal and its archive.
+
+    :param package: of the model.
+    :param most: events that the journal keeps.
+    """
+
+    project: str
+    redis_url: str
+    package: Path
+    archive: Path
+    schema: TelemetrySchema
+    most: int = 150
+    settings: dict[str, Any] = field(default_factory=dict)
+    served: dict[tuple[str, float], dict[str, float]] = field(default_factory=dict)
+    replayed: dict[tuple[str, float], dict[str, float]] = field(default_factory=dict)
+    requests: list[Request] = field(default_factory=list)
+    client: Client | None = None
+    key: str = field(default_factory=lambda: f"live-{uuid.uuid4().hex}")
+
+    def start(self) -> Client:
+        """Begin, or begin anew as after a kill."""
+        store = f"store://feature-sets/{self.project}"
+        with pytest.MonkeyPatch.context() as patch:  # The journal is replayed while the graph is made.
+            patch.setattr(Preprocess, "handle", self._watched(Preprocess.handle))
+            self.client = make_client(
+                self.package,
+                devices=f"{store}/devices",
+                history=f"{store}/device_metrics",
+                redis_url=self.redis_url,
+                journal_key=self.key,
+                journal_max_events=self.most,
+                archive_directory=str(self.archive),
+                **self.settings,
+            )
+        step = self.client.step("preprocess")
+        watched = self._watched(Preprocess.handle)
+        step.handle = lambda request: watched(step, request)
+        return self.client
+
+    def _watched(self, handle: Any) -> Any:
+        def watched(step: Preprocess, request: Request) -> None:
+            handle(step, request)
+            if not request.replayed:
+                self.requests.append(request)
+            found = self.replayed if request.replayed else self.served
+            for record in request.telemetry:
+                if record.features is not None:
+                    found[(record.event.device, record.event.time)] = dict(record.features)
+
+        return watched
+
+    @property
+    def journal(self) -> LiveJournal:
+        return LiveJournal("serving", self.redis_url, self.key, self.archive)
+
+    def send(self, path: str, body: Any) -> Any:
+        assert self.client is not None
+        return self.client.post(path, body)
+
+    def accepted(self) -> pd.DataFrame:
+        """Readings in the order in which they were taken in, each with its arrival, those quarantined too."""
+        rows, arrived = [], 0
+        for request in self.requests:
+            for record in request.telemetry:
+                arrived = max(round(request.arrival * 1e6), arrived + 1)
+                moment = pd.Timestamp(round(record.event.time * 1e6), unit="us", tz="UTC")
+                received = pd.Timestamp(arrived, unit="us", tz="UTC")
+                rows.append(
+                    {
+                        DEVICE: record.event.device,
+                        "timestamp": moment,
+                        "received": received,
+                        "status": record.status,
+                        **record.event.metrics,
+                    }
+                )
+        return pd.DataFrame(rows)
+
+
+def open_endpoint(
+    tmp_path: Path, project: str, redis_url: str, schema: TelemetrySchema, **settings: Any
+) -> Endpoint:
+    (tmp_path / "model").mkdir(exist_ok=True)
+    package = write_package(tmp_path / "model", schema, inputs=INPUTS)
+    return Endpoint(project, redis_url, package, tmp_path / "accepted", schema, settings=settings)
+
+
+@dataclass
+class Past:
+    """What was ingested from files before anything arrived live."""
+
+    rows: pd.DataFrame
+    labels: pd.DataFrame
+
+    @classmethod
+    def random(cls, generator: np.random.Generator) -> Past:
+        rows = readings(generator, 120)
+        until = START - pd.Timedelta(seconds=TICK)
+        times = pd.date_range(end=until, periods=40, freq=f"{TICK}s")
+        recent = pd.DataFrame(
+            {
+                DEVICE: np.tile(list(MODELS), len(times)),
+                "timestamp": times.repeat(len(MODELS)),
+                "cpu": generator.normal(50, 10, len(times) * len(MODELS)),
+                "latency": generator.gamma(2.0, 5.0, len(times) * len(MODELS)),
+            }
+        )
+        delay = generator.choice([1, 2, 23], len(recent))
+        recent["received"] = recent["timestamp"] + pd.to_timedelta(delay, unit="s")
+        rows = pd.concat([rows, recent], ignore_index=True)
+        return cls(rows, labels(generator, rows))
+
+    def folder(self, path: Path, schema: TelemetrySchema) -> Folder:
+        folder = Folder(path, schema)
+        folder.static(MODELS)
+        rows = self.rows if schema.arrival else self.rows.drop(columns="received")
+        folder.add("metrics", "past", rows)
+        folder.add("labels", "past", self.labels)
+        return folder
+
+
+def conversation(generator: np.random.Generator, ticks: int = 60) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Readings in order, late, too late, repeated, from the future, missing; labels early and late."""
+    requests: list[tuple[str, list[dict[str, Any]]]] = []
+    sent: list[dict[str, Any]] = []
+    for tick in range(ticks):
+        events = []
+        for device in MODELS:
+            at = START + pd.Timedelta(seconds=TICK * tick)
+            if generator.random() < 0.15:  # It comes late, or too late.
+                at -= pd.Timedelta(seconds=float(generator.choice([7.25, 21.5, 58.0, 61.5, 200.0])))
+            cpu, latency = float(generator.normal(50, 10)), float(generator.gamma(2.0, 5.0))
+            events.append(
+                {
+                    "device": device,
+                    "timestamp": at.isoformat(),
+                    "cpu": None if generator.random() < 0.1 else cpu,
+                    "latency": latency,
+                }
+            )
+        if generator.random() < 0.2:
+            events.append({**events[0], "cpu": 1.0})
+        if sent and generator.random() < 0.3:
+            events.append(sent[int(generator.integers(len(sent)))])
+        if generator.random() < 0.1:
+            future = pd.Timestamp.now(tz="UTC") + pd.Timedelta(hours=1)
+            events.append({**events[0], "timestamp": future.isoformat()})
+        order = generator.permutation(len(events))
+        events = [events[at] for at in order]
+        sent += events
+        requests.append(("/telemetry", events))
+        known = [
+            {
+                "device": device,
+                "timestamp": (
+                    START + pd.Timedelta(seconds=TICK * (tick + int(generator.integers(-9, 3))))
+                ).isoformat(),
+                "is_error": int(generator.random() < 0.2),
+                **({"repair": bool(generator.random() < 0.3)} if generator.random() < 0.5 else {}),
+            }
+            for device in MODELS
+        ]
+        requests.append(("/labels", known))
+    return requests
+
+
+def label_rows(requests: list[tuple[str, list[dict[str, Any]]]]) -> pd.DataFrame:
+    """Labels of a conversation, in order."""
+    found = [label for path, body in requests if path == "/labels" for label in body]
+    frame = pd.DataFrame(found)
+    frame["timestamp"] = pd.to_datetime(frame["timestamp"], utc=True, format="ISO8601")
+    return frame.assign(repair=frame["repair"].astype(object).where(frame["repair"].notna(), None))

@@ -1,0 +1,294 @@
+"""What an endpoint accepts becomes history: once, as if it had come in files, with the features it served."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from feature_sets.checks import InputError
+from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from graphs.protocol.routes import Kind
+from graphs.state.redis_journal import RedisJournal
+from project.live_history import LiveJournal, take_live
+from tests.feature_sets.ingestion.folders import MODELS, forget_all, states
+from tests.feature_sets.ingestion.histories import assert_same_bits
+from tests.feature_sets.ingestion.test_append_kills import Death, KilledError
+from tests.mlrun_connection import new_project
+from tests.project.live_network import (
+    ARRIVING,
+    PLAIN,
+    START,
+    TICK,
+    Endpoint,
+    Past,
+    conversation,
+    label_rows,
+    open_endpoint,
+)
+
+
+@pytest.fixture(scope="module")
+def project(local_stack):
+    with new_project(local_stack.info.mlrun_dbpath) as name:
+        yield name
+
+
+both_schemas = pytest.mark.parametrize("schema", [PLAIN, ARRIVING], ids=["no arrival", "arrival"])
+
+
+def at_once(tmp_path, schema: TelemetrySchema, past: Past, endpoint: Endpoint, requests, url: str):
+    """States after one ingestion of everything from files."""
+    accepted = endpoint.accepted()
+    if schema.arrival is None:  # Nobody knows then that these were from the future.
+        accepted = accepted[accepted["status"] != "quarantined"].drop(columns="received")
+    forget_all()
+    folder = past.folder(tmp_path / "at-once", schema)
+    # After "past" in the order of names, so that of equal ones those of the past stay.
+    folder.add("metrics", "then", accepted.drop(columns="status"))
+    folder.add("labels", "then", label_rows(requests))
+    folder.ingest()
+    return states(url)
+
+
+def offline_features(table: pa.Table, served) -> pd.DataFrame:
+    """Offline rows of the events that were served, by device and time."""
+    frame = table.to_pandas()
+    frame["timestamp"] = frame["timestamp"].dt.tz_localize("UTC")
+    keys = [(device, pd.Timestamp(round(time * 1e6), unit="us", tz="UTC")) for device, time in served]
+    return frame.set_index([DEVICE, "timestamp"]).loc[keys]
+
+
+def different(schema: TelemetrySchema, table: pa.Table, served) -> list[tuple[str, float]]:
+    """Served events with a feature of other bits than offline."""
+    offline = offline_features(table, served)
+    names = list(schema.live_features)
+    made = np.array([[row[name] for name in names] for row in served.values()], dtype=np.float64)
+    stored = np.ascontiguousarray(offline[names].to_numpy(dtype=np.float64))
+    same = (made.view(np.int64) == stored.view(np.int64)) | (np.isnan(made) & np.isnan(stored))
+    return [key for key, alike in zip(served, same.all(axis=1), strict=True) if not alike]
+
+
+@both_schemas
+def test_live_becomes_history_as_if_it_had_been_in_files(project, local_stack, tmp_path, schema):
+    url = local_stack.info.redis_url
+    forget_all()
+    generator = np.random.default_rng(8)
+    past = Past.random(generator)
+    past.folder(tmp_path / "files", schema).ingest()
+    endpoint = open_endpoint(tmp_path, project, url, schema)
+    client = endpoint.start()
+    requests = conversation(generator)
+    results = []
+    for number, (path, body) in enumerate(requests):
+        assert endpoint.send(path, body).status == 200
+        if number in (33, 34, 90):
+            results.append(take_live(endpoint.journal, schema))
+        if number == 70:
+            client.shut_down()
+            client = endpoint.start()
+    results.append(take_live(endpoint.journal, schema))
+    client.shut_down()
+    first = states(url)
+
+    # Once more changes nothing.
+    again = take_live(endpoint.journal, schema)
+    assert again["readings"] == again["labels"] == 0
+    assert [state.folder for state in states(url)] == [state.folder for state in first]
+
+    accepted = endpoint.accepted()
+    assert sum(result["readings"] for result in results) == len(accepted)
+    statuses = accepted["status"].value_counts()
+    assert {"accepted", "late", "too_late", "duplicate", "quarantined"} <= set(statuses.index)
+    assert sum(result["readings_quarantined"] for result in results) == statuses["quarantined"]
+    once_each = accepted[accepted["status"] != "quarantined"].drop_duplicates([DEVICE, "timestamp"])
+    known = pd.MultiIndex.from_frame(past.rows[[DEVICE, "timestamp"]])
+    new = ~pd.MultiIndex.from_frame(once_each[[DEVICE, "timestamp"]]).isin(known)
+    late = (once_each["status"].isin(["late", "too_late"]) & new).sum()
+    assert sum(result["late_readings"] for result in results) == (0 if schema.arrival else late)
+
+    served = endpoint.served
+    wrong = different(schema, first[0].table, served)
+    if schema.arrival:
+        assert not wrong
+    else:  # Only where a late reading came within the longest window.
+        assert 0 < len(wrong) < len(served) / 2
+
+    once = at_once(tmp_path, schema, past, endpoint, requests, url)
+    for mine, theirs in zip(first, once, strict=True):
+        assert_same_bits(mine.table, theirs.table)
+        assert mine.online == theirs.online
+    forget_all()
+
+
+def in_order(generator: np.random.Generator, ticks: int = 60):
+    """A conversation without anything late."""
+    requests = []
+    for path, body in conversation(generator, ticks):
+        if path == "/telemetry":
+            at = f"{START + pd.Timedelta(seconds=TICK * (len(requests) // 2)):%Y-%m-%dT%H:%M:%S}Z"
+            seen: dict[str, dict] = {}
+            for event in body:
+                seen.setdefault(event["device"], {**event, "timestamp": at})
+            body = list(seen.values())
+        requests.append((path, body))
+    return requests
+
+
+@pytest.mark.parametrize(
+    ("schema", "talk"),
+    [(PLAIN, in_order), (ARRIVING, in_order), (ARRIVING, conversation)],
+    ids=["no arrival", "arrival", "arrival, late readings"],
+)
+def test_a_restart_serves_the_same_after_live_has_become_history(
+    project, local_stack, tmp_path, schema, talk
+):
+    """The journal holds the newest 150 readings only; their windows begin in what is history by then."""
+    forget_all()
+    generator = np.random.default_rng(9)
+    past = Past.random(generator)
+    past.folder(tmp_path / "files", schema).ingest()
+    endpoint = open_endpoint(tmp_path, project, local_stack.info.redis_url, schema)
+    client = endpoint.start()
+    requests = talk(generator)
+    for path, body in requests[:100]:
+        assert endpoint.send(path, body).status == 200
+    endpoint.client.step("journal")._journal.archive.catch_up()
+    for path, body in requests[100:]:
+        assert endpoint.send(path, body).status == 200
+    take_live(endpoint.journal, schema)
+    client.shut_down()
+    endpoint.start().shut_down()
+    served, replayed = endpoint.served, endpoint.replayed
+    assert 60 <= len(replayed) < len(served)
+    for key, features in replayed.items():
+        for name, value in features.items():
+            assert np.array([value]).tobytes() == np.array([served[key][name]]).tobytes() or (
+                np.isnan(value) and np.isnan(served[key][name])
+            ), (key, name)
+    # Where nothing was late they equal the offline ones without an arrival, too.
+    assert not different(schema, states(local_stack.info.redis_url)[0].table, served)
+    forget_all()
+
+
+def test_live_may_be_killed_at_any_step(project, local_stack, tmp_path, monkeypatch):
+    url = local_stack.info.redis_url
+    generator = np.random.default_rng(10)
+    past = Past.random(generator)
+    folder = past.folder(tmp_path / "files", PLAIN)
+    forget_all()
+    folder.ingest()
+    endpoint = open_endpoint(tmp_path, project, url, PLAIN)
+    endpoint.start()
+    requests = conversation(generator, 25)
+    for number, (path, body) in enumerate(requests):
+        endpoint.send(path, body)
+        if number == 20:
+            take_live(endpoint.journal, PLAIN)
+    take_live(endpoint.journal, PLAIN)
+    endpoint.client.shut_down()
+    expected = states(url)
+    for at in itertools.count(1, 3):
+        forget_all()
+        folder.ingest()
+        with monkeypatch.context() as patch:
+            death = Death(patch, at)
+            with contextlib.suppress(KilledError):
+                take_live(endpoint.journal, PLAIN)
+        result = take_live(endpoint.journal, PLAIN)
+        for mine, theirs in zip(states(url), expected, strict=True):
+            assert_same_bits(mine.table, theirs.table)
+            assert mine.online == theirs.online
+        if not death.dead:
+            assert result["readings"] == 0
+            break
+    assert at > 12
+    forget_all()
+
+
+def test_readings_of_other_metrics_and_labels_of_another_column_are_told(project, local_stack, tmp_path):
+    forget_all()
+    past = Past.random(np.random.default_rng(11))
+    past.folder(tmp_path / "files", PLAIN).ingest()
+    journal = LiveJournal("serving", local_stack.info.redis_url, "of-earlier", tmp_path / "accepted")
+    for metrics, label in ((("cpu", "jitter"), "broken"), (("cpu", "latency"), "is_error")):
+        kept = RedisJournal(journal.url, journal.key, metrics, 1000, label)
+        readings = [
+            TelemetryEvent("dev-1", START.timestamp() + len(label), dict.fromkeys(metrics, 1.0)),
+            TelemetryEvent("dev-7", START.timestamp() + len(label), dict.fromkeys(metrics, 1.0)),
+        ]
+        kept.append(Kind.TELEMETRY, START.timestamp() + 20, readings)
+        kept.append(Kind.LABELS, START.timestamp() + 20, [LabelEvent("dev-1", START.timestamp(), 1)])
+    found = take_live(journal, PLAIN)
+    assert (found["readings"], found["readings_new"], found["readings_of_other_schema"]) == (4, 2, 2)
+    assert (found["labels"], found["labels_new"], found["labels_of_other_column"]) == (2, 1, 1)
+    assert found["devices_unknown"] == 1
+    report = "\n".join(found["report_lines"])
+    assert "2 readings left out: of a schema with other metrics" in report
+    assert "1 labels left out: not of 'is_error'" in report
+    forget_all()
+
+
+def test_what_is_in_a_file_too_is_known_and_contradictions_are_told(project, local_stack, tmp_path):
+    forget_all()
+    past = Past.random(np.random.default_rng(12))
+    folder = past.folder(tmp_path / "files", PLAIN)
+    folder.ingest()
+    journal = LiveJournal("serving", local_stack.info.redis_url, "also-in-files", tmp_path / "accepted")
+    kept = RedisJournal(journal.url, journal.key, PLAIN.metric_names, 1000, "is_error")
+    again = past.rows.iloc[-8:].reset_index(drop=True)
+    events = [
+        TelemetryEvent(
+            row[DEVICE], row["timestamp"].timestamp(), {"cpu": row["cpu"], "latency": row["latency"]}
+        )
+        for row in again.to_dict("records")
+    ]
+    events[3] = events[3]._replace(metrics={"cpu": 77.0, "latency": 1.0})
+    kept.append(Kind.TELEMETRY, START.timestamp(), events)
+    found = take_live(journal, PLAIN)
+    assert (found["readings_known"], found["readings_new"], found["readings_conflicting"]) == (8, 0, 1)
+    assert found["conflicts"][0]["given"] == 77.0
+    assert folder.ingest()["rows_new"] == 0
+    forget_all()
+
+
+def test_labels_of_an_unknown_device_wait_until_its_population_is_known(project, local_stack, tmp_path):
+    schema = TelemetrySchema.from_dict({**PLAIN.to_dict(), "population": {"model": "m1"}})
+    forget_all()
+    past = Past.random(np.random.default_rng(13))
+    folder = past.folder(tmp_path / "files", schema)
+    folder.ingest()
+    journal = LiveJournal("serving", local_stack.info.redis_url, "waits", tmp_path / "accepted")
+    kept = RedisJournal(journal.url, journal.key, schema.metric_names, 1000, "is_error")
+
+    def accept(second: int) -> None:
+        time = START.timestamp() + second
+        kept.append(Kind.TELEMETRY, time, [TelemetryEvent("dev-9", time, {"cpu": 1.0, "latency": 1.0})])
+        kept.append(Kind.LABELS, time, [LabelEvent("dev-9", time, 1), LabelEvent("dev-1", time, 0)])
+
+    accept(0)
+    found = take_live(journal, schema)
+    assert (found["readings_new"], found["labels_new"], found["labels"]) == (1, 1, 2)
+    accept(5)
+    assert take_live(journal, schema)["labels_new"] == 1
+    folder.static({**MODELS, "dev-9": "m1"})
+    folder.ingest()
+    found = take_live(journal, schema)
+    assert (found["labels_new"], found["labels_known"], found["readings_new"]) == (2, 2, 0)
+    assert take_live(journal, schema)["labels"] == 0
+    forget_all()
+
+
+def test_without_a_history_there_is_nothing_to_add_to(project, local_stack, tmp_path):
+    forget_all()
+    journal = LiveJournal("serving", local_stack.info.redis_url, "no-history", tmp_path / "accepted")
+    assert take_live(journal, PLAIN)["readings"] == 0
+    kept = RedisJournal(journal.url, journal.key, PLAIN.metric_names, 1000)
+    kept.append(Kind.TELEMETRY, 1.0, [TelemetryEvent("dev-1", 1.0, {"cpu": 1.0, "latency": 1.0})])
+    with pytest.raises(InputError, match="must have been begun by 'netops ingest'"):
+        take_live(journal, PLAIN)
