@@ -77,7 +77,7 @@ class EventParser:
         self._observed = schema.label if schema.label != schema.target else ""
         self._excluding = excluding_columns(schema)
         self._metrics = tuple((metric.name, metric.low, metric.high) for metric in schema.metrics)
-        self._assume_utc = schema.assume_timezone == "UTC"
+        self._zone = schema.assume_timezone
         self._devices = devices
         self._sent_as = {name: sent for sent, name in schema.rename.items()}
 
@@ -125,7 +125,7 @@ class EventParser:
         if moment is None:
             raise EventError(self._time, "is required", None)
         try:
-            return device, seconds_of(moment, self._assume_utc)
+            return device, seconds_of(moment, self._zone)
         except InputError as error:
             raise EventError(self._time, error.rule, moment) from None
 
