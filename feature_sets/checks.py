@@ -13,6 +13,10 @@ _RESERVED_PREFIXES = ("t_", "aggr_")
 _NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_]*$")
 
 
+_SHOWN = 500
+"""Characters of what was given that a message shows."""
+
+
 class InputError(ValueError):
     """Input from outside that breaks a rule: where, the rule, and what was given instead.
 
@@ -32,7 +36,10 @@ class InputError(ValueError):
 
     def __str__(self) -> str:
         # Made when it is asked for: what was given may be huge, and not everybody shows it.
-        text = f"{self.rule}, got {self.got!r}"
+        got = repr(self.got)
+        if len(got) > _SHOWN:
+            got = f"{got[:_SHOWN]}... ({len(got):,} characters)"
+        text = f"{self.rule}, got {got}"
         return f"{self.where}: {text}" if self.where else text
 
 

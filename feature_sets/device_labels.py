@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from mlrun.datastore.targets import ParquetTarget
 
+from feature_sets.telemetry.cell_text import rows_saying
 from feature_sets.telemetry.frames import VALID_FROM
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
@@ -48,7 +49,7 @@ def within_population(schema: TelemetrySchema, rows: pd.DataFrame, static: pd.Da
         return rows
     keep = pd.Series(True, index=static.index)
     for column, value in schema.population.items():
-        keep &= static[column] == value
+        keep &= rows_saying(static[column], value)
     if VALID_FROM not in static or not static[DEVICE].duplicated().any():
         return rows[rows[DEVICE].isin(static.loc[keep, DEVICE])]
     since = static.assign(_keep=keep)[[DEVICE, VALID_FROM, "_keep"]]

@@ -76,10 +76,10 @@ class DetectDrift(RequestStep):
         self._save_or_log()
 
     def status(self) -> dict[str, Any]:
-        """Answer of ``GET /drift``; its field ``enlisted`` says whether detectors are attached."""
+        """Answer of ``GET /drift``; its field ``attached`` says whether there are detectors."""
         if self._monitor is None:
-            return {"enlisted": False, "state": "not_watched", "detectors": {}}
-        return {"enlisted": True, **self._monitor.status()}
+            return {"attached": False, "state": "not_watched", "detectors": {}}
+        return {"attached": True, **self._monitor.status()}
 
     def _attach(self, request: Request) -> None:
         try:

@@ -21,6 +21,7 @@ from graphs.protocol.json_body import decode
 from graphs.protocol.records import LabelRecord, TelemetryRecord
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, clean_path, find_route
+from graphs.state.arrival_clock import ArrivalClock
 from graphs.state.serving_state import serving_state
 
 Event = TypeVar("Event", TelemetryEvent, LabelEvent)
@@ -38,6 +39,8 @@ class Ingress:
         self.name = name
         state = serving_state(context)
         self._clock = state.clock
+        self._arrivals = state.arrivals
+        self._one_arrival = bool(state.settings.redis_url)
         self._devices = state.devices
         self._policy = state.settings.unknown_devices
         self._unregistered = state.metrics.unregistered
@@ -53,7 +56,7 @@ class Ingress:
             method=str(event.method or "POST").upper(),
             path=clean_path(event.path or ""),
             started=time.perf_counter(),
-            arrival=self._clock(),
+            arrival=self._arrivals.now if self._arrivals else self._clock(),
         )
         body, event.body = event.body, request
         try:
@@ -85,11 +88,14 @@ class Ingress:
         if len(bodies) > self._max_events:
             raise ApiError(413, "body", f"must hold at most {self._max_events} events", len(bodies))
         accepted: list[Record] = []
+        arrivals: list[float] = []
         for place, body in enumerate(bodies):
             try:
                 event = parse(body)
                 if self._devices is not None:
                     self._apply_policy(self._devices.status(event.device, event.time), event.device)
+                if self._arrivals is not None:
+                    arrivals.append(self._arrivals.arrival(body, event))
                 accepted.append(record(event, place))
             except EventError as error:
                 if error.rule == KNOWN_DEVICE:
@@ -97,7 +103,17 @@ class Ingress:
                 request.errors.append({"position": place, **error_object(error)})
                 if request.single:
                     raise ApiError(422, error.where, error.rule, error.got) from error
+        if self._arrivals is not None:
+            self._follow(self._arrivals, request, arrivals)
         return accepted
+
+    def _follow(self, clock: ArrivalClock, request: Request, arrivals: list[float]) -> None:
+        """Set the clock by the events of a request."""
+        if self._one_arrival and len(set(arrivals)) > 1:
+            rule = "must hold events of one arrival: the journal keeps one for each request"
+            raise ApiError(422, "body", rule, f"{len(set(arrivals))} of them")
+        request.arrivals = clock.advance(arrivals)
+        request.arrival = clock.now
 
     def _apply_policy(self, status: DeviceStatus, device: str) -> None:
         """Raise EventError if a device is not in service, and the policy is to reject it."""

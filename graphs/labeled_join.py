@@ -33,7 +33,8 @@ class LabeledJoin(RequestStep):
         settings, schema = state.settings, state.schema
         self._metrics = state.metrics
         self._ledger = PredictionLedger(
-            settings.label_deadline_seconds,
+            # With a horizon a label is not known any sooner.
+            settings.label_deadline_seconds + schema.horizon_seconds,
             settings.ledger_max_size,
             duration_seconds(schema.windows.future_tolerance),
         )
@@ -47,6 +48,7 @@ class LabeledJoin(RequestStep):
                 settings.batch_rows,
                 settings.batch_seconds,
                 self._write_failed,
+                anew=settings.labeled_anew,
             )
 
     def handle(self, request: Request) -> None:
@@ -96,7 +98,7 @@ class LabeledJoin(RequestStep):
                     record.prediction = self._ledger.prediction(event.device, event.time)
                 continue
             pair = self._ledger.add_prediction(
-                event.device, event.time, made, request.arrival, request.position(index)
+                event.device, event.time, made, request.arrived(index), request.position(index)
             )
             if pair is not None:
                 request.pairs.append(pair)
@@ -108,7 +110,7 @@ class LabeledJoin(RequestStep):
                 record.status = LabelStatus.KEPT.value
                 continue
             status, pair = self._ledger.add_label(
-                event.device, event.time, event.label, request.arrival, request.position(index)
+                event.device, event.time, event.label, request.arrived(index), request.position(index)
             )
             record.status = status.value
             if pair is not None:

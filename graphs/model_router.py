@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import mlrun.serving
 import numpy as np
 
+from feature_sets.model_package.imputation import count_missing
 from graphs.onnx_model import OnnxModel
 from graphs.protocol.errors import ApiError
 from graphs.protocol.inference_protocol import inference_response, model_metadata, read_inputs, request_id
@@ -90,11 +91,12 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
         inputs = model.inputs([record.features for record in counted if record.features is not None])
         probability = model.probability(inputs)
         decided = model.decide(probability).tolist()
-        for record, row, prediction, chance in zip(
-            counted, inputs, decided, probability.tolist(), strict=True
+        missing = count_missing(inputs).tolist()
+        for record, row, prediction, chance, absent in zip(
+            counted, inputs, decided, probability.tolist(), missing, strict=True
         ):
             if not math.isnan(chance):
-                record.prediction = Prediction(self._champion, model.version, row, prediction, chance)
+                record.prediction = Prediction(self._champion, model.version, row, prediction, chance, absent)
         if not request.replayed:
             self._count(model, decided)
 

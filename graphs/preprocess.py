@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from feature_sets.checks import duration_seconds
@@ -65,7 +65,7 @@ class Preprocess(RequestStep):
             request.reply(self._reload())
             return
         devices = self._state.devices
-        rows = self._update([record.event for record in request.telemetry], request.arrival)
+        rows = self._update(request)
         counted = []
         for record, row in zip(request.telemetry, rows, strict=True):
             record.status = row.pop(event_status.COLUMN)
@@ -83,6 +83,9 @@ class Preprocess(RequestStep):
         devices = self._state.devices
         if devices is not None:
             devices.reload()
+        if self._history is not None:
+            self._history.refresh()
+            self._started.clear()
         return {"devices": len(devices) if devices is not None else 0}
 
     def before_replay(self, journal: Journal) -> None:
@@ -93,20 +96,26 @@ class Preprocess(RequestStep):
             )
 
     def after_replay(self) -> None:
-        """Forget which readings were left out."""
+        """Have each device begin with what the history has beside the journal, such as files of the night."""
         if self._history is not None:
             self._history.leave_out(())
+            self._started.clear()
 
-    def _update(self, events: Sequence[TelemetryEvent], arrival: float) -> list[dict[str, Any]]:
-        self._arrived = arrival
-        if not 0 <= arrival - self._swept < self._idle_seconds:  # Below 0 the clock was set back.
+    def _update(self, request: Request) -> list[dict[str, Any]]:
+        events = [record.event for record in request.telemetry]
+        arrivals = request.arrivals or [request.arrival] * len(events)
+        self._arrived = arrivals[0] if arrivals else request.arrival
+        if not 0 <= self._arrived - self._swept < self._idle_seconds:  # Below 0 the clock was set back.
             self._forget_idle()
         if self._history is not None:
-            for event in events:
+            for event, arrival in zip(events, arrivals, strict=True):
                 if event.device not in self._started:
                     self._start(self._history, event, arrival)
         return self._windows.update(
-            [self._reading(event.device, event.time, event.metrics, arrival) for event in events]
+            [
+                self._reading(event.device, event.time, event.metrics, arrival)
+                for event, arrival in zip(events, arrivals, strict=True)
+            ]
         )
 
     def _reading(
@@ -121,7 +130,7 @@ class Preprocess(RequestStep):
         self._started.intersection_update(self._windows.devices)
 
     def _start(self, history: ReadingHistory, event: TelemetryEvent, arrival: float) -> None:
-        """Fill the windows of a device that has not been seen with what was ingested of it before."""
+        """Fill the windows of a device with what was ingested of it; what they have already does no harm."""
         if event.time > arrival + self._tolerance:
             return  # It will be quarantined; its time says nothing about where the device is.
         self._windows.update(

@@ -36,6 +36,9 @@ def replay_entry(context: Any, entry: Entry) -> None:
 
     :param context: MLRun's graph context, whose root is the graph.
     """
+    clock = serving_state(context).arrivals
+    if clock is not None:
+        clock.advance([entry.arrival])
     request = Request(
         kind=entry.kind,
         path="(journal)",

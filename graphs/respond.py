@@ -82,6 +82,8 @@ class Respond:
             "version": made and made.version,
             "prediction": made and made.prediction,
             "probability": made and made.probability,
+            "inputs": made and len(made.features),
+            "missing_inputs": made and made.missing,
             "status": record.status,
             "device_status": self._device_status(record),
         }

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from feature_sets.model_package.tags import PRODUCTION
 from project.errors import NetopsError
 from project.function_names import MODEL
-from project.http_json import UnreachableError, get_json
+from project.http_json import AbsentError, UnreachableError, get_json
+from project.model_addresses import MODEL_ARTIFACT
 
 _TIMEOUT = 10.0
 ENDPOINT_KINDS = ("serving", "nuclio", "remote")
@@ -67,6 +69,38 @@ def ready_endpoint(dbpath: str, project: str, name: str) -> Endpoint:
             f"endpoint '{name}' of project '{project}' must be ready, got {state}; see 'netops serve'"
         )
     return found
+
+
+def check_project(dbpath: str, project: str) -> None:
+    """Raise NetopsError unless there is such a project."""
+    known = projects(dbpath)
+    if project not in known:
+        raise NetopsError(
+            f"there is no project '{project}'; {_there_are(known)}. Another one is named with --project"
+        )
+
+
+def check_production_model(dbpath: str, project: str) -> None:
+    """Raise NetopsError unless the project has a model in production."""
+    check_project(dbpath, project)
+    try:
+        get_json(f"{dbpath}/api/v2/projects/{project}/artifacts/{MODEL_ARTIFACT}", _TIMEOUT, tag=PRODUCTION)
+    except AbsentError as error:
+        raise NetopsError(
+            f"project '{project}' has no model in production; 'netops run --project {project}' trains one"
+        ) from error
+
+
+def check_endpoint(dbpath: str, project: str, name: str) -> None:
+    """Raise NetopsError unless the project has deployed such an endpoint."""
+    check_project(dbpath, project)
+    deployed = [endpoint.name for endpoint in endpoints(dbpath) if endpoint.project == project]
+    if name not in deployed:
+        raise NetopsError(f"project '{project}' has no endpoint '{name}'; {_there_are(deployed)}")
+
+
+def _there_are(names: list[str]) -> str:
+    return f"there are {', '.join(sorted(names)) or 'none'}"
 
 
 @dataclass(frozen=True)

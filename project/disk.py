@@ -26,5 +26,9 @@ def disk_failure(error: OSError, home: Path | str) -> str:
         remedy = "it cannot be made"
     if remedy is None:
         return ""
-    where = error.filename or home
-    return f"{where}: {error.strerror}; {remedy}, or set NETOPS_HOME (now {home}) to another folder"
+    where = str(error.filename or home)
+    text = f"{where}: {error.strerror}; {remedy}"
+    # A file that the user named is elsewhere, and another home would not help.
+    if error.filename and not Path(where).is_relative_to(home):
+        return text
+    return f"{text}, or set NETOPS_HOME (now {home}) to another folder"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 SERVING = "serving"
+STAGING = "serving-staging"
+"""The same graph for rehearsals, which a run deploys and deletes; it never sees real traffic."""
 GENERATOR = "telemetry-generator"
 RUNNER = "runner"
 
-ENDPOINTS = (SERVING, GENERATOR, RUNNER)
+ENDPOINTS = (SERVING, STAGING, GENERATOR, RUNNER)
 """The deployed functions."""
 
 MODEL = "model"

@@ -11,6 +11,7 @@ import pandas as pd
 
 from feature_sets.checks import duration_seconds
 from feature_sets.rows.event_micros import event_micros
+from feature_sets.telemetry.cell_text import cell_text
 from feature_sets.telemetry.events import LabelEvent, TelemetryEvent, excluding_columns
 from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
@@ -154,7 +155,8 @@ def _labels(labels: Sequence[LabelEvent], schema: TelemetrySchema) -> pd.DataFra
             schema.time: _times([event_micros(label.time) for label in labels]),
             schema.label: pd.Series([label.label for label in labels], dtype="int64"),
             **{
-                name: pd.Series([row[at] for row in others], dtype="object")
+                # As the reader of files has them.
+                name: pd.Series([cell_text(row[at]) for row in others], dtype="object")
                 for at, name in enumerate(excluding)
             },
         }

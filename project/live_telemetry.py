@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -32,10 +32,12 @@ class Batch:
 
     :param telemetry: events as JSON-able dictionaries.
     :param labels: labels that became known by the time of the newest event.
+    :param known: when the newest of it became known, epoch seconds; 0 where that is of no interest.
     """
 
     telemetry: list[dict[str, Any]]
     labels: list[dict[str, Any]]
+    known: float = 0.0
 
 
 def simulated(
@@ -60,17 +62,12 @@ def recorded(
     folder: str,
     trained_until: datetime,
     after: datetime | None = None,
-    now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Iterator[Telemetry]:
-    """The end of a folder of telemetry that the served model was not trained on.
+    """The end of a folder of telemetry that the served model was not trained on, as it is.
 
-    What is newer than everything that was streamed is streamed as it is. Where nothing is, the recording is
-    played again as if it happened later, because the same events once more would be duplicates.
-
-    :param trained_until: event time of the model's last training row; later events are replayed.
-    :param after: newest event time that was already streamed; all times are moved behind it if need be.
-    :param now: wall clock; an event must not be moved beyond it, or it would be quarantined.
-    :raises NothingNewerError: if nothing is later, or a replay would lie in the future.
+    :param trained_until: event time of the model's last training row; later events are sent.
+    :param after: newest event time that was already sent; what is not newer is not sent again.
+    :raises NothingNewerError: if nothing is later.
     """
     rows, _report = read_telemetry(folder, schema)
     # What the model is evaluated on; it was never shown the devices outside the population.
@@ -87,24 +84,14 @@ def recorded(
         rule = f"must hold metrics later than the last training row, {trained_until.isoformat()}"
         raise NothingNewerError(folder, rule, "none")
     newer = _after(replay, schema, after)
-    first = replay.metrics[schema.time].min()
-    if after is not None and not newer.metrics.empty:
-        replay = newer
-    elif after is not None:
-        # One microsecond, the resolution of event times, behind what is known.
-        shift = after - first + pd.Timedelta(microseconds=1)
-        if replay.metrics[schema.time].max() + shift > now():
-            rule = (
-                f"must hold telemetry newer than {after.isoformat()}, the newest event of the endpoint: "
-                "the rest was streamed before and is too recent to happen again before now"
-            )
-            raise NothingNewerError(folder, rule, replay.metrics[schema.time].max().isoformat())
-        replay = Telemetry(
-            metrics=replay.metrics.assign(**{schema.time: replay.metrics[schema.time] + shift}),
-            labels=replay.labels.assign(**{schema.time: replay.labels[schema.time] + shift}),
-            static=replay.static,
+    if newer.metrics.empty:
+        newest = replay.metrics[schema.time].max().isoformat()
+        rule = (
+            f"must hold telemetry newer than {after.isoformat() if after else 'that'}, the newest event of "
         )
-    yield replay
+        rule += "the endpoint; what is recorded is played apart from it with 'netops replay FROM TO'"
+        raise NothingNewerError(folder, rule, newest)
+    yield newer
 
 
 def _after(chunk: Telemetry, schema: TelemetrySchema, after: datetime | pd.Timestamp | None) -> Telemetry:
@@ -145,18 +132,24 @@ def batches(
             known = times[start + len(part) - 1] - delay
             due = max(sent, int(np.searchsorted(label_times, known, side="right")))
             yield Batch(
-                _records(part, schema, schema.metric_names),
-                _labels(labels.iloc[sent:due], schema),
+                telemetry_bodies(part, schema),
+                label_bodies(labels.iloc[sent:due], schema),
             )
             sent = due
         outstanding = labels.iloc[sent:]
     if outstanding is not None and len(outstanding):
-        yield Batch([], _labels(outstanding, schema))
+        yield Batch([], label_bodies(outstanding, schema))
 
 
-def _labels(labels: pd.DataFrame, schema: TelemetrySchema) -> list[dict[str, Any]]:
-    known = labels[labels[schema.target].notna()]
-    return _records(known.astype({schema.target: np.int64}), schema, (schema.target,))
+def telemetry_bodies(rows: pd.DataFrame, schema: TelemetrySchema) -> list[dict[str, Any]]:
+    """Readings as bodies of requests, with their arrival where they have one."""
+    return _bodies(rows, schema, schema.metric_names)
+
+
+def label_bodies(rows: pd.DataFrame, schema: TelemetrySchema) -> list[dict[str, Any]]:
+    """Labels as bodies of requests; those that are not known are left out."""
+    known = rows[rows[schema.target].notna()]
+    return _bodies(known.astype({schema.target: np.int64}), schema, (schema.target,))
 
 
 def _times(frame: pd.DataFrame, schema: TelemetrySchema) -> npt.NDArray[np.datetime64]:
@@ -165,13 +158,17 @@ def _times(frame: pd.DataFrame, schema: TelemetrySchema) -> npt.NDArray[np.datet
     return times
 
 
-def _records(frame: pd.DataFrame, schema: TelemetrySchema, columns: tuple[str, ...]) -> list[dict[str, Any]]:
+def _bodies(frame: pd.DataFrame, schema: TelemetrySchema, columns: tuple[str, ...]) -> list[dict[str, Any]]:
     """JSON-able events: ISO 8601 UTC times, null for a missing reading."""
-    stamps = frame[schema.time].dt.tz_convert("UTC").dt.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    arrival = schema.arrival if schema.arrival in frame.columns else None
+    times = [schema.time, *([arrival] if arrival is not None else [])]
+    stamps = [
+        frame[name].dt.tz_convert("UTC").dt.strftime("%Y-%m-%dT%H:%M:%S.%fZ").tolist() for name in times
+    ]
     values = frame[list(columns)].astype(object).where(frame[list(columns)].notna(), None)
     return [
-        {DEVICE: device, schema.time: stamp, **dict(zip(columns, row, strict=True))}
-        for device, stamp, row in zip(
-            frame[DEVICE].tolist(), stamps.tolist(), values.itertuples(index=False, name=None), strict=True
+        {DEVICE: device, **dict(zip(times, moments, strict=True)), **dict(zip(columns, row, strict=True))}
+        for device, *moments, row in zip(
+            frame[DEVICE].tolist(), *stamps, values.itertuples(index=False, name=None), strict=True
         )
     ]

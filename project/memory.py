@@ -103,7 +103,7 @@ def resolve(
     :param given: arguments that were given for this run.
     :param local: whether the paths are of this machine; on a cluster they are those of its pods.
     :raises InputError: for an unknown name or a value of another type, for another schema than the one that
-        the project stands on, and for telemetry that is not there.
+        the project stands on unless ``replace`` is given, and for telemetry that is not there.
     """
     given = parameters.check(names, given)
     remembered = {
@@ -133,7 +133,8 @@ def _check_source(
             f"must still be the folder that project '{project}' stands on; tell where it is with --telemetry"
         )
         raise InputError("telemetry", rule, folder)
-    if memory is None:
+    if memory is None or arguments.get("replace"):
+        # Who replaces the history says so, and it may be one of another schema.
         return
     schema = arguments.get("schema", "")
     if schema and "schema" in repeated and not Path(schema).is_file():
@@ -144,7 +145,8 @@ def _check_source(
         changed = [key for key in content if content[key] != memory.schema.get(key)]
         rule = (
             f"must be the schema '{memory.schema['name']}' that project '{project}' stands on since run "
-            f"{memory.run_id[:8]}; give that one, or another --project. It differs in {', '.join(changed)}"
+            f"{memory.run_id[:8]}; give that one, or another --project, or replace its history first with "
+            f"'netops ingest --replace'. It differs in {', '.join(changed)}"
         )
         raise InputError("schema", rule, schema or "that of the simulated network")
 

@@ -11,6 +11,8 @@ from feature_sets.checks import InputError, check_boolean, check_choice, check_i
 from feature_sets.ingestion import defaults as simulation
 from training.job import defaults as training
 
+STREAM_SECONDS, STREAM_RATE = 30, 300
+
 DEFAULTS: Mapping[str, Any] = MappingProxyType(
     {
         "telemetry": "",
@@ -24,6 +26,7 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
         "test_fraction": training.TEST_FRACTION,
         "test_devices": training.TEST_DEVICES,
         "train_rows": training.TRAIN_ROWS,
+        "training_window": training.TRAINING_WINDOW,
         "select_k": training.SELECT_K,
         "min_votes": training.MIN_VOTES,
         "max_correlation": training.MAX_CORRELATION,
@@ -34,8 +37,8 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
         "promote": training.PROMOTE,
         "deploy_streaming": True,
         "deploy_concept_drift": True,
-        "stream_seconds": 30,
-        "stream_rate": 300,
+        "stream_seconds": STREAM_SECONDS,
+        "stream_rate": STREAM_RATE,
     }
 )
 

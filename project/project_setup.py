@@ -11,9 +11,13 @@ from typing import Any
 import mlrun
 
 from feature_sets import device_metrics, devices
+from feature_sets.model_package.tags import PRODUCTION
+from feature_sets.model_package.tags import STAGING as STAGING_TAG
 from graphs.serving_graph import build_serving_graph
-from project.function_names import GENERATOR, MODEL, RUNNER, SERVING
+from graphs.state.arrival_clock import ARRIVAL
+from project.function_names import GENERATOR, MODEL, RUNNER, SERVING, STAGING
 from project.memory import Memory, recall, workflow_arguments
+from project.model_addresses import model_address
 from project.settings import Settings
 from project.workflow import WORKFLOWS
 
@@ -31,14 +35,14 @@ JOBS = {
     "evaluate": "training.evaluate.evaluate",
     "report": "training.report.report",
     "model-server-tester": "project.jobs.model_server_tester.test_model_server",
+    "rehearse": "project.jobs.rehearse.rehearse",
+    "end-rehearsal": "project.jobs.end_rehearsal.end_rehearsal",
+    "promote": "project.jobs.promote.promote",
     "labeled-stream": "project.jobs.labeled_stream.watch_labeled_stream",
     "init-detectors": "project.jobs.init_detectors.init_detectors",
     "drift-magnitude": "project.jobs.drift_magnitude.measure_drift_magnitude",
 }
 """Job functions of the workflow and the handler of each."""
-
-PRODUCTION_MODEL = "evaluate_model:production"
-"""The model that the run ``evaluate`` registered last: MLRun prefixes a key with the name of its run."""
 
 HANDLERS = {
     GENERATOR: "project.telemetry_generator:handler",
@@ -90,7 +94,11 @@ def register(
         function.spec.function_handler = handler
         _configure(function, settings)
         project.set_function(function, name=name)
-    project.set_function(serving_function(project.metadata.name, settings), name=SERVING)
+    for function in (
+        serving_function(project.metadata.name, settings),
+        staging_function(project.metadata.name, settings),
+    ):
+        project.set_function(function, name=function.metadata.name)
     _register_workflows(project, settings, memory)
     return project
 
@@ -127,20 +135,56 @@ def _as_before(workflow: dict[str, Any], before: dict[str, Any], memory: Memory 
 
 def serving_function(project: str, settings: Settings) -> mlrun.runtimes.ServingRuntime:
     """The serving function with its graph; it serves the model that carries the tag ``production``."""
-    function = mlrun.new_function(SERVING, kind="serving", image=settings.image, project=project)
-    build_serving_graph(
-        function,
-        model_name=MODEL,
-        model_path=f"store://models/{project}/{PRODUCTION_MODEL}",
-        devices=f"store://feature-sets/{project}/{devices.NAME}",
-        unknown_devices=settings.unknown_devices,
-        history=f"store://feature-sets/{project}/{device_metrics.NAME}",
+    return _serving(
+        SERVING,
+        project,
+        settings,
+        model_path=model_address(project, PRODUCTION),
         redis_url=settings.redis_url or mlrun.mlconf.redis.url or None,
         archive_directory=str(settings.accepted_events(project)),
         labeled_directory=str(settings.labeled_streams / project / "labeled"),
         callback_url=settings.drift_callback or None,
         callback_body={"workflow": "main"},
-        token_secret="NETOPS_TOKEN",  # noqa: S106 - the name of a variable
+        clock=settings.clock,
+        arrival_clock_in_production=settings.clock == ARRIVAL,
+    )
+
+
+def staging_function(project: str, settings: Settings) -> mlrun.runtimes.ServingRuntime:
+    """The same graph for rehearsals, of the model with the tag ``staging``.
+
+    It shares nothing with the other: it has no journal and calls nobody, its pairs go to a folder of their
+    own, and it takes its clock from what is played.
+    """
+    return _serving(
+        STAGING,
+        project,
+        settings,
+        model_path=model_address(project, STAGING_TAG),
+        clock=ARRIVAL,
+        labeled_directory=str(settings.rehearsed_pairs(project)),
+        labeled_anew=True,
+        batch_seconds=0.5,
+    )
+
+
+def replay_function(project: str, settings: Settings, model: str) -> mlrun.runtimes.ServingRuntime:
+    """The same graph for a replay in this process. It keeps nothing, and is never registered or deployed.
+
+    :param model: address of the model.
+    """
+    return _serving("serving-replay", project, settings, model_path=model, clock=ARRIVAL, token_secret=None)
+
+
+def _serving(name: str, project: str, settings: Settings, **graph: Any) -> mlrun.runtimes.ServingRuntime:
+    function = mlrun.new_function(name, kind="serving", image=settings.image, project=project)
+    build_serving_graph(
+        function,
+        model_name=MODEL,
+        devices=f"store://feature-sets/{project}/{devices.NAME}",
+        unknown_devices=settings.unknown_devices,
+        history=f"store://feature-sets/{project}/{device_metrics.NAME}",
+        **{"token_secret": "NETOPS_TOKEN", **graph},
     )
     _configure(function, settings)
     return function

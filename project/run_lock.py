@@ -72,6 +72,15 @@ def holder(home: Path, project: str, kinds: Sequence[str] = (RUN, COMMAND)) -> H
     return None
 
 
+def holders(home: Path) -> list[Holder]:
+    """Who holds which project now, in order of the projects.
+
+    :param home: folder of local state, see ``Settings``.
+    """
+    projects = sorted({path.stem for path in (home / "locks").glob("*.*")})
+    return [found for project in projects if (found := holder(home, project)) is not None]
+
+
 @contextmanager
 def held(home: Path, project: str, command: str, kind: str = RUN) -> Iterator[None]:
     """Hold a project; within a process that holds it already nothing happens.

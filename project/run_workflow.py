@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,13 +20,17 @@ from feature_sets.checks import InputError
 from project import run_lock
 from project.disk import disk_failure
 from project.errors import NetopsError
+from project.local.servers import ServerError
 from project.local.workflow_records import read_status, write_status
 from project.memory import recall, resolve
 from project.parameters import NAMES
 from project.project_setup import load_project
+from project.session import local_stack
 from project.settings import Settings
 from project.workflow import WORKFLOWS
 from project.workflow_run import finish
+
+_DEPLOYMENT_FAILED = re.compile(r"Function (?P<name>\S+) deployment failed")
 
 
 def run(request_path: Path, announce: Callable[[str], None] = lambda run_id: None) -> int:
@@ -51,6 +56,10 @@ def run(request_path: Path, announce: Callable[[str], None] = lambda run_id: Non
         # The last line of the log; on a full disk there is no place for a status.
         print(failure, file=sys.stderr)
         return 1
+    except Exception as error:
+        # Such as an MLRun API that is gone. The log has the traceback, the status the reason.
+        write_status(folder, read_status(folder)["run_id"], "failed", mlrun.errors.err_to_str(error))
+        raise
 
 
 def _run(request: dict[str, Any], folder: Path, settings: Settings, announce: Callable[[str], None]) -> int:
@@ -80,8 +89,22 @@ def _run(request: dict[str, Any], folder: Path, settings: Settings, announce: Ca
     if succeeded and not local:
         finish(project, workflow, arguments, outcome.run_id)
     error = "" if succeeded else mlrun.errors.err_to_str(outcome.exc) or str(outcome.state)
+    error += _why_not_deployed(settings, request["project"], error)
     write_status(folder, outcome.run_id, "succeeded" if succeeded else "failed", error)
     return 0 if succeeded else 1
+
+
+def _why_not_deployed(settings: Settings, project: str, error: str) -> str:
+    """What the local control plane knows of a failed deployment, of which MLRun only tells that it failed."""
+    failed = _DEPLOYMENT_FAILED.search(error)
+    if failed is None or settings.profile != "local":
+        return ""
+    try:
+        deployed = local_stack(settings).deployments()
+    except ServerError as gone:
+        return f": {gone}"
+    found = [each for each in deployed if (each.project, each.name) == (project, failed["name"])]
+    return "".join(f": {each.reason}; its log: {each.log}" for each in found)
 
 
 if __name__ == "__main__":

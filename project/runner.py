@@ -1,7 +1,7 @@
 """The runner: an HTTP endpoint that starts the workflow, one run at a time.
 
 ``POST /runs`` with ``{"workflow": "main", "arguments": {...}}`` and a bearer token answers 202 with the run
-id, 409 while a run is under way. ``GET /runs/{id}`` answers its state.
+id, 409 while a run is under way. ``GET /runs/{id}`` answers its state, ``GET /runs`` the newest.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from project.errors import NetopsError
 from project.memory import recall, resolve
 from project.settings import Settings
 from project.workflow_process import WorkflowProcess
+
+_LISTED = 50
 
 
 class RunnerError(Exception):
@@ -49,8 +51,10 @@ def handler(context: Any, event: Any) -> Any:
 def _answer(state: Any, event: Any) -> tuple[int, dict[str, Any]]:
     path = event.path.rstrip("/")
     if path == "/runs":
+        if event.method == "GET":
+            return 200, {"runs": _newest(state.settings)}
         if event.method != "POST":
-            raise RunnerError(405, "method", "must be POST", event.method)
+            raise RunnerError(405, "method", "must be GET or POST", event.method)
         _check_token(state.settings, event)
         workflow, arguments = parse_request(event.body)
         with state.lock:
@@ -75,6 +79,16 @@ def _answer(state: Any, event: Any) -> tuple[int, dict[str, Any]]:
                 return 200, status
         raise RunnerError(404, "run_id", "must be a run that was started here", run_id)
     raise RunnerError(404, "path", "must be /runs or /runs/{id}", event.path)
+
+
+def _newest(settings: Settings) -> list[dict[str, Any]]:
+    """Workflows of the project, by whichever command they were started, newest first."""
+    found: list[dict[str, Any]] = []
+    for known in reversed(WorkflowProcess.all(settings)):
+        request = known.request
+        if request["project"] == settings.project and len(found) < _LISTED:
+            found.append({"workflow": request["workflow"], **known.status()})
+    return found
 
 
 def _resolved(settings: Settings, workflow: str, given: dict[str, Any]) -> dict[str, Any]:

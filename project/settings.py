@@ -9,6 +9,7 @@ Variables:
 ``NETOPS_STREAMS``          folder of the labeled stream
 ``NETOPS_DRIFT_CALLBACK``   address that is told about drift
 ``NETOPS_UNKNOWN_DEVICES``  reject or accept events of devices unknown or retired
+``NETOPS_CLOCK``            what tells the endpoint the time: ``wall``, or ``arrival`` for scenarios
 ``NETOPS_IMAGE``            container image, on a cluster
 ``NETOPS_SOURCE``           where the code is loaded from, on a cluster
 ``MLRUN_DBPATH``            an MLRun API of the user's own
@@ -29,6 +30,7 @@ SOURCE_ROOT = Path(__file__).resolve().parent.parent
 """The folder that holds the rooms: the checkout, or ``site-packages``."""
 
 PROFILES = ("local", "kubernetes", "iguazio")
+CLOCKS = ("wall", "arrival")
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class Settings:
     :param drift_callback: address that is told about every drift, such as the runner's ``/runs``.
     :param unknown_devices: what the endpoint does with events of unknown or retired devices, ``reject`` or
         ``accept``.
+    :param clock: of the serving endpoint: ``wall``, or ``arrival`` to take it from the events. With that,
+        whoever sends telemetry sets the clock; it is for scenarios.
     :param streams: folder of the labeled stream, or None to keep it in the home folder; on a cluster a volume
         that its pods share.
     """
@@ -60,11 +64,13 @@ class Settings:
     project: str = "netops"
     drift_callback: str = ""
     unknown_devices: str = "reject"
+    clock: str = "wall"
     streams: Path | None = None
 
     def __post_init__(self) -> None:
         check_choice("NETOPS_PROFILE", self.profile, PROFILES)
         check_choice("NETOPS_UNKNOWN_DEVICES", self.unknown_devices, ("reject", "accept"))
+        check_choice("NETOPS_CLOCK", self.clock, CLOCKS)
         if self.mlrun_dbpath and not self.mlrun_dbpath.startswith(("http://", "https://")):
             raise InputError("MLRUN_DBPATH", "must be an http(s) address", self.mlrun_dbpath)
         if self.profile == "local":
@@ -95,6 +101,7 @@ class Settings:
             project=env.get("NETOPS_PROJECT") or "netops",
             drift_callback=env.get("NETOPS_DRIFT_CALLBACK", ""),
             unknown_devices=env.get("NETOPS_UNKNOWN_DEVICES") or "reject",
+            clock=env.get("NETOPS_CLOCK") or "wall",
             streams=Path(env["NETOPS_STREAMS"]) if env.get("NETOPS_STREAMS") else None,
         )
 
@@ -107,6 +114,10 @@ class Settings:
         """Folder of what the endpoint of a project accepted: the archive of its journal."""
         return self.labeled_streams / project / "accepted"
 
+    def rehearsed_pairs(self, project: str) -> Path:
+        """Folder of the labeled pairs of a project's last rehearsal."""
+        return self.labeled_streams / project / "rehearsed"
+
     def function_environment(self, project: str) -> dict[str, str]:
         """Variables with which a deployed function reads these settings again, without the token.
 
@@ -117,6 +128,7 @@ class Settings:
         if self.profile == "local":
             variables["NETOPS_HOME"] = str(self.home)
         for name, value in (
+            ("NETOPS_CLOCK", self.clock if self.clock != "wall" else ""),
             ("NETOPS_STREAMS", self.streams),
             ("NETOPS_DRIFT_CALLBACK", self.drift_callback),
             ("NETOPS_UNKNOWN_DEVICES", self.unknown_devices if self.unknown_devices != "reject" else ""),

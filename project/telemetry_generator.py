@@ -31,7 +31,7 @@ LABEL_DELAY_SECONDS = 60.0
 class GeneratorOptions:
     """What to stream, and how fast; names and defaults are those of the workflow parameters.
 
-    :param telemetry: folder whose held-out end is replayed, or empty to simulate.
+    :param telemetry: folder of which the rows later than the model's are sent, or empty to simulate.
     :param schema: path of the telemetry schema, or empty for the simulated network's.
     :param ticks: readings of each simulated device that were ingested.
     :param stream_seconds: how long, wall time.

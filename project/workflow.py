@@ -6,7 +6,8 @@ only; what a step is given is in ``workflow_steps.py``, what it does in the room
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -21,18 +22,44 @@ from project.parameters import DEFAULTS, SOURCE, STREAM
 from project.workflow_run import workflow_run
 
 
-def _when(condition: bool | str | PipelineParam, name: str, stage: Callable[[], None]) -> None:
+def _when(condition: Any, name: str, stage: Callable[[], None]) -> None:
     """Run an optional stage: decided now by the local engine, at run time by Kubeflow.
 
     ``dsl.Condition`` exists only inside a Kubeflow compilation, so each engine takes its own branch here.
 
+    :param condition: a boolean or its text; for Kubeflow a parameter, or a comparison of one.
     :raises InputError: in the local engine, unless the condition is true or false.
     """
     if isinstance(condition, PipelineParam):
-        with kfp.dsl.Condition(condition == True, name=name):  # noqa: E712 - KFP overloads ==
+        condition = condition == True  # noqa: E712 - KFP overloads ==
+    if isinstance(condition, tuple):
+        with kfp.dsl.Condition(condition, name=name):
             stage()
     elif check_boolean(f"workflow parameter '{name}'", condition):
         stage()
+
+
+def _compiled(given: Mapping[str, Any]) -> bool:
+    """Whether Kubeflow compiles the workflow, and does not run it yet."""
+    return any(isinstance(value, PipelineParam) for value in given.values())
+
+
+def _any_end(given: Mapping[str, Any]) -> AbstractContextManager[Any]:
+    """However a workflow ends on Kubeflow, the staging endpoint is deleted then."""
+    return kfp.dsl.ExitHandler(steps.end_rehearsal()) if _compiled(given) else nullcontext()
+
+
+@contextmanager
+def _rehearsal(given: Mapping[str, Any]) -> Iterator[None]:
+    """In the local engine the staging endpoint is deleted as soon as the rehearsal is over, or has failed.
+
+    Where this process is killed, the command that started it does so, or the control plane.
+    """
+    try:
+        yield
+    finally:
+        if not _compiled(given):
+            steps.end_rehearsal()
 
 
 def _only(given: Mapping[str, Any], *names: str) -> dict[str, Any]:
@@ -54,6 +81,7 @@ def pipeline(
     test_fraction: float = DEFAULTS["test_fraction"],
     test_devices: float = DEFAULTS["test_devices"],
     train_rows: int = DEFAULTS["train_rows"],
+    training_window: str = DEFAULTS["training_window"],
     select_k: int = DEFAULTS["select_k"],
     min_votes: float = DEFAULTS["min_votes"],
     max_correlation: float = DEFAULTS["max_correlation"],
@@ -81,6 +109,8 @@ def pipeline(
         evaluates it on later rows of all devices.
     :param train_rows: earlier rows that features are selected and models are fitted on; of more, a stratified
         sample over the whole time is taken.
+    :param training_window: how far back the labeled rows reach, such as ``14d``; empty takes all. A network
+        that changes is learned anew sooner with a short one.
     :param select_k: features each scorer may vote for.
     :param min_votes: votes a feature needs: a count, or a fraction of the scorers below 1.
     :param max_correlation: of features that are correlated above it only the best is voted on; 1 keeps all.
@@ -92,20 +122,21 @@ def pipeline(
         errors found with that precision) or ``cost:10`` (a miss costs as much as ten false alarms).
     :param promote: whether the model goes into production whatever the gate says; otherwise one that does
         not pass stays out, and the one before it stays there.
-    :param deploy_streaming: whether to serve the model in production, if there is one, and stream telemetry
-        to it.
+    :param deploy_streaming: whether to rehearse the model and serve it; then the one in production, if there
+        is one, where the gate keeps the new one out.
     :param deploy_concept_drift: whether to watch the labeled stream for drift; needs ``deploy_streaming``.
-    :param stream_seconds: how long the telemetry generator streams.
-    :param stream_rate: events a second it sends.
+    :param stream_seconds: how long the simulated network streams. Of recorded telemetry as many events are
+        rehearsed as would be sent in that time.
+    :param stream_rate: events a second.
     """
     given = dict(locals())  # The parameters by name, before there are other variables.
-    with workflow_run("main", given):
+    with workflow_run("main", given), _any_end(given):
         _main(given)
 
 
 def _main(given: Mapping[str, Any]) -> None:
     sample = _only(given, "schema", "sample_ratio", "seed")
-    split = _only(given, "test_fraction", "test_devices", "train_rows", "seed")
+    split = _only(given, "test_fraction", "test_devices", "train_rows", "training_window", "seed")
     limits = _only(given, "schema", "select_k", "min_votes", "max_correlation", "max_drift")
     plan = _only(given, "schema", "search", "combinations", "threshold_rule")
 
@@ -114,19 +145,35 @@ def _main(given: Mapping[str, Any]) -> None:
     selected = steps.select(ingested, {**limits, **split})
     steps.explore("explore-vector", selected, sample)
     trained = steps.train(selected, {**plan, **split})
-    evaluated = steps.evaluate(selected, trained, {**_only(given, "promote"), **split})
+    gate = {**_only(given, "promote"), "rehearse": given["deploy_streaming"]}
+    evaluated = steps.evaluate(selected, trained, {**gate, **split})
     steps.report(explored, selected, trained, evaluated)
 
-    def streaming() -> None:
-        checked = steps.serve(evaluated)
-        runner = steps.deploy_runner(checked)
-        labeled = steps.stream(checked, _only(given, *STREAM))
-        watch = partial(steps.watch_for_drift, evaluated, labeled, runner, given["schema"])
-        _when(given["deploy_concept_drift"], "deploy_concept_drift", watch)
-
     # Where the gate keeps the new model out, the one before it is served.
-    if_any = partial(_when, evaluated.outputs["production"], "production", streaming)
+    if_any = partial(_when, evaluated.outputs["production"], "production", partial(_live, given, evaluated))
     _when(given["deploy_streaming"], "deploy_streaming", if_any)
+
+
+def _live(given: Mapping[str, Any], evaluated: Any) -> None:
+    """Rehearse the model, then serve it. Only the simulated network streams to the endpoint itself."""
+    last = [evaluated]
+
+    def rehearse() -> None:
+        last.append(steps.rehearse(last[-1], _only(given, "schema", "stream_seconds", "stream_rate")))
+
+    def stream() -> None:
+        last.append(steps.stream(last[-1], _only(given, *STREAM)))
+
+    with _rehearsal(given):
+        last.append(steps.stage(evaluated))
+        _when(given["telemetry"] != "", "own_telemetry", rehearse)
+    serving = steps.serve(last[-1])
+    last.append(serving)
+    _when(given["telemetry"] == "", "simulated_network", stream)
+    # While telemetry streams.
+    runner = steps.deploy_runner(serving)
+    watch = partial(steps.watch_for_drift, evaluated, last[-1], runner, given["schema"])
+    _when(given["deploy_concept_drift"], "deploy_concept_drift", watch)
 
 
 @kfp.dsl.pipeline(name="netops-ingest", description="Fill the feature sets")

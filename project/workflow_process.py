@@ -14,7 +14,16 @@ from typing import Any
 from project.errors import NetopsError
 from project.local.processes import Process, log_tail, this_process
 from project.local.processes import start as start_process
-from project.local.workflow_records import REQUEST_FILE, STATUS_FILE, workflow_records, write_process
+from project.local.workflow_records import (
+    ABORTED,
+    ENDED,
+    REQUEST_FILE,
+    STATUS_FILE,
+    read_status,
+    workflow_records,
+    write_process,
+    write_status,
+)
 from project.settings import SOURCE_ROOT, Settings
 
 _START_SECONDS = 120.0
@@ -76,6 +85,12 @@ class WorkflowProcess:
         ]
 
     @property
+    def request(self) -> dict[str, Any]:
+        """``project``, ``workflow`` and ``arguments``."""
+        content: dict[str, Any] = json.loads((self.folder / REQUEST_FILE).read_text(encoding="utf-8"))
+        return content
+
+    @property
     def log_path(self) -> Path:
         """Everything that the steps printed."""
         return self.folder / "log.txt"
@@ -84,12 +99,18 @@ class WorkflowProcess:
         """Whether the process is alive."""
         return self.process.alive()
 
-    def end(self) -> None:
-        """End the process if it is alive: first asked, after ten seconds killed."""
+    def end(self, reason: str = "") -> None:
+        """End the process if it is alive: first asked, after ten seconds killed.
+
+        :param reason: told of its runs, unless it said itself how it ended.
+        """
         self.process.stop(10)
+        status = read_status(self.folder)
+        if reason and status["state"] not in ENDED:
+            write_status(self.folder, status["run_id"], ABORTED, reason)
 
     def status(self) -> dict[str, Any]:
-        """``run_id``, ``state`` (starting, running, succeeded, failed) and ``error``."""
+        """``run_id``, ``state`` (starting, running, succeeded, failed, aborted) and ``error``."""
         running = self.is_running()  # First: it may end, and write so, before the file is read.
         path = self.folder / STATUS_FILE
         status: dict[str, Any] = {"run_id": self.run_id, "state": "starting", "error": ""}

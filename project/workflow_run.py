@@ -7,8 +7,9 @@ cluster Kubeflow runs the steps, and ``project.run_workflow`` does the same arou
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import mlrun
@@ -16,6 +17,9 @@ from kfp.dsl import PipelineParam
 from mlrun.projects.pipelines import pipeline_context
 
 from project import parameters, run_lock
+from project.api_reader import runs
+from project.http_json import UnreachableError
+from project.latest_report import link_report
 from project.memory import after_run, recall, remember, resolve
 from project.settings import Settings
 
@@ -45,8 +49,20 @@ def workflow_run(workflow: str, given: Mapping[str, Any]) -> Iterator[None]:
         run_lock.tell_run_id(settings.home, name, run_id)
         memory = recall(mlrun.mlconf.dbpath, name)
         resolved = resolve(name, parameters.NAMES[workflow], arguments, memory)
-        yield
+        try:
+            yield
+        finally:
+            _link_report(settings, name, run_id)
         finish(project, workflow, resolved.arguments, run_id)
+
+
+def _link_report(settings: Settings, project: str, run_id: str) -> None:
+    """Let the project's path of its newest report lead to that of this run, if it made one here."""
+    with suppress(UnreachableError):  # What failed with it says so.
+        results = [run["status"].get("results") or {} for run in runs(mlrun.mlconf.dbpath, project, run_id)]
+        page = next((Path(each["report_path"]) for each in results if each.get("report_path")), None)
+        if page is not None and page.is_file():
+            link_report(settings.home, project, page)
 
 
 def finish(project: Any, workflow: str, arguments: Mapping[str, Any], run_id: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import mlrun
 
-from project.function_names import GENERATOR, RUNNER, SERVING
+from project.function_names import GENERATOR, RUNNER, SERVING, STAGING
 
 Step = Any
 """A run of MLRun's local engine, or a task of Kubeflow."""
@@ -114,45 +114,64 @@ def report(explored: Step, selected: Step, trained: Step, evaluated: Step) -> St
     return _run("report", given, inputs).after(evaluated).after(explored)
 
 
-def serve(evaluated: Step) -> Step:
-    """Serve the model in production, and hold its answers to test rows against the offline ones.
+def stage(evaluated: Step) -> Step:
+    """Deploy the staging endpoint, and hold its answers to test rows against the offline ones.
 
-    :returns: the check of the served model.
+    :returns: the check of the model that is to be served.
     """
-    serving = mlrun.get_current_project().deploy_function(SERVING).after(evaluated)
+    staged = mlrun.get_current_project().deploy_function(STAGING).after(evaluated)
     test_set = {"test_set": evaluated.outputs[SERVED]}
-    return _run("model-server-tester", {"function": SERVING}, test_set).after(serving)
+    return _run("model-server-tester", {"function": STAGING}, test_set).after(staged)
 
 
-def deploy_runner(checked: Step) -> Step:
-    """Deploy the runner.
+def rehearse(checked: Step, options: Arguments) -> Step:
+    """Play recorded telemetry that the model has not learned from through the staging endpoint.
 
-    :param checked: the check of the served model.
+    :param options: what is played, and how much of it.
     """
-    return mlrun.get_current_project().deploy_function(RUNNER).after(checked)
+    return _run("rehearse", {"function": STAGING, **options}).after(checked)
 
 
-def stream(checked: Step, options: Arguments) -> Step:
-    """Stream telemetry and its labels to the served model, and see them meet in the labeled stream.
+def end_rehearsal() -> Step:
+    """Delete the staging endpoint, if there is one."""
+    return _run("end-rehearsal", {"function": STAGING})
 
-    :param checked: the check of the served model.
+
+def serve(rehearsed: Step) -> Step:
+    """Put the model that was rehearsed into production, and serve it.
+
+    :param rehearsed: the last step of the rehearsal.
+    :returns: the deployment.
+    """
+    promoted = _run("promote", {}).after(rehearsed)
+    return mlrun.get_current_project().deploy_function(SERVING).after(promoted)
+
+
+def deploy_runner(serving: Step) -> Step:
+    """Deploy the runner."""
+    return mlrun.get_current_project().deploy_function(RUNNER).after(serving)
+
+
+def stream(serving: Step, options: Arguments) -> Step:
+    """Stream the traffic of the simulated network, and see it meet its labels in the labeled stream.
+
+    :param serving: the deployment of the serving function.
     :param options: what the telemetry generator streams, and how fast.
     :returns: the labeled stream.
     """
     variables = {name.upper(): value for name, value in options.items()}
-    generator = mlrun.get_current_project().deploy_function(GENERATOR, env=variables).after(checked)
+    generator = mlrun.get_current_project().deploy_function(GENERATOR, env=variables).after(serving)
     given = {"function": SERVING, "generator": GENERATOR}
-    return _run("labeled-stream", given, outputs=["new_pairs"]).after(generator)
+    return _run("labeled-stream", given).after(generator)
 
 
-def watch_for_drift(evaluated: Step, labeled: Step, runner: Step, schema: Any) -> None:
+def watch_for_drift(evaluated: Step, serving: Step, runner: Step, schema: Any) -> None:
     """Attach detectors to the labeled stream, and measure how far it has moved from the test set.
 
-    :param labeled: the labeled stream.
+    :param serving: the last step of what is done on the serving endpoint.
     :param runner: called on drift, and so deployed before.
     """
     given = {"function": SERVING, "schema": schema}
     test_set = {"test_set": evaluated.outputs[SERVED]}
-    detectors = _run("init-detectors", given, test_set).after(labeled).after(runner)
-    measured = {**given, "new_pairs": labeled.outputs["new_pairs"]}
-    _run("drift-magnitude", measured, test_set).after(detectors)
+    detectors = _run("init-detectors", given, test_set).after(serving).after(runner)
+    _run("drift-magnitude", {**given, "generator": GENERATOR}, test_set).after(detectors)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def pytest_configure() -> None:
     """Have everything that the tests start end with this process, even if it is killed."""
     guard_this_process()
+
+
+@pytest.fixture(autouse=True)
+def _same_address() -> Iterator[None]:
+    """MLRun writes the address of its API into the environment; no test leaves it to the next."""
+    before = os.environ.get("MLRUN_DBPATH")
+    yield
+    if before is None:
+        os.environ.pop("MLRUN_DBPATH", None)
+    else:
+        os.environ["MLRUN_DBPATH"] = before
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from feature_sets.model_package.columns import PROBABILITY
 from feature_sets.model_package.errors import ModelPackageError
 from feature_sets.model_package.package import ModelPackage, fetch_model_package
 from feature_sets.model_package.schema import ModelSchema
+from feature_sets.model_package.tags import MODEL_KEY, PRODUCTION, STAGING
 from training.dataset.label_history import read_label_history
 from training.dataset.split_arguments import SplitArguments
 from training.dataset.time_split import TimeSplit
@@ -26,9 +27,9 @@ from training.evaluation.evaluate_model import evaluate_model
 from training.evaluation.evaluation_plots import alarms_figure, calibration_figure, score_figure
 from training.evaluation.evaluation_report import EvaluationReport
 from training.evaluation.promotion_gate import Candidate, Promotion, decide
-from training.job.defaults import PROMOTE, SEED, TEST_DEVICES, TEST_FRACTION, TRAIN_ROWS
+from training.job.defaults import PROMOTE, SEED, TEST_DEVICES, TEST_FRACTION, TRAIN_ROWS, TRAINING_WINDOW
 from training.job.run_artifacts import artifact_path, log_figures, log_tables
-from training.packaging.model_artifact import MODEL_KEY, log_model_package
+from training.packaging.model_artifact import log_model_package
 from training.packaging.package_writer import write_files
 from training.selection.selection_mark import refuse_selection_on_test_rows, refuse_training_on_test_devices
 
@@ -48,10 +49,12 @@ def evaluate(
     test_fraction: float = TEST_FRACTION,
     train_rows: int = TRAIN_ROWS,
     seed: int = SEED,
-    tag: str = "production",
+    tag: str = PRODUCTION,
     test_devices: float = TEST_DEVICES,
     bootstrap_by: str = AUTO,
     promote: bool = PROMOTE,
+    training_window: str = TRAINING_WINDOW,
+    rehearse: bool = False,
 ) -> None:
     """MLRun job: evaluate a model on the untouched later rows, register it, and promote it or not.
 
@@ -65,7 +68,8 @@ def evaluate(
     error episodes, delays or lead times and false alarms, see ``EpisodeView``; ``beats_baselines``,
     ``predictable``, ``verdict``, ``single_feature_rule``, ``model_uri``, ``version``, ``threshold``, the
     split; of the gate ``promoted`` (whether it got the tag), ``promotion``, ``promotion_reason``, the figures
-    of the comparison, and ``production`` (whether there is a model in production now).
+    of the comparison, and ``production`` (whether there is a model in production now, or will be once it is
+    rehearsed).
 
     Data sets: ``test_set_preds``, ``served_set_preds``, ``test_scores_table``, ``test_device_scores``,
     ``test_episodes``, ``test_false_alarms``. Plots: ``test_scores``, ``test_calibration``, ``test_alarms``.
@@ -83,10 +87,14 @@ def evaluate(
         ``auto``, devices if there are enough of them.
     :param promote: whether a model gets the tag whatever the gate says; otherwise one that does not pass gets
         ``rejected``, and the model with the tag keeps it.
+    :param training_window: how far back the labeled rows reach; the same as in training.
+    :param rehearse: whether the model is rehearsed before it is served: it gets the tag ``staging`` instead.
+        Where the gate keeps it out, the model in production gets that tag as well.
     """
-    arguments = SplitArguments(test_fraction, test_devices, train_rows, seed)
+    arguments = SplitArguments(test_fraction, test_devices, train_rows, seed, training_window)
     bootstrap_by = parse_bootstrap_by(bootstrap_by)
     promote = check_boolean("argument 'promote'", promote)
+    rehearse = check_boolean("argument 'rehearse'", rehearse)
     package = fetch_model_package(model_path)
     telemetry = package.schema.telemetry
     split = read_split(context, feature_vector, telemetry, arguments, with_test=True)
@@ -98,11 +106,20 @@ def evaluate(
     compared = None
     if champion is not None:
         compared = compare(
-            champion, split, report.scorers[MODEL], feature_vector, arguments.seed, bootstrap_by
+            champion,
+            split,
+            report.scorers[MODEL],
+            feature_vector,
+            telemetry,
+            arguments.seed,
+            bootstrap_by,
         )
     gate = _gate(package.schema.version, report, compared, promote)
     registered = _with_scores(package.schema, report)
-    model_uri = _register(context, package, registered, feature_vector, gate, tag)
+    passed = STAGING if rehearse else tag
+    model_uri = _register(context, package, registered, feature_vector, gate, passed)
+    if rehearse and not gate.promoted and champion is not None:
+        _stage(context, tag)
     if not (report.predictable and report.beats_baselines):
         context.logger.warning(report.verdict)
     if not gate.promoted:
@@ -123,10 +140,20 @@ def evaluate(
     )
 
 
+def _stage(context: mlrun.MLClientCtx, tag: str) -> None:
+    """Have the model in production rehearsed again, in place of one that the gate kept out."""
+    served = mlrun.datastore.get_store_resource(_address(context, tag))
+    mlrun.get_run_db().tag_artifacts(served, context.project, tag_name=STAGING)
+
+
+def _address(context: mlrun.MLClientCtx, tag: str) -> str:
+    return f"store://models/{context.project}/{context.name}_{MODEL_KEY}:{tag}"
+
+
 def _champion(context: mlrun.MLClientCtx, tag: str) -> ModelPackage | None:
     """The model in production, if there is one that can be read."""
     try:
-        return find_champion(f"store://models/{context.project}/{context.name}_{MODEL_KEY}:{tag}")
+        return find_champion(_address(context, tag))
     except ModelPackageError as error:
         context.logger.warning(f"the model in production cannot be read and counts as absent: {error}")
         return None

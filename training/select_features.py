@@ -28,6 +28,7 @@ from training.job.defaults import (
     TEST_DEVICES,
     TEST_FRACTION,
     TRAIN_ROWS,
+    TRAINING_WINDOW,
 )
 from training.job.run_artifacts import log_figures, log_tables
 from training.selection.feature_stability import unstable_features
@@ -155,6 +156,7 @@ def select_features(
     max_correlation: float = MAX_CORRELATION,
     test_devices: float = TEST_DEVICES,
     max_drift: float = MAX_DRIFT,
+    training_window: str = TRAINING_WINDOW,
 ) -> None:
     """MLRun job: select features by votes on the training part and save them as a new feature vector.
 
@@ -180,9 +182,10 @@ def select_features(
         missing values replaced by the median) only the best is voted on; in (0, 1], 1 keeps all.
     :param max_drift: features that tell earlier from later healthy rows better than this (|2 AUC - 1| of the
         two halves of the training part) are left out; in (0, 1], 1 takes all.
+    :param training_window: how far back the labeled rows reach, such as ``14d``; empty takes all.
     """
     telemetry = TelemetrySchema.load(schema)
-    arguments = SplitArguments(test_fraction, test_devices, train_rows, seed)
+    arguments = SplitArguments(test_fraction, test_devices, train_rows, seed, training_window)
     select_k = check_integer("argument 'select_k'", select_k, at_least=1)
     max_correlation = check_number("argument 'max_correlation'", max_correlation, above=0, at_most=1)
     max_drift = check_number("argument 'max_drift'", max_drift, above=0, at_most=1)

@@ -25,9 +25,11 @@ from training.job.defaults import (
     TEST_FRACTION,
     THRESHOLD_RULE,
     TRAIN_ROWS,
+    TRAINING_WINDOW,
 )
 from training.job.run_artifacts import log_tables
 from training.packaging.fitted_model import FittedModel, fit_model
+from training.packaging.input_categories import with_categories
 from training.packaging.model_artifact import log_model_package
 from training.packaging.package_writer import write_model_package
 from training.search.progress import Progress
@@ -53,6 +55,7 @@ def train(
     search_metric: str = "max.average_precision",
     threshold_rule: str = THRESHOLD_RULE,
     test_devices: float = TEST_DEVICES,
+    training_window: str = TRAINING_WINDOW,
 ) -> None:
     """MLRun job: search for the best model on the training part, calibrate it and package it.
 
@@ -86,9 +89,10 @@ def train(
     :param threshold_rule: ``max_f1``, ``min_precision:0.9`` or ``cost:10``,
         see ``training.decision.threshold_rules``.
     :param test_devices: share of the devices that is kept for the evaluation and not looked at; 0 for none.
+    :param training_window: how far back the labeled rows reach, such as ``14d``; empty takes all.
     """
     telemetry = TelemetrySchema.load(schema)
-    arguments = SplitArguments(test_fraction, test_devices, train_rows, seed)
+    arguments = SplitArguments(test_fraction, test_devices, train_rows, seed, training_window)
     folds = check_integer("argument 'folds'", folds, at_least=1)
     rule = parse_threshold_rule(threshold_rule)
     metric = parse_search_metric(search_metric, SCORES)
@@ -121,7 +125,8 @@ def _log_model(
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder)
         rows = fitted.schema.matrix(split.train)
-        written = write_model_package(directory, fitted.pipeline, fitted.schema, rows)
+        schema = with_categories(fitted.schema, feature_vector)
+        written = write_model_package(directory, fitted.pipeline, schema, rows)
         log_model_package(
             context,
             directory,

@@ -11,11 +11,12 @@ import pandas as pd
 import pyarrow as pa
 
 from feature_sets.checks import InputError
-from feature_sets.devices import as_text, devices
+from feature_sets.devices import as_names, devices
 from feature_sets.ingestion.device_states import STATES, state_table, stored_states
 from feature_sets.ingestion.history.added_rows import SAMPLES, Bools
 from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.vectorized_ingest import Contents, ingest_vectorized
+from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.frames import VALID_FROM, Telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
@@ -69,9 +70,12 @@ def newest_attributes(attributes: pd.DataFrame) -> pd.DataFrame:
 
 
 def stored_attributes(history: StoredHistory) -> pd.DataFrame:
-    """Every attribute that a history of the devices knows, with ``valid_from``, sorted."""
-    frame: pd.DataFrame = history.folder.read(ATTRIBUTES).to_pandas()
-    return frame.assign(**{VALID_FROM: pd.to_datetime(frame[VALID_FROM], utc=True).dt.as_unit("ns")})
+    """Every attribute that a history of the devices knows as text, with ``valid_from``, sorted."""
+    table = history.folder.read(ATTRIBUTES)
+    since = pd.to_datetime(table[VALID_FROM].to_pandas(), utc=True).dt.as_unit("ns")
+    texts = {name: texts_of(table[name]).series() for name in table.column_names if name != VALID_FROM}
+    frame: pd.DataFrame = pd.DataFrame({**texts, VALID_FROM: since})[table.column_names]
+    return frame
 
 
 def device_changes(
@@ -184,7 +188,7 @@ def ingest_devices(
         raise InputError("static columns", "must be of one type each", str(error)) from error
     ingest_vectorized(
         devices(schema, changes.attributes),
-        as_text(schema, newest),
+        as_names(newest, schema.static),
         contents=Contents(
             contents.schema, contents.sources, {ATTRIBUTES: table, STATES: state_table(states)}
         ),

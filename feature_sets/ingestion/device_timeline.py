@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from mlrun.datastore.targets import TargetTypes
 
+from feature_sets.devices import as_names
 from feature_sets.ingestion.device_history import stored_attributes
 from feature_sets.ingestion.device_states import stored_states
 from feature_sets.ingestion.history.stored_history import StoredHistory
@@ -51,12 +52,10 @@ class DeviceTimeline:
             if step.class_name == STEP
             for name in step.class_args["mapping"]
         ]
-        # As ``devices.as_text`` makes them.
-        texts = {
-            name: attributes[name].astype(str).mask(attributes[name].isna(), "").rename(name)
-            for name in columns
-        }
-        features = pd.DataFrame(encoded(feature_set, texts), index=attributes.index)
+        named = as_names(attributes, columns)
+        features = pd.DataFrame(
+            encoded(feature_set, {name: named[name] for name in columns}), index=attributes.index
+        )
         times = attributes[VALID_FROM].mask(~attributes[DEVICE].duplicated(), pd.Timestamp(0, tz="UTC"))
         return cls(
             pd.concat([attributes[[DEVICE]].assign(**{VALID_FROM: times}), features], axis=1),

@@ -10,7 +10,7 @@ from mlrun.data_types.infer import InferOptions
 
 from feature_sets.device_labels import device_labels, plain_integers, within_population
 from feature_sets.device_metrics import STOREY, VECTORIZED, check_engine, device_metrics
-from feature_sets.devices import as_text, devices
+from feature_sets.devices import as_names, devices
 from feature_sets.ingestion.device_history import device_changes, ingest_devices
 from feature_sets.ingestion.errors import IngestError
 from feature_sets.ingestion.storey_ingest import ingest_with_storey
@@ -52,7 +52,7 @@ def ingest_telemetry(
     labels = plain_integers(labels.sort_values([schema.time, DEVICE], kind="stable", ignore_index=True))
     left_out: dict[str, int] = {}
     if engine == STOREY:
-        devices(schema, rows.static).ingest(as_text(schema, rows.static), return_df=False)
+        devices(schema, rows.static).ingest(as_names(rows.static, schema.static), return_df=False)
         ingested = ingest_with_storey(feature_set, metrics.frame, schema)
         device_labels(schema).ingest(labels, return_df=False)
     else:

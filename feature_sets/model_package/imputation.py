@@ -19,3 +19,13 @@ def replace_missing(
     :returns: float32, same shape.
     """
     return np.where(np.abs(values) <= LARGEST, values, replacements).astype(np.float32)
+
+
+def count_missing(values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """How many inputs of each row ``replace_missing`` replaces.
+
+    :param values: shape (n, inputs).
+    :returns: shape (n,).
+    """
+    there: npt.NDArray[np.int64] = np.count_nonzero(np.abs(values) <= LARGEST, axis=1)
+    return values.shape[1] - there

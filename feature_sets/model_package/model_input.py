@@ -17,6 +17,7 @@ class ModelInput:
     :param imputation: value that replaces a missing reading (NaN, None or absent), here and in training.
     :param edges: histogram bin edges over the training rows, ascending, length k + 1.
     :param counts: training rows in each bin, length k.
+    :param category: of a one-hot input the static column and its value, which its name is made from.
     """
 
     name: str
@@ -24,6 +25,7 @@ class ModelInput:
     imputation: float
     edges: tuple[float, ...] = ()
     counts: tuple[int, ...] = ()
+    category: str = ""
 
     def __post_init__(self) -> None:
         check_number(f"input '{self.name}': imputation", self.imputation)

@@ -125,6 +125,7 @@ class ModelSchema:
                     "imputation": column.imputation,
                     "edges": list(column.edges),
                     "counts": list(column.counts),
+                    **({"category": column.category} if column.category else {}),
                 }
                 for column in self.inputs
             ],

@@ -46,6 +46,7 @@ def _model_input(content: object) -> ModelInput:
         imputation=check_number(f"input '{name}': imputation", column["imputation"]),
         edges=histogram.edges,
         counts=histogram.counts,
+        category=_text(f"input '{name}': category", column.get("category", "")),
     )
 
 

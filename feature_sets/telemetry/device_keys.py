@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from feature_sets.rows.entity_keys import distinct, is_key_text
+from feature_sets.rows.entity_keys import is_key_text
+from feature_sets.telemetry.cell_text import Texts
 
 
 @dataclass(frozen=True)
@@ -27,22 +29,18 @@ class DeviceKeys:
     broken: npt.NDArray[np.bool_]
 
 
-def compose_keys(frame: pd.DataFrame, columns: tuple[str, ...], separator: str) -> DeviceKeys:
-    """Keys of the rows: the columns as text without outer spaces, joined by the separator.
-
-    Whole numbers are written without a decimal point, as they were before a missing value made them floats.
+def compose_keys(columns: Sequence[Texts], separator: str) -> DeviceKeys:
+    """Keys of the rows: the columns joined by the separator.
 
     :param columns: what the key is made of, outermost first; a single column is the whole key.
     """
-    size = len(frame)
+    size = len(columns[0].codes)
     missing = np.zeros(size, dtype=bool)
     ambiguous = np.zeros(size, dtype=bool)
     broken = np.zeros(size, dtype=bool)
     combined = np.zeros(size, dtype=np.int64)
-    for position, column in enumerate(columns):
-        codes, values = distinct(frame[column])
-        words = [_text(value) for value in values]
-        missing |= np.array([not word for word in words] + [True])[codes]
+    for position, (codes, words) in enumerate(columns):
+        missing |= codes < 0
         if position < len(columns) - 1 and separator:
             ambiguous |= np.array([separator in word for word in words] + [False])[codes]
         broken |= np.array([not is_key_text(word) for word in words] + [False])[codes]
@@ -51,17 +49,9 @@ def compose_keys(frame: pd.DataFrame, columns: tuple[str, ...], separator: str) 
     ambiguous &= ~missing
     broken &= ~(missing | ambiguous)
     good = ~(missing | ambiguous | broken)
-    keys = np.full(size, None, dtype=object)
-    _, first, groups = np.unique(combined, return_index=True, return_inverse=True)
-    parts = [np.array([_text(v) for v in frame[column].iloc[first]], dtype=object) for column in columns]
+    first = np.flatnonzero(np.diff(np.maximum.accumulate(combined), prepend=-1))
+    parts = [np.array([*words, ""], dtype=object)[codes[first]] for codes, words in columns]
     joined = np.array([separator.join(row) for row in zip(*parts, strict=True)], dtype=object)
-    keys[good] = joined[groups[good]]
+    keys = np.full(size, None, dtype=object)
+    keys[good] = joined[combined[good]]
     return DeviceKeys(keys, missing, ambiguous, broken)
-
-
-def _text(value: object) -> str:
-    if value is None or value is pd.NA or value is pd.NaT or value != value:
-        return ""
-    if isinstance(value, float | np.floating) and float(value).is_integer():
-        return str(int(value))
-    return str(value).strip()

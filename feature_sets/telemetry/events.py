@@ -62,6 +62,8 @@ class LabelEvent(NamedTuple):
 class EventParser:
     """Turns request bodies into events, by the rules of one schema. Fields it does not know are ignored.
 
+    A field has its name in the schema, or the one that ``rename`` gives it.
+
     :param schema: whose columns the bodies have.
     :param devices: the known device keys; without it every key is accepted.
     """
@@ -76,6 +78,7 @@ class EventParser:
         self._metrics = tuple((metric.name, metric.low, metric.high) for metric in schema.metrics)
         self._assume_utc = schema.assume_timezone == "UTC"
         self._devices = devices
+        self._sent_as = {name: sent for sent, name in schema.rename.items()}
 
     def telemetry(self, body: Any) -> TelemetryEvent:
         """A reading. A metric is a number or null (no reading); one outside its range becomes no reading.
@@ -87,6 +90,8 @@ class EventParser:
         outside: list[str] = []
         for name, low, high in self._metrics:
             value = body.get(name, self)
+            if value is self and self._sent_as:
+                value = self._field(body, name, self)
             if value.__class__ is not float:
                 value = _number(name, value, self)
             elif value != value or value in (math.inf, -math.inf):
@@ -103,11 +108,15 @@ class EventParser:
         :raises EventError: naming the first field that breaks a rule.
         """
         device, time = self._key_and_time(body)
-        label = _truth(self._label, body)
-        observed = _truth(self._observed, body) if self._observed else None
+        label = _truth(self._label, self._field(body, self._label, self), self)
+        observed = None
+        if self._observed:
+            observed = _truth(self._observed, self._field(body, self._observed, self), self)
         if label is None and observed is None:
             raise EventError(self._label, "is required", None)
-        others = tuple(_alike(column, body.get(column), value) for column, value in self._excluding.items())
+        others = tuple(
+            _alike(column, self._field(body, column), value) for column, value in self._excluding.items()
+        )
         given = others if any(other is not None for other in others) else ()
         return LabelEvent(device, time, label, given, observed)
 
@@ -115,7 +124,7 @@ class EventParser:
         if not isinstance(body, Mapping):
             raise EventError("event", "must be a JSON object", body)
         device = self._device(body)
-        moment = body.get(self._time)
+        moment = self._field(body, self._time)
         if moment is None:
             raise EventError(self._time, "is required", None)
         try:
@@ -123,11 +132,18 @@ class EventParser:
         except InputError as error:
             raise EventError(self._time, error.rule, moment) from None
 
+    def _field(self, body: Mapping[str, Any], name: str, absent: object = None) -> Any:
+        """What a body holds under a name of the schema or, if it has none, under the one that is renamed."""
+        if name in body or name not in self._sent_as:
+            return body.get(name, absent)
+        return body.get(self._sent_as[name], absent)
+
     def _device(self, body: Mapping[str, Any]) -> str:
-        columns = self._entity if all(column in body for column in self._entity) else (DEVICE,)
+        has_levels = all(self._field(body, column, self) is not self for column in self._entity)
+        columns = self._entity if has_levels else (DEVICE,)
         parts = []
         for column in columns:
-            part = body.get(column)
+            part = self._field(body, column)
             if part is None:
                 raise EventError(column, "is required", None)
             if isinstance(part, int) and not isinstance(part, bool):
@@ -148,11 +164,10 @@ class EventParser:
         return device
 
 
-def _truth(name: str, body: Mapping[str, Any]) -> int | None:
-    """Raise EventError unless a field is 0, 1 or a boolean; None without the field."""
-    if name not in body:
+def _truth(name: str, value: Any, absent: object) -> int | None:
+    """Raise EventError unless a value is 0, 1 or a boolean; None for one that is absent."""
+    if value is absent:
         return None
-    value = body[name]
     if not isinstance(value, int | float) or value not in (0, 1):
         raise EventError(name, "must be 0 or 1", value)
     return int(value)

@@ -57,6 +57,7 @@ class FileReport:
     :param rows_read: rows in the files.
     :param rejected: reason -> rows left out for it; a row counts once, for the first reason that fits.
     :param values: what was done -> column -> number of values in rows that were kept.
+    :param samples: reason -> the first cell that it was found at, and where.
     :param notes: other things worth knowing.
     :param marks: file -> its mark; of those that were read.
     :param unchanged: the same of files that are as they were when they were ingested. They were not read;
@@ -68,6 +69,7 @@ class FileReport:
     rows_read: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
     values: dict[str, dict[str, int]] = field(default_factory=dict)
+    samples: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     marks: dict[str, FileMark] = field(default_factory=dict)
     unchanged: dict[str, FileMark] = field(default_factory=dict)
@@ -120,6 +122,7 @@ class FileReport:
             "values": {what: dict(columns) for what, columns in self.values.items()},
             "files_unchanged": len(self.unchanged),
             "rows_unchanged": self.rows_unchanged,
+            "samples": dict(self.samples),
             "notes": list(self.notes),
         }
 
@@ -149,7 +152,9 @@ class IngestReport:
                 f"{report.name}: {report.rows_read:,} rows read, {report.rows_rejected:,} rejected, "
                 f"{report.rows_accepted:,} accepted"
             )
-            out += [f"  rejected {reason}: {rows:,}" for reason, rows in sorted(report.rejected.items())]
+            for reason, rows in sorted(report.rejected.items()):
+                sample = report.samples.get(reason)
+                out.append(f"  rejected {reason}: {rows:,}" + (f", such as {sample}" if sample else ""))
             out += [
                 f"  {what} in {column}: {values:,}"
                 for what, columns in sorted(report.values.items())

@@ -19,10 +19,12 @@ import numpy as np
 import pandas as pd
 
 from feature_sets.telemetry.errors import TelemetryError
+from feature_sets.telemetry.folder_files import find_files, unread_files, unread_note
 from feature_sets.telemetry.frames import VALID_FROM, Telemetry
 from feature_sets.telemetry.ingest_report import FileMark, FileReport, IngestReport
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from feature_sets.telemetry.table_files import find_files, has_column
+from feature_sets.telemetry.schema_notes import note_absent_values, note_lone_categories
+from feature_sets.telemetry.table_files import Columns, has_column
 from feature_sets.telemetry.table_rows import TableRows, split_files
 
 __all__ = ["FileReport", "IngestReport", "KnownTelemetry", "Telemetry", "TelemetryError", "read_telemetry"]
@@ -30,8 +32,6 @@ __all__ = ["FileReport", "IngestReport", "KnownTelemetry", "Telemetry", "Telemet
 TABLES = ("static", "metrics", "labels")
 
 _TIMES = "datetime64[ns, UTC]"
-
-_TRUTH = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
 
 
 @dataclass(frozen=True)
@@ -58,15 +58,27 @@ def read_telemetry(
     """
     report = IngestReport()
     base = Path(folder)
-    files = {name: find_files(base, name, optional=known is not None) for name in TABLES}
+    optional = dict.fromkeys(TABLES, known is not None)
+    # Without attributes to read, the devices are those that report.
+    optional["static"] |= not schema.static and not schema.population
+    files = {name: find_files(base, name, optional[name]) for name in TABLES}
     if not any(files.values()):
         find_files(base, "metrics")
+    unread = unread_files(base, [path for found in files.values() for path in found])
     reading = _Reading(base, schema, known)
+    listed = bool(files["static"]) or known is not None
     attributes = reading.static(files["static"], report.static)
     static = _newest(attributes)
     devices = {*static[DEVICE], *(known.devices if known else ())}
-    metrics = reading.metrics(files["metrics"], report.metrics, devices)
+    metrics = reading.metrics(files["metrics"], report.metrics, devices if listed else None)
+    if not listed:
+        static = attributes = pd.DataFrame({DEVICE: sorted(metrics[DEVICE].unique())}, dtype=object)
+        devices = set(static[DEVICE])
+        report.static.rows_read = len(static)
+        report.static.notes.append("no static file: the devices are those of the metrics")
     labels = reading.labels(files["labels"], report.labels, devices)
+    if unread:
+        report.metrics.notes.append(unread_note(unread))
     if known is None:
         _compare(metrics, labels, static, schema, report)
     history = attributes if VALID_FROM in attributes else None
@@ -113,44 +125,48 @@ class _Reading:
         columns = list(dict.fromkeys([*schema.static, *schema.population]))
         if not files:
             return TableRows.none(dict.fromkeys(columns, "object"))
-        since = [VALID_FROM] if VALID_FROM not in columns and has_column(files, VALID_FROM) else []
-        rows = TableRows(self._folder, files, schema, report, [*columns, *since], [])
+        since: list[str] = []
+        if VALID_FROM not in columns and has_column(self._folder, files, schema, VALID_FROM):
+            since = [VALID_FROM]
+        asked = Columns(times=tuple(since), texts=tuple(columns))
+        rows = TableRows(self._folder, files, schema, report, asked)
         for column in since:
-            rows.reject_times(column, "valid_from", schema, optional=True)
+            rows.reject_times(column, "valid_from", optional=True)
         rows.reject_duplicates([DEVICE, *since])
         frame = rows.accepted([DEVICE, *since], self._some)
         if since:  # What holds from the beginning comes first.
             frame = frame.sort_values([DEVICE, VALID_FROM], na_position="first", ignore_index=True)
         for column in columns:
             report.count("missing_values", column, int(frame[column].isna().sum()))
+        note_absent_values(frame, schema.population, "population", report)
+        note_lone_categories(frame, schema.static, report)
         return frame[[DEVICE, *since, *(column for column in columns if column != DEVICE)]]
 
-    def metrics(self, files: list[Path], report: FileReport, devices: set[str]) -> pd.DataFrame:
-        """Readings of known devices, sorted by time and device."""
+    def metrics(self, files: list[Path], report: FileReport, devices: set[str] | None) -> pd.DataFrame:
+        """Readings of known devices, sorted by time and device; of all if none is known."""
         schema = self._schema
         names = list(schema.metric_names)
         times = [schema.time] if schema.arrival is None else [schema.time, schema.arrival]
-        unread, unchanged = split_files(self._folder, files, self._marks.get("metrics", {}), len(devices))
+        unread, unchanged = split_files(
+            self._folder, files, self._marks.get("metrics", {}), len(devices or ())
+        )
         report.leave(unchanged)
         if not unread:
             return TableRows.none({**dict.fromkeys(times, _TIMES), **dict.fromkeys(names, "float64")})
-        rows = TableRows(self._folder, unread, schema, report, [*times, *names], names)
+        asked = Columns(times=tuple(times), numbers=tuple(names))
+        rows = TableRows(self._folder, unread, schema, report, asked)
         for column, kind in zip(times, ("time", "arrival"), strict=False):
-            rows.reject_times(column, kind, schema)
+            rows.reject_times(column, kind)
         for name in names:
-            numbers = _as_numbers(rows.frame[name])
-            rows.reject(
-                "not_a_number",
-                (numbers.isna() & rows.frame[name].notna() & ~_is_nan(rows.frame[name])).to_numpy(),
-            )
-            rows.frame[name] = numbers
-        rows.reject("unknown_device", ~rows.frame[DEVICE].isin(devices).to_numpy())
+            rows.reject_refused(name, "not_a_number")
+        if devices is not None:
+            rows.reject("unknown_device", ~rows.frame[DEVICE].isin(devices).to_numpy(), DEVICE)
         early = None
         if schema.arrival is not None:
             tolerance = pd.Timedelta(schema.windows.future_tolerance)
             early = (rows.frame[schema.time] > rows.frame[schema.arrival] + tolerance).to_numpy()
         rows.reject_duplicates([DEVICE, schema.time], schema.arrival, early)
-        frame = rows.accepted([schema.time, DEVICE], self._some, len(devices))
+        frame = rows.accepted([schema.time, DEVICE], self._some, len(devices or ()))
         for metric in schema.metrics:
             values = frame[metric.name].to_numpy(dtype=np.float64, copy=True)
             infinite = np.isinf(values)
@@ -172,50 +188,16 @@ class _Reading:
             return TableRows.none(
                 {schema.time: _TIMES, schema.label: "int64", **dict.fromkeys(excluding, "object")}
             )
-        rows = TableRows(
-            self._folder, unread, schema, report, [schema.time, schema.label, *excluding], [schema.label]
-        )
-        rows.reject_times(schema.time, "time", schema)
-        label = _truths(rows.frame[schema.label])
-        rows.reject("bad_label", label.isna().to_numpy())
-        rows.reject("unknown_device", ~rows.frame[DEVICE].isin(devices).to_numpy())
+        asked = Columns(times=(schema.time,), truths=(schema.label,), texts=tuple(excluding))
+        rows = TableRows(self._folder, unread, schema, report, asked)
+        rows.reject_times(schema.time, "time")
+        rows.reject_refused(schema.label, "bad_label")
+        rows.reject("unknown_device", ~rows.frame[DEVICE].isin(devices).to_numpy(), DEVICE)
         rows.reject_duplicates([DEVICE, schema.time])
-        rows.frame[schema.label] = label
         frame = rows.accepted([schema.time, DEVICE], self._some, len(devices))
         frame[schema.label] = frame[schema.label].astype(np.int64)
         for column in excluding:
             report.count("missing_values", column, int(frame[column].isna().sum()))
+        if self._some:  # A part of a history need not have them.
+            note_absent_values(frame, schema.exclude_labels, "exclude_labels", report)
         return frame[[DEVICE, schema.time, schema.label, *excluding]]
-
-
-def _as_numbers(column: pd.Series) -> pd.Series:
-    """Column as float64; what is not a number becomes NaN. True and false are 1 and 0."""
-    if column.dtype.kind in "iufb" or pd.api.types.is_numeric_dtype(column.dtype):
-        return column.astype("Float64").astype(np.float64) if column.hasnans else column.astype(np.float64)
-    if column.dtype.kind in "mM" or isinstance(column.dtype, pd.DatetimeTZDtype):
-        return pd.Series(np.nan, index=column.index)
-    return pd.to_numeric(column.astype(object), errors="coerce").astype(np.float64)
-
-
-def _is_nan(column: pd.Series) -> pd.Series:
-    """Cells that say in words that there is no reading."""
-    if column.dtype.kind in "iufbmM" or not pd.api.types.is_object_dtype(column.dtype):
-        return pd.Series(False, index=column.index)
-    return column.map(
-        lambda cell: isinstance(cell, str) and cell.strip().lower() in ("", "nan", "null", "none")
-    )
-
-
-def _truths(column: pd.Series) -> pd.Series:
-    """0 or 1 of each label as float64, NaN for anything else."""
-    if column.dtype.kind in "iufb":
-        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-        return pd.Series(np.where((values == 0) | (values == 1), values, np.nan), index=column.index)
-    return column.map(_truth, na_action="ignore").astype(np.float64)
-
-
-def _truth(cell: object) -> float:
-    """0 or 1 of a label cell, NaN for anything else."""
-    if isinstance(cell, str):
-        return _TRUTH.get(cell.strip().lower(), np.nan)
-    return float(cell) if isinstance(cell, int | float | np.number | np.bool_) and cell in (0, 1) else np.nan

@@ -18,7 +18,9 @@ import yaml
 from feature_sets.checks import InputError, check_column_name, duration_seconds
 from feature_sets.telemetry.derived import Derived
 from feature_sets.telemetry.errors import SchemaError
+from feature_sets.telemetry.file_format import PLAIN, FileFormat
 from feature_sets.telemetry.metric import Metric
+from feature_sets.telemetry.reserved_names import check_reserved
 from feature_sets.telemetry.schema_content import schema_arguments
 from feature_sets.telemetry.window_settings import Windows
 
@@ -49,6 +51,8 @@ class TelemetrySchema:
     :param exclude_labels: rows left out of training and evaluation: label-file column -> value that excludes.
     :param assume_timezone: ``UTC`` accepts times without a zone as UTC; otherwise such rows are rejected.
     :param separator: what joins entity columns into the device key.
+    :param rename: column of the files, or field of a live event -> the name that the schema has for it.
+    :param files: how the cells of CSV files are written.
     """
 
     name: str
@@ -65,6 +69,8 @@ class TelemetrySchema:
     exclude_labels: Mapping[str, Any] = field(default_factory=dict)
     assume_timezone: str | None = None
     separator: str = "/"
+    rename: Mapping[str, str] = field(default_factory=dict)
+    files: FileFormat = PLAIN
 
     def __post_init__(self) -> None:
         if not re.match(r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", self.name or ""):
@@ -88,8 +94,22 @@ class TelemetrySchema:
         if self.assume_timezone not in (None, "UTC"):
             raise InputError("assume_timezone", "must be UTC or absent", self.assume_timezone)
         duration_seconds(self.horizon, "horizon")
+        self._check_rename()
+        check_reserved("metrics", self.metric_names)
+        check_reserved("time", [self.time])
+        check_reserved("label", [self.label])
+        check_reserved("arrival", [] if self.arrival is None else [self.arrival])
+        check_reserved("exclude_labels", self.exclude_labels)
         self.derived.check(self.windows.lengths, self.windows.operations)
         self._check_columns()
+
+    def _check_rename(self) -> None:
+        """Raise InputError unless every new name is a text of its own."""
+        names = list(self.rename.values())
+        for given, name in self.rename.items():
+            if not isinstance(name, str) or names.count(name) > 1 or name in self.rename:
+                rule = "must be one name for each column, which is not renamed itself"
+                raise InputError(f"rename.{given}", rule, name)
 
     def _check_columns(self) -> None:
         """Raise InputError unless every column, given or generated, has a name of its own."""
@@ -212,4 +232,7 @@ class TelemetrySchema:
             "exclude_labels": dict(self.exclude_labels),
             "assume_timezone": self.assume_timezone,
             "separator": self.separator,
+            # Absent if they say nothing, so that histories of before they existed go on.
+            **({"rename": dict(self.rename)} if self.rename else {}),
+            **({"files": self.files.to_dict()} if self.files != PLAIN else {}),
         }

@@ -7,6 +7,7 @@ from typing import Any
 
 from feature_sets.checks import InputError, check_mapping, check_names
 from feature_sets.telemetry.derived import Derived
+from feature_sets.telemetry.file_format import FileFormat
 from feature_sets.telemetry.metric import Metric
 from feature_sets.telemetry.window_settings import Windows
 
@@ -38,4 +39,6 @@ def schema_arguments(content: object, fields: Collection[str]) -> dict[str, Any]
         "population": check_mapping("population", given.get("population") or {}),
         "exclude_labels": check_mapping("exclude_labels", given.get("exclude_labels") or {}),
         "separator": str(given.get("separator", "/")),
+        "files": FileFormat.from_content(given.get("files") or {}),
+        "rename": check_mapping("rename", given.get("rename") or {}),
     }

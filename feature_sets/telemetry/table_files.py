@@ -1,165 +1,202 @@
-"""Finding and loading the Parquet and CSV files of one telemetry table."""
+"""The files of one telemetry table as one table, typed by what the schema says of each column."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from feature_sets.checks import InputError
+from feature_sets.rows.entity_keys import KEY_TEXT_RULE, is_key_text
+from feature_sets.telemetry.arrow_files import file_columns, partition_values, read_file
+from feature_sets.telemetry.cell_numbers import numbers_of
+from feature_sets.telemetry.cell_text import Texts, texts_of, truth_of
 from feature_sets.telemetry.device_keys import compose_keys
 from feature_sets.telemetry.errors import TelemetryError
+from feature_sets.telemetry.events import brief
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.telemetry.time_columns import parse_times
 
-_PART_BYTES = 1 << 20
-_NULL_WORDS = ["", "nan", "NaN", "NAN", "NA", "N/A", "null", "NULL", "None", "-nan", "-NaN"]
+Bools = npt.NDArray[np.bool_]
 
-
-def find_files(folder: Path, name: str, optional: bool = False) -> list[Path]:
-    """Files of a table: ``NAME.parquet``, ``NAME.csv``, or all such files of a sub-folder ``NAME/``.
-
-    :param optional: whether there may be none.
-    :raises TelemetryError: if there is none, or more than one of the three forms.
-    """
-    if not folder.is_dir():
-        raise TelemetryError(folder.name, "must be a folder that exists", str(folder))
-    single = [folder / f"{name}.parquet", folder / f"{name}.csv"]
-    forms = [[path] for path in single if path.is_file()]
-    inside = folder / name
-    if inside.is_dir():
-        parts = sorted(
-            (
-                path
-                for path in inside.iterdir()
-                if path.suffix in (".parquet", ".csv") and path.name[0] not in "._"
-            ),
-            key=lambda path: path.name,
-        )
-        if parts:
-            forms.append(parts)
-    if not forms:
-        if optional:
-            return []
-        raise TelemetryError(
-            name,
-            f"must exist as {name}.parquet, {name}.csv or a sub-folder {name}/ of such files",
-            sorted(path.name for path in folder.iterdir())[:20],
-        )
-    if len(forms) > 1:
-        raise TelemetryError(
-            name, "must exist in one form only", [str(form[0].relative_to(folder)) for form in forms]
-        )
-    return forms[0]
+_NAMED = 10
+"""Columns that an error names at most."""
 
 
 @dataclass(frozen=True)
-class RawTable:
-    """Rows of a table as they are in the files, with their composed keys.
+class Columns:
+    """Columns of a table by what they are.
 
-    :param frame: the needed columns and ``device``, which is None in the rows below.
-    :param lengths: rows of each file.
+    :param times: read by the grammar of ``event_time``.
+    :param numbers: as float64.
+    :param truths: 0 or 1.
+    :param texts: of any type, as text.
+    """
+
+    times: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+    truths: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All of them, each once."""
+        return tuple(dict.fromkeys([*self.times, *self.numbers, *self.truths, *self.texts]))
+
+
+@dataclass
+class FileRows:
+    """Rows of a table as they were in one file, typed.
+
+    :param name: of the file in the folder.
+    :param raw: the columns as they were in the file, by their names in the schema.
+    :param columns: typed, and ``device``, which is None in the rows below.
     :param missing: rows without a device.
     :param ambiguous: rows whose key would be ambiguous.
     :param broken: rows whose key has a lone surrogate or a NUL.
+    :param refused: column -> rows whose cell is not what the column is; of times: no time at all.
+    :param naive: column -> rows whose time has no zone.
+    :param units: column -> epoch unit -> rows.
+    :param unused: columns that nobody reads.
     """
 
-    frame: pd.DataFrame
-    lengths: list[int]
-    missing: npt.NDArray[np.bool_]
-    ambiguous: npt.NDArray[np.bool_]
-    broken: npt.NDArray[np.bool_]
+    name: str
+    raw: pa.Table
+    missing: Bools
+    ambiguous: Bools
+    broken: Bools
+    columns: dict[str, pd.Series] = field(default_factory=dict)
+    refused: dict[str, Bools] = field(default_factory=dict)
+    naive: dict[str, Bools] = field(default_factory=dict)
+    units: dict[str, dict[str, int]] = field(default_factory=dict)
+    unused: tuple[str, ...] = ()
 
 
-def load_table(
-    files: list[Path], schema: TelemetrySchema, columns: Sequence[str], numbers: Collection[str] = ()
-) -> RawTable:
-    """Rows of all files, one after the other. Each has all entity columns, or ``device`` with the full key.
+def load_file(folder: Path, path: Path, schema: TelemetrySchema, columns: Columns) -> FileRows:
+    """Rows of one file, which has all entity columns, or ``device`` with the full key.
 
-    :param columns: further columns; every file must have them.
-    :param numbers: those of them in which words such as NaN or null in a CSV file mean a missing value.
-    :raises TelemetryError: if a file cannot be read or lacks a column.
+    :param columns: what else is read; all must be there.
+    :raises TelemetryError: if it cannot be read or lacks a column.
     """
-    frames, missing, ambiguous, broken = [], [], [], []
-    for path in files:
-        present = _columns(path)
-        keys: tuple[str, ...] = schema.entity
-        if not all(column in present for column in keys):
-            if DEVICE not in present:
-                absent = next(column for column in keys if column not in present)
-                rule = f"is required (or a column '{DEVICE}' with the full key)"
-                raise TelemetryError(f"{path.name}, column '{absent}'", rule, present)
-            keys = (DEVICE,)
-        for column in columns:
-            if column not in present:
-                raise TelemetryError(f"{path.name}, column '{column}'", "is required", present)
-        wanted = [*keys, *(column for column in columns if column not in keys)]
-        raw = _read(path, wanted, keys, numbers)
-        composed = compose_keys(raw, keys, schema.separator)
-        rest = [column for column in columns if column != DEVICE]
-        frames.append(pd.concat([pd.DataFrame({DEVICE: composed.keys}), raw[rest]], axis=1))
-        missing.append(composed.missing)
-        ambiguous.append(composed.ambiguous)
-        broken.append(composed.broken)
-    frame = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
-    lengths = [len(part) for part in frames]
-    return RawTable(
-        frame, lengths, np.concatenate(missing), np.concatenate(ambiguous), np.concatenate(broken)
+    name = str(path.relative_to(folder))
+    given = partition_values(path, folder)
+    present = columns_of(folder, path, schema)
+    keys: tuple[str, ...] = schema.entity
+    if not all(column in present for column in keys):
+        if DEVICE not in present:
+            absent = next(column for column in keys if column not in present)
+            rule = f"is required (or a column '{DEVICE}' with the full key)"
+            raise TelemetryError(f"{name}, column '{absent}'", rule, list(present))
+        keys = (DEVICE,)
+    for column in columns.names:
+        if column not in present:
+            raise TelemetryError(f"{name}, column '{column}'", "is required", list(present))
+    wanted = tuple(dict.fromkeys([*keys, *columns.names]))
+    inside = [column for column in wanted if present[column] is not None]
+    numbers = [str(present[column]) for column in columns.numbers if column in inside]
+    table = read_file(
+        path, name, [str(present[column]) for column in inside], numbers, schema.files
+    ).rename_columns(inside)
+    for column in wanted:
+        if column not in inside:
+            constant = pa.array([given[column]], pa.string()).dictionary_encode()
+            indices = pa.array(np.zeros(table.num_rows, dtype=np.int32))
+            table = table.append_column(column, pa.DictionaryArray.from_arrays(indices, constant.dictionary))
+    composed = compose_keys([_texts(table, column, name) for column in keys], schema.separator)
+    rows = FileRows(
+        name,
+        table,
+        composed.missing,
+        composed.ambiguous,
+        composed.broken,
+        {DEVICE: pd.Series(composed.keys, dtype=object)},
+        unused=tuple(column for column in present if column not in (*wanted, *schema.entity)),
     )
+    _type_columns(rows, schema, columns)
+    return rows
 
 
-def has_column(files: list[Path], column: str) -> bool:
+def columns_of(folder: Path, path: Path, schema: TelemetrySchema) -> dict[str, str | None]:
+    """Names of the schema for the columns of a file, and how the file calls them; None for a folder's name.
+
+    :raises TelemetryError: if the file cannot be read, or two of its columns get one name.
+    """
+    name = str(path.relative_to(folder))
+    found: dict[str, str | None] = {}
+    for column in file_columns(path, name, schema.files):
+        called = schema.rename.get(column, column)
+        if called in found:
+            raise TelemetryError(f"{name}, column '{column}'", "must have a name of its own", called)
+        found[called] = column
+    return {**dict.fromkeys(partition_values(path, folder)), **found}
+
+
+def has_column(folder: Path, files: Sequence[Path], schema: TelemetrySchema, column: str) -> bool:
     """Whether all files have a column.
 
     :raises TelemetryError: if some have it and some do not, or a file cannot be read.
     """
-    found = [column in _columns(path) for path in files]
+    present = [columns_of(folder, path, schema) for path in files]
+    found = [column in columns for columns in present]
     if any(found) and not all(found):
-        without = files[found.index(False)]
-        raise TelemetryError(
-            f"{without.name}, column '{column}'", "must be in all files or none", _columns(without)
-        )
+        without = found.index(False)
+        name = str(files[without].relative_to(folder))
+        given = list(present[without])
+        raise TelemetryError(f"{name}, column '{column}'", "must be in all files or none", given)
     return all(found)
 
 
-def _columns(path: Path) -> list[str]:
+def joined(parts: Sequence[FileRows], kind: str) -> dict[str, Any]:
+    """Columns or rows of all files, one after the other, of ``columns``, ``refused`` or ``naive``."""
+    content: list[Mapping[str, Any]] = [getattr(part, kind) for part in parts]
+    if len(content) == 1:
+        return dict(content[0])
+    if kind == "columns":
+        return {
+            column: pd.concat([part[column] for part in content], ignore_index=True) for column in content[0]
+        }
+    return {column: np.concatenate([part[column] for part in content]) for column in content[0]}
+
+
+def _type_columns(rows: FileRows, schema: TelemetrySchema, columns: Columns) -> None:
+    table = rows.raw
+    for column in columns.times:
+        parsed = parse_times(table[column], schema.assume_timezone == "UTC")
+        rows.columns[column] = parsed.times
+        rows.refused[column], rows.naive[column] = parsed.unparsable, parsed.naive
+        rows.units[column] = parsed.units
+    for column in columns.numbers:
+        values, rows.refused[column] = numbers_of(table[column], _decimal_of(rows.name, schema))
+        rows.columns[column] = pd.Series(values)
+    for column in columns.truths:
+        texts = _texts(table, column, rows.name)
+        truths = [np.nan if truth_of(text) is None else float(bool(truth_of(text))) for text in texts.values]
+        values = np.array([*truths, np.nan])[texts.codes]
+        rows.columns[column], rows.refused[column] = pd.Series(values), np.isnan(values)
+    for column in columns.texts:
+        if column not in rows.columns:
+            codes, words = _texts(table, column, rows.name)
+            broken = next((word for word in words if not is_key_text(word)), None)
+            if broken is not None:
+                raise TelemetryError(f"{rows.name}, column '{column}'", KEY_TEXT_RULE, brief(broken))
+            # Truth values have one form, whoever wrote the file.
+            same = [word.lower() if word.lower() in ("true", "false") else word for word in words]
+            rows.columns[column] = Texts(codes, same).series()
+
+
+def _decimal_of(name: str, schema: TelemetrySchema) -> str:
+    """Parquet files hold text of numbers with a point, as JSON does."""
+    return "." if name.endswith(".parquet") else schema.files.decimal
+
+
+def _texts(table: pa.Table, column: str, name: str) -> Texts:
     try:
-        if path.suffix == ".parquet":
-            return list(pq.read_schema(path).names)
-        return [str(name) for name in pd.read_csv(path, nrows=0).columns]
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise TelemetryError(path.name, "must be a readable file of its kind", str(error)) from error
-
-
-def _read(path: Path, columns: list[str], keys: tuple[str, ...], numbers: Collection[str]) -> pd.DataFrame:
-    try:
-        if path.suffix == ".parquet":
-            table: pd.DataFrame = pq.ParquetFile(path).read(columns=columns).to_pandas()
-            return table[columns]
-        _refuse_nul(path)
-        nulls = {name: _NULL_WORDS if name in numbers else [""] for name in columns}
-        return pd.read_csv(
-            path,
-            usecols=columns,
-            dtype=dict.fromkeys(keys, str),
-            keep_default_na=False,
-            na_values=nulls,
-            low_memory=False,
-        )[columns]
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise TelemetryError(path.name, "must be a readable file of its kind", str(error)) from error
-
-
-def _refuse_nul(path: Path) -> None:
-    """Refuse text with a NUL, at which pandas cuts the cell off: a reading would go to another device."""
-    place = 0
-    with path.open("rb") as file:
-        while part := file.read(_PART_BYTES):
-            found = part.find(b"\0")
-            if found >= 0:
-                raise TelemetryError(path.name, "must be text without NUL", f"one at byte {place + found}")
-            place += len(part)
+        return texts_of(table[column])
+    except InputError as error:
+        raise TelemetryError(f"{name}, column '{column}'", error.rule, error.got) from None

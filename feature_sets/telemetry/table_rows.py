@@ -9,13 +9,19 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from feature_sets.checks import InputError
+from feature_sets.telemetry.cell_text import plain_value, texts_of
 from feature_sets.telemetry.errors import TelemetryError
-from feature_sets.telemetry.event_time import parse_times
+from feature_sets.telemetry.event_time import seconds_of
+from feature_sets.telemetry.events import brief
 from feature_sets.telemetry.ingest_report import FileMark, FileReport
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from feature_sets.telemetry.table_files import load_table
+from feature_sets.telemetry.table_files import Columns, joined, load_file
 
 Bools = npt.NDArray[np.bool_]
+
+_NAMED = 20
+"""Columns that a note names at most."""
 
 
 def split_files(
@@ -48,56 +54,106 @@ class TableRows:
 
     :param folder: of the telemetry.
     :param files: to be read.
-    :param columns: see ``load_table``.
-    :param numbers: see ``load_table``.
+    :param columns: what is read of them, beside the key.
     """
 
     def __init__(
         self,
         folder: Path,
-        files: list[Path],
+        files: Sequence[Path],
         schema: TelemetrySchema,
         report: FileReport,
-        columns: list[str],
-        numbers: list[str],
+        columns: Columns,
     ) -> None:
         # Before they are read: a file that changes meanwhile is another one the next time.
         self._marks = {str(path.relative_to(folder)): mark_of(path) for path in files}
-        raw = load_table(files, schema, columns, numbers)
+        self._parts = [load_file(folder, path, schema, columns) for path in files]
+        self._schema = schema
+        self.frame = pd.DataFrame(joined(self._parts, "columns"), copy=False)
+        self._refused, self._naive = joined(self._parts, "refused"), joined(self._parts, "naive")
+        lengths = [len(part.missing) for part in self._parts]
+        self._starts = np.concatenate([[0], np.cumsum(lengths)])
         report.paths = list(self._marks)
-        report.rows_read += len(raw.frame)
+        report.rows_read += len(self.frame)
         self.report = report
-        self.frame = raw.frame
-        self.keep = np.ones(len(raw.frame), dtype=np.bool_)
-        self._file = np.repeat(np.arange(len(files)), raw.lengths)
+        self.keep = np.ones(len(self.frame), dtype=np.bool_)
+        self._file = np.repeat(np.arange(len(files)), lengths)
         self._rejected: dict[str, npt.NDArray[np.int64]] = {}
-        self.reject("missing_device", raw.missing)
-        self.reject("separator_in_key", raw.ambiguous)
-        self.reject("broken_text_in_key", raw.broken)
+        for reason, kind in (
+            ("missing_device", "missing"),
+            ("separator_in_key", "ambiguous"),
+            ("broken_text_in_key", "broken"),
+        ):
+            rows = np.concatenate([getattr(part, kind) for part in self._parts])
+            self.reject(reason, rows, "" if kind == "missing" else DEVICE)
+        self._note_unused()
 
-    def reject(self, reason: str, rows: Bools) -> None:
-        """Leave out the given rows, unless they already are."""
+    def _note_unused(self) -> None:
+        unused = list(dict.fromkeys(column for part in self._parts for column in part.unused))
+        if unused:
+            more = f" and {len(unused) - _NAMED:,} more" if len(unused) > _NAMED else ""
+            self.report.notes.append(f"not used by the schema: {', '.join(unused[:_NAMED])}{more}")
+
+    def reject(self, reason: str, rows: Bools, column: str = "") -> None:
+        """Leave out the given rows, unless they already are.
+
+        :param column: whose cell is to blame, for the sample in the report; none if it is the row.
+        """
         newly = rows & self.keep
-        self.report.reject(reason, int(newly.sum()))
-        if newly.any():
+        count = int(np.count_nonzero(newly))
+        self.report.reject(reason, count)
+        if count:
             self._rejected[reason] = np.bincount(self._file[newly], minlength=len(self._marks))
+            if column:
+                self._sample(reason, int(np.argmax(newly)), column)
         self.keep &= ~newly
 
-    def reject_times(self, column: str, kind: str, schema: TelemetrySchema, optional: bool = False) -> None:
-        """Replace a column by UTC times.
+    def _sample(self, reason: str, row: int, column: str) -> None:
+        """Note where the first of the rejected rows is, and what its cell holds."""
+        file = int(self._file[row])
+        part, place = self._parts[file], row - int(self._starts[file])
+        if column in part.raw.column_names:
+            cells = {column: plain_value(part.raw[column][place])}
+        else:
+            keys = [name for name in self._schema.entity if name in part.raw.column_names]
+            cells = {name: plain_value(part.raw[name][place]) for name in keys}
+        shown = ", ".join(f"{name} {brief(cell)!r}" for name, cell in cells.items())
+        sample = f"{shown} in row {place + 1:,} of {part.name}{self._rule(reason, cells)}"
+        self.report.samples.setdefault(reason, sample)
+
+    def _rule(self, reason: str, cells: Mapping[str, object]) -> str:
+        """What a time must be, in the words of the live events."""
+        if not reason.startswith(("unparsable_", "naive_")):
+            return ""
+        (cell,) = cells.values()
+        try:
+            seconds_of(cell, self._schema.assume_timezone == "UTC")
+        except InputError as error:
+            return f": {error.rule}"
+        return ""
+
+    def reject_times(self, column: str, kind: str, optional: bool = False) -> None:
+        """Leave out rows whose cell in a column of times is none.
 
         :param kind: ``time``, ``arrival`` or ``valid_from``, as the reasons call it.
         :param optional: whether a cell may be empty.
         """
-        empty = (
-            self.frame[column].isna().to_numpy() if optional else np.zeros(len(self.frame), dtype=np.bool_)
-        )
-        parsed = parse_times(self.frame[column], schema.assume_timezone == "UTC")
-        self.reject(f"unparsable_{kind}", parsed.unparsable & ~empty)
-        self.reject(f"naive_{kind}", parsed.naive)
-        self.frame[column] = parsed.times
-        for unit, rows in parsed.units.items():
+        refused = self._refused[column]
+        if optional:
+            given = [texts_of(part.raw[column]).codes >= 0 for part in self._parts]
+            refused = refused & np.concatenate(given)
+        self.reject(f"unparsable_{kind}", refused, column)
+        self.reject(f"naive_{kind}", self._naive[column], column)
+        units: dict[str, int] = {}
+        for part in self._parts:
+            for unit, rows in part.units[column].items():
+                units[unit] = units.get(unit, 0) + rows
+        for unit, rows in units.items():
             self.report.notes.append(f"{kind}_unit {unit}: {rows:,} times were epoch numbers in this unit")
+
+    def reject_refused(self, column: str, reason: str) -> None:
+        """Leave out rows whose cell is not what the column is."""
+        self.reject(reason, self._refused[column], column)
 
     def reject_duplicates(
         self, keys: list[str], arrival: str | None = None, early: Bools | None = None
@@ -124,7 +180,9 @@ class TableRows:
         """
         if some and not self.keep.any():
             rule = f"must hold at least one usable row; rejected {self.report.rejected}"
-            raise TelemetryError(", ".join(self.report.paths), rule, f"{self.report.rows_read} rows")
+            samples = "; ".join(f"{reason}: {sample}" for reason, sample in self.report.samples.items())
+            got = f"{self.report.rows_read} rows" + (f" ({samples})" if samples else "")
+            raise TelemetryError(", ".join(self.report.paths), rule, got)
         for number, (name, mark) in enumerate(self._marks.items()):
             counts = {reason: int(rows[number]) for reason, rows in self._rejected.items() if rows[number]}
             rows = int(np.count_nonzero(self._file == number))

@@ -48,6 +48,12 @@ def _event_schemas(schema: TelemetrySchema) -> dict[str, Any]:
         "version": {"type": ["string", "null"]},
         "prediction": {"type": ["integer", "null"]},
         "probability": {"type": ["number", "null"]},
+        "inputs": {"type": ["integer", "null"], "description": "how many inputs the model has"},
+        "missing_inputs": {
+            "type": ["integer", "null"],
+            "description": "how many of them had no value and took their median in training; the more, the "
+            "less the prediction says of the device",
+        },
         "status": {"type": "string", "enum": list(STATUSES)},
         "device_status": {"type": "string", "enum": [status.value for status in DeviceStatus]},
     }

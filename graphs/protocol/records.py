@@ -32,6 +32,7 @@ class Prediction(NamedTuple):
     :param features: model inputs before imputation, NaN where missing, shape (inputs,).
     :param prediction: 0 or 1.
     :param probability: of 1.
+    :param missing: how many of the features are missing and were imputed.
     """
 
     model: str
@@ -39,6 +40,7 @@ class Prediction(NamedTuple):
     features: npt.NDArray[np.float64]
     prediction: int
     probability: float
+    missing: int
 
 
 class LabeledPair(NamedTuple):

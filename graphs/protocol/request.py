@@ -22,6 +22,7 @@ class Request:
     :param path: HTTP path without query.
     :param started: monotonic clock at its start, seconds.
     :param arrival: when it arrived, epoch seconds.
+    :param arrivals: when each accepted event arrived, where that is not when the request did.
     :param replayed: whether it comes from the journal and nobody waits for its answer.
     :param model: model name in the path.
     :param version: model version in the path, or empty.
@@ -43,6 +44,7 @@ class Request:
     path: str = ""
     started: float = 0.0
     arrival: float = 0.0
+    arrivals: list[float] = field(default_factory=list)
     replayed: bool = False
     model: str = ""
     version: str = ""
@@ -75,6 +77,10 @@ class Request:
     def records(self) -> Sequence[TelemetryRecord | LabelRecord]:
         """The accepted readings or labels; a request has one or the other."""
         return self.telemetry or self.labels
+
+    def arrived(self, index: int) -> float:
+        """When the accepted event with this index arrived, epoch seconds."""
+        return self.arrivals[index] if self.arrivals else self.arrival
 
     def position(self, index: int) -> Position:
         """Position of the accepted event with this index."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import mlrun
 import mlrun.errors
 import mlrun.feature_store as fstore
 import pandas as pd
@@ -18,6 +19,7 @@ from feature_sets.ingestion.device_timeline import DeviceTimeline
 from feature_sets.telemetry.frames import VALID_FROM
 from feature_sets.telemetry.schema import DEVICE
 from graphs.protocol.errors import ApiError
+from graphs.state.moving_feature_set import MovingFeatureSet
 
 Features = Mapping[str, float]
 
@@ -40,17 +42,20 @@ class DeviceStore:
     """
 
     def __init__(self, uri: str) -> None:
-        self._uri = uri
-        self.refresh()
+        self._feature_set = MovingFeatureSet(uri)
 
     def refresh(self) -> None:
         """Look again where the devices are."""
-        self._feature_set = fstore.get_feature_set(self._uri)
-        self._has_features = any(name != DEVICE for name in self._feature_set.spec.features.keys())  # noqa: SIM118
+        self._feature_set.refresh()
+
+    @property
+    def _has_features(self) -> bool:
+        features = self._feature_set.known.spec.features
+        return any(name != DEVICE for name in features.keys())  # noqa: SIM118
 
     def past(self) -> dict[str, DevicePast]:
         """Devices that had other features before, or were retired."""
-        timeline = DeviceTimeline.of(self._feature_set)
+        timeline = DeviceTimeline.of(self._feature_set.known)
         if timeline is None:
             return {}
         rows = timeline.features
@@ -73,7 +78,8 @@ class DeviceStore:
 
     def all(self) -> dict[str, Features]:
         """Features of all devices, from the offline target."""
-        frame = self._feature_set.to_dataframe()
+        has_features = self._has_features
+        frame = self._feature_set.read(lambda known: known.to_dataframe() if has_features else _names(known))
         if DEVICE in frame.columns:
             frame = frame.set_index(DEVICE)
         return features_by_device(frame.select_dtypes(include=["number", "bool"]).astype("float64"))
@@ -87,7 +93,7 @@ class DeviceStore:
         """
         if not self._has_features:
             return self.all().get(device)
-        metadata = self._feature_set.metadata
+        metadata = self._feature_set.known.metadata
         vector = fstore.FeatureVector(f"{metadata.name}-online", [f"{metadata.project}/{metadata.name}.*"])
         try:
             service = vector.get_online_feature_service()
@@ -99,6 +105,16 @@ class DeviceStore:
             rule = f"must be in the feature store, which does not answer ({type(error).__name__})"
             raise ApiError(503, DEVICE, rule, device) from error
         return None if row is None else numbers(row)
+
+
+def _names(feature_set: Any) -> pd.DataFrame:
+    """Devices of a schema without static columns, as the index.
+
+    pandas fails on a file of nothing but an index in folders that are columns, unless told what to read.
+    """
+    stored = mlrun.get_dataitem(feature_set.get_target_path())
+    frame: pd.DataFrame = stored.as_df(columns=[DEVICE], format="parquet")
+    return frame
 
 
 def features_by_device(frame: pd.DataFrame) -> dict[str, Features]:

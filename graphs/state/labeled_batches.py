@@ -45,6 +45,7 @@ class LabeledBatches:
     :param rows: a batch is written when it has this many pairs (at least 1),
     :param seconds: or when this time (above 0) has passed; no pair waits longer than twice as long.
     :param on_failure: called with the error when a batch cannot be written; it is tried again later.
+    :param anew: whether batches that are in the directory are deleted.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class LabeledBatches:
         rows: int,
         seconds: float,
         on_failure: Callable[[Exception], None],
+        anew: bool = False,
     ) -> None:
         self.directory = directory
         self.written = 0
@@ -68,6 +70,9 @@ class LabeledBatches:
         directory.mkdir(parents=True, exist_ok=True)
         for unfinished in directory.glob(f"*{_UNFINISHED}"):
             unfinished.unlink()
+        for earlier in directory.iterdir() if anew else ():
+            if _NAME.match(earlier.name):
+                earlier.unlink()
         self._last = last_position(directory)
         self._pairs: list[LabeledPair] = []
         self._changed = threading.Condition()

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-import mlrun.feature_store as fstore
 import pandas as pd
 
+from feature_sets.checks import InputError
 from feature_sets.rows.event_micros import event_micros
 from feature_sets.rows.stored_rows import in_utc
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from graphs.state.moving_feature_set import MovingFeatureSet
+
+_BEFORE_ALL = pd.Timestamp(0, tz="UTC")
 
 ReadRange = Callable[[pd.Timestamp, pd.Timestamp], pd.DataFrame]
 
@@ -27,51 +30,57 @@ class ReadingHistory:
     Live readings are ingested, too. A replay of the journal tells which readings it is about to give itself,
     see ``leave_out``: they are not part of what was before.
 
-    :param read: (start, end] -> device, time (UTC), metrics, and the arrival where the schema has one, of
-        every ingested row in that stretch.
+    :param read: (start, end] -> device, time (UTC), metrics of every ingested row in that stretch, and when
+        it arrived (UTC) where the schema names a column with that.
     :param schema: names the columns and gives the longest window.
+    :param find: looks again where the rows are.
     """
 
-    def __init__(self, read: ReadRange, schema: TelemetrySchema) -> None:
+    def __init__(
+        self, read: ReadRange, schema: TelemetrySchema, find: Callable[[], None] = lambda: None
+    ) -> None:
         self._read = read
+        self._find = find
         self._time = schema.time
-        self._metrics: Sequence[str] = schema.metric_names
         self._arrival = schema.arrival
+        self._metrics: Sequence[str] = schema.metric_names
         self._left_out: frozenset[tuple[str, int]] = frozenset()
         self._longest = pd.Timedelta(seconds=schema.longest_window_seconds)
         # A reading that is later than others by more is taken for one in order.
         self._ahead = max(pd.Timedelta(days=1), 2 * self._longest) if self._arrival else pd.Timedelta(0)
-        self._start = self._end = pd.Timestamp(0, tz="UTC")
+        self._start = self._end = _BEFORE_ALL
         self._rows: dict[str, pd.DataFrame] = {}
+
+    def refresh(self) -> None:
+        """Take over what was ingested since."""
+        self._find()
+        self._rows, self._start, self._end = {}, _BEFORE_ALL, _BEFORE_ALL
 
     def leave_out(self, readings: Iterable[tuple[str, float]]) -> None:
         """Readings, by device and time in epoch seconds, that are not given from now on."""
         self._left_out = frozenset((device, event_micros(time)) for device, time in readings)
 
-    def before(self, device: str, time: float, arrival: float) -> list[tuple[float, dict[str, float]]]:
+    def before(self, device: str, time: float, arrived: float) -> list[tuple[float, dict[str, float]]]:
         """Readings of a device that its windows at ``time`` cover, without one at ``time`` itself.
 
-        Where the arrival is known, later ones that arrived before are among them: the device is further then.
+        Where it is known when each arrived, those that had arrived before, even if they are of a later time:
+        the device is further then.
 
-        :param time: epoch seconds.
-        :param arrival: what arrived later is not given, epoch seconds; nor is it known without an arrival.
+        :param time: event time of the first live reading, epoch seconds.
+        :param arrived: when that arrived, epoch seconds; what arrived at the same time is not given.
         :returns: (epoch seconds, metric -> value) in the order of arrival where it is known, else of time;
             NaN is no reading.
         """
-        moment = pd.Timestamp(round(time * 1_000_000), unit="us", tz="UTC")
+        moment, now = _timestamp(time), _timestamp(arrived)
         earliest = moment - self._longest
-        arrived = pd.Timestamp(event_micros(arrival), unit="us", tz="UTC")
-        latest = min(moment + self._ahead, max(moment, arrived + self._longest))
+        latest = min(moment + self._ahead, max(moment, now + self._longest))
         if not (self._start <= earliest and latest <= self._end):
             self._load(earliest, latest + self._longest)
         rows = self._rows.get(device)
         if rows is None:
             return []
         rows = rows[(rows[self._time] > earliest) & (rows[self._time] != moment)]
-        if self._arrival is None:
-            rows = rows[rows[self._time] < moment]
-        else:
-            rows = rows[rows[self._arrival] <= arrived]
+        rows = rows[rows[self._time] < moment] if self._arrival is None else rows[rows[self._arrival] < now]
         times = rows[self._time].dt.tz_localize(None).to_numpy("datetime64[us]").astype("int64")
         return [
             (micros / 1_000_000, dict(zip(self._metrics, values, strict=True)))
@@ -89,20 +98,33 @@ class ReadingHistory:
         self._start, self._end = start, end
 
 
+def _timestamp(seconds: float) -> pd.Timestamp:
+    return pd.Timestamp(event_micros(seconds), unit="us", tz="UTC")
+
+
 def stored_readings(uri: str, schema: TelemetrySchema) -> ReadingHistory:
     """History in the offline target of the feature set of the metrics.
 
     :param uri: ``store://feature-sets/...``.
+    :raises InputError: if the telemetry has another schema since, without some of the metrics.
     """
-    feature_set = fstore.get_feature_set(uri)
+    feature_set = MovingFeatureSet(uri)
+    known = set(feature_set.known.spec.features.keys())
+    missing = [name for name in schema.metric_names if name not in known]
+    if missing:
+        rule = (
+            f"must hold {', '.join(missing)} of schema '{schema.name}', which the model in production was "
+            "trained on; 'netops run' trains one for the telemetry that is there"
+        )
+        raise InputError("telemetry", rule, "another schema")
+    times = [schema.time, *([schema.arrival] if schema.arrival else [])]
+    columns = [*times[1:], *schema.metric_names]
 
     def read(start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
-        arrival = [schema.arrival] if schema.arrival else []
-        frame: pd.DataFrame = feature_set.to_dataframe(
-            columns=[*arrival, *schema.metric_names], start_time=start, end_time=end, time_column=schema.time
-        ).reset_index()
-        for column in (schema.time, *arrival):
-            frame = in_utc(frame, column)
+        options = {"start_time": start, "end_time": end, "time_column": schema.time}
+        frame = feature_set.read(lambda known: known.to_dataframe(columns=columns, **options)).reset_index()
+        for time in times:
+            frame = in_utc(frame, time)
         return frame
 
-    return ReadingHistory(read, schema)
+    return ReadingHistory(read, schema, feature_set.refresh)

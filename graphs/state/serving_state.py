@@ -10,6 +10,7 @@ from typing import Any
 
 from feature_sets.model_package.package import ModelPackage, fetch_model_package
 from feature_sets.telemetry.schema import TelemetrySchema
+from graphs.state.arrival_clock import ARRIVAL, ArrivalClock
 from graphs.state.journal import Journal
 from graphs.state.no_journal import NoJournal
 from graphs.state.redis_journal import RedisJournal
@@ -31,6 +32,7 @@ class ServingState:
     :param token: of the guarded routes and the callback; empty for none.
     :param metrics: what ``GET /metrics`` shows.
     :param clock: the wall clock, epoch seconds.
+    :param arrivals: the clock that counts instead for events and labels; None if that is the wall's.
     """
 
     settings: ServingSettings
@@ -40,6 +42,7 @@ class ServingState:
     token: str = field(default="", repr=False)
     metrics: ServingMetrics = field(default_factory=ServingMetrics)
     clock: Callable[[], float] = time.time
+    arrivals: ArrivalClock | None = None
 
     @property
     def schema(self) -> TelemetrySchema:
@@ -57,10 +60,10 @@ class ServingState:
         :raises ModelPackageError: if the model is absent, or differs from its digest.
         """
         package = fetch_model_package(settings.model_path)
+        telemetry = package.schema.telemetry
         metrics = ServingMetrics()
         journal: Journal = NoJournal()
         if settings.redis_url:
-            telemetry = package.schema.telemetry
             journal = RedisJournal(
                 settings.redis_url,
                 settings.journal_key,
@@ -71,7 +74,8 @@ class ServingState:
                 lambda error: metrics.archive_failures.inc(),
             )
         devices = static_devices(settings.devices, clock)
-        return cls(settings, package, devices, journal, token, metrics, clock)
+        arrivals = ArrivalClock(telemetry) if settings.clock == ARRIVAL else None
+        return cls(settings, package, devices, journal, token, metrics, clock, arrivals)
 
 
 def attach_state(context: Any, state: ServingState) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from feature_sets.checks import InputError, check_choice, check_integer, check_number
 from graphs.protocol.device_status import POLICIES, REJECT
+from graphs.state.arrival_clock import ARRIVAL, CLOCKS, WALL
 
 _COUNTS = ("journal_max_events", "ledger_max_size", "batch_rows", "max_events", "max_body_bytes")
 _DURATIONS = ("label_deadline_seconds", "batch_seconds")
@@ -32,8 +33,14 @@ class ServingSettings:
         window and the label deadline, for all devices.
     :param archive_directory: where accepted events go, as Parquet, before the journal drops them; None drops
         them for good.
+    :param clock: ``wall``, or ``arrival`` to take the time from the events, see ``ArrivalClock``. That is for
+        recordings: whoever sends to such an instance sets its clock.
+    :param arrival_clock_in_production: whether ``arrival`` may be the clock of an instance with a journal,
+        that is, one which real traffic goes to. All events of a list must then have one arrival.
     :param labeled_directory: where Parquet batches of labeled pairs go; None writes none.
-    :param label_deadline_seconds: how much later than its event, in event time, a label may come.
+    :param labeled_anew: whether batches of an earlier instance in that directory are deleted at the start.
+    :param label_deadline_seconds: how much later than its event and the horizon of the schema, in event time,
+        a label may come.
     :param ledger_max_size: predictions and labels remembered at most.
     :param batch_rows: pairs in a batch.
     :param batch_seconds: longest time that a pair waits for its batch.
@@ -55,7 +62,10 @@ class ServingSettings:
     journal_key: str = ""
     journal_max_events: int = 100_000
     archive_directory: str | None = None
+    clock: str = WALL
+    arrival_clock_in_production: bool = False
     labeled_directory: str | None = None
+    labeled_anew: bool = False
     label_deadline_seconds: float = 3600.0
     ledger_max_size: int = 200_000
     batch_rows: int = 1000
@@ -75,6 +85,16 @@ class ServingSettings:
             object.__setattr__(self, name, count)
         for name in _DURATIONS:
             check_number(f"argument '{name}'", getattr(self, name), above=0)
+        check_choice("argument 'clock'", self.clock, CLOCKS)
+        if self.clock == ARRIVAL and self.redis_url and not self.arrival_clock_in_production:
+            rule = (
+                "must be wall with a journal, as a sender of real traffic could set the clock; "
+                "arrival_clock_in_production=True allows it"
+            )
+            raise InputError("argument 'clock'", rule, self.clock)
+        if self.labeled_anew and self.redis_url:
+            rule = "must not be set with a journal, after whose replay the deleted pairs would be missing"
+            raise InputError("argument 'labeled_anew'", rule, self.labeled_anew)
         check_choice("argument 'unknown_devices'", self.unknown_devices, POLICIES)
         if self.callback_url and not self.callback_url.startswith(("http://", "https://")):
             raise InputError("argument 'callback_url'", "must be an http(s) address", self.callback_url)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 
 import typer
 
 from feature_sets.checks import InputError
 from feature_sets.telemetry.errors import TelemetryError
+from project.cli.check import check
 from project.cli.compile import compile_workflow
 from project.cli.devices import devices
 from project.cli.ingest import ingest
+from project.cli.init import init
+from project.cli.interruption import INTERRUPTED, told_interruption, watch_for_interruption
+from project.cli.replay import replay
 from project.cli.run import run
 from project.cli.runs import list_runs
 from project.cli.serve import serve
@@ -35,12 +38,15 @@ app = typer.Typer(
     "MLRUN_DBPATH set, that MLRun API is used; otherwise a local one is started when needed.",
 )
 for name, command in (
+    ("check", check),
+    ("init", init),
     ("run", run),
     ("ingest", ingest),
     ("devices", devices),
     ("up", up),
     ("serve", serve),
     ("stream", stream),
+    ("replay", replay),
     ("status", status),
     ("stop", stop),
     ("runs", list_runs),
@@ -51,9 +57,13 @@ for name, command in (
 
 def main() -> None:
     """Entry point: a failure prints one clear message; it exits with 2 if what was given is wrong, else 1."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    watch_for_interruption()
     try:
         app()
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            told_interruption()
+        raise
     except TelemetryError as error:
         # The command was right; the rows it found are not.
         print(f"netops: {error}", file=sys.stderr)
@@ -70,8 +80,3 @@ def main() -> None:
             raise
         print(f"netops: {failure}", file=sys.stderr)
         sys.exit(1)
-
-
-def _interrupt(_signal: int, _frame: object) -> None:
-    # A terminated command cleans up like an interrupted one.
-    raise KeyboardInterrupt

@@ -10,11 +10,12 @@ from project.api_reader import endpoints
 from project.cli.stream_progress import wait_for_stream
 from project.cli.workflow_progress import run_to_end
 from project.errors import NetopsError
+from project.latest_report import latest_reports
 from project.memory import Resolved
 from project.run_lock import tell_run_id
 from project.session import Session
 from project.settings import Settings
-from project.summary.facts import collect_facts, in_production, read_steps
+from project.summary.facts import collect_facts, read_steps, simulated_stream
 
 
 def run_main_job(
@@ -23,16 +24,16 @@ def run_main_job(
     """Run the workflow and follow the stream that it starts.
 
     :param arguments: of the workflow.
-    :returns: see ``collect_facts``.
+    :returns: see ``collect_facts``; besides, ``latest_report``: the path of the project's newest report.
     :raises NetopsError: if a step fails or the stream ends early.
     """
     run_id = run_to_end(settings, session, project, "main", arguments.arguments, console)
     tell_run_id(settings.home, project, run_id)
     streaming = arguments.value("deploy_streaming")
     steps = read_steps(session.mlrun_dbpath, project, run_id)
-    streamed = streaming and in_production(steps)
-    report = wait_for_stream(session, project, console) if streamed else None
+    report = wait_for_stream(session, project, console) if simulated_stream(steps) else None
     if report and report["error"]:
         raise NetopsError(f"the telemetry stream ended early: {report['error']}")
     deployed = endpoints(session.mlrun_dbpath) if streaming else []
-    return collect_facts(project, run_id, steps, deployed, report)
+    facts = collect_facts(project, run_id, steps, deployed, report)
+    return {**facts, "latest_report": latest_reports(settings.home).get(project)}

@@ -40,13 +40,13 @@ def list_runs(
                 str(state.get("start_time", ""))[:19].replace("T", " "),
                 metadata["uid"][:8],
                 compact(spec.get("parameters")),
-                _results(state.get("results") or {}),
+                results_text(state.get("results") or {}),
             )
         )
     print_columns(("name", "state", "started (UTC)", "uid", "parameters", "results"), rows)
 
 
-def _results(results: dict[str, Any]) -> str:
+def results_text(results: dict[str, Any]) -> str:
     """What the gate decided and why, uncut; of other steps the first results."""
     if "promotion" in results:
         return f"{results['promotion']}: {results['promotion_reason']}"

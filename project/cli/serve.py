@@ -12,10 +12,18 @@ def serve(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     """Serve the production model. Brings a stopped or killed endpoint back."""
     from rich.console import Console
 
+    from project.api_reader import check_production_model
     from project.cli.workflow_progress import run_to_end
+    from project.run_lock import RUN, BusyError, holder
     from project.session import open_session
 
     settings = Settings.from_environment()
     session = open_session(settings)
-    run_to_end(settings, session, project_name(project), "serve", {}, Console(stderr=as_json))
-    print_status(session, as_json)
+    name = project_name(project)
+    # At once, and not after the workflow has loaded.
+    other = holder(settings.home, name, (RUN,))
+    if other is not None:
+        raise BusyError(other)
+    check_production_model(session.mlrun_dbpath, name)
+    run_to_end(settings, session, name, "serve", {}, Console(stderr=as_json))
+    print_status(settings, session, as_json)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from project.cli.options import JsonOption
 from project.cli.tables import print_columns
 from project.function_names import ENDPOINTS
+from project.latest_report import latest_reports
+from project.run_lock import holders
 from project.settings import Settings
 
 if TYPE_CHECKING:
@@ -17,10 +19,10 @@ if TYPE_CHECKING:
 
 
 def status(as_json: JsonOption = False) -> None:
-    """Tell what runs: servers, endpoints and schedules.
+    """Tell what runs: servers, runs under way, endpoints and schedules.
 
     These are the MLRun API, the online store, every endpoint with its state and model, and every schedule
-    with its next time and what became of the last.
+    with its next time and what became of the last. It also names the newest report of each project.
     """
     from project.api_reader import Endpoint, schedule_of
     from project.orphaned_runs import settle
@@ -30,29 +32,42 @@ def status(as_json: JsonOption = False) -> None:
     session = find_session(settings)
     if session is not None:
         settle(settings, session)
-        print_status(session, as_json)
+        print_status(settings, session, as_json)
         return
     # Endpoints outlive a control plane that was killed.
     stack = local_stack(settings)
     living = [Endpoint(name, address, "ready", "", "", project) for project, name, address in stack.orphans()]
     waiting = [schedule_of(answer) for answer in stack.waiting_schedules()]
-    if living or waiting or as_json:
-        _print(Session("", "", owned=True, started=False), living, waiting, as_json)
+    if living or waiting or as_json or holders(settings.home):
+        _print(settings, Session("", "", owned=True, started=False), living, waiting, as_json)
     else:
         print("nothing is running; 'netops up' starts the control plane")
 
 
-def print_status(session: Session, as_json: bool) -> None:
-    """Where the servers of a session are, and the endpoints that its API knows."""
+def print_status(settings: Settings, session: Session, as_json: bool) -> None:
+    """Where the servers of a session are, what runs, and the endpoints that its API knows."""
     from project.api_reader import endpoints, schedules
 
-    _print(session, endpoints(session.mlrun_dbpath), schedules(session.mlrun_dbpath), as_json)
+    _print(settings, session, endpoints(session.mlrun_dbpath), schedules(session.mlrun_dbpath), as_json)
 
 
-def _print(session: Session, found: Sequence[Endpoint], schedules: Sequence[Schedule], as_json: bool) -> None:
+def _print(
+    settings: Settings,
+    session: Session,
+    found: Sequence[Endpoint],
+    schedules: Sequence[Schedule],
+    as_json: bool,
+) -> None:
     from project.api_reader import redis_url
 
-    shown = [vars(endpoint) for endpoint in found if endpoint.name in ENDPOINTS]
+    under_way, reports = holders(settings.home), latest_reports(settings.home)
+
+    reasons = failure_reasons(settings, session)
+    shown = [
+        {**vars(endpoint), "reason": reasons.get((endpoint.project, endpoint.name), "")}
+        for endpoint in found
+        if endpoint.name in ENDPOINTS
+    ]
     online = session.redis_url
     if not online and not session.owned:
         online = redis_url(session.mlrun_dbpath)
@@ -62,14 +77,22 @@ def _print(session: Session, found: Sequence[Endpoint], schedules: Sequence[Sche
             "redis_url": online or None,
             "endpoints": shown,
             "schedules": [vars(schedule) for schedule in schedules],
+            "under_way": [vars(holder) for holder in under_way],
+            "reports": {project: str(path) for project, path in reports.items()},
         }
         print(json.dumps(facts))
         return
     down = "not running; 'netops up' starts it"
     print(f"MLRun API     {session.mlrun_dbpath or down}\nonline store  {online or down}")
+    for holder in under_way:
+        print(f"under way     project {holder.project}: {holder}")
+    for project, path in reports.items():
+        print(f"report        project {project}: {path}")
     if shown:
         header = ("project", "endpoint", "address", "state", "model", "version")
         print_columns(header, [tuple(e[key] for key in ("project", "name", *header[2:])) for e in shown])
+        for endpoint in (endpoint for endpoint in shown if endpoint["reason"]):
+            print(f"{endpoint['name']} of {endpoint['project']}: {endpoint['reason']}")
     else:
         print("endpoints     none")
     if schedules:
@@ -77,6 +100,19 @@ def _print(session: Session, found: Sequence[Endpoint], schedules: Sequence[Sche
             print("schedules     nothing starts them until the control plane runs")
         header = ("project", "schedule", "cron", "next (UTC)", "last time (UTC)", "not started")
         print_columns(header, [_schedule_row(schedule) for schedule in schedules])
+
+
+def failure_reasons(settings: Settings, session: Session) -> dict[tuple[str, str], str]:
+    """Why endpoints of this machine are not what they should be, and what brings them back."""
+    from project.session import local_stack
+
+    if not session.owned or not session.mlrun_dbpath:
+        return {}
+    return {
+        (each.project, each.name): f"{each.reason}; 'netops serve' or the next run brings it back"
+        for each in local_stack(settings).deployments()
+        if each.state == "error"
+    }
 
 
 def _schedule_row(schedule: Schedule) -> tuple[str, ...]:

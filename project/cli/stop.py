@@ -9,6 +9,7 @@ import typer
 from feature_sets.checks import InputError
 from project.cli.arguments import project_name
 from project.cli.options import ProjectOption
+from project.errors import NetopsError
 from project.settings import Settings
 
 
@@ -20,6 +21,7 @@ def stop(
 
     Servers and endpoints of other installations are left alone.
     """
+    from project.api_reader import check_endpoint
     from project.session import find_session, local_stack
     from project.workflow_process import WorkflowProcess
 
@@ -32,8 +34,12 @@ def stop(
     if function is None:
         workflows = WorkflowProcess.running(settings)
         for workflow in workflows:
-            workflow.end()
+            workflow.end("ended by 'netops stop'")
         print("stopped" if stack.stop() or workflows else "nothing was running")
         return
-    stack.stop_function(project_name(project), function)
+    if session is None:
+        raise NetopsError("nothing is running; 'netops status' tells what runs")
+    name = project_name(project)
+    check_endpoint(session.mlrun_dbpath, name, function)
+    stack.stop_function(name, function)
     print(f"stopped {function}")

@@ -11,4 +11,5 @@ def up(as_json: JsonOption = False) -> None:
     """Start the local control plane and Valkey, or find them running."""
     from project.session import open_session
 
-    print_status(open_session(Settings.from_environment()), as_json)
+    settings = Settings.from_environment()
+    print_status(settings, open_session(settings), as_json)

@@ -13,12 +13,17 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from project.api_reader import runs
 from project.errors import NetopsError
 from project.http_json import UnreachableError
+from project.local.workflow_records import ABORTED
 from project.orphaned_runs import settle
-from project.session import Session
+from project.session import Session, local_stack
 from project.settings import Settings
 from project.workflow_process import WorkflowProcess
 
 _POLL_SECONDS = 0.5
+
+
+class ControlPlaneGoneError(NetopsError):
+    """The control plane ended in the middle of a run."""
 
 
 def run_to_end(
@@ -35,6 +40,7 @@ def run_to_end(
 
     :returns: the run id.
     :raises NetopsError: if the workflow does not succeed, with its error and where its log is.
+    :raises ControlPlaneGoneError: if the local control plane ends before it.
     """
     settle(settings, session)
     process = WorkflowProcess.start(settings, project, workflow, arguments)
@@ -63,14 +69,34 @@ def run_to_end(
                     )
                 if not running:
                     break
+                _check_alive(settings, session)
                 time.sleep(_POLL_SECONDS)
+    except KeyboardInterrupt:
+        console.print(f"interrupted: ending workflow {workflow} ...", highlight=False)
+        process.end("interrupted, by Ctrl-C or SIGTERM")
+        raise
+    except ControlPlaneGoneError:
+        process.end("ended: the control plane was gone")
+        raise
     finally:
         process.end()
         status = process.status()
         settle(settings, session)
+    if status["state"] == ABORTED:
+        raise NetopsError(f"workflow {workflow} was {status['error']}\nlog: {process.log_path}")
     if status["state"] != "succeeded":
         raise NetopsError(f"workflow {workflow} failed: {status['error']}\nlog: {process.log_path}")
     return str(status["run_id"])
+
+
+def _check_alive(settings: Settings, session: Session) -> None:
+    """Raise ControlPlaneGoneError if the control plane is gone: MLRun would try for minutes."""
+    if session.owned and not local_stack(settings).control_plane_lives():
+        log = settings.home / "logs" / "api.log"
+        raise ControlPlaneGoneError(
+            f"the control plane ended in the middle of the run, which was ended too; its log: {log}\n"
+            "next: the same command again, which starts the control plane"
+        )
 
 
 def _show_steps(

@@ -1,11 +1,13 @@
-"""Workflow step: how far the freshly labeled stream has moved away from the base data set."""
+"""Workflow step: how far the labeled stream has moved away from the base data set."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import mlrun
@@ -18,6 +20,24 @@ from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.endpoints import endpoint_address
 from project.errors import NetopsError
 from project.function_names import MODEL
+from project.settings import Settings
+
+LIVE, REHEARSED = "live traffic", "the rehearsal"
+"""Where labeled rows are from."""
+
+
+@dataclass(frozen=True)
+class LabeledRows:
+    """Labeled rows of one model version, and where they are from.
+
+    :param rows: of the batches in order.
+    :param source: ``LIVE`` or ``REHEARSED``; empty without any row.
+    :param why: how it was chosen, for people.
+    """
+
+    rows: pd.DataFrame
+    source: str
+    why: str
 
 
 def measure_drift_magnitude(
@@ -25,86 +45,130 @@ def measure_drift_magnitude(
     test_set: mlrun.DataItem,
     function: str,
     schema: str = "",
-    new_pairs: int | None = None,
+    generator: str = "",
     min_rows: int = 1000,
     timeout_seconds: float = 60,
 ) -> None:
     """MLRun job: total variation, Hellinger and Kullback-Leibler of features, predictions and labels.
 
+    The rows are those that the live endpoint has labeled since it serves its model, if there are enough. If
+    not, they are those of the rehearsal. Nothing is waited for, except for a simulated network that streams.
+
     Results: ``base_rows``, ``base_rows_same_hours`` (those that the batch is compared with), ``batch_rows``,
-    ``drifted``, ``verdict``.
+    ``measured_on`` (``live traffic``, ``the rehearsal`` or nothing), ``drifted``, ``verdict``.
 
     :param test_set: base data set, rows the model was not trained on.
     :param function: name of the serving function whose labeled batches are measured.
     :param schema: path of the telemetry schema; empty for the simulated network's.
-    :param new_pairs: pairs that this run labeled, if it is known; without any nothing is measured.
-    :param min_rows: labeled rows to wait for; with fewer in time, what there is is measured.
-    :param timeout_seconds: wall time to wait for them.
+    :param generator: name of the function that streams the simulated network, if it does.
+    :param min_rows: labeled rows that are enough.
+    :param timeout_seconds: wall time to wait for them while the simulated network streams.
     """
     base = test_set.as_df()
     context.log_result("base_rows", len(base))
-    if new_pairs is not None and int(new_pairs) == 0:
-        context.log_result("batch_rows", 0)
-        context.log_result("verdict", "not measured: this run labeled no new pair")
-        return
     telemetry = TelemetrySchema.load(schema)
-    label = telemetry.target
     address = endpoint_address(context.project, function)
     served = httpx.get(f"{address}/v2/models/{MODEL}", timeout=30).raise_for_status().json()["versions"][-1]
-    folder = Path(httpx.get(f"{address}/labeled", timeout=30).raise_for_status().json()["directory"])
-    batch = wait_for_rows(folder, served, min_rows, timeout_seconds)
-    known = {label, PREDICTION, PROBABILITY}
-    features = [column for column in base.columns if column in batch.columns and column not in known]
-    features = [column for column in features if pd.api.types.is_numeric_dtype(base[column])]
-    rows = reference_rows(base, batch, DEVICE, telemetry.time, telemetry.longest_window_seconds)
-    result = drift_magnitude(
-        rows.base,
-        rows.batch,
-        features=features,
-        prediction=PREDICTION,
-        label=label,
-        block_rows=rows.block_rows,
-        max_rows=rows.max_rows,
-    )
-    document = result.to_dict()
+    folder = Path(_get(f"{address}/labeled")["directory"])
+    streaming = _address(context.project, generator)
+    if streaming:
+        context.logger.info(f"waiting for {min_rows} labeled rows while the simulated network streams")
+        wait_for_stream(
+            address, streaming, lambda: len(version_rows(folder, served)) >= min_rows, timeout_seconds
+        )
+    rehearsed = Settings.from_environment().rehearsed_pairs(context.project)
+    found = chosen_rows(folder, rehearsed, served, min_rows)
+    context.log_result("batch_rows", len(found.rows))
+    context.log_result("measured_on", found.source)
+    if not found.source:
+        context.log_result("verdict", f"not measured: {found.why}")
+        return
+    document = _measured(base, found.rows, telemetry)
     context.log_artifact(
         "drift_magnitude",
         body=json.dumps(document, indent=1),
         local_path="drift_magnitude.json",
         format="json",
     )
-    context.log_result("base_rows_same_hours", len(rows.base))
-    context.log_result("batch_rows", len(batch))
+    context.log_result("base_rows_same_hours", document.pop("base_rows_same_hours"))
     context.log_result("drifted", document["drifted"])
-    context.log_result("verdict", document["reason"])
+    context.log_result("verdict", f"{document['reason']}; {found.why}")
 
 
-def wait_for_rows(
-    folder: Path,
-    version: str,
-    min_rows: int,
+def _measured(base: pd.DataFrame, batch: pd.DataFrame, schema: TelemetrySchema) -> dict[str, Any]:
+    known = {schema.target, PREDICTION, PROBABILITY}
+    features = [column for column in base.columns if column in batch.columns and column not in known]
+    features = [column for column in features if pd.api.types.is_numeric_dtype(base[column])]
+    rows = reference_rows(base, batch, DEVICE, schema.time, schema.longest_window_seconds)
+    result = drift_magnitude(
+        rows.base,
+        rows.batch,
+        features=features,
+        prediction=PREDICTION,
+        label=schema.target,
+        block_rows=rows.block_rows,
+        max_rows=rows.max_rows,
+    )
+    return {**result.to_dict(), "base_rows_same_hours": len(rows.base)}
+
+
+def chosen_rows(live: Path, rehearsed: Path, version: str, min_rows: int) -> LabeledRows:
+    """Rows of real traffic if there are enough that this model version predicted, else the rehearsal's.
+
+    With neither, the few rows of real traffic that there are.
+
+    :param live: folder of the batches of the live endpoint; what earlier versions predicted lies there too.
+    :param rehearsed: folder of the batches of the last rehearsal, if there was one.
+    """
+    rows = version_rows(live, version)
+    if len(rows) >= min_rows:
+        return LabeledRows(rows, LIVE, f"measured on {len(rows):,} labeled rows of {LIVE}")
+    played = version_rows(rehearsed, version)
+    few = f"{LIVE} has {len(rows):,} of the {min_rows:,} labeled rows needed since this model"
+    if len(played):
+        return LabeledRows(played, REHEARSED, f"measured on {len(played):,} rows of {REHEARSED}, as {few}")
+    if len(rows):
+        return LabeledRows(rows, LIVE, f"measured on {len(rows):,} labeled rows of {LIVE}, which is few")
+    return LabeledRows(rows, "", few)
+
+
+def version_rows(folder: Path, version: str) -> pd.DataFrame:
+    """Rows that one model version predicted, of all batches in a folder, in their order."""
+    files = sorted(folder.glob("*.parquet"))
+    frames = [pd.read_parquet(file, filters=[(VERSION, "==", version)]) for file in files]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def wait_for_stream(
+    address: str,
+    generator: str,
+    enough: Callable[[], bool],
     timeout_seconds: float,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
-) -> pd.DataFrame:
-    """Rows that one model version predicted, of all batches in order, as soon as there are ``min_rows``.
+) -> None:
+    """Wait until there are enough rows, or no more to come of a stream, or the time is over.
 
-    With fewer at the end of the time, those there are.
-
-    :param folder: Parquet batches of the labeled stream; what earlier versions predicted lies there too.
-    :raises NetopsError: if there are none.
+    :param address: of the serving function.
+    :param generator: address of the function that streams.
     """
     deadline = clock() + timeout_seconds
-    while True:
-        files = sorted(folder.glob("*.parquet"))
-        frames = [pd.read_parquet(file, filters=[(VERSION, "==", version)]) for file in files]
-        rows = sum(len(frame) for frame in frames)
-        late = clock() >= deadline
-        if rows >= min_rows or (rows and late):
-            return pd.concat(frames, ignore_index=True)
-        if late:
-            raise NetopsError(
-                f"labeled batches in {folder} must hold rows of model version {version} "
-                f"within {timeout_seconds:g} s, got none"
-            )
+    while not enough() and clock() < deadline:
+        # First: the pairs of a stream that ended are all joined by the time that they are counted.
+        done = _get(generator)["done"]
+        if done and not _get(f"{address}/labeled")["unwritten"]:
+            return
         sleep(0.5)
+
+
+def _address(project: str, function: str) -> str:
+    """Address of a function, or empty if it is not up."""
+    try:
+        return endpoint_address(project, function) if function else ""
+    except NetopsError:
+        return ""
+
+
+def _get(address: str) -> dict[str, Any]:
+    content: dict[str, Any] = httpx.get(address, timeout=30).raise_for_status().json()
+    return content

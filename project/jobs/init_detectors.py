@@ -19,6 +19,10 @@ def init_detectors(
 ) -> None:
     """MLRun job: detectors that know the model's usual error rate, logged and attached.
 
+    Where the endpoint serves the same model as before, its detectors stay: what they have seen of the live
+    stream counts on. Results: ``kept`` (whether they stay), ``base_rows``, ``base_error_rate`` and
+    ``detectors``.
+
     :param test_set: base data set with the label and ``prediction`` of rows the model was not trained on.
     :param function: name of the serving function whose labeled stream they watch.
     :param schema: path of the telemetry schema; empty for the simulated network's.
@@ -36,12 +40,16 @@ def init_detectors(
         "detectors", body=json.dumps(state, indent=1), local_path="detectors.json", format="json"
     )
     address = endpoint_address(context.project, function)
-    httpx.put(
-        f"{address}/drift/detectors",
-        json=state,
-        headers={"Authorization": f"Bearer {Settings.from_environment().bearer_token()}"},
-        timeout=30,
-    ).raise_for_status()
+    # Those of an earlier model were detached when this one was deployed.
+    kept = httpx.get(f"{address}/drift", timeout=30).raise_for_status().json()["enlisted"]
+    if not kept:
+        httpx.put(
+            f"{address}/drift/detectors",
+            json=state,
+            headers={"Authorization": f"Bearer {Settings.from_environment().bearer_token()}"},
+            timeout=30,
+        ).raise_for_status()
+    context.log_result("kept", kept)
     context.log_result("base_rows", len(base))
     context.log_result("base_error_rate", float((base[label] != base[PREDICTION]).mean()))
     context.log_result("detectors", sorted(monitor.status()["detectors"]))

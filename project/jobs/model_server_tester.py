@@ -59,7 +59,8 @@ def test_model_server(
     if result.mismatches or result.errors:
         raise NetopsError(
             f"endpoint {address} must answer every test row as the model does offline, "
-            f"got {result.mismatches} mismatches and {result.errors} errors in {result.rows} rows"
+            f"got {result.mismatches} mismatches and {result.errors} errors in {result.rows} rows; "
+            "the model is not served, and what is in production stays"
         )
 
 

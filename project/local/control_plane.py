@@ -35,6 +35,15 @@ def find(home: Path, patience: Patience) -> ServerState | None:
     return state
 
 
+def lives(home: Path) -> bool:
+    """Whether its process is there, without asking it anything.
+
+    :raises ServerError: if its state file is broken.
+    """
+    state = read_state(_state_file(home))
+    return state is not None and state.process.alive()
+
+
 def identity(home: Path, port: int, patience: Patience) -> dict[str, Any] | None:
     """What the server on a port says it is, or None unless it is the control plane of that home."""
     try:

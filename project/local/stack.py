@@ -97,6 +97,10 @@ class Stack:
         state = control_plane.find(self.home, self._patience)
         return _info(state, valkey.find(self.home, self._patience)) if state else None
 
+    def control_plane_lives(self) -> bool:
+        """Whether the process of the control plane is there; it is not asked anything."""
+        return control_plane.lives(self.home)
+
     def stop(self) -> bool:
         """Stop all functions, the control plane and Valkey.
 

@@ -26,7 +26,10 @@ PROCESS_FILE = "process.json"
 SETTLED_FILE = "settled"
 """There once the workflow is over and none of its runs is left unfinished."""
 
-ENDED = ("succeeded", "failed")
+ABORTED = "aborted"
+"""State of a workflow that was ended on purpose; its error says by what."""
+
+ENDED = ("succeeded", "failed", ABORTED)
 """States of a workflow that has said how it ended, or of which somebody else has."""
 
 
@@ -48,7 +51,7 @@ class WorkflowRecord:
 
     @property
     def status(self) -> dict[str, Any]:
-        """``run_id``, ``state`` (starting, running, succeeded, failed) and ``error`` as last written."""
+        """``run_id``, ``state`` (starting, running, or one of ``ENDED``) and ``error`` as last written."""
         return read_status(self.folder)
 
     @property
@@ -119,6 +122,8 @@ def settle(
     if told and not reason:
         # Its runs may be left all the same: it could not reach the API any more.
         reason = f"its workflow {status['state']}: {status['error']}".removesuffix(": ")
+        if status["state"] == ABORTED:
+            reason = f"its workflow was {status['error']}"
     reason = reason or f"its process ended: {record.process.exit_reason()}"
     project = str(record.request.get("project") or "")
     left = unfinished(project, status["run_id"]) if status["run_id"] else []

@@ -21,14 +21,6 @@ def read_steps(dbpath: str, project: str, run_id: str) -> dict[str, Run]:
     return {run["metadata"]["name"]: run for run in reversed(runs(dbpath, project, run_id))}
 
 
-def in_production(by_name: dict[str, Run]) -> bool:
-    """Whether a model is in production after a workflow: its own, or the one before it.
-
-    :param by_name: see ``read_steps``.
-    """
-    return bool(_results(by_name, "evaluate").get("production"))
-
-
 def collect_facts(
     project: str,
     run_id: str,
@@ -60,12 +52,26 @@ def collect_facts(
         "report": _results(by_name, "report").get("report_path"),
         "endpoint": vars(serving) if serving else None,
         "tester": _results(by_name, "model-server-tester") or None,
+        "rehearsal": _results(by_name, "rehearse") or None,
         "stream": stream,
         **live,
-        **this_run(live, (stream or {}).get("before") or {}, attached="init-detectors" in by_name),
+        **this_run(live, (stream or {}).get("before") or {}, _attached(by_name)),
         "magnitude": _results(by_name, "drift-magnitude") or None,
         "artifacts": artifact_folder(by_name),
     }
+
+
+def simulated_stream(by_name: dict[str, Run]) -> bool:
+    """Whether a workflow began to stream the simulated network to its endpoint.
+
+    :param by_name: see ``read_steps``.
+    """
+    return "labeled-stream" in by_name
+
+
+def _attached(by_name: dict[str, Run]) -> bool:
+    """Whether the run attached detectors, and did not find the same model's."""
+    return "init-detectors" in by_name and not _results(by_name, "init-detectors").get("kept")
 
 
 def this_run(live: dict[str, Any], before: dict[str, Any], attached: bool) -> dict[str, Any]:

@@ -125,7 +125,7 @@ def _model_lines(facts: dict[str, Any]) -> list[str]:
 
 def _live_lines(facts: dict[str, Any]) -> list[str]:
     lines = []
-    endpoint, tester, stream, labeled = (facts[key] for key in ("endpoint", "tester", "stream", "labeled"))
+    endpoint, tester = facts["endpoint"], facts["tester"]
     if endpoint is None or not endpoint["address"]:
         lines += _fact("endpoint", "none deployed")
     else:
@@ -137,24 +137,7 @@ def _live_lines(facts: dict[str, Any]) -> list[str]:
             f"{tester['rows']:,} rows, {tester['mismatches']} mismatches with offline, "
             f"{tester['errors']} errors; one row p50 {tester['p50_ms']} ms, p99 {tester['p99_ms']} ms",
         )
-    if stream and stream["nothing_newer"]:
-        lines += _fact("streamed", f"nothing; the endpoint is up. {stream['nothing_newer']}")
-    elif stream:
-        statuses = ", ".join(f"{count:,} {status}" for status, count in sorted(stream["statuses"].items()))
-        lines += _fact(
-            "streamed",
-            f"{stream['events_sent']:,} events ({statuses}), {stream['rejected']} rejected, "
-            f"{stream['predicted_errors']:,} predicted in error; request p50 {stream['request_p50_ms']} ms",
-        )
-    if labeled:
-        counted = facts["labeled_this_run"]
-        which = "by this run" if counted else "since the endpoint's first run; this run streamed nothing"
-        counted = counted or labeled
-        lines += _fact(
-            "labeled",
-            f"{counted['joined']:,} pairs joined, {counted['waiting']:,} waiting, "
-            f"{counted['expired']:,} expired, {counted['conflicting']:,} conflicting, {which}",
-        )
+    lines += _traffic_lines(facts)
     if facts["drift"] is not None:
         watched = facts["drift_this_run"]
         since = "in this run" if watched else "since it was attached"
@@ -171,8 +154,48 @@ def _live_lines(facts: dict[str, Any]) -> list[str]:
     return lines
 
 
+def _traffic_lines(facts: dict[str, Any]) -> list[str]:
+    """What was sent by this run: recorded rows to the rehearsal, or simulated ones to the endpoint."""
+    stream, rehearsal, labeled = facts["stream"], facts["rehearsal"], facts["labeled"]
+    lines = []
+    if rehearsal and rehearsal["nothing_newer"]:
+        lines += _fact("rehearsal", f"nothing to play: {rehearsal['nothing_newer']}")
+    elif rehearsal:
+        lines += _fact(
+            "rehearsal",
+            f"{_sent(rehearsal)}, on a staging endpoint of its own; the live one saw none of them",
+        )
+        lines += _fact("labeled", f"{_pairs(rehearsal)}, in the rehearsal")
+    if stream and stream["nothing_newer"]:
+        lines += _fact("streamed", f"nothing; the endpoint is up. {stream['nothing_newer']}")
+    elif stream:
+        lines += _fact("streamed", f"{_sent(stream)}; the simulated network is the endpoint's real traffic")
+    if labeled and not rehearsal:
+        counted = facts["labeled_this_run"]
+        which = "by this run" if counted else "since the endpoint's first run; this run streamed nothing"
+        lines += _fact("labeled", f"{_pairs(counted or labeled)}, {which}")
+    elif labeled:
+        lines += _fact("live", f"{_pairs(labeled)}, all of real traffic")
+    return lines
+
+
+def _sent(account: dict[str, Any]) -> str:
+    statuses = ", ".join(f"{count:,} {status}" for status, count in sorted(account["statuses"].items()))
+    return (
+        f"{account['events_sent']:,} events ({statuses}), {account['rejected']} rejected, "
+        f"{account['predicted_errors']:,} predicted in error; request p50 {account['request_p50_ms']} ms"
+    )
+
+
+def _pairs(counted: dict[str, int]) -> str:
+    return (
+        f"{counted['joined']:,} pairs joined, {counted['waiting']:,} waiting, "
+        f"{counted['expired']:,} expired, {counted['conflicting']:,} conflicting"
+    )
+
+
 def _place_lines(facts: dict[str, Any]) -> list[str]:
-    places = {"artifacts": facts["artifacts"], "report": facts["report"]}
+    places = {"artifacts": facts["artifacts"], "report": facts.get("latest_report") or facts["report"]}
     return [f"{label:{_INDENT}}{place}" for label, place in places.items() if place]
 
 

@@ -5,7 +5,7 @@ import re
 from typer.main import get_command
 
 from project import parameters, settings
-from project.cli import app
+from project.cli.app import app
 from project.summary.lines import candidate_lines
 from tests.docs.pages import PAGES, ROOT
 from tests.project.test_workflow import played

@@ -15,6 +15,12 @@ from feature_sets.checks import (
 )
 
 
+def test_of_a_huge_value_the_message_shows_the_beginning():
+    error = InputError("schema", "must be a mapping", "x" * 10_000)
+    assert str(error).endswith("xxx... (10,002 characters)")
+    assert len(str(error)) < 600 and error.got == "x" * 10_000
+
+
 def test_the_error_names_where_rule_and_value():
     error = InputError("argument 'folds'", "must be a whole number of at least 1", 0)
     assert str(error) == "argument 'folds': must be a whole number of at least 1, got 0"

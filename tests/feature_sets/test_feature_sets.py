@@ -39,7 +39,7 @@ def test_an_operation_that_storey_computes_wrong_is_refused_for_storey_alone():
 def test_static_values_are_text_in_sorted_categories_and_missing_is_none_of_them():
     static = pd.DataFrame({DEVICE: ["a", "b", "c"], "model": ["x9", None, "x1"], "country": [1, 2, 1]})
     assert devices.categories(SCHEMA, static) == {"model": ["x1", "x9"], "country": ["1", "2"]}
-    assert devices.as_text(SCHEMA, static)["model"].tolist() == ["x9", "", "x1"]
+    assert devices.as_names(static, SCHEMA.static)["model"].tolist() == ["x9", "", "x1"]
     assert static["country"].tolist() == [1, 2, 1]
 
 

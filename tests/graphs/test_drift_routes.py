@@ -69,7 +69,7 @@ def callback_done(client: Client) -> None:
 
 def test_nothing_is_watched_until_detectors_are_attached(client: Client) -> None:
     stream(client, 0, 50, right=False)
-    assert client.get("/drift").json == {"enlisted": False, "state": "not_watched", "detectors": {}}
+    assert client.get("/drift").json == {"attached": False, "state": "not_watched", "detectors": {}}
 
 
 def test_a_change_of_the_error_rate_is_found_and_counted(client: Client) -> None:
@@ -78,7 +78,7 @@ def test_a_change_of_the_error_rate_is_found_and_counted(client: Client) -> None
     assert client.get("/drift").json["state"] == "in_control"
     stream(client, 200, 100, right=False)
     status = client.get("/drift").json
-    assert (status["enlisted"], status["state"], status["n"], status["errors"]) == (True, "drift", 300, 100)
+    assert (status["attached"], status["state"], status["n"], status["errors"]) == (True, "drift", 300, 100)
     assert status["detectors"]["ddm"]["drifts"] >= 1
     metrics = client.get("/metrics").json
     assert 'netops_drift_events_total{detector="ddm",level="drift"} 1.0' in metrics
@@ -94,8 +94,8 @@ def test_pairs_from_before_the_detectors_were_attached_are_not_fed(client: Clien
 
 def test_detectors_can_be_detached(client: Client) -> None:
     client.send("PUT", "/drift/detectors", DETECTORS)
-    assert client.send("DELETE", "/drift/detectors").json["enlisted"] is False
-    assert client.get("/drift").json["enlisted"] is False
+    assert client.send("DELETE", "/drift/detectors").json["attached"] is False
+    assert client.get("/drift").json["attached"] is False
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_a_state_that_is_no_monitor_is_refused_and_the_old_one_stays(
     client.send("PUT", "/drift/detectors", DETECTORS)
     answered = client.send("PUT", "/drift/detectors", body)
     assert (answered.status, answered.json["error"]["field"]) == (status, "body")
-    assert client.get("/drift").json["enlisted"] is True
+    assert client.get("/drift").json["attached"] is True
 
 
 @pytest.mark.parametrize("headers", [None, {"Authorization": "Bearer wrong"}, {"Authorization": TOKEN}])
@@ -125,7 +125,7 @@ def test_without_the_token_the_detectors_cannot_be_changed(
         answered = guarded.send(method, "/drift/detectors", body, headers=headers)
         assert (answered.status, answered.json["error"]["field"]) == (401, "authorization")
         assert TOKEN not in str(answered.json) and "wrong" not in str(answered.json)
-    assert guarded.get("/drift").json["enlisted"] is False
+    assert guarded.get("/drift").json["attached"] is False
 
 
 def test_with_the_token_they_can(guarded: Client) -> None:
@@ -186,4 +186,4 @@ def test_detectors_go_on_after_a_restart_and_stay_detached(package: Path, redis_
     client = start()
     assert client.get("/drift").json["n"] == 100
     client.send("DELETE", "/drift/detectors")
-    assert start().get("/drift").json["enlisted"] is False
+    assert start().get("/drift").json["attached"] is False

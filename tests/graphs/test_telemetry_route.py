@@ -11,14 +11,26 @@ def test_one_event_is_answered_with_one_prediction(client: Client) -> None:
     answered = client.post("/telemetry", event())
     assert answered.status == 200
     assert set(answered.json) == {
-        "device", "timestamp", "model", "version", "prediction", "probability", "status",
-        "device_status",
+        "device", "timestamp", "model", "version", "prediction", "probability", "inputs", "missing_inputs",
+        "status", "device_status",
     }  # fmt: skip
     assert answered.json["device"] == "a/1"
     assert answered.json["timestamp"] == "2023-11-14T22:13:20.000Z"
     assert (answered.json["model"], answered.json["version"]) == ("model", "v3")
     assert answered.json["status"] == "accepted"
     assert answered.json["prediction"] == int(answered.json["probability"] >= 0.5)
+
+
+def test_the_answer_says_how_many_inputs_had_no_value(client: Client) -> None:
+    sent = [
+        event(),  # One reading has no standard deviation.
+        event(seconds=10, latency=None),  # Its windows still hold the one before.
+        event("a/2", cpu=None, latency=None),  # Only what the device is, is known.
+        event(),
+    ]
+    answered = client.post("/telemetry", sent).json
+    assert [row["missing_inputs"] for row in answered] == [1, 2, 5, 1]
+    assert [row["inputs"] for row in answered] == [6, 6, 6, 6]
 
 
 def test_a_list_is_answered_in_order(client: Client) -> None:

@@ -1,10 +1,28 @@
-"""A project that lives on after its first run."""
+"""A project that lives on after its first run.
+
+What once broke on the second day, and where else it is held, below ``tests/``:
+
+- The empty request to the runner brought the simulated network into a project of real telemetry: here, and
+  ``project/test_runner.py``, ``project/test_memory.py``.
+- A second run waited for pairs that nobody sent, and its cause was in a log only:
+  ``project/test_labeled_stream.py``, ``project/test_telemetry_generator.py``.
+- The newest day replaced the history: ``feature_sets/ingestion/test_telemetry_append.py``.
+- Numbers of earlier runs were in the summary: ``project/test_summary.py``.
+- A model was promoted although a rule was better, or the one in production:
+  ``training/evaluation/test_promotion_gate.py``, ``training/test_evaluate_handler.py``.
+- Two runs at once both succeeded, by half; interrupted steps ran for ever; a terminal state changed:
+  ``project/test_run_lock.py``, ``project/test_interruption.py``, ``project/local/test_orphaned_runs.py``,
+  ``project/local/test_conformance_jobs.py``.
+- MLRun's client found no workflow in the project: here, and ``project/local/test_conformance_jobs.py``.
+- A status line said two things at once: ``project/test_summary.py``.
+"""
 
 import json
 import subprocess
 import sys
 
 import httpx
+import pandas as pd
 import pytest
 
 from project.run_lock import COMMAND, held
@@ -17,6 +35,17 @@ run = project.run("ingest", watch=False)
 print("state", run.state)
 """
 """What a user writes outside the repository."""
+
+
+def hold_back(folder, name, ticks):
+    """Make a file a folder, its last ticks left out; returns the file for them and their rows."""
+    file = folder / f"{name}.parquet"
+    rows = pd.read_parquet(file)
+    file.unlink()
+    (folder / name).mkdir()
+    later = rows["at"] >= rows["at"].max() - pd.Timedelta(seconds=10 * (ticks - 1))
+    rows[~later].to_parquet(folder / name / "first.parquet")
+    return folder / name / "later.parquet", rows[later]
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +87,44 @@ def test_another_schema_is_refused_before_anything_is_written(installation, own)
     assert done.returncode == 2
     assert "must be the schema 'own' that project 'netops-own' stands on" in done.stderr
     assert installation.api("projects/netops-own/runs")["runs"] == before
+
+
+def test_an_empty_request_to_the_runner_retrains_on_the_projects_own_telemetry_grown_since(
+    installation, tmp_path
+):
+    folder = tmp_path / "grown"
+    schema = write_network(folder, devices=4, metrics=2, ticks=900, tick_seconds=10, errors="shown")
+    held_back = [hold_back(folder, name, ticks=300) for name in ("metrics", "labels")]
+    few = ("--set", "combinations=4", "--set", "deploy_concept_drift=false", "--seconds", "2")
+    source = ("--telemetry", str(folder), "--schema", str(schema))
+    # Whatever the gate says: the runner is deployed with the model.
+    done = installation.netops("run", *source, *few, "--promote", "--keep", "--json")
+    first = json.loads(done.stdout)
+    for path, rows in held_back:
+        rows.to_parquet(path)
+
+    address = installation.endpoint("runner", "netops-grown")["address"]
+    headers = {"Authorization": f"Bearer {(installation.home / 'token').read_text()}"}
+    body = {"workflow": "main", "arguments": {}}
+    started = httpx.post(f"{address}/runs", json=body, headers=headers, timeout=150)
+    assert started.status_code == 202
+    run_id, state = started.json()["run_id"], {"state": "running"}
+    while state["state"] == "running":
+        state = httpx.get(f"{address}/runs/{run_id}", timeout=150).json()
+    assert state["state"] == "succeeded", state
+    assert httpx.get(f"{address}/runs").json()["runs"][0] == {"workflow": "main", **state}
+
+    found = installation.api("projects/netops-grown/runs", label=f"workflow={run_id}")["runs"]
+    results = {run["metadata"]["name"]: run["status"]["results"] for run in found}
+    assert results["ingest"]["rows_ingested"] == 900 * 4
+    assert results["ingest"]["rows_new"] == 300 * 4
+    assert results["train"]["train_end"] > first["trained"]["train_end"]
+    # The reason is told where the gate decided, and in the list of the runs.
+    gate = f"{results['evaluate']['promotion']}: {results['evaluate']['promotion_reason']}"
+    assert gate.startswith(("promoted: better: ", "not promoted: ", "already in production: "))
+    assert gate in installation.netops("runs", "--project", "netops-grown").stdout
+    installation.netops("stop", "runner", "--project", "netops-grown")
+    installation.netops("stop", "serving", "--project", "netops-grown")
 
 
 def test_an_empty_request_to_the_runner_repeats_the_arguments(installation):

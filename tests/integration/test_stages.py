@@ -53,10 +53,12 @@ def steps(compiled):
 
 def test_the_compiled_workflow_has_every_step_and_deployment(compiled):
     found = set(steps(compiled))
-    assert {job for job in JOBS if job != "explore"} <= found
+    # What ends the rehearsal is called at the end, however the workflow ends.
+    assert {job for job in JOBS if job not in ("explore", "end-rehearsal")} <= found
     assert {
         "explore-raw",
         "explore-vector",
+        "deploy-serving-staging",
         "deploy-serving",
         "deploy-runner",
         "deploy-telemetry-generator",
@@ -72,17 +74,30 @@ def test_the_compiled_steps_wait_for_what_they_need(compiled):
     assert "select-features" in found["train"]
     assert "train" in found["evaluate"]
     assert {"evaluate", "explore-raw"} <= found["report"]
-    assert any("deploy-serving" in name for name in found["model-server-tester"])
+    assert found["model-server-tester"] == {"deploy-serving-staging"}
+    assert found["deploy-serving"] == {"promote"}
+    (rehearsal,) = found["promote"]
+    assert "own-telemetry" in rehearsal
 
 
-def test_both_conditions_are_in_the_compiled_workflow(compiled):
+def test_however_the_compiled_workflow_ends_the_staging_endpoint_is_deleted(compiled):
+    assert compiled["spec"]["onExit"] == "end-rehearsal"
+    (template,) = (t for t in compiled["spec"]["templates"] if t["name"] == "end-rehearsal")
+    assert "serving-staging" in str(template["container"])
+
+
+def test_the_conditions_are_in_the_compiled_workflow(compiled):
     conditions = [
         task["when"]
         for template in compiled["spec"]["templates"]
         for task in template.get("dag", {}).get("tasks", [])
         if "when" in task
     ]
-    assert len(conditions) == 3
+    assert len(conditions) == 5
+    assert sorted(condition for condition in conditions if "telemetry" in condition) == [
+        '"{{inputs.parameters.telemetry}}" != ""',
+        '"{{inputs.parameters.telemetry}}" == ""',
+    ]
     assert any("production" in condition for condition in conditions)
     assert any("deploy_streaming" in condition for condition in conditions)
     assert any("deploy_concept_drift" in condition for condition in conditions)

@@ -8,7 +8,9 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from importlib import import_module
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -17,8 +19,14 @@ from feature_sets.checks import InputError
 from feature_sets.telemetry.errors import TelemetryError
 from project.cli import main
 from project.cli.arguments import parse_assignments, project_name, source_arguments
+from project.cli.runs import results_text
+from project.cli.status import failure_reasons
+from project.disk import disk_failure
+from project.latest_report import link_report
 from project.parameters import NAMES
-from project.session import _PATIENCE
+from project.run_lock import held, tell_run_id
+from project.session import _PATIENCE, Session
+from project.settings import Settings
 
 application = import_module("project.cli.app")
 
@@ -121,6 +129,38 @@ def test_the_status_shows_schedules_with_their_next_time(local_stack):
         httpx.delete(f"{api}/scheduled/schedules").raise_for_status()
 
 
+def test_a_run_that_outlived_its_command_and_its_control_plane_is_shown(tmp_path):
+    with held(tmp_path, "p", "workflow main"):
+        tell_run_id(tmp_path, "p", "abc")
+        printed, _ = loaded(tmp_path, "status")
+        (found,) = json.loads(loaded(tmp_path, "status", "--json")[0])["under_way"]
+    assert f"under way     project p: run abc (workflow main, pid {os.getpid()}) since 20" in printed
+    assert (found["project"], found["run_id"]) == ("p", "abc")
+    assert loaded(tmp_path, "status")[0].startswith("nothing is running")
+
+
+def test_the_newest_report_has_a_path_that_stays(local_stack, tmp_path):
+    home = local_stack.stack.home
+    for page in ("first.html", "second.html"):
+        (tmp_path / page).write_text(page)
+        path = link_report(home, "reported", tmp_path / page)
+    assert path.read_text() == "second.html"
+    try:
+        assert f"report        project reported: {path}\n" in loaded(home, "status")[0]
+        assert json.loads(loaded(home, "status", "--json")[0])["reports"] == {"reported": str(path)}
+        (tmp_path / "second.html").unlink()
+        assert "reported" not in loaded(home, "status")[0]
+    finally:
+        path.unlink()
+
+
+def test_the_runs_tell_what_the_gate_decided_and_why_in_full():
+    reason = "not better: average precision 0.995 against 0.996 of version f8bc2f50 in production " * 3
+    told = results_text({"f1": 0.9, "promotion": "not promoted", "promotion_reason": reason})
+    assert told == f"not promoted: {reason}"
+    assert results_text({"rows": 5}) == "rows=5"
+
+
 def test_rows_that_cannot_be_read_are_a_failure_and_not_bad_usage(monkeypatch, capsys):
     def fails():
         raise TelemetryError("metrics", "must hold rows", "none")
@@ -156,6 +196,13 @@ def test_rows_that_cannot_be_read_are_a_failure_and_not_bad_usage(monkeypatch, c
             1,
             "/proc/netops: No such file or directory; it cannot be made",
         ),
+        (
+            ("compile", "/nowhere/x.yaml"),
+            {},
+            2,
+            "FILE: must be in a folder that exists, got '/nowhere/x.yaml'",
+        ),
+        (("compile", "/"), {}, 2, "FILE: must be a file to write, got '/'"),
         (("up",), {"NETOPS_HOME": f"{__file__}/below"}, 1, "it must be a folder, or set NETOPS_HOME (now "),
     ],
 )
@@ -196,7 +243,7 @@ def test_a_full_or_read_only_disk_is_one_line(monkeypatch, capsys, tmp_path, cod
         raise OSError(code, os.strerror(code), str(tmp_path / "locks"))
 
     monkeypatch.setattr(application, "app", fail)
-    monkeypatch.setattr(application.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(application, "watch_for_interruption", lambda: None)
     monkeypatch.setenv("NETOPS_HOME", str(tmp_path))
     with pytest.raises(SystemExit) as end:
         application.main()
@@ -206,12 +253,32 @@ def test_a_full_or_read_only_disk_is_one_line(monkeypatch, capsys, tmp_path, cod
     assert line.endswith(f"or set NETOPS_HOME (now {tmp_path}) to another folder")
 
 
+def test_of_a_file_outside_the_home_another_home_is_not_the_remedy(tmp_path):
+    error = PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/elsewhere/x.yaml")
+    assert disk_failure(error, tmp_path) == "/elsewhere/x.yaml: Permission denied; make it writable"
+
+
+def test_a_failed_endpoint_says_why_and_what_brings_it_back(monkeypatch, tmp_path):
+    deployed = [
+        SimpleNamespace(project="p", name=name, state=state, reason="killed by signal 9 (SIGKILL)")
+        for name, state in (("runner", "error"), ("serving", "ready"))
+    ]
+    monkeypatch.setattr(
+        "project.session.local_stack", lambda _: SimpleNamespace(deployments=lambda: deployed)
+    )
+    session = Session("http://127.0.0.1:9", "", owned=True, started=False)
+    assert failure_reasons(Settings(tmp_path), session) == {
+        ("p", "runner"): "killed by signal 9 (SIGKILL); 'netops serve' or the next run brings it back"
+    }
+    assert failure_reasons(Settings(tmp_path), replace(session, owned=False)) == {}
+
+
 def test_other_errors_of_the_system_are_bugs_and_keep_their_traceback(monkeypatch):
     def fail():
         raise OSError(errno.EBADF, "bad")
 
     monkeypatch.setattr(application, "app", fail)
-    monkeypatch.setattr(application.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(application, "watch_for_interruption", lambda: None)
     with pytest.raises(OSError, match="bad"):
         application.main()
 

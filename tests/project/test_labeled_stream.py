@@ -1,10 +1,6 @@
-from types import SimpleNamespace
-
-import pandas as pd
 import pytest
 
 from project.errors import NetopsError
-from project.jobs.drift_magnitude import measure_drift_magnitude, wait_for_rows
 from project.jobs.labeled_stream import wait_for_pairs
 from tests.project.fake_endpoint import fake_endpoint
 
@@ -83,48 +79,3 @@ def test_with_nothing_newer_to_stream_nothing_is_waited_for():
     with endpoint(5, 0, report) as address:
         found = wait_for_pairs(address, f"{address}/generator", 50, 60, sleep=never)
     assert (found["new_pairs"], found["nothing_newer"]) == (0, "too recent")
-
-
-class Context:
-    def __init__(self):
-        self.results = {}
-
-    def log_result(self, key, value):
-        self.results[key] = value
-
-
-def test_without_a_new_pair_no_magnitude_is_measured():
-    context = Context()
-    rows = SimpleNamespace(as_df=lambda: pd.DataFrame({"x": [1, 2]}))
-    measure_drift_magnitude(context, rows, "serving", new_pairs=0)
-    assert context.results == {
-        "base_rows": 2,
-        "batch_rows": 0,
-        "verdict": "not measured: this run labeled no new pair",
-    }
-
-
-def write(path, version, values):
-    pd.DataFrame({"x": values, "version": version}).to_parquet(path)
-
-
-def test_rows_of_all_batches_of_the_served_version_come_in_file_order(tmp_path):
-    write(tmp_path / "a.parquet", "old", [0, 9])
-    write(tmp_path / "c.parquet", "new", [2, 3])
-    write(tmp_path / "b.parquet", "new", [1])
-    assert wait_for_rows(tmp_path, "new", 3, 1)["x"].tolist() == [1, 2, 3]
-
-
-def test_few_rows_are_measured_when_the_time_is_over(tmp_path):
-    write(tmp_path / "a.parquet", "old", [1, 2, 3])
-    write(tmp_path / "b.parquet", "new", [7])
-    times = iter(range(1000))
-    rows = wait_for_rows(tmp_path, "new", 5, 2, clock=lambda: float(next(times)), sleep=lambda _: None)
-    assert rows["x"].tolist() == [7]
-
-
-def test_no_rows_in_time_is_an_error(tmp_path):
-    write(tmp_path / "a.parquet", "old", [1, 2, 3])
-    times = iter(range(1000))
-    with pytest.raises(NetopsError, match="must hold rows of model version new within 2 s, got none"):
-        wait_for_rows(tmp_path, "new", 5, 2, clock=lambda: float(next(times)), sleep=lambda _: None)

@@ -94,6 +94,18 @@ def test_another_schema_is_refused_with_the_way_out(lab, tmp_path):
     assert resolve("p", MAIN, {"schema": str(copy)}, remembered).arguments["schema"] == str(copy)
 
 
+def test_who_replaces_the_history_may_give_another_schema_which_is_remembered(lab, tmp_path):
+    remembered, names = ran(lab), parameters.NAMES["ingest"]
+    other = {"schema": str(schema_file(tmp_path, "other")), "replace": True}
+    resolved = resolve("p", names, other, remembered)
+    assert resolved.value("telemetry") == lab["telemetry"]
+    now = ran(resolved.arguments, "ingest", remembered)
+    assert "replace" not in now.arguments
+    assert resolve("p", MAIN, {}, now).arguments["schema"] == other["schema"]
+    with pytest.raises(InputError, match="replace its history first with 'netops ingest --replace'"):
+        resolve("p", MAIN, lab, now)
+
+
 def test_telemetry_or_a_schema_that_vanished_is_told(lab, tmp_path):
     remembered = ran(lab)
     (tmp_path / "telemetry").rename(tmp_path / "moved")

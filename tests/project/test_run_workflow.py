@@ -55,3 +55,32 @@ def test_a_failure_in_the_middle_keeps_the_id_by_which_its_runs_are_found(reques
     status = run_workflow.read_status(request_file.parent)
     assert (status["run_id"], status["state"]) == ("w1", "failed")
     assert "one run at a time" in status["error"]
+
+
+def test_an_error_that_nobody_expected_is_in_the_status_too(request_file, monkeypatch):
+    def load(*_):
+        raise RuntimeError("the API is gone")
+
+    monkeypatch.setattr(run_workflow, "load_project", load)
+    with pytest.raises(RuntimeError, match="the API is gone"):
+        run_workflow.run(request_file)
+    status = run_workflow.read_status(request_file.parent)
+    assert (status["state"], status["error"]) == ("failed", "the API is gone")
+
+
+def test_a_failed_deployment_names_its_cause_and_its_log(request_file, monkeypatch):
+    def run(**_):
+        error = RuntimeError("Function serving deployment failed")
+        return SimpleNamespace(run_id="w1", state="Failed", exc=error)
+
+    deployed = [
+        SimpleNamespace(project=project, name=name, reason=f"killed in {project}", log="serving.log")
+        for project, name in (("demo", "serving"), ("other", "serving"), ("demo", "runner"))
+    ]
+    project = SimpleNamespace(workflows=[], run=run)
+    monkeypatch.setattr(run_workflow, "load_project", lambda *_: project)
+    monkeypatch.setattr(run_workflow, "recall", lambda *_: None)
+    monkeypatch.setattr(run_workflow, "local_stack", lambda _: SimpleNamespace(deployments=lambda: deployed))
+    assert run_workflow.run(request_file) == 1
+    told = "Function serving deployment failed: killed in demo; its log: serving.log"
+    assert run_workflow.read_status(request_file.parent)["error"] == told

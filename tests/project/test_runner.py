@@ -20,8 +20,9 @@ class FakeRun:
     known = ()
     alive = True
 
-    def __init__(self, run_id="abc"):
+    def __init__(self, run_id="abc", project="p"):
         self.run_id = run_id
+        self.request = {"project": project, "workflow": "main", "arguments": {}}
 
     @classmethod
     def start(cls, settings, project, workflow, arguments):
@@ -136,10 +137,18 @@ def test_bad_requests_name_the_field(context, body, status, field):
     assert set(content["error"]) == {"field", "rule", "got"}
 
 
+def test_the_runs_of_the_project_are_listed_newest_first(context):
+    assert ask(context, "GET") == (200, {"runs": []})
+    FakeRun.known = (FakeRun("first"), FakeRun("other", project="q"), FakeRun("second"))
+    status, content = ask(context, "GET", token="")
+    assert status == 200
+    assert [run["run_id"] for run in content["runs"]] == ["second", "first"]
+    assert content["runs"][0] == {"workflow": "main", "run_id": "second", "state": "running", "error": ""}
+
+
 def test_the_state_of_the_last_run_can_be_read(context):
     assert ask(context, "GET", "/runs/abc")[0] == 404
     ask(context)
     assert ask(context, "GET", "/runs/abc") == (200, {"run_id": "abc", "state": "running", "error": ""})
-    assert ask(context, "GET", "/runs")[0] == 405
     assert ask(context, "DELETE", "/runs/abc")[0] == 405
     assert ask(context, "GET", "/other")[0] == 404

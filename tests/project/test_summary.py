@@ -85,6 +85,7 @@ def test_a_run_without_streaming_says_that_nothing_is_deployed():
                 "report": "/artifacts/report.html",
                 "endpoint": None,
                 "tester": None,
+                "rehearsal": None,
                 "stream": None,
                 "labeled": None,
                 "labeled_this_run": None,
@@ -113,7 +114,8 @@ def test_a_run_without_streaming_says_that_nothing_is_deployed():
 def test_rows_that_arrived_too_late_are_in_the_account():
     ingested = {"rows_read": 10, "rows_rejected": 1, "rows_too_late": 2, "rows_quarantined": 1}
     empty = dict.fromkeys(
-        ("endpoint", "tester", "stream", "labeled", "drift", "magnitude", "report", "trained"), None
+        ("endpoint", "tester", "stream", "rehearsal", "labeled", "drift", "magnitude", "report", "trained"),
+        None,
     )
     _, rows, *rest = summary_lines(
         {
@@ -227,7 +229,7 @@ def live_facts(stream, steps=()):
     """Facts of a run on an endpoint that counted much in earlier runs."""
     answers = {
         "/labeled": labeled(17_815, 40, 12, 0),
-        "/drift": {"enlisted": True, "detectors": {"ddm": detector(8, 3), "eddm": detector(2, 0)}},
+        "/drift": {"attached": True, "detectors": {"ddm": detector(8, 3), "eddm": detector(2, 0)}},
     }
     with fake_endpoint(lambda _method, path, _body: (200, answers[path])) as address:
         deployed = [Endpoint("serving", address, "ready", "model", "v1", "p")]
@@ -250,6 +252,34 @@ def test_the_summary_counts_this_run_and_the_document_has_both():
     assert "eddm: no drift, no warning" in text
     assert "next: 'netops run --project p' trains on the newest telemetry" in text
     assert "17,815" not in text
+    assert "streamed      900 events (900 accepted), 0 rejected, 3 predicted in error;" in text
+    assert "the simulated network is the endpoint's real traffic" in " ".join(text.split())
+
+
+def test_recorded_telemetry_is_told_apart_from_real_traffic():
+    facts = live_facts(None)
+    facts["rehearsal"] = {**STREAM, **labeled(880, 20, 0, 0)}
+    text = "\n".join(summary_lines(facts))
+    assert "rehearsal     900 events (900 accepted)" in text
+    assert "a staging endpoint of its own; the live one saw none of them" in " ".join(text.split())
+    assert "labeled       880 pairs joined, 20 waiting, 0 expired, 0 conflicting, in the rehearsal" in text
+    assert "live          17,815 pairs joined, 40 waiting, 12 expired, 0 conflicting, all of real" in text
+    assert "streamed" not in text
+    facts["rehearsal"] = {**STREAM, "nothing_newer": "history must hold readings"}
+    assert "rehearsal     nothing to play: history must hold readings" in "\n".join(summary_lines(facts))
+
+
+def test_detectors_that_this_run_found_attached_counted_before_it():
+    before = {"labeled": labeled(0, 0, 0, 0), "drift": {"detectors": {"ddm": detector(7, 2)}}}
+    answers = {
+        "/labeled": labeled(17_815, 40, 12, 0),
+        "/drift": {"enlisted": True, "detectors": {"ddm": detector(8, 3)}},
+    }
+    steps = {"init-detectors": {"spec": {}, "status": {"results": {"kept": True}}}}
+    with fake_endpoint(lambda _method, path, _body: (200, answers[path])) as address:
+        deployed = [Endpoint("serving", address, "ready", "model", "v1", "p")]
+        facts = collect_facts("p", "r", steps, deployed, {**STREAM, "before": before})
+    assert facts["drift_this_run"]["detectors"]["ddm"]["drifts"] == 1
 
 
 def test_detectors_that_this_run_attached_counted_nothing_before_it():

@@ -12,7 +12,7 @@ import pytest
 from mlrun.runtimes.funcdoc import ast_code
 
 from project import parameters, workflow
-from project.function_names import ENDPOINTS, GENERATOR
+from project.function_names import ENDPOINTS, GENERATOR, RUNNER, SERVING, STAGING
 from project.project_setup import JOBS
 
 
@@ -50,6 +50,8 @@ class Project:
         self.production = production
         self.runs: list[tuple[str, dict[str, Any]]] = []
         self.deployed: list[str] = []
+        self.order: list[str] = []
+        self.broken = ""
 
     def run_function(
         self,
@@ -68,6 +70,9 @@ class Project:
         assert required <= given, function
         assert not set(params) & set(inputs or {}), function
         assert set(outputs) <= declared(called), function
+        self.order.append(function)
+        if function == self.broken:
+            raise RuntimeError(function)
         self.runs.append((function, {"name": name, "params": params, "inputs": inputs, "outputs": outputs}))
         # Kubeflow knows no output but those that were asked for.
         answers = {key: f"{name}:{key}" for key in outputs}
@@ -77,13 +82,18 @@ class Project:
         assert function in ENDPOINTS
         assert not env or (function == GENERATOR and set(env) == {name.upper() for name in parameters.STREAM})
         self.deployed.append(function)
+        self.order.append(function)
         return Step({})
 
 
 def played(
-    monkeypatch: pytest.MonkeyPatch, name: str = "main", production: object = "true", **arguments: Any
+    monkeypatch: pytest.MonkeyPatch,
+    name: str = "main",
+    production: object = "true",
+    project: Project | None = None,
+    **arguments: Any,
 ) -> Project:
-    project = Project(production)
+    project = project or Project(production)
     monkeypatch.setattr(workflow.mlrun, "get_current_project", lambda: project)
     monkeypatch.setattr(workflow, "workflow_run", lambda _name, _given: nullcontext())
     workflow.WORKFLOWS[name](**arguments)
@@ -97,7 +107,8 @@ def test_every_step_gets_the_parameters_its_handler_takes(monkeypatch, name):
 
 def test_a_run_is_named_like_its_job_and_only_the_exploration_runs_twice(monkeypatch):
     runs = played(monkeypatch).runs
-    assert {job for job, _ in runs} == set(JOBS)
+    own = played(monkeypatch, telemetry="folder").runs
+    assert {job for job, _ in [*runs, *own]} == set(JOBS)
     assert [(job, run["name"]) for job, run in runs if job != run["name"]] == [
         ("explore", "explore-raw"),
         ("explore", "explore-vector"),
@@ -122,7 +133,7 @@ def test_every_parameter_reaches_a_step_or_the_generator(monkeypatch):
         for name, value in params.items():
             assert value == given.get(name, value), name
     reached = {name for params in runs.values() for name, value in params.items() if value == given.get(name)}
-    assert reached == set(given) - {"stream_seconds", "stream_rate"}
+    assert reached == set(given)
 
 
 @pytest.mark.parametrize(
@@ -147,11 +158,12 @@ def test_the_fake_refuses_what_does_not_exist(change, words):
 @pytest.mark.parametrize(
     ("arguments", "deployed", "detectors"),
     [
-        ({}, 3, True),
-        ({"deploy_concept_drift": False}, 3, False),
+        ({}, 4, True),
+        ({"telemetry": "folder"}, 3, True),
+        ({"deploy_concept_drift": False}, 4, False),
         ({"deploy_streaming": False}, 0, False),
         ({"deploy_streaming": "false"}, 0, False),
-        ({"deploy_streaming": "True", "deploy_concept_drift": "False"}, 3, False),
+        ({"deploy_streaming": "True", "deploy_concept_drift": "False"}, 4, False),
     ],
 )
 def test_the_optional_stages(monkeypatch, arguments, deployed, detectors):
@@ -164,6 +176,53 @@ def test_without_a_model_in_production_nothing_is_served(monkeypatch):
     project = played(monkeypatch, production=False)
     assert not project.deployed
     assert "report" in [name for name, _ in project.runs]
+
+
+def order(project: Project) -> list[str]:
+    return [name for name in project.order if name in {*ENDPOINTS, *LIVE_STEPS}]
+
+
+LIVE_STEPS = (
+    *("model-server-tester", "rehearse", "end-rehearsal", "promote"),
+    *("labeled-stream", "init-detectors", "drift-magnitude"),
+)
+
+
+def test_recorded_telemetry_goes_to_the_staging_endpoint_and_production_is_served_after_it(monkeypatch):
+    project = played(monkeypatch, telemetry="folder")
+    assert order(project) == [
+        *(STAGING, "model-server-tester", "rehearse", "end-rehearsal"),
+        *("promote", SERVING, RUNNER, "init-detectors", "drift-magnitude"),
+    ]
+    sent_to = {job: run["params"].get("function") for job, run in project.runs}
+    assert (sent_to["model-server-tester"], sent_to["rehearse"]) == (STAGING, STAGING)
+    assert (sent_to["init-detectors"], sent_to["drift-magnitude"]) == (SERVING, SERVING)
+
+
+def test_the_simulated_network_streams_to_its_own_endpoint_after_the_rehearsal(monkeypatch):
+    project = played(monkeypatch)
+    assert order(project) == [
+        *(STAGING, "model-server-tester", "end-rehearsal", "promote", SERVING),
+        *(GENERATOR, "labeled-stream", RUNNER, "init-detectors", "drift-magnitude"),
+    ]
+
+
+@pytest.mark.parametrize("broken", ["model-server-tester", "rehearse"])
+def test_a_model_that_fails_the_rehearsal_is_not_served_and_the_staging_endpoint_is_deleted(
+    monkeypatch, broken
+):
+    project = Project()
+    project.broken = broken
+    with pytest.raises(RuntimeError, match=broken):
+        played(monkeypatch, project=project, telemetry="folder")
+    assert project.order[-2:] == [broken, "end-rehearsal"]
+    assert project.deployed == [STAGING]
+
+
+def test_a_model_is_promoted_by_the_evaluation_only_where_nothing_is_rehearsed(monkeypatch):
+    for streaming in (True, False):
+        runs = {run["name"]: run for _, run in played(monkeypatch, deploy_streaming=streaming).runs}
+        assert runs["evaluate"]["params"]["rehearse"] is streaming
 
 
 def test_a_condition_that_is_neither_true_nor_false_is_refused(monkeypatch):

@@ -60,6 +60,13 @@ class MemoryRunDB:
         ]
         return copy.deepcopy(found[-1]) if found else None
 
+    def tag_artifacts(self, artifacts, project, tag_name, replace=False):
+        self.tags[artifacts.spec.db_key, tag_name] = (
+            artifacts.spec.db_key,
+            artifacts.metadata.tree,
+            artifacts.metadata.iter or 0,
+        )
+
     def store_run(self, struct, uid, project="", iter=0):
         self.runs[(uid, iter)] = copy.deepcopy(struct)
 

@@ -16,7 +16,7 @@ from mlrun.runtimes.utils import RunError
 from feature_sets.feature_vector import ALL_FEATURES
 from tests.training.feature_store import store_vector
 from tests.training.handler_runs import REGRESSION, STUMPS, Network, table
-from tests.training.network import make_frame
+from tests.training.network import make_frame, make_schema
 from training.evaluate import evaluate
 
 
@@ -134,9 +134,50 @@ def test_a_model_of_shuffled_labels_does_not_replace_the_champion(run_db, tmp_pa
     served, own = table(found, "served_set_preds"), table(found, "test_set_preds")
     assert served["timestamp"].min() > pd.Timestamp(first.outputs["train_end"])
     assert not (served["probability"].to_numpy()[-50:] == own["probability"].to_numpy()[-50:]).all()
-    forced = network.run("evaluate", model_path=trained.outputs["model"], promote=True).outputs
+    # Where models are rehearsed before they are served, the tag of the production model stays for now.
+    model = {"model_path": trained.outputs["model"]}
+    kept = network.run("evaluate", **model, rehearse=True).outputs
+    staged = of_address("store://models/test-network/evaluate_model:staging")
+    assert (kept["promoted"], staged.metadata.labels["version"]) == (False, first.outputs["version"])
+    passed = network.run("evaluate", **model, rehearse=True, promote=True).outputs
+    assert of_address(passed["model_uri"]).metadata.tag == "staging"
+    production = of_address("store://models/test-network/evaluate_model:production")
+    assert production.metadata.labels["version"] == first.outputs["version"] != passed["version"]
+    forced = network.run("evaluate", **model, promote=True).outputs
     assert forced["promotion"] == "promoted by request"
     assert of_address(forced["model_uri"]).metadata.tag == "production"
+
+
+def test_a_model_of_a_short_history_does_not_replace_that_of_a_long_one(run_db, tmp_path, schema):
+    frame = make_frame(ticks=900, devices=6)
+    network = Network(store_vector(frame, tmp_path), schema, tmp_path)
+    first = network.run("evaluate", model_path=network.train(REGRESSION).outputs["model"])
+    assert first.outputs["promotion"] == "promoted"
+    short = frame[frame["timestamp"] < frame["timestamp"].min() + pd.Timedelta(seconds=30 * 200)]
+    store_vector(short, tmp_path)
+    found = network.run("evaluate", model_path=network.train(STUMPS).outputs["model"]).outputs
+    assert (found["promotion"], found["production"]) == ("not promoted", True)
+    assert found["promotion_reason"] == (
+        "no test row is later than what the model in production was trained on"
+    )
+    production = of_address("store://models/test-network/evaluate_model:production")
+    assert production.metadata.labels["version"] == first.outputs["version"]
+
+
+def test_beside_a_champion_of_another_schema_the_verdict_decides(run_db, tmp_path, schema):
+    frame = make_frame(ticks=600, devices=6)
+    network = Network(store_vector(frame, tmp_path), schema, tmp_path)
+    first = network.run("evaluate", model_path=network.train().outputs["model"])
+    assert first.outputs["promotion"] == "promoted"
+    labels = frame[["device", "timestamp"]].assign(broken=frame["is_error"])
+    uri = store_vector(frame, tmp_path, labels, "broken")
+    network = Network(uri, make_schema(label="broken"), tmp_path)
+    found = network.run("evaluate", model_path=network.train().outputs["model"]).outputs
+    assert (found["promotion"], found["champion_version"]) == ("promoted", first.outputs["version"])
+    assert found["promotion_reason"].startswith(
+        f"first model of this telemetry schema, for which version {first.outputs['version'][:8]} in "
+        "production cannot be used: label: must be 'broken' to be compared, got 'is_error'; "
+    )
 
 
 def test_a_champion_with_inputs_that_were_not_selected_again_is_compared(run_db, tmp_path, schema):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from feature_sets.checks import check_integer, check_number
+from feature_sets.checks import check_integer, check_number, duration_seconds
 
 LARGEST_SEED = 2**32 - 1
 """What numpy's older generators, and so scikit-learn, take."""
@@ -23,6 +23,8 @@ class SplitArguments:
     :param test_devices: share of the devices that only the later part has, in [0, 1); with 0 both have all.
     :param train_rows: more rows than this in the earlier part are sampled; at least 100.
     :param seed: of the sample and of the choice of devices.
+    :param training_window: how far back from the newest labeled row both parts reach, such as ``14d``; empty
+        for all rows.
     :raises InputError: naming the argument that breaks its rule.
     """
 
@@ -30,6 +32,7 @@ class SplitArguments:
     test_devices: float
     train_rows: int
     seed: int
+    training_window: str = ""
 
     def __post_init__(self) -> None:
         checked = {
@@ -40,3 +43,11 @@ class SplitArguments:
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)  # frozen for everybody else
+        if self.training_window != "":
+            where = "argument 'training_window'"
+            check_number(where, duration_seconds(self.training_window, where), above=0)
+
+    @property
+    def window_seconds(self) -> int | None:
+        """Length of the training window; None for all rows."""
+        return duration_seconds(self.training_window) if self.training_window else None

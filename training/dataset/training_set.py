@@ -33,7 +33,8 @@ def read_split(
 
     The cut is that of all rows, whatever is sampled. What was read is checked for leaks, see ``leak_check``.
     Logs how many rows there are (``rows``), how many lie in the earlier part (``train_rows_available``), how
-    many of them were read (``train_rows``), how many features were recomputed (``leak_checked_features``) and
+    many of them were read (``train_rows``), how many are older than the training window
+    (``rows_before_window``), how many features were recomputed (``leak_checked_features``) and
     how many rows were left out for which reason, see ``labeled_rows``.
 
     :param context: of the run.
@@ -47,13 +48,15 @@ def read_split(
         of both classes, and no part holds what was not known at the time of its rows.
     """
     labeled = labeled_rows(vector_address(uri), schema)
-    held_out = choose_held_out(labeled.rows[DEVICE].tolist(), arguments.test_devices, arguments.seed)
-    split = split_by_time(labeled.rows, schema, arguments.test_fraction, held_out=held_out)
+    rows = _newest(labeled.rows, schema.time, arguments.window_seconds)
+    held_out = choose_held_out(rows[DEVICE].tolist(), arguments.test_devices, arguments.seed)
+    split = split_by_time(rows, schema, arguments.test_fraction, held_out=held_out)
     cut = split.cut.tz_localize("UTC") if split.cut.tz is None else split.cut.tz_convert("UTC")
     labels = split.train[schema.target].to_numpy()
     train = split.train.iloc[sample_rows(labels, arguments.train_rows, arguments.seed)]
     counts = {
         **labeled.counts,
+        "rows_before_window": len(labeled.rows) - len(rows),
         "train_rows_available": len(split.train),
         "train_rows": len(train),
     }
@@ -72,3 +75,11 @@ def read_split(
     for key, count in counts.items():
         context.log_result(key, count)
     return read
+
+
+def _newest(rows: pd.DataFrame, time: str, seconds: int | None) -> pd.DataFrame:
+    """Rows of the last so many seconds, up to the newest row; its older edge is open."""
+    if seconds is None:
+        return rows
+    newest: pd.Timestamp = rows[time].max()
+    return rows[(rows[time] > newest - pd.Timedelta(seconds=seconds)).to_numpy()].reset_index(drop=True)

@@ -14,7 +14,7 @@ from feature_sets.checks import InputError
 from feature_sets.feature_vector import ALL_FEATURES
 from feature_sets.model_package.columns import PREDICTION, PROBABILITY
 from feature_sets.model_package.package import ModelPackage, fetch_model_package
-from feature_sets.telemetry.schema import DEVICE
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.dataset.time_split import TimeSplit
 from training.dataset.vector_rows import read_vector
 from training.evaluation.bootstrap import bootstrap
@@ -56,6 +56,7 @@ def compare(
     split: TimeSplit,
     candidate: Scored,
     feature_vector: str,
+    telemetry: TelemetrySchema,
     seed: int,
     bootstrap_by: str = AUTO,
 ) -> Champion:
@@ -65,16 +66,20 @@ def compare(
     :param candidate: what the new model says of the test rows.
     :param feature_vector: that the new model was trained on. What it lacks of the champion's inputs is read
         from the vector of all features.
+    :param telemetry: schema of the new model's telemetry.
     :param seed: of the resamples.
     :param bootstrap_by: the resampling unit, see ``row_clusters``.
     """
     schema = champion.schema
     learned = pd.Timestamp(schema.training_end) + pd.Timedelta(seconds=schema.telemetry.embargo_seconds)
     later = (split.test[split.time] > learned).to_numpy()
+    other = schema.telemetry != telemetry
     try:
+        _check_same_question(schema.telemetry, telemetry)
         rows = _with_inputs(split.test, champion, split, feature_vector)
     except (InputError, mlrun.errors.MLRunNotFoundError) as error:
-        return Champion(Comparison(schema.version, rows=int(later.sum()), obstacle=str(error)), None)
+        found = Comparison(schema.version, int(later.sum()), obstacle=str(error), other_schema=other)
+        return Champion(found, None)
     probability = champion.session().probability(schema.matrix(rows))
     scored = Scored(probability, schema.threshold, probability)
     predictions = rows[[DEVICE, split.time, *schema.input_names, split.label]].assign(
@@ -85,6 +90,14 @@ def compare(
     beside, there = _part(candidate, later), _part(scored, later)
     comparison = _comparison(schema.version, rows[later], split, beside, there, seed, bootstrap_by)
     return Champion(comparison, predictions[later].reset_index(drop=True))
+
+
+def _check_same_question(before: TelemetrySchema, now: TelemetrySchema) -> None:
+    """Raise InputError unless two models predict the same."""
+    for field in ("label", "horizon_seconds"):
+        asked, asks = getattr(before, field), getattr(now, field)
+        if asked != asks:
+            raise InputError(field.removesuffix("_seconds"), f"must be {asks!r} to be compared", asked)
 
 
 def _part(scored: Scored, rows: npt.NDArray[np.bool_]) -> Scored:

@@ -46,6 +46,7 @@ class Comparison:
     :param champion: average precision of the champion.
     :param difference: 95 % interval of the new model's less the champion's, or None on too few units.
     :param obstacle: why the champion cannot be scored, empty if it can.
+    :param other_schema: whether that is because the telemetry has another schema since.
     """
 
     version: str
@@ -56,6 +57,7 @@ class Comparison:
     champion: float = 0.0
     difference: Interval | None = None
     obstacle: str = ""
+    other_schema: bool = False
 
     def describe(self) -> dict[str, float | int | str]:
         """Figures ready to be logged."""
@@ -112,7 +114,7 @@ def decide(candidate: Candidate, comparison: Comparison | None, promote: bool = 
     """
     outcome, reason = _decide(candidate, comparison)
     if promote and outcome == NOT_PROMOTED:
-        outcome, reason = OVERRULED, f"requested with promote; the gate says no: {reason}"
+        outcome, reason = OVERRULED, f"asked for with promote, against the gate: {reason}"
     figures = comparison.describe() if comparison else {}
     return Promotion(outcome != NOT_PROMOTED, outcome, reason, figures)
 
@@ -126,22 +128,32 @@ def _decide(candidate: Candidate, comparison: Comparison | None) -> tuple[str, s
             f"{MOST_FALSE_ALARMS:.0%}"
         )
     if comparison is None:
-        return _first(candidate)
+        return _first(candidate, "first model of the project")
     if comparison.version == candidate.version:
         return KEPT, "it is the model that is in production"
+    if comparison.other_schema:
+        return _first(
+            candidate,
+            f"first model of this telemetry schema, for which version {comparison.version[:8]} in production "
+            f"cannot be used: {comparison.obstacle};",
+        )
     if comparison.obstacle:
         return NOT_PROMOTED, f"the model in production cannot be compared with it: {comparison.obstacle}"
     if comparison.difference is None or comparison.with_errors < LEAST_CLUSTERS:
         return NOT_PROMOTED, _too_little(comparison)
-    return _compared(comparison, comparison.difference)
+    outcome, reason = _compared(comparison, comparison.difference)
+    if outcome == PROMOTED and not candidate.better_than_rule:
+        reason += ", though a rule of a single feature does as well as either"
+    return outcome, reason
 
 
-def _first(candidate: Candidate) -> tuple[str, str]:
+def _first(candidate: Candidate, what: str) -> tuple[str, str]:
+    what = what if what.endswith(";") else f"{what},"
     if candidate.beats_baselines:
-        return PROMOTED, "first model of the project, clearly better than both baselines"
+        return PROMOTED, f"{what} clearly better than both baselines"
     if candidate.better_than_rule:
-        return PROMOTED, "first model of the project, better than both baselines, though not clearly"
-    return NOT_PROMOTED, "a rule of a single feature does as well: use the rule"
+        return PROMOTED, f"{what} better than both baselines, though not clearly"
+    return NOT_PROMOTED, "a rule of a single feature does as well"
 
 
 def _too_little(comparison: Comparison) -> str:

@@ -55,8 +55,10 @@ def _caught(view: EpisodeView) -> str:
     median = facts.get(f"median_{view.lag}")
     if median is None:
         return caught
+    if not median:
+        return f"{caught}, at least half of them at once"
     when = "before they begin" if view.horizon_seconds else "after they began"
-    return f"{caught}, in the median {f'{in_words(median)} {when}' if median else 'at once'}"
+    return f"{caught}, in the median {in_words(median)} {when}"
 
 
 def advice(

@@ -9,6 +9,8 @@ SAMPLE_RATIO = 0.5
 TEST_FRACTION = 0.3
 TEST_DEVICES = 0.0
 TRAIN_ROWS = 20_000
+TRAINING_WINDOW = ""
+"""How far back the labeled rows reach, such as ``14d``; empty takes all."""
 SELECT_K = 20
 MIN_VOTES = 0.5
 MAX_CORRELATION = 0.95

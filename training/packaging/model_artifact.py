@@ -11,9 +11,8 @@ from mlrun.features import Feature
 
 from feature_sets.model_package.files import MODEL_FILE
 from feature_sets.model_package.schema import SCHEMA_FILE, ModelSchema
+from feature_sets.model_package.tags import MODEL_KEY
 from training.job.run_artifacts import artifact_path
-
-MODEL_KEY = "model"
 
 
 def log_model_package(

@@ -16,8 +16,8 @@ def candidates_section(results: pd.DataFrame, model: ModelSchema) -> Section:
     marked = tuple(int(place) for place in order.index[order["best"]] if place < SHOWN_ROWS)
     sizes = [f"{rows:,.0f}" for rows in sorted(order["rows"].unique())]
     halving = (
-        f", with successive halving: all on {sizes[0]} rows, the better ones on {', then '.join(sizes[1:])}; "
-        "scores compare within the same number of rows"
+        f". To save time all were fitted on {sizes[0]} rows, then only the better ones on "
+        f"{', then '.join(sizes[1:])} (successive halving): compare scores of the same number of rows"
         if len(sizes) > 1
         else ""
     )

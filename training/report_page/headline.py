@@ -15,8 +15,8 @@ from feature_sets.telemetry.schema import TelemetrySchema
 def what_is_predicted(schema: TelemetrySchema) -> str:
     """The question that the model answers, in words."""
     if schema.horizon_seconds:
-        return f"will {schema.label} start within {schema.horizon}?"
-    return f"is there {schema.label} now?"
+        return f"will '{schema.label}' start on a device within {schema.horizon}?"
+    return f"is '{schema.label}' on at a device now?"
 
 
 def facts(model: ModelSchema, balance: pd.DataFrame) -> dict[str, str]:
@@ -25,7 +25,9 @@ def facts(model: ModelSchema, balance: pd.DataFrame) -> dict[str, str]:
     shown = {
         "average precision, test part": with_interval(metrics, "average_precision"),
         "F1, test part": with_interval(metrics, "f1"),
-        "base rate": f"{metrics['base_rate']:.3f}" if "base_rate" in metrics else "",
+        "base rate: errors among the test rows": f"{metrics['base_rate']:.3f}"
+        if "base_rate" in metrics
+        else "",
         "model": model.algorithm.replace("_", " "),
         "threshold": f"{model.threshold:.3g} ({model.threshold_rule})",
         "inputs": str(len(model.inputs)),

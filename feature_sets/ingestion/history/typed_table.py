@@ -66,7 +66,8 @@ def noted(table: pa.Table, head: pd.DataFrame) -> pa.Table:
 
     :param head: some rows as MLRun sees them, indexed by the entity.
     """
-    columns = head.reindex(columns=table.column_names[:-1])
+    # Names are text, also where there are none: readers give the names of partitions the same type.
+    columns = head.reindex(columns=pd.Index(table.column_names[:-1], dtype="object"))
     # storey cuts the zone off, and so does the type here.
     with_notes = pa.Table.from_pandas(columns, schema=table.schema, preserve_index=True, safe=False)
     return table.replace_schema_metadata(with_notes.schema.metadata)

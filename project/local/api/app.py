@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 
 from project.local.api.context import Context
+from project.local.api.deployments.left_rehearsals import LeftRehearsals
 from project.local.api.deployments.live import LiveDeployments
 from project.local.api.deployments.supervisor import Supervisor
 from project.local.api.documents import now
@@ -59,7 +60,8 @@ def build_app(
     supervisor = Supervisor(store, settings, deployments)
     jobs = Jobs(store, settings, clock)
     scheduler = Scheduler(store, jobs.submit, clock)
-    ticker = Ticker([jobs.settle, scheduler.tick], tick_seconds)
+    rehearsals = LeftRehearsals(store, supervisor, settings.home)
+    ticker = Ticker([jobs.settle, rehearsals.end, scheduler.tick], tick_seconds)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

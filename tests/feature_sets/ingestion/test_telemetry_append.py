@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 from feature_sets.checks import InputError
-from feature_sets.ingestion import sources
+from feature_sets.ingestion import sources, telemetry_ingest
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
+from feature_sets.labels.excluded import excluded_rows
 from feature_sets.telemetry import table_files
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from tests.feature_sets.ingestion.folders import (
@@ -81,8 +82,10 @@ def test_the_same_folder_again_changes_nothing_and_is_not_even_read(folder, monk
     assert folder.ingest()["rows_new"] == 80
     before = {name: fstore.get_feature_set(name).get_target_path("parquet") for name in (*SETS, "devices")}
     read = []
-    load = table_files._read
-    monkeypatch.setattr(table_files, "_read", lambda path, *rest: read.append(path.name) or load(path, *rest))
+    load = table_files.read_file
+    monkeypatch.setattr(
+        table_files, "read_file", lambda path, *rest: read.append(path.name) or load(path, *rest)
+    )
     done = folder.ingest()
     assert read == ["static.parquet"]
     assert (done["rows_read"], done["rows_known"], done["rows_new"]) == (80, 80, 0)
@@ -292,13 +295,37 @@ def states_of_paths() -> dict[str, str]:
     return {name: fstore.get_feature_set(name).get_target_path("parquet") for name in (*SETS, "devices")}
 
 
-def test_a_column_of_another_type_is_refused_before_anything_is_written(folder):
+def test_days_of_other_types_are_one_history_of_the_types_of_the_schema(folder):
+    """Whole numbers then floats, numbers then text, booleans then words, text keys then dictionaries."""
     add_day(folder, 1)
     folder.ingest()
-    before = states_of_paths()
     rows, truths = day_of(2)
-    folder.add("metrics", "day-02", rows)
-    folder.add("labels", "day-02", truths.assign(repair="no"))
+    planned = truths["repair"].to_numpy().copy()
+    planned[:3] = True
+    folder.add("metrics", "day-02", rows.assign(cpu=rows["cpu"].map("{:.2f}".format)))
+    words = np.where(planned, "Yes", "no")
+    folder.add("labels", "day-02", truths.assign(repair=words, device=truths[DEVICE].astype("category")))
+    done = folder.ingest()
+    assert (done["rows_new"], done["rows_rejected"]) == (40, 0)
+    stored = fstore.get_feature_set("device_labels").to_dataframe()
+    assert set(stored["repair"]) == {"false", "no", "Yes"}
+    assert int(excluded_rows(stored, TelemetrySchema.load(folder.schema)).sum()) == 3
+    cpu = fstore.get_feature_set("device_metrics").to_dataframe()["cpu"]
+    assert cpu.dtype == np.float64 and not cpu.isna().all()
+
+
+def test_a_history_of_another_type_is_refused_before_anything_is_written(folder, monkeypatch):
+    """As one that an older version left, which kept the types of the files."""
+    add_day(folder, 1)
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            telemetry_ingest,
+            "plain_integers",
+            lambda labels: labels.assign(repair=labels["repair"] == "true"),
+        )
+        folder.ingest()
+    before = states_of_paths()
+    add_day(folder, 2)
     with pytest.raises(InputError, match="column 'repair': must be of type bool, as in the history"):
         folder.ingest()
     assert states_of_paths() == before

@@ -4,8 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
-from feature_sets.telemetry.device_keys import compose_keys
+from feature_sets.telemetry import device_keys
+from feature_sets.telemetry.cell_text import Texts, cell_text, texts_of
+
+
+def compose_keys(frame: pd.DataFrame, columns: tuple[str, ...], separator: str) -> device_keys.DeviceKeys:
+    return device_keys.compose_keys([texts(frame[column]) for column in columns], separator)
+
+
+def texts(column: pd.Series) -> Texts:
+    try:
+        return texts_of(pa.Array.from_pandas(column))
+    except UnicodeEncodeError:  # Arrow holds no half characters, but a key may have come with one.
+        cells = [cell_text(cell) for cell in column]
+        values = list(dict.fromkeys(cell for cell in cells if cell))
+        return Texts(np.array([values.index(cell) if cell else -1 for cell in cells]), values)
 
 
 def test_levels_are_joined_row_by_row_in_the_given_order() -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from feature_sets.checks import InputError
-from feature_sets.telemetry.event_time import LAST_SECOND, parse_times, seconds_of
+from feature_sets.telemetry.event_time import LAST_SECOND, seconds_of
+from feature_sets.telemetry.time_columns import parse_times
 
 NOON = datetime(2024, 5, 1, 12, 0, 0, 123456, tzinfo=UTC)
 SECONDS = 1714564800.123456
@@ -82,7 +85,10 @@ def test_text_is_read_alike_in_a_column_of_its_form_and_among_others(text: str) 
 )
 def test_the_unit_of_an_epoch_number_follows_from_its_size(value: int, unit: str, seconds: float) -> None:
     assert seconds_of(value) == seconds
-    for column in (pd.Series([value]), pd.Series([float(value)]), pd.Series([str(value)])):
+    for column in (pd.Series([value]), pd.Series([str(value)]), pd.Series([float(value)])):
+        if unit == "ns" and column.dtype == float:
+            assert parse_times(column).unparsable.all()  # a float does not hold nanoseconds
+            continue
         parsed = parse_times(column)
         assert parsed.units == {unit: 1}
         assert parsed.times[0].timestamp() == seconds
@@ -151,3 +157,120 @@ def test_every_microsecond_survives_as_text_as_datetime_and_as_seconds(micros: l
     assert parsed.times.astype("int64").floordiv(1000).tolist() == micros
     assert [round(seconds_of(m) * 1e6) for m in moments] == micros
     assert [round(seconds_of(m.isoformat()) * 1e6) for m in moments] == micros
+
+
+FORMS: list[tuple[Any, str | None]] = [
+    ("2024-05-01T12:00:00Z", "2024-05-01T12:00:00Z"),
+    ("2024-05-01T12:00:00z", "2024-05-01T12:00:00Z"),
+    ("2024-05-01t12:00:00Z", "2024-05-01T12:00:00Z"),
+    ("2024-05-01 12:00:00 UTC", "2024-05-01T12:00:00Z"),
+    ("2024-05-01 12:00:00 GMT", "2024-05-01T12:00:00Z"),
+    ("2024-05-01 12:00:00UTC", "2024-05-01T12:00:00Z"),
+    ("2024-05-01 14:00:00 +0200", "2024-05-01T12:00:00Z"),
+    ("2024-05-01T14+02", "2024-05-01T12:00:00Z"),
+    ("2024-05-01T17:30+05:30", "2024-05-01T12:00:00Z"),
+    ("2024-05-01T12:00:00,5Z", "2024-05-01T12:00:00.5Z"),
+    ("2024-05-01T12:00:00.123456999Z", "2024-05-01T12:00:00.123456Z"),
+    ("2024-05-01T12:00:00.1234567890123Z", "2024-05-01T12:00:00.123456Z"),
+    ("20240501T120000Z", "2024-05-01T12:00:00Z"),
+    ("2024-05-01T120000Z", "2024-05-01T12:00:00Z"),
+    ("\t2024-05-01T12:00:00Z ", "2024-05-01T12:00:00Z"),
+    ("2024-02-29T00:00:00Z", "2024-02-29T00:00:00Z"),
+    ("1714564800", "2024-05-01T12:00:00Z"),
+    (" +1714564800.50 ", "2024-05-01T12:00:00.5Z"),
+    ("1.7145648e9", "2024-05-01T12:00:00Z"),
+    ("0001714564800", "2024-05-01T12:00:00Z"),
+    ("1714564800123456789", "2024-05-01T12:00:00.123456Z"),
+    ("1714564800123456789.0", "2024-05-01T12:00:00.123456Z"),
+    (1714564800123456789, "2024-05-01T12:00:00.123456Z"),
+    (1714564800123456.0, "2024-05-01T12:00:00.123456Z"),
+    (1714564800123456789.0, None),
+    ("1714564800123456789.5", None),
+    ("1.7145648e18", None),
+    ("20240501", None),
+    (20240501, None),
+    (20240501.0, None),
+    ("202405011200", None),
+    (202405011200, None),
+    ("20241301", None),
+    ("19700100", "1970-08-17T00:15:00Z"),
+    ("1714564800.5", "2024-05-01T12:00:00.5Z"),
+    ("2024-0501T12:00:00Z", None),
+    ("2024-5-1T12:00:00Z", None),
+    ("2024-W18-3T12:00:00Z", None),
+    ("2024-122T12:00:00Z", None),
+    ("2023-02-29T00:00:00Z", None),
+    ("2024-05-01T12:00:60Z", None),
+    ("2024-05-01T12:60:00Z", None),
+    ("2024-05-01T24:00:00Z", None),
+    ("2024-05-01T12:00:00.Z", None),
+    ("2024-05-01T12:00:00+24:00", None),
+    ("2024-05-01T12:00:00+01:60", None),
+    ("2024-05-01T12:00:00+01:00:00", None),
+    ("2024-05-01T12:00:00 CET", None),
+    ("2024-05-01T12:00:00", None),
+    ("\u0662\u0660\u0662\u0664-05-01T12:00:00Z", None),
+    ("0000-05-01T12:00:00Z", None),
+    ("1" * 30, None),
+    ("1" * 5000, None),
+    ("-1", None),
+    ("1e999", None),
+    ("nan", None),
+    ("0x6632", None),
+    ("1_714_564_800", None),
+    ("01/05/2024 12:00", None),
+]
+
+
+@pytest.mark.parametrize(("form", "instant"), FORMS)
+def test_one_grammar_of_live_events_and_of_columns_alone_and_among_other_forms(
+    form: Any, instant: str | None
+) -> None:
+    try:
+        live = seconds_of(form)
+    except InputError:
+        live = None
+    assert live == (None if instant is None else pd.Timestamp(instant).timestamp())
+    columns: list[list[Any]] = [[form], [form, None]]
+    if isinstance(form, str):
+        columns += [[form, other] for other, _ in FORMS if isinstance(other, str)]
+    for column in columns:
+        found = parse_times(pd.Series(column, dtype=object)).times[0]
+        assert (None if pd.isna(found) else found.timestamp()) == live
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        pa.array([1714564800123456789, None], pa.int64()),
+        pa.array([1714564800123456789, None], pa.uint64()),
+        pa.array([Decimal(1714564800123456789), None], pa.decimal128(20, 0)),
+        pa.array([Decimal("1714564800123456789.00"), None], pa.decimal128(25, 2)),
+        pa.array([Decimal("1714564800.123456"), None], pa.decimal128(25, 6)),
+        pa.array(["1714564800123456789", None], pa.large_string()),
+        pa.array([b"2024-05-01T12:00:00.123456Z", None], pa.binary()),
+        pa.array(["2024-05-01T12:00:00.123456Z", None]).dictionary_encode(),
+        pa.array([1714564800123456789, None], pa.timestamp("ns", "Asia/Tokyo")),
+        pa.array([1714564800123456, None], pa.timestamp("us", "UTC")),
+    ],
+    ids=lambda cells: str(cells.type),
+)
+def test_every_type_that_can_hold_a_time_gives_the_same_instant(cells: pa.Array) -> None:
+    parsed = parse_times(pa.chunked_array([cells]))
+    assert parsed.times[0].timestamp() == SECONDS
+    assert parsed.unparsable.tolist() == [False, True]
+
+
+def test_types_that_hold_no_time_have_none() -> None:
+    for cells in (
+        pa.nulls(1),
+        pa.array([True]),
+        pa.array([[1]]),
+        pa.array([timedelta(1)]),
+        pa.array([b"\xff"]),
+    ):
+        assert parse_times(pa.chunked_array([cells])).unparsable.tolist() == [True]
+    assert parse_times(pa.chunked_array([], pa.string())).times.empty
+    dates = pa.chunked_array([pa.array([date(2024, 5, 1)])])
+    assert parse_times(dates).naive.tolist() == [True]
+    assert parse_times(dates, assume_utc=True).times[0] == pd.Timestamp("2024-05-01T00:00:00Z")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from feature_sets.telemetry.event_time import NAIVE_RULE
 from feature_sets.telemetry.events import KEY_LIMIT, EventError, EventParser, LabelEvent
 from feature_sets.telemetry.schema import TelemetrySchema
 
@@ -69,7 +70,17 @@ def without(field: str) -> dict[str, Any]:
         ({**GOOD, "site": "\ud800"}, "site", "must be whole Unicode characters without NUL"),
         ({**GOOD, "site": "a/b"}, "site", "must not contain the separator '/'"),
         ({**GOOD, "box": "x" * KEY_LIMIT}, "box", "must make a key of at most 512 characters"),
-        ({**GOOD, "at": "2024-05-01T12:00:00"}, "at", "must have a zone, such as a final Z"),
+        ({**GOOD, "at": "2024-05-01T12:00:00"}, "at", NAIVE_RULE),
+        (
+            {**GOOD, "at": 1704240040123456789.0},
+            "at",
+            "must be a whole number of nanoseconds; a number with a decimal point does not hold them",
+        ),
+        (
+            {**GOOD, "at": 20240101},
+            "at",
+            "must be an epoch number or a date with dashes; these digits may be either",
+        ),
         ({**GOOD, "at": "noon"}, "at", "must be ISO 8601 text with a zone or an epoch number"),
         ({**GOOD, "at": -5}, "at", "must be between 1970 and 2106"),
         ({**GOOD, "load": "5"}, "load", "must be a finite number or null"),

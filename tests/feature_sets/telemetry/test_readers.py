@@ -29,7 +29,7 @@ def test_good_files_come_out_sorted_typed_and_fully_accepted(tmp_path: Path, kin
     assert telemetry.static.to_dict("list") == {
         "device": ["osl/a", "osl/b"],
         "role": ["leaf", "spine"],
-        "live": [True, False],
+        "live": ["true", "false"],
     }
     assert [part.rows_read for part in report.files] == [4, 4, 2]
     assert all(not part.rejected and not part.values and not part.notes for part in report.files)

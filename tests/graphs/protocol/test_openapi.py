@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from drift.detectors.ddm import DDM
+from drift.monitor import DriftMonitor
 from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.protocol.openapi import openapi_document
 from graphs.protocol.routes import ROUTES
@@ -42,6 +44,19 @@ def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
     OpenAPIV31SpecValidator(document).validate()
     del document["info"]["title"]
     assert list(OpenAPIV31SpecValidator(document).iter_errors())
+
+
+def test_the_state_of_labels_and_drift_is_described_field_by_field(
+    document: dict[str, Any], client: Client
+) -> None:
+    schemas = document["components"]["schemas"]
+    assert list(client.get("/labeled").json) == list(schemas["LabeledSummary"]["properties"])
+    assert client.get("/drift").json.keys() == set(schemas["DriftStatus"]["required"])
+    monitor = DriftMonitor([DDM()]).to_dict()
+    attached = client.send("PUT", "/drift/detectors", monitor).json
+    assert list(attached) == list(schemas["DriftStatus"]["properties"])
+    (detector,) = attached["detectors"].values()
+    assert list(detector) == list(schemas["Detector"]["properties"])
 
 
 def test_the_operations_are_the_routes(operations: Operations) -> None:

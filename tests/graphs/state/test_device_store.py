@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,13 +16,16 @@ from graphs.state.device_store import DeviceStore, features_by_device
 
 
 class FeatureSet:
-    def __init__(self, frame: pd.DataFrame, features: dict[str, Any]) -> None:
+    def __init__(self, frame: pd.DataFrame | Path, features: dict[str, Any]) -> None:
         self.frame = frame
         self.spec = SimpleNamespace(features=features)
         self.metadata = SimpleNamespace(name="devices", project="tests")
 
     def to_dataframe(self) -> pd.DataFrame:
-        return self.frame
+        return pd.read_parquet(self.frame) if isinstance(self.frame, Path) else self.frame
+
+    def get_target_path(self) -> str:
+        return f"{self.frame}/"
 
 
 class Service:
@@ -40,7 +44,9 @@ class Service:
         self.closed += 1
 
 
-def store(monkeypatch: pytest.MonkeyPatch, frame: pd.DataFrame, features: tuple[str, ...]) -> DeviceStore:
+def store(
+    monkeypatch: pytest.MonkeyPatch, frame: pd.DataFrame | Path, features: tuple[str, ...]
+) -> DeviceStore:
     found = FeatureSet(frame, dict.fromkeys(features))
     monkeypatch.setattr(fstore, "get_feature_set", lambda uri: found)
     return DeviceStore("store://feature-sets/tests/devices")
@@ -90,8 +96,12 @@ def test_a_store_that_is_away_is_a_503(monkeypatch: pytest.MonkeyPatch, service:
     assert service.closed == 1
 
 
-def test_devices_without_features_are_known_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    devices = store(monkeypatch, pd.DataFrame({"device": ["a"]}), ("device",))
+def test_devices_without_features_are_known_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    # As MLRun writes it: nothing but an index, in folders that pandas reads as columns.
+    folder = tmp_path / "year=2026" / "month=11"
+    folder.mkdir(parents=True)
+    pd.DataFrame(index=pd.Index(["a"], name="device")).to_parquet(folder / "devices.parquet")
+    devices = store(monkeypatch, tmp_path, ("device",))
     assert devices.all() == {"a": {}}
     assert devices.one("a") == {} and devices.one("b") is None
 

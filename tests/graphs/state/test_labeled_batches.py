@@ -16,7 +16,7 @@ from graphs.state.labeled_batches import LabeledBatches, last_position
 
 
 def pair(number: int, feature: float = 1.5) -> LabeledPair:
-    made = Prediction("model", "v1", np.array([feature, number]), number % 2, 0.25)
+    made = Prediction("model", "v1", np.array([feature, number]), number % 2, 0.25, 0)
     return LabeledPair(
         f"a/{number}", 1_700_000_000.0005 + number, made, 5.0, 1, 6.25, Position(1000 + number, 0, number)
     )

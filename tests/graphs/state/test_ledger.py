@@ -21,7 +21,7 @@ def make(
 
 
 def made(prediction: int = 1, features: float = 0.5) -> Prediction:
-    return Prediction("model", "v1", np.array([features]), prediction, 0.75)
+    return Prediction("model", "v1", np.array([features]), prediction, 0.75, 0)
 
 
 def test_a_label_after_its_prediction_joins() -> None:

@@ -61,3 +61,14 @@ def test_other_seeds_are_refused_by_us_and_not_by_scikit_learn(seed):
     rule = "argument 'seed': must be a whole number of at least 0 and at most 4294967295, got"
     with pytest.raises(InputError, match=rule):
         arguments(seed=seed)
+
+
+def test_a_training_window_is_a_duration_and_none_takes_all_rows():
+    assert arguments().window_seconds is None
+    assert arguments(training_window="14d").window_seconds == 14 * 86400
+
+
+@pytest.mark.parametrize("window", ["14", "0d", "two weeks", "-1d", 14, None, True])
+def test_other_training_windows_are_refused(window):
+    with pytest.raises(InputError, match="argument 'training_window': must be a"):
+        arguments(training_window=window)

@@ -129,6 +129,18 @@ def test_sampling_the_training_part_moves_neither_the_cut_nor_the_test_part(
     assert not read(200, seed=1)[0].train.equals(sampled.train)
 
 
+def test_rows_before_the_training_window_are_in_neither_part(context, vector_uri, schema, frame):
+    arguments = SplitArguments(0.3, 0.0, 20_000, 0, training_window="1h")
+    read = read_split(context, vector_uri, schema, arguments, with_test=True)
+    # The window is open at its older end, as those of the features are.
+    inside = frame[frame["timestamp"] > frame["timestamp"].max() - pd.Timedelta(hours=1)]
+    expected = split_by_time(inside.sort_values(["timestamp", DEVICE], ignore_index=True), schema, 0.3)
+    assert read.cut == expected.cut
+    pd.testing.assert_frame_equal(read.train, expected.train, check_dtype=False)
+    assert context.results["rows_before_window"] == len(frame) - len(inside) > 0
+    assert context.results["train_rows_available"] == len(expected.train)
+
+
 def test_without_the_test_part_its_features_are_not_read(context, vector_uri, schema):
     split = read_split(context, vector_uri, schema, split_arguments())
     assert list(split.test.columns) == [DEVICE, "timestamp", "is_error"]

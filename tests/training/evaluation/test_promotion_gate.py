@@ -31,7 +31,13 @@ def comparison(new=0.80, old=0.70, low=0.05, high=0.15, **changes):
             candidate(beats_baselines=False, better_than_rule=False),
             None,
             "not promoted",
-            "a rule of a single feature does as well: use the rule",
+            "a rule of a single feature does as well$",
+        ),
+        (
+            candidate(better_than_rule=False, beats_baselines=False),
+            comparison(),
+            "promoted",
+            "better: .*, though a rule of a single feature does as well as either",
         ),
         (candidate(version="old"), comparison(), "already in production", "it is the model"),
         (
@@ -39,6 +45,19 @@ def comparison(new=0.80, old=0.70, low=0.05, high=0.15, **changes):
             comparison(obstacle="no column x"),
             "not promoted",
             "cannot be compared .*: no column x",
+        ),
+        (
+            candidate(),
+            comparison(obstacle="no column x", other_schema=True),
+            "promoted",
+            "^first model of this telemetry schema, for which version old in production cannot be used: no "
+            "column x; clearly better than both baselines$",
+        ),
+        (
+            candidate(beats_baselines=False, better_than_rule=False),
+            comparison(obstacle="no column x", other_schema=True),
+            "not promoted",
+            "^a rule of a single feature does as well$",
         ),
         (candidate(), comparison(with_errors=4), "not promoted", "4 devices with errors; at least 5"),
         (candidate(), comparison(difference=None), "not promoted", "too little to compare it on: 4,000 rows"),
@@ -71,7 +90,7 @@ def test_the_decision_and_its_reason(found, beside, outcome, words):
 def test_a_request_overrules_the_gate_and_is_recorded():
     gate = decide(candidate(), comparison(0.5, 0.7, -0.3, -0.1), promote=True)
     assert (gate.promoted, gate.outcome) == (True, "promoted by request")
-    assert gate.reason.startswith("requested with promote; the gate says no: clearly worse")
+    assert gate.reason.startswith("asked for with promote, against the gate: clearly worse")
     # Where it passes anyway, that is what is recorded.
     assert decide(candidate(), comparison(), promote=True).outcome == "promoted"
 

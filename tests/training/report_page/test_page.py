@@ -54,6 +54,12 @@ def test_headings_are_words_but_what_is_a_sentence_stays():
     assert "<th>first alarm</th>" in page()
 
 
+def test_the_gate_says_its_reason_above_everything_else():
+    html = page(gate="not promoted: not better")
+    assert html.index('<p class="gate"><b>Gate</b> not promoted: not better</p>') < html.index("<main>")
+    assert "Gate" not in page()
+
+
 def test_marked_rows_stand_out():
     table = Table(pd.DataFrame({"a": [1, 2]}), "", marked=(1,))
     html = page(sections=(Section("One", (), (table,)),))

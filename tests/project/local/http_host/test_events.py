@@ -1,3 +1,4 @@
+import mlrun
 import pytest
 
 from feature_sets.checks import InputError
@@ -24,3 +25,17 @@ def test_only_a_graph_insists_on_json():
     assert _event(b"{bad").body == b"{bad"
     with pytest.raises(InputError, match="must be JSON"):
         _event(b"{bad", JSON)
+
+
+def test_a_step_that_fails_unexpectedly_reaches_the_error_step_of_the_graph():
+    function = mlrun.new_function("failing", kind="serving")
+    graph = function.set_topology("flow", engine="sync")
+    graph.to(name="fails", handler="fails").respond()
+    graph.error_handler("told", handler="told", full_event=True)
+    namespace = {"fails": lambda body: 1 // 0, "told": lambda event: f"told {event.error}"}
+    server = function.to_mock_server(namespace=namespace)
+    event = make_event("POST", "/", b"", [], b"{}", json_only=True)
+    answer = server.run(event)
+    assert "told " in str(getattr(answer, "body", answer)) and "division" in str(
+        getattr(answer, "body", answer)
+    )

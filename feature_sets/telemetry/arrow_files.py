@@ -1,0 +1,171 @@
+"""Parquet and CSV files as Arrow tables, in which nothing was guessed: what a CSV file holds stays text."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from feature_sets.telemetry.errors import TelemetryError
+from feature_sets.telemetry.file_format import PLAIN, SEPARATORS, FileFormat
+
+SUFFIXES = (".parquet", ".csv", ".csv.gz")
+"""Ends of the names of files that are read."""
+
+NULL_WORDS = ("", "nan", "-nan", "null", "none", "na", "n/a")
+"""Words, in lower case, that mean a missing value where a number is read."""
+
+_TEXT = pa.dictionary(pa.int32(), pa.string())
+_BLOCK_BYTES = 1 << 20
+
+
+def is_table_file(path: Path) -> bool:
+    """Whether the name is that of a file that can be read; hidden files are not."""
+    return path.name.endswith(SUFFIXES) and path.name[0] not in "._"
+
+
+def partition_values(path: Path, folder: Path) -> dict[str, str]:
+    """Columns that the folders above a file give it, as Hive writes them: ``day=2/0.parquet``."""
+    parts = [part.partition("=") for part in path.relative_to(folder).parts[:-1]]
+    return {name: value for name, equals, value in parts if equals and name}
+
+
+def file_columns(path: Path, name: str, form: FileFormat = PLAIN) -> list[str]:
+    """Names of the columns of a file.
+
+    :param name: what an error calls the file.
+    :param form: of a CSV file.
+    :raises TelemetryError: if it cannot be read, or a name occurs twice.
+    """
+    try:
+        is_parquet = path.suffix == ".parquet"
+        columns = list(pq.read_schema(path).names) if is_parquet else _csv_columns(path, form)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise _unreadable(name, error) from error
+    twice = sorted({column for column in columns if columns.count(column) > 1})
+    if twice:
+        raise TelemetryError(name, "must have columns of different names", twice)
+    return columns
+
+
+def read_file(
+    path: Path,
+    name: str,
+    columns: Sequence[str],
+    numbers: Collection[str] = (),
+    form: FileFormat = PLAIN,
+) -> pa.Table:
+    """These columns of a file. Those of a CSV file are text, but for numbers if all their cells are.
+
+    :param name: what an error calls the file.
+    :param columns: which; all must be there.
+    :param numbers: those of them that should be numbers.
+    :param form: of a CSV file.
+    :raises TelemetryError: if it cannot be read.
+    """
+    try:
+        if path.suffix == ".parquet":
+            return pq.ParquetFile(path).read(columns=list(columns)).select(list(columns))
+        _refuse_nul(path, name)
+        wanted = {column: pa.float64() if column in numbers else _TEXT for column in columns}
+        try:
+            return _read_csv(path, wanted, form)
+        except pa.ArrowInvalid:
+            if not numbers:
+                raise
+            # Some cell is no number; as text it can be said which.
+            return _read_csv(path, {**wanted, **{column: pa.string() for column in numbers}}, form)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise _unreadable(name, error) from error
+
+
+def first_rows(path: Path, name: str, rows: int, form: FileFormat = PLAIN) -> tuple[pa.Table, int | None]:
+    """The first rows of a file, all columns, and how many rows it has; None if nobody counted them.
+
+    :raises TelemetryError: if it cannot be read.
+    """
+    try:
+        if path.suffix == ".parquet":
+            file = pq.ParquetFile(path)
+            return _head(
+                file.schema_arrow, file.iter_batches(min(rows, 1 << 16)), rows
+            ), file.metadata.num_rows
+        _refuse_nul(path, name)
+        types = {column: pa.string() for column in _csv_columns(path, form)}
+        with pyarrow.csv.open_csv(path, **_csv_options(types, form)) as reader:
+            head = _head(reader.schema, reader, rows)
+            rest = any(batch.num_rows for batch in reader) if head.num_rows >= rows else False
+            return head, None if rest else head.num_rows
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise _unreadable(name, error) from error
+
+
+def separator_of(path: Path, name: str) -> str:
+    """The separator that the first line of a CSV file has most of; a comma if it has none.
+
+    :raises TelemetryError: if it cannot be read.
+    """
+    try:
+        with pa.input_stream(str(path)) as file:
+            line = file.read(_BLOCK_BYTES).partition(b"\n")[0].decode("utf-8", "replace")
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(name, error) from error
+    return max(SEPARATORS, key=line.count)
+
+
+def _head(schema: pa.Schema, batches: Iterator[pa.RecordBatch], rows: int) -> pa.Table:
+    taken: list[pa.RecordBatch] = []
+    count = 0
+    for batch in batches:
+        taken.append(batch)
+        count += batch.num_rows
+        if count >= rows:
+            break
+    return pa.Table.from_batches(taken, schema).slice(0, rows)
+
+
+def _csv_columns(path: Path, form: FileFormat) -> list[str]:
+    options = pyarrow.csv.ReadOptions(block_size=_BLOCK_BYTES)
+    parse = pyarrow.csv.ParseOptions(delimiter=form.separator, newlines_in_values=True)
+    with pyarrow.csv.open_csv(path, read_options=options, parse_options=parse) as reader:
+        return list(reader.schema.names)
+
+
+def _csv_options(types: dict[str, pa.DataType], form: FileFormat) -> dict[str, Any]:
+    return {
+        "parse_options": pyarrow.csv.ParseOptions(delimiter=form.separator, newlines_in_values=True),
+        "convert_options": pyarrow.csv.ConvertOptions(
+            include_columns=list(types),
+            column_types=types,
+            null_values=[form for word in NULL_WORDS for form in dict.fromkeys(_cases(word))],
+            strings_can_be_null=False,
+            decimal_point=form.decimal,
+        ),
+    }
+
+
+def _cases(word: str) -> tuple[str, ...]:
+    return word, word.upper(), word.capitalize(), word.replace("nan", "NaN")
+
+
+def _read_csv(path: Path, types: dict[str, pa.DataType], form: FileFormat) -> pa.Table:
+    return pyarrow.csv.read_csv(path, **_csv_options(types, form))
+
+
+def _refuse_nul(path: Path, name: str) -> None:
+    """Refuse a file with a NUL, which is of another encoding or broken."""
+    place = 0
+    with pa.input_stream(str(path)) as file:
+        while part := file.read(_BLOCK_BYTES):
+            found = part.find(b"\0")
+            if found >= 0:
+                raise TelemetryError(name, "must be text without NUL", f"one at byte {place + found}")
+            place += len(part)
+
+
+def _unreadable(name: str, error: Exception) -> TelemetryError:
+    return TelemetryError(name, "must be a readable file of its kind", str(error))

@@ -1,0 +1,68 @@
+"""The files of a folder of telemetry: which belong to a table, and which nobody reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from feature_sets.telemetry.arrow_files import SUFFIXES, is_table_file
+from feature_sets.telemetry.errors import TelemetryError
+
+_SHOWN = 20
+_DOCUMENTS = (".md", ".yaml", ".yml", ".rst", ".html")
+
+
+def find_files(folder: Path, name: str, optional: bool = False) -> list[Path]:
+    """Files of a table: ``NAME.parquet``, ``NAME.csv``, ``NAME.csv.gz``, or all such files below ``NAME/``.
+
+    :param optional: whether there may be none.
+    :raises TelemetryError: if there is none, or more than one of the forms.
+    """
+    if not folder.is_dir():
+        raise TelemetryError(folder.name, "must be a folder that exists", str(folder))
+    forms = [[path] for path in (folder / f"{name}{suffix}" for suffix in SUFFIXES) if path.is_file()]
+    parts = [path for path in _below(folder / name) if is_table_file(path)]
+    if parts:
+        forms.append(parts)
+    if not forms:
+        if optional:
+            return []
+        raise TelemetryError(
+            name,
+            f"must exist as {name}.parquet, {name}.csv or a sub-folder {name}/ of such files (or .csv.gz)",
+            sorted(path.name for path in folder.iterdir())[:_SHOWN],
+        )
+    if len(forms) > 1:
+        raise TelemetryError(
+            name, "must exist in one form only", [str(form[0].relative_to(folder)) for form in forms]
+        )
+    return forms[0]
+
+
+def unread_files(folder: Path, read: Iterable[Path]) -> list[str]:
+    """Names of the files that belong to no table; hidden ones and documents are left out."""
+    known = set(read)
+    return [
+        str(path.relative_to(folder))
+        for path in _below(folder)
+        if path not in known and path.suffix not in _DOCUMENTS and not path.name.startswith("LICENSE")
+    ]
+
+
+def unread_note(names: list[str]) -> str:
+    """What is told of files that are not read."""
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    what = "1 file is" if len(names) == 1 else f"{len(names):,} files are"
+    return f"{what} of no table and not read: {', '.join(names[:_SHOWN])}{more}"
+
+
+def _below(folder: Path) -> list[Path]:
+    """Every file below a folder in the order of their names, none that is hidden."""
+    if not folder.is_dir():
+        return []
+    found: list[Path] = []
+    for path in sorted(folder.iterdir(), key=lambda path: path.name):
+        if path.name[0] in "._":
+            continue
+        found += _below(path) if path.is_dir() else [path]
+    return found

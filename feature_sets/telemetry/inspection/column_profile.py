@@ -1,0 +1,202 @@
+"""What one column of a file holds."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from feature_sets.checks import InputError
+from feature_sets.telemetry.cell_numbers import numbers_of
+from feature_sets.telemetry.cell_text import Texts, cell_text, texts_of, truth_of
+from feature_sets.telemetry.time_columns import ParsedTimes, parse_times
+
+SAMPLES = 3
+_SHOWN = 40
+_EARLIEST = 1e8
+"""Smallest number that may be meant as an epoch time: of 1973, in seconds."""
+
+
+@dataclass(frozen=True)
+class ColumnProfile:
+    """What one column holds, in the rows that were looked at.
+
+    :param name: in the file.
+    :param type: that the file gives it; a CSV file has text alone.
+    :param rows: looked at.
+    :param missing: of them without a value.
+    :param distinct: how many different values; None if nobody counted them, as of measured numbers.
+    :param samples: some values.
+    :param kind: ``number``, ``truth`` (0 and 1, yes and no), ``time``, ``text``, ``empty`` or ``nested``.
+    :param whole: whether the numbers are all whole.
+    :param low: smallest number.
+    :param high: largest number.
+    :param times: form of the times: with a zone, without one, or an epoch unit.
+    :param naive: whether some times have no zone.
+    :param first: earliest time, ISO 8601.
+    :param last: latest time.
+    """
+
+    name: str
+    type: str
+    rows: int
+    missing: int
+    distinct: int | None
+    samples: tuple[str, ...]
+    kind: str
+    whole: bool = False
+    low: float | None = None
+    high: float | None = None
+    times: str = ""
+    naive: bool = False
+    first: str = ""
+    last: str = ""
+
+    @property
+    def missing_share(self) -> float:
+        """Share of the rows without a value."""
+        return self.missing / self.rows if self.rows else 0.0
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether all values are the same."""
+        return self.distinct == 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain content for JSON."""
+        content = {**asdict(self), "samples": list(self.samples), "missing_share": self.missing_share}
+        return {name: value for name, value in content.items() if value not in (None, "", False)}
+
+    def words(self) -> str:
+        """Type, missing and samples, for people."""
+        what = {"truth": "truth value", "time": f"time, {self.times}"}.get(self.kind, self.kind)
+        if self.kind == "number":
+            what = f"{'whole number' if self.whole else 'number'} {_short(self.low)} to {_short(self.high)}"
+        parts = [f"{self.type}: {what}" if self.type != what else what]
+        if self.distinct is not None and self.kind in ("text", "truth"):
+            parts.append("1 value" if self.is_constant else f"{self.distinct:,} values")
+        if self.missing:
+            parts.append(f"{self.missing_share:.1%} missing")
+        if self.samples:
+            parts.append("such as " + ", ".join(self.samples))
+        return "; ".join(parts)
+
+
+def profile_column(name: str, column: pa.ChunkedArray, decimal: str = ".") -> ColumnProfile:
+    """Look at one column.
+
+    :param column: as ``first_rows`` gives it.
+    :param decimal: of numbers in text, a point or a comma.
+    """
+    kind = _type_name(column.type)
+    rows = len(column)
+    try:
+        if pa.types.is_floating(column.type):
+            return _measured(name, kind, column)
+        texts = texts_of(column)
+    except InputError:
+        return ColumnProfile(name, kind, rows, column.null_count, None, (), "nested")
+    missing = int(np.count_nonzero(texts.codes < 0))
+    shown = tuple(_cut(value) for value in texts.values[:SAMPLES])
+    base: dict[str, Any] = {
+        "name": name,
+        "type": kind,
+        "rows": rows,
+        "missing": missing,
+        "distinct": len(texts.values),
+    }
+    if not texts.values:
+        return ColumnProfile(**base, samples=(), kind="empty")
+    if len(texts.values) <= 4 and all(truth_of(value) is not None for value in texts.values):
+        return ColumnProfile(**base, samples=shown, kind="truth")
+    numbers = numbers_of(column, decimal)
+    is_number = not numbers.refused.any() and not np.isnan(numbers.values).all()
+    times = _times(column, texts, numbers.values if is_number else None)
+    if times is not None:
+        return ColumnProfile(**base, samples=shown, kind="time", **_time_facts(column.type, times))
+    if is_number:
+        facts = _number_facts(numbers.values)
+        # Words such as NaN count as missing here.
+        base["missing"] = int(np.count_nonzero(np.isnan(numbers.values)))
+        return ColumnProfile(**base, samples=shown, kind="number", **facts)
+    return ColumnProfile(**base, samples=shown, kind="text")
+
+
+def _measured(name: str, kind: str, column: pa.ChunkedArray) -> ColumnProfile:
+    values = numbers_of(column).values
+    given = values[~np.isnan(values)]
+    base: dict[str, Any] = {
+        "name": name,
+        "type": kind,
+        "rows": len(values),
+        "missing": len(values) - len(given),
+    }
+    if not len(given):
+        return ColumnProfile(**base, distinct=0, samples=(), kind="empty")
+    some = np.unique(given[: 1 << 16])
+    shown = tuple(str(cell_text(value)) for value in dict.fromkeys(given[:100].tolist()))[:SAMPLES]
+    distinct = 1 if given.min() == given.max() else len(some) if len(some) <= 100 else None
+    if set(some.tolist()) <= {0.0, 1.0} and given.min() >= 0 and given.max() <= 1:
+        return ColumnProfile(**base, distinct=distinct, samples=shown, kind="truth")
+    times = _times(column, None, values)
+    if times is not None:
+        return ColumnProfile(
+            **base, distinct=distinct, samples=shown, kind="time", **_time_facts(column.type, times)
+        )
+    return ColumnProfile(**base, distinct=distinct, samples=shown, kind="number", **_number_facts(values))
+
+
+def _times(
+    column: pa.ChunkedArray, texts: Texts | None, numbers: np.ndarray[Any, np.dtype[np.float64]] | None
+) -> ParsedTimes | None:
+    """The times, if nearly all cells are times and, as numbers, are large enough to be meant so."""
+    if numbers is not None:
+        given = numbers[~np.isnan(numbers)]
+        if not len(given) or given.min() < _EARLIEST or not np.isfinite(given).all():
+            return None
+    parsed = parse_times(column)
+    found = ~parsed.unparsable
+    has_value = texts.codes >= 0 if texts else np.asarray(column.is_valid(), dtype=np.bool_)
+    given_rows = np.count_nonzero(has_value)
+    return parsed if given_rows and np.count_nonzero(found) >= 0.99 * given_rows else None
+
+
+def _time_facts(kind: pa.DataType, parsed: ParsedTimes) -> dict[str, Any]:
+    naive = bool(parsed.naive.any())
+    if parsed.units:
+        form = f"epoch {' and '.join(parsed.units)}"
+    elif naive:
+        form = "without a zone"
+    else:
+        zone = getattr(kind, "tz", None)
+        form = f"zone {zone}" if zone else "with a zone"
+    times = parsed.times.dropna()
+    span = [moment.isoformat() for moment in (times.min(), times.max())] if len(times) else ["", ""]
+    return {"times": form, "naive": naive, "first": span[0], "last": span[1]}
+
+
+def _number_facts(values: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, Any]:
+    given = values[np.isfinite(values)]
+    if not len(given):
+        return {}
+    return {
+        "whole": bool((given == np.floor(given)).all()),
+        "low": float(given.min()),
+        "high": float(given.max()),
+    }
+
+
+def _type_name(kind: pa.DataType) -> str:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return "text" if pa.types.is_string(kind) or pa.types.is_large_string(kind) else str(kind)
+
+
+def _short(number: float | None) -> str:
+    return "?" if number is None else f"{number:,.0f}" if number == int(number) else f"{number:.4g}"
+
+
+def _cut(text: str) -> str:
+    return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")

@@ -1,0 +1,154 @@
+"""A folder of telemetry as a new user has it: what was found, and the schema it may have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from feature_sets.telemetry.errors import SchemaError
+from feature_sets.telemetry.folder_files import find_files, unread_files, unread_note
+from feature_sets.telemetry.inspection.likely_format import likely_format
+from feature_sets.telemetry.inspection.other_files import likely_tables
+from feature_sets.telemetry.inspection.proposal import Choice, Proposal, propose
+from feature_sets.telemetry.inspection.table_profile import TableProfile, profile_table
+from feature_sets.telemetry.schema import TelemetrySchema
+
+TABLES = ("metrics", "labels", "static")
+
+
+@dataclass(frozen=True)
+class FolderCheck:
+    """What a folder holds, and the schema that is proposed for it.
+
+    :param folder: as it was given.
+    :param tables: those that were found.
+    :param proposal: with its reasons.
+    :param unread: files of no table.
+    :param likely: what these may be, one sentence each.
+    """
+
+    folder: Path
+    tables: dict[str, TableProfile]
+    proposal: Proposal
+    unread: list[str]
+    likely: list[str] = field(default_factory=list)
+
+    def schema_text(self) -> str | None:
+        """The schema file that is proposed, with the reasons as comments; None while something is missing."""
+        content = self.proposal.content
+        if content is None:
+            return None
+        reasons = {choice.column: choice for choice in self.proposal.choices if choice.table == "metrics"}
+        lines = [
+            f"# Proposed by netops check for the folder {self.folder.name}. Look at every line before use."
+        ]
+        lines += [f"# Decide: {sentence}" for sentence in self.proposal.decide]
+        for name, value in content.items():
+            if name != "metrics":
+                why = self._why(name)
+                lines.append(_yaml({name: value}) + (f"  # {why}" if why else ""))
+                continue
+            lines.append(
+                "metrics:  # each may get a unit, and a range such as [0, 100]: outside is no reading"
+            )
+            for metric in value:
+                lines.append(f"  {_yaml({metric: {}})}" + _remark(reasons.get(metric)))
+        return "\n".join(lines) + "\n"
+
+    def _why(self, name: str) -> str:
+        of_field = [choice for choice in self.proposal.choices if choice.role == name]
+        if name == "static":
+            return ""
+        if name == "windows" and self.proposal.cadence:
+            return f"devices report every {self.proposal.cadence.seconds:g} s"
+        return (
+            "; ".join(dict.fromkeys(filter(None, [of_field[0].why, of_field[0].instead]))) if of_field else ""
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain content for JSON."""
+        cadence = self.proposal.cadence
+        tables = {name: table.to_dict() for name, table in self.tables.items()}
+        for choice in self.proposal.choices:
+            tables[choice.table]["columns"][choice.column] |= choice.to_dict()
+        return {
+            "folder": str(self.folder),
+            "tables": tables,
+            "devices": cadence.devices if cadence else None,
+            "interval_seconds": cadence.seconds if cadence else None,
+            "repeated_rows": cadence.repeated if cadence else None,
+            "unread_files": self.unread,
+            "likely": self.likely,
+            "missing": self.proposal.missing,
+            "decide": self.proposal.decide,
+            "schema": self.proposal.content,
+        }
+
+    def lines(self) -> list[str]:
+        """What was found, for people."""
+        out: list[str] = []
+        chosen = {(choice.table, choice.column): choice for choice in self.proposal.choices}
+        for name, table in self.tables.items():
+            out.append(table.heading())
+            for column, profile in table.columns.items():
+                choice = chosen.get((name, column))
+                out.append(f"  {column}: {profile.words()}")
+                if choice is None:
+                    out.append("    -> as in the metrics")
+                else:
+                    instead = f" (instead: {choice.instead})" if choice.instead else ""
+                    out.append(f"    -> {choice.role}: {choice.why}{instead}")
+            out += [f"  {column}: not in every file" for column in table.partial]
+        out += self._cadence_lines()
+        if self.unread:
+            out.append(unread_note(self.unread))
+        out += [f"  {sentence}" for sentence in self.likely]
+        out += [f"missing: {sentence}" for sentence in self.proposal.missing]
+        return out + [f"decide: {sentence}" for sentence in self.proposal.decide]
+
+    def _cadence_lines(self) -> list[str]:
+        cadence = self.proposal.cadence
+        if cadence is None:
+            return []
+        every = (
+            "none has two readings" if cadence.seconds is None else f"one reading every {cadence.seconds:g} s"
+        )
+        out = [f"devices: {cadence.devices:,} in the rows looked at, {every}"]
+        if cadence.repeated:
+            out.append(
+                f"repeated: {cadence.repeated:,} rows have the device and time of another; one of each stays"
+            )
+        return out
+
+
+def check_folder(folder: Path) -> FolderCheck:
+    """Look at a folder and propose a schema for it.
+
+    :raises TelemetryError: if there is no such folder, or a file cannot be read.
+    """
+    files = {name: find_files(folder, name, optional=True) for name in TABLES}
+    form = likely_format(folder, files)
+    tables = {name: profile_table(folder, name, found, form) for name, found in files.items() if found}
+    proposal = propose(folder.resolve().name, tables, form)
+    content = proposal.content
+    if content is not None:
+        try:
+            TelemetrySchema.from_dict(content)
+        except SchemaError as error:
+            proposal.missing.append(f"The schema cannot have these columns: {error}.")
+    unread = unread_files(folder, [path for found in files.values() for path in found])
+    return FolderCheck(folder, tables, proposal, unread, likely_tables(folder, unread))
+
+
+def _yaml(content: dict[str, Any]) -> str:
+    text: str = yaml.safe_dump(
+        content, default_flow_style=True, width=10**9, allow_unicode=True, sort_keys=False
+    )
+    return text.strip().removeprefix("{").removesuffix("}")
+
+
+def _remark(choice: Choice | None) -> str:
+    return f"  # {choice.why}" if choice and choice.why != "numbers" else ""

@@ -1,0 +1,54 @@
+"""What files that belong to no table may be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from feature_sets.telemetry.arrow_files import is_table_file
+from feature_sets.telemetry.errors import TelemetryError
+from feature_sets.telemetry.inspection.table_profile import TableProfile, profile_table
+
+_LIMIT = 20
+"""Files that are looked at."""
+
+
+def likely_tables(folder: Path, names: Sequence[str]) -> list[str]:
+    """A sentence on each file that can be read but belongs to no table."""
+    sentences = []
+    for name in [name for name in names if is_table_file(Path(name))][:_LIMIT]:
+        try:
+            sentences.append(f"{name} {_likely(profile_table(folder, name, [folder / name]))}.")
+        except TelemetryError as error:
+            sentences.append(f"{name} cannot be read: {error}.")
+    return sentences
+
+
+def _likely(table: TableProfile) -> str:
+    columns = table.columns
+    times = [name for name, column in columns.items() if column.kind == "time"]
+    texts = [name for name, column in columns.items() if column.kind == "text"]
+    truths = [name for name, column in columns.items() if column.kind == "truth"]
+    numbers = [name for name, column in columns.items() if column.kind == "number"]
+    listed = ", ".join(columns)
+    if len(times) >= 2 and not numbers:
+        return (
+            f"has {listed} and looks like incidents, from {times[0]} to {times[1]}; labels are read as rows "
+            "with a device, a time and 0 or 1"
+        )
+    if times and len(numbers) == 1 and len(texts) >= 2:
+        return (
+            f"has {listed} and looks like readings in long form; metrics are read with one column for each, "
+            f"not by name in a column such as {texts[-1]}"
+        )
+    if times and numbers:
+        return f"has {listed} and looks like readings; as metrics{_suffix(table)} it would be read"
+    if times and truths:
+        return f"has {listed} and looks like labels; as labels{_suffix(table)} it would be read"
+    if texts and not times:
+        return f"has {listed} and looks like a list of devices; as static{_suffix(table)} it would be read"
+    return f"has {listed} and looks like none of the tables"
+
+
+def _suffix(table: TableProfile) -> str:
+    return "." + table.files[0].partition(".")[2].rpartition("/")[2]

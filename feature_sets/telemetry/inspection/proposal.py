@@ -1,0 +1,297 @@
+"""A schema for a folder of telemetry, with the reason for every choice and what may be chosen instead."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from feature_sets.checks import InputError, check_column_name
+from feature_sets.telemetry.file_format import PLAIN, FileFormat
+from feature_sets.telemetry.inspection.column_profile import ColumnProfile
+from feature_sets.telemetry.inspection.key_and_time import (
+    ARRIVAL_NAME,
+    Cadence,
+    cadence_of,
+    fewest_keys,
+    key_candidates,
+    never_falls,
+    time_candidates,
+)
+from feature_sets.telemetry.inspection.table_profile import TableProfile
+from feature_sets.telemetry.reserved_names import RESERVED, check_reserved
+
+_PERIODS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
+_SHORT, _LONG = 6, 30
+"""Periods in the two windows that are proposed."""
+
+_LABEL_NAME = re.compile(r"error|fail|fault|label|anomal|incident|outage|broken|down|target|alarm|bad")
+_CATEGORIES = 20
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What one column is proposed to be.
+
+    :param table: ``metrics``, ``labels`` or ``static``.
+    :param column: in its files.
+    :param role: field of the schema, such as ``metrics``; ``none`` if nobody would read it.
+    :param why: reason, for people.
+    :param instead: what it could be instead, for people; empty if nothing.
+    """
+
+    table: str
+    column: str
+    role: str
+    why: str
+    instead: str = ""
+
+    def to_dict(self) -> dict[str, str]:
+        """Plain content for JSON."""
+        return {"role": self.role, "why": self.why, "instead": self.instead}
+
+
+@dataclass
+class Proposal:
+    """A schema that is proposed.
+
+    :param choices: what each column would be.
+    :param missing: what a run needs and the folder does not have, one sentence each.
+    :param decide: what only the owner of the telemetry knows, one sentence each.
+    :param fields: of the schema, as far as they are known.
+    :param cadence: of the metrics.
+    """
+
+    choices: list[Choice] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    decide: list[str] = field(default_factory=list)
+    fields: dict[str, Any] = field(default_factory=dict)
+    cadence: Cadence | None = None
+
+    def choose(self, table: str, column: str, role: str, why: str, instead: str = "") -> None:
+        """Note what a column would be."""
+        self.choices.append(Choice(table, column, role, why, instead))
+
+    def named(self, column: str) -> str:
+        """Name of a column in the schema; one that it cannot have is renamed."""
+        try:
+            check_reserved("column", [check_column_name("column", column)])
+            return column
+        except InputError:
+            renamed: dict[str, str] = self.fields.setdefault("rename", {})
+            if column not in renamed:
+                plain = re.sub(r"[^A-Za-z0-9]+", "_", column).strip("_") or "column"
+                plain = f"my_{plain}" if plain in RESERVED or not plain[0].isalpha() else plain
+                plain = f"my_{plain}" if plain.startswith(("t_", "aggr_")) else plain
+                while plain in renamed.values():
+                    plain += "_"
+                renamed[column] = plain
+            return renamed[column]
+
+    @property
+    def content(self) -> dict[str, Any] | None:
+        """Content of the schema file; None while something is missing."""
+        return None if self.missing else self.fields
+
+
+def propose(name: str, tables: Mapping[str, TableProfile], form: FileFormat = PLAIN) -> Proposal:
+    """A schema for these tables.
+
+    :param name: of the network.
+    :param tables: those that were found.
+    :param form: of the CSV files.
+    """
+    proposal = Proposal(fields={"name": _slug(name)})
+    for table in ("metrics", "labels"):
+        if table not in tables:
+            proposal.missing.append(_ABSENT[table])
+    if "static" not in tables:
+        proposal.decide.append(
+            "There is no static.parquet or static.csv with one row a device: "
+            "the devices are those of the metrics, and there are no static features."
+        )
+    if form != PLAIN:
+        proposal.fields["files"] = form.to_dict()
+    if "metrics" not in tables:
+        return proposal
+    entity = _entity(proposal, tables)
+    time = _time(proposal, tables)
+    if entity and time:
+        proposal.cadence = cadence_of(tables["metrics"], entity, time)
+    _metrics(proposal, tables["metrics"], entity, time)
+    if "labels" in tables:
+        _label(proposal, tables["labels"], entity, time)
+    if "static" in tables:
+        _static(proposal, tables["static"], entity)
+    _windows(proposal)
+    return proposal
+
+
+_ABSENT = {
+    "metrics": "There are no readings: metrics.parquet or metrics.csv with device, time and numbers.",
+    "labels": "There are no labels: labels.parquet or labels.csv with device, time and a column of 0 and 1.",
+}
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "my-network"
+
+
+def _entity(proposal: Proposal, tables: Mapping[str, TableProfile]) -> list[str]:
+    candidates = key_candidates(tables)
+    where = ", ".join(tables)
+    if not candidates:
+        proposal.missing.append(
+            f"No column of text or whole numbers is in {where} alike, so nothing names the devices."
+        )
+        return []
+    instead = ""
+    if "static" in tables:
+        fewest = fewest_keys(tables["static"], candidates)
+        if not fewest:
+            proposal.decide.append(
+                f"The static file has several rows with equal {', '.join(candidates)}; "
+                "only the first of each is read, unless valid_from tells them apart."
+            )
+        elif len(fewest) < len(candidates):
+            instead = f"{', '.join(fewest)} alone tells all devices apart, too"
+    for column in candidates:
+        why = f"in {where} alike, {tables['metrics'].columns[column].distinct:,} values in the metrics"
+        proposal.choose("metrics", column, "entity", why, instead)
+    proposal.fields["entity"] = [proposal.named(column) for column in candidates]
+    return candidates
+
+
+def _time(proposal: Proposal, tables: Mapping[str, TableProfile]) -> str:
+    metrics, labels = tables["metrics"], tables.get("labels")
+    candidates = time_candidates(tables)
+    if not candidates:
+        proposal.missing.append(
+            "No column of the metrics holds times (ISO 8601 text, epoch numbers, or a type of times)."
+        )
+        return ""
+    time, *others = candidates
+    profile = metrics.columns[time]
+    instead = f"or {', '.join(others)}" if others else ""
+    proposal.choose("metrics", time, "time", f"{profile.times}, {profile.first} to {profile.last}", instead)
+    proposal.fields["time"] = proposal.named(time)
+    if labels is not None and time not in labels.columns:
+        proposal.missing.append(
+            f"The labels have no column '{time}', the time of the metrics; both need it under one name."
+        )
+    naive = [table.name for table in tables.values() if time in table.columns and table.columns[time].naive]
+    if naive:
+        proposal.fields["assume_timezone"] = "UTC"
+        proposal.decide.append(
+            f"Times in {' and '.join(naive)} have no zone; the schema says assume_timezone: UTC, "
+            "which must be true of them."
+        )
+    for column in others:
+        if ARRIVAL_NAME.search(column.lower()) and "arrival" not in proposal.fields:
+            proposal.fields["arrival"] = proposal.named(column)
+            proposal.choose("metrics", column, "arrival", "times with the name of an arrival time")
+        else:
+            proposal.choose("metrics", column, "none", "a second time", "time or arrival")
+    return time
+
+
+def _metrics(proposal: Proposal, table: TableProfile, entity: list[str], time: str) -> None:
+    taken = {choice.column for choice in proposal.choices if choice.table == "metrics"}
+    metrics: dict[str, Any] = {}
+    for name, column in table.columns.items():
+        if name in taken:
+            continue
+        if name in table.of_folders:
+            proposal.choose("metrics", name, "none", "names of folders")
+        elif column.kind not in ("number", "truth"):
+            proposal.choose("metrics", name, "none", f"{column.kind}, not numbers", _attribute_of(column))
+        elif column.is_constant:
+            value = column.samples[0] if column.samples else ""
+            proposal.choose("metrics", name, "none", f"is {value} in every row", "a metric")
+        else:
+            why = "numbers"
+            if entity and time and never_falls(table, entity, time, name):
+                why = "numbers that never fall: a counter"
+                proposal.decide.append(
+                    f"'{name}' looks like a counter; a rate of it would tell more than its height does."
+                )
+            proposal.choose("metrics", name, "metrics", why)
+            metrics[proposal.named(name)] = None
+    proposal.fields["metrics"] = metrics
+    if not metrics:
+        proposal.missing.append("No column of the metrics holds numbers that change.")
+
+
+def _attribute_of(column: ColumnProfile) -> str:
+    return "a static column, if it is in the static file" if column.kind == "text" else ""
+
+
+def _label(proposal: Proposal, table: TableProfile, entity: list[str], time: str) -> None:
+    candidates = [
+        name
+        for name, column in table.columns.items()
+        if name not in (*entity, time) and column.kind == "truth"
+    ]
+    if not candidates:
+        proposal.missing.append("No column of the labels holds 0 and 1 (or true and false, yes and no).")
+        return
+    changing = [name for name in candidates if not table.columns[name].is_constant]
+    named = [name for name in changing if _LABEL_NAME.search(name.lower())]
+    label = (named or changing or candidates)[0]
+    others = [name for name in candidates if name != label]
+    why = "0 and 1" + (", and its name says an error" if label in named else "")
+    instead = f"or {', '.join(others)}" if others else ""
+    proposal.choose("labels", label, "label", why, instead)
+    proposal.fields["label"] = proposal.named(label)
+    if others:
+        proposal.decide.append(
+            f"'{label}' is the label that is predicted; {', '.join(others)} could be as well."
+        )
+    if table.columns[label].is_constant:
+        only = table.columns[label].samples[0]
+        proposal.decide.append(
+            f"'{label}' is {only} in every row looked at: nothing can be learned from that."
+        )
+    for name, column in table.columns.items():
+        if name not in (*entity, time, label):
+            instead = "exclude_labels" if column.kind in ("truth", "text", "number") else ""
+            proposal.choose("labels", name, "none", "the label is another column", instead)
+
+
+def _static(proposal: Proposal, table: TableProfile, entity: list[str]) -> None:
+    chosen: list[str] = []
+    for name, column in table.columns.items():
+        if name in entity:
+            continue
+        distinct = column.distinct or 0
+        if name == "valid_from":
+            proposal.choose("static", name, "none", "is read as the time from which a row holds")
+        elif column.kind in ("nested", "empty", "time") or column.distinct is None:
+            proposal.choose("static", name, "none", f"{column.kind}, not categories")
+        elif column.is_constant:
+            proposal.choose("static", name, "none", f"is {column.samples[0]} for every device")
+        elif distinct > min(_CATEGORIES, max(2, column.rows // 2)):
+            why = f"{distinct:,} values for {column.rows:,} devices: too many to be categories"
+            proposal.choose("static", name, "none", why, "static, if few devices share a value")
+        else:
+            instead = "population, to choose the devices that are trained on"
+            proposal.choose("static", name, "static", f"{distinct:,} categories", instead)
+            chosen.append(proposal.named(name))
+    proposal.fields["static"] = chosen
+
+
+def _windows(proposal: Proposal) -> None:
+    seconds = proposal.cadence.seconds if proposal.cadence else None
+    if seconds is None:
+        return
+    period = max((given for given in _PERIODS if given <= seconds * 1.02), default=1)
+    lengths = [_duration(period * _SHORT), _duration(period * _LONG)]
+    proposal.fields["windows"] = {"lengths": lengths, "period": _duration(period)}
+
+
+def _duration(seconds: int) -> str:
+    for unit, size in (("h", 3600), ("m", 60)):
+        if seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"

@@ -1,0 +1,126 @@
+"""What the files of one table hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from feature_sets.checks import InputError
+from feature_sets.telemetry.arrow_files import file_columns, first_rows, partition_values
+from feature_sets.telemetry.cell_text import texts_of
+from feature_sets.telemetry.file_format import PLAIN, FileFormat
+from feature_sets.telemetry.inspection.column_profile import ColumnProfile, profile_column
+
+LOOKED_AT = 100_000
+"""Rows of a table that are looked at; the whole of a small one."""
+
+
+@dataclass(frozen=True)
+class TableProfile:
+    """What the files of one table hold.
+
+    :param name: ``metrics``, ``labels`` or ``static``.
+    :param files: names of its files.
+    :param rows: of all files; None if it was not counted.
+    :param looked_at: rows that the columns were looked at in, the first ones.
+    :param columns: name -> what it holds.
+    :param partial: columns that some files have and some do not.
+    :param of_folders: columns that the names of folders give, as in ``day=2/0.parquet``.
+    :param head: the rows that were looked at.
+    """
+
+    name: str
+    files: tuple[str, ...]
+    rows: int | None
+    looked_at: int
+    columns: Mapping[str, ColumnProfile]
+    partial: tuple[str, ...] = ()
+    of_folders: frozenset[str] = frozenset()
+    head: pa.Table = field(default_factory=lambda: pa.table({}))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain content for JSON."""
+        return {
+            "files": list(self.files),
+            "rows": self.rows,
+            "rows_looked_at": self.looked_at,
+            "columns": {name: column.to_dict() for name, column in self.columns.items()},
+            "partial_columns": list(self.partial),
+        }
+
+    def heading(self) -> str:
+        """One line about the table."""
+        shown = self.files[0] if len(self.files) == 1 else f"{len(self.files):,} files, {self.files[0]} first"
+        if self.rows == self.looked_at:
+            return f"{self.name}: {self.rows:,} rows ({shown})"
+        rows = "more rows" if self.rows is None else f"{self.rows:,} rows"
+        return f"{self.name}: {rows}, of which the first {self.looked_at:,} were looked at ({shown})"
+
+
+def profile_table(folder: Path, name: str, files: Sequence[Path], form: FileFormat = PLAIN) -> TableProfile:
+    """Look at the first rows of a table.
+
+    :param files: of the table, at least one.
+    :param form: of CSV files.
+    :raises TelemetryError: if a file cannot be read.
+    """
+    heads: list[pa.Table] = []
+    total: int | None = 0
+    looked_at = 0
+    present: list[frozenset[str]] = []
+    for path in files:
+        of_file = str(path.relative_to(folder))
+        given = partition_values(path, folder)
+        inside = file_columns(path, of_file, form)
+        if looked_at >= LOOKED_AT:
+            present.append(frozenset([*inside, *given]))
+            total = None if path.suffix != ".parquet" or total is None else total + _parquet_rows(path)
+            continue
+        head, rows = first_rows(path, of_file, LOOKED_AT - looked_at, form)
+        for column, value in given.items():
+            if column not in head.column_names:
+                head = head.append_column(column, pa.array([value] * head.num_rows, pa.string()))
+        present.append(frozenset(head.column_names))
+        heads.append(head)
+        looked_at += head.num_rows
+        total = None if rows is None or total is None else total + rows
+    whole = _joined(heads)
+    partial = sorted(frozenset.union(*present) - frozenset.intersection(*present))
+    return TableProfile(
+        name,
+        tuple(str(path.relative_to(folder)) for path in files),
+        total,
+        looked_at,
+        {column: profile_column(column, whole[column], form.decimal) for column in whole.column_names},
+        tuple(partial),
+        frozenset(column for path in files for column in partition_values(path, folder)),
+        whole,
+    )
+
+
+def _parquet_rows(path: Path) -> int:
+    return int(pq.read_metadata(path).num_rows)
+
+
+def _joined(heads: list[pa.Table]) -> pa.Table:
+    """One table; a column of different types in different files becomes text."""
+    try:
+        return pa.concat_tables(heads, promote_options="default")
+    except pa.ArrowException:
+        texts = [pa.table({name: _as_text(head[name]) for name in head.column_names}) for head in heads]
+        return pa.concat_tables(texts, promote_options="default")
+
+
+def _as_text(column: pa.ChunkedArray) -> pa.Array:
+    try:
+        codes, values = texts_of(column)
+    except InputError:  # Lists and structures.
+        return pa.array([None if cell is None else str(cell) for cell in column.to_pylist()], pa.string())
+    shown = [value.encode("utf-8", "backslashreplace").decode() for value in values]
+    return pa.array(np.array([*shown, None], dtype=object)[codes], pa.string())

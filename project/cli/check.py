@@ -1,0 +1,56 @@
+"""``netops check``: what a folder of telemetry holds, and the schema it may have."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from project.cli.options import JsonOption
+
+FolderArgument = Annotated[Path, typer.Argument(help="Folder with metrics, labels and static files.")]
+
+
+def check(
+    folder: FolderArgument,
+    schema: Annotated[
+        Path | None, typer.Option(help="Telemetry schema, YAML: does the folder fit it? Reads every row.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Look at a folder: what each column holds, and the schema it may have.
+
+    Nothing is written, and nothing is guessed silently: every choice comes with its reason and what could be
+    chosen instead. Exits with 1 if something is missing that a run needs. With --schema all rows are read, as
+    netops ingest would, and what would be left out or ignored is told.
+    """
+    if schema is not None:
+        _fit(folder, schema, as_json)
+        return
+    from feature_sets.telemetry.inspection.folder_check import check_folder
+
+    found = check_folder(folder)
+    text = found.schema_text()
+    if as_json:
+        print(json.dumps({**found.to_dict(), "schema_text": text}))
+    else:
+        print("\n".join(found.lines()))
+        if text is not None:
+            print(f"\nproposed schema (netops init {folder} writes it):\n\n{text}", end="")
+    if text is None:
+        raise typer.Exit(1)
+
+
+def _fit(folder: Path, schema: Path, as_json: bool) -> None:
+    from feature_sets.telemetry.readers import read_telemetry
+    from feature_sets.telemetry.schema import TelemetrySchema
+
+    given = TelemetrySchema.from_yaml(schema)
+    rows, report = read_telemetry(folder, given)
+    if as_json:
+        print(json.dumps({**report.to_dict(), "devices": len(rows.static)}))
+        return
+    print("\n".join(report.lines()))
+    print(f"the folder fits: netops run --telemetry {folder} --schema {schema}")

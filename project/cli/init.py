@@ -1,0 +1,45 @@
+"""``netops init``: write the schema file that ``netops check`` proposes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from feature_sets.checks import InputError
+from project.cli.check import FolderArgument
+
+
+def init(
+    folder: FolderArgument,
+    output: Annotated[
+        Path | None, typer.Option(help="File to write. Default: NAME.yaml here, as the folder is called.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Overwrite a file that exists without asking.")] = False,
+) -> None:
+    """Write the schema file that netops check proposes for a folder.
+
+    Asks before it overwrites a file. If something is missing that a run needs, it exits with 1 and writes
+    nothing.
+    """
+    from feature_sets.telemetry.inspection.folder_check import check_folder
+
+    found = check_folder(folder)
+    text = found.schema_text()
+    if text is None:
+        print("\n".join(found.lines()))
+        raise typer.Exit(1)
+    path = output or Path(f"{found.proposal.fields['name']}.yaml")
+    if path.exists() and not yes:
+        if not sys.stdin.isatty():
+            rule = "must be confirmed where a file exists: add --yes, or run it on a terminal, which asks"
+            raise InputError("--output", rule, str(path))
+        if not typer.confirm(f"Overwrite {path}?", default=False):
+            print("nothing was written")
+            raise typer.Exit(1)
+    path.write_text(text, encoding="utf-8")
+    for sentence in found.proposal.decide:
+        print(f"decide: {sentence}")
+    print(f"wrote {path}; look at it, then: netops run --telemetry {folder} --schema {path}")

@@ -1,0 +1,113 @@
+"""Workflow step: plays recorded telemetry that is later than the model's through the staging endpoint."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import httpx
+import mlrun
+import pandas as pd
+
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from project.endpoints import endpoint_address
+from project.errors import NetopsError
+from project.function_names import MODEL
+from project.http_json import get_json
+from project.parameters import STREAM_RATE, STREAM_SECONDS
+from project.replay.recording import KNOWN, Recording, read_recording
+from project.replay.timeline import timeline
+from project.streaming import StreamReport, stream
+
+_FIRST = pd.Timestamp(0, tz="UTC")
+_LAST = pd.Timestamp("2106-01-01", tz="UTC")
+_REPORTED = (
+    *("events_sent", "labels_sent", "rejected", "predicted_errors"),
+    *("statuses", "labels", "request_p50_ms", "request_p99_ms"),
+)
+
+
+def rehearse(
+    context: mlrun.MLClientCtx,
+    function: str,
+    schema: str = "",
+    stream_seconds: int = STREAM_SECONDS,
+    stream_rate: int = STREAM_RATE,
+) -> None:
+    """MLRun job: send recorded readings and labels of the model's later time to an endpoint, as known then.
+
+    Results: ``events_sent``, ``labels_sent``, ``rejected``, ``predicted_errors``, ``statuses`` and ``labels``
+    by what became of them, ``request_p50_ms``, ``request_p99_ms``; ``joined``, ``waiting``, ``expired`` and
+    ``conflicting`` of the labeled stream; ``nothing_newer``, why nothing was sent, empty if something was.
+
+    :param function: name of the serving function, one of its own for rehearsals.
+    :param schema: path of the telemetry schema; empty for the simulated network's.
+    :param stream_seconds: with the rate, how many events are sent: the first ones, as fast as they are taken.
+    :param stream_rate: events a second.
+    :raises NetopsError: if every event is rejected, or labels were sent and none met its prediction.
+    """
+    telemetry = TelemetrySchema.load(schema)
+    address = endpoint_address(context.project, function)
+    trained = get_json(f"{address}/v2/models/{MODEL}")["parameters"]["training_end"]
+    after = pd.Timestamp(datetime.fromisoformat(trained)) if trained else _FIRST
+    nothing_newer = ""
+    report = StreamReport()
+    try:
+        found = read_recording(telemetry, after + pd.Timedelta(microseconds=1), _LAST)
+        most = stream_seconds * stream_rate
+        recording = _first(found.of_population(telemetry), most, telemetry.time)
+    except NetopsError as error:
+        nothing_newer = str(error)
+    else:
+        batches = timeline(recording, telemetry, labels_every=60)
+        stream(batches, address, report, seconds=math.inf, events_per_second=math.inf)
+    account = report.to_dict()
+    labeled = written_pairs(address) if report.events_sent else get_json(f"{address}/labeled")
+    for key in _REPORTED:
+        context.log_result(key, account[key])
+    for key in ("joined", "waiting", "expired", "conflicting"):
+        context.log_result(key, labeled[key])
+    context.log_result("nothing_newer", nothing_newer)
+    check(report, labeled["joined"])
+
+
+def _first(recording: Recording, most: int, time: str) -> Recording:
+    """The readings that became known first, with the labels of these."""
+    if len(recording.metrics) <= most:
+        return recording
+    order = recording.metrics[KNOWN].argsort(kind="stable")[:most]
+    metrics, key = recording.metrics.iloc[order], [DEVICE, time]
+    there = recording.labels.set_index(key).index.isin(metrics.set_index(key).index)
+    return Recording(metrics, recording.labels[there], recording.label_history)
+
+
+def check(report: StreamReport, joined: int) -> None:
+    """Raise NetopsError unless the endpoint took the recording: events were accepted, and labels met them."""
+    if report.events_sent and report.rejected >= report.events_sent + report.labels_sent:
+        raise NetopsError(
+            f"the staging endpoint must take recorded events, got all {report.events_sent:,} rejected; "
+            "what is in production stays"
+        )
+    if report.labels_sent and not joined:
+        raise NetopsError(
+            f"of {report.labels_sent:,} recorded labels some must meet a prediction on the staging endpoint, "
+            f"got {dict(report.labels)}; what is in production stays"
+        )
+
+
+def written_pairs(
+    address: str,
+    timeout_seconds: float = 30.0,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> dict[str, Any]:
+    """Counts of the labeled stream, as soon as all its pairs are in batches, or the time is over."""
+    deadline = clock() + timeout_seconds
+    while True:
+        labeled: dict[str, Any] = httpx.get(f"{address}/labeled", timeout=30).raise_for_status().json()
+        if not labeled["unwritten"] or clock() >= deadline:
+            return labeled
+        sleep(0.2)

@@ -1,0 +1,13 @@
+"""Where the models of a project are registered; imports no MLRun."""
+
+from __future__ import annotations
+
+from feature_sets.model_package.tags import MODEL_KEY
+
+MODEL_ARTIFACT = f"evaluate_{MODEL_KEY}"
+"""Key of the models that the run ``evaluate`` registers: MLRun prefixes a key with the name of its run."""
+
+
+def model_address(project: str, tag: str) -> str:
+    """Address of the registered model with a tag."""
+    return f"store://models/{project}/{MODEL_ARTIFACT}:{tag}"

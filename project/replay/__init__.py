@@ -1,0 +1,1 @@
+"""Recorded telemetry, played through a serving graph as it was known then."""

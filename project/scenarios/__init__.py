@@ -1,0 +1,1 @@
+"""Scenarios of ``netops run --scenario``: a project's life in fast motion."""

@@ -1,0 +1,70 @@
+"""Whether a month that was lived through left what one ingestion of all of it leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import mlrun
+import mlrun.feature_store as fstore
+import numpy as np
+import pandas as pd
+
+from feature_sets import device_labels, device_metrics, devices
+from feature_sets.feature_vector import ALL_FEATURES
+from feature_sets.model_package.columns import PROBABILITY, VERSION
+from feature_sets.model_package.package import fetch_model_package
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from training.dataset.vector_rows import read_vector
+
+TABLES = (devices.NAME, device_metrics.NAME, device_labels.NAME)
+
+
+def differing_rows(project: str, other: str, schema: TelemetrySchema) -> dict[str, int]:
+    """How many rows of each feature set of two projects are not the same, to the last bit."""
+    return {name: _differing(_rows(project, name, schema), _rows(other, name, schema)) for name in TABLES}
+
+
+def _rows(project: str, name: str, schema: TelemetrySchema) -> pd.DataFrame:
+    feature_set = fstore.get_feature_set(f"store://feature-sets/{project}/{name}")
+    frame: pd.DataFrame = feature_set.to_dataframe().reset_index()
+    keys = [key for key in (DEVICE, schema.time) if key in frame.columns]
+    return frame.sort_values(keys, kind="stable", ignore_index=True)
+
+
+def _differing(rows: pd.DataFrame, others: pd.DataFrame) -> int:
+    if len(rows) != len(others) or sorted(rows.columns) != sorted(others.columns):
+        return max(len(rows), len(others))
+    same = np.ones(len(rows), dtype=np.bool_)
+    for column in rows.columns:
+        left, right = rows[column].to_numpy(), others[column].to_numpy()
+        same &= (left == right) | (pd.isna(left) & pd.isna(right))
+    return int((~same).sum())
+
+
+def differing_answers(
+    project: str, answers: Sequence[dict[str, Any]], schema: TelemetrySchema
+) -> dict[str, int]:
+    """How many answers of an endpoint are not what their models say of the features in the history.
+
+    :param answers: device, event time, version and probability of each.
+    :returns: ``answers`` and ``differing``.
+    """
+    served = pd.DataFrame(answers)
+    served[schema.time] = pd.to_datetime(served[schema.time], utc=True, format="ISO8601")
+    uri, keys = f"store://feature-vectors/{project}/{ALL_FEATURES}", [DEVICE, schema.time]
+    rows = read_vector(uri, schema, served[keys])
+    both = served[[*keys, VERSION, PROBABILITY]].merge(
+        rows.drop(columns=[VERSION, PROBABILITY], errors="ignore"), on=keys, how="left", validate="1:1"
+    )
+    differing = 0
+    for version, part in both.groupby(VERSION):
+        package = fetch_model_package(_address(project, str(version)))
+        offline = package.session().probability(package.schema.matrix(part))
+        differing += int(np.count_nonzero(offline != part[PROBABILITY].to_numpy()))
+    return {"answers": len(both), "differing": differing}
+
+
+def _address(project: str, version: str) -> str:
+    found = mlrun.get_run_db().list_artifacts(project=project, labels=f"version={version}", kind="model")
+    return str(found[0]["spec"]["target_path"])

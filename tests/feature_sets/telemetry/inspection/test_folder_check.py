@@ -1,0 +1,221 @@
+"""A look at folders of many shapes: the schema that is proposed is one that the readers take."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from feature_sets.telemetry.errors import TelemetryError
+from feature_sets.telemetry.folder_writer import write_folder
+from feature_sets.telemetry.inspection.folder_check import FolderCheck, check_folder
+from feature_sets.telemetry.readers import read_telemetry
+from feature_sets.telemetry.schema import TelemetrySchema
+from feature_sets.telemetry.simulator import SimulatedNetwork
+
+Frames = dict[str, pd.DataFrame]
+STEP = pd.Timedelta("30s")
+
+
+def frames(devices: int = 6, ticks: int = 40) -> Frames:
+    """Readings every 30 s of routers at sites, a label among other columns, and attributes of many kinds."""
+    random = np.random.default_rng(3)
+    names = [f"r{number}" for number in range(devices)]
+    keys = pd.DataFrame(
+        {
+            "router": np.tile(names, ticks),
+            "time": pd.Timestamp("2026-03-01T00:00:00Z") + STEP * np.repeat(np.arange(ticks), devices),
+        }
+    )
+    size = len(keys)
+    steps = random.integers(1, 10_000, (ticks, devices))
+    metrics = keys.assign(
+        load=random.normal(5, 1, size).round(3),
+        octets=(10**6 + np.cumsum(steps, axis=0)).ravel(),
+        up=random.integers(0, 2, size),
+        firmware_note="x",
+        mtu=1500,
+    )
+    labels = keys.assign(is_error=random.integers(0, 2, size), planned=random.integers(0, 2, size), cause="y")
+    static = pd.DataFrame({"router": names, "role": ["edge", "core"] * (devices // 2), "serial": names})
+    return {"metrics": metrics, "labels": labels, "static": static}
+
+
+def write(folder: Path, tables: Frames, suffix: str = ".parquet") -> Path:
+    folder.mkdir(exist_ok=True)
+    for name, frame in tables.items():
+        path = folder / f"{name}{suffix}"
+        frame.to_parquet(path, index=False) if suffix == ".parquet" else frame.to_csv(path, index=False)
+    return folder
+
+
+def taken(folder: Path) -> tuple[FolderCheck, TelemetrySchema]:
+    """The check, and its schema, read from the text of the file and used on the folder."""
+    check = check_folder(folder)
+    text = check.schema_text()
+    assert text is not None, check.lines()
+    json.dumps(check.to_dict())
+    schema = TelemetrySchema.from_dict(yaml.safe_load(text))
+    rows, report = read_telemetry(folder, schema)
+    assert not report.metrics.rejected and not report.labels.rejected and not report.static.rejected
+    assert len(rows.metrics) == report.metrics.rows_read
+    return check, schema
+
+
+def test_every_column_has_a_role_a_reason_and_what_else_it_could_be(tmp_path: Path) -> None:
+    check, schema = taken(write(tmp_path / "My Lab", frames()))
+    assert (schema.name, schema.entity, schema.time, schema.label) == (
+        "my-lab",
+        ("router",),
+        "time",
+        "is_error",
+    )
+    assert schema.metric_names == ("load", "octets", "up")
+    assert schema.static == ("role",)
+    assert (schema.windows.period, schema.windows.lengths) == ("30s", ("3m", "15m"))
+    columns = check.to_dict()["tables"]["metrics"]["columns"]
+    assert columns["firmware_note"]["role"] == "none"
+    assert columns["mtu"]["why"] == "is '1500' in every row"
+    assert "counter" in columns["octets"]["why"]
+    labels = check.to_dict()["tables"]["labels"]["columns"]
+    assert labels["planned"]["instead"] == labels["cause"]["instead"] == "exclude_labels"
+    assert any("planned could be as well" in sentence for sentence in check.proposal.decide)
+    assert any("'octets' looks like a counter" in sentence for sentence in check.proposal.decide)
+    assert check.proposal.cadence is not None
+    assert (check.proposal.cadence.devices, check.proposal.cadence.seconds) == (6, 30.0)
+    said = "\n".join(check.lines())
+    assert "serial: text; 6 values; such as 'r0', 'r1', 'r2'" in said
+    assert "too many to be categories" in said
+    assert "devices: 6 in the rows looked at, one reading every 30 s" in said
+
+
+def epoch_milliseconds(tables: Frames) -> None:
+    for name in ("metrics", "labels"):
+        tables[name]["time"] = tables[name]["time"].astype("int64") // 10**6
+
+
+def naive(tables: Frames) -> None:
+    for name in ("metrics", "labels"):
+        tables[name]["time"] = tables[name]["time"].dt.tz_localize(None)
+
+
+def two_levels(tables: Frames) -> None:
+    for name, frame in tables.items():
+        place = frame["router"].str[1:].astype(int)
+        tables[name] = frame.assign(site=(place // 3).astype(str), router="r" + (place % 3).astype(str))
+
+
+def words(tables: Frames) -> None:
+    tables["labels"]["is_error"] = tables["labels"]["is_error"].map({0: "no", 1: "yes"})
+
+
+def arrival(tables: Frames) -> None:
+    tables["metrics"]["received"] = tables["metrics"]["time"] + pd.Timedelta("2s")
+
+
+def gaps(tables: Frames) -> None:
+    tables["metrics"].loc[::3, "load"] = np.nan
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".csv.gz"])
+@pytest.mark.parametrize("change", [epoch_milliseconds, naive, two_levels, words, arrival, gaps])
+def test_the_proposed_schema_is_taken_as_it_is(
+    tmp_path: Path, suffix: str, change: Callable[[Frames], None]
+) -> None:
+    tables = frames()
+    change(tables)
+    check, schema = taken(write(tmp_path / "lab", tables, suffix))
+    if change is two_levels:
+        assert schema.entity == ("site", "router")
+    if change is naive:
+        assert schema.assume_timezone == "UTC"
+        assert any("must be true" in sentence for sentence in check.proposal.decide)
+    if change is arrival:
+        assert schema.arrival == "received"
+
+
+def test_semicolons_decimal_commas_and_no_static_file_are_taken(tmp_path: Path) -> None:
+    tables = frames()
+    del tables["static"]
+    folder = tmp_path / "lab"
+    folder.mkdir()
+    for name, frame in tables.items():
+        frame.to_csv(folder / f"{name}.csv", index=False, sep=";", decimal=",")
+    check, schema = taken(folder)
+    assert (schema.files.separator, schema.files.decimal) == (";", ",")
+    assert schema.metric_names == ("load", "octets", "up")
+    assert any("no static features" in sentence for sentence in check.proposal.decide)
+    rows, report = read_telemetry(folder, schema)
+    assert rows.metrics["load"].tolist() == tables["metrics"]["load"].tolist()
+    assert rows.static["device"].tolist() == [f"r{number}" for number in range(6)]
+    assert report.static.notes == ["no static file: the devices are those of the metrics"]
+
+
+def test_parts_in_folders_are_one_table(tmp_path: Path) -> None:
+    tables = frames()
+    metrics = tables.pop("metrics")
+    folder = write(tmp_path / "lab", tables)
+    for day, part in enumerate((metrics[:100], metrics[100:])):
+        below = folder / "metrics" / f"day={day}"
+        below.mkdir(parents=True)
+        part.to_parquet(below / "0.parquet", index=False)
+    check, _ = taken(folder)
+    assert check.tables["metrics"].rows == len(metrics)
+    assert check.tables["metrics"].columns["day"].samples == ("'0'", "'1'")
+
+
+def test_the_simulated_network_is_taken(tmp_path: Path) -> None:
+    start = pd.Timestamp("2024-01-01T00:00:00Z").to_pydatetime()
+    write_folder(tmp_path / "sim", SimulatedNetwork(devices=4, start=start, ticks=200, seed=1).generate(0))
+    _, schema = taken(tmp_path / "sim")
+    default = TelemetrySchema.load()
+    assert schema.entity == default.entity
+    assert (schema.time, schema.label, schema.metric_names) == (
+        default.time,
+        default.label,
+        default.metric_names,
+    )
+
+
+def test_what_is_missing_is_said_in_one_sentence_each(tmp_path: Path) -> None:
+    tables = frames()
+    tables["labels"] = tables["labels"].rename(columns={"time": "when"}).drop(columns=["is_error", "planned"])
+    del tables["static"]
+    check = check_folder(write(tmp_path / "lab", tables))
+    assert check.schema_text() is None
+    assert check.proposal.missing == [
+        "The labels have no column 'time', the time of the metrics; both need it under one name.",
+        "No column of the labels holds 0 and 1 (or true and false, yes and no).",
+    ]
+
+
+def test_files_of_other_names_are_looked_at(tmp_path: Path) -> None:
+    span = pd.to_datetime(["2026-03-01T00:00:00Z", "2026-03-02T00:00:00Z"])
+    write(
+        tmp_path,
+        {
+            "readings": frames()["metrics"],
+            "tickets": pd.DataFrame({"router": ["r1", "r2"], "start": span, "end": span, "kind": ["a", "b"]}),
+        },
+    )
+    (tmp_path / "broken.csv").write_text("", encoding="utf-8")
+    (tmp_path / "notes.md").write_text("# not data", encoding="utf-8")
+    check = check_folder(tmp_path)
+    assert check.unread == ["broken.csv", "readings.parquet", "tickets.parquet"]
+    assert "as metrics.parquet it would be read" in check.likely[1]
+    assert "looks like incidents, from start to end" in check.likely[2]
+    assert "cannot be read" in check.likely[0]
+    assert len(check.proposal.missing) == 2
+
+
+def test_a_folder_that_is_none_and_a_broken_table_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(TelemetryError, match="must be a folder that exists"):
+        check_folder(tmp_path / "none")
+    (tmp_path / "metrics.parquet").write_bytes(b"no")
+    with pytest.raises(TelemetryError, match=r"metrics\.parquet: must be a readable file"):
+        check_folder(tmp_path)

@@ -1,0 +1,97 @@
+"""``netops check`` and ``netops init``: quick, without MLRun, and nothing is overwritten unasked."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from feature_sets.checks import InputError
+from feature_sets.telemetry.schema import TelemetrySchema
+from project.cli.check import check
+from project.cli.init import init
+from tests.project.test_cli import environment
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Telemetry of three routers."""
+    made = tmp_path / "lab"
+    made.mkdir()
+    random = np.random.default_rng(1)
+    keys = pd.DataFrame(
+        {
+            "router": ["r1", "r2", "r3"] * 20,
+            "at": pd.Timestamp("2026-03-01T00:00:00Z") + pd.to_timedelta(np.arange(60) // 3 * 10, unit="s"),
+        }
+    )
+    keys.assign(load=random.normal(5, 1, 60), note="x").to_parquet(made / "metrics.parquet")
+    keys.assign(is_error=np.arange(60) % 2).to_parquet(made / "labels.parquet")
+    static = pd.DataFrame({"router": ["r1", "r2", "r3"], "site": ["007", "007", "008"]})
+    static.to_parquet(made / "static.parquet")
+    return made
+
+
+def netops(home, *arguments):
+    program = "import sys; from project.cli import main\ntry:\n main()\nfinally:\n"
+    program += " print('mlrun' in sys.modules, 'numba' in sys.modules, file=sys.stderr)"
+    return subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=environment(home),
+        check=False,
+    )
+
+
+def test_a_check_loads_no_mlrun_and_says_what_it_found(folder, tmp_path):
+    done = netops(tmp_path, "check", folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.split() == ["False", "False"]
+    assert "devices: 3 in the rows looked at, one reading every 10 s" in done.stdout
+    assert "note: text; 1 value; such as 'x'" in done.stdout
+    content = json.loads(netops(tmp_path, "check", folder, "--json").stdout)
+    assert content["interval_seconds"] == 10.0
+    assert content["schema"]["entity"] == ["router"]
+    assert not (tmp_path / ".netops").exists()
+
+
+def test_init_writes_the_schema_once(folder, tmp_path, monkeypatch):
+    path = tmp_path / "lab.yaml"
+    init(folder, output=path, yes=False)
+    assert TelemetrySchema.from_yaml(path).metric_names == ("load",)
+    path.write_text("mine")
+    with pytest.raises(InputError, match="--output: must be confirmed where a file exists: add --yes"):
+        init(folder, output=path, yes=False)
+    assert path.read_text() == "mine"
+    init(folder, output=path, yes=True)
+    assert TelemetrySchema.from_yaml(path).name == "lab"
+
+
+def test_a_folder_that_lacks_something_exits_with_one(folder, tmp_path):
+    (folder / "labels.parquet").unlink()
+    done = netops(tmp_path, "check", folder)
+    assert done.returncode == 1
+    assert "missing: There are no labels: labels.parquet or labels.csv" in done.stdout
+    assert netops(tmp_path, "init", folder).returncode == 1
+
+
+def test_a_folder_is_held_against_a_schema(folder, tmp_path, capsys):
+    path = tmp_path / "lab.yaml"
+    content = "{name: lab, entity: [router], time: at, metrics: {load: {}}, label: is_error, "
+    content += "population: {site: %s}}"
+    path.write_text(content % '"007"')
+    (folder / "more.csv").write_text("a,b\n")
+    check(folder, schema=path, as_json=False)
+    said = capsys.readouterr().out
+    assert "note: not used by the schema: note" in said
+    assert "note: 1 file is of no table and not read: more.csv" in said
+    assert "is in no row" not in said
+    path.write_text(content % "7")
+    check(folder, schema=path, as_json=False)
+    said = capsys.readouterr().out
+    assert "note: population site: 7 is in no row; there are '007', '008'" in said
+    check(folder, schema=path, as_json=True)
+    assert json.loads(capsys.readouterr().out)["devices"] == 3

@@ -1,0 +1,116 @@
+"""Which labeled rows the magnitude of drift is measured on, and how long they are waited for."""
+
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from project.errors import NetopsError
+from project.jobs import drift_magnitude
+from project.jobs.drift_magnitude import (
+    LIVE,
+    REHEARSED,
+    chosen_rows,
+    measure_drift_magnitude,
+    wait_for_stream,
+)
+from tests.project.fake_endpoint import fake_endpoint
+
+SCHEMA = TelemetrySchema.load()
+
+
+def write(path, version, values):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame({"x": values, "version": version}).to_parquet(path)
+
+
+def test_rows_of_all_batches_of_the_served_version_come_in_file_order(tmp_path):
+    write(tmp_path / "a.parquet", "old", [0, 9])
+    write(tmp_path / "c.parquet", "new", [2, 3])
+    write(tmp_path / "b.parquet", "new", [1])
+    found = chosen_rows(tmp_path, tmp_path / "none", "new", 3)
+    assert (found.source, found.rows["x"].tolist()) == (LIVE, [1, 2, 3])
+    assert found.why == "measured on 3 labeled rows of live traffic"
+
+
+def test_a_quiet_endpoint_leaves_it_to_the_rehearsal_and_that_is_said(tmp_path):
+    live, rehearsed = tmp_path / "labeled", tmp_path / "rehearsed"
+    write(live / "a.parquet", "old", [1, 2, 3, 4])
+    write(live / "b.parquet", "new", [7])
+    write(rehearsed / "a.parquet", "new", [5, 6])
+    found = chosen_rows(live, rehearsed, "new", 2)
+    assert (found.source, found.rows["x"].tolist()) == (REHEARSED, [5, 6])
+    assert "2 rows of the rehearsal, as live traffic has 1 of the 2 labeled rows needed" in found.why
+
+
+def test_few_rows_of_live_traffic_are_better_than_none(tmp_path):
+    write(tmp_path / "b.parquet", "new", [7])
+    write(tmp_path / "rehearsed" / "a.parquet", "old", [5, 6])
+    found = chosen_rows(tmp_path, tmp_path / "rehearsed", "new", 2)
+    assert (found.source, found.rows["x"].tolist()) == (LIVE, [7])
+    assert found.why.endswith("which is few")
+
+
+def ticking():
+    times = iter(range(1000))
+    return lambda: float(next(times))
+
+
+@pytest.mark.parametrize(
+    ("done", "unwritten", "rows", "looks"),
+    [(True, 0, 0, 1), (False, 0, 9, 0), (False, 0, 0, 60), (True, 3, 0, 60)],
+)
+def test_only_what_a_simulated_network_streams_is_waited_for(done, unwritten, rows, looks):
+    seen = []
+
+    def answer(_method, path, _body):
+        seen.append(path)
+        return 200, {"done": done, "unwritten": unwritten}
+
+    with fake_endpoint(answer) as address:
+        wait_for_stream(
+            address, f"{address}/stream", lambda: rows >= 9, 60, clock=ticking(), sleep=lambda _: None
+        )
+    assert seen.count("/stream") == pytest.approx(looks, abs=1)
+
+
+class Context:
+    project = "p"
+
+    def __init__(self):
+        self.results = {}
+        self.logger = SimpleNamespace(info=print)
+
+    def log_result(self, key, value):
+        self.results[key] = value
+
+    def log_artifact(self, key, **_):
+        self.results[key] = "logged"
+
+
+def test_a_run_does_not_wait_for_nor_fail_on_a_quiet_endpoint(tmp_path, monkeypatch):
+    """Nobody streams, and nobody has labeled anything yet."""
+    answers = {
+        "/v2/models/model": {"versions": ["v1"]},
+        "/labeled": {"directory": str(tmp_path / "labeled"), "unwritten": 2},
+    }
+
+    def absent(_project, function):
+        if function == "serving":
+            return address
+        raise NetopsError("must be deployed, got none")
+
+    monkeypatch.setenv("NETOPS_HOME", str(tmp_path))
+    monkeypatch.setattr(drift_magnitude, "endpoint_address", absent)
+    monkeypatch.setattr(drift_magnitude, "wait_for_stream", None)
+    context = Context()
+    rows = SimpleNamespace(as_df=lambda: pd.DataFrame({DEVICE: ["a"], "x": [1]}))
+    with fake_endpoint(lambda _method, path, _body: (200, answers[path])) as address:
+        measure_drift_magnitude(context, rows, "serving", generator="telemetry-generator")
+    assert context.results == {
+        "base_rows": 1,
+        "batch_rows": 0,
+        "measured_on": "",
+        "verdict": "not measured: live traffic has 0 of the 1,000 labeled rows needed since this model",
+    }
