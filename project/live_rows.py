@@ -155,6 +155,7 @@ def _labels(labels: Sequence[LabelEvent], schema: TelemetrySchema) -> pd.DataFra
             schema.time: _times([event_micros(label.time) for label in labels]),
             schema.label: pd.Series([label.label for label in labels], dtype="int64"),
             **{
+                # As the reader of files has them.
                 name: pd.Series([cell_text(row[at]) for row in others], dtype="object")
                 for at, name in enumerate(excluding)
             },
