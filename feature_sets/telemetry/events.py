@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from feature_sets.checks import InputError
 from feature_sets.rows.entity_keys import KEY_TEXT_RULE, is_key_text
+from feature_sets.telemetry.cell_text import cell_text
 from feature_sets.telemetry.event_time import seconds_of
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
@@ -110,7 +111,7 @@ class EventParser:
             raise EventError(self._label, "is required", None)
         if not isinstance(label, int | float) or label not in (0, 1):
             raise EventError(self._label, "must be 0 or 1", label)
-        others = tuple(_alike(column, body.get(column), value) for column, value in self._excluding.items())
+        others = tuple(_text(column, body.get(column)) for column in self._excluding)
         return LabelEvent(device, time, int(label), others if any(o is not None for o in others) else ())
 
     def _key_and_time(self, body: Any) -> tuple[str, float]:
@@ -163,15 +164,19 @@ def excluding_columns(schema: TelemetrySchema) -> dict[str, Any]:
     return {column: value for column, value in schema.exclude_labels.items() if column not in known}
 
 
-def _alike(name: str, value: Any, excluding: Any) -> Any:
-    """Raise EventError unless a value is of the type of the one that excludes; nothing is nothing."""
-    if value is None or (isinstance(value, bool) and isinstance(excluding, bool)):
-        return value
-    if isinstance(value, str) and isinstance(excluding, str) and is_key_text(value):
-        return value
-    if _is_plain_number(value) and _is_plain_number(excluding):
-        return value
-    raise EventError(name, f"must be of the type of {excluding!r}, or null", value)
+def _text(name: str, value: Any) -> str | None:
+    """What a cell of a file with this value would say, as text; raise EventError if none could."""
+    if isinstance(value, int) and value.bit_length() > 256:
+        raise EventError(name, "must be text, a number or a truth value", value)
+    try:
+        text = cell_text(value)
+    except InputError:
+        raise EventError(name, "must be text, a number or a truth value", value) from None
+    if text is None:
+        return None
+    if not is_key_text(text):
+        raise EventError(name, KEY_TEXT_RULE, value)
+    return text.lower() if text.lower() in ("true", "false") else text
 
 
 def _number(name: str, value: Any, absent: object) -> float:
