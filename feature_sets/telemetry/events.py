@@ -113,7 +113,7 @@ class EventParser:
         observed = self._truth(body, self._observed) if self._observed else None
         if label is None and observed is None:
             raise EventError(self._label, "is required", None)
-        others = tuple(_excluding_text(column, self._field(body, column)) for column in self._excluding)
+        others = tuple(_text(column, self._field(body, column)) for column in self._excluding)
         given = others if any(other is not None for other in others) else ()
         return LabelEvent(device, time, label, given, observed)
 
@@ -176,15 +176,19 @@ def excluding_columns(schema: TelemetrySchema) -> dict[str, Any]:
     return {column: value for column, value in schema.exclude_labels.items() if column not in known}
 
 
-def _excluding_text(name: str, value: Any) -> str | None:
-    """Raise EventError unless a value has a text, as cells of files have; nothing is nothing."""
+def _text(name: str, value: Any) -> str | None:
+    """What a cell of a file with this value would say, as text; raise EventError if none could."""
+    if isinstance(value, int) and value.bit_length() > 256:
+        raise EventError(name, "must be text, a number or a truth value", value)
     try:
         text = cell_text(value)
-    except InputError as error:
-        raise EventError(name, error.rule, value) from None
-    if text is not None and not is_key_text(text):
+    except InputError:
+        raise EventError(name, "must be text, a number or a truth value", value) from None
+    if text is None:
+        return None
+    if not is_key_text(text):
         raise EventError(name, KEY_TEXT_RULE, value)
-    return text
+    return text.lower() if text.lower() in ("true", "false") else text
 
 
 def _number(name: str, value: Any, absent: object) -> float:
