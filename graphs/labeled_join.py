@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from feature_sets.checks import duration_seconds
 from feature_sets.windows import event_status
+from graphs.protocol.label_status import LabelStatus
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of
 from graphs.protocol.times import iso_time
@@ -105,6 +106,9 @@ class LabeledJoin(RequestStep):
     def _labels(self, request: Request) -> None:
         for index, record in enumerate(request.labels):
             event = record.event
+            if event.label is None:
+                record.status = LabelStatus.KEPT.value
+                continue
             status, pair = self._ledger.add_label(
                 event.device, event.time, event.label, request.arrived(index), request.position(index)
             )

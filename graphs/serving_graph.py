@@ -25,7 +25,7 @@ def build_serving_graph(function: Any, **settings: Any) -> Any:
     """
     checked = ServingSettings(**settings)
     if not checked.journal_key:
-        key = f"netops:{function.metadata.project or 'default'}:{function.metadata.name}"
+        key = journal_key(function.metadata.project or "default", function.metadata.name)
         checked = dataclasses.replace(checked, journal_key=key)
     function.spec.parameters[SETTINGS] = checked.to_dict()
     function.spec.graph_initializer = INITIALIZER
@@ -48,3 +48,8 @@ def build_serving_graph(function: Any, **settings: Any) -> Any:
     step.to("graphs.respond.Respond", "respond").respond()
     graph.error_handler("error_handler", "graphs.respond.ErrorHandler")
     return graph
+
+
+def journal_key(project: str, function: str) -> str:
+    """Prefix of the keys of a function's journal."""
+    return f"netops:{project}:{function}"

@@ -18,6 +18,7 @@ from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.windows.event_status import TOO_LATE
+from graphs.serving_graph import journal_key
 from graphs.state.accepted_entries import accepted_entries
 from graphs.state.journal import EntryId
 from graphs.state.journal_entries import BEFORE_ALL
@@ -60,8 +61,8 @@ class LiveJournal:
         return cls(
             SERVING,
             settings.redis_url or mlrun.mlconf.redis.url or "",
-            f"netops:{project}:{SERVING}",
-            settings.labeled_streams / project / "accepted",
+            journal_key(project, SERVING),
+            settings.accepted_events(project),
         )
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from feature_sets.checks import duration_seconds
 from feature_sets.rows.event_micros import event_micros
+from feature_sets.telemetry.cell_text import cell_text
 from feature_sets.telemetry.events import LabelEvent, TelemetryEvent, excluding_columns
 from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
@@ -89,14 +90,16 @@ class _Reader:
     def _labels(self, entry: RawEntry) -> None:
         events = entry.decoded(self.metrics).labels
         self.counts["labels"] += len(events)
-        if (entry.label or self.schema.target) != self.schema.label:
-            self.counts["labels_of_other_column"] += len(events)
-            return
+        column = entry.label or self.schema.target
         for event in events:
-            if event.time > entry.arrival + self.tolerance:
+            # With a horizon, the history makes what is predicted of the label itself.
+            value = event.label if column == self.schema.label else event.observed
+            if value is None or column.partition("_within_")[0] != self.schema.label.partition("_within_")[0]:
+                self.counts["labels_of_other_column"] += 1
+            elif event.time > entry.arrival + self.tolerance:
                 self.counts["labels_quarantined"] += 1
             else:
-                self.labels.append(event)
+                self.labels.append(event._replace(label=value))
                 self.label_entries.append((entry.id, self.arrived))
 
 
@@ -152,7 +155,7 @@ def _labels(labels: Sequence[LabelEvent], schema: TelemetrySchema) -> pd.DataFra
             schema.time: _times([event_micros(label.time) for label in labels]),
             schema.label: pd.Series([label.label for label in labels], dtype="int64"),
             **{
-                name: pd.Series([row[at] for row in others], dtype="object")
+                name: pd.Series([cell_text(row[at]) for row in others], dtype="object")
                 for at, name in enumerate(excluding)
             },
         }

@@ -28,6 +28,7 @@ from project.project_setup import load_project
 from project.session import local_stack
 from project.settings import Settings
 from project.workflow import WORKFLOWS
+from project.workflow_process import TOLD
 from project.workflow_run import finish
 
 _DEPLOYMENT_FAILED = re.compile(r"Function (?P<name>\S+) deployment failed")
@@ -54,7 +55,7 @@ def run(request_path: Path, announce: Callable[[str], None] = lambda run_id: Non
         if not failure:
             raise
         # The last line of the log; on a full disk there is no place for a status.
-        print(failure, file=sys.stderr)
+        print(f"{TOLD}{failure}", file=sys.stderr)
         return 1
     except Exception as error:
         # Such as an MLRun API that is gone. The log has the traceback, the status the reason.

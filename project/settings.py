@@ -114,6 +114,10 @@ class Settings:
         """Folder of the labeled pairs of a project's last rehearsal."""
         return self.labeled_streams / project / "rehearsed"
 
+    def accepted_events(self, project: str) -> Path:
+        """Folder of what the endpoint of a project accepted: the archive of its journal."""
+        return self.labeled_streams / project / "accepted"
+
     def function_environment(self, project: str) -> dict[str, str]:
         """Variables with which a deployed function reads these settings again, without the token.
 

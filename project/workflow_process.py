@@ -27,6 +27,8 @@ from project.local.workflow_records import (
 from project.settings import SOURCE_ROOT, Settings
 
 _START_SECONDS = 120.0
+TOLD = "netops: "
+"""Begins what says all there is to say of a failure, at the end of the last line of a log."""
 
 
 @dataclass
@@ -118,7 +120,12 @@ class WorkflowProcess:
             status = json.loads(path.read_text(encoding="utf-8"))
         if not running and status["state"] in ("starting", "running"):
             status["state"] = "failed"
-            status["error"] = f"the workflow process ended: {self.process.exit_reason()}; {self.log_tail()}"
+            status["error"] = f"the workflow process ended: {self.process.exit_reason()}"
+            if (self.process.exit_code() or 0) >= 0:  # Of a kill the log knows nothing.
+                tail = self.log_tail()
+                # Where the log could not be written whole, it follows the beginning of another line.
+                told = tail.rpartition("\n")[2].partition(TOLD)[2]
+                status["error"] += f"; {told or tail}"
         return status
 
     def log_tail(self, lines: int = 15) -> str:

@@ -147,7 +147,7 @@ def retire_device(schema: TelemetrySchema, device: str, since: pd.Timestamp | No
 def moment_of(text: str) -> pd.Timestamp:
     """Raise InputError unless a text is a time; without a zone it is UTC."""
     try:
-        return pd.Timestamp(round(seconds_of(text, assume_utc=True) * 1_000_000), unit="us", tz="UTC")
+        return pd.Timestamp(round(seconds_of(text, "UTC") * 1_000_000), unit="us", tz="UTC")
     except InputError as error:
         raise InputError("--from", error.rule, text) from None
 

@@ -115,7 +115,10 @@ def texts_of(column: pa.ChunkedArray | pa.Array) -> Texts:
 def _plain(values: pa.Array) -> list[Any]:
     if pa.types.is_timestamp(values.type):  # Python's times end at microseconds.
         values = values.cast(pa.timestamp("us", values.type.tz), safe=False)
-    return [plain_value(value) for value in values]
+    try:
+        return list(values.to_pylist())
+    except (OverflowError, ValueError):
+        return [plain_value(value) for value in values]
 
 
 def plain_value(cell: pa.Scalar) -> Any:
@@ -149,6 +152,17 @@ def says_the_same(text: str | None, value: Any) -> bool:
     wanted = cell_text(value)
     truth = truth_of(wanted)
     return text == wanted or (truth is not None and truth_of(text) == truth)
+
+
+def check_value(where: str, value: Any) -> None:
+    """Raise InputError unless a cell could have this value of a schema."""
+    rule = "must be text, a number or a truth value"
+    try:
+        text = cell_text(value)
+    except InputError:
+        raise InputError(where, rule, value) from None
+    if text is None:
+        raise InputError(where, rule, value)
 
 
 def rows_saying(column: pd.Series, value: Any) -> npt.NDArray[np.bool_]:

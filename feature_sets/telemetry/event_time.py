@@ -15,6 +15,7 @@ import math
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pandas as pd
 
@@ -23,7 +24,7 @@ from feature_sets.checks import InputError, is_finite
 LAST_SECOND = 2**32
 """The first second that is not accepted, in 2106: until then a float of seconds tells microseconds apart."""
 
-NAIVE_RULE = "must have a zone, such as a final Z (if all are UTC, say assume_timezone: UTC in the schema)"
+NAIVE_RULE = "must have a zone, such as a final Z (if all are of one, say assume_timezone: UTC in the schema)"
 
 _WHERE = "event time"
 _FORM = "must be ISO 8601 text with a zone or an epoch number"
@@ -52,7 +53,7 @@ _ISO_FORM, _INTEGER_FORM, _NUMBER_FORM = (
 )
 
 
-def seconds_of(value: Any, assume_utc: bool = False) -> float:
+def seconds_of(value: Any, zone: str | None = None) -> float:
     """Epoch seconds of one event time, exact to the microsecond.
 
     >>> seconds_of("2024-01-01T00:00:00.25Z")
@@ -61,7 +62,8 @@ def seconds_of(value: Any, assume_utc: bool = False) -> float:
     (1704067200.25, 1704067200.25)
 
     :param value: ISO 8601 text or a datetime with a zone, or an epoch number, as text too.
-    :param assume_utc: whether a time without a zone is UTC; otherwise it is refused.
+    :param zone: that times without one are of, such as ``UTC`` or ``Europe/Oslo``; without it they are
+        refused, and with it those that clocks show twice or never because they change.
     :raises InputError: unless it is one.
     """
     given = value
@@ -74,9 +76,9 @@ def seconds_of(value: Any, assume_utc: bool = False) -> float:
             value = _moment(value)
     if isinstance(value, datetime) and value is not pd.NaT:
         if value.tzinfo is None:
-            if not assume_utc:
+            if zone is None:
                 raise InputError(_WHERE, NAIVE_RULE, given)
-            value = value.replace(tzinfo=UTC)
+            value = _local(value, zone, given)
         return _checked((value - _EPOCH) // _MICROSECOND, given)
     if isinstance(value, bool) or not isinstance(value, int | float) or not is_finite(value):
         raise InputError(_WHERE, _FORM, given)
@@ -96,6 +98,25 @@ def _checked(micros: int, given: object) -> float:
     if not 0 <= micros < LAST_SECOND * 1_000_000:
         raise InputError(_WHERE, _RANGE, given)
     return micros / 1_000_000
+
+
+def _local(value: datetime, zone: str, given: object) -> datetime:
+    """A time of a zone, unless clocks show it twice or never."""
+    first, second = (value.replace(tzinfo=ZoneInfo(zone), fold=fold) for fold in (0, 1))
+    if first.utcoffset() != second.utcoffset():
+        raise InputError(_WHERE, f"must be one moment in {zone}, where clocks change here", given)
+    return first
+
+
+def check_zone(where: str, zone: object) -> str:
+    """Raise InputError unless there is a time zone of this name."""
+    rule = "must be UTC, the name of a zone such as Europe/Oslo, or absent"
+    if not isinstance(zone, str) or not zone:
+        raise InputError(where, rule, zone)
+    try:
+        return ZoneInfo(zone).key
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        raise InputError(where, rule, zone) from None
 
 
 def _moment(text: str) -> datetime:

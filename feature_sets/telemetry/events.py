@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from feature_sets.checks import InputError
 from feature_sets.rows.entity_keys import KEY_TEXT_RULE, is_key_text
+from feature_sets.telemetry.cell_text import cell_text
 from feature_sets.telemetry.event_time import seconds_of
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
@@ -46,15 +47,17 @@ class LabelEvent(NamedTuple):
 
     :param device: the composed key.
     :param time: event time in epoch seconds that the label is about.
-    :param label: 0 or 1.
+    :param label: what is predicted, 0 or 1; with a horizon it may be absent.
     :param others: values of the columns of ``exclude_labels``, in the order of the schema; empty if none was
         sent.
+    :param observed: with a horizon, the label itself: whether the device is in error at that time.
     """
 
     device: str
     time: float
-    label: int
+    label: int | None
     others: tuple[Any, ...] = ()
+    observed: int | None = None
 
 
 class EventParser:
@@ -71,9 +74,10 @@ class EventParser:
         self._separator = schema.separator
         self._time = schema.time
         self._label = schema.target
+        self._observed = schema.label if schema.label != schema.target else ""
         self._excluding = excluding_columns(schema)
         self._metrics = tuple((metric.name, metric.low, metric.high) for metric in schema.metrics)
-        self._assume_utc = schema.assume_timezone == "UTC"
+        self._zone = schema.assume_timezone
         self._devices = devices
         self._sent_as = {name: sent for sent, name in schema.rename.items()}
 
@@ -100,18 +104,18 @@ class EventParser:
         return TelemetryEvent(device, time, metrics, tuple(outside))
 
     def label(self, body: Any) -> LabelEvent:
-        """A label, 0 or 1 or a boolean.
+        """A label, 0 or 1 or a boolean. With a horizon it is what is predicted, the label itself, or both.
 
         :raises EventError: naming the first field that breaks a rule.
         """
         device, time = self._key_and_time(body)
-        label = self._field(body, self._label, self)
-        if label is self:
+        label = self._truth(body, self._label)
+        observed = self._truth(body, self._observed) if self._observed else None
+        if label is None and observed is None:
             raise EventError(self._label, "is required", None)
-        if not isinstance(label, int | float) or label not in (0, 1):
-            raise EventError(self._label, "must be 0 or 1", label)
-        others = tuple(_alike(column, body.get(column), value) for column, value in self._excluding.items())
-        return LabelEvent(device, time, int(label), others if any(o is not None for o in others) else ())
+        others = tuple(_excluding_text(column, self._field(body, column)) for column in self._excluding)
+        given = others if any(other is not None for other in others) else ()
+        return LabelEvent(device, time, label, given, observed)
 
     def _key_and_time(self, body: Any) -> tuple[str, float]:
         if not isinstance(body, Mapping):
@@ -121,9 +125,18 @@ class EventParser:
         if moment is None:
             raise EventError(self._time, "is required", None)
         try:
-            return device, seconds_of(moment, self._assume_utc)
+            return device, seconds_of(moment, self._zone)
         except InputError as error:
             raise EventError(self._time, error.rule, moment) from None
+
+    def _truth(self, body: Mapping[str, Any], name: str) -> int | None:
+        """Raise EventError unless a field is 0, 1 or a boolean; None without the field."""
+        value = self._field(body, name, self)
+        if value is self:
+            return None
+        if not isinstance(value, int | float) or value not in (0, 1):
+            raise EventError(name, "must be 0 or 1", value)
+        return int(value)
 
     def _field(self, body: Mapping[str, Any], name: str, absent: object = None) -> Any:
         """What a body holds under a name of the schema or, if it has none, under the one that is renamed."""
@@ -163,15 +176,15 @@ def excluding_columns(schema: TelemetrySchema) -> dict[str, Any]:
     return {column: value for column, value in schema.exclude_labels.items() if column not in known}
 
 
-def _alike(name: str, value: Any, excluding: Any) -> Any:
-    """Raise EventError unless a value is of the type of the one that excludes; nothing is nothing."""
-    if value is None or (isinstance(value, bool) and isinstance(excluding, bool)):
-        return value
-    if isinstance(value, str) and isinstance(excluding, str) and is_key_text(value):
-        return value
-    if _is_plain_number(value) and _is_plain_number(excluding):
-        return value
-    raise EventError(name, f"must be of the type of {excluding!r}, or null", value)
+def _excluding_text(name: str, value: Any) -> str | None:
+    """Raise EventError unless a value has a text, as cells of files have; nothing is nothing."""
+    try:
+        text = cell_text(value)
+    except InputError as error:
+        raise EventError(name, error.rule, value) from None
+    if text is not None and not is_key_text(text):
+        raise EventError(name, KEY_TEXT_RULE, value)
+    return text
 
 
 def _number(name: str, value: Any, absent: object) -> float:

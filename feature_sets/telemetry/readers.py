@@ -22,6 +22,7 @@ from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.folder_files import find_files, unread_files, unread_note
 from feature_sets.telemetry.frames import VALID_FROM, Telemetry
 from feature_sets.telemetry.ingest_report import FileMark, FileReport, IngestReport
+from feature_sets.telemetry.long_layout import widened
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.schema_notes import note_absent_values, note_lone_categories
 from feature_sets.telemetry.table_files import Columns, has_column
@@ -153,8 +154,11 @@ class _Reading:
         report.leave(unchanged)
         if not unread:
             return TableRows.none({**dict.fromkeys(times, _TIMES), **dict.fromkeys(names, "float64")})
-        asked = Columns(times=tuple(times), numbers=tuple(names))
-        rows = TableRows(self._folder, unread, schema, report, asked)
+        form = schema.files
+        is_long = form.layout == "long"
+        numbers = (form.value,) if is_long else tuple(names)
+        asked = Columns(times=tuple(times), numbers=numbers, texts=(form.metric,) if is_long else ())
+        rows = TableRows(self._folder, unread, schema, report, asked, widened if is_long else None)
         for column, kind in zip(times, ("time", "arrival"), strict=False):
             rows.reject_times(column, kind)
         for name in names:

@@ -16,8 +16,10 @@ from typing import Any
 import yaml
 
 from feature_sets.checks import InputError, check_column_name, duration_seconds
+from feature_sets.telemetry.cell_text import check_value
 from feature_sets.telemetry.derived import Derived
 from feature_sets.telemetry.errors import SchemaError
+from feature_sets.telemetry.event_time import check_zone
 from feature_sets.telemetry.file_format import PLAIN, FileFormat
 from feature_sets.telemetry.metric import Metric
 from feature_sets.telemetry.reserved_names import check_reserved
@@ -49,10 +51,11 @@ class TelemetrySchema:
         arrival on.
     :param population: which devices are trained on: static column -> required value.
     :param exclude_labels: rows left out of training and evaluation: label-file column -> value that excludes.
-    :param assume_timezone: ``UTC`` accepts times without a zone as UTC; otherwise such rows are rejected.
+    :param assume_timezone: zone that times without one are of, ``UTC`` or a name such as ``Europe/Oslo``;
+        otherwise such rows are rejected.
     :param separator: what joins entity columns into the device key.
     :param rename: column of the files, or field of a live event -> the name that the schema has for it.
-    :param files: how the cells of CSV files are written.
+    :param files: how the files are written, where it is not the usual way.
     """
 
     name: str
@@ -91,10 +94,13 @@ class TelemetrySchema:
             check_column_name("arrival", self.arrival)
         for column in (*self.entity, *self.static):
             check_column_name("entity" if column in self.entity else "static", column)
-        if self.assume_timezone not in (None, "UTC"):
-            raise InputError("assume_timezone", "must be UTC or absent", self.assume_timezone)
+        if self.assume_timezone is not None:
+            check_zone("assume_timezone", self.assume_timezone)
         duration_seconds(self.horizon, "horizon")
         self._check_rename()
+        for field_name, values in (("population", self.population), ("exclude_labels", self.exclude_labels)):
+            for column, value in values.items():
+                check_value(f"{field_name}.{column}", value)
         check_reserved("metrics", self.metric_names)
         check_reserved("time", [self.time])
         check_reserved("label", [self.label])

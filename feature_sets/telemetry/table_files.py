@@ -167,7 +167,7 @@ def joined(parts: Sequence[FileRows], kind: str) -> dict[str, Any]:
 def _type_columns(rows: FileRows, schema: TelemetrySchema, columns: Columns) -> None:
     table = rows.raw
     for column in columns.times:
-        parsed = parse_times(table[column], schema.assume_timezone == "UTC")
+        parsed = parse_times(table[column], schema.assume_timezone)
         rows.columns[column] = parsed.times
         rows.refused[column], rows.naive[column] = parsed.unparsable, parsed.naive
         rows.units[column] = parsed.units

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +16,10 @@ from feature_sets.telemetry.event_time import seconds_of
 from feature_sets.telemetry.events import brief
 from feature_sets.telemetry.ingest_report import FileMark, FileReport
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from feature_sets.telemetry.table_files import Columns, joined, load_file
+from feature_sets.telemetry.table_files import Columns, FileRows, joined, load_file
 
 Bools = npt.NDArray[np.bool_]
+Widen = Callable[[Sequence[FileRows], TelemetrySchema, FileReport], list[FileRows]]
 
 _NAMED = 20
 """Columns that a note names at most."""
@@ -55,6 +56,7 @@ class TableRows:
     :param folder: of the telemetry.
     :param files: to be read.
     :param columns: what is read of them, beside the key.
+    :param widen: what makes rows of what the files hold, if these are in another layout.
     """
 
     def __init__(
@@ -64,10 +66,13 @@ class TableRows:
         schema: TelemetrySchema,
         report: FileReport,
         columns: Columns,
+        widen: Widen | None = None,
     ) -> None:
         # Before they are read: a file that changes meanwhile is another one the next time.
         self._marks = {str(path.relative_to(folder)): mark_of(path) for path in files}
         self._parts = [load_file(folder, path, schema, columns) for path in files]
+        if widen is not None:
+            self._parts = widen(self._parts, schema, report)
         self._schema = schema
         self.frame = pd.DataFrame(joined(self._parts, "columns"), copy=False)
         self._refused, self._naive = joined(self._parts, "refused"), joined(self._parts, "naive")
@@ -127,7 +132,7 @@ class TableRows:
             return ""
         (cell,) = cells.values()
         try:
-            seconds_of(cell, self._schema.assume_timezone == "UTC")
+            seconds_of(cell, self._schema.assume_timezone)
         except InputError as error:
             return f": {error.rule}"
         return ""

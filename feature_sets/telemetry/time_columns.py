@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
@@ -40,10 +41,10 @@ class ParsedTimes:
     units: dict[str, int]
 
 
-def parse_times(column: pd.Series | pa.ChunkedArray, assume_utc: bool = False) -> ParsedTimes:
+def parse_times(column: pd.Series | pa.ChunkedArray, zone: str | None = None) -> ParsedTimes:
     """Event times of a column of any type; the rules are those of ``seconds_of``, row by row.
 
-    :param assume_utc: whether times without a zone are UTC.
+    :param zone: that times without one are of; without it they are refused.
     """
     cells = pa.chunked_array([_cells(column)]) if isinstance(column, pd.Series) else column
     if pa.types.is_dictionary(cells.type):
@@ -54,8 +55,10 @@ def parse_times(column: pd.Series | pa.ChunkedArray, assume_utc: bool = False) -
         )
     else:
         read = _read(cells.combine_chunks())
+    if zone is not None:
+        _localize(read, zone)
     good = read.good & (read.micros >= 0) & (read.micros < LAST_SECOND * 1_000_000)
-    naive = read.naive & good if not assume_utc else np.zeros(len(good), dtype=np.bool_)
+    naive = read.naive & good
     times = read.micros.astype("datetime64[us]").astype("datetime64[ns]")
     times[~good | naive] = np.datetime64("NaT")
     counts = np.bincount(read.unit[good], minlength=len(UNITS) + 1)[1:].tolist()
@@ -88,6 +91,18 @@ class _Times:
         longer = _Times.none(len(self.good) + 1)
         longer.put(np.arange(len(self.good)), self)
         return _Times(longer.micros[at], longer.good[at], longer.naive[at], longer.unit[at])
+
+
+def _localize(read: _Times, zone: str) -> None:
+    """Take the times without a zone as of this one; those that there are twice or never are no times."""
+    rows = np.flatnonzero(read.good & read.naive)
+    read.naive[:] = False
+    if zone == "UTC" or not len(rows):
+        return
+    local = pd.DatetimeIndex(read.micros[rows].astype("datetime64[us]"))
+    moments = local.tz_localize(ZoneInfo(zone), ambiguous="NaT", nonexistent="NaT").tz_convert("UTC")
+    read.good[rows] = moments.notna()
+    read.micros[rows] = np.where(moments.notna(), moments.tz_localize(None).to_numpy().astype(np.int64), 0)
 
 
 def _cells(column: pd.Series) -> pa.Array:

@@ -10,6 +10,8 @@ class LabelStatus(StrEnum):
 
     JOINED = "joined"
     """Its prediction was waiting for it."""
+    KEPT = "kept"
+    """With a horizon: the label itself, which becomes history and is joined with no prediction."""
     WAITING = "waiting"
     """No prediction yet; it waits until the deadline."""
     DUPLICATE = "duplicate"

@@ -63,6 +63,7 @@ def _event_schemas(schema: TelemetrySchema) -> dict[str, Any]:
         "status": {"type": "string", "enum": [status.value for status in LabelStatus]},
     }
     binary = {"type": "integer", "enum": [0, 1]}
+    labels = {schema.target: binary, schema.label: binary}
     excluding = {column: {"description": "may be absent"} for column in excluding_columns(schema)}
     return {
         "Telemetry": _object(
@@ -70,8 +71,8 @@ def _event_schemas(schema: TelemetrySchema) -> dict[str, Any]:
         ),
         "Prediction": _object(prediction, list(prediction)),
         "Label": _object(
-            {DEVICE: device, schema.time: sent_time, schema.target: binary, **excluding},
-            [schema.time, schema.target],
+            {DEVICE: device, schema.time: sent_time, **labels, **excluding},
+            [schema.time, *([] if len(labels) > 1 else labels)],
         ),
         "Labeled": _object(labeled, list(labeled)),
     }

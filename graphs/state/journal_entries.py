@@ -82,15 +82,22 @@ def encoded(events: Sequence[TelemetryEvent | LabelEvent]) -> bytes:
         [
             (event.device, event.time, *event.metrics.values())
             if isinstance(event, TelemetryEvent)
-            else (event.device, event.time, event.label, *([event.others] if event.others else []))
+            else _label_row(event)
             for event in events
         ]
     )
 
 
+def _label_row(event: LabelEvent) -> tuple[Any, ...]:
+    row = (event.device, event.time, event.label)
+    if event.observed is not None:
+        return (*row, event.others, event.observed)
+    return (*row, event.others) if event.others else row
+
+
 def _label(row: Sequence[Any]) -> LabelEvent:
-    device, time, label, *others = row
-    return LabelEvent(device, time, label, tuple(others[0]) if others else ())
+    device, time, label, *more = row
+    return LabelEvent(device, time, label, tuple(more[0]) if more else (), more[1] if more[1:] else None)
 
 
 def _reading(value: float | None) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import redirect_stdout
+from datetime import datetime
 from io import StringIO
 from typing import TYPE_CHECKING, Annotated
 
@@ -81,6 +82,12 @@ def _instant(where: str, text: str) -> pd.Timestamp:
 
     from feature_sets.telemetry.event_time import seconds_of
 
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None  # Told below, with all forms that are taken.
+    if moment is not None and moment.tzinfo is None:
+        raise InputError(where, f"must have a zone; in UTC it is {moment.isoformat()}Z", text)
     try:
         return pd.Timestamp(round(seconds_of(text) * 1_000_000), unit="us", tz="UTC").as_unit("ns")
     except InputError as error:

@@ -66,5 +66,17 @@ def run(
             console.print()
             for line in summary_lines(result):
                 console.print(line, highlight=False, soft_wrap=True)
-            if result["endpoint"] is not None and not keep:
-                console.print("the endpoints are stopped now; --keep leaves them up", highlight=False)
+    if not as_json and result["endpoint"] is not None:
+        console.print(what_stays(settings, name), highlight=False)
+
+
+def what_stays(settings: Settings, project: str) -> str:
+    """Whether the endpoints are up after the run: kept, or because they were up before it."""
+    from project.api_reader import endpoints
+    from project.session import find_session
+
+    session = find_session(settings)
+    found = endpoints(session.mlrun_dbpath) if session else []
+    if any(each.project == project and each.state == "ready" for each in found):
+        return "the endpoints are up; 'netops status' tells where, 'netops stop' ends everything"
+    return "the endpoints are stopped now; --keep leaves them up"

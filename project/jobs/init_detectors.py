@@ -41,7 +41,7 @@ def init_detectors(
     )
     address = endpoint_address(context.project, function)
     # Those of an earlier model were detached when this one was deployed.
-    kept = httpx.get(f"{address}/drift", timeout=30).raise_for_status().json()["enlisted"]
+    kept = httpx.get(f"{address}/drift", timeout=30).raise_for_status().json()["attached"]
     if not kept:
         httpx.put(
             f"{address}/drift/detectors",

@@ -110,14 +110,19 @@ def start_server(
         before.process.stop(patience.end)
     port = free_port(before.port if before else 0, patience.port)
     process = start_process(command(port), log=log, cwd=cwd)
-    # Noted before it answers: if this command is killed now, the next one still finds the process.
-    state = _write_state(state_file, ServerState(port, process.pid, process.created))
-    deadline = time.monotonic() + patience.start
-    while time.monotonic() < deadline and process.alive():
-        run_id = identify(port)
-        if run_id:
-            return _write_state(state_file, replace(state, run_id=run_id))
-        time.sleep(_POLL_SECONDS)
+    try:
+        # Noted before it answers: if this command is killed now, the next one still finds the process.
+        state = _write_state(state_file, ServerState(port, process.pid, process.created))
+        deadline = time.monotonic() + patience.start
+        while time.monotonic() < deadline and process.alive():
+            run_id = identify(port)
+            if run_id:
+                return _write_state(state_file, replace(state, run_id=run_id))
+            time.sleep(_POLL_SECONDS)
+    except BaseException:
+        # Interrupted, or a full disk: a process that is noted nowhere would never be found.
+        process.stop()
+        raise
     process.stop()
     raise ServerError(
         f"{name} did not start on port {port} ({process.exit_reason()}); {log} ends with:\n{log_tail(log)}"

@@ -19,6 +19,7 @@ from feature_sets.checks import InputError
 from feature_sets.telemetry.errors import TelemetryError
 from project.cli import main
 from project.cli.arguments import parse_assignments, project_name, source_arguments
+from project.cli.run import what_stays
 from project.cli.runs import results_text
 from project.cli.status import failure_reasons
 from project.disk import disk_failure
@@ -178,6 +179,11 @@ def test_rows_that_cannot_be_read_are_a_failure_and_not_bad_usage(monkeypatch, c
         (("run", "--set", "sead=1"), {}, 2, "workflow parameter 'sead': must be among telemetry, "),
         (("ingest", "--replace"), {}, 2, "--replace: must be confirmed: add --yes, or run it on a terminal"),
         (("ingest", "--set", "replace=true"), {}, 2, "'replace': must be among telemetry, "),
+        (("ingest", "--live", "--replace"), {}, 2, "--live: must be given without --telemetry and --replace"),
+        (("devices", "sell", "x"), {}, 2, "action: must be among list, add, retire, got 'sell'"),
+        (("devices", "retire"), {}, 2, "device: must be given to add or retire it, and not to list"),
+        (("devices", "add", "x", "--attribute", "model"), {}, 2, "--attribute: must be name=value, got "),
+        (("up",), {"NETOPS_UNKNOWN_DEVICES": "ignore"}, 2, "NETOPS_UNKNOWN_DEVICES: must be among reject, "),
         (("status",), {"NETOPS_PROFILE": "moon"}, 2, "NETOPS_PROFILE: must be among local, "),
         (("stream",), {}, 1, "nothing is running; start it with "),
         (("status",), {"MLRUN_DBPATH": "http://127.0.0.1:9"}, 1, "must answer GET with JSON, got "),
@@ -266,6 +272,23 @@ def test_a_failed_endpoint_says_why_and_what_brings_it_back(monkeypatch, tmp_pat
         ("p", "runner"): "killed by signal 9 (SIGKILL); 'netops serve' or the next run brings it back"
     }
     assert failure_reasons(Settings(tmp_path), replace(session, owned=False)) == {}
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        ([("p", "ready")], "the endpoints are up; "),
+        ([("p", "offline"), ("q", "ready")], "the endpoints are stopped now; "),
+    ],
+)
+def test_a_run_says_whether_its_endpoints_are_up(monkeypatch, tmp_path, found, words):
+    session = Session("http://127.0.0.1:9", "", owned=True, started=False)
+    monkeypatch.setattr("project.session.find_session", lambda _: session)
+    endpoints = [SimpleNamespace(project=project, state=state) for project, state in found]
+    monkeypatch.setattr("project.api_reader.endpoints", lambda _: endpoints)
+    assert what_stays(Settings(tmp_path), "p").startswith(words)
+    monkeypatch.setattr("project.session.find_session", lambda _: None)
+    assert what_stays(Settings(tmp_path), "p").startswith("the endpoints are stopped now")
 
 
 def test_other_errors_of_the_system_are_bugs_and_keep_their_traceback(monkeypatch):

@@ -17,7 +17,7 @@ from graphs.protocol.routes import Kind
 from graphs.state.redis_journal import RedisJournal
 from project.live_history import LiveJournal, take_live
 from tests.feature_sets.ingestion.folders import MODELS, forget_all, states
-from tests.feature_sets.ingestion.histories import assert_same_bits
+from tests.feature_sets.ingestion.histories import SCHEMA, assert_same_bits
 from tests.feature_sets.ingestion.test_append_kills import Death, KilledError
 from tests.mlrun_connection import new_project
 from tests.project.live_network import (
@@ -292,3 +292,32 @@ def test_without_a_history_there_is_nothing_to_add_to(project, local_stack, tmp_
     kept.append(Kind.TELEMETRY, 1.0, [TelemetryEvent("dev-1", 1.0, {"cpu": 1.0, "latency": 1.0})])
     with pytest.raises(InputError, match="must have been begun by 'netops ingest'"):
         take_live(journal, PLAIN)
+
+
+def test_with_a_horizon_the_label_itself_becomes_history(project, local_stack, tmp_path):
+    """What is predicted of it is computed there, as of labels in files."""
+    url = local_stack.info.redis_url
+    forget_all()
+    generator = np.random.default_rng(14)
+    past = Past.random(generator)
+    past.folder(tmp_path / "files", SCHEMA).ingest()
+    endpoint = open_endpoint(tmp_path, project, url, SCHEMA)
+    endpoint.start()
+    requests = conversation(generator, 30)
+    for number, (path, body) in enumerate(requests):
+        answer = endpoint.send(path, body)
+        assert answer.status == 200
+        if path == "/labels":
+            assert {each["status"] for each in answer.json} == {"kept"}
+        if number == 31:
+            take_live(endpoint.journal, SCHEMA)
+    target = {"device": "dev-1", "timestamp": START.isoformat(), SCHEMA.target: 1}
+    assert endpoint.send("/labels", target).json["status"] in ("joined", "waiting")
+    found = take_live(endpoint.journal, SCHEMA)
+    assert (found["labels_of_other_column"], found["labels"]) == (1, 4 * 14 + 1)
+    endpoint.client.shut_down()
+    first = states(url)
+    once = at_once(tmp_path, SCHEMA, past, endpoint, requests, url)
+    for mine, theirs in zip(first, once, strict=True):
+        assert_same_bits(mine.table, theirs.table)
+    forget_all()

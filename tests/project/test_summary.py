@@ -2,7 +2,7 @@ import pytest
 
 from project.api_reader import Endpoint
 from project.summary.facts import candidates, collect_facts
-from project.summary.lines import candidate_lines, drift_texts, rows_text, summary_lines
+from project.summary.lines import _taken_lines, candidate_lines, drift_texts, rows_text, summary_lines
 from tests.project.fake_endpoint import fake_endpoint
 
 TRAIN = {
@@ -273,7 +273,7 @@ def test_detectors_that_this_run_found_attached_counted_before_it():
     before = {"labeled": labeled(0, 0, 0, 0), "drift": {"detectors": {"ddm": detector(7, 2)}}}
     answers = {
         "/labeled": labeled(17_815, 40, 12, 0),
-        "/drift": {"enlisted": True, "detectors": {"ddm": detector(8, 3)}},
+        "/drift": {"attached": True, "detectors": {"ddm": detector(8, 3)}},
     }
     steps = {"init-detectors": {"spec": {}, "status": {"results": {"kept": True}}}}
     with fake_endpoint(lambda _method, path, _body: (200, answers[path])) as address:
@@ -296,3 +296,11 @@ def test_a_run_with_nothing_newer_to_stream_says_so():
     text = "\n".join(summary_lines(facts))
     assert "streamed      nothing; the endpoint is up. folder: must hold telemetry newer than" in text
     assert "labeled       0 pairs joined" in text
+
+
+def test_what_arrived_live_has_a_line_and_nothing_has_none():
+    taken = {"readings": 2400, "labels": 2352, "readings_new": 2399, "labels_new": 2352}
+    text = " ".join(" ".join(_taken_lines(taken)).split())
+    assert text.startswith("arrived live 2,400 readings and 2,352 labels arrived since the last time: ")
+    assert text.endswith("2,399 and 2,352 are new in the history")
+    assert _taken_lines({**taken, "readings": 0, "labels": 0}) == _taken_lines({}) == []

@@ -100,7 +100,7 @@ def played(
     return project
 
 
-@pytest.mark.parametrize("name", ["main", "ingest"])
+@pytest.mark.parametrize("name", ["main", "ingest", "live"])
 def test_every_step_gets_the_parameters_its_handler_takes(monkeypatch, name):
     assert played(monkeypatch, name).runs
 

@@ -22,6 +22,7 @@ from training.evaluation.clusters import AUTO, BY_DEVICE, row_clusters
 from training.evaluation.promotion_gate import Comparison
 from training.evaluation.scores import Scored
 
+_NAMED = 3
 CANDIDATE, CHAMPION = "candidate", "champion"
 
 
@@ -119,7 +120,9 @@ def _with_inputs(
         )
         missing = sorted(set(names) - set(every.columns))
         if missing:
-            raise InputError("features", f"must hold its inputs {', '.join(missing)}", "none of that name")
+            named = ", ".join(missing[:_NAMED])
+            more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+            raise InputError("features", f"must hold its inputs {named}{more}", "none of that name")
         keys = [DEVICE, split.time]
         rows = rows[[*keys, split.label]].merge(every[[*keys, *names]], on=keys, how="left", validate="1:1")
     return rows

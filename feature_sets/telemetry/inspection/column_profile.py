@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from feature_sets.checks import InputError
 from feature_sets.telemetry.cell_numbers import numbers_of
@@ -15,6 +16,7 @@ from feature_sets.telemetry.time_columns import ParsedTimes, parse_times
 
 SAMPLES = 3
 _SHOWN = 40
+_FEW = 1000
 _EARLIEST = 1e8
 """Smallest number that may be meant as an epoch time: of 1973, in seconds."""
 
@@ -95,6 +97,8 @@ def profile_column(name: str, column: pa.ChunkedArray, decimal: str = ".") -> Co
     try:
         if pa.types.is_floating(column.type):
             return _measured(name, kind, column)
+        if pa.types.is_timestamp(column.type):
+            return _stamped(name, kind, column)
         texts = texts_of(column)
     except InputError:
         return ColumnProfile(name, kind, rows, column.null_count, None, (), "nested")
@@ -122,6 +126,17 @@ def profile_column(name: str, column: pa.ChunkedArray, decimal: str = ".") -> Co
         base["missing"] = int(np.count_nonzero(np.isnan(numbers.values)))
         return ColumnProfile(**base, samples=shown, kind="number", **facts)
     return ColumnProfile(**base, samples=shown, kind="text")
+
+
+def _stamped(name: str, kind: str, column: pa.ChunkedArray) -> ColumnProfile:
+    texts = texts_of(column.slice(0, 100))
+    rows, missing = len(column), column.null_count
+    if missing == rows:
+        return ColumnProfile(name, kind, rows, missing, 0, (), "empty")
+    distinct = 1 if pc.min_max(column)["min"] == pc.min_max(column)["max"] else None
+    shown = tuple(_cut(value) for value in texts.values[:SAMPLES])
+    facts = _time_facts(column.type, parse_times(column))
+    return ColumnProfile(name, kind, rows, missing, distinct, shown, "time", **facts)
 
 
 def _measured(name: str, kind: str, column: pa.ChunkedArray) -> ColumnProfile:
@@ -156,9 +171,12 @@ def _times(
         given = numbers[~np.isnan(numbers)]
         if not len(given) or given.min() < _EARLIEST or not np.isfinite(given).all():
             return None
+    has_value = texts.codes >= 0 if texts else np.asarray(column.is_valid(), dtype=np.bool_)
+    few = np.flatnonzero(has_value)[:_FEW]
+    if parse_times(column.take(pa.array(few))).unparsable.all():
+        return None
     parsed = parse_times(column)
     found = ~parsed.unparsable
-    has_value = texts.codes >= 0 if texts else np.asarray(column.is_valid(), dtype=np.bool_)
     given_rows = np.count_nonzero(has_value)
     return parsed if given_rows and np.count_nonzero(found) >= 0.99 * given_rows else None
 

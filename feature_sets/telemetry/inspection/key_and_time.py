@@ -84,7 +84,7 @@ def cadence_of(table: TableProfile, entity: Sequence[str], time: str) -> Cadence
     codes = [texts_of(table.head[name]).codes for name in entity]
     frame = pd.DataFrame({str(place): code for place, code in enumerate(codes)})
     device = frame.groupby(list(frame.columns)).ngroup().to_numpy()
-    times = parse_times(table.head[time], assume_utc=True).times
+    times = parse_times(table.head[time], zone="UTC").times
     good = times.notna().to_numpy()
     device, micros = device[good], times[good].to_numpy().astype("datetime64[us]").astype(np.int64)
     order = np.lexsort((micros, device))
@@ -104,7 +104,7 @@ def never_falls(table: TableProfile, entity: Sequence[str], time: str, column: s
     if not profile.whole or (profile.high or 0) < 10_000 or profile.distinct is None or profile.is_constant:
         return False
     frame = pd.DataFrame({name: texts_of(table.head[name]).codes for name in entity})
-    frame["_time"] = parse_times(table.head[time], assume_utc=True).times.to_numpy()
+    frame["_time"] = parse_times(table.head[time], zone="UTC").times.to_numpy()
     frame["_value"] = numbers_of(table.head[column]).values
     ordered = frame.dropna().sort_values([*entity, "_time"], kind="stable")
     steps = ordered.groupby(list(entity))["_value"].diff().dropna()

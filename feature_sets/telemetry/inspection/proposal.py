@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from feature_sets.checks import InputError, check_column_name
+from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.file_format import PLAIN, FileFormat
 from feature_sets.telemetry.inspection.column_profile import ColumnProfile
 from feature_sets.telemetry.inspection.key_and_time import (
@@ -28,6 +30,8 @@ _SHORT, _LONG = 6, 30
 
 _LABEL_NAME = re.compile(r"error|fail|fault|label|anomal|incident|outage|broken|down|target|alarm|bad")
 _CATEGORIES = 20
+_METRICS = 200
+_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -73,10 +77,14 @@ class Proposal:
         """Note what a column would be."""
         self.choices.append(Choice(table, column, role, why, instead))
 
-    def named(self, column: str) -> str:
-        """Name of a column in the schema; one that it cannot have is renamed."""
+    def named(self, column: str, reserved: bool = True) -> str:
+        """Name of a column in the schema; one that it cannot have is renamed.
+
+        :param reserved: whether it cannot have a name that the product writes itself.
+        """
         try:
-            check_reserved("column", [check_column_name("column", column)])
+            check_column_name("column", column)
+            check_reserved("column", [column] if reserved else [])
             return column
         except InputError:
             renamed: dict[str, str] = self.fields.setdefault("rename", {})
@@ -159,7 +167,7 @@ def _entity(proposal: Proposal, tables: Mapping[str, TableProfile]) -> list[str]
     for column in candidates:
         why = f"in {where} alike, {tables['metrics'].columns[column].distinct:,} values in the metrics"
         proposal.choose("metrics", column, "entity", why, instead)
-    proposal.fields["entity"] = [proposal.named(column) for column in candidates]
+    proposal.fields["entity"] = [proposal.named(column, reserved=False) for column in candidates]
     return candidates
 
 
@@ -185,7 +193,7 @@ def _time(proposal: Proposal, tables: Mapping[str, TableProfile]) -> str:
         proposal.fields["assume_timezone"] = "UTC"
         proposal.decide.append(
             f"Times in {' and '.join(naive)} have no zone; the schema says assume_timezone: UTC, "
-            "which must be true of them."
+            "which must be true of them (or name their zone, such as Europe/Oslo)."
         )
     for column in others:
         if ARRIVAL_NAME.search(column.lower()) and "arrival" not in proposal.fields:
@@ -198,6 +206,8 @@ def _time(proposal: Proposal, tables: Mapping[str, TableProfile]) -> str:
 
 def _metrics(proposal: Proposal, table: TableProfile, entity: list[str], time: str) -> None:
     taken = {choice.column for choice in proposal.choices if choice.table == "metrics"}
+    if _long_metrics(proposal, table, taken):
+        return
     metrics: dict[str, Any] = {}
     for name, column in table.columns.items():
         if name in taken:
@@ -221,6 +231,37 @@ def _metrics(proposal: Proposal, table: TableProfile, entity: list[str], time: s
     proposal.fields["metrics"] = metrics
     if not metrics:
         proposal.missing.append("No column of the metrics holds numbers that change.")
+
+
+def _long_metrics(proposal: Proposal, table: TableProfile, taken: set[str]) -> bool:
+    """Metrics of a table with one row a value: a column of numbers, and one with names of metrics."""
+    rest = {name: column for name, column in table.columns.items() if name not in taken}
+    values = [name for name, column in rest.items() if column.kind in ("number", "truth")]
+    names = [
+        name
+        for name, column in rest.items()
+        if column.kind == "text" and 2 <= (column.distinct or 0) <= min(_METRICS, column.rows // 2)
+    ]
+    repeated = proposal.cadence is not None and proposal.cadence.repeated > 0
+    if len(values) != 1 or len(names) != 1 or not repeated:
+        return False
+    metric, value = names[0], values[0]
+    found = texts_of(table.head[metric]).values
+    proposal.choose("metrics", metric, "files.metric", f"names of {len(found):,} metrics: long layout")
+    proposal.choose("metrics", value, "files.value", "the only numbers: values of the metrics")
+    for name in rest:
+        if name not in (metric, value):
+            proposal.choose("metrics", name, "none", "neither name nor value of a metric")
+    layout = {"layout": "long", "metric": proposal.named(metric), "value": proposal.named(value)}
+    proposal.fields["files"] = {**proposal.fields.get("files", {}), **layout}
+    proposal.fields["metrics"] = {proposal.named(name): None for name in found}
+    proposal.decide.append(
+        f"The metrics are those that '{metric}' names in the first {table.looked_at:,} rows: "
+        f"{', '.join(found[:_SHOWN])}{' and more' if len(found) > _SHOWN else ''}."
+    )
+    if proposal.cadence is not None:  # In this layout rows of one device and time are one reading.
+        proposal.cadence = dataclasses.replace(proposal.cadence, repeated=0)
+    return True
 
 
 def _attribute_of(column: ColumnProfile) -> str:
@@ -277,7 +318,7 @@ def _static(proposal: Proposal, table: TableProfile, entity: list[str]) -> None:
         else:
             instead = "population, to choose the devices that are trained on"
             proposal.choose("static", name, "static", f"{distinct:,} categories", instead)
-            chosen.append(proposal.named(name))
+            chosen.append(proposal.named(name, reserved=False))
     proposal.fields["static"] = chosen
 
 

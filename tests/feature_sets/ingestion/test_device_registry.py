@@ -138,7 +138,7 @@ def test_readings_of_a_device_that_was_never_registered_are_listed_as_unknown(fo
 
     moment = pd.DatetimeIndex(["2024-03-09T00:00:00Z"]).as_unit("ns")
     metrics = pd.DataFrame({DEVICE: ["dev-9"], "timestamp": moment, "cpu": [1.0], "latency": [1.0]})
-    labels = pd.DataFrame({DEVICE: ["dev-9"], "timestamp": moment, "is_error": [0], "repair": [False]})
+    labels = pd.DataFrame({DEVICE: ["dev-9"], "timestamp": moment, "is_error": [0], "repair": ["false"]})
     nobody = pd.DataFrame({DEVICE: [], "model": []}, dtype="object")
     done = append_telemetry(Telemetry(metrics, labels, nobody), PLAIN, TelemetryHistory.of(PLAIN))
     assert (done.metrics.new, done.labels.new) == (1, 1)

@@ -102,7 +102,7 @@ def test_a_time_without_zone_is_refused_unless_utc_is_assumed(value: Any) -> Non
     refused = parse_times(column)
     assert refused.naive.tolist() == [True]
     assert refused.times.isna().all()
-    assert seconds_of(value, assume_utc=True) == parse_times(column, assume_utc=True).times[0].timestamp()
+    assert seconds_of(value, zone="UTC") == parse_times(column, zone="UTC").times[0].timestamp()
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_columns_of_time_type_are_taken_as_they_are_and_naive_ones_refused() -> 
     assert str(aware.times.dtype) == "datetime64[ns, UTC]"
     milliseconds = parse_times(stamps.dt.tz_localize("UTC").astype("datetime64[ms, UTC]"))
     assert milliseconds.times[0] == pd.Timestamp("2024-05-01T12:00:00.123Z")
-    assert parse_times(stamps, assume_utc=True).times[0] == pd.Timestamp("2024-05-01T12:00:00.123456Z")
+    assert parse_times(stamps, zone="UTC").times[0] == pd.Timestamp("2024-05-01T12:00:00.123456Z")
 
 
 @given(st.lists(st.integers(0, LAST_SECOND * 1_000_000 - 1), min_size=1, max_size=20))
@@ -273,4 +273,32 @@ def test_types_that_hold_no_time_have_none() -> None:
     assert parse_times(pa.chunked_array([], pa.string())).times.empty
     dates = pa.chunked_array([pa.array([date(2024, 5, 1)])])
     assert parse_times(dates).naive.tolist() == [True]
-    assert parse_times(dates, assume_utc=True).times[0] == pd.Timestamp("2024-05-01T00:00:00Z")
+    assert parse_times(dates, zone="UTC").times[0] == pd.Timestamp("2024-05-01T00:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("text", "instant"),
+    [
+        ("2024-05-01T12:00:00", "2024-05-01T10:00:00Z"),
+        ("2024-01-01 12:00:00", "2024-01-01T11:00:00Z"),
+        ("2024-01-01", "2023-12-31T23:00:00Z"),
+        ("2024-05-01T12:00:00Z", "2024-05-01T12:00:00Z"),
+        ("2024-03-31T02:30:00", None),  # clocks went from 2 to 3
+        ("2024-10-27T02:30:00", None),  # from 3 back to 2
+        ("2024-10-27T03:00:00", "2024-10-27T02:00:00Z"),
+        ("1714564800", "2024-05-01T12:00:00Z"),
+    ],
+)
+def test_times_without_a_zone_are_of_the_one_that_is_named(text: str, instant: str | None) -> None:
+    expected = None if instant is None else pd.Timestamp(instant).timestamp()
+    try:
+        live = seconds_of(text, "Europe/Oslo")
+    except InputError as error:
+        assert error.rule == "must be one moment in Europe/Oslo, where clocks change here"
+        live = None
+    assert live == expected
+    for other in (text, "2024-05-01T12:00:00+09:00", "no time"):
+        parsed = parse_times(pd.Series([text, other]), "Europe/Oslo")
+        assert parsed.unparsable[0] == (instant is None)
+        assert not parsed.naive.any()
+        assert instant is None or parsed.times[0].timestamp() == expected

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from feature_sets.telemetry.event_time import NAIVE_RULE
-from feature_sets.telemetry.events import KEY_LIMIT, EventError, EventParser
+from feature_sets.telemetry.events import KEY_LIMIT, EventError, EventParser, LabelEvent
 from feature_sets.telemetry.schema import TelemetrySchema
 
 SCHEMA = TelemetrySchema.from_dict(
@@ -144,3 +144,47 @@ def test_a_label_event_needs_its_label_key_and_time() -> None:
 def test_naive_times_are_utc_where_the_schema_says_so() -> None:
     schema = TelemetrySchema.from_dict({**SCHEMA.to_dict(), "assume_timezone": "UTC"})
     assert EventParser(schema).telemetry({**GOOD, "at": "2024-05-01T12:00:00"}).time == 1714564800.0
+
+
+HORIZON = {
+    "name": "lab",
+    "entity": ["box"],
+    "time": "at",
+    "metrics": {"load": {}},
+    "label": "bad",
+    "horizon": "5m",
+    "exclude_labels": {"repair": True, "phase": "test"},
+}
+
+
+@pytest.mark.parametrize(
+    ("labels", "label", "observed"),
+    [
+        ({"bad_within_5m": 1}, 1, None),
+        ({"bad": 0}, None, 0),
+        ({"bad_within_5m": 0, "bad": True}, 0, 1),
+    ],
+)
+def test_with_a_horizon_a_label_may_be_the_label_itself(labels, label, observed):
+    parser = EventParser(TelemetrySchema.from_dict(HORIZON))
+    found = parser.label({"box": "b", "at": 1.5, **labels})
+    assert found == LabelEvent("b", 1.5, label, (), observed)
+
+
+def test_columns_that_exclude_a_label_are_of_their_type():
+    parser = EventParser(TelemetrySchema.from_dict(HORIZON))
+    body = {"box": "b", "at": 1.5, "bad": 0}
+    assert parser.label({**body, "repair": True}).others == (True, None)
+    assert parser.label({**body, "phase": "run"}).others == (None, "run")
+    assert parser.label({**body, "phase": None}).others == ()
+    for column, value in (
+        ("repair", 1),
+        ("repair", "yes"),
+        ("phase", True),
+        ("phase", "\x00"),
+        ("phase", []),
+    ):
+        with pytest.raises(EventError, match=f"{column}: must be of the type of"):
+            parser.label({**body, column: value})
+    with pytest.raises(EventError, match="bad_within_5m: is required"):
+        parser.label({"box": "b", "at": 1.5})

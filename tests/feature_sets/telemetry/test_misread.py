@@ -109,6 +109,13 @@ def test_typed_values_follow_the_same_rule(tmp_path: Path) -> None:
             assert excluded_rows(rows.labels, chosen).tolist() == [True, False]
 
 
+@pytest.mark.parametrize("value", [None, "", " ", ["a", "b"], {"a": 1}, float("nan")])
+def test_a_value_that_no_cell_can_have_is_refused_when_the_schema_is_read(value: Any) -> None:
+    for name in ("population", "exclude_labels"):
+        with pytest.raises(SchemaError, match=rf"'{name}.site': must be text, a number or a truth value"):
+            schema(**{name: {"site": value}})
+
+
 def test_a_value_that_no_row_has_is_told_with_those_that_are_there(tmp_path: Path) -> None:
     made = folder(tmp_path, static="device,site\nr1,007\nr2,008\n")
     _, report = read_telemetry(made, schema(population={"site": 7}, exclude_labels={"bad": 2}))
@@ -245,7 +252,9 @@ def test_a_point_is_no_number_where_commas_are_declared(tmp_path: Path) -> None:
         ({"separator": "x"}, "'files.separator': must be among"),
         ({"decimal": ";"}, "'files.decimal': must be among"),
         ({"decimal": ","}, "'files.decimal': must differ from the separator"),
-        ({"sep": ";"}, "'files': must be among decimal, separator"),
+        ({"sep": ";"}, "'files': must be among decimal, layout"),
+        ({"layout": "tall"}, "'files.layout': must be among wide, long"),
+        ({"metric": "value"}, "'files.value': must not be the column of the metric"),
     ],
 )
 def test_a_form_of_files_that_there_is_not_is_refused(files: dict[str, str], match: str) -> None:

@@ -156,6 +156,23 @@ def test_semicolons_decimal_commas_and_no_static_file_are_taken(tmp_path: Path) 
     assert report.static.notes == ["no static file: the devices are those of the metrics"]
 
 
+def test_long_layout_is_seen_and_taken(tmp_path: Path) -> None:
+    tables = frames()
+    wide = tables["metrics"].drop(columns=["firmware_note", "mtu"]).rename(columns={"load": "cpu load %"})
+    tables["metrics"] = wide.melt(["router", "time"], var_name="oid", value_name="reading")
+    folder = write(tmp_path / "lab", tables)
+    check = check_folder(folder)
+    text = check.schema_text()
+    assert text is not None
+    schema = TelemetrySchema.from_dict(yaml.safe_load(text))
+    assert (schema.files.layout, schema.files.metric, schema.files.value) == ("long", "oid", "reading")
+    assert schema.metric_names == ("cpu_load", "octets", "up")
+    rows, report = read_telemetry(folder, schema)
+    assert rows.metrics["cpu_load"].tolist() == wide["cpu load %"].tolist()
+    assert not report.metrics.rejected
+    assert not any("repeated" in line for line in check.lines())
+
+
 def test_parts_in_folders_are_one_table(tmp_path: Path) -> None:
     tables = frames()
     metrics = tables.pop("metrics")
@@ -171,10 +188,11 @@ def test_parts_in_folders_are_one_table(tmp_path: Path) -> None:
 
 def test_the_simulated_network_is_taken(tmp_path: Path) -> None:
     start = pd.Timestamp("2024-01-01T00:00:00Z").to_pydatetime()
-    write_folder(tmp_path / "sim", SimulatedNetwork(devices=4, start=start, ticks=200, seed=1).generate(0))
+    write_folder(tmp_path / "sim", SimulatedNetwork(devices=20, start=start, ticks=50, seed=1).generate(0))
     _, schema = taken(tmp_path / "sim")
     default = TelemetrySchema.load()
     assert schema.entity == default.entity
+    assert (schema.static, schema.rename) == (default.static, {})
     assert (schema.time, schema.label, schema.metric_names) == (
         default.time,
         default.label,

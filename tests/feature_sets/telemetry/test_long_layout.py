@@ -1,0 +1,98 @@
+"""Metrics in long layout: the same readings as in wide layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from feature_sets.telemetry.errors import TelemetryError
+from feature_sets.telemetry.readers import read_telemetry
+from feature_sets.telemetry.schema import TelemetrySchema
+
+CONTENT: dict[str, Any] = {
+    "name": "tall",
+    "entity": ["site", "box"],
+    "time": "at",
+    "metrics": {"cpu": {"range": [0, 100]}, "octets": {}},
+    "label": "bad",
+    "rename": {"if.octets": "octets"},
+}
+WIDE = TelemetrySchema.from_dict(CONTENT)
+LONG = TelemetrySchema.from_dict({**CONTENT, "files": {"layout": "long", "metric": "name", "value": "v"}})
+
+
+def wide(rows: int = 200) -> pd.DataFrame:
+    random = np.random.default_rng(4)
+    return pd.DataFrame(
+        {
+            "site": random.choice(["osl", "ber"], rows),
+            "box": random.choice(["a", "b"], rows),
+            "at": pd.Timestamp("2024-05-01T00:00:00Z") + pd.to_timedelta(np.arange(rows), unit="s"),
+            "cpu": np.where(random.random(rows) < 0.2, np.nan, random.normal(50, 40, rows)),
+            "if.octets": random.integers(0, 10**6, rows).astype(float),
+        }
+    )
+
+
+def tall(frame: pd.DataFrame) -> pd.DataFrame:
+    long = frame.melt(["site", "box", "at"], var_name="name", value_name="v")
+    return long.dropna(subset="v").sample(frac=1, random_state=1)
+
+
+def write(folder: Path, metrics: dict[str, pd.DataFrame], frame: pd.DataFrame) -> Path:
+    (folder / "metrics").mkdir(parents=True)
+    for name, part in metrics.items():
+        part.to_parquet(folder / "metrics" / f"{name}.parquet", index=False)
+    labels = frame[["site", "box", "at"]].assign(bad=0)
+    labels.to_parquet(folder / "labels.parquet", index=False)
+    return folder
+
+
+@pytest.mark.parametrize("by", ["one file", "halves", "metrics"])
+def test_the_readings_are_those_of_wide_layout(tmp_path: Path, by: str) -> None:
+    frame = wide()
+    long = tall(frame)
+    parts = {
+        "one file": {"all": long},
+        "halves": {"1": long[:150], "2": long[150:]},
+        "metrics": {name.replace(".", "_"): part for name, part in long.groupby("name")},
+    }[by]
+    expected, _ = read_telemetry(write(tmp_path / "wide", {"all": frame}, frame), WIDE)
+    found, report = read_telemetry(write(tmp_path / "long", parts, frame), LONG)
+    pd.testing.assert_frame_equal(found.metrics, expected.metrics)
+    pd.testing.assert_frame_equal(found.static, expected.static)
+    assert report.metrics.rows_read == report.metrics.rows_accepted == len(frame)
+    assert f"long layout: {len(long):,} rows make {len(frame):,} readings" in report.metrics.notes
+    assert sum(mark.rows for mark in report.metrics.marks.values()) == len(frame)
+
+
+def test_other_names_repeated_values_and_bad_rows_are_told(tmp_path: Path) -> None:
+    frame = wide(4).assign(cpu=1.0)
+    long = tall(frame).sort_values(["at", "name"], ignore_index=True)
+    extra = pd.DataFrame(
+        {
+            "site": ["osl", None, "osl", "osl"],
+            "box": "a",
+            "at": [*long["at"][:2], None, pd.Timestamp("2024-05-02T00:00:00Z")],
+            "name": ["temperature", "cpu", "cpu", "cpu"],
+            "v": ["3", "4", "5", "high"],
+        }
+    )
+    again = long[:1].assign(v=99.0)
+    parts = {"1": long, "2": extra, "3": again}
+    found, report = read_telemetry(write(tmp_path, parts, frame), LONG)
+    assert report.metrics.rejected == {"missing_device": 1, "unparsable_time": 1, "not_a_number": 1}
+    assert report.metrics.values["repeated_values"] == {"cpu": 1}
+    assert "not metrics of the schema: temperature (1 rows)" in report.metrics.notes
+    assert len(found.metrics) == 4
+    assert found.metrics["cpu"].tolist() == [1.0] * 4
+
+
+def test_a_file_without_the_column_is_refused(tmp_path: Path) -> None:
+    frame = wide(4)
+    with pytest.raises(TelemetryError, match=r"metrics/all\.parquet, column 'v': is required"):
+        read_telemetry(write(tmp_path, {"all": frame}, frame), LONG)

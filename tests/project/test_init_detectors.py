@@ -1,0 +1,54 @@
+"""Detectors are attached to an endpoint that has none, and stay on one that has."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from feature_sets.model_package.columns import PREDICTION
+from feature_sets.telemetry.schema import TelemetrySchema
+from project.jobs import init_detectors as job
+from tests.graphs.conftest import make_client, write_package
+from tests.project.fake_endpoint import fake_endpoint
+
+SCHEMA = TelemetrySchema.load()
+
+
+@pytest.fixture
+def context(monkeypatch, tmp_path):
+    results = {}
+    monkeypatch.setenv("NETOPS_HOME", str(tmp_path))
+    return SimpleNamespace(
+        project="p",
+        results=results,
+        log_result=results.__setitem__,
+        log_artifact=lambda key, **_: results.update({key: "logged"}),
+    )
+
+
+def test_a_run_that_serves_the_same_model_keeps_what_its_detectors_have_seen(context, monkeypatch, tmp_path):
+    graph = make_client(write_package(tmp_path, SCHEMA, inputs=("latency",)), devices=None)
+    monkeypatch.setenv("MLRUN_DBPATH", "")  # MLRun has put something there that is no address.
+    random = np.random.default_rng(1)
+    base = pd.DataFrame(
+        {name: (random.random(500) < 0.1).astype(int) for name in (SCHEMA.target, PREDICTION)}
+    )
+    test_set = SimpleNamespace(as_df=lambda: base)
+
+    def answer(method, path, body):
+        answered = graph.send(method, path, body)
+        return answered.status, answered.json
+
+    with fake_endpoint(answer) as address:
+        monkeypatch.setattr(job, "endpoint_address", lambda *_: address)
+        job.init_detectors(context, test_set, "serving")
+        assert context.results["kept"] is False
+        reading = {"device": "a", "timestamp": 1e9, **dict.fromkeys(SCHEMA.metric_names, 1.0)}
+        graph.post("/telemetry", reading)
+        graph.post("/labels", {"device": "a", "timestamp": 1e9, SCHEMA.target: 0})
+        before = graph.get("/drift").json
+        job.init_detectors(context, test_set, "serving")
+    assert context.results["kept"] is True
+    assert graph.get("/drift").json == before
+    assert {state["n"] for state in before["detectors"].values()} == {1}

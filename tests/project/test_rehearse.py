@@ -1,0 +1,47 @@
+"""The rehearsal: what it plays, and when it fails a run."""
+
+from collections import Counter
+
+import pandas as pd
+import pytest
+
+from feature_sets.telemetry.schema import DEVICE
+from project.errors import NetopsError
+from project.jobs.rehearse import _first, check, written_pairs
+from project.replay.recording import KNOWN, Recording
+from project.streaming import StreamReport
+from tests.project.fake_endpoint import fake_endpoint
+
+START = pd.Timestamp("2024-01-01", tz="UTC")
+
+
+def test_a_model_that_takes_nothing_of_the_recording_fails():
+    taken = StreamReport(events_sent=9, labels_sent=4, statuses=Counter(accepted=9))
+    check(taken, joined=3)
+    check(StreamReport(), joined=0)
+    with pytest.raises(NetopsError, match=r"of 4 recorded labels some must meet a prediction .* stays"):
+        check(taken, joined=0)
+    refused = StreamReport(events_sent=9, labels_sent=4, rejected=13)
+    with pytest.raises(NetopsError, match=r"must take recorded events, got all 9 rejected; what is in prod"):
+        check(refused, joined=0)
+
+
+def test_of_a_long_recording_the_first_readings_are_played_with_their_labels():
+    times = START + pd.to_timedelta([0, 10, 20, 30], unit="s")
+    metrics = pd.DataFrame({DEVICE: "a", "at": times, KNOWN: times[[3, 0, 1, 2]]})
+    labels = pd.DataFrame({DEVICE: "a", "at": times, KNOWN: times + pd.Timedelta(seconds=60)})
+    recording = _first(Recording(metrics, labels, labels), 2, "at")
+    assert list(recording.metrics["at"]) == [times[1], times[2]]
+    assert list(recording.labels["at"]) == [times[1], times[2]]
+    whole = Recording(metrics, labels, labels)
+    assert _first(whole, 4, "at") is whole
+
+
+def test_the_pairs_are_counted_when_they_are_all_in_batches():
+    left = iter([3, 1, 0, 0])
+    with fake_endpoint(lambda *_: (200, {"unwritten": next(left), "joined": 5})) as address:
+        assert written_pairs(address, sleep=lambda _: None) == {"unwritten": 0, "joined": 5}
+    with fake_endpoint(lambda *_: (200, {"unwritten": 3, "joined": 5})) as address:
+        times = iter(range(100))
+        late = written_pairs(address, 3, clock=lambda: float(next(times)), sleep=lambda _: None)
+    assert late["unwritten"] == 3
