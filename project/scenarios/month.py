@@ -82,9 +82,9 @@ class Operations:
     """
 
     run: Callable[[int, dict[str, Any]], Night]
-    ingest: Callable[[], None]
+    ingest: Callable[[dict[str, Any]], None]
     endpoint: Callable[[], str]
-    add_device: Callable[[str, dict[str, Any], pd.Timestamp], None]
+    add_device: Callable[[str, dict[str, Any]], None]
     retire_device: Callable[[str, pd.Timestamp], None]
 
 
@@ -98,8 +98,8 @@ def play(
     """Live through a month.
 
     :param folder: for the telemetry files and the schema; empty or new.
-    :param nights: days after which a model is trained, the first always among them; None for all. In the
-        other nights telemetry is ingested alone.
+    :param nights: days after which a model is trained, once there is a first one; None for all. In the other
+        nights telemetry is ingested alone.
     :param tell: told a line about every day.
     """
     telemetry, schema = folder / "telemetry", folder / "schema.yaml"
@@ -112,8 +112,8 @@ def play(
         if day.live:
             for row in day.attributes[~day.attributes[DEVICE].isin(known)].to_dict("records"):
                 facts = {str(name): value for name, value in row.items()}
-                since = facts.pop(VALID_FROM)
-                operations.add_device(facts.pop(DEVICE), facts, since)
+                del facts[VALID_FROM]  # Of a new device they hold from the beginning.
+                operations.add_device(facts.pop(DEVICE), facts)
             _send(day, month, operations.endpoint(), report)
         else:
             write_files(day, telemetry)
@@ -122,12 +122,15 @@ def play(
             operations.retire_device(month.retiring, month.midnight(day.number + 1))
         how = "live" if day.live else "file"
         line = f"day {day.number:2} {how}: {len(day.readings):,} readings, {len(day.labels):,} labels"
-        if nights is None or day.number in nights or day.number == 1:
-            night = operations.run(day.number, {**source, **ARGUMENTS} if day.number == 1 else {})
+        if day.number == month.begins or (
+            day.number > month.begins and (nights is None or day.number in nights)
+        ):
+            first = day.number == month.begins
+            night = operations.run(day.number, {**source, **ARGUMENTS} if first else {})
             report.nights.append(night)
             line = f"{line}; night: {night.promotion}, {night.version[:8]} in production"
         else:
-            operations.ingest()
+            operations.ingest({} if report.nights else source)
         tell(line)
     return report
 

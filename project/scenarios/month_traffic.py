@@ -50,12 +50,13 @@ class Day:
 class Month:
     """A network in which a device joins, one is retired, one changes its model, and behavior changes.
 
-    Every second day is live. One reading in a hundred is late, by up to three hours, so that some cross
+    Once there is a model, every second day is live. One reading in a hundred is late, by up to three hours, so that some cross
     midnight and some are too late to count. Each label is known an hour after its reading.
 
     :param days: how many.
     :param devices: of the network, the one that joins included; at least 4.
     :param seed: of everything random.
+    :param begins: day after which the first model is trained.
     :param joins: day on which the first device begins to report.
     :param retires: day after which the second device reports no more.
     :param changes: day from whose beginning on the third device is of another model.
@@ -65,6 +66,7 @@ class Month:
     days: int = 30
     devices: int = 10
     seed: int = 1
+    begins: int = 3
     joins: int = 8
     retires: int = 12
     changes: int = 15
@@ -94,7 +96,7 @@ class Month:
         for number in range(1, self.days + 1):
             yield Day(
                 number,
-                live=number % 2 == 0,
+                live=number > self.begins and number % 2 == 0,
                 readings=_within(self._readings, ARRIVAL, self.midnight(number), self.midnight(number + 1)),
                 labels=_within(self._labels, KNOWN, self.midnight(number), self.midnight(number + 1)),
                 attributes=self._attributes[self._attributes[VALID_FROM] < self.midnight(number + 1)],

@@ -7,14 +7,18 @@ import shutil
 from typing import Any
 
 import mlrun
+import pandas as pd
 from rich.console import Console
 
+from feature_sets.ingestion.device_registry import add_device, retire_device
 from feature_sets.telemetry.schema import TelemetrySchema
 from project.api_reader import ready_endpoint, runs
 from project.cli.workflow_progress import run_to_end
+from project.device_reload import reload_devices
 from project.function_names import SERVING
 from project.memory import recall, resolve
 from project.parameters import NAMES
+from project.project_setup import project_folder
 from project.run_lock import COMMAND, held
 from project.scenarios.month import MonthReport, Night, Operations, play, write_files
 from project.scenarios.month_check import differing_answers, differing_rows
@@ -40,6 +44,8 @@ def run_month(
     folder = settings.home / "scenarios" / project
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    mlrun.utils.logger.set_logger_level("WARNING")
+    mlrun.get_or_create_project(project, context=str(project_folder(project, settings)))
 
     def run(day: int, given: dict[str, Any]) -> Night:
         known = recall(session.mlrun_dbpath, project)
@@ -53,16 +59,29 @@ def run_month(
         version = ready_endpoint(session.mlrun_dbpath, project, SERVING).version
         return Night(day, evaluated["promotion"], evaluated["promotion_reason"], version)
 
-    def ingest() -> None:
-        arguments = resolve(project, NAMES["ingest"], {}, recall(session.mlrun_dbpath, project), local=True)
+    def ingest(given: dict[str, Any]) -> None:
+        arguments = resolve(
+            project, NAMES["ingest"], given, recall(session.mlrun_dbpath, project), local=True
+        )
         run_to_end(settings, session, project, "ingest", arguments.arguments, _silent())
+
+    def endpoint() -> str:
+        return ready_endpoint(session.mlrun_dbpath, project, SERVING).address
+
+    def add(device: str, facts: dict[str, Any]) -> None:
+        add_device(month.schema, device, facts, None)
+        reload_devices(endpoint(), settings.bearer_token())
+
+    def retire(device: str, since: pd.Timestamp) -> None:
+        retire_device(month.schema, device, since)
+        reload_devices(endpoint(), settings.bearer_token())
 
     operations = Operations(
         run=run,
         ingest=ingest,
-        endpoint=lambda: ready_endpoint(session.mlrun_dbpath, project, SERVING).address,
-        add_device=lambda device, facts, since: None,
-        retire_device=lambda device, since: None,
+        endpoint=endpoint,
+        add_device=add,
+        retire_device=retire,
     )
     with held(settings.home, project, "netops run --scenario month", COMMAND):
         report = play(month, folder, operations, nights, lambda line: console.print(line, highlight=False))
@@ -78,7 +97,6 @@ def _compare(
     run_to_end(settings, session, project, "live", {"schema": source["schema"]}, _silent())
     run_to_end(settings, session, other, "ingest", source, _silent())
     schema: TelemetrySchema = month.schema
-    mlrun.get_or_create_project(project, context=str(settings.home / "projects" / project))
     return {
         "differing_rows": differing_rows(project, other, schema),
         "differing_answers": differing_answers(project, report.answers, schema),
