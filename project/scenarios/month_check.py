@@ -20,6 +20,11 @@ from training.dataset.vector_rows import read_vector
 TABLES = (devices.NAME, device_metrics.NAME, device_labels.NAME)
 
 
+def rows_of(project: str, schema: TelemetrySchema) -> dict[str, int]:
+    """How many rows each feature set of a project has."""
+    return {name: len(_rows(project, name, schema)) for name in TABLES}
+
+
 def differing_rows(project: str, other: str, schema: TelemetrySchema) -> dict[str, int]:
     """How many rows of each feature set of two projects are not the same, to the last bit."""
     return {name: _differing(_rows(project, name, schema), _rows(other, name, schema)) for name in TABLES}
