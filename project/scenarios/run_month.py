@@ -20,7 +20,7 @@ from project.memory import recall, resolve
 from project.parameters import NAMES
 from project.project_setup import project_folder
 from project.run_lock import COMMAND, held
-from project.scenarios.month import MonthReport, Night, Operations, play, write_files
+from project.scenarios.month import TRAINING_WINDOW, MonthReport, Night, Operations, play, write_files
 from project.scenarios.month_check import differing_answers, differing_rows, rows_of
 from project.scenarios.month_traffic import Month
 from project.session import Session
@@ -37,12 +37,14 @@ def run_month(
     month: Month,
     console: Console,
     nights: frozenset[int] | None = None,
+    training_window: str = TRAINING_WINDOW,
 ) -> dict[str, Any]:
     """Live through the month in a project, then ingest all of it at once in another one and compare.
 
     :param settings: with the clock of the arrivals.
     :param project: without a history; the other is called like it, with ``AT_ONCE``.
     :param nights: see ``play``.
+    :param training_window: of the nightly runs.
     :returns: the report, ``differing_rows`` by feature set and ``differing_answers``.
     """
     folder = settings.home / "scenarios" / project
@@ -88,7 +90,14 @@ def run_month(
         retire_device=retire,
     )
     with held(settings.home, project, "netops run --scenario month", COMMAND):
-        report = play(month, folder, operations, nights, lambda line: console.print(line, highlight=False))
+        report = play(
+            month,
+            folder,
+            operations,
+            training_window,
+            nights,
+            lambda line: console.print(line, highlight=False),
+        )
     facts = {"project": project, "days": month.days, "drifts": month.drifts, "begins": month.begins}
     return {**facts, **_compare(settings, session, project, month, report), **_plain(report)}
 
