@@ -60,7 +60,8 @@ def run_scenario(
 
 
 def _check(result: dict[str, Any]) -> None:
-    differing = {**result["differing_rows"], "answers": result["differing_answers"]["differing"]}
+    apart = {name: result[f"differing_{name}"]["differing"] for name in ("pairs", "answers")}
+    differing = {**result["differing_rows"], **apart}
     wrong = {name: count for name, count in differing.items() if count}
     if wrong:
         raise NetopsError(f"a month must leave what one ingestion of it leaves, got differences: {wrong}")

@@ -21,7 +21,7 @@ from project.parameters import NAMES
 from project.project_setup import project_folder
 from project.run_lock import COMMAND, held
 from project.scenarios.month import TRAINING_WINDOW, MonthReport, Night, Operations, play, write_files
-from project.scenarios.month_check import differing_answers, differing_rows, rows_of
+from project.scenarios.month_check import differing_answers, differing_pairs, differing_rows, rows_of
 from project.scenarios.month_traffic import Month
 from project.session import Session
 from project.settings import Settings
@@ -45,7 +45,7 @@ def run_month(
     :param project: without a history; the other is called like it, with ``AT_ONCE``.
     :param nights: see ``play``.
     :param training_window: of the nightly runs.
-    :returns: the report, ``differing_rows`` by feature set and ``differing_answers``.
+    :returns: the report, ``differing_rows`` by feature set, ``differing_pairs`` and ``differing_answers``.
     """
     folder = settings.home / "scenarios" / project
     shutil.rmtree(folder, ignore_errors=True)
@@ -114,6 +114,7 @@ def _compare(
     return {
         "rows": rows_of(project, schema),
         "differing_rows": differing_rows(project, other, schema),
+        "differing_pairs": differing_pairs(project, settings.labeled_streams / project / "labeled", schema),
         "differing_answers": differing_answers(project, report.answers, schema),
     }
 
@@ -132,7 +133,7 @@ def _silent() -> Console:
 
 def month_lines(result: dict[str, Any]) -> list[str]:
     """What became of a month, for people."""
-    nights, answers = result["nights"], result["differing_answers"]
+    nights, answers, pairs = result["nights"], result["differing_answers"], result["differing_pairs"]
     promoted = [night for night in nights if night["promotion"] == "promoted"]
     changed = next((night for night in promoted if night["day"] >= result["drifts"]), None)
     took_over = f"the model of day {changed['day']} took over" if changed else "no model took over"
@@ -150,6 +151,7 @@ def month_lines(result: dict[str, Any]) -> list[str]:
             f"{name:18} {result['differing_rows'][name]:,} of {rows:,} rows differ from one ingestion of all"
             for name, rows in result["rows"].items()
         ),
+        f"labeled pairs      {pairs['differing']:,} of {pairs['pairs']:,} have inputs other than the history",
         f"answers            {answers['differing']:,} of {answers['answers']:,} differ from what their "
         "models say of the history",
     ]

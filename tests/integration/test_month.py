@@ -46,6 +46,9 @@ def test_files_and_live_traffic_leave_what_one_ingestion_leaves(lived):
 
 
 def test_every_answer_is_what_its_model_says_of_the_history(lived):
+    # Labels that were there before their reading make pairs as well.
+    assert lived["differing_pairs"]["pairs"] >= lived["labels"]["joined"] > 4 * 7 * 280
+    assert lived["differing_pairs"]["differing"] == 0
     assert lived["differing_answers"]["answers"] > 4 * 7 * 280
     assert lived["differing_answers"]["differing"] == 0
     assert {"accepted", "late", "too_late", "duplicate"} == set(lived["statuses"])
