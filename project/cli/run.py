@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from feature_sets.checks import InputError
 from project import parameters
 from project.cli.arguments import as_last_time, parse_assignments, project_name, source_arguments
 from project.cli.options import (
@@ -17,6 +18,7 @@ from project.cli.options import (
     SetOption,
     TelemetryOption,
 )
+from project.cli.scenario import run_scenario
 from project.settings import Settings
 
 
@@ -30,6 +32,10 @@ def run(
         bool, typer.Option("--promote", help="Put the model into production whatever the gate says.")
     ] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the endpoints up afterwards.")] = False,
+    scenario: Annotated[
+        str | None,
+        typer.Option(help="Live through a scenario instead, in a project of its own: month."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run the main job: train, serve and stream; then a summary.
@@ -48,6 +54,11 @@ def run(
     from project.summary.lines import summary_lines
 
     settings = Settings.from_environment()
+    if scenario is not None:
+        if telemetry or schema or seconds or promote:
+            raise InputError("--scenario", "must be given without the options of a run", scenario)
+        run_scenario(settings, scenario, project, assignments, keep, as_json)
+        return
     arguments = {
         **source_arguments(telemetry, schema),
         **({} if seconds is None else {"stream_seconds": seconds}),

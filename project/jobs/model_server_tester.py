@@ -19,7 +19,7 @@ from project.function_names import MODEL
 
 _BATCH = 200
 _SINGLE_REQUESTS = 100
-_TOLERANCE = 1e-6
+TOLERANCE = 1e-6
 """Largest difference of a probability that still counts as the same: float32 rounding in JSON."""
 
 
@@ -95,7 +95,7 @@ def check_endpoint(
             errors += 1
             continue
         outputs = {output["name"]: np.asarray(output["data"]) for output in response.json()["outputs"]}
-        different = np.abs(outputs[PROBABILITY] - probability[start:stop]) > _TOLERANCE
+        different = np.abs(outputs[PROBABILITY] - probability[start:stop]) > TOLERANCE
         different |= outputs[PREDICTION] != prediction[start:stop]
         mismatches += int(different.sum())
     return TesterResult(

@@ -25,13 +25,11 @@ from project.live_telemetry import label_bodies, telemetry_bodies
 from project.replay.recording import KNOWN
 from project.scenarios.month_traffic import ARRIVAL, Day, Month
 
-ARGUMENTS: dict[str, Any] = {
-    "training_window": "8d",
-    "combinations": 5,
-    "train_rows": 3000,
-    "stream_seconds": 5,
-}
-"""Arguments of the nightly run: with a window of eight days a change is learned within days."""
+ARGUMENTS: dict[str, Any] = {"combinations": 5, "train_rows": 3000, "stream_seconds": 5}
+"""Arguments of the nightly run beside telemetry, schema and training window."""
+
+TRAINING_WINDOW = "8d"
+"""With this window a change is learned within days."""
 
 _SERVED = (VERSION, PREDICTION, PROBABILITY)
 _TIMEOUT_SECONDS = 60.0
@@ -92,12 +90,14 @@ def play(
     month: Month,
     folder: Path,
     operations: Operations,
+    training_window: str = TRAINING_WINDOW,
     nights: frozenset[int] | None = None,
     tell: Callable[[str], None] = lambda line: None,
 ) -> MonthReport:
     """Live through a month.
 
     :param folder: for the telemetry files and the schema; empty or new.
+    :param training_window: of the nightly runs.
     :param nights: days after which a model is trained, once there is a first one; None for all. In the other
         nights telemetry is ingested alone.
     :param tell: told a line about every day.
@@ -106,6 +106,7 @@ def play(
     telemetry.mkdir(parents=True)
     schema.write_text(yaml.safe_dump(month.schema.to_dict(), sort_keys=False), encoding="utf-8")
     source = {"telemetry": str(telemetry), "schema": str(schema)}
+    first_time = {**source, **ARGUMENTS, "training_window": training_window}
     report = MonthReport()
     known: set[str] = set()
     for day in month:
@@ -126,7 +127,7 @@ def play(
             day.number > month.begins and (nights is None or day.number in nights)
         ):
             first = day.number == month.begins
-            night = operations.run(day.number, {**source, **ARGUMENTS} if first else {})
+            night = operations.run(day.number, first_time if first else {})
             report.nights.append(night)
             line = f"{line}; night: {night.promotion}, {night.version[:8]} in production"
         else:

@@ -50,8 +50,8 @@ class Day:
 class Month:
     """A network in which a device joins, one is retired, one changes its model, and behavior changes.
 
-    Once there is a model, every second day is live. One reading in a hundred is late, by up to three hours, so that some cross
-    midnight and some are too late to count. Each label is known an hour after its reading.
+    Once there is a model, every second day is live. One reading in a hundred is late, by up to three hours:
+    some cross midnight, some are too late to count. Each label is known 50 minutes after its reading.
 
     :param days: how many.
     :param devices: of the network, the one that joins included; at least 4.
@@ -86,7 +86,7 @@ class Month:
     @property
     def retiring(self) -> str:
         """The device that is retired."""
-        return self._names[1]
+        return self.names[1]
 
     def midnight(self, day: int) -> pd.Timestamp:
         """The beginning of a day, counted from 1."""
@@ -132,7 +132,8 @@ class Month:
         )
 
     @cached_property
-    def _names(self) -> list[str]:
+    def names(self) -> list[str]:
+        """Keys of the devices: the one that joins, the one that is retired, the one that changes, others."""
         names: list[str] = self._network.static()[DEVICE].tolist()
         return names
 
@@ -140,7 +141,7 @@ class Month:
     def _telemetry(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Readings and labels of the devices that report at their times."""
         made, time = self._network.generate(), self.schema.time
-        joining, retiring = self._names[0], self._names[1]
+        joining, retiring = self.names[0], self.names[1]
 
         def present(frame: pd.DataFrame) -> pd.DataFrame:
             absent = (frame[DEVICE] == joining) & (frame[time] < self.midnight(self.joins))
@@ -171,8 +172,8 @@ class Month:
     def _attributes(self) -> pd.DataFrame:
         """Every state of every device, with the time from which it holds."""
         static = self._network.static().assign(**{VALID_FROM: self.midnight(1)})
-        static.loc[static[DEVICE] == self._names[0], VALID_FROM] = self.midnight(self.joins)
-        changed = static[static[DEVICE] == self._names[2]]
+        static.loc[static[DEVICE] == self.names[0], VALID_FROM] = self.midnight(self.joins)
+        changed = static[static[DEVICE] == self.names[2]]
         models = sorted(set(static["model"]) - set(changed["model"]))
         changed = changed.assign(model=models[0], **{VALID_FROM: self.midnight(self.changes)})
         return pd.concat([static, changed], ignore_index=True)

@@ -20,11 +20,14 @@ from project.memory import recall, resolve
 from project.parameters import NAMES
 from project.project_setup import project_folder
 from project.run_lock import COMMAND, held
-from project.scenarios.month import MonthReport, Night, Operations, play, write_files
-from project.scenarios.month_check import differing_answers, differing_rows
+from project.scenarios.month import TRAINING_WINDOW, MonthReport, Night, Operations, play, write_files
+from project.scenarios.month_check import differing_answers, differing_pairs, differing_rows, rows_of
 from project.scenarios.month_traffic import Month
 from project.session import Session
 from project.settings import Settings
+
+AT_ONCE = "-at-once"
+"""What the name of the project that takes the month in at once has at its end."""
 
 
 def run_month(
@@ -34,12 +37,15 @@ def run_month(
     month: Month,
     console: Console,
     nights: frozenset[int] | None = None,
+    training_window: str = TRAINING_WINDOW,
 ) -> dict[str, Any]:
     """Live through the month in a project, then ingest all of it at once in another one and compare.
 
-    :param project: without a history; the other is called like it, with ``-at-once``.
+    :param settings: with the clock of the arrivals.
+    :param project: without a history; the other is called like it, with ``AT_ONCE``.
     :param nights: see ``play``.
-    :returns: the report, ``differing_rows`` by feature set and ``differing_answers``.
+    :param training_window: of the nightly runs.
+    :returns: the report, ``differing_rows`` by feature set, ``differing_pairs`` and ``differing_answers``.
     """
     folder = settings.home / "scenarios" / project
     shutil.rmtree(folder, ignore_errors=True)
@@ -84,21 +90,31 @@ def run_month(
         retire_device=retire,
     )
     with held(settings.home, project, "netops run --scenario month", COMMAND):
-        report = play(month, folder, operations, nights, lambda line: console.print(line, highlight=False))
-    return {**_compare(settings, session, project, month, report), **_plain(report)}
+        report = play(
+            month,
+            folder,
+            operations,
+            training_window,
+            nights,
+            lambda line: console.print(line, highlight=False),
+        )
+    facts = {"project": project, "days": month.days, "drifts": month.drifts, "begins": month.begins}
+    return {**facts, **_compare(settings, session, project, month, report), **_plain(report)}
 
 
 def _compare(
     settings: Settings, session: Session, project: str, month: Month, report: MonthReport
 ) -> dict[str, Any]:
-    folder, other = settings.home / "scenarios" / project, f"{project}-at-once"
+    folder, other = settings.home / "scenarios" / project, f"{project}{AT_ONCE}"
     write_files(month.at_once(), folder / "at-once")
     source = {"telemetry": str(folder / "at-once"), "schema": str(folder / "schema.yaml"), "replace": True}
     run_to_end(settings, session, project, "live", {"schema": source["schema"]}, _silent())
     run_to_end(settings, session, other, "ingest", source, _silent())
     schema: TelemetrySchema = month.schema
     return {
+        "rows": rows_of(project, schema),
         "differing_rows": differing_rows(project, other, schema),
+        "differing_pairs": differing_pairs(project, settings.labeled_streams / project / "labeled", schema),
         "differing_answers": differing_answers(project, report.answers, schema),
     }
 
@@ -113,3 +129,29 @@ def _plain(report: MonthReport) -> dict[str, Any]:
 
 def _silent() -> Console:
     return Console(file=io.StringIO())
+
+
+def month_lines(result: dict[str, Any]) -> list[str]:
+    """What became of a month, for people."""
+    nights, answers, pairs = result["nights"], result["differing_answers"], result["differing_pairs"]
+    promoted = [night for night in nights if night["promotion"] == "promoted"]
+    changed = next((night for night in promoted if night["day"] >= result["drifts"]), None)
+    took_over = f"the model of day {changed['day']} took over" if changed else "no model took over"
+    live = ", ".join(f"{count:,} {status}" for status, count in sorted(result["statuses"].items()))
+    labels = ", ".join(f"{count:,} {status}" for status, count in sorted(result["labels"].items()))
+    return [
+        "",
+        f"{result['days']} days in project {result['project']}: the first {result['begins']} and then every "
+        "second one as files, the others live",
+        f"live readings      {live}",
+        f"live labels        {labels}",
+        f"nightly runs       {len(nights)}, {len(promoted)} models promoted",
+        f"behavior changed   on day {result['drifts']}; {took_over}",
+        *(
+            f"{name:18} {result['differing_rows'][name]:,} of {rows:,} rows differ from one ingestion of all"
+            for name, rows in result["rows"].items()
+        ),
+        f"labeled pairs      {pairs['differing']:,} of {pairs['pairs']:,} have inputs other than the history",
+        f"answers            {answers['differing']:,} of {answers['answers']:,} differ from what their "
+        "models say of the history",
+    ]

@@ -1,0 +1,67 @@
+"""``netops run --scenario``: a project's life in fast motion."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from feature_sets.checks import InputError, check_choice
+from project.cli.arguments import parse_assignments
+from project.errors import NetopsError
+from project.settings import Settings
+
+SCENARIOS = ("month",)
+_PARAMETERS = ("seed", "devices")
+_DEVICES = 10
+
+
+def run_scenario(
+    settings: Settings,
+    scenario: str,
+    project: str | None,
+    assignments: Sequence[str] | None,
+    keep: bool,
+    as_json: bool,
+) -> None:
+    """Play a scenario in a project of its own and tell what became of it.
+
+    :raises InputError: if the scenario is unknown, a parameter is not one of its own, or the project is not
+        new.
+    :raises NetopsError: if what is left differs from what it must be.
+    """
+    check_choice("--scenario", scenario, SCENARIOS)
+    given = parse_assignments(assignments, _PARAMETERS)
+    from rich.console import Console
+
+    from project.api_reader import projects
+    from project.cli.passing_session import passing_session
+    from project.scenarios.month_traffic import Month
+    from project.scenarios.run_month import AT_ONCE, month_lines, run_month
+
+    month = Month(**{"devices": _DEVICES, **given})
+    name = project or f"netops-{scenario}"
+    console = Console(stderr=as_json)
+    with passing_session(settings, keep) as session:
+        known = {name, f"{name}{AT_ONCE}"} & set(projects(session.mlrun_dbpath))
+        if known:
+            rule = "must be a project without runs; name another one with --project"
+            raise InputError("--scenario", rule, sorted(known))
+        # Only now, so that a control plane that stays has the clock of the wall.
+        os.environ["NETOPS_CLOCK"] = "arrival"
+        result = run_month(Settings.from_environment(), session, name, month, console)
+    if as_json:
+        print(json.dumps(result, default=str))
+    else:
+        for line in month_lines(result):
+            console.print(line, highlight=False, soft_wrap=True)
+    _check(result)
+
+
+def _check(result: dict[str, Any]) -> None:
+    apart = {name: result[f"differing_{name}"]["differing"] for name in ("pairs", "answers")}
+    differing = {**result["differing_rows"], **apart}
+    wrong = {name: count for name, count in differing.items() if count}
+    if wrong:
+        raise NetopsError(f"a month must leave what one ingestion of it leaves, got differences: {wrong}")

@@ -1,0 +1,62 @@
+"""A month in fast motion, cut to twelve days: ``netops run --scenario month`` is the whole of it."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+TWELVE_DAYS = """
+import json, os
+from rich.console import Console
+from project.scenarios.month_traffic import Month
+from project.scenarios.run_month import run_month
+from project.session import open_session
+from project.settings import Settings
+
+session = open_session(Settings.from_environment())
+os.environ["NETOPS_CLOCK"] = "arrival"
+month = Month(days=12, devices=8, joins=6, retires=6, changes=7, drifts=8)
+result = run_month(
+    Settings.from_environment(), session, "twelve-days", month, Console(stderr=True), frozenset({11, 12}),
+    training_window="4d",
+)
+print(json.dumps(result))
+"""
+
+
+@pytest.fixture(scope="module")
+def lived(installation):
+    """What became of the days."""
+    done = subprocess.run(
+        [sys.executable, "-c", TWELVE_DAYS],
+        cwd=installation.home,
+        env=installation.environment(),
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_files_and_live_traffic_leave_what_one_ingestion_leaves(lived):
+    assert lived["differing_rows"] == {"devices": 0, "device_metrics": 0, "device_labels": 0}
+    assert lived["rows"]["device_metrics"] > 12 * 7 * 280
+
+
+def test_every_answer_is_what_its_model_says_of_the_history(lived):
+    # Labels that were there before their reading make pairs as well.
+    assert lived["differing_pairs"]["pairs"] >= lived["labels"]["joined"] > 4 * 7 * 280
+    assert lived["differing_pairs"]["differing"] == 0
+    assert lived["differing_answers"]["answers"] > 4 * 7 * 280
+    assert lived["differing_answers"]["differing"] == 0
+    assert {"accepted", "late", "too_late", "duplicate"} == set(lived["statuses"])
+    assert lived["labels"]["joined"] > 0.9 * sum(lived["labels"].values())
+
+
+def test_a_nightly_model_takes_over_after_behavior_changed(lived):
+    first, *later = lived["nights"]
+    assert (first["day"], first["promotion"]) == (3, "promoted")
+    assert [night["promotion"] for night in later].count("promoted") >= 1, later
+    assert later[-1]["version"] != first["version"]
