@@ -73,7 +73,7 @@ def test_a_reading_that_does_not_say_when_it_arrived_is_refused(then):
     assert answer.json["error"] == {
         "field": "received",
         "rule": "must have a zone, such as a final Z "
-        "(if all are UTC, say assume_timezone: UTC in the schema)",
+        "(if all are of one, say assume_timezone: UTC in the schema)",
         "got": "2024-01-01T00:00:00",
     }
 

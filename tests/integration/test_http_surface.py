@@ -51,7 +51,7 @@ def test_an_event_is_predicted_and_a_repeat_gets_the_same_answer(endpoint, event
     first = endpoint.post("/telemetry", json=event).json()
     assert set(first) == {
         *("device", "timestamp", "model", "version", "prediction", "probability"),
-        *("inputs", "missing_inputs", "status"),
+        *("inputs", "missing_inputs", "status", "device_status"),
     }
     assert first["status"] == "accepted"
     again = endpoint.post("/telemetry", json=[event]).json()[0]

@@ -148,7 +148,7 @@ def test_the_newest_report_has_a_path_that_stays(local_stack, tmp_path):
     assert path.read_text() == "second.html"
     try:
         assert f"report        project reported: {path}\n" in loaded(home, "status")[0]
-        assert json.loads(loaded(home, "status", "--json")[0])["reports"] == {"reported": str(path)}
+        assert json.loads(loaded(home, "status", "--json")[0])["reports"]["reported"] == str(path)
         (tmp_path / "second.html").unlink()
         assert "reported" not in loaded(home, "status")[0]
     finally:

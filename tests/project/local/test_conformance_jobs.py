@@ -111,7 +111,7 @@ def test_a_project_of_ours_runs_from_another_folder_and_on_a_schedule(client, ou
     assert found["step"] == ("ingest", "completed", 3)
     assert found["last"] is True
     assert found["artifact"] == "metrics:"
-    assert found["listed"] == ["ingest", "workflow-runner-ingest"]
+    assert found["listed"] == ["ingest", "live-history", "workflow-runner-ingest"]
 
 
 @local_only

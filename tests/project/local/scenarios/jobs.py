@@ -181,7 +181,8 @@ def our_project(name: str) -> dict[str, Any]:
     db.invoke_schedule(name, "ingest")
     runner = _until(project, "workflow-runner-ingest", "completed")
     workflow_id = runner["status"]["results"]["workflow_id"]
-    (step,) = project.list_runs(labels=[f"workflow={workflow_id}"])
+    steps = project.list_runs(labels=[f"workflow={workflow_id}"])
+    (step,) = (each for each in steps if each["metadata"]["name"] == "ingest")
     return {
         "state": status.state,
         "cron": main.cron_trigger.to_crontab(),
@@ -198,12 +199,13 @@ def our_project(name: str) -> dict[str, Any]:
 def our_project_aborted(name: str) -> dict[str, Any]:
     """A workflow of ours that is aborted on its way, and what the next one finds."""
     project, db = mlrun.load_project(f"./{name}-elsewhere", name), mlrun.get_run_db()
-    project.run("ingest", arguments={"devices": 20, "ticks": 60_000}, engine="remote")
+    project.run("ingest", arguments={"devices": 20, "ticks": 60_000, "replace": True}, engine="remote")
     step = _until(project, "ingest", "running")
     refused = project.run("ingest", engine="remote")
     db.abort_run(step["metadata"]["uid"], name)
     runner = project.list_runs(name="workflow-runner-ingest")[0]
-    again = project.run("ingest", arguments={"devices": 3, "ticks": 250}, engine="remote", watch=True)
+    few = {"devices": 3, "ticks": 250, "replace": True}
+    again = project.run("ingest", arguments=few, engine="remote", watch=True)
     return {
         "refused": str(refused.exc),
         "runner": (runner["status"]["state"], runner["status"]["error"]),
