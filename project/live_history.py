@@ -33,7 +33,7 @@ COUNTS = (
     *("readings", "readings_new", "readings_known", "readings_too_late", "readings_quarantined"),
     *("readings_of_other_schema", "readings_conflicting", "readings_rewritten", "late_readings"),
     *("labels", "labels_new", "labels_known", "labels_quarantined", "labels_of_other_column"),
-    *("labels_conflicting", "devices_unknown"),
+    *("labels_outside_population", "labels_conflicting", "devices_unknown"),
 )
 """Counts of the job; ``readings`` and ``labels`` are the sums of new, known and those left out."""
 
@@ -129,7 +129,7 @@ def take_live(journal: LiveJournal, schema: TelemetrySchema) -> dict[str, Any]:
     after, arrived = min(mark.start(devices) for mark in marks)
     last = max(mark.position for mark in marks)
     entries = accepted_entries(journal.url, journal.key, journal.archive, after)
-    if not entries.new or (after == last and entries.new[-1].id <= last):
+    if not entries.new:
         return {**dict.fromkeys(COUNTS, 0), "report_lines": ["live: nothing new"]}
     if history is None:
         rule = "must have been begun by 'netops ingest' before what arrived live is added"
@@ -143,7 +143,13 @@ def take_live(journal: LiveJournal, schema: TelemetrySchema) -> dict[str, Any]:
     unknown = set(found.rows.metrics[DEVICE]) - history.device_keys
     late = _new_ones(found.late, history, schema)
     done = append_telemetry(found.rows, schema, history, LIVE, read)
-    counts = {**found.counts, "late_readings": late, "devices_unknown": len(unknown)}
+    taken = done.labels.new + done.labels.known + done.labels.duplicates
+    counts = {
+        **found.counts,
+        "late_readings": late,
+        "labels_outside_population": len(found.rows.labels) - taken,
+        "devices_unknown": len(unknown),
+    }
     return _results(counts, done, schema, found.position)
 
 
@@ -186,7 +192,7 @@ def _results(
 def _lines(results: Mapping[str, Any], schema: TelemetrySchema) -> list[str]:
     """The account of a job, for people."""
     accepted = f"{results['readings']:,} readings and {results['labels']:,} labels"
-    lines = [f"live: {accepted} were accepted since the last time"]
+    lines = [f"live: {accepted} that the endpoint accepted were looked at"]
     reasons = {
         "readings_quarantined": "readings left out: from the future when they arrived",
         "readings_too_late": "readings left out: too late when they arrived",
@@ -195,6 +201,7 @@ def _lines(results: Mapping[str, Any], schema: TelemetrySchema) -> list[str]:
         "labels_of_other_column": (
             f"labels left out: not of '{schema.label}', from which the history makes what is predicted"
         ),
+        "labels_outside_population": "labels left out: of devices outside the population",
         "late_readings": (
             "readings were late; the schema has no arrival, so the history takes them in order of time and "
             "its windows differ from those that were served"

@@ -20,7 +20,7 @@ from project.http_json import AbsentError, get_json
 KEY = "project-memory"
 """Key of the artifact."""
 
-_ONCE = frozenset({"promote", "replace"})
+_ONCE = frozenset({"promote", "replace", "live"})
 """Decisions about one run, which no later run repeats."""
 _TIMEOUT = 10.0
 

@@ -52,6 +52,8 @@ def _answer(state: Any, event: Any) -> tuple[int, dict[str, Any]]:
     path = event.path.rstrip("/")
     if path == "/runs":
         if event.method == "GET":
+            # The id of one run cannot be guessed; a list tells errors and paths to everybody who asks.
+            _check_token(state.settings, event)
             return 200, {"runs": _newest(state.settings)}
         if event.method != "POST":
             raise RunnerError(405, "method", "must be GET or POST", event.method)

@@ -66,12 +66,12 @@ def _link_report(settings: Settings, project: str, run_id: str) -> None:
 
 
 def finish(project: Any, workflow: str, arguments: Mapping[str, Any], run_id: str) -> None:
-    """Remember a run that succeeded.
+    """Remember a run that succeeded, if it read telemetry.
 
     :param project: an ``MlrunProject``.
     :param arguments: of the run; what is absent had its default.
     """
-    if not parameters.NAMES[workflow]:
+    if "telemetry" not in parameters.NAMES[workflow]:
         return
     memory = recall(mlrun.mlconf.dbpath, project.metadata.name)
     every = {name: arguments.get(name, parameters.DEFAULTS[name]) for name in parameters.NAMES[workflow]}

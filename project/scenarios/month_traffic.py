@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from feature_sets.checks import check_integer
 from feature_sets.telemetry.derived import Derived, Ratio
 from feature_sets.telemetry.frames import VALID_FROM
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
@@ -25,6 +26,7 @@ _FLUSH = "5min"
 """The collector hands on what it has every five minutes."""
 _LABEL_DELAY = pd.Timedelta(minutes=50)
 _LATE_SHARE, _MOST_LATE_SECONDS = 0.01, 3 * 3600
+_LEAST_DEVICES = 4
 _REPEATED_SHARE = 0.005
 
 
@@ -71,6 +73,9 @@ class Month:
     retires: int = 12
     changes: int = 15
     drifts: int = 20
+
+    def __post_init__(self) -> None:
+        check_integer("devices", self.devices, at_least=_LEAST_DEVICES)
 
     @cached_property
     def schema(self) -> TelemetrySchema:

@@ -140,7 +140,8 @@ def test_bad_requests_name_the_field(context, body, status, field):
 def test_the_runs_of_the_project_are_listed_newest_first(context):
     assert ask(context, "GET") == (200, {"runs": []})
     FakeRun.known = (FakeRun("first"), FakeRun("other", project="q"), FakeRun("second"))
-    status, content = ask(context, "GET", token="")
+    assert ask(context, "GET", token="")[0] == 401
+    status, content = ask(context, "GET")
     assert status == 200
     assert [run["run_id"] for run in content["runs"]] == ["second", "first"]
     assert content["runs"][0] == {"workflow": "main", "run_id": "second", "state": "running", "error": ""}

@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from feature_sets.checks import InputError
 from feature_sets.telemetry.schema import DEVICE
 from project.replay.recording import KNOWN
 from project.scenarios.month_traffic import ARRIVAL, Month
@@ -61,3 +62,8 @@ def test_the_readings_of_a_live_request_follow_each_other_by_a_microsecond(month
 def test_the_same_seed_is_the_same_month():
     one, other = (Month(days=2, devices=4, joins=1, seed=3).at_once() for _ in range(2))
     pd.testing.assert_frame_equal(one.readings, other.readings)
+
+
+def test_a_month_needs_devices_that_join_go_and_change():
+    with pytest.raises(InputError, match="devices: must be a whole number of at least 4, got 2"):
+        Month(devices=2)
