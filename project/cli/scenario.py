@@ -37,13 +37,15 @@ def run_scenario(
 
     from project.api_reader import projects
     from project.cli.passing_session import passing_session
-    from project.scenarios.month_traffic import Month
-    from project.scenarios.run_month import AT_ONCE, month_lines, run_month
 
-    month = Month(**{"devices": _DEVICES, **given})
     name = project or f"netops-{scenario}"
     console = Console(stderr=as_json)
     with passing_session(settings, keep) as session:
+        # mlrun takes the address of its API when it is imported, from the session.
+        from project.scenarios.month_traffic import Month
+        from project.scenarios.run_month import AT_ONCE, month_lines, run_month
+
+        month = Month(**{"devices": _DEVICES, **given})
         known = {name, f"{name}{AT_ONCE}"} & set(projects(session.mlrun_dbpath))
         if known:
             rule = "must be a project without runs; name another one with --project"

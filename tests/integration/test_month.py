@@ -8,13 +8,15 @@ import pytest
 
 TWELVE_DAYS = """
 import json, os
-from rich.console import Console
-from project.scenarios.month_traffic import Month
-from project.scenarios.run_month import run_month
 from project.session import open_session
 from project.settings import Settings
 
 session = open_session(Settings.from_environment())
+# mlrun takes the address of its API when it is imported.
+from rich.console import Console
+from project.scenarios.month_traffic import Month
+from project.scenarios.run_month import run_month
+
 os.environ["NETOPS_CLOCK"] = "arrival"
 month = Month(days=12, devices=8, joins=6, retires=6, changes=7, drifts=8)
 result = run_month(

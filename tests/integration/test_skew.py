@@ -41,8 +41,8 @@ def test_live_features_equal_offline_features_from_the_first_live_event_on(insta
 def test_ingested_features_equal_those_of_the_live_engine(installation):
     """What was ingested is what the live engine computes, to the last bit."""
     found = installation.api("projects/netops/feature-sets/device_metrics/references/latest")
-    (folder,) = (each["path"] for each in found["status"]["targets"] if each["kind"] == "parquet")
-    files = sorted(Path(folder).rglob("*.parquet"))
+    (target,) = (each for each in found["status"]["targets"] if each["kind"] == "parquet")
+    files = sorted(Path(target["path"].replace("{run_id}", target["run_id"])).rglob("*.parquet"))
     stored = pd.concat([pd.read_parquet(file) for file in files])
     # What was ingested at first, and what has become history since.
     assert len(stored) >= 8 * 700
