@@ -148,6 +148,7 @@ def take_live(journal: LiveJournal, schema: TelemetrySchema) -> dict[str, Any]:
         **found.counts,
         "late_readings": late,
         "labels_outside_population": len(found.rows.labels) - taken,
+        "labels_contradicting": _contradicting(found.rows.labels, schema),
         "devices_unknown": len(unknown),
     }
     return _results(counts, done, schema, found.position)
@@ -166,12 +167,18 @@ def _new_ones(readings: pd.DataFrame, history: TelemetryHistory, schema: Telemet
     return int(np.count_nonzero(places_in(rows.codes, rows.micros, stored.codes, stored.micros) < 0))
 
 
+def _contradicting(labels: pd.DataFrame, schema: TelemetrySchema) -> int:
+    """How many labels say something else than the first one here of their device and time."""
+    first = labels.groupby([DEVICE, schema.time], sort=False)[schema.label].transform("first")
+    return int((labels[schema.label] != first).sum())
+
+
 def _results(
     counts: Mapping[str, int], done: TelemetryAppended, schema: TelemetrySchema, position: EntryId
 ) -> dict[str, Any]:
     metrics, labels = done.metrics, done.labels
     results = {
-        **counts,
+        **{name: count for name, count in counts.items() if name in COUNTS},
         "readings_new": metrics.new,
         "readings_known": metrics.known + metrics.duplicates,
         "readings_too_late": metrics.left_out.get(TOO_LATE, 0),
@@ -179,7 +186,7 @@ def _results(
         "readings_rewritten": metrics.rewritten,
         "labels_new": labels.new,
         "labels_known": labels.known + labels.duplicates,
-        "labels_conflicting": labels.conflicting,
+        "labels_conflicting": labels.conflicting + counts["labels_contradicting"],
         "rows_ingested": metrics.rows,
         "label_rows": labels.rows,
         "last_event": metrics.last,
@@ -194,6 +201,9 @@ def _lines(results: Mapping[str, Any], schema: TelemetrySchema) -> list[str]:
     accepted = f"{results['readings']:,} readings and {results['labels']:,} labels"
     lines = [f"live: {accepted} that the endpoint accepted were looked at"]
     reasons = {
+        "readings_known": "readings sent again, or in the history already",
+        "labels_known": "labels sent again, or in the history already",
+        "labels_conflicting": "labels say something else than the one before, which stays",
         "readings_quarantined": "readings left out: from the future when they arrived",
         "readings_too_late": "readings left out: too late when they arrived",
         "readings_of_other_schema": "readings left out: of a schema with other metrics",

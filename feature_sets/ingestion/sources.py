@@ -7,6 +7,8 @@ made of it: so it is true of exactly the rows that are there.
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,7 +22,7 @@ from feature_sets.telemetry.folder_writer import write_folder
 from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.ingest_report import FileMark, IngestReport
 from feature_sets.telemetry.readers import KnownTelemetry, read_telemetry
-from feature_sets.telemetry.schema import TelemetrySchema
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.simulator import SimulatedNetwork
 
 SIMULATED = "simulated network"
@@ -100,7 +102,36 @@ class FolderSource:
             until = [history.read(table, self.name).get("until", "") if history else ""]
             until += [frame[schema.time].max().isoformat()] if len(frame) else []
             read[table]["until"] = max(until)
-        return SourcePart(rows, report, self.name, read)
+        said = _said(rows)
+        before = history.read("static", self.name).get("said", {}) if history else {}
+        read["static"] = {**read.get("static", {}), "said": {**before, **said}}
+        return SourcePart(_news(rows, said, before), report, self.name, read)
+
+
+def _said(rows: Telemetry) -> dict[str, str]:
+    """Digest of what the static files say of each device."""
+    frame = rows.static if rows.attributes is None else rows.attributes
+    lines: dict[str, list[str]] = {}
+    for device, *values in frame.astype(object).itertuples(index=False, name=None):
+        lines.setdefault(device, []).append(repr(values))
+    return {
+        device: hashlib.sha256("\n".join(sorted(texts)).encode()).hexdigest()[:12]
+        for device, texts in lines.items()
+    }
+
+
+def _news(rows: Telemetry, said: Mapping[str, str], before: Mapping[str, str]) -> Telemetry:
+    """The rows without static ones that the files had before: what was registered since is newer."""
+    same = frozenset(device for device, digest in said.items() if before.get(device) == digest)
+    if not same:
+        return rows
+    attributes = rows.attributes
+    return dataclasses.replace(
+        rows,
+        static=rows.static[~rows.static[DEVICE].isin(same)],
+        attributes=None if attributes is None else attributes[~attributes[DEVICE].isin(same)],
+        restated=same,
+    )
 
 
 @dataclass(frozen=True)

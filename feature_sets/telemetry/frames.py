@@ -23,9 +23,11 @@ class Telemetry:
         the newest ones, where they changed.
     :param attributes: the same with the time from which each row holds, ``valid_from`` in UTC; NaT is from
         the beginning. None where nobody says from when.
+    :param restated: devices of which the source says nothing new; they are not in the two frames above.
     """
 
     metrics: pd.DataFrame
     labels: pd.DataFrame
     static: pd.DataFrame
     attributes: pd.DataFrame | None = None
+    restated: frozenset[str] = frozenset()

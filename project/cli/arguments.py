@@ -35,16 +35,18 @@ def parse_assignments(assignments: Sequence[str] | None, names: Sequence[str]) -
 def source_arguments(telemetry: Path | None, schema: Path | None) -> dict[str, Any]:
     """Where telemetry comes from, as absolute paths: the steps run in another folder.
 
-    :raises InputError: unless both are given or none, and are what they should be.
+    A folder without a schema is read by the one that the project remembers, see ``as_last_time``.
+
+    :raises InputError: if there is a schema without a folder, or one of both is not what it should be.
     """
     if telemetry is None and schema is None:
         return {}
-    if schema is None:
-        raise InputError("--schema", "must say what the columns of --telemetry mean", None)
     if telemetry is None:
         raise InputError("--telemetry", "must be the folder that --schema describes", None)
     if not telemetry.is_dir():
         raise InputError("--telemetry", "must be a folder", str(telemetry))
+    if schema is None:
+        return {"telemetry": str(telemetry.resolve())}
     _schema_name(schema)
     return {"telemetry": str(telemetry.resolve()), "schema": str(schema.resolve())}
 
@@ -70,12 +72,15 @@ def as_last_time(
 ) -> Resolved:
     """Arguments of a run; what is not given is as in the project's last successful run, and a line says so.
 
-    :raises InputError: see ``resolve``.
+    :raises InputError: see ``resolve``; or if nobody says what the columns of a folder mean.
     """
     from project.memory import recall, resolve
 
     memory = recall(session.mlrun_dbpath, project)
     resolved = resolve(project, names, given, memory, local=settings.profile == "local")
+    if given.get("telemetry") and "schema" not in resolved.arguments:
+        rule = f"must say what the columns of --telemetry mean; project '{project}' remembers no schema"
+        raise InputError("--schema", rule, None)
     if resolved.repeated:
         console.print(resolved.line(), highlight=False, soft_wrap=True)
     return resolved

@@ -112,6 +112,13 @@ def _rows(
             "add telemetry with 'netops ingest' or 'netops run'"
         )
     wanted = [DEVICE, *times, *columns]
+    known = {DEVICE, *times, *history.record.spec.features.keys()}
+    missing = [name for name in wanted if name not in known]
+    if missing:
+        raise NetopsError(
+            f"history must hold {', '.join(missing)}, which the model predicts from; it has another schema. "
+            "'netops run' trains a model for the telemetry that is there"
+        )
     files = [file for file in history.manifest.files if chosen(file)]
     tables = [history.folder.read(file.path, wanted).select(wanted) for file in files]
     if not tables:

@@ -177,8 +177,8 @@ def test_bad_usage_ends_with_one_line_and_code_2(installation, tmp_path):
         (("run", "--set", "sead=1"), "'sead': must be among telemetry, schema"),
         (("run", "--set", "seed"), "--set: must be name=value, got 'seed'"),
         (
-            ("run", "--telemetry", str(tmp_path)),
-            "--schema: must say what the columns of --telemetry mean",
+            ("run", "--project", "nowhere", "--telemetry", str(tmp_path)),
+            "--schema: must say what the columns of --telemetry mean; project 'nowhere' remembers no schema",
         ),
         (("run", "--schema", "x.yaml"), "--telemetry: must be the folder that --schema describes"),
         (

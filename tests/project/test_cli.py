@@ -332,10 +332,10 @@ def test_telemetry_and_schema_are_given_together_and_become_absolute(tmp_path, m
         "telemetry": str(tmp_path),
         "schema": str(schema),
     }
+    assert source_arguments(here, None) == {"telemetry": str(tmp_path)}
     assert project_name(None, schema) == "netops-tiny"
     assert project_name("mine", schema) == "mine"
     for given, words in (
-        ((here, None), "--schema: must say what the columns of --telemetry mean, got None"),
         ((None, schema), "--telemetry: must be the folder that --schema describes, got None"),
         ((schema, schema), "--telemetry: must be a folder, got '.*schema.yaml'"),
         ((here, here / "none.yaml"), "must be a readable YAML file, got 'none.yaml'"),

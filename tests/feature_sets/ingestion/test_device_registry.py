@@ -184,3 +184,24 @@ def test_a_feature_set_of_another_engine_has_no_timeline(project, local_stack, t
     ingest(Context(), telemetry=str(made.path), schema=str(made.schema), engine="storey")
     assert DeviceTimeline.of(fstore.get_feature_set("devices")) is None
     forget_all()
+
+
+def test_a_static_file_that_says_nothing_new_does_not_undo_a_change(folder):
+    add_device(PLAIN, "dev-0", {"model": "m9"}, pd.Timestamp("2024-01-02", tz="UTC"))
+    add_day(folder, 3)
+    lines = ingest_again(folder)
+    assert known()["dev-0"][1] == "m9"
+    assert not [line for line in lines if line.startswith("static: dev-") or "they stay" in line]
+    # What the file says of another device counts, and so does what it says anew of this one.
+    folder.static({"dev-0": "m0", "dev-1": "m5"})
+    ingest_again(folder)
+    assert (known()["dev-0"][1], known()["dev-1"][1]) == ("m9", "m5")
+    folder.static({"dev-0": "m7", "dev-1": "m5"})
+    ingest_again(folder)
+    assert (known()["dev-0"][1], known()["dev-1"][1]) == ("m7", "m5")
+
+
+def ingest_again(folder: Folder) -> list[str]:
+    context = Context()
+    ingest(context, telemetry=str(folder.path), schema=str(folder.schema))
+    return context.results["report_lines"]

@@ -217,3 +217,24 @@ def test_a_history_of_another_schema_is_told_when_the_endpoint_starts(monkeypatc
         InputError, match=f"must hold {schema.metric_names[0]} of schema .* 'netops run' trains"
     ):
         stored_readings("store://feature-sets/p/device_metrics", schema)
+
+
+def test_a_history_that_was_replaced_by_one_of_another_schema_has_nothing_for_the_endpoint(
+    monkeypatch, schema
+):
+    names = [list(schema.metric_names)]
+
+    def found(_uri):
+        features = dict.fromkeys(names[-1])
+
+        def to_dataframe(columns, **_):
+            return readings(schema)[[DEVICE, schema.time, *columns]].set_index(DEVICE)
+
+        return SimpleNamespace(spec=SimpleNamespace(features=features), to_dataframe=to_dataframe)
+
+    monkeypatch.setattr(fstore, "get_feature_set", found)
+    history = stored_readings("store://feature-sets/p/device_metrics", schema)
+    assert history.before("a/1", START + 60 * STEP, NOW)
+    names.append(names[0][1:])
+    history.refresh()
+    assert history.before("a/1", START + 60 * STEP, NOW) == []
