@@ -87,6 +87,7 @@ def add_device(
     :param since: from when they hold; None is from the beginning for a new device, else from now on.
     :returns: what changed, a line each.
     :raises InputError: if the device or an attribute breaks a rule; nothing is written then.
+    :raises IngestError: if another process changed the devices meanwhile; nothing is written then.
     """
     history = _history(schema)
     known = history.attributes
@@ -130,6 +131,7 @@ def retire_device(schema: TelemetrySchema, device: str, since: pd.Timestamp | No
     :param since: None is from now on.
     :returns: what changed, a line each.
     :raises InputError: unless the device is known.
+    :raises IngestError: if another process changed the devices meanwhile; nothing is written then.
     """
     history = _history(schema)
     known = history.attributes

@@ -50,7 +50,7 @@ def devices(
         raise InputError("--attribute", "must be given with add alone", attributes[0])
     given = _attributes(attributes or [])
     settings = Settings.from_environment()
-    from project.run_lock import COMMAND, held
+    from project.run_lock import COMMAND, RUN, held
     from project.session import open_session
 
     name = project_name(project)
@@ -58,8 +58,11 @@ def devices(
     if action == LIST:
         _list(_open(session, name, settings), as_json)
         return
-    with held(settings.home, name, f"netops devices {action}", COMMAND):
-        lines = _changed(_open(session, name, settings), action, device, given, since)
+    command = f"netops devices {action}"
+    with held(settings.home, name, command, COMMAND):
+        schema = _open(session, name, settings)
+        with held(settings.home, name, command, RUN):  # A workflow looks at this one alone.
+            lines = _changed(schema, action, device, given, since)
         lines += _taken_over(session, name, settings)
     if as_json:
         print(json.dumps({"lines": lines}))

@@ -8,6 +8,7 @@ import pytest
 
 from feature_sets.checks import InputError
 from feature_sets.feature_vector import all_features
+from feature_sets.ingestion import device_registry
 from feature_sets.ingestion.device_registry import (
     add_device,
     moment_of,
@@ -15,6 +16,7 @@ from feature_sets.ingestion.device_registry import (
     retire_device,
 )
 from feature_sets.ingestion.device_timeline import DeviceTimeline
+from feature_sets.ingestion.errors import IngestError
 from feature_sets.ingestion.ingest import ingest
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from graphs.protocol.device_status import DeviceStatus
@@ -129,6 +131,24 @@ def test_a_row_has_the_attributes_of_its_time_in_training_and_live(folder, proje
     for row in rows.to_dict("records"):
         for name, value in endpoint.features(row[DEVICE], row["timestamp"].timestamp()).items():
             assert row[name] == value
+
+
+def test_a_change_is_refused_if_another_one_was_made_meanwhile(folder, project, monkeypatch):
+    meanwhile = device_registry.device_changes
+
+    def slow(*arguments):
+        monkeypatch.setattr(device_registry, "device_changes", meanwhile)
+        add_device(PLAIN, "dev-8", {"model": "m8"}, None)
+        return meanwhile(*arguments)
+
+    monkeypatch.setattr(device_registry, "device_changes", slow)
+    with pytest.raises(IngestError, match="another ingestion was faster; run this again"):
+        add_device(PLAIN, "dev-7", {"model": "m7"}, None)
+    assert set(known()) == {"dev-0", "dev-1", "dev-8"}
+    store = DeviceStore(f"store://feature-sets/{project}/devices")
+    assert store.one("dev-7") is None and store.one("dev-8")
+    assert add_device(PLAIN, "dev-7", {"model": "m7"}, None) == ["dev-7 joined"]
+    assert set(known()) == {"dev-0", "dev-1", "dev-7", "dev-8"}
 
 
 def test_readings_of_a_device_that_was_never_registered_are_listed_as_unknown(folder):
