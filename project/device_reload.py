@@ -17,7 +17,7 @@ def reload_devices(address: str, token: str) -> int:
     try:
         answer = post_json(f"{address.rstrip('/')}/devices/reload", {}, token=token)
         return int(answer["devices"])
-    except (UnreachableError, LookupError) as error:
+    except (UnreachableError, LookupError, TypeError, ValueError) as error:
         raise NetopsError(
             f"the endpoint must take over the devices, got {error}; 'netops serve' starts it anew"
         ) from error

@@ -12,6 +12,7 @@ from feature_sets.checks import InputError, check_choice
 from project.cli.arguments import project_name
 from project.cli.options import JsonOption, ProjectOption
 from project.cli.tables import print_columns
+from project.errors import NetopsError
 from project.settings import Settings
 
 if TYPE_CHECKING:
@@ -63,11 +64,12 @@ def devices(
         schema = _open(session, name, settings)
         with held(settings.home, name, command, RUN):  # A workflow looks at this one alone.
             lines = _changed(schema, action, device, given, since)
-        lines += _taken_over(session, name, settings)
-    if as_json:
-        print(json.dumps({"lines": lines}))
-    else:
-        print("\n".join(lines))
+        try:
+            lines += _taken_over(session, name, settings)
+        except NetopsError as error:
+            raise NetopsError(f"{lines[0]}: that is registered, but {error}") from error
+        finally:  # What was written is told, whatever the endpoint says.
+            print(json.dumps({"lines": lines}) if as_json else "\n".join(lines))
 
 
 def _attributes(assignments: list[str]) -> dict[str, str]:
@@ -138,7 +140,10 @@ def _changed(
 
 
 def _taken_over(session: Session, project: str, settings: Settings) -> list[str]:
-    """Have the endpoint take over the devices, if it is up."""
+    """Have the endpoint take over the devices, if it is up.
+
+    :raises NetopsError: if it does not do so.
+    """
     from project.api_reader import endpoints
     from project.device_reload import reload_devices
     from project.function_names import SERVING
