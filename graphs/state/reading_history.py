@@ -122,7 +122,8 @@ def stored_readings(uri: str, schema: TelemetrySchema) -> ReadingHistory:
 
     def read(start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
         options = {"start_time": start, "end_time": end, "time_column": schema.time}
-        frame = feature_set.read(lambda known: known.to_dataframe(columns=columns, **options)).reset_index()
+        stored = feature_set.read(lambda known: known.to_dataframe(columns=columns, **options))
+        frame: pd.DataFrame = stored.reset_index()
         for time in times:
             frame = in_utc(frame, time)
         return frame
