@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from feature_sets.checks import InputError
+from feature_sets.device_labels import within_population
 from feature_sets.feature_vector import all_features
 from feature_sets.ingestion import device_registry
 from feature_sets.ingestion.device_history import ATTRIBUTES
@@ -20,6 +21,7 @@ from feature_sets.ingestion.device_timeline import DeviceTimeline
 from feature_sets.ingestion.errors import IngestError
 from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.ingest import ingest
+from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from graphs.protocol.device_status import DeviceStatus
 from graphs.protocol.errors import ApiError
@@ -154,6 +156,34 @@ def test_a_change_is_refused_if_another_one_was_made_meanwhile(folder, project, 
     assert set(known()) == {"dev-0", "dev-1", "dev-7", "dev-8"}
 
 
+@pytest.mark.parametrize(
+    ("given", "text", "counts"),
+    [
+        ("yes", "yes", True),
+        (" true ", "true", True),
+        ("1", "1", True),
+        ("no", "no", False),
+        (" ", None, False),
+    ],
+)
+def test_an_attribute_is_text_as_in_a_file_and_the_population_reads_it(
+    project, local_stack, tmp_path, given, text, counts
+):
+    forget_all()
+    schema = TelemetrySchema.from_dict({**PLAIN.to_dict(), "population": {"model": True}})
+    made = Folder(tmp_path / "network", schema)
+    made.static({"dev-0": "", "dev-1": ""})  # Only the schema tells what it holds.
+    add_day(made, 0)
+    ingest(Context(), telemetry=str(made.path), schema=str(made.schema))
+    add_device(schema, "dev-7", {"model": given}, None)
+    found = {one.device: one.attributes["model"] for one in registered_devices(schema, NOW)}
+    assert found == {"dev-0": None, "dev-1": None, "dev-7": text}
+    labels = pd.DataFrame({DEVICE: ["dev-7"], "timestamp": [NOW], "is_error": [0]})
+    attributes = TelemetryHistory.of(schema).attributes
+    assert len(within_population(schema, labels, attributes)) == counts
+    forget_all()
+
+
 def test_a_past_whose_files_moved_is_read_where_they_are_now(folder, project):
     store = DeviceStore(f"store://feature-sets/{project}/devices")
     before = fstore.get_feature_set("devices")
@@ -197,7 +227,6 @@ def test_training_reads_attributes_where_they_are_now(folder, monkeypatch):
 
 def test_readings_of_a_device_that_was_never_registered_are_listed_as_unknown(folder):
     from feature_sets.ingestion.telemetry_append import append_telemetry
-    from feature_sets.ingestion.telemetry_history import TelemetryHistory
     from feature_sets.telemetry.frames import Telemetry
 
     moment = pd.DatetimeIndex(["2024-03-09T00:00:00Z"]).as_unit("ns")
