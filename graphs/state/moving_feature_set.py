@@ -1,7 +1,7 @@
 """A feature set whose files move: every ingestion writes its next state into another folder.
 
-That of rows keeps the state before until the ingestion after; that of devices, and one that is replaced,
-deletes it at once. Whoever keeps a feature set finds its files gone one day, and asks where they are now.
+Where rows are added and files are linked, the state before stays until the ingestion after. That of devices,
+and one that is replaced, is deleted at once. Whoever finds the files gone asks where they are now.
 """
 
 from __future__ import annotations
