@@ -101,7 +101,16 @@ class Preprocess(RequestStep):
             self._history.leave_out(())
             self._started.clear()
 
-    def _update(self, request: Request) -> list[dict[str, Any]]:
+    def prepare(self, request: Request) -> None:
+        """Have the windows of devices that are new here begin with the history.
+
+        :raises ApiError: 503 if it cannot be read.
+        """
+        if request.kind is Kind.TELEMETRY:
+            self._begin(request)
+
+    def _begin(self, request: Request) -> tuple[list[TelemetryEvent], list[float]]:
+        """Forget and start devices; gives the events with their arrivals. Done again, it changes nothing."""
         events = [record.event for record in request.telemetry]
         arrivals = request.arrivals or [request.arrival] * len(events)
         self._arrived = arrivals[0] if arrivals else request.arrival
@@ -111,6 +120,10 @@ class Preprocess(RequestStep):
             for event, arrival in zip(events, arrivals, strict=True):
                 if event.device not in self._started:
                     self._start(self._history, event, arrival)
+        return events, arrivals
+
+    def _update(self, request: Request) -> list[dict[str, Any]]:
+        events, arrivals = self._begin(request)
         return self._windows.update(
             [
                 self._reading(event.device, event.time, event.metrics, arrival)

@@ -35,6 +35,7 @@ def replay_entry(context: Any, entry: Entry) -> None:
     """Send the events of one entry through the steps.
 
     :param context: MLRun's graph context, whose root is the graph.
+    :raises ApiError: 503 if a step lacks what it needs for them; no step has handled them then.
     """
     clock = serving_state(context).arrivals
     if clock is not None:
@@ -49,5 +50,8 @@ def replay_entry(context: Any, entry: Entry) -> None:
         labels=[LabelRecord(label, place) for place, label in enumerate(entry.labels)],
         entry=entry.id,
     )
-    for step in request_steps(context.root):
+    steps = request_steps(context.root)
+    for step in steps:
+        step.prepare(request)
+    for step in steps:
         step.do(request)

@@ -29,6 +29,12 @@ class RequestStep:
                 request.fail(error)
         return request
 
+    def prepare(self, request: Request) -> None:
+        """Called before the events of a request are journaled, and before they are replayed.
+
+        :raises ApiError: to have them journaled and handled by nobody.
+        """
+
     def handle(self, request: Request) -> None:
         """Do this step's work on a request.
 

@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 from mlrun.datastore.targets import TargetTypes, generate_target_run_id, get_target_driver
 
-from feature_sets.ingestion.errors import IngestError
 from feature_sets.ingestion.history.added_rows import Bools, places_in
 from feature_sets.ingestion.history.computed import ComputedColumns, WindowFeatures
 from feature_sets.ingestion.history.manifest import Manifest
@@ -30,7 +29,6 @@ from feature_sets.ingestion.history.stored_history import (
     StoredHistory,
     column_of_micros,
     key_codes_of,
-    stored_record,
 )
 from feature_sets.ingestion.history.switch import clear_leftovers, point_to
 from feature_sets.ingestion.history.target_folder import SAMPLE, TargetFolder
@@ -129,7 +127,7 @@ class Addition:
             ).with_files(files.files)
             following.write_manifest(described)
             online = self._write_online(targets)
-            self._check_current()
+            history.check_current()
         except BaseException:
             following.remove()
             raise
@@ -138,18 +136,6 @@ class Addition:
         point_to(history.record, targets, described.last)
         clear_leftovers(history.record, keep=[history.folder.run_id] if files.shared else [])
         return Written(described, files.rewritten, online)
-
-    def _check_current(self) -> None:
-        """Raise IngestError if the history is no longer the one that was added to."""
-        record = stored_record(self._history.record)
-        target = self._history.target
-        now = record.status.targets[target.name].run_id if record else None
-        if now != target.run_id:
-            name = self._history.record.metadata.name
-            raise IngestError(
-                f"history of '{name}' must stay as it is while rows are added, got state {now} in the place "
-                f"of {target.run_id}: another ingestion was faster; run this again"
-            )
 
     def _sample(self) -> tuple[pa.Table, int]:
         """The sample of the next state."""

@@ -175,8 +175,10 @@ def ingest_devices(
     It has a one-hot feature for each value that an attribute ever had, and its online table stays the same
     one, so that what reads it goes on.
 
+    :param history: what the changes were made from; None replaces what there is.
     :param states: see ``stored_states``; None has them stay.
     :raises InputError: if a column has values of several types.
+    :raises IngestError: if ``history`` is no longer the current state; nothing is written then.
     """
     newest = changes.newest
     if history is not None and not changes.any and states is None:
@@ -192,5 +194,5 @@ def ingest_devices(
         contents=Contents(
             contents.schema, contents.sources, {ATTRIBUTES: table, STATES: state_table(states)}
         ),
-        keep_online=history is not None,
+        history=history,
     )

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from feature_sets.checks import InputError, check_boolean
+from feature_sets.checks import InputError
 from feature_sets.ingestion.device_history import DeviceChanges, device_changes, ingest_devices
 from feature_sets.ingestion.device_states import RETIRED, no_states, stored_states, with_state
 from feature_sets.ingestion.history.stored_history import StoredHistory, column_of_micros
@@ -17,6 +16,7 @@ from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.ingestion.telemetry_ingest import recorded_schema
 from feature_sets.ingestion.vectorized_ingest import Contents
 from feature_sets.rows.entity_keys import KEY_TEXT_RULE, is_key_text
+from feature_sets.telemetry.cell_text import cell_text
 from feature_sets.telemetry.event_time import seconds_of
 from feature_sets.telemetry.events import KEY_LIMIT
 from feature_sets.telemetry.frames import VALID_FROM, Telemetry
@@ -31,7 +31,7 @@ class RegisteredDevice:
 
     :param device: its key.
     :param state: ``known``, ``retired``, or ``unknown`` if it sent readings and was never registered.
-    :param attributes: the newest.
+    :param attributes: the newest, as text; None where there is none.
     :param since: from when these hold, ISO 8601; empty if from the beginning.
     :param state_since: from when the state holds; empty if from the beginning.
     :param first: time of its first reading in the history; empty without one.
@@ -83,10 +83,12 @@ def add_device(
 ) -> list[str]:
     """Register a device, change its attributes, or take it back into service.
 
-    :param attributes: as text, by column; what a known device is not given stays, of a new one it is missing.
+    :param attributes: by column; text of which spaces around it are left out, as in files, and empty text is
+        none. What a known device is not given stays, of a new one it is missing.
     :param since: from when they hold; None is from the beginning for a new device, else from now on.
     :returns: what changed, a line each.
     :raises InputError: if the device or an attribute breaks a rule; nothing is written then.
+    :raises IngestError: if another process changed the devices meanwhile; nothing is written then.
     """
     history = _history(schema)
     known = history.attributes
@@ -105,7 +107,7 @@ def add_device(
     for name in columns:
         row[name] = last[name] if last is not None else None
         if name in attributes:
-            row[name] = _typed(known, schema, name, attributes[name])
+            row[name] = cell_text(attributes[name])
     given = pd.DataFrame([row]).astype({VALID_FROM: "datetime64[ns, UTC]"})
     changes = device_changes(_part(schema, given), schema, known, history.last)
     states = stored_states(history.static)
@@ -130,6 +132,7 @@ def retire_device(schema: TelemetrySchema, device: str, since: pd.Timestamp | No
     :param since: None is from now on.
     :returns: what changed, a line each.
     :raises InputError: unless the device is known.
+    :raises IngestError: if another process changed the devices meanwhile; nothing is written then.
     """
     history = _history(schema)
     known = history.attributes
@@ -185,20 +188,6 @@ def _check_key(schema: TelemetrySchema, device: str) -> None:
     if len(parts) != len(schema.entity) or not all(part.strip() == part and part for part in parts):
         form = schema.separator.join(schema.entity)
         raise InputError("device", f"must be a key of the form {form}", device)
-
-
-def _typed(known: pd.DataFrame | None, schema: TelemetrySchema, name: str, text: str) -> Any:
-    """An attribute given as text, of the type that the history, or the population, has of it."""
-    samples = known[name].dropna() if known is not None else pd.Series(dtype="object")
-    sample = samples.iloc[0] if len(samples) else schema.population.get(name, "")
-    if isinstance(sample, bool | np.bool_):
-        return check_boolean(f"attribute '{name}'", text)
-    if isinstance(sample, int | float | np.number):
-        try:
-            return type(sample)(text)
-        except ValueError:
-            raise InputError(f"attribute '{name}'", "must be a number, as in the history", text) from None
-    return text
 
 
 def _seen(history: StoredHistory | None) -> dict[str, tuple[str, str]]:

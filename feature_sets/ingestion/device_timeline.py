@@ -13,6 +13,7 @@ from mlrun.datastore.targets import TargetTypes
 from feature_sets.devices import as_names
 from feature_sets.ingestion.device_history import stored_attributes
 from feature_sets.ingestion.device_states import stored_states
+from feature_sets.ingestion.errors import IngestError
 from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.history.target_folder import TargetFolder
 from feature_sets.ingestion.one_hot import STEP, encoded
@@ -34,18 +35,30 @@ class DeviceTimeline:
 
     @classmethod
     def of(cls, feature_set: fstore.FeatureSet) -> DeviceTimeline | None:
-        """Of the feature set ``devices``, as MLRun has it; None if its ingestion kept no times."""
+        """Of the feature set ``devices``, as MLRun has it; None if its ingestion kept no times.
+
+        :raises FileNotFoundError: if the files are gone: an ingestion wrote others meanwhile.
+        :raises IngestError: if they cannot be read.
+        """
         parquet = [target for target in feature_set.status.targets if target.kind == TargetTypes.parquet]
         if len(parquet) != 1:
             return None
         folder = TargetFolder.of(parquet[0], feature_set)
         manifest = folder.manifest()
         if manifest is None:
+            if not folder.file_system.exists(folder.root):
+                raise FileNotFoundError(
+                    f"files of feature set '{feature_set.metadata.name}' at {folder.path}"
+                )
             return None
         history = StoredHistory(feature_set, parquet[0], folder, manifest)
-        attributes = stored_attributes(history).sort_values(
-            [DEVICE, VALID_FROM], na_position="first", ignore_index=True
-        )
+        try:
+            attributes, states = stored_attributes(history), stored_states(history)
+        except IngestError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                raise error.__cause__ from error
+            raise
+        attributes = attributes.sort_values([DEVICE, VALID_FROM], na_position="first", ignore_index=True)
         columns = [
             name
             for step in feature_set.spec.graph.steps.values()
@@ -59,7 +72,7 @@ class DeviceTimeline:
         times = attributes[VALID_FROM].mask(~attributes[DEVICE].duplicated(), pd.Timestamp(0, tz="UTC"))
         return cls(
             pd.concat([attributes[[DEVICE]].assign(**{VALID_FROM: times}), features], axis=1),
-            stored_states(history),
+            states,
         )
 
     def as_of(self, rows: pd.DataFrame, time: str, names: Sequence[str]) -> pd.DataFrame:

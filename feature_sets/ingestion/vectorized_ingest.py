@@ -32,7 +32,7 @@ from feature_sets.ingestion.errors import IngestError
 from feature_sets.ingestion.history.manifest import HistoryFile, Manifest
 from feature_sets.ingestion.history.parquet_partitions import FilesWriting, granularity_of, write_partitions
 from feature_sets.ingestion.history.row_sample import sample
-from feature_sets.ingestion.history.stored_history import stored_record
+from feature_sets.ingestion.history.stored_history import StoredHistory, stored_record
 from feature_sets.ingestion.history.switch import clear_leftovers, point_to, purge
 from feature_sets.ingestion.history.target_folder import SAMPLE, TargetFolder
 from feature_sets.ingestion.newest_rows import write_newest_rows
@@ -85,7 +85,7 @@ def ingest_vectorized(
     infer_options: int = InferOptions.default(),
     arrival: str | None = None,
     contents: Contents | None = None,
-    keep_online: bool = False,
+    history: StoredHistory | None = None,
 ) -> Ingested:
     """Fill the targets of a feature set from a frame in place of what they held, and save the feature set.
 
@@ -105,11 +105,12 @@ def ingest_vectorized(
         they arrived, or further ahead than the tolerance, are left out. Without it, all rows arrived in
         order.
     :param contents: what the manifest says; nothing by default.
-    :param keep_online: have the online table stay: rows of keys that are not in the frame remain, as readers
-        that found the table earlier do.
+    :param history: what the frame was made from. If that is no longer the current state, nothing is written.
+        Its online table stays: rows of keys that are not in the frame remain, as readers that found the table
+        earlier do.
     :raises InputError: if the feature set asks for anything else, its windows are not alike or not sliding,
         or the frame cannot be taken; nothing is left behind then.
-    :raises IngestError: if a row did not arrive, or a file cannot be written.
+    :raises IngestError: if a row did not arrive, a file cannot be written, or another process was faster.
     :raises OnlineStoreError: if Redis does not take the newest rows.
     """
     vectorized_support.check_feature_set(feature_set)
@@ -129,9 +130,9 @@ def ingest_vectorized(
     before = {target.name: target for target in record.status.targets} if record else {}
     run_id = generate_target_run_id()
     for target in targets:
-        stays = keep_online and target.kind == TargetTypes.redisnosql and target.name in before
+        stays = history is not None and target.kind == TargetTypes.redisnosql and target.name in before
         target.run_id = before[target.name].run_id if stays else run_id
-    online = _fill(feature_set, targets, columns, infer_options, arrival, contents or Contents())
+    online = _fill(feature_set, targets, columns, infer_options, arrival, contents or Contents(), history)
     now = {target.name: target.run_id for target in targets}
     purge(
         get_target_driver(target, feature_set)
@@ -155,6 +156,7 @@ def _fill(
     infer_options: int,
     arrival: str | None,
     contents: Contents,
+    history: StoredHistory | None,
 ) -> OnlineWrite | None:
     """Write the targets and save the feature set; or delete the new files, if anything fails."""
     parquet = [target for target in targets if target.kind == TargetTypes.parquet]
@@ -173,12 +175,16 @@ def _fill(
                 online_id = tables[0].run_id if tables else None
                 _complete(target, table, columns, files.written(), online_id, contents)
         online = None
+        if history is not None:
+            history.check_current()  # Before the online table too, which stays as it is then.
         for target in tables:
             online = write_newest_rows(OnlineTable.of(target, feature_set), columns)
         if InferOptions.get_common_options(infer_options, InferOptions.Stats):
             feature_set.status.stats = stats
         if InferOptions.get_common_options(infer_options, InferOptions.Preview):
             feature_set.status.preview = preview(columns.frame(preview_rows(columns.count)))
+        if history is not None:
+            history.check_current()
         point_to(feature_set, targets, int(columns.micros.max()) if columns.count else None)
         undo.pop_all()
     return online

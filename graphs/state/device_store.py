@@ -54,8 +54,11 @@ class DeviceStore:
         return any(name != DEVICE for name in features.keys())  # noqa: SIM118
 
     def past(self) -> dict[str, DevicePast]:
-        """Devices that had other features before, or were retired."""
-        timeline = DeviceTimeline.of(self._feature_set.known)
+        """Devices that had other features before, or were retired; none if the ingestion kept no times.
+
+        :raises ApiError: 503 if they cannot be read.
+        """
+        timeline = self._feature_set.read(DeviceTimeline.of)
         if timeline is None:
             return {}
         rows = timeline.features
@@ -77,7 +80,10 @@ class DeviceStore:
         }
 
     def all(self) -> dict[str, Features]:
-        """Features of all devices, from the offline target."""
+        """Features of all devices, from the offline target.
+
+        :raises ApiError: 503 if they cannot be read.
+        """
         has_features = self._has_features
         frame = self._feature_set.read(lambda known: known.to_dataframe() if has_features else _names(known))
         if DEVICE in frame.columns:

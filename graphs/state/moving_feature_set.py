@@ -1,16 +1,24 @@
 """A feature set whose files move: every ingestion writes its next state into another folder.
 
-The state before is there until the ingestion after, so whoever keeps a feature set for long finds its files
-gone one day, and asks where they are now.
+Where rows are added and files are linked, the state before stays until the ingestion after. That of devices,
+and one that is replaced, is deleted at once. Whoever finds the files gone asks where they are now.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
+import mlrun.errors
 import mlrun.feature_store as fstore
-import pandas as pd
+
+from feature_sets.ingestion.errors import IngestError
+from graphs.protocol.errors import ApiError
+
+Found = TypeVar("Found")
+
+# Failures of requests are OSErrors.
+_AWAY = (mlrun.errors.MLRunBaseError, OSError, IngestError)
 
 
 class MovingFeatureSet:
@@ -24,16 +32,30 @@ class MovingFeatureSet:
         self.known = fstore.get_feature_set(uri)
 
     def refresh(self) -> None:
-        """Ask where its files are now."""
-        self.known = fstore.get_feature_set(self._uri)
+        """Ask where its files are now.
 
-    def read(self, read: Callable[[Any], pd.DataFrame]) -> pd.DataFrame:
-        """Rows of it.
-
-        :param read: reads them from an MLRun feature set.
+        :raises ApiError: 503 if MLRun is away; what is known stays.
         """
         try:
-            return read(self.known)
-        except FileNotFoundError:
-            self.refresh()
-            return read(self.known)
+            self.known = fstore.get_feature_set(self._uri)
+        except _AWAY as error:
+            raise self._away(error) from error
+
+    def read(self, read: Callable[[Any], Found]) -> Found:
+        """What is read of it.
+
+        :param read: reads from an MLRun feature set; a FileNotFoundError has it read where the files are now.
+        :raises ApiError: 503 if it cannot be read.
+        """
+        try:
+            try:
+                return read(self.known)
+            except FileNotFoundError:
+                self.refresh()
+                return read(self.known)
+        except _AWAY as error:
+            raise self._away(error) from error
+
+    def _away(self, error: Exception) -> ApiError:
+        rule = f"must be readable in the feature store ({type(error).__name__})"
+        return ApiError(503, "feature set", rule, self._uri)

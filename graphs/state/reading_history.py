@@ -135,7 +135,8 @@ def stored_readings(uri: str, schema: TelemetrySchema) -> ReadingHistory:
             # Replaced under an endpoint that is up: of its own schema there is no history any more.
             return _nothing(times, schema)
         options = {"start_time": start, "end_time": end, "time_column": schema.time}
-        frame = feature_set.read(lambda known: known.to_dataframe(columns=columns, **options)).reset_index()
+        stored = feature_set.read(lambda known: known.to_dataframe(columns=columns, **options))
+        frame: pd.DataFrame = stored.reset_index()
         for time in times:
             frame = in_utc(frame, time)
         return frame

@@ -12,6 +12,7 @@ from feature_sets.checks import InputError, check_choice
 from project.cli.arguments import project_name
 from project.cli.options import JsonOption, ProjectOption
 from project.cli.tables import print_columns
+from project.errors import NetopsError
 from project.settings import Settings
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def devices(
         raise InputError("--attribute", "must be given with add alone", attributes[0])
     given = _attributes(attributes or [])
     settings = Settings.from_environment()
-    from project.run_lock import COMMAND, held
+    from project.run_lock import COMMAND, RUN, held
     from project.session import open_session
 
     name = project_name(project)
@@ -58,13 +59,17 @@ def devices(
     if action == LIST:
         _list(_open(session, name, settings), as_json)
         return
-    with held(settings.home, name, f"netops devices {action}", COMMAND):
-        lines = _changed(_open(session, name, settings), action, device, given, since)
-        lines += _taken_over(session, name, settings)
-    if as_json:
-        print(json.dumps({"lines": lines}))
-    else:
-        print("\n".join(lines))
+    command = f"netops devices {action}"
+    with held(settings.home, name, command, COMMAND):
+        schema = _open(session, name, settings)
+        with held(settings.home, name, command, RUN):  # A workflow looks at this one alone.
+            lines = _changed(schema, action, device, given, since)
+        try:
+            lines += _taken_over(session, name, settings)
+        except NetopsError as error:
+            raise NetopsError(f"{lines[0]}: that is registered, but {error}") from error
+        finally:  # What was written is told, whatever the endpoint says.
+            print(json.dumps({"lines": lines}) if as_json else "\n".join(lines))
 
 
 def _attributes(assignments: list[str]) -> dict[str, str]:
@@ -135,7 +140,10 @@ def _changed(
 
 
 def _taken_over(session: Session, project: str, settings: Settings) -> list[str]:
-    """Have the endpoint take over the devices, if it is up."""
+    """Have the endpoint take over the devices, if it is up.
+
+    :raises NetopsError: if it does not do so.
+    """
     from project.api_reader import endpoints
     from project.device_reload import reload_devices
     from project.function_names import SERVING

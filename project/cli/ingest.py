@@ -104,10 +104,14 @@ def _results(dbpath: str, project: str, run_id: str) -> dict[str, Any]:
 
 
 def _live_lines(results: dict[str, Any], *, always: bool) -> list[str]:
-    """What became of what arrived live; nothing of a time in which nothing came, unless it was asked for."""
+    """What became of what arrived live; nothing of a time in which nothing came, unless it was asked for.
+
+    That the endpoint did not take over the devices is told in any case.
+    """
+    failure = [results["reload_failure"]] if results.get("reload_failure") else []
     if not always and not (results.get("readings") or results.get("labels")):
-        return []
-    return list(results.get("report_lines", ()))
+        return failure
+    return [*results.get("report_lines", ()), *failure]
 
 
 def _question(project: str, dbpath: str) -> str:

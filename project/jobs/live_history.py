@@ -6,11 +6,11 @@ import mlrun
 
 from feature_sets.checks import check_boolean
 from feature_sets.telemetry.schema import TelemetrySchema
-from project.device_reload import reload_devices
+from project.device_reload import EarlierVersionError, reload_devices
 from project.endpoints import endpoint_address
 from project.errors import NetopsError
 from project.function_names import SERVING
-from project.live_history import LiveJournal, take_live
+from project.live_history import RELOAD_FAILURE, LiveJournal, take_live
 from project.settings import Settings
 
 
@@ -20,7 +20,8 @@ def add_live_history(
     """MLRun job: add what the endpoint accepted, readings and labels alike, to the feature sets.
 
     Each row becomes history once, however often this is done or interrupted. Logs the counts of
-    ``live_history.COUNTS``, the report, the watermark and ``feature_vector`` as it was given.
+    ``live_history.COUNTS``, the report, the watermark and ``feature_vector`` as it was given. If an
+    endpoint that is up does not take over the devices, it logs why as ``RELOAD_FAILURE``.
 
     :param schema: path of the telemetry schema; empty for the simulated network's.
     :param live: whether to do it; otherwise nothing is looked at.
@@ -32,16 +33,27 @@ def add_live_history(
         results = take_live(journal, TelemetrySchema.load(schema))
         for key, value in results.items():
             context.log_result(key, value)
-    _tell_endpoint(context.project)
+    failure = _tell_endpoint(context.project)
+    if failure:
+        context.log_result(RELOAD_FAILURE, failure)
     context.log_result("feature_vector", feature_vector)
 
 
-def _tell_endpoint(project: str) -> None:
-    """Have the endpoint take over devices that the ingestion before brought, if it is up."""
+def _tell_endpoint(project: str) -> str:
+    """Have the endpoint take over devices that the ingestion before brought, if it is up.
+
+    :returns: why it did not, with the next command; empty if it did, or will when it starts.
+    """
     try:
         address = endpoint_address(project, SERVING)
+    except NetopsError as error:
+        mlrun.utils.logger.info(f"no endpoint takes over the devices now: {error}")
+        return ""
+    try:
         reload_devices(address, Settings.from_environment().bearer_token())
-    except (
-        NetopsError
-    ) as error:  # There is none, or it is of an earlier version: it learns it when it starts.
-        mlrun.utils.logger.info(f"devices are not taken over by an endpoint: {error}")
+    except EarlierVersionError as error:
+        mlrun.utils.logger.info(f"the endpoint takes over the devices when it starts: {error}")
+    except NetopsError as error:
+        mlrun.utils.logger.warning(str(error))
+        return str(error)
+    return ""

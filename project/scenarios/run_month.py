@@ -19,7 +19,7 @@ from project.function_names import SERVING
 from project.memory import recall, resolve
 from project.parameters import NAMES
 from project.project_setup import project_folder
-from project.run_lock import COMMAND, held
+from project.run_lock import COMMAND, RUN, held
 from project.scenarios.month import TRAINING_WINDOW, MonthReport, Night, Operations, play, write_files
 from project.scenarios.month_check import differing_answers, differing_pairs, differing_rows, rows_of
 from project.scenarios.month_traffic import Month
@@ -75,11 +75,13 @@ def run_month(
         return ready_endpoint(session.mlrun_dbpath, project, SERVING).address
 
     def add(device: str, facts: dict[str, Any]) -> None:
-        add_device(month.schema, device, facts, None)
+        with held(settings.home, project, "netops devices add", RUN):
+            add_device(month.schema, device, facts, None)
         reload_devices(endpoint(), settings.bearer_token())
 
     def retire(device: str, since: pd.Timestamp) -> None:
-        retire_device(month.schema, device, since)
+        with held(settings.home, project, "netops devices retire", RUN):
+            retire_device(month.schema, device, since)
         reload_devices(endpoint(), settings.bearer_token())
 
     operations = Operations(

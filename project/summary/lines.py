@@ -56,17 +56,18 @@ def _data_lines(facts: dict[str, Any]) -> list[str]:
 
 
 def _taken_lines(taken: dict[str, Any]) -> list[str]:
-    """What arrived live and is history now; nothing if nothing came.
+    """What arrived live and is history now, if anything; and why the endpoint does not know its devices.
 
     :param taken: results of the job that adds it.
     """
+    failure = _fact("devices", taken["reload_failure"]) if taken.get("reload_failure") else []
     if not (taken.get("readings") or taken.get("labels")):
-        return []
+        return failure
     text = (
         f"{taken['readings']:,} readings and {taken['labels']:,} labels arrived since the last time: "
         f"{taken['readings_new']:,} and {taken['labels_new']:,} are new in the history"
     )
-    return _fact("arrived live", text)
+    return [*_fact("arrived live", text), *failure]
 
 
 def rows_text(ingested: dict[str, Any]) -> str:

@@ -88,8 +88,11 @@ def _with_attributes_as_of(
     if not fields:
         return frame
     uri = f"store://feature-sets/{vector.metadata.project}/{devices.NAME}"
-    timeline = DeviceTimeline.of(fstore.get_feature_set(uri))
-    if timeline is None:
+    try:
+        timeline = DeviceTimeline.of(fstore.get_feature_set(uri))
+    except FileNotFoundError:  # An ingestion wrote others between the two.
+        timeline = DeviceTimeline.of(fstore.get_feature_set(uri))
+    if timeline is None:  # Of an engine that keeps no times: the newest attributes hold at all times.
         return frame
     known = [(name, alias or name) for name, alias in fields if name in timeline.features]
     held = timeline.as_of(frame, time, [name for name, _ in known])

@@ -14,6 +14,7 @@ import pyarrow as pa
 from mlrun.datastore.targets import TargetTypes
 
 from feature_sets.checks import InputError
+from feature_sets.ingestion.errors import IngestError
 from feature_sets.ingestion.history.manifest import HistoryFile, Manifest
 from feature_sets.ingestion.history.target_folder import TargetFolder
 from feature_sets.rows.keyed_rows import Integers
@@ -59,6 +60,17 @@ class StoredHistory:
             )
             raise InputError(where, rule, f"files without a manifest at {folder.path}")
         return cls(record, parquet[0], folder, manifest)
+
+    def check_current(self) -> None:
+        """Raise IngestError if the feature set points to another state than this one."""
+        record = stored_record(self.record)
+        now = record.status.targets[self.target.name].run_id if record else None
+        if now != self.target.run_id:
+            name = self.record.metadata.name
+            raise IngestError(
+                f"history of '{name}' must stay as it is while rows are added, got state {now} in the place "
+                f"of {self.target.run_id}: another ingestion was faster; run this again"
+            )
 
     def near(
         self,

@@ -7,7 +7,10 @@ import pandas as pd
 import pytest
 
 from feature_sets.checks import InputError
+from feature_sets.device_labels import within_population
 from feature_sets.feature_vector import all_features
+from feature_sets.ingestion import device_registry
+from feature_sets.ingestion.device_history import ATTRIBUTES
 from feature_sets.ingestion.device_registry import (
     add_device,
     moment_of,
@@ -15,9 +18,13 @@ from feature_sets.ingestion.device_registry import (
     retire_device,
 )
 from feature_sets.ingestion.device_timeline import DeviceTimeline
+from feature_sets.ingestion.errors import IngestError
+from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.ingest import ingest
+from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from graphs.protocol.device_status import DeviceStatus
+from graphs.protocol.errors import ApiError
 from graphs.state.device_store import DeviceStore
 from graphs.state.static_devices import StaticDevices
 from tests.feature_sets.ingestion.folders import Context, Folder, add_day, forget_all
@@ -131,9 +138,95 @@ def test_a_row_has_the_attributes_of_its_time_in_training_and_live(folder, proje
             assert row[name] == value
 
 
+def test_a_change_is_refused_if_another_one_was_made_meanwhile(folder, project, monkeypatch):
+    meanwhile = device_registry.device_changes
+
+    def slow(*arguments):
+        monkeypatch.setattr(device_registry, "device_changes", meanwhile)
+        add_device(PLAIN, "dev-8", {"model": "m8"}, None)
+        return meanwhile(*arguments)
+
+    monkeypatch.setattr(device_registry, "device_changes", slow)
+    with pytest.raises(IngestError, match="another ingestion was faster; run this again"):
+        add_device(PLAIN, "dev-7", {"model": "m7"}, None)
+    assert set(known()) == {"dev-0", "dev-1", "dev-8"}
+    store = DeviceStore(f"store://feature-sets/{project}/devices")
+    assert store.one("dev-7") is None and store.one("dev-8")
+    assert add_device(PLAIN, "dev-7", {"model": "m7"}, None) == ["dev-7 joined"]
+    assert set(known()) == {"dev-0", "dev-1", "dev-7", "dev-8"}
+
+
+@pytest.mark.parametrize(
+    ("given", "text", "counts"),
+    [
+        ("yes", "yes", True),
+        (" true ", "true", True),
+        ("1", "1", True),
+        ("no", "no", False),
+        (" ", None, False),
+    ],
+)
+def test_an_attribute_is_text_as_in_a_file_and_the_population_reads_it(
+    project, local_stack, tmp_path, given, text, counts
+):
+    forget_all()
+    schema = TelemetrySchema.from_dict({**PLAIN.to_dict(), "population": {"model": True}})
+    made = Folder(tmp_path / "network", schema)
+    made.static({"dev-0": "", "dev-1": ""})  # Only the schema tells what it holds.
+    add_day(made, 0)
+    ingest(Context(), telemetry=str(made.path), schema=str(made.schema))
+    add_device(schema, "dev-7", {"model": given}, None)
+    found = {one.device: one.attributes["model"] for one in registered_devices(schema, NOW)}
+    assert found == {"dev-0": None, "dev-1": None, "dev-7": text}
+    labels = pd.DataFrame({DEVICE: ["dev-7"], "timestamp": [NOW], "is_error": [0]})
+    attributes = TelemetryHistory.of(schema).attributes
+    assert len(within_population(schema, labels, attributes)) == counts
+    forget_all()
+
+
+def test_a_past_whose_files_moved_is_read_where_they_are_now(folder, project):
+    store = DeviceStore(f"store://feature-sets/{project}/devices")
+    before = fstore.get_feature_set("devices")
+    retire_device(PLAIN, "dev-1", moment_of("2024-03-02"))
+    with pytest.raises(FileNotFoundError):
+        DeviceTimeline.of(before)
+    assert store.past()["dev-1"].retired == ((at("2024-03-02T00:00:00Z"), True),)
+
+
+def test_a_past_that_is_gone_for_good_is_a_503(folder, project):
+    store = DeviceStore(f"store://feature-sets/{project}/devices")
+    known = StoredHistory.of(fstore.get_feature_set("devices"))
+    known.folder.file_system.rm(known.folder.address(ATTRIBUTES))
+    with pytest.raises(ApiError, match="must be readable in the feature store") as error:
+        store.past()
+    assert error.value.status == 503
+    known.folder.remove()
+    with pytest.raises(ApiError, match="must be readable in the feature store"):
+        store.past()
+
+
+def test_training_reads_attributes_where_they_are_now(folder, monkeypatch):
+    since = pd.Timestamp("2024-03-02T00:01:00Z")
+    vector = all_features(PLAIN)
+    vector.save()
+    labels = fstore.get_feature_set("device_labels").to_dataframe().reset_index()
+    before = fstore.get_feature_set("devices")
+    add_device(PLAIN, "dev-0", {"model": "m5"}, since)
+    expected = read_vector(vector.uri, PLAIN, labels)
+    asked = []
+
+    def moved(timeline, feature_set):
+        asked.append(feature_set)
+        return of(before if len(asked) == 1 else feature_set)
+
+    of = DeviceTimeline.of
+    monkeypatch.setattr(DeviceTimeline, "of", classmethod(moved))
+    pd.testing.assert_frame_equal(read_vector(vector.uri, PLAIN, labels), expected)
+    assert len(asked) == 2
+
+
 def test_readings_of_a_device_that_was_never_registered_are_listed_as_unknown(folder):
     from feature_sets.ingestion.telemetry_append import append_telemetry
-    from feature_sets.ingestion.telemetry_history import TelemetryHistory
     from feature_sets.telemetry.frames import Telemetry
 
     moment = pd.DatetimeIndex(["2024-03-09T00:00:00Z"]).as_unit("ns")

@@ -1,0 +1,46 @@
+"""The job that makes live history: what it tells of an endpoint that does not take over the devices."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from project.cli.ingest import _live_lines
+from project.errors import NetopsError
+from project.jobs import live_history
+from tests.project.fake_endpoint import fake_endpoint
+
+
+def results_of(monkeypatch, address):
+    """Results of the job, without looking at the journal."""
+    found = {}
+    context = SimpleNamespace(project="p", log_result=found.__setitem__)
+    monkeypatch.setattr(live_history, "endpoint_address", address)
+    live_history.add_live_history(context, live=False, feature_vector="store://feature-vectors/p/all")
+    assert found.pop("feature_vector") == "store://feature-vectors/p/all"
+    return found
+
+
+@pytest.mark.parametrize("status", [401, 500, 503])
+def test_a_reload_that_failed_is_in_the_report_with_the_next_command(monkeypatch, status):
+    with fake_endpoint(lambda *_request: (status, {})) as address:
+        found = results_of(monkeypatch, lambda *_names: address)
+    (line,) = _live_lines(found, always=False)
+    assert f"the endpoint must take over the devices, got {address}/devices/reload: " in line
+    assert f"HTTP Error {status}" in line and "'netops serve' starts it anew" in line
+    assert _live_lines({**found, "report_lines": ["live: nothing new"]}, always=True) == [
+        "live: nothing new",
+        line,
+    ]
+
+
+@pytest.mark.parametrize(("status", "answer"), [(200, {"devices": 3}), (404, {})])
+def test_one_that_took_them_over_or_will_at_its_start_is_not(monkeypatch, status, answer):
+    with fake_endpoint(lambda *_request: (status, answer)) as address:
+        assert results_of(monkeypatch, lambda *_names: address) == {}
+
+
+def test_without_an_endpoint_there_is_nothing_to_tell(monkeypatch):
+    def none(*_names):
+        raise NetopsError("function 'serving' must be deployed, got none")
+
+    assert results_of(monkeypatch, none) == {}
