@@ -15,6 +15,7 @@ from feature_sets.model_package.errors import ModelPackageError
 from feature_sets.model_package.package import ModelPackage, fetch_model_package
 from feature_sets.model_package.schema import ModelSchema
 from feature_sets.model_package.tags import MODEL_KEY, PRODUCTION, STAGING
+from feature_sets.telemetry.schema import TelemetrySchema
 from training.dataset.label_history import read_label_history
 from training.dataset.split_arguments import SplitArguments
 from training.dataset.time_split import TimeSplit
@@ -102,42 +103,20 @@ def evaluate(
     refuse_training_on_test_devices(package.parameters, split)
     history = read_label_history(feature_vector, telemetry, split.held_out)
     report = evaluate_model(split, package.schema, package.session(), history, arguments.seed, bootstrap_by)
-    champion = _champion(context, tag)
-    compared = None
-    if champion is not None:
-        compared = compare(
-            champion,
-            split,
-            report.scorers[MODEL],
-            feature_vector,
-            telemetry,
-            arguments.seed,
-            bootstrap_by,
-        )
-    gate = _gate(package.schema.version, report, compared, promote)
+    champion = _champion(context, tag, split, report, feature_vector, telemetry, arguments.seed, bootstrap_by)
+    gate = _gate(package.schema.version, report, champion, promote)
     registered = _with_scores(package.schema, report)
     passed = STAGING if rehearse else tag
     model_uri = _register(context, package, registered, feature_vector, gate, passed)
     if rehearse and not gate.promoted and champion is not None:
         _stage(context, tag)
-    if not (report.predictable and report.beats_baselines):
-        context.logger.warning(report.verdict)
-    if not gate.promoted:
-        context.logger.warning(f"not promoted: {gate.reason}")
-    served = report.predictions if gate.promoted or not compared else compared.predictions
+    _warn(context, report, gate)
+    served = report.predictions if gate.promoted or not champion else champion.predictions
     _log_artifacts(context, report, split, registered.threshold)
     _log_predictions(context, SERVED_KEY, report.predictions if served is None else served, split.label)
-    context.log_results(
-        {
-            **report.describe(),
-            **gate.describe(),
-            "production": gate.promoted or (compared is not None and served is not None),
-            "model_uri": model_uri,
-            "version": registered.version,
-            "threshold": registered.threshold,
-            **split.describe(),
-        }
-    )
+    facts = {**report.describe(), **gate.describe(), **split.describe()}
+    facts |= {"model_uri": model_uri, "version": registered.version, "threshold": registered.threshold}
+    context.log_results({**facts, "production": gate.promoted or (bool(champion) and served is not None)})
 
 
 def _stage(context: mlrun.MLClientCtx, tag: str) -> None:
@@ -150,13 +129,32 @@ def _address(context: mlrun.MLClientCtx, tag: str) -> str:
     return f"store://models/{context.project}/{context.name}_{MODEL_KEY}:{tag}"
 
 
-def _champion(context: mlrun.MLClientCtx, tag: str) -> ModelPackage | None:
-    """The model in production, if there is one that can be read."""
+def _champion(
+    context: mlrun.MLClientCtx,
+    tag: str,
+    split: TimeSplit,
+    report: EvaluationReport,
+    feature_vector: str,
+    telemetry: TelemetrySchema,
+    seed: int,
+    bootstrap_by: str,
+) -> Champion | None:
+    """The model in production beside the new one, if there is one that can be read."""
     try:
-        return find_champion(_address(context, tag))
+        package = find_champion(_address(context, tag))
     except ModelPackageError as error:
         context.logger.warning(f"the model in production cannot be read and counts as absent: {error}")
         return None
+    if package is None:
+        return None
+    return compare(package, split, report.scorers[MODEL], feature_vector, telemetry, seed, bootstrap_by)
+
+
+def _warn(context: mlrun.MLClientCtx, report: EvaluationReport, gate: Promotion) -> None:
+    if not (report.predictable and report.beats_baselines):
+        context.logger.warning(report.verdict)
+    if not gate.promoted:
+        context.logger.warning(f"not promoted: {gate.reason}")
 
 
 def _gate(version: str, report: EvaluationReport, champion: Champion | None, promote: bool) -> Promotion:
