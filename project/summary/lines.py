@@ -116,8 +116,9 @@ def _model_lines(facts: dict[str, Any]) -> list[str]:
     )
     lines += _fact("verdict", evaluated.get("verdict") or "")
     if evaluated.get("promotion"):
-        stays = "" if evaluated["promoted"] else "; --promote overrules"
-        if not evaluated["promoted"] and evaluated["production"]:
+        passed = evaluated.get("passed", evaluated["promoted"])
+        stays = "" if passed else "; --promote overrules"
+        if not passed and evaluated["production"]:
             stays = "; what is in production stays (--promote overrules)"
         lines += _fact("gate", f"{evaluated['promotion']}: {evaluated['promotion_reason']}{stays}")
     return lines

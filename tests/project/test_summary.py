@@ -1,7 +1,7 @@
 import pytest
 
 from project.api_reader import Endpoint
-from project.summary.facts import candidates, collect_facts
+from project.summary.facts import candidates, collect_facts, evaluation
 from project.summary.lines import _taken_lines, candidate_lines, drift_texts, rows_text, summary_lines
 from tests.project.fake_endpoint import fake_endpoint
 
@@ -304,3 +304,23 @@ def test_what_arrived_live_has_a_line_and_nothing_has_none():
     assert text.startswith("arrived live 2,400 readings and 2,352 labels arrived since the last time: ")
     assert text.endswith("2,399 and 2,352 are new in the history")
     assert _taken_lines({**taken, "readings": 0, "labels": 0}) == _taken_lines({}) == []
+
+
+def test_a_model_is_promoted_in_the_summary_only_once_its_rehearsal_is_over():
+    def step(**results):
+        return {"status": {"results": results}}
+
+    evaluated = step(
+        passed=True, promoted=False, promotion="to be promoted", promotion_reason="better", f1=0.5
+    )
+    assert evaluation({"evaluate": evaluated})["promotion"] == "to be promoted"
+    promoted = step(promoted=True, promotion="promoted", promotion_reason="better", version="v", changed=True)
+    assert evaluation({"evaluate": evaluated, "promote": promoted}) == {
+        **evaluated["status"]["results"],
+        "promoted": True,
+        "promotion": "promoted",
+    }
+    assert (
+        evaluation({"evaluate": evaluated, "promote": step(version="v", changed=False)})
+        == (evaluated["status"]["results"])
+    )
