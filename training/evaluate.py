@@ -69,8 +69,8 @@ def evaluate(
     error episodes, delays or lead times and false alarms, see ``EpisodeView``; ``beats_baselines``,
     ``predictable``, ``verdict``, ``single_feature_rule``, ``model_uri``, ``version``, ``threshold``, the
     split; of the gate ``passed``, ``promoted`` (whether it is in production now), ``promotion``,
-    ``promotion_reason``, the figures of the comparison, and ``production`` (whether there is a model in
-    production now, or will be once it is rehearsed).
+    ``promotion_reason``, the figures of the comparison, and ``production`` (whether there is a model that
+    can be rehearsed and served: the new one, or a champion that could be scored on these rows).
 
     Data sets: ``test_set_preds``, ``served_set_preds``, ``test_scores_table``, ``test_device_scores``,
     ``test_episodes``, ``test_false_alarms``. Plots: ``test_scores``, ``test_calibration``, ``test_alarms``.

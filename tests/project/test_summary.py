@@ -2,7 +2,14 @@ import pytest
 
 from project.api_reader import Endpoint
 from project.summary.facts import candidates, collect_facts, evaluation
-from project.summary.lines import _taken_lines, candidate_lines, drift_texts, rows_text, summary_lines
+from project.summary.lines import (
+    _model_lines,
+    _taken_lines,
+    candidate_lines,
+    drift_texts,
+    rows_text,
+    summary_lines,
+)
 from tests.project.fake_endpoint import fake_endpoint
 
 TRAIN = {
@@ -109,6 +116,28 @@ def test_a_run_without_streaming_says_that_nothing_is_deployed():
     )
     assert text.endswith("\nreport        /artifacts/report.html")
     assert "drift" not in text
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"passed": True, "production": True}, "not better"),
+        ({"passed": False, "production": False}, "not better; --promote overrules"),
+        (
+            {"passed": False, "production": True, "champion_version": "0123456789"},
+            "not better; what is in production stays (--promote overrules)",
+        ),
+        (
+            {"passed": False, "production": False, "champion_version": "0123456789"},
+            "not better; version 01234567 stays in production and was not deployed again, as it cannot be "
+            "scored on these rows (--promote overrules)",
+        ),
+    ],
+)
+def test_what_becomes_of_the_model_in_production_is_said(facts, said):
+    evaluated = {"promoted": facts["passed"], "promotion": "p", "promotion_reason": "not better", **facts}
+    lines = _model_lines({"trained": None, "candidates": [], "test": evaluated})
+    assert " ".join(" ".join(lines).split()).endswith(f"gate p: {said}")
 
 
 def test_rows_that_arrived_too_late_are_in_the_account():
