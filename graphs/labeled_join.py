@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from feature_sets.checks import duration_seconds
+from feature_sets.telemetry.cell_text import cell_text, says_the_same
+from feature_sets.telemetry.events import LabelEvent, excluding_columns
 from feature_sets.windows import event_status
 from graphs.protocol.label_status import LabelStatus
 from graphs.protocol.request import Request
@@ -38,6 +40,7 @@ class LabeledJoin(RequestStep):
             settings.ledger_max_size,
             duration_seconds(schema.windows.future_tolerance),
         )
+        self._excluding = tuple(excluding_columns(schema).values())
         self._batches: LabeledBatches | None = None
         if settings.labeled_directory:
             self._batches = LabeledBatches(
@@ -105,16 +108,24 @@ class LabeledJoin(RequestStep):
 
     def _labels(self, request: Request) -> None:
         for index, record in enumerate(request.labels):
-            event = record.event
-            if event.label is None:
-                record.status = LabelStatus.KEPT.value
+            event, arrived = record.event, request.arrived(index)
+            if event.label is None or self._excluded(event):
+                future = self._ledger.from_future(event.time, arrived)
+                record.status = (LabelStatus.QUARANTINED if future else LabelStatus.KEPT).value
                 continue
             status, pair = self._ledger.add_label(
-                event.device, event.time, event.label, request.arrived(index), request.position(index)
+                event.device, event.time, event.label, arrived, request.position(index)
             )
             record.status = status.value
             if pair is not None:
                 request.pairs.append(pair)
+
+    def _excluded(self, event: LabelEvent) -> bool:
+        """Whether the schema excludes a label, so that nothing is learned from it either."""
+        return any(
+            says_the_same(cell_text(other), value)
+            for other, value in zip(event.others, self._excluding, strict=False)
+        )
 
     def _write_failed(self, error: Exception) -> None:
         self._metrics.batch_failures.inc()

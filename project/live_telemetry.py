@@ -15,6 +15,7 @@ from feature_sets.device_labels import within_population
 from feature_sets.ingestion.sources import SIMULATION_START
 from feature_sets.labels.horizon import with_target
 from feature_sets.telemetry.errors import TelemetryError
+from feature_sets.telemetry.events import excluding_columns
 from feature_sets.telemetry.readers import Telemetry, read_telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.simulator import SimulatedNetwork
@@ -147,9 +148,10 @@ def telemetry_bodies(rows: pd.DataFrame, schema: TelemetrySchema) -> list[dict[s
 
 
 def label_bodies(rows: pd.DataFrame, schema: TelemetrySchema) -> list[dict[str, Any]]:
-    """Labels as bodies of requests; those that are not known are left out."""
+    """Labels as bodies of requests, with what may exclude them; those that are not known are left out."""
     known = rows[rows[schema.target].notna()]
-    return _bodies(known.astype({schema.target: np.int64}), schema, (schema.target,))
+    excluding = [column for column in excluding_columns(schema) if column in rows.columns]
+    return _bodies(known.astype({schema.target: np.int64}), schema, (schema.target, *excluding))
 
 
 def _times(frame: pd.DataFrame, schema: TelemetrySchema) -> npt.NDArray[np.datetime64]:

@@ -72,6 +72,14 @@ def holder(home: Path, project: str, kinds: Sequence[str] = (RUN, COMMAND)) -> H
     return None
 
 
+def known(home: Path, project: str, kind: str = RUN) -> bool:
+    """Whether a project was ever held in this home; elsewhere a lock of another home says nothing.
+
+    :param home: folder of local state, see ``Settings``.
+    """
+    return _path(home, project, kind).exists()
+
+
 def holders(home: Path) -> list[Holder]:
     """Who holds which project now, in order of the projects.
 

@@ -15,6 +15,7 @@ from feature_sets.model_package.errors import ModelPackageError
 from feature_sets.model_package.package import ModelPackage, fetch_model_package
 from feature_sets.model_package.schema import ModelSchema
 from feature_sets.model_package.tags import MODEL_KEY, PRODUCTION, STAGING
+from feature_sets.telemetry.schema import TelemetrySchema
 from training.dataset.label_history import read_label_history
 from training.dataset.split_arguments import SplitArguments
 from training.dataset.time_split import TimeSplit
@@ -67,9 +68,9 @@ def evaluate(
     ``gain_over_..._low`` and ``_high`` of the model's average precision; ``intervals``, what they rest on;
     error episodes, delays or lead times and false alarms, see ``EpisodeView``; ``beats_baselines``,
     ``predictable``, ``verdict``, ``single_feature_rule``, ``model_uri``, ``version``, ``threshold``, the
-    split; of the gate ``promoted`` (whether it got the tag), ``promotion``, ``promotion_reason``, the figures
-    of the comparison, and ``production`` (whether there is a model in production now, or will be once it is
-    rehearsed).
+    split; of the gate ``passed``, ``promoted`` (whether it is in production now), ``promotion``,
+    ``promotion_reason``, the figures of the comparison, and ``production`` (whether there is a model that
+    can be rehearsed and served: the new one, or a champion that could be scored on these rows).
 
     Data sets: ``test_set_preds``, ``served_set_preds``, ``test_scores_table``, ``test_device_scores``,
     ``test_episodes``, ``test_false_alarms``. Plots: ``test_scores``, ``test_calibration``, ``test_alarms``.
@@ -88,8 +89,9 @@ def evaluate(
     :param promote: whether a model gets the tag whatever the gate says; otherwise one that does not pass gets
         ``rejected``, and the model with the tag keeps it.
     :param training_window: how far back the labeled rows reach; the same as in training.
-    :param rehearse: whether the model is rehearsed before it is served: it gets the tag ``staging`` instead.
-        Where the gate keeps it out, the model in production gets that tag as well.
+    :param rehearse: whether the model is rehearsed before it is served: it gets the tag ``staging`` instead,
+        and is ``to be promoted``; the ``promote`` job records that it was. Where the gate keeps it out, the
+        model in production gets that tag as well.
     """
     arguments = SplitArguments(test_fraction, test_devices, train_rows, seed, training_window)
     bootstrap_by = parse_bootstrap_by(bootstrap_by)
@@ -102,42 +104,20 @@ def evaluate(
     refuse_training_on_test_devices(package.parameters, split)
     history = read_label_history(feature_vector, telemetry, split.held_out)
     report = evaluate_model(split, package.schema, package.session(), history, arguments.seed, bootstrap_by)
-    champion = _champion(context, tag)
-    compared = None
-    if champion is not None:
-        compared = compare(
-            champion,
-            split,
-            report.scorers[MODEL],
-            feature_vector,
-            telemetry,
-            arguments.seed,
-            bootstrap_by,
-        )
-    gate = _gate(package.schema.version, report, compared, promote)
+    champion = _champion(context, tag, split, report, feature_vector, telemetry, arguments.seed, bootstrap_by)
+    gate = _gate(package.schema.version, report, champion, promote, rehearse)
     registered = _with_scores(package.schema, report)
     passed = STAGING if rehearse else tag
     model_uri = _register(context, package, registered, feature_vector, gate, passed)
-    if rehearse and not gate.promoted and champion is not None:
+    if rehearse and not gate.passed and champion is not None:
         _stage(context, tag)
-    if not (report.predictable and report.beats_baselines):
-        context.logger.warning(report.verdict)
-    if not gate.promoted:
-        context.logger.warning(f"not promoted: {gate.reason}")
-    served = report.predictions if gate.promoted or not compared else compared.predictions
+    _warn(context, report, gate)
+    served = report.predictions if gate.passed or not champion else champion.predictions
     _log_artifacts(context, report, split, registered.threshold)
     _log_predictions(context, SERVED_KEY, report.predictions if served is None else served, split.label)
-    context.log_results(
-        {
-            **report.describe(),
-            **gate.describe(),
-            "production": gate.promoted or (compared is not None and served is not None),
-            "model_uri": model_uri,
-            "version": registered.version,
-            "threshold": registered.threshold,
-            **split.describe(),
-        }
-    )
+    facts = {**report.describe(), **gate.describe(), **split.describe()}
+    facts |= {"model_uri": model_uri, "version": registered.version, "threshold": registered.threshold}
+    context.log_results({**facts, "production": gate.passed or (bool(champion) and served is not None)})
 
 
 def _stage(context: mlrun.MLClientCtx, tag: str) -> None:
@@ -150,16 +130,37 @@ def _address(context: mlrun.MLClientCtx, tag: str) -> str:
     return f"store://models/{context.project}/{context.name}_{MODEL_KEY}:{tag}"
 
 
-def _champion(context: mlrun.MLClientCtx, tag: str) -> ModelPackage | None:
-    """The model in production, if there is one that can be read."""
+def _champion(
+    context: mlrun.MLClientCtx,
+    tag: str,
+    split: TimeSplit,
+    report: EvaluationReport,
+    feature_vector: str,
+    telemetry: TelemetrySchema,
+    seed: int,
+    bootstrap_by: str,
+) -> Champion | None:
+    """The model in production beside the new one, if there is one that can be read."""
     try:
-        return find_champion(_address(context, tag))
+        package = find_champion(_address(context, tag))
     except ModelPackageError as error:
         context.logger.warning(f"the model in production cannot be read and counts as absent: {error}")
         return None
+    if package is None:
+        return None
+    return compare(package, split, report.scorers[MODEL], feature_vector, telemetry, seed, bootstrap_by)
 
 
-def _gate(version: str, report: EvaluationReport, champion: Champion | None, promote: bool) -> Promotion:
+def _warn(context: mlrun.MLClientCtx, report: EvaluationReport, gate: Promotion) -> None:
+    if not (report.predictable and report.beats_baselines):
+        context.logger.warning(report.verdict)
+    if not gate.passed:
+        context.logger.warning(f"not promoted: {gate.reason}")
+
+
+def _gate(
+    version: str, report: EvaluationReport, champion: Champion | None, promote: bool, rehearse: bool
+) -> Promotion:
     candidate = Candidate(
         version=version,
         predictable=report.predictable,
@@ -167,7 +168,8 @@ def _gate(version: str, report: EvaluationReport, champion: Champion | None, pro
         better_than_rule=report.better_than_rule,
         false_alarm_share=report.false_alarm_share,
     )
-    return decide(candidate, champion.comparison if champion else None, promote)
+    gate = decide(candidate, champion.comparison if champion else None, promote)
+    return gate.before_rehearsal() if rehearse else gate
 
 
 def _with_scores(schema: ModelSchema, report: EvaluationReport) -> ModelSchema:
@@ -200,7 +202,7 @@ def _register(
                 "promotion_reason": gate.reason,
             },
             feature_vector=feature_vector,
-            tag=tag if gate.promoted else REJECTED,
+            tag=tag if gate.passed else REJECTED,
         )
 
 

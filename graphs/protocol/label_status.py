@@ -11,7 +11,10 @@ class LabelStatus(StrEnum):
     JOINED = "joined"
     """Its prediction was waiting for it."""
     KEPT = "kept"
-    """With a horizon: the label itself, which becomes history and is joined with no prediction."""
+    """It becomes history and is joined with no prediction.
+
+    The schema excludes it or, with a horizon, it is the label itself.
+    """
     WAITING = "waiting"
     """No prediction yet; it waits until the deadline."""
     DUPLICATE = "duplicate"

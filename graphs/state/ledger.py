@@ -72,6 +72,10 @@ class PredictionLedger:
         record = self._records.get((device, time))
         return record.made if record else None
 
+    def from_future(self, time: float, labeled_at: float) -> bool:
+        """Whether a label is about a time further ahead of the clock than the tolerance."""
+        return time > labeled_at + self._tolerance
+
     def add_prediction(
         self, device: str, time: float, made: Prediction, predicted_at: float, position: Position
     ) -> LabeledPair | None:
@@ -104,7 +108,7 @@ class PredictionLedger:
         :param labeled_at: when the label arrived, epoch seconds.
         :param position: of the label.
         """
-        if time > labeled_at + self._tolerance:
+        if self.from_future(time, labeled_at):
             return LabelStatus.QUARANTINED, None
         if time < self._newest - self._deadline:
             return LabelStatus.EXPIRED, None

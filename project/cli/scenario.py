@@ -42,8 +42,8 @@ def run_scenario(
     console = Console(stderr=as_json)
     with passing_session(settings, keep) as session:
         # mlrun takes the address of its API when it is imported, from the session.
+        from project.cli.month import AT_ONCE, month_lines, run_month
         from project.scenarios.month_traffic import Month
-        from project.scenarios.run_month import AT_ONCE, month_lines, run_month
 
         month = Month(**{"devices": _DEVICES, **given})
         known = {name, f"{name}{AT_ONCE}"} & set(projects(session.mlrun_dbpath))

@@ -73,9 +73,8 @@ def measure_drift_magnitude(
     streaming = _address(context.project, generator)
     if streaming:
         context.logger.info(f"waiting for {min_rows} labeled rows while the simulated network streams")
-        wait_for_stream(
-            address, streaming, lambda: len(version_rows(folder, served)) >= min_rows, timeout_seconds
-        )
+        rows = RowCount(folder, served)
+        wait_for_stream(address, streaming, lambda: rows.now() >= min_rows, timeout_seconds)
     rehearsed = Settings.from_environment().rehearsed_pairs(context.project)
     found = chosen_rows(folder, rehearsed, served, min_rows)
     context.log_result("batch_rows", len(found.rows))
@@ -137,6 +136,28 @@ def version_rows(folder: Path, version: str) -> pd.DataFrame:
     files = sorted(folder.glob("*.parquet"))
     frames = [pd.read_parquet(file, filters=[(VERSION, "==", version)]) for file in files]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+class RowCount:
+    """How many rows one model version predicted, of the batches in a folder that grows.
+
+    A batch is complete as soon as it is there, and is read once.
+    """
+
+    def __init__(self, folder: Path, version: str) -> None:
+        self._folder = folder
+        self._version = version
+        self._seen: set[str] = set()
+        self._rows = 0
+
+    def now(self) -> int:
+        """Rows by now."""
+        for file in self._folder.glob("*.parquet"):
+            if file.name not in self._seen:
+                versions = pd.read_parquet(file, columns=[VERSION])[VERSION]
+                self._rows += int((versions == self._version).sum())
+                self._seen.add(file.name)
+        return self._rows
 
 
 def wait_for_stream(

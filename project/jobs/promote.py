@@ -6,12 +6,16 @@ import mlrun
 
 from feature_sets.model_package.tags import PRODUCTION, STAGING
 from project.model_addresses import model_address
+from training.evaluation.promotion_gate import after_rehearsal
 
 
 def promote(context: mlrun.MLClientCtx) -> None:
     """MLRun job: give the tag of the production model to the one that was rehearsed.
 
-    Results: ``version``, and ``changed``, whether another one was in production before.
+    A new model is recorded as promoted, in its parameters as well.
+
+    Results: ``version``, and ``changed``, whether another one was in production before. Of a new model also
+    ``promoted``, ``promotion`` and ``promotion_reason``, as ``evaluate`` has them.
     """
     staged = mlrun.datastore.get_store_resource(model_address(context.project, STAGING))
     try:
@@ -21,5 +25,11 @@ def promote(context: mlrun.MLClientCtx) -> None:
     changed = before is None or before.uid != staged.uid
     if changed:
         mlrun.get_run_db().tag_artifacts(staged, context.project, tag_name=PRODUCTION)
+    outcome = after_rehearsal(staged.spec.parameters.get("promotion", ""))
+    if outcome:
+        mlrun.artifacts.update_model(staged, parameters={"promotion": outcome}, write_spec_copy=False)
+        context.log_result("promoted", True)
+        context.log_result("promotion", outcome)
+        context.log_result("promotion_reason", staged.spec.parameters["promotion_reason"])
     context.log_result("version", staged.spec.parameters["version"])
     context.log_result("changed", changed)

@@ -36,7 +36,7 @@ def collect_facts(
     :param stream: last report of the telemetry generator, or None if nothing was streamed.
     :returns: a JSON-able document; a stage that did not run is None.
     """
-    ingested, evaluated = _results(by_name, "ingest"), _results(by_name, "evaluate")
+    ingested = _results(by_name, "ingest")
     serving = next((e for e in deployed if e.name == SERVING and e.project == project), None)
     address = serving.address if serving is not None and serving.state == "ready" else None
     live = {name: get_json(f"{address}/{name}") if address else None for name in ("labeled", "drift")}
@@ -48,7 +48,7 @@ def collect_facts(
         "selected": _results(by_name, "select-features"),
         "trained": _results(by_name, "train"),
         "candidates": candidates(by_name.get("train")),
-        "test": evaluated,
+        "test": evaluation(by_name),
         "report": _results(by_name, "report").get("report_path"),
         "endpoint": vars(serving) if serving else None,
         "tester": _results(by_name, "model-server-tester") or None,
@@ -59,6 +59,18 @@ def collect_facts(
         "magnitude": _results(by_name, "drift-magnitude") or None,
         "artifacts": artifact_folder(by_name),
     }
+
+
+def evaluation(by_name: dict[str, Run]) -> dict[str, Any]:
+    """Results of the evaluation; whether the model was promoted is known after its rehearsal.
+
+    :param by_name: see ``read_steps``.
+    """
+    promoted = _results(by_name, "promote")
+    known: dict[str, Any] = {
+        name: promoted[name] for name in ("promoted", "promotion", "promotion_reason") if name in promoted
+    }
+    return {**_results(by_name, "evaluate"), **known}
 
 
 def simulated_stream(by_name: dict[str, Run]) -> bool:

@@ -117,11 +117,28 @@ def _model_lines(facts: dict[str, Any]) -> list[str]:
     )
     lines += _fact("verdict", evaluated.get("verdict") or "")
     if evaluated.get("promotion"):
-        stays = "" if evaluated["promoted"] else "; --promote overrules"
-        if not evaluated["promoted"] and evaluated["production"]:
-            stays = "; what is in production stays (--promote overrules)"
-        lines += _fact("gate", f"{evaluated['promotion']}: {evaluated['promotion_reason']}{stays}")
+        lines += _fact(
+            "gate", f"{evaluated['promotion']}: {evaluated['promotion_reason']}{_stays_text(evaluated)}"
+        )
     return lines
+
+
+def _stays_text(evaluated: dict[str, Any]) -> str:
+    """What becomes of the model in production where the gate kept the new one out.
+
+    :param evaluated: results of the evaluation.
+    """
+    if evaluated.get("passed", evaluated["promoted"]):
+        return ""
+    champion = evaluated.get("champion_version")
+    if evaluated["production"]:
+        return "; what is in production stays (--promote overrules)"
+    if champion:
+        return (
+            f"; version {champion[:8]} stays in production and was not deployed again, as it cannot be "
+            "scored on these rows (--promote overrules)"
+        )
+    return "; --promote overrules"
 
 
 def _live_lines(facts: dict[str, Any]) -> list[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from tests.graphs.conftest import Client, event, label, make_client
+from feature_sets.telemetry.schema import TelemetrySchema
+from tests.graphs.conftest import Client, event, label, make_client, write_package
 
 
 def test_every_status_of_a_label(package: Path) -> None:
@@ -82,3 +84,25 @@ def test_pairs_reach_the_parquet_batches(package: Path, tmp_path: Path) -> None:
     assert frame["cpu"].tolist() == list(range(30))
     assert frame["latency"].isna().all()
     assert (frame["model"] + frame["version"]).unique().tolist() == ["modelv3"]
+
+
+@pytest.mark.parametrize(("told", "means"), [(True, True), ("Yes", True), (1, True), ("plan", "plan")])
+def test_a_label_that_the_schema_excludes_is_joined_with_no_prediction(
+    schema: TelemetrySchema, tmp_path: Path, told: object, means: object
+) -> None:
+    excluding = dataclasses.replace(schema, exclude_labels={"maintenance": means, "phase": "test"})
+    client = make_client(write_package(tmp_path, excluding), label_deadline_seconds=100)
+    client.post("/telemetry", [event(seconds=0), event(seconds=10), event(seconds=20)])
+    sent = [
+        {**label(seconds=0, is_error=1), "maintenance": told},
+        {**label(seconds=10, is_error=1), "phase": "test"},
+        {**label(seconds=20, is_error=1), "maintenance": "no", "phase": None},
+        {**label(is_error=1), "timestamp": "2100-01-01T00:00:00Z", "maintenance": told},
+    ]
+    statuses = [row["status"] for row in client.post("/labels", sent).json]
+    assert statuses == ["kept", "kept", "joined", "quarantined"]
+    summary = client.get("/labeled").json
+    assert (summary["joined"], summary["waiting"], summary["expired"]) == (1, 2, 0)
+    client.post("/telemetry", event(seconds=115))
+    summary = client.get("/labeled").json
+    assert (summary["joined"], summary["waiting"], summary["expired"]) == (1, 1, 2)

@@ -15,7 +15,7 @@ session = open_session(Settings.from_environment())
 # mlrun takes the address of its API when it is imported.
 from rich.console import Console
 from project.scenarios.month_traffic import Month
-from project.scenarios.run_month import run_month
+from project.cli.month import run_month
 
 os.environ["NETOPS_CLOCK"] = "arrival"
 month = Month(days=12, devices=8, joins=6, retires=6, changes=7, drifts=8)

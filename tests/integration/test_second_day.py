@@ -134,7 +134,8 @@ def test_an_empty_request_to_the_runner_retrains_on_the_projects_own_telemetry_g
     assert results["ingest"]["rows_new"] == 300 * 4
     assert results["train"]["train_end"] > first["trained"]["train_end"]
     # The reason is told where the gate decided, and in the list of the runs.
-    gate = f"{results['evaluate']['promotion']}: {results['evaluate']['promotion_reason']}"
+    decided = {**results["evaluate"], **results["promote"]}
+    gate = f"{decided['promotion']}: {decided['promotion_reason']}"
     assert gate.startswith(("promoted: better: ", "not promoted: ", "already in production: "))
     assert gate in installation.netops("runs", "--project", "netops-grown").stdout
     installation.netops("stop", "runner", "--project", "netops-grown")

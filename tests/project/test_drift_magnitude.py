@@ -11,6 +11,7 @@ from project.jobs import drift_magnitude
 from project.jobs.drift_magnitude import (
     LIVE,
     REHEARSED,
+    RowCount,
     chosen_rows,
     measure_drift_magnitude,
     wait_for_stream,
@@ -50,6 +51,19 @@ def test_few_rows_of_live_traffic_are_better_than_none(tmp_path):
     found = chosen_rows(tmp_path, tmp_path / "rehearsed", "new", 2)
     assert (found.source, found.rows["x"].tolist()) == (LIVE, [7])
     assert found.why.endswith("which is few")
+
+
+def test_a_batch_is_read_once_while_rows_are_waited_for(tmp_path, monkeypatch):
+    read, opened = pd.read_parquet, []
+    monkeypatch.setattr(pd, "read_parquet", lambda file, **how: opened.append(file.name) or read(file, **how))
+    count = RowCount(tmp_path / "labeled", "new")
+    assert count.now() == 0
+    write(tmp_path / "labeled" / "a.parquet", "old", [0, 9])
+    write(tmp_path / "labeled" / "b.parquet", "new", [1])
+    assert [count.now(), count.now()] == [1, 1]
+    write(tmp_path / "labeled" / "c.parquet", "new", [2, 3])
+    assert count.now() == 3
+    assert sorted(opened) == ["a.parquet", "b.parquet", "c.parquet"]
 
 
 def ticking():

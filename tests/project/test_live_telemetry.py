@@ -1,3 +1,4 @@
+import dataclasses
 from itertools import islice
 
 import pandas as pd
@@ -6,12 +7,13 @@ import pytest
 from feature_sets.checks import InputError
 from feature_sets.ingestion.sources import SIMULATION_START
 from feature_sets.telemetry import simulator
+from feature_sets.telemetry.events import EventParser
 from feature_sets.telemetry.folder_writer import write_folder
 from feature_sets.telemetry.readers import Telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.simulator import SimulatedNetwork
 from project import live_telemetry
-from project.live_telemetry import NothingNewerError, batches, recorded, simulated
+from project.live_telemetry import NothingNewerError, batches, label_bodies, recorded, simulated
 from project.parameters import DEFAULTS
 
 SCHEMA = TelemetrySchema.load()
@@ -129,3 +131,16 @@ def test_a_recording_is_never_sent_to_the_endpoint_as_if_it_happened_again(tmp_p
     trained_until = telemetry.metrics[SCHEMA.time].sort_values().iloc[100]
     with pytest.raises(NothingNewerError, match=r"newest event of the endpoint; what is recorded is played"):
         next(recorded(SCHEMA, str(tmp_path), trained_until, end))
+
+
+def test_a_label_is_sent_with_what_may_exclude_it(telemetry):
+    schema = dataclasses.replace(SCHEMA, exclude_labels={"maintenance": True, "absent": 1})
+    labels = telemetry.labels.head(3).assign(maintenance=[True, False, None])
+    bodies = label_bodies(labels, schema)
+    assert [body["maintenance"] for body in bodies] == [True, False, None]
+    assert all("absent" not in body for body in bodies)
+    assert [EventParser(schema).label(body).others for body in bodies] == [
+        ("true", None),
+        ("false", None),
+        (),
+    ]

@@ -21,6 +21,7 @@ def test_a_model_that_takes_nothing_of_the_recording_fails():
     check(StreamReport(), joined=0)
     with pytest.raises(NetopsError, match=r"of 4 recorded labels some must meet a prediction .* stays"):
         check(taken, joined=0)
+    check(StreamReport(events_sent=9, labels_sent=4, labels=Counter(kept=4)), joined=0)  # all excluded
     refused = StreamReport(events_sent=9, labels_sent=4, rejected=13)
     with pytest.raises(NetopsError, match=r"must take recorded events, got all 9 rejected; what is in prod"):
         check(refused, joined=0)

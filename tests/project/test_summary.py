@@ -1,8 +1,15 @@
 import pytest
 
 from project.api_reader import Endpoint
-from project.summary.facts import candidates, collect_facts
-from project.summary.lines import _taken_lines, candidate_lines, drift_texts, rows_text, summary_lines
+from project.summary.facts import candidates, collect_facts, evaluation
+from project.summary.lines import (
+    _model_lines,
+    _taken_lines,
+    candidate_lines,
+    drift_texts,
+    rows_text,
+    summary_lines,
+)
 from tests.project.fake_endpoint import fake_endpoint
 
 TRAIN = {
@@ -109,6 +116,28 @@ def test_a_run_without_streaming_says_that_nothing_is_deployed():
     )
     assert text.endswith("\nreport        /artifacts/report.html")
     assert "drift" not in text
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"passed": True, "production": True}, "not better"),
+        ({"passed": False, "production": False}, "not better; --promote overrules"),
+        (
+            {"passed": False, "production": True, "champion_version": "0123456789"},
+            "not better; what is in production stays (--promote overrules)",
+        ),
+        (
+            {"passed": False, "production": False, "champion_version": "0123456789"},
+            "not better; version 01234567 stays in production and was not deployed again, as it cannot be "
+            "scored on these rows (--promote overrules)",
+        ),
+    ],
+)
+def test_what_becomes_of_the_model_in_production_is_said(facts, said):
+    evaluated = {"promoted": facts["passed"], "promotion": "p", "promotion_reason": "not better", **facts}
+    lines = _model_lines({"trained": None, "candidates": [], "test": evaluated})
+    assert " ".join(" ".join(lines).split()).endswith(f"gate p: {said}")
 
 
 def test_rows_that_arrived_too_late_are_in_the_account():
@@ -306,3 +335,23 @@ def test_what_arrived_live_has_a_line_and_nothing_has_none():
     assert _taken_lines({**taken, "readings": 0, "labels": 0}) == _taken_lines({}) == []
     (failed,) = _taken_lines({"reload_failure": "the endpoint must take over the devices"})
     assert failed.startswith("devices ") and failed.endswith(" the endpoint must take over the devices")
+
+
+def test_a_model_is_promoted_in_the_summary_only_once_its_rehearsal_is_over():
+    def step(**results):
+        return {"status": {"results": results}}
+
+    evaluated = step(
+        passed=True, promoted=False, promotion="to be promoted", promotion_reason="better", f1=0.5
+    )
+    assert evaluation({"evaluate": evaluated})["promotion"] == "to be promoted"
+    promoted = step(promoted=True, promotion="promoted", promotion_reason="better", version="v", changed=True)
+    assert evaluation({"evaluate": evaluated, "promote": promoted}) == {
+        **evaluated["status"]["results"],
+        "promoted": True,
+        "promotion": "promoted",
+    }
+    assert (
+        evaluation({"evaluate": evaluated, "promote": step(version="v", changed=False)})
+        == (evaluated["status"]["results"])
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
+from types import SimpleNamespace
 
 import mlrun
 import mlrun.feature_store as fstore
@@ -14,6 +15,7 @@ from mlrun.artifacts import get_model
 from mlrun.runtimes.utils import RunError
 
 from feature_sets.feature_vector import ALL_FEATURES
+from project.jobs.promote import promote as promote_job
 from tests.training.feature_store import store_vector
 from tests.training.handler_runs import REGRESSION, STUMPS, Network, table
 from tests.training.network import make_frame, make_schema
@@ -141,11 +143,25 @@ def test_a_model_of_shuffled_labels_does_not_replace_the_champion(run_db, tmp_pa
     assert (kept["promoted"], staged.metadata.labels["version"]) == (False, first.outputs["version"])
     passed = network.run("evaluate", **model, rehearse=True, promote=True).outputs
     assert of_address(passed["model_uri"]).metadata.tag == "staging"
+    # It has passed, and nothing says that it was promoted until it was.
+    assert (passed["passed"], passed["promoted"]) == (True, False)
+    pending = of_address(passed["model_uri"]).spec.parameters["promotion"]
+    assert pending == passed["promotion"] == "to be promoted by request, after its rehearsal"
     production = of_address("store://models/test-network/evaluate_model:production")
     assert production.metadata.labels["version"] == first.outputs["version"] != passed["version"]
     forced = network.run("evaluate", **model, promote=True).outputs
     assert forced["promotion"] == "promoted by request"
     assert of_address(forced["model_uri"]).metadata.tag == "production"
+    logged = {}
+    context = SimpleNamespace(project="test-network", log_result=logged.__setitem__)
+    promote_job(context)
+    production = of_address("store://models/test-network/evaluate_model:production")
+    assert production.metadata.labels["version"] == passed["version"] == logged["version"]
+    assert production.spec.parameters["promotion"] == logged["promotion"] == "promoted by request"
+    assert (logged["promoted"], logged["promotion_reason"]) == (True, passed["promotion_reason"])
+    logged.clear()
+    promote_job(context)
+    assert logged == {"version": passed["version"], "changed": False}
 
 
 def test_a_model_of_a_short_history_does_not_replace_that_of_a_long_one(run_db, tmp_path, schema):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from training.evaluation.bootstrap import LEAST_CLUSTERS, Interval
 
@@ -14,6 +14,11 @@ MARGIN = 0.01
 
 PROMOTED, NOT_PROMOTED = "promoted", "not promoted"
 KEPT, OVERRULED = "already in production", "promoted by request"
+PENDING = {
+    PROMOTED: "to be promoted after its rehearsal",
+    OVERRULED: "to be promoted by request, after its rehearsal",
+}
+"""Outcomes of a model that is rehearsed first, by what they are once it is in production."""
 
 
 @dataclass(frozen=True)
@@ -79,20 +84,30 @@ class Comparison:
 class Promotion:
     """What the gate decided.
 
-    :param promoted: whether the new model carries the tag of the production model.
+    :param passed: whether the new model may go into production.
     :param outcome: in one or two words.
     :param reason: a sentence.
     :param figures: of the comparison, empty without one.
     """
 
-    promoted: bool
+    passed: bool
     outcome: str
     reason: str
     figures: Mapping[str, float | int | str] = field(default_factory=dict)
 
+    @property
+    def promoted(self) -> bool:
+        """Whether the new model is in production, and not only to be rehearsed for it."""
+        return self.passed and self.outcome not in PENDING.values()
+
+    def before_rehearsal(self) -> Promotion:
+        """The same of a model that is rehearsed before it goes into production."""
+        return replace(self, outcome=PENDING.get(self.outcome, self.outcome))
+
     def describe(self) -> dict[str, float | int | str | bool]:
         """Results ready to be logged."""
         return {
+            "passed": self.passed,
             "promoted": self.promoted,
             "promotion": self.outcome,
             "promotion_reason": self.reason,
@@ -117,6 +132,15 @@ def decide(candidate: Candidate, comparison: Comparison | None, promote: bool = 
         outcome, reason = OVERRULED, f"asked for with promote, against the gate: {reason}"
     figures = comparison.describe() if comparison else {}
     return Promotion(outcome != NOT_PROMOTED, outcome, reason, figures)
+
+
+def after_rehearsal(outcome: str) -> str:
+    """What an outcome is once the model is in production; empty where none was to be promoted.
+
+    >>> after_rehearsal("to be promoted after its rehearsal"), after_rehearsal("promoted")
+    ('promoted', '')
+    """
+    return next((done for done, pending in PENDING.items() if pending == outcome), "")
 
 
 def _decide(candidate: Candidate, comparison: Comparison | None) -> tuple[str, str]:

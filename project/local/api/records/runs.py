@@ -97,8 +97,11 @@ def change_run(store: Store, project: str, uid: str, iteration: int, updates: Do
         return write_run(store, project, uid, iteration, run)
 
 
-def unfinished_runs(store: Store, project: str, label: str, value: str) -> list[Document]:
-    """Runs of a project that have not ended and carry a label, iterations included."""
+def unfinished_runs(store: Store, project: str, label: str, value: str | None = None) -> list[Document]:
+    """Runs of a project that have not ended and carry a label, iterations included.
+
+    :param value: of the label; None for any.
+    """
     marks = ", ".join("?" * len(TERMINAL_STATES))
     rows = store.rows(
         f"SELECT uid, iteration, body FROM runs WHERE project = ? AND state NOT IN ({marks}) "  # noqa: S608
@@ -108,7 +111,8 @@ def unfinished_runs(store: Store, project: str, label: str, value: str) -> list[
     found = []
     for row in rows:
         run = decode(row["body"])
-        if (run["metadata"].get("labels") or {}).get(label) == value:
+        labels = run["metadata"].get("labels") or {}
+        if label in labels and value in (None, labels[label]):
             run["metadata"].update(uid=row["uid"], iteration=row["iteration"])
             found.append(run)
     return found

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from feature_sets.ingestion.device_registry import add_device, retire_device
 from feature_sets.telemetry.schema import TelemetrySchema
-from project.api_reader import ready_endpoint, runs
+from project.api_reader import ready_endpoint
 from project.cli.workflow_progress import run_to_end
 from project.device_reload import reload_devices
 from project.function_names import SERVING
@@ -25,6 +25,7 @@ from project.scenarios.month_check import differing_answers, differing_pairs, di
 from project.scenarios.month_traffic import Month
 from project.session import Session
 from project.settings import Settings
+from project.summary.facts import evaluation, read_steps
 
 AT_ONCE = "-at-once"
 """What the name of the project that takes the month in at once has at its end."""
@@ -57,13 +58,9 @@ def run_month(
         known = recall(session.mlrun_dbpath, project)
         arguments = resolve(project, NAMES["main"], given, known, local=True).arguments
         run_id = run_to_end(settings, session, project, "main", arguments, _silent())
-        (evaluated,) = (
-            run["status"]["results"]
-            for run in runs(session.mlrun_dbpath, project, run_id)
-            if run["metadata"]["name"] == "evaluate"
-        )
+        found = evaluation(read_steps(session.mlrun_dbpath, project, run_id))
         version = ready_endpoint(session.mlrun_dbpath, project, SERVING).version
-        return Night(day, evaluated["promotion"], evaluated["promotion_reason"], version)
+        return Night(day, found["promotion"], found["promotion_reason"], version)
 
     def ingest(given: dict[str, Any]) -> None:
         arguments = resolve(
