@@ -67,6 +67,10 @@ def test_a_run_on_recorded_telemetry_leaves_no_trace_in_production(installation,
     # The recording says when each reading arrived, and the late ones are late as they were then.
     assert rehearsal["statuses"]["late"] > 0
     assert own.first["stream"] is None
+    # Promoted once it was rehearsed, which the job says that did it.
+    decided = own.first["test"]
+    assert decided["passed"] and decided["promoted"]
+    assert decided["promotion"] in ("promoted", "promoted by request")
     assert own.first["magnitude"]["measured_on"] == "the rehearsal"
     found = production(installation)
     assert (found["labeled"]["joined"], found["labeled"]["newest_event_time"]) == (0, None)

@@ -140,6 +140,26 @@ def test_what_becomes_of_the_model_in_production_is_said(facts, said):
     assert " ".join(" ".join(lines).split()).endswith(f"gate p: {said}")
 
 
+def test_a_model_is_promoted_in_the_summary_only_once_its_rehearsal_is_over():
+    def step(**results):
+        return {"status": {"results": results}}
+
+    evaluated = step(
+        passed=True, promoted=False, promotion="to be promoted", promotion_reason="better", f1=0.5
+    )
+    assert evaluation({"evaluate": evaluated})["promotion"] == "to be promoted"
+    promoted = step(promoted=True, promotion="promoted", promotion_reason="better", version="v", changed=True)
+    assert evaluation({"evaluate": evaluated, "promote": promoted}) == {
+        **evaluated["status"]["results"],
+        "promoted": True,
+        "promotion": "promoted",
+    }
+    assert (
+        evaluation({"evaluate": evaluated, "promote": step(version="v", changed=False)})
+        == (evaluated["status"]["results"])
+    )
+
+
 def test_rows_that_arrived_too_late_are_in_the_account():
     ingested = {"rows_read": 10, "rows_rejected": 1, "rows_too_late": 2, "rows_quarantined": 1}
     empty = dict.fromkeys(
@@ -335,23 +355,3 @@ def test_what_arrived_live_has_a_line_and_nothing_has_none():
     assert _taken_lines({**taken, "readings": 0, "labels": 0}) == _taken_lines({}) == []
     (failed,) = _taken_lines({"reload_failure": "the endpoint must take over the devices"})
     assert failed.startswith("devices ") and failed.endswith(" the endpoint must take over the devices")
-
-
-def test_a_model_is_promoted_in_the_summary_only_once_its_rehearsal_is_over():
-    def step(**results):
-        return {"status": {"results": results}}
-
-    evaluated = step(
-        passed=True, promoted=False, promotion="to be promoted", promotion_reason="better", f1=0.5
-    )
-    assert evaluation({"evaluate": evaluated})["promotion"] == "to be promoted"
-    promoted = step(promoted=True, promotion="promoted", promotion_reason="better", version="v", changed=True)
-    assert evaluation({"evaluate": evaluated, "promote": promoted}) == {
-        **evaluated["status"]["results"],
-        "promoted": True,
-        "promotion": "promoted",
-    }
-    assert (
-        evaluation({"evaluate": evaluated, "promote": step(version="v", changed=False)})
-        == (evaluated["status"]["results"])
-    )
