@@ -93,7 +93,7 @@ figure.update_yaxes(
 # %%
 results = {run["metadata"]["name"]: run["status"].get("results", {}) for run in runs}
 outputs = {run["metadata"]["name"]: run["status"].get("artifact_uris", {}) for run in runs}
-evaluation = next(values for values in results.values() if "promoted" in values)
+evaluation = results["evaluate"]
 print(textwrap.fill(evaluation["verdict"], 100))
 
 # %% [markdown]

@@ -115,7 +115,7 @@ def device_changes(
         attributes.sort_values([DEVICE, VALID_FROM], na_position="first", ignore_index=True),
         tuple(joined[DEVICE].unique()),
         tuple(_changes(met, last, columns)),
-        int((~last.index.isin({*given[DEVICE], *part.restated})).sum()) if len(given) else 0,
+        int((~last.index.isin({*given[DEVICE], *part.restated})).sum()) if len(given) or part.restated else 0,
         bool(len(joined) or len(met)),
     )
 

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from project.cli import interruption, passing_session, workflow_progress
+from project.cli import passing_session, workflow_progress
 from project.local.processes import start
 from project.local.workflow_records import WorkflowRecord, read_status, settle, write_status
 from project.session import Session
@@ -122,11 +122,15 @@ def test_endpoints_that_are_being_built_are_stopped_too(tmp_path, monkeypatch):
     session = Session("", "", owned=True, started=False)
     monkeypatch.setattr(passing_session, "open_session", lambda _: session)
     monkeypatch.setattr(passing_session, "endpoints", lambda _: list(found))
-    monkeypatch.setattr(interruption, "_times", 0)
+    # A process that was started in the background ignores it.
+    before_us = signal.signal(signal.SIGINT, signal.default_int_handler)
     stack = SimpleNamespace(stop_function=lambda *function: stopped.append(function))
     monkeypatch.setattr(passing_session, "local_stack", lambda _: stack)
-    with pytest.raises(KeyboardInterrupt), passing_session.passing_session(Settings(tmp_path), keep=True):
-        found[:] = after
-        os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(1)
+    try:
+        with pytest.raises(KeyboardInterrupt), passing_session.passing_session(Settings(tmp_path), keep=True):
+            found[:] = after
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(1)
+    finally:
+        signal.signal(signal.SIGINT, before_us)
     assert stopped == [("p", "runner")]
