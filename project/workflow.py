@@ -19,7 +19,7 @@ from feature_sets.checks import check_boolean
 from project import workflow_steps as steps
 from project.function_names import SERVING
 from project.parameters import DEFAULTS, SOURCE, STREAM
-from project.workflow_run import workflow_run
+from project.workflow_run import is_compiled, workflow_run
 
 
 def _when(condition: Any, name: str, stage: Callable[[], None]) -> None:
@@ -39,14 +39,9 @@ def _when(condition: Any, name: str, stage: Callable[[], None]) -> None:
         stage()
 
 
-def _compiled(given: Mapping[str, Any]) -> bool:
-    """Whether Kubeflow compiles the workflow, and does not run it yet."""
-    return any(isinstance(value, PipelineParam) for value in given.values())
-
-
 def _any_end(given: Mapping[str, Any]) -> AbstractContextManager[Any]:
     """However a workflow ends on Kubeflow, the staging endpoint is deleted then."""
-    return kfp.dsl.ExitHandler(steps.end_rehearsal()) if _compiled(given) else nullcontext()
+    return kfp.dsl.ExitHandler(steps.end_rehearsal()) if is_compiled(given) else nullcontext()
 
 
 @contextmanager
@@ -58,7 +53,7 @@ def _rehearsal(given: Mapping[str, Any]) -> Iterator[None]:
     try:
         yield
     finally:
-        if not _compiled(given):
+        if not is_compiled(given):
             steps.end_rehearsal()
 
 

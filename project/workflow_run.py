@@ -24,6 +24,11 @@ from project.memory import after_run, recall, remember, resolve
 from project.settings import Settings
 
 
+def is_compiled(given: Mapping[str, Any]) -> bool:
+    """Whether Kubeflow compiles a workflow with these arguments, and does not run it yet."""
+    return any(isinstance(value, PipelineParam) for value in given.values())
+
+
 @contextmanager
 def workflow_run(workflow: str, given: Mapping[str, Any]) -> Iterator[None]:
     """Hold the project, refuse another schema before anything is written, and remember what succeeded.
@@ -34,7 +39,7 @@ def workflow_run(workflow: str, given: Mapping[str, Any]) -> Iterator[None]:
     :raises InputError: see ``resolve``.
     :raises BusyError: if another run holds the project.
     """
-    if any(isinstance(value, PipelineParam) for value in given.values()):
+    if is_compiled(given):
         yield
         return
     settings = Settings.from_environment()

@@ -45,10 +45,7 @@ def source_arguments(telemetry: Path | None, schema: Path | None) -> dict[str, A
         raise InputError("--telemetry", "must be the folder that --schema describes", None)
     if not telemetry.is_dir():
         raise InputError("--telemetry", "must be a folder", str(telemetry))
-    if schema is None:
-        return {"telemetry": str(telemetry.resolve())}
-    _schema_name(schema)
-    return {"telemetry": str(telemetry.resolve()), "schema": str(schema.resolve())}
+    return {"telemetry": str(telemetry.resolve()), **schema_argument(schema)}
 
 
 def schema_argument(schema: Path | None) -> dict[str, Any]:
