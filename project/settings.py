@@ -110,6 +110,10 @@ class Settings:
         """Folder of the labeled streams' Parquet batches."""
         return self.streams or self.home / "streams"
 
+    def labeled_pairs(self, project: str) -> Path:
+        """Folder of the labeled pairs of a project's endpoint."""
+        return self.labeled_streams / project / "labeled"
+
     def rehearsed_pairs(self, project: str) -> Path:
         """Folder of the labeled pairs of a project's last rehearsal."""
         return self.labeled_streams / project / "rehearsed"

@@ -113,7 +113,7 @@ def _compare(
     return {
         "rows": rows_of(project, schema),
         "differing_rows": differing_rows(project, other, schema),
-        "differing_pairs": differing_pairs(project, settings.labeled_streams / project / "labeled", schema),
+        "differing_pairs": differing_pairs(project, settings.labeled_pairs(project), schema),
         "differing_answers": differing_answers(project, report.answers, schema),
     }
 
