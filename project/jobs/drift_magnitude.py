@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import mlrun
 import pandas as pd
 
@@ -20,6 +19,7 @@ from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.endpoints import endpoint_address
 from project.errors import NetopsError
 from project.function_names import MODEL
+from project.http_json import get_json
 from project.settings import Settings
 
 LIVE, REHEARSED = "live traffic", "the rehearsal"
@@ -68,8 +68,8 @@ def measure_drift_magnitude(
     context.log_result("base_rows", len(base))
     telemetry = TelemetrySchema.load(schema)
     address = endpoint_address(context.project, function)
-    served = httpx.get(f"{address}/v2/models/{MODEL}", timeout=30).raise_for_status().json()["versions"][-1]
-    folder = Path(_get(f"{address}/labeled")["directory"])
+    served = get_json(f"{address}/v2/models/{MODEL}")["versions"][-1]
+    folder = Path(get_json(f"{address}/labeled")["directory"])
     streaming = _address(context.project, generator)
     if streaming:
         context.logger.info(f"waiting for {min_rows} labeled rows while the simulated network streams")
@@ -176,8 +176,8 @@ def wait_for_stream(
     deadline = clock() + timeout_seconds
     while not enough() and clock() < deadline:
         # First: the pairs of a stream that ended are all joined by the time that they are counted.
-        done = _get(generator)["done"]
-        if done and not _get(f"{address}/labeled")["unwritten"]:
+        done = get_json(generator)["done"]
+        if done and not get_json(f"{address}/labeled")["unwritten"]:
             return
         sleep(0.5)
 
@@ -188,8 +188,3 @@ def _address(project: str, function: str) -> str:
         return endpoint_address(project, function) if function else ""
     except NetopsError:
         return ""
-
-
-def _get(address: str) -> dict[str, Any]:
-    content: dict[str, Any] = httpx.get(address, timeout=30).raise_for_status().json()
-    return content

@@ -11,6 +11,7 @@ from drift.warm_up import DetectorSettings, warmed_monitor
 from feature_sets.model_package.columns import PREDICTION
 from feature_sets.telemetry.schema import TelemetrySchema
 from project.endpoints import endpoint_address
+from project.http_json import get_json
 from project.settings import Settings
 
 
@@ -41,7 +42,7 @@ def init_detectors(
     )
     address = endpoint_address(context.project, function)
     # Those of an earlier model were detached when this one was deployed.
-    kept = httpx.get(f"{address}/drift", timeout=30).raise_for_status().json()["attached"]
+    kept = get_json(f"{address}/drift")["attached"]
     if not kept:
         httpx.put(
             f"{address}/drift/detectors",

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import mlrun
 
 from project.endpoints import endpoint_address
 from project.errors import NetopsError
+from project.http_json import get_json
 
 
 def watch_labeled_stream(
@@ -54,13 +54,13 @@ def wait_for_pairs(
     """
     deadline = clock() + timeout_seconds
     # What a restart replayed from the journal is no sign of a flow.
-    before = _get(f"{address}/labeled")["joined"]
+    before = get_json(f"{address}/labeled")["joined"]
     while True:
         # First: the pairs of a stream that ended are all joined by the time that they are counted.
-        report = _get(generator) if generator else {}
+        report = get_json(generator) if generator else {}
         if report.get("before"):
             before = report["before"]["labeled"]["joined"]
-        labeled = _get(f"{address}/labeled")
+        labeled = get_json(f"{address}/labeled")
         new = labeled["joined"] - before
         nothing = report.get("nothing_newer", "")
         if new >= min_pairs or nothing:
@@ -76,8 +76,3 @@ def wait_for_pairs(
                 "stream for longer with --seconds, or faster with --set stream_rate"
             )
         sleep(0.5)
-
-
-def _get(address: str) -> dict[str, Any]:
-    content: dict[str, Any] = httpx.get(address, timeout=30).raise_for_status().json()
-    return content

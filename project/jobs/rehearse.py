@@ -8,7 +8,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-import httpx
 import mlrun
 import pandas as pd
 
@@ -109,7 +108,7 @@ def written_pairs(
     """Counts of the labeled stream, as soon as all its pairs are in batches, or the time is over."""
     deadline = clock() + timeout_seconds
     while True:
-        labeled: dict[str, Any] = httpx.get(f"{address}/labeled", timeout=30).raise_for_status().json()
+        labeled: dict[str, Any] = get_json(f"{address}/labeled")
         if not labeled["unwritten"] or clock() >= deadline:
             return labeled
         sleep(0.2)
