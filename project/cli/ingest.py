@@ -95,12 +95,10 @@ def ingest(
 
 def _results(dbpath: str, project: str, run_id: str) -> dict[str, Any]:
     """Results of the ingestion, with those of what arrived live as ``live``."""
-    from project.api_reader import runs
+    from project.summary.facts import read_steps, step_results
 
-    by_name = {
-        run["metadata"]["name"]: run["status"].get("results") or {} for run in runs(dbpath, project, run_id)
-    }
-    return {**by_name.get("ingest", {}), "live": by_name.get("live-history", {})}
+    steps = read_steps(dbpath, project, run_id)
+    return {**step_results(steps, "ingest"), "live": step_results(steps, "live-history")}
 
 
 def _live_lines(results: dict[str, Any], *, always: bool) -> list[str]:

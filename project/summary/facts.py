@@ -12,7 +12,11 @@ from project.http_json import get_json
 Run = dict[str, Any]
 
 
-def _results(by_name: dict[str, Run], name: str) -> dict[str, Any]:
+def step_results(by_name: dict[str, Run], name: str) -> dict[str, Any]:
+    """Results of a step; empty if it did not run.
+
+    :param by_name: see ``read_steps``.
+    """
     return dict((by_name.get(name) or {}).get("status", {}).get("results") or {})
 
 
@@ -36,7 +40,7 @@ def collect_facts(
     :param stream: last report of the telemetry generator, or None if nothing was streamed.
     :returns: a JSON-able document; a stage that did not run is None.
     """
-    ingested = _results(by_name, "ingest")
+    ingested = step_results(by_name, "ingest")
     serving = next((e for e in deployed if e.name == SERVING and e.project == project), None)
     address = serving.address if serving is not None and serving.state == "ready" else None
     live = {name: get_json(f"{address}/{name}") if address else None for name in ("labeled", "drift")}
@@ -44,19 +48,19 @@ def collect_facts(
         "project": project,
         "run_id": run_id,
         "ingest": ingested,
-        "live_history": _results(by_name, "live-history") or None,
-        "selected": _results(by_name, "select-features"),
-        "trained": _results(by_name, "train"),
+        "live_history": step_results(by_name, "live-history") or None,
+        "selected": step_results(by_name, "select-features"),
+        "trained": step_results(by_name, "train"),
         "candidates": candidates(by_name.get("train")),
         "test": evaluation(by_name),
-        "report": _results(by_name, "report").get("report_path"),
+        "report": step_results(by_name, "report").get("report_path"),
         "endpoint": vars(serving) if serving else None,
-        "tester": _results(by_name, "model-server-tester") or None,
-        "rehearsal": _results(by_name, "rehearse") or None,
+        "tester": step_results(by_name, "model-server-tester") or None,
+        "rehearsal": step_results(by_name, "rehearse") or None,
         "stream": stream,
         **live,
         **this_run(live, (stream or {}).get("before") or {}, _attached(by_name)),
-        "magnitude": _results(by_name, "drift-magnitude") or None,
+        "magnitude": step_results(by_name, "drift-magnitude") or None,
         "artifacts": artifact_folder(by_name),
     }
 
@@ -66,11 +70,11 @@ def evaluation(by_name: dict[str, Run]) -> dict[str, Any]:
 
     :param by_name: see ``read_steps``.
     """
-    promoted = _results(by_name, "promote")
+    promoted = step_results(by_name, "promote")
     known: dict[str, Any] = {
         name: promoted[name] for name in ("promoted", "promotion", "promotion_reason") if name in promoted
     }
-    return {**_results(by_name, "evaluate"), **known}
+    return {**step_results(by_name, "evaluate"), **known}
 
 
 def simulated_stream(by_name: dict[str, Run]) -> bool:
@@ -83,7 +87,7 @@ def simulated_stream(by_name: dict[str, Run]) -> bool:
 
 def _attached(by_name: dict[str, Run]) -> bool:
     """Whether the run attached detectors, and did not find the same model's."""
-    return "init-detectors" in by_name and not _results(by_name, "init-detectors").get("kept")
+    return "init-detectors" in by_name and not step_results(by_name, "init-detectors").get("kept")
 
 
 def this_run(live: dict[str, Any], before: dict[str, Any], attached: bool) -> dict[str, Any]:
