@@ -11,9 +11,9 @@ import typer
 from feature_sets.checks import InputError, check_choice
 from project.cli.arguments import project_name
 from project.cli.options import JsonOption, ProjectOption
-from project.cli.tables import print_columns
 from project.errors import NetopsError
 from project.settings import Settings
+from project.tables import print_columns
 
 if TYPE_CHECKING:
     from feature_sets.telemetry.schema import TelemetrySchema

@@ -9,8 +9,8 @@ import typer
 
 from project.cli.arguments import project_name
 from project.cli.options import JsonOption, ProjectOption
-from project.cli.tables import compact, print_columns
 from project.settings import Settings
+from project.tables import compact, print_columns
 
 
 def list_runs(

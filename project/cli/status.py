@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from project.cli.options import JsonOption
-from project.cli.tables import print_columns
 from project.function_names import ENDPOINTS
 from project.latest_report import latest_reports
 from project.run_lock import holders
 from project.settings import Settings
+from project.tables import print_columns
 
 if TYPE_CHECKING:
     from project.api_reader import Endpoint, Schedule

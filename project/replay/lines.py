@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from feature_sets.telemetry.schema import DEVICE
+from project.tables import column_lines
 
 _INDENT = 14
 
@@ -68,12 +69,8 @@ def device_lines(devices: list[dict[str, Any]]) -> list[str]:
         *((lag.removeprefix("median_").replace("_seconds", " s"), lag), ("false alarms", "false_alarms")),
         ("per day", "false_alarms_per_device_day"),
     )
-    rows = [[title for title, _ in columns]]
-    rows += [[_cell(each[key]) for _, key in columns] for each in shown]
-    widths = [max(len(row[place]) for row in rows) for place in range(len(columns))]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
+    titles, keys = zip(*columns, strict=True)
+    lines = column_lines(titles, [tuple(_cell(each[key]) for key in keys) for each in shown])
     return [*lines, *([f"and {quiet:,} more devices without an alarm or an episode"] if quiet else [])]
 
 

@@ -6,11 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 
-def print_columns(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+def column_lines(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
     """Aligned columns, nothing cut: an address must be there whole to be copied."""
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
-    for row in [header, *rows]:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in [header, *rows]
+    ]
+
+
+def print_columns(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    """Print aligned columns, see ``column_lines``."""
+    for line in column_lines(header, rows):
+        print(line)
 
 
 def compact(values: Mapping[str, Any] | None, width: int = 60) -> str:
