@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import mlrun
@@ -11,7 +14,6 @@ import pandas as pd
 from rich.console import Console
 
 from feature_sets.ingestion.device_registry import add_device, retire_device
-from feature_sets.telemetry.schema import TelemetrySchema
 from project.api_reader import ready_endpoint
 from project.cli.workflow_progress import run_to_end
 from project.device_reload import reload_devices
@@ -21,7 +23,7 @@ from project.parameters import NAMES
 from project.project_setup import project_folder
 from project.run_lock import COMMAND, RUN, held
 from project.scenarios.month import TRAINING_WINDOW, MonthReport, Night, Operations, play, write_files
-from project.scenarios.month_check import differing_answers, differing_pairs, differing_rows, rows_of
+from project.scenarios.month_check import compared_rows, differing_answers, differing_pairs
 from project.scenarios.month_traffic import Month
 from project.session import Session
 from project.settings import Settings
@@ -46,7 +48,8 @@ def run_month(
     :param project: without a history; the other is called like it, with ``AT_ONCE``.
     :param nights: see ``play``.
     :param training_window: of the nightly runs.
-    :returns: the report, ``differing_rows`` by feature set, ``differing_pairs`` and ``differing_answers``.
+    :returns: the report, ``rows`` and ``differing_rows`` by feature set, ``differing_pairs`` and
+        ``differing_answers``.
     """
     folder = settings.home / "scenarios" / project
     shutil.rmtree(folder, ignore_errors=True)
@@ -54,49 +57,37 @@ def run_month(
     mlrun.utils.logger.set_logger_level("WARNING")
     mlrun.get_or_create_project(project, context=str(project_folder(project, settings)))
 
-    def run(day: int, given: dict[str, Any]) -> Night:
+    def workflow(name: str, given: dict[str, Any]) -> str:
         known = recall(session.mlrun_dbpath, project)
-        arguments = resolve(project, NAMES["main"], given, known, local=True).arguments
-        run_id = run_to_end(settings, session, project, "main", arguments, _silent())
-        found = evaluation(read_steps(session.mlrun_dbpath, project, run_id))
+        arguments = resolve(project, NAMES[name], given, known, local=True).arguments
+        return run_to_end(settings, session, project, name, arguments, _silent())
+
+    def train(day: int, given: dict[str, Any]) -> Night:
+        found = evaluation(read_steps(session.mlrun_dbpath, project, workflow("main", given)))
         version = ready_endpoint(session.mlrun_dbpath, project, SERVING).version
         return Night(day, found["promotion"], found["promotion_reason"], version)
-
-    def ingest(given: dict[str, Any]) -> None:
-        arguments = resolve(
-            project, NAMES["ingest"], given, recall(session.mlrun_dbpath, project), local=True
-        )
-        run_to_end(settings, session, project, "ingest", arguments.arguments, _silent())
 
     def endpoint() -> str:
         return ready_endpoint(session.mlrun_dbpath, project, SERVING).address
 
-    def add(device: str, facts: dict[str, Any]) -> None:
-        with held(settings.home, project, "netops devices add", RUN):
-            add_device(month.schema, device, facts, None)
+    @contextmanager
+    def registering(what: str) -> Iterator[None]:
+        with held(settings.home, project, f"netops devices {what}", RUN):
+            yield
         reload_devices(endpoint(), settings.bearer_token())
+
+    def add(device: str, attributes: dict[str, Any]) -> None:
+        with registering("add"):
+            add_device(month.schema, device, attributes, None)
 
     def retire(device: str, since: pd.Timestamp) -> None:
-        with held(settings.home, project, "netops devices retire", RUN):
+        with registering("retire"):
             retire_device(month.schema, device, since)
-        reload_devices(endpoint(), settings.bearer_token())
 
-    operations = Operations(
-        run=run,
-        ingest=ingest,
-        endpoint=endpoint,
-        add_device=add,
-        retire_device=retire,
-    )
+    operations = Operations(train, partial(workflow, "ingest"), endpoint, add, retire)
     with held(settings.home, project, "netops run --scenario month", COMMAND):
-        report = play(
-            month,
-            folder,
-            operations,
-            training_window,
-            nights,
-            lambda line: console.print(line, highlight=False),
-        )
+        tell = partial(console.print, highlight=False, soft_wrap=True)
+        report = play(month, folder, operations, training_window, nights, tell)
     facts = {"project": project, "days": month.days, "drifts": month.drifts, "begins": month.begins}
     return {**facts, **_compare(settings, session, project, month, report), **_plain(report)}
 
@@ -109,10 +100,9 @@ def _compare(
     source = {"telemetry": str(folder / "at-once"), "schema": str(folder / "schema.yaml"), "replace": True}
     run_to_end(settings, session, project, "live", {"schema": source["schema"]}, _silent())
     run_to_end(settings, session, other, "ingest", source, _silent())
-    schema: TelemetrySchema = month.schema
+    schema = month.schema
     return {
-        "rows": rows_of(project, schema),
-        "differing_rows": differing_rows(project, other, schema),
+        **compared_rows(project, other, schema),
         "differing_pairs": differing_pairs(project, settings.labeled_pairs(project), schema),
         "differing_answers": differing_answers(project, report.answers, schema),
     }

@@ -73,14 +73,14 @@ class Operations:
     """What an operator does, as the scenario needs it.
 
     :param run: a nightly run with these arguments; gives what the gate decided.
-    :param ingest: ingests what came since the last night, and trains nothing.
+    :param ingest: ingests what came since the last night with these arguments, and trains nothing.
     :param endpoint: address of the endpoint.
     :param add_device: registers a device with its static columns.
     :param retire_device: retires a device from a time on.
     """
 
     run: Callable[[int, dict[str, Any]], Night]
-    ingest: Callable[[dict[str, Any]], None]
+    ingest: Callable[[dict[str, Any]], object]
     endpoint: Callable[[], str]
     add_device: Callable[[str, dict[str, Any]], None]
     retire_device: Callable[[str, pd.Timestamp], None]
@@ -123,10 +123,8 @@ def play(
             operations.retire_device(month.retiring, month.midnight(day.number + 1))
         how = "live" if day.live else "file"
         line = f"day {day.number:2} {how}: {len(day.readings):,} readings, {len(day.labels):,} labels"
-        if day.number == month.begins or (
-            day.number > month.begins and (nights is None or day.number in nights)
-        ):
-            first = day.number == month.begins
+        first = day.number == month.begins
+        if first or (day.number > month.begins and (nights is None or day.number in nights)):
             night = operations.run(day.number, first_time if first else {})
             report.nights.append(night)
             line = f"{line}; night: {night.promotion}, {night.version[:8]} in production"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +22,17 @@ from training.dataset.vector_rows import read_vector
 TABLES = (devices.NAME, device_metrics.NAME, device_labels.NAME)
 
 
-def rows_of(project: str, schema: TelemetrySchema) -> dict[str, int]:
-    """How many rows each feature set of a project has."""
-    return {name: len(_rows(project, name, schema)) for name in TABLES}
+def compared_rows(project: str, other: str, schema: TelemetrySchema) -> dict[str, dict[str, int]]:
+    """How many rows each feature set of a project has, and how many another's has not, to the last bit.
 
-
-def differing_rows(project: str, other: str, schema: TelemetrySchema) -> dict[str, int]:
-    """How many rows of each feature set of two projects are not the same, to the last bit."""
-    return {name: _differing(_rows(project, name, schema), _rows(other, name, schema)) for name in TABLES}
+    :returns: ``rows`` and ``differing_rows``, each by feature set.
+    """
+    rows, differing = {}, {}
+    for name in TABLES:
+        ours = _rows(project, name, schema)
+        rows[name] = len(ours)
+        differing[name] = _differing(ours, _rows(other, name, schema))
+    return {"rows": rows, "differing_rows": differing}
 
 
 def _rows(project: str, name: str, schema: TelemetrySchema) -> pd.DataFrame:
@@ -56,14 +59,11 @@ def differing_pairs(project: str, directory: Path, schema: TelemetrySchema) -> d
     :returns: ``pairs`` and ``differing``.
     """
     files = [pd.read_parquet(path) for path in sorted(directory.glob("*.parquet"))]
-    keys = [DEVICE, schema.time]
     pairs = pd.concat(files, ignore_index=True).sort_values([schema.time, DEVICE], ignore_index=True)
-    history = _features(project, schema, pairs[keys])
-    differing = 0
-    for version, part in pairs.groupby(VERSION):
-        inputs = list(_package(project, str(version)).schema.input_names)
-        known = part[keys].merge(history[[*keys, *inputs]], on=keys, how="left", validate="1:1")
-        differing += _differing(part[[*keys, *inputs]].reset_index(drop=True), known)
+    differing = sum(
+        _differing(served[list(history.columns)], history)
+        for _, served, history in _by_model(project, pairs, schema)
+    )
     return {"pairs": len(pairs), "differing": differing}
 
 
@@ -77,24 +77,28 @@ def differing_answers(
     :param answers: device, event time, version and probability of each.
     :returns: ``answers`` and ``differing``.
     """
-    served = pd.DataFrame(answers)
-    served[schema.time] = pd.to_datetime(served[schema.time], utc=True, format="ISO8601")
-    keys = [DEVICE, schema.time]
-    features = _features(project, schema, served[keys])
+    answered = pd.DataFrame(answers)
+    answered[schema.time] = pd.to_datetime(answered[schema.time], utc=True, format="ISO8601")
     differing = 0
+    for package, served, history in _by_model(project, answered, schema):
+        offline = package.session().probability(package.schema.matrix(history))
+        alike = np.abs(offline - served[PROBABILITY].to_numpy()) <= TOLERANCE
+        differing += int(np.count_nonzero(~alike))
+    return {"answers": len(answered), "differing": differing}
+
+
+def _by_model(
+    project: str, served: pd.DataFrame, schema: TelemetrySchema
+) -> Iterator[tuple[ModelPackage, pd.DataFrame, pd.DataFrame]]:
+    """What each model version served, and in the same order its key, time and inputs as the history has them.
+
+    :param served: device, event time, version and more.
+    """
+    keys = [DEVICE, schema.time]
+    history = read_vector(f"store://feature-vectors/{project}/{ALL_FEATURES}", schema, served[keys])
     for version, part in served.groupby(VERSION):
-        package = _package(project, str(version))
-        inputs = list(package.schema.input_names)
-        rows = part[keys].merge(features[[*keys, *inputs]], on=keys, how="left", validate="1:1")
-        offline = package.session().probability(package.schema.matrix(rows))
-        differing += int(np.count_nonzero(~(np.abs(offline - part[PROBABILITY].to_numpy()) <= TOLERANCE)))
-    return {"answers": len(served), "differing": differing}
-
-
-def _features(project: str, schema: TelemetrySchema, rows: pd.DataFrame) -> pd.DataFrame:
-    return read_vector(f"store://feature-vectors/{project}/{ALL_FEATURES}", schema, rows)
-
-
-def _package(project: str, version: str) -> ModelPackage:
-    found = mlrun.get_run_db().list_artifacts(project=project, labels=f"version={version}", kind="model")
-    return fetch_model_package(str(found[0]["spec"]["target_path"]))
+        found = mlrun.get_run_db().list_artifacts(project=project, labels=f"version={version}", kind="model")
+        package = fetch_model_package(str(found[0]["spec"]["target_path"]))
+        rows = part.reset_index(drop=True)
+        known = history[[*keys, *package.schema.input_names]]
+        yield package, rows, rows[keys].merge(known, on=keys, how="left", validate="1:1")
