@@ -14,7 +14,7 @@ from feature_sets import device_metrics, devices
 from feature_sets.model_package.tags import PRODUCTION
 from feature_sets.model_package.tags import STAGING as STAGING_TAG
 from graphs.serving_graph import build_serving_graph
-from graphs.state.arrival_clock import ARRIVAL
+from graphs.state.clocks import ARRIVAL
 from project.function_names import GENERATOR, MODEL, RUNNER, SERVING, STAGING
 from project.memory import Memory, recall, workflow_arguments
 from project.model_addresses import model_address

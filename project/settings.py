@@ -25,12 +25,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from feature_sets.checks import InputError, check_choice
+from graphs.protocol.device_status import POLICIES, REJECT
+from graphs.state.clocks import CLOCKS, WALL
 
 SOURCE_ROOT = Path(__file__).resolve().parent.parent
 """The folder that holds the rooms: the checkout, or ``site-packages``."""
 
 PROFILES = ("local", "kubernetes", "iguazio")
-CLOCKS = ("wall", "arrival")
 
 
 @dataclass(frozen=True)
@@ -63,13 +64,13 @@ class Settings:
     source: str = ""
     project: str = "netops"
     drift_callback: str = ""
-    unknown_devices: str = "reject"
-    clock: str = "wall"
+    unknown_devices: str = REJECT
+    clock: str = WALL
     streams: Path | None = None
 
     def __post_init__(self) -> None:
         check_choice("NETOPS_PROFILE", self.profile, PROFILES)
-        check_choice("NETOPS_UNKNOWN_DEVICES", self.unknown_devices, ("reject", "accept"))
+        check_choice("NETOPS_UNKNOWN_DEVICES", self.unknown_devices, POLICIES)
         check_choice("NETOPS_CLOCK", self.clock, CLOCKS)
         if self.mlrun_dbpath and not self.mlrun_dbpath.startswith(("http://", "https://")):
             raise InputError("MLRUN_DBPATH", "must be an http(s) address", self.mlrun_dbpath)
@@ -100,8 +101,8 @@ class Settings:
             source=env.get("NETOPS_SOURCE", ""),
             project=env.get("NETOPS_PROJECT") or "netops",
             drift_callback=env.get("NETOPS_DRIFT_CALLBACK", ""),
-            unknown_devices=env.get("NETOPS_UNKNOWN_DEVICES") or "reject",
-            clock=env.get("NETOPS_CLOCK") or "wall",
+            unknown_devices=env.get("NETOPS_UNKNOWN_DEVICES") or REJECT,
+            clock=env.get("NETOPS_CLOCK") or WALL,
             streams=Path(env["NETOPS_STREAMS"]) if env.get("NETOPS_STREAMS") else None,
         )
 
@@ -132,10 +133,10 @@ class Settings:
         if self.profile == "local":
             variables["NETOPS_HOME"] = str(self.home)
         for name, value in (
-            ("NETOPS_CLOCK", self.clock if self.clock != "wall" else ""),
+            ("NETOPS_CLOCK", self.clock if self.clock != WALL else ""),
             ("NETOPS_STREAMS", self.streams),
             ("NETOPS_DRIFT_CALLBACK", self.drift_callback),
-            ("NETOPS_UNKNOWN_DEVICES", self.unknown_devices if self.unknown_devices != "reject" else ""),
+            ("NETOPS_UNKNOWN_DEVICES", self.unknown_devices if self.unknown_devices != REJECT else ""),
             ("NETOPS_IMAGE", self.image),
             ("NETOPS_SOURCE", self.source),
             ("MLRUN_REDIS__URL", self.redis_url if self.profile != "local" else ""),

@@ -14,10 +14,6 @@ from feature_sets.telemetry.event_time import seconds_of
 from feature_sets.telemetry.events import EventError, LabelEvent, TelemetryEvent
 from feature_sets.telemetry.schema import TelemetrySchema
 
-WALL, ARRIVAL = "wall", "arrival"
-CLOCKS = (WALL, ARRIVAL)
-"""What tells a graph the time: its machine, or the events."""
-
 
 class ArrivalClock:
     """Now is the latest arrival that an event had; it never goes back.

@@ -10,7 +10,8 @@ from typing import Any
 
 from feature_sets.model_package.package import ModelPackage, fetch_model_package
 from feature_sets.telemetry.schema import TelemetrySchema
-from graphs.state.arrival_clock import ARRIVAL, ArrivalClock
+from graphs.state.arrival_clock import ArrivalClock
+from graphs.state.clocks import ARRIVAL
 from graphs.state.journal import Journal
 from graphs.state.no_journal import NoJournal
 from graphs.state.redis_journal import RedisJournal

@@ -8,7 +8,7 @@ from typing import Any
 
 from feature_sets.checks import InputError, check_choice, check_integer, check_number
 from graphs.protocol.device_status import POLICIES, REJECT
-from graphs.state.arrival_clock import ARRIVAL, CLOCKS, WALL
+from graphs.state.clocks import ARRIVAL, CLOCKS, WALL
 
 _COUNTS = ("journal_max_events", "ledger_max_size", "batch_rows", "max_events", "max_body_bytes")
 _DURATIONS = ("label_deadline_seconds", "batch_seconds")
