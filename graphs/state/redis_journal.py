@@ -139,7 +139,9 @@ class RedisJournal:
     def missed(self) -> Iterator[Entry]:
         """See ``Journal``.
 
-        :raises ApiError: 503 if they cannot be read; they are given the next time.
+        What cannot be read, or is given to somebody who raises over it, is given the next time.
+
+        :raises ApiError: 503 if they cannot be read.
         """
         if self._gap is None:
             return
@@ -148,12 +150,13 @@ class RedisJournal:
             found = list(self._read(f"({id_text(after)}", f"({id_text(before)}"))
         except redis.RedisError as error:
             raise _away("accept events", error) from error
-        self._gap = None
         for raw in found:
             size, entry = self._decoded(raw)
-            self._total += size
             if entry is not None:
                 yield entry
+            self._total += size
+            self._gap = (raw.id, before)
+        self._gap = None
 
     def _read(self, start: str, end: str) -> Iterator[RawEntry]:
         while True:
