@@ -76,10 +76,15 @@ class Ingress:
         if route.kind is Kind.TELEMETRY:
             request.telemetry = self._accepted(request, self._parser.telemetry, TelemetryRecord)
         elif route.kind is Kind.LABELS:
-            request.labels = self._accepted(request, self._parser.label, LabelRecord)
+            request.labels = self._accepted(
+                request, self._parser.label, lambda event, place, _: LabelRecord(event, place)
+            )
 
     def _accepted(
-        self, request: Request, parse: Callable[[Any], Event], record: Callable[[Event, int], Record]
+        self,
+        request: Request,
+        parse: Callable[[Any], Event],
+        record: Callable[[Event, int, DeviceStatus], Record],
     ) -> list[Record]:
         """Events of the body that keep every rule; the others become errors with their position."""
         request.single = not isinstance(request.body, list)
@@ -92,11 +97,10 @@ class Ingress:
         for place, body in enumerate(bodies):
             try:
                 event = parse(body)
-                if self._devices is not None:
-                    self._apply_policy(self._devices.status(event.device, event.time), event.device)
+                device = self._device_status(event)
                 if self._arrivals is not None:
                     arrivals.append(self._arrivals.arrival(body, event))
-                accepted.append(record(event, place))
+                accepted.append(record(event, place, device))
             except EventError as error:
                 if error.rule == KNOWN_DEVICE:
                     self._unregistered.labels(DeviceStatus.UNKNOWN.value, REJECT).inc()
@@ -115,10 +119,16 @@ class Ingress:
         request.arrivals = clock.advance(arrivals)
         request.arrival = clock.now
 
-    def _apply_policy(self, status: DeviceStatus, device: str) -> None:
-        """Raise EventError if a device is not in service, and the policy is to reject it."""
-        if status is DeviceStatus.KNOWN:
-            return
-        self._unregistered.labels(status.value, self._policy).inc()
-        if self._policy == REJECT:
-            raise EventError(DEVICE, "must be a device that is not retired", device)
+    def _device_status(self, event: TelemetryEvent | LabelEvent) -> DeviceStatus:
+        """Status of the device of an event.
+
+        :raises EventError: if it is not in service, and the policy is to reject it.
+        """
+        if self._devices is None:
+            return DeviceStatus.UNKNOWN
+        status = self._devices.status(event.device, event.time)
+        if status is not DeviceStatus.KNOWN:
+            self._unregistered.labels(status.value, self._policy).inc()
+            if self._policy == REJECT:
+                raise EventError(DEVICE, "must be a device that is not retired", event.device)
+        return status

@@ -109,25 +109,22 @@ class Preprocess(RequestStep):
         if request.kind is Kind.TELEMETRY:
             self._begin(request)
 
-    def _begin(self, request: Request) -> tuple[list[TelemetryEvent], list[float]]:
-        """Forget and start devices; gives the events with their arrivals. Done again, it changes nothing."""
-        events = [record.event for record in request.telemetry]
-        arrivals = request.arrivals or [request.arrival] * len(events)
-        self._arrived = arrivals[0] if arrivals else request.arrival
+    def _begin(self, request: Request) -> None:
+        """Forget and start devices. Done again, it changes nothing."""
+        self._arrived = request.arrived(0)
         if not 0 <= self._arrived - self._swept < self._idle_seconds:  # Below 0 the clock was set back.
             self._forget_idle()
         if self._history is not None:
-            for event, arrival in zip(events, arrivals, strict=True):
-                if event.device not in self._started:
-                    self._start(self._history, event, arrival)
-        return events, arrivals
+            for index, record in enumerate(request.telemetry):
+                if record.event.device not in self._started:
+                    self._start(self._history, record.event, request.arrived(index))
 
     def _update(self, request: Request) -> list[dict[str, Any]]:
-        events, arrivals = self._begin(request)
+        self._begin(request)
         return self._windows.update(
             [
-                self._reading(event.device, event.time, event.metrics, arrival)
-                for event, arrival in zip(events, arrivals, strict=True)
+                self._reading(event.device, event.time, event.metrics, request.arrived(index))
+                for index, event in enumerate(record.event for record in request.telemetry)
             ]
         )
 

@@ -25,7 +25,7 @@ def replay(context: Any) -> int:
         step.before_replay(journal)
     for entry in journal.entries():
         replay_entry(context, entry)
-        count += len(entry.events) + len(entry.labels)
+        count += entry.size
     for step in steps:
         step.after_replay()
     return count

@@ -9,7 +9,6 @@ from typing import Any
 import orjson
 
 from feature_sets.telemetry.schema import DEVICE
-from graphs.protocol.device_status import DeviceStatus
 from graphs.protocol.errors import ApiError, error_object
 from graphs.protocol.openapi import openapi_document
 from graphs.protocol.records import LabelRecord, TelemetryRecord
@@ -33,7 +32,6 @@ class Respond:
         state = serving_state(context)
         self._metrics = state.metrics
         self._schema = state.schema
-        self._devices = state.devices
 
     def post_init(self, mode: str = "sync", **kwargs: Any) -> None:
         """All steps were made, this being the last: remember what was before."""
@@ -85,14 +83,8 @@ class Respond:
             "inputs": made and len(made.features),
             "missing_inputs": made and made.missing,
             "status": record.status,
-            "device_status": self._device_status(record),
+            "device_status": record.device_status.value,
         }
-
-    def _device_status(self, record: TelemetryRecord) -> str:
-        """An endpoint that is given no devices knows of none."""
-        if self._devices is None:
-            return DeviceStatus.UNKNOWN.value
-        return self._devices.status(record.event.device, record.event.time).value
 
     def _label(self, record: LabelRecord) -> dict[str, Any]:
         return {

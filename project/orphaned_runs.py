@@ -10,12 +10,11 @@ from contextlib import suppress
 
 from project.api_reader import runs
 from project.http_json import UnreachableError, patch_json
+from project.local.run_states import TERMINAL_STATES
 from project.local.workflow_records import settle as settle_record
 from project.local.workflow_records import workflow_records
 from project.session import Session
 from project.settings import Settings
-
-TERMINAL_STATES = ("completed", "error", "aborted", "skipped")
 
 
 def settle(settings: Settings, session: Session) -> int:

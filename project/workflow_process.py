@@ -18,7 +18,6 @@ from project.local.workflow_records import (
     ABORTED,
     ENDED,
     REQUEST_FILE,
-    STATUS_FILE,
     read_status,
     workflow_records,
     write_process,
@@ -114,11 +113,8 @@ class WorkflowProcess:
     def status(self) -> dict[str, Any]:
         """``run_id``, ``state`` (starting, running, succeeded, failed, aborted) and ``error``."""
         running = self.is_running()  # First: it may end, and write so, before the file is read.
-        path = self.folder / STATUS_FILE
-        status: dict[str, Any] = {"run_id": self.run_id, "state": "starting", "error": ""}
-        if path.exists():
-            status = json.loads(path.read_text(encoding="utf-8"))
-        if not running and status["state"] in ("starting", "running"):
+        status = read_status(self.folder)
+        if not running and status["state"] not in ENDED:
             status["state"] = "failed"
             status["error"] = f"the workflow process ended: {self.process.exit_reason()}"
             if (self.process.exit_code() or 0) >= 0:  # Of a kill the log knows nothing.

@@ -112,12 +112,13 @@ def evaluate(
     if rehearse and not gate.passed and champion is not None:
         _stage(context, tag)
     _warn(context, report, gate)
-    served = report.predictions if gate.passed or not champion else champion.predictions
+    of_champion = champion.predictions if champion else None
+    served = report.predictions if gate.passed else of_champion
     _log_artifacts(context, report, split, registered.threshold)
     _log_predictions(context, SERVED_KEY, report.predictions if served is None else served, split.label)
     facts = {**report.describe(), **gate.describe(), **split.describe()}
     facts |= {"model_uri": model_uri, "version": registered.version, "threshold": registered.threshold}
-    context.log_results({**facts, "production": gate.passed or (bool(champion) and served is not None)})
+    context.log_results({**facts, "production": served is not None})
 
 
 def _stage(context: mlrun.MLClientCtx, tag: str) -> None:

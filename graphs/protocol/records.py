@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
+from graphs.protocol.device_status import DeviceStatus
 
 
 class Position(NamedTuple):
@@ -70,6 +71,7 @@ class TelemetryRecord:
 
     :param event: the reading.
     :param place: its place in the list that was sent.
+    :param device_status: whether its device is registered. An endpoint that is given no devices knows none.
     :param status: what became of it; empty until the windows have seen it.
     :param features: features by name; None for an event that gets no prediction.
     :param prediction: None while there is none.
@@ -77,6 +79,7 @@ class TelemetryRecord:
 
     event: TelemetryEvent
     place: int
+    device_status: DeviceStatus = DeviceStatus.UNKNOWN
     status: str = ""
     features: dict[str, float] | None = None
     prediction: Prediction | None = None

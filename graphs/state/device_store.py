@@ -48,11 +48,6 @@ class DeviceStore:
         """Look again where the devices are."""
         self._feature_set.refresh()
 
-    @property
-    def _has_features(self) -> bool:
-        features = self._feature_set.known.spec.features
-        return any(name != DEVICE for name in features.keys())  # noqa: SIM118
-
     def past(self) -> dict[str, DevicePast]:
         """Devices that had other features before, or were retired; none if the ingestion kept no times.
 
@@ -84,8 +79,9 @@ class DeviceStore:
 
         :raises ApiError: 503 if they cannot be read.
         """
-        has_features = self._has_features
-        frame = self._feature_set.read(lambda known: known.to_dataframe() if has_features else _names(known))
+        frame = self._feature_set.read(
+            lambda known: known.to_dataframe() if _has_features(known) else _names(known)
+        )
         if DEVICE in frame.columns:
             frame = frame.set_index(DEVICE)
         return features_by_device(frame.select_dtypes(include=["number", "bool"]).astype("float64"))
@@ -97,7 +93,7 @@ class DeviceStore:
 
         :raises ApiError: 503 if the store is away.
         """
-        if not self._has_features:
+        if not _has_features(self._feature_set.known):
             return self.all().get(device)
         metadata = self._feature_set.known.metadata
         vector = fstore.FeatureVector(f"{metadata.name}-online", [f"{metadata.project}/{metadata.name}.*"])
@@ -111,6 +107,10 @@ class DeviceStore:
             rule = f"must be in the feature store, which does not answer ({type(error).__name__})"
             raise ApiError(503, DEVICE, rule, device) from error
         return None if row is None else numbers(row)
+
+
+def _has_features(feature_set: Any) -> bool:
+    return any(name != DEVICE for name in feature_set.spec.features.keys())  # noqa: SIM118
 
 
 def _names(feature_set: Any) -> pd.DataFrame:

@@ -30,6 +30,11 @@ class Entry:
     events: list[TelemetryEvent] = field(default_factory=list)
     labels: list[LabelEvent] = field(default_factory=list)
 
+    @property
+    def size(self) -> int:
+        """How many events it has, labels among them."""
+        return len(self.events) + len(self.labels)
+
 
 class Journal(Protocol):
     """Takes accepted events and gives them back after a restart."""

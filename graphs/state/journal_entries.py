@@ -58,7 +58,7 @@ class RawEntry(NamedTuple):
 
     @property
     def rows(self) -> list[list[Any]]:
-        """One list an event."""
+        """One list an event; each time anew from the JSON."""
         found: list[list[Any]] = orjson.loads(self.events)
         return found
 

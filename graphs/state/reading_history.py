@@ -7,6 +7,7 @@ what the model was trained on.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -116,11 +117,11 @@ def stored_readings(uri: str, schema: TelemetrySchema) -> ReadingHistory:
     """
     feature_set = MovingFeatureSet(uri)
 
-    def missing_metrics() -> list[str]:
-        known = set(feature_set.known.spec.features.keys())
-        return [name for name in schema.metric_names if name not in known]
+    def missing_metrics(known: Any) -> list[str]:
+        features = set(known.spec.features.keys())
+        return [name for name in schema.metric_names if name not in features]
 
-    missing = missing_metrics()
+    missing = missing_metrics(feature_set.known)
     if missing:
         rule = (
             f"must hold {', '.join(missing)} of schema '{schema.name}', which the model in production was "
@@ -131,12 +132,15 @@ def stored_readings(uri: str, schema: TelemetrySchema) -> ReadingHistory:
     columns = [*times[1:], *schema.metric_names]
 
     def read(start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
-        if missing_metrics():
-            # Replaced under an endpoint that is up: of its own schema there is no history any more.
-            return _nothing(times, schema)
-        options = {"start_time": start, "end_time": end, "time_column": schema.time}
-        stored = feature_set.read(lambda known: known.to_dataframe(columns=columns, **options))
-        frame: pd.DataFrame = stored.reset_index()
+        def stretch(known: Any) -> pd.DataFrame:
+            if missing_metrics(known):
+                # Replaced under an endpoint that is up: of its own schema there is no history any more.
+                return _nothing(times, schema)
+            options = {"start_time": start, "end_time": end, "time_column": schema.time}
+            stored: pd.DataFrame = known.to_dataframe(columns=columns, **options)
+            return stored.reset_index()
+
+        frame = feature_set.read(stretch)
         for time in times:
             frame = in_utc(frame, time)
         return frame

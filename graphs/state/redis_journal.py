@@ -113,8 +113,10 @@ class RedisJournal:
         self._sizes.clear()
         self._total = self.skipped = 0
         for raw in self._read("-", "+"):
-            self._note(raw.id, len(raw.rows))
-            yield from self._known(raw)
+            size, entry = self._decoded(raw)
+            self._note(raw.id, size)
+            if entry is not None:
+                yield entry
         if self.archive is not None and self._last < self.archive.last:
             self._go_on_after(self.archive.last)
 
@@ -137,7 +139,9 @@ class RedisJournal:
     def missed(self) -> Iterator[Entry]:
         """See ``Journal``.
 
-        :raises ApiError: 503 if they cannot be read; they are given the next time.
+        What cannot be read, or is given to somebody who raises over it, is given the next time.
+
+        :raises ApiError: 503 if they cannot be read.
         """
         if self._gap is None:
             return
@@ -146,10 +150,13 @@ class RedisJournal:
             found = list(self._read(f"({id_text(after)}", f"({id_text(before)}"))
         except redis.RedisError as error:
             raise _away("accept events", error) from error
-        self._gap = None
         for raw in found:
-            self._total += len(raw.rows)
-            yield from self._known(raw)
+            size, entry = self._decoded(raw)
+            if entry is not None:
+                yield entry
+            self._total += size
+            self._gap = (raw.id, before)
+        self._gap = None
 
     def _read(self, start: str, end: str) -> Iterator[RawEntry]:
         while True:
@@ -160,11 +167,14 @@ class RedisJournal:
                 return
             start = f"({found[-1][0].decode()}"
 
-    def _known(self, raw: RawEntry) -> Iterator[Entry]:
+    def _decoded(self, raw: RawEntry) -> tuple[int, Entry | None]:
+        """How many events an entry has, and the entry itself unless it is of an earlier schema."""
         if raw.schema == self._schema:
-            yield raw.decoded(self._metrics)
-        else:
-            self.skipped += len(raw.rows)
+            entry = raw.decoded(self._metrics)
+            return entry.size, entry
+        size = len(raw.rows)
+        self.skipped += size
+        return size, None
 
     def save(self, name: str, content: dict[str, Any] | None) -> None:
         """Keep a document beside the stream, or forget it.

@@ -119,7 +119,7 @@ class StaticDevices:
 
         :param time: epoch seconds.
         """
-        if device not in self._known and device not in self:
+        if device not in self:
             return DeviceStatus.UNKNOWN
         past = self._past.get(device)
         if past is None or not past.retired:

@@ -68,6 +68,12 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
+def _write(path: Path, content: dict[str, Any]) -> None:
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(content), encoding="utf-8")
+    temporary.replace(path)
+
+
 def read_status(folder: Path) -> dict[str, Any]:
     """Status of a workflow as last written."""
     return {"run_id": "", "state": "starting", "error": "", **_read(folder / STATUS_FILE)}
@@ -75,16 +81,12 @@ def read_status(folder: Path) -> dict[str, Any]:
 
 def write_status(folder: Path, run_id: str, state: str, error: str) -> None:
     """Write the status of a workflow, whole or not at all."""
-    temporary = folder / "status.tmp"
-    temporary.write_text(json.dumps({"run_id": run_id, "state": state, "error": error}), encoding="utf-8")
-    temporary.replace(folder / STATUS_FILE)
+    _write(folder / STATUS_FILE, {"run_id": run_id, "state": state, "error": error})
 
 
 def write_process(folder: Path, process: Process) -> None:
     """Write which process runs a workflow, whole or not at all."""
-    temporary = folder / "process.tmp"
-    temporary.write_text(json.dumps(asdict(process)), encoding="utf-8")
-    temporary.replace(folder / PROCESS_FILE)
+    _write(folder / PROCESS_FILE, asdict(process))
 
 
 def workflow_records(home: Path, known: Iterable[str] = ()) -> list[WorkflowRecord]:

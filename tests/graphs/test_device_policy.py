@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,19 @@ def test_an_unknown_device_may_be_accepted_with_what_is_known_of_all(
     assert client.post("/labels", label("a/9")).json["status"] == "joined"
     assert counted(client, "unknown", "accept") == 2
     assert client.post("/telemetry", event("a/1")).json["device_status"] == "known"
+
+
+def test_an_unknown_device_is_looked_up_once_an_event_at_most(
+    package: Path, registry: type[Registry], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = opened(package, unknown_devices="accept")
+    asked: list[str] = []
+    monkeypatch.setattr(Registry, "one", lambda _self, device: asked.append(device))
+    # An interval has passed whenever the devices look at the clock.
+    instants = itertools.count(2 * START, static_devices.INTERVAL_SECONDS)
+    monkeypatch.setattr(client.step("preprocess")._state.devices, "_clock", lambda: next(instants))
+    assert client.post("/telemetry", event("a/9")).json["device_status"] == "unknown"
+    assert asked == ["a/9"]
 
 
 @pytest.mark.parametrize("policy", ["reject", "accept"])

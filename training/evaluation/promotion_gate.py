@@ -84,16 +84,19 @@ class Comparison:
 class Promotion:
     """What the gate decided.
 
-    :param passed: whether the new model may go into production.
     :param outcome: in one or two words.
     :param reason: a sentence.
     :param figures: of the comparison, empty without one.
     """
 
-    passed: bool
     outcome: str
     reason: str
     figures: Mapping[str, float | int | str] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        """Whether the new model may go into production."""
+        return self.outcome != NOT_PROMOTED
 
     @property
     def promoted(self) -> bool:
@@ -131,7 +134,7 @@ def decide(candidate: Candidate, comparison: Comparison | None, promote: bool = 
     if promote and outcome == NOT_PROMOTED:
         outcome, reason = OVERRULED, f"asked for with promote, against the gate: {reason}"
     figures = comparison.describe() if comparison else {}
-    return Promotion(outcome != NOT_PROMOTED, outcome, reason, figures)
+    return Promotion(outcome, reason, figures)
 
 
 def after_rehearsal(outcome: str) -> str:
@@ -152,7 +155,7 @@ def _decide(candidate: Candidate, comparison: Comparison | None) -> tuple[str, s
             f"{MOST_FALSE_ALARMS:.0%}"
         )
     if comparison is None:
-        return _first(candidate, "first model of the project")
+        return _first(candidate, "first model of the project,")
     if comparison.version == candidate.version:
         return KEPT, "it is the model that is in production"
     if comparison.other_schema:
@@ -172,7 +175,6 @@ def _decide(candidate: Candidate, comparison: Comparison | None) -> tuple[str, s
 
 
 def _first(candidate: Candidate, what: str) -> tuple[str, str]:
-    what = what if what.endswith(";") else f"{what},"
     if candidate.beats_baselines:
         return PROMOTED, f"{what} clearly better than both baselines"
     if candidate.better_than_rule:

@@ -106,6 +106,16 @@ def test_devices_without_features_are_known_too(monkeypatch: pytest.MonkeyPatch,
     assert devices.one("a") == {} and devices.one("b") is None
 
 
+def test_devices_that_got_features_since_are_read_with_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    devices = store(monkeypatch, tmp_path / "gone", ("device",))
+    frame = pd.DataFrame({"device": ["a"], "model_x": [1]})
+    now = FeatureSet(frame, dict.fromkeys(("device", "model_x")))
+    monkeypatch.setattr(fstore, "get_feature_set", lambda uri: now)
+    assert devices.all() == {"a": {"model_x": 1.0}}
+
+
 def test_the_last_row_of_a_device_counts() -> None:
     frame = pd.DataFrame({"x": [1.0, 0.0, 0.5]}, index=["a", "b", "a"])
     assert features_by_device(frame) == {"a": {"x": 0.5}, "b": {"x": 0.0}}

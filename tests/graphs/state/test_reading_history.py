@@ -238,3 +238,25 @@ def test_a_history_that_was_replaced_by_one_of_another_schema_has_nothing_for_th
     names.append(names[0][1:])
     history.refresh()
     assert history.before("a/1", START + 60 * STEP, NOW) == []
+
+
+def test_a_replacement_by_another_schema_that_nobody_told_of_leaves_nothing_either(monkeypatch, schema):
+    """The files of the schema before are gone, and the endpoint learns only from that."""
+    names = [list(schema.metric_names)]
+
+    def found(_uri):
+        metrics = names[-1]
+
+        def to_dataframe(columns, **_):
+            if metrics is not names[-1]:
+                raise FileNotFoundError
+            return readings(schema)[[DEVICE, schema.time, *metrics]][columns]
+
+        return SimpleNamespace(
+            spec=SimpleNamespace(features=dict.fromkeys(metrics)), to_dataframe=to_dataframe
+        )
+
+    monkeypatch.setattr(fstore, "get_feature_set", found)
+    history = stored_readings("store://feature-sets/p/device_metrics", schema)
+    names.append(names[0][1:])
+    assert history.before("a/1", START + 60 * STEP, NOW) == []

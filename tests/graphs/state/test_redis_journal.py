@@ -79,6 +79,22 @@ def test_what_could_not_be_read_of_another_process_is_given_the_next_time(
     assert missed == ["a/0", "a/1", "a/2"]
 
 
+def test_what_nobody_could_take_of_another_process_is_given_the_next_time(redis_url: str) -> None:
+    ours, theirs = make(redis_url, "taken"), make(redis_url, "taken")
+    for number in range(3):
+        theirs.append(Kind.TELEMETRY, 0.0, [reading(number)])
+    ours.append(Kind.TELEMETRY, 0.0, [reading(3)])
+    taken = []
+    with pytest.raises(ApiError, match="cannot be taken"):
+        for entry in ours.missed():
+            if taken:
+                raise ApiError(503, "history", "cannot be taken")
+            taken.append(entry.events[0].device)
+    taken += [entry.events[0].device for entry in ours.missed()]
+    assert taken == ["a/0", "a/1", "a/2"]
+    assert list(ours.missed()) == []
+
+
 def lose_answers(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     """From now on the next answers of Redis never arrive."""
     left = [None] * count

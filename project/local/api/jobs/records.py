@@ -6,9 +6,9 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from project.local.api.records.runs import TERMINAL_STATES
 from project.local.api.records.store import Store
 from project.local.processes import Process
+from project.local.run_states import TERMINAL_STATES
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from project.local.api.jobs.records import (
     write_process,
 )
 from project.local.api.jobs.workflow_processes import STOP_SECONDS, WorkflowProcesses
-from project.local.api.jobs.workflows import MLRUN_RUNNER
+from project.local.api.jobs.workflows import JOB_TYPE, MLRUN_RUNNER, WORKFLOW_RUNNER
 from project.local.api.records.projects import require_project
 from project.local.api.records.runs import end_run, read_run, unfinished_runs, write_run
 from project.local.api.records.store import Store
@@ -120,9 +120,9 @@ class Jobs:
         """Raise ConflictError if the run is a workflow of a project that runs one at a time, and one runs."""
         # One that has just started does not hold the project yet.
         handler, project = get_in(run, "spec.handler"), run["metadata"]["project"]
-        if get_in(run, "metadata.labels.job-type") != "workflow-runner" or handler == MLRUN_RUNNER:
+        if get_in(run, f"metadata.labels.{JOB_TYPE}") != WORKFLOW_RUNNER or handler == MLRUN_RUNNER:
             return
-        for other in unfinished_runs(self._store, project, "job-type", "workflow-runner"):
+        for other in unfinished_runs(self._store, project, JOB_TYPE, WORKFLOW_RUNNER):
             if get_in(other, "spec.handler") == handler:
                 since = get_in(other, "status.start_time")
                 raise ConflictError(

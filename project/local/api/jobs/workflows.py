@@ -11,8 +11,8 @@ from project.local.api.errors import InvalidError, NotFoundError
 RUNNER_LABEL = "netops/workflow-runner"
 """Label of a project: the handler that runs its workflows, with the parameters of MLRun's own."""
 
-JOB_TYPE = {"job-type": "workflow-runner"}
-"""Labels by which MLRun knows the run of a workflow runner."""
+JOB_TYPE, WORKFLOW_RUNNER = "job-type", "workflow-runner"
+"""Label by which MLRun knows the run of a workflow runner, and its value."""
 
 MLRUN_RUNNER = "mlrun.projects.load_and_run_workflow"
 """Handler of a runner where the project names none."""
@@ -85,7 +85,7 @@ def runner_task(project: Document, spec: Document, request: Document) -> Documen
         "metadata": {
             "name": request.get("run_name") or f"workflow-runner-{spec['name']}",
             "project": name,
-            "labels": {**JOB_TYPE, "workflow": spec["name"], "kind": "job"},
+            "labels": {JOB_TYPE: WORKFLOW_RUNNER, "workflow": spec["name"], "kind": "job"},
         },
         "spec": {
             "handler": runner or MLRUN_RUNNER,

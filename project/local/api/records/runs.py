@@ -12,8 +12,7 @@ from collections.abc import Iterable
 from project.local.api.documents import Document, epoch, now, update_in
 from project.local.api.errors import InvalidError, NotFoundError
 from project.local.api.records.store import Store, decode, encode
-
-TERMINAL_STATES = frozenset({"completed", "error", "aborted", "skipped"})
+from project.local.run_states import TERMINAL_STATES
 
 _ENDING = ("state", "end_time", "error", "status_text", "reason")
 """Fields of ``status`` that tell how a run ended."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -39,20 +41,26 @@ def _read(call: Call, offset: int, size: int) -> bytes:
 
     :param size: bytes at most, all if below 0.
     """
-    job = find_process(call.context.store, call.project, call.path["uid"])
-    if job is None or not job.log.exists():
+    printed = _printed(call)
+    if printed is None:
         return read_log(call.context.store, call.project, call.path["uid"], offset, size)
-    with job.log.open("rb") as file:
+    with printed.open("rb") as file:
         file.seek(offset)
         return file.read(size)
 
 
 def get_log_size(call: Call) -> Document:
     """Length of a run's log in bytes."""
-    job = find_process(call.context.store, call.project, call.path["uid"])
-    if job is not None and job.log.exists():
-        return {"size": job.log.stat().st_size}
+    printed = _printed(call)
+    if printed is not None:
+        return {"size": printed.stat().st_size}
     return {"size": log_size(call.context.store, call.project, call.path["uid"])}
+
+
+def _printed(call: Call) -> Path | None:
+    """File of what the process of a job has printed; None for a run of somebody else's process."""
+    job = find_process(call.context.store, call.project, call.path["uid"])
+    return job.log if job is not None and job.log.exists() else None
 
 
 _LOG = "/api/v1/projects/{project}/logs/{uid}"

@@ -16,8 +16,9 @@ from project.local.api.http.routing import json_response, route
 from project.local.api.jobs.records import write_owner
 from project.local.api.records.artifacts import artifacts_of_run
 from project.local.api.records.projects import require_project
-from project.local.api.records.runs import TERMINAL_STATES, change_run, read_run, remove_runs, write_run
+from project.local.api.records.runs import change_run, read_run, remove_runs, write_run
 from project.local.api.records.store import decode
+from project.local.run_states import TERMINAL_STATES
 
 
 def store_run(call: Call) -> Document:
