@@ -6,9 +6,11 @@ import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import numpy as np
+import pandas as pd
+
 from feature_sets.checks import duration_seconds
 from feature_sets.derived_features import DerivedFeatures
-from feature_sets.telemetry.events import TelemetryEvent
 from feature_sets.telemetry.schema import DEVICE
 from feature_sets.windows import event_status
 from feature_sets.windows.definition import WindowDefinition
@@ -18,7 +20,7 @@ from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of
 from graphs.request_step import RequestStep
 from graphs.state.journal import Journal
-from graphs.state.reading_history import ReadingHistory, stored_readings
+from graphs.state.reading_history import ReadingHistory, Readings, stored_readings
 from graphs.state.serving_state import serving_state
 
 _ARRIVAL = "(arrival)"
@@ -114,10 +116,10 @@ class Preprocess(RequestStep):
         self._arrived = request.arrived(0)
         if not 0 <= self._arrived - self._swept < self._idle_seconds:  # Below 0 the clock was set back.
             self._forget_idle()
-        if self._history is not None:
-            for index, record in enumerate(request.telemetry):
-                if record.event.device not in self._started:
-                    self._start(self._history, record.event, request.arrived(index))
+        if self._history is not None and any(
+            record.event.device not in self._started for record in request.telemetry
+        ):
+            self._start(self._history, request)
 
     def _update(self, request: Request) -> list[dict[str, Any]]:
         self._begin(request)
@@ -139,17 +141,35 @@ class Preprocess(RequestStep):
         self._windows.evict(self._idle_seconds)
         self._started.intersection_update(self._windows.devices)
 
-    def _start(self, history: ReadingHistory, event: TelemetryEvent, arrival: float) -> None:
-        """Fill the windows of a device with what was ingested of it; what they have already does no harm."""
-        if event.time > arrival + self._tolerance:
-            return  # It will be quarantined; its time says nothing about where the device is.
-        self._windows.update(
-            [
-                self._reading(event.device, time, metrics, arrival)
-                for time, metrics in history.before(event.device, event.time, arrival)
-            ]
-        )
-        self._started.add(event.device)  # Only now: if the history cannot be read, a later event asks again.
+    def _start(self, history: ReadingHistory, request: Request) -> None:
+        """Fill the windows of devices with what was ingested of them; what they have already does no harm.
+
+        All devices of a request are filled at once: after a restart, and whenever the history has grown, each
+        begins like this.
+        """
+        found: dict[str, tuple[float, Readings]] = {}
+        for index, record in enumerate(request.telemetry):
+            event, arrival = record.event, request.arrived(index)
+            if event.device in self._started or event.device in found:
+                continue
+            if event.time > arrival + self._tolerance:
+                continue  # It will be quarantined; its time says nothing about where the device is.
+            found[event.device] = arrival, history.before(event.device, event.time, arrival)
+        sizes = [len(readings.micros) for _, readings in found.values()]
+        if any(sizes):
+            values = np.concatenate([readings.values for _, readings in found.values()])
+            micros = np.concatenate([readings.micros for _, readings in found.values()])
+            self._windows.update(
+                pd.DataFrame(
+                    {
+                        DEVICE: np.repeat(np.array(list(found), dtype=object), sizes),
+                        self._schema.time: micros.view("datetime64[us]"),
+                        _ARRIVAL: np.repeat([arrival for arrival, _ in found.values()], sizes),
+                        **dict(zip(self._schema.metric_names, values.T, strict=True)),
+                    }
+                )
+            )
+        self._started.update(found)  # Only now: if the history cannot be read, a later event asks again.
 
 
 def longest_reach(definition: WindowDefinition) -> float:

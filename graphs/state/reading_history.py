@@ -7,19 +7,40 @@ what the model was trained on.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from feature_sets.checks import InputError
-from feature_sets.rows.event_micros import event_micros
+from feature_sets.rows.event_micros import column_micros, event_micros
 from feature_sets.rows.stored_rows import in_utc
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from graphs.state.moving_feature_set import MovingFeatureSet
 
-_BEFORE_ALL = pd.Timestamp(0, tz="UTC")
+_SECOND = 1_000_000
+"""In microseconds."""
 
 ReadRange = Callable[[pd.Timestamp, pd.Timestamp], pd.DataFrame]
+
+
+class Readings(NamedTuple):
+    """Readings in an order.
+
+    :param micros: event times in microseconds since the epoch, shape (n,).
+    :param arrivals: when each arrived, the same; None where that is not known.
+    :param values: of the metrics in the order of the schema, shape (n, metrics); NaN is no reading.
+    """
+
+    micros: npt.NDArray[np.int64]
+    arrivals: npt.NDArray[np.int64] | None
+    values: npt.NDArray[np.float64]
+
+    def take(self, which: npt.NDArray[Any]) -> Readings:
+        """Those at some positions, or where a mask says so."""
+        arrivals = None if self.arrivals is None else self.arrivals[which]
+        return Readings(self.micros[which], arrivals, self.values[which])
 
 
 class ReadingHistory:
@@ -46,22 +67,23 @@ class ReadingHistory:
         self._arrival = schema.arrival
         self._metrics: Sequence[str] = schema.metric_names
         self._left_out: frozenset[tuple[str, int]] = frozenset()
-        self._longest = pd.Timedelta(seconds=schema.longest_window_seconds)
+        self._longest = schema.longest_window_seconds * _SECOND
         # A reading that is later than others by more is taken for one in order.
-        self._ahead = max(pd.Timedelta(days=1), 2 * self._longest) if self._arrival else pd.Timedelta(0)
-        self._start = self._end = _BEFORE_ALL
-        self._rows: dict[str, pd.DataFrame] = {}
+        self._ahead = max(86_400 * _SECOND, 2 * self._longest) if self._arrival else 0
+        self._start = self._end = 0
+        self._rows: dict[str, Readings] = {}
+        self._none = Readings(np.empty(0, np.int64), None, np.empty((0, len(self._metrics))))
 
     def refresh(self) -> None:
         """Take over what was ingested since."""
         self._find()
-        self._rows, self._start, self._end = {}, _BEFORE_ALL, _BEFORE_ALL
+        self._rows, self._start, self._end = {}, 0, 0
 
     def leave_out(self, readings: Iterable[tuple[str, float]]) -> None:
         """Readings, by device and time in epoch seconds, that are not given from now on."""
         self._left_out = frozenset((device, event_micros(time)) for device, time in readings)
 
-    def before(self, device: str, time: float, arrived: float) -> list[tuple[float, dict[str, float]]]:
+    def before(self, device: str, time: float, arrived: float) -> Readings:
         """Readings of a device that its windows at ``time`` cover, without one at ``time`` itself.
 
         Where it is known when each arrived, those that had arrived before, even if they are of a later time:
@@ -69,38 +91,38 @@ class ReadingHistory:
 
         :param time: event time of the first live reading, epoch seconds.
         :param arrived: when that arrived, epoch seconds; what arrived at the same time is not given.
-        :returns: (epoch seconds, metric -> value) in the order of arrival where it is known, else of time;
-            NaN is no reading.
+        :returns: in the order of arrival where it is known, else of time.
         """
-        moment, now = _timestamp(time), _timestamp(arrived)
+        moment, now = event_micros(time), event_micros(arrived)
         earliest = moment - self._longest
         latest = min(moment + self._ahead, max(moment, now + self._longest))
         if not (self._start <= earliest and latest <= self._end):
             self._load(earliest, latest + self._longest)
         rows = self._rows.get(device)
         if rows is None:
-            return []
-        rows = rows[(rows[self._time] > earliest) & (rows[self._time] != moment)]
-        rows = rows[rows[self._time] < moment] if self._arrival is None else rows[rows[self._arrival] < now]
-        times = rows[self._time].dt.tz_localize(None).to_numpy("datetime64[us]").astype("int64")
-        return [
-            (micros / 1_000_000, dict(zip(self._metrics, values, strict=True)))
-            for micros, values in zip(
-                times.tolist(), rows[list(self._metrics)].to_numpy("float64").tolist(), strict=True
-            )
-            if (device, micros) not in self._left_out
-        ]
+            return self._none
+        given = (rows.micros > earliest) & (rows.micros != moment)
+        given &= rows.micros < moment if rows.arrivals is None else rows.arrivals < now
+        if self._left_out:
+            given &= [(device, micros) not in self._left_out for micros in rows.micros.tolist()]
+        return rows.take(given)
 
-    def _load(self, start: pd.Timestamp, end: pd.Timestamp) -> None:
-        frame = self._read(start, end)
+    def _load(self, start: int, end: int) -> None:
+        frame = self._read(_timestamp(start), _timestamp(end))
         order = [self._time] if self._arrival is None else [self._arrival, self._time]
         frame = frame.sort_values(order, kind="stable")
-        self._rows = {str(device): rows for device, rows in frame.groupby(DEVICE, sort=False)}
+        rows = Readings(
+            column_micros(frame[self._time]),
+            None if self._arrival is None else column_micros(frame[self._arrival]),
+            frame[list(self._metrics)].to_numpy("float64"),
+        )
+        places = frame.groupby(DEVICE, sort=False).indices
+        self._rows = {str(device): rows.take(np.asarray(at)) for device, at in places.items()}
         self._start, self._end = start, end
 
 
-def _timestamp(seconds: float) -> pd.Timestamp:
-    return pd.Timestamp(event_micros(seconds), unit="us", tz="UTC")
+def _timestamp(micros: int) -> pd.Timestamp:
+    return pd.Timestamp(micros, unit="us", tz="UTC")
 
 
 def _nothing(times: Sequence[str], schema: TelemetrySchema) -> pd.DataFrame:

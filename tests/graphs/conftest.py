@@ -166,3 +166,12 @@ def event(device: str = "a/1", seconds: float = 0.0, cpu: Any = 40.0, latency: A
 
 def label(device: str = "a/1", seconds: float = 0.0, is_error: Any = 0) -> dict[str, Any]:
     return {"device": device, "timestamp": START + seconds, "is_error": is_error}
+
+
+def before(history, device, time, arrived):
+    """What a history gives of a device, as (epoch seconds, metric -> value)."""
+    found = history.before(device, time, arrived)
+    return [
+        (micros / 1_000_000, dict(zip(("cpu", "latency"), values, strict=True)))
+        for micros, values in zip(found.micros.tolist(), found.values.tolist(), strict=True)
+    ]

@@ -14,7 +14,7 @@ from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from graphs.state.arrival_clock import ArrivalClock
 from graphs.state.reading_history import ReadingHistory
 from graphs.state.settings import ServingSettings
-from tests.graphs.conftest import START, Client, event, label, make_client, write_package
+from tests.graphs.conftest import START, Client, before, event, label, make_client, write_package
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +150,7 @@ def test_windows_start_from_what_had_arrived_and_not_from_what_came_later(arrivi
         }
     )
     history = ReadingHistory(lambda _start, _end: frame, arriving)
-    found = history.before("a/1", START + 30.0, START + 60.0)
+    found = before(history, "a/1", START + 30.0, START + 60.0)
     assert [values["cpu"] for _, values in found] == [1.0, 3.0, 4.0]
 
 

@@ -14,7 +14,7 @@ from graphs.protocol.records import TelemetryRecord
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind
 from graphs.state.reading_history import ReadingHistory, stored_readings
-from tests.graphs.conftest import START, step_context
+from tests.graphs.conftest import START, before, step_context
 
 STEP = 7.0
 NOW = START + 1e6
@@ -50,7 +50,7 @@ def store(schema):
 
 def test_the_readings_of_one_longest_window_before_the_event_come_in_order(schema, store):
     time = START + 60 * STEP
-    found = ReadingHistory(store, schema).before("a/1", time, time)
+    found = before(ReadingHistory(store, schema), "a/1", time, time)
     times = [at for at, _ in found]
     # (t - 5 min, t): a reading at t counts as the event itself, one at t - 5 min is outside.
     assert times == [START + i * STEP for i in range(18, 60)]
@@ -59,25 +59,25 @@ def test_the_readings_of_one_longest_window_before_the_event_come_in_order(schem
 
 def test_of_a_longer_stretch_that_was_read_a_window_is_taken_without_its_older_edge(schema, store):
     history = ReadingHistory(store, schema)
-    history.before("a/1", START + 60 * STEP, NOW)
+    before(history, "a/1", START + 60 * STEP, NOW)
     # Longest window 5 min: the reading at its older edge, t - 5 min, is outside.
-    times = [at for at, _ in history.before("a/1", START + 28 * STEP + 300, NOW)]
+    times = [at for at, _ in before(history, "a/1", START + 28 * STEP + 300, NOW)]
     assert len(store.reads) == 1
     assert times[0] == START + 29 * STEP
 
 
 def test_one_read_serves_all_devices_of_about_the_same_time(schema, store):
     history = ReadingHistory(store, schema)
-    history.before("a/1", START + 60 * STEP, NOW)
-    assert history.before("a/2", START + 61 * STEP - 1, NOW)
-    assert history.before("a/9", START + 60 * STEP, NOW) == []
+    before(history, "a/1", START + 60 * STEP, NOW)
+    assert before(history, "a/2", START + 61 * STEP - 1, NOW)
+    assert before(history, "a/9", START + 60 * STEP, NOW) == []
     assert len(store.reads) == 1
-    history.before("a/2", START + 400 * STEP, NOW)
+    before(history, "a/2", START + 400 * STEP, NOW)
     assert len(store.reads) == 2
 
 
 def test_an_empty_stretch_has_no_readings(schema, store):
-    assert ReadingHistory(store, schema).before("a/1", START - 1e6, NOW) == []
+    assert before(ReadingHistory(store, schema), "a/1", START - 1e6, NOW) == []
 
 
 def live(history, monkeypatch, package):
@@ -168,10 +168,10 @@ def test_a_device_that_comes_back_after_long_starts_from_the_history_again(
 def test_readings_that_a_replay_gives_itself_are_left_out_until_it_is_over(schema, store):
     history = ReadingHistory(store, schema)
     history.leave_out([("a/1", START + 59 * STEP), ("a/2", START + 58 * STEP)])
-    times = [at for at, _ in history.before("a/1", START + 60 * STEP, NOW)]
+    times = [at for at, _ in before(history, "a/1", START + 60 * STEP, NOW)]
     assert times[-2:] == [START + 57 * STEP, START + 58 * STEP]
     history.leave_out(())
-    assert len(history.before("a/1", START + 60 * STEP, NOW)) == len(times) + 1
+    assert len(before(history, "a/1", START + 60 * STEP, NOW)) == len(times) + 1
 
 
 def test_with_an_arrival_what_had_arrived_is_given_in_that_order(schema):
@@ -180,9 +180,9 @@ def test_with_an_arrival_what_had_arrived_is_given_in_that_order(schema):
     late = pd.to_timedelta([0.0, 100.0, 0.0, 0.0, 2.0], unit="s")
     frame["received"] = frame[schema.time] + late
     history = ReadingHistory(Store(frame, schema.time), arriving)
-    found = history.before("a/1", START + 2.5 * STEP, START + 4 * STEP + 1)
+    found = before(history, "a/1", START + 2.5 * STEP, START + 4 * STEP + 1)
     assert [at for at, _ in found] == [START, START + 2 * STEP, START + 3 * STEP]
-    found = history.before("a/1", START + 2.5 * STEP, START + 200)
+    found = before(history, "a/1", START + 2.5 * STEP, START + 200)
     assert [at for at, _ in found] == [START + at * STEP for at in (0, 2, 3, 4, 1)]
 
 
@@ -203,10 +203,10 @@ def test_a_history_that_moved_twice_since_the_endpoint_started_is_found(monkeypa
 
     monkeypatch.setattr(fstore, "get_feature_set", found)
     history = stored_readings("store://feature-sets/p/device_metrics", schema)
-    assert len(history.before("a/1", START + 60 * STEP, NOW)) == 42
+    assert len(before(history, "a/1", START + 60 * STEP, NOW)) == 42
     folders.append("later")
-    assert len(history.before("a/1", START + 5000.0, NOW)) == 0
-    assert len(history.before("a/2", START + 60 * STEP, NOW)) == 42
+    assert len(before(history, "a/1", START + 5000.0, NOW)) == 0
+    assert len(before(history, "a/2", START + 60 * STEP, NOW)) == 42
 
 
 def test_a_history_of_another_schema_is_told_when_the_endpoint_starts(monkeypatch, schema):
@@ -234,10 +234,10 @@ def test_a_history_that_was_replaced_by_one_of_another_schema_has_nothing_for_th
 
     monkeypatch.setattr(fstore, "get_feature_set", found)
     history = stored_readings("store://feature-sets/p/device_metrics", schema)
-    assert history.before("a/1", START + 60 * STEP, NOW)
+    assert before(history, "a/1", START + 60 * STEP, NOW)
     names.append(names[0][1:])
     history.refresh()
-    assert history.before("a/1", START + 60 * STEP, NOW) == []
+    assert before(history, "a/1", START + 60 * STEP, NOW) == []
 
 
 def test_a_replacement_by_another_schema_that_nobody_told_of_leaves_nothing_either(monkeypatch, schema):
@@ -259,4 +259,4 @@ def test_a_replacement_by_another_schema_that_nobody_told_of_leaves_nothing_eith
     monkeypatch.setattr(fstore, "get_feature_set", found)
     history = stored_readings("store://feature-sets/p/device_metrics", schema)
     names.append(names[0][1:])
-    assert history.before("a/1", START + 60 * STEP, NOW) == []
+    assert before(history, "a/1", START + 60 * STEP, NOW) == []
