@@ -6,10 +6,13 @@ What once broke on the second day, and where else it is held, below ``tests/``:
   ``project/test_runner.py``, ``project/test_memory.py``.
 - A second run waited for pairs that nobody sent, and its cause was in a log only:
   ``project/test_labeled_stream.py``, ``project/test_telemetry_generator.py``.
+- Nothing live reached training: ``project/test_live_history.py``, and here.
 - The newest day replaced the history: ``feature_sets/ingestion/test_telemetry_append.py``.
+- Recorded rows were sent to the endpoint as if they were live: ``integration/test_rehearsal.py``.
 - Numbers of earlier runs were in the summary: ``project/test_summary.py``.
 - A model was promoted although a rule was better, or the one in production:
   ``training/evaluation/test_promotion_gate.py``, ``training/test_evaluate_handler.py``.
+- A new device could not be added: ``feature_sets/ingestion/test_device_registry.py``, and here.
 - Two runs at once both succeeded, by half; interrupted steps ran for ever; a terminal state changed:
   ``project/test_run_lock.py``, ``project/test_interruption.py``, ``project/local/test_orphaned_runs.py``,
   ``project/local/test_conformance_jobs.py``.
