@@ -21,6 +21,7 @@ from feature_sets.telemetry.event_time import seconds_of
 from feature_sets.telemetry.events import KEY_LIMIT
 from feature_sets.telemetry.frames import VALID_FROM, Telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.telemetry.valid_from import newest
 
 KNOWN, UNKNOWN = "known", "unknown"
 
@@ -56,19 +57,18 @@ def registered_devices(schema: TelemetrySchema, now: pd.Timestamp) -> list[Regis
     attributes = history.attributes
     if attributes is None:
         raise _nothing_yet()
-    rows = attributes.sort_values([DEVICE, VALID_FROM], na_position="first", kind="stable")
-    newest = rows.drop_duplicates(DEVICE, keep="last").set_index(DEVICE)
+    last_rows = newest(attributes).set_index(DEVICE)
     states = stored_states(history.static)
     current = states[states[VALID_FROM] <= now].drop_duplicates(DEVICE, keep="last").set_index(DEVICE)
     seen = _seen(history.metrics)
-    columns = [name for name in newest.columns if name != VALID_FROM]
+    columns = [name for name in last_rows.columns if name != VALID_FROM]
     found = []
-    for device in sorted({*newest.index, *seen}):
+    for device in sorted({*last_rows.index, *seen}):
         first, last = seen.get(device, ("", ""))
-        if device not in newest.index:
+        if device not in last_rows.index:
             found.append(RegisteredDevice(device, UNKNOWN, {}, first=first, last=last))
             continue
-        row = newest.loc[device]
+        row = last_rows.loc[device]
         state, since = KNOWN, ""
         if device in current.index:
             state = RETIRED if current.loc[device, RETIRED] else KNOWN
@@ -102,7 +102,7 @@ def add_device(
     moment = since
     if len(before) and since is None:
         moment = pd.Timestamp.now(tz="UTC").floor("us")
-    last = before.sort_values(VALID_FROM, na_position="first").iloc[-1] if len(before) else None
+    last = newest(before).iloc[0] if len(before) else None
     row: dict[str, Any] = {DEVICE: device, VALID_FROM: moment}
     for name in columns:
         row[name] = last[name] if last is not None else None
