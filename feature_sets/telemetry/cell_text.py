@@ -138,6 +138,15 @@ def truth_of(text: str | None) -> bool | None:
     return None if text is None else _TRUTHS.get(text.lower())
 
 
+def one_form(text: str) -> str:
+    """Text of a cell in the one form that truth values have, whoever wrote them.
+
+    >>> one_form("True"), one_form("Yes")
+    ('true', 'Yes')
+    """
+    return text.lower() if text.lower() in ("true", "false") else text
+
+
 def says_the_same(text: str | None, value: Any) -> bool:
     """Whether a cell has the value that a schema names: the same text, or the same truth value.
 

@@ -16,7 +16,7 @@ from feature_sets.checks import InputError
 from feature_sets.rows.entity_keys import KEY_TEXT_RULE, is_key_text
 from feature_sets.telemetry.arrow_files import file_columns, partition_values, read_file
 from feature_sets.telemetry.cell_numbers import numbers_of
-from feature_sets.telemetry.cell_text import Texts, texts_of, truth_of
+from feature_sets.telemetry.cell_text import Texts, one_form, texts_of, truth_of
 from feature_sets.telemetry.device_keys import compose_keys
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.events import brief
@@ -185,9 +185,7 @@ def _type_columns(rows: FileRows, schema: TelemetrySchema, columns: Columns) -> 
             broken = next((word for word in words if not is_key_text(word)), None)
             if broken is not None:
                 raise TelemetryError(f"{rows.name}, column '{column}'", KEY_TEXT_RULE, brief(broken))
-            # Truth values have one form, whoever wrote the file.
-            same = [word.lower() if word.lower() in ("true", "false") else word for word in words]
-            rows.columns[column] = Texts(codes, same).series()
+            rows.columns[column] = Texts(codes, [one_form(word) for word in words]).series()
 
 
 def _decimal_of(name: str, schema: TelemetrySchema) -> str:
