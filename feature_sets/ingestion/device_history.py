@@ -16,6 +16,7 @@ from feature_sets.ingestion.device_states import STATES, state_table, stored_sta
 from feature_sets.ingestion.history.added_rows import SAMPLES, Bools
 from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.vectorized_ingest import Contents, ingest_vectorized
+from feature_sets.listed import listed
 from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.frames import VALID_FROM, Telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
@@ -47,16 +48,20 @@ class DeviceChanges:
         """One row a device, sorted by device: its newest attributes."""
         return newest(self.attributes).drop(columns=VALID_FROM)
 
+    def changed_lines(self) -> list[str]:
+        """A line for each attribute that changed."""
+        return [
+            f"{change['device']} changed: {change['column']} {change['before']!r} to {change['now']!r} "
+            f"from {change['since']} on"
+            for change in self.changed
+        ]
+
     def lines(self) -> list[str]:
         """The changes for people."""
         out = []
         if self.joined:
-            shown = ", ".join(self.joined[:SAMPLES])
-            more = f" and {len(self.joined) - SAMPLES:,} more" if len(self.joined) > SAMPLES else ""
-            out.append(f"{len(self.joined):,} devices joined: {shown}{more}")
-        for change in self.changed[:SAMPLES]:
-            what = f"{change['column']} {change['before']!r} to {change['now']!r}"
-            out.append(f"{change['device']} changed: {what} from {change['since']} on")
+            out.append(f"{len(self.joined):,} devices joined: {listed(self.joined, SAMPLES)}")
+        out += self.changed_lines()[:SAMPLES]
         if len(self.changed) > SAMPLES:
             out.append(f"{len(self.changed) - SAMPLES:,} more attributes changed")
         if self.absent:

@@ -112,9 +112,7 @@ def add_device(
     changes = device_changes(_part(schema, given), schema, known, history.last)
     states = stored_states(history.static)
     lines = [f"{device} joined"] if device in changes.joined else []
-    for change in changes.changed:
-        values = f"{change['column']} {change['before']!r} to {change['now']!r}"
-        lines.append(f"{device} changed: {values} from {change['since']} on")
+    lines += changes.changed_lines()
     mine = states[states[DEVICE] == device]
     if len(mine) and bool(mine[RETIRED].iloc[-1]):
         moment = moment if moment is not None else pd.Timestamp.now(tz="UTC").floor("us")

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from feature_sets.checks import InputError
+from feature_sets.listed import listed
 from feature_sets.telemetry.cell_text import plain_value, texts_of
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.event_time import seconds_of
@@ -96,8 +97,7 @@ class TableRows:
     def _note_unused(self) -> None:
         unused = list(dict.fromkeys(column for part in self._parts for column in part.unused))
         if unused:
-            more = f" and {len(unused) - _NAMED:,} more" if len(unused) > _NAMED else ""
-            self.report.notes.append(f"not used by the schema: {', '.join(unused[:_NAMED])}{more}")
+            self.report.notes.append(f"not used by the schema: {listed(unused, _NAMED)}")
 
     def reject(self, reason: str, rows: Bools, column: str = "") -> None:
         """Leave out the given rows, unless they already are.
