@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from feature_sets.telemetry.errors import TelemetryError
+from feature_sets.telemetry.events import excluding_columns
 from feature_sets.telemetry.folder_files import find_files, unread_files, unread_note
 from feature_sets.telemetry.frames import VALID_FROM, Telemetry
 from feature_sets.telemetry.ingest_report import FileMark, FileReport, IngestReport
@@ -179,7 +180,7 @@ class _Reading:
     def labels(self, files: list[Path], report: FileReport, devices: set[str]) -> pd.DataFrame:
         """Labels of known devices, sorted by time and device."""
         schema = self._schema
-        excluding = [column for column in schema.exclude_labels if column not in (schema.time, schema.label)]
+        excluding = list(excluding_columns(schema))
         unread, unchanged = split_files(self._folder, files, self._marks.get("labels", {}), len(devices))
         report.leave(unchanged)
         if not unread:
