@@ -231,6 +231,14 @@ def test_files_of_other_names_are_looked_at(tmp_path: Path) -> None:
     assert len(check.proposal.missing) == 2
 
 
+def test_the_name_that_a_file_should_have_ends_as_its_own_does_whatever_points_are_in_it(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "v1.2").mkdir()
+    frames()["metrics"].to_csv(tmp_path / "v1.2" / "core.2026.csv.gz", index=False)
+    assert "as metrics.csv.gz it would be read" in check_folder(tmp_path).likely[0]
+
+
 def test_a_folder_that_is_none_and_a_broken_table_are_refused(tmp_path: Path) -> None:
     with pytest.raises(TelemetryError, match="must be a folder that exists"):
         check_folder(tmp_path / "none")
