@@ -108,13 +108,11 @@ class Addition:
         if self.changes_nothing:
             return Written(manifest, np.zeros(0, dtype=np.bool_))
         targets = [get_target_driver(target, history.record) for target in history.record.spec.targets]
-        run_id, online_ids = generate_target_run_id(), {}
         for target in targets:
-            online_ids[target.name] = history.record.status.targets[target.name].run_id
-            is_files = target.kind == TargetTypes.parquet
-            target.run_id = run_id if is_files else online_ids[target.name]
-        path = next(target for target in targets if target.kind == TargetTypes.parquet).get_target_path()
-        following = TargetFolder(path)
+            target.run_id = history.record.status.targets[target.name].run_id
+        files_target = next(target for target in targets if target.kind == TargetTypes.parquet)
+        files_target.run_id = generate_target_run_id()
+        following = TargetFolder(files_target.get_target_path())
         try:
             files = write_next_files(history.folder, manifest, following, self._layout, self._changes)
             chosen, halvings = self._sample()

@@ -10,7 +10,7 @@ import pandas as pd
 
 from feature_sets.checks import InputError
 from feature_sets.ingestion.device_history import DeviceChanges, device_changes, ingest_devices
-from feature_sets.ingestion.device_states import RETIRED, no_states, stored_states, with_state
+from feature_sets.ingestion.device_states import RETIRED, stored_states, with_state
 from feature_sets.ingestion.history.stored_history import StoredHistory, column_of_micros
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.ingestion.telemetry_ingest import recorded_schema
@@ -169,7 +169,7 @@ def _write(
 ) -> None:
     sources = history.static.manifest.sources if history.static else {}
     contents = Contents(recorded_schema(schema), sources)
-    ingest_devices(schema, changes, history.static, contents, states if len(states) else no_states())
+    ingest_devices(schema, changes, history.static, contents, states)
 
 
 def _part(schema: TelemetrySchema, attributes: pd.DataFrame) -> Telemetry:

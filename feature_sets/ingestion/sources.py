@@ -83,12 +83,13 @@ class FolderSource:
 
     def part(self, schema: TelemetrySchema, history: TelemetryHistory | None) -> SourcePart:
         """Files that are new or changed, and those with rows of devices that were unknown."""
+        tables = ("metrics", "labels", "static")
+        before = {table: history.read(table, self.name) if history else {} for table in tables}
         known = None
         if history is not None:
             marks = {
                 table: {
-                    name: FileMark.from_dict(mark)
-                    for name, mark in history.read(table, self.name).get("files", {}).items()
+                    name: FileMark.from_dict(mark) for name, mark in before[table].get("files", {}).items()
                 }
                 for table in ("metrics", "labels")
             }
@@ -99,13 +100,12 @@ class FolderSource:
             files = sorted({**part.unchanged, **part.marks}.items())
             read[part.name] = {"files": {name: mark.to_dict() for name, mark in files}}
         for table, frame in (("metrics", rows.metrics), ("labels", rows.labels)):
-            until = [history.read(table, self.name).get("until", "") if history else ""]
+            until = [before[table].get("until", "")]
             until += [frame[schema.time].max().isoformat()] if len(frame) else []
             read[table]["until"] = max(until)
-        said = _said(rows)
-        before = history.read("static", self.name).get("said", {}) if history else {}
-        read["static"] = {**read.get("static", {}), "said": {**before, **said}}
-        return SourcePart(_news(rows, said, before), report, self.name, read)
+        said, said_before = _said(rows), before["static"].get("said", {})
+        read["static"]["said"] = {**said_before, **said}
+        return SourcePart(_news(rows, said, said_before), report, self.name, read)
 
 
 def _said(rows: Telemetry) -> dict[str, str]:
