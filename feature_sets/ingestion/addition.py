@@ -22,7 +22,7 @@ from feature_sets.ingestion.history.merged_rows import (
     newest_rows,
     rows_around,
 )
-from feature_sets.ingestion.history.next_state import Layout, typed, write_next_files
+from feature_sets.ingestion.history.next_state import Layout, write_next_files
 from feature_sets.ingestion.history.parquet_partitions import granularity_of
 from feature_sets.ingestion.history.row_sample import sample
 from feature_sets.ingestion.history.stored_history import (
@@ -32,7 +32,7 @@ from feature_sets.ingestion.history.stored_history import (
 )
 from feature_sets.ingestion.history.switch import clear_leftovers, point_to
 from feature_sets.ingestion.history.target_folder import SAMPLE, TargetFolder
-from feature_sets.ingestion.history.typed_table import column_types
+from feature_sets.ingestion.history.typed_table import column_types, typed
 from feature_sets.ingestion.newest_rows import write_rows
 from feature_sets.ingestion.statistics import describe_sample
 from feature_sets.ingestion.vectorized_ingest import Contents

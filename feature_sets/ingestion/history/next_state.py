@@ -21,7 +21,7 @@ from feature_sets.ingestion.history.parquet_partitions import (
 )
 from feature_sets.ingestion.history.stored_history import column_of_micros
 from feature_sets.ingestion.history.target_folder import TargetFolder
-from feature_sets.ingestion.history.typed_table import ARROW_TYPES, ColumnTypes, noted
+from feature_sets.ingestion.history.typed_table import ColumnTypes, noted, typed
 from feature_sets.rows.keyed_rows import Integers
 
 Bools = npt.NDArray[np.bool_]
@@ -212,10 +212,3 @@ def _written(
         raise IngestError(f"every row must be in {path}, got {rows} of {ordered.num_rows}")
     arrivals = column_of_micros(ordered[layout.arrival]) if layout.arrival else None
     return history_file(path, rows, column_of_micros(ordered[layout.time]), arrivals)
-
-
-def typed(table: pa.Table, types: Mapping[str, str]) -> pa.Table:
-    """The table with its columns in the order and of the types given."""
-    return table.select(list(types)).cast(
-        pa.schema([(name, ARROW_TYPES[kind]) for name, kind in types.items()])
-    )
