@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from mlrun.datastore.targets import TargetTypes, generate_target_run_id, get_target_driver
 
-from feature_sets.ingestion.history.added_rows import Bools, places_in
+from feature_sets.ingestion.history.added_rows import places_in
 from feature_sets.ingestion.history.computed import ComputedColumns, WindowFeatures
 from feature_sets.ingestion.history.manifest import Manifest
 from feature_sets.ingestion.history.merged_rows import (
@@ -38,6 +38,7 @@ from feature_sets.ingestion.statistics import describe_sample
 from feature_sets.ingestion.vectorized_ingest import Contents
 from feature_sets.online_store.redis_table import OnlineTable
 from feature_sets.online_store.redis_write import OnlineWrite
+from feature_sets.rows.keyed_rows import Bools
 
 
 @dataclass(frozen=True)

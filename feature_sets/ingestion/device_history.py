@@ -13,10 +13,11 @@ import pyarrow as pa
 from feature_sets.checks import InputError
 from feature_sets.devices import as_names, devices
 from feature_sets.ingestion.device_states import STATES, state_table, stored_states
-from feature_sets.ingestion.history.added_rows import SAMPLES, Bools
+from feature_sets.ingestion.history.added_rows import SAMPLES
 from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.vectorized_ingest import Contents, ingest_vectorized
 from feature_sets.listed import listed
+from feature_sets.rows.keyed_rows import Bools
 from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.frames import VALID_FROM, Telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema

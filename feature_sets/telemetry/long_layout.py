@@ -9,13 +9,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from feature_sets.listed import listed
+from feature_sets.rows.keyed_rows import Integers
 from feature_sets.telemetry.ingest_report import FileReport
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.table_files import FileRows, joined
 
 _SHOWN = 10
-
-Integers = npt.NDArray[np.int64]
 
 
 def widened(parts: Sequence[FileRows], schema: TelemetrySchema, report: FileReport) -> list[FileRows]:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from feature_sets.checks import InputError
 from feature_sets.listed import listed
+from feature_sets.rows.keyed_rows import Bools
 from feature_sets.telemetry.cell_text import plain_value, texts_of
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.event_time import seconds_of
@@ -19,7 +20,6 @@ from feature_sets.telemetry.ingest_report import FileMark, FileReport
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.table_files import Columns, FileRows, joined, load_file
 
-Bools = npt.NDArray[np.bool_]
 Widen = Callable[[Sequence[FileRows], TelemetrySchema, FileReport], list[FileRows]]
 
 _NAMED = 20

@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from feature_sets.rows.keyed_rows import Bools, Integers
 from feature_sets.telemetry.event_time import (
     DATES,
     ISO_PATTERN,
@@ -20,9 +21,6 @@ from feature_sets.telemetry.event_time import (
     NUMBER_PATTERN,
     UNITS,
 )
-
-Bools = npt.NDArray[np.bool_]
-Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

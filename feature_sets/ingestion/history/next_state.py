@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from feature_sets.ingestion.errors import IngestError
@@ -22,9 +21,7 @@ from feature_sets.ingestion.history.parquet_partitions import (
 from feature_sets.ingestion.history.stored_history import column_of_micros
 from feature_sets.ingestion.history.target_folder import TargetFolder
 from feature_sets.ingestion.history.typed_table import ColumnTypes, noted, typed
-from feature_sets.rows.keyed_rows import Integers
-
-Bools = npt.NDArray[np.bool_]
+from feature_sets.rows.keyed_rows import Bools, Integers
 
 
 @dataclass(frozen=True)

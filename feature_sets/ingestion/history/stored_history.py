@@ -17,9 +17,7 @@ from feature_sets.checks import InputError
 from feature_sets.ingestion.errors import IngestError
 from feature_sets.ingestion.history.manifest import HistoryFile, Manifest
 from feature_sets.ingestion.history.target_folder import TargetFolder
-from feature_sets.rows.keyed_rows import Integers
-
-Bools = npt.NDArray[np.bool_]
+from feature_sets.rows.keyed_rows import Bools, Integers
 
 
 @dataclass(frozen=True)
