@@ -121,6 +121,11 @@ def _plain(values: pa.Array) -> list[Any]:
         return [plain_value(value) for value in values]
 
 
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column of this type holds text."""
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
 def plain_value(cell: pa.Scalar) -> Any:
     """Value of a cell; of times beyond those of Python the number that Arrow keeps."""
     try:

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from feature_sets.rows.keyed_rows import Bools, Integers
+from feature_sets.telemetry.cell_text import is_text
 from feature_sets.telemetry.event_time import (
     DATES,
     ISO_PATTERN,
@@ -129,7 +130,7 @@ def _read(cells: pa.Array) -> _Times:
             cells = cells.cast(pa.string())
         except pa.ArrowInvalid:
             return _Times.none(len(cells))
-    if pa.types.is_string(cells.type) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+    if is_text(cells.type):
         return _of_texts(cells.cast(pa.string()))
     return _Times.none(len(cells))
 
