@@ -170,7 +170,7 @@ def _type_columns(rows: FileRows, schema: TelemetrySchema, columns: Columns) -> 
         rows.refused[column], rows.naive[column] = parsed.unparsable, parsed.naive
         rows.units[column] = parsed.units
     for column in columns.numbers:
-        values, rows.refused[column] = numbers_of(table[column], _decimal_of(rows.name, schema))
+        values, rows.refused[column] = numbers_of(table[column], schema.files.decimal_of(rows.name))
         rows.columns[column] = pd.Series(values)
     for column in columns.truths:
         texts = _texts(table, column, rows.name)
@@ -184,11 +184,6 @@ def _type_columns(rows: FileRows, schema: TelemetrySchema, columns: Columns) -> 
             if broken is not None:
                 raise TelemetryError(f"{rows.name}, column '{column}'", KEY_TEXT_RULE, brief(broken))
             rows.columns[column] = Texts(codes, [one_form(word) for word in words]).series()
-
-
-def _decimal_of(name: str, schema: TelemetrySchema) -> str:
-    """Parquet files hold text of numbers with a point, as JSON does."""
-    return "." if name.endswith(".parquet") else schema.files.decimal
 
 
 def _texts(table: pa.Table, column: str, name: str) -> Texts:

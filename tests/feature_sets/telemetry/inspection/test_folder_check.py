@@ -156,6 +156,17 @@ def test_semicolons_decimal_commas_and_no_static_file_are_taken(tmp_path: Path) 
     assert report.static.notes == ["no static file: the devices are those of the metrics"]
 
 
+def test_numbers_as_text_in_parquet_files_have_a_point_beside_csv_files_with_a_comma(tmp_path: Path) -> None:
+    tables = frames()
+    metrics = tables["metrics"]
+    write(tmp_path, {"metrics": metrics.assign(load=metrics["load"].map("{:.3f}".format))})
+    tables["labels"].assign(power=1.5).to_csv(tmp_path / "labels.csv", sep=";", decimal=",", index=False)
+    check, schema = taken(tmp_path)
+    assert schema.files.decimal == ","
+    assert check.tables["metrics"].columns["load"].kind == "number"
+    assert "load" in schema.metric_names
+
+
 def test_long_layout_is_seen_and_taken(tmp_path: Path) -> None:
     tables = frames()
     wide = tables["metrics"].drop(columns=["firmware_note", "mtu"]).rename(columns={"load": "cpu load %"})
