@@ -16,7 +16,7 @@ from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.ingestion.telemetry_ingest import recorded_schema
 from feature_sets.ingestion.vectorized_ingest import Contents
 from feature_sets.rows.entity_keys import KEY_TEXT_RULE, is_key_text
-from feature_sets.telemetry.cell_text import cell_text
+from feature_sets.telemetry.cell_text import cell_text, one_form
 from feature_sets.telemetry.event_time import seconds_of
 from feature_sets.telemetry.events import KEY_LIMIT
 from feature_sets.telemetry.frames import VALID_FROM, Telemetry
@@ -107,7 +107,7 @@ def add_device(
     for name in columns:
         row[name] = last[name] if last is not None else None
         if name in attributes:
-            row[name] = cell_text(attributes[name])
+            row[name] = _attribute(name, attributes[name])
     given = pd.DataFrame([row]).astype({VALID_FROM: "datetime64[ns, UTC]"})
     changes = device_changes(_part(schema, given), schema, known, history.last)
     states = stored_states(history.static)
@@ -175,6 +175,16 @@ def _write(
 def _part(schema: TelemetrySchema, attributes: pd.DataFrame) -> Telemetry:
     nothing = pd.DataFrame({DEVICE: [], schema.time: []})
     return Telemetry(nothing, nothing, attributes.drop(columns=VALID_FROM), attributes)
+
+
+def _attribute(name: str, given: str) -> str | None:
+    """Raise InputError unless text could be in a file; as readers would take it from there."""
+    text = cell_text(given)
+    if text is None:
+        return None
+    if not is_key_text(text):
+        raise InputError(f"attribute '{name}'", KEY_TEXT_RULE, text)
+    return one_form(text)
 
 
 def _check_key(schema: TelemetrySchema, device: str) -> None:

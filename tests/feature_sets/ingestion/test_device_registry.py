@@ -161,6 +161,7 @@ def test_a_change_is_refused_if_another_one_was_made_meanwhile(folder, project, 
     [
         ("yes", "yes", True),
         (" true ", "true", True),
+        ("True", "true", True),
         ("1", "1", True),
         ("no", "no", False),
         (" ", None, False),
@@ -242,6 +243,7 @@ def test_readings_of_a_device_that_was_never_registered_are_listed_as_unknown(fo
     ("act", "words"),
     [
         (lambda: add_device(PLAIN, "dev-1", {"color": "red"}, None), "attribute: must be one of model"),
+        (lambda: add_device(PLAIN, "dev-1", {"model": "m\0"}, None), "attribute 'model': .* without NUL"),
         (lambda: add_device(PLAIN, " ", {}, None), "device: must"),
         (lambda: add_device(PLAIN, "x" * 600, {}, None), "at most 512 characters"),
         (lambda: retire_device(PLAIN, "dev-9", None), "must be known to be retired"),
