@@ -296,6 +296,18 @@ def test_a_static_file_that_says_nothing_new_does_not_undo_a_change(folder):
     assert (known()["dev-0"][1], known()["dev-1"][1]) == ("m7", "m5")
 
 
+def test_the_simulated_network_does_not_undo_a_change_either(project, local_stack):
+    forget_all()
+    schema = TelemetrySchema.load()
+    ingest(Context(), devices=3, ticks=50)
+    device = registered_devices(schema, NOW)[0].device
+    add_device(schema, device, {"model": "m9"}, None)
+    for ticks in (50, 60):
+        ingest(Context(), devices=3, ticks=ticks)
+        assert registered_devices(schema, NOW)[0].attributes["model"] == "m9"
+    forget_all()
+
+
 def ingest_again(folder: Folder) -> list[str]:
     context = Context()
     ingest(context, telemetry=str(folder.path), schema=str(folder.schema))
