@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import mlrun.feature_store as fstore
-import numpy as np
 import pandas as pd
 from mlrun.datastore.targets import ParquetTarget
 
 from feature_sets.telemetry.cell_text import rows_saying
 from feature_sets.telemetry.frames import VALID_FROM
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.telemetry.valid_from import as_of, from_beginning
 
 NAME = "device_labels"
 
@@ -52,15 +52,6 @@ def within_population(schema: TelemetrySchema, rows: pd.DataFrame, static: pd.Da
         keep &= rows_saying(static[column], value)
     if VALID_FROM not in static or not static[DEVICE].duplicated().any():
         return rows[rows[DEVICE].isin(static.loc[keep, DEVICE])]
-    since = static.assign(_keep=keep)[[DEVICE, VALID_FROM, "_keep"]]
-    since = since.sort_values([DEVICE, VALID_FROM], na_position="first")
-    # The first of each device holds from the beginning.
-    since.loc[~since[DEVICE].duplicated(), VALID_FROM] = pd.Timestamp(0, tz="UTC")
-    since = since.sort_values(VALID_FROM, kind="stable")
-    since[VALID_FROM] = since[VALID_FROM].dt.as_unit("ns")
-    times = rows[[DEVICE]].assign(_time=rows[schema.time].dt.as_unit("ns"), _row=np.arange(len(rows)))
-    times = times.sort_values("_time", kind="stable")
-    joined = pd.merge_asof(times, since, left_on="_time", right_on=VALID_FROM, by=DEVICE)
-    kept = np.zeros(len(rows), dtype=np.bool_)
-    kept[joined["_row"]] = (joined["_keep"] == True).to_numpy()  # noqa: E712 - a device may be unknown
-    return rows[kept]
+    kept = from_beginning(static[[DEVICE, VALID_FROM]].assign(_keep=keep))
+    held = as_of(kept, rows, schema.time)["_keep"]
+    return rows[(held == True).to_numpy()]  # noqa: E712 - a device may be unknown

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from mlrun.datastore.targets import TargetTypes, generate_target_run_id, get_target_driver
 
-from feature_sets.ingestion.history.added_rows import Bools, places_in
+from feature_sets.ingestion.history.added_rows import places_in
 from feature_sets.ingestion.history.computed import ComputedColumns, WindowFeatures
 from feature_sets.ingestion.history.manifest import Manifest
 from feature_sets.ingestion.history.merged_rows import (
@@ -22,7 +22,7 @@ from feature_sets.ingestion.history.merged_rows import (
     newest_rows,
     rows_around,
 )
-from feature_sets.ingestion.history.next_state import Layout, typed, write_next_files
+from feature_sets.ingestion.history.next_state import Layout, write_next_files
 from feature_sets.ingestion.history.parquet_partitions import granularity_of
 from feature_sets.ingestion.history.row_sample import sample
 from feature_sets.ingestion.history.stored_history import (
@@ -32,12 +32,13 @@ from feature_sets.ingestion.history.stored_history import (
 )
 from feature_sets.ingestion.history.switch import clear_leftovers, point_to
 from feature_sets.ingestion.history.target_folder import SAMPLE, TargetFolder
-from feature_sets.ingestion.history.typed_table import column_types
+from feature_sets.ingestion.history.typed_table import column_types, typed
 from feature_sets.ingestion.newest_rows import write_rows
 from feature_sets.ingestion.statistics import describe_sample
 from feature_sets.ingestion.vectorized_ingest import Contents
 from feature_sets.online_store.redis_table import OnlineTable
 from feature_sets.online_store.redis_write import OnlineWrite
+from feature_sets.rows.keyed_rows import Bools
 
 
 @dataclass(frozen=True)
@@ -108,13 +109,11 @@ class Addition:
         if self.changes_nothing:
             return Written(manifest, np.zeros(0, dtype=np.bool_))
         targets = [get_target_driver(target, history.record) for target in history.record.spec.targets]
-        run_id, online_ids = generate_target_run_id(), {}
         for target in targets:
-            online_ids[target.name] = history.record.status.targets[target.name].run_id
-            is_files = target.kind == TargetTypes.parquet
-            target.run_id = run_id if is_files else online_ids[target.name]
-        path = next(target for target in targets if target.kind == TargetTypes.parquet).get_target_path()
-        following = TargetFolder(path)
+            target.run_id = history.record.status.targets[target.name].run_id
+        files_target = next(target for target in targets if target.kind == TargetTypes.parquet)
+        files_target.run_id = generate_target_run_id()
+        following = TargetFolder(files_target.get_target_path())
         try:
             files = write_next_files(history.folder, manifest, following, self._layout, self._changes)
             chosen, halvings = self._sample()

@@ -9,7 +9,7 @@ process left is passed over and cleared away by the next ingestion.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -163,9 +163,7 @@ def _begin(
     given = rows
     if computed is not None:
         values = computed.recompute(rows, np.ones(len(rows), dtype=np.bool_)).values
-        given = KeyedRows(
-            rows.frame.assign(**values), rows.entity, rows.time, rows.codes, rows.keys, rows.micros
-        )
+        given = replace(rows, frame=rows.frame.assign(**values))
     done = ingest_vectorized(feature_set, given, infer_options, arrival, contents)
     history = StoredHistory.of(feature_set)
     first, last = (history.manifest.first, history.manifest.last) if history else (None, None)

@@ -13,12 +13,15 @@ import pyarrow as pa
 from feature_sets.checks import InputError
 from feature_sets.devices import as_names, devices
 from feature_sets.ingestion.device_states import STATES, state_table, stored_states
-from feature_sets.ingestion.history.added_rows import SAMPLES, Bools
+from feature_sets.ingestion.history.added_rows import SAMPLES
 from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.vectorized_ingest import Contents, ingest_vectorized
+from feature_sets.listed import listed
+from feature_sets.rows.keyed_rows import Bools
 from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.frames import VALID_FROM, Telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.telemetry.valid_from import in_time_order, newest
 
 ATTRIBUTES = "_attributes"
 """File beside those of the feature set ``devices``, as Parquet: every attribute with its ``valid_from``."""
@@ -44,29 +47,27 @@ class DeviceChanges:
     @property
     def newest(self) -> pd.DataFrame:
         """One row a device, sorted by device: its newest attributes."""
-        return newest_attributes(self.attributes)
+        return newest(self.attributes).drop(columns=VALID_FROM)
+
+    def changed_lines(self) -> list[str]:
+        """A line for each attribute that changed."""
+        return [
+            f"{change['device']} changed: {change['column']} {change['before']!r} to {change['now']!r} "
+            f"from {change['since']} on"
+            for change in self.changed
+        ]
 
     def lines(self) -> list[str]:
         """The changes for people."""
         out = []
         if self.joined:
-            shown = ", ".join(self.joined[:SAMPLES])
-            more = f" and {len(self.joined) - SAMPLES:,} more" if len(self.joined) > SAMPLES else ""
-            out.append(f"{len(self.joined):,} devices joined: {shown}{more}")
-        for change in self.changed[:SAMPLES]:
-            what = f"{change['column']} {change['before']!r} to {change['now']!r}"
-            out.append(f"{change['device']} changed: {what} from {change['since']} on")
+            out.append(f"{len(self.joined):,} devices joined: {listed(self.joined, SAMPLES)}")
+        out += self.changed_lines()[:SAMPLES]
         if len(self.changed) > SAMPLES:
             out.append(f"{len(self.changed) - SAMPLES:,} more attributes changed")
         if self.absent:
             out.append(f"{self.absent:,} devices of the history are not in the static file; they stay")
         return out
-
-
-def newest_attributes(attributes: pd.DataFrame) -> pd.DataFrame:
-    """One row a device, sorted by device: its newest attributes, without the time from which they hold."""
-    ordered = attributes.sort_values([DEVICE, VALID_FROM], na_position="first", kind="stable")
-    return ordered.drop_duplicates(DEVICE, keep="last", ignore_index=True).drop(columns=VALID_FROM)
 
 
 def stored_attributes(history: StoredHistory) -> pd.DataFrame:
@@ -95,7 +96,7 @@ def device_changes(
     given = given.assign(**{VALID_FROM: pd.to_datetime(times, utc=True)})[[DEVICE, VALID_FROM, *columns]]
     if known is None:
         return DeviceChanges(given)
-    last = newest_attributes(known).set_index(DEVICE)
+    last = newest(known).set_index(DEVICE)
     is_new = ~given[DEVICE].isin(last.index).to_numpy()
     joined, met = given[is_new], given[~is_new]
     if part.attributes is None:
@@ -112,7 +113,7 @@ def device_changes(
     attributes = pd.concat(frames)
     attributes[VALID_FROM] = pd.to_datetime(attributes[VALID_FROM], utc=True)
     return DeviceChanges(
-        attributes.sort_values([DEVICE, VALID_FROM], na_position="first", ignore_index=True),
+        in_time_order(attributes),
         tuple(joined[DEVICE].unique()),
         tuple(_changes(met, last, columns)),
         int((~last.index.isin({*given[DEVICE], *part.restated})).sum()) if len(given) or part.restated else 0,
@@ -180,7 +181,6 @@ def ingest_devices(
     :raises InputError: if a column has values of several types.
     :raises IngestError: if ``history`` is no longer the current state; nothing is written then.
     """
-    newest = changes.newest
     if history is not None and not changes.any and states is None:
         return
     states = stored_states(history) if states is None else states
@@ -190,7 +190,7 @@ def ingest_devices(
         raise InputError("static columns", "must be of one type each", str(error)) from error
     ingest_vectorized(
         devices(schema, changes.attributes),
-        as_names(newest, schema.static),
+        as_names(changes.newest, schema.static),
         contents=Contents(
             contents.schema, contents.sources, {ATTRIBUTES: table, STATES: state_table(states)}
         ),

@@ -10,17 +10,18 @@ import pandas as pd
 
 from feature_sets.checks import InputError
 from feature_sets.ingestion.device_history import DeviceChanges, device_changes, ingest_devices
-from feature_sets.ingestion.device_states import RETIRED, no_states, stored_states, with_state
+from feature_sets.ingestion.device_states import RETIRED, stored_states, with_state
 from feature_sets.ingestion.history.stored_history import StoredHistory, column_of_micros
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.ingestion.telemetry_ingest import recorded_schema
 from feature_sets.ingestion.vectorized_ingest import Contents
 from feature_sets.rows.entity_keys import KEY_TEXT_RULE, is_key_text
-from feature_sets.telemetry.cell_text import cell_text
+from feature_sets.telemetry.cell_text import cell_text, one_form
 from feature_sets.telemetry.event_time import seconds_of
 from feature_sets.telemetry.events import KEY_LIMIT
 from feature_sets.telemetry.frames import VALID_FROM, Telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.telemetry.valid_from import newest
 
 KNOWN, UNKNOWN = "known", "unknown"
 
@@ -56,19 +57,18 @@ def registered_devices(schema: TelemetrySchema, now: pd.Timestamp) -> list[Regis
     attributes = history.attributes
     if attributes is None:
         raise _nothing_yet()
-    rows = attributes.sort_values([DEVICE, VALID_FROM], na_position="first", kind="stable")
-    newest = rows.drop_duplicates(DEVICE, keep="last").set_index(DEVICE)
+    last_rows = newest(attributes).set_index(DEVICE)
     states = stored_states(history.static)
     current = states[states[VALID_FROM] <= now].drop_duplicates(DEVICE, keep="last").set_index(DEVICE)
     seen = _seen(history.metrics)
-    columns = [name for name in newest.columns if name != VALID_FROM]
+    columns = [name for name in last_rows.columns if name != VALID_FROM]
     found = []
-    for device in sorted({*newest.index, *seen}):
+    for device in sorted({*last_rows.index, *seen}):
         first, last = seen.get(device, ("", ""))
-        if device not in newest.index:
+        if device not in last_rows.index:
             found.append(RegisteredDevice(device, UNKNOWN, {}, first=first, last=last))
             continue
-        row = newest.loc[device]
+        row = last_rows.loc[device]
         state, since = KNOWN, ""
         if device in current.index:
             state = RETIRED if current.loc[device, RETIRED] else KNOWN
@@ -102,19 +102,17 @@ def add_device(
     moment = since
     if len(before) and since is None:
         moment = pd.Timestamp.now(tz="UTC").floor("us")
-    last = before.sort_values(VALID_FROM, na_position="first").iloc[-1] if len(before) else None
+    last = newest(before).iloc[0] if len(before) else None
     row: dict[str, Any] = {DEVICE: device, VALID_FROM: moment}
     for name in columns:
         row[name] = last[name] if last is not None else None
         if name in attributes:
-            row[name] = cell_text(attributes[name])
+            row[name] = _attribute(name, attributes[name])
     given = pd.DataFrame([row]).astype({VALID_FROM: "datetime64[ns, UTC]"})
     changes = device_changes(_part(schema, given), schema, known, history.last)
     states = stored_states(history.static)
     lines = [f"{device} joined"] if device in changes.joined else []
-    for change in changes.changed:
-        values = f"{change['column']} {change['before']!r} to {change['now']!r}"
-        lines.append(f"{device} changed: {values} from {change['since']} on")
+    lines += changes.changed_lines()
     mine = states[states[DEVICE] == device]
     if len(mine) and bool(mine[RETIRED].iloc[-1]):
         moment = moment if moment is not None else pd.Timestamp.now(tz="UTC").floor("us")
@@ -171,12 +169,22 @@ def _write(
 ) -> None:
     sources = history.static.manifest.sources if history.static else {}
     contents = Contents(recorded_schema(schema), sources)
-    ingest_devices(schema, changes, history.static, contents, states if len(states) else no_states())
+    ingest_devices(schema, changes, history.static, contents, states)
 
 
 def _part(schema: TelemetrySchema, attributes: pd.DataFrame) -> Telemetry:
     nothing = pd.DataFrame({DEVICE: [], schema.time: []})
     return Telemetry(nothing, nothing, attributes.drop(columns=VALID_FROM), attributes)
+
+
+def _attribute(name: str, given: str) -> str | None:
+    """Raise InputError unless text could be in a file; as readers would take it from there."""
+    text = cell_text(given)
+    if text is None:
+        return None
+    if not is_key_text(text):
+        raise InputError(f"attribute '{name}'", KEY_TEXT_RULE, text)
+    return one_form(text)
 
 
 def _check_key(schema: TelemetrySchema, device: str) -> None:

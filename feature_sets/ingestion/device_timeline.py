@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import mlrun.feature_store as fstore
-import numpy as np
 import pandas as pd
 from mlrun.datastore.targets import TargetTypes
 
@@ -19,6 +18,7 @@ from feature_sets.ingestion.history.target_folder import TargetFolder
 from feature_sets.ingestion.one_hot import STEP, encoded
 from feature_sets.telemetry.frames import VALID_FROM
 from feature_sets.telemetry.schema import DEVICE
+from feature_sets.telemetry.valid_from import as_of, from_beginning
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,11 @@ class DeviceTimeline:
             return None
         history = StoredHistory(feature_set, parquet[0], folder, manifest)
         try:
-            attributes, states = stored_attributes(history), stored_states(history)
+            attributes, states = from_beginning(stored_attributes(history)), stored_states(history)
         except IngestError as error:
             if isinstance(error.__cause__, FileNotFoundError):
                 raise error.__cause__ from error
             raise
-        attributes = attributes.sort_values([DEVICE, VALID_FROM], na_position="first", ignore_index=True)
         columns = [
             name
             for step in feature_set.spec.graph.steps.values()
@@ -69,11 +68,7 @@ class DeviceTimeline:
         features = pd.DataFrame(
             encoded(feature_set, {name: named[name] for name in columns}), index=attributes.index
         )
-        times = attributes[VALID_FROM].mask(~attributes[DEVICE].duplicated(), pd.Timestamp(0, tz="UTC"))
-        return cls(
-            pd.concat([attributes[[DEVICE]].assign(**{VALID_FROM: times}), features], axis=1),
-            states,
-        )
+        return cls(pd.concat([attributes[[DEVICE, VALID_FROM]], features], axis=1), states)
 
     def as_of(self, rows: pd.DataFrame, time: str, names: Sequence[str]) -> pd.DataFrame:
         """Features of devices at the times of rows, in their order and with their index; NaN if unknown.
@@ -81,11 +76,4 @@ class DeviceTimeline:
         :param rows: device and time, UTC.
         :param names: the features asked for.
         """
-        keys = rows[[DEVICE]].assign(_time=rows[time].dt.as_unit("ns"), _row=np.arange(len(rows)))
-        known = self.features[[DEVICE, VALID_FROM, *names]].sort_values(VALID_FROM, kind="stable")
-        known = known.assign(**{VALID_FROM: known[VALID_FROM].dt.as_unit("ns")})
-        found = pd.merge_asof(
-            keys.sort_values("_time", kind="stable"), known, left_on="_time", right_on=VALID_FROM, by=DEVICE
-        )
-        found = found.sort_values("_row", kind="stable")[list(names)]
-        return found.set_index(rows.index)
+        return as_of(self.features[[DEVICE, VALID_FROM, *names]], rows, time)

@@ -83,14 +83,15 @@ class FolderSource:
 
     def part(self, schema: TelemetrySchema, history: TelemetryHistory | None) -> SourcePart:
         """Files that are new or changed, and those with rows of devices that were unknown."""
+        tables = ("metrics", "labels")
+        before = {table: history.read(table, self.name) if history else {} for table in tables}
         known = None
         if history is not None:
             marks = {
                 table: {
-                    name: FileMark.from_dict(mark)
-                    for name, mark in history.read(table, self.name).get("files", {}).items()
+                    name: FileMark.from_dict(mark) for name, mark in before[table].get("files", {}).items()
                 }
-                for table in ("metrics", "labels")
+                for table in tables
             }
             known = KnownTelemetry(marks, history.device_keys)
         rows, report = read_telemetry(self.folder, schema, known)
@@ -99,17 +100,26 @@ class FolderSource:
             files = sorted({**part.unchanged, **part.marks}.items())
             read[part.name] = {"files": {name: mark.to_dict() for name, mark in files}}
         for table, frame in (("metrics", rows.metrics), ("labels", rows.labels)):
-            until = [history.read(table, self.name).get("until", "") if history else ""]
+            until = [before[table].get("until", "")]
             until += [frame[schema.time].max().isoformat()] if len(frame) else []
             read[table]["until"] = max(until)
-        said = _said(rows)
-        before = history.read("static", self.name).get("said", {}) if history else {}
-        read["static"] = {**read.get("static", {}), "said": {**before, **said}}
-        return SourcePart(_news(rows, said, before), report, self.name, read)
+        return _told(SourcePart(rows, report, self.name, read), history)
+
+
+def _told(part: SourcePart, history: TelemetryHistory | None) -> SourcePart:
+    """The part without what the source said of devices before: what was registered since is newer.
+
+    :returns: it notes what the source says now, too.
+    """
+    static = part.read["static"]
+    before = history.read("static", part.source).get("said", {}) if history else {}
+    said = _said(part.rows)
+    read = {**part.read, "static": {**static, "said": {**before, **said}}}
+    return dataclasses.replace(part, rows=_news(part.rows, said, before), read=read)
 
 
 def _said(rows: Telemetry) -> dict[str, str]:
-    """Digest of what the static files say of each device."""
+    """Digest of what a source says of each device."""
     frame = rows.static if rows.attributes is None else rows.attributes
     lines: dict[str, list[str]] = {}
     for device, *values in frame.astype(object).itertuples(index=False, name=None):
@@ -121,7 +131,7 @@ def _said(rows: Telemetry) -> dict[str, str]:
 
 
 def _news(rows: Telemetry, said: Mapping[str, str], before: Mapping[str, str]) -> Telemetry:
-    """The rows without static ones that the files had before: what was registered since is newer."""
+    """The rows without static ones that say what was said before."""
     same = frozenset(device for device, digest in said.items() if before.get(device) == digest)
     if not same:
         return rows
@@ -184,7 +194,8 @@ class SimulatedSource:
             table: {"devices": self.devices, "seed": self.seed, "ticks": max(self.ticks, ticks)}
             for table, ticks in before.items()
         }
-        return SourcePart(rows, report, SIMULATED, {**read, "static": read["metrics"]})
+        read["static"] = read["metrics"]
+        return _told(SourcePart(rows, report, SIMULATED, read), history)
 
 
 def _mixed(history: TelemetryHistory, got: str) -> InputError:

@@ -13,6 +13,7 @@ from feature_sets.rows.entity_keys import key_codes
 from feature_sets.rows.event_micros import column_micros
 
 Integers = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from feature_sets.telemetry.arrow_files import NULL_WORDS
+from feature_sets.telemetry.cell_text import is_text
 
 _NUMBER = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?$|^[+-]?inf(?:inity)?$"
 
@@ -42,7 +43,7 @@ def numbers_of(column: pa.ChunkedArray | pa.Array, decimal: str = ".") -> Number
             column = column.cast(pa.binary()).cast(pa.string())
         except pa.ArrowInvalid:
             return _refused(column)
-    if pa.types.is_string(column.type) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+    if is_text(column.type):
         return _of_texts(column.cast(pa.string()), decimal)
     if (
         pa.types.is_floating(kind)

@@ -121,6 +121,11 @@ def _plain(values: pa.Array) -> list[Any]:
         return [plain_value(value) for value in values]
 
 
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column of this type holds text."""
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
 def plain_value(cell: pa.Scalar) -> Any:
     """Value of a cell; of times beyond those of Python the number that Arrow keeps."""
     try:
@@ -136,6 +141,15 @@ def truth_of(text: str | None) -> bool | None:
     (True, False, None)
     """
     return None if text is None else _TRUTHS.get(text.lower())
+
+
+def one_form(text: str) -> str:
+    """Text of a cell in the one form that truth values have, whoever wrote them.
+
+    >>> one_form("True"), one_form("Yes")
+    ('true', 'Yes')
+    """
+    return text.lower() if text.lower() in ("true", "false") else text
 
 
 def says_the_same(text: str | None, value: Any) -> bool:

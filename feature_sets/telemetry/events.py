@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from feature_sets.checks import InputError
 from feature_sets.rows.entity_keys import KEY_TEXT_RULE, is_key_text
-from feature_sets.telemetry.cell_text import cell_text
+from feature_sets.telemetry.cell_text import cell_text, one_form
 from feature_sets.telemetry.event_time import seconds_of
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
@@ -188,7 +188,7 @@ def _text(name: str, value: Any) -> str | None:
         return None
     if not is_key_text(text):
         raise EventError(name, KEY_TEXT_RULE, value)
-    return text.lower() if text.lower() in ("true", "false") else text
+    return one_form(text)
 
 
 def _number(name: str, value: Any, absent: object) -> float:

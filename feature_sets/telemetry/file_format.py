@@ -39,6 +39,10 @@ class FileFormat:
         if self.separator == self.decimal:
             raise InputError("files.decimal", "must differ from the separator", self.decimal)
 
+    def decimal_of(self, name: str) -> str:
+        """Decimal sign in a file of this name; Parquet files have text of numbers with a point, as JSON."""
+        return "." if name.endswith(".parquet") else self.decimal
+
     @classmethod
     def from_content(cls, content: object) -> FileFormat:
         """Build from the content of a YAML file; the inverse of ``to_dict``.

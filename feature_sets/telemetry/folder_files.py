@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from feature_sets.listed import listed
 from feature_sets.telemetry.arrow_files import SUFFIXES, is_table_file
 from feature_sets.telemetry.errors import TelemetryError
 
@@ -51,9 +52,8 @@ def unread_files(folder: Path, read: Iterable[Path]) -> list[str]:
 
 def unread_note(names: list[str]) -> str:
     """What is told of files that are not read."""
-    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
     what = "1 file is" if len(names) == 1 else f"{len(names):,} files are"
-    return f"{what} of no table and not read: {', '.join(names[:_SHOWN])}{more}"
+    return f"{what} of no table and not read: {listed(names, _SHOWN)}"
 
 
 def _below(folder: Path) -> list[Path]:

@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from feature_sets.listed import listed
+from feature_sets.rows.keyed_rows import Integers
 from feature_sets.telemetry.ingest_report import FileReport
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.table_files import FileRows, joined
 
 _SHOWN = 10
-
-Integers = npt.NDArray[np.int64]
 
 
 def widened(parts: Sequence[FileRows], schema: TelemetrySchema, report: FileReport) -> list[FileRows]:
@@ -69,9 +69,8 @@ def _readings(devices: pd.Series, times: pd.Series) -> Integers:
 def _note_others(names: pd.Series, report: FileReport) -> None:
     counts = names.fillna("no name").value_counts()
     if len(counts):
-        shown = ", ".join(f"{name} ({rows:,} rows)" for name, rows in counts[:_SHOWN].items())
-        more = f" and {len(counts) - _SHOWN:,} more" if len(counts) > _SHOWN else ""
-        report.notes.append(f"not metrics of the schema: {shown}{more}")
+        others = [f"{name} ({rows:,} rows)" for name, rows in counts.items()]
+        report.notes.append(f"not metrics of the schema: {listed(others, _SHOWN)}")
 
 
 def _part(

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from feature_sets.telemetry.errors import TelemetryError
+from feature_sets.telemetry.events import excluding_columns
 from feature_sets.telemetry.folder_files import find_files, unread_files, unread_note
 from feature_sets.telemetry.frames import VALID_FROM, Telemetry
 from feature_sets.telemetry.ingest_report import FileMark, FileReport, IngestReport
@@ -27,6 +28,7 @@ from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.schema_notes import note_absent_values, note_lone_categories
 from feature_sets.telemetry.table_files import Columns, has_column
 from feature_sets.telemetry.table_rows import TableRows, split_files
+from feature_sets.telemetry.valid_from import in_time_order, newest
 
 __all__ = ["FileReport", "IngestReport", "KnownTelemetry", "Telemetry", "TelemetryError", "read_telemetry"]
 
@@ -69,7 +71,8 @@ def read_telemetry(
     reading = _Reading(base, schema, known)
     listed = bool(files["static"]) or known is not None
     attributes = reading.static(files["static"], report.static)
-    static = _newest(attributes)
+    # One row a device, without the time from which it holds.
+    static = newest(attributes).drop(columns=VALID_FROM) if VALID_FROM in attributes else attributes
     devices = {*static[DEVICE], *(known.devices if known else ())}
     metrics = reading.metrics(files["metrics"], report.metrics, devices if listed else None)
     if not listed:
@@ -103,14 +106,6 @@ def _compare(
         report.static.notes.append(f"{silent:,} devices have no row in metrics")
 
 
-def _newest(attributes: pd.DataFrame) -> pd.DataFrame:
-    """The newest row of each device, without the time from which it holds."""
-    if VALID_FROM not in attributes:
-        return attributes
-    newest = attributes.drop_duplicates(DEVICE, keep="last", ignore_index=True)
-    return newest.drop(columns=VALID_FROM)
-
-
 class _Reading:
     """The tables of one folder as they are read."""
 
@@ -136,7 +131,7 @@ class _Reading:
         rows.reject_duplicates([DEVICE, *since])
         frame = rows.accepted([DEVICE, *since], self._some)
         if since:  # What holds from the beginning comes first.
-            frame = frame.sort_values([DEVICE, VALID_FROM], na_position="first", ignore_index=True)
+            frame = in_time_order(frame)
         for column in columns:
             report.count("missing_values", column, int(frame[column].isna().sum()))
         note_absent_values(frame, schema.population, "population", report)
@@ -185,7 +180,7 @@ class _Reading:
     def labels(self, files: list[Path], report: FileReport, devices: set[str]) -> pd.DataFrame:
         """Labels of known devices, sorted by time and device."""
         schema = self._schema
-        excluding = [column for column in schema.exclude_labels if column not in (schema.time, schema.label)]
+        excluding = list(excluding_columns(schema))
         unread, unchanged = split_files(self._folder, files, self._marks.get("labels", {}), len(devices))
         report.leave(unchanged)
         if not unread:

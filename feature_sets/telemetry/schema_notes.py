@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from feature_sets.listed import listed
 from feature_sets.telemetry.cell_text import rows_saying
 from feature_sets.telemetry.ingest_report import FileReport
 
@@ -39,5 +40,4 @@ def note_lone_categories(frame: pd.DataFrame, columns: Sequence[str], report: Fi
         counts = frame[column].value_counts()
         alone = [repr(text) for text in counts.index[counts == 1].tolist()]
         if alone and counts.sum() >= _DEVICES_PER_CATEGORY * len(counts):
-            more = f" and {len(alone) - _SHOWN:,} more" if len(alone) > _SHOWN else ""
-            report.notes.append(f"{column}: one device only has {', '.join(alone[:_SHOWN])}{more}")
+            report.notes.append(f"{column}: one device only has {listed(alone, _SHOWN)}")

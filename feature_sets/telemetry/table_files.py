@@ -8,22 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
 from feature_sets.checks import InputError
 from feature_sets.rows.entity_keys import KEY_TEXT_RULE, is_key_text
+from feature_sets.rows.keyed_rows import Bools
 from feature_sets.telemetry.arrow_files import file_columns, partition_values, read_file
 from feature_sets.telemetry.cell_numbers import numbers_of
-from feature_sets.telemetry.cell_text import Texts, texts_of, truth_of
+from feature_sets.telemetry.cell_text import Texts, one_form, texts_of, truth_of
 from feature_sets.telemetry.device_keys import compose_keys
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.events import brief
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.time_columns import parse_times
-
-Bools = npt.NDArray[np.bool_]
 
 _NAMED = 10
 """Columns that an error names at most."""
@@ -172,7 +170,7 @@ def _type_columns(rows: FileRows, schema: TelemetrySchema, columns: Columns) -> 
         rows.refused[column], rows.naive[column] = parsed.unparsable, parsed.naive
         rows.units[column] = parsed.units
     for column in columns.numbers:
-        values, rows.refused[column] = numbers_of(table[column], _decimal_of(rows.name, schema))
+        values, rows.refused[column] = numbers_of(table[column], schema.files.decimal_of(rows.name))
         rows.columns[column] = pd.Series(values)
     for column in columns.truths:
         texts = _texts(table, column, rows.name)
@@ -185,14 +183,7 @@ def _type_columns(rows: FileRows, schema: TelemetrySchema, columns: Columns) -> 
             broken = next((word for word in words if not is_key_text(word)), None)
             if broken is not None:
                 raise TelemetryError(f"{rows.name}, column '{column}'", KEY_TEXT_RULE, brief(broken))
-            # Truth values have one form, whoever wrote the file.
-            same = [word.lower() if word.lower() in ("true", "false") else word for word in words]
-            rows.columns[column] = Texts(codes, same).series()
-
-
-def _decimal_of(name: str, schema: TelemetrySchema) -> str:
-    """Parquet files hold text of numbers with a point, as JSON does."""
-    return "." if name.endswith(".parquet") else schema.files.decimal
+            rows.columns[column] = Texts(codes, [one_form(word) for word in words]).series()
 
 
 def _texts(table: pa.Table, column: str, name: str) -> Texts:

@@ -10,6 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from feature_sets.checks import InputError
+from feature_sets.listed import listed
+from feature_sets.rows.keyed_rows import Bools
 from feature_sets.telemetry.cell_text import plain_value, texts_of
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.event_time import seconds_of
@@ -18,7 +20,6 @@ from feature_sets.telemetry.ingest_report import FileMark, FileReport
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.table_files import Columns, FileRows, joined, load_file
 
-Bools = npt.NDArray[np.bool_]
 Widen = Callable[[Sequence[FileRows], TelemetrySchema, FileReport], list[FileRows]]
 
 _NAMED = 20
@@ -96,8 +97,7 @@ class TableRows:
     def _note_unused(self) -> None:
         unused = list(dict.fromkeys(column for part in self._parts for column in part.unused))
         if unused:
-            more = f" and {len(unused) - _NAMED:,} more" if len(unused) > _NAMED else ""
-            self.report.notes.append(f"not used by the schema: {', '.join(unused[:_NAMED])}{more}")
+            self.report.notes.append(f"not used by the schema: {listed(unused, _NAMED)}")
 
     def reject(self, reason: str, rows: Bools, column: str = "") -> None:
         """Leave out the given rows, unless they already are.

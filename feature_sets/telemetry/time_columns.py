@@ -13,6 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from feature_sets.rows.keyed_rows import Bools, Integers
+from feature_sets.telemetry.cell_text import is_text
 from feature_sets.telemetry.event_time import (
     DATES,
     ISO_PATTERN,
@@ -20,9 +22,6 @@ from feature_sets.telemetry.event_time import (
     NUMBER_PATTERN,
     UNITS,
 )
-
-Bools = npt.NDArray[np.bool_]
-Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,7 @@ def _read(cells: pa.Array) -> _Times:
             cells = cells.cast(pa.string())
         except pa.ArrowInvalid:
             return _Times.none(len(cells))
-    if pa.types.is_string(cells.type) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+    if is_text(cells.type):
         return _of_texts(cells.cast(pa.string()))
     return _Times.none(len(cells))
 

@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from feature_sets.rows.keyed_rows import Integers
-
-Bools = npt.NDArray[np.bool_]
+from feature_sets.rows.keyed_rows import Bools, Integers
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from feature_sets.rows.keyed_rows import Integers
-
-Bools = npt.NDArray[np.bool_]
+from feature_sets.rows.keyed_rows import Bools, Integers
 
 SAMPLES = 5
 """Conflicts that are shown."""

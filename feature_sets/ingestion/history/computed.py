@@ -12,13 +12,11 @@ import numpy.typing as npt
 from feature_sets.derived_features import DerivedFeatures
 from feature_sets.ingestion.errors import IngestError
 from feature_sets.rows.event_micros import column_micros
-from feature_sets.rows.keyed_rows import KeyedRows
+from feature_sets.rows.keyed_rows import Bools, KeyedRows
 from feature_sets.windows import event_status
 from feature_sets.windows.arrival_order import windows_as_known
 from feature_sets.windows.definition import WindowDefinition
 from feature_sets.windows.reach import reach
-
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from feature_sets.ingestion.history.computed import Bools, Recomputed
+from feature_sets.ingestion.history.computed import Recomputed
 from feature_sets.labels.horizon import with_target
-from feature_sets.rows.keyed_rows import KeyedRows
+from feature_sets.rows.keyed_rows import Bools, KeyedRows
 from feature_sets.telemetry.schema import TelemetrySchema
 
 

@@ -10,13 +10,13 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from feature_sets.ingestion.history.added_rows import AddedRows, Bools, compare_rows, places_in
+from feature_sets.ingestion.history.added_rows import AddedRows, compare_rows, places_in
 from feature_sets.ingestion.history.computed import ComputedColumns, Recomputed
 from feature_sets.ingestion.history.manifest import HistoryFile
-from feature_sets.ingestion.history.next_state import Changes, Layout, typed
+from feature_sets.ingestion.history.next_state import Changes, Layout
 from feature_sets.ingestion.history.stored_history import StoredHistory, StoredRows, column_of_micros
-from feature_sets.ingestion.history.typed_table import ColumnTypes
-from feature_sets.rows.keyed_rows import Integers, KeyedRows
+from feature_sets.ingestion.history.typed_table import ColumnTypes, typed
+from feature_sets.rows.keyed_rows import Bools, Integers, KeyedRows
 
 STORED, NEW, EARLIER = range(3)
 """Where a merged row is from: the history; the part; the part in the place of one that arrived later."""

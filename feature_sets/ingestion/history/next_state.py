@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from feature_sets.ingestion.errors import IngestError
@@ -21,10 +20,8 @@ from feature_sets.ingestion.history.parquet_partitions import (
 )
 from feature_sets.ingestion.history.stored_history import column_of_micros
 from feature_sets.ingestion.history.target_folder import TargetFolder
-from feature_sets.ingestion.history.typed_table import ARROW_TYPES, ColumnTypes, noted
-from feature_sets.rows.keyed_rows import Integers
-
-Bools = npt.NDArray[np.bool_]
+from feature_sets.ingestion.history.typed_table import ColumnTypes, noted, typed
+from feature_sets.rows.keyed_rows import Bools, Integers
 
 
 @dataclass(frozen=True)
@@ -212,10 +209,3 @@ def _written(
         raise IngestError(f"every row must be in {path}, got {rows} of {ordered.num_rows}")
     arrivals = column_of_micros(ordered[layout.arrival]) if layout.arrival else None
     return history_file(path, rows, column_of_micros(ordered[layout.time]), arrivals)
-
-
-def typed(table: pa.Table, types: Mapping[str, str]) -> pa.Table:
-    """The table with its columns in the order and of the types given."""
-    return table.select(list(types)).cast(
-        pa.schema([(name, ARROW_TYPES[kind]) for name, kind in types.items()])
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +17,7 @@ from feature_sets.checks import InputError
 from feature_sets.ingestion.errors import IngestError
 from feature_sets.ingestion.history.manifest import HistoryFile, Manifest
 from feature_sets.ingestion.history.target_folder import TargetFolder
-from feature_sets.rows.keyed_rows import Integers
-
-Bools = npt.NDArray[np.bool_]
+from feature_sets.rows.keyed_rows import Bools, Integers
 
 
 @dataclass(frozen=True)
@@ -95,11 +93,7 @@ class StoredHistory:
             positions = np.flatnonzero(codes >= 0)
             rows = StoredRows.of(table, entity, time, codes, np.full(len(codes), number)).take(positions)
             found.append(rows.take(np.flatnonzero(chosen(rows))))
-        return _joined(found, self._empty(wanted), entity, time)
-
-    def _empty(self, columns: Iterable[str]) -> pa.Table:
-        """A table without rows, for a history without files."""
-        return pa.table({name: pa.array([], pa.null()) for name in columns})
+        return _joined(found, wanted)
 
 
 def stored_record(feature_set: fstore.FeatureSet) -> fstore.FeatureSet | None:
@@ -148,9 +142,10 @@ class StoredRows:
         )
 
 
-def _joined(parts: Sequence[StoredRows], empty: pa.Table, entity: str, time: str) -> StoredRows:
+def _joined(parts: Sequence[StoredRows], columns: Sequence[str]) -> StoredRows:
+    """The rows of all parts; none, of these columns, without a part."""
     if not parts:
-        nothing = np.empty(0, dtype=np.int64)
+        empty, nothing = pa.table({name: pa.nulls(0) for name in columns}), np.empty(0, dtype=np.int64)
         return StoredRows(empty, nothing, nothing, nothing, nothing)
     return StoredRows(
         pa.concat_tables([part.table.replace_schema_metadata(None) for part in parts]),

@@ -61,6 +61,13 @@ def typed_table(types: Mapping[str, str], columns: Mapping[str, pd.Series], coun
     return pa.table(arrays)
 
 
+def typed(table: pa.Table, types: Mapping[str, str]) -> pa.Table:
+    """The table with its columns in the order and of the types given."""
+    return table.select(list(types)).cast(
+        pa.schema([(name, ARROW_TYPES[kind]) for name, kind in types.items()])
+    )
+
+
 def noted(table: pa.Table, head: pd.DataFrame) -> pa.Table:
     """The table with what pandas notes beside the columns, so that a reader makes the entity the index again.
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from feature_sets.rows.event_micros import column_micros
 from feature_sets.telemetry.cell_numbers import numbers_of
 from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.inspection.column_profile import ColumnProfile
@@ -79,14 +80,20 @@ def time_candidates(tables: Mapping[str, TableProfile]) -> list[str]:
     return sorted(times, key=unlikely)
 
 
-def cadence_of(table: TableProfile, entity: Sequence[str], time: str) -> Cadence:
-    """How often the devices of a table report."""
-    codes = [texts_of(table.head[name]).codes for name in entity]
-    frame = pd.DataFrame({str(place): code for place, code in enumerate(codes)})
-    device = frame.groupby(list(frame.columns)).ngroup().to_numpy()
+def device_times(table: TableProfile, entity: Sequence[str], time: str) -> pd.DataFrame:
+    """Number of the ``device`` and the ``time`` of each row that was looked at."""
+    codes = pd.DataFrame({name: texts_of(table.head[name]).codes for name in entity})
     times = parse_times(table.head[time], zone="UTC").times
-    good = times.notna().to_numpy()
-    device, micros = device[good], times[good].to_numpy().astype("datetime64[us]").astype(np.int64)
+    return pd.DataFrame({"device": codes.groupby(list(entity)).ngroup(), "time": times})
+
+
+def cadence_of(readings: pd.DataFrame) -> Cadence:
+    """How often devices report.
+
+    :param readings: see ``device_times``.
+    """
+    given = readings.dropna()
+    device, micros = given["device"].to_numpy(), column_micros(given["time"])
     order = np.lexsort((micros, device))
     steps = np.diff(micros[order])
     steps = steps[device[order][1:] == device[order][:-1]]
@@ -98,14 +105,15 @@ def cadence_of(table: TableProfile, entity: Sequence[str], time: str) -> Cadence
     )
 
 
-def never_falls(table: TableProfile, entity: Sequence[str], time: str, column: str) -> bool:
-    """Whether a column of whole numbers looks like a counter: large, and it never falls on any device."""
+def never_falls(table: TableProfile, readings: pd.DataFrame, column: str) -> bool:
+    """Whether a column of whole numbers looks like a counter: large, and it never falls on any device.
+
+    :param readings: see ``device_times``.
+    """
     profile = table.columns[column]
     if not profile.whole or (profile.high or 0) < 10_000 or profile.distinct is None or profile.is_constant:
         return False
-    frame = pd.DataFrame({name: texts_of(table.head[name]).codes for name in entity})
-    frame["_time"] = parse_times(table.head[time], zone="UTC").times.to_numpy()
-    frame["_value"] = numbers_of(table.head[column]).values
-    ordered = frame.dropna().sort_values([*entity, "_time"], kind="stable")
-    steps = ordered.groupby(list(entity))["_value"].diff().dropna()
+    frame = readings.assign(value=numbers_of(table.head[column]).values)
+    ordered = frame.dropna().sort_values(["device", "time"], kind="stable")
+    steps = ordered.groupby("device")["value"].diff().dropna()
     return bool(len(steps) > 10 and (steps < 0).mean() < 0.01 and (steps > 0).mean() > 0.1)

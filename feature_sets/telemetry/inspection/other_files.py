@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from feature_sets.telemetry.arrow_files import is_table_file
+from feature_sets.telemetry.arrow_files import SUFFIXES, is_table_file
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.inspection.table_profile import TableProfile, profile_table
 
@@ -51,4 +51,4 @@ def _likely(table: TableProfile) -> str:
 
 
 def _suffix(table: TableProfile) -> str:
-    return "." + table.files[0].partition(".")[2].rpartition("/")[2]
+    return next(suffix for suffix in SUFFIXES if table.files[0].endswith(suffix))

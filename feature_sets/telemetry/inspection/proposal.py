@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import pandas as pd
+
 from feature_sets.checks import InputError, check_column_name
 from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.file_format import PLAIN, FileFormat
@@ -16,6 +18,7 @@ from feature_sets.telemetry.inspection.key_and_time import (
     ARRIVAL_NAME,
     Cadence,
     cadence_of,
+    device_times,
     fewest_keys,
     key_candidates,
     never_falls,
@@ -125,9 +128,10 @@ def propose(name: str, tables: Mapping[str, TableProfile], form: FileFormat = PL
         return proposal
     entity = _entity(proposal, tables)
     time = _time(proposal, tables)
-    if entity and time:
-        proposal.cadence = cadence_of(tables["metrics"], entity, time)
-    _metrics(proposal, tables["metrics"], entity, time)
+    readings = device_times(tables["metrics"], entity, time) if entity and time else None
+    if readings is not None:
+        proposal.cadence = cadence_of(readings)
+    _metrics(proposal, tables["metrics"], readings)
     if "labels" in tables:
         _label(proposal, tables["labels"], entity, time)
     if "static" in tables:
@@ -204,7 +208,7 @@ def _time(proposal: Proposal, tables: Mapping[str, TableProfile]) -> str:
     return time
 
 
-def _metrics(proposal: Proposal, table: TableProfile, entity: list[str], time: str) -> None:
+def _metrics(proposal: Proposal, table: TableProfile, readings: pd.DataFrame | None) -> None:
     taken = {choice.column for choice in proposal.choices if choice.table == "metrics"}
     if _long_metrics(proposal, table, taken):
         return
@@ -221,7 +225,7 @@ def _metrics(proposal: Proposal, table: TableProfile, entity: list[str], time: s
             proposal.choose("metrics", name, "none", f"is {value} in every row", "a metric")
         else:
             why = "numbers"
-            if entity and time and never_falls(table, entity, time, name):
+            if readings is not None and never_falls(table, readings, name):
                 why = "numbers that never fall: a counter"
                 proposal.decide.append(
                     f"'{name}' looks like a counter; a rate of it would tell more than its height does."

@@ -91,13 +91,15 @@ def profile_table(folder: Path, name: str, files: Sequence[Path], form: FileForm
         looked_at += head.num_rows
         total = None if rows is None or total is None else total + rows
     whole = _joined(heads)
+    # Of files of both kinds, those in CSV may have another one.
+    decimal = next((sign for path in files if (sign := form.decimal_of(path.name)) != "."), ".")
     partial = sorted(frozenset.union(*present) - frozenset.intersection(*present))
     return TableProfile(
         name,
         tuple(str(path.relative_to(folder)) for path in files),
         total,
         looked_at,
-        {column: profile_column(column, whole[column], form.decimal) for column in whole.column_names},
+        {column: profile_column(column, whole[column], decimal) for column in whole.column_names},
         tuple(partial),
         frozenset(column for path in files for column in partition_values(path, folder)),
         whole,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,13 @@ def sorted_rows() -> list[pd.DataFrame]:
     return parts(generator, rows.sort_values(["timestamp", DEVICE], ignore_index=True), 3)
 
 
+def begun(first: pd.DataFrame, second: pd.DataFrame) -> None:
+    """A history of two parts, and nothing of an earlier one."""
+    forget("device_metrics")
+    append_rows(device_metrics(SCHEMA), first)
+    append_rows(device_metrics(SCHEMA), second)
+
+
 def folders(state_folder: Path) -> list[str]:
     return sorted(path.name for path in state_folder.parent.iterdir())
 
@@ -113,11 +121,7 @@ def test_an_addition_may_be_killed_at_every_step(project, local_stack, monkeypat
     url = local_stack.info.redis_url
     first, second, third = sorted_rows()
 
-    def begin() -> None:
-        forget("device_metrics")
-        append_rows(device_metrics(SCHEMA), first)
-        append_rows(device_metrics(SCHEMA), second)
-
+    begin = partial(begun, first, second)
     begin()
     old = state_of("device_metrics", url)
     append_rows(device_metrics(SCHEMA), third)
@@ -148,11 +152,7 @@ def test_a_replacement_may_be_killed_at_every_step(project, local_stack, monkeyp
     url = local_stack.info.redis_url
     first, second, third = sorted_rows()
 
-    def begin() -> None:
-        forget("device_metrics")
-        append_rows(device_metrics(SCHEMA), first)
-        append_rows(device_metrics(SCHEMA), second)
-
+    begin = partial(begun, first, second)
     begin()
     old = state_of("device_metrics", url)
     ingest_vectorized(device_metrics(SCHEMA), third)

@@ -161,6 +161,7 @@ def test_a_change_is_refused_if_another_one_was_made_meanwhile(folder, project, 
     [
         ("yes", "yes", True),
         (" true ", "true", True),
+        ("True", "true", True),
         ("1", "1", True),
         ("no", "no", False),
         (" ", None, False),
@@ -242,6 +243,7 @@ def test_readings_of_a_device_that_was_never_registered_are_listed_as_unknown(fo
     ("act", "words"),
     [
         (lambda: add_device(PLAIN, "dev-1", {"color": "red"}, None), "attribute: must be one of model"),
+        (lambda: add_device(PLAIN, "dev-1", {"model": "m\0"}, None), "attribute 'model': .* without NUL"),
         (lambda: add_device(PLAIN, " ", {}, None), "device: must"),
         (lambda: add_device(PLAIN, "x" * 600, {}, None), "at most 512 characters"),
         (lambda: retire_device(PLAIN, "dev-9", None), "must be known to be retired"),
@@ -292,6 +294,18 @@ def test_a_static_file_that_says_nothing_new_does_not_undo_a_change(folder):
     folder.static({"dev-0": "m7", "dev-1": "m5"})
     ingest_again(folder)
     assert (known()["dev-0"][1], known()["dev-1"][1]) == ("m7", "m5")
+
+
+def test_the_simulated_network_does_not_undo_a_change_either(project, local_stack):
+    forget_all()
+    schema = TelemetrySchema.load()
+    ingest(Context(), devices=3, ticks=50)
+    device = registered_devices(schema, NOW)[0].device
+    add_device(schema, device, {"model": "m9"}, None)
+    for ticks in (50, 60):
+        ingest(Context(), devices=3, ticks=ticks)
+        assert registered_devices(schema, NOW)[0].attributes["model"] == "m9"
+    forget_all()
 
 
 def ingest_again(folder: Folder) -> list[str]:

@@ -8,10 +8,7 @@ import mlrun.feature_store as fstore
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
-from feature_sets.checks import InputError
-from feature_sets.ingestion import sources, telemetry_ingest
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.labels.excluded import excluded_rows
 from feature_sets.telemetry import table_files
@@ -34,14 +31,6 @@ from tests.feature_sets.ingestion.histories import (
     parts,
     readings,
 )
-
-
-@pytest.fixture
-def folder(tmp_path, project) -> Folder:
-    forget_all()
-    made = Folder(tmp_path / "telemetry")
-    made.static(MODELS)
-    return made
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -273,28 +262,6 @@ def test_a_folder_without_a_usable_row_adds_nothing_to_a_history(folder):
     assert folder.ingest()["rows_rejected"] == 40
 
 
-def test_another_schema_is_refused_and_nothing_is_written(folder):
-    add_day(folder, 1)
-    folder.ingest()
-    content = SCHEMA.to_dict()
-    content["metrics"]["cpu"]["unit"] = "percent"
-    folder.schema.write_text(yaml.safe_dump(content))
-    add_day(folder, 2)
-    assert folder.ingest()["rows_new"] == 40  # A unit is for people.
-    before = states_of_paths()
-    folder.schema.write_text(yaml.safe_dump({**content, "horizon": "5m"}))
-    add_day(folder, 3)
-    with pytest.raises(
-        InputError, match=r"telemetry schema: must be that of the history: .*'90s'.*--replace.*'5m'"
-    ):
-        folder.ingest()
-    assert states_of_paths() == before
-
-
-def states_of_paths() -> dict[str, str]:
-    return {name: fstore.get_feature_set(name).get_target_path("parquet") for name in (*SETS, "devices")}
-
-
 def test_days_of_other_types_are_one_history_of_the_types_of_the_schema(folder):
     """Whole numbers then floats, numbers then text, booleans then words, text keys then dictionaries."""
     add_day(folder, 1)
@@ -312,89 +279,6 @@ def test_days_of_other_types_are_one_history_of_the_types_of_the_schema(folder):
     assert int(excluded_rows(stored, TelemetrySchema.load(folder.schema)).sum()) == 3
     cpu = fstore.get_feature_set("device_metrics").to_dataframe()["cpu"]
     assert cpu.dtype == np.float64 and not cpu.isna().all()
-
-
-def test_a_history_of_another_type_is_refused_before_anything_is_written(folder, monkeypatch):
-    """As one that an older version left, which kept the types of the files."""
-    add_day(folder, 1)
-    with monkeypatch.context() as patched:
-        patched.setattr(
-            telemetry_ingest,
-            "plain_integers",
-            lambda labels: labels.assign(repair=labels["repair"] == "true"),
-        )
-        folder.ingest()
-    before = states_of_paths()
-    add_day(folder, 2)
-    with pytest.raises(InputError, match="column 'repair': must be of type bool, as in the history"):
-        folder.ingest()
-    assert states_of_paths() == before
-
-
-def test_the_simulated_network_goes_on_where_it_was_and_is_not_mixed(folder, tmp_path, monkeypatch):
-    first = run(devices=3, ticks=200, seed=5)
-    assert (first["rows_read"], first["rows_new"], first["rows_ingested"]) == (600, 600, 600)
-    again = run(devices=3, ticks=200, seed=5)
-    assert (again["rows_read"], again["rows_known"], again["rows_new"], again["rows_ingested"]) == (
-        600,
-        600,
-        0,
-        600,
-    )
-    fewer = run(devices=3, ticks=50, seed=5)
-    assert (fewer["rows_read"], fewer["rows_known"], fewer["rows_ingested"]) == (150, 150, 600)
-    more = run(devices=3, ticks=300, seed=5)
-    assert (more["rows_read"], more["rows_known"], more["rows_new"], more["rows_ingested"]) == (
-        900,
-        600,
-        300,
-        900,
-    )
-    found = fstore.get_feature_set("device_metrics").to_dataframe()
-    for other in ({"devices": 4, "seed": 5}, {"devices": 3, "seed": 6}):
-        with pytest.raises(
-            InputError, match=r"which is of simulated network of devices=3, seed=5.*--replace"
-        ):
-            run(ticks=300, **other)
-    content = {**TelemetrySchema.load().to_dict()}
-    add_day(folder, 1)
-    folder.schema.write_text(yaml.safe_dump(content))
-    with pytest.raises(InputError, match="source of telemetry: must fit the history, which is of simulated"):
-        folder.ingest()
-    whole = run(devices=3, ticks=300, seed=5, replace=True)
-    assert whole["rows_ingested"] == 900
-    order = ["timestamp", DEVICE]
-    one, other = (
-        frame.reset_index().sort_values(order, ignore_index=True)
-        for frame in (found, fstore.get_feature_set("device_metrics").to_dataframe())
-    )
-    pd.testing.assert_frame_equal(one, other, check_exact=True)
-    assert whole["watermark"] == {"source": "simulated network", "metrics": 300, "labels": 300, "static": 300}
-    assert run(devices=2, ticks=100, seed=1, replace=True)["rows_ingested"] == 200
-
-
-def test_the_simulated_network_is_not_mixed_into_a_users_own_telemetry(folder):
-    add_day(folder, 1)
-    folder.ingest()
-    with pytest.raises(InputError, match=r"must fit the history, which is of folder .*telemetry.*--project"):
-        sources.SimulatedSource(3, 100, 1).check(TelemetryHistory.of(SCHEMA))
-
-
-def test_storey_replaces_only(folder, project):
-    schema = SCHEMA.to_dict()
-    schema["windows"]["operations"] = ["avg", "stddev"]
-    schema["derived"] = {}
-    folder.schema.write_text(yaml.safe_dump(schema))
-    add_day(folder, 1)
-    folder.ingest()
-    with pytest.raises(
-        InputError, match="engine: must be vectorized to add to a history; storey only replaces"
-    ):
-        folder.ingest(engine="storey")
-    assert folder.ingest(engine="storey", replace=True)["rows_ingested"] == 40
-    with pytest.raises(InputError, match="history: must be of the vectorized engine of this version"):
-        folder.ingest()
-    assert folder.ingest(replace=True)["rows_ingested"] == 40
 
 
 def test_a_schema_without_static_columns_and_horizon(tmp_path, project):

@@ -18,21 +18,13 @@ from feature_sets.ingestion.errors import IngestError
 from feature_sets.ingestion.history.parquet_partitions import FilesWriting
 from feature_sets.ingestion.vectorized_ingest import Ingested, ingest_vectorized
 from feature_sets.online_store.redis_write import OnlineWrite
+from tests.feature_sets.ingestion.probes import probe_rows
 
 TIMES = pd.date_range("2024-03-01", periods=6, freq="5s", tz="UTC")
 
 
 def probes() -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "probe": ["b", "a", "b", "a", "b", "a"],
-            "at": TIMES,
-            "loss": [0.5, 1.0, np.nan, 3.0, 4.0, 5.0],
-            "note": ["x", None, "y", "12", "z", "w"],
-            "hops": np.arange(6),
-            "up": [True, False] * 3,
-        }
-    )
+    return probe_rows(TIMES)
 
 
 def probe_set(*targets, windows=True, time="at", entities=("probe",), name="probes") -> fstore.FeatureSet:

@@ -13,8 +13,7 @@ from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.folder_writer import write_folder
 from feature_sets.telemetry.ingest_report import FileMark, FileReport
 from feature_sets.telemetry.readers import KnownTelemetry, read_telemetry
-from feature_sets.telemetry.schema import TelemetrySchema
-from tests.feature_sets.telemetry.telemetry_folder import BASE, SCHEMA, TIMES, Frames, good, read, write
+from tests.feature_sets.telemetry.telemetry_folder import SCHEMA, TIMES, Frames, good, write
 
 
 def days(folder: Path) -> Path:
@@ -102,18 +101,6 @@ def test_devices_of_the_history_are_known_without_a_static_row(tmp_path: Path) -
     assert report.metrics.rejected == {"unknown_device": 2}
     _, report = read_telemetry(folder, SCHEMA, KnownTelemetry({}, ("osl/b",)))
     assert report.metrics.rejected == {}
-
-
-def test_of_readings_sent_twice_one_from_the_future_does_not_stay(tmp_path: Path) -> None:
-    def from_the_future(frames: Frames) -> None:
-        metrics = frames["metrics"].assign(came=TIMES)
-        early = metrics.iloc[[0]].assign(came="2024-05-01T11:00:00Z", load=99.0)
-        frames["metrics"] = pd.concat([early, metrics], ignore_index=True)
-
-    schema = TelemetrySchema.from_dict({**BASE, "arrival": "came"})
-    telemetry, report = read(tmp_path, from_the_future, schema=schema)
-    assert telemetry.metrics["load"].tolist() == [1.0, 2.0, 3.0, 4.0]
-    assert report.metrics.rejected == {"duplicate": 1}
 
 
 def attributes(frames: Frames) -> None:

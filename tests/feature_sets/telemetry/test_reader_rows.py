@@ -78,10 +78,13 @@ def test_arrival_times_are_read_where_the_schema_names_them(tmp_path: Path) -> N
     assert report.metrics.rejected == {"unparsable_arrival": 1, "naive_arrival": 1}
 
 
-def test_of_readings_sent_twice_the_first_to_arrive_stays(tmp_path: Path) -> None:
+@pytest.mark.parametrize("came", ["2024-05-01T12:00:50Z", "2024-05-01T11:00:00Z"], ids=["late", "too early"])
+def test_of_readings_sent_twice_the_first_to_arrive_stays_unless_it_is_from_the_future(
+    tmp_path: Path, came: str
+) -> None:
     def sent_twice(frames: Frames) -> None:
         metrics = frames["metrics"].assign(came=TIMES)
-        again = metrics.iloc[[0]].assign(came="2024-05-01T12:00:50Z", load=99.0)
+        again = metrics.iloc[[0]].assign(came=came, load=99.0)
         frames["metrics"] = pd.concat([again, metrics], ignore_index=True)
 
     schema = TelemetrySchema.from_dict({**BASE, "arrival": "came"})

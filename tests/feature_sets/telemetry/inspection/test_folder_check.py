@@ -156,6 +156,17 @@ def test_semicolons_decimal_commas_and_no_static_file_are_taken(tmp_path: Path) 
     assert report.static.notes == ["no static file: the devices are those of the metrics"]
 
 
+def test_numbers_as_text_in_parquet_files_have_a_point_beside_csv_files_with_a_comma(tmp_path: Path) -> None:
+    tables = frames()
+    metrics = tables["metrics"]
+    write(tmp_path, {"metrics": metrics.assign(load=metrics["load"].map("{:.3f}".format))})
+    tables["labels"].assign(power=1.5).to_csv(tmp_path / "labels.csv", sep=";", decimal=",", index=False)
+    check, schema = taken(tmp_path)
+    assert schema.files.decimal == ","
+    assert check.tables["metrics"].columns["load"].kind == "number"
+    assert "load" in schema.metric_names
+
+
 def test_long_layout_is_seen_and_taken(tmp_path: Path) -> None:
     tables = frames()
     wide = tables["metrics"].drop(columns=["firmware_note", "mtu"]).rename(columns={"load": "cpu load %"})
@@ -229,6 +240,14 @@ def test_files_of_other_names_are_looked_at(tmp_path: Path) -> None:
     assert "looks like incidents, from start to end" in check.likely[2]
     assert "cannot be read" in check.likely[0]
     assert len(check.proposal.missing) == 2
+
+
+def test_the_name_that_a_file_should_have_ends_as_its_own_does_whatever_points_are_in_it(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "v1.2").mkdir()
+    frames()["metrics"].to_csv(tmp_path / "v1.2" / "core.2026.csv.gz", index=False)
+    assert "as metrics.csv.gz it would be read" in check_folder(tmp_path).likely[0]
 
 
 def test_a_folder_that_is_none_and_a_broken_table_are_refused(tmp_path: Path) -> None:
