@@ -12,6 +12,7 @@ from sklearn.metrics import average_precision_score
 
 from feature_sets.checks import InputError
 from feature_sets.feature_vector import ALL_FEATURES
+from feature_sets.listed import listed
 from feature_sets.model_package.columns import PREDICTION, PROBABILITY
 from feature_sets.model_package.package import ModelPackage, fetch_model_package
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
@@ -120,9 +121,8 @@ def _with_inputs(
         )
         missing = sorted(set(names) - set(every.columns))
         if missing:
-            named = ", ".join(missing[:_NAMED])
-            more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
-            raise InputError("features", f"must hold its inputs {named}{more}", "none of that name")
+            named = listed(missing, _NAMED)
+            raise InputError("features", f"must hold its inputs {named}", "none of that name")
         keys = [DEVICE, split.time]
         rows = rows[[*keys, split.label]].merge(every[[*keys, *names]], on=keys, how="left", validate="1:1")
     return rows
