@@ -164,6 +164,14 @@ def _changes(rows: pd.DataFrame, last: pd.DataFrame, columns: Sequence[str]) -> 
     return changes
 
 
+def _news_told(history: StoredHistory, contents: Contents) -> bool:
+    """Whether a source says of devices what it did not say before, even if it is what was registered."""
+    before = history.manifest.sources
+    return any(
+        read.get("said") != before.get(source, {}).get("said") for source, read in contents.sources.items()
+    )
+
+
 def ingest_devices(
     schema: TelemetrySchema,
     changes: DeviceChanges,
@@ -171,7 +179,9 @@ def ingest_devices(
     contents: Contents,
     states: pd.DataFrame | None = None,
 ) -> None:
-    """Have the feature set ``devices`` show the newest attributes; nothing is written if it does already.
+    """Have the feature set ``devices`` show the newest attributes.
+
+    Nothing is written if it does already, and what the sources say of devices is what they said before.
 
     It has a one-hot feature for each value that an attribute ever had, and its online table stays the same
     one, so that what reads it goes on.
@@ -181,7 +191,7 @@ def ingest_devices(
     :raises InputError: if a column has values of several types.
     :raises IngestError: if ``history`` is no longer the current state; nothing is written then.
     """
-    if history is not None and not changes.any and states is None:
+    if history is not None and not changes.any and states is None and not _news_told(history, contents):
         return
     states = stored_states(history) if states is None else states
     try:

@@ -308,6 +308,15 @@ def test_the_simulated_network_does_not_undo_a_change_either(project, local_stac
     forget_all()
 
 
+def test_a_static_file_that_says_what_was_registered_does_not_say_it_again_later(folder):
+    add_device(PLAIN, "dev-0", {"model": "m9"}, pd.Timestamp("2024-01-02", tz="UTC"))
+    folder.static({"dev-0": "m9", "dev-1": "m1"})
+    ingest_again(folder)
+    add_device(PLAIN, "dev-0", {"model": "m4"}, pd.Timestamp("2024-01-03", tz="UTC"))
+    ingest_again(folder)
+    assert known()["dev-0"][1] == "m4"
+
+
 def ingest_again(folder: Folder) -> list[str]:
     context = Context()
     ingest(context, telemetry=str(folder.path), schema=str(folder.schema))
