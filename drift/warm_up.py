@@ -22,8 +22,8 @@ suits error rates up to about 0.03 (see ``mean_values_between_false_alarms``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,7 @@ from drift.detectors.page_hinkley import PageHinkley
 from drift.detectors.registry import DETECTORS
 from drift.detectors.values import error_value
 from drift.monitor import DriftMonitor
-from feature_sets.checks import InputError, check_choice, check_integer
+from feature_sets.checks import InputError, check_choice, check_integer, check_mapping
 
 LEAST_BASE = 30
 """Fewest base rows from which a detector is warmed up: the minimum of both papers."""
@@ -57,6 +57,8 @@ class DetectorSettings:
     :param eddm_drift: share of the largest distance.
     :param page_hinkley_threshold: errors above the mean, net.
     :param page_hinkley_delta: excess of the error rate over its mean that is tolerated.
+    :param options: for the other detectors: name -> parameters of its class, such as
+        ``{"river.adwin": {"delta": 0.001}}``.
     """
 
     names: tuple[str, ...] = ("ddm", "eddm", "page_hinkley")
@@ -68,6 +70,7 @@ class DetectorSettings:
     eddm_drift: float = 0.9
     page_hinkley_threshold: float = 10.0
     page_hinkley_delta: float = 0.005
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in self.names:
@@ -78,6 +81,7 @@ class DetectorSettings:
             check_integer("detector settings: min_instances", self.min_instances, at_least=0)
         after = self.min_instances_after_drift
         check_integer("detector settings: min_instances_after_drift", after, at_least=0)
+        check_mapping("detector settings: options", self.options, DETECTORS)
         for name in self.names:
             self.detector(name, 0)
 
@@ -98,7 +102,17 @@ class DetectorSettings:
                 self.page_hinkley_delta,
                 min_instances_after_drift=after,
             )
-        raise InputError("detector settings: names", f"must be among {', '.join(DETECTORS)}", name)
+        check_choice("detector settings: names", name, DETECTORS)
+        arguments: dict[str, Any] = {**self.options.get(name, {})}
+        arguments |= {"min_instances": min_instances, "min_instances_after_drift": after}
+        try:
+            return DETECTORS[name](**arguments)
+        except TypeError as error:
+            known = ", ".join(DETECTORS[name].parameter_names)
+            given = sorted(self.options[name])
+            raise InputError(
+                f"detector settings: options of {name}", f"must be among {known}", given
+            ) from error
 
 
 def error_stream(labels: Iterable[Any], predictions: Iterable[Any]) -> npt.NDArray[np.int8]:

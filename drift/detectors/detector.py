@@ -1,23 +1,26 @@
 """What every drift detector promises: one number in, two flags out.
 
 A detector watches a stream of errors: 1 means the model was wrong, 0 means it was right. It is plain
-arithmetic with a few numbers of state, so it is saved as JSON, never as a pickle, and it resumes in the
-middle of a stream exactly where it stopped.
+arithmetic with a small state, so it is saved as JSON, never as a pickle, and it resumes in the middle of a
+stream exactly where it stopped.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 from drift.detectors.saved_form import FORMAT, Types, saved_mapping, state_value
 from drift.detectors.values import error_value
 from feature_sets.checks import InputError, check_integer
 
+Direction = Literal["rise", "fall"]
+"""Which way the error rate went: a rise is a model that became worse, a fall one that became better."""
+
 
 class Detector(ABC):
-    """Watches a stream for a change to the worse.
+    """Watches a stream for a change: to the worse, and some detectors also to the better.
 
     >>> from drift.detectors.ddm import DDM
     >>> detector = DDM(min_instances=30)
@@ -31,7 +34,7 @@ class Detector(ABC):
     ``min_instances_after_drift`` values are not tested.
 
     The flags describe the stream after the last update. ``drift_detected`` is true for exactly one
-    update; ``warning_detected`` is never true together with it.
+    update; ``warning_detected`` is never true together with it. ``direction`` says which way the values went.
 
     :param min_instances: how many first values are never tested.
     :param min_instances_after_drift: the same for a restart after a drift; ``None`` means ``min_instances``.
@@ -44,6 +47,9 @@ class Detector(ABC):
 
     parameter_names: ClassVar[tuple[str, ...]]
     """Constructor parameters, each also an attribute."""
+
+    two_sided: ClassVar[bool] = False
+    """Whether it also finds that the values fell."""
 
     state_types: ClassVar[Mapping[str, Types]]
     """State of the current episode: attribute without its underscore -> type; whole numbers are counts."""
@@ -67,6 +73,13 @@ class Detector(ABC):
         return self._warning
 
     @property
+    def direction(self) -> Direction | None:
+        """Which way the values went at the drift that the last update found; None without one."""
+        if not self._drift:
+            return None
+        return "fall" if self.two_sided and self._fell else "rise"
+
+    @property
     def n_seen(self) -> int:
         """Values taken since creation or ``reset``; a restart after a drift does not set it back."""
         return self._n_seen
@@ -78,8 +91,8 @@ class Detector(ABC):
 
     @property
     @abstractmethod
-    def drift_limit(self) -> float:
-        """Value of the statistic beyond which there is drift."""
+    def drift_limit(self) -> float | None:
+        """Value of the statistic beyond which there is drift; None if it is not one number."""
 
     @property
     @abstractmethod
@@ -109,7 +122,7 @@ class Detector(ABC):
             "detector": self.name,
             "format": FORMAT,
             "parameters": {name: getattr(self, name) for name in self.parameter_names},
-            "state": {name: getattr(self, f"_{name}") for name in self._all_state_types()},
+            "state": {name: self._state_value(name) for name in self._all_state_types()},
         }
 
     @classmethod
@@ -127,7 +140,7 @@ class Detector(ABC):
         state = saved_mapping(cls.name, "state", saved.get("state"), tuple(types))
         detector = cls(**parameters)
         for name, allowed in types.items():
-            setattr(detector, f"_{name}", state_value(cls.name, name, state[name], allowed))
+            detector._restore(name, state_value(cls.name, name, state[name], allowed))
         possible = detector._n <= detector._n_seen and not (detector._drift and detector._warning)
         if not (possible and detector._is_possible()):
             raise InputError(f"{cls.name}: state", "must be one the detector can reach", dict(state))
@@ -135,22 +148,40 @@ class Detector(ABC):
 
     @classmethod
     def _all_state_types(cls) -> dict[str, Types]:
-        return {"n_seen": int, "n": int, "restarted": bool, "drift": bool, "warning": bool, **cls.state_types}
+        fell: dict[str, Types] = {"fell": bool} if cls.two_sided else {}
+        common = {"n_seen": int, "n": int, "restarted": bool, "drift": bool, "warning": bool}
+        return {**common, **fell, **cls.state_types}
+
+    def _state_value(self, name: str) -> Any:
+        """One field of the saved state, as a plain JSON value."""
+        return getattr(self, f"_{name}")
+
+    def _restore(self, name: str, value: Any) -> None:
+        """Set one field of the state, of a known type; fields are restored in the order of their types.
+
+        :raises InputError: if the value is not one the detector can have.
+        """
+        setattr(self, f"_{name}", value)
 
     def _start_episode(self, *, after_drift: bool) -> None:
         self._n = 0
         self._restarted = after_drift
         self._drift = False
         self._warning = False
+        self._fell = False
         self._forget()
+
+    @property
+    def _least(self) -> int:
+        """How many first values of this episode are only learned from."""
+        if self._restarted and self.min_instances_after_drift is not None:
+            return self.min_instances_after_drift
+        return self.min_instances
 
     @property
     def _testing(self) -> bool:
         """Whether the current value is past the values that are only learned from."""
-        least = self.min_instances
-        if self._restarted and self.min_instances_after_drift is not None:
-            least = self.min_instances_after_drift
-        return self._n > least
+        return self._n > self._least
 
     def _checked(self, x: Any) -> float:
         """Check a value; the default takes error flags only."""

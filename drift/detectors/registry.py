@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from drift.detectors.adwin import ADWIN
 from drift.detectors.ddm import DDM
 from drift.detectors.detector import Detector
 from drift.detectors.eddm import EDDM
+from drift.detectors.hddm import HDDMA, HDDMW
+from drift.detectors.kswin import KSWIN
+from drift.detectors.multiflow_detectors import MultiflowDDM, MultiflowEDDM, MultiflowPageHinkley
 from drift.detectors.page_hinkley import PageHinkley
 from feature_sets.checks import check_choice, check_mapping
 
-DETECTORS: Mapping[str, type[Detector]] = {cls.name: cls for cls in (DDM, EDDM, PageHinkley)}
-"""Name -> class, in the order they are reported."""
+_OURS = (DDM, EDDM, PageHinkley)
+_MULTIFLOW = (MultiflowDDM, MultiflowEDDM, MultiflowPageHinkley)
+_RIVER = (ADWIN, HDDMA, HDDMW, KSWIN)
+
+DETECTORS: Mapping[str, type[Detector]] = {cls.name: cls for cls in (*_OURS, *_MULTIFLOW, *_RIVER)}
+"""Name -> class, in the order they are reported; a prefix names the package that a detector is from."""
 
 
 def detector_from_dict(saved: Mapping[str, Any]) -> Detector:

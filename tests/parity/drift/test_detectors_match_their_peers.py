@@ -12,6 +12,7 @@ from river.drift.binary import EDDM as RiverEDDM
 
 from drift.detectors.ddm import DDM
 from drift.detectors.eddm import EDDM
+from drift.detectors.multiflow_detectors import MultiflowDDM, MultiflowPageHinkley
 from drift.detectors.page_hinkley import PageHinkley
 from drift.detectors.scikit_multiflow import drift_detection
 
@@ -146,3 +147,17 @@ def test_where_scikit_multiflow_is_wrong_page_hinkley_fires_as_soon_as_a_calm_wa
     theirs = multiflow_flags(drift_detection().PageHinkley(min_instances=warm_up, threshold=10), values)
     assert drifts(theirs)[0] <= warm_up
     assert flags(PageHinkley(min_instances=warm_up), values) == []
+
+
+@pytest.mark.parametrize("seed", range(100, 200))
+def test_the_two_packages_find_each_drift_within_five_values(seed):
+    """DDM and Page-Hinkley, each package's own through our contract or by itself."""
+    values = stream(seed)[2000:5000]
+    pairs = [
+        (MultiflowDDM(min_instances=32), RiverDDM(warm_start=30)),
+        (MultiflowPageHinkley(1, 20, alpha=1.0), RiverPageHinkley(1, threshold=20, alpha=1.0, mode="up")),
+    ]
+    for ours, theirs in pairs:
+        left, right = drifts(flags(ours, values)), drifts(flags(theirs, values))
+        assert len(left) == len(right) >= 1
+        assert all(abs(a - b) <= 5 for a, b in zip(left, right, strict=True))
