@@ -138,10 +138,12 @@ class Detector(ABC):
         parameters = saved_mapping(cls.name, "parameters", saved.get("parameters"), cls.parameter_names)
         types = cls._all_state_types()
         state = saved_mapping(cls.name, "state", saved.get("state"), tuple(types))
+        values = {name: state_value(cls.name, name, state[name], types[name]) for name in types}
+        possible = values["n"] <= values["n_seen"] and not (values["drift"] and values["warning"])
         detector = cls(**parameters)
-        for name, allowed in types.items():
-            detector._restore(name, state_value(cls.name, name, state[name], allowed))
-        possible = detector._n <= detector._n_seen and not (detector._drift and detector._warning)
+        if possible:
+            for name, value in values.items():
+                detector._restore(name, value)
         if not (possible and detector._is_possible()):
             raise InputError(f"{cls.name}: state", "must be one the detector can reach", dict(state))
         return detector

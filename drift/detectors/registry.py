@@ -11,11 +11,12 @@ from drift.detectors.detector import Detector
 from drift.detectors.eddm import EDDM
 from drift.detectors.hddm import HDDMA, HDDMW
 from drift.detectors.kswin import KSWIN
+from drift.detectors.likelihood_ratio import LikelihoodRatio
 from drift.detectors.multiflow_detectors import MultiflowDDM, MultiflowEDDM, MultiflowPageHinkley
 from drift.detectors.page_hinkley import PageHinkley
 from feature_sets.checks import check_choice, check_mapping
 
-_OURS = (DDM, EDDM, PageHinkley)
+_OURS = (LikelihoodRatio, DDM, EDDM, PageHinkley)
 _MULTIFLOW = (MultiflowDDM, MultiflowEDDM, MultiflowPageHinkley)
 _RIVER = (ADWIN, HDDMA, HDDMW, KSWIN)
 

@@ -72,6 +72,17 @@ def test_a_saved_detector_resumes_mid_stream_exactly(detector_class, cut):
         assert observed(whole) == observed(resumed)
 
 
+def test_the_default_detector_resumes_exactly_after_more_labels_than_it_keeps():
+    stream = errors(22, (9000, 0.2), (3000, 0.3))
+    whole = fed(DETECTORS["glr"](min_instances=2000), stream[:7777])
+    resumed = detector_from_dict(json.loads(json.dumps(whole.to_dict())))
+    for x in stream[7777:]:
+        whole.update(x)
+        resumed.update(x)
+        assert (whole.statistic, whole.drift_detected) == (resumed.statistic, resumed.drift_detected)
+    assert observed(whole) == observed(resumed)
+
+
 @every_detector
 def test_it_resumes_exactly_at_the_update_that_found_a_drift(detector_class):
     stream = errors(2, (1000, 0.05), (2000, 0.6))
@@ -234,7 +245,9 @@ def test_a_saved_form_of_another_version_is_refused(detector_class):
 @every_detector
 def test_a_saved_form_of_another_detector_is_refused(detector_class):
     saved = {**detector_class().to_dict(), "detector": "adwin"}
-    with pytest.raises(ValueError, match=r"detector: must be among ddm, eddm, page_hinkley, .*, got 'adwin'"):
+    with pytest.raises(
+        ValueError, match=r"detector: must be among glr, ddm, eddm, page_hinkley, .*, got 'adwin'"
+    ):
         detector_from_dict(saved)
     with pytest.raises(ValueError, match=f"detector: must be '{detector_class.name}', got 'adwin'"):
         detector_class.from_dict(saved)

@@ -137,7 +137,7 @@ def test_a_base_stream_that_teaches_nothing_is_refused(errors, message):
     [
         ({"names": ()}, r"names: must be at least one, each once, got \(\)"),
         ({"names": ("ddm", "ddm")}, "names: must be at least one, each once"),
-        ({"names": ("adwin",)}, "names: must be among ddm, eddm, page_hinkley, .*got 'adwin'"),
+        ({"names": ("adwin",)}, "names: must be among glr, ddm, eddm, page_hinkley, .*got 'adwin'"),
         ({"min_instances": -1}, "min_instances: must be a whole number of at least 0, got -1"),
         ({"min_instances_after_drift": None}, "min_instances_after_drift: must be a whole number"),
         ({"ddm_drift": 1.0}, "ddm: drift_level: must be a number of at least 2, got 1.0"),
@@ -151,7 +151,7 @@ def test_bad_settings_are_refused_when_they_are_made(settings, message):
 
 
 def test_a_detector_of_an_unknown_name_is_not_made():
-    with pytest.raises(ValueError, match=r"names: must be among ddm, eddm, page_hinkley, .*got 'adwin'"):
+    with pytest.raises(ValueError, match=r"names: must be among glr, ddm, eddm, page_hinkley, .*got 'adwin'"):
         DetectorSettings().detector("adwin", 0)
 
 

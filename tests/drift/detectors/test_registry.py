@@ -8,6 +8,7 @@ from drift.detectors.registry import DETECTORS
 
 def test_the_detectors_of_the_older_system_and_those_of_both_packages_are_registered():
     assert list(DETECTORS) == [
+        "glr",
         "ddm",
         "eddm",
         "page_hinkley",

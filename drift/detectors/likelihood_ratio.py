@@ -1,0 +1,251 @@
+"""GLR: drift when the newest labels are wrong more often than those before, beyond what runs of errors explain.
+
+A generalized likelihood ratio test between two windows: the newest w labels, for several w, and up to 5,000
+labels before them. T. L. Lai, "Sequential Changepoint Detection in Quality Control and Dynamical Systems",
+Journal of the Royal Statistical Society B 57 (4), 1995, pages 613-658 (window-limited GLR); D. Kifer, S.
+Ben-David, J. Gehrke, "Detecting Change in Data Streams", VLDB, 2004 (two windows).
+
+With k_1 errors in w labels and k_0 in the m before them, and log-likelihoods L of a binomial rate, the signed
+root of the ratio is g = sqrt(2 (L(k_1) + L(k_0) - L(k_0 + k_1)) / f). For independent labels f = 1 and g is
+about standard normal; errors that come in runs carry less information, and f is their variance inflation
+(``dependence.py``). A window counts only if it is worth 20 independent labels, and what is before it 50.
+
+- A rise of the error rate is drift beyond ``drift_level``, in any window.
+- A fall is told as one only if it is abrupt: beyond ``fall_level`` in at most 100 labels. A model that learns
+  gets better slowly, and nothing has to be done about it.
+
+The level of 3.8 and the lengths were chosen on streams of learners that are never reset; the promised rate
+of false alarms is measured on others, see ``docs/drift_benchmark.md``.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from typing import Any, ClassVar
+
+import numpy as np
+
+from drift.detectors.dependence import BlockSums, lag_inflation, neighbor_inflation
+from drift.detectors.detector import Detector
+from feature_sets.checks import InputError, check_number
+
+WINDOWS = (50, 100, 200, 400, 800, 1600)
+"""Lengths of the newest window, in labels."""
+
+REFERENCE = 5_000
+"""Labels before it that it is compared with, at most."""
+
+LEAST_REFERENCE = 300
+HISTORY = REFERENCE + WINDOWS[-1] + 1
+"""Labels that are kept: both windows at their longest, and the label before them."""
+
+_STEP = 5
+_LAG_EVERY = 300
+_ABRUPT = 100
+_LEAST_EFFECTIVE = (50.0, 20.0)
+
+
+class LikelihoodRatio(Detector):
+    """Window-limited generalized likelihood ratio test; takes error flags.
+
+    :param min_instances: how many first values are never tested. They are the base: the variation of their
+        block sums is remembered, also after a drift.
+    :param warning_level: warn beyond this signed root.
+    :param drift_level: a rise is drift beyond this signed root; at least ``warning_level``.
+    :param fall_level: an abrupt fall is drift, of direction fall, beyond this.
+    :param min_instances_after_drift: see ``Detector``.
+    """
+
+    name = "glr"
+    parameter_names = (
+        "min_instances",
+        "warning_level",
+        "drift_level",
+        "fall_level",
+        "min_instances_after_drift",
+    )
+    two_sided = True
+    state_types: ClassVar = {
+        "statistic": float,
+        "tested": bool,
+        "lag_factor": float,
+        "base_errors": int,
+        "blocks": list,
+        "floors": list,
+        "bits": str,
+    }
+
+    def __init__(
+        self,
+        min_instances: int = LEAST_REFERENCE,
+        warning_level: float = 3.0,
+        drift_level: float = 3.8,
+        fall_level: float = 12.0,
+        min_instances_after_drift: int | None = None,
+    ) -> None:
+        self.warning_level = check_number("glr: warning_level", warning_level, above=0)
+        self.drift_level = check_number("glr: drift_level", drift_level, at_least=self.warning_level)
+        self.fall_level = check_number("glr: fall_level", fall_level, above=0)
+        super().__init__(min_instances, min_instances_after_drift)
+
+    @property
+    def statistic(self) -> float | None:
+        """Signed root of the window that is nearest to its limit: above 0 for a rise; None if none counts."""
+        return self._statistic if self._tested else None
+
+    @property
+    def drift_limit(self) -> float:
+        """The level of a rise, or minus the level of a fall if the drift is one."""
+        return -self.fall_level if self._fell else self.drift_level
+
+    @property
+    def warning_limit(self) -> float:
+        """The warning level."""
+        return self.warning_level
+
+    def reset(self) -> None:
+        """Forget everything, also what the base told about runs of errors."""
+        self._base_errors = 0
+        self._sums = BlockSums(WINDOWS)
+        self._floors = [1.0] * len(WINDOWS)
+        super().reset()
+
+    def _forget(self) -> None:
+        self._statistic = 0.0
+        self._tested = False
+        self._lag_factor = 1.0
+        # running counts, of errors and of errors after an error, before each of the kept labels
+        self._errors = [0] * (HISTORY + 1)
+        self._pairs = [0] * (HISTORY + 1)
+        self._last = 0
+
+    def _is_possible(self) -> bool:
+        return self._lag_factor >= 1 and self._base_errors <= self._n_seen
+
+    def _learn_and_test(self, x: float) -> None:
+        self._append(int(x))
+        if not self._testing:
+            if not self._restarted:
+                self._learn_from_base(int(x))
+            return
+        if self._n % _STEP:
+            return
+        if self._n % _LAG_EVERY == 0:
+            self._lag_factor = lag_inflation(self._kept_bits()[-REFERENCE:])
+        self._test()
+
+    def _append(self, bit: int) -> None:
+        """Add a label to the running counts; ``self._n`` counts it already."""
+        size = HISTORY + 1
+        now, before = self._n % size, (self._n - 1) % size
+        self._errors[now] = self._errors[before] + bit
+        self._pairs[now] = self._pairs[before] + (bit & self._last)
+        self._last = bit
+
+    def _learn_from_base(self, bit: int) -> None:
+        n = self._n
+        self._base_errors += bit
+        if n % WINDOWS[0]:
+            return
+        for i, length in enumerate(WINDOWS):
+            if n % length == 0:
+                self._sums.add(
+                    i, self._errors[n % (HISTORY + 1)] - self._errors[(n - length) % (HISTORY + 1)]
+                )
+        self._floors = self._sums.inflations(self._base_errors / n)
+
+    def _test(self) -> None:
+        n, size = self._n, HISTORY + 1
+        best, self._statistic, self._tested = 0.0, 0.0, False
+        for i, w in enumerate(WINDOWS):
+            start = max(0, n - w - REFERENCE)
+            m = n - w - start
+            if m < LEAST_REFERENCE or m < w:
+                break
+            now, cut, first = n % size, (n - w) % size, start % size
+            newest = self._errors[now] - self._errors[cut]
+            before = self._errors[cut] - self._errors[first]
+            rises = newest * m >= before * w
+            if not rises and w > _ABRUPT:
+                continue
+            pairs = (self._pairs[now] - self._pairs[cut], self._pairs[cut] - self._pairs[first])
+            factor = max(_correlated(newest, w, before, m, pairs), self._lag_factor, self._floors[i])
+            if m < _LEAST_EFFECTIVE[0] * factor or w < _LEAST_EFFECTIVE[1] * factor:
+                continue
+            root = _root(newest, w, before, m, factor)
+            share = root / (self.drift_level if rises else self.fall_level)
+            if not self._tested or share > best:
+                best, self._tested = share, True
+                self._statistic = root if rises else -root
+        self._drift = best > 1
+        self._fell = self._drift and self._statistic < 0
+        self._warning = not self._drift and self._statistic > self.warning_level
+
+    def _kept_bits(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        """The newest labels of the episode, at most ``HISTORY``."""
+        kept = min(self._n, HISTORY)
+        places = np.arange(self._n - kept, self._n + 1) % (HISTORY + 1)
+        return np.diff(np.array(self._errors)[places]).astype(np.uint8)
+
+    def _state_value(self, name: str) -> Any:
+        if name == "bits":
+            return base64.b64encode(np.packbits(self._kept_bits()).tobytes()).decode()
+        if name == "blocks":
+            return [list(each) for each in self._sums.totals]
+        return super()._state_value(name)
+
+    def _restore(self, name: str, value: Any) -> None:
+        if name == "bits":
+            self._restore_bits(value)
+        elif name == "blocks":
+            rule = f"must be a list of {len(WINDOWS)} lists of 4 counts"
+            plain = len(value) == len(WINDOWS) and all(isinstance(e, list) and len(e) == 4 for e in value)
+            if not plain or not all(type(count) is int and count >= 0 for each in value for count in each):
+                raise InputError("glr: state.blocks", rule, value)
+            self._sums.totals = [list(each) for each in value]
+        elif name == "floors":
+            plain = all(type(each) in (int, float) and 1 <= each < math.inf for each in value)
+            if not plain or len(value) != len(WINDOWS):
+                rule = f"must be a list of {len(WINDOWS)} numbers of at least 1"
+                raise InputError("glr: state.floors", rule, value)
+            self._floors = [float(each) for each in value]
+        else:
+            super()._restore(name, value)
+
+    def _restore_bits(self, text: str) -> None:
+        kept = min(self._n, HISTORY)
+        try:
+            packed = np.frombuffer(base64.b64decode(text, validate=True), dtype=np.uint8)
+        except ValueError:
+            packed = np.zeros(0, dtype=np.uint8)
+        if len(packed) != -(-kept // 8) or text != base64.b64encode(packed.tobytes()).decode():
+            raise InputError("glr: state.bits", f"must be {kept} bits in base64, as n says", text)
+        n, self._n = self._n, self._n - kept
+        for bit in np.unpackbits(packed, count=kept).tolist():
+            self._n += 1
+            self._append(bit)
+        self._n = n
+
+
+def _correlated(newest: int, w: int, before: int, m: int, pairs: tuple[int, int]) -> float:
+    """Variance inflation by neighbors, from errors that follow errors within either part."""
+    p1, p0 = newest / w, before / m
+    variance = (m * p0 * (1 - p0) + w * p1 * (1 - p1)) / (m + w)
+    if variance <= 0:
+        return neighbor_inflation(0.0, newest + before)
+    covariance = (pairs[1] - m * p0 * p0 + pairs[0] - w * p1 * p1) / (m + w)
+    return neighbor_inflation(covariance / variance, newest + before)
+
+
+def _root(newest: int, w: int, before: int, m: int, factor: float) -> float:
+    pooled = (newest + before + 0.5) / (w + m + 1)
+    return math.sqrt(max(0.0, 2 * (_divergence(newest, w, pooled) + _divergence(before, m, pooled)) / factor))
+
+
+def _divergence(errors: int, n: int, pooled: float) -> float:
+    """How much likelier errors of n labels are at their own rate than at the pooled one, as a logarithm."""
+    right = n - errors
+    log = math.log
+    wrong_part = errors * log(errors / n / pooled) if errors else 0.0
+    return wrong_part + (right * log(right / n / (1 - pooled)) if right else 0.0)
