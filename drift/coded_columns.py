@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from drift.discretize import Bins, How, fit_bins, fit_categories, fit_column
+from drift.discretize import Bins, How, NumberBins, fit_bins, fit_categories, fit_column
 from drift.shift import Kind
 
 Index = npt.NDArray[np.int64]
@@ -23,6 +23,8 @@ class CodedColumn(NamedTuple):
     :param base: bin of each base row, from 0 to ``size - 1``; shape (n,).
     :param batch: the same for the batch, shape (m,).
     :param size: number of bins.
+    :param numbers: values of base and batch, if the column is one of numbers in bins.
+    :param missing: share of missing values in base and batch; joint ones: of rows with any.
     """
 
     kind: Kind
@@ -30,6 +32,8 @@ class CodedColumn(NamedTuple):
     base: Index
     batch: Index
     size: int
+    numbers: tuple[pd.Series, pd.Series] | None
+    missing: tuple[float, float]
 
 
 def coded_columns(
@@ -50,16 +54,20 @@ def coded_columns(
     coded = []
     for kind, name in columns:
         fitted = _fit(base[name], kind, bins, how)
-        coded.append(
-            CodedColumn(kind, name, fitted.index(base[name]), fitted.index(batch[name]), fitted.size)
-        )
+        sides = (base[name], batch[name])
+        numbers = sides if isinstance(fitted, NumberBins) else None
+        codes = fitted.index(sides[0]), fitted.index(sides[1])
+        coded.append(CodedColumn(kind, name, *codes, fitted.size, numbers, _missing(*sides)))
     if joint:
         by_name = {column.name: column for column in coded}
         parts = [by_name[name] for name in joint]
         cells, size = _joint_cells(
             [np.concatenate([part.base, part.batch]) for part in parts], [part.size for part in parts]
         )
-        coded.append(CodedColumn("joint", " x ".join(joint), cells[: len(base)], cells[len(base) :], size))
+        codes = cells[: len(base)], cells[len(base) :]
+        sides = base[list(joint)].isna().any(axis=1), batch[list(joint)].isna().any(axis=1)
+        missing = float(sides[0].mean()), float(sides[1].mean())
+        coded.append(CodedColumn("joint", " x ".join(joint), *codes, size, None, missing))
     return coded
 
 
@@ -68,6 +76,10 @@ def _fit(base: pd.Series, kind: Kind, bins: int, how: How) -> Bins:
         return fit_column(base, bins, how)
     fractions = pd.api.types.is_float_dtype(base) and bool((base != np.floor(base)).any())
     return fit_bins(base, bins, how) if fractions else fit_categories(base)
+
+
+def _missing(base: pd.Series, batch: pd.Series) -> tuple[float, float]:
+    return float(base.isna().mean()), float(batch.isna().mean())
 
 
 def _joint_cells(columns: Sequence[Index], sizes: Sequence[int]) -> tuple[Index, int]:

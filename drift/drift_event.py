@@ -9,9 +9,10 @@ from typing import Any, Literal
 
 from feature_sets.checks import InputError, check_choice
 
-Level = Literal["warning", "drift"]
+Level = Literal["warning", "drift", "improvement"]
+"""An improvement is a change to the better: told, but nothing has to be done about it."""
 
-LEVELS: tuple[Level, ...] = ("warning", "drift")
+LEVELS: tuple[Level, ...] = ("warning", "drift", "improvement")
 
 
 def utc_time(text: object, name: str = "event_time") -> str:
@@ -36,8 +37,9 @@ def utc_time(text: object, name: str = "event_time") -> str:
 class DriftEvent:
     """One finding of drift.
 
-    :param source: name of the detector or distance, such as ``ddm`` or ``total_variation``.
-    :param level: ``warning`` or ``drift``.
+    :param source: name of the detector or distance, such as ``ddm`` or ``total_variation``; ``all`` for drift
+        that all detectors found together.
+    :param level: ``warning``, ``drift`` or ``improvement``.
     :param event_time: event time of the value that tipped it, ISO 8601 UTC.
     :param value: what was measured, in the source's own scale; None where it gave no number.
     :param limit: the limit it crossed, in the same scale.

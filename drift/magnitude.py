@@ -2,9 +2,13 @@
 
 Features, predictions and labels are looked at apart: what moves says which kind of shift it is. Each column
 is put into bins fitted on the base; the distributions over the bins are compared by total variation,
-Hellinger and symmetric Kullback-Leibler distance. The verdict is computed once, from total variation: drift
-is a column that is further away than chance explains at these sample sizes (``chance.py``), and by more than
-a stated amount, since with enough rows chance explains nothing.
+Hellinger, symmetric Kullback-Leibler and Jensen-Shannon distance and population stability index, columns of
+numbers also by Wasserstein distance. The verdict is computed once, from total variation: drift is a column
+that is further away than chance explains at these sample sizes (``chance.py``), and by more than a stated
+amount, since with enough rows chance explains nothing.
+
+Bins hold equally many base rows, and the outer two have no end. So one far reading in the base changes
+nothing; with equally wide bins it puts all other rows into one.
 """
 
 from __future__ import annotations
@@ -19,8 +23,11 @@ from drift.coded_columns import CodedColumn, coded_columns
 from drift.discretize import How
 from drift.distances.distribution import distribution
 from drift.distances.hellinger import hellinger
+from drift.distances.jensen_shannon import jensen_shannon
 from drift.distances.kullback_leibler import kullback_leibler
+from drift.distances.population_stability import population_stability
 from drift.distances.total_variation import total_variation
+from drift.distances.wasserstein import wasserstein
 from drift.reference_rows import LEAST_BLOCKS
 from drift.shift import ColumnShift, DriftMagnitude, Kind
 from feature_sets.checks import InputError, check_integer, check_number
@@ -40,7 +47,7 @@ def drift_magnitude(
     bins: int = 5,
     min_rows: int = 100,
     *,
-    how: How = "uniform",
+    how: How = "quantile",
     joint: Sequence[str] | None = None,
     alpha: float = 0.01,
     min_distance: float = 0.1,
@@ -60,10 +67,10 @@ def drift_magnitude(
     :param prediction: column of predictions; whole numbers and text are classes, fractions are binned.
     :param label: column of labels, as predictions.
     :param bins: number of bins of a numeric column.
-    :param min_rows: fewest rows on either side for a verdict; with fewer, or fewer than ``LEAST_BLOCKS``
-        blocks, nothing is computed.
-    :param how: ``uniform`` or ``quantile`` bins, see ``fit_bins``. Uniform bins see little of a column with
-        rare, far values, as nearly all rows share a bin.
+    :param min_rows: fewest rows on either side for a verdict; with fewer than ``rows_needed``, nothing is
+        computed.
+    :param how: ``quantile`` or ``uniform`` bins, see ``fit_bins``, of features, predictions and joint alike.
+        Uniform bins see little of a column with rare, far values, as nearly all rows share a bin.
     :param joint: features whose joint histogram is compared too. It sees changes of how features go together,
         but most of its bins are empty and its distance is large by chance alone: name two or three. None
         takes all features if there are at most ``MOST_JOINT``, else there is no joint histogram.
@@ -79,7 +86,7 @@ def drift_magnitude(
     """
     min_rows = check_integer(f"{_OWNER}: min_rows", min_rows, at_least=2)
     block_rows = check_integer(f"{_OWNER}: block_rows", block_rows, at_least=1)
-    least = max(min_rows, LEAST_BLOCKS * block_rows)
+    least = rows_needed(min_rows, block_rows)
     max_rows = check_integer(f"{_OWNER}: max_rows", max_rows, at_least=least)
     permutations = check_integer(f"{_OWNER}: permutations", permutations, at_least=1)
     if not (0 < alpha < 1 and alpha * (permutations + 1) >= 1):
@@ -88,10 +95,14 @@ def drift_magnitude(
     check_number(f"{_OWNER}: min_distance", min_distance, at_least=0, below=1)
     joint = _joint_columns(features, joint)
     columns = _columns(base, batch, features, prediction, label)
+    blocks = f" ({LEAST_BLOCKS} blocks of {block_rows})" if least > min_rows else ""
     for side, frame in (("base", base), ("batch", batch)):
-        if len(frame) < least:
-            reason = f"not enough rows: {side} has {len(frame)}, needs at least {least}"
-            return DriftMagnitude(len(base), len(batch), (), None, reason)
+        unknown = next((k for k, name in columns if k != "feature" and frame[name].isna().all()), None)
+        rows = f"{len(frame)} rows" if unknown is None or not len(frame) else f"no row with a {unknown}"
+        if len(frame) < least or unknown is not None:
+            reason = f"not enough data: {side} has {rows}, needs at least {least}{blocks}"
+            return DriftMagnitude(len(base), len(batch), (), None, reason, least)
+    _check_known(base, batch, columns)
     rng = np.random.default_rng(seed)
     base = _selected(base, max_rows, block_rows, rng)
     batch = _selected(batch, max_rows, block_rows, rng)
@@ -109,7 +120,16 @@ def drift_magnitude(
         for column, expected, p_value in zip(coded, chance.expected, chance.p_values, strict=True)
     ]
     drifted, reason = _verdict(shifts, min_distance)
-    return DriftMagnitude(len(base), len(batch), tuple(shifts), drifted, reason)
+    return DriftMagnitude(len(base), len(batch), tuple(shifts), drifted, reason, least)
+
+
+def rows_needed(min_rows: int, block_rows: int) -> int:
+    """Rows that each side needs for a verdict: ``min_rows``, or ``LEAST_BLOCKS`` blocks if those are more.
+
+    >>> rows_needed(1000, 120)
+    1200
+    """
+    return max(min_rows, LEAST_BLOCKS * block_rows)
 
 
 def _shift(
@@ -125,6 +145,11 @@ def _shift(
         total_variation=distance,
         hellinger=hellinger(p, q),
         kullback_leibler=kullback_leibler(p, q),
+        jensen_shannon=jensen_shannon(p, q),
+        population_stability=population_stability(p, q),
+        wasserstein=None if column.numbers is None else wasserstein(*column.numbers),
+        missing_base=column.missing[0],
+        missing_batch=column.missing[1],
         expected_by_chance=expected,
         p_value=p_value,
         limit=min(1.0, expected + min_distance),
@@ -174,15 +199,22 @@ def _columns(
     if not names or len(set(names)) != len(names):
         raise InputError(f"{_OWNER}: columns", "must be at least one, each once", names)
     for side, frame in (("base", base), ("batch", batch)):
-        for kind, name in columns:
+        for _, name in columns:
             where = f"{_OWNER}: {side} column '{name}'"
             if list(frame.columns).count(name) != 1:
                 raise InputError(where, "must be present once", sorted(map(str, frame.columns)))
+    return columns
+
+
+def _check_known(base: pd.DataFrame, batch: pd.DataFrame, columns: Sequence[tuple[Kind, str]]) -> None:
+    """Raise InputError unless every row has its prediction and its label; features may be missing."""
+    for side, frame in (("base", base), ("batch", batch)):
+        for kind, name in columns:
             missing = 0 if kind == "feature" else int(frame[name].isna().sum())
             if missing:
                 rule = f"must be without missing values, as it is the {kind}"
+                where = f"{_OWNER}: {side} column '{name}'"
                 raise InputError(where, rule, f"{missing} of {len(frame)} missing")
-    return columns
 
 
 def _selected(frame: pd.DataFrame, max_rows: int, block_rows: int, rng: np.random.Generator) -> pd.DataFrame:

@@ -11,10 +11,11 @@ from drift.detectors.registry import detector_from_dict
 from drift.detectors.saved_form import saved_mapping
 from drift.detectors.values import error_value
 from drift.drift_event import DriftEvent, Level, utc_time
+from drift.verdict import ALL, ANY, Verdict
 from feature_sets.checks import InputError, check_integer
 
-FORMAT = 1
-"""Version of the saved form."""
+FORMAT = 2
+"""Version of the saved form. Version 1, without verdict and improvements, is read too."""
 
 State = Literal["in_control", "warning", "drift"]
 
@@ -31,6 +32,13 @@ class _Record:
     reported_warning_at: int | None = None
     reported_drift_at: int | None = None
     last_drift_at: int | None = None
+    improvements: int = 0
+    last_improvement_time: str | None = None
+    reported_improvement_at: int | None = None
+
+
+_SETTINGS = ("cool_down", "verdict", "promise")
+_ADDED = ("improvements", "last_improvement_time", "reported_improvement_at")
 
 
 class DriftMonitor:
@@ -41,6 +49,10 @@ class DriftMonitor:
     counted, not reported. A drift is never merged into a warning, but a warning is merged into a drift. A
     stream that keeps drifting is reported again after the cool-down. One thread at a time.
 
+    Which findings are the verdict is one setting (``Verdict``). Drift that a detector finds without being the
+    one to decide is reported as its warning. A fall of the error rate is reported as an improvement, never as
+    drift: nothing has to be done about it.
+
     >>> from drift.detectors.ddm import DDM
     >>> monitor = DriftMonitor([DDM()])
     >>> found = [e for x in 100 * [0, 0, 0, 0, 1] + 40 * [1] for e in monitor.update(x, "2024-05-01T12:00Z")]
@@ -49,19 +61,28 @@ class DriftMonitor:
 
     :param detectors: at least one, each of another name; warmed up or new. The monitor owns them from now on.
     :param cool_down: number of values after a report in which repeated findings are merged; 0 merges none.
-    :raises InputError: if there is no detector, a name occurs twice or ``cool_down`` is negative.
+    :param verdict: ``any``, ``all within N`` or the name of the detector that decides, see ``Verdict``.
+    :param promise: rate of false alarms that is promised, in words, see ``drift.calibration``; only told.
+    :raises InputError: if there is no detector, a name occurs twice, ``cool_down`` is negative or the verdict
+        is no rule for these detectors.
     """
 
-    def __init__(self, detectors: Sequence[Detector], cool_down: int = 100) -> None:
+    def __init__(
+        self, detectors: Sequence[Detector], cool_down: int = 100, verdict: str = ANY, promise: str = ""
+    ) -> None:
         names = [detector.name for detector in detectors]
         if not names or len(set(names)) != len(names):
             raise InputError("drift monitor: detectors", "must be at least one, each name once", names)
         self.detectors = tuple(detectors)
         self.cool_down = check_integer("drift monitor: cool_down", cool_down, at_least=0)
+        self.verdict = Verdict(verdict, names)
+        self.promise = promise
         self.n_seen = 0
         self.errors = 0
         self.last_event_time: str | None = None
         self._records = {name: _Record() for name in names}
+        if self.verdict.within is not None:
+            self._records[ALL] = _Record()
 
     def update(self, error: int, event_time: str) -> list[DriftEvent]:
         """Feed one labeled prediction to every detector.
@@ -83,14 +104,14 @@ class DriftMonitor:
             in_warning_zone = detector.warning_detected
             detector.update(value)
             if detector.drift_detected:
-                level: Level = "drift"
+                level: Level = "improvement" if detector.direction == "fall" else "drift"
             elif detector.warning_detected and not in_warning_zone:
                 level = "warning"
             else:
                 continue
             if self._note(self._records[detector.name], level, time):
-                events.append(_event(detector, level, time))
-        return events
+                events.append(self._event(detector, level, time))
+        return events + self._all_together(time)
 
     @property
     def flags(self) -> dict[str, dict[str, bool]]:
@@ -105,28 +126,33 @@ class DriftMonitor:
 
         ``state`` of a detector is ``drift`` from a drift on until ``cool_down`` further values have passed
         without another; otherwise ``warning`` in its warning zone, else ``in_control``. The overall ``state``
-        is the most serious one. ``n`` counts the values monitored here, ``n_with_warm_up`` also those
-        of the warm-up; ``merged`` findings are included in ``warnings`` and ``drifts``.
+        follows the verdict: ``drift`` of a detector that does not decide is a ``warning``. ``n`` counts the
+        values monitored here, ``n_with_warm_up`` also those of the warm-up; ``merged`` findings are included
+        in ``warnings``, ``drifts`` and ``improvements``.
         """
         detectors = {}
         for detector in self.detectors:
             record = self._records[detector.name]
             detectors[detector.name] = {
                 "state": self._state(detector, record),
+                "decides": self.verdict.decides(detector.name),
                 "n": self.n_seen,
                 "n_with_warm_up": detector.n_seen,
                 "warnings": record.warnings,
                 "drifts": record.drifts,
+                "improvements": record.improvements,
                 "merged": record.merged,
                 "last_warning_time": record.last_warning_time,
                 "last_drift_time": record.last_drift_time,
+                "last_improvement_time": record.last_improvement_time,
                 "statistic": detector.statistic,
                 "warning_limit": detector.warning_limit,
                 "drift_limit": detector.drift_limit,
             }
-        states = {each["state"] for each in detectors.values()}
         return {
-            "state": next((state for state in ("drift", "warning") if state in states), "in_control"),
+            "state": self._overall(detectors),
+            "verdict": self.verdict.text,
+            "promise": self.promise,
             "n": self.n_seen,
             "errors": self.errors,
             "error_rate": self.errors / self.n_seen if self.n_seen else None,
@@ -140,6 +166,8 @@ class DriftMonitor:
         return {
             "format": FORMAT,
             "cool_down": self.cool_down,
+            "verdict": self.verdict.text,
+            "promise": self.promise,
             "n_seen": self.n_seen,
             "errors": self.errors,
             "last_event_time": self.last_event_time,
@@ -154,13 +182,14 @@ class DriftMonitor:
         :raises InputError: naming the field, the rule and what was given, if the form is not one of ours.
         """
         owner = "saved drift monitor"
-        keys = ("format", "cool_down", "n_seen", "errors", "last_event_time", "detectors", "records")
-        saved = saved_mapping(owner, "itself", saved, keys)
+        keys = (*_SETTINGS, "format", "n_seen", "errors", "last_event_time", "detectors", "records")
+        saved = saved_mapping(owner, "itself", _of_version_2(saved), keys)
         if saved["format"] != FORMAT:
             raise InputError(f"{owner}: format", f"must be {FORMAT}", saved["format"])
         if not isinstance(saved["detectors"], list):
             raise InputError(f"{owner}: detectors", "must be a list", saved["detectors"])
-        monitor = cls([detector_from_dict(each) for each in saved["detectors"]], saved["cool_down"])
+        detectors = [detector_from_dict(each) for each in saved["detectors"]]
+        monitor = cls(detectors, saved["cool_down"], saved["verdict"], str(saved["promise"]))
         monitor.n_seen = check_integer(f"{owner}: n_seen", saved["n_seen"], at_least=0)
         monitor.errors = check_integer(f"{owner}: errors", saved["errors"], at_least=0)
         monitor.last_event_time = _saved_time(owner, "last_event_time", saved["last_event_time"])
@@ -172,7 +201,13 @@ class DriftMonitor:
     def _note(self, record: _Record, level: Level, time: str) -> bool:
         """Count a finding; whether it is to be reported."""
         drift_is_fresh = self._fresh(record.reported_drift_at)
-        if level == "drift":
+        if level == "improvement":
+            record.improvements += 1
+            record.last_improvement_time = time
+            report = not self._fresh(record.reported_improvement_at)
+            if report:
+                record.reported_improvement_at = self.n_seen
+        elif level == "drift":
             record.drifts += 1
             record.last_drift_time = time
             record.last_drift_at = self.n_seen
@@ -188,6 +223,42 @@ class DriftMonitor:
         record.merged += not report
         return report
 
+    def _all_together(self, time: str) -> list[DriftEvent]:
+        """Drift that all detectors found within the labels of the verdict, if it is news."""
+        last = {name: record.last_drift_at for name, record in self._records.items()}
+        # only a drift of this very value can complete the set
+        if self.n_seen not in last.values() or not self.verdict.together(last, self.n_seen):
+            return []
+        if not self._note(self._records[ALL], "drift", time):
+            return []
+        names = ", ".join(self.verdict.names)
+        detail = f"error stream: {names} within {self.verdict.within} labels"
+        return [DriftEvent(ALL, "drift", time, None, None, self.n_seen, detail)]
+
+    def _event(self, detector: Detector, level: Level, time: str) -> DriftEvent:
+        detail = "error stream"
+        if level == "drift" and not self.verdict.decides(detector.name):
+            level, detail = (
+                "warning",
+                f"error stream: drift for this detector, the verdict is {self.verdict.text}",
+            )
+        return DriftEvent(
+            source=detector.name,
+            level=level,
+            event_time=time,
+            value=detector.statistic,
+            limit=detector.warning_limit if detector.warning_detected else detector.drift_limit,
+            n_seen=detector.n_seen,
+            detail=detail,
+        )
+
+    def _overall(self, detectors: Mapping[str, Mapping[str, Any]]) -> State:
+        together = self._records.get(ALL)
+        deciding = {each["state"] for each in detectors.values() if each["decides"]}
+        if "drift" in deciding or (together is not None and self._fresh(together.last_drift_at)):
+            return "drift"
+        return "warning" if {each["state"] for each in detectors.values()} - {"in_control"} else "in_control"
+
     def _fresh(self, at: int | None) -> bool:
         return at is not None and self.n_seen - at <= self.cool_down
 
@@ -197,16 +268,15 @@ class DriftMonitor:
         return "warning" if detector.warning_detected else "in_control"
 
 
-def _event(detector: Detector, level: Level, time: str) -> DriftEvent:
-    return DriftEvent(
-        source=detector.name,
-        level=level,
-        event_time=time,
-        value=detector.statistic,
-        limit=detector.drift_limit if level == "drift" else detector.warning_limit,
-        n_seen=detector.n_seen,
-        detail="error stream",
-    )
+def _of_version_2(saved: Any) -> Any:
+    """A saved form of version 1 with what version 2 added; anything else as it is."""
+    if not isinstance(saved, Mapping) or saved.get("format") != 1 or "verdict" in saved:
+        return saved
+    records = saved.get("records")
+    if isinstance(records, Mapping):
+        added = {name: getattr(_Record, name) for name in _ADDED}
+        records = {k: {**added, **v} if isinstance(v, Mapping) else v for k, v in records.items()}
+    return {**saved, "format": FORMAT, "verdict": ANY, "promise": "", "records": records}
 
 
 def _saved_time(owner: str, name: str, value: Any) -> str | None:

@@ -70,6 +70,15 @@ def in_device_order(frame: pd.DataFrame, entity: str, time: str) -> pd.DataFrame
     return frame.sort_values([entity, time], kind="stable", ignore_index=True)
 
 
+def in_arrival_order(frame: pd.DataFrame, entity: str, time: str) -> pd.DataFrame:
+    """Rows as their labels arrive: all devices of one time before those of the next.
+
+    :param entity: column of the device key.
+    :param time: column of event times.
+    """
+    return frame.sort_values([time, entity], kind="stable", ignore_index=True)
+
+
 def rows_in_window(frame: pd.DataFrame, entity: str, time: str, window_seconds: float) -> int:
     """How many rows of one device share readings through the longest window, at least 1.
 

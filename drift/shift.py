@@ -20,6 +20,11 @@ class ColumnShift:
     :param total_variation: 0 to 1.
     :param hellinger: 0 to 1.
     :param kullback_leibler: both directions summed, nats, 0 to ``largest_divergence()``.
+    :param jensen_shannon: 0 to 1.
+    :param population_stability: 0 or more; see ``drift/distances/population_stability.py``.
+    :param wasserstein: in the unit of the column; None if it is no column of numbers.
+    :param missing_base: share of missing values in the base; joint ones: of rows with any.
+    :param missing_batch: the same of the batch.
     :param expected_by_chance: mean total variation distance of two samples of these sizes without drift.
     :param p_value: share of random divisions in which any column is as extreme; all columns share one risk.
     :param limit: total variation distance from which on this column may be called drift.
@@ -31,6 +36,11 @@ class ColumnShift:
     total_variation: float
     hellinger: float
     kullback_leibler: float
+    jensen_shannon: float
+    population_stability: float
+    wasserstein: float | None
+    missing_base: float
+    missing_batch: float
     expected_by_chance: float
     p_value: float
     limit: float
@@ -51,6 +61,7 @@ class DriftMagnitude:
     :param shifts: one per feature, prediction and label, then the joint one; empty without a verdict.
     :param drifted: None if there were not enough rows to say.
     :param reason: why, in words.
+    :param rows_needed: rows that each side needs for a verdict.
     """
 
     n_base: int
@@ -58,6 +69,7 @@ class DriftMagnitude:
     shifts: tuple[ColumnShift, ...]
     drifted: bool | None
     reason: str
+    rows_needed: int
 
     @property
     def features(self) -> tuple[ColumnShift, ...]:
@@ -117,6 +129,7 @@ class DriftMagnitude:
             "reason": self.reason,
             "n_base": self.n_base,
             "n_batch": self.n_batch,
+            "rows_needed": self.rows_needed,
             "feature_mean": self.feature_mean,
             "feature_max": None if furthest is None else furthest.total_variation,
             "feature_max_name": None if furthest is None else furthest.name,

@@ -3,21 +3,8 @@
 The base data set is one the model was not trained on (its held-out later rows), with labels. Rows the model
 was trained on teach a detector an error rate that is too good, and its first live values look like drift.
 
-False alarms with the default settings, as drifts per 10,000 labels of a steady error rate
-(``tests/drift/test_false_alarms.py`` measures them):
-
-    warm-up  error rate    DDM   EDDM   Page-Hinkley
-      1,000        0.01    0.2    1.6            0.0
-      1,000        0.03    0.3    6.2            0.7
-      1,000         0.1    0.1    6.0            5.3
-      1,000         0.3    0.1    2.5           14.8
-      5,000        0.01    0.4    0.9            0.0
-      5,000        0.03    0.0    0.2            0.7
-      5,000         0.1    0.0    0.0            6.6
-      5,000         0.3    0.0    0.0           14.4
-
-DDM is the one to act on alone. A longer warm-up calms EDDM; a larger threshold calms Page-Hinkley, whose 10
-suits error rates up to about 0.03 (see ``mean_values_between_false_alarms``).
+Its rows must be in the order in which labels arrive, all devices of one time before those of the next: then
+the base shows the runs that live errors come in, and ``calibration.py`` sets limits that they keep.
 """
 
 from __future__ import annotations
@@ -30,13 +17,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from drift.calibration import calibrated, promise
 from drift.detectors.ddm import DDM
 from drift.detectors.detector import Detector
 from drift.detectors.eddm import EDDM
+from drift.detectors.likelihood_ratio import LikelihoodRatio
 from drift.detectors.page_hinkley import PageHinkley
 from drift.detectors.registry import DETECTORS
 from drift.detectors.values import error_value
 from drift.monitor import DriftMonitor
+from drift.verdict import ANY, Verdict
 from feature_sets.checks import InputError, check_choice, check_integer, check_mapping
 
 LEAST_BASE = 30
@@ -45,9 +35,15 @@ LEAST_BASE = 30
 
 @dataclass(frozen=True)
 class DetectorSettings:
-    """Which detectors are set up, with which limits; the defaults are those of MLRun's former hub function.
+    """Which detectors are set up, with which limits, and whose finding is the verdict.
+
+    The limits of DDM, EDDM and Page-Hinkley are those of MLRun's former hub function, moved away where the
+    base needs it.
 
     :param names: detectors by registered name, in the order they are reported.
+    :param verdict: ``any``, ``all within N`` labels, or the name of the detector that decides; None means
+        ``glr`` if it is among the names, else ``any``. ``docs/drift_benchmark.md`` says why.
+    :param calibrate: whether limits are moved until replays of the base keep the promised rate.
     :param min_instances: values of the warm-up and after that are not tested; None means the length of the
         warm-up, so that testing starts with the first live value.
     :param min_instances_after_drift: values not tested after a drift, when a detector starts anew.
@@ -61,7 +57,9 @@ class DetectorSettings:
         ``{"river.adwin": {"delta": 0.001}}``.
     """
 
-    names: tuple[str, ...] = ("ddm", "eddm", "page_hinkley")
+    names: tuple[str, ...] = ("glr", "ddm", "eddm", "page_hinkley")
+    verdict: str | None = None
+    calibrate: bool = True
     min_instances: int | None = None
     min_instances_after_drift: int = 30
     ddm_warning: float = 2.0
@@ -81,9 +79,17 @@ class DetectorSettings:
             check_integer("detector settings: min_instances", self.min_instances, at_least=0)
         after = self.min_instances_after_drift
         check_integer("detector settings: min_instances_after_drift", after, at_least=0)
+        Verdict(self.verdict_rule, self.names)
         check_mapping("detector settings: options", self.options, DETECTORS)
         for name in self.names:
             self.detector(name, 0)
+
+    @property
+    def verdict_rule(self) -> str:
+        """The verdict in words, with the default in place."""
+        if self.verdict is not None:
+            return self.verdict
+        return LikelihoodRatio.name if LikelihoodRatio.name in self.names else ANY
 
     def detector(self, name: str, min_instances: int) -> Detector:
         """Create a new detector with these limits.
@@ -121,7 +127,7 @@ def error_stream(labels: Iterable[Any], predictions: Iterable[Any]) -> npt.NDArr
     >>> error_stream(["ok", "bad", "ok"], ["ok", "ok", "ok"]).tolist()
     [0, 1, 0]
 
-    :param labels: classes, in the order of event time; numbers, booleans or text.
+    :param labels: classes, in the order in which labels arrive; numbers, booleans or text.
     :param predictions: predicted classes, not probabilities; same length and order.
     :returns: shape (n,).
     :raises InputError: if lengths differ, a value is missing, only one side is text, or only predictions are
@@ -153,7 +159,7 @@ def detectors_from(
     Nothing is tested during the warm-up: a change inside the base stream is not reported, its error rate is
     then that of the mixture.
 
-    :param base_errors: 1 or 0 per base row, in the order of event time.
+    :param base_errors: 1 or 0 per base row, in the order in which labels arrive.
     :raises InputError: if there are fewer than ``LEAST_BASE`` values or one is neither 0 nor 1.
     """
     errors = [error_value(x, f"base_errors[{i}]") for i, x in enumerate(base_errors)]
@@ -164,7 +170,7 @@ def detectors_from(
     for detector in detectors:
         for error in errors:
             detector.update(error)
-    return detectors
+    return [calibrated(each, errors) for each in detectors] if settings.calibrate else detectors
 
 
 def warmed_monitor(
@@ -180,7 +186,10 @@ def warmed_monitor(
     :param cool_down: see ``DriftMonitor``.
     :raises InputError: see ``error_stream`` and ``detectors_from``.
     """
-    return DriftMonitor(detectors_from(error_stream(labels, predictions), settings), cool_down)
+    errors = error_stream(labels, predictions)
+    detectors = detectors_from(errors, settings)
+    promised = promise(errors) if settings.calibrate else ""
+    return DriftMonitor(detectors, cool_down, settings.verdict_rule, promised)
 
 
 def _column(values: Iterable[Any]) -> pd.Series:

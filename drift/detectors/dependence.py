@@ -1,7 +1,7 @@
 """By how much errors that come in runs carry less information than as many independent ones.
 
-A sum of n correlated values varies as one of n / f independent values does; f is the variance inflation (G. V.
-Bayley, J. M. Hammersley, "The 'Effective' Number of Independent Observations in an Autocorrelated Time
+A sum of n correlated values varies as one of n / f independent values does; f is the variance inflation (G.
+V. Bayley, J. M. Hammersley, "The 'Effective' Number of Independent Observations in an Autocorrelated Time
 Series", Journal of the Royal Statistical Society, Supplement 8 (2), 1946, pages 184-197). Three ways to see
 it, of which the largest counts:
 

@@ -1,4 +1,4 @@
-"""GLR: drift when the newest labels are wrong more often than those before, beyond what runs of errors explain.
+"""GLR: drift when the newest labels are wrong more often than those before, beyond what chance explains.
 
 A generalized likelihood ratio test between two windows: the newest w labels, for several w, and up to 5,000
 labels before them. T. L. Lai, "Sequential Changepoint Detection in Quality Control and Dynamical Systems",

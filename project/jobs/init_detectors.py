@@ -7,9 +7,10 @@ import json
 import httpx
 import mlrun
 
+from drift.reference_rows import in_arrival_order
 from drift.warm_up import DetectorSettings, warmed_monitor
 from feature_sets.model_package.columns import PREDICTION
-from feature_sets.telemetry.schema import TelemetrySchema
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.endpoints import endpoint_address
 from project.http_json import get_json
 from project.settings import Settings
@@ -28,8 +29,9 @@ def init_detectors(
     :param function: name of the serving function whose labeled stream they watch.
     :param schema: path of the telemetry schema; empty for the simulated network's.
     """
-    base = test_set.as_df()
-    label = TelemetrySchema.load(schema).target
+    telemetry = TelemetrySchema.load(schema)
+    label = telemetry.target
+    base = in_arrival_order(test_set.as_df(), DEVICE, telemetry.time)
     # Errors come in episodes. Detectors that start anew in the middle of one, on few values, take its end
     # for the next drift; so after an alarm they wait for a thousand values, or the size of their base.
     settings = DetectorSettings(min_instances_after_drift=min(len(base), 1000))

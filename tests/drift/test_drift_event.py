@@ -34,7 +34,9 @@ def test_it_does_not_change():
 
 
 def test_another_level_is_refused():
-    with pytest.raises(ValueError, match="drift event: level: must be among warning, drift, got 'alarm'"):
+    with pytest.raises(
+        ValueError, match="drift event: level: must be among warning, drift, improvement, got 'alarm'"
+    ):
         event(level="alarm")
 
 

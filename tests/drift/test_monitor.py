@@ -22,9 +22,10 @@ def at(i):
 
 
 class Scripted(Detector):
-    """Raises flags by a script: one character per value, d drift, w warning, any other nothing."""
+    """Raises flags by a script: one character per value, d drift, f fall, w warning, any other nothing."""
 
     name = "scripted"
+    two_sided = True
     parameter_names = ("min_instances", "min_instances_after_drift")
     state_types: ClassVar = {}
     statistic = 1.5
@@ -43,7 +44,11 @@ class Scripted(Detector):
 
     def _learn_and_test(self, x):
         sign = self.script[self._n_seen - 1]
-        self._drift, self._warning = sign == "d", sign == "w"
+        self._drift, self._fell, self._warning = sign in "df", sign == "f", sign == "w"
+
+
+class Second(Scripted):
+    name = "second"
 
 
 def played(script, cool_down):
@@ -237,7 +242,7 @@ def test_a_cool_down_is_a_count(bad):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": 2}, "format: must be 1, got 2"),
+        ({"format": 3}, "format: must be 2, got 3"),
         ({"detectors": {}}, "detectors: must be a list"),
         ({"n_seen": -1}, "n_seen: must be a whole number of at least 0, got -1"),
         ({"errors": "3"}, "errors: must be a whole number"),
@@ -265,3 +270,79 @@ def test_a_saved_record_with_a_bad_field_is_refused(field, bad, message):
     saved["records"]["ddm"][field] = bad
     with pytest.raises(ValueError, match=message):
         DriftMonitor.from_dict(saved)
+
+
+def told(verdict, first, second, cool_down=0):
+    """What two scripted detectors report under a verdict: (value, source, level)."""
+    monitor = DriftMonitor([Scripted(first), Second(second)], cool_down, verdict)
+    found = []
+    for i in range(len(first)):
+        found += [(i, event.source, event.level) for event in monitor.update(0, at(i))]
+    return found, monitor
+
+
+def test_a_fall_is_an_improvement_and_never_drift():
+    found, monitor = told("any", ".f.f..", "......", cool_down=2)
+    assert found == [(1, "scripted", "improvement")]
+    status = monitor.status()
+    assert status["state"] == "in_control"
+    mine = status["detectors"]["scripted"]
+    assert (mine["improvements"], mine["merged"], mine["drifts"]) == (2, 1, 0)
+    assert mine["last_improvement_time"] == at(3)
+
+
+def test_with_any_each_detector_decides():
+    found, monitor = told("any", ".d..", "..d.")
+    assert found == [(1, "scripted", "drift"), (2, "second", "drift")]
+    assert [each["decides"] for each in monitor.status()["detectors"].values()] == [True, True]
+
+
+def test_drift_of_a_detector_that_does_not_decide_is_its_warning():
+    found, monitor = told("second", "d...", ".d..")
+    assert found == [(0, "scripted", "warning"), (1, "second", "drift")]
+    found, monitor = told("second", "d...", "....", cool_down=9)
+    assert monitor.status()["state"] == "warning"
+    assert monitor.status()["verdict"] == "second"
+    assert monitor.status()["detectors"]["scripted"]["state"] == "drift"
+
+
+def test_all_within_some_labels_is_drift_once_and_before_that_a_warning():
+    found, _ = told("all within 2", "d......d.", "...d..d..")
+    assert found == [
+        (0, "scripted", "warning"), (3, "second", "warning"), (6, "second", "warning"),
+        (7, "scripted", "warning"), (7, "all", "drift"),
+    ]  # fmt: skip
+    found, monitor = told("all within 3", "d...d..", ".d..d..", cool_down=5)
+    assert [each for each in found if each[1] == "all"] == [(1, "all", "drift")]
+    assert monitor.status()["state"] == "drift"
+
+
+def test_all_within_survives_a_restart_between_the_findings():
+    settings = {"cool_down": 1000, "verdict": "all within 600"}
+    whole = DriftMonitor([DDM(), EDDM(), PageHinkley()], promise="some", **settings)
+    stream, found = errors(2, (500, 0.05), (500, 0.6)), []
+    for i, x in enumerate(stream):
+        found += [(event.source, event.level) for event in whole.update(x, at(i))]
+        whole = DriftMonitor.from_dict(json.loads(json.dumps(whole.to_dict())))
+    assert found.count(("all", "drift")) == 1
+    assert {level for source, level in found if source != "all"} == {"warning"}
+    assert whole.status()["promise"] == "some"
+
+
+@pytest.mark.parametrize("bad", ["all", "all within", "all within -3", "most", "adwin", 3, None])
+def test_a_verdict_that_is_no_rule_is_refused(bad):
+    with pytest.raises(ValueError, match="drift monitor: verdict: must be among any, all within N, ddm, got"):
+        DriftMonitor([DDM()], verdict=bad)
+
+
+def test_a_monitor_saved_by_version_1_goes_on():
+    new = new_monitor()
+    for i, x in enumerate(errors(3, (500, 0.05), (100, 0.6))):
+        new.update(x, at(i))
+    old = new.to_dict()
+    old["format"] = 1
+    del old["verdict"], old["promise"]
+    for record in old["records"].values():
+        for name in ("improvements", "last_improvement_time", "reported_improvement_at"):
+            del record[name]
+    assert DriftMonitor.from_dict(json.loads(json.dumps(old))).to_dict() == new.to_dict()

@@ -54,21 +54,21 @@ def test_what_is_no_pair_of_classes_is_refused(labels, predictions, message):
 
 def test_detectors_come_warm_in_the_order_of_the_settings():
     detectors = detectors_from(error_stream(*base()))
-    assert [each.name for each in detectors] == ["ddm", "eddm", "page_hinkley"]
-    assert [each.n_seen for each in detectors] == [2000] * 3
-    assert [each.min_instances for each in detectors] == [2000] * 3
-    assert [each.min_instances_after_drift for each in detectors] == [30] * 3
+    assert [each.name for each in detectors] == ["glr", "ddm", "eddm", "page_hinkley"]
+    assert [each.n_seen for each in detectors] == [2000] * 4
+    assert [each.min_instances for each in detectors] == [2000] * 4
+    assert [each.min_instances_after_drift for each in detectors] == [30] * 4
     assert not any(each.drift_detected or each.warning_detected for each in detectors)
 
 
 def test_limits_are_the_older_systems_by_default_and_can_be_set():
-    ddm, eddm, page_hinkley = detectors_from([0, 1] * 50)
+    _, ddm, eddm, page_hinkley = detectors_from([0, 1] * 50, DetectorSettings(calibrate=False))
     assert (ddm.warning_level, ddm.drift_level) == (2.0, 3.0)
     assert (eddm.warning_level, eddm.drift_level) == (0.95, 0.9)
     assert page_hinkley.threshold == 10.0
     settings = DetectorSettings(
         names=("page_hinkley", "ddm"), min_instances=40, ddm_warning=1.0, ddm_drift=4.0,
-        page_hinkley_threshold=20.0, min_instances_after_drift=7,
+        page_hinkley_threshold=20.0, min_instances_after_drift=7, calibrate=False,
     )  # fmt: skip
     page_hinkley, ddm = detectors_from([0, 1] * 50, settings)
     assert (ddm.warning_level, ddm.drift_level, ddm.min_instances) == (1.0, 4.0, 40)
@@ -78,7 +78,8 @@ def test_limits_are_the_older_systems_by_default_and_can_be_set():
 def test_testing_starts_with_the_first_live_value():
     for detector in detectors_from(error_stream(*base())):
         assert detector.statistic is None
-        detector.update(1)
+        for _ in range(5):  # GLR tests every fifth
+            detector.update(1)
         assert detector.statistic is not None
         assert not detector.drift_detected
 
@@ -97,8 +98,11 @@ def test_a_warmed_monitor_finds_that_the_model_went_stale():
     calm = error_stream(*base(n=500, rate=0.05, seed=1))
     stale = error_stream(*base(n=500, rate=0.5, seed=2))
     assert [event for x in calm for event in monitor.update(int(x), TIME) if event.level == "drift"] == []
-    found = {event.source for x in stale for event in monitor.update(int(x), TIME) if event.level == "drift"}
-    assert found == {"ddm", "eddm", "page_hinkley"}
+    found = {(event.source, event.level) for x in stale for event in monitor.update(int(x), TIME)}
+    # GLR decides; drift for the others is told as their warning
+    assert {source for source, level in found if level == "drift"} == {"glr"}
+    drifts = {name: each["drifts"] for name, each in monitor.status()["detectors"].items()}
+    assert all(drifts.values()), drifts
 
 
 def test_a_model_that_was_perfect_on_the_base_may_make_its_first_mistake():
@@ -108,7 +112,7 @@ def test_a_model_that_was_perfect_on_the_base_may_make_its_first_mistake():
 
 
 def test_after_a_drift_detectors_are_not_blind_for_as_long_as_the_warm_up():
-    ddm, *_ = detectors_from(error_stream(*base(n=5000)))
+    _, ddm, *_ = detectors_from(error_stream(*base(n=5000)))
     random = np.random.default_rng(3)
     stream = np.concatenate([random.random(500) < 0.3, random.random(500) < 0.9]).astype(int)
     drifts = []
@@ -165,3 +169,19 @@ def test_a_detector_of_a_package_is_made_with_its_options():
         DetectorSettings(names=("river.adwin",), options={"river.adwin": {"alpha": 0.01}})
     with pytest.raises(ValueError, match="options: must be among"):
         DetectorSettings(options={"adwin": {}})
+
+
+def test_the_verdict_is_glr_where_it_watches_and_any_otherwise():
+    assert DetectorSettings().verdict_rule == "glr"
+    assert DetectorSettings(names=("ddm", "eddm")).verdict_rule == "any"
+    assert DetectorSettings(names=("ddm", "glr"), verdict="all within 500").verdict_rule == "all within 500"
+    with pytest.raises(ValueError, match="verdict: must be among any, all within N, ddm, got 'eddm'"):
+        DetectorSettings(names=("ddm",), verdict="eddm")
+    assert warmed_monitor(*base()).status()["verdict"] == "glr"
+
+
+def test_what_the_base_can_promise_is_told():
+    assert warmed_monitor(*base()).status()["promise"].startswith("at most 0.5 false alarms in 10,000")
+    assert warmed_monitor(*base(n=100)).status()["promise"].startswith("none: the base has")
+    settings = DetectorSettings(calibrate=False)
+    assert warmed_monitor(*base(), settings=settings).status()["promise"] == ""

@@ -1,4 +1,4 @@
-"""Total variation, Hellinger and Kullback-Leibler: by hand, against SciPy, and their laws."""
+"""Every distance: by hand, against SciPy, and their laws."""
 
 import math
 
@@ -7,12 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import euclidean
+from scipy.spatial.distance import jensenshannon as scipy_jensen_shannon
 from scipy.special import rel_entr
 
 from drift.distances.distribution import distribution
 from drift.distances.hellinger import hellinger
+from drift.distances.jensen_shannon import jensen_shannon
 from drift.distances.kullback_leibler import SKEW, kullback_leibler, largest_divergence
+from drift.distances.population_stability import population_stability
 from drift.distances.total_variation import total_variation
+from drift.distances.wasserstein import wasserstein
 
 repeatable = settings(deadline=None, derandomize=True, database=None)
 
@@ -20,6 +24,7 @@ DISTANCES = {
     "total_variation": (total_variation, 1.0),
     "hellinger": (hellinger, 1.0),
     "kullback_leibler": (kullback_leibler, largest_divergence()),
+    "jensen_shannon": (jensen_shannon, 1.0),
 }
 every_distance = pytest.mark.parametrize(("distance", "largest"), DISTANCES.values(), ids=list(DISTANCES))
 
@@ -169,3 +174,40 @@ def test_shares_are_counts_over_their_sum():
         distribution([0, 0])
     with pytest.raises(ValueError, match=r"counts: must be finite and not negative, got \[-1.0\]"):
         distribution([-1, 2])
+
+
+def test_jensen_shannon_equals_scipy():
+    random = np.random.default_rng(4)
+    for size in (2, 5, 40):
+        p, q = (distribution(random.integers(0, 9, size) + (np.arange(size) == 0)) for _ in range(2))
+        assert jensen_shannon(p, q) == pytest.approx(scipy_jensen_shannon(p, q, base=2), abs=1e-12)
+        assert jensen_shannon(p, q) == jensen_shannon(q, p)
+    assert jensen_shannon([0.3, 0.7], [0.3, 0.7]) == 0.0
+    # average (0.75, 0.25): (log2(2/3) + log2(2)) / 2 / 2 + log2(4/3) / 2
+    by_hand = (0.5 * math.log2(0.5 / 0.75) + 0.5 * math.log2(0.5 / 0.25) + math.log2(1 / 0.75)) / 2
+    assert jensen_shannon([0.5, 0.5], [1.0, 0.0]) == pytest.approx(math.sqrt(by_hand))
+
+
+def test_population_stability_is_the_exact_divergence_where_no_bin_is_empty():
+    p, q = [0.2, 0.3, 0.5], [0.5, 0.3, 0.2]
+    exact = sum((a - b) * math.log(a / b) for a, b in zip(p, q, strict=True))
+    assert population_stability(p, q) == pytest.approx(exact)
+    assert population_stability(p, p) == 0.0
+    assert population_stability([1.0, 0.0], [0.0, 1.0]) == pytest.approx(2 * 0.9999 * math.log(1e4))
+
+
+def test_wasserstein_is_the_shift_and_leaves_out_what_is_no_number():
+    readings = np.random.default_rng(5).normal(size=500)
+    assert wasserstein(readings, readings + 3) == pytest.approx(3)
+    assert wasserstein(readings, readings) == 0.0
+    assert wasserstein([1.0, math.nan, math.inf], [2.0]) == 1.0
+    assert wasserstein([math.nan], [2.0]) is None
+    assert wasserstein([1.0], []) is None
+
+
+@pytest.mark.parametrize("distance", [jensen_shannon, population_stability])
+def test_the_new_distances_refuse_what_is_no_distribution(distance):
+    with pytest.raises(ValueError, match="p: must sum to 1"):
+        distance([0.5, 0.4], [0.5, 0.5])
+    with pytest.raises(ValueError, match="must have the same bins"):
+        distance([1.0], [0.5, 0.5])
