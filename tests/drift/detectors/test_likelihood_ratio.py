@@ -1,0 +1,145 @@
+"""GLR: found where it was planted, quiet where runs explain it, and which way."""
+
+import math
+
+import numpy as np
+import pytest
+
+from drift.detectors.likelihood_ratio import LikelihoodRatio
+from tests.drift.error_streams import in_runs, taking_turns
+
+
+def found(detector, stream):
+    at = []
+    for i, x in enumerate(stream):
+        detector.update(x)
+        if detector.drift_detected:
+            at.append((i, detector.direction))
+    return at
+
+
+def independent(seed, *stretches):
+    random = np.random.default_rng(seed)
+    return np.concatenate([random.random(n) < rate for n, rate in stretches]).astype(int).tolist()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "within"),
+    [
+        (0.01, 0.05, 500),
+        (0.05, 0.15, 400),
+        (0.1, 0.2, 600),
+        (0.3, 0.45, 600),
+        (0.0, 0.2, 100),
+        (0.1, 1.0, 60),
+    ],
+)
+def test_a_rise_is_found_soon_and_once(before, after, within):
+    drifts = found(LikelihoodRatio(), independent(1, (6000, before), (3000, after)))
+    assert [direction for _, direction in drifts] == ["rise"]
+    assert 6000 <= drifts[0][0] < 6000 + within
+
+
+def test_a_slow_rise_is_found():
+    rates = np.interp(np.arange(12_000), [6000, 9000], [0.05, 0.2])
+    stream = (np.random.default_rng(2).random(12_000) < rates).astype(int).tolist()
+    at, direction = found(LikelihoodRatio(), stream)[0]
+    assert (6000 < at < 8500, direction) == (True, "rise")
+
+
+def test_an_abrupt_fall_is_told_as_one_and_a_slow_one_is_not():
+    assert [way for _, way in found(LikelihoodRatio(), independent(3, (5000, 0.6), (3000, 0.01)))] == ["fall"]
+    rates = np.interp(np.arange(12_000), [3000, 9000], [0.4, 0.02])
+    slow = (np.random.default_rng(4).random(12_000) < rates).astype(int).tolist()
+    assert found(LikelihoodRatio(), slow) == []
+
+
+def test_a_fall_is_shown_below_zero_with_its_own_limit():
+    detector = LikelihoodRatio()
+    for x in independent(3, (5000, 0.6), (3000, 0.01)):
+        detector.update(x)
+        if detector.drift_detected:
+            break
+    assert detector.statistic < detector.drift_limit == -12.0
+    detector.update(0)
+    assert detector.drift_limit == 3.8
+
+
+def test_the_statistic_is_the_signed_root_of_the_likelihood_ratio():
+    """By hand, for 300 labels with 60 errors, never two together, and 50 with 25 after them."""
+    stream = [1, 0, 0, 0, 0] * 60 + [1, 0] * 25
+    detector = LikelihoodRatio(min_instances=0)
+    for x in stream:
+        detector.update(x)
+
+    def log_likelihood(errors, n, rate):
+        return errors * math.log(rate) + (n - errors) * math.log(1 - rate)
+
+    pooled = 85.5 / 351
+    ratio = (
+        log_likelihood(25, 50, 0.5) + log_likelihood(60, 300, 0.2)
+        - log_likelihood(25, 50, pooled) - log_likelihood(60, 300, pooled)
+    )  # fmt: skip
+    prior = 3 * 0.95 / (85 + 3)  # no error follows an error: only the pseudo-errors correlate
+    assert detector.statistic == pytest.approx(math.sqrt(2 * ratio * (1 - prior) / (1 + prior)))
+
+
+def test_nothing_is_said_before_there_is_enough_to_compare():
+    detector = LikelihoodRatio(min_instances=0)
+    for i, x in enumerate(independent(5, (400, 0.5))):
+        detector.update(x)
+        assert (detector.statistic is None) == (i + 1 < 350)
+
+
+def test_one_long_episode_among_rare_ones_is_no_drift_by_itself():
+    stream = in_runs(30_000, 0.02, 0.95, np.random.default_rng(6)).tolist()
+    assert found(LikelihoodRatio(), stream) == []
+
+
+@pytest.mark.parametrize("devices", [10, 40])
+def test_devices_that_take_turns_are_not_taken_for_drift(devices):
+    random = np.random.default_rng(devices)
+    stream = taking_turns(60_000, 0.05, devices, random).tolist()
+    assert len(found(LikelihoodRatio(min_instances=10_000), stream)) <= 2
+    worse = taking_turns(5_000, 0.3, devices, random).tolist()
+    detector = LikelihoodRatio(min_instances=10_000)
+    found(detector, stream[:20_000])
+    assert found(detector, worse)[0][1] == "rise"
+
+
+def test_what_the_base_told_about_runs_outlives_a_drift_but_no_reset():
+    detector = LikelihoodRatio(min_instances=10_000)
+    found(detector, taking_turns(10_000, 0.1, 20, np.random.default_rng(7)).tolist())
+    floors = detector.to_dict()["state"]["floors"]
+    assert floors[-1] > 5
+    assert found(detector, [1] * 2000)
+    assert detector.to_dict()["state"]["floors"] == floors
+    detector.reset()
+    assert detector.to_dict()["state"]["floors"] == [1.0] * 6
+
+
+@pytest.mark.parametrize(
+    ("field", "bad"),
+    [
+        ("bits", ""),
+        ("bits", "!!!!"),
+        ("blocks", [[1, 2, 3]] * 6),
+        ("blocks", [[1, 2, 3, -1]] * 6),
+        ("floors", [0.5] * 6),
+        ("floors", [1.0]),
+    ],
+)
+def test_a_saved_state_that_it_could_not_have_is_refused(field, bad):
+    detector = LikelihoodRatio()
+    found(detector, independent(8, (900, 0.1)))
+    saved = detector.to_dict()
+    saved["state"][field] = bad
+    with pytest.raises(ValueError, match=rf"glr: state\.{field}: must be"):
+        LikelihoodRatio.from_dict(saved)
+
+
+def test_levels_are_checked():
+    with pytest.raises(ValueError, match="glr: drift_level: must be a number of at least 3, got 2"):
+        LikelihoodRatio(drift_level=2)
+    with pytest.raises(ValueError, match="glr: fall_level: must be a number above 0"):
+        LikelihoodRatio(fall_level=0)
