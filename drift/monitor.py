@@ -225,6 +225,8 @@ class DriftMonitor:
 
     def _all_together(self, time: str) -> list[DriftEvent]:
         """Drift that all detectors found within the labels of the verdict, if it is news."""
+        if self.verdict.within is None:
+            return []
         last = {name: record.last_drift_at for name, record in self._records.items()}
         # only a drift of this very value can complete the set
         if self.n_seen not in last.values() or not self.verdict.together(last, self.n_seen):

@@ -5,7 +5,7 @@ skmultiflow`` fails. Its detectors are pure Python and need only one empty base 
 the extensions are missing we import the detectors under stand-in parent modules and take these out of
 ``sys.modules`` again; a complete installation is imported as it is.
 
-Our own detectors do not use this: it gives users, and our parity tests, the originals to compare with.
+Our own detectors do not use this. The detectors named ``skmultiflow.`` do, and the parity tests.
 """
 
 from __future__ import annotations
