@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,14 +17,16 @@ LEARNERS: dict[str, Callable[[], Any]] = {
     "logistic regression": lambda: preprocessing.StandardScaler() | linear_model.LogisticRegression(),
 }
 
-# generator -> the concept of one number
-GENERATORS: dict[str, Callable[[int, int], Any]] = {
-    "SEA": lambda concept, seed: synth.SEA(variant=concept % 4, seed=seed, noise=0.1),
-    "Agrawal": lambda concept, seed: synth.Agrawal(concept % 10, seed=seed, perturbation=0.05),
-    "Sine": lambda concept, seed: synth.Sine(concept % 4, seed=seed, balance_classes=True),
-    "Mixed": lambda concept, seed: synth.Mixed(concept % 2, seed=seed, balance_classes=True),
-    "STAGGER": lambda concept, seed: synth.STAGGER(concept % 3, seed=seed, balance_classes=True),
+# generator -> number of its concepts, and the one of a number
+GENERATORS: dict[str, tuple[int, Callable[[int, int], Any]]] = {
+    "SEA": (4, lambda concept, seed: synth.SEA(variant=concept, seed=seed, noise=0.1)),
+    "Agrawal": (10, lambda concept, seed: synth.Agrawal(concept, seed=seed, perturbation=0.05)),
+    "Sine": (4, lambda concept, seed: synth.Sine(concept, seed=seed, balance_classes=True)),
+    "Mixed": (2, lambda concept, seed: synth.Mixed(concept, seed=seed, balance_classes=True)),
+    "STAGGER": (3, lambda concept, seed: synth.STAGGER(concept, seed=seed, balance_classes=True)),
 }
+
+GROUPS = ("abrupt", "gradual", "recurring")
 
 
 class ErrorStream(NamedTuple):
@@ -41,51 +42,52 @@ class ErrorStream(NamedTuple):
     changes: tuple[int, ...]
 
 
-def learner_streams(labels: int, seed: int) -> Iterator[ErrorStream]:
-    """Four concepts each, abrupt, gradual over 1,000 labels or recurring, for every generator and learner."""
-    random = np.random.default_rng(seed)
-    for generator, concept_of in GENERATORS.items():
-        for learner, make in LEARNERS.items():
-            if generator in ("Agrawal", "STAGGER") and learner == "logistic regression":
-                continue  # their features are words
-            for group, width in (("abrupt", 1), ("gradual", labels // 40)):
-                order = random.permutation(10)[:4]
-                if generator in ("Mixed", "STAGGER"):
-                    order = np.arange(4)
-                yield _learned(concept_of, order.tolist(), make(), width, labels, random, f"learner, {group}")
-        first, second = random.permutation(4)[:2]
-        concepts = [first, second, first, second]
-        yield _learned(concept_of, concepts, make_first(), 1, labels, random, "learner, recurring")
+class Recipe(NamedTuple):
+    """How the error stream of a learner is made.
+
+    :param generator: one of ``GENERATORS``.
+    :param learner: one of ``LEARNERS``.
+    :param group: abrupt, gradual over a fortieth of the labels, or recurring.
+    :param seed: of everything.
+    """
+
+    generator: str
+    learner: str
+    group: str
+    seed: int
 
 
-def make_first() -> Any:
-    """The learner of the recurring streams."""
-    return LEARNERS["naive Bayes"]()
+def recipes(seed: int) -> list[Recipe]:
+    """26 streams: every generator with every learner that takes its features, twice, the groups in turn."""
+    pairs = [
+        (generator, learner)
+        for generator in GENERATORS
+        for learner in LEARNERS
+        # the features of these two are words
+        if not (generator in ("Agrawal", "STAGGER") and learner == "logistic regression")
+    ]
+    return [Recipe(*pair, GROUPS[i % 3], seed + i) for i, pair in enumerate(pairs * 2)]
 
 
-def _learned(
-    concept_of: Callable[[int, int], Any],
-    concepts: list[int],
-    model: Any,
-    width: int,
-    labels: int,
-    random: np.random.Generator,
-    group: str,
-) -> ErrorStream:
-    """Errors of a model that is asked, then taught, label by label; ``width`` labels mix two concepts."""
-    quarter = labels // 4
-    seeds = random.integers(0, 2**31, 4).tolist()
-    sources = [iter(concept_of(int(c), s)) for c, s in zip(concepts, seeds, strict=True)]
-    errors = []
+def learned(recipe: Recipe, labels: int) -> ErrorStream:
+    """Errors of a model that is asked, then taught, label by label; the concept changes at every quarter."""
+    random = np.random.default_rng(recipe.seed)
+    count, concept_of = GENERATORS[recipe.generator]
+    order = random.permutation(count)
+    concepts = [int(order[i % (2 if recipe.group == "recurring" else count)]) for i in range(4)]
+    sources = [iter(concept_of(concept, int(random.integers(2**31)))) for concept in concepts]
+    quarter, width = labels // 4, labels // 40 if recipe.group == "gradual" else 1
+    model, errors = LEARNERS[recipe.learner](), []
     for t in range(labels):
         at = min(t // quarter, 3)
-        if at and t - at * quarter < width and random.random() > (t - at * quarter) / width:
+        since = t - at * quarter
+        if at and since < width and random.random() > since / width:
             at -= 1
-        features, truth = next(islice(sources[at], 1))
+        features, truth = next(sources[at])
         guess = model.predict_one(features)
         errors.append(int(guess is None or guess != truth))
         model.learn_one(features, truth)
-    return ErrorStream(group, errors, (quarter, 2 * quarter, 3 * quarter))
+    return ErrorStream(f"learner, {recipe.group}", errors, (quarter, 2 * quarter, 3 * quarter))
 
 
 def rate_streams(labels: int, seeds: int) -> Iterator[ErrorStream]:

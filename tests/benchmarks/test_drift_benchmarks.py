@@ -1,0 +1,67 @@
+"""The benchmark of the drift detectors at a tiny size: what is counted, and that the page shows it."""
+
+from __future__ import annotations
+
+from tests.benchmarks import drift_detectors
+from tests.benchmarks.drift_detectors import ALWAYS, NEVER, Score, measure, page
+from tests.benchmarks.drift_streams import ErrorStream, learned, rate_streams, recipes
+
+
+def test_a_change_is_found_once_and_what_lies_elsewhere_is_a_false_alarm():
+    stream = ErrorStream("some", [0] * 20_000, (5_000, 10_000))
+    score = Score()
+    score.add([100, 5_000, 5_010, 7_500, 12_499], stream)
+    assert (score.found, score.changes, score.delays, score.false_alarms) == (2, 2, [0, 2_499], 2)
+    assert score.cells() == ["2 of 2", "1,250", "1.00"]
+
+
+def test_always_finds_all_with_false_alarms_and_never_nothing_without():
+    streams = list(rate_streams(2_000, 1))
+    scores = measure(streams, [ALWAYS, NEVER, "glr"])
+    for each in scores.values():
+        assert each[ALWAYS].found == each[ALWAYS].changes
+        assert each[NEVER].found == each[NEVER].false_alarms == 0
+    rise = scores["abrupt rise, 0.1 of labels"]
+    assert (rise["glr"].found, rise["glr"].changes) == (1, 1)
+    text = page(scores)
+    assert text.count("| `always` |") == len(scores) + 4
+    assert "### Seasonal, 0.3 of labels" in text
+
+
+def test_the_page_in_the_documentation_is_of_this_form():
+    shown = drift_detectors.PAGE.read_text(encoding="utf-8")
+    head = page({}).splitlines()
+    assert shown.splitlines()[: len(head)] == head
+    measured = "| detector |" in shown
+    for name in (*drift_detectors.DETECTORS, ALWAYS, NEVER):
+        assert (f"| `{name}` |" in shown) == measured
+
+
+def test_the_page_says_what_the_default_is_worth_beside_the_others():
+    def score(found: int, false_alarms: int) -> Score:
+        return Score(changes=9, found=found, delays=[5] * found, false_alarms=false_alarms, labels=10_000)
+
+    text = page(
+        {
+            "learner, abrupt": {
+                "glr": score(7, 2),
+                "ddm": score(8, 50),
+                "eddm": score(3, 0),
+                NEVER: score(0, 0),
+            }
+        }
+    )
+    assert "GLR, the default, finds 7 of 9 with 2 false alarms." in text
+    assert "Those that find more: `ddm` 8 with 50." in text
+    assert "Those with fewer false alarms: `eddm` 3 with 0." in text
+
+
+def test_the_streams_of_learners_are_the_same_twice_and_change_their_concept():
+    every = recipes(5)
+    assert len(every) == 26
+    assert {recipe.group for recipe in every} == {"abrupt", "gradual", "recurring"}
+    first = next(recipe for recipe in every if recipe.generator == "Mixed")
+    stream = learned(first, 2_000)
+    assert stream == learned(first, 2_000)
+    assert stream.changes == (500, 1000, 1500)
+    assert sum(stream.errors[500:700]) > 3 * sum(stream.errors[300:500])
