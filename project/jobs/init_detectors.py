@@ -22,8 +22,8 @@ def init_detectors(
     """MLRun job: detectors that know the model's usual error rate, logged and attached.
 
     Where the endpoint serves the same model as before, its detectors stay: what they have seen of the live
-    stream counts on. Results: ``kept`` (whether they stay), ``base_rows``, ``base_error_rate`` and
-    ``detectors``.
+    stream counts on. Results: ``kept`` (whether they stay), ``base_rows``, ``base_error_rate``, ``detectors``,
+    ``verdict`` (which of them decide) and ``promise`` (how seldom they alarm for nothing).
 
     :param test_set: base data set with the label and ``prediction`` of rows the model was not trained on.
     :param function: name of the serving function whose labeled stream they watch.
@@ -56,3 +56,5 @@ def init_detectors(
     context.log_result("base_rows", len(base))
     context.log_result("base_error_rate", float((base[label] != base[PREDICTION]).mean()))
     context.log_result("detectors", sorted(monitor.status()["detectors"]))
+    context.log_result("verdict", monitor.status()["verdict"])
+    context.log_result("promise", monitor.promise)

@@ -161,7 +161,8 @@ def _live_lines(facts: dict[str, Any]) -> list[str]:
         since = "in this run" if watched else "since it was attached"
         for place, text in enumerate(drift_texts(watched or facts["drift"], since)):
             lines += _fact("" if place else "drift", text)
-        if any(state["drifts"] for state in ((watched or {}).get("detectors") or {}).values()):
+        detectors = ((watched or {}).get("detectors") or {}).values()
+        if any(state["drifts"] and state.get("decides", True) for state in detectors):
             lines += _fact(
                 "",
                 f"next: 'netops run --project {facts['project']}' trains on the newest telemetry; "
