@@ -161,7 +161,7 @@ def select_features(
     """MLRun job: select features by votes on the training part and save them as a new feature vector.
 
     Features are voted on by the first half of the training part, which no fold of the search is evaluated on;
-    by all of it, with a warning, where that half has too few rows of a class.
+    by all of it, with a warning, where that half has too few rows of a class or there are few episodes.
 
     Results: ``feature_vector`` (address of the new vector), ``n_features_in``, ``n_features_selected``,
     ``selected``, ``dropped`` (feature -> why it is useless), ``redundant`` (feature -> the better one that
@@ -176,7 +176,7 @@ def select_features(
     :param min_votes: votes a feature needs, as a count (1 or more) or a share of the scorers (below 1).
     :param test_fraction: later share of the rows that is not looked at; the same in all steps.
     :param seed: of sampling and scorers.
-    :param train_rows: more rows than this in the training part are sampled, each class in proportion.
+    :param train_rows: of more rows in the training part, all errors and a sample of the others are used.
     :param test_devices: share of the devices that is kept for the evaluation and not looked at; 0 for none.
     :param max_correlation: of features that are correlated above it (absolute Pearson r on those rows,
         missing values replaced by the median) only the best is voted on; in (0, 1], 1 keeps all.

@@ -59,13 +59,14 @@ def train(
 ) -> None:
     """MLRun job: search for the best model on the training part, calibrate it and package it.
 
-    Combinations are compared by time-ordered cross-validation and successive halving; each is an iteration
-    of this run. The winner is fitted on the whole training part.
+    Combinations are compared by cross-validation, placed where the errors are, and successive halving; each
+    is an iteration of this run. The winner is fitted on the whole training part.
 
     Results: average_precision, roc_auc, f1, precision, recall and the confusion matrix of the winner on its
     out-of-fold rows, ``threshold``, ``threshold_rule``, ``calibration_a``, ``calibration_b``; ``candidate``,
     ``family``, ``best_iteration``, ``search``, ``combinations`` (tried), ``combinations_possible``,
-    ``search_metric``, ``rungs`` (rows of each), ``folds_used``, ``folds_skipped``, ``search_seconds``,
+    ``search_metric``, ``rungs`` (rows of each), ``folds`` (how they are placed), ``folds_used``,
+    ``folds_skipped``, ``search_seconds``,
     ``fit_seconds``, ``converged``, ``version``, ``code_version``, ``n_features``, ``dropped`` (feature -> why
     it is useless), and of the training part ``train_start``, ``train_end``, ``train_rows``,
     ``train_positives``, ``train_rows_available``, ``embargo_seconds``. Data set: ``search_results``. Model:
@@ -76,17 +77,18 @@ def train(
     :param schema: telemetry schema, as content or path; empty for the simulated network's.
     :param seed: of draw, samples and models; the same seed and rows give the same digest.
     :param test_fraction: later share of the rows that is kept for the evaluation and not looked at.
-    :param train_rows: more rows than this in the training part are sampled, each class in proportion, before
-        anything is fitted or scored.
+    :param train_rows: of more rows in the training part, all errors and a sample of the healthy ones are
+        used, see ``sample_healthy_rows``; what is told of rates counts each for the rows it stands for.
     :param search: ``random`` or ``grid``, see ``training.search.search_space``.
     :param combinations: most combinations of hyper-parameters to try.
     :param families: kinds of model to restrict the search to, as a list or as text with commas; empty for
         all.
     :param candidates: instead of a search space, a list of ``{"family": ..., "parameters": {...}}``.
-    :param folds: folds of the cross-validation; one that lacks rows or a class is skipped, with a warning.
+    :param folds: folds of the search forward in time; one that lacks rows or a class is skipped and said.
+        With few error episodes each is left out in turn instead, see ``training.search.time_folds``.
     :param search_metric: the score that decides, ``max.`` or ``min.`` and average_precision, roc_auc, f1,
         precision or recall.
-    :param threshold_rule: ``max_f1``, ``min_precision:0.9`` or ``cost:10``,
+    :param threshold_rule: ``max_f1``, ``min_precision:0.9``, ``cost:10`` or ``false_alarms:0.001``,
         see ``training.decision.threshold_rules``.
     :param test_devices: share of the devices that is kept for the evaluation and not looked at; 0 for none.
     :param training_window: how far back the labeled rows reach, such as ``14d``; empty takes all.
@@ -102,7 +104,9 @@ def train(
     context.logger.info(f"search: {plan}")
     started = time.perf_counter()
     with Progress(context.logger.info) as progress:
-        fitted = fit_model(split.train, telemetry, plan, metric, rule, folds, arguments.seed, progress)
+        fitted = fit_model(
+            split.train, telemetry, plan, metric, rule, folds, arguments.seed, progress, split.weights
+        )
     seconds = time.perf_counter() - started
     _log_doubts(context, fitted)
     log_iterations(context, fitted.outcome)
@@ -149,6 +153,7 @@ def _search_facts(plan: Plan, metric: SearchMetric, fitted: FittedModel, seconds
         "combinations_possible": plan.possible,
         "search_metric": str(metric),
         "rungs": list(fitted.outcome.rungs),
+        "folds": fitted.folds.kind,
         "folds_used": len(fitted.folds.used),
         "folds_skipped": list(fitted.folds.skipped),
         "search_seconds": seconds - fitted.fit_seconds,
@@ -178,6 +183,11 @@ def _log_doubts(context: mlrun.MLClientCtx, fitted: FittedModel) -> None:
         context.logger.warning(f"feature '{name}' is left out: {reason}")
     for reason in fitted.folds.skipped:
         context.logger.warning(f"cross-validation skips {reason}")
+    if fitted.point.uncertain:
+        context.logger.warning(
+            f"the threshold is uncertain: it rests on {fitted.point.episodes} error episodes, and others "
+            f"would give one between {fitted.point.low:.3g} and {fitted.point.high:.3g}"
+        )
     if fitted.unconverged:
         context.logger.warning(f"{fitted.unconverged} fits of the search stopped before they converged")
     if not fitted.converged:

@@ -17,6 +17,7 @@ import pandas as pd
 
 from feature_sets.checks import InputError, check_number
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from training.dataset.stratified_sample import ONE_EACH, ClassWeights
 from training.job.defaults import TEST_FRACTION
 
 MINIMUM_ROWS = 50
@@ -35,6 +36,7 @@ class TimeSplit:
     :param held_out: devices that are only evaluated on; without any, all devices are in both parts.
     :param time: name of the event-time column.
     :param label: name of the label column, 0 or 1.
+    :param weights: how many rows each row of the training part stands for.
     """
 
     train: pd.DataFrame
@@ -45,6 +47,7 @@ class TimeSplit:
     time: str
     label: str
     held_out: tuple[str, ...] = ()
+    weights: ClassWeights = ONE_EACH
 
     @property
     def train_until(self) -> pd.Timestamp:

@@ -16,7 +16,7 @@ from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.dataset.known_rows import labeled_rows
 from training.dataset.leak_check import check_features, check_split
 from training.dataset.split_arguments import SplitArguments
-from training.dataset.stratified_sample import sample_rows
+from training.dataset.stratified_sample import sample_healthy_rows
 from training.dataset.time_split import TimeSplit, choose_held_out, split_by_time
 from training.dataset.vector_rows import read_vector, vector_address
 
@@ -33,9 +33,10 @@ def read_split(
 
     The cut is that of all rows, whatever is sampled. What was read is checked for leaks, see ``leak_check``.
     Logs how many rows there are (``rows``), how many lie in the earlier part (``train_rows_available``), how
-    many of them were read (``train_rows``), how many are older than the training window
-    (``rows_before_window``), how many features were recomputed (``leak_checked_features``) and
-    how many rows were left out for which reason, see ``labeled_rows``.
+    many of these are errors (``train_positives_available``), how many were read (``train_rows``: the errors
+    and a sample of the others, see ``sample_healthy_rows``), how many are older than the training window
+    (``rows_before_window``), how many features were recomputed (``leak_checked_features``) and how many rows
+    were left out for which reason, see ``labeled_rows``.
 
     :param context: of the run.
     :param uri: feature vector; its label feature says which feature set holds the labels.
@@ -53,12 +54,14 @@ def read_split(
     split = split_by_time(rows, schema, arguments.test_fraction, held_out=held_out)
     cut = split.cut.tz_localize("UTC") if split.cut.tz is None else split.cut.tz_convert("UTC")
     labels = split.train[schema.target].to_numpy()
-    train = split.train.iloc[sample_rows(labels, arguments.train_rows, arguments.seed)]
+    chosen, weights = sample_healthy_rows(labels, arguments.train_rows, arguments.seed)
+    train = split.train.iloc[chosen]
     counts = {
         **labeled.counts,
         "rows_before_window": len(labeled.rows) - len(rows),
         "train_rows_available": len(split.train),
         "train_rows": len(train),
+        "train_positives_available": int(labels.sum()),
     }
     if with_test:
         # One read for both: each opens the same files.
@@ -67,7 +70,7 @@ def read_split(
         train, test = frame[~later], frame[later].reset_index(drop=True)
     else:
         train, test = read_vector(uri, schema, train), in_utc(split.test, schema.time)
-    read = dataclasses.replace(split, train=train, test=test, cut=cut)
+    read = dataclasses.replace(split, train=train, test=test, cut=cut, weights=weights)
     check_split(read, schema)
     counts["leak_checked_features"] = check_features(uri, train, schema, arguments.seed)
     if with_test:

@@ -27,7 +27,7 @@ def calibrated(margin: Floats, calibration: Calibration) -> Floats:
     return np.asarray(expit(calibration.a * margin + calibration.b), dtype=np.float64)
 
 
-def fit_platt(margin: Floats, labels: npt.NDArray[np.int8]) -> Calibration:
+def fit_platt(margin: Floats, labels: npt.NDArray[np.int8], weights: Floats | None = None) -> Calibration:
     """Platt scaling: p = 1 / (1 + exp(-(a * margin + b))) with the highest likelihood.
 
     J. Platt 1999, "Probabilistic outputs for support vector machines and comparisons to regularized
@@ -37,13 +37,15 @@ def fit_platt(margin: Floats, labels: npt.NDArray[np.int8]) -> Calibration:
 
     Differs from the paper: a is not below 0, so that calibration never reverses the order of two rows.
 
-    :param margin: log-odds of rows the model was not fitted on, shape (n,), unweighted.
+    :param margin: log-odds of rows the model was not fitted on, shape (n,).
     :param labels: 0 or 1, shape (n,), both present.
+    :param weights: how many rows each stands for, shape (n,); None for one each.
     """
-    positives = int(np.count_nonzero(labels))
-    negatives = len(labels) - positives
+    weights = np.ones(len(labels)) if weights is None else weights
+    positives = float(weights[labels == 1].sum())
+    negatives = float(weights[labels != 1].sum())
     target = np.where(labels == 1, (positives + 1.0) / (positives + 2.0), 1.0 / (negatives + 2.0))
-    constant = Calibration("platt", 0.0, float(logit(target.mean())))
+    constant = Calibration("platt", 0.0, float(logit(np.average(target, weights=weights))))
     # Fitted on standardized margins: the scale of a model's margins would slow the solver down.
     center, scale = float(margin.mean()), float(margin.std())
     if scale == 0.0:
@@ -54,7 +56,7 @@ def fit_platt(margin: Floats, labels: npt.NDArray[np.int8]) -> Calibration:
     curve.fit(
         np.concatenate([values, values]),
         np.repeat([1, 0], len(values)),
-        sample_weight=np.concatenate([target, 1.0 - target]),
+        sample_weight=np.concatenate([weights * target, weights * (1.0 - target)]),
     )
     slope, intercept = float(curve.coef_[0, 0]), float(curve.intercept_[0])
     if slope <= 0.0:

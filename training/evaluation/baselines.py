@@ -12,6 +12,7 @@ from sklearn.metrics import average_precision_score
 
 from feature_sets.checks import InputError
 from training.dataset.column_medians import column_medians
+from training.dataset.stratified_sample import ONE_EACH, ClassWeights
 from training.decision.threshold_rules import MAX_F1, ThresholdRule, find_threshold
 from training.evaluation.scores import Scored
 
@@ -47,7 +48,9 @@ class SingleFeatureRule:
         return f"{self.feature} {comparison} {bound:.6g}"
 
 
-def best_single_feature(rows: pd.DataFrame, names: Sequence[str], label: str) -> SingleFeatureRule:
+def best_single_feature(
+    rows: pd.DataFrame, names: Sequence[str], label: str, weights: ClassWeights = ONE_EACH
+) -> SingleFeatureRule:
     """The single feature and direction with the highest average precision on the training part.
 
     Its threshold is the one with the highest F1 there.
@@ -55,34 +58,41 @@ def best_single_feature(rows: pd.DataFrame, names: Sequence[str], label: str) ->
     :param rows: training part only, both classes present.
     :param names: candidates, each with at least one reading; ties go to the first.
     :param label: name of the label column.
+    :param weights: how many rows each stands for.
     """
     labels = rows[label].to_numpy()
+    counted = weights.of(labels)
     best: tuple[float, SingleFeatureRule] | None = None
     for name in names:
         values = rows[name].to_numpy(dtype=np.float64, na_value=np.nan)
         median = float(column_medians(values[:, None])[0])
         for sign in (1, -1):
             rule = SingleFeatureRule(name, sign, 0.0, median)
-            precision = float(average_precision_score(labels, rule.score(rows)))
+            precision = float(average_precision_score(labels, rule.score(rows), sample_weight=counted))
             if best is None or precision > best[0]:
                 best = (precision, rule)
     if best is None:
         raise InputError("single-feature baseline", "must have at least one feature", list(names))
     rule = best[1]
-    threshold = find_threshold(ThresholdRule(MAX_F1), labels, rule.score(rows))
+    threshold = find_threshold(ThresholdRule(MAX_F1), labels, rule.score(rows), counted)
     return SingleFeatureRule(rule.feature, rule.sign, threshold, rule.imputation)
 
 
 def baselines(
-    train: pd.DataFrame, test: pd.DataFrame, names: Sequence[str], label: str
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    names: Sequence[str],
+    label: str,
+    weights: ClassWeights = ONE_EACH,
 ) -> tuple[dict[str, Scored], SingleFeatureRule]:
     """What both baselines say of the test part; both are fixed on the training part.
 
+    :param weights: how many rows each row of the training part stands for.
     :returns: (``majority_class`` and ``single_feature`` -> scores, decisions and, because a baseline has no
         probabilities, the decisions as 0 or 1; the single-feature rule).
     """
-    majority = np.full(len(test), float(train[label].mean() >= 0.5))
-    rule = best_single_feature(train, names, label)
+    majority = np.full(len(test), float(weights.share(train[label].to_numpy()) >= 0.5))
+    rule = best_single_feature(train, names, label, weights)
     score = rule.score(test)
     return {
         MAJORITY_CLASS: Scored(majority, 0.5, majority),

@@ -46,7 +46,7 @@ def evaluate_model(
     test, telemetry = split.test, schema.telemetry
     labels: npt.NDArray[np.int8] = test[split.label].to_numpy()
     probability = model.probability(schema.matrix(test))
-    without_model, rule = baselines(split.train, test, schema.input_names, split.label)
+    without_model, rule = baselines(split.train, test, schema.input_names, split.label, split.weights)
     scorers = {
         MODEL: Scored(probability, schema.threshold, probability),
         SINGLE_FEATURE: without_model[SINGLE_FEATURE],
@@ -54,7 +54,7 @@ def evaluate_model(
     }
     predicted = scorers[MODEL].predicted
     clusters = row_clusters(test, split.time, split.label, bootstrap_by)
-    known_rate = float(split.train[split.label].mean())
+    known_rate = split.weights.share(split.train[split.label].to_numpy())
     scores = {name: scores_of(labels, scored) for name, scored in scorers.items()}
     scores[MODEL][SKILL] = brier_skill(labels, probability, known_rate)
     rows = test[[DEVICE, split.time]].assign(**{ALARM: predicted})

@@ -36,30 +36,33 @@ class Scored:
         return np.asarray(self.score >= self.threshold)
 
 
-def classification_scores(labels: IntArray, probability: FloatArray, threshold: float) -> dict[str, float]:
+def classification_scores(
+    labels: IntArray, probability: FloatArray, threshold: float, weights: FloatArray | None = None
+) -> dict[str, float]:
     """Scores of probabilities and of the decisions they lead to.
 
     :param labels: 0 or 1, shape (n,), both present.
     :param probability: of an error, shape (n,).
     :param threshold: decision threshold, inclusive.
+    :param weights: how many rows each stands for, shape (n,); None for one each.
     :returns: average_precision, roc_auc, f1, precision, recall (0 where nothing is called an error), and the
         four cells of the confusion matrix.
     """
     predicted = (probability >= threshold).astype(np.int8)
     precision, recall, f1, _ = precision_recall_fscore_support(
-        labels, predicted, average="binary", zero_division=0.0
+        labels, predicted, average="binary", zero_division=0.0, sample_weight=weights
     )
-    cells = confusion_matrix(labels, predicted, labels=[0, 1])
+    cells = confusion_matrix(labels, predicted, labels=[0, 1], sample_weight=weights)
     return {
-        "average_precision": float(average_precision_score(labels, probability)),
-        "roc_auc": float(roc_auc_score(labels, probability)),
+        "average_precision": float(average_precision_score(labels, probability, sample_weight=weights)),
+        "roc_auc": float(roc_auc_score(labels, probability, sample_weight=weights)),
         "f1": float(f1),
         "precision": float(precision),
         "recall": float(recall),
-        "true_negatives": int(cells[0, 0]),
-        "false_positives": int(cells[0, 1]),
-        "false_negatives": int(cells[1, 0]),
-        "true_positives": int(cells[1, 1]),
+        "true_negatives": round(float(cells[0, 0])),
+        "false_positives": round(float(cells[0, 1])),
+        "false_negatives": round(float(cells[1, 0])),
+        "true_positives": round(float(cells[1, 1])),
     }
 
 

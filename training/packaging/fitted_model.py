@@ -18,18 +18,21 @@ from feature_sets.model_package.histogram import Histogram
 from feature_sets.model_package.schema import ModelSchema
 from feature_sets.telemetry.schema import TelemetrySchema
 from training.dataset.feature_columns import feature_columns, useless_features
-from training.decision.calibration import calibrated, fit_platt
-from training.decision.threshold_rules import ThresholdRule, choose_threshold
+from training.dataset.stratified_sample import ONE_EACH, ClassWeights
+from training.decision.calibration import calibrated
+from training.decision.operating_point import OperatingPoint, OutOfFold, operating_point
+from training.decision.threshold_rules import ThresholdRule
 from training.evaluation.scores import classification_scores
 from training.packaging.code_version import code_version
 from training.packaging.package_writer import model_inputs
 from training.search.fold_matrices import fold_rows, readable_folds
+from training.search.out_of_fold import out_of_fold
 from training.search.pipelines import build_pipeline, fit_pipeline
 from training.search.progress import Progress
 from training.search.search_metric import SearchMetric
 from training.search.search_space import Plan
 from training.search.successive_halving import SearchOutcome, search
-from training.search.time_folds import Folds, expanding_folds
+from training.search.time_folds import Folds, episode_folds
 
 PREDICTION_BINS = 20
 
@@ -42,6 +45,8 @@ class FittedModel:
     :param schema: inputs, calibration, threshold and scores; version and digests are still empty.
     :param outcome: what the search found.
     :param folds: what it was evaluated on.
+    :param rows: out-of-fold rows of the winner, which calibration, threshold and scores come from.
+    :param point: calibration and threshold, and how sure they are.
     :param fit_seconds: time the last fit took, in seconds.
     :param converged: False if the solver of the last fit stopped before it converged.
     :param unconverged: fits of the search that did.
@@ -52,6 +57,8 @@ class FittedModel:
     schema: ModelSchema
     outcome: SearchOutcome
     folds: Folds
+    rows: OutOfFold
+    point: OperatingPoint
     fit_seconds: float
     converged: bool
     unconverged: int
@@ -67,12 +74,14 @@ def fit_model(
     folds: int = 3,
     seed: int = 0,
     progress: Progress | None = None,
+    weights: ClassWeights = ONE_EACH,
 ) -> FittedModel:
     """Search for the best combination, fit it on all rows, calibrate it and choose its threshold.
 
-    Calibration, threshold and scores come from out-of-fold predictions: of the winner, fitted on the earlier
-    rows of each fold. The served model has seen more rows than any of those, so they rather understate it;
-    that threshold and calibration were chosen on the rows they are scored on overstates it a little. They
+    Calibration, threshold and scores come from out-of-fold predictions of the winner, fitted on what lies
+    before and after each block, see ``Folds.decision``. The served model has seen a little more than any of
+    those, so they rather understate it; that threshold and calibration were chosen on the rows they are
+    scored on overstates it a little. They
     are too good where the features were selected by the labels of those rows: ``select_features`` says with
     ``selection_part`` whether they were.
 
@@ -81,9 +90,10 @@ def fit_model(
     :param plan: the combinations to try.
     :param metric: the score that decides.
     :param rule: chooses the threshold.
-    :param folds: folds of the cross-validation, see ``expanding_folds``.
+    :param folds: folds of the search, see ``episode_folds``.
     :param seed: of models and samples.
     :param progress: told of every fit; by default nobody is.
+    :param weights: how many rows each row of the training part stands for; by default one each.
     :raises InputError: unless a feature has a reading, a fold has both classes and a reading, and a threshold
         meets the rule.
     """
@@ -92,33 +102,36 @@ def fit_model(
     kept = [name for name in names if name not in dropped]
     if not kept:
         raise InputError("training part", "must have at least one feature with a reading", dropped)
-    used = readable_folds(training_part, kept, expanding_folds(training_part, schema, folds))
+    used = readable_folds(training_part, kept, episode_folds(training_part, schema, folds))
     with _convergence_warnings() as stopped:
         outcome = search(
             plan.candidates,
-            fold_rows(training_part, kept, schema, used.used),
+            fold_rows(training_part, kept, schema, used.used, weights),
             metric,
             rule,
             seed,
             progress or Progress(lambda line: None),
         )
-    calibration = fit_platt(outcome.margins, outcome.labels)
-    probability = calibrated(outcome.margins, calibration)
-    threshold = choose_threshold(rule, outcome.labels, probability)
-    scores = classification_scores(outcome.labels, probability, threshold)
-    counts, edges = np.histogram(probability, bins=PREDICTION_BINS, range=(0.0, 1.0))
-    winner = outcome.winner.candidate
+        winner = outcome.winner.candidate
+        rows = out_of_fold(training_part, kept, schema, used, winner, weights, seed)
+    point = operating_point(rule, rows, seed)
+    probability = calibrated(rows.margins, point.calibration)
+    scores = {
+        **classification_scores(rows.labels, probability, point.threshold, rows.weights),
+        **point.describe(),
+    }
+    counts, edges = np.histogram(probability, bins=PREDICTION_BINS, range=(0.0, 1.0), weights=rows.weights)
     model_schema = ModelSchema(
         telemetry=schema,
-        inputs=model_inputs(training_part, kept, schema),
-        threshold=threshold,
+        inputs=model_inputs(training_part, kept, schema, weights),
+        threshold=point.threshold,
         version="",
         metrics=scores,
         training_start=training_part[schema.time].min().isoformat(),
         training_end=training_part[schema.time].max().isoformat(),
-        calibration=calibration,
+        calibration=point.calibration,
         threshold_rule=str(rule),
-        predictions=Histogram(tuple(map(float, edges)), tuple(map(int, counts))),
+        predictions=Histogram(tuple(map(float, edges)), tuple(round(float(count)) for count in counts)),
         algorithm=winner.family,
         parameters={**winner.settings, "seed": seed},
         validation=scores,
@@ -133,6 +146,8 @@ def fit_model(
         schema=model_schema,
         outcome=outcome,
         folds=used,
+        rows=rows,
+        point=point,
         fit_seconds=time.perf_counter() - started,
         converged=not stopped_at_last,
         unconverged=len(stopped),

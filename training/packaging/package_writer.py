@@ -25,6 +25,7 @@ from feature_sets.model_package.onnx_session import OnnxSession
 from feature_sets.model_package.schema import SCHEMA_FILE, ModelSchema
 from feature_sets.telemetry.schema import TelemetrySchema
 from training.dataset.column_medians import column_medians
+from training.dataset.stratified_sample import ONE_EACH, ClassWeights
 from training.decision.calibration import calibrated
 from training.packaging.input_units import input_units
 from training.packaging.onnx_export import export_onnx
@@ -35,17 +36,24 @@ TOLERANCE = 1e-5
 """Largest difference between a probability of the ONNX graph and scikit-learn's."""
 
 
-def model_inputs(rows: pd.DataFrame, names: Sequence[str], schema: TelemetrySchema) -> tuple[ModelInput, ...]:
+def model_inputs(
+    rows: pd.DataFrame,
+    names: Sequence[str],
+    schema: TelemetrySchema,
+    weights: ClassWeights = ONE_EACH,
+) -> tuple[ModelInput, ...]:
     """Input columns with their units, imputation values and baseline histograms.
 
     :param rows: the rows the model is fitted on, shape (n, any).
     :param names: input columns in model order; each with at least one reading.
-    :param schema: gives the units.
+    :param schema: gives the units and names the target.
+    :param weights: how many rows each stands for.
     :returns: imputation is the median of the known readings; the histogram counts the imputed column in
         equal bins from its smallest to its largest value.
     :raises ModelPackageError: if a column has no reading.
     """
     units = input_units(schema)
+    counted = None if weights == ONE_EACH else weights.of(rows[schema.target].to_numpy())
     inputs = []
     for name in names:
         values = rows[name].to_numpy(dtype=np.float64, na_value=np.nan)
@@ -55,14 +63,14 @@ def model_inputs(rows: pd.DataFrame, names: Sequence[str], schema: TelemetrySche
                 f"input '{name}'", "needs at least one reading", f"none in {len(rows)} rows"
             )
         median = float(column_medians(values[:, None])[0])
-        counts, edges = np.histogram(np.where(missing, median, values), bins=HISTOGRAM_BINS)
+        counts, edges = np.histogram(np.where(missing, median, values), bins=HISTOGRAM_BINS, weights=counted)
         inputs.append(
             ModelInput(
                 name=name,
                 unit=units.get(name, ""),
                 imputation=median,
                 edges=tuple(float(edge) for edge in edges),
-                counts=tuple(int(count) for count in counts),
+                counts=tuple(round(float(count)) for count in counts),
             )
         )
     return tuple(inputs)

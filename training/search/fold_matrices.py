@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from feature_sets.checks import InputError
 from feature_sets.model_package.imputation import replace_missing
 from feature_sets.telemetry.schema import TelemetrySchema
 from training.dataset.column_medians import column_medians
-from training.dataset.stratified_sample import sample_rows
+from training.dataset.stratified_sample import ONE_EACH, ClassWeights, sample_healthy_rows
 from training.search.time_folds import Fold, Folds
 
 Rows = npt.NDArray[np.float32]
@@ -28,16 +29,18 @@ class FoldRows:
     :param labels: their labels, shape (n,).
     :param validation_rows: shape (m, inputs of this fold).
     :param validation_labels: shape (m,).
+    :param weights: how many rows each stands for.
     """
 
     rows: Rows
     labels: Labels
     validation_rows: Rows
     validation_labels: Labels
+    weights: ClassWeights = ONE_EACH
 
     def sample(self, size: int, seed: int) -> tuple[Rows, Labels]:
-        """Fewer fit rows with the classes in proportion: at most ``size``, and their labels."""
-        chosen = sample_rows(self.labels, size, seed)
+        """Fewer fit rows, at most ``size``, and their labels; see ``sample_healthy_rows``."""
+        chosen, _ = sample_healthy_rows(self.labels, size, seed)
         return self.rows[chosen], self.labels[chosen]
 
 
@@ -53,6 +56,7 @@ def readable_folds(frame: pd.DataFrame, names: Sequence[str], folds: Folds) -> F
     """
     read = frame[list(names)].notna().any(axis=1).to_numpy()
     count = len(folds.used) + len(folds.skipped)
+    decision = tuple(fold for fold in folds.decision if read[fold.fit].any())
     used, skipped = [], list(folds.skipped)
     for fold in folds.used:
         if read[fold.fit].any():
@@ -65,11 +69,17 @@ def readable_folds(frame: pd.DataFrame, names: Sequence[str], folds: Folds) -> F
     if not used:
         rule = f"must have at least one of {count} folds with a reading of a feature in the rows to fit on"
         raise InputError("cross-validation", rule, skipped)
-    return Folds(tuple(used), tuple(skipped))
+    return dataclasses.replace(
+        folds, used=tuple(used), skipped=tuple(skipped), decision=decision or tuple(used)
+    )
 
 
 def fold_rows(
-    frame: pd.DataFrame, names: Sequence[str], schema: TelemetrySchema, folds: Sequence[Fold]
+    frame: pd.DataFrame,
+    names: Sequence[str],
+    schema: TelemetrySchema,
+    folds: Sequence[Fold],
+    weights: ClassWeights = ONE_EACH,
 ) -> tuple[FoldRows, ...]:
     """Matrices of each fold.
 
@@ -77,6 +87,7 @@ def fold_rows(
     :param names: its features; in a fold whose fit rows have no reading of one, that one is left out.
     :param schema: names the target.
     :param folds: positions in the frame; the fit rows of each have a reading, see ``readable_folds``.
+    :param weights: how many rows each row of the frame stands for.
     """
     values = np.column_stack([frame[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in names])
     labels = frame[schema.target].to_numpy()
@@ -91,6 +102,7 @@ def fold_rows(
                 labels=labels[fold.fit],
                 validation_rows=replace_missing(validation[:, seen], medians),
                 validation_labels=labels[fold.validation],
+                weights=weights,
             )
         )
     return tuple(prepared)

@@ -47,7 +47,7 @@ class Trial:
 
     :param candidate: the combination.
     :param rung: last rung it was fitted in, 1 for the first.
-    :param rows: rows the latest fold was fitted with there; earlier folds have fewer.
+    :param rows: rows the largest fold was fitted with there; others have fewer.
     :param scores: means over the folds in that rung. F1, precision and recall are those at the threshold that
         the rule chooses on the validation rows of all folds; 0 where it finds none.
     :param seconds: time its fits and predictions took in all rungs.
@@ -68,7 +68,7 @@ class SearchOutcome:
     :param best: position of the winner; it is among those of the last rung.
     :param margins: out-of-fold log-odds of the winner, before calibration, from the last rung; shape (n,).
     :param labels: labels of the same rows, shape (n,).
-    :param rungs: rows of the latest fold in each rung.
+    :param rungs: rows of the largest fold in each rung.
     """
 
     trials: tuple[Trial, ...]
@@ -120,7 +120,7 @@ def search(
     Equal scores keep the order of the combinations.
 
     :param candidates: at least one.
-    :param folds: at least one, earliest first: the last, which has the most fit rows, sizes the rungs. In
+    :param folds: at least one: the largest by fit rows sizes the rungs. In
         each, rows and labels are aligned by position, in any order; the outcome keeps the order of folds and
         validation rows.
     :param metric: the score that decides.
@@ -134,11 +134,12 @@ def search(
     seconds = [0.0] * len(candidates)
     alive = list(range(len(candidates)))
     rungs: list[int] = []
+    largest = max(len(fold.labels) for fold in folds)
     progress.plan(_fits(len(candidates), len(shares)) * len(folds))
     # The threads of the linear algebra belong to the process, so they are limited here, not in each fit.
     with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(THREADS) as pool:
         for share in shares:
-            rungs.append(_size(len(folds[-1].labels), share))
+            rungs.append(_size(largest, share))
             progress.say(f"rung {len(rungs)}: {len(alive)} combinations on {rungs[-1]} rows")
             samples = [fold.sample(_size(len(fold.labels), share), seed) for fold in folds]
             tasks = [
@@ -209,10 +210,13 @@ def _mean_scores(
     folds: Sequence[FoldRows], labels: Labels, margin: Floats, rule: ThresholdRule
 ) -> dict[str, float]:
     """Means over the folds of the scores of the validation rows."""
-    threshold = find_threshold(rule, labels, margin)
+    weights = np.concatenate([fold.weights.of(fold.validation_labels) for fold in folds])
+    threshold = find_threshold(rule, labels, margin, weights)
     found, start = [], 0
     for fold in folds:
         end = start + len(fold.validation_labels)
-        found.append(classification_scores(fold.validation_labels, margin[start:end], threshold))
+        found.append(
+            classification_scores(fold.validation_labels, margin[start:end], threshold, weights[start:end])
+        )
         start = end
     return {name: float(np.mean([scores[name] for scores in found])) for name in SCORES}

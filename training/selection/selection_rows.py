@@ -19,6 +19,11 @@ FEWEST_ROWS = 30
 """With fewer rows of a class, scorers order features by chance."""
 
 
+ALL_EVALUATED = (
+    "there are no rows that every fold is fitted on: each of the few error episodes is evaluated on"
+)
+
+
 @dataclass(frozen=True)
 class SelectionRows:
     """Rows to select features by.
@@ -51,10 +56,13 @@ def selection_rows(
     early = always_fitted(training_part, schema)
     rows = training_part.iloc[early]
     errors, healthy = (int((rows[schema.target] == label).sum()) for label in (1, 0))
-    useless = useless_features(rows, names, constant=True, where="first half of the training part")
+    if not len(early):
+        return SelectionRows(np.arange(len(training_part)), WHOLE, {}, ALL_EVALUATED)
     if min(errors, healthy) < FEWEST_ROWS:
         reason = f"has {errors} error rows and {healthy} healthy ones, and needs {FEWEST_ROWS} of each"
-    elif len(useless) == len(names):
+    elif len(
+        useless := useless_features(rows, names, constant=True, where="first half of the training part")
+    ) == len(names):
         reason = f"has no feature that varies, of {len(names)}"
     else:
         return SelectionRows(early, FIRST_HALF, useless, "")

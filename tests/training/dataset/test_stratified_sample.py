@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.dataset.stratified_sample import sample_rows, sample_size
+from training.dataset.stratified_sample import ONE_EACH, sample_healthy_rows, sample_rows, sample_size
 
 
 def labels_of(size, errors):
@@ -52,3 +52,30 @@ def test_a_size_is_a_share_within_bounds():
     assert sample_size(1000, 0.25, 10_000) == 250
     assert sample_size(1000, 0.25, 100) == 100
     assert sample_size(10, 0.01, 100) == 2
+
+
+@pytest.mark.parametrize(
+    ("errors", "kept"), [(298, 298), (1, 1), (2_500, 2_500), (4_000, 2_500), (9_000, 4_000)]
+)
+def test_errors_are_not_sampled_away_as_long_as_they_leave_half_of_the_rows(errors, kept):
+    labels = labels_of(10_000, errors)
+    chosen, weights = sample_healthy_rows(labels, 5_000, seed=0)
+    assert len(chosen) == 5_000 and labels[chosen].sum() == kept
+    assert (np.diff(chosen) > 0).all()
+    # What is counted on the sample is what there is.
+    counted = weights.of(labels[chosen])
+    assert counted.sum() == pytest.approx(10_000) and counted[labels[chosen] == 1].sum() == pytest.approx(
+        errors
+    )
+
+
+def test_all_rows_are_used_and_count_once_where_they_fit():
+    chosen, weights = sample_healthy_rows(labels_of(100, 5), 100, seed=0)
+    assert len(chosen) == 100 and weights == ONE_EACH
+
+
+def test_without_a_class_the_other_fills_the_sample():
+    for errors in (0, 1000):
+        chosen, weights = sample_healthy_rows(labels_of(1000, errors), 100, seed=0)
+        assert len(chosen) == 100
+        assert weights.of(labels_of(1000, errors)[chosen]).sum() == pytest.approx(1000)

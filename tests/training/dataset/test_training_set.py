@@ -119,12 +119,17 @@ def test_sampling_the_training_part_moves_neither_the_cut_nor_the_test_part(
     pd.testing.assert_frame_equal(sampled.test, whole.test)
     assert len(sampled.train) == context.results["train_rows"] == 200
     assert context.results["train_rows_available"] == len(whole.train)
-    # A sample of the same rows, in order, from the beginning to the end, with the same share of errors.
+    # A sample of the same rows, in order, from the beginning to the end: all errors, and healthy ones.
     assert len(sampled.train.merge(whole.train)) == 200
     assert sampled.train["timestamp"].is_monotonic_increasing
     length = whole.train["timestamp"].max() - whole.train["timestamp"].min()
     assert sampled.train["timestamp"].max() - sampled.train["timestamp"].min() > 0.9 * length
-    assert sampled.train["is_error"].mean() == pytest.approx(whole.train["is_error"].mean(), abs=0.005)
+    errors = int(whole.train["is_error"].sum())
+    assert context.results["train_positives_available"] == errors
+    assert sampled.train["is_error"].sum() == errors < 100
+    # With its weights the sample has the share of errors of all rows.
+    counted = sampled.weights.of(sampled.train["is_error"].to_numpy())
+    assert np.average(sampled.train["is_error"], weights=counted) == pytest.approx(errors / len(whole.train))
     pd.testing.assert_frame_equal(read(200)[0].train, sampled.train)
     assert not read(200, seed=1)[0].train.equals(sampled.train)
 

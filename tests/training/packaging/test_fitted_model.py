@@ -31,28 +31,29 @@ def test_every_family_finds_the_cause_of_errors(family, frame, schema):
 
 def test_scores_threshold_and_histogram_are_those_of_the_calibrated_out_of_fold_rows(frame, schema):
     fitted = fit(split_by_time(frame, schema).train, schema, "hist_gradient_boosting")
-    outcome, model = fitted.outcome, fitted.schema
-    probability = calibrated(outcome.margins, model.calibration)
-    assert model.validation == classification_scores(outcome.labels, probability, model.threshold)
+    rows, model = fitted.rows, fitted.schema
+    probability = calibrated(rows.margins, model.calibration)
+    scores = classification_scores(rows.labels, probability, model.threshold)
+    assert model.validation == {**scores, **fitted.point.describe()}
     assert model.metrics == model.validation
-    assert sum(model.predictions.counts) == len(outcome.labels)
+    assert sum(model.predictions.counts) == len(rows.labels)
     assert (model.predictions.edges[0], model.predictions.edges[-1]) == (0.0, 1.0)
-    evaluated = np.concatenate([fold.validation for fold in fitted.folds.used])
-    assert len(evaluated) == len(outcome.labels)
+    evaluated = np.concatenate([fold.validation for fold in fitted.folds.decision])
+    assert len(evaluated) == len(rows.labels)
 
 
 def test_out_of_fold_rows_are_predicted_by_models_that_did_not_see_them(frame, schema):
     train = split_by_time(frame, schema).train
     fitted = fit(train, schema)
-    fold = fitted.folds.used[-1]
+    fold = fitted.folds.decision[-1]
     matrix, labels = fitted.schema.matrix(train), train["is_error"].to_numpy()
     pipeline = build_pipeline(Candidate("logistic_regression"), 0)
     fit_pipeline(pipeline, matrix[fold.fit], labels[fold.fit])
     own = error_margin(pipeline, matrix[fold.validation])
     # Imputed by the medians of other rows, so nearly equal.
-    assert np.corrcoef(own, fitted.outcome.margins[-len(own) :])[0, 1] > 0.999
+    assert np.corrcoef(own, fitted.rows.margins[-len(own) :])[0, 1] > 0.999
     whole = error_margin(fitted.pipeline, matrix[fold.validation])
-    assert not np.allclose(whole, fitted.outcome.margins[-len(own) :], rtol=0, atol=1e-3)
+    assert not np.allclose(whole, fitted.rows.margins[-len(own) :], rtol=0, atol=1e-3)
 
 
 def test_calibrated_probabilities_say_how_often_an_error_follows(schema):

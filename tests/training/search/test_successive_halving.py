@@ -17,7 +17,7 @@ from training.search.fold_matrices import FoldRows, fold_rows
 from training.search.progress import Progress
 from training.search.search_metric import SearchMetric, parse_search_metric
 from training.search.successive_halving import SCORES, rung_shares, search
-from training.search.time_folds import expanding_folds
+from training.search.time_folds import episode_folds
 
 MOST = SearchMetric("average_precision", 1)
 F1 = parse_threshold_rule("max_f1")
@@ -158,7 +158,7 @@ def test_a_fit_that_fails_ends_the_search(monkeypatch):
 
 def test_a_fold_is_imputed_by_its_own_fit_rows_and_lacks_what_they_lack(frame, schema):
     frame["late"] = np.where(frame.index < 700, np.nan, 1.0)
-    folds = expanding_folds(frame, schema, 3)
+    folds = episode_folds(frame, schema, 3)
     names = ["heat", "flow", "late"]
     first, _, last = fold_rows(frame, names, schema, folds.used)
     assert first.rows.shape[1] == first.validation_rows.shape[1] == 2

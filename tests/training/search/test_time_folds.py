@@ -7,30 +7,100 @@ import pandas as pd
 import pytest
 
 from feature_sets.checks import InputError
-from tests.training.network import make_frame, make_schema
-from training.search.time_folds import expanding_folds
+from tests.training.network import START, make_frame, make_schema
+from training.search.time_folds import DEVICES, FORWARD, LEFT_OUT, always_fitted, episode_folds
+
+
+def short_schema():
+    return make_schema(windows={"lengths": ["1m"], "period": "10s", "operations": ["avg"]})
+
+
+def with_episodes(starts, ticks=2000, length=5, devices=("a",)):
+    """A row every 30 seconds; the errors of each device are the ticks [start, start + length)."""
+    frames = []
+    for device in devices:
+        at = np.arange(ticks)
+        wrong = np.isin(at, np.concatenate([np.arange(start, start + length) for start in starts]))
+        times = START + pd.to_timedelta(30 * at, unit="s")
+        frames.append(pd.DataFrame({"device": device, "timestamp": times, "is_error": wrong.astype(np.int8)}))
+    return pd.concat(frames, ignore_index=True)
+
+
+def check(frame, schema, folds):
+    """Nothing is on both sides: rows that are fitted on lie an embargo from those evaluated on."""
+    times, embargo = frame["timestamp"].reset_index(drop=True), pd.Timedelta(seconds=schema.embargo_seconds)
+    labels, devices = frame["is_error"].to_numpy(), frame["device"].to_numpy()
+    for fold in (*folds.used, *folds.decision):
+        assert set(labels[fold.fit]) == set(labels[fold.validation]) == {0, 1}
+        if folds.kind == DEVICES:
+            assert not set(devices[fold.fit]) & set(devices[fold.validation])
+            continue
+        first, last = times[fold.validation].min(), times[fold.validation].max()
+        fit = times[fold.fit]
+        assert ((fit <= first - embargo) | (fit >= last + embargo)).all()
+    for several in (folds.used, folds.decision):
+        evaluated = np.concatenate([fold.validation for fold in several])
+        assert len(set(evaluated)) == len(evaluated)
 
 
 def test_folds_expand_keep_the_embargo_and_evaluate_on_each_row_once(frame, schema):
     frame = frame.sample(frac=1.0, random_state=1)  # the order of the rows does not matter
-    folds = expanding_folds(frame, schema, 3)
-    assert len(folds.used) == 3 and folds.skipped == ()
+    folds = episode_folds(frame, schema, 3)
+    assert len(folds.used) == 3 and folds.skipped == () and folds.kind == FORWARD
+    check(frame, schema, folds)
     times = frame["timestamp"].reset_index(drop=True)
     for fold in folds.used:
-        gap = times[fold.validation].min() - times[fold.fit].max()
-        assert gap >= pd.Timedelta(seconds=schema.embargo_seconds)
+        assert times[fold.validation].min() > times[fold.fit].max()
     fits = [set(fold.fit) for fold in folds.used]
     assert fits[0] < fits[1] < fits[2]
     evaluated = np.concatenate([fold.validation for fold in folds.used])
-    assert len(set(evaluated)) == len(evaluated)
-    # 1200 rows: one half only teaches, the other is three blocks of 200.
-    assert [len(fold.validation) for fold in folds.used] == [200, 200, 200]
     assert times[evaluated].max() == times.max()
+    # Calibration and threshold: the same rows, of models that have also seen what comes after.
+    assert set(np.concatenate([fold.validation for fold in folds.decision])) == set(evaluated)
+    assert len(folds.decision) == 5
+    assert all(times[fold.fit].max() == times.max() for fold in folds.decision[:-1])
+
+
+def test_errors_that_begin_late_have_folds():
+    frame = with_episodes(range(1700, 2000, 20))
+    folds = episode_folds(frame, short_schema(), 3)
+    assert folds.episodes == 15 and folds.kind == FORWARD
+    check(frame, short_schema(), folds)
+
+
+@pytest.mark.parametrize("count", range(2, 10))
+def test_few_episodes_are_each_left_out_in_turn_with_the_healthy_time_around(count):
+    schema, starts = short_schema(), [300 + 180 * number for number in range(count)]
+    frame = with_episodes(starts)
+    folds = episode_folds(frame, schema, 3)
+    assert folds.kind == LEFT_OUT and folds.episodes == count and folds.used == folds.decision
+    check(frame, schema, folds)
+    assert len(folds.used) == min(count, 8)
+    assert set(np.concatenate([fold.validation for fold in folds.used])) == set(range(len(frame)))
+    assert len(always_fitted(frame, schema)) == 0
+
+
+@pytest.mark.parametrize("starts", [[1900, 1950], [100, 1980], [60, 100, 1990]])
+def test_two_episodes_anywhere_are_enough(starts):
+    frame = with_episodes(starts)
+    check(frame, short_schema(), episode_folds(frame, short_schema(), 3))
+
+
+def test_episodes_at_the_same_time_are_one_and_then_devices_are_left_out():
+    frame = with_episodes([700], devices=("a", "b", "c"))
+    folds = episode_folds(frame, short_schema(), 3)
+    assert folds.kind == DEVICES and len(folds.used) == 3
+    check(frame, short_schema(), folds)
+
+
+def test_a_single_episode_is_an_error_that_says_what_is_needed():
+    with pytest.raises(InputError, match=r"must have two error episodes .*got \['1 error episodes'"):
+        episode_folds(with_episodes([700]), short_schema(), 3)
 
 
 def test_rows_of_one_instant_are_never_in_two_blocks(schema):
     frame = make_frame(ticks=101)  # 404 rows, four an instant: block ends fall inside an instant
-    folds = expanding_folds(frame, schema, 2)
+    folds = episode_folds(frame, schema, 2)
     times = frame["timestamp"]
     earlier, later = folds.used
     assert times[earlier.validation].max() < times[later.validation].min()
@@ -40,40 +110,22 @@ def test_rows_of_one_instant_are_never_in_two_blocks(schema):
 def test_a_longer_horizon_widens_the_gap(frame):
     schema = make_schema(horizon="10m")
     frame = frame.rename(columns={"is_error": schema.target})
-    for fold in expanding_folds(frame, schema, 2).used:
+    for fold in episode_folds(frame, schema, 2).used:
         gap = frame["timestamp"][fold.validation].min() - frame["timestamp"][fold.fit].max()
         assert gap >= pd.Timedelta(seconds=300 + 600)
 
 
-def test_a_fold_without_an_error_is_skipped_and_says_why(frame, schema):
-    early = frame["timestamp"] < frame["timestamp"].quantile(0.55)
-    frame.loc[early, "is_error"] = 0
-    folds = expanding_folds(frame, schema, 3)
-    assert len(folds.used) == 2
-    (reason,) = folds.skipped
-    assert reason.startswith("fold 1 of 3: training part (cut at ")
-    assert "must hold both classes of 'is_error' in its " in reason and reason.endswith("got [0]")
-
-
-def test_no_usable_fold_is_an_error_with_rows_classes_and_embargo(frame, schema):
-    frame["is_error"] = 0
-    frame.loc[frame.index[-5:], "is_error"] = 1
-    with pytest.raises(InputError) as error:
-        expanding_folds(frame, schema, 3)
-    text = str(error.value)
-    assert (
-        "cross-validation of 1200 rows (rows of each class: {'0': 1195, '1': 5}) with an embargo of 300 s"
-        in text
-    )
-    assert "at least one of 3 folds with both classes" in text and text.count("must hold both classes") == 3
+def test_a_fold_without_a_healthy_row_is_skipped_and_says_why():
+    # Of the later five episodes the last goes on to the end, so a fold of its own has no healthy row.
+    frame = with_episodes([100 + 100 * number for number in range(10)])
+    frame.loc[1000:, "is_error"] = np.int8(1)
+    folds = episode_folds(frame, short_schema(), 5)
+    check(frame, short_schema(), folds)
+    assert folds.skipped == () or "must hold both classes of 'is_error', got [1]" in folds.skipped[0]
 
 
 def test_an_embargo_longer_than_the_data_is_an_error(frame):
     schema = make_schema(windows={"lengths": ["6h"], "period": "1h", "operations": ["avg"]})
-    with pytest.raises(InputError, match=r"an embargo of 21600 s: .*must have at least 50 rows, got 0"):
-        expanding_folds(frame, schema, 3)
-
-
-def test_rows_of_a_single_instant_have_no_fold(frame, schema):
-    with pytest.raises(InputError, match="must have a time of their own"):
-        expanding_folds(frame.assign(timestamp=frame["timestamp"].iloc[0]), schema, 3)
+    only = frame[frame["device"] == "site/0"]
+    with pytest.raises(InputError, match=r"an embargo of 21600 s: must have two error episodes an embargo"):
+        episode_folds(only, schema, 3)

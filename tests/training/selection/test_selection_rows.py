@@ -10,8 +10,9 @@ from tests.training.network import START, make_frame, make_schema
 from tests.training.trained import fit
 from training import select_features
 from training.dataset.time_split import split_by_time
-from training.search.time_folds import always_fitted, expanding_folds
+from training.search.time_folds import always_fitted, episode_folds
 from training.select_features import select_from
+from training.selection import selection_rows as module
 from training.selection.selection_rows import FIRST_HALF, WHOLE, SelectionRows, selection_rows
 
 NAMES = ["heat", "flow", "noise", "heat_felt"]
@@ -28,7 +29,7 @@ def test_the_first_half_is_what_the_first_fold_fits_on_however_many_there_are(fr
     schema = make_schema(horizon=horizon)
     shuffled = frame.rename(columns={"is_error": schema.target}).sample(frac=1.0, random_state=1)
     early = always_fitted(shuffled, schema)
-    used = expanding_folds(shuffled, schema, folds).used
+    used = episode_folds(shuffled, schema, folds).used
     assert set(early) == set(used[0].fit) and len(used) == folds
     assert list(early) == sorted(early)
     assert not set(early) & set(np.concatenate([fold.validation for fold in used]))
@@ -39,8 +40,10 @@ def test_labels_that_the_search_is_evaluated_on_do_not_change_the_vote(frame, sc
     before = select_from(split_by_time(frame, schema), schema, k=3)
     assert before.rows.part == FIRST_HALF
     later = frame["timestamp"] > train["timestamp"].iloc[before.rows.positions].max()
+    # Every device gets the labels of the next: as many episodes, which say where the later half begins.
+    labels = frame.loc[later, "is_error"].to_numpy().reshape(-1, 4)
+    frame.loc[later, "is_error"] = np.roll(labels, 1, axis=1).ravel()
     random = np.random.default_rng(0)
-    frame.loc[later, "is_error"] = (random.random(int(later.sum())) < 0.2).astype(np.int8)
     after = select_from(split_by_time(frame, schema), schema, k=3)
     pd.testing.assert_frame_equal(after.table, before.table)
     # Nor do their readings, which would say otherwise which of two alike is the better one.
@@ -81,21 +84,25 @@ def test_noise_that_was_selected_looks_like_noise_out_of_fold(schema, monkeypatc
     assert np.mean([out_of_fold_gain(noise(seed), schema) for seed in range(3)]) > 0.05
 
 
-def test_too_few_errors_in_the_first_half_give_the_vote_to_the_whole_part(frame, schema):
+def test_too_few_errors_in_the_first_half_give_the_vote_to_the_whole_part(frame, schema, monkeypatch):
     early = always_fitted(frame, schema)
-    errors = early[frame["is_error"].to_numpy()[early] == 1]
-    frame.loc[frame.index[errors[30:]], "is_error"] = np.int8(0)
+    errors = int(frame["is_error"].to_numpy()[early].sum())
+    monkeypatch.setattr(module, "FEWEST_ROWS", errors)
     assert selection_rows(frame, NAMES, schema).part == FIRST_HALF
-    frame.loc[frame.index[errors[29:]], "is_error"] = np.int8(0)
+    monkeypatch.setattr(module, "FEWEST_ROWS", errors + 1)
     found = selection_rows(frame, NAMES, schema)
     assert (found.part, list(found.positions)) == (WHOLE, list(range(len(frame))))
     assert found.reason == (
-        f"its first half has 29 error rows and {len(early) - 29} healthy ones, and needs 30 of each"
+        f"its first half has {errors} error rows and {len(early) - errors} healthy ones, and needs "
+        f"{errors + 1} of each"
     )
-    frame["is_error"] = 1 - frame["is_error"]
-    assert selection_rows(frame, NAMES, schema).reason.startswith(
-        f"its first half has {len(early) - 29} error"
-    )
+
+
+def test_few_episodes_give_the_vote_to_the_whole_part(frame, schema):
+    """All of them are evaluated on, so no row is left that only teaches."""
+    frame["is_error"] = ((frame.index % 600 < 40) & (frame["device"] == "site/0")).astype(np.int8)
+    found = selection_rows(frame, NAMES, schema)
+    assert found.part == WHOLE and "no rows that every fold is fitted on" in found.reason
 
 
 def test_a_feature_that_begins_after_the_vote_is_left_out_and_said(frame, schema):

@@ -1,0 +1,156 @@
+"""The operating point: calibration and threshold of a model, and how sure they are.
+
+They come from out-of-fold rows of models that have seen nearly as much as the served one. Margins of models
+that were fitted on half of the errors have another scale; a threshold on those does not carry over. How much
+the threshold depends on the episodes at hand is shown by drawing them again, with the time around each: the
+cluster bootstrap of ``training.evaluation.bootstrap``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from feature_sets.model_package.calibration import Calibration
+from training.decision.calibration import calibrated, fit_platt
+from training.decision.threshold_rules import (
+    MAX_F1,
+    ThresholdRule,
+    choose_threshold,
+    find_threshold,
+)
+
+Floats = npt.NDArray[np.float64]
+Labels = npt.NDArray[np.int8]
+Flags = npt.NDArray[np.bool_]
+
+LEAST_FALSE_ALARMS = 10
+"""Healthy rows that ``max_f1`` lets be called an error: the rate of fewer cannot be told."""
+KEPT_F1 = 0.95
+"""Share of the highest F1 that this may cost it, at most."""
+LEAST_EPISODES = 5
+"""With fewer, a threshold is uncertain, whatever drawing them again says."""
+RESAMPLES = 100
+LEAST_SHARE = 0.7
+"""A threshold is uncertain if one that other episodes would give has less than this share of its F1."""
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """Rows with the log-odds of models that were not fitted on them.
+
+    :param margins: before calibration, shape (n,).
+    :param labels: 0 or 1, shape (n,).
+    :param weights: how many rows each stands for, shape (n,).
+    :param far: whether a row is healthy and an embargo or more from every error of its device, shape (n,).
+    :param groups: number of the episode whose time a row lies in, from 0, shape (n,).
+    """
+
+    margins: Floats
+    labels: Labels
+    weights: Floats
+    far: Flags
+    groups: npt.NDArray[np.intp]
+
+    @property
+    def episodes(self) -> int:
+        """Groups that hold an error."""
+        return len(np.unique(self.groups[self.labels == 1]))
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """Calibration and threshold of a model.
+
+    :param calibration: of its margins.
+    :param threshold: a row is called an error if its calibrated probability is at least this.
+    :param low: lowest threshold of nine in ten draws of the episodes.
+    :param high: the highest of them.
+    :param false_alarm_rate: share of the healthy rows far from errors that are called one.
+    :param episodes: that it rests on.
+    :param uncertain: whether other episodes may well give a threshold that is of less use.
+    """
+
+    calibration: Calibration
+    threshold: float
+    low: float
+    high: float
+    false_alarm_rate: float
+    episodes: int
+    uncertain: bool
+
+    def describe(self) -> dict[str, float]:
+        """Facts of the threshold, beside the scores of the out-of-fold rows."""
+        return {
+            "threshold_low": self.low,
+            "threshold_high": self.high,
+            "threshold_episodes": self.episodes,
+            "threshold_uncertain": float(self.uncertain),
+            "false_alarm_rate": self.false_alarm_rate,
+        }
+
+
+def operating_point(rule: ThresholdRule, rows: OutOfFold, seed: int) -> OperatingPoint:
+    """Calibrate, choose the threshold, and tell what it promises.
+
+    With ``max_f1`` the threshold is lowered until ``LEAST_FALSE_ALARMS`` healthy rows far from errors are
+    called one, as long as F1 keeps ``KEPT_F1`` of its height. On many rows that changes nothing. On few the
+    highest F1 is one that the next episodes will not have, and a rate of fewer false alarms is luck.
+
+    :param rule: chooses the threshold.
+    :param rows: both classes present.
+    :param seed: of the draws.
+    :raises InputError: unless a threshold meets the rule.
+    """
+    calibration = fit_platt(rows.margins, rows.labels, rows.weights)
+    probability = calibrated(rows.margins, calibration)
+    threshold = choose_threshold(rule, rows.labels, probability, rows.weights)
+    if rule.kind == MAX_F1:
+        threshold = _lowered(rows, probability, threshold)
+    far = rows.weights * rows.far
+    drawn = _drawn(rule, rows, probability, seed)
+    low, high = (float(np.quantile(drawn, at)) for at in (0.05, 0.95)) if len(drawn) else (0.0, 1.0)
+    reached = _f1(rows, probability, threshold)
+    loses = any(_f1(rows, probability, at) < LEAST_SHARE * reached for at in (low, high))
+    return OperatingPoint(
+        calibration=calibration,
+        threshold=threshold,
+        low=min(low, threshold),
+        high=max(high, threshold),
+        false_alarm_rate=float(far[probability >= threshold].sum() / far.sum()) if far.any() else 0.0,
+        episodes=rows.episodes,
+        uncertain=rows.episodes < LEAST_EPISODES or loses,
+    )
+
+
+def _lowered(rows: OutOfFold, probability: Floats, threshold: float) -> float:
+    """The threshold, or the highest lower one that enough healthy rows reach, if F1 allows."""
+    reached = _f1(rows, probability, threshold)
+    called = int((probability[rows.far] >= threshold).sum())
+    for lower in np.sort(probability[rows.far])[::-1][called:LEAST_FALSE_ALARMS]:
+        if _f1(rows, probability, float(lower)) < KEPT_F1 * reached:
+            break
+        threshold = float(lower)
+    return threshold
+
+
+def _drawn(rule: ThresholdRule, rows: OutOfFold, probability: Floats, seed: int) -> Floats:
+    """Thresholds that the rule chooses when the episodes are drawn again, with replacement."""
+    random = np.random.default_rng(seed)
+    count = int(rows.groups.max()) + 1
+    found = []
+    for _ in range(RESAMPLES):
+        times = np.bincount(random.integers(0, count, count), minlength=count)[rows.groups]
+        kept = times > 0
+        if len(np.unique(rows.labels[kept])) == 2:
+            weights = (rows.weights * times)[kept]
+            found.append(find_threshold(rule, rows.labels[kept], probability[kept], weights))
+    return np.minimum(np.asarray(found, dtype=np.float64), 1.0)
+
+
+def _f1(rows: OutOfFold, probability: Floats, threshold: float) -> float:
+    called = rows.weights * (probability >= threshold)
+    errors = rows.weights * (rows.labels == 1)
+    return float(2.0 * (called * (rows.labels == 1)).sum() / max(called.sum() + errors.sum(), 1e-12))
