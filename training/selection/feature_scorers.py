@@ -15,8 +15,8 @@ from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.feature_selection import chi2, f_classif
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
-from sklearn.svm import LinearSVC
 
+from training.selection.linear_svc import linear_svc
 from training.selection.mutual_information import mutual_information
 
 Matrix = npt.NDArray[np.float64]
@@ -40,8 +40,7 @@ def _chi2(rows: Matrix, labels: Labels, seed: int) -> Matrix:
 
 
 def _linear_svc(rows: Matrix, labels: Labels, seed: int) -> Matrix:
-    model = LinearSVC(C=0.01, class_weight="balanced", dual=False, max_iter=5000, random_state=seed)
-    return np.asarray(np.abs(model.fit(StandardScaler().fit_transform(rows), labels).coef_[0]))
+    return np.asarray(np.abs(linear_svc(StandardScaler().fit_transform(rows), labels, c=0.01)))
 
 
 def _logistic_regression(rows: Matrix, labels: Labels, seed: int) -> Matrix:

@@ -8,6 +8,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from feature_sets.checks import InputError
+from feature_sets.telemetry.schema import DEVICE
 from training.dataset.time_split import split_by_time
 from training.select_features import select_from
 from training.selection.feature_stability import drift_of, unstable_features
@@ -138,3 +139,32 @@ def test_no_healthy_row_is_no_drift():
         {"device": "a", "timestamp": pd.to_datetime([1, 2]), "is_error": [1, 1], "x": [0.0, 1.0]}
     )
     assert reasons(rows, "x") == {}
+
+
+def sawtooth(period, rows):
+    return np.arange(rows) % period * 1.0
+
+
+@pytest.mark.parametrize("sampled", [False, True])
+def test_a_counter_that_is_reset_is_unstable_and_it_is_said_why(sampled):
+    random = np.random.default_rng(0)
+    rows = 6000 if sampled else 600
+    frame = pd.DataFrame(
+        {
+            DEVICE: "a",
+            "time": pd.Timestamp("2024-03-01T00:00:00Z") + pd.to_timedelta(np.arange(rows), unit="min"),
+            "label": np.int8(0),
+            "counter": sawtooth(60, rows) + random.random(rows),
+            "steady": random.normal(size=rows),
+            "daily": np.sin(np.arange(rows) / 20.0) + 0.01 * random.normal(size=rows),
+            "fading": 59.0 - sawtooth(60, rows),
+            "seldom": (np.arange(rows) % 100 > 90) * 1.0,
+        }
+    )
+    if sampled:
+        frame = frame.sample(2000, random_state=0)
+    names = ["counter", "steady", "daily", "fading", "seldom"]
+    found = unstable_features(frame, names, "time", "label", 0.7)
+    assert list(found) == ["counter"]
+    assert found["counter"].startswith("it only rises between resets, like a counter: 9")
+    assert unstable_features(frame, names, "time", "label", 1.0) == {}
