@@ -63,10 +63,12 @@ def evaluate(
 
     Results, on the test rows: average_precision, roc_auc, f1, precision, recall, brier and the confusion
     matrix, the same with ``majority_class_`` and ``single_feature_`` in front, brier_skill, ``base_rate``
-    (share of errors), ``false_alarm_share`` (of the healthy rows); where enough devices, days or hours have
+    (share of errors), ``false_alarm_share`` (of the healthy rows); where enough devices or episodes have
     errors, ``_low`` and ``_high`` of the scores, the bounds of their 95 % intervals, and
     ``gain_over_..._low`` and ``_high`` of the model's average precision; ``intervals``, what they rest on;
-    error episodes, delays or lead times and false alarms, see ``EpisodeView``; ``beats_baselines``,
+    error episodes, delays or lead times and false alarms, see ``EpisodeView``; what the model does at its
+    threshold, see ``OperatingScores``; ``calibrated`` and ``calibration``, ``undecided``,
+    ``threshold_uncertain``; ``beats_baselines``,
     ``predictable``, ``verdict``, ``single_feature_rule``, ``model_uri``, ``version``, ``threshold``, the
     split; of the gate ``passed``, ``promoted`` (whether it is in production now), ``promotion``,
     ``promotion_reason``, the figures of the comparison, and ``production`` (whether there is a model that
@@ -85,7 +87,7 @@ def evaluate(
     :param tag: tag the registered model gets.
     :param test_devices: share of the devices that alone are evaluated on; the same as in training.
     :param bootstrap_by: resampling unit of the intervals: ``device``, ``day`` (a device in a day) or
-        ``auto``, devices if there are enough of them.
+        ``auto``, devices if enough of them have errors, else error episodes.
     :param promote: whether a model gets the tag whatever the gate says; otherwise one that does not pass gets
         ``rejected``, and the model with the tag keeps it.
     :param training_window: how far back the labeled rows reach; the same as in training.
@@ -168,6 +170,8 @@ def _gate(
         beats_baselines=report.beats_baselines,
         better_than_rule=report.better_than_rule,
         false_alarm_share=report.false_alarm_share,
+        undecided=report.undecided,
+        worse_than=report.operating.worse_than,
     )
     gate = decide(candidate, champion.comparison if champion else None, promote)
     return gate.before_rehearsal() if rehearse else gate
@@ -237,7 +241,9 @@ def _log_artifacts(
     model, rule = (report.scorers[name].score for name in (MODEL, SINGLE_FEATURE))
     figures = {
         "test_scores": score_figure(labels, {MODEL: model, str(report.rule): rule}, scores, threshold),
-        "test_calibration": calibration_figure(labels, rows[PROBABILITY].to_numpy(), scores["brier"]),
+        "test_calibration": calibration_figure(
+            labels, rows[PROBABILITY].to_numpy(), scores["brier"], str(report.calibration)
+        ),
         "test_alarms": alarms_figure(
             report.episodes.episodes,
             report.episodes.false_alarms,

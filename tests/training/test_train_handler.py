@@ -81,14 +81,15 @@ def test_a_grid_a_rule_and_a_search_metric_are_said(shared_network):
     assert found["recall"].max() == found.loc[found["best"], "recall"].item()
 
 
-def test_a_skipped_fold_is_said(run_db, tmp_path, schema, frame):
-    early = frame["timestamp"] < frame["timestamp"].quantile(0.38)
+def test_errors_that_begin_late_can_be_trained_on(run_db, tmp_path, schema, frame):
+    early = frame["timestamp"] < frame["timestamp"].quantile(0.45)
     frame.loc[early, "is_error"] = np.int8(0)
     network = Network(store_vector(frame, tmp_path), schema, tmp_path)
     trained = network.train()
-    assert trained.outputs["folds_used"] == 2
-    (reason,) = trained.outputs["folds_skipped"]
-    assert "fold 1 of 3: training part (" in reason and "must hold both classes" in reason
+    assert trained.outputs["folds"] == "forward in time"
+    assert (trained.outputs["folds_used"], trained.outputs["folds_skipped"]) == (3, [])
+    assert trained.outputs["threshold_episodes"] >= 1
+    assert 0.0 <= trained.outputs["false_alarm_rate"] < 0.2
 
 
 def test_a_precision_that_cannot_be_had_ends_in_a_clear_error(run_db, tmp_path, schema, frame):

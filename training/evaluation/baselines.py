@@ -20,6 +20,7 @@ MODEL = "model"
 MAJORITY_CLASS = "majority_class"
 SINGLE_FEATURE = "single_feature"
 """Names of the scorers of an evaluation."""
+_HIGHEST_F1 = ThresholdRule(MAX_F1)
 
 
 @dataclass(frozen=True)
@@ -49,16 +50,21 @@ class SingleFeatureRule:
 
 
 def best_single_feature(
-    rows: pd.DataFrame, names: Sequence[str], label: str, weights: ClassWeights = ONE_EACH
+    rows: pd.DataFrame,
+    names: Sequence[str],
+    label: str,
+    weights: ClassWeights = ONE_EACH,
+    chosen_by: ThresholdRule = _HIGHEST_F1,
 ) -> SingleFeatureRule:
     """The single feature and direction with the highest average precision on the training part.
 
-    Its threshold is the one with the highest F1 there.
+    Its threshold is the one that the rule chooses there, by default the one with the highest F1.
 
     :param rows: training part only, both classes present.
     :param names: candidates, each with at least one reading; ties go to the first.
     :param label: name of the label column.
     :param weights: how many rows each stands for.
+    :param chosen_by: rule of the threshold.
     """
     labels = rows[label].to_numpy()
     counted = weights.of(labels)
@@ -74,7 +80,7 @@ def best_single_feature(
     if best is None:
         raise InputError("single-feature baseline", "must have at least one feature", list(names))
     rule = best[1]
-    threshold = find_threshold(ThresholdRule(MAX_F1), labels, rule.score(rows), counted)
+    threshold = find_threshold(chosen_by, labels, rule.score(rows), counted)
     return SingleFeatureRule(rule.feature, rule.sign, threshold, rule.imputation)
 
 
@@ -84,17 +90,19 @@ def baselines(
     names: Sequence[str],
     label: str,
     weights: ClassWeights = ONE_EACH,
+    rule: ThresholdRule = _HIGHEST_F1,
 ) -> tuple[dict[str, Scored], SingleFeatureRule]:
     """What both baselines say of the test part; both are fixed on the training part.
 
     :param weights: how many rows each row of the training part stands for.
+    :param rule: chooses the threshold, as that of the model.
     :returns: (``majority_class`` and ``single_feature`` -> scores, decisions and, because a baseline has no
         probabilities, the decisions as 0 or 1; the single-feature rule).
     """
     majority = np.full(len(test), float(weights.share(train[label].to_numpy()) >= 0.5))
-    rule = best_single_feature(train, names, label, weights)
-    score = rule.score(test)
+    single = best_single_feature(train, names, label, weights, rule)
+    score = single.score(test)
     return {
         MAJORITY_CLASS: Scored(majority, 0.5, majority),
-        SINGLE_FEATURE: Scored(score, rule.threshold, (score >= rule.threshold).astype(np.float64)),
-    }, rule
+        SINGLE_FEATURE: Scored(score, single.threshold, (score >= single.threshold).astype(np.float64)),
+    }, single

@@ -16,18 +16,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from training.evaluation.clusters import DEVICE_HOUR, Clusters
+from training.evaluation.clusters import Clusters
 from training.evaluation.ranking import Ranking
 from training.evaluation.scores import Scored
 
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int8]
+T = TypeVar("T", float, Floats)
 
 RESAMPLES = 500
 LEAST_CLUSTERS = 5
@@ -36,6 +38,8 @@ LEAST_CLUSTERS = 5
 SCORES = ("average_precision", "roc_auc", "f1", "precision", "recall", "brier")
 SKILL = "brier_skill"
 BASE_RATE = "base_rate"
+ALWAYS = "always"
+"""Calling every row an error, as a scorer to compare F1 with."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ class Intervals:
         where they lack errors, f1 and recall.
     :param scores: scorer -> score -> interval; scores as in ``SCORES``, and for ``base_rate`` under its own
         name the share of errors. Empty without an interval.
+    :param f1_gains: other scorer, or ``always`` -> interval of the first scorer's F1 minus that of the other.
     :param gains: other scorer, or ``base_rate`` -> interval of the first scorer's average precision minus
         that of the other, resample by resample; ``brier_skill`` is in the scores of the first scorer.
     """
@@ -75,14 +80,14 @@ class Intervals:
     one_class: int
     scores: Mapping[str, Mapping[str, Interval]]
     gains: Mapping[str, Interval]
+    f1_gains: Mapping[str, Interval] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """What the intervals rest on, or why there are none."""
         units = f"{self.clusters.count} {self.clusters.unit}s, {self.with_errors} of them with errors"
         if not self.resamples:
             return f"none: {units}; at least {LEAST_CLUSTERS} with errors are needed"
-        alike = "; the hours of a device are alike" if self.clusters.unit == DEVICE_HOUR else ""
-        return f"95 % by resampling {units}{alike}"
+        return f"95 % by resampling {units}"
 
 
 def bootstrap(
@@ -133,6 +138,7 @@ def bootstrap(
             )
         skills[resample] = 1.0 - rest[2] / constant
     precision = draws[:, :, SCORES.index("average_precision")]
+    f1 = draws[:, :, SCORES.index("f1")]
     tail = _tail(with_errors)
     return Intervals(
         clusters=clusters,
@@ -155,7 +161,16 @@ def bootstrap(
             },
             BASE_RATE: _interval(precision[:, 0] - rates, tail),
         },
+        f1_gains={
+            **{name: _interval(f1[:, 0] - f1[:, place], tail) for place, name in enumerate(names) if place},
+            ALWAYS: _interval(f1[:, 0] - f1_of_always(rates), tail),
+        },
     )
+
+
+def f1_of_always(rate: T) -> T:
+    """F1 of calling every row an error, of which this share is one."""
+    return 2.0 * rate / (1.0 + rate)
 
 
 def _cluster_sums(labels: Labels, scorers: list[Scored], reference: float, clusters: Clusters) -> Floats:

@@ -141,7 +141,7 @@ def _comparison(
     if not labels.any() or labels.all():
         return Comparison(version, rows=len(rows), units="resampling units")
     by = BY_DEVICE if split.held_out and bootstrap_by == AUTO else bootstrap_by
-    clusters = row_clusters(rows, split.time, split.label, by)
+    clusters = row_clusters(rows, split.time, split.label, by, split.embargo_seconds)
     scorers = {CANDIDATE: candidate, CHAMPION: champion}
     intervals = bootstrap(labels, scorers, clusters, float(labels.mean()), seed)
     return Comparison(
@@ -152,4 +152,5 @@ def _comparison(
         candidate=float(average_precision_score(labels, candidate.score)),
         champion=float(average_precision_score(labels, champion.score)),
         difference=intervals.gains.get(CHAMPION),
+        f1_difference=intervals.f1_gains.get(CHAMPION),
     )

@@ -1,4 +1,4 @@
-"""Resampling units of the intervals: the rows of a device, of its day, of its hour."""
+"""Resampling units of the intervals: devices, their days, or error episodes with the time around them."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ import pandas as pd
 
 from feature_sets.checks import check_choice
 from feature_sets.telemetry.schema import DEVICE
+from training.dataset.device_times import Moments, moments_of
+from training.exploration.error_episodes import error_episodes
 
 AUTO, BY_DEVICE, BY_DAY = "auto", "device", "day"
 ENOUGH = 10
-"""Clusters with errors that ``auto`` wants before it takes smaller ones."""
-DEVICE_HOUR = "device-hour"
-_PERIODS = {"device": None, "device-day": "D", DEVICE_HOUR: "h"}
+"""Devices with errors that ``auto`` wants before it takes episodes."""
+EPISODE = "episode"
+SECOND = 10**9
 
 
 @dataclass(frozen=True)
 class Clusters:
     """A partition of rows.
 
-    :param unit: ``device``, ``device-day`` (a device in a UTC day) or ``device-hour``.
+    :param unit: ``device``, ``device-day`` (a device in a UTC day) or ``episode``.
     :param codes: number of each row's cluster, shape (n,), from 0.
     :param count: how many there are.
     """
@@ -37,28 +39,68 @@ def parse_bootstrap_by(value: object) -> str:
     return check_choice("argument 'bootstrap_by'", value, (AUTO, BY_DEVICE, BY_DAY))
 
 
-def row_clusters(rows: pd.DataFrame, time: str, label: str, by: str) -> Clusters:
+def row_clusters(rows: pd.DataFrame, time: str, label: str, by: str, apart_seconds: int) -> Clusters:
     """Clusters of rows.
+
+    The hours of an incident, or its days, are one thing that happened: to draw them apart would make an
+    interval as short as if there had been many. So what is drawn are devices, if enough of them have errors,
+    or else episodes, and days only where those are fewer than the episodes.
 
     :param rows: device, time (UTC) and label (0 or 1).
     :param time: name of the time column.
     :param label: name of the label column.
-    :param by: ``device``, ``day`` (a device in a day) or ``auto``: devices, or (device, day) pairs where
-        fewer than ``ENOUGH`` devices have an error, or (device, hour) pairs where fewer of those have one as
-        well.
+    :param by: ``device``, ``day`` (a device in a day) or ``auto``: devices, or episodes where fewer than
+        ``ENOUGH`` devices have an error.
+    :param apart_seconds: error rows of a device further apart are two episodes; episodes of several devices
+        that begin within this time of the first are one.
     """
-    if by == BY_DAY:
-        return _clusters(rows, time, "device-day")
-    for unit in ("device",) if by == BY_DEVICE else tuple(_PERIODS):
-        found = _clusters(rows, time, unit)
-        if len(np.unique(found.codes[rows[label] == 1])) >= ENOUGH:
-            break
-    return found
+    devices = _clusters(rows, time, None, "device")
+    if by == BY_DEVICE or (by == AUTO and _failing(devices, rows[label]) >= ENOUGH):
+        return devices
+    episodes = _episodes(rows, time, label, apart_seconds)
+    days = _clusters(rows, time, "D", "device-day")
+    if by == BY_DAY and _failing(days, rows[label]) <= episodes.count:
+        return days
+    return episodes
 
 
-def _clusters(rows: pd.DataFrame, time: str, unit: str) -> Clusters:
-    period = _PERIODS[unit]
+def _failing(clusters: Clusters, labels: pd.Series) -> int:
+    """Clusters that hold an error."""
+    return len(np.unique(clusters.codes[labels.to_numpy() == 1]))
+
+
+def _clusters(rows: pd.DataFrame, time: str, period: str | None, unit: str) -> Clusters:
     keys = rows[DEVICE] if period is None else [rows[DEVICE], rows[time].dt.floor(period)]
     # Numbered in sorted order, so the draws do not depend on the order of the rows.
     numbers = rows.groupby(keys, sort=True, observed=True).ngroup()
     return Clusters(unit, np.asarray(numbers, dtype=np.intp), int(numbers.max()) + 1)
+
+
+def _episodes(rows: pd.DataFrame, time: str, label: str, apart_seconds: int) -> Clusters:
+    """Each row with the latest episode of its device, or the first; without any, with that of all devices."""
+    errors = rows.loc[(rows[label] == 1).to_numpy(), [DEVICE, time, label]]
+    found = error_episodes(errors, time, label, apart_seconds)
+    if found.empty:
+        return Clusters(EPISODE, np.zeros(len(rows), dtype=np.intp), 1)
+    starts = moments_of(found["start"])
+    first = _first_starts(starts, apart_seconds * SECOND)
+    number = np.searchsorted(first, starts, side="right") - 1
+    moments, codes = moments_of(rows[time]), np.zeros(len(rows), dtype=np.intp)
+    own = found.groupby(DEVICE, sort=False).indices
+    for device, at in rows.groupby(DEVICE, sort=False, observed=True).indices.items():
+        # Episodes of a device are in order of their start.
+        theirs = own.get(device)
+        known, numbers = (
+            (first, np.arange(len(first))) if theirs is None else (starts[theirs], number[theirs])
+        )
+        codes[at] = numbers[np.maximum(np.searchsorted(known, moments[at], side="right") - 1, 0)]
+    return Clusters(EPISODE, codes, len(first))
+
+
+def _first_starts(starts: Moments, apart: int) -> Moments:
+    """Where each group of episodes begins: those that begin within a time of the first of them are one."""
+    first: list[int] = []
+    for start in np.sort(starts):
+        if not first or start > first[-1] + apart:
+            first.append(int(start))
+    return np.asarray(first, dtype=np.int64)

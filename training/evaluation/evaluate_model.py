@@ -12,6 +12,7 @@ from feature_sets.model_package.onnx_session import OnnxSession
 from feature_sets.model_package.schema import ModelSchema
 from feature_sets.telemetry.schema import DEVICE
 from training.dataset.time_split import TimeSplit
+from training.decision.threshold_rules import MAX_F1, ThresholdRule, parse_threshold_rule
 from training.evaluation.baselines import MAJORITY_CLASS, MODEL, SINGLE_FEATURE, baselines
 from training.evaluation.bootstrap import SKILL, bootstrap
 from training.evaluation.clusters import AUTO, BY_DEVICE, row_clusters
@@ -46,14 +47,16 @@ def evaluate_model(
     test, telemetry = split.test, schema.telemetry
     labels: npt.NDArray[np.int8] = test[split.label].to_numpy()
     probability = model.probability(schema.matrix(test))
-    without_model, rule = baselines(split.train, test, schema.input_names, split.label, split.weights)
+    without_model, rule = baselines(
+        split.train, test, schema.input_names, split.label, split.weights, _rule(schema)
+    )
     scorers = {
         MODEL: Scored(probability, schema.threshold, probability),
         SINGLE_FEATURE: without_model[SINGLE_FEATURE],
         MAJORITY_CLASS: without_model[MAJORITY_CLASS],
     }
     predicted = scorers[MODEL].predicted
-    clusters = row_clusters(test, split.time, split.label, bootstrap_by)
+    clusters = row_clusters(test, split.time, split.label, bootstrap_by, telemetry.embargo_seconds)
     known_rate = split.weights.share(split.train[split.label].to_numpy())
     scores = {name: scores_of(labels, scored) for name, scored in scorers.items()}
     scores[MODEL][SKILL] = brier_skill(labels, probability, known_rate)
@@ -68,7 +71,14 @@ def evaluate_model(
             **{PREDICTION: predicted.astype("int8"), PROBABILITY: probability}
         ),
         episodes=episode_view(rows, label_history, telemetry, split.cut),
+        threshold_uncertain=bool(schema.validation.get("threshold_uncertain", 0.0)),
+        threshold_rule=str(_rule(schema)),
     )
+
+
+def _rule(schema: ModelSchema) -> ThresholdRule:
+    """Rule that chose the model's threshold; the baselines get theirs by the same."""
+    return parse_threshold_rule(schema.threshold_rule or MAX_F1)
 
 
 def _check_training_end(training_end: str, split: TimeSplit) -> None:

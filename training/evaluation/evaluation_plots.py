@@ -89,13 +89,14 @@ def score_figure(
 
 
 def calibration_figure(
-    labels: npt.NDArray[np.int8], probability: npt.NDArray[np.float64], brier: float
+    labels: npt.NDArray[np.int8], probability: npt.NDArray[np.float64], brier: float, finding: str = ""
 ) -> go.Figure:
     """Share of errors among rows of about the same probability, and how many rows there are.
 
     :param labels: 0 or 1, shape (n,).
     :param probability: of an error, shape (n,).
     :param brier: Brier score, for the title.
+    :param finding: whether the probabilities are calibrated, for the title.
     """
     edges = np.linspace(0.0, 1.0, BINS + 1)
     place = np.clip(np.digitize(probability, edges[1:-1]), 0, BINS - 1)
@@ -140,7 +141,7 @@ def calibration_figure(
         template="plotly_white",
         height=480,
         legend={"orientation": "h", "y": -0.2},
-        title=f"Calibration, Brier score {brier:.4f}",
+        title=f"Calibration, Brier score {brier:.4f}{finding and f': {finding}'}",
     )
     return figure
 

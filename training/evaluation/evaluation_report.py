@@ -10,10 +10,13 @@ import pandas as pd
 
 from feature_sets.model_package.columns import PREDICTION, PROBABILITY
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from training.decision.threshold_rules import MAX_F1
 from training.evaluation.baselines import MODEL, SINGLE_FEATURE, SingleFeatureRule
 from training.evaluation.bootstrap import BASE_RATE, Intervals
+from training.evaluation.calibration_check import CalibrationFinding, check_calibration
 from training.evaluation.device_scores import device_scores
 from training.evaluation.episode_view import EpisodeView
+from training.evaluation.operating_scores import OperatingScores, operating_scores
 from training.evaluation.scores import Scored
 from training.evaluation.verdict import advice, finding
 
@@ -35,6 +38,9 @@ class EvaluationReport:
     :param predictions: device, time, model inputs (missing values not imputed), label, prediction (0 or 1),
         probability; one row a test row, sorted by time.
     :param episodes: error episodes and false alarms.
+    :param threshold_uncertain: whether other episodes may well have given another threshold, see
+        ``OperatingPoint``.
+    :param threshold_rule: that chose the threshold.
     """
 
     telemetry: TelemetrySchema
@@ -44,6 +50,8 @@ class EvaluationReport:
     rule: SingleFeatureRule
     predictions: pd.DataFrame
     episodes: EpisodeView
+    threshold_uncertain: bool = False
+    threshold_rule: str = MAX_F1
 
     @cached_property
     def base_rate(self) -> float:
@@ -64,6 +72,30 @@ class EvaluationReport:
     def better_than_rule(self) -> bool:
         """Whether the model's average precision is higher than that of the rule, clearly or not."""
         return self._precision(MODEL) > self._precision(SINGLE_FEATURE)
+
+    @property
+    def undecided(self) -> str:
+        """What the model may be better than or not, with the interval of the difference; empty if nothing."""
+        if not self.intervals.resamples or self.beats_baselines:
+            return ""
+        for name, what in ((BASE_RATE, "guessing"), (SINGLE_FEATURE, "that rule")):
+            gain = self.intervals.gains[name]
+            if gain.low <= 0.0 < gain.high and gain.high >= LEAST_GAIN * (1.0 - self.base_rate):
+                return f"{what} (difference {gain.low:+.2f} to {gain.high:+.2f})"
+        return ""
+
+    @cached_property
+    def operating(self) -> OperatingScores:
+        """What the model does at its threshold."""
+        return operating_scores(
+            self.scores, self.base_rate, self.intervals, self.episodes, self.threshold_rule == MAX_F1
+        )
+
+    @cached_property
+    def calibration(self) -> CalibrationFinding:
+        """Whether the probabilities say how often an error follows."""
+        rows = self.predictions
+        return check_calibration(rows[self.telemetry.target].to_numpy(), rows[PROBABILITY].to_numpy())
 
     @property
     def predictable(self) -> bool:
@@ -100,6 +132,9 @@ class EvaluationReport:
             predictable=self.predictable,
             beats_baselines=self.beats_baselines,
             better_than_rule=self.better_than_rule,
+            undecided=self.undecided,
+            worse_than=self.operating.worse_than,
+            threshold_uncertain=self.threshold_uncertain,
         )
         return f"{found} {todo}"
 
@@ -122,6 +157,10 @@ class EvaluationReport:
         return {
             **facts,
             **self.episodes.describe(),
+            **self.operating.describe(),
+            **self.calibration.describe(),
+            "undecided": self.undecided,
+            "threshold_uncertain": self.threshold_uncertain,
             "intervals": str(self.intervals),
             "single_feature_rule": str(self.rule),
             "beats_baselines": self.beats_baselines,

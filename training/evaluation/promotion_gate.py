@@ -30,6 +30,8 @@ class Candidate:
     :param beats_baselines: the same.
     :param better_than_rule: the same.
     :param false_alarm_share: the same.
+    :param undecided: the same.
+    :param worse_than: see ``OperatingScores``.
     """
 
     version: str
@@ -37,6 +39,8 @@ class Candidate:
     beats_baselines: bool
     better_than_rule: bool
     false_alarm_share: float
+    undecided: str = ""
+    worse_than: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ class Comparison:
     :param candidate: average precision of the new model; 0 without rows that can be scored.
     :param champion: average precision of the champion.
     :param difference: 95 % interval of the new model's less the champion's, or None on too few units.
+    :param f1_difference: the same of F1, each at its own threshold.
     :param obstacle: why the champion cannot be scored, empty if it can.
     :param other_schema: whether that is because the telemetry has another schema since.
     """
@@ -61,6 +66,7 @@ class Comparison:
     candidate: float = 0.0
     champion: float = 0.0
     difference: Interval | None = None
+    f1_difference: Interval | None = None
     obstacle: str = ""
     other_schema: bool = False
 
@@ -77,6 +83,15 @@ class Comparison:
             "champion_average_precision": self.champion,
             "gain_over_champion_low": self.difference.low,
             "gain_over_champion_high": self.difference.high,
+            **self._of_f1(),
+        }
+
+    def _of_f1(self) -> dict[str, float]:
+        if not self.f1_difference:
+            return {}
+        return {
+            "f1_gain_over_champion_low": self.f1_difference.low,
+            "f1_gain_over_champion_high": self.f1_difference.high,
         }
 
 
@@ -148,12 +163,16 @@ def after_rehearsal(outcome: str) -> str:
 
 def _decide(candidate: Candidate, comparison: Comparison | None) -> tuple[str, str]:
     if not candidate.predictable:
+        if candidate.undecided:
+            return NOT_PROMOTED, f"undecided: it may not be better than {candidate.undecided}"
         return NOT_PROMOTED, "errors are not predictable from these features"
     if candidate.false_alarm_share > MOST_FALSE_ALARMS:
         return NOT_PROMOTED, (
             f"it calls {candidate.false_alarm_share:.0%} of the healthy rows an error, more than "
             f"{MOST_FALSE_ALARMS:.0%}"
         )
+    if candidate.worse_than:
+        return NOT_PROMOTED, f"at its threshold it is of no use: {candidate.worse_than}"
     if comparison is None:
         return _first(candidate, "first model of the project,")
     if comparison.version == candidate.version:
@@ -179,7 +198,9 @@ def _first(candidate: Candidate, what: str) -> tuple[str, str]:
         return PROMOTED, f"{what} clearly better than both baselines"
     if candidate.better_than_rule:
         return PROMOTED, f"{what} better than both baselines, though not clearly"
-    return NOT_PROMOTED, "a rule of a single feature does as well"
+    if candidate.undecided:
+        return NOT_PROMOTED, f"undecided: it may not be better than {candidate.undecided}"
+    return NOT_PROMOTED, "a rule of a single feature does as well: use the rule"
 
 
 def _too_little(comparison: Comparison) -> str:
@@ -203,4 +224,7 @@ def _compared(comparison: Comparison, difference: Interval) -> tuple[str, str]:
         return NOT_PROMOTED, f"not better: {figures}"
     if difference.low <= -MARGIN:
         return NOT_PROMOTED, f"not clearly better: {figures}"
+    if comparison.f1_difference and comparison.f1_difference.high < 0.0:
+        where = f"F1 at its threshold is lower by {comparison.f1_difference}"
+        return NOT_PROMOTED, f"it ranks better, but {where}: {figures}"
     return PROMOTED, f"better: {figures}"

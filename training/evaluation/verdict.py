@@ -68,6 +68,9 @@ def advice(
     predictable: bool,
     beats_baselines: bool,
     better_than_rule: bool,
+    undecided: str = "",
+    worse_than: str = "",
+    threshold_uncertain: bool = False,
 ) -> str:
     """A sentence on what to do with the model.
 
@@ -76,20 +79,38 @@ def advice(
     :param predictable: see ``EvaluationReport``.
     :param beats_baselines: the same.
     :param better_than_rule: the same.
+    :param undecided: the same.
+    :param worse_than: see ``OperatingScores``.
+    :param threshold_uncertain: see ``EvaluationReport``.
     """
     what = f"'{telemetry.label}'"
     if telemetry.horizon_seconds:
         what = f"That {what} starts within {telemetry.horizon}"
-    if not predictable:
-        return f"{what} is not predictable from these features: do not act on this model's alarms."
     if not intervals.resamples:
         why = str(intervals).removeprefix("none: ")
-        return f"{what} looks predictable, but there are no intervals ({why}): evaluate on more data."
+        looks = f"{what} looks predictable"
+        if not predictable:
+            looks = f"Whether {what[0].lower()}{what[1:]} is predictable is open"
+        joined = "but" if predictable else "for"
+        return f"{looks}, {joined} there are no intervals ({why}): evaluate on more data."
+    if undecided:
+        return (
+            f"Undecided: whether the model is better than {undecided} cannot be told: evaluate on more data."
+        )
+    if not predictable:
+        return f"{what} is not predictable from these features: do not act on this model's alarms."
     if not better_than_rule:
         return f"{what} is predictable, but the model is not better than that rule: use the rule."
+    if worse_than:
+        return f"{what} is predictable, but not at this threshold ({worse_than}): choose another one."
     if not beats_baselines:
         todo = "evaluate on more data"
         return f"{what} is predictable, but the model is not clearly better than that rule: {todo}."
+    if threshold_uncertain:
+        return (
+            f"{what} is predictable: the model ranks well, threshold uncertain. Few or unlike episodes gave "
+            "it, so go by its rate of false alarms."
+        )
     return f"{what} is predictable, and the model is clearly better than both baselines."
 
 

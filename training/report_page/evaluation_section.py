@@ -8,6 +8,7 @@ from feature_sets.model_package.columns import PROBABILITY
 from feature_sets.model_package.schema import ModelSchema
 from feature_sets.telemetry.schema import DEVICE
 from training.evaluation.baselines import MODEL
+from training.evaluation.calibration_check import check_calibration
 from training.evaluation.episode_view import lag_column
 from training.evaluation.evaluation_plots import alarms_figure, calibration_figure, score_figure
 from training.report_page.headline import with_interval
@@ -91,7 +92,9 @@ def evaluation_section(
         ),
         (
             score_figure(labels, {MODEL: probability}, of_model, model.threshold),
-            calibration_figure(labels, probability, of_model["brier"]),
+            calibration_figure(
+                labels, probability, of_model["brier"], str(check_calibration(labels, probability))
+            ),
             alarms_figure(episodes, false_alarms, (times.min(), times.max())),
         ),
     )

@@ -179,7 +179,7 @@ def _forward(rows: _Rows, count: int, skipped: list[str]) -> Folds | None:
         cuts = _cuts(rows, half, blocks)
         reasons: list[str] = []
         used = _usable(rows, [rows.forward(*pair) for pair in _pairs(cuts)], reasons)
-        if used and (best is None or len(used) > len(best[0])):
+        if used and (best is None or (len(used), not reasons) > (len(best[0]), not best[1])):
             best = used, reasons
         if used and not reasons:
             break

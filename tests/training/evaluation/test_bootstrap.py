@@ -215,36 +215,55 @@ def test_too_few_clusters_give_no_interval_and_say_so():
 
 
 @pytest.mark.parametrize(
-    ("devices", "hours", "by", "unit", "count"),
+    ("devices", "by", "unit", "count"),
     [
-        (10, 1, "auto", "device", 10),
-        (9, 3, "auto", "device-day", 18),  # from 22:30 into the next day
-        (4, 3, "auto", "device-hour", 16),  # 22:30 to 01:15
-        (2, 1, "auto", "device-hour", 4),
-        (4, 3, "device", "device", 4),
-        (4, 3, "day", "device-day", 8),
-        (12, 3, "day", "device-day", 24),
+        (10, "auto", "device", 10),
+        (9, "auto", "episode", 3),
+        (1, "auto", "episode", 3),
+        (4, "device", "device", 4),
+        (4, "day", "episode", 3),  # three episodes in two days of four devices
+        (1, "day", "device-day", 2),
     ],
 )
-def test_the_unit_follows_from_how_many_there_are(devices, hours, by, unit, count):
-    rows = rows_of(devices, hours)
-    clusters = row_clusters(rows.assign(broken=1), "timestamp", "broken", by)
+def test_the_unit_is_what_happened_independently(devices, by, unit, count):
+    rows = rows_of(devices, 12)
+    hour = rows["timestamp"].dt.hour
+    rows["broken"] = hour.isin([23, 2, 5]).astype(int)
+    clusters = row_clusters(rows, "timestamp", "broken", by, 3600)
     assert (clusters.unit, clusters.count) == (unit, count)
-    part = {"device": None, "device-day": "%Y-%m-%d", "device-hour": "%Y-%m-%d %H"}[unit]
-    keys = [
-        (device, time.strftime(part) if part else "")
-        for device, time in zip(rows["device"], rows["timestamp"], strict=True)
-    ]
-    numbers = {key: number for number, key in enumerate(sorted(set(keys)))}
-    assert list(clusters.codes) == [numbers[key] for key in keys]
+    if unit == "episode":
+        # Each with the time until the next; episodes of several devices at the same time are one.
+        parts = [sorted(set(hour[clusters.codes == number])) for number in range(3)]
+        assert parts == [[0, 1, 22, 23], [2, 3, 4], [5, 6, 7, 8, 9, 10]]
+
+
+def test_the_hours_of_one_incident_are_one_thing():
+    rows = rows_of(1, 40)
+    rows["broken"] = (rows.index < len(rows) * 0.9).astype(int)
+    clusters = row_clusters(rows, "timestamp", "broken", "auto", 3600)
+    labels = rows["broken"].to_numpy().astype(np.int8)
+    scored = Scored(np.linspace(1.0, 0.0, len(rows)), 0.5, np.linspace(1.0, 0.0, len(rows)))
+    found = bootstrap(labels, {"model": scored}, clusters, 0.5, 0)
+    assert str(found) == "none: 1 episodes, 1 of them with errors; at least 5 with errors are needed"
 
 
 def test_what_counts_are_devices_with_errors():
     rows = rows_of(20, 3).assign(broken=0)
     rows.loc[rows["device"] < "d05", "broken"] = 1
-    assert row_clusters(rows, "timestamp", "broken", "auto").unit == "device-day"
+    assert row_clusters(rows, "timestamp", "broken", "auto", 3600).unit == "episode"
     rows.loc[rows["device"] < "d10", "broken"] = 1
-    assert row_clusters(rows, "timestamp", "broken", "auto").unit == "device"
+    assert row_clusters(rows, "timestamp", "broken", "auto", 3600).unit == "device"
+
+
+def test_gains_of_f1_are_those_at_the_threshold():
+    labels, score, clusters = sample()
+    high, low = Scored(score, 0.5, score), Scored(score, 2.0, score)
+    found = bootstrap(labels, {"model": high, "silent": low}, clusters, 0.3, 0)
+    assert found.gains["silent"].low == found.gains["silent"].high == 0.0  # the same ranking
+    assert found.f1_gains["silent"].low > 0.0
+    own = found.scores["model"]["f1"]
+    assert (found.f1_gains["silent"].low, found.f1_gains["silent"].high) == (own.low, own.high)
+    assert found.f1_gains["always"].high < own.high
 
 
 def test_another_unit_is_refused():

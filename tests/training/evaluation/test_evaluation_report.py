@@ -13,6 +13,8 @@ from feature_sets.model_package.schema import ModelInput, ModelSchema
 from feature_sets.telemetry.schema import DEVICE
 from tests.training.network import make_frame, make_schema
 from training.dataset.time_split import split_by_time
+from training.evaluation.bootstrap import Interval
+from training.evaluation.calibration_check import check_calibration
 from training.evaluation.evaluate_model import evaluate_model
 from training.evaluation.evaluation_plots import MAX_MARKS, alarms_figure, calibration_figure
 
@@ -149,6 +151,42 @@ def test_alarms_that_are_always_on_are_said():
     assert facts["episodes_caught"] == facts["episodes"]
     assert f"({facts['episodes_already_on']:,} by an alarm that was already on)" in facts["verdict"]
     assert "100 % of the healthy rows" in facts["verdict"]
+
+
+def test_a_model_that_ranks_well_and_alarms_wrongly_is_told_apart_by_what_it_does():
+    for threshold, other in ((0.0, "always"), (1.1, "never")):
+        found = evaluated(threshold=threshold)
+        assert found.predictable and found.beats_baselines  # by its ranking
+        assert found.operating.f1[other] == pytest.approx(found.operating.f1["model"])
+        assert found.operating.worse_than.startswith("F1 ")
+        assert "but not at this threshold" in found.verdict
+    facts = evaluated().describe()
+    assert facts["operating_point_worse_than"] == ""
+    assert facts["f1_gain_over_single_feature_low"] > 0.0 and facts["f1_gain_over_always_low"] > 0.0
+    week = [facts[f"false_alarms_per_device_week{end}"] for end in ("_low", "", "_high")]
+    assert week == sorted(week) and week[1] == pytest.approx(7 * facts["false_alarms_per_device_day"])
+    share = [facts[f"episodes_caught_share{end}"] for end in ("_low", "", "_high")]
+    assert share == sorted(share) and share[0] < share[2]
+
+
+def test_an_open_difference_is_undecided_and_not_advice_for_the_rule():
+    found = evaluated(frame=with_rule(make_frame(ticks=400, devices=12)))
+    gains = {**found.intervals.gains, "single_feature": Interval(-0.05, 0.93)}
+    blurred = replace(found, intervals=replace(found.intervals, gains=gains))
+    assert not blurred.better_than_rule and blurred.undecided == "that rule (difference -0.05 to +0.93)"
+    assert blurred.verdict.endswith("cannot be told: evaluate on more data.")
+
+
+def test_calibrated_is_said_only_of_what_is():
+    said = np.repeat([0.05, 0.24], 2000)
+    labels = (np.random.default_rng(0).random(4000) < said).astype(np.int8)
+    assert str(check_calibration(labels, said)) == "calibrated"
+    labels[2000:] = 1
+    found = check_calibration(labels, said)
+    assert not found.calibrated and str(found) == "not calibrated, 0.24 is said where 1.00 are errors"
+    assert found.describe() == {"calibrated": False, "calibration": str(found)}
+    # Bins of a few rows say nothing.
+    assert check_calibration(np.zeros(101, np.int8), np.array([0.0] * 100 + [0.9])).calibrated
 
 
 def test_the_same_seed_gives_the_same_intervals():

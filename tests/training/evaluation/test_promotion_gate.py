@@ -39,6 +39,37 @@ def comparison(new=0.80, old=0.70, low=0.05, high=0.15, **changes):
             "promoted",
             "better: .*, though a rule of a single feature does as well as either",
         ),
+        (
+            candidate(beats_baselines=False, better_than_rule=False, undecided="that rule (-0.05 to +0.93)"),
+            None,
+            "not promoted",
+            r"undecided: it may not be better than that rule \(-0.05 to",
+        ),
+        (
+            candidate(predictable=False, undecided="guessing (difference -0.05 to +0.93)"),
+            None,
+            "not promoted",
+            "undecided: it may not be better than guessing",
+        ),
+        (
+            candidate(worse_than="F1 0.080 against 0.100 of alarming always"),
+            None,
+            "not promoted",
+            "at its threshold it is of no use: F1 0.080 against 0.100 of alarming always",
+        ),
+        (
+            candidate(worse_than="F1 0.080 against 0.300 of the rule of a single feature"),
+            comparison(),
+            "not promoted",
+            "at its threshold it is of no use",
+        ),
+        (
+            candidate(),
+            comparison(f1_difference=Interval(-0.3, -0.1)),
+            "not promoted",
+            "it ranks better, but F1 at its threshold is lower by -0.300 to -0.100",
+        ),
+        (candidate(), comparison(f1_difference=Interval(-0.3, 0.1)), "promoted", "better: "),
         (candidate(version="old"), comparison(), "already in production", "it is the model"),
         (
             candidate(),

@@ -84,3 +84,25 @@ def test_the_advice_follows_from_what_is_clear():
     assert advice(schema, some, predictable=True, beats_baselines=True, better_than_rule=True).endswith(
         "better than both baselines."
     )
+
+
+def test_undecided_and_uncertain_are_verdicts_of_their_own():
+    schema, some = make_schema(), Intervals(NO_INTERVALS.clusters, 9, 500, 0, {}, {})
+    better = {"predictable": True, "beats_baselines": True, "better_than_rule": True}
+    assert advice(schema, some, **better, threshold_uncertain=True) == (
+        "'is_error' is predictable: the model ranks well, threshold uncertain. Few or unlike episodes gave "
+        "it, so go by its rate of false alarms."
+    )
+    worse = "F1 0.100 against 0.300 of the rule of a single feature"
+    assert advice(schema, some, **better, worse_than=worse) == (
+        f"'is_error' is predictable, but not at this threshold ({worse}): choose another one."
+    )
+    open_ = {"predictable": True, "beats_baselines": False, "better_than_rule": False}
+    assert advice(schema, some, **open_, undecided="that rule (difference -0.05 to +0.93)") == (
+        "Undecided: whether the model is better than that rule (difference -0.05 to +0.93) cannot be told: "
+        "evaluate on more data."
+    )
+    few = {"predictable": False, "beats_baselines": False, "better_than_rule": False}
+    assert advice(schema, NO_INTERVALS, **few).startswith(
+        "Whether 'is_error' is predictable is open, for there are no intervals (4 devices, 2 of them"
+    )

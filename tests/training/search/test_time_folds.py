@@ -115,13 +115,14 @@ def test_a_longer_horizon_widens_the_gap(frame):
         assert gap >= pd.Timedelta(seconds=300 + 600)
 
 
-def test_a_fold_without_a_healthy_row_is_skipped_and_says_why():
-    # Of the later five episodes the last goes on to the end, so a fold of its own has no healthy row.
-    frame = with_episodes([100 + 100 * number for number in range(10)])
-    frame.loc[1000:, "is_error"] = np.int8(1)
-    folds = episode_folds(frame, short_schema(), 5)
-    check(frame, short_schema(), folds)
-    assert folds.skipped == () or "must hold both classes of 'is_error', got [1]" in folds.skipped[0]
+def test_fewer_folds_are_made_where_each_would_lack_rows():
+    # Ten episodes of a row each, four rows apart and an embargo of two: no block of one has ten rows.
+    frame = with_episodes(range(100, 140, 4), ticks=140, length=1)
+    schema = short_schema()
+    folds = episode_folds(frame, schema, 5)
+    check(frame, schema, folds)
+    assert folds.kind == FORWARD and folds.episodes == 10
+    assert 0 < len(folds.used) < 5 and folds.skipped == ()
 
 
 def test_an_embargo_longer_than_the_data_is_an_error(frame):
