@@ -102,19 +102,20 @@ def pipeline(
     :param test_fraction: share of the labeled rows, the latest, that the model is evaluated on.
     :param test_devices: share of the devices that the model is evaluated on alone and does not learn from; 0
         evaluates it on later rows of all devices.
-    :param train_rows: earlier rows that features are selected and models are fitted on; of more, a stratified
-        sample over the whole time is taken.
+    :param train_rows: earlier rows that features are selected and models are fitted on; of more, all errors
+        and a sample of the healthy ones over the whole time are taken.
     :param training_window: how far back the labeled rows reach, such as ``14d``; empty takes all. A network
         that changes is learned anew sooner with a short one.
     :param select_k: features each scorer may vote for.
     :param min_votes: votes a feature needs: a count, or a fraction of the scorers below 1.
     :param max_correlation: of features that are correlated above it only the best is voted on; 1 keeps all.
-    :param max_drift: features that tell earlier from later healthy rows better than this are left out; 1
-        keeps all.
+    :param max_drift: features that tell earlier from later healthy rows better than this, or only rise
+        between resets, are left out; 1 keeps all.
     :param search: how combinations of hyper-parameters are chosen: ``random`` or ``grid``.
     :param combinations: most combinations to try, of all kinds of model together.
     :param threshold_rule: what the decision threshold is chosen for: ``max_f1``, ``min_precision:0.9`` (most
-        errors found with that precision) or ``cost:10`` (a miss costs as much as ten false alarms).
+        errors found with that precision), ``cost:10`` (a miss costs as much as ten false alarms) or
+        ``false_alarms:0.001`` (most errors found with at most that share of healthy rows).
     :param promote: whether the model goes into production whatever the gate says; otherwise one that does
         not pass stays out, and the one before it stays there.
     :param deploy_streaming: whether to rehearse the model and serve it; then the one in production, if there

@@ -140,3 +140,27 @@ def test_a_rule_reads_back_as_it_was_given(text):
 def test_what_is_no_rule_is_refused(text):
     with pytest.raises(InputError, match="'threshold_rule': must be max_f1, min_precision:SHARE"):
         parse_threshold_rule(text)
+
+
+@pytest.mark.parametrize(("share", "called"), [(0.5, 4), (0.25, 3), (0.2, 1), (0.001, 1)])
+def test_a_rate_of_false_alarms_finds_the_most_errors_that_it_allows(share, called):
+    score = np.array([0.9, 0.8, 0.7, 0.6, 0.5, 0.4])
+    labels = np.array([1, 0, 1, 0, 0, 0], dtype=np.int8)
+    threshold = find_threshold(parse_threshold_rule(f"false_alarms:{share}"), labels, score)
+    assert (score >= threshold).sum() == called
+
+
+def test_a_rate_that_no_error_can_be_found_with_calls_nothing_an_error():
+    score, labels = np.array([0.9, 0.8]), np.array([0, 1], dtype=np.int8)
+    assert find_threshold(parse_threshold_rule("false_alarms:0.1"), labels, score) > 0.9
+
+
+@pytest.mark.parametrize("rule", ["max_f1", "min_precision:0.5", "cost:3", "false_alarms:0.2"])
+def test_a_row_that_stands_for_three_counts_as_three(rule):
+    random = np.random.default_rng(0)
+    labels = (random.random(60) < 0.3).astype(np.int8)
+    score = np.round(random.random(60) + 0.3 * labels, 2)
+    weights = random.integers(1, 4, 60)
+    parsed = parse_threshold_rule(rule)
+    repeated = find_threshold(parsed, np.repeat(labels, weights), np.repeat(score, weights))
+    assert find_threshold(parsed, labels, score, weights.astype(float)) == pytest.approx(repeated)

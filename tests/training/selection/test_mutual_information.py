@@ -8,6 +8,7 @@ from scipy.special import digamma
 from sklearn.feature_selection import mutual_info_classif
 from sklearn.preprocessing import scale
 
+from training.selection import mutual_information as module
 from training.selection.mutual_information import mutual_information
 
 
@@ -107,3 +108,21 @@ def test_the_rows_are_not_changed(labels):
     before = rows.copy()
     mutual_information(rows, labels, 0)
     assert (rows == before).all()
+
+
+def test_of_many_rows_all_errors_and_a_sample_are_looked_at(monkeypatch):
+    random = np.random.default_rng(0)
+    labels = (np.arange(6000) % 100 == 0).astype(np.int8)
+    rows = np.column_stack([random.normal(size=6000), random.normal(size=6000) + 2.0 * labels])
+    whole = mutual_information(rows, labels, 0)
+    monkeypatch.setattr(module, "MOST_ROWS", 600)
+    seen = []
+    score = module.mutual_info_classif
+    monkeypatch.setattr(
+        module,
+        "mutual_info_classif",
+        lambda rows, labels, **kw: seen.append(labels) or score(rows, labels, **kw),
+    )
+    part = mutual_information(rows, labels, 0)
+    assert [(len(one), one.sum()) for one in seen] == [(600, 60)] * 2
+    assert part[1] > 3 * part[0] and whole[1] > 3 * whole[0]
