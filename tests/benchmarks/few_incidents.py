@@ -1,7 +1,7 @@
 """How training holds on few incidents: F1 at the threshold it chooses, and the false alarms that it states.
 
 Run with ``python -m tests.benchmarks.few_incidents``; ``--seeds 3`` is quicker. Prints a JSON line for every
-number of episodes and shape of error, and one for all. Networks are generated: six devices, four metrics,
+number of episodes and one for all. Networks are generated: six devices, four metrics,
 windows of 5 and 15 minutes; an episode touches two metrics of one device. The latest 30 % of the rows are the
 test rows. ``best_f1`` is the highest F1 of any threshold on them. The true rate of false alarms is counted on
 three more healthy periods of the same network, for on few rows it would be a matter of luck.
@@ -11,15 +11,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import average_precision_score, f1_score, precision_recall_curve
 
+from feature_sets.checks import InputError
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.dataset.time_split import split_by_time
 from training.decision.calibration import calibrated
@@ -210,32 +211,41 @@ def summary(found: Sequence[Found], failed: int) -> dict[str, float | int]:
     return facts
 
 
+def measured(episodes: int, seeds: int, show: bool) -> tuple[list[Found], int]:
+    """All networks of so many episodes, and how many of them gave no model."""
+    found: list[Found] = []
+    for shape in SHAPES:
+        for seed in range(seeds):
+            try:
+                found.append(measure(episodes, shape, seed))
+            except InputError as error:
+                print(f"{episodes} {shape} {seed}: {error}"[:300], flush=True)
+                continue
+            if show:
+                print(json.dumps(asdict(found[-1])), flush=True)
+    return found, seeds * len(SHAPES) - len(found)
+
+
 def main() -> None:
-    """Print a line for every number of episodes and shape, and one for all."""
+    """Print a line for every number of episodes, and one for all."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--networks", action="store_true", help="print a line for every network as well")
+    parser.add_argument("--code", default="now", help="what the lines call the code that is measured")
     arguments = parser.parse_args()
     every: list[Found] = []
     failures = 0
-    started = time.perf_counter()
     for episodes in EPISODES:
-        for shape in SHAPES:
-            found: list[Found] = []
-            for seed in range(arguments.seeds):
-                try:
-                    found.append(measure(episodes, shape, seed))
-                except ValueError as error:
-                    print(f"{episodes} {shape} {seed}: {error}"[:300], flush=True)
-                    continue
-                if arguments.networks:
-                    print(json.dumps(asdict(found[-1])), flush=True)
-            failed = arguments.seeds - len(found)
-            print(json.dumps({"episodes": episodes, "shape": shape, **summary(found, failed)}), flush=True)
-            every += found
-            failures += failed
-    seconds = round(time.perf_counter() - started)
-    print(json.dumps({"benchmark": "few_incidents", "seconds": seconds, **summary(every, failures)}))
+        found, failed = measured(episodes, arguments.seeds, arguments.networks)
+        every += found
+        failures += failed
+        print(json.dumps(line(str(episodes), arguments.code, found, failed)), flush=True)
+    print(json.dumps(line("all", arguments.code, every, failures)))
+
+
+def line(episodes: str, code: str, found: Sequence[Found], failed: int) -> dict[str, Any]:
+    """What is printed of several networks."""
+    return {"benchmark": "few_incidents", "episodes": episodes, "code": code, **summary(found, failed)}
 
 
 if __name__ == "__main__":
