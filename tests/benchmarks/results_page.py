@@ -128,8 +128,8 @@ TABLES: Mapping[str, Table] = {
     "few_incidents": Table(
         "Training on generated networks of few error episodes, in four shapes. F1 at the threshold that was "
         "chosen, as a share of the best possible on the test rows, in the median and in the worst tenth. "
-        "Stated rates of false alarms that are kept within a factor of two either way, and those that are not "
-        "exceeded by more.",
+        "Stated rates of false alarms that are kept within a factor of two either way, and those that are "
+        "not exceeded by more.",
         {
             "episodes": "{episodes}",
             "code": "{code}",
