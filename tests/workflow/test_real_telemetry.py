@@ -37,4 +37,5 @@ def test_errors_of_its_own_are_reported_as_not_predictable_ahead(workflow):
     test = run(workflow, SCHEMAS / "cisco_leaf7_ahead.yaml", "ahead")["test"]
     assert test["episodes"] > 0 and test["base_rate"] < 0.05
     assert not test["predictable"]
-    assert "is not predictable from these features" in test["verdict"]
+    # The hours of its few incidents are no independent things, and too few for a verdict.
+    assert test["intervals"].startswith("none: ") and "is predictable is open" in test["verdict"]
