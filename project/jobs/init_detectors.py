@@ -22,8 +22,8 @@ def init_detectors(
     """MLRun job: detectors that know the model's usual error rate, logged and attached.
 
     Where the endpoint serves the same model as before, its detectors stay: what they have seen of the live
-    stream counts on. Results: ``kept`` (whether they stay), ``base_rows``, ``base_error_rate``, ``detectors``,
-    ``verdict`` (which of them decide) and ``promise`` (how seldom they alarm for nothing).
+    stream counts on. Results: ``kept`` (whether they stay), ``base_rows``, ``base_error_rate``,
+    ``detectors``, ``verdict`` (which of them decide) and ``promise`` (how seldom they alarm for nothing).
 
     :param test_set: base data set with the label and ``prediction`` of rows the model was not trained on.
     :param function: name of the serving function whose labeled stream they watch.
