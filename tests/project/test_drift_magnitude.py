@@ -116,6 +116,7 @@ def test_a_run_does_not_wait_for_nor_fail_on_a_quiet_endpoint(tmp_path, monkeypa
         raise NetopsError("must be deployed, got none")
 
     monkeypatch.setenv("NETOPS_HOME", str(tmp_path))
+    monkeypatch.setenv("MLRUN_DBPATH", "")  # MLRun may have put something there that is no address.
     monkeypatch.setattr(drift_magnitude, "endpoint_address", absent)
     monkeypatch.setattr(drift_magnitude, "wait_for_stream", None)
     context = Context()

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from feature_sets.model_package.columns import PREDICTION
-from feature_sets.telemetry.schema import TelemetrySchema
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.jobs import init_detectors as job
 from tests.graphs.conftest import make_client, write_package
 from tests.project.fake_endpoint import fake_endpoint
@@ -32,7 +32,11 @@ def test_a_run_that_serves_the_same_model_keeps_what_its_detectors_have_seen(con
     monkeypatch.setenv("MLRUN_DBPATH", "")  # MLRun has put something there that is no address.
     random = np.random.default_rng(1)
     base = pd.DataFrame(
-        {name: (random.random(500) < 0.1).astype(int) for name in (SCHEMA.target, PREDICTION)}
+        {
+            DEVICE: "a",
+            SCHEMA.time: pd.date_range("2026-01-01", periods=500, freq="10s", tz="UTC"),
+            **{name: (random.random(500) < 0.1).astype(int) for name in (SCHEMA.target, PREDICTION)},
+        }
     )
     test_set = SimpleNamespace(as_df=lambda: base)
 

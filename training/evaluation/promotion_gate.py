@@ -200,7 +200,7 @@ def _first(candidate: Candidate, what: str) -> tuple[str, str]:
         return PROMOTED, f"{what} better than both baselines, though not clearly"
     if candidate.undecided:
         return NOT_PROMOTED, f"undecided: it may not be better than {candidate.undecided}"
-    return NOT_PROMOTED, "a rule of a single feature does as well: use the rule"
+    return NOT_PROMOTED, "a rule of a single feature does as well"
 
 
 def _too_little(comparison: Comparison) -> str:
