@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from drift.discretize import Bins, How, NumberBins, fit_bins, fit_categories, fit_column
+from drift.discretize import Bins, Floats, How, NumberBins, fit_bins, fit_categories, fit_column, numbers_of
 from drift.shift import Kind
 
 Index = npt.NDArray[np.int64]
@@ -23,7 +23,7 @@ class CodedColumn(NamedTuple):
     :param base: bin of each base row, from 0 to ``size - 1``; shape (n,).
     :param batch: the same for the batch, shape (m,).
     :param size: number of bins.
-    :param numbers: values of base and batch, if the column is one of numbers in bins.
+    :param numbers: values of base and batch, missing ones as NaN, if the column is one of numbers in bins.
     :param missing: share of missing values in base and batch; joint ones: of rows with any.
     """
 
@@ -32,7 +32,7 @@ class CodedColumn(NamedTuple):
     base: Index
     batch: Index
     size: int
-    numbers: tuple[pd.Series, pd.Series] | None
+    numbers: tuple[Floats, Floats] | None
     missing: tuple[float, float]
 
 
@@ -55,7 +55,7 @@ def coded_columns(
     for kind, name in columns:
         fitted = _fit(base[name], kind, bins, how)
         sides = (base[name], batch[name])
-        numbers = sides if isinstance(fitted, NumberBins) else None
+        numbers = (numbers_of(sides[0]), numbers_of(sides[1])) if isinstance(fitted, NumberBins) else None
         codes = fitted.index(sides[0]), fitted.index(sides[1])
         coded.append(CodedColumn(kind, name, *codes, fitted.size, numbers, _missing(*sides)))
     if joint:

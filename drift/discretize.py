@@ -49,7 +49,7 @@ class NumberBins:
 
         :raises InputError: if a value is not a number.
         """
-        numbers = _numbers(values)
+        numbers = numbers_of(values)
         inside = np.searchsorted(np.asarray(self.edges, dtype=np.float64), numbers, side="right")
         return np.where(np.isnan(numbers), self.size - 1, inside).astype(np.int64)
 
@@ -94,7 +94,7 @@ def fit_bins(base: pd.Series, bins: int = 5, how: How = "uniform") -> NumberBins
     """
     bins = check_integer("bins", bins, at_least=2)
     check_choice("how", how, ("uniform", "quantile"))
-    numbers = _numbers(base)
+    numbers = numbers_of(base)
     numbers = numbers[np.isfinite(numbers)]
     if not len(numbers):
         return NumberBins(())
@@ -129,7 +129,11 @@ def _ascending(edges: Floats) -> tuple[float, ...]:
     return tuple(np.unique(edges).tolist())
 
 
-def _numbers(values: pd.Series) -> Floats:
+def numbers_of(values: pd.Series) -> Floats:
+    """Values of a numeric column, missing ones (None, NA) as NaN; shape (n,).
+
+    :raises InputError: if a value is not a number.
+    """
     try:
         return values.to_numpy(dtype=np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:
