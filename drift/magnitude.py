@@ -95,13 +95,8 @@ def drift_magnitude(
     check_number(f"{_OWNER}: min_distance", min_distance, at_least=0, below=1)
     joint = _joint_columns(features, joint)
     columns = _columns(base, batch, features, prediction, label)
-    blocks = f" ({LEAST_BLOCKS} blocks of {block_rows})" if least > min_rows else ""
-    for side, frame in (("base", base), ("batch", batch)):
-        unknown = next((k for k, name in columns if k != "feature" and frame[name].isna().all()), None)
-        rows = f"{len(frame)} rows" if unknown is None or not len(frame) else f"no row with a {unknown}"
-        if len(frame) < least or unknown is not None:
-            reason = f"not enough data: {side} has {rows}, needs at least {least}{blocks}"
-            return DriftMagnitude(len(base), len(batch), (), None, reason, least)
+    if reason := _too_little(base, batch, columns, least, min_rows, block_rows):
+        return DriftMagnitude(len(base), len(batch), (), None, reason, least)
     _check_known(base, batch, columns)
     rng = np.random.default_rng(seed)
     base = _selected(base, max_rows, block_rows, rng)
@@ -130,6 +125,25 @@ def rows_needed(min_rows: int, block_rows: int) -> int:
     1200
     """
     return max(min_rows, LEAST_BLOCKS * block_rows)
+
+
+def _too_little(
+    base: pd.DataFrame,
+    batch: pd.DataFrame,
+    columns: Sequence[tuple[Kind, str]],
+    least: int,
+    min_rows: int,
+    block_rows: int,
+) -> str:
+    """Why there can be no verdict: too few rows on a side, or none with a label; empty if there can."""
+    blocks = f" ({LEAST_BLOCKS} blocks of {block_rows})" if least > min_rows else ""
+    for side, frame in (("base", base), ("batch", batch)):
+        if len(frame) < least:
+            return f"not enough data: {side} has {len(frame)} rows, needs at least {least}{blocks}"
+        unknown = next((k for k, name in columns if k != "feature" and frame[name].isna().all()), None)
+        if unknown is not None:
+            return f"not enough data: {side} has no row with a {unknown}, needs at least {least}{blocks}"
+    return ""
 
 
 def _shift(
