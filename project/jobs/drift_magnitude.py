@@ -12,8 +12,8 @@ from typing import Any
 import mlrun
 import pandas as pd
 
-from drift.magnitude import drift_magnitude
-from drift.reference_rows import reference_rows
+from drift.magnitude import drift_magnitude, rows_needed
+from drift.reference_rows import reference_rows, rows_in_window
 from feature_sets.model_package.columns import PREDICTION, PROBABILITY, VERSION
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.endpoints import endpoint_address
@@ -49,7 +49,7 @@ def measure_drift_magnitude(
     min_rows: int = 1000,
     timeout_seconds: float = 60,
 ) -> None:
-    """MLRun job: total variation, Hellinger and Kullback-Leibler of features, predictions and labels.
+    """MLRun job: how far features, predictions and labels are from the base data set.
 
     The rows are those that the live endpoint has labeled since it serves its model, if there are enough. If
     not, they are those of the rehearsal. Nothing is waited for, except for a simulated network that streams.
@@ -61,12 +61,15 @@ def measure_drift_magnitude(
     :param function: name of the serving function whose labeled batches are measured.
     :param schema: path of the telemetry schema; empty for the simulated network's.
     :param generator: name of the function that streams the simulated network, if it does.
-    :param min_rows: labeled rows that are enough.
+    :param min_rows: labeled rows that are enough; more where the comparison itself needs more, see
+        ``rows_needed``.
     :param timeout_seconds: wall time to wait for them while the simulated network streams.
     """
     base = test_set.as_df()
     context.log_result("base_rows", len(base))
     telemetry = TelemetrySchema.load(schema)
+    window = telemetry.longest_window_seconds
+    min_rows = rows_needed(min_rows, rows_in_window(base, DEVICE, telemetry.time, window))
     address = endpoint_address(context.project, function)
     served = get_json(f"{address}/v2/models/{MODEL}")["versions"][-1]
     folder = Path(get_json(f"{address}/labeled")["directory"])

@@ -103,8 +103,9 @@ class Context:
         self.results[key] = "logged"
 
 
-def test_a_run_does_not_wait_for_nor_fail_on_a_quiet_endpoint(tmp_path, monkeypatch):
-    """Nobody streams, and nobody has labeled anything yet."""
+@pytest.mark.parametrize(("seconds", "needed"), [(60, "1,000"), (1, "3,000")])
+def test_a_run_does_not_wait_for_nor_fail_on_a_quiet_endpoint(tmp_path, monkeypatch, seconds, needed):
+    """Nobody streams, and nobody has labeled anything yet; windows are five minutes long."""
     answers = {
         "/v2/models/model": {"versions": ["v1"]},
         "/labeled": {"directory": str(tmp_path / "labeled"), "unwritten": 2},
@@ -120,12 +121,13 @@ def test_a_run_does_not_wait_for_nor_fail_on_a_quiet_endpoint(tmp_path, monkeypa
     monkeypatch.setattr(drift_magnitude, "endpoint_address", absent)
     monkeypatch.setattr(drift_magnitude, "wait_for_stream", None)
     context = Context()
-    rows = SimpleNamespace(as_df=lambda: pd.DataFrame({DEVICE: ["a"], "x": [1]}))
+    times = pd.date_range("2024-01-01", periods=3, freq=f"{seconds}s", tz="UTC")
+    rows = SimpleNamespace(as_df=lambda: pd.DataFrame({DEVICE: "a", SCHEMA.time: times}))
     with fake_endpoint(lambda _method, path, _body: (200, answers[path])) as address:
         measure_drift_magnitude(context, rows, "serving", generator="telemetry-generator")
     assert context.results == {
-        "base_rows": 1,
+        "base_rows": 3,
         "batch_rows": 0,
         "measured_on": "",
-        "verdict": "not measured: live traffic has 0 of the 1,000 labeled rows needed since this model",
+        "verdict": f"not measured: live traffic has 0 of the {needed} labeled rows needed since this model",
     }
