@@ -68,7 +68,7 @@ class OperatingPoint:
     :param threshold: a row is called an error if its calibrated probability is at least this.
     :param low: lowest threshold of nine in ten draws of the episodes.
     :param high: the highest of them.
-    :param false_alarm_rate: share of the healthy rows far from errors that are called one.
+    :param false_alarm_rate: share of the healthy rows far from errors that are called one; None without any.
     :param episodes: that it rests on.
     :param uncertain: whether other episodes may well give a threshold that is of less use.
     """
@@ -77,18 +77,19 @@ class OperatingPoint:
     threshold: float
     low: float
     high: float
-    false_alarm_rate: float
+    false_alarm_rate: float | None
     episodes: int
     uncertain: bool
 
     def describe(self) -> dict[str, float]:
-        """Facts of the threshold, beside the scores of the out-of-fold rows."""
+        """Facts of the threshold, beside the scores of the out-of-fold rows; without what is not known."""
+        known = {} if self.false_alarm_rate is None else {"false_alarm_rate": self.false_alarm_rate}
         return {
             "threshold_low": self.low,
             "threshold_high": self.high,
             "threshold_episodes": self.episodes,
             "threshold_uncertain": float(self.uncertain),
-            "false_alarm_rate": self.false_alarm_rate,
+            **known,
         }
 
 
@@ -96,8 +97,9 @@ def operating_point(rule: ThresholdRule, rows: OutOfFold, seed: int) -> Operatin
     """Calibrate, choose the threshold, and tell what it promises.
 
     With ``max_f1`` the threshold is lowered until ``LEAST_FALSE_ALARMS`` healthy rows far from errors are
-    called one, as long as F1 keeps ``KEPT_F1`` of its height. On many rows that changes nothing. On few the
-    highest F1 is one that the next episodes will not have, and a rate of fewer false alarms is luck.
+    called one, as long as F1 keeps ``KEPT_F1`` of its height and stays above that of alarming always. On many
+    rows that changes nothing. On few the highest F1 is one that the next episodes will not have, and a rate
+    of fewer false alarms is luck.
 
     :param rule: chooses the threshold.
     :param rows: both classes present.
@@ -119,7 +121,7 @@ def operating_point(rule: ThresholdRule, rows: OutOfFold, seed: int) -> Operatin
         threshold=threshold,
         low=min(low, threshold),
         high=max(high, threshold),
-        false_alarm_rate=float(far[probability >= threshold].sum() / far.sum()) if far.any() else 0.0,
+        false_alarm_rate=float(far[probability >= threshold].sum() / far.sum()) if far.any() else None,
         episodes=rows.episodes,
         uncertain=rows.episodes < LEAST_EPISODES or loses,
     )
@@ -129,8 +131,10 @@ def _lowered(rows: OutOfFold, probability: Floats, threshold: float) -> float:
     """The threshold, or the highest lower one that enough healthy rows reach, if F1 allows."""
     reached = _f1(rows, probability, threshold)
     called = int((probability[rows.far] >= threshold).sum())
+    always = _f1(rows, probability, 0.0)
     for lower in np.sort(probability[rows.far])[::-1][called:LEAST_FALSE_ALARMS]:
-        if _f1(rows, probability, float(lower)) < KEPT_F1 * reached:
+        kept = _f1(rows, probability, float(lower))
+        if kept < KEPT_F1 * reached or kept <= always:
             break
         threshold = float(lower)
     return threshold

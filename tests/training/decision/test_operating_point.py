@@ -35,6 +35,13 @@ def test_the_stated_rate_is_that_of_the_healthy_rows_far_from_errors():
     assert other.false_alarm_rate == called[near].mean()
 
 
+def test_without_healthy_rows_far_from_errors_no_rate_is_stated():
+    rows = out_of_fold()
+    point = operating_point(F1, dataclasses.replace(rows, far=np.zeros(len(rows.labels), bool)), 0)
+    assert point.false_alarm_rate is None
+    assert "false_alarm_rate" not in point.describe()
+
+
 def test_healthy_rows_that_were_sampled_count_for_those_they_stand_for():
     rows = out_of_fold(episodes=40, rows=1000)
     whole = operating_point(F1, rows, 0)
@@ -58,6 +65,12 @@ def test_a_rate_of_no_false_alarm_is_not_promised_on_few_rows():
     # Another rule is what somebody asked for.
     asked = operating_point(parse_threshold_rule("false_alarms:0.001"), rows, 0)
     assert asked.false_alarm_rate <= 0.001
+
+
+def test_a_perfect_model_of_common_errors_does_not_alarm_always():
+    labels = np.tile(np.array([1] * 19 + [0], np.int8), 30)
+    rows = OutOfFold(1.0 * labels, labels, np.ones(600), labels == 0, np.repeat(np.arange(6), 100))
+    assert operating_point(F1, rows, 0).false_alarm_rate == 0.0
 
 
 def test_a_threshold_of_few_or_unlike_episodes_is_uncertain():
