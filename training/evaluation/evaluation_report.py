@@ -76,9 +76,13 @@ class EvaluationReport:
     @property
     def undecided(self) -> str:
         """What the model may be better than or not, with the interval of the difference; empty if nothing."""
-        if not self.intervals.resamples or self.beats_baselines:
+        guessing, rule = "guessing", "the rule of a single feature"
+        if self.beats_baselines:
             return ""
-        for name, what in ((BASE_RATE, "guessing"), (SINGLE_FEATURE, "that rule")):
+        if not self.intervals.resamples:
+            which = guessing if not self.predictable else rule if not self.better_than_rule else ""
+            return which and f"{which} (there are no intervals)"
+        for name, what in ((BASE_RATE, guessing), (SINGLE_FEATURE, rule)):
             gain = self.intervals.gains[name]
             if gain.low <= 0.0 < gain.high and gain.high >= LEAST_GAIN * (1.0 - self.base_rate):
                 return f"{what} (difference {gain.low:+.2f} to {gain.high:+.2f})"

@@ -172,7 +172,7 @@ def _decide(candidate: Candidate, comparison: Comparison | None) -> tuple[str, s
             f"{MOST_FALSE_ALARMS:.0%}"
         )
     if candidate.worse_than:
-        return NOT_PROMOTED, f"at its threshold it is of no use: {candidate.worse_than}"
+        return NOT_PROMOTED, f"at its threshold it is no better than a baseline: {candidate.worse_than}"
     if comparison is None:
         return _first(candidate, "first model of the project,")
     if comparison.version == candidate.version:
@@ -225,6 +225,6 @@ def _compared(comparison: Comparison, difference: Interval) -> tuple[str, str]:
     if difference.low <= -MARGIN:
         return NOT_PROMOTED, f"not clearly better: {figures}"
     if comparison.f1_difference and comparison.f1_difference.high < 0.0:
-        where = f"F1 at its threshold is lower by {comparison.f1_difference}"
-        return NOT_PROMOTED, f"it ranks better, but {where}: {figures}"
+        less = Interval(-comparison.f1_difference.high, -comparison.f1_difference.low)
+        return NOT_PROMOTED, f"it ranks better, but F1 at its threshold is lower by {less}: {figures}"
     return PROMOTED, f"better: {figures}"

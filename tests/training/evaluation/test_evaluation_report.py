@@ -173,8 +173,18 @@ def test_an_open_difference_is_undecided_and_not_advice_for_the_rule():
     found = evaluated(frame=with_rule(make_frame(ticks=400, devices=12)))
     gains = {**found.intervals.gains, "single_feature": Interval(-0.05, 0.93)}
     blurred = replace(found, intervals=replace(found.intervals, gains=gains))
-    assert not blurred.better_than_rule and blurred.undecided == "that rule (difference -0.05 to +0.93)"
+    assert not blurred.better_than_rule
+    assert blurred.undecided == "the rule of a single feature (difference -0.05 to +0.93)"
     assert blurred.verdict.endswith("cannot be told: evaluate on more data.")
+
+
+def test_without_intervals_a_model_that_may_be_no_better_is_undecided():
+    few = evaluated(frame=make_frame(ticks=400, devices=4), bootstrap_by="device")
+    assert few.predictable and few.undecided == ""
+    blind = evaluated(lambda matrix: np.full(len(matrix), 0.5), make_frame(ticks=400, devices=4))
+    blind = replace(blind, intervals=few.intervals)
+    assert not blind.predictable and blind.undecided == "guessing (there are no intervals)"
+    assert "is predictable is open, for there are no intervals" in blind.verdict
 
 
 def test_calibrated_is_said_only_of_what_is():
