@@ -20,11 +20,13 @@ import numpy.typing as npt
 from drift.detectors.ddm import DDM
 from drift.detectors.detector import Detector
 from drift.detectors.eddm import EDDM
+from drift.detectors.likelihood_ratio import LikelihoodRatio
 from drift.detectors.page_hinkley import PageHinkley
 from drift.detectors.registry import detector_from_dict
+from drift.verdict import Verdict
 
 FALSE_ALARMS_PER_10_000 = 0.5
-"""The promise: so many false alarms in 10,000 labels, at most, of streams like the base."""
+"""The promise: so many false alarms of a detector in 10,000 labels, at most, of streams like the base."""
 
 BLOCKS = 20
 """Blocks that the base is cut into: long enough for its runs, enough of them to be dealt out."""
@@ -32,25 +34,37 @@ BLOCKS = 20
 LEAST_ERRORS = 30
 LEAST_BLOCKS_WITH_ERRORS = 10
 
+_KEPT = (LikelihoodRatio.name, DDM.name, EDDM.name, PageHinkley.name)
 _STREAMS = 20
 _LENGTH = 10_000
 _OUT_OF_REACH = 1e9
 
 
-def promise(errors: Sequence[int] | npt.NDArray[Any]) -> str:
-    """Say what a base of these error flags can promise, in words.
+def promise(errors: Sequence[int] | npt.NDArray[Any], verdict: Verdict) -> str:
+    """Say what a base of these error flags can promise of a verdict, in words.
 
-    >>> promise([0, 0, 0, 1] * 500)
+    Where any of several detectors may decide, their false alarms add up. Where all must agree, one that keeps
+    its rate is enough.
+
+    >>> promise([0, 0, 0, 1] * 500, Verdict("glr", ["glr", "ddm"]))
     'at most 0.5 false alarms in 10,000 labels like the base'
-    >>> promise([0, 1] * 20)
+    >>> promise([0, 0, 0, 1] * 500, Verdict("any", ["glr", "ddm"]))
+    'at most 1 false alarms in 10,000 labels like the base'
+    >>> promise([0, 1] * 20, Verdict("glr", ["glr"]))
     'none: the base has 20 errors in 20 of 20 blocks; it takes 30 errors in 10 of them'
 
     :param errors: 1 or 0 per base row, in the order in which labels arrive.
+    :param verdict: of detectors that are calibrated by ``calibrated``.
     """
+    deciding = [name for name in verdict.names if verdict.decides(name)]
+    others = [name for name in deciding or verdict.names if name not in _KEPT]
+    if others and (deciding or len(others) == len(verdict.names)):
+        return f"none: limits that no base has moved ({', '.join(others)})"
     blocks = np.array_split(np.asarray(errors), BLOCKS)
     total, with_errors = int(np.sum(errors)), sum(bool(block.any()) for block in blocks)
     if total >= LEAST_ERRORS and with_errors >= LEAST_BLOCKS_WITH_ERRORS:
-        return f"at most {FALSE_ALARMS_PER_10_000:g} false alarms in 10,000 labels like the base"
+        rate = FALSE_ALARMS_PER_10_000 * max(1, len(deciding))
+        return f"at most {rate:g} false alarms in 10,000 labels like the base"
     found = f"{total} errors in {with_errors} of {BLOCKS} blocks"
     needed = f"{LEAST_ERRORS} errors in {LEAST_BLOCKS_WITH_ERRORS} of them"
     return f"none: the base has {found}; it takes {needed}"

@@ -188,8 +188,9 @@ def warmed_monitor(
     """
     errors = error_stream(labels, predictions)
     detectors = detectors_from(errors, settings)
-    promised = promise(errors) if settings.calibrate else ""
-    return DriftMonitor(detectors, cool_down, settings.verdict_rule, promised)
+    rule = settings.verdict_rule
+    promised = promise(errors, Verdict(rule, settings.names)) if settings.calibrate else ""
+    return DriftMonitor(detectors, cool_down, rule, promised)
 
 
 def _column(values: Iterable[Any]) -> pd.Series:

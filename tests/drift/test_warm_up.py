@@ -185,3 +185,24 @@ def test_what_the_base_can_promise_is_told():
     assert warmed_monitor(*base(n=100)).status()["promise"].startswith("none: the base has")
     settings = DetectorSettings(calibrate=False)
     assert warmed_monitor(*base(), settings=settings).status()["promise"] == ""
+
+
+@pytest.mark.parametrize(
+    ("names", "verdict", "promised"),
+    [
+        (("glr", "ddm", "eddm"), "ddm", "at most 0.5 false alarms in 10,000 labels"),
+        (("glr", "ddm", "eddm"), "any", "at most 1.5 false alarms in 10,000 labels"),
+        (("glr", "river.adwin"), "glr", "at most 0.5 false alarms in 10,000 labels"),
+        (("glr", "river.adwin"), "river.adwin", "none: limits that no base has moved (river.adwin)"),
+        (("glr", "river.adwin"), "any", "none: limits that no base has moved (river.adwin)"),
+        (("glr", "river.adwin"), "all within 500", "at most 0.5 false alarms in 10,000 labels"),
+        (
+            ("river.adwin", "river.hddm_a"),
+            "all within 500",
+            "none: limits that no base has moved (river.adwin, river.hddm_a)",
+        ),
+    ],
+)
+def test_the_promise_is_that_of_the_detectors_that_decide(names, verdict, promised):
+    monitor = warmed_monitor(*base(), settings=DetectorSettings(names=names, verdict=verdict))
+    assert monitor.promise.startswith(promised)
