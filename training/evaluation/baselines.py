@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,7 +30,7 @@ class SingleFeatureRule:
 
     :param feature: its name.
     :param sign: 1 if high values mean an error, -1 if low ones do.
-    :param threshold: on ``sign * feature``, inclusive.
+    :param threshold: on ``sign * feature``, inclusive; infinity where none meets the rule that chooses it.
     :param imputation: value of a missing reading: the training part's median.
     """
 
@@ -45,6 +46,9 @@ class SingleFeatureRule:
 
     def __str__(self) -> str:
         """The rule in words."""
+        if math.isinf(self.threshold):
+            level = "high" if self.sign > 0 else "low"
+            return f"{level} {self.feature} (no threshold is precise enough)"
         comparison, bound = (">=", self.threshold) if self.sign > 0 else ("<=", -self.threshold)
         return f"{self.feature} {comparison} {bound:.6g}"
 

@@ -7,6 +7,7 @@ import pytest
 
 from feature_sets.checks import InputError
 from training.dataset.time_split import split_by_time
+from training.decision.threshold_rules import parse_threshold_rule
 from training.evaluation.baselines import baselines, best_single_feature
 from training.evaluation.scores import (
     Scored,
@@ -60,6 +61,15 @@ def test_the_threshold_of_a_rule_has_the_highest_f1_of_all_cuts(frame, schema):
         == f1[:-1].max()
         == pytest.approx(classification_scores(labels, score, rule.threshold)["f1"], rel=1e-15)
     )
+
+
+def test_a_rule_that_is_never_precise_enough_says_so_and_names_no_infinity(frame, schema):
+    train = split_by_time(frame, schema).train
+    healthy = (train["is_error"] == 0).to_numpy()
+    between = train.assign(noise=np.where(healthy, np.where(np.arange(len(train)) % 2, 1.0, -1.0), 0.0))
+    always_right = parse_threshold_rule("min_precision:1")
+    rule = best_single_feature(between, ["noise"], "is_error", chosen_by=always_right)
+    assert str(rule).endswith(" noise (no threshold is precise enough)")
 
 
 def test_a_rule_reads_a_missing_value_as_the_training_median(frame, schema):
