@@ -90,6 +90,10 @@ def _attached(by_name: dict[str, Run]) -> bool:
     return "init-detectors" in by_name and not step_results(by_name, "init-detectors").get("kept")
 
 
+_FOUND = ("warnings", "drifts", "improvements")
+"""Counts of what a detector found."""
+
+
 def this_run(live: dict[str, Any], before: dict[str, Any], attached: bool) -> dict[str, Any]:
     """The part of the endpoint's counts that belongs to this run.
 
@@ -106,7 +110,7 @@ def this_run(live: dict[str, Any], before: dict[str, Any], attached: bool) -> di
     detectors = {}
     for name, state in (drift.get("detectors") or {}).items():
         first = earlier.get(name) or {}
-        numbers = {key: max(0, state[key] - first.get(key, 0)) for key in ("warnings", "drifts")}
+        numbers = {key: max(0, state.get(key, 0) - first.get(key, 0)) for key in _FOUND}
         detectors[name] = {**state, **numbers}
     return {
         # Those that wait may be fewer than before; then none of them is of this run.

@@ -162,7 +162,8 @@ def _live_lines(facts: dict[str, Any]) -> list[str]:
         for place, text in enumerate(drift_texts(watched or facts["drift"], since)):
             lines += _fact("" if place else "drift", text)
         detectors = ((watched or {}).get("detectors") or {}).values()
-        if any(state["drifts"] and state.get("decides", True) for state in detectors):
+        decided = any(state["drifts"] and state.get("decides", True) for state in detectors)
+        if decided or (watched or {}).get("state") == "drift":
             lines += _fact(
                 "",
                 f"next: 'netops run --project {facts['project']}' trains on the newest telemetry; "
@@ -260,12 +261,18 @@ def drift_texts(drift: dict[str, Any], since: str = "since it was attached") -> 
 
 def _detector_text(state: dict[str, Any], since: str) -> str:
     """What it says now, then what it said before."""
-    if not state["drifts"] and not state["warnings"]:
+    newest = f" (newest {_minute(state['last_drift_time'])})" if state.get("last_drift_time") else ""
+    counts = (
+        (state["drifts"], "drift", newest),
+        (state["warnings"], "warning", ""),
+        (state.get("improvements", 0), "improvement", ""),
+    )
+    found = [f"{count:,} {noun}{'s' * (count > 1)}{when}" for count, noun, when in counts if count]
+    if not found:
         return "no drift, no warning"
     now = {"drift": "drift now", "warning": "no drift, but a warning now"}.get(state["state"], "no drift now")
-    newest = f" (newest {_minute(state['last_drift_time'])})" if state.get("last_drift_time") else ""
-    counts = ((state["drifts"], "drift", newest), (state["warnings"], "warning", ""))
-    found = [f"{count:,} {noun}{'s' * (count > 1)}{when}" for count, noun, when in counts if count]
+    if state["drifts"] and not state.get("decides", True):
+        now += " (does not decide)"
     return f"{now}; {' and '.join(found)} {since}"
 
 

@@ -251,6 +251,15 @@ def test_each_detector_says_what_is_now_and_then_what_was():
     assert drift_texts({"detectors": {}}) == ["no detector attached"]
 
 
+def test_a_detector_that_does_not_decide_says_so_and_improvements_are_told():
+    ddm = {"state": "drift", "warnings": 0, "drifts": 1, "improvements": 0, "decides": False}
+    glr = {"state": "in_control", "warnings": 0, "drifts": 0, "improvements": 2, "decides": True}
+    assert drift_texts({"detectors": {"ddm": ddm, "glr": glr}}) == [
+        "ddm: drift now (does not decide); 1 drift since it was attached",
+        "glr: no drift now; 2 improvements since it was attached",
+    ]
+
+
 def test_quiet_detectors_share_a_line():
     quiet = {"state": "in_control", "warnings": 0, "drifts": 0}
     assert drift_texts({"detectors": {"eddm": quiet, "ddm": quiet}}) == ["ddm, eddm: no drift, no warning"]
