@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -80,10 +80,9 @@ def fit_model(
 
     Calibration, threshold and scores come from out-of-fold predictions of the winner, fitted on what lies
     before and after each block, see ``Folds.decision``. The served model has seen a little more than any of
-    those, so they rather understate it; that threshold and calibration were chosen on the rows they are
-    scored on overstates it a little. They
-    are too good where the features were selected by the labels of those rows: ``select_features`` says with
-    ``selection_part`` whether they were.
+    those, so the scores rather understate it; that threshold and calibration were chosen on the rows they are
+    scored on overstates it a little. They are too good where the features were selected by the labels of
+    those rows: ``select_features`` says with ``selection_part`` whether they were.
 
     :param training_part: device, time, features, label; no row of the test period.
     :param schema: names the columns and gives the embargo between fit and validation rows.
@@ -115,27 +114,11 @@ def fit_model(
         winner = outcome.winner.candidate
         rows = out_of_fold(training_part, kept, schema, used, winner, weights, seed)
     point = operating_point(rule, rows, seed)
-    probability = calibrated(rows.margins, point.calibration)
-    scores = {
-        **classification_scores(rows.labels, probability, point.threshold, rows.weights),
-        **point.describe(),
-    }
-    counts, edges = np.histogram(probability, bins=PREDICTION_BINS, range=(0.0, 1.0), weights=rows.weights)
-    model_schema = ModelSchema(
-        telemetry=schema,
-        inputs=model_inputs(training_part, kept, schema, weights),
-        threshold=point.threshold,
-        version="",
-        metrics=scores,
-        training_start=training_part[schema.time].min().isoformat(),
-        training_end=training_part[schema.time].max().isoformat(),
-        calibration=point.calibration,
+    model_schema = replace(
+        _described(training_part, kept, schema, weights, rows, point),
         threshold_rule=str(rule),
-        predictions=Histogram(tuple(map(float, edges)), tuple(round(float(count)) for count in counts)),
         algorithm=winner.family,
         parameters={**winner.settings, "seed": seed},
-        validation=scores,
-        code_version=code_version(),
     )
     pipeline = build_pipeline(winner, seed)
     started = time.perf_counter()
@@ -152,6 +135,36 @@ def fit_model(
         converged=not stopped_at_last,
         unconverged=len(stopped),
         dropped=dropped,
+    )
+
+
+def _described(
+    training_part: pd.DataFrame,
+    names: Sequence[str],
+    schema: TelemetrySchema,
+    weights: ClassWeights,
+    rows: OutOfFold,
+    point: OperatingPoint,
+) -> ModelSchema:
+    """What the package says of data and operating point; rule, algorithm and parameters are still empty."""
+    probability = calibrated(rows.margins, point.calibration)
+    scores = {
+        **classification_scores(rows.labels, probability, point.threshold, rows.weights),
+        **point.describe(),
+    }
+    counts, edges = np.histogram(probability, bins=PREDICTION_BINS, range=(0.0, 1.0), weights=rows.weights)
+    return ModelSchema(
+        telemetry=schema,
+        inputs=model_inputs(training_part, names, schema, weights),
+        threshold=point.threshold,
+        version="",
+        metrics=scores,
+        training_start=training_part[schema.time].min().isoformat(),
+        training_end=training_part[schema.time].max().isoformat(),
+        calibration=point.calibration,
+        predictions=Histogram(tuple(map(float, edges)), tuple(round(float(count)) for count in counts)),
+        validation=scores,
+        code_version=code_version(),
     )
 
 

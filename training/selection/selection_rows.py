@@ -18,10 +18,7 @@ WHOLE = "whole training part"
 FEWEST_ROWS = 30
 """With fewer rows of a class, scorers order features by chance."""
 
-
-ALL_EVALUATED = (
-    "there are no rows that every fold is fitted on: each of the few error episodes is evaluated on"
-)
+ALL_EVALUATED = "it has no row that every fold is fitted on: error episodes, or devices, are left out in turn"
 
 
 @dataclass(frozen=True)

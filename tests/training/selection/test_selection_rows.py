@@ -102,7 +102,7 @@ def test_few_episodes_give_the_vote_to_the_whole_part(frame, schema):
     """All of them are evaluated on, so no row is left that only teaches."""
     frame["is_error"] = ((frame.index % 600 < 40) & (frame["device"] == "site/0")).astype(np.int8)
     found = selection_rows(frame, NAMES, schema)
-    assert found.part == WHOLE and "no rows that every fold is fitted on" in found.reason
+    assert found.part == WHOLE and "no row that every fold is fitted on" in found.reason
 
 
 def test_a_feature_that_begins_after_the_vote_is_left_out_and_said(frame, schema):
