@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,8 @@ FEWEST_ROWS = 30
 """Bins with fewer rows say nothing of the share of errors."""
 MOST = 0.1
 """Largest difference of probability and share of errors in a bin that is still called calibrated."""
+CHANCE = 3.0
+"""Standard deviations by which the share of errors in a bin may differ by chance."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ def check_calibration(
 ) -> CalibrationFinding:
     """Look at bins of equal width that hold at least ``FEWEST_ROWS`` rows; without any, at all rows.
 
+    A difference that chance explains, were the rows independent, does not count.
+
     :param labels: 0 or 1, shape (n,), at least one.
     :param probability: of an error, shape (n,).
     """
@@ -54,6 +59,8 @@ def check_calibration(
     for at in np.flatnonzero(np.bincount(place, minlength=BINS) >= FEWEST_ROWS):
         inside = place == at
         found = CalibrationFinding(float(probability[inside].mean()), float(labels[inside].mean()))
-        if abs(found.said - found.found) > abs(worst.said - worst.found):
+        difference = abs(found.said - found.found)
+        by_chance = CHANCE * math.sqrt(found.said * (1.0 - found.said) / int(inside.sum()))
+        if difference > max(abs(worst.said - worst.found), by_chance):
             worst = found
     return worst

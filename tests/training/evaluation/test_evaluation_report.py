@@ -187,6 +187,15 @@ def test_without_intervals_a_model_that_may_be_no_better_is_undecided():
     assert "is predictable is open, for there are no intervals" in blind.verdict
 
 
+def test_chance_does_not_make_probabilities_uncalibrated():
+    random = np.random.default_rng(0)
+    called = 0
+    for _ in range(50):
+        said = random.beta(0.3, 6.0, 3000)
+        called += check_calibration((random.random(3000) < said).astype(np.int8), said).calibrated
+    assert called >= 48
+
+
 def test_calibrated_is_said_only_of_what_is():
     said = np.repeat([0.05, 0.24], 2000)
     labels = (np.random.default_rng(0).random(4000) < said).astype(np.int8)
