@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from training.evaluation.clusters import Clusters
+from training.evaluation.clusters import LEAST_CLUSTERS, Clusters
 from training.evaluation.ranking import Ranking
 from training.evaluation.scores import Scored
 
@@ -32,9 +32,6 @@ Labels = npt.NDArray[np.int8]
 T = TypeVar("T", float, Floats)
 
 RESAMPLES = 500
-LEAST_CLUSTERS = 5
-"""With fewer clusters with errors there is no interval: their few combinations say little about others."""
-
 SCORES = ("average_precision", "roc_auc", "f1", "precision", "recall", "brier")
 SKILL = "brier_skill"
 BASE_RATE = "base_rate"
@@ -84,7 +81,8 @@ class Intervals:
 
     def __str__(self) -> str:
         """What the intervals rest on, or why there are none."""
-        units = f"{self.clusters.count} {self.clusters.unit}s, {self.with_errors} of them with errors"
+        count = self.clusters.count
+        units = f"{count} {self.clusters.unit}{'s' * (count != 1)}, {self.with_errors} of them with errors"
         if not self.resamples:
             return f"none: {units}; at least {LEAST_CLUSTERS} with errors are needed"
         return f"95 % by resampling {units}"

@@ -16,6 +16,8 @@ from training.exploration.error_episodes import error_episodes
 AUTO, BY_DEVICE, BY_DAY = "auto", "device", "day"
 ENOUGH = 10
 """Devices with errors that ``auto`` wants before it takes episodes."""
+LEAST_CLUSTERS = 5
+"""With fewer clusters with errors there is no interval: their few combinations say little about others."""
 EPISODE = "episode"
 SECOND = 10**9
 
@@ -44,20 +46,23 @@ def row_clusters(rows: pd.DataFrame, time: str, label: str, by: str, apart_secon
 
     The hours of an incident, or its days, are one thing that happened: to draw them apart would make an
     interval as short as if there had been many. So what is drawn are devices, if enough of them have errors,
-    or else episodes, and days only where those are fewer than the episodes.
+    or else episodes, and days only where those are fewer than the episodes. Devices that fail together in
+    fewer than ``LEAST_CLUSTERS`` episodes are few things as well.
 
     :param rows: device, time (UTC) and label (0 or 1).
     :param time: name of the time column.
     :param label: name of the label column.
     :param by: ``device``, ``day`` (a device in a day) or ``auto``: devices, or episodes where fewer than
-        ``ENOUGH`` devices have an error.
+        ``ENOUGH`` devices have an error, or all of theirs are fewer than ``LEAST_CLUSTERS``.
     :param apart_seconds: error rows of a device further apart are two episodes; episodes of several devices
         that begin within this time of the first are one.
     """
     devices = _clusters(rows, time, None, "device")
-    if by == BY_DEVICE or (by == AUTO and _failing(devices, rows[label]) >= ENOUGH):
+    if by == BY_DEVICE:
         return devices
     episodes = _episodes(rows, time, label, apart_seconds)
+    if by == AUTO and episodes.count >= LEAST_CLUSTERS and _failing(devices, rows[label]) >= ENOUGH:
+        return devices
     days = _clusters(rows, time, "D", "device-day")
     if by == BY_DAY and _failing(days, rows[label]) <= episodes.count:
         return days

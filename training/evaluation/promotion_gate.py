@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from training.evaluation.bootstrap import LEAST_CLUSTERS, Interval
+from training.evaluation.bootstrap import Interval
+from training.evaluation.clusters import LEAST_CLUSTERS
 
 MOST_FALSE_ALARMS = 0.2
 """Share of the healthy rows above which alarms are of no use to anybody."""

@@ -14,8 +14,8 @@ from sklearn.metrics import (
 )
 
 from feature_sets.checks import InputError
-from training.evaluation.bootstrap import LEAST_CLUSTERS, SCORES, bootstrap
-from training.evaluation.clusters import Clusters, parse_bootstrap_by, row_clusters
+from training.evaluation.bootstrap import SCORES, bootstrap
+from training.evaluation.clusters import LEAST_CLUSTERS, Clusters, parse_bootstrap_by, row_clusters
 from training.evaluation.ranking import Ranking
 from training.evaluation.scores import Scored
 
@@ -217,7 +217,7 @@ def test_too_few_clusters_give_no_interval_and_say_so():
 @pytest.mark.parametrize(
     ("devices", "by", "unit", "count"),
     [
-        (10, "auto", "device", 10),
+        (10, "auto", "episode", 3),  # ten devices, but three things that happened
         (9, "auto", "episode", 3),
         (1, "auto", "episode", 3),
         (4, "device", "device", 4),
@@ -244,14 +244,15 @@ def test_the_hours_of_one_incident_are_one_thing():
     labels = rows["broken"].to_numpy().astype(np.int8)
     scored = Scored(np.linspace(1.0, 0.0, len(rows)), 0.5, np.linspace(1.0, 0.0, len(rows)))
     found = bootstrap(labels, {"model": scored}, clusters, 0.5, 0)
-    assert str(found) == "none: 1 episodes, 1 of them with errors; at least 5 with errors are needed"
+    assert str(found) == "none: 1 episode, 1 of them with errors; at least 5 with errors are needed"
 
 
 def test_what_counts_are_devices_with_errors():
-    rows = rows_of(20, 3).assign(broken=0)
-    rows.loc[rows["device"] < "d05", "broken"] = 1
+    rows = rows_of(20, 24).assign(broken=0)
+    apart = rows["timestamp"].dt.hour % 4 == 0
+    rows.loc[apart & (rows["device"] < "d05"), "broken"] = 1
     assert row_clusters(rows, "timestamp", "broken", "auto", 3600).unit == "episode"
-    rows.loc[rows["device"] < "d10", "broken"] = 1
+    rows.loc[apart & (rows["device"] < "d10"), "broken"] = 1
     assert row_clusters(rows, "timestamp", "broken", "auto", 3600).unit == "device"
 
 
