@@ -12,7 +12,9 @@ about standard normal; errors that come in runs carry less information, and f is
 
 - A rise of the error rate is drift beyond ``drift_level``, in any window.
 - A fall is told as one only if it is abrupt: beyond ``fall_level`` in at most 100 labels. A model that learns
-  gets better slowly, and nothing has to be done about it.
+  gets better slowly, and nothing has to be done about it. With the default of 12 that is the fall of an error
+  rate above a half. After a smaller one, a rise is found late: the worse labels are still part of what is
+  before it, until 5,000 have passed.
 
 The level of 3.8 and the lengths were chosen on streams of learners that are never reset; the promised rate
 of false alarms is measured on others, see ``docs/drift_benchmark.md``.

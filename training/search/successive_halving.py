@@ -120,9 +120,8 @@ def search(
     Equal scores keep the order of the combinations.
 
     :param candidates: at least one.
-    :param folds: at least one: the largest by fit rows sizes the rungs. In
-        each, rows and labels are aligned by position, in any order; the outcome keeps the order of folds and
-        validation rows.
+    :param folds: at least one; the one with the most fit rows sizes the rungs. In each, rows and labels are
+        aligned by position, in any order; the outcome keeps the order of folds and validation rows.
     :param metric: the score that decides.
     :param rule: chooses the threshold of F1, precision and recall.
     :param seed: of models and samples.

@@ -49,6 +49,7 @@ def test_a_slow_rise_is_found():
 
 def test_an_abrupt_fall_is_told_as_one_and_a_slow_one_is_not():
     assert [way for _, way in found(LikelihoodRatio(), independent(3, (5000, 0.6), (3000, 0.01)))] == ["fall"]
+    assert found(LikelihoodRatio(), independent(3, (5000, 0.5), (3000, 0.0))) == []
     rates = np.interp(np.arange(12_000), [3000, 9000], [0.4, 0.02])
     slow = (np.random.default_rng(4).random(12_000) < rates).astype(int).tolist()
     assert found(LikelihoodRatio(), slow) == []
