@@ -11,6 +11,9 @@ from project.http_json import get_json
 
 Run = dict[str, Any]
 
+_FOUND = ("warnings", "drifts", "improvements")
+"""Counts of what a detector found."""
+
 
 def step_results(by_name: dict[str, Run], name: str) -> dict[str, Any]:
     """Results of a step; empty if it did not run.
@@ -88,10 +91,6 @@ def simulated_stream(by_name: dict[str, Run]) -> bool:
 def _attached(by_name: dict[str, Run]) -> bool:
     """Whether the run attached detectors, and did not find the same model's."""
     return "init-detectors" in by_name and not step_results(by_name, "init-detectors").get("kept")
-
-
-_FOUND = ("warnings", "drifts", "improvements")
-"""Counts of what a detector found."""
 
 
 def this_run(live: dict[str, Any], before: dict[str, Any], attached: bool) -> dict[str, Any]:

@@ -33,6 +33,18 @@ def operations(document: dict[str, Any]) -> Operations:
     }
 
 
+def empty_fields(node: Any) -> list[str]:
+    """Fields without a value: what a comma makes of the rest of a description."""
+    if isinstance(node, dict):
+        found = [name for name, value in node.items() if value is None]
+        return found + [name for value in node.values() for name in empty_fields(value)]
+    return [name for value in node for name in empty_fields(value)] if isinstance(node, list) else []
+
+
+def test_no_description_is_cut_at_a_comma(document: dict[str, Any]) -> None:
+    assert empty_fields(document) == []
+
+
 def references(node: Any) -> set[str]:
     if isinstance(node, dict):
         found = {node["$ref"]} if "$ref" in node else set()
