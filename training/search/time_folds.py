@@ -123,7 +123,8 @@ def episode_folds(frame: pd.DataFrame, schema: TelemetrySchema, count: int = 3) 
         f"{schema.embargo_seconds} s"
     )
     rule = "must have two error episodes an embargo apart, or on two devices, each with healthy rows"
-    raise InputError(where, rule, [f"{len(rows.starts)} error episodes", *skipped])
+    found_episodes = f"{len(rows.starts)} error episode{'s' * (len(rows.starts) != 1)}"
+    raise InputError(where, rule, [found_episodes, *skipped])
 
 
 class _Rows:

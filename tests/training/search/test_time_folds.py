@@ -94,7 +94,7 @@ def test_episodes_at_the_same_time_are_one_and_then_devices_are_left_out():
 
 
 def test_a_single_episode_is_an_error_that_says_what_is_needed():
-    with pytest.raises(InputError, match=r"must have two error episodes .*got \['1 error episodes'"):
+    with pytest.raises(InputError, match=r"must have two error episodes .*got \['1 error episode'"):
         episode_folds(with_episodes([700]), short_schema(), 3)
 
 
