@@ -89,7 +89,8 @@ def test_errors_that_begin_late_can_be_trained_on(run_db, tmp_path, schema, fram
     assert trained.outputs["folds"] == "forward in time"
     assert (trained.outputs["folds_used"], trained.outputs["folds_skipped"]) == (3, [])
     assert trained.outputs["threshold_episodes"] >= 1
-    assert 0.0 <= trained.outputs["false_alarm_rate"] < 0.2
+    # Every healthy row of the later half is near an error: there is no rate to state.
+    assert "false_alarm_rate" not in trained.outputs
 
 
 def test_a_precision_that_cannot_be_had_ends_in_a_clear_error(run_db, tmp_path, schema, frame):
