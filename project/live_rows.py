@@ -121,7 +121,7 @@ def live_rows(entries: AcceptedEntries, schema: TelemetrySchema, arrived: int = 
     if schema.arrival is None:
         behind = _late(metrics, entries.before, schema)
         metrics = metrics.drop(columns=_ARRIVED)
-    columns = list(dict.fromkeys([DEVICE, *schema.static, *schema.population]))
+    columns = [DEVICE, *schema.attributes]
     return LiveRows(
         Telemetry(metrics, _labels(reader.labels, schema), pd.DataFrame(columns=columns, dtype="object")),
         entries.new[-1].id if entries.new else BEFORE_ALL,

@@ -93,7 +93,7 @@ def add_device(
     history = _history(schema)
     known = history.attributes
     _check_key(schema, device)
-    columns = list(dict.fromkeys([*schema.static, *schema.population]))
+    columns = list(schema.attributes)
     unknown = sorted(set(attributes) - set(columns))
     if unknown:
         rule = f"must be one of {', '.join(columns) or 'none: the schema names no attribute'}"

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from feature_sets.telemetry.calendar import Calendar
+
 VALID_FROM = "valid_from"
 """Column of the static file, if it has one, with the time from which a row holds."""
 
@@ -24,6 +26,7 @@ class Telemetry:
     :param attributes: the same with the time from which each row holds, ``valid_from`` in UTC; NaT is from
         the beginning. None where nobody says from when.
     :param restated: devices of which the source says nothing new; they are not in the two frames above.
+    :param maintenance: every entry that the source has in its calendar; None where it says nothing of it.
     """
 
     metrics: pd.DataFrame
@@ -31,3 +34,4 @@ class Telemetry:
     static: pd.DataFrame
     attributes: pd.DataFrame | None = None
     restated: frozenset[str] = frozenset()
+    maintenance: Calendar | None = None

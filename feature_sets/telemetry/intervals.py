@@ -210,10 +210,7 @@ class Intervals:
 
     def _spans(self, device: str) -> Iterable[tuple[int, int, Mapping[str, str | None]]]:
         """What is known of a device, from when to when."""
-        parts = [device]
-        if self._separator and len(self._entity) > 1:
-            parts = device.split(self._separator, len(self._entity) - 1)
-        levels = dict(zip(self._entity, parts, strict=False)) if len(parts) == len(self._entity) else {}
+        levels = key_levels(device, self._entity, self._separator)
         spans = self._attributes.get(device) or (Span(BEGINNING, {}),)
         for place, span in enumerate(spans):
             start = span.start if place else BEGINNING
@@ -233,3 +230,15 @@ class Intervals:
             return value
         truth = truth_of(value)
         return value if truth is None else truth
+
+
+def key_levels(device: str, entity: Sequence[str], separator: str) -> dict[str, str]:
+    """Entity columns that a key was made of; none if it was made of others.
+
+    >>> key_levels("oslo/a/b", ("site", "box"), "/")
+    {'site': 'oslo', 'box': 'a/b'}
+    """
+    parts = [device]
+    if separator and len(entity) > 1:
+        parts = device.split(separator, len(entity) - 1)
+    return dict(zip(entity, parts, strict=True)) if len(parts) == len(entity) else {}

@@ -18,12 +18,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from feature_sets.telemetry.calendar import Calendar
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.events import excluding_columns
 from feature_sets.telemetry.folder_files import find_files, unread_files, unread_note
 from feature_sets.telemetry.frames import VALID_FROM, Telemetry
 from feature_sets.telemetry.ingest_report import FileMark, FileReport, IngestReport
 from feature_sets.telemetry.long_layout import widened
+from feature_sets.telemetry.maintenance_table import note_absent_scopes, read_calendar
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.schema_notes import note_absent_values, note_lone_categories
 from feature_sets.telemetry.table_files import Columns, has_column
@@ -33,6 +35,8 @@ from feature_sets.telemetry.valid_from import in_time_order, newest
 __all__ = ["FileReport", "IngestReport", "KnownTelemetry", "Telemetry", "TelemetryError", "read_telemetry"]
 
 TABLES = ("static", "metrics", "labels")
+MAINTENANCE = "maintenance"
+"""The table of the calendar, which is read where the schema has one."""
 
 _TIMES = "datetime64[ns, UTC]"
 
@@ -63,11 +67,12 @@ def read_telemetry(
     base = Path(folder)
     optional = dict.fromkeys(TABLES, known is not None)
     # Without attributes to read, the devices are those that report.
-    optional["static"] |= not schema.static and not schema.population
+    optional["static"] |= not schema.attributes
     files = {name: find_files(base, name, optional[name]) for name in TABLES}
     if not any(files.values()):
         find_files(base, "metrics")
-    unread = unread_files(base, [path for found in files.values() for path in found])
+    calendar_files = find_files(base, MAINTENANCE, optional=True) if schema.maintenance is not None else []
+    unread = unread_files(base, [path for found in (*files.values(), calendar_files) for path in found])
     reading = _Reading(base, schema, known)
     listed = bool(files["static"]) or known is not None
     attributes = reading.static(files["static"], report.static)
@@ -83,10 +88,15 @@ def read_telemetry(
     labels = reading.labels(files["labels"], report.labels, devices)
     if unread:
         report.metrics.notes.append(unread_note(unread))
+    calendar: Calendar | None = None
+    if calendar_files:
+        report.maintenance = FileReport(MAINTENANCE)
+        calendar = read_calendar(base, calendar_files, schema, report.maintenance)
+        note_absent_scopes(calendar, schema, devices, attributes, report.maintenance)
     if known is None:
         _compare(metrics, labels, static, schema, report)
     history = attributes if VALID_FROM in attributes else None
-    return Telemetry(metrics=metrics, labels=labels, static=static, attributes=history), report
+    return Telemetry(metrics, labels, static, history, maintenance=calendar), report
 
 
 def _compare(
@@ -118,7 +128,7 @@ class _Reading:
     def static(self, files: list[Path], report: FileReport) -> pd.DataFrame:
         """Attributes of the devices, by device, then by the time from which they hold if one is given."""
         schema = self._schema
-        columns = list(dict.fromkeys([*schema.static, *schema.population]))
+        columns = list(schema.attributes)
         if not files:
             return TableRows.none(dict.fromkeys(columns, "object"))
         since: list[str] = []

@@ -21,6 +21,7 @@ from feature_sets.telemetry.derived import Derived
 from feature_sets.telemetry.errors import SchemaError
 from feature_sets.telemetry.event_time import check_zone
 from feature_sets.telemetry.file_format import PLAIN, FileFormat
+from feature_sets.telemetry.maintenance_columns import IN_MAINTENANCE, MaintenanceColumns
 from feature_sets.telemetry.metric import Metric
 from feature_sets.telemetry.reserved_names import check_reserved
 from feature_sets.telemetry.schema_content import schema_arguments
@@ -56,6 +57,7 @@ class TelemetrySchema:
     :param separator: what joins entity columns into the device key.
     :param rename: column of the files, or field of a live event -> the name that the schema has for it.
     :param files: how the files are written, where it is not the usual way.
+    :param maintenance: columns of the calendar of maintenance; None without one.
     """
 
     name: str
@@ -74,6 +76,7 @@ class TelemetrySchema:
     separator: str = "/"
     rename: Mapping[str, str] = field(default_factory=dict)
     files: FileFormat = PLAIN
+    maintenance: MaintenanceColumns | None = None
 
     def __post_init__(self) -> None:
         if not re.match(r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", self.name or ""):
@@ -107,6 +110,8 @@ class TelemetrySchema:
         check_reserved("arrival", [] if self.arrival is None else [self.arrival])
         check_reserved("exclude_labels", self.exclude_labels)
         self.derived.check(self.windows.lengths, self.windows.operations)
+        if self.maintenance is not None:
+            self.maintenance.check([DEVICE, *self.entity, *self.attributes])
         self._check_columns()
 
     def _check_rename(self) -> None:
@@ -124,9 +129,13 @@ class TelemetrySchema:
             columns.append(self.target)
         if self.arrival is not None:
             columns.append(self.arrival)
+        if self.maintenance is not None:
+            columns.append(IN_MAINTENANCE)
         for column in columns:
             if columns.count(column) > 1:
                 rule = "time, arrival, label, metrics and static must have different names"
+                if column == IN_MAINTENANCE:
+                    rule = f"must not be {IN_MAINTENANCE}, which NetOps writes itself"
                 raise InputError("columns", rule, column)
         generated = {*self.window_features, *self.derived_features}
         for column in columns:
@@ -137,6 +146,13 @@ class TelemetrySchema:
     def metric_names(self) -> tuple[str, ...]:
         """Metric columns in feature order."""
         return tuple(metric.name for metric in self.metrics)
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """Columns of the static file that are kept: features, population, and scopes of maintenance."""
+        scope = self.maintenance.scope if self.maintenance is not None else ()
+        others = [column for column in scope if column not in (DEVICE, *self.entity)]
+        return tuple(dict.fromkeys([*self.static, *self.population, *others]))
 
     @property
     def window_features(self) -> tuple[str, ...]:
@@ -241,4 +257,5 @@ class TelemetrySchema:
             # Absent if they say nothing, so that histories of before they existed go on.
             **({"rename": dict(self.rename)} if self.rename else {}),
             **({"files": self.files.to_dict()} if self.files != PLAIN else {}),
+            **({"maintenance": self.maintenance.to_dict()} if self.maintenance is not None else {}),
         }

@@ -8,6 +8,7 @@ from typing import Any
 from feature_sets.checks import InputError, check_mapping, check_names
 from feature_sets.telemetry.derived import Derived
 from feature_sets.telemetry.file_format import FileFormat
+from feature_sets.telemetry.maintenance_columns import MaintenanceColumns
 from feature_sets.telemetry.metric import Metric
 from feature_sets.telemetry.window_settings import Windows
 
@@ -41,4 +42,9 @@ def schema_arguments(content: object, fields: Collection[str]) -> dict[str, Any]
         "separator": str(given.get("separator", "/")),
         "files": FileFormat.from_content(given.get("files") or {}),
         "rename": check_mapping("rename", given.get("rename") or {}),
+        "maintenance": MaintenanceColumns.from_content(
+            {} if given["maintenance"] is None else given["maintenance"]
+        )
+        if "maintenance" in given
+        else None,
     }
