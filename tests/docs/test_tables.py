@@ -7,6 +7,7 @@ import re
 import pytest
 
 from feature_sets.telemetry.derived import Derived, Ratio
+from feature_sets.telemetry.maintenance_columns import MaintenanceColumns
 from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.telemetry.window_settings import OPERATIONS, Windows
 from feature_sets.windows.event_status import COUNTED, STATUSES
@@ -31,7 +32,7 @@ def names(cell):
     return re.findall(r"`([\w-]+)`", cell)
 
 
-@pytest.mark.parametrize("kind", [TelemetrySchema, Windows, Derived, Ratio], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", [TelemetrySchema, MaintenanceColumns, Windows, Derived, Ratio], ids=lambda kind: kind.__name__)
 def test_the_schema_reference_has_every_field_with_its_default(kind):
     written = {name: default for cell, default, _ in rows("schema.md", kind.__name__) for name in names(cell)}
     fields = {field.name: field for field in dataclasses.fields(kind)}
