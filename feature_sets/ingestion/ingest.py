@@ -12,6 +12,7 @@ from feature_sets.feature_vector import all_features
 from feature_sets.ingestion.defaults import DEVICES, SEED, TICKS
 from feature_sets.ingestion.history.added_rows import utc
 from feature_sets.ingestion.history.stored_history import StoredHistory
+from feature_sets.ingestion.maintenance_history import rows_in_maintenance
 from feature_sets.ingestion.sources import FolderSource, SimulatedSource, Source, SourcePart
 from feature_sets.ingestion.telemetry_append import append_telemetry
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
@@ -67,6 +68,9 @@ def ingest(
         results = _replaced(part, telemetry_schema, engine)
     else:
         results = _added(part, telemetry_schema, history)
+    results |= rows_in_maintenance(telemetry_schema) if engine == VECTORIZED else {}
+    if results.get("label_rows_in_maintenance"):
+        results["report_lines"].append(f"labels: {results['label_rows_in_maintenance']:,} in maintenance")
 
     vector = all_features(telemetry_schema)
     vector.save()

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+import pandas as pd
 
 from feature_sets.checks import InputError
 from feature_sets.device_labels import device_labels, plain_integers, within_population
 from feature_sets.device_metrics import device_metrics
 from feature_sets.ingestion.append import Appended, prepare_rows
 from feature_sets.ingestion.device_history import DeviceChanges, device_changes, ingest_devices
+from feature_sets.ingestion.history.computed import ComputedColumns
 from feature_sets.ingestion.history.horizon_target import HorizonTarget
+from feature_sets.ingestion.history.label_columns import LabelColumns
+from feature_sets.ingestion.maintenance_history import (
+    Sources,
+    calendar_of,
+    changed_times,
+    intervals_of,
+    with_calendar,
+)
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.ingestion.telemetry_ingest import METRIC_OPTIONS, recorded_schema
 from feature_sets.ingestion.vectorized_ingest import Contents
@@ -91,11 +102,16 @@ def append_telemetry(
         contents["metrics"],
     )
     labels = within_population(schema, rows.labels, devices.attributes)
+    before = history.labels.manifest.sources if history.labels else {}
+    sources = with_calendar(
+        schema, contents["labels"].sources, before, source, rows.maintenance, devices.attributes
+    )
+    contents["labels"] = replace(contents["labels"], sources=sources)
     add_labels = prepare_rows(
         device_labels(schema),
         plain_integers(labels.sort_values([schema.time, DEVICE], kind="stable", ignore_index=True)),
         contents=contents["labels"],
-        computed=HorizonTarget(schema) if schema.horizon_seconds else None,
+        computed=_label_columns(schema, before, sources, devices.attributes),
     )
     # Nothing is written before all of it is checked.
     ingest_devices(schema, devices, history.static, contents["static"])
@@ -109,6 +125,20 @@ def _contents(
     before = stored.manifest.sources if stored else {}
     sources = {**before, **({source: read[table]} if source and table in read else {})}
     return Contents(recorded_schema(schema), sources)
+
+
+def _label_columns(
+    schema: TelemetrySchema, before: Sources, now: Sources, attributes: pd.DataFrame
+) -> ComputedColumns | None:
+    """What of the labels is computed.
+
+    :param before: what was read into the labels of the history.
+    :param now: the same, with this part.
+    """
+    if schema.maintenance is None:
+        return HorizonTarget(schema) if schema.horizon_seconds else None
+    calendar = intervals_of(schema, calendar_of(now), attributes)
+    return LabelColumns(schema, calendar, changed_times(schema, before, now))
 
 
 def _check_schema(history: TelemetryHistory, table: str, contents: Contents) -> None:

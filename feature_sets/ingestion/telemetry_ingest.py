@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from mlrun.data_types.infer import InferOptions
@@ -13,9 +14,11 @@ from feature_sets.device_metrics import STOREY, VECTORIZED, check_engine, device
 from feature_sets.devices import as_names, devices
 from feature_sets.ingestion.device_history import device_changes, ingest_devices
 from feature_sets.ingestion.errors import IngestError
+from feature_sets.ingestion.maintenance_history import intervals_of, with_calendar
 from feature_sets.ingestion.storey_ingest import ingest_with_storey
 from feature_sets.ingestion.vectorized_ingest import Contents, ingest_vectorized
 from feature_sets.labels.horizon import with_target
+from feature_sets.labels.maintenance import with_maintenance
 from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
@@ -48,7 +51,9 @@ def ingest_telemetry(
     feature_set = device_metrics(schema, engine)
     changes = device_changes(rows, schema, None, None)
     metrics = KeyedRows.of(rows.metrics, DEVICE, schema.time).in_event_order()
-    labels = with_target(within_population(schema, rows.labels, changes.attributes), schema)
+    labels = within_population(schema, rows.labels, changes.attributes)
+    calendar = intervals_of(schema, rows.maintenance or {}, changes.attributes)
+    labels = with_target(with_maintenance(labels, schema, calendar), schema)
     labels = plain_integers(labels.sort_values([schema.time, DEVICE], kind="stable", ignore_index=True))
     left_out: dict[str, int] = {}
     if engine == STOREY:
@@ -60,6 +65,10 @@ def ingest_telemetry(
             table: Contents(recorded_schema(schema), {source: (read or {}).get(table, {})} if source else {})
             for table in ("static", "metrics", "labels")
         }
+        sources = with_calendar(
+            schema, contents["labels"].sources, {}, source, rows.maintenance, changes.attributes
+        )
+        contents["labels"] = replace(contents["labels"], sources=sources)
         ingest_devices(schema, changes, None, contents["static"])
         done = ingest_vectorized(feature_set, metrics, METRIC_OPTIONS, schema.arrival, contents["metrics"])
         ingested = done.rows

@@ -32,7 +32,11 @@ def names(cell):
     return re.findall(r"`([\w-]+)`", cell)
 
 
-@pytest.mark.parametrize("kind", [TelemetrySchema, MaintenanceColumns, Windows, Derived, Ratio], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind",
+    [TelemetrySchema, MaintenanceColumns, Windows, Derived, Ratio],
+    ids=lambda kind: kind.__name__,
+)
 def test_the_schema_reference_has_every_field_with_its_default(kind):
     written = {name: default for cell, default, _ in rows("schema.md", kind.__name__) for name in names(cell)}
     fields = {field.name: field for field in dataclasses.fields(kind)}

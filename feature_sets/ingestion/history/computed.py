@@ -18,6 +18,9 @@ from feature_sets.windows.arrival_order import windows_as_known
 from feature_sets.windows.definition import WindowDefinition
 from feature_sets.windows.reach import reach
 
+Ranges = tuple[tuple[int, int], ...]
+"""Times from the first microsecond up to one that is no longer meant, in order."""
+
 
 @dataclass(frozen=True)
 class Recomputed:
@@ -60,6 +63,10 @@ class ComputedColumns(Protocol):
     def ahead(self) -> int:
         """How far after an added row there are rows that matter."""
 
+    @property
+    def again(self) -> Ranges:
+        """Times whose rows are computed anew, whatever is added; none with an ``arrival``."""
+
     def early(self, micros: npt.NDArray[np.int64], arrivals: npt.NDArray[np.int64]) -> Bools:
         """Rows that are no part of the history, because they arrived before their own time."""
 
@@ -80,6 +87,7 @@ class NothingComputed:
     arrival: str | None = None
     behind: int = 0
     ahead: int = 0
+    again: Ranges = ()
 
     def early(self, micros: npt.NDArray[np.int64], arrivals: npt.NDArray[np.int64]) -> Bools:
         """None."""
@@ -102,6 +110,7 @@ class WindowFeatures:
     definition: WindowDefinition
     derived: DerivedFeatures | None = None
     arrival: str | None = None
+    again: Ranges = ()
     names: tuple[str, ...] = field(init=False)
     inputs: tuple[str, ...] = field(init=False)
 

@@ -72,15 +72,20 @@ def rows_around(history: StoredHistory, part: Part, computed: ComputedColumns) -
     """The rows of the history that the part may change, and those that its columns are computed from."""
     files = list(history.manifest.files)
     taken = part.rows.micros[~part.early]
-    if not len(taken):
-        return history.near([], part.table.column_names, part.rows.keys, _within(0, 0))
-    low, high = int(taken.min()) - computed.behind, int(taken.max()) + computed.ahead
+    again = [(first - computed.behind, end + computed.ahead) for first, end in computed.again]
+    if not len(taken) and not again:
+        return history.near([], part.table.column_names, part.rows.keys, _within([]))
     if computed.arrival is None:
         # Those of a file between two rows of the part, but near neither, need not be read.
         moments = np.unique(taken)
-        near = [_meets(file, moments, computed.behind, computed.ahead) for file in files]
-        chosen = _within(low, high)
+        near = [
+            _meets(file, moments, computed.behind, computed.ahead) or touches(file, again) for file in files
+        ]
+        if len(taken):
+            again.append((int(taken.min()) - computed.behind, int(taken.max()) + computed.ahead))
+        chosen = _within(again)
     else:
+        low = int(taken.min()) - computed.behind
         arrivals = column_of_micros(part.table[computed.arrival])[~part.early]
         first = int(arrivals.min())
         near = [file.last >= low or file.arrived >= first for file in files]
@@ -182,8 +187,19 @@ def _keyed(
     return KeyedRows(pd.DataFrame(columns), layout.entity, layout.time, codes, list(keys), micros).take(order)
 
 
-def _within(low: int, high: int) -> Callable[[StoredRows], Bools]:
-    return lambda rows: (rows.micros >= low) & (rows.micros <= high)
+def _within(ranges: Sequence[tuple[int, int]]) -> Callable[[StoredRows], Bools]:
+    def chosen(rows: StoredRows) -> Bools:
+        found = np.zeros(len(rows), dtype=np.bool_)
+        for low, high in ranges:
+            found |= (rows.micros >= low) & (rows.micros <= high)
+        return found
+
+    return chosen
+
+
+def touches(file: HistoryFile, ranges: Sequence[tuple[int, int]]) -> bool:
+    """Whether a file may have rows in one of these times."""
+    return any(file.first <= high and file.last >= low for low, high in ranges)
 
 
 def _since(low: int, first: int, arrival: str) -> Callable[[StoredRows], Bools]:
