@@ -85,6 +85,8 @@ class Preprocess(RequestStep):
         devices = self._state.devices
         if devices is not None:
             devices.reload()
+        if self._state.calendar is not None:
+            self._state.calendar.reload()
         if self._history is not None:
             self._history.refresh()
             self._started.clear()

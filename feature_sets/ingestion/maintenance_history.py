@@ -16,6 +16,7 @@ from feature_sets.telemetry.calendar import Calendar, Maintenance
 from feature_sets.telemetry.frames import VALID_FROM
 from feature_sets.telemetry.intervals import Intervals, Span
 from feature_sets.telemetry.maintenance_columns import IN_MAINTENANCE
+from feature_sets.telemetry.maintenance_event import FILE_PREFIX
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.valid_from import from_beginning
 
@@ -27,8 +28,6 @@ SCOPES = "attributes of the maintenance"
 
 LIVE = "live"
 """Source of the entries that an endpoint accepted; they keep their ids, those of files get a prefix."""
-
-FILE_PREFIX = "file:"
 
 Sources = Mapping[str, Mapping[str, Any]]
 

@@ -20,6 +20,7 @@ from feature_sets.telemetry.cell_text import check_value
 from feature_sets.telemetry.derived import Derived
 from feature_sets.telemetry.errors import SchemaError
 from feature_sets.telemetry.event_time import check_zone
+from feature_sets.telemetry.expected_interval import check_expected_interval
 from feature_sets.telemetry.file_format import PLAIN, FileFormat
 from feature_sets.telemetry.maintenance_columns import IN_MAINTENANCE, MaintenanceColumns
 from feature_sets.telemetry.metric import Metric
@@ -58,6 +59,8 @@ class TelemetrySchema:
     :param rename: column of the files, or field of a live event -> the name that the schema has for it.
     :param files: how the files are written, where it is not the usual way.
     :param maintenance: columns of the calendar of maintenance; None without one.
+    :param expected_interval: how often a device sends; None where nobody knows. With it, a device that does
+        not is told to be silent.
     """
 
     name: str
@@ -77,6 +80,7 @@ class TelemetrySchema:
     rename: Mapping[str, str] = field(default_factory=dict)
     files: FileFormat = PLAIN
     maintenance: MaintenanceColumns | None = None
+    expected_interval: str | None = None
 
     def __post_init__(self) -> None:
         if not re.match(r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", self.name or ""):
@@ -110,6 +114,8 @@ class TelemetrySchema:
         check_reserved("arrival", [] if self.arrival is None else [self.arrival])
         check_reserved("exclude_labels", self.exclude_labels)
         self.derived.check(self.windows.lengths, self.windows.operations)
+        if self.expected_interval is not None:
+            check_expected_interval(self.expected_interval)
         if self.maintenance is not None:
             self.maintenance.check([DEVICE, *self.entity, *self.attributes])
         self._check_columns()
@@ -153,6 +159,11 @@ class TelemetrySchema:
         scope = self.maintenance.scope if self.maintenance is not None else ()
         others = [column for column in scope if column not in (DEVICE, *self.entity)]
         return tuple(dict.fromkeys([*self.static, *self.population, *others]))
+
+    @property
+    def tells_device_states(self) -> bool:
+        """Whether answers tell the state of the device: there is a calendar, or silence can be told."""
+        return self.maintenance is not None or self.expected_interval is not None
 
     @property
     def window_features(self) -> tuple[str, ...]:
@@ -258,4 +269,5 @@ class TelemetrySchema:
             **({"rename": dict(self.rename)} if self.rename else {}),
             **({"files": self.files.to_dict()} if self.files != PLAIN else {}),
             **({"maintenance": self.maintenance.to_dict()} if self.maintenance is not None else {}),
+            **({"expected_interval": self.expected_interval} if self.expected_interval is not None else {}),
         }
