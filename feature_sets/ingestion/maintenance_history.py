@@ -27,7 +27,7 @@ SCOPES = "attributes of the maintenance"
 """Source in the manifest that says which attributes of devices the scopes were compared with."""
 
 LIVE = "live"
-"""Source of the entries that an endpoint accepted; they keep their ids, those of files get a prefix."""
+"""Source of what endpoints accepted. Its entries keep their ids, those of files get a prefix."""
 
 Sources = Mapping[str, Mapping[str, Any]]
 

@@ -15,6 +15,7 @@ from feature_sets.ingestion.history.manifest import HistoryFile
 from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.rows.stored_rows import in_utc
+from feature_sets.telemetry.maintenance_columns import IN_MAINTENANCE
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.errors import NetopsError
 
@@ -83,7 +84,8 @@ def read_recording(
         raise NetopsError(_no_readings(schema, start, end))
     delay = pd.Timedelta(seconds=label_delay_seconds + schema.horizon_seconds)
     back = start - _LOOK_BACK - delay
-    columns = dict.fromkeys([schema.label, schema.target, *schema.exclude_labels])
+    marks = [IN_MAINTENANCE] if schema.maintenance is not None else []
+    columns = dict.fromkeys([schema.label, schema.target, *schema.exclude_labels, *marks])
     labels = _rows(
         device_labels.device_labels(schema),
         {schema.time: None},
