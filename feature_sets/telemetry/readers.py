@@ -21,7 +21,7 @@ import pandas as pd
 from feature_sets.telemetry.calendar import Calendar
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.events import excluding_columns
-from feature_sets.telemetry.folder_files import find_files, unread_files, unread_note
+from feature_sets.telemetry.folder_files import MAINTENANCE, find_files, unread_files, unread_note
 from feature_sets.telemetry.frames import VALID_FROM, Telemetry
 from feature_sets.telemetry.ingest_report import FileMark, FileReport, IngestReport
 from feature_sets.telemetry.long_layout import widened
@@ -35,8 +35,6 @@ from feature_sets.telemetry.valid_from import in_time_order, newest
 __all__ = ["FileReport", "IngestReport", "KnownTelemetry", "Telemetry", "TelemetryError", "read_telemetry"]
 
 TABLES = ("static", "metrics", "labels")
-MAINTENANCE = "maintenance"
-"""The table of the calendar, which is read where the schema has one."""
 
 _TIMES = "datetime64[ns, UTC]"
 

@@ -1,4 +1,4 @@
-"""Maintenance over one event of a real router: it is gone from training, labels and drift; nothing else is."""
+"""Real router: maintenance over one event removes it from training, labels and drift, and nothing else."""
 
 from __future__ import annotations
 
