@@ -10,6 +10,7 @@ from feature_sets import derived_features
 from feature_sets.checks import check_choice
 from feature_sets.telemetry.errors import SchemaError
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.windows import presence
 
 NAME = "device_metrics"
 
@@ -43,6 +44,9 @@ def device_metrics(schema: TelemetrySchema, engine: str = VECTORIZED) -> fstore.
                 "must be absent for storey, which takes events in event order; the vectorized engine does not"
             )
             raise SchemaError("schema field 'arrival'", rule, schema.arrival)
+        if schema.expected_interval is not None:
+            rule = "must be absent for storey; the vectorized engine computes what is made of it"
+            raise SchemaError("schema field 'expected_interval'", rule, schema.expected_interval)
         _check_operations(schema)
     feature_set = fstore.FeatureSet(
         NAME,
@@ -64,6 +68,10 @@ def device_metrics(schema: TelemetrySchema, engine: str = VECTORIZED) -> fstore.
             "exact_windows",
             after="$prev",
             schema=schema.to_dict(),
+        )
+    if schema.expected_interval is not None:
+        feature_set.graph.add_step(
+            presence.STEP, "presence", after="$prev", expected=schema.expected_interval
         )
     if schema.derived_features:
         feature_set.graph.add_step(

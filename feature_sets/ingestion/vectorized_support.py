@@ -14,6 +14,7 @@ from feature_sets.checks import InputError
 from feature_sets.derived_features import DerivedFeatures
 from feature_sets.ingestion import one_hot
 from feature_sets.rows.entity_keys import key_codes
+from feature_sets.windows import presence
 from feature_sets.windows.definition import WindowDefinition
 
 _AGGREGATION_STEP = "storey.AggregateByKey"
@@ -66,7 +67,7 @@ def declared(feature_set: fstore.FeatureSet) -> tuple[WindowDefinition, DerivedF
 
 def _check_step(feature_set: str, step: Any) -> None:
     where = f"graph step '{step.name}'"
-    if step.class_name in (derived_features.STEP, one_hot.STEP):
+    if step.class_name in (derived_features.STEP, one_hot.STEP, presence.STEP):
         return
     if step.class_name != _AGGREGATION_STEP:
         rule = (

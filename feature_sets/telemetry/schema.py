@@ -20,7 +20,7 @@ from feature_sets.telemetry.cell_text import check_value
 from feature_sets.telemetry.derived import Derived
 from feature_sets.telemetry.errors import SchemaError
 from feature_sets.telemetry.event_time import check_zone
-from feature_sets.telemetry.expected_interval import check_expected_interval
+from feature_sets.telemetry.expected_interval import check_expected_interval, presence_names
 from feature_sets.telemetry.file_format import PLAIN, FileFormat
 from feature_sets.telemetry.maintenance_columns import IN_MAINTENANCE, MaintenanceColumns
 from feature_sets.telemetry.metric import Metric
@@ -59,8 +59,8 @@ class TelemetrySchema:
     :param rename: column of the files, or field of a live event -> the name that the schema has for it.
     :param files: how the files are written, where it is not the usual way.
     :param maintenance: columns of the calendar of maintenance; None without one.
-    :param expected_interval: how often a device sends; None where nobody knows. With it, a device that does
-        not is told to be silent.
+    :param expected_interval: how often a device sends; None where nobody knows. With it, there are features
+        of how regularly it does, and one that does not is told to be silent.
     """
 
     name: str
@@ -143,7 +143,7 @@ class TelemetrySchema:
                 if column == IN_MAINTENANCE:
                     rule = f"must not be {IN_MAINTENANCE}, which NetOps writes itself"
                 raise InputError("columns", rule, column)
-        generated = {*self.window_features, *self.derived_features}
+        generated = {*self.window_features, *self.presence_features, *self.derived_features}
         for column in columns:
             if column in generated:
                 raise InputError("columns", "must not equal the name of a generated feature", column)
@@ -176,14 +176,24 @@ class TelemetrySchema:
         )
 
     @property
+    def presence_features(self) -> tuple[str, ...]:
+        """Names of the features of how regularly a device sends, in feature order; see ``presence``."""
+        return () if self.expected_interval is None else presence_names(self.windows.lengths)
+
+    @property
     def derived_features(self) -> tuple[str, ...]:
         """Names of the derived features, in feature order."""
         return tuple(feature.name for feature in self.derived.features(self.metric_names))
 
     @property
     def live_features(self) -> tuple[str, ...]:
-        """Names of all that is known of a device from its readings: metrics, windows, derived features."""
-        return (*self.metric_names, *self.window_features, *self.derived_features)
+        """Names of all that is known of a device from its readings: metrics, and what is made of them."""
+        return (
+            *self.metric_names,
+            *self.window_features,
+            *self.presence_features,
+            *self.derived_features,
+        )
 
     @property
     def horizon_seconds(self) -> int:

@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from feature_sets.checks import InputError, check_choice, duration_seconds
+from feature_sets.telemetry.expected_interval import presence_names
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.window_settings import OPERATIONS
+from feature_sets.windows import presence
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class WindowDefinition:
     :param allowed_lateness: how far an event's bucket may lie behind B; None is the longest window, which is
         also the most that is allowed, for a later one could change no window.
     :param future_tolerance: how far event time may run ahead of the clock.
+    :param expected: how often a device sends; None where nobody knows.
     """
 
     entity: str
@@ -45,6 +48,7 @@ class WindowDefinition:
     period: str
     allowed_lateness: str | None = None
     future_tolerance: str = "60s"
+    expected: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("metrics", "operations", "windows"):
@@ -68,6 +72,8 @@ class WindowDefinition:
                 name = "windows" if length in self.windows else "allowed_lateness"
                 raise InputError(_field(name), f"must be a multiple of the period {self.period}", length)
         _seconds("future_tolerance", self.future_tolerance)
+        if self.expected is not None and _seconds("expected", self.expected) < 1:
+            raise InputError(_field("expected"), "must be at least 1s", self.expected)
 
     @classmethod
     def from_schema(cls, schema: TelemetrySchema) -> WindowDefinition:
@@ -80,6 +86,7 @@ class WindowDefinition:
             windows=schema.windows.lengths,
             period=schema.windows.period,
             future_tolerance=schema.windows.future_tolerance,
+            expected=schema.expected_interval,
         )
 
     @classmethod
@@ -114,17 +121,19 @@ class WindowDefinition:
             windows=tuple(first["windows"]),
             period=first["period"],
             future_tolerance=future_tolerance,
+            expected=presence.declared_interval(feature_set),
         )
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        """Names of the features, ``{metric}_{operation}_{window}``, in output order."""
-        return tuple(
+        """Names of the features, ``{metric}_{operation}_{window}``, then of presence, in output order."""
+        of_metrics = tuple(
             f"{metric}_{operation}_{length}"
             for metric in self.metrics
             for operation in self.operations
             for length in self.windows
         )
+        return of_metrics + (presence_names(self.windows) if self.expected is not None else ())
 
     @property
     def period_micros(self) -> int:
@@ -156,7 +165,10 @@ class WindowDefinition:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON."""
-        return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
+        content = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
+        if self.expected is None:  # As it was before there was such a thing.
+            del content["expected"]
+        return content
 
 
 def _field(name: str) -> str:

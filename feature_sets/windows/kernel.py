@@ -55,7 +55,9 @@ OPERATIONS = ("count", "sum", "sqr", "avg", "min", "max", "first", "last", "stdd
 _COUNT, _SUM, _SQR, _AVG, _MIN, _MAX, _FIRST, _LAST, _STDDEV, _STDVAR, MEDIAN = range(
     ASKED, ASKED + len(OPERATIONS)
 )
-PLAN_ENTRIES = ASKED + len(OPERATIONS)
+EXPECTED = ASKED + len(OPERATIONS)
+"""Entry of the plan behind them: how often readings are expected, in microseconds; -1 if nobody knows."""
+PLAN_ENTRIES = EXPECTED + 1
 
 # Without Numba's reference counts, which are atomic and cost more than the arithmetic: the arrays belong to
 # the caller, and nothing in here makes one.
@@ -412,6 +414,26 @@ def _emit_medians(
 
 
 @_compiled
+def _emit_presence(row: Ints, times: Ints, plan: Ints, windows: Ints, time: int, out: Floats) -> None:
+    """Seconds since the reading before this one, and the share of the expected readings in each window.
+
+    :param time: of the event, which is in the ring.
+    :param out: NaN for the first if there is none before it in the longest window.
+    """
+    log, capacity, start, size = row[LOG], row[CAPACITY], row[START], row[SIZE]
+    out[0] = np.nan
+    place = _position(times, log, capacity, start, size, time)
+    if place > 0:
+        before = times[log + ((start + place - 1) & (capacity - 1))]
+        if before >= (row[BUCKET] - plan[LONGEST] + 1) * plan[PERIOD]:
+            out[0] = float(time - before) / 1e6
+    for w in range(len(windows)):
+        begin = (row[BUCKET] - windows[w] + 1) * plan[PERIOD]
+        received = size - _position(times, log, capacity, start, size, begin)
+        out[1 + w] = float(received * plan[EXPECTED]) / float(windows[w] * plan[PERIOD])
+
+
+@_compiled
 def take(
     plan: Ints,
     windows: Ints,
@@ -460,12 +482,15 @@ def take(
     :param arrivals: the same, for when each event arrived.
     :param values: readings, shape (metrics, events); what is not finite is no reading.
     :param statuses: out, shape (events,), ACCEPTED to begin with.
-    :param features: out, shape (events, metrics * operations * windows); NaN for events that are not counted.
+    :param features: out, shape (events, metrics * operations * windows) and, where readings are expected, one
+        and one for each window more; NaN for events that are not counted.
     :returns: how many of ``order`` are done; short of the end, the log or ``scratch`` is too short.
     """
     period, ring, planes, places = plan[PERIOD], plan[LONGEST], plan[PLANES], _places(plan)
     metrics, lengths = buckets.shape[1], len(windows)
-    per_metric = features.shape[1] // metrics
+    width = features.shape[1]
+    per_metric = (width - (1 + lengths if plan[EXPECTED] > 0 else 0)) // metrics
+    of_metrics = metrics * per_metric
     pairs = metrics * lengths
     cells, flat = buckets.reshape(-1), features.reshape(-1)
     summed = -1  # the device that the scratch pad is of
@@ -551,7 +576,7 @@ def take(
         for w in range(lengths):
             at_end += (bucket - chunks[w] + 1) * planes
             at_bucket = block + place * planes
-            target = event * metrics * per_metric + w
+            target = event * width + w
             for _ in range(metrics):
                 before, newest_bucket = (
                     _sums(beginnings, at_beginning, places),
@@ -589,7 +614,9 @@ def take(
                 at_end += (windows[w] + 1) * planes
             at_end -= (bucket - chunks[w] + 1) * planes
         if plan[MEDIAN] >= 0:
-            _emit_medians(row, times, readings, plan, windows, scratch, features[event])
+            _emit_medians(row, times, readings, plan, windows, scratch, features[event, :of_metrics])
+        if plan[EXPECTED] > 0:
+            _emit_presence(row, times, plan, windows, time, features[event, of_metrics:])
         if status != ACCEPTED:  # Threads write next to each other here; what need not be written is not.
             statuses[event] = status
     _divide(waiting, targets, count, plan, flat, lengths)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from feature_sets.checks import duration_seconds
 from feature_sets.windows import kernel
 from feature_sets.windows.definition import WindowDefinition
 from feature_sets.windows.kernel import Floats, Ints
@@ -37,6 +38,8 @@ class Plan:
         entries[kernel.LONGEST] = definition.longest_buckets
         entries[kernel.LATENESS] = definition.lateness_buckets
         entries[kernel.READINGS] = "median" in operations
+        if definition.expected is not None:
+            entries[kernel.EXPECTED] = duration_seconds(definition.expected) * 1_000_000
         places = kernel.SUM + 1
         for entry, needed, width in (
             (kernel.SQUARES, operations & _SQUARES, 1),
@@ -84,4 +87,5 @@ class Plan:
     @property
     def features(self) -> int:
         """Features of a device."""
-        return self.metrics * self.operations * len(self.windows)
+        of_presence = 1 + len(self.windows) if self.entries[kernel.EXPECTED] > 0 else 0
+        return self.metrics * self.operations * len(self.windows) + of_presence

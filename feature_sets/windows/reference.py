@@ -14,7 +14,7 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 
-from feature_sets.checks import InputError
+from feature_sets.checks import InputError, duration_seconds
 from feature_sets.rows.event_micros import column_micros
 from feature_sets.windows import event_status
 from feature_sets.windows.definition import WindowDefinition
@@ -80,6 +80,8 @@ def reference(
                 readings = [(t, values[metric]) for t, values in inside if metric in values]
                 for operation in definition.operations:
                     row[f"{metric}_{operation}_{window}"] = aggregate(operation, readings)
+        if definition.expected is not None:
+            row |= _presence([t for t, _ in device.events], time, newest_bucket, definition)
         rows.append(row)
     features = pd.DataFrame(
         rows, index=events.index, columns=list(definition.feature_names), dtype=np.float64
@@ -101,6 +103,21 @@ def _status(device: _Device, time: int, now: int, definition: WindowDefinition) 
     if time // period <= newest_bucket - definition.lateness_buckets:
         return event_status.TOO_LATE
     return event_status.LATE if time < max(t for t, _ in device.events) else event_status.ACCEPTED
+
+
+def _presence(
+    times: Sequence[int], time: int, newest_bucket: int, definition: WindowDefinition
+) -> dict[str, float]:
+    """Age and received shares of an event, whose time is among those counted so far."""
+    period = definition.period_micros
+    expected = duration_seconds(definition.expected or "") * 1_000_000
+    oldest = newest_bucket - definition.longest_buckets
+    before = [t for t in times if t < time and t // period > oldest]
+    row = {"age": (time - max(before)) / 1e6 if before else math.nan}
+    for window, buckets in zip(definition.windows, definition.window_buckets, strict=True):
+        received = sum(newest_bucket - buckets < t // period for t in times)
+        row[f"received_share_{window}"] = float(Fraction(received * expected, buckets * period))
+    return row
 
 
 def aggregate(operation: str, readings: Sequence[tuple[int, Fraction]]) -> float:

@@ -39,6 +39,8 @@ def project(local_stack):
         yield name
 
 
+EXPECTING = TelemetrySchema.from_dict({**ARRIVING.to_dict(), "expected_interval": "5s"})
+
 both_schemas = pytest.mark.parametrize("schema", [PLAIN, ARRIVING], ids=["no arrival", "arrival"])
 
 
@@ -142,8 +144,8 @@ def in_order(generator: np.random.Generator, ticks: int = 60):
 
 @pytest.mark.parametrize(
     ("schema", "talk"),
-    [(PLAIN, in_order), (ARRIVING, in_order), (ARRIVING, conversation)],
-    ids=["no arrival", "arrival", "arrival, late readings"],
+    [(PLAIN, in_order), (ARRIVING, in_order), (ARRIVING, conversation), (EXPECTING, conversation)],
+    ids=["no arrival", "arrival", "arrival, late readings", "expected interval, late readings"],
 )
 def test_a_restart_serves_the_same_after_live_has_become_history(
     project, local_stack, tmp_path, schema, talk

@@ -107,7 +107,7 @@ def _recomputed(uri: str, rows: pd.DataFrame, schema: TelemetrySchema) -> pd.Dat
     ordered = KeyedRows.of(readings, DEVICE, schema.time).in_event_order()
     windows = windows_as_known(ordered, WindowDefinition.from_schema(schema), schema.arrival)
     derived = DerivedFeatures(schema)
-    features = windows[list(schema.window_features)].assign(
+    features = windows[[*schema.window_features, *schema.presence_features]].assign(
         **dict(zip(derived.names, derived.of(windows[list(derived.inputs)].to_numpy()).T, strict=True))
     )
     known = pd.concat([ordered.frame, features], axis=1)

@@ -49,6 +49,7 @@ def odd_definitions(draw: st.DrawFn) -> WindowDefinition:
         period=f"{period}s",
         allowed_lateness=draw(st.sampled_from([None, f"{period}s"])),
         future_tolerance="30s",
+        expected=draw(st.sampled_from([None, "1s", "7s"])),
     )
 
 
