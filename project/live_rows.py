@@ -11,12 +11,14 @@ import pandas as pd
 
 from feature_sets.checks import duration_seconds
 from feature_sets.rows.event_micros import event_micros
+from feature_sets.rows.whole_numbers import whole_array
 from feature_sets.telemetry.cell_text import cell_text
 from feature_sets.telemetry.events import LabelEvent, TelemetryEvent, excluding_columns
 from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.maintenance_event import MaintenanceEvent
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.windows.arrival_order import late
+from feature_sets.windows.whole_readings import wholes_of_list
 from graphs.protocol.routes import Kind
 from graphs.state.accepted_entries import AcceptedEntries
 from graphs.state.journal import EntryId
@@ -52,7 +54,7 @@ class _Reader:
 
     def __init__(self, schema: TelemetrySchema, arrived: int) -> None:
         self.schema = schema
-        self.metrics = schema.metric_names
+        self.metrics = schema.reading_columns
         self.tolerance = duration_seconds(schema.windows.future_tolerance)
         self.readings: list[tuple[TelemetryEvent, int]] = []
         self.labels: list[LabelEvent] = []
@@ -141,14 +143,18 @@ def live_rows(entries: AcceptedEntries, schema: TelemetrySchema, arrived: int = 
 
 def _metrics(readings: Sequence[tuple[TelemetryEvent, int]], schema: TelemetrySchema) -> pd.DataFrame:
     events = [event for event, _ in readings]
-    values = np.array([list(event.metrics.values()) for event in events], dtype=np.float64)
-    values = values.reshape(len(events), len(schema.metrics))
+    values = [[event.metrics[name] for event in events] for name in schema.reading_columns]
     return pd.DataFrame(
         {
             DEVICE: pd.Series([event.device for event in events], dtype="object"),
             schema.time: _times([event_micros(event.time) for event in events]),
             schema.arrival or _ARRIVED: _times([arrived for _, arrived in readings]),
-            **{name: values[:, at] for at, name in enumerate(schema.metric_names)},
+            **{
+                name: whole_array(*wholes_of_list(name, column, 2**64 - 1))
+                if name in schema.whole_columns
+                else np.array(column, dtype=np.float64)
+                for name, column in zip(schema.reading_columns, values, strict=True)
+            },
         }
     )
 

@@ -149,7 +149,11 @@ def batches(
 
 def telemetry_bodies(rows: pd.DataFrame, schema: TelemetrySchema) -> list[dict[str, Any]]:
     """Readings as bodies of requests, with their arrival where they have one."""
-    return _bodies(rows, schema, schema.metric_names)
+    if schema.uptime is not None:
+        micros = rows[schema.uptime.micros_column].to_numpy(dtype=np.float64, na_value=np.nan)
+        rows = rows.assign(**{schema.uptime.micros_column: micros / schema.uptime.unit_micros})
+    sent = dict(zip(schema.reading_columns, schema.sent_fields, strict=True))
+    return _bodies(rows.rename(columns=sent), schema, schema.sent_fields)
 
 
 def label_bodies(rows: pd.DataFrame, schema: TelemetrySchema) -> list[dict[str, Any]]:

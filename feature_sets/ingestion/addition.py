@@ -39,6 +39,7 @@ from feature_sets.ingestion.vectorized_ingest import Contents
 from feature_sets.online_store.redis_table import OnlineTable
 from feature_sets.online_store.redis_write import OnlineWrite
 from feature_sets.rows.keyed_rows import Bools
+from feature_sets.rows.whole_numbers import to_frame
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ class Addition:
         for name, kind in self._part.types.items():
             if name in record.spec.features.keys():  # noqa: SIM118 - it has no __contains__ of its own
                 record.spec.features[name].value_type = kind
-        frame = chosen.to_pandas()
+        frame = to_frame(chosen)
         for name, kind in self._layout.types.items():
             if kind == "datetime":
                 frame[name] = frame[name].astype("datetime64[ns]").dt.tz_localize("UTC")
@@ -169,7 +170,7 @@ class Addition:
         newest = newest_rows(self.merged, self.found, self._computed.ahead)
         rows = self.merged.rows
         at, table = self._full_rows(newest)
-        frame = table.to_pandas()
+        frame = to_frame(table)
         keys = [rows.keys[code] for code in rows.codes[at]]
         shown: Mapping[str, Sequence[Any]] = {
             self._layout.entity: keys,
@@ -179,12 +180,14 @@ class Addition:
                 if name not in (self._layout.time, self._layout.entity)
             },
         }
-        definition = self._computed.definition if isinstance(self._computed, WindowFeatures) else None
+        definition, around = None, newest.around
+        if isinstance(self._computed, WindowFeatures):
+            definition, around = self._computed.definition, self._computed.with_rates(around)
         micros = rows.micros[at].tolist()
         done = None
         for target in online:
             table_of = OnlineTable.of(target, self._history.record)
-            done = write_rows(table_of, keys, micros, shown, definition, newest.around)
+            done = write_rows(table_of, keys, micros, shown, definition, around)
         return done
 
     def _full_rows(self, newest: NewestRows) -> tuple[np.ndarray[Any, np.dtype[np.int64]], pa.Table]:

@@ -2,10 +2,11 @@
 
 A row is left out for the first reason that fits, in this order: ``missing_device``, ``separator_in_key``,
 ``broken_text_in_key`` (a NUL or a lone surrogate), ``unparsable_time``, ``naive_time``,
-``unparsable_arrival``, ``naive_arrival``, ``unparsable_valid_from``, ``naive_valid_from``, ``not_a_number``,
-``bad_label``, ``unknown_device`` (no such device in the static file), ``duplicate`` (of a (device, time) the
-first to arrive stays or, where nobody knows, the first row; one that arrived before its own time does not).
-Values in rows that stay: ``out_of_range`` and ``infinite`` become NaN, ``missing_values`` are NaN already.
+``unparsable_arrival``, ``naive_arrival``, ``unparsable_valid_from``, ``naive_valid_from``, ``not_a_number``
+or ``not_a_counter`` (in the order of the metrics), ``not_an_uptime``, ``bad_label``, ``unknown_device`` (no
+such device in the static file), ``duplicate`` (of a (device, time) the first to arrive stays or, where nobody
+knows, the first row; one that arrived before its own time does not). Values in rows that stay:
+``out_of_range`` and ``infinite`` become NaN, ``missing_values`` are NaN already.
 All are counted.
 """
 
@@ -26,6 +27,7 @@ from feature_sets.telemetry.frames import VALID_FROM, Telemetry
 from feature_sets.telemetry.ingest_report import FileMark, FileReport, IngestReport
 from feature_sets.telemetry.long_layout import widened
 from feature_sets.telemetry.maintenance_table import note_absent_scopes, read_calendar
+from feature_sets.telemetry.reading_columns import asked_columns, checked_readings, reject_readings
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.schema_notes import note_absent_values, note_lone_categories
 from feature_sets.telemetry.table_files import Columns, has_column
@@ -37,6 +39,7 @@ __all__ = ["FileReport", "IngestReport", "KnownTelemetry", "Telemetry", "Telemet
 TABLES = ("static", "metrics", "labels")
 
 _TIMES = "datetime64[ns, UTC]"
+_WHOLE = "UInt64"
 
 
 @dataclass(frozen=True)
@@ -149,23 +152,21 @@ class _Reading:
     def metrics(self, files: list[Path], report: FileReport, devices: set[str] | None) -> pd.DataFrame:
         """Readings of known devices, sorted by time and device; of all if none is known."""
         schema = self._schema
-        names = list(schema.metric_names)
+        columns = list(schema.reading_columns)
         times = [schema.time] if schema.arrival is None else [schema.time, schema.arrival]
         unread, unchanged = split_files(
             self._folder, files, self._marks.get("metrics", {}), len(devices or ())
         )
         report.leave(unchanged)
         if not unread:
-            return TableRows.none({**dict.fromkeys(times, _TIMES), **dict.fromkeys(names, "float64")})
-        form = schema.files
-        is_long = form.layout == "long"
-        numbers = (form.value,) if is_long else tuple(names)
-        asked = Columns(times=tuple(times), numbers=numbers, texts=(form.metric,) if is_long else ())
+            kinds = {name: _WHOLE if name in schema.whole_columns else "float64" for name in columns}
+            return TableRows.none({**dict.fromkeys(times, _TIMES), **kinds})
+        is_long = schema.files.layout == "long"
+        asked = asked_columns(schema, times)
         rows = TableRows(self._folder, unread, schema, report, asked, widened if is_long else None)
         for column, kind in zip(times, ("time", "arrival"), strict=False):
             rows.reject_times(column, kind)
-        for name in names:
-            rows.reject_refused(name, "not_a_number")
+        reject_readings(rows, schema)
         if devices is not None:
             rows.reject("unknown_device", ~rows.frame[DEVICE].isin(devices).to_numpy(), DEVICE)
         early = None
@@ -174,16 +175,7 @@ class _Reading:
             early = (rows.frame[schema.time] > rows.frame[schema.arrival] + tolerance).to_numpy()
         rows.reject_duplicates([DEVICE, schema.time], schema.arrival, early)
         frame = rows.accepted([schema.time, DEVICE], self._some, len(devices or ()))
-        for metric in schema.metrics:
-            values = frame[metric.name].to_numpy(dtype=np.float64, copy=True)
-            infinite = np.isinf(values)
-            report.count("missing_values", metric.name, int(np.isnan(values).sum()))
-            report.count("infinite", metric.name, int(infinite.sum()))
-            outside = ~infinite & ((values < metric.low) | (values > metric.high))
-            report.count("out_of_range", metric.name, int(outside.sum()))
-            values[infinite | outside] = np.nan
-            frame[metric.name] = values
-        return frame[[DEVICE, *times, *names]]
+        return checked_readings(frame, schema, report)[[DEVICE, *times, *columns]]
 
     def labels(self, files: list[Path], report: FileReport, devices: set[str]) -> pd.DataFrame:
         """Labels of known devices, sorted by time and device."""

@@ -17,6 +17,7 @@ import yaml
 
 from feature_sets.checks import InputError, check_column_name, duration_seconds
 from feature_sets.telemetry.cell_text import check_value
+from feature_sets.telemetry.counter import CounterIntervals, Uptime
 from feature_sets.telemetry.derived import Derived
 from feature_sets.telemetry.errors import SchemaError
 from feature_sets.telemetry.event_time import check_zone
@@ -61,6 +62,8 @@ class TelemetrySchema:
     :param maintenance: columns of the calendar of maintenance; None without one.
     :param expected_interval: how often a device sends; None where nobody knows. With it, there are features
         of how regularly it does, and one that does not is told to be silent.
+    :param uptime: how long a device has been running, beside the readings of its counters.
+    :param counters: between which readings a counter has a rate.
     """
 
     name: str
@@ -81,6 +84,8 @@ class TelemetrySchema:
     files: FileFormat = PLAIN
     maintenance: MaintenanceColumns | None = None
     expected_interval: str | None = None
+    uptime: Uptime | None = None
+    counters: CounterIntervals = field(default_factory=CounterIntervals)
 
     def __post_init__(self) -> None:
         if not re.match(r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", self.name or ""):
@@ -113,6 +118,7 @@ class TelemetrySchema:
         check_reserved("label", [self.label])
         check_reserved("arrival", [] if self.arrival is None else [self.arrival])
         check_reserved("exclude_labels", self.exclude_labels)
+        self._check_counters()
         self.derived.check(self.windows.lengths, self.windows.operations)
         if self.expected_interval is not None:
             check_expected_interval(self.expected_interval)
@@ -128,9 +134,21 @@ class TelemetrySchema:
                 rule = "must be one name for each column, which is not renamed itself"
                 raise InputError(f"rename.{given}", rule, name)
 
+    def _check_counters(self) -> None:
+        """Raise InputError unless what is said of counters is of some."""
+        if not self.counter_metrics:
+            for name, given in (("uptime", self.uptime), ("counters", self.counters)):
+                if given and given != CounterIntervals():
+                    raise InputError(name, "must come with a metric of kind counter", given.to_dict())
+        elif self.max_gap_seconds <= duration_seconds(self.counters.min_interval):
+            rule = f"must be less than the longest gap of a rate, {self.max_gap_seconds} s"
+            raise InputError("counters.min_interval", rule, self.counters.min_interval)
+
     def _check_columns(self) -> None:
         """Raise InputError unless every column, given or generated, has a name of its own."""
         columns = [DEVICE, self.time, self.label, *self.metric_names, *self.static]
+        columns += [name for name in self.reading_columns if name not in self.metric_names]
+        columns += [] if self.uptime is None else [self.uptime.column]
         if self.target != self.label:
             columns.append(self.target)
         if self.arrival is not None:
@@ -164,6 +182,34 @@ class TelemetrySchema:
     def tells_device_states(self) -> bool:
         """Whether answers tell the state of the device: there is a calendar, or silence can be told."""
         return self.maintenance is not None or self.expected_interval is not None
+
+    @property
+    def counter_metrics(self) -> tuple[Metric, ...]:
+        """Metrics that are counters."""
+        return tuple(metric for metric in self.metrics if metric.counter is not None)
+
+    @property
+    def reading_columns(self) -> tuple[str, ...]:
+        """Columns of a reading as it is kept: of each metric, then of the uptime if there is one."""
+        columns = tuple(metric.column for metric in self.metrics)
+        return columns if self.uptime is None else (*columns, self.uptime.micros_column)
+
+    @property
+    def whole_columns(self) -> tuple[str, ...]:
+        """Those of them that hold whole numbers: counters and the uptime."""
+        columns = tuple(metric.column for metric in self.counter_metrics)
+        return columns if self.uptime is None else (*columns, self.uptime.micros_column)
+
+    @property
+    def sent_fields(self) -> tuple[str, ...]:
+        """What a reading is made of, as it is sent, in the order of ``reading_columns``."""
+        return self.metric_names if self.uptime is None else (*self.metric_names, self.uptime.column)
+
+    @property
+    def max_gap_seconds(self) -> int:
+        """Longest time that the rate of a counter spans."""
+        gap = self.counters.max_gap
+        return 2 * self.longest_window_seconds if gap is None else duration_seconds(gap)
 
     @property
     def window_features(self) -> tuple[str, ...]:
@@ -280,4 +326,6 @@ class TelemetrySchema:
             **({"files": self.files.to_dict()} if self.files != PLAIN else {}),
             **({"maintenance": self.maintenance.to_dict()} if self.maintenance is not None else {}),
             **({"expected_interval": self.expected_interval} if self.expected_interval is not None else {}),
+            **({"uptime": self.uptime.to_dict()} if self.uptime else {}),
+            **({"counters": self.counters.to_dict()} if self.counters != CounterIntervals() else {}),
         }

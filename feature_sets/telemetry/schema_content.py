@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from feature_sets.checks import InputError, check_mapping, check_names
+from feature_sets.telemetry.counter import CounterIntervals, Uptime
 from feature_sets.telemetry.derived import Derived
 from feature_sets.telemetry.file_format import FileFormat
 from feature_sets.telemetry.maintenance_columns import MaintenanceColumns
@@ -47,4 +48,6 @@ def schema_arguments(content: object, fields: Collection[str]) -> dict[str, Any]
         )
         if "maintenance" in given
         else None,
+        "uptime": Uptime.from_content(given["uptime"]) if given.get("uptime") else None,
+        "counters": CounterIntervals.from_content(given.get("counters") or {}),
     }

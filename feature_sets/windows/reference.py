@@ -7,9 +7,10 @@ and variances are exact fractions, rounded once at the end.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,17 +18,20 @@ import pandas as pd
 from feature_sets.checks import InputError, duration_seconds
 from feature_sets.rows.event_micros import column_micros
 from feature_sets.windows import event_status
+from feature_sets.windows.counter_reference import rate
 from feature_sets.windows.definition import WindowDefinition
+from feature_sets.windows.readings import is_missing
 
 
 @dataclass
 class _Device:
     """Everything counted for one device: (time in microseconds, exact readings by metric), by arrival.
 
-    A metric without a reading is not among them.
+    A metric without a reading is not among them. ``wholes`` has the counters of the same events.
     """
 
     events: list[tuple[int, dict[str, Fraction]]] = field(default_factory=list)
+    wholes: list[tuple[int, dict[str, int]]] = field(default_factory=list)
 
 
 def reference(
@@ -41,7 +45,7 @@ def reference(
     :param events: one event a row in order of arrival; has the key, the event time and the metrics.
     :param clock: epoch seconds now, asked once an event; used where there is no arrival time.
     :param arrival: column with the time at which each event arrived.
-    :returns: ``definition.feature_names`` and ``event_status``; same index.
+    :returns: ``definition.computed_names`` and ``event_status``; same index.
     :raises InputError: if neither a clock nor an arrival column is given.
     """
     if clock is None and arrival is None:
@@ -52,7 +56,7 @@ def reference(
     rows: list[dict[str, float]] = []
     times = column_micros(events[definition.timestamp])
     arrivals = column_micros(events[arrival]) if arrival is not None else None
-    records = events[[definition.entity, *definition.metrics]].to_dict("records")
+    records = events[[definition.entity, *definition.input_columns]].to_dict("records")
     for position, record in enumerate(records):
         time = int(times[position])
         if arrivals is not None:
@@ -63,13 +67,17 @@ def reference(
         status = _status(device, time, now, definition)
         statuses.append(status)
         if status not in event_status.COUNTED:
-            rows.append(dict.fromkeys(definition.feature_names, math.nan))
+            rows.append(dict.fromkeys(definition.computed_names, math.nan))
             continue
-        given = {metric: float(record[metric]) for metric in definition.metrics}
+        rates = _rates(device, time, record, definition)
+        given = {
+            metric: rates[metric] if metric in rates else float(record[metric])
+            for metric in definition.metrics
+        }
         exact = {metric: Fraction(value) for metric, value in given.items() if math.isfinite(value)}
         device.events.append((time, exact))
         newest_bucket = max(t // period for t, _ in device.events)
-        row = {}
+        row = dict(rates)
         for window, buckets in zip(definition.windows, definition.window_buckets, strict=True):
             inside = [
                 (t, values)
@@ -84,10 +92,23 @@ def reference(
             row |= _presence([t for t, _ in device.events], time, newest_bucket, definition)
         rows.append(row)
     features = pd.DataFrame(
-        rows, index=events.index, columns=list(definition.feature_names), dtype=np.float64
+        rows, index=events.index, columns=list(definition.computed_names), dtype=np.float64
     )
     features[event_status.COLUMN] = np.array(statuses, dtype=object)
     return features
+
+
+def _rates(
+    device: _Device, time: int, record: Mapping[Any, Any], definition: WindowDefinition
+) -> dict[str, float]:
+    """The rates of the counters at an event, which is counted."""
+    counters = definition.counters
+    if counters is None:
+        return {}
+    wholes = {name: int(record[name]) for name in counters.columns if not is_missing(record[name])}
+    rates = {rule.metric: rate(rule, counters, device.wholes, time, wholes) for rule in counters.rules}
+    device.wholes.append((time, wholes))
+    return rates
 
 
 def _status(device: _Device, time: int, now: int, definition: WindowDefinition) -> str:

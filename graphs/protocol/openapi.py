@@ -42,8 +42,16 @@ def _event_schemas(schema: TelemetrySchema) -> dict[str, Any]:
     device = {"type": "string", "description": f"{levels}, or these fields apart"}
     metrics = {
         metric.name: {"type": ["number", "null"], "description": f"unit: {metric.unit}; null: no reading"}
+        if metric.counter is None
+        else {
+            **{"type": ["integer", "null"], "minimum": 0, "maximum": metric.counter.largest},
+            "description": f"what the counter shows; its rate, in {metric.unit}, is made of it",
+        }
         for metric in schema.metrics
     }
+    if schema.uptime is not None:
+        unit = f"unit: {schema.uptime.unit}; null: not known"
+        metrics[schema.uptime.column] = {"type": ["number", "null"], "minimum": 0, "description": unit}
     prediction = {
         DEVICE: device,
         schema.time: time,
@@ -74,9 +82,7 @@ def _event_schemas(schema: TelemetrySchema) -> dict[str, Any]:
     labels = {schema.target: binary, schema.label: binary}
     excluding = {column: {"description": "may be absent"} for column in excluding_columns(schema)}
     return {
-        "Telemetry": _object(
-            {DEVICE: device, schema.time: sent_time, **metrics}, [schema.time, *schema.metric_names]
-        ),
+        "Telemetry": _object({DEVICE: device, schema.time: sent_time, **metrics}, [schema.time, *metrics]),
         "Prediction": _object(told, list(prediction)),
         "Label": _object(
             {DEVICE: device, schema.time: sent_time, **labels, **excluding},

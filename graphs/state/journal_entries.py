@@ -23,7 +23,8 @@ class RawEntry(NamedTuple):
 
     :param id: its place in the order of all entries.
     :param kind: ``telemetry``, ``labels`` or ``maintenance``.
-    :param schema: names of the metrics in the order of the values, with commas.
+    :param schema: columns of a reading in the order of the values, with commas: of each metric, and of the
+        uptime.
     :param label: column that the labels are of; empty in an entry of an earlier version.
     :param arrival: when the request arrived, epoch seconds.
     :param events: JSON.
@@ -73,9 +74,9 @@ class RawEntry(NamedTuple):
         ]
 
     def decoded(self, metrics: Sequence[str]) -> Entry:
-        """The events.
+        """The events. Whole numbers stay whole: JSON in between has 64 bits for them.
 
-        :param metrics: names in schema order.
+        :param metrics: columns of a reading in schema order.
         """
         if self.kind == Kind.LABELS:
             return Entry(self.id, Kind.LABELS, self.arrival, labels=[_label(row) for row in self.rows])

@@ -45,8 +45,8 @@ class RedisJournal:
 
     :param url: ``redis://host:port``.
     :param key: prefix of our keys; one a function.
-    :param metrics: metric names in schema order; an entry holds values only. Entries with other metrics, of
-        an earlier schema, are skipped and counted in ``skipped``.
+    :param metrics: columns of a reading in schema order; an entry holds values only. Entries with other
+        metrics, of an earlier schema, are skipped and counted in ``skipped``.
     :param max_events: events kept at least; older entries are dropped. It must cover the longest window and
         the label deadline, for all devices.
     :param label: column that the labels are of.

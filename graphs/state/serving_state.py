@@ -71,7 +71,7 @@ class ServingState:
             journal = RedisJournal(
                 settings.redis_url,
                 settings.journal_key,
-                telemetry.metric_names,
+                telemetry.reading_columns,
                 settings.journal_max_events,
                 telemetry.target,
                 Path(settings.archive_directory) if settings.archive_directory else None,

@@ -17,6 +17,7 @@ from feature_sets.ingestion.history.next_state import Changes, Layout
 from feature_sets.ingestion.history.stored_history import StoredHistory, StoredRows, column_of_micros
 from feature_sets.ingestion.history.typed_table import ColumnTypes, typed
 from feature_sets.rows.keyed_rows import Bools, Integers, KeyedRows
+from feature_sets.rows.whole_numbers import AS_WHOLE
 
 STORED, NEW, EARLIER = range(3)
 """Where a merged row is from: the history; the part; the part in the place of one that arrived later."""
@@ -182,7 +183,7 @@ def _keyed(
     columns: Mapping[str, object] = {
         layout.entity: np.array(keys, dtype=object)[codes] if len(keys) else np.empty(0, dtype=object),
         layout.time: pd.to_datetime(micros, unit="us", utc=True),
-        **{name: table[name].to_pandas().array for name in inputs},
+        **{name: table[name].to_pandas(types_mapper=AS_WHOLE.get).array for name in inputs},
     }
     return KeyedRows(pd.DataFrame(columns), layout.entity, layout.time, codes, list(keys), micros).take(order)
 
