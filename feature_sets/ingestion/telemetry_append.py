@@ -12,6 +12,9 @@ from feature_sets.device_metrics import device_metrics
 from feature_sets.ingestion.append import Appended, prepare_rows
 from feature_sets.ingestion.device_history import DeviceChanges, device_changes, ingest_devices
 from feature_sets.ingestion.history.horizon_target import HorizonTarget
+from feature_sets.ingestion.history.stored_history import StoredHistory
+from feature_sets.ingestion.label_history import append_labels
+from feature_sets.ingestion.label_state import LabelState, Retold
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.ingestion.telemetry_ingest import METRIC_OPTIONS, recorded_schema
 from feature_sets.ingestion.vectorized_ingest import Contents
@@ -27,11 +30,19 @@ class TelemetryAppended:
     :param metrics: of the readings.
     :param labels: of the labels of devices in the population.
     :param devices: of the devices.
+    :param retold: of labels that are rows, where label rows are made of what was told.
     """
 
     metrics: Appended
     labels: Appended
     devices: DeviceChanges
+    retold: Retold | None = None
+
+    @property
+    def conflicts(self) -> list[Mapping[str, Any]]:
+        """Some of the rows that say something else than what stays."""
+        labels = self.labels.conflicts if self.retold is None else self.retold.conflicts
+        return [*self.metrics.conflicts, *labels]
 
     def lines(self) -> list[str]:
         """What is worth knowing, for people."""
@@ -44,8 +55,13 @@ class TelemetryAppended:
                     f"  {done.rewritten:,} earlier rows computed anew, because of rows that came later: "
                     f"back to {done.rewritten_from}"
                 )
+            if done.changed:
+                out.append(f"  {done.changed:,} earlier labels are others now: back to {done.rewritten_from}")
             if done.dropped:
-                out.append(f"  {done.dropped:,} earlier rows left out: with these, they were too late")
+                why = (
+                    "nobody says what they are now" if name == "labels" else "with these, they were too late"
+                )
+                out.append(f"  {done.dropped:,} earlier rows left out: {why}")
             if done.conflicting:
                 out.append(f"  {done.conflicting:,} rows say something else than the history, which stays:")
             out += [
@@ -90,6 +106,14 @@ def append_telemetry(
         schema.arrival,
         contents["metrics"],
     )
+    if schema.labels.is_derived:
+        before = LabelState.of(history.labels, schema)
+        state, retold = before.told(rows, schema), before.retold(rows.labels, schema)
+        ingest_devices(schema, devices, history.static, contents["static"])
+        done = add_metrics()
+        stored = StoredHistory.of(device_metrics(schema))
+        made = append_labels(history.labels, state, stored, devices.attributes, schema, contents["labels"])
+        return TelemetryAppended(done, made, devices, retold)
     labels = within_population(schema, rows.labels, devices.attributes)
     add_labels = prepare_rows(
         device_labels(schema),

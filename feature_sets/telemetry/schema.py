@@ -21,6 +21,8 @@ from feature_sets.telemetry.derived import Derived
 from feature_sets.telemetry.errors import SchemaError
 from feature_sets.telemetry.event_time import check_zone
 from feature_sets.telemetry.file_format import PLAIN, FileFormat
+from feature_sets.telemetry.incident_mapping import IncidentMapping
+from feature_sets.telemetry.label_form import AS_ROWS, LabelForm
 from feature_sets.telemetry.metric import Metric
 from feature_sets.telemetry.reserved_names import check_reserved
 from feature_sets.telemetry.schema_content import schema_arguments
@@ -56,6 +58,8 @@ class TelemetrySchema:
     :param separator: what joins entity columns into the device key.
     :param rename: column of the files, or field of a live event -> the name that the schema has for it.
     :param files: how the files are written, where it is not the usual way.
+    :param labels: the form in which there are labels, if they are not rows of 0 and 1.
+    :param incident_mapping: where the JSON of an incident tool has what an incident needs.
     """
 
     name: str
@@ -74,6 +78,8 @@ class TelemetrySchema:
     separator: str = "/"
     rename: Mapping[str, str] = field(default_factory=dict)
     files: FileFormat = PLAIN
+    labels: LabelForm = AS_ROWS
+    incident_mapping: IncidentMapping | None = None
 
     def __post_init__(self) -> None:
         if not re.match(r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", self.name or ""):
@@ -108,6 +114,10 @@ class TelemetrySchema:
         check_reserved("exclude_labels", self.exclude_labels)
         self.derived.check(self.windows.lengths, self.windows.operations)
         self._check_columns()
+        devices = tuple(dict.fromkeys([DEVICE, *self.entity, *self.static, *self.population]))
+        self.labels.check(devices, (self.time, self.label, *self.metric_names), self.exclude_labels)
+        if self.incident_mapping is not None:
+            self.incident_mapping.check(self.labels, devices, self.exclude_labels)
 
     def _check_rename(self) -> None:
         """Raise InputError unless every new name is a text of its own."""
@@ -241,4 +251,6 @@ class TelemetrySchema:
             # Absent if they say nothing, so that histories of before they existed go on.
             **({"rename": dict(self.rename)} if self.rename else {}),
             **({"files": self.files.to_dict()} if self.files != PLAIN else {}),
+            **({"labels": self.labels.to_dict()} if self.labels != AS_ROWS else {}),
+            **({"incident_mapping": self.incident_mapping.to_dict()} if self.incident_mapping else {}),
         }
