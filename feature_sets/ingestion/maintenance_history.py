@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -112,6 +113,26 @@ def rows_in_maintenance(schema: TelemetrySchema) -> dict[str, int]:
         for file in history.manifest.files
     )
     return {"label_rows_in_maintenance": int(sum(counts))}
+
+
+@dataclass(frozen=True)
+class CalendarChange:
+    """The calendar that a history is going to stand on.
+
+    :param intervals: when devices are in maintenance.
+    :param again: times in which that says something else than before, see ``changed_times``.
+    """
+
+    intervals: Intervals
+    again: Ranges
+
+    @classmethod
+    def of(
+        cls, schema: TelemetrySchema, before: Sources, now: Sources, attributes: pd.DataFrame | None
+    ) -> CalendarChange:
+        """From one state of the sources to another."""
+        intervals = intervals_of(schema, calendar_of(now), attributes)
+        return cls(intervals, changed_times(schema, before, now))
 
 
 def _attributes(schema: TelemetrySchema, calendar: Calendar) -> list[str]:

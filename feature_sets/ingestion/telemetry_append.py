@@ -16,13 +16,10 @@ from feature_sets.ingestion.device_history import DeviceChanges, device_changes,
 from feature_sets.ingestion.history.computed import ComputedColumns
 from feature_sets.ingestion.history.horizon_target import HorizonTarget
 from feature_sets.ingestion.history.label_columns import LabelColumns
-from feature_sets.ingestion.maintenance_history import (
-    Sources,
-    calendar_of,
-    changed_times,
-    intervals_of,
-    with_calendar,
-)
+from feature_sets.ingestion.history.stored_history import StoredHistory
+from feature_sets.ingestion.label_history import append_labels
+from feature_sets.ingestion.label_state import LabelState, Retold
+from feature_sets.ingestion.maintenance_history import CalendarChange, Sources, with_calendar
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.ingestion.telemetry_ingest import METRIC_OPTIONS, recorded_schema
 from feature_sets.ingestion.vectorized_ingest import Contents
@@ -38,11 +35,19 @@ class TelemetryAppended:
     :param metrics: of the readings.
     :param labels: of the labels of devices in the population.
     :param devices: of the devices.
+    :param retold: of labels that are rows, where label rows are made of what was told.
     """
 
     metrics: Appended
     labels: Appended
     devices: DeviceChanges
+    retold: Retold | None = None
+
+    @property
+    def conflicts(self) -> list[Mapping[str, Any]]:
+        """Some of the rows that say something else than what stays."""
+        labels = self.labels.conflicts if self.retold is None else self.retold.conflicts
+        return [*self.metrics.conflicts, *labels]
 
     def lines(self) -> list[str]:
         """What is worth knowing, for people."""
@@ -55,8 +60,13 @@ class TelemetryAppended:
                     f"  {done.rewritten:,} earlier rows computed anew, because of rows that came later: "
                     f"back to {done.rewritten_from}"
                 )
+            if done.changed:
+                out.append(f"  {done.changed:,} earlier labels are others now: back to {done.rewritten_from}")
             if done.dropped:
-                out.append(f"  {done.dropped:,} earlier rows left out: with these, they were too late")
+                why = (
+                    "nobody says what they are now" if name == "labels" else "with these, they were too late"
+                )
+                out.append(f"  {done.dropped:,} earlier rows left out: {why}")
             if done.conflicting:
                 out.append(f"  {done.conflicting:,} rows say something else than the history, which stays:")
             out += [
@@ -101,12 +111,23 @@ def append_telemetry(
         schema.arrival,
         contents["metrics"],
     )
-    labels = within_population(schema, rows.labels, devices.attributes)
     before = history.labels.manifest.sources if history.labels else {}
     sources = with_calendar(
         schema, contents["labels"].sources, before, source, rows.maintenance, devices.attributes
     )
     contents["labels"] = replace(contents["labels"], sources=sources)
+    if schema.labels.is_derived:
+        known = LabelState.of(history.labels, schema)
+        state, retold = known.told(rows, schema), known.retold(rows.labels, schema)
+        ingest_devices(schema, devices, history.static, contents["static"])
+        done = add_metrics()
+        stored = StoredHistory.of(device_metrics(schema))
+        calendar = CalendarChange.of(schema, before, sources, devices.attributes)
+        made = append_labels(
+            history.labels, state, stored, devices.attributes, schema, contents["labels"], calendar
+        )
+        return TelemetryAppended(done, made, devices, retold)
+    labels = within_population(schema, rows.labels, devices.attributes)
     add_labels = prepare_rows(
         device_labels(schema),
         plain_integers(labels.sort_values([schema.time, DEVICE], kind="stable", ignore_index=True)),
@@ -137,8 +158,8 @@ def _label_columns(
     """
     if schema.maintenance is None:
         return HorizonTarget(schema) if schema.horizon_seconds else None
-    calendar = intervals_of(schema, calendar_of(now), attributes)
-    return LabelColumns(schema, calendar, changed_times(schema, before, now))
+    calendar = CalendarChange.of(schema, before, now, attributes)
+    return LabelColumns(schema, calendar.intervals, calendar.again)
 
 
 def _check_schema(history: TelemetryHistory, table: str, contents: Contents) -> None:

@@ -19,9 +19,15 @@ def excluded_rows(labels: pd.DataFrame, schema: TelemetrySchema) -> npt.NDArray[
         values.
     :returns: shape (n,).
     """
-    excluded = np.zeros(len(labels), dtype=np.bool_)
-    for column, value in schema.exclude_labels.items():
-        excluded |= rows_saying(labels[column], value)
+    excluded = rows_left_out(labels, schema)
     if schema.maintenance is not None:
         excluded |= labels[IN_MAINTENANCE].to_numpy(dtype=np.float64, na_value=0.0) == 1
     return excluded
+
+
+def rows_left_out(rows: pd.DataFrame, schema: TelemetrySchema) -> npt.NDArray[np.bool_]:
+    """Which rows, of labels or of incidents, ``schema.exclude_labels`` leaves out, shape (n,)."""
+    found = np.zeros(len(rows), dtype=np.bool_)
+    for column, value in schema.exclude_labels.items():
+        found |= rows_saying(rows[column], value)
+    return found

@@ -24,7 +24,11 @@ from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.events import excluding_columns
 from feature_sets.telemetry.folder_files import MAINTENANCE, find_files, unread_files, unread_note
 from feature_sets.telemetry.frames import VALID_FROM, Telemetry
+from feature_sets.telemetry.incident_files import find_incident_files, note_incidents, read_incidents
+from feature_sets.telemetry.incident_rows import IncidentPart, said, texts_about
 from feature_sets.telemetry.ingest_report import FileMark, FileReport, IngestReport
+from feature_sets.telemetry.label_form import POSITIVES
+from feature_sets.telemetry.label_notes import note_labels_beside
 from feature_sets.telemetry.long_layout import widened
 from feature_sets.telemetry.maintenance_table import note_absent_scopes, read_calendar
 from feature_sets.telemetry.reading_columns import asked_columns, checked_readings, reject_readings
@@ -69,7 +73,12 @@ def read_telemetry(
     optional = dict.fromkeys(TABLES, known is not None)
     # Without attributes to read, the devices are those that report.
     optional["static"] |= not schema.attributes
-    files = {name: find_files(base, name, optional[name]) for name in TABLES}
+    files = {
+        name: find_incident_files(base, optional[name])
+        if name == "labels" and schema.labels.has_incidents
+        else find_files(base, name, optional[name])
+        for name in TABLES
+    }
     if not any(files.values()):
         find_files(base, "metrics")
     calendar_files = find_files(base, MAINTENANCE, optional=True) if schema.maintenance is not None else []
@@ -86,7 +95,7 @@ def read_telemetry(
         devices = set(static[DEVICE])
         report.static.rows_read = len(static)
         report.static.notes.append("no static file: the devices are those of the metrics")
-    labels = reading.labels(files["labels"], report.labels, devices)
+    labels, incidents = reading.labels_and_incidents(files["labels"], report.labels, devices)
     if unread:
         report.metrics.notes.append(unread_note(unread))
     calendar: Calendar | None = None
@@ -97,7 +106,8 @@ def read_telemetry(
     if known is None:
         _compare(metrics, labels, static, schema, report)
     history = attributes if VALID_FROM in attributes else None
-    return Telemetry(metrics, labels, static, history, maintenance=calendar), report
+    found = Telemetry(metrics, labels, static, history, incidents=incidents, maintenance=calendar)
+    return found, report
 
 
 def _compare(
@@ -108,10 +118,7 @@ def _compare(
     report: IngestReport,
 ) -> None:
     """Note labels without a reading and devices without a row, in a folder that is the whole history."""
-    pairs, labeled = metrics[[DEVICE, schema.time]], labels[[DEVICE, schema.time]]
-    if not labeled.equals(pairs):  # A label for each reading is the rule, and quickly seen.
-        unmatched = ~pd.MultiIndex.from_frame(labeled).isin(pd.MultiIndex.from_frame(pairs))
-        report.labels.count("label_without_metrics", schema.label, int(unmatched.sum()))
+    note_labels_beside(metrics, labels, schema, report.labels)
     silent = len(static) - metrics[DEVICE].nunique()
     if silent > 0:
         report.static.notes.append(f"{silent:,} devices have no row in metrics")
@@ -177,6 +184,19 @@ class _Reading:
         frame = rows.accepted([schema.time, DEVICE], self._some, len(devices or ()))
         return checked_readings(frame, schema, report)[[DEVICE, *times, *columns]]
 
+    def labels_and_incidents(
+        self, files: list[Path], report: FileReport, devices: set[str]
+    ) -> tuple[pd.DataFrame, IncidentPart | None]:
+        """Labels as rows, or as incidents, by the form of the schema."""
+        if not self._schema.labels.has_incidents:
+            return self.labels(files, report, devices), None
+        found = read_incidents(self._folder, files, self._schema, report, self._marks.get("labels", {}))
+        note_incidents(found, self._schema, devices, report)
+        if self._some:
+            texts = found.frame.rename(columns={said(name): name for name in texts_about(self._schema)})
+            note_absent_values(texts, self._schema.exclude_labels, "exclude_labels", report)
+        return self.labels([], report, devices), found
+
     def labels(self, files: list[Path], report: FileReport, devices: set[str]) -> pd.DataFrame:
         """Labels of known devices, sorted by time and device."""
         schema = self._schema
@@ -187,10 +207,16 @@ class _Reading:
             return TableRows.none(
                 {schema.time: _TIMES, schema.label: "int64", **dict.fromkeys(excluding, "object")}
             )
-        asked = Columns(times=(schema.time,), truths=(schema.label,), texts=tuple(excluding))
+        # Positives need not say that they are.
+        told = schema.labels.form != POSITIVES or has_column(self._folder, unread, schema, schema.label)
+        truths = (schema.label,) if told else ()
+        asked = Columns(times=(schema.time,), truths=truths, texts=tuple(excluding))
         rows = TableRows(self._folder, unread, schema, report, asked)
         rows.reject_times(schema.time, "time")
-        rows.reject_refused(schema.label, "bad_label")
+        if told:
+            rows.reject_refused(schema.label, "bad_label")
+        else:
+            rows.frame[schema.label] = 1
         rows.reject("unknown_device", ~rows.frame[DEVICE].isin(devices).to_numpy(), DEVICE)
         rows.reject_duplicates([DEVICE, schema.time])
         frame = rows.accepted([schema.time, DEVICE], self._some, len(devices))

@@ -23,6 +23,8 @@ from feature_sets.telemetry.errors import SchemaError
 from feature_sets.telemetry.event_time import check_zone
 from feature_sets.telemetry.expected_interval import check_expected_interval, presence_names
 from feature_sets.telemetry.file_format import PLAIN, FileFormat
+from feature_sets.telemetry.incident_mapping import IncidentMapping
+from feature_sets.telemetry.label_form import AS_ROWS, LabelForm
 from feature_sets.telemetry.maintenance_columns import IN_MAINTENANCE, MaintenanceColumns
 from feature_sets.telemetry.metric import Metric
 from feature_sets.telemetry.reserved_names import check_reserved
@@ -64,6 +66,8 @@ class TelemetrySchema:
         of how regularly it does, and one that does not is told to be silent.
     :param uptime: how long a device has been running, beside the readings of its counters.
     :param counters: between which readings a counter has a rate.
+    :param labels: the form in which there are labels, if they are not rows of 0 and 1.
+    :param incident_mapping: where the JSON of an incident tool has what an incident needs.
     """
 
     name: str
@@ -86,6 +90,8 @@ class TelemetrySchema:
     expected_interval: str | None = None
     uptime: Uptime | None = None
     counters: CounterIntervals = field(default_factory=CounterIntervals)
+    labels: LabelForm = AS_ROWS
+    incident_mapping: IncidentMapping | None = None
 
     def __post_init__(self) -> None:
         if not re.match(r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", self.name or ""):
@@ -125,6 +131,10 @@ class TelemetrySchema:
         if self.maintenance is not None:
             self.maintenance.check([DEVICE, *self.entity, *self.attributes])
         self._check_columns()
+        devices = tuple(dict.fromkeys([DEVICE, *self.entity, *self.attributes]))
+        self.labels.check(devices, (self.time, self.label, *self.metric_names), self.exclude_labels)
+        if self.incident_mapping is not None:
+            self.incident_mapping.check(self.labels, devices, self.exclude_labels)
 
     def _check_rename(self) -> None:
         """Raise InputError unless every new name is a text of its own."""
@@ -328,4 +338,6 @@ class TelemetrySchema:
             **({"expected_interval": self.expected_interval} if self.expected_interval is not None else {}),
             **({"uptime": self.uptime.to_dict()} if self.uptime else {}),
             **({"counters": self.counters.to_dict()} if self.counters != CounterIntervals() else {}),
+            **({"labels": self.labels.to_dict()} if self.labels != AS_ROWS else {}),
+            **({"incident_mapping": self.incident_mapping.to_dict()} if self.incident_mapping else {}),
         }

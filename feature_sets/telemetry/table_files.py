@@ -17,7 +17,7 @@ from feature_sets.rows.keyed_rows import Bools
 from feature_sets.telemetry.arrow_files import file_columns, partition_values, read_file
 from feature_sets.telemetry.cell_numbers import numbers_of, wholes_of
 from feature_sets.telemetry.cell_text import Texts, one_form, texts_of, truth_of
-from feature_sets.telemetry.device_keys import compose_keys
+from feature_sets.telemetry.device_keys import compose_keys, no_keys
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.events import brief
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
@@ -39,12 +39,14 @@ class Columns:
     :param truths: 0 or 1.
     :param texts: of any type, as text.
     :param wholes: name -> the largest whole number that there may be.
+    :param keyed: whether each row is of one device; without that there is no key.
     """
 
     times: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
     truths: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
+    keyed: bool = True
     wholes: Mapping[str, int] = field(default_factory=dict)
 
     def whole_key(self, column: str) -> str:
@@ -86,7 +88,7 @@ class FileRows:
 
 
 def load_file(folder: Path, path: Path, schema: TelemetrySchema, columns: Columns) -> FileRows:
-    """Rows of one file, which has all entity columns, or ``device`` with the full key.
+    """Rows of one file, which has all entity columns, or ``device`` with the full key, where rows have one.
 
     :param columns: what else is read; all must be there.
     :raises TelemetryError: if it cannot be read or lacks a column.
@@ -94,7 +96,7 @@ def load_file(folder: Path, path: Path, schema: TelemetrySchema, columns: Column
     name = str(path.relative_to(folder))
     given = partition_values(path, folder)
     present = columns_of(folder, path, schema)
-    keys: tuple[str, ...] = schema.entity
+    keys: tuple[str, ...] = schema.entity if columns.keyed else ()
     if not all(column in present for column in keys):
         if DEVICE not in present:
             absent = next(column for column in keys if column not in present)
@@ -116,7 +118,8 @@ def load_file(folder: Path, path: Path, schema: TelemetrySchema, columns: Column
             constant = pa.array([given[column]], pa.string()).dictionary_encode()
             indices = pa.array(np.zeros(table.num_rows, dtype=np.int32))
             table = table.append_column(column, pa.DictionaryArray.from_arrays(indices, constant.dictionary))
-    composed = compose_keys([_texts(table, column, name) for column in keys], schema.separator)
+    parts = [_texts(table, column, name) for column in keys]
+    composed = compose_keys(parts, schema.separator) if keys else no_keys(table.num_rows)
     rows = FileRows(
         name,
         table,

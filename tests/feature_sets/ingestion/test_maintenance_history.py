@@ -18,6 +18,8 @@ from tests.feature_sets.ingestion.histories import (
     parts,
     readings,
 )
+from tests.feature_sets.ingestion.test_label_forms import incidents
+from tests.feature_sets.ingestion.test_label_forms import schema as incidents_schema
 
 WITH = TelemetrySchema.from_dict({**SCHEMA.to_dict(), "maintenance": {}})
 NOW = TelemetrySchema.from_dict({**WITH.to_dict(), "horizon": "0s"})
@@ -157,6 +159,36 @@ def test_in_the_end_all_is_as_if_ingested_at_once(tmp_path, project, local_stack
         if generator.random() < 0.8:
             calendar(growing, *random_entries(generator))
         growing.ingest()
+    found = states(local_stack.info.redis_url)
+    forget_all()
+    growing.ingest()
+    for one, other in zip(found, states(local_stack.info.redis_url), strict=True):
+        assert_same_state(one, other)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("horizon", ["90s", "0s"])
+def test_labels_made_of_incidents_are_in_maintenance_too(tmp_path, project, local_stack, seed, horizon):
+    generator = np.random.default_rng([seed, 17])
+    schema = incidents_schema(
+        {"form": "incidents", "tolerance": "5s"}, horizon=horizon, maintenance={}, exclude_labels={}
+    )
+    cut = parts(generator, readings(generator).drop(columns="received"), 3)
+    told = np.array_split(incidents(generator), 4)
+    forget_all()
+    growing = Folder(tmp_path / "growing", schema)
+    (growing.path / "labels").rmdir()
+    (growing.path / "incidents").mkdir()
+    growing.static(MODELS)
+    inside = []
+    for day in range(4):
+        if day < len(cut):
+            growing.add("metrics", f"day-{day}", cut[day])
+        growing.add("incidents", f"day-{day}", told[day])
+        calendar(growing, *random_entries(generator))
+        inside.append(growing.ingest()["label_rows_in_maintenance"])
+    assert growing.ingest()["label_rows_rewritten"] == 0
+    assert len(set(inside)) > 1
     found = states(local_stack.info.redis_url)
     forget_all()
     growing.ingest()
