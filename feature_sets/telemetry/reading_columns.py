@@ -9,7 +9,7 @@ import pandas as pd
 
 from feature_sets.rows.whole_numbers import whole_array
 from feature_sets.telemetry.ingest_report import FileReport
-from feature_sets.telemetry.schema import TelemetrySchema
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.table_files import Columns
 from feature_sets.telemetry.table_rows import TableRows
 
@@ -60,9 +60,25 @@ def checked_readings(frame: pd.DataFrame, schema: TelemetrySchema, report: FileR
         values[infinite | outside] = np.nan
         frame[metric.name] = values
     frame = frame.rename(columns={metric.name: metric.column for metric in schema.counter_metrics})
+    if schema.counter_metrics:
+        _note_gaps(frame, schema, report)
     if schema.uptime is not None:
         micros = schema.uptime.micros(frame[schema.uptime.column].to_numpy(dtype=np.float64))
         told = ~np.isnan(micros)
         report.count("missing_values", schema.uptime.column, int((~told).sum()))
         frame[schema.uptime.micros_column] = whole_array(np.where(told, micros, 0).astype(np.uint64), told)
     return frame
+
+
+def _note_gaps(frame: pd.DataFrame, schema: TelemetrySchema, report: FileReport) -> None:
+    """Tell how many intervals are too long for a rate: with devices that report rarely these may be all.
+
+    :param frame: sorted by time.
+    """
+    steps = frame.groupby(DEVICE, sort=False)[schema.time].diff().dropna()
+    longer = int((steps > pd.Timedelta(seconds=schema.max_gap_seconds)).sum())
+    if longer:
+        report.notes.append(
+            f"{longer:,} of {len(steps):,} intervals between readings are longer than counters.max_gap, "
+            f"{schema.max_gap_seconds:,} s: no rate of a counter spans them"
+        )

@@ -195,7 +195,8 @@ class OnlineWindows:
             rates = pd.DataFrame(
                 columns.values[self._rates].T, index=frame.index, columns=list(definition.rate_names)
             )
-            rows = pd.concat([rows, rates], axis=1)
+            # The features are many, so they are not copied; the stubs of pandas do not know that it can.
+            rows = pd.concat([rows, rates], axis=1, copy=False)  # type: ignore[call-overload]
         rows[event_status.COLUMN] = _STATUS_NAMES[columns.statuses]
         return rows
 

@@ -17,6 +17,23 @@ _OFTEN = 0.02
 """Share of steps that may be resets."""
 
 
+def repeated_snapshots(readings: pd.DataFrame, seconds: float | None) -> str | None:
+    """Shortest interval of a rate, as a duration, if some readings come right after another.
+
+    Collectors take a snapshot again when they start or reconnect. It is none if that is how devices report.
+
+    :param readings: ``device`` and ``time`` of each.
+    :param seconds: between two readings, usually.
+    """
+    if seconds is None or seconds < 2:
+        return None
+    ordered = readings.dropna().sort_values(["device", "time"], kind="stable")
+    steps = ordered.groupby("device")["time"].diff().dt.total_seconds().dropna()
+    shortest = int(seconds // 2)
+    near = ((steps > 0) & (steps < shortest)).mean()
+    return f"{shortest}s" if 0 < near < _OFTEN else None
+
+
 def counter_fields(column: pa.ChunkedArray, readings: pd.DataFrame) -> dict[str, Any] | None:
     """Fields of a metric in a schema that is this counter; None if it has not the shape of one.
 

@@ -14,7 +14,7 @@ from feature_sets.checks import InputError, check_column_name
 from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.file_format import PLAIN, FileFormat
 from feature_sets.telemetry.inspection.column_profile import ColumnProfile
-from feature_sets.telemetry.inspection.counter_shape import counter_fields
+from feature_sets.telemetry.inspection.counter_shape import counter_fields, repeated_snapshots
 from feature_sets.telemetry.inspection.key_and_time import (
     ARRIVAL_NAME,
     Cadence,
@@ -235,6 +235,13 @@ def _metrics(proposal: Proposal, table: TableProfile, readings: pd.DataFrame | N
             proposal.choose("metrics", name, "metrics", why, instead)
             metrics[proposal.named(name)] = counter
     proposal.fields["metrics"] = metrics
+    if readings is not None and any(metrics.values()):
+        again = repeated_snapshots(readings, proposal.cadence.seconds if proposal.cadence else None)
+        if again is not None:
+            proposal.fields["counters"] = {"min_interval": again}
+            proposal.decide.append(
+                f"Some readings come less than {again} after another: counters have no rate between the two."
+            )
     if not metrics:
         proposal.missing.append("No column of the metrics holds numbers that change.")
 

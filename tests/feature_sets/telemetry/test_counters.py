@@ -22,6 +22,7 @@ from feature_sets.telemetry.events import EventError, EventParser
 from feature_sets.telemetry.readers import read_telemetry
 from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.windows.definition import WindowDefinition
+from project.live_telemetry import telemetry_bodies
 
 CONTENT: dict[str, Any] = {
     "name": "counted",
@@ -184,6 +185,23 @@ def test_long_layout_keeps_counters_beside_gauges(tmp_path: Path) -> None:
     assert frame["octets_counter"].isna().tolist() == [False, True]
     assert frame["load"].tolist() == [0.5, 2.0]
     assert int(frame["ticks_us"][0]) == 1_500_000
+
+
+def test_intervals_that_are_too_long_for_a_rate_are_told(tmp_path: Path) -> None:
+    rare = TelemetrySchema.from_dict(changed(counters={"max_gap": "9s"}))
+    frame_of(pa.array([1, 2, 3]), tmp_path)
+    notes = read_telemetry(tmp_path, rare)[1].metrics.notes
+    assert any("2 of 2 intervals between readings are longer than counters.max_gap, 9 s" in n for n in notes)
+    assert not any("max_gap" in note for note in read_telemetry(tmp_path, SCHEMA)[1].metrics.notes)
+
+
+def test_bodies_of_requests_give_back_what_is_kept(tmp_path: Path) -> None:
+    frame = frame_of(pa.array(NUMBERS, pa.uint64()), tmp_path)
+    bodies = orjson.loads(json.dumps(telemetry_bodies(frame, SCHEMA)))
+    again = pd.DataFrame([PARSER.telemetry(body).metrics for body in bodies], dtype=object)
+    assert [None if n != n else n for n in again["octets_counter"]] == NUMBERS
+    for name in ("errors_counter", "ticks_us", "load"):
+        assert again[name].tolist() == frame[name].tolist()
 
 
 PARSER = EventParser(SCHEMA)

@@ -19,7 +19,7 @@ from feature_sets.windows.definition import WindowDefinition
 from feature_sets.windows.online import OnlineWindows
 from feature_sets.windows.reference import reference
 from feature_sets.windows.whole_readings import wholes_of_list
-from tests.feature_sets.windows.engines import FakeClock, assert_equal_features
+from tests.feature_sets.windows.engines import FakeClock, assert_equal_features, in_any_batches
 from tests.feature_sets.windows.streams import START, Event
 
 SECOND = 1_000_000
@@ -275,28 +275,8 @@ def test_rates_equal_those_of_plain_arithmetic_to_the_last_bit(events, definitio
 @given(counter_streams(), counter_definitions(), st.data())
 def test_any_batching_gives_the_rates_of_the_backfill_also_through_snapshots(events, definition, data):
     want = backfill(rows_of(events), definition, arrival="arrival")
-    online = OnlineWindows(
-        definition, FakeClock(0.0), arrival="arrival", threads=data.draw(st.integers(1, 3))
-    )
-    got: list[dict[str, object]] = []
-    begin = 0
-    while begin < len(events):
-        size = data.draw(st.integers(1, 15))
-        batch = events[begin : begin + size]
-        kind = data.draw(st.sampled_from(["one", "list", "frame"]))
-        if kind == "one":
-            got += [online.update(one) for one in batch]
-        elif kind == "list":
-            got += online.update(batch)
-        else:
-            got += online.update(rows_of(batch)).to_dict("records")
-        begin += size
-        if data.draw(st.booleans()):
-            restored = OnlineWindows(definition, FakeClock(0.0), arrival="arrival")
-            restored.restore(online.snapshot())
-            assert restored.snapshot() == online.snapshot()
-            online = restored
-    pd.testing.assert_frame_equal(pd.DataFrame(got)[list(want.columns)], want, check_exact=True)
+    got = in_any_batches(definition, events, rows_of, data)
+    pd.testing.assert_frame_equal(got[list(want.columns)], want, check_exact=True)
 
 
 def test_a_snapshot_of_other_rules_is_refused():

@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from feature_sets.telemetry.inspection.counter_shape import counter_fields
+from feature_sets.telemetry.inspection.counter_shape import counter_fields, repeated_snapshots
 
 ROWS = 100
 READINGS = pd.DataFrame(
@@ -47,3 +47,19 @@ def test_numbers_with_places_are_none() -> None:
     values = [number + 0.5 for number in (*UP, *UP)]
     assert counter_fields(pa.chunked_array([values]), READINGS) is None
     assert counter_fields(pa.chunked_array([pa.nulls(2 * ROWS)]), READINGS) is None
+
+
+@pytest.mark.parametrize(
+    ("steps", "seconds", "shortest"),
+    [
+        ([1.5, *[11.5] * 98], 11.5, "5s"),
+        ([11.5] * 99, 11.5, None),
+        ([10.0, 2.0] * 50, 6.0, None),  # That is how it reports.
+        ([0.1, *[1.0] * 98], 1.0, None),
+    ],
+)
+def test_snapshots_that_were_taken_again_are_told_from_a_cadence(steps, seconds, shortest) -> None:
+    times = pd.Timestamp("2024-05-01", tz="UTC") + pd.to_timedelta(np.cumsum([0.0, *steps]), unit="s")
+    readings = pd.DataFrame({"device": 0, "time": times})
+    assert repeated_snapshots(readings, seconds) == shortest
+    assert repeated_snapshots(readings, None) is None
