@@ -58,21 +58,25 @@ def inside(rows: pd.DataFrame, event: dict[str, object]) -> pd.Series:
     return (rows[DEVICE] == event[DEVICE]) & (times >= event["start"]) & (times < event["end"])
 
 
-def test_a_maintenance_over_one_event_removes_it_from_training_labels_and_drift(
-    project: str, tmp_path: Path, event: dict[str, object]
-) -> None:
+def removed(
+    project: str, tmp_path: Path, event: dict[str, object], schema: TelemetrySchema, files: dict[str, str]
+) -> tuple[Path, int]:
+    """Ingest the recording, then a calendar with the event; gives the folder and how many labels are gone.
+
+    :param files: name in the folder -> name in the recording.
+    """
     folder = tmp_path / "leaf7"
     folder.mkdir()
-    for table in ("metrics", "labels", "static"):
-        (folder / f"{table}.parquet").symlink_to(RECORDING / f"{table}.parquet")
-    schema = tmp_path / "schema.yaml"
-    schema.write_text(yaml.safe_dump(SCHEMA.to_dict()))
+    for table, name in files.items():
+        (folder / f"{table}.parquet").symlink_to(RECORDING / f"{name}.parquet")
+    written = tmp_path / "schema.yaml"
+    written.write_text(yaml.safe_dump(schema.to_dict()))
     forget_all()
-    assert run(folder, schema)["label_rows_in_maintenance"] == 0
-    before = known(project, SCHEMA)
+    assert run(folder, written)["label_rows_in_maintenance"] == 0
+    before = known(project, schema)
     calendar = pd.DataFrame([{name: event[name] for name in ("device", "start", "end")}])
     calendar.to_csv(folder / "maintenance.csv", index=False)
-    results = run(folder, schema)
+    results = run(folder, written)
 
     # Labels: those of the event are marked and counted, all others stay.
     labels = fstore.get_feature_set("device_labels").to_dataframe().reset_index()
@@ -83,13 +87,37 @@ def test_a_maintenance_over_one_event_removes_it_from_training_labels_and_drift(
     assert results["label_rows_rewritten"] == results["label_rows_in_maintenance"] == gone
 
     # Training and evaluation: its rows are gone and no others, and the event is no episode.
-    after = known(project, SCHEMA)
+    after = known(project, schema)
     expected = before[~inside(before, event)].reset_index(drop=True)
     pd.testing.assert_frame_equal(after, expected)
     assert len(before) - len(after) == gone
-    history = read_label_history(all_features(SCHEMA).uri, SCHEMA, [str(event[DEVICE])])
-    assert history.loc[inside(history, event), SCHEMA.label].isna().all()
-    assert (history.loc[~inside(history, event), SCHEMA.label] == 1).sum() > 100
+    history = read_label_history(all_features(schema).uri, schema, [str(event[DEVICE])])
+    assert history.loc[inside(history, event), schema.label].isna().all()
+    assert (history.loc[~inside(history, event), schema.label] == 1).sum() > 100
+    return folder, gone
+
+
+def test_it_is_gone_where_rates_are_of_counters_and_labels_of_incidents(
+    project: str, tmp_path: Path, event: dict[str, object]
+) -> None:
+    names = {"bytes_received": "in_rate_mbps", "bytes_sent": "out_rate_mbps"}
+    counter = {"kind": "counter", "max_rate": 1.25e10, "scale": 8e-6, "unit": "Mbit/s"}
+    content = {
+        **SCHEMA.to_dict(),
+        "rename": names,
+        "metrics": dict.fromkeys(names.values(), counter),
+        "counters": {"min_interval": "5s"},
+        "labels": {"form": "incidents", "kind": "cause"},
+    }
+    files = {"metrics": "counters", "incidents": "incidents", "static": "static"}
+    removed(project, tmp_path, event, TelemetrySchema.from_dict(content), files)
+
+
+def test_a_maintenance_over_one_event_removes_it_from_training_labels_and_drift(
+    project: str, tmp_path: Path, event: dict[str, object]
+) -> None:
+    same = {table: table for table in ("metrics", "labels", "static")}
+    folder, gone = removed(project, tmp_path, event, SCHEMA, same)
 
     # Drift: the endpoint takes the calendar from the history, and learns nothing inside.
     store = f"store://feature-sets/{project}"
