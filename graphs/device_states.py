@@ -108,6 +108,7 @@ class DeviceStates(RequestStep):
         self._unsaved += len(request.telemetry)
         if self._unsaved >= self._save_every and not request.replayed:
             self._unsaved = 0
+            activity.forget(request.arrival)
             self._save(_HEARD, activity.heard)
 
     def _change(self, request: Request) -> None:

@@ -202,7 +202,7 @@ def excluding_columns(schema: TelemetrySchema) -> dict[str, Any]:
     return {column: value for column, value in schema.exclude_labels.items() if column not in known}
 
 
-def _text(name: str, value: Any) -> str | None:
+def plain_text(name: str, value: Any) -> str | None:
     """What a cell of a file with this value would say, as text; raise EventError if none could."""
     if isinstance(value, int) and value.bit_length() > 256:
         raise EventError(name, "must be text, a number or a truth value", value)
@@ -210,11 +210,15 @@ def _text(name: str, value: Any) -> str | None:
         text = cell_text(value)
     except InputError:
         raise EventError(name, "must be text, a number or a truth value", value) from None
-    if text is None:
-        return None
-    if not is_key_text(text):
+    if text is not None and not is_key_text(text):
         raise EventError(name, KEY_TEXT_RULE, value)
-    return one_form(text)
+    return text
+
+
+def _text(name: str, value: Any) -> str | None:
+    """The same with truth values in their one form."""
+    text = plain_text(name, value)
+    return None if text is None else one_form(text)
 
 
 def _number(name: str, value: Any, absent: object) -> float:

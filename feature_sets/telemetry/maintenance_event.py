@@ -9,9 +9,8 @@ from feature_sets.checks import InputError
 from feature_sets.rows.entity_keys import KEY_TEXT_RULE, is_key_text
 from feature_sets.rows.event_micros import event_micros
 from feature_sets.telemetry.calendar import Calendar, Maintenance, checked_scope, scope_columns
-from feature_sets.telemetry.cell_text import cell_text
 from feature_sets.telemetry.event_time import seconds_of
-from feature_sets.telemetry.events import EventError
+from feature_sets.telemetry.events import EventError, plain_text
 from feature_sets.telemetry.intervals import OPEN
 from feature_sets.telemetry.maintenance_columns import MaintenanceColumns
 from feature_sets.telemetry.schema import TelemetrySchema
@@ -67,7 +66,7 @@ class MaintenanceParser:
         before = known.get(name) if name is not None else None
         if given.get(CANCEL, False) is not False:
             return self._cancelled(given, name, before)
-        scope = {column: _text(column, given[column]) for column in self._scope if column in given}
+        scope = {column: plain_text(column, given[column]) for column in self._scope if column in given}
         try:
             checked = before.scope if before and not scope else checked_scope(scope, self._schema)
         except InputError as error:
@@ -82,7 +81,7 @@ class MaintenanceParser:
             raise EventError(self._end, "must be later than the start", given.get(self._end))
         reason = before.reason if before else ""
         if self._reason in given:
-            reason = _text(self._reason, given[self._reason]) or ""
+            reason = plain_text(self._reason, given[self._reason]) or ""
             if len(reason) > _REASON_LIMIT:
                 raise EventError(self._reason, f"must have at most {_REASON_LIMIT} characters", reason)
         entry = Maintenance(checked, start, end, reason)
@@ -125,15 +124,3 @@ class MaintenanceParser:
             return event_micros(seconds_of(value, self._schema.assume_timezone))
         except InputError as error:
             raise EventError(field, error.rule, value) from None
-
-
-def _text(field: str, value: Any) -> str | None:
-    if isinstance(value, int) and value.bit_length() > 256:
-        raise EventError(field, "must be text, a number or a truth value", value)
-    try:
-        text = cell_text(value)
-    except InputError:
-        raise EventError(field, "must be text, a number or a truth value", value) from None
-    if text is not None and not is_key_text(text):
-        raise EventError(field, KEY_TEXT_RULE, value)
-    return text

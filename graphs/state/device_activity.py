@@ -12,6 +12,10 @@ from graphs.protocol.records import TelemetryRecord
 from graphs.state.maintenance_calendar import MaintenanceCalendar
 from graphs.state.static_devices import StaticDevices
 
+FORGOTTEN_SECONDS = 86_400.0
+"""After so long without a reading a device that is not registered is forgotten, so that made-up ones do not
+fill the memory."""
+
 
 class DeviceActivity:
     """The state of every device, by the clock of the endpoint: a reading is heard when it arrives.
@@ -57,10 +61,20 @@ class DeviceActivity:
         """State of every device that is registered or was heard, in order of their keys."""
         known: Mapping[str, object] = self._devices.known if self._devices is not None else {}
         for device in sorted({*known, *self.heard}):
-            yield device, self.now(device, moment)
+            if device in known or moment - self.heard[device] <= FORGOTTEN_SECONDS:
+                yield device, self.now(device, moment)
+
+    def forget(self, moment: float) -> None:
+        """Give up devices that are not registered and were not heard for long; it changes no state."""
+        for device in [name for name in self.heard if self._is_forgotten(name, moment)]:
+            del self.heard[device]
+
+    def _is_forgotten(self, device: str, moment: float) -> bool:
+        registered = self._devices is not None and device in self._devices.known
+        return not registered and moment - self.heard[device] > FORGOTTEN_SECONDS
 
     def _by_silence(self, device: str, moment: float) -> DeviceState:
         last = self.heard.get(device)
-        if last is None:
+        if last is None or self._is_forgotten(device, moment):
             return DeviceState.NEW
         return DeviceState.SILENT if moment - last > self._silent_seconds else DeviceState.REPORTING

@@ -14,7 +14,7 @@ from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.protocol.device_state import SILENT_AFTER
 from graphs.protocol.device_status import DeviceStatus
 from graphs.protocol.records import TelemetryRecord
-from graphs.state.device_activity import DeviceActivity
+from graphs.state.device_activity import FORGOTTEN_SECONDS, DeviceActivity
 from graphs.state.static_devices import GivenDevices, StaticDevices
 from tests.graphs.conftest import DEVICES, START, Client, event, make_client, write_package
 
@@ -49,13 +49,26 @@ def test_a_device_is_silent_after_three_expected_intervals(expecting: TelemetryS
 def test_without_an_expected_interval_no_device_is_silent(schema: TelemetrySchema) -> None:
     activity = DeviceActivity(schema, None, None)
     activity.heard["a/1"] = START
-    assert list(activity.all(START + 1e6)) == [("a/1", "reporting")]
+    assert list(activity.all(START + 1e4)) == [("a/1", "reporting")]
 
 
 @pytest.mark.parametrize("interval", ["0s", "often", 30])
 def test_an_expected_interval_is_a_duration(schema: TelemetrySchema, interval: Any) -> None:
     with pytest.raises(InputError, match="expected_interval"):
         TelemetrySchema.from_dict({**schema.to_dict(), "expected_interval": interval})
+
+
+def test_a_device_that_is_not_registered_is_forgotten_after_a_day(expecting: TelemetrySchema) -> None:
+    activity = DeviceActivity(expecting, StaticDevices(GivenDevices(DEVICES), lambda: START), None)
+    activity.heard |= {"a/1": START, "b/7": START}
+    late = START + FORGOTTEN_SECONDS
+    assert dict(activity.all(late)) == {"a/1": "silent", "a/2": "new", "b/7": "silent"}
+    assert activity.found(record("b/7"), late) == "silent"
+    for _ in range(2):  # Whether it is still in memory makes no difference.
+        assert dict(activity.all(late + 1)) == {"a/1": "silent", "a/2": "new"}
+        assert activity.found(record("b/7"), late + 1) == "new"
+        activity.forget(late + 1)
+    assert set(activity.heard) == {"a/1"}
 
 
 def states(client: Client) -> dict[str, str]:
