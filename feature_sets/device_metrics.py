@@ -10,6 +10,7 @@ from feature_sets import derived_features
 from feature_sets.checks import check_choice
 from feature_sets.telemetry.errors import SchemaError
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.windows import counters, presence
 
 NAME = "device_metrics"
 
@@ -30,6 +31,8 @@ def check_engine(engine: str) -> None:
 def device_metrics(schema: TelemetrySchema, engine: str = VECTORIZED) -> fstore.FeatureSet:
     """MLRun feature set of the raw metrics, their windows and what is derived of these.
 
+    A metric that is a counter is its rate; what the counter shows is kept beside it, see ``Metric.column``.
+
     A window covers (t - w, t] in steps of the period, see ``feature_sets.windows``. Rows are partitioned by
     day in the offline target; the online target holds each device's newest row.
 
@@ -43,6 +46,13 @@ def device_metrics(schema: TelemetrySchema, engine: str = VECTORIZED) -> fstore.
                 "must be absent for storey, which takes events in event order; the vectorized engine does not"
             )
             raise SchemaError("schema field 'arrival'", rule, schema.arrival)
+        if schema.expected_interval is not None:
+            rule = "must be absent for storey; the vectorized engine computes what is made of it"
+            raise SchemaError("schema field 'expected_interval'", rule, schema.expected_interval)
+        if schema.counter_metrics:
+            rule = "must be of gauges for storey; the vectorized engine alone computes rates of counters"
+            names = [metric.name for metric in schema.counter_metrics]
+            raise SchemaError("schema field 'metrics'", rule, names)
         _check_operations(schema)
     feature_set = fstore.FeatureSet(
         NAME,
@@ -65,6 +75,12 @@ def device_metrics(schema: TelemetrySchema, engine: str = VECTORIZED) -> fstore.
             after="$prev",
             schema=schema.to_dict(),
         )
+    if schema.expected_interval is not None:
+        feature_set.graph.add_step(
+            presence.STEP, "presence", after="$prev", expected=schema.expected_interval
+        )
+    if schema.counter_metrics:
+        feature_set.graph.add_step(counters.STEP, "counter_rates", after="$prev", schema=schema.to_dict())
     if schema.derived_features:
         feature_set.graph.add_step(
             derived_features.STEP, "derive_features", after="$prev", schema=schema.to_dict()

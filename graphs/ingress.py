@@ -13,12 +13,13 @@ from feature_sets.telemetry.events import (
     LabelEvent,
     TelemetryEvent,
 )
+from feature_sets.telemetry.maintenance_event import MaintenanceParser
 from feature_sets.telemetry.schema import DEVICE
 from graphs.protocol.access import AccessGuard
 from graphs.protocol.device_status import REJECT, DeviceStatus
 from graphs.protocol.errors import ApiError, error_object
 from graphs.protocol.json_body import decode
-from graphs.protocol.records import LabelRecord, TelemetryRecord
+from graphs.protocol.records import LabelRecord, MaintenanceRecord, TelemetryRecord
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, clean_path, find_route
 from graphs.state.arrival_clock import ArrivalClock
@@ -45,6 +46,7 @@ class Ingress:
         self._policy = state.settings.unknown_devices
         self._unregistered = state.metrics.unregistered
         self._parser = EventParser(state.schema, state.devices if self._policy == REJECT else None)
+        self._calendar, self._maintenance = state.calendar, MaintenanceParser(state.schema)
         self._guard = AccessGuard(state.token)
         self._max_events = state.settings.max_events
         self._max_body_bytes = state.settings.max_body_bytes
@@ -79,6 +81,8 @@ class Ingress:
             request.labels = self._accepted(
                 request, self._parser.label, lambda event, place, _: LabelRecord(event, place)
             )
+        elif route.kind is Kind.MAINTENANCE:
+            request.maintenance = self._changes(request)
 
     def _accepted(
         self,
@@ -87,14 +91,9 @@ class Ingress:
         record: Callable[[Event, int, DeviceStatus], Record],
     ) -> list[Record]:
         """Events of the body that keep every rule; the others become errors with their position."""
-        request.single = not isinstance(request.body, list)
-        bodies: Sequence[Any] = [request.body] if request.single else request.body
-        request.sent = len(bodies)
-        if len(bodies) > self._max_events:
-            raise ApiError(413, "body", f"must hold at most {self._max_events} events", len(bodies))
         accepted: list[Record] = []
         arrivals: list[float] = []
-        for place, body in enumerate(bodies):
+        for place, body in enumerate(self._bodies(request)):
             try:
                 event = parse(body)
                 device = self._device_status(event)
@@ -104,11 +103,35 @@ class Ingress:
             except EventError as error:
                 if error.rule == KNOWN_DEVICE:
                     self._unregistered.labels(DeviceStatus.UNKNOWN.value, REJECT).inc()
-                request.errors.append({"position": place, **error_object(error)})
-                if request.single:
-                    raise ApiError(422, error.where, error.rule, error.got) from error
+                _refuse(request, place, error)
         if self._arrivals is not None:
             self._follow(self._arrivals, request, arrivals)
+        return accepted
+
+    def _bodies(self, request: Request) -> Sequence[Any]:
+        """The entries of a list, or the one that was sent."""
+        request.single = not isinstance(request.body, list)
+        bodies: Sequence[Any] = [request.body] if request.single else request.body
+        request.sent = len(bodies)
+        if len(bodies) > self._max_events:
+            raise ApiError(413, "body", f"must hold at most {self._max_events} events", len(bodies))
+        return bodies
+
+    def _changes(self, request: Request) -> list[MaintenanceRecord]:
+        """Changes of the calendar that keep every rule; each sees those before it."""
+        known = dict(self._calendar.entries) if self._calendar is not None else {}
+        accepted: list[MaintenanceRecord] = []
+        for place, body in enumerate(self._bodies(request)):
+            try:
+                event = self._maintenance.change(body, known, request.arrival)
+            except EventError as error:
+                _refuse(request, place, error)
+                continue
+            accepted.append(MaintenanceRecord(event, place))
+            if event.entry is None:
+                known.pop(event.id, None)
+            else:
+                known[event.id] = event.entry
         return accepted
 
     def _follow(self, clock: ArrivalClock, request: Request, arrivals: list[float]) -> None:
@@ -132,3 +155,13 @@ class Ingress:
             if self._policy == REJECT:
                 raise EventError(DEVICE, "must be a device that is not retired", event.device)
         return status
+
+
+def _refuse(request: Request, place: int, error: EventError) -> None:
+    """Note an event that breaks a rule.
+
+    :raises ApiError: 422 if it was the only one.
+    """
+    request.errors.append({"position": place, **error_object(error)})
+    if request.single:
+        raise ApiError(422, error.where, error.rule, error.got) from error

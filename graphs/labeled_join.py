@@ -40,6 +40,7 @@ class LabeledJoin(RequestStep):
             settings.ledger_max_size,
             duration_seconds(schema.windows.future_tolerance),
         )
+        self._calendar, self._horizon_seconds = state.calendar, schema.horizon_seconds
         self._excluding = tuple(excluding_columns(schema).values())
         self._batches: LabeledBatches | None = None
         if settings.labeled_directory:
@@ -96,6 +97,8 @@ class LabeledJoin(RequestStep):
     def _predictions(self, request: Request) -> None:
         for index, record in enumerate(request.telemetry):
             event, made = record.event, record.prediction
+            if record.maintenance is not None:
+                continue
             if made is None:
                 if record.status == event_status.DUPLICATE:
                     record.prediction = self._ledger.prediction(event.device, event.time)
@@ -121,7 +124,10 @@ class LabeledJoin(RequestStep):
                 request.pairs.append(pair)
 
     def _excluded(self, event: LabelEvent) -> bool:
-        """Whether the schema excludes a label, so that nothing is learned from it either."""
+        """Whether the schema or a maintenance excludes a label, so that nothing is learned from it either."""
+        calendar = self._calendar
+        if calendar is not None and calendar.meets(event.device, event.time, self._horizon_seconds):
+            return True
         return any(
             says_the_same(cell_text(other), value)
             for other, value in zip(event.others, self._excluding, strict=False)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from feature_sets.checks import duration_seconds
 from feature_sets.derived_features import DerivedFeatures
+from feature_sets.rows.whole_numbers import whole_array
 from feature_sets.telemetry.schema import DEVICE
 from feature_sets.windows import event_status
 from feature_sets.windows.definition import WindowDefinition
@@ -48,6 +49,8 @@ class Preprocess(RequestStep):
         history = self._state.settings.history
         self._schema = schema
         self._derived = DerivedFeatures(schema)
+        # What is not computed of a reading is a feature as it is.
+        self._gauges = [metric.name for metric in schema.metrics if metric.counter is None]
         definition = WindowDefinition.from_schema(schema)
         # Time is that of arrival, so that a replay forgets what was forgotten and nothing else.
         self._windows = OnlineWindows(definition, lambda: self._arrived, _ARRIVAL)
@@ -74,7 +77,7 @@ class Preprocess(RequestStep):
             if record.status not in event_status.COUNTED:
                 continue
             event = record.event
-            row.update(event.metrics)
+            row.update({name: event.metrics[name] for name in self._gauges})
             if devices is not None:
                 row.update(devices.features(event.device, event.time))
             record.features = row
@@ -85,6 +88,8 @@ class Preprocess(RequestStep):
         devices = self._state.devices
         if devices is not None:
             devices.reload()
+        if self._state.calendar is not None:
+            self._state.calendar.reload()
         if self._history is not None:
             self._history.refresh()
             self._started.clear()
@@ -158,14 +163,18 @@ class Preprocess(RequestStep):
         sizes = [len(readings.micros) for _, readings in found.values()]
         if any(sizes):
             values = np.concatenate([readings.values for _, readings in found.values()])
+            wholes = np.concatenate([readings.wholes for _, readings in found.values()])
+            told = np.concatenate([readings.told for _, readings in found.values()])
             micros = np.concatenate([readings.micros for _, readings in found.values()])
+            columns = zip(self._schema.whole_columns, wholes.T, told.T, strict=True)
             self._windows.update(
                 pd.DataFrame(
                     {
                         DEVICE: np.repeat(np.array(list(found), dtype=object), sizes),
                         self._schema.time: micros.view("datetime64[us]"),
                         _ARRIVAL: np.repeat([arrival for arrival, _ in found.values()], sizes),
-                        **dict(zip(self._schema.metric_names, values.T, strict=True)),
+                        **dict(zip(self._gauges, values.T, strict=True)),
+                        **{name: whole_array(numbers, given) for name, numbers, given in columns},
                     }
                 )
             )
@@ -176,7 +185,7 @@ def longest_reach(definition: WindowDefinition) -> float:
     """Seconds after the arrival of an event in which it can still be in a window.
 
     Its time may be ahead of its arrival by the tolerance; a later one may be behind its own by the lateness,
-    and its windows reach back the longest window from there.
+    and its windows reach back the longest window from there, rates of counters further.
     """
-    buckets = definition.longest_buckets + definition.lateness_buckets
+    buckets = definition.kept_buckets + definition.lateness_buckets
     return (buckets * definition.period_micros + definition.tolerance_micros) / 1_000_000

@@ -10,8 +10,9 @@ import orjson
 
 from feature_sets.telemetry.schema import DEVICE
 from graphs.protocol.errors import ApiError, error_object
+from graphs.protocol.maintenance_answer import maintenance_answer
 from graphs.protocol.openapi import openapi_document
-from graphs.protocol.records import LabelRecord, TelemetryRecord
+from graphs.protocol.records import LabelRecord, MaintenanceRecord, TelemetryRecord
 from graphs.protocol.request import JSON, Request
 from graphs.protocol.routes import Kind
 from graphs.protocol.times import iso_time
@@ -64,6 +65,10 @@ class Respond:
             for status, count in _by_status(request.labels).items():
                 self._metrics.labels.labels(status).inc(count)
             self._reply_events(request, [self._label(record) for record in request.labels])
+        elif request.kind is Kind.MAINTENANCE:
+            for status, count in _by_status(request.maintenance).items():
+                self._metrics.maintenance.labels(status).inc(count)
+            self._reply_events(request, [self._maintenance(record) for record in request.maintenance])
         elif request.kind is Kind.METRICS:
             request.reply(self._metrics.text(), content_type=self._metrics.content_type)
         elif request.kind is Kind.OPENAPI:
@@ -73,18 +78,26 @@ class Respond:
 
     def _prediction(self, record: TelemetryRecord) -> dict[str, Any]:
         made = record.prediction
+        told = {"device_state": record.device_state} if record.device_state else {}
+        if record.maintenance is not None:
+            told["maintenance"] = record.maintenance
         return {
             DEVICE: record.event.device,
             self._schema.time: iso_time(record.event.time),
             "model": made and made.model,
             "version": made and made.version,
-            "prediction": made and made.prediction,
+            "prediction": made and made.prediction if record.maintenance is None else None,
             "probability": made and made.probability,
             "inputs": made and len(made.features),
             "missing_inputs": made and made.missing,
             "status": record.status,
             "device_status": record.device_status.value,
+            **told,
         }
+
+    def _maintenance(self, record: MaintenanceRecord) -> dict[str, Any]:
+        answer = maintenance_answer(record.event.id, record.event.entry, self._schema)
+        return {**answer, "status": record.status, "devices": record.devices}
 
     def _label(self, record: LabelRecord) -> dict[str, Any]:
         return {
@@ -116,7 +129,7 @@ class Respond:
             self._metrics.events.labels("refused").inc(len(request.errors))
 
 
-def _by_status(records: Iterable[TelemetryRecord | LabelRecord]) -> dict[str, int]:
+def _by_status(records: Iterable[TelemetryRecord | LabelRecord | MaintenanceRecord]) -> dict[str, int]:
     """Number of records of each status. A ``Counter`` takes ten times as long for a single event."""
     counts: dict[str, int] = {}
     for record in records:

@@ -37,6 +37,7 @@ def build_serving_graph(function: Any, **settings: Any) -> Any:
     step = graph.to("graphs.ingress.Ingress", "ingress")
     step = step.to("graphs.journal_step.JournalStep", "journal")
     step = step.to("graphs.preprocess.Preprocess", "preprocess")
+    step = step.to("graphs.device_states.DeviceStates", "device_states")
     step = router = step.to("*graphs.model_router.ModelRouter", "model_router")
     router.add_route(
         checked.model_name,

@@ -1,9 +1,11 @@
-"""Has a running endpoint take over the devices as they are registered now."""
+"""What a running endpoint and the registered devices have to do with each other."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from project.errors import NetopsError
-from project.http_json import AbsentError, UnreachableError, post_json
+from project.http_json import AbsentError, UnreachableError, get_json, post_json
 
 
 class EarlierVersionError(NetopsError):
@@ -27,3 +29,18 @@ def reload_devices(address: str, token: str) -> int:
         raise kind(
             f"the endpoint must take over the devices, got {error}; 'netops serve' starts it anew"
         ) from error
+
+
+def live_states(address: str) -> dict[str, dict[str, Any]]:
+    """What an endpoint says each device is doing now, by device; nothing of an earlier version.
+
+    :param address: of the endpoint.
+    :raises NetopsError: if it does not answer.
+    """
+    try:
+        answer = get_json(f"{address.rstrip('/')}/devices")
+        return {str(row["device"]): dict(row) for row in answer["devices"]}
+    except AbsentError:
+        return {}
+    except (LookupError, TypeError, ValueError) as error:
+        raise NetopsError(f"the endpoint must tell the states of its devices, got {error!r}") from error

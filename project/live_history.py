@@ -13,9 +13,11 @@ import pandas as pd
 
 from feature_sets.checks import InputError
 from feature_sets.ingestion.history.added_rows import places_in
+from feature_sets.ingestion.maintenance_history import LIVE, calendar_of
 from feature_sets.ingestion.telemetry_append import TelemetryAppended, append_telemetry
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.rows.keyed_rows import KeyedRows
+from feature_sets.telemetry.calendar import Calendar
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.windows.event_status import TOO_LATE
 from graphs.serving_graph import journal_key
@@ -26,14 +28,12 @@ from project.function_names import SERVING
 from project.live_rows import LiveRows, as_id, just_before, live_rows
 from project.settings import Settings
 
-LIVE = "live"
-"""Name of the source in the manifests of a history."""
-
 COUNTS = (
     *("readings", "readings_new", "readings_known", "readings_too_late", "readings_quarantined"),
     *("readings_of_other_schema", "readings_conflicting", "readings_rewritten", "late_readings"),
     *("labels", "labels_new", "labels_known", "labels_quarantined", "labels_of_other_column"),
-    *("labels_outside_population", "labels_conflicting", "devices_unknown"),
+    *("labels_outside_population", "labels_conflicting", "labels_rewritten", "maintenance_changes"),
+    "devices_unknown",
 )
 """Counts of the job; ``readings`` and ``labels`` are the sums of new, known and those left out."""
 
@@ -145,7 +145,8 @@ def take_live(journal: LiveJournal, schema: TelemetrySchema) -> dict[str, Any]:
     }
     unknown = set(found.rows.metrics[DEVICE]) - history.device_keys
     late = _new_ones(found.late, history, schema)
-    done = append_telemetry(found.rows, schema, history, LIVE, read)
+    calendar = _calendar(found, history, schema)
+    done = append_telemetry(replace(found.rows, maintenance=calendar), schema, history, LIVE, read)
     taken = done.labels.new + done.labels.known + done.labels.duplicates
     counts = {
         **found.counts,
@@ -153,8 +154,23 @@ def take_live(journal: LiveJournal, schema: TelemetrySchema) -> dict[str, Any]:
         "labels_outside_population": len(found.rows.labels) - taken,
         "labels_contradicting": _contradicting(found.rows.labels, schema),
         "devices_unknown": len(unknown),
+        "maintenance_changes": len(found.maintenance),
     }
     return _results(counts, done, schema, found.position)
+
+
+def _calendar(found: LiveRows, history: TelemetryHistory, schema: TelemetrySchema) -> Calendar | None:
+    """The entries that endpoints accepted, with the changes found; None if there are none."""
+    if not found.maintenance or schema.maintenance is None:
+        return None
+    known = {LIVE: history.read("labels", LIVE)}
+    entries = calendar_of(known)
+    for change in found.maintenance:
+        if change.entry is None:
+            entries.pop(change.id, None)
+        else:
+            entries[change.id] = change.entry
+    return entries
 
 
 def _new_ones(readings: pd.DataFrame, history: TelemetryHistory, schema: TelemetrySchema) -> int:
@@ -190,6 +206,7 @@ def _results(
         "labels_new": labels.new,
         "labels_known": labels.known + labels.duplicates,
         "labels_conflicting": labels.conflicting + counts["labels_contradicting"],
+        "labels_rewritten": labels.rewritten,
         "rows_ingested": metrics.rows,
         "label_rows": labels.rows,
         "last_event": metrics.last,
@@ -220,5 +237,6 @@ def _lines(results: Mapping[str, Any], schema: TelemetrySchema) -> list[str]:
             "its windows differ from those that were served"
         ),
         "devices_unknown": "devices are not registered; see netops devices",
+        "maintenance_changes": "changes of the calendar of maintenance",
     }
     return lines + [f"  {results[name]:,} {text}" for name, text in reasons.items() if results[name]]

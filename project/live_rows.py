@@ -11,11 +11,14 @@ import pandas as pd
 
 from feature_sets.checks import duration_seconds
 from feature_sets.rows.event_micros import event_micros
+from feature_sets.rows.whole_numbers import whole_array
 from feature_sets.telemetry.cell_text import cell_text
 from feature_sets.telemetry.events import LabelEvent, TelemetryEvent, excluding_columns
 from feature_sets.telemetry.frames import Telemetry
+from feature_sets.telemetry.maintenance_event import MaintenanceEvent
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.windows.arrival_order import late
+from feature_sets.windows.whole_readings import wholes_of_list
 from graphs.protocol.routes import Kind
 from graphs.state.accepted_entries import AcceptedEntries
 from graphs.state.journal import EntryId
@@ -34,6 +37,7 @@ class LiveRows:
     :param counts: ``readings`` and ``labels`` that were accepted, and those that are left out, by reason.
     :param late: where the schema has no arrival, device and time of readings that arrived after a later one.
     :param label_entries: entry of each label in ``rows``.
+    :param maintenance: changes of the calendar of maintenance, in their order.
     """
 
     rows: Telemetry
@@ -42,6 +46,7 @@ class LiveRows:
     counts: Mapping[str, int]
     late: pd.DataFrame
     label_entries: Sequence[tuple[EntryId, int]] = field(default=())
+    maintenance: Sequence[MaintenanceEvent] = field(default=())
 
 
 class _Reader:
@@ -49,11 +54,12 @@ class _Reader:
 
     def __init__(self, schema: TelemetrySchema, arrived: int) -> None:
         self.schema = schema
-        self.metrics = schema.metric_names
+        self.metrics = schema.reading_columns
         self.tolerance = duration_seconds(schema.windows.future_tolerance)
         self.readings: list[tuple[TelemetryEvent, int]] = []
         self.labels: list[LabelEvent] = []
         self.label_entries: list[tuple[EntryId, int]] = []
+        self.maintenance: list[MaintenanceEvent] = []
         self.arrived = arrived
         self.counts = dict.fromkeys(
             (
@@ -67,6 +73,8 @@ class _Reader:
         """Take in the events of one entry."""
         if entry.kind == Kind.LABELS:
             self._labels(entry)
+        elif entry.kind == Kind.MAINTENANCE:
+            self.maintenance += entry.changes
         else:
             self._readings(entry)
 
@@ -121,7 +129,7 @@ def live_rows(entries: AcceptedEntries, schema: TelemetrySchema, arrived: int = 
     if schema.arrival is None:
         behind = _late(metrics, entries.before, schema)
         metrics = metrics.drop(columns=_ARRIVED)
-    columns = list(dict.fromkeys([DEVICE, *schema.static, *schema.population]))
+    columns = [DEVICE, *schema.attributes]
     return LiveRows(
         Telemetry(metrics, _labels(reader.labels, schema), pd.DataFrame(columns=columns, dtype="object")),
         entries.new[-1].id if entries.new else BEFORE_ALL,
@@ -129,19 +137,24 @@ def live_rows(entries: AcceptedEntries, schema: TelemetrySchema, arrived: int = 
         reader.counts,
         behind,
         reader.label_entries,
+        reader.maintenance,
     )
 
 
 def _metrics(readings: Sequence[tuple[TelemetryEvent, int]], schema: TelemetrySchema) -> pd.DataFrame:
     events = [event for event, _ in readings]
-    values = np.array([list(event.metrics.values()) for event in events], dtype=np.float64)
-    values = values.reshape(len(events), len(schema.metrics))
+    values = [[event.metrics[name] for event in events] for name in schema.reading_columns]
     return pd.DataFrame(
         {
             DEVICE: pd.Series([event.device for event in events], dtype="object"),
             schema.time: _times([event_micros(event.time) for event in events]),
             schema.arrival or _ARRIVED: _times([arrived for _, arrived in readings]),
-            **{name: values[:, at] for at, name in enumerate(schema.metric_names)},
+            **{
+                name: whole_array(*wholes_of_list(name, column, 2**64 - 1))
+                if name in schema.whole_columns
+                else np.array(column, dtype=np.float64)
+                for name, column in zip(schema.reading_columns, values, strict=True)
+            },
         }
     )
 

@@ -12,8 +12,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from feature_sets.device_labels import within_population
+from feature_sets.ingestion.device_history import device_changes
+from feature_sets.ingestion.maintenance_history import intervals_of
 from feature_sets.ingestion.sources import SIMULATION_START
 from feature_sets.labels.horizon import with_target
+from feature_sets.labels.maintenance import with_maintenance
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.events import excluding_columns
 from feature_sets.telemetry.readers import Telemetry, read_telemetry
@@ -71,11 +74,13 @@ def recorded(
     :raises NothingNewerError: if nothing is later.
     """
     rows, _report = read_telemetry(folder, schema)
+    attributes = device_changes(rows, schema, None, None).attributes
+    calendar = intervals_of(schema, rows.maintenance or {}, attributes)
     # What the model is evaluated on; it was never shown the devices outside the population.
     replay = _after(
         Telemetry(
             metrics=within_population(schema, rows.metrics, rows.static),
-            labels=within_population(schema, rows.labels, rows.static),
+            labels=with_maintenance(within_population(schema, rows.labels, rows.static), schema, calendar),
             static=rows.static,
         ),
         schema,
@@ -144,7 +149,11 @@ def batches(
 
 def telemetry_bodies(rows: pd.DataFrame, schema: TelemetrySchema) -> list[dict[str, Any]]:
     """Readings as bodies of requests, with their arrival where they have one."""
-    return _bodies(rows, schema, schema.metric_names)
+    if schema.uptime is not None:
+        micros = rows[schema.uptime.micros_column].to_numpy(dtype=np.float64, na_value=np.nan)
+        rows = rows.assign(**{schema.uptime.micros_column: micros / schema.uptime.unit_micros})
+    sent = dict(zip(schema.reading_columns, schema.sent_fields, strict=True))
+    return _bodies(rows.rename(columns=sent), schema, schema.sent_fields)
 
 
 def label_bodies(rows: pd.DataFrame, schema: TelemetrySchema) -> list[dict[str, Any]]:

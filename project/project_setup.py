@@ -10,7 +10,7 @@ from typing import Any
 
 import mlrun
 
-from feature_sets import device_metrics, devices
+from feature_sets import device_labels, device_metrics, devices
 from feature_sets.model_package.tags import PRODUCTION
 from feature_sets.model_package.tags import STAGING as STAGING_TAG
 from graphs.serving_graph import build_serving_graph
@@ -184,6 +184,7 @@ def _serving(name: str, project: str, settings: Settings, **graph: Any) -> mlrun
         devices=f"store://feature-sets/{project}/{devices.NAME}",
         unknown_devices=settings.unknown_devices,
         history=f"store://feature-sets/{project}/{device_metrics.NAME}",
+        labels=f"store://feature-sets/{project}/{device_labels.NAME}",
         **{"token_secret": "NETOPS_TOKEN", **graph},
     )
     _configure(function, settings)

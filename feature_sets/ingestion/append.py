@@ -20,12 +20,13 @@ from mlrun.data_types import InferOptions
 
 from feature_sets.checks import InputError
 from feature_sets.ingestion import vectorized_support
-from feature_sets.ingestion.addition import Addition, Written
+from feature_sets.ingestion.addition import Addition
 from feature_sets.ingestion.history.added_rows import utc
 from feature_sets.ingestion.history.computed import ComputedColumns, NothingComputed, WindowFeatures
-from feature_sets.ingestion.history.merged_rows import EARLIER, NEW, Part
+from feature_sets.ingestion.history.merged_rows import EARLIER, NEW, Part, touches
 from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.history.typed_table import column_types, typed_table, widened_types
+from feature_sets.ingestion.next_history import Written
 from feature_sets.ingestion.vectorized_ingest import Contents, ingest_vectorized
 from feature_sets.online_store.redis_write import OnlineWrite
 from feature_sets.rows.event_micros import column_micros
@@ -51,6 +52,7 @@ class Appended:
     :param rewritten_from: event time of the earliest of these, ISO 8601; None without one.
     :param dropped: rows of the history that are left out from now on, because with the new rows they were too
         late when they arrived.
+    :param changed: rows of the history that say something else now; labels that are made of incidents.
     :param first: earliest event time in the history, ISO 8601; None without rows.
     :param last: latest event time.
     :param online: what became of the newest rows; None without an online target.
@@ -66,6 +68,7 @@ class Appended:
     rewritten: int = 0
     rewritten_from: str | None = None
     dropped: int = 0
+    changed: int = 0
     first: str | None = None
     last: str | None = None
     online: OnlineWrite | None = None
@@ -215,7 +218,23 @@ def _part(history: StoredHistory, frame: pd.DataFrame | KeyedRows, computed: Com
     types = widened_types(types, columns)
     arrivals = column_micros(rows.frame[computed.arrival]) if computed.arrival else rows.micros
     early = computed.early(rows.micros, arrivals)
+    if computed.again:
+        rows = replace(rows, keys=[*rows.keys, *_other_keys(history, computed, rows.keys)])
     return Part(typed_table(types, columns, len(rows)), types, rows, early)
+
+
+def _other_keys(
+    history: StoredHistory, computed: ComputedColumns, keys: Sequence[str | int]
+) -> list[str | int]:
+    """Keys that only the history has, of rows that are computed anew."""
+    entity = history.record.spec.entities[0].name
+    found: dict[str | int, None] = {}
+    for file in history.manifest.files:
+        if touches(file, computed.again):
+            column = history.folder.read(file.path, [entity])[entity]
+            found.update(dict.fromkeys(column.unique().to_pylist()))
+    known = set(keys)
+    return [key for key in found if key not in known]
 
 
 def _appended(given: int, part: Part, addition: Addition, written: Written) -> Appended:

@@ -90,7 +90,7 @@ def device_changes(
     :param known: see ``stored_attributes``; None without a history.
     :param after: the latest event time of the history, for changes that come without a row.
     """
-    columns = list(dict.fromkeys([*schema.static, *schema.population]))
+    columns = list(schema.attributes)
     given = part.static if part.attributes is None else part.attributes
     times = given[VALID_FROM] if VALID_FROM in given else pd.Series(pd.NaT, index=given.index)
     given = given.assign(**{VALID_FROM: pd.to_datetime(times, utc=True)})[[DEVICE, VALID_FROM, *columns]]

@@ -12,6 +12,7 @@ from feature_sets.checks import InputError
 from feature_sets.ingestion.device_history import DeviceChanges, device_changes, ingest_devices
 from feature_sets.ingestion.device_states import RETIRED, stored_states, with_state
 from feature_sets.ingestion.history.stored_history import StoredHistory, column_of_micros
+from feature_sets.ingestion.maintenance_history import calendar_of, intervals_of
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.ingestion.telemetry_ingest import recorded_schema
 from feature_sets.ingestion.vectorized_ingest import Contents
@@ -23,7 +24,7 @@ from feature_sets.telemetry.frames import VALID_FROM, Telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.valid_from import newest
 
-KNOWN, UNKNOWN = "known", "unknown"
+KNOWN, UNKNOWN, MAINTENANCE = "known", "unknown", "maintenance"
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class RegisteredDevice:
     """A device of a history.
 
     :param device: its key.
-    :param state: ``known``, ``retired``, or ``unknown`` if it sent readings and was never registered.
+    :param state: ``known``, ``retired``, ``maintenance`` if the calendar of the history has it in one, or
+        ``unknown`` if it sent readings and was never registered.
     :param attributes: the newest, as text; None where there is none.
     :param since: from when these hold, ISO 8601; empty if from the beginning.
     :param state_since: from when the state holds; empty if from the beginning.
@@ -61,6 +63,8 @@ def registered_devices(schema: TelemetrySchema, now: pd.Timestamp) -> list[Regis
     states = stored_states(history.static)
     current = states[states[VALID_FROM] <= now].drop_duplicates(DEVICE, keep="last").set_index(DEVICE)
     seen = _seen(history.metrics)
+    calendar = calendar_of(history.labels.manifest.sources) if history.labels else {}
+    intervals = intervals_of(schema, calendar, attributes)
     columns = [name for name in last_rows.columns if name != VALID_FROM]
     found = []
     for device in sorted({*last_rows.index, *seen}):
@@ -73,6 +77,10 @@ def registered_devices(schema: TelemetrySchema, now: pd.Timestamp) -> list[Regis
         if device in current.index:
             state = RETIRED if current.loc[device, RETIRED] else KNOWN
             since = _text(current.loc[device, VALID_FROM])
+        inside = intervals.at(str(device), now.value // 1000)
+        if state == KNOWN and inside is not None:
+            start = pd.Timestamp(calendar[inside].start, unit="us", tz="UTC")
+            state, since = MAINTENANCE, _text(start)
         values = {name: None if pd.isna(row[name]) else row[name] for name in columns}
         found.append(RegisteredDevice(device, state, values, _text(row[VALID_FROM]), since, first, last))
     return found
@@ -93,7 +101,7 @@ def add_device(
     history = _history(schema)
     known = history.attributes
     _check_key(schema, device)
-    columns = list(dict.fromkeys([*schema.static, *schema.population]))
+    columns = list(schema.attributes)
     unknown = sorted(set(attributes) - set(columns))
     if unknown:
         rule = f"must be one of {', '.join(columns) or 'none: the schema names no attribute'}"

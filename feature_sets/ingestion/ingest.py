@@ -12,6 +12,7 @@ from feature_sets.feature_vector import all_features
 from feature_sets.ingestion.defaults import DEVICES, SEED, TICKS
 from feature_sets.ingestion.history.added_rows import utc
 from feature_sets.ingestion.history.stored_history import StoredHistory
+from feature_sets.ingestion.maintenance_history import rows_in_maintenance
 from feature_sets.ingestion.sources import FolderSource, SimulatedSource, Source, SourcePart
 from feature_sets.ingestion.telemetry_append import append_telemetry
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
@@ -67,6 +68,9 @@ def ingest(
         results = _replaced(part, telemetry_schema, engine)
     else:
         results = _added(part, telemetry_schema, history)
+    results |= rows_in_maintenance(telemetry_schema) if engine == VECTORIZED else {}
+    if results.get("label_rows_in_maintenance"):
+        results["report_lines"].append(f"labels: {results['label_rows_in_maintenance']:,} in maintenance")
 
     vector = all_features(telemetry_schema)
     vector.save()
@@ -100,6 +104,7 @@ def _replaced(part: SourcePart, schema: TelemetrySchema, engine: str) -> dict[st
         "label_rows_new": counts["label_rows"],
         "label_rows_rewritten": 0,
         "label_rows_conflicting": 0,
+        "labels_changed": 0,
         "devices_new": counts["devices"],
         "devices_changed": 0,
         "first_event": first,
@@ -126,11 +131,12 @@ def _added(part: SourcePart, schema: TelemetrySchema, history: TelemetryHistory)
         "label_rows_known": report.labels.rows_unchanged + labels.known,
         "label_rows_new": labels.new,
         "label_rows_rewritten": labels.rewritten,
-        "label_rows_conflicting": labels.conflicting,
+        "label_rows_conflicting": done.retold.conflicting if done.retold else labels.conflicting,
+        "labels_changed": labels.changed,
         "devices": len(done.devices.newest),
         "devices_new": len(done.devices.joined),
         "devices_changed": len({change["device"] for change in done.devices.changed}),
-        "conflicts": [*metrics.conflicts, *labels.conflicts],
+        "conflicts": done.conflicts,
         "first_event": metrics.first,
         "last_event": metrics.last,
         "report_lines": [*report.lines(), *done.lines()],

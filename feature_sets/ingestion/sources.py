@@ -95,6 +95,8 @@ class FolderSource:
             }
             known = KnownTelemetry(marks, history.device_keys)
         rows, report = read_telemetry(self.folder, schema, known)
+        if rows.incidents is not None:
+            rows = dataclasses.replace(rows, incidents=rows.incidents.of_source(self.name))
         read: dict[str, dict[str, Any]] = {}
         for part in report.files:
             files = sorted({**part.unchanged, **part.marks}.items())

@@ -26,6 +26,8 @@ def statistics(columns: Mapping[str, pd.Series], infer_options: int) -> dict[str
     # An infinite reading has no deviation; MLRun leaves it out then.
     with np.errstate(invalid="ignore", over="ignore"):
         for name, column in columns.items():
+            if isinstance(column.dtype, pd.UInt64Dtype):
+                continue  # What a counter shows: where it stands says nothing, its rate does.
             stats.update(get_df_stats(pd.DataFrame({name: column}, copy=False), options))
     return stats
 
@@ -41,6 +43,11 @@ def preview(frame: pd.DataFrame) -> list[list[Any]]:
 
     :param frame: indexed by the entity.
     """
+    # A missing whole number is one that JSON has no word for.
+    whole = [name for name in frame.columns if isinstance(frame[name].dtype, pd.UInt64Dtype)]
+    if whole:
+        frame = frame.astype(dict.fromkeys(whole, object))
+        frame = frame.assign(**{name: frame[name].where(frame[name].notna(), None) for name in whole})
     shown: list[list[Any]] = get_df_preview(frame, PREVIEW_ROWS)
     return shown
 

@@ -12,6 +12,7 @@ import pandas as pd
 from feature_sets import device_labels, device_metrics, devices
 from feature_sets.ingestion.device_history import stored_attributes
 from feature_sets.ingestion.history.stored_history import StoredHistory
+from feature_sets.ingestion.maintenance_history import SCOPES
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
 
@@ -53,6 +54,7 @@ class TelemetryHistory:
         for history in (self.metrics, self.labels, self.static):
             if history is not None:
                 merged = {**history.manifest.sources, **merged}
+        merged.pop(SCOPES, None)
         return merged
 
     def read(self, table: str, source: str) -> Mapping[str, Any]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+import pandas as pd
 from mlrun.data_types.infer import InferOptions
 
 from feature_sets.device_labels import device_labels, plain_integers, within_population
@@ -13,11 +15,18 @@ from feature_sets.device_metrics import STOREY, VECTORIZED, check_engine, device
 from feature_sets.devices import as_names, devices
 from feature_sets.ingestion.device_history import device_changes, ingest_devices
 from feature_sets.ingestion.errors import IngestError
+from feature_sets.ingestion.history.stored_history import StoredHistory
+from feature_sets.ingestion.label_history import made_labels
+from feature_sets.ingestion.label_state import LabelState
+from feature_sets.ingestion.maintenance_history import intervals_of, with_calendar
 from feature_sets.ingestion.storey_ingest import ingest_with_storey
 from feature_sets.ingestion.vectorized_ingest import Contents, ingest_vectorized
+from feature_sets.labels.derived_labels import Told, derived_labels
 from feature_sets.labels.horizon import with_target
+from feature_sets.labels.maintenance import with_maintenance
 from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.telemetry.frames import Telemetry
+from feature_sets.telemetry.intervals import Intervals
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.windows.event_status import QUARANTINED, TOO_LATE
 
@@ -48,24 +57,39 @@ def ingest_telemetry(
     feature_set = device_metrics(schema, engine)
     changes = device_changes(rows, schema, None, None)
     metrics = KeyedRows.of(rows.metrics, DEVICE, schema.time).in_event_order()
-    labels = with_target(within_population(schema, rows.labels, changes.attributes), schema)
-    labels = plain_integers(labels.sort_values([schema.time, DEVICE], kind="stable", ignore_index=True))
+    calendar = intervals_of(schema, rows.maintenance or {}, changes.attributes)
+    state = LabelState.of(None, schema).told(rows, schema)
+    is_derived = schema.labels.is_derived
     left_out: dict[str, int] = {}
     if engine == STOREY:
         devices(schema, rows.static).ingest(as_names(rows.static, schema.static), return_df=False)
         ingested = ingest_with_storey(feature_set, metrics.frame, schema)
+        told = Told(state.statements, state.incidents, changes.attributes)
+        given = derived_labels(metrics, told, schema) if is_derived else rows.labels
+        labels = _label_rows(given, schema, changes.attributes, calendar)
         device_labels(schema).ingest(labels, return_df=False)
     else:
         contents = {
             table: Contents(recorded_schema(schema), {source: (read or {}).get(table, {})} if source else {})
             for table in ("static", "metrics", "labels")
         }
+        sources = with_calendar(
+            schema, contents["labels"].sources, {}, source, rows.maintenance, changes.attributes
+        )
+        contents["labels"] = replace(contents["labels"], sources=sources)
         ingest_devices(schema, changes, None, contents["static"])
         done = ingest_vectorized(feature_set, metrics, METRIC_OPTIONS, schema.arrival, contents["metrics"])
         ingested = done.rows
         if schema.arrival is not None:
             left_out = {f"rows_{name}": done.left_out.get(name, 0) for name in (TOO_LATE, QUARANTINED)}
-        ingest_vectorized(device_labels(schema), labels, contents=contents["labels"])
+        label_contents, given = contents["labels"], rows.labels
+        if is_derived:
+            stored = StoredHistory.of(feature_set)
+            state = state.at_readings(stored, changes.attributes, schema)
+            label_contents = replace(label_contents, attachments=state.attachments())
+            given = made_labels(state, stored, changes.attributes, schema) if stored else given.head(0)
+        labels = _label_rows(given, schema, changes.attributes, calendar)
+        ingest_vectorized(device_labels(schema), labels, contents=label_contents)
     if ingested + sum(left_out.values()) != len(metrics):
         raise IngestError(f"every row must be ingested, got {ingested} of {len(metrics)}; see the log")
     return {
@@ -74,6 +98,15 @@ def ingest_telemetry(
         **left_out,
         "label_rows": len(labels),
     }
+
+
+def _label_rows(
+    given: pd.DataFrame, schema: TelemetrySchema, attributes: pd.DataFrame, calendar: Intervals
+) -> pd.DataFrame:
+    """Label rows of devices in the population with what is predicted, in the order of time."""
+    labels = with_maintenance(within_population(schema, given, attributes), schema, calendar)
+    labels = with_target(labels, schema)
+    return plain_integers(labels.sort_values([schema.time, DEVICE], kind="stable", ignore_index=True))
 
 
 def recorded_schema(schema: TelemetrySchema) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from feature_sets.ingestion.history.row_sample import sample
 from feature_sets.ingestion.history.stored_history import StoredHistory, stored_record
 from feature_sets.ingestion.history.switch import clear_leftovers, point_to, purge
 from feature_sets.ingestion.history.target_folder import SAMPLE, TargetFolder
+from feature_sets.ingestion.history.typed_table import note_whole_columns
 from feature_sets.ingestion.newest_rows import write_newest_rows
 from feature_sets.ingestion.statistics import preview, preview_rows, statistics
 from feature_sets.ingestion.window_columns import FeatureColumns
@@ -124,6 +125,7 @@ def ingest_vectorized(
         infer_schema_from_df(
             head, feature_set.spec.features, feature_set.spec.entities, columns.time, options=infer_options
         )
+        note_whole_columns(feature_set, columns.definition)
     targets = [get_target_driver(target, feature_set) for target in feature_set.spec.targets]
     validate_target_list(targets=targets)
     record = stored_record(feature_set)

@@ -14,6 +14,7 @@ from feature_sets.checks import InputError
 from feature_sets.derived_features import DerivedFeatures
 from feature_sets.ingestion import one_hot
 from feature_sets.rows.entity_keys import key_codes
+from feature_sets.windows import counters, presence
 from feature_sets.windows.definition import WindowDefinition
 
 _AGGREGATION_STEP = "storey.AggregateByKey"
@@ -66,7 +67,7 @@ def declared(feature_set: fstore.FeatureSet) -> tuple[WindowDefinition, DerivedF
 
 def _check_step(feature_set: str, step: Any) -> None:
     where = f"graph step '{step.name}'"
-    if step.class_name in (derived_features.STEP, one_hot.STEP):
+    if step.class_name in (derived_features.STEP, one_hot.STEP, presence.STEP, counters.STEP):
         return
     if step.class_name != _AGGREGATION_STEP:
         rule = (
@@ -133,10 +134,10 @@ def check_frame(feature_set: fstore.FeatureSet, frame: pd.DataFrame, arrival: st
         if not isinstance(name, str) or norm_column_name(name) != name or names.count(name) > 1:
             raise InputError("columns", "must have different names without spaces and brackets", name)
     times = [name for name in (time, arrival) if name]
-    for name in (entity, *times, *(definition.metrics if definition else ())):
+    for name in (entity, *times, *(definition.input_columns if definition else ())):
         if name not in names:
             raise InputError(f"column '{name}'", "must be in the frame", names)
-    computed = (*(definition.feature_names if definition else ()), *(derived.names if derived else ()))
+    computed = (*(definition.computed_names if definition else ()), *(derived.names if derived else ()))
     for name in computed:
         if name in names:
             raise InputError(f"column '{name}'", "must not be named as a computed feature", name)

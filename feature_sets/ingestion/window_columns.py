@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -82,6 +82,9 @@ class FeatureColumns:
             rows, windows = rows.take(kept), windows.take(kept).reset_index(drop=True)
             rows.frame.index = pd.RangeIndex(len(rows))
         features = _contiguous(windows, definition.feature_names)
+        rates = {name: windows[name].reset_index(drop=True) for name in definition.rate_names}
+        if rates:  # In the frame too: what the windows were computed from are the rates.
+            rows = replace(rows, frame=rows.frame.assign(**rates))
         return cls(
             entity,
             time,

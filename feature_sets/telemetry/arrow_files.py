@@ -58,6 +58,7 @@ def read_file(
     columns: Sequence[str],
     numbers: Collection[str] = (),
     form: FileFormat = PLAIN,
+    wholes: Collection[str] = (),
 ) -> pa.Table:
     """These columns of a file. Those of a CSV file are text, but for numbers if all their cells are.
 
@@ -65,6 +66,7 @@ def read_file(
     :param columns: which; all must be there.
     :param numbers: those of them that should be numbers.
     :param form: of a CSV file.
+    :param wholes: those that should be whole numbers, which stay text: few of them occur twice.
     :raises TelemetryError: if it cannot be read.
     """
     try:
@@ -72,6 +74,7 @@ def read_file(
             return pq.ParquetFile(path).read(columns=list(columns)).select(list(columns))
         _refuse_nul(path, name)
         wanted = {column: pa.float64() if column in numbers else _TEXT for column in columns}
+        wanted |= {column: pa.string() for column in wholes}
         try:
             return _read_csv(path, wanted, form)
         except pa.ArrowInvalid:

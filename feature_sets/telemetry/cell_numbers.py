@@ -1,4 +1,4 @@
-"""Columns as numbers, whatever type a file gave them."""
+"""Columns as numbers, whatever type a file gave them: as floats, or as whole numbers that lose no unit."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from feature_sets.rows.whole_numbers import EXACT, whole_array
 from feature_sets.telemetry.arrow_files import NULL_WORDS
 from feature_sets.telemetry.cell_text import is_text
 
@@ -26,6 +28,97 @@ class Numbers(NamedTuple):
     refused: npt.NDArray[np.bool_]
 
 
+class Wholes(NamedTuple):
+    """A column as whole numbers.
+
+    :param values: 64 bits without a sign, missing where there is none; shape (n,).
+    :param refused: cells that hold something else.
+    """
+
+    values: pd.arrays.IntegerArray
+    refused: npt.NDArray[np.bool_]
+
+
+def wholes_of(column: pa.ChunkedArray | pa.Array, largest: int = 2**64 - 1, decimal: str = ".") -> Wholes:
+    """A column of any type as whole numbers from 0 to the largest, exactly.
+
+    >>> wholes_of(pa.array(["18446744073709551615", "7.0", "", "1.5"])).values.tolist()
+    [18446744073709551615, 7, <NA>, <NA>]
+
+    A number that a file has as a float is taken if it stands for no other whole number.
+
+    :param decimal: of numbers in text, a point or a comma.
+    """
+    column = _plain(column)
+    kind = column.type
+    told = np.asarray(pc.is_valid(column), dtype=np.bool_)
+    if pa.types.is_integer(kind):
+        numbers, fits = _of_integers(column)
+    elif pa.types.is_floating(kind):
+        numbers, fits = _of_floats(_floats(column))
+        told = told & ~np.isnan(_floats(column))
+    elif pa.types.is_decimal(kind) or is_text(kind):
+        words = pc.utf8_lower(pc.utf8_trim_whitespace(column.cast(pa.string())))
+        if pa.types.is_decimal(kind):  # Zeros behind its point say nothing.
+            words = pc.replace_substring_regex(words, r"\.0*$", "")
+        told = told & ~np.asarray(pc.is_in(words, value_set=pa.array(NULL_WORDS)), dtype=np.bool_)
+        numbers, fits = _of_words(words, decimal)
+    else:
+        numbers, fits = np.zeros(len(column), dtype=np.uint64), np.zeros(len(column), dtype=np.bool_)
+    fits = told & fits & (numbers <= np.uint64(largest))
+    return Wholes(whole_array(numbers, fits), told & ~fits)
+
+
+_Whole = tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_]]
+
+
+def _of_integers(column: pa.ChunkedArray | pa.Array) -> _Whole:
+    fits = np.ones(len(column), dtype=np.bool_)
+    if not pa.types.is_unsigned_integer(column.type):
+        fits = np.asarray(pc.fill_null(pc.greater_equal(column, 0), False), dtype=np.bool_)
+        column = pc.if_else(pa.array(fits), column, 0)
+    return np.asarray(column.cast(pa.uint64()).fill_null(0), dtype=np.uint64), fits
+
+
+def _of_floats(values: npt.NDArray[np.float64]) -> _Whole:
+    fits = (values >= 0) & (values < EXACT) & (np.floor(values) == values)
+    return np.where(fits, values, 0.0).astype(np.uint64), fits
+
+
+def _of_words(words: pa.ChunkedArray | pa.Array, decimal: str) -> _Whole:
+    """Texts of nothing but digits are exact; any other number is one that was a float."""
+    digits = pc.utf8_ltrim(pc.replace_substring_regex(words, r"^\+", ""), characters="0")
+    digits = pc.if_else(pc.equal(digits, ""), "0", digits)
+    short = pc.match_substring_regex(digits, r"^[0-9]{1,19}$")
+    # Of twenty digits those that are no more than 64 bits hold.
+    long = pc.and_(pc.match_substring_regex(digits, r"^[0-9]{20}$"), pc.less_equal(digits, str(2**64 - 1)))
+    is_whole = pc.and_(pc.or_(short, long), pc.invert(pc.equal(words, "")))
+    fits = np.asarray(pc.fill_null(is_whole, False), dtype=np.bool_)
+    numbers = np.asarray(pc.if_else(pa.array(fits), digits, "0").cast(pa.uint64()), dtype=np.uint64)
+    rest = np.flatnonzero(~fits)
+    if len(rest):
+        numbers, fits = numbers.copy(), fits.copy()
+        others = words.take(pa.array(rest))
+        truths = np.asarray(pc.is_in(others, value_set=pa.array(["true", "false"])), dtype=np.bool_)
+        floats = np.where(truths, np.nan, _of_texts(others, decimal).values)
+        numbers[rest], fits[rest] = _of_floats(floats)
+    return numbers, fits
+
+
+def _plain(column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:
+    """The column without a dictionary, and as text if it has text in bytes."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column = column.cast(kind.value_type)
+        kind = column.type
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
+        try:
+            return column.cast(pa.binary()).cast(pa.string())
+        except pa.ArrowInvalid:
+            return column
+    return column
+
+
 def numbers_of(column: pa.ChunkedArray | pa.Array, decimal: str = ".") -> Numbers:
     """A column of any type as numbers: those of text too; truth values are 1 and 0.
 
@@ -34,15 +127,8 @@ def numbers_of(column: pa.ChunkedArray | pa.Array, decimal: str = ".") -> Number
 
     :param decimal: of numbers in text, a point or a comma.
     """
+    column = _plain(column)
     kind = column.type
-    if pa.types.is_dictionary(kind):
-        column = column.cast(kind.value_type)
-        kind = column.type
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
-        try:
-            column = column.cast(pa.binary()).cast(pa.string())
-        except pa.ArrowInvalid:
-            return _refused(column)
     if is_text(column.type):
         return _of_texts(column.cast(pa.string()), decimal)
     if (

@@ -29,6 +29,12 @@ class DeviceKeys:
     broken: npt.NDArray[np.bool_]
 
 
+def no_keys(size: int) -> DeviceKeys:
+    """Of rows that have none, and need none."""
+    no = np.zeros(size, dtype=bool)
+    return DeviceKeys(np.full(size, None, dtype=object), no, no.copy(), no.copy())
+
+
 def compose_keys(columns: Sequence[Texts], separator: str) -> DeviceKeys:
     """Keys of the rows: the columns joined by the separator.
 

@@ -6,9 +6,13 @@ import math
 from collections.abc import Container, Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from feature_sets.checks import InputError
 from feature_sets.rows.entity_keys import KEY_TEXT_RULE, is_key_text
+from feature_sets.rows.whole_numbers import EXACT
 from feature_sets.telemetry.cell_text import cell_text, one_form
+from feature_sets.telemetry.counter import Uptime
 from feature_sets.telemetry.event_time import seconds_of
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
@@ -32,7 +36,8 @@ class TelemetryEvent(NamedTuple):
 
     :param device: the composed key.
     :param time: event time in epoch seconds, exact to the microsecond.
-    :param metrics: metric -> value in schema order; NaN means no reading.
+    :param metrics: column -> value, in the order of ``reading_columns`` of the schema; NaN means no reading.
+        A counter, and the uptime in microseconds, is a whole number.
     :param out_of_range: metrics whose value was outside the plausible range and became NaN.
     """
 
@@ -76,7 +81,10 @@ class EventParser:
         self._label = schema.target
         self._observed = schema.label if schema.label != schema.target else ""
         self._excluding = excluding_columns(schema)
-        self._metrics = tuple((metric.name, metric.low, metric.high) for metric in schema.metrics)
+        self._metrics = tuple(
+            (metric.name, metric.low, metric.high, metric.column, metric.counter) for metric in schema.metrics
+        )
+        self._uptime = schema.uptime
         self._zone = schema.assume_timezone
         self._devices = devices
         self._sent_as = {name: sent for sent, name in schema.rename.items()}
@@ -84,15 +92,20 @@ class EventParser:
     def telemetry(self, body: Any) -> TelemetryEvent:
         """A reading. A metric is a number or null (no reading); one outside its range becomes no reading.
 
+        A counter is a whole number. The range of its rate is not looked at here.
+
         :raises EventError: naming the first field that breaks a rule.
         """
         device, time = self._key_and_time(body)
         metrics: dict[str, float] = {}
         outside: list[str] = []
-        for name, low, high in self._metrics:
+        for name, low, high, column, counter in self._metrics:
             value = body.get(name, self)
             if value is self and self._sent_as:
                 value = self._field(body, name, self)
+            if counter is not None:
+                metrics[column] = _whole(name, value, self, counter.largest)
+                continue
             if value.__class__ is not float:
                 value = _number(name, value, self)
             elif value != value or value in (math.inf, -math.inf):
@@ -101,7 +114,20 @@ class EventParser:
                 outside.append(name)
                 value = math.nan
             metrics[name] = value
+        if self._uptime is not None:
+            metrics[self._uptime.micros_column] = self._running(body, self._uptime)
         return TelemetryEvent(device, time, metrics, tuple(outside))
+
+    def _running(self, body: Mapping[str, Any], uptime: Uptime) -> float:
+        """How long the device has been running, in microseconds, as a whole number; NaN if it is not told."""
+        name = uptime.column
+        value = _number(name, self._field(body, name, self), self)
+        micros = float(uptime.micros(np.array([value]))[0])
+        if micros == micros:
+            return int(micros)
+        if value == value:
+            raise EventError(name, "must be how long the device has been running", value)
+        return math.nan
 
     def label(self, body: Any) -> LabelEvent:
         """A label, 0 or 1 or a boolean. With a horizon it is what is predicted, the label itself, or both.
@@ -176,7 +202,7 @@ def excluding_columns(schema: TelemetrySchema) -> dict[str, Any]:
     return {column: value for column, value in schema.exclude_labels.items() if column not in known}
 
 
-def _text(name: str, value: Any) -> str | None:
+def plain_text(name: str, value: Any) -> str | None:
     """What a cell of a file with this value would say, as text; raise EventError if none could."""
     if isinstance(value, int) and value.bit_length() > 256:
         raise EventError(name, "must be text, a number or a truth value", value)
@@ -184,11 +210,15 @@ def _text(name: str, value: Any) -> str | None:
         text = cell_text(value)
     except InputError:
         raise EventError(name, "must be text, a number or a truth value", value) from None
-    if text is None:
-        return None
-    if not is_key_text(text):
+    if text is not None and not is_key_text(text):
         raise EventError(name, KEY_TEXT_RULE, value)
-    return one_form(text)
+    return text
+
+
+def _text(name: str, value: Any) -> str | None:
+    """The same with truth values in their one form."""
+    text = plain_text(name, value)
+    return None if text is None else one_form(text)
 
 
 def _number(name: str, value: Any, absent: object) -> float:
@@ -206,6 +236,21 @@ def _number(name: str, value: Any, absent: object) -> float:
     if not math.isfinite(number):
         raise EventError(name, "must be a finite number or null", value)
     return number
+
+
+def _whole(name: str, value: Any, absent: object, largest: int) -> float:
+    """Value of a counter, a whole number; NaN for none."""
+    if value is absent:
+        raise EventError(name, "is required", None)
+    if value is None:
+        return math.nan
+    exact = isinstance(value, float) and value.is_integer() and abs(value) < EXACT
+    if not exact and (not isinstance(value, int) or isinstance(value, bool)):
+        rule = f"must be a whole number (a float from 2^53 = {EXACT} on is not exact) or null"
+        raise EventError(name, rule, value)
+    if not 0 <= value <= largest:
+        raise EventError(name, f"must be a whole number from 0 to {largest} or null", value)
+    return int(value)
 
 
 def brief(got: object) -> object:

@@ -9,6 +9,9 @@ from feature_sets.listed import listed
 from feature_sets.telemetry.arrow_files import SUFFIXES, is_table_file
 from feature_sets.telemetry.errors import TelemetryError
 
+MAINTENANCE = "maintenance"
+"""The table of the calendar, which is read where the schema has one."""
+
 _SHOWN = 20
 _DOCUMENTS = (".md", ".yaml", ".yml", ".rst", ".html")
 
@@ -53,7 +56,9 @@ def unread_files(folder: Path, read: Iterable[Path]) -> list[str]:
 def unread_note(names: list[str]) -> str:
     """What is told of files that are not read."""
     what = "1 file is" if len(names) == 1 else f"{len(names):,} files are"
-    return f"{what} of no table and not read: {listed(names, _SHOWN)}"
+    calendar = any(name.partition(".")[0].partition("/")[0] == MAINTENANCE for name in names)
+    way = f"; '{MAINTENANCE}: {{}}' in the schema has the calendar read" if calendar else ""
+    return f"{what} of no table and not read: {listed(names, _SHOWN)}{way}"
 
 
 def _below(folder: Path) -> list[Path]:

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from feature_sets.telemetry.calendar import Calendar
+from feature_sets.telemetry.incident_rows import IncidentPart
+
 VALID_FROM = "valid_from"
 """Column of the static file, if it has one, with the time from which a row holds."""
 
@@ -23,7 +26,9 @@ class Telemetry:
         the newest ones, where they changed.
     :param attributes: the same with the time from which each row holds, ``valid_from`` in UTC; NaT is from
         the beginning. None where nobody says from when.
+    :param incidents: errors with a start and an end, where the schema has its labels in that form.
     :param restated: devices of which the source says nothing new; they are not in the two frames above.
+    :param maintenance: every entry that the source has in its calendar; None where it says nothing of it.
     """
 
     metrics: pd.DataFrame
@@ -31,3 +36,5 @@ class Telemetry:
     static: pd.DataFrame
     attributes: pd.DataFrame | None = None
     restated: frozenset[str] = frozenset()
+    maintenance: Calendar | None = None
+    incidents: IncidentPart | None = None

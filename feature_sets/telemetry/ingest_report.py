@@ -134,6 +134,12 @@ class IngestReport:
     metrics: FileReport = field(default_factory=lambda: FileReport("metrics"))
     labels: FileReport = field(default_factory=lambda: FileReport("labels"))
     static: FileReport = field(default_factory=lambda: FileReport("static"))
+    maintenance: FileReport | None = None
+
+    @property
+    def tables(self) -> tuple[FileReport, ...]:
+        """The reports of all tables that were read; the calendar of maintenance comes last."""
+        return self.files if self.maintenance is None else (*self.files, self.maintenance)
 
     @property
     def files(self) -> tuple[FileReport, ...]:
@@ -142,12 +148,12 @@ class IngestReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON."""
-        return {report.name: report.to_dict() for report in self.files}
+        return {report.name: report.to_dict() for report in self.tables}
 
     def lines(self) -> list[str]:
         """The report for people, one fact a line."""
         out = []
-        for report in self.files:
+        for report in self.tables:
             out.append(
                 f"{report.name}: {report.rows_read:,} rows read, {report.rows_rejected:,} rejected, "
                 f"{report.rows_accepted:,} accepted"

@@ -10,9 +10,10 @@ import pandas as pd
 
 from feature_sets.listed import listed
 from feature_sets.rows.keyed_rows import Integers
+from feature_sets.rows.whole_numbers import whole_array
 from feature_sets.telemetry.ingest_report import FileReport
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from feature_sets.telemetry.table_files import FileRows, joined
+from feature_sets.telemetry.table_files import AS_WHOLE, FileRows, joined
 
 _SHOWN = 10
 
@@ -30,31 +31,47 @@ def widened(parts: Sequence[FileRows], schema: TelemetrySchema, report: FileRepo
     lengths = [len(part.missing) for part in parts]
     file = np.repeat(np.arange(len(parts)), lengths)
     names = columns[schema.files.metric].map(lambda name: schema.rename.get(name, name), na_action="ignore")
-    known = names.isin(schema.metric_names).to_numpy()
+    known = names.isin(schema.sent_fields).to_numpy()
     _note_others(names[~known], report)
     reading = _readings(columns[DEVICE], columns[schema.time])
     # Numbered again, without those that no metric is of.
     first_row = pd.Series(np.flatnonzero(known)).groupby(reading[known], sort=False).first()
     numbers = pd.Series(np.arange(len(first_row)), index=first_row.index)
     first = first_row.to_numpy(dtype=np.int64)
-    values = columns[schema.files.value].to_numpy(dtype=np.float64)
+    value, whole = schema.files.value, f"{schema.files.value} {AS_WHOLE}"
     wide: dict[str, pd.Series] = {}
-    wide_refused = {name: refused[name][first] for name in refused if name != schema.files.value}
-    for metric in schema.metric_names:
+    wide_refused = {name: refused[name][first] for name in refused if name not in (value, whole)}
+    counters = {metric.name: metric.counter.largest for metric in schema.metrics if metric.counter}
+    for metric in schema.sent_fields:
         rows = np.flatnonzero(known & (names == metric).to_numpy())
         at = numbers.loc[reading[rows]].to_numpy(dtype=np.int64)
         again = pd.Series(at).duplicated().to_numpy()
         report.count("repeated_values", metric, int(again.sum()))
-        column, bad = np.full(len(first), np.nan), np.zeros(len(first), dtype=np.bool_)
-        column[at[~again]] = values[rows[~again]]
-        bad[at[~again]] = refused[schema.files.value][rows[~again]]
-        wide[metric], wide_refused[metric] = pd.Series(column), bad
+        rows, at = rows[~again], at[~again]
+        source = whole if metric in counters else value
+        bad = np.zeros(len(first), dtype=np.bool_)
+        bad[at] = refused[source][rows]
+        wide[metric] = _placed(columns[source].iloc[rows], at, len(first))
+        if metric in counters:
+            bad |= (wide[metric] > counters[metric]).fillna(False).to_numpy(dtype=np.bool_)
+        wide_refused[metric] = bad
     report.notes.append(f"long layout: {len(file):,} rows make {len(first):,} readings")
     starts = np.concatenate([[0], np.cumsum(lengths)])
     return [
         _part(part, number, first, file[first], int(starts[number]), wide, wide_refused)
         for number, part in enumerate(parts)
     ]
+
+
+def _placed(values: pd.Series, at: Integers, size: int) -> pd.Series:
+    """A column of some size with values at these places, missing elsewhere."""
+    if not isinstance(values.dtype, pd.UInt64Dtype):
+        column = np.full(size, np.nan)
+        column[at] = values.to_numpy(dtype=np.float64)
+        return pd.Series(column)
+    numbers, told = np.zeros(size, dtype=np.uint64), np.zeros(size, dtype=np.bool_)
+    numbers[at], told[at] = values.to_numpy(dtype=np.uint64, na_value=0), values.notna().to_numpy()
+    return pd.Series(whole_array(numbers, told))
 
 
 def _readings(devices: pd.Series, times: pd.Series) -> Integers:

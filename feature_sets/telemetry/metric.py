@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from feature_sets.checks import InputError, check_column_name, check_mapping
+from feature_sets.checks import InputError, check_choice, check_column_name, check_mapping
+from feature_sets.telemetry.counter import COLUMN_END, FIELDS, KINDS, Counter
 
 
 @dataclass(frozen=True)
@@ -16,14 +17,16 @@ class Metric:
 
     :param name: column name in telemetry.
     :param unit: for people; stored with the model.
-    :param low: smallest plausible value, inclusive.
+    :param low: smallest plausible value, inclusive; of a counter, of its rate.
     :param high: largest plausible value, inclusive; a value outside becomes NaN and is counted.
+    :param counter: what makes a rate of it; None of a gauge, which is a value as it is.
     """
 
     name: str
     unit: str = ""
     low: float = -math.inf
     high: float = math.inf
+    counter: Counter | None = None
 
     def __post_init__(self) -> None:
         check_column_name(f"metrics.{self.name}", self.name)
@@ -38,7 +41,13 @@ class Metric:
         :raises InputError: naming the field, the rule and what was given.
         """
         where = f"metrics.{name}"
-        given = check_mapping(where, {} if content is None else content, {"unit", "range"})
+        given = check_mapping(where, {} if content is None else content, {"unit", "range", "kind", *FIELDS})
+        counter = None
+        if check_choice(f"{where}.kind", given.get("kind", "gauge"), KINDS) == "counter":
+            counter = Counter.from_content(where, given)
+        for field in FIELDS:
+            if counter is None and field in given:
+                raise InputError(f"{where}.{field}", "must be of a metric of kind counter", given[field])
         bounds = given.get("range") or [None, None]
         if not isinstance(bounds, Sequence) or isinstance(bounds, str) or len(bounds) != 2:
             raise InputError(f"{where}.range", "must be [low, high]", bounds)
@@ -51,9 +60,15 @@ class Metric:
             unit=str(given.get("unit", "")),
             low=-math.inf if low is None else float(low),
             high=math.inf if high is None else float(high),
+            counter=counter,
         )
+
+    @property
+    def column(self) -> str:
+        """Column in which its readings are kept: that of a counter is not its value, which is the rate."""
+        return self.name if self.counter is None else self.name + COLUMN_END
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for YAML or JSON, without the name."""
         bounds = [bound if math.isfinite(bound) else None for bound in (self.low, self.high)]
-        return {"unit": self.unit, "range": bounds}
+        return {"unit": self.unit, "range": bounds, **(self.counter.to_dict() if self.counter else {})}

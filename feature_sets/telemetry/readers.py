@@ -2,10 +2,11 @@
 
 A row is left out for the first reason that fits, in this order: ``missing_device``, ``separator_in_key``,
 ``broken_text_in_key`` (a NUL or a lone surrogate), ``unparsable_time``, ``naive_time``,
-``unparsable_arrival``, ``naive_arrival``, ``unparsable_valid_from``, ``naive_valid_from``, ``not_a_number``,
-``bad_label``, ``unknown_device`` (no such device in the static file), ``duplicate`` (of a (device, time) the
-first to arrive stays or, where nobody knows, the first row; one that arrived before its own time does not).
-Values in rows that stay: ``out_of_range`` and ``infinite`` become NaN, ``missing_values`` are NaN already.
+``unparsable_arrival``, ``naive_arrival``, ``unparsable_valid_from``, ``naive_valid_from``, ``not_a_number``
+or ``not_a_counter`` (in the order of the metrics), ``not_an_uptime``, ``bad_label``, ``unknown_device`` (no
+such device in the static file), ``duplicate`` (of a (device, time) the first to arrive stays or, where nobody
+knows, the first row; one that arrived before its own time does not). Values in rows that stay:
+``out_of_range`` and ``infinite`` become NaN, ``missing_values`` are NaN already.
 All are counted.
 """
 
@@ -18,12 +19,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from feature_sets.telemetry.calendar import Calendar
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.events import excluding_columns
-from feature_sets.telemetry.folder_files import find_files, unread_files, unread_note
+from feature_sets.telemetry.folder_files import MAINTENANCE, find_files, unread_files, unread_note
 from feature_sets.telemetry.frames import VALID_FROM, Telemetry
+from feature_sets.telemetry.incident_files import find_incident_files, note_incidents, read_incidents
+from feature_sets.telemetry.incident_rows import IncidentPart, said, texts_about
 from feature_sets.telemetry.ingest_report import FileMark, FileReport, IngestReport
+from feature_sets.telemetry.label_form import POSITIVES
+from feature_sets.telemetry.label_notes import note_labels_beside
 from feature_sets.telemetry.long_layout import widened
+from feature_sets.telemetry.maintenance_table import note_absent_scopes, read_calendar
+from feature_sets.telemetry.reading_columns import asked_columns, checked_readings, reject_readings
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.schema_notes import note_absent_values, note_lone_categories
 from feature_sets.telemetry.table_files import Columns, has_column
@@ -35,6 +43,7 @@ __all__ = ["FileReport", "IngestReport", "KnownTelemetry", "Telemetry", "Telemet
 TABLES = ("static", "metrics", "labels")
 
 _TIMES = "datetime64[ns, UTC]"
+_WHOLE = "UInt64"
 
 
 @dataclass(frozen=True)
@@ -63,11 +72,17 @@ def read_telemetry(
     base = Path(folder)
     optional = dict.fromkeys(TABLES, known is not None)
     # Without attributes to read, the devices are those that report.
-    optional["static"] |= not schema.static and not schema.population
-    files = {name: find_files(base, name, optional[name]) for name in TABLES}
+    optional["static"] |= not schema.attributes
+    files = {
+        name: find_incident_files(base, optional[name])
+        if name == "labels" and schema.labels.has_incidents
+        else find_files(base, name, optional[name])
+        for name in TABLES
+    }
     if not any(files.values()):
         find_files(base, "metrics")
-    unread = unread_files(base, [path for found in files.values() for path in found])
+    calendar_files = find_files(base, MAINTENANCE, optional=True) if schema.maintenance is not None else []
+    unread = unread_files(base, [path for found in (*files.values(), calendar_files) for path in found])
     reading = _Reading(base, schema, known)
     listed = bool(files["static"]) or known is not None
     attributes = reading.static(files["static"], report.static)
@@ -80,13 +95,19 @@ def read_telemetry(
         devices = set(static[DEVICE])
         report.static.rows_read = len(static)
         report.static.notes.append("no static file: the devices are those of the metrics")
-    labels = reading.labels(files["labels"], report.labels, devices)
+    labels, incidents = reading.labels_and_incidents(files["labels"], report.labels, devices)
     if unread:
         report.metrics.notes.append(unread_note(unread))
+    calendar: Calendar | None = None
+    if calendar_files:
+        report.maintenance = FileReport(MAINTENANCE)
+        calendar = read_calendar(base, calendar_files, schema, report.maintenance)
+        note_absent_scopes(calendar, schema, devices, attributes, report.maintenance)
     if known is None:
         _compare(metrics, labels, static, schema, report)
     history = attributes if VALID_FROM in attributes else None
-    return Telemetry(metrics=metrics, labels=labels, static=static, attributes=history), report
+    found = Telemetry(metrics, labels, static, history, incidents=incidents, maintenance=calendar)
+    return found, report
 
 
 def _compare(
@@ -97,10 +118,7 @@ def _compare(
     report: IngestReport,
 ) -> None:
     """Note labels without a reading and devices without a row, in a folder that is the whole history."""
-    pairs, labeled = metrics[[DEVICE, schema.time]], labels[[DEVICE, schema.time]]
-    if not labeled.equals(pairs):  # A label for each reading is the rule, and quickly seen.
-        unmatched = ~pd.MultiIndex.from_frame(labeled).isin(pd.MultiIndex.from_frame(pairs))
-        report.labels.count("label_without_metrics", schema.label, int(unmatched.sum()))
+    note_labels_beside(metrics, labels, schema, report.labels)
     silent = len(static) - metrics[DEVICE].nunique()
     if silent > 0:
         report.static.notes.append(f"{silent:,} devices have no row in metrics")
@@ -118,7 +136,7 @@ class _Reading:
     def static(self, files: list[Path], report: FileReport) -> pd.DataFrame:
         """Attributes of the devices, by device, then by the time from which they hold if one is given."""
         schema = self._schema
-        columns = list(dict.fromkeys([*schema.static, *schema.population]))
+        columns = list(schema.attributes)
         if not files:
             return TableRows.none(dict.fromkeys(columns, "object"))
         since: list[str] = []
@@ -141,23 +159,21 @@ class _Reading:
     def metrics(self, files: list[Path], report: FileReport, devices: set[str] | None) -> pd.DataFrame:
         """Readings of known devices, sorted by time and device; of all if none is known."""
         schema = self._schema
-        names = list(schema.metric_names)
+        columns = list(schema.reading_columns)
         times = [schema.time] if schema.arrival is None else [schema.time, schema.arrival]
         unread, unchanged = split_files(
             self._folder, files, self._marks.get("metrics", {}), len(devices or ())
         )
         report.leave(unchanged)
         if not unread:
-            return TableRows.none({**dict.fromkeys(times, _TIMES), **dict.fromkeys(names, "float64")})
-        form = schema.files
-        is_long = form.layout == "long"
-        numbers = (form.value,) if is_long else tuple(names)
-        asked = Columns(times=tuple(times), numbers=numbers, texts=(form.metric,) if is_long else ())
+            kinds = {name: _WHOLE if name in schema.whole_columns else "float64" for name in columns}
+            return TableRows.none({**dict.fromkeys(times, _TIMES), **kinds})
+        is_long = schema.files.layout == "long"
+        asked = asked_columns(schema, times)
         rows = TableRows(self._folder, unread, schema, report, asked, widened if is_long else None)
         for column, kind in zip(times, ("time", "arrival"), strict=False):
             rows.reject_times(column, kind)
-        for name in names:
-            rows.reject_refused(name, "not_a_number")
+        reject_readings(rows, schema)
         if devices is not None:
             rows.reject("unknown_device", ~rows.frame[DEVICE].isin(devices).to_numpy(), DEVICE)
         early = None
@@ -166,16 +182,20 @@ class _Reading:
             early = (rows.frame[schema.time] > rows.frame[schema.arrival] + tolerance).to_numpy()
         rows.reject_duplicates([DEVICE, schema.time], schema.arrival, early)
         frame = rows.accepted([schema.time, DEVICE], self._some, len(devices or ()))
-        for metric in schema.metrics:
-            values = frame[metric.name].to_numpy(dtype=np.float64, copy=True)
-            infinite = np.isinf(values)
-            report.count("missing_values", metric.name, int(np.isnan(values).sum()))
-            report.count("infinite", metric.name, int(infinite.sum()))
-            outside = ~infinite & ((values < metric.low) | (values > metric.high))
-            report.count("out_of_range", metric.name, int(outside.sum()))
-            values[infinite | outside] = np.nan
-            frame[metric.name] = values
-        return frame[[DEVICE, *times, *names]]
+        return checked_readings(frame, schema, report)[[DEVICE, *times, *columns]]
+
+    def labels_and_incidents(
+        self, files: list[Path], report: FileReport, devices: set[str]
+    ) -> tuple[pd.DataFrame, IncidentPart | None]:
+        """Labels as rows, or as incidents, by the form of the schema."""
+        if not self._schema.labels.has_incidents:
+            return self.labels(files, report, devices), None
+        found = read_incidents(self._folder, files, self._schema, report, self._marks.get("labels", {}))
+        note_incidents(found, self._schema, devices, report)
+        if self._some:
+            texts = found.frame.rename(columns={said(name): name for name in texts_about(self._schema)})
+            note_absent_values(texts, self._schema.exclude_labels, "exclude_labels", report)
+        return self.labels([], report, devices), found
 
     def labels(self, files: list[Path], report: FileReport, devices: set[str]) -> pd.DataFrame:
         """Labels of known devices, sorted by time and device."""
@@ -187,10 +207,16 @@ class _Reading:
             return TableRows.none(
                 {schema.time: _TIMES, schema.label: "int64", **dict.fromkeys(excluding, "object")}
             )
-        asked = Columns(times=(schema.time,), truths=(schema.label,), texts=tuple(excluding))
+        # Positives need not say that they are.
+        told = schema.labels.form != POSITIVES or has_column(self._folder, unread, schema, schema.label)
+        truths = (schema.label,) if told else ()
+        asked = Columns(times=(schema.time,), truths=truths, texts=tuple(excluding))
         rows = TableRows(self._folder, unread, schema, report, asked)
         rows.reject_times(schema.time, "time")
-        rows.reject_refused(schema.label, "bad_label")
+        if told:
+            rows.reject_refused(schema.label, "bad_label")
+        else:
+            rows.frame[schema.label] = 1
         rows.reject("unknown_device", ~rows.frame[DEVICE].isin(devices).to_numpy(), DEVICE)
         rows.reject_duplicates([DEVICE, schema.time])
         frame = rows.accepted([schema.time, DEVICE], self._some, len(devices))

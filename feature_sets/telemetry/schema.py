@@ -17,10 +17,15 @@ import yaml
 
 from feature_sets.checks import InputError, check_column_name, duration_seconds
 from feature_sets.telemetry.cell_text import check_value
+from feature_sets.telemetry.counter import CounterIntervals, Uptime
 from feature_sets.telemetry.derived import Derived
 from feature_sets.telemetry.errors import SchemaError
 from feature_sets.telemetry.event_time import check_zone
+from feature_sets.telemetry.expected_interval import check_expected_interval, presence_names
 from feature_sets.telemetry.file_format import PLAIN, FileFormat
+from feature_sets.telemetry.incident_mapping import IncidentMapping
+from feature_sets.telemetry.label_form import AS_ROWS, LabelForm
+from feature_sets.telemetry.maintenance_columns import IN_MAINTENANCE, MaintenanceColumns
 from feature_sets.telemetry.metric import Metric
 from feature_sets.telemetry.reserved_names import check_reserved
 from feature_sets.telemetry.schema_content import schema_arguments
@@ -56,6 +61,13 @@ class TelemetrySchema:
     :param separator: what joins entity columns into the device key.
     :param rename: column of the files, or field of a live event -> the name that the schema has for it.
     :param files: how the files are written, where it is not the usual way.
+    :param maintenance: columns of the calendar of maintenance; None without one.
+    :param expected_interval: how often a device sends; None where nobody knows. With it, there are features
+        of how regularly it does, and one that does not is told to be silent.
+    :param uptime: how long a device has been running, beside the readings of its counters.
+    :param counters: between which readings a counter has a rate.
+    :param labels: the form in which there are labels, if they are not rows of 0 and 1.
+    :param incident_mapping: where the JSON of an incident tool has what an incident needs.
     """
 
     name: str
@@ -74,6 +86,12 @@ class TelemetrySchema:
     separator: str = "/"
     rename: Mapping[str, str] = field(default_factory=dict)
     files: FileFormat = PLAIN
+    maintenance: MaintenanceColumns | None = None
+    expected_interval: str | None = None
+    uptime: Uptime | None = None
+    counters: CounterIntervals = field(default_factory=CounterIntervals)
+    labels: LabelForm = AS_ROWS
+    incident_mapping: IncidentMapping | None = None
 
     def __post_init__(self) -> None:
         if not re.match(r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", self.name or ""):
@@ -106,8 +124,17 @@ class TelemetrySchema:
         check_reserved("label", [self.label])
         check_reserved("arrival", [] if self.arrival is None else [self.arrival])
         check_reserved("exclude_labels", self.exclude_labels)
+        self._check_counters()
         self.derived.check(self.windows.lengths, self.windows.operations)
+        if self.expected_interval is not None:
+            check_expected_interval(self.expected_interval)
+        if self.maintenance is not None:
+            self.maintenance.check([DEVICE, *self.entity, *self.attributes])
         self._check_columns()
+        devices = tuple(dict.fromkeys([DEVICE, *self.entity, *self.attributes]))
+        self.labels.check(devices, (self.time, self.label, *self.metric_names), self.exclude_labels)
+        if self.incident_mapping is not None:
+            self.incident_mapping.check(self.labels, devices, self.exclude_labels)
 
     def _check_rename(self) -> None:
         """Raise InputError unless every new name is a text of its own."""
@@ -117,18 +144,34 @@ class TelemetrySchema:
                 rule = "must be one name for each column, which is not renamed itself"
                 raise InputError(f"rename.{given}", rule, name)
 
+    def _check_counters(self) -> None:
+        """Raise InputError unless what is said of counters is of some."""
+        if not self.counter_metrics:
+            for name, given in (("uptime", self.uptime), ("counters", self.counters)):
+                if given and given != CounterIntervals():
+                    raise InputError(name, "must come with a metric of kind counter", given.to_dict())
+        elif self.max_gap_seconds <= duration_seconds(self.counters.min_interval):
+            rule = f"must be less than the longest gap of a rate, {self.max_gap_seconds} s"
+            raise InputError("counters.min_interval", rule, self.counters.min_interval)
+
     def _check_columns(self) -> None:
         """Raise InputError unless every column, given or generated, has a name of its own."""
         columns = [DEVICE, self.time, self.label, *self.metric_names, *self.static]
+        columns += [name for name in self.reading_columns if name not in self.metric_names]
+        columns += [] if self.uptime is None else [self.uptime.column]
         if self.target != self.label:
             columns.append(self.target)
         if self.arrival is not None:
             columns.append(self.arrival)
+        if self.maintenance is not None:
+            columns.append(IN_MAINTENANCE)
         for column in columns:
             if columns.count(column) > 1:
                 rule = "time, arrival, label, metrics and static must have different names"
+                if column == IN_MAINTENANCE:
+                    rule = f"must not be {IN_MAINTENANCE}, which NetOps writes itself"
                 raise InputError("columns", rule, column)
-        generated = {*self.window_features, *self.derived_features}
+        generated = {*self.window_features, *self.presence_features, *self.derived_features}
         for column in columns:
             if column in generated:
                 raise InputError("columns", "must not equal the name of a generated feature", column)
@@ -137,6 +180,46 @@ class TelemetrySchema:
     def metric_names(self) -> tuple[str, ...]:
         """Metric columns in feature order."""
         return tuple(metric.name for metric in self.metrics)
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """Columns of the static file that are kept: features, population, and scopes of maintenance."""
+        scope = self.maintenance.scope if self.maintenance is not None else ()
+        others = [column for column in scope if column not in (DEVICE, *self.entity)]
+        return tuple(dict.fromkeys([*self.static, *self.population, *others]))
+
+    @property
+    def tells_device_states(self) -> bool:
+        """Whether answers tell the state of the device: there is a calendar, or silence can be told."""
+        return self.maintenance is not None or self.expected_interval is not None
+
+    @property
+    def counter_metrics(self) -> tuple[Metric, ...]:
+        """Metrics that are counters."""
+        return tuple(metric for metric in self.metrics if metric.counter is not None)
+
+    @property
+    def reading_columns(self) -> tuple[str, ...]:
+        """Columns of a reading as it is kept: of each metric, then of the uptime if there is one."""
+        columns = tuple(metric.column for metric in self.metrics)
+        return columns if self.uptime is None else (*columns, self.uptime.micros_column)
+
+    @property
+    def whole_columns(self) -> tuple[str, ...]:
+        """Those of them that hold whole numbers: counters and the uptime."""
+        columns = tuple(metric.column for metric in self.counter_metrics)
+        return columns if self.uptime is None else (*columns, self.uptime.micros_column)
+
+    @property
+    def sent_fields(self) -> tuple[str, ...]:
+        """What a reading is made of, as it is sent, in the order of ``reading_columns``."""
+        return self.metric_names if self.uptime is None else (*self.metric_names, self.uptime.column)
+
+    @property
+    def max_gap_seconds(self) -> int:
+        """Longest time that the rate of a counter spans."""
+        gap = self.counters.max_gap
+        return 2 * self.longest_window_seconds if gap is None else duration_seconds(gap)
 
     @property
     def window_features(self) -> tuple[str, ...]:
@@ -149,14 +232,24 @@ class TelemetrySchema:
         )
 
     @property
+    def presence_features(self) -> tuple[str, ...]:
+        """Names of the features of how regularly a device sends, in feature order; see ``presence``."""
+        return () if self.expected_interval is None else presence_names(self.windows.lengths)
+
+    @property
     def derived_features(self) -> tuple[str, ...]:
         """Names of the derived features, in feature order."""
         return tuple(feature.name for feature in self.derived.features(self.metric_names))
 
     @property
     def live_features(self) -> tuple[str, ...]:
-        """Names of all that is known of a device from its readings: metrics, windows, derived features."""
-        return (*self.metric_names, *self.window_features, *self.derived_features)
+        """Names of all that is known of a device from its readings: metrics, and what is made of them."""
+        return (
+            *self.metric_names,
+            *self.window_features,
+            *self.presence_features,
+            *self.derived_features,
+        )
 
     @property
     def horizon_seconds(self) -> int:
@@ -241,4 +334,10 @@ class TelemetrySchema:
             # Absent if they say nothing, so that histories of before they existed go on.
             **({"rename": dict(self.rename)} if self.rename else {}),
             **({"files": self.files.to_dict()} if self.files != PLAIN else {}),
+            **({"maintenance": self.maintenance.to_dict()} if self.maintenance is not None else {}),
+            **({"expected_interval": self.expected_interval} if self.expected_interval is not None else {}),
+            **({"uptime": self.uptime.to_dict()} if self.uptime else {}),
+            **({"counters": self.counters.to_dict()} if self.counters != CounterIntervals() else {}),
+            **({"labels": self.labels.to_dict()} if self.labels != AS_ROWS else {}),
+            **({"incident_mapping": self.incident_mapping.to_dict()} if self.incident_mapping else {}),
         }

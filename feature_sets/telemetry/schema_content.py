@@ -6,8 +6,12 @@ from collections.abc import Collection
 from typing import Any
 
 from feature_sets.checks import InputError, check_mapping, check_names
+from feature_sets.telemetry.counter import CounterIntervals, Uptime
 from feature_sets.telemetry.derived import Derived
 from feature_sets.telemetry.file_format import FileFormat
+from feature_sets.telemetry.incident_mapping import IncidentMapping
+from feature_sets.telemetry.label_form import LabelForm
+from feature_sets.telemetry.maintenance_columns import MaintenanceColumns
 from feature_sets.telemetry.metric import Metric
 from feature_sets.telemetry.window_settings import Windows
 
@@ -40,5 +44,14 @@ def schema_arguments(content: object, fields: Collection[str]) -> dict[str, Any]
         "exclude_labels": check_mapping("exclude_labels", given.get("exclude_labels") or {}),
         "separator": str(given.get("separator", "/")),
         "files": FileFormat.from_content(given.get("files") or {}),
+        "labels": LabelForm.from_content(given.get("labels") or {}),
+        "incident_mapping": IncidentMapping.from_content(given.get("incident_mapping")),
         "rename": check_mapping("rename", given.get("rename") or {}),
+        "maintenance": MaintenanceColumns.from_content(
+            {} if given["maintenance"] is None else given["maintenance"]
+        )
+        if "maintenance" in given
+        else None,
+        "uptime": Uptime.from_content(given["uptime"]) if given.get("uptime") else None,
+        "counters": CounterIntervals.from_content(given.get("counters") or {}),
     }

@@ -15,9 +15,9 @@ from feature_sets.checks import InputError
 from feature_sets.rows.entity_keys import KEY_TEXT_RULE, is_key_text
 from feature_sets.rows.keyed_rows import Bools
 from feature_sets.telemetry.arrow_files import file_columns, partition_values, read_file
-from feature_sets.telemetry.cell_numbers import numbers_of
+from feature_sets.telemetry.cell_numbers import numbers_of, wholes_of
 from feature_sets.telemetry.cell_text import Texts, one_form, texts_of, truth_of
-from feature_sets.telemetry.device_keys import compose_keys
+from feature_sets.telemetry.device_keys import compose_keys, no_keys
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.events import brief
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
@@ -25,6 +25,9 @@ from feature_sets.telemetry.time_columns import parse_times
 
 _NAMED = 10
 """Columns that an error names at most."""
+
+AS_WHOLE = "(whole)"
+"""After the name of a column that is read as floats and as whole numbers."""
 
 
 @dataclass(frozen=True)
@@ -35,17 +38,25 @@ class Columns:
     :param numbers: as float64.
     :param truths: 0 or 1.
     :param texts: of any type, as text.
+    :param wholes: name -> the largest whole number that there may be.
+    :param keyed: whether each row is of one device; without that there is no key.
     """
 
     times: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
     truths: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
+    keyed: bool = True
+    wholes: Mapping[str, int] = field(default_factory=dict)
+
+    def whole_key(self, column: str) -> str:
+        """How a column is called as whole numbers; another name than its own if it is read as floats too."""
+        return f"{column} {AS_WHOLE}" if column in self.numbers else column
 
     @property
     def names(self) -> tuple[str, ...]:
         """All of them, each once."""
-        return tuple(dict.fromkeys([*self.times, *self.numbers, *self.truths, *self.texts]))
+        return tuple(dict.fromkeys([*self.times, *self.numbers, *self.truths, *self.texts, *self.wholes]))
 
 
 @dataclass
@@ -77,7 +88,7 @@ class FileRows:
 
 
 def load_file(folder: Path, path: Path, schema: TelemetrySchema, columns: Columns) -> FileRows:
-    """Rows of one file, which has all entity columns, or ``device`` with the full key.
+    """Rows of one file, which has all entity columns, or ``device`` with the full key, where rows have one.
 
     :param columns: what else is read; all must be there.
     :raises TelemetryError: if it cannot be read or lacks a column.
@@ -85,7 +96,7 @@ def load_file(folder: Path, path: Path, schema: TelemetrySchema, columns: Column
     name = str(path.relative_to(folder))
     given = partition_values(path, folder)
     present = columns_of(folder, path, schema)
-    keys: tuple[str, ...] = schema.entity
+    keys: tuple[str, ...] = schema.entity if columns.keyed else ()
     if not all(column in present for column in keys):
         if DEVICE not in present:
             absent = next(column for column in keys if column not in present)
@@ -98,15 +109,17 @@ def load_file(folder: Path, path: Path, schema: TelemetrySchema, columns: Column
     wanted = tuple(dict.fromkeys([*keys, *columns.names]))
     inside = [column for column in wanted if present[column] is not None]
     numbers = [str(present[column]) for column in columns.numbers if column in inside]
+    wholes = [str(present[column]) for column in columns.wholes if column in inside]
     table = read_file(
-        path, name, [str(present[column]) for column in inside], numbers, schema.files
+        path, name, [str(present[column]) for column in inside], numbers, schema.files, wholes
     ).rename_columns(inside)
     for column in wanted:
         if column not in inside:
             constant = pa.array([given[column]], pa.string()).dictionary_encode()
             indices = pa.array(np.zeros(table.num_rows, dtype=np.int32))
             table = table.append_column(column, pa.DictionaryArray.from_arrays(indices, constant.dictionary))
-    composed = compose_keys([_texts(table, column, name) for column in keys], schema.separator)
+    parts = [_texts(table, column, name) for column in keys]
+    composed = compose_keys(parts, schema.separator) if keys else no_keys(table.num_rows)
     rows = FileRows(
         name,
         table,
@@ -172,6 +185,10 @@ def _type_columns(rows: FileRows, schema: TelemetrySchema, columns: Columns) -> 
     for column in columns.numbers:
         values, rows.refused[column] = numbers_of(table[column], schema.files.decimal_of(rows.name))
         rows.columns[column] = pd.Series(values)
+    for column, largest in columns.wholes.items():
+        decimal, key = schema.files.decimal_of(rows.name), columns.whole_key(column)
+        whole, rows.refused[key] = wholes_of(table[column], largest, decimal)
+        rows.columns[key] = pd.Series(whole)
     for column in columns.truths:
         texts = _texts(table, column, rows.name)
         truths = [np.nan if truth_of(text) is None else float(bool(truth_of(text))) for text in texts.values]

@@ -99,6 +99,10 @@ class TableRows:
         if unused:
             self.report.notes.append(f"not used by the schema: {listed(unused, _NAMED)}")
 
+    def file_names(self) -> npt.NDArray[np.object_]:
+        """Name of the file that each row is from, shape (n,)."""
+        return np.array([*self._marks, ""], dtype=object)[self._file]
+
     def reject(self, reason: str, rows: Bools, column: str = "") -> None:
         """Leave out the given rows, unless they already are.
 

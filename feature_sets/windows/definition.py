@@ -7,8 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from feature_sets.checks import InputError, check_choice, duration_seconds
+from feature_sets.telemetry.expected_interval import presence_names
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.window_settings import OPERATIONS
+from feature_sets.windows import presence
+from feature_sets.windows.counters import Counters
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class WindowDefinition:
     :param allowed_lateness: how far an event's bucket may lie behind B; None is the longest window, which is
         also the most that is allowed, for a later one could change no window.
     :param future_tolerance: how far event time may run ahead of the clock.
+    :param expected: how often a device sends; None where nobody knows.
+    :param counters: which of the metrics are rates of counters; None if none is.
     """
 
     entity: str
@@ -45,6 +50,8 @@ class WindowDefinition:
     period: str
     allowed_lateness: str | None = None
     future_tolerance: str = "60s"
+    expected: str | None = None
+    counters: Counters | None = None
 
     def __post_init__(self) -> None:
         for name in ("metrics", "operations", "windows"):
@@ -68,6 +75,11 @@ class WindowDefinition:
                 name = "windows" if length in self.windows else "allowed_lateness"
                 raise InputError(_field(name), f"must be a multiple of the period {self.period}", length)
         _seconds("future_tolerance", self.future_tolerance)
+        if self.expected is not None and _seconds("expected", self.expected) < 1:
+            raise InputError(_field("expected"), "must be at least 1s", self.expected)
+        unknown = [name for name in self.rate_names if name not in self.metrics]
+        if unknown:
+            raise InputError(_field("counters"), "must be among the metrics", unknown)
 
     @classmethod
     def from_schema(cls, schema: TelemetrySchema) -> WindowDefinition:
@@ -80,6 +92,8 @@ class WindowDefinition:
             windows=schema.windows.lengths,
             period=schema.windows.period,
             future_tolerance=schema.windows.future_tolerance,
+            expected=schema.expected_interval,
+            counters=Counters.from_schema(schema),
         )
 
     @classmethod
@@ -114,17 +128,44 @@ class WindowDefinition:
             windows=tuple(first["windows"]),
             period=first["period"],
             future_tolerance=future_tolerance,
+            expected=presence.declared_interval(feature_set),
+            counters=Counters.from_feature_set(feature_set),
         )
 
     @property
+    def rate_names(self) -> tuple[str, ...]:
+        """Metrics that are rates of counters: they are computed, as the features are."""
+        return tuple(rule.metric for rule in self.counters.rules) if self.counters else ()
+
+    @property
+    def computed_names(self) -> tuple[str, ...]:
+        """All that is computed of an event: the features, then the rates."""
+        return (*self.feature_names, *self.rate_names)
+
+    @property
+    def input_columns(self) -> tuple[str, ...]:
+        """Columns that hold the readings: the metrics, the counters in place of their rates, the uptime."""
+        if self.counters is None:
+            return self.metrics
+        counters = {rule.metric: rule.column for rule in self.counters.rules}
+        columns = tuple(counters.get(metric, metric) for metric in self.metrics)
+        return columns if self.counters.uptime is None else (*columns, self.counters.uptime)
+
+    @property
+    def whole_columns(self) -> tuple[str, ...]:
+        """Those of them that hold whole numbers."""
+        return self.counters.columns if self.counters else ()
+
+    @property
     def feature_names(self) -> tuple[str, ...]:
-        """Names of the features, ``{metric}_{operation}_{window}``, in output order."""
-        return tuple(
+        """Names of the features, ``{metric}_{operation}_{window}``, then of presence, in output order."""
+        of_metrics = tuple(
             f"{metric}_{operation}_{length}"
             for metric in self.metrics
             for operation in self.operations
             for length in self.windows
         )
+        return of_metrics + (presence_names(self.windows) if self.expected is not None else ())
 
     @property
     def period_micros(self) -> int:
@@ -143,6 +184,16 @@ class WindowDefinition:
         return max(self.window_buckets)
 
     @property
+    def rate_buckets(self) -> int:
+        """How many buckets before a reading there are others that its rates may depend on."""
+        return self.counters.reach_buckets(self.period_micros) if self.counters else 0
+
+    @property
+    def kept_buckets(self) -> int:
+        """How many buckets back there are readings that windows or rates may depend on."""
+        return self.longest_buckets + self.rate_buckets
+
+    @property
     def lateness_buckets(self) -> int:
         """An event whose bucket lies this many buckets or more behind the newest is too late."""
         if self.allowed_lateness is None:
@@ -156,7 +207,11 @@ class WindowDefinition:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON."""
-        return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
+        content = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
+        del content["counters"]  # Absent without counters, as it was before there were any.
+        if self.expected is None:  # The same.
+            del content["expected"]
+        return {**content, "counters": self.counters.to_dict()} if self.counters else content
 
 
 def _field(name: str) -> str:

@@ -33,6 +33,8 @@ from numba import njit
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Wholes = npt.NDArray[np.uint64]
+Flags = npt.NDArray[np.uint8]
 
 ACCEPTED, LATE, DUPLICATE, TOO_LATE, QUARANTINED = range(5)
 """What became of an event, in the order of ``event_status.STATUSES``."""
@@ -45,17 +47,27 @@ DEVICE_COLUMNS = 7
 COUNT, LOW, SUM = range(3)
 """Places of the statistics that every bucket has: readings, the lowest, and Σ(x − lowest)."""
 
-PERIOD, LONGEST, LATENESS, READINGS, SQUARES, HIGH, FIRST, LAST, PLANES, ASKED = range(10)
+PERIOD, LONGEST, LATENESS, READINGS, SQUARES, HIGH, FIRST, LAST, PLANES = range(9)
+KEPT, NEAREST, FARTHEST, UPTIME_WRAP, ASKED = range(9, 14)
 """Entries of the plan: microseconds, buckets, buckets, whether readings are kept one by one (0, 1). Then the
 places of a bucket's other statistics, -1 for one that no operation needs: Σ(x − lowest)², the highest, the
 earliest and the latest reading, each of these two followed by its time; and how many statistics there are.
-From ASKED on, for each of OPERATIONS its place among those asked for, or -1."""
+Then, of how many buckets event times are kept; and of counters, in microseconds: the shortest and the longest
+interval of a rate, and after what an uptime begins again, 0 if it does not. From ASKED on, for each of
+OPERATIONS its place among those asked for, or -1."""
+
+METRIC, BITS = range(2)
+"""Columns of the rules of counters: the metric that is the rate, and 32 or 64."""
+MAX_RATE, SCALE, LOWEST, HIGHEST = range(4)
+"""Columns of their limits: units per second, negative if unknown; and of the scaled rate."""
 
 OPERATIONS = ("count", "sum", "sqr", "avg", "min", "max", "first", "last", "stddev", "stdvar", "median")
 _COUNT, _SUM, _SQR, _AVG, _MIN, _MAX, _FIRST, _LAST, _STDDEV, _STDVAR, MEDIAN = range(
     ASKED, ASKED + len(OPERATIONS)
 )
-PLAN_ENTRIES = ASKED + len(OPERATIONS)
+EXPECTED = ASKED + len(OPERATIONS)
+"""Entry of the plan behind them: how often readings are expected, in microseconds; -1 if nobody knows."""
+PLAN_ENTRIES = EXPECTED + 1
 
 # Without Numba's reference counts, which are atomic and cost more than the arithmetic: the arrays belong to
 # the caller, and nothing in here makes one.
@@ -75,6 +87,9 @@ WAITING_ROWS = 6
 WAITING = 128
 """So many windows (or those of one event, if they are more) wait to be divided together; rows of numbers for
 them: ``Sums`` without the highest, and two for what is made of them."""
+
+UPTIME_SLACK = 60_000_000
+"""How far an uptime that begins again may be from what it must be then, in microseconds."""
 
 SMALLEST_RING = 8
 RING_CLASSES = 48
@@ -102,7 +117,7 @@ def _position(times: Ints, log: int, capacity: int, start: int, size: int, time:
 
 
 @_compiled
-def _room(row: Ints, times: Ints, readings: Floats, free: Ints) -> bool:
+def _room(row: Ints, times: Ints, readings: Floats, wholes: Wholes, told: Flags, free: Ints) -> bool:
     """Make sure that the device's ring takes one more; False, and nothing changed, if the log is full."""
     if row[SIZE] < row[CAPACITY]:
         return True
@@ -123,6 +138,8 @@ def _room(row: Ints, times: Ints, readings: Floats, free: Ints) -> bool:
         times[log + k] = times[old]
         for m in range(readings.shape[1]):
             readings[log + k, m] = readings[old, m]
+        for c in range(wholes.shape[1]):
+            wholes[log + k, c], told[log + k, c] = wholes[old, c], told[old, c]
     give_back(row, times, free)
     row[LOG], row[CAPACITY], row[START] = log, capacity, 0
     return True
@@ -142,7 +159,18 @@ def give_back(row: Ints, times: Ints, free: Ints) -> None:
 
 
 @_compiled
-def _remember(row: Ints, times: Ints, readings: Floats, time: int, values: Floats, event: int) -> None:
+def _remember(
+    row: Ints,
+    times: Ints,
+    readings: Floats,
+    wholes: Wholes,
+    told: Flags,
+    time: int,
+    values: Floats,
+    event_wholes: Wholes,
+    event_told: Flags,
+    event: int,
+) -> None:
     """Put an event into the ring, which is sorted by time and has room."""
     log, mask, start, size = row[LOG], row[CAPACITY] - 1, row[START], row[SIZE]
     place = size
@@ -153,11 +181,132 @@ def _remember(row: Ints, times: Ints, readings: Floats, time: int, values: Float
             times[later] = times[sooner]
             for m in range(readings.shape[1]):
                 readings[later, m] = readings[sooner, m]
+            for c in range(wholes.shape[1]):
+                wholes[later, c], told[later, c] = wholes[sooner, c], told[sooner, c]
     at = log + ((start + place) & mask)
     times[at] = time
     for m in range(readings.shape[1]):
         readings[at, m] = values[m, event]
+    for c in range(wholes.shape[1]):
+        wholes[at, c], told[at, c] = event_wholes[c, event], event_told[c, event]
     row[SIZE] = size + 1
+
+
+@_inlined
+def _told_before(told: Flags, log: int, mask: int, start: int, place: int, column: int) -> int:
+    """The last place in a ring before this one that has a reading of the column; -1 if there is none."""
+    place -= 1
+    while place >= 0 and told[log + ((start + place) & mask), column] == 0:
+        place -= 1
+    return place
+
+
+@_compiled
+def _interval_start(
+    row: Ints, times: Ints, told: Flags, plan: Ints, place: int, time: int, column: int
+) -> int:
+    """Where in the log the reading lies from which a rate at ``time`` is taken; -1 if there is none.
+
+    :param place: how many in the ring are earlier.
+    """
+    log, mask, start = row[LOG], row[CAPACITY] - 1, row[START]
+    at = _told_before(told, log, mask, start, place, column)
+    if at < 0:
+        return -1
+    since = times[log + ((start + at) & mask)]
+    if time - since < plan[NEAREST]:
+        return -1
+    while plan[NEAREST] > 0 and time - since <= plan[FARTHEST]:
+        before = _told_before(told, log, mask, start, at, column)
+        if before < 0 or since - times[log + ((start + before) & mask)] >= plan[NEAREST]:
+            break
+        at, since = before, times[log + ((start + before) & mask)]
+    return log + ((start + at) & mask) if time - since <= plan[FARTHEST] else -1
+
+
+@_inlined
+def _kept_running(before: int, now: int, elapsed: int, wrap: int) -> bool:
+    """Whether a device ran on between two readings of its uptime, all in microseconds.
+
+    It was started within the interval if it has been running for less than that, or for less than before.
+    An uptime that begins again is told by how near it is to what it must be then.
+    """
+    if now < before and wrap > 0 and abs(now + wrap - before - elapsed) <= UPTIME_SLACK:
+        return True
+    return now >= before and now >= elapsed
+
+
+@_compiled
+def _rate(
+    before: Wholes,
+    told_before: Flags,
+    c: int,
+    now: Wholes,
+    told_now: Flags,
+    event: int,
+    elapsed: int,
+    plan: Ints,
+    rules: Ints,
+    limits: Floats,
+) -> float:
+    """The rate of one counter over an interval, scaled; NaN if there is none.
+
+    :param before: the whole numbers of the reading that the interval begins with, shape (columns,).
+    :param now: those of events, shape (columns, events).
+    :param elapsed: microseconds, more than 0.
+    """
+    uptime = len(rules)
+    told = uptime < len(before) and told_before[uptime] != 0 and told_now[uptime, event] != 0
+    if told and not _kept_running(
+        np.int64(before[uptime]), np.int64(now[uptime, event]), elapsed, plan[UPTIME_WRAP]
+    ):
+        return np.nan
+    old, new, fastest = before[c], now[c, event], limits[c, MAX_RATE]
+    fell, narrow = new < old, rules[c, BITS] == 32
+    if fell and narrow:
+        new += np.uint64(1 << 32)
+    counted = new - old  # Modulo 2^64.
+    if fell and fastest < 0.0 and not (narrow and told and counted < np.uint64(1 << 31)):
+        return np.nan
+    rate = np.float64(counted) * 1e6 / np.float64(elapsed)
+    if fastest >= 0.0 and rate > fastest:
+        return np.nan
+    rate *= limits[c, SCALE]
+    if not (limits[c, LOWEST] <= rate <= limits[c, HIGHEST]) or not np.isfinite(rate):
+        return np.nan
+    return float(rate)
+
+
+@_compiled
+def _put_rates(
+    row: Ints,
+    times: Ints,
+    wholes: Wholes,
+    told: Flags,
+    plan: Ints,
+    rules: Ints,
+    limits: Floats,
+    time: int,
+    event: int,
+    event_wholes: Wholes,
+    event_told: Flags,
+    values: Floats,
+) -> None:
+    """Put the rates at an event, which is not in the ring yet, among its values; see ``Counters``."""
+    log, mask, start, size = row[LOG], row[CAPACITY] - 1, row[START], row[SIZE]
+    place = size
+    if size > 0 and time < times[log + ((start + size - 1) & mask)]:
+        place = _position(times, log, mask + 1, start, size, time)
+    for c in range(len(rules)):
+        rate = np.nan
+        if event_told[c, event] != 0:
+            at = _interval_start(row, times, told, plan, place, time, c)
+            if at >= 0:
+                rate = _rate(
+                    wholes[at], told[at], c, event_wholes, event_told, event, time - times[at],
+                    plan, rules, limits,
+                )  # fmt: skip
+        values[rules[c, METRIC], event] = rate
 
 
 @_inlined
@@ -412,13 +561,37 @@ def _emit_medians(
 
 
 @_compiled
+def _emit_presence(row: Ints, times: Ints, plan: Ints, windows: Ints, time: int, out: Floats) -> None:
+    """Seconds since the reading before this one, and the share of the expected readings in each window.
+
+    :param time: of the event, which is in the ring.
+    :param out: NaN for the first if there is none before it in the longest window.
+    """
+    log, capacity, start, size = row[LOG], row[CAPACITY], row[START], row[SIZE]
+    out[0] = np.nan
+    place = _position(times, log, capacity, start, size, time)
+    if place > 0:
+        before = times[log + ((start + place - 1) & (capacity - 1))]
+        if before >= (row[BUCKET] - plan[LONGEST] + 1) * plan[PERIOD]:
+            out[0] = float(time - before) / 1e6
+    for w in range(len(windows)):
+        begin = (row[BUCKET] - windows[w] + 1) * plan[PERIOD]
+        received = size - _position(times, log, capacity, start, size, begin)
+        out[1 + w] = float(received * plan[EXPECTED]) / float(windows[w] * plan[PERIOD])
+
+
+@_compiled
 def take(
     plan: Ints,
     windows: Ints,
+    rules: Ints,
+    limits: Floats,
     devices: Ints,
     buckets: Floats,
     times: Ints,
     readings: Floats,
+    wholes: Wholes,
+    told: Flags,
     free: Ints,
     ends: Floats,
     beginnings: Floats,
@@ -433,18 +606,24 @@ def take(
     event_times: Ints,
     arrivals: Ints,
     values: Floats,
-    statuses: npt.NDArray[np.uint8],
+    event_wholes: Wholes,
+    event_told: Flags,
+    statuses: Flags,
     features: Floats,
 ) -> int:
     """Take in events, each in the order of arrival of its device.
 
     :param plan: see PERIOD and what follows there.
     :param windows: lengths in buckets, shape (windows,).
+    :param rules: of counters, see METRIC, shape (counters, 2).
+    :param limits: of counters, see MAX_RATE, shape (counters, 4).
     :param devices: shape (devices, DEVICE_COLUMNS); a device that is new has ``SIZE`` -1.
     :param buckets: shape (devices, metrics, buckets in the ring, statistics); bucket b lies at b modulo the
         ring.
     :param times: the log: rings of counted event times, sorted, each a power of two long.
     :param readings: what was read then, shape (log, metrics); (0, 0) if they are not kept.
+    :param wholes: the counters then, and the uptime in microseconds if there is one, shape (log, columns).
+    :param told: whether there was a reading of each, 0 or 1.
     :param free: free rings, see USED.
     :param ends: scratch pad, metrics * (sum of windows + number of windows) * statistics.
     :param beginnings: scratch pad, 2 * metrics * windows * statistics: without the newest bucket, and with,
@@ -458,14 +637,20 @@ def take(
     :param rows: row in ``devices`` of each key.
     :param event_times: microseconds since the epoch, shape (events,).
     :param arrivals: the same, for when each event arrived.
-    :param values: readings, shape (metrics, events); what is not finite is no reading.
+    :param values: readings, shape (metrics, events); what is not finite is no reading. Those that are rates
+        of counters are put in here.
+    :param event_wholes: as ``wholes``, shape (columns, events).
+    :param event_told: as ``told``.
     :param statuses: out, shape (events,), ACCEPTED to begin with.
-    :param features: out, shape (events, metrics * operations * windows); NaN for events that are not counted.
+    :param features: out, shape (events, metrics * operations * windows) and, where readings are expected, one
+        and one for each window more; NaN for events that are not counted.
     :returns: how many of ``order`` are done; short of the end, the log or ``scratch`` is too short.
     """
     period, ring, planes, places = plan[PERIOD], plan[LONGEST], plan[PLANES], _places(plan)
     metrics, lengths = buckets.shape[1], len(windows)
-    per_metric = features.shape[1] // metrics
+    width = features.shape[1]
+    per_metric = (width - (1 + lengths if plan[EXPECTED] > 0 else 0)) // metrics
+    of_metrics = metrics * per_metric
     pairs = metrics * lengths
     cells, flat = buckets.reshape(-1), features.reshape(-1)
     summed = -1  # the device that the scratch pad is of
@@ -490,7 +675,7 @@ def take(
         if time <= row[TIME] and not new and row[SIZE] > 0:
             place = _position(times, row[LOG], row[CAPACITY], row[START], row[SIZE], time)
             at = row[LOG] + ((row[START] + place) & (row[CAPACITY] - 1))
-            if place < row[SIZE] and times[at] == time:
+            if place < row[SIZE] and times[at] == time and bucket > row[BUCKET] - ring:
                 status = DUPLICATE
             elif bucket <= row[BUCKET] - plan[LATENESS]:
                 status = TOO_LATE
@@ -499,14 +684,18 @@ def take(
         if status > LATE:
             statuses[event] = status
             features[event] = np.nan
+            for c in range(len(rules)):
+                values[rules[c, METRIC], event] = np.nan
             continue
         newest = row[BUCKET]
         if bucket > newest:
-            oldest = (bucket - ring + 1) * period
+            oldest = (bucket - plan[KEPT] + 1) * period
             while row[SIZE] > 0 and times[row[LOG] + row[START]] < oldest:
                 row[START] = (row[START] + 1) & (row[CAPACITY] - 1)
                 row[SIZE] -= 1
-        if not _room(row, times, readings, free) or (plan[MEDIAN] >= 0 and len(scratch) < row[CAPACITY]):
+        if not _room(row, times, readings, wholes, told, free) or (
+            plan[MEDIAN] >= 0 and len(scratch) < row[CAPACITY]
+        ):
             _divide(waiting, targets, count, plan, flat, lengths)
             return i
         place = bucket % ring
@@ -518,7 +707,11 @@ def take(
                     at += ring * planes
             row[BUCKET] = bucket
         row[TIME] = max(row[TIME], time)
-        _remember(row, times, readings, time, values, event)
+        if len(rules) > 0:
+            _put_rates(
+                row, times, wholes, told, plan, rules, limits, time, event, event_wholes, event_told, values
+            )
+        _remember(row, times, readings, wholes, told, time, values, event_wholes, event_told, event)
         offset = float(time - bucket * period)
         for m in range(metrics):
             value = values[m, event]
@@ -551,7 +744,7 @@ def take(
         for w in range(lengths):
             at_end += (bucket - chunks[w] + 1) * planes
             at_bucket = block + place * planes
-            target = event * metrics * per_metric + w
+            target = event * width + w
             for _ in range(metrics):
                 before, newest_bucket = (
                     _sums(beginnings, at_beginning, places),
@@ -589,7 +782,9 @@ def take(
                 at_end += (windows[w] + 1) * planes
             at_end -= (bucket - chunks[w] + 1) * planes
         if plan[MEDIAN] >= 0:
-            _emit_medians(row, times, readings, plan, windows, scratch, features[event])
+            _emit_medians(row, times, readings, plan, windows, scratch, features[event, :of_metrics])
+        if plan[EXPECTED] > 0:
+            _emit_presence(row, times, plan, windows, time, features[event, of_metrics:])
         if status != ACCEPTED:  # Threads write next to each other here; what need not be written is not.
             statuses[event] = status
     _divide(waiting, targets, count, plan, flat, lengths)

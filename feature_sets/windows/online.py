@@ -21,6 +21,7 @@ from feature_sets.windows.plan import Plan
 from feature_sets.windows.readings import is_missing, reading, readings_of_column, readings_of_list
 from feature_sets.windows.sharded_state import ShardedState
 from feature_sets.windows.snapshot import pack, snapshot_field, unpack
+from feature_sets.windows.whole_readings import whole_reading, wholes_of_column, wholes_of_list
 from feature_sets.windows.window_state import Events
 
 Clock = Callable[[], float | datetime]
@@ -54,7 +55,15 @@ class OnlineWindows:
         self.counts: dict[str, int] = dict.fromkeys(event_status.STATUSES, 0)
         self._clock = clock
         self._arrival = arrival
-        self._names = definition.feature_names
+        self._names = definition.computed_names
+        self._metrics = [
+            (place, metric)
+            for place, metric in enumerate(definition.metrics)
+            if metric not in definition.rate_names
+        ]
+        self._rates = [definition.metrics.index(metric) for metric in definition.rate_names]
+        largest = definition.counters.largest if definition.counters else ()
+        self._whole = list(zip(definition.whole_columns, largest, strict=True))
         self._tolerance = definition.tolerance_micros
         self._plan = Plan.of(definition)
         self._shards = threads or min(_MOST_THREADS, len(os.sched_getaffinity(0)))
@@ -87,12 +96,14 @@ class OnlineWindows:
         :param events: one event, a list of them, or a frame with one a row, also with its keys numbered. Each
             has the key (text or a whole
             number, see ``entity_keys.checked_key``), the event time (epoch seconds or a datetime; UTC if it
-            has no zone) and every metric; None, NaN and infinity are no reading. Readings may be of any size,
+            has no zone) and every input of the definition; None, NaN and infinity are no reading. Counters
+            are whole numbers. Other readings may be of any size,
             but sums of squares beyond a float, from 1.8e308 on, make ``sqr`` (readings of about 1e154)
             infinite, and ``stddev`` and ``stdvar`` (differences of about 1e154); where the differences from
             the lowest reading of a window add up to as much, ``avg`` and ``sum`` are infinite or NaN.
-        :returns: of the same kind: the features by name and ``event_status``; a frame has the given index,
-            the features as float64 columns. All features of an event that was not counted are NaN.
+        :returns: of the same kind: the features by name, the rates of counters by metric, and
+            ``event_status``; a frame has the given index, and float64 columns. All features and rates of an
+            event that was not counted are NaN.
         :raises KeyError: naming a field that an event lacks.
         :raises InputError: naming a field that is no time, no number or no key. No event was taken in then.
         """
@@ -106,7 +117,11 @@ class OnlineWindows:
 
     def _update_one(self, event: Mapping[str, Any]) -> dict[str, Any]:
         definition, one = self.definition, self._one
-        one.values[:, 0] = [reading(metric, event[metric]) for metric in definition.metrics]
+        for place, metric in self._metrics:
+            one.values[place, 0] = reading(metric, event[metric])
+        for place, (column, largest) in enumerate(self._whole):
+            whole = whole_reading(column, event[column], largest)
+            one.told[place, 0], one.wholes[place, 0] = whole is not None, whole or 0
         arrived = event.get(self._arrival) if self._arrival is not None else None
         now = event_micros(self._clock() if is_missing(arrived) else arrived)
         time = event_micros(event[definition.timestamp])
@@ -117,6 +132,7 @@ class OnlineWindows:
             one.times[0], one.arrivals[0], one.statuses[0] = time, now, kernel.ACCEPTED
             self._state.take_one(key, one)
             status, features = int(one.statuses[0]), one.features[0].tolist()
+            features += one.values[self._rates, 0].tolist() if self._rates else []
         name = event_status.STATUSES[status]
         self.counts[name] += 1
         answer: dict[str, Any] = dict(zip(self._names, features, strict=True))
@@ -128,9 +144,12 @@ class OnlineWindows:
             return []
         definition = self.definition
         columns = Events(len(events), self._plan)
-        for m, metric in enumerate(definition.metrics):
-            column = [event[metric] for event in events]
-            columns.values[m] = readings_of_list(metric, column)
+        for m, metric in self._metrics:
+            columns.values[m] = readings_of_list(metric, [event[metric] for event in events])
+        for c, (name, largest) in enumerate(self._whole):
+            columns.wholes[c], columns.told[c] = wholes_of_list(
+                name, [event[name] for event in events], largest
+            )
         columns.times[:] = [event_micros(event[definition.timestamp]) for event in events]
         now = event_micros(self._clock())
         if self._arrival is None:
@@ -145,8 +164,9 @@ class OnlineWindows:
         names = (*self._names, event_status.COLUMN)
         statuses = _STATUS_NAMES[columns.statuses].tolist()
         rows = columns.features.tolist()
-        for row, status in zip(rows, statuses, strict=True):
-            row.append(status)
+        rates = columns.values[self._rates].T.tolist()
+        for row, more, status in zip(rows, rates, statuses, strict=True):
+            row += [*more, status]
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def _update_rows(self, events: KeyedRows) -> pd.DataFrame:
@@ -155,8 +175,10 @@ class OnlineWindows:
         if (events.entity, events.time) != wanted:
             raise InputError("rows", f"must be keyed by {wanted}", (events.entity, events.time))
         columns = Events(len(events), self._plan)
-        for m, metric in enumerate(definition.metrics):
+        for m, metric in self._metrics:
             columns.values[m] = readings_of_column(frame[metric])
+        for c, (name, largest) in enumerate(self._whole):
+            columns.wholes[c], columns.told[c] = wholes_of_column(frame[name], largest)
         columns.times, columns.codes = events.micros, events.codes
         columns.arrivals[:] = event_micros(self._clock())
         if self._arrival == events.time:
@@ -166,7 +188,15 @@ class OnlineWindows:
             told = arrived.notna().to_numpy()
             columns.arrivals[told] = column_micros(arrived if told.all() else arrived[told])
         self._take(columns, events.keys)
-        rows = pd.DataFrame(columns.features, index=frame.index, columns=list(self._names), copy=False)
+        rows = pd.DataFrame(
+            columns.features, index=frame.index, columns=list(definition.feature_names), copy=False
+        )
+        if self._rates:
+            rates = pd.DataFrame(
+                columns.values[self._rates].T, index=frame.index, columns=list(definition.rate_names)
+            )
+            # The features are many, so they are not copied; the stubs of pandas do not know that it can.
+            rows = pd.concat([rows, rates], axis=1, copy=False)  # type: ignore[call-overload]
         rows[event_status.COLUMN] = _STATUS_NAMES[columns.statuses]
         return rows
 
@@ -182,16 +212,16 @@ class OnlineWindows:
     def evict(self, idle_seconds: float) -> list[str | int]:
         """Forget devices that sent nothing for a while, by the clock; gives their keys.
 
-        A device that comes back starts anew, so the time must be at least the longest window. Add the allowed
-        lateness and the tolerance where events come late or early: then no window misses a reading.
+        A device that comes back starts anew, so the time must be at least the longest window and, with
+        counters, the longest gap of a rate besides. Add the allowed lateness and the tolerance where events
+        come late or early: then no window misses a reading.
 
         :raises InputError: if it is shorter.
         """
-        shortest = self.definition.longest_buckets * self.definition.period_micros / 1_000_000
+        shortest = self.definition.kept_buckets * self.definition.period_micros / 1_000_000
         if not idle_seconds >= shortest:
-            raise InputError(
-                "idle_seconds", f"must be at least the longest window, {shortest:g} s", idle_seconds
-            )
+            what = "the longest window" if self.definition.counters is None else "what rates reach back"
+            raise InputError("idle_seconds", f"must be at least {what}, {shortest:g} s", idle_seconds)
         return self._state.forget_idle(event_micros(self._clock()) - round(idle_seconds * 1_000_000))
 
     def snapshot(self) -> bytes:
@@ -207,10 +237,10 @@ class OnlineWindows:
         """
         header, arrays = unpack(snapshot)
         ours, theirs = self.definition.to_dict(), header["definition"]
-        for field, value in ours.items():
-            if theirs.get(field) != value:
+        for field in dict.fromkeys([*ours, *theirs]):
+            if theirs.get(field) != ours.get(field):
                 raise InputError(
-                    snapshot_field(f"definition.{field}"), f"must be {value!r}", theirs.get(field)
+                    snapshot_field(f"definition.{field}"), f"must be {ours.get(field)!r}", theirs.get(field)
                 )
         state = ShardedState(self._plan, self._shards)
         state.put(header["devices"], arrays)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from feature_sets.checks import duration_seconds
 from feature_sets.windows import kernel
 from feature_sets.windows.definition import WindowDefinition
 from feature_sets.windows.kernel import Floats, Ints
@@ -21,12 +22,18 @@ class Plan:
     :param windows: lengths in buckets.
     :param metrics: how many.
     :param operations: how many.
+    :param rules: of the counters: columns METRIC and BITS, shape (counters, 2).
+    :param limits: of the counters: columns MAX_RATE and so on, shape (counters, 4).
+    :param whole: columns of whole numbers: the counters, and the uptime if there is one.
     """
 
     entries: Ints
     windows: Ints
     metrics: int
     operations: int
+    rules: Ints
+    limits: Floats
+    whole: int
 
     @classmethod
     def of(cls, definition: WindowDefinition) -> Plan:
@@ -37,6 +44,15 @@ class Plan:
         entries[kernel.LONGEST] = definition.longest_buckets
         entries[kernel.LATENESS] = definition.lateness_buckets
         entries[kernel.READINGS] = "median" in operations
+        if definition.expected is not None:
+            entries[kernel.EXPECTED] = duration_seconds(definition.expected) * 1_000_000
+        entries[kernel.KEPT] = definition.kept_buckets
+        counters = definition.counters
+        rules = counters.rules if counters else ()
+        if counters:
+            entries[kernel.NEAREST] = counters.min_interval
+            entries[kernel.FARTHEST] = counters.max_gap
+            entries[kernel.UPTIME_WRAP] = counters.uptime_wraps
         places = kernel.SUM + 1
         for entry, needed, width in (
             (kernel.SQUARES, operations & _SQUARES, 1),
@@ -55,6 +71,22 @@ class Plan:
             windows=np.array(definition.window_buckets, dtype=np.int64),
             metrics=len(definition.metrics),
             operations=len(definition.operations),
+            rules=np.array(
+                [(definition.metrics.index(rule.metric), rule.bits) for rule in rules], dtype=np.int64
+            ).reshape(-1, 2),
+            limits=np.array(
+                [
+                    (
+                        -1.0 if rule.max_rate is None else rule.max_rate,
+                        rule.scale,
+                        -np.inf if rule.low is None else rule.low,
+                        np.inf if rule.high is None else rule.high,
+                    )
+                    for rule in rules
+                ],
+                dtype=np.float64,
+            ).reshape(-1, 4),
+            whole=len(definition.whole_columns),
         )
 
     @property
@@ -84,4 +116,5 @@ class Plan:
     @property
     def features(self) -> int:
         """Features of a device."""
-        return self.metrics * self.operations * len(self.windows)
+        of_presence = 1 + len(self.windows) if self.entries[kernel.EXPECTED] > 0 else 0
+        return self.metrics * self.operations * len(self.windows) + of_presence

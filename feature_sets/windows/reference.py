@@ -7,27 +7,31 @@ and variances are exact fractions, rounded once at the end.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from feature_sets.checks import InputError
+from feature_sets.checks import InputError, duration_seconds
 from feature_sets.rows.event_micros import column_micros
 from feature_sets.windows import event_status
+from feature_sets.windows.counter_reference import rate
 from feature_sets.windows.definition import WindowDefinition
+from feature_sets.windows.readings import is_missing
 
 
 @dataclass
 class _Device:
     """Everything counted for one device: (time in microseconds, exact readings by metric), by arrival.
 
-    A metric without a reading is not among them.
+    A metric without a reading is not among them. ``wholes`` has the counters of the same events.
     """
 
     events: list[tuple[int, dict[str, Fraction]]] = field(default_factory=list)
+    wholes: list[tuple[int, dict[str, int]]] = field(default_factory=list)
 
 
 def reference(
@@ -41,7 +45,7 @@ def reference(
     :param events: one event a row in order of arrival; has the key, the event time and the metrics.
     :param clock: epoch seconds now, asked once an event; used where there is no arrival time.
     :param arrival: column with the time at which each event arrived.
-    :returns: ``definition.feature_names`` and ``event_status``; same index.
+    :returns: ``definition.computed_names`` and ``event_status``; same index.
     :raises InputError: if neither a clock nor an arrival column is given.
     """
     if clock is None and arrival is None:
@@ -52,7 +56,7 @@ def reference(
     rows: list[dict[str, float]] = []
     times = column_micros(events[definition.timestamp])
     arrivals = column_micros(events[arrival]) if arrival is not None else None
-    records = events[[definition.entity, *definition.metrics]].to_dict("records")
+    records = events[[definition.entity, *definition.input_columns]].to_dict("records")
     for position, record in enumerate(records):
         time = int(times[position])
         if arrivals is not None:
@@ -63,13 +67,17 @@ def reference(
         status = _status(device, time, now, definition)
         statuses.append(status)
         if status not in event_status.COUNTED:
-            rows.append(dict.fromkeys(definition.feature_names, math.nan))
+            rows.append(dict.fromkeys(definition.computed_names, math.nan))
             continue
-        given = {metric: float(record[metric]) for metric in definition.metrics}
+        rates = _rates(device, time, record, definition)
+        given = {
+            metric: rates[metric] if metric in rates else float(record[metric])
+            for metric in definition.metrics
+        }
         exact = {metric: Fraction(value) for metric, value in given.items() if math.isfinite(value)}
         device.events.append((time, exact))
         newest_bucket = max(t // period for t, _ in device.events)
-        row = {}
+        row = dict(rates)
         for window, buckets in zip(definition.windows, definition.window_buckets, strict=True):
             inside = [
                 (t, values)
@@ -80,12 +88,27 @@ def reference(
                 readings = [(t, values[metric]) for t, values in inside if metric in values]
                 for operation in definition.operations:
                     row[f"{metric}_{operation}_{window}"] = aggregate(operation, readings)
+        if definition.expected is not None:
+            row |= _presence([t for t, _ in device.events], time, newest_bucket, definition)
         rows.append(row)
     features = pd.DataFrame(
-        rows, index=events.index, columns=list(definition.feature_names), dtype=np.float64
+        rows, index=events.index, columns=list(definition.computed_names), dtype=np.float64
     )
     features[event_status.COLUMN] = np.array(statuses, dtype=object)
     return features
+
+
+def _rates(
+    device: _Device, time: int, record: Mapping[Any, Any], definition: WindowDefinition
+) -> dict[str, float]:
+    """The rates of the counters at an event, which is counted."""
+    counters = definition.counters
+    if counters is None:
+        return {}
+    wholes = {name: int(record[name]) for name in counters.columns if not is_missing(record[name])}
+    rates = {rule.metric: rate(rule, counters, device.wholes, time, wholes) for rule in counters.rules}
+    device.wholes.append((time, wholes))
+    return rates
 
 
 def _status(device: _Device, time: int, now: int, definition: WindowDefinition) -> str:
@@ -101,6 +124,21 @@ def _status(device: _Device, time: int, now: int, definition: WindowDefinition) 
     if time // period <= newest_bucket - definition.lateness_buckets:
         return event_status.TOO_LATE
     return event_status.LATE if time < max(t for t, _ in device.events) else event_status.ACCEPTED
+
+
+def _presence(
+    times: Sequence[int], time: int, newest_bucket: int, definition: WindowDefinition
+) -> dict[str, float]:
+    """Age and received shares of an event, whose time is among those counted so far."""
+    period = definition.period_micros
+    expected = duration_seconds(definition.expected or "") * 1_000_000
+    oldest = newest_bucket - definition.longest_buckets
+    before = [t for t in times if t < time and t // period > oldest]
+    row = {"age": (time - max(before)) / 1e6 if before else math.nan}
+    for window, buckets in zip(definition.windows, definition.window_buckets, strict=True):
+        received = sum(newest_bucket - buckets < t // period for t in times)
+        row[f"received_share_{window}"] = float(Fraction(received * expected, buckets * period))
+    return row
 
 
 def aggregate(operation: str, readings: Sequence[tuple[int, Fraction]]) -> float:

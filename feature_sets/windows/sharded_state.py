@@ -13,7 +13,7 @@ import numpy.typing as npt
 from feature_sets.windows import kernel
 from feature_sets.windows.plan import Plan
 from feature_sets.windows.snapshot import Arrays
-from feature_sets.windows.window_state import Events, WindowState
+from feature_sets.windows.window_state import Events, RowContent, WindowState
 
 Key = str | int
 
@@ -108,22 +108,30 @@ class ShardedState:
         plan = self._plan
         devices = np.empty((len(rows), 4), dtype=np.int64)
         buckets = np.empty((len(rows), plan.metrics, plan.ring, plan.planes))
-        for position, (device, block, times, _) in enumerate(rows):
-            devices[position, :3] = device[[kernel.BUCKET, kernel.TIME, kernel.TOUCHED]]
-            devices[position, 3] = len(times)
-            buckets[position] = np.where(block[:, :, :1] > 0, block, plan.no_readings)
+        for position, row in enumerate(rows):
+            devices[position, :3] = row.device[[kernel.BUCKET, kernel.TIME, kernel.TOUCHED]]
+            devices[position, 3] = len(row.times)
+            buckets[position] = np.where(row.buckets[:, :, :1] > 0, row.buckets, plan.no_readings)
         nothing = (np.empty(0, np.int64), np.empty((0, plan.metrics if plan.keeps_readings else 0)))
-        return keys, {
+        arrays = {
             "devices": devices,
             "buckets": buckets,
-            "times": np.concatenate([nothing[0], *(times for _, _, times, _ in rows)]),
-            "readings": np.concatenate([nothing[1], *(readings for *_, readings in rows)]),
+            "times": np.concatenate([nothing[0], *(row.times for row in rows)]),
+            "readings": np.concatenate([nothing[1], *(row.readings for row in rows)]),
         }
+        if plan.whole:
+            none = np.empty((0, plan.whole), dtype=np.uint64)
+            told = np.concatenate([none.astype(np.uint8), *(row.told for row in rows)])
+            wholes = np.concatenate([none, *(row.wholes for row in rows)])
+            arrays |= {"wholes": np.where(told > 0, wholes, np.uint64(0)).view(np.int64), "told": told}
+        return keys, arrays
 
     def put(self, keys: Sequence[Key], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Add devices with the state that ``content`` gave."""
         devices = arrays["devices"]
         ends = np.cumsum(devices[:, 3])
+        nothing = np.empty((len(arrays["times"]), 0), dtype=np.int64)
+        wholes, told = arrays.get("wholes", nothing).view(np.uint64), arrays.get("told", nothing)
         for state in self._states:
             state.reserve(-(-len(devices) // self._shards))
         for position, key in enumerate(keys):
@@ -132,7 +140,14 @@ class ShardedState:
             row[[kernel.BUCKET, kernel.TIME, kernel.TOUCHED, kernel.SIZE]] = devices[position]
             shard = position % self._shards
             place = self._states[shard].put_row(
-                row, arrays["buckets"][position], arrays["times"][kept], arrays["readings"][kept]
+                RowContent(
+                    row,
+                    arrays["buckets"][position],
+                    arrays["times"][kept],
+                    arrays["readings"][kept],
+                    wholes[kept],
+                    told[kept],
+                )
             )
             self._places[key] = place * self._shards + shard
 

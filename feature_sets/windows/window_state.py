@@ -1,20 +1,21 @@
 """State of the rolling windows of some devices, in arrays that the compiled kernel works on.
 
 Per device: one row in the table of devices, one block of bucket statistics (metrics × buckets of the longest
-window × statistics, 8 bytes each), one ring of counted event times, and of the readings with them where the
-median asks for it. The block of a device is made once and never grows. The rings lie in one log; a ring that
-is full moves to one twice as long, and what it leaves behind is taken by the next ring of that size.
+window × statistics, 8 bytes each), one ring of counted event times. With them are the readings where the
+median asks for them, and those of counters. The block of a device is made once and never grows. The rings lie
+in one log; a ring that is full moves to one twice as long, and what it leaves behind is taken by the next
+ring of that size.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from feature_sets.windows import kernel
-from feature_sets.windows.kernel import Floats, Ints
+from feature_sets.windows.kernel import Flags, Floats, Ints, Wholes
 from feature_sets.windows.plan import Plan
 
 _SPARE = 16
@@ -28,15 +29,37 @@ class Events:
     :param plan: of the windows.
     """
 
-    __slots__ = ("arrivals", "codes", "features", "statuses", "times", "values")
+    __slots__ = ("arrivals", "codes", "features", "statuses", "times", "told", "values", "wholes")
 
     def __init__(self, events: int, plan: Plan) -> None:
         self.codes: Ints = np.zeros(events, dtype=np.int64)
         self.times: Ints = np.empty(events, dtype=np.int64)
         self.arrivals: Ints = np.empty(events, dtype=np.int64)
         self.values: Floats = np.empty((plan.metrics, events))
+        self.values[plan.rules[:, kernel.METRIC]] = np.nan  # Unless the kernel puts a rate there.
+        self.wholes: Wholes = np.zeros((plan.whole, events), dtype=np.uint64)
+        self.told: Flags = np.zeros((plan.whole, events), dtype=np.uint8)
         self.statuses: npt.NDArray[np.uint8] = np.full(events, kernel.ACCEPTED, dtype=np.uint8)
         self.features: Floats = np.empty((events, plan.features))
+
+
+class RowContent(NamedTuple):
+    """State of a device.
+
+    :param device: its row in the table of devices.
+    :param buckets: its block of bucket statistics.
+    :param times: the event times of its ring, in order.
+    :param readings: what was read then, if that is kept.
+    :param wholes: the whole numbers of counters then, if there are any.
+    :param told: whether there was a reading of each.
+    """
+
+    device: Ints
+    buckets: Floats
+    times: Ints
+    readings: Floats
+    wholes: Wholes
+    told: Flags
 
 
 class WindowState:
@@ -51,6 +74,8 @@ class WindowState:
         self._buckets = np.empty((0, plan.metrics, plan.ring, plan.planes))
         self._times = np.empty(0, dtype=np.int64)
         self._readings = np.empty((0, plan.metrics if plan.keeps_readings else 0))
+        self._wholes: Wholes = np.empty((0, plan.whole), dtype=np.uint64)
+        self._told: Flags = np.empty((0, plan.whole), dtype=np.uint8)
         self._free = np.full(kernel.RING_CLASSES + 1, -1, dtype=np.int64)
         self._free[kernel.USED] = 0
         entries = plan.metrics * plan.planes
@@ -69,7 +94,8 @@ class WindowState:
     def memory_bytes(self) -> int:
         """Bytes of the arrays, including what is spare in them."""
         of_devices = (self._devices, self._buckets, self._times, self._readings, self._free)
-        return sum(array.nbytes for array in (*of_devices, self._ends, self._beginnings, self._scratch))
+        arrays = (*of_devices, self._wholes, self._told, self._ends, self._beginnings, self._scratch)
+        return sum(array.nbytes for array in arrays)
 
     def touched(self, row: int) -> int:
         """Last arrival of a device, microseconds since the epoch."""
@@ -110,10 +136,14 @@ class WindowState:
             begin = kernel.take(
                 plan.entries,
                 plan.windows,
+                plan.rules,
+                plan.limits,
                 self._devices,
                 self._buckets,
                 self._times,
                 self._readings,
+                self._wholes,
+                self._told,
                 self._free,
                 self._ends,
                 self._beginnings,
@@ -128,6 +158,8 @@ class WindowState:
                 events.times,
                 events.arrivals,
                 events.values,
+                events.wholes,
+                events.told,
                 events.statuses,
                 events.features,
             )
@@ -140,16 +172,19 @@ class WindowState:
             else:
                 self._lengthen_log(max(kernel.SMALLEST_RING, 2 * capacity))
 
-    def row_content(self, row: int) -> tuple[Ints, Floats, Ints, Floats]:
-        """State of a device: its table row, its buckets, and the times and readings of its ring in order."""
+    def row_content(self, row: int) -> RowContent:
+        """State of a device."""
         device = self._devices[row]
         start, size = int(device[kernel.START]), int(device[kernel.SIZE])
         places = device[kernel.LOG] + ((start + np.arange(size)) & (device[kernel.CAPACITY] - 1))
         readings = self._readings[places] if self._plan.keeps_readings else np.empty((size, 0))
-        return device, self._buckets[row], self._times[places], readings
+        wholes = self._wholes[places] if self._plan.whole else np.empty((size, 0), dtype=np.uint64)
+        told = self._told[places] if self._plan.whole else np.empty((size, 0), dtype=np.uint8)
+        return RowContent(device, self._buckets[row], self._times[places], readings, wholes, told)
 
-    def put_row(self, device: Ints, buckets: Floats, times: Ints, readings: Floats) -> int:
+    def put_row(self, content: RowContent) -> int:
         """Make a row with this state; inverse of ``row_content``."""
+        device, buckets, times, readings, wholes, told = content
         row = self.new_row()
         capacity = kernel.SMALLEST_RING
         while capacity < len(times):
@@ -161,6 +196,9 @@ class WindowState:
         self._times[log : log + len(times)] = times
         if self._plan.keeps_readings:
             self._readings[log : log + len(times)] = readings
+        if self._plan.whole:
+            self._wholes[log : log + len(times)] = wholes
+            self._told[log : log + len(times)] = told
         self._buckets[row] = buckets
         self._devices[row] = device
         self._devices[row, [kernel.LOG, kernel.CAPACITY, kernel.START]] = log, capacity, 0
@@ -171,6 +209,8 @@ class WindowState:
         self._times = _grown(self._times, size)
         if self._plan.keeps_readings:
             self._readings = _grown(self._readings, size)
+        if self._plan.whole:
+            self._wholes, self._told = _grown(self._wholes, size), _grown(self._told, size)
 
 
 def _grown(array: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:

@@ -13,7 +13,8 @@ class LabelStatus(StrEnum):
     KEPT = "kept"
     """It becomes history and is joined with no prediction.
 
-    The schema excludes it or, with a horizon, it is the label itself.
+    The schema excludes it, its device is in maintenance then or within the horizon, or, with a horizon, it is
+    the label itself.
     """
     WAITING = "waiting"
     """No prediction yet; it waits until the deadline."""

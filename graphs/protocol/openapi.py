@@ -9,9 +9,12 @@ from typing import Any
 
 import yaml
 
+from feature_sets.telemetry.calendar import scope_columns
 from feature_sets.telemetry.events import excluding_columns
+from feature_sets.telemetry.maintenance_columns import MaintenanceColumns
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.windows.event_status import STATUSES
+from graphs.protocol.device_state import ORDER
 from graphs.protocol.device_status import DeviceStatus
 from graphs.protocol.label_status import LabelStatus
 
@@ -39,8 +42,16 @@ def _event_schemas(schema: TelemetrySchema) -> dict[str, Any]:
     device = {"type": "string", "description": f"{levels}, or these fields apart"}
     metrics = {
         metric.name: {"type": ["number", "null"], "description": f"unit: {metric.unit}; null: no reading"}
+        if metric.counter is None
+        else {
+            **{"type": ["integer", "null"], "minimum": 0, "maximum": metric.counter.largest},
+            "description": f"what the counter shows; its rate, in {metric.unit}, is made of it",
+        }
         for metric in schema.metrics
     }
+    if schema.uptime is not None:
+        unit = f"unit: {schema.uptime.unit}; null: not known"
+        metrics[schema.uptime.column] = {"type": ["number", "null"], "minimum": 0, "description": unit}
     prediction = {
         DEVICE: device,
         schema.time: time,
@@ -57,6 +68,11 @@ def _event_schemas(schema: TelemetrySchema) -> dict[str, Any]:
         "status": {"type": "string", "enum": list(STATUSES)},
         "device_status": {"type": "string", "enum": [status.value for status in DeviceStatus]},
     }
+    told = {**prediction}
+    if schema.tells_device_states:
+        told["device_state"] = STATE
+    if schema.maintenance is not None:
+        told["maintenance"] = {"type": "string", "description": "id of the entry that the device is in"}
     labeled = {
         DEVICE: device,
         schema.time: time,
@@ -66,16 +82,67 @@ def _event_schemas(schema: TelemetrySchema) -> dict[str, Any]:
     labels = {schema.target: binary, schema.label: binary}
     excluding = {column: {"description": "may be absent"} for column in excluding_columns(schema)}
     return {
-        "Telemetry": _object(
-            {DEVICE: device, schema.time: sent_time, **metrics}, [schema.time, *schema.metric_names]
-        ),
-        "Prediction": _object(prediction, list(prediction)),
+        "Telemetry": _object({DEVICE: device, schema.time: sent_time, **metrics}, [schema.time, *metrics]),
+        "Prediction": _object(told, list(prediction)),
         "Label": _object(
             {DEVICE: device, schema.time: sent_time, **labels, **excluding},
             [schema.time, *([] if len(labels) > 1 else labels)],
         ),
         "Labeled": _object(labeled, list(labeled)),
+        **_maintenance_schemas(schema, sent_time),
+        **_state_schemas(device),
     }
+
+
+STATE = {"type": "string", "enum": [state.value for state in ORDER]}
+
+
+def _maintenance_schemas(schema: TelemetrySchema, time: dict[str, Any]) -> dict[str, Any]:
+    """What is sent and answered for an entry of the calendar."""
+    columns = schema.maintenance or MaintenanceColumns()
+    name = {"type": "string", "description": "of the entry; made of its scope and times if absent"}
+    end = {"anyOf": [*time["anyOf"], {"type": "null"}], "description": "null: nobody knows"}
+    sent: dict[str, Any] = {
+        "id": name,
+        **{column: {"description": "which devices"} for column in scope_columns(schema)},
+        columns.start: {**time, "description": "of a new entry the time of arrival if absent"},
+        columns.end: end,
+        columns.reason: {"type": ["string", "null"]},
+        "cancel": {"type": "boolean", "description": "takes the entry back"},
+    }
+    entry: dict[str, Any] = {
+        "id": {"type": "string"},
+        "scope": {"type": "object", "additionalProperties": {"type": "string"}},
+        columns.start: {"type": "string", "format": "date-time"},
+        columns.end: {"type": ["string", "null"], "format": "date-time"},
+        columns.reason: {"type": "string"},
+    }
+    status = {"type": "string", "enum": ["opened", "changed", "unchanged", "cancelled"]}
+    count = {"type": ["integer", "null"], "description": "registered devices that it covers"}
+    return {
+        "Maintenance": _object(sent, []),
+        "Maintained": _object({**entry, "status": status, "devices": count}, ["id", "status", "devices"]),
+        "Calendar": _object(
+            {"entries": {"type": "array", "items": _object(entry, list(entry))}},
+            ["entries"],
+        ),
+    }
+
+
+def _state_schemas(device: dict[str, Any]) -> dict[str, Any]:
+    """What ``GET /devices`` answers."""
+    row = {
+        DEVICE: device,
+        "state": STATE,
+        "last_heard": {"type": ["string", "null"], "description": "arrival of its last counted reading"},
+        "maintenance": {"type": ["string", "null"], "description": "id of the entry that it is in"},
+    }
+    answer = {
+        "at": {"type": "string", "format": "date-time"},
+        "states": {"type": "object", "additionalProperties": {"type": "integer"}},
+        "devices": {"type": "array", "items": _object(row, list(row))},
+    }
+    return {"DeviceStates": _object(answer, list(answer))}
 
 
 def _object(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
+from feature_sets.telemetry.maintenance_event import MaintenanceEvent
 from graphs.protocol.device_status import DeviceStatus
 
 
@@ -75,6 +76,8 @@ class TelemetryRecord:
     :param status: what became of it; empty until the windows have seen it.
     :param features: features by name; None for an event that gets no prediction.
     :param prediction: None while there is none.
+    :param device_state: state in which the event found its device; empty where nobody keeps states.
+    :param maintenance: name of the entry of the calendar that the device is in at the time of the event.
     """
 
     event: TelemetryEvent
@@ -83,6 +86,8 @@ class TelemetryRecord:
     status: str = ""
     features: dict[str, float] | None = None
     prediction: Prediction | None = None
+    device_state: str = ""
+    maintenance: str | None = None
 
 
 @dataclass(slots=True)
@@ -97,3 +102,19 @@ class LabelRecord:
     event: LabelEvent
     place: int
     status: str = ""
+
+
+@dataclass(slots=True)
+class MaintenanceRecord:
+    """What the steps learn about one accepted change of the calendar of maintenance.
+
+    :param event: the change.
+    :param place: its place in the list that was sent.
+    :param status: ``opened``, ``changed``, ``unchanged`` or ``cancelled``; empty until it was taken over.
+    :param devices: how many registered devices the entry covers; None where none are registered.
+    """
+
+    event: MaintenanceEvent
+    place: int
+    status: str = ""
+    devices: int | None = None

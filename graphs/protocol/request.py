@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graphs.protocol.errors import ApiError, error_object
-from graphs.protocol.records import LabeledPair, LabelRecord, Position, TelemetryRecord
+from graphs.protocol.records import LabeledPair, LabelRecord, MaintenanceRecord, Position, TelemetryRecord
 from graphs.protocol.routes import Kind
 
 JSON = "application/json"
@@ -31,6 +31,7 @@ class Request:
     :param sent: length of the list that was sent.
     :param telemetry: accepted readings, in the order they were sent.
     :param labels: accepted labels, in the order they were sent.
+    :param maintenance: accepted changes of the calendar, in the order they were sent.
     :param errors: error objects of refused events, each with its position.
     :param entry: id of the journal entry that holds the accepted events.
     :param pairs: pairs that this request completed.
@@ -53,6 +54,7 @@ class Request:
     sent: int = 0
     telemetry: list[TelemetryRecord] = field(default_factory=list)
     labels: list[LabelRecord] = field(default_factory=list)
+    maintenance: list[MaintenanceRecord] = field(default_factory=list)
     errors: list[dict[str, Any]] = field(default_factory=list)
     entry: tuple[int, int] = (0, 0)
     pairs: list[LabeledPair] = field(default_factory=list)
@@ -74,9 +76,9 @@ class Request:
         self.reply({"error": error_object(error)}, error.status)
 
     @property
-    def records(self) -> Sequence[TelemetryRecord | LabelRecord]:
-        """The accepted readings or labels; a request has one or the other."""
-        return self.telemetry or self.labels
+    def records(self) -> Sequence[TelemetryRecord | LabelRecord | MaintenanceRecord]:
+        """The accepted readings, labels or changes; a request has one of these."""
+        return self.telemetry or self.labels or self.maintenance
 
     def arrived(self, index: int) -> float:
         """When the accepted event with this index arrived, epoch seconds."""

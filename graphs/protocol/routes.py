@@ -18,6 +18,9 @@ class Kind(StrEnum):
 
     TELEMETRY = "telemetry"
     LABELS = "labels"
+    MAINTENANCE = "maintenance"
+    CALENDAR = "calendar"
+    DEVICES = "devices"
     LABELED = "labeled"
     DRIFT = "drift"
     ATTACH = "attach"
@@ -71,19 +74,34 @@ class RouteMatch(NamedTuple):
 
 _MODEL = "/v2/models/{name}"
 _VERSION = "/v2/models/{name}/versions/{version}"
-_PREDICTING = ("journal", "preprocess", "model_router", "labeled_join", "detect_drift", "respond")
+_PREDICTING = (
+    *("journal", "preprocess", "device_states", "model_router"),
+    *("labeled_join", "detect_drift", "respond"),
+)
+_STATES = ("device_states",)
 _LABELING = ("journal", "labeled_join", "detect_drift", "respond")
 _JOIN, _DRIFT, _ROUTER, _RESPOND = ("labeled_join",), ("detect_drift",), ("model_router",), ("respond",)
 
 ROUTES = (
     Route("POST", "/telemetry", Kind.TELEMETRY, "predictTelemetry", _PREDICTING, has_body=True),
     Route("POST", "/labels", Kind.LABELS, "addLabels", _LABELING, has_body=True),
+    Route(
+        "POST",
+        "/maintenance",
+        Kind.MAINTENANCE,
+        "changeMaintenance",
+        ("journal", "device_states", "respond"),
+        has_body=True,
+        guarded=True,
+    ),
+    Route("GET", "/maintenance", Kind.CALENDAR, "getMaintenance", _STATES),
+    Route("GET", "/devices", Kind.DEVICES, "getDevices", _STATES),
     Route("GET", "/labeled", Kind.LABELED, "getLabeled", _JOIN),
     Route("GET", "/drift", Kind.DRIFT, "getDrift", _DRIFT),
     Route("PUT", "/drift/detectors", Kind.ATTACH, "attachDetectors", _DRIFT, has_body=True, guarded=True),
     Route("DELETE", "/drift/detectors", Kind.DETACH, "detachDetectors", _DRIFT, guarded=True),
     Route("POST", "/devices/reload", Kind.RELOAD, "reloadDevices", ("preprocess",), guarded=True),
-    Route("GET", "/metrics", Kind.METRICS, "getMetrics", _RESPOND),
+    Route("GET", "/metrics", Kind.METRICS, "getMetrics", ("device_states", "respond")),
     Route("GET", "/openapi.json", Kind.OPENAPI, "getOpenapi", _RESPOND),
     Route("GET", "/v2", Kind.SERVER, "getServer", _ROUTER),
     Route("GET", "/v2/health/live", Kind.LIVE, "getLive", _ROUTER),

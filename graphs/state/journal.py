@@ -7,7 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
+from feature_sets.telemetry.maintenance_event import MaintenanceEvent
 from graphs.protocol.routes import Kind
+
+Accepted = TelemetryEvent | LabelEvent | MaintenanceEvent
+"""What a journal takes."""
 
 EntryId = tuple[int, int]
 """Milliseconds and sequence number, as in a Redis stream."""
@@ -18,10 +22,11 @@ class Entry:
     """The accepted events of one request.
 
     :param id: place in the order of all entries.
-    :param kind: telemetry or labels.
+    :param kind: telemetry, labels or maintenance.
     :param arrival: when the request arrived, epoch seconds.
     :param events: telemetry, in the order it was sent.
     :param labels: labels, in the order they were sent.
+    :param maintenance: changes of the calendar, in the order they were sent.
     """
 
     id: EntryId
@@ -29,17 +34,18 @@ class Entry:
     arrival: float
     events: list[TelemetryEvent] = field(default_factory=list)
     labels: list[LabelEvent] = field(default_factory=list)
+    maintenance: list[MaintenanceEvent] = field(default_factory=list)
 
     @property
     def size(self) -> int:
-        """How many events it has, labels among them."""
-        return len(self.events) + len(self.labels)
+        """How many events it has, labels and changes of the calendar among them."""
+        return len(self.events) + len(self.labels) + len(self.maintenance)
 
 
 class Journal(Protocol):
     """Takes accepted events and gives them back after a restart."""
 
-    def append(self, kind: Kind, arrival: float, events: Sequence[TelemetryEvent | LabelEvent]) -> EntryId:
+    def append(self, kind: Kind, arrival: float, events: Sequence[Accepted]) -> EntryId:
         """Keep the events of one request; ids only grow.
 
         :raises ApiError: 503 if they cannot be kept; they must not be processed then.

@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from feature_sets.telemetry.calendar import Maintenance
 from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
+from feature_sets.telemetry.maintenance_event import MaintenanceEvent
 from graphs.protocol.routes import Kind
-from graphs.state.journal import Entry, EntryId
+from graphs.state.journal import Accepted, Entry, EntryId
 
 BEFORE_ALL: EntryId = (0, 0)
 """Id before that of every entry."""
@@ -20,8 +22,9 @@ class RawEntry(NamedTuple):
     """An entry as it is kept; nothing of it is read yet.
 
     :param id: its place in the order of all entries.
-    :param kind: ``telemetry`` or ``labels``.
-    :param schema: names of the metrics in the order of the values, with commas.
+    :param kind: ``telemetry``, ``labels`` or ``maintenance``.
+    :param schema: columns of a reading in the order of the values, with commas: of each metric, and of the
+        uptime.
     :param label: column that the labels are of; empty in an entry of an earlier version.
     :param arrival: when the request arrived, epoch seconds.
     :param events: JSON.
@@ -62,13 +65,23 @@ class RawEntry(NamedTuple):
         found: list[list[Any]] = orjson.loads(self.events)
         return found
 
-    def decoded(self, metrics: Sequence[str]) -> Entry:
-        """The events.
+    @property
+    def changes(self) -> list[MaintenanceEvent]:
+        """Changes of the calendar of maintenance."""
+        return [
+            MaintenanceEvent(name, None if entry is None else Maintenance.from_list(entry))
+            for name, entry in self.rows
+        ]
 
-        :param metrics: names in schema order.
+    def decoded(self, metrics: Sequence[str]) -> Entry:
+        """The events. Whole numbers stay whole: JSON in between has 64 bits for them.
+
+        :param metrics: columns of a reading in schema order.
         """
         if self.kind == Kind.LABELS:
             return Entry(self.id, Kind.LABELS, self.arrival, labels=[_label(row) for row in self.rows])
+        if self.kind == Kind.MAINTENANCE:
+            return Entry(self.id, Kind.MAINTENANCE, self.arrival, maintenance=self.changes)
         events = [
             TelemetryEvent(device, time, dict(zip(metrics, map(_reading, values), strict=True)))
             for device, time, *values in self.rows
@@ -76,13 +89,15 @@ class RawEntry(NamedTuple):
         return Entry(self.id, Kind(self.kind), self.arrival, events)
 
 
-def encoded(events: Sequence[TelemetryEvent | LabelEvent]) -> bytes:
+def encoded(events: Sequence[Accepted]) -> bytes:
     """Events as JSON, for ``RawEntry.events``."""
     return orjson.dumps(
         [
             (event.device, event.time, *event.metrics.values())
             if isinstance(event, TelemetryEvent)
             else _label_row(event)
+            if isinstance(event, LabelEvent)
+            else (event.id, None if event.entry is None else event.entry.to_list())
             for event in events
         ]
     )

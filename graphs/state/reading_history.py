@@ -17,6 +17,8 @@ from feature_sets.checks import InputError
 from feature_sets.rows.event_micros import column_micros, event_micros
 from feature_sets.rows.stored_rows import in_utc
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.windows.definition import WindowDefinition
+from feature_sets.windows.whole_readings import wholes_of_column
 from graphs.state.moving_feature_set import MovingFeatureSet
 
 _SECOND = 1_000_000
@@ -30,17 +32,23 @@ class Readings(NamedTuple):
 
     :param micros: event times in microseconds since the epoch, shape (n,).
     :param arrivals: when each arrived, the same; None where that is not known.
-    :param values: of the metrics in the order of the schema, shape (n, metrics); NaN is no reading.
+    :param values: of the gauges in the order of the schema, shape (n, gauges); NaN is no reading.
+    :param wholes: of counters and the uptime, see ``whole_columns`` of the schema, shape (n, columns).
+    :param told: whether there is a reading of each.
     """
 
     micros: npt.NDArray[np.int64]
     arrivals: npt.NDArray[np.int64] | None
     values: npt.NDArray[np.float64]
+    wholes: npt.NDArray[np.uint64]
+    told: npt.NDArray[np.bool_]
 
     def take(self, which: npt.NDArray[Any]) -> Readings:
         """Those at some positions, or where a mask says so."""
         arrivals = None if self.arrivals is None else self.arrivals[which]
-        return Readings(self.micros[which], arrivals, self.values[which])
+        return Readings(
+            self.micros[which], arrivals, self.values[which], self.wholes[which], self.told[which]
+        )
 
 
 class ReadingHistory:
@@ -52,7 +60,7 @@ class ReadingHistory:
     Live readings are ingested, too. A replay of the journal tells which readings it is about to give itself,
     see ``leave_out``: they are not part of what was before.
 
-    :param read: (start, end] -> device, time (UTC), metrics of every ingested row in that stretch, and when
+    :param read: (start, end] -> device, time (UTC), readings of every ingested row in that stretch, and when
         it arrived (UTC) where the schema names a column with that.
     :param schema: names the columns and gives the longest window.
     :param find: looks again where the rows are.
@@ -65,14 +73,18 @@ class ReadingHistory:
         self._find = find
         self._time = schema.time
         self._arrival = schema.arrival
-        self._metrics: Sequence[str] = schema.metric_names
+        self._wholes: Sequence[str] = schema.whole_columns
+        self._gauges = [name for name in schema.reading_columns if name not in self._wholes]
         self._left_out: frozenset[tuple[str, int]] = frozenset()
-        self._longest = schema.longest_window_seconds * _SECOND
+        definition = WindowDefinition.from_schema(schema)
+        self._longest = definition.kept_buckets * definition.period_micros
         # A reading that is later than others by more is taken for one in order.
         self._ahead = max(86_400 * _SECOND, 2 * self._longest) if self._arrival else 0
         self._start = self._end = 0
         self._rows: dict[str, Readings] = {}
-        self._none = Readings(np.empty(0, np.int64), None, np.empty((0, len(self._metrics))))
+        wholes = np.empty((0, len(self._wholes)), np.uint64)
+        gauges = np.empty((0, len(self._gauges)))
+        self._none = Readings(np.empty(0, np.int64), None, gauges, wholes, wholes > 0)
 
     def refresh(self) -> None:
         """Take over what was ingested since."""
@@ -85,6 +97,8 @@ class ReadingHistory:
 
     def before(self, device: str, time: float, arrived: float) -> Readings:
         """Readings of a device that its windows at ``time`` cover, without one at ``time`` itself.
+
+        With counters also those before them from which the rates in these windows are made.
 
         Where it is known when each arrived, those that had arrived before, even if they are of a later time:
         the device is further then.
@@ -114,11 +128,21 @@ class ReadingHistory:
         rows = Readings(
             column_micros(frame[self._time]),
             None if self._arrival is None else column_micros(frame[self._arrival]),
-            frame[list(self._metrics)].to_numpy("float64"),
+            frame[self._gauges].to_numpy("float64"),
+            *self._whole_readings(frame),
         )
         places = frame.groupby(DEVICE, sort=False).indices
         self._rows = {str(device): rows.take(np.asarray(at)) for device, at in places.items()}
         self._start, self._end = start, end
+
+    def _whole_readings(self, frame: pd.DataFrame) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_]]:
+        """The counters, and whether there is a reading of each."""
+        found = [wholes_of_column(frame[name], 2**64 - 1) for name in self._wholes]
+        wholes = np.empty((len(frame), len(found)), dtype=np.uint64)
+        told = np.empty(wholes.shape, dtype=np.bool_)
+        for place, (numbers, given) in enumerate(found):
+            wholes[:, place], told[:, place] = numbers, given
+        return wholes, told
 
 
 def _timestamp(micros: int) -> pd.Timestamp:
@@ -126,7 +150,7 @@ def _timestamp(micros: int) -> pd.Timestamp:
 
 
 def _nothing(times: Sequence[str], schema: TelemetrySchema) -> pd.DataFrame:
-    empty = pd.DataFrame({name: [] for name in (DEVICE, *times, *schema.metric_names)})
+    empty = pd.DataFrame({name: [] for name in (DEVICE, *times, *schema.reading_columns)})
     return empty.astype(dict.fromkeys(times, "datetime64[ns, UTC]"))
 
 
@@ -141,7 +165,7 @@ def stored_readings(uri: str, schema: TelemetrySchema) -> ReadingHistory:
 
     def missing_metrics(known: Any) -> list[str]:
         features = set(known.spec.features.keys())
-        return [name for name in schema.metric_names if name not in features]
+        return [name for name in schema.reading_columns if name not in features]
 
     missing = missing_metrics(feature_set.known)
     if missing:
@@ -151,7 +175,7 @@ def stored_readings(uri: str, schema: TelemetrySchema) -> ReadingHistory:
         )
         raise InputError("telemetry", rule, "another schema")
     times = [schema.time, *([schema.arrival] if schema.arrival else [])]
-    columns = [*times[1:], *schema.metric_names]
+    columns = [*times[1:], *schema.reading_columns]
 
     def read(start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
         def stretch(known: Any) -> pd.DataFrame:

@@ -13,10 +13,9 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
 from graphs.protocol.errors import ApiError
 from graphs.protocol.routes import Kind
-from graphs.state.journal import Entry, EntryId
+from graphs.state.journal import Accepted, Entry, EntryId
 from graphs.state.journal_archive import JournalArchive
 from graphs.state.journal_entries import BEFORE_ALL, RawEntry, encoded, entry_id, id_text
 
@@ -46,8 +45,8 @@ class RedisJournal:
 
     :param url: ``redis://host:port``.
     :param key: prefix of our keys; one a function.
-    :param metrics: metric names in schema order; an entry holds values only. Entries with other metrics, of
-        an earlier schema, are skipped and counted in ``skipped``.
+    :param metrics: columns of a reading in schema order; an entry holds values only. Entries with other
+        metrics, of an earlier schema, are skipped and counted in ``skipped``.
     :param max_events: events kept at least; older entries are dropped. It must cover the longest window and
         the label deadline, for all devices.
     :param label: column that the labels are of.
@@ -92,7 +91,7 @@ class RedisJournal:
             rows = max(1, min(_ARCHIVE_ROWS, max_events // 2))
             self.archive = JournalArchive(archive, self.raw, rows, on_failure)
 
-    def append(self, kind: Kind, arrival: float, events: Sequence[TelemetryEvent | LabelEvent]) -> EntryId:
+    def append(self, kind: Kind, arrival: float, events: Sequence[Accepted]) -> EntryId:
         """Write one entry; see ``Journal``."""
         row = RawEntry(BEFORE_ALL, kind.value, self._schema, self._label, arrival, encoded(events))
         try:
@@ -169,7 +168,7 @@ class RedisJournal:
 
     def _decoded(self, raw: RawEntry) -> tuple[int, Entry | None]:
         """How many events an entry has, and the entry itself unless it is of an earlier schema."""
-        if raw.schema == self._schema:
+        if raw.schema == self._schema or raw.kind == Kind.MAINTENANCE:
             entry = raw.decoded(self._metrics)
             return entry.size, entry
         size = len(raw.rows)

@@ -35,6 +35,13 @@ class ServingMetrics:
         self.callbacks = counter("drift_callbacks", "Calls that report a drift", "outcome")
         self.batch_failures = counter("batch_write_failures", "Failed attempts to write a Parquet batch")
         self.archive_failures = counter("archive_write_failures", "Failed attempts to archive the journal")
+        self.suppressed = counter(
+            "suppressed_predictions", "Predictions of devices in maintenance: no alarm", "prediction"
+        )
+        self.maintenance = counter("maintenance_changes", "Changes of the calendar of maintenance", "status")
+        self.devices = Gauge(
+            "netops_devices", "Devices by what they are doing now", ("state",), registry=self.registry
+        )
         self.ledger = Gauge(
             "netops_ledger_size", "Remembered events by state", ("state",), registry=self.registry
         )

@@ -13,6 +13,7 @@ from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.state.arrival_clock import ArrivalClock
 from graphs.state.clocks import ARRIVAL
 from graphs.state.journal import Journal
+from graphs.state.maintenance_calendar import MaintenanceCalendar, NoCalendar, StoredCalendar
 from graphs.state.no_journal import NoJournal
 from graphs.state.redis_journal import RedisJournal
 from graphs.state.serving_metrics import ServingMetrics
@@ -30,6 +31,7 @@ class ServingState:
     :param package: the model that predicts telemetry.
     :param devices: what is known of each device; None accepts every device.
     :param journal: accepted events, to be replayed after a restart.
+    :param calendar: of maintenance; None if the schema has none.
     :param token: of the guarded routes and the callback; empty for none.
     :param metrics: what ``GET /metrics`` shows.
     :param clock: the wall clock, epoch seconds.
@@ -40,6 +42,7 @@ class ServingState:
     package: ModelPackage
     devices: StaticDevices | None
     journal: Journal
+    calendar: MaintenanceCalendar | None = None
     token: str = field(default="", repr=False)
     metrics: ServingMetrics = field(default_factory=ServingMetrics)
     clock: Callable[[], float] = time.time
@@ -68,7 +71,7 @@ class ServingState:
             journal = RedisJournal(
                 settings.redis_url,
                 settings.journal_key,
-                telemetry.metric_names,
+                telemetry.reading_columns,
                 settings.journal_max_events,
                 telemetry.target,
                 Path(settings.archive_directory) if settings.archive_directory else None,
@@ -76,7 +79,15 @@ class ServingState:
             )
         devices = static_devices(settings.devices, clock)
         arrivals = ArrivalClock(telemetry) if settings.clock == ARRIVAL else None
-        return cls(settings, package, devices, journal, token, metrics, clock, arrivals)
+        calendar = _calendar(settings, telemetry) if telemetry.maintenance is not None else None
+        return cls(settings, package, devices, journal, calendar, token, metrics, clock, arrivals)
+
+
+def _calendar(settings: ServingSettings, schema: TelemetrySchema) -> MaintenanceCalendar:
+    if settings.labels is None:
+        return MaintenanceCalendar(schema, NoCalendar())
+    devices = settings.devices if isinstance(settings.devices, str) else ""
+    return MaintenanceCalendar(schema, StoredCalendar(settings.labels, devices))
 
 
 def attach_state(context: Any, state: ServingState) -> None:

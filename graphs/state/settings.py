@@ -26,6 +26,8 @@ class ServingSettings:
         answers 422, ``accept`` predicts with what is known and says so in the answer.
     :param history: ``store://feature-sets/...`` address of the ingested readings; the windows of a device
         start from those just before its first live event. None starts them empty.
+    :param labels: ``store://feature-sets/...`` address of the ingested labels, beside which the calendar of
+        maintenance lies; None knows what is posted alone.
     :param redis_url: where the journal and the detectors' state are kept; None keeps none, and a restart
         starts empty: what the longest window and the label deadline cover is lost.
     :param journal_key: prefix of the keys; empty makes it from the names of project and function.
@@ -58,6 +60,7 @@ class ServingSettings:
     devices: str | Mapping[str, Mapping[str, float]] | None = None
     unknown_devices: str = REJECT
     history: str | None = None
+    labels: str | None = None
     redis_url: str | None = None
     journal_key: str = ""
     journal_max_events: int = 100_000

@@ -103,6 +103,11 @@ class StaticDevices:
         """Number of known devices."""
         return len(self._known)
 
+    @property
+    def known(self) -> Mapping[str, Features]:
+        """The known devices with their newest features."""
+        return self._known
+
     def features(self, device: str, time: float) -> Features:
         """One-hot features that a device has at a time; empty for one that is not known.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -57,7 +58,7 @@ def devices(
     name = project_name(project)
     session = open_session(settings)
     if action == LIST:
-        _list(_open(session, name, settings), as_json)
+        _list(_open(session, name, settings), _live_states(session, name), as_json)
         return
     command = f"netops devices {action}"
     with held(settings.home, name, command, COMMAND):
@@ -99,20 +100,53 @@ def _open(session: Session, project: str, settings: Settings) -> TelemetrySchema
     return TelemetrySchema.load(memory.schema if memory and memory.schema else "")
 
 
-def _list(schema: TelemetrySchema, as_json: bool) -> None:
+def _live_states(session: Session, project: str) -> dict[str, dict[str, Any]]:
+    """What the endpoint says of each device; nothing if none is up, or it does not say."""
+    from project.device_reload import live_states
+
+    up = _endpoint(session, project)
+    try:
+        return live_states(up.address) if up is not None else {}
+    except NetopsError as error:  # The devices are registered all the same.
+        print(error, file=sys.stderr)
+        return {}
+
+
+def _endpoint(session: Session, project: str) -> Any:
+    """The endpoint of a project, if it is up."""
+    from project.api_reader import endpoints
+    from project.function_names import SERVING
+
+    wanted = (project, SERVING, "ready")
+    every = endpoints(session.mlrun_dbpath)
+    return next((one for one in every if (one.project, one.name, one.state) == wanted), None)
+
+
+def _list(schema: TelemetrySchema, live: dict[str, dict[str, Any]], as_json: bool) -> None:
     import pandas as pd
 
     from feature_sets.ingestion.device_registry import registered_devices
 
     found = registered_devices(schema, pd.Timestamp.now(tz="UTC"))
     if as_json:
-        print(json.dumps([asdict(one) for one in found], default=_plain))
+        told = [{**asdict(one), "live": live.get(one.device)} for one in found]
+        print(json.dumps(told, default=_plain))
         return
-    header = ("device", "state", "since", "first reading", "last reading", "attributes", "they hold since")
+    header = (
+        "device",
+        "state",
+        "live",
+        "since",
+        "first reading",
+        "last reading",
+        "attributes",
+        "they hold since",
+    )
     rows = [
         (
             one.device,
             one.state,
+            live.get(one.device, {}).get("state", ""),
             one.state_since[:19],
             one.first[:19],
             one.last[:19],
@@ -144,16 +178,10 @@ def _taken_over(session: Session, project: str, settings: Settings) -> list[str]
 
     :raises NetopsError: if it does not do so.
     """
-    from project.api_reader import endpoints
     from project.device_reload import reload_devices
-    from project.function_names import SERVING
 
-    up = [
-        one
-        for one in endpoints(session.mlrun_dbpath)
-        if (one.project, one.name, one.state) == (project, SERVING, "ready")
-    ]
-    if not up:
+    up = _endpoint(session, project)
+    if up is None:
         return ["no endpoint is up; it takes over the devices when it starts"]
-    known = reload_devices(up[0].address, settings.bearer_token())
+    known = reload_devices(up.address, settings.bearer_token())
     return [f"the endpoint knows {known:,} devices"]

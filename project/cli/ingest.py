@@ -107,7 +107,7 @@ def _live_lines(results: dict[str, Any], *, always: bool) -> list[str]:
     That the endpoint did not take over the devices is told in any case.
     """
     failure = [results["reload_failure"]] if results.get("reload_failure") else []
-    if not always and not (results.get("readings") or results.get("labels")):
+    if not always and not any(results.get(name) for name in ("readings", "labels", "maintenance_changes")):
         return failure
     return [*results.get("report_lines", ()), *failure]
 

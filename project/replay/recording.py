@@ -15,6 +15,8 @@ from feature_sets.ingestion.history.manifest import HistoryFile
 from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.rows.stored_rows import in_utc
+from feature_sets.rows.whole_numbers import to_frame
+from feature_sets.telemetry.maintenance_columns import IN_MAINTENANCE
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.errors import NetopsError
 
@@ -74,7 +76,7 @@ def read_recording(
     metrics = _rows(
         device_metrics.device_metrics(schema),
         dict.fromkeys((schema.time, arrival)),
-        schema.metric_names,
+        schema.reading_columns,
         lambda file: file.arrived >= _micros(start) and file.first < _micros(end + tolerance),
     )
     metrics = metrics.assign(**{KNOWN: metrics[arrival]})
@@ -83,7 +85,8 @@ def read_recording(
         raise NetopsError(_no_readings(schema, start, end))
     delay = pd.Timedelta(seconds=label_delay_seconds + schema.horizon_seconds)
     back = start - _LOOK_BACK - delay
-    columns = dict.fromkeys([schema.label, schema.target, *schema.exclude_labels])
+    marks = [IN_MAINTENANCE] if schema.maintenance is not None else []
+    columns = dict.fromkeys([schema.label, schema.target, *schema.exclude_labels, *marks])
     labels = _rows(
         device_labels.device_labels(schema),
         {schema.time: None},
@@ -124,9 +127,11 @@ def _rows(
     if not tables:
         empty = pd.DataFrame({name: [] for name in wanted})
         return empty.astype(dict.fromkeys(times, "datetime64[ns, UTC]"))
-    frame: pd.DataFrame = pa.concat_tables(
-        [table.replace_schema_metadata(None) for table in tables], promote_options="permissive"
-    ).to_pandas()
+    frame = to_frame(
+        pa.concat_tables(
+            [table.replace_schema_metadata(None) for table in tables], promote_options="permissive"
+        )
+    )
     for time in times:
         frame = in_utc(frame, time)
     return frame.astype({DEVICE: str})

@@ -46,6 +46,7 @@ def _data_lines(facts: dict[str, Any]) -> list[str]:
             if count
             for line in _fact("", f"rejected: {count:,} {reason}")
         ),
+        *_maintenance_lines(ingested),
         *_taken_lines(facts.get("live_history") or {}),
         *_fact(
             "features",
@@ -53,6 +54,14 @@ def _data_lines(facts: dict[str, Any]) -> list[str]:
             f"{selected.get('n_features_selected', 0)} selected by votes",
         ),
     ]
+
+
+def _maintenance_lines(ingested: dict[str, Any]) -> list[str]:
+    """How many labels are in maintenance, if any."""
+    count = int(ingested.get("label_rows_in_maintenance") or 0)
+    return (
+        _fact("", f"in maintenance: {count:,} labels, left out of training and evaluation") if count else []
+    )
 
 
 def _taken_lines(taken: dict[str, Any]) -> list[str]:

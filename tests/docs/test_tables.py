@@ -6,7 +6,12 @@ import re
 
 import pytest
 
+from feature_sets.telemetry.counter import CounterIntervals, Uptime
 from feature_sets.telemetry.derived import Derived, Ratio
+from feature_sets.telemetry.incident_mapping import IncidentMapping
+from feature_sets.telemetry.label_form import LabelForm
+from feature_sets.telemetry.maintenance_columns import MaintenanceColumns
+from feature_sets.telemetry.metric import Metric
 from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.telemetry.window_settings import OPERATIONS, Windows
 from feature_sets.windows.event_status import COUNTED, STATUSES
@@ -19,10 +24,10 @@ def text(name):
     return (ROOT / "docs" / name).read_text(encoding="utf-8")
 
 
-def rows(page, heading):
-    """Cells of the rows of the first table after a heading."""
+def rows(page, heading, number=0):
+    """Cells of the rows of a table after a heading, the first one by default."""
     section = re.split(rf"^#+ {heading}\n", text(page), maxsplit=1, flags=re.M)[1]
-    table = re.split(r"\n(?=[^|])", section[section.index("\n|") + 1 :])[0]
+    table = re.findall(r"(?:^\|.*\n)+", section, re.M)[number]
     lines = table.replace(r"\|", "∣").splitlines()[2:]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
@@ -31,7 +36,14 @@ def names(cell):
     return re.findall(r"`([\w-]+)`", cell)
 
 
-@pytest.mark.parametrize("kind", [TelemetrySchema, Windows, Derived, Ratio], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *(TelemetrySchema, MaintenanceColumns, Windows, Derived, Ratio, Uptime, CounterIntervals),
+        *(LabelForm, IncidentMapping),
+    ],
+    ids=lambda kind: kind.__name__,
+)
 def test_the_schema_reference_has_every_field_with_its_default(kind):
     written = {name: default for cell, default, _ in rows("schema.md", kind.__name__) for name in names(cell)}
     fields = {field.name: field for field in dataclasses.fields(kind)}
@@ -47,10 +59,8 @@ def test_the_schema_reference_has_every_field_with_its_default(kind):
 
 
 def test_the_schema_reference_has_the_fields_of_a_metric_and_every_operation():
-    content = TelemetrySchema.load().to_dict()["metrics"]
-    assert [names(cell) for cell, *_ in rows("schema.md", "Metric")] == [
-        [name] for name in content["latency"]
-    ]
+    counter = Metric.from_content("octets", {"kind": "counter"}).to_dict()
+    assert [names(cell) for cell, *_ in rows("schema.md", "Metric")] == [[name] for name in counter]
     listed = re.search(r"^Operations: (.*?)\.", text("schema.md"), re.M)[1]
     assert names(listed) == list(OPERATIONS)
 
@@ -104,6 +114,15 @@ def test_reasons_to_leave_a_row_out_are_those_of_the_reader():
     listed = readers.__doc__.split("in this order:")[1].split("Values in rows")[0]
     reasons = re.findall(r"``(\w+)``", listed)
     written = [name for cell, _ in rows("telemetry.md", "Rows that are left out") for name in names(cell)]
+    assert written == reasons
+
+
+def test_reasons_to_leave_an_incident_out_are_those_of_the_reader():
+    from feature_sets.telemetry import incident_files
+
+    listed = incident_files.__doc__.split("those of the device,")[1]
+    reasons = re.findall(r"``(\w+)``", listed)
+    written = [name for cell, _ in rows("telemetry.md", "Labels in other forms", 1) for name in names(cell)]
     assert written == reasons
 
 

@@ -25,7 +25,7 @@ def test_the_steps_are_in_order_and_the_spec_is_plain_json(package: Path) -> Non
     build_serving_graph(function, model_path=str(package))
     spec = json.loads(function._get_serving_spec())
     steps = spec["graph"]["steps"]
-    between = ["journal", "preprocess", "model_router", "labeled_join", "detect_drift"]
+    between = ["journal", "preprocess", "device_states", "model_router", "labeled_join", "detect_drift"]
     assert list(steps) == ["ingress", *between, "respond", "error_handler"]
     assert spec["graph"]["engine"] == "sync"
     assert spec["graph"]["on_error"] == "error_handler"

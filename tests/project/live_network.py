@@ -11,16 +11,28 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from feature_sets.rows.whole_numbers import whole_array
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.windows.whole_readings import wholes_of_list
 from graphs.preprocess import Preprocess
 from graphs.protocol.request import Request
 from project.live_history import LiveJournal
 from tests.feature_sets.ingestion.folders import MODELS, Folder
-from tests.feature_sets.ingestion.histories import SCHEMA, WITH_ARRIVAL, labels, readings
+from tests.feature_sets.ingestion.histories import (
+    COUNTED,
+    COUNTED_WITH_ARRIVAL,
+    SCHEMA,
+    WITH_ARRIVAL,
+    counted,
+    labels,
+    readings,
+)
 from tests.graphs.conftest import Client, make_client, write_package
 
 PLAIN = TelemetrySchema.from_dict({**SCHEMA.to_dict(), "horizon": "0s"})
 ARRIVING = TelemetrySchema.from_dict({**WITH_ARRIVAL.to_dict(), "horizon": "0s"})
+COUNTING = TelemetrySchema.from_dict({**COUNTED.to_dict(), "horizon": "0s"})
+COUNTING_ARRIVING = TelemetrySchema.from_dict({**COUNTED_WITH_ARRIVAL.to_dict(), "horizon": "0s"})
 INPUTS = ("cpu", "cpu_avg_1m", "latency", "latency_avg_1m", "latency_stddev_20s")
 START = pd.Timestamp("2024-01-03T06:00:00Z")
 TICK = 5
@@ -104,7 +116,15 @@ class Endpoint:
                         **record.event.metrics,
                     }
                 )
-        return pd.DataFrame(rows)
+        frame = pd.DataFrame(rows)
+        for name in self.schema.whole_columns:
+            frame[name] = whole_array(*wholes_of_list(name, frame[name].tolist(), 2**64 - 1))
+        if self.schema.uptime is not None:
+            name = self.schema.uptime.micros_column
+            frame[name] = frame[name].astype("float64") / self.schema.uptime.unit_micros
+        return frame.rename(
+            columns=dict(zip(self.schema.reading_columns, self.schema.sent_fields, strict=True))
+        )
 
 
 def open_endpoint(
@@ -144,6 +164,7 @@ class Past:
         folder = Folder(path, schema)
         folder.static(MODELS)
         rows = self.rows if schema.arrival else self.rows.drop(columns="received")
+        rows = counted(rows) if schema.counter_metrics else rows
         folder.add("metrics", "past", rows)
         folder.add("labels", "past", self.labels)
         return folder
@@ -192,6 +213,23 @@ def conversation(generator: np.random.Generator, ticks: int = 60) -> list[tuple[
         ]
         requests.append(("/labels", known))
     return requests
+
+
+def sent_by(schema: TelemetrySchema, requests: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """The requests as devices of a schema send them: with counters in JSON, if it has any."""
+    if not schema.counter_metrics:
+        return requests
+    return [(path, _counters(body) if path == "/telemetry" else body) for path, body in requests]
+
+
+def _counters(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    frame = pd.DataFrame(events)
+    frame["timestamp"] = pd.to_datetime(frame["timestamp"], utc=True, format="ISO8601")
+    frame = counted(frame)
+    return [
+        {**event, "cpu": None if cpu is pd.NA else int(cpu), "up": None if up != up else up}
+        for event, cpu, up in zip(events, frame["cpu"], frame["up"], strict=True)
+    ]
 
 
 def label_rows(requests: list[tuple[str, list[dict[str, Any]]]]) -> pd.DataFrame:

@@ -5,9 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from feature_sets.ingestion import device_registry
+from feature_sets.ingestion.device_registry import RegisteredDevice
 from project import device_reload, session
 from project.cli import devices as command
 from project.errors import NetopsError
+from project.http_json import AbsentError
 from project.run_lock import COMMAND, RUN, holder
 
 
@@ -55,3 +58,38 @@ def test_an_answer_of_another_form_is_a_failure_of_the_endpoint(monkeypatch, ans
     monkeypatch.setattr(device_reload, "post_json", lambda *arguments, **options: answer)
     with pytest.raises(NetopsError, match="the endpoint must take over the devices, got "):
         device_reload.reload_devices("http://127.0.0.1:9", "")
+
+
+def test_the_states_of_an_endpoint_are_told_by_device(monkeypatch):
+    rows = [{"device": "dev-7", "state": "silent", "last_heard": None, "maintenance": None}]
+    monkeypatch.setattr(device_reload, "get_json", lambda address: {"devices": rows})
+    assert device_reload.live_states("http://127.0.0.1:9/") == {"dev-7": rows[0]}
+    monkeypatch.setattr(device_reload, "get_json", lambda address: {"devices": [{"state": "silent"}]})
+    with pytest.raises(NetopsError, match="the endpoint must tell the states of its devices, got "):
+        device_reload.live_states("http://127.0.0.1:9")
+
+
+def test_an_endpoint_of_an_earlier_version_tells_no_states(monkeypatch):
+    def absent(address):
+        raise AbsentError(f"{address} must be there")
+
+    monkeypatch.setattr(device_reload, "get_json", absent)
+    assert device_reload.live_states("http://127.0.0.1:9") == {}
+
+
+def test_devices_are_listed_with_their_live_states(home, monkeypatch, capsys):
+    found = [RegisteredDevice("dev-7", "maintenance", {}, state_since="2026-01-01T00:00:00Z")]
+    monkeypatch.setattr(device_registry, "registered_devices", lambda *arguments: found)
+    monkeypatch.setattr(command, "_endpoint", lambda *arguments: SimpleNamespace(address="http://there"))
+    states = {"dev-7": {"device": "dev-7", "state": "silent"}}
+    monkeypatch.setattr(device_reload, "live_states", lambda address: states)
+    command.devices("list", project="p")
+    assert capsys.readouterr().out.splitlines()[1].split()[:3] == ["dev-7", "maintenance", "silent"]
+
+    def away(address):
+        raise NetopsError("http://there does not answer")
+
+    monkeypatch.setattr(device_reload, "live_states", away)
+    command.devices("list", project="p", as_json=True)
+    told = capsys.readouterr()
+    assert json.loads(told.out)[0]["live"] is None and "does not answer" in told.err

@@ -112,6 +112,7 @@ def labeled_rows(uri: str, schema: TelemetrySchema) -> KnownRows:
         counts={
             "rows": len(rows),
             "rows_excluded_by_label": labels.excluded,
+            **({"rows_in_maintenance": labels.in_maintenance} if schema.maintenance is not None else {}),
             "rows_in_error_already": labels.in_error,
             "rows_without_label": labels.unlabeled,
             "rows_without_reading": len(labels.rows) - len(rows) - late_rows,

@@ -11,6 +11,7 @@ from feature_sets.checks import InputError
 from feature_sets.labels.excluded import excluded_rows
 from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.rows.stored_rows import in_utc
+from feature_sets.telemetry.maintenance_columns import IN_MAINTENANCE
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
 
@@ -20,17 +21,19 @@ class LabelRows:
 
     :param rows: columns device, the schema's time and label (int8), each (device, time) once; sorted by time,
         then device.
-    :param excluded: label rows left out because of ``exclude_labels``.
+    :param excluded: label rows left out because of ``exclude_labels``, or of maintenance.
     :param in_error: label rows left out because an error that has started cannot be predicted; with a
         horizon.
     :param unlabeled: label rows left out because their label is missing or, with a horizon, because labels
         do not tell what follows within it.
+    :param in_maintenance: those of ``excluded`` whose device was in maintenance.
     """
 
     rows: pd.DataFrame
     excluded: int
     in_error: int
     unlabeled: int
+    in_maintenance: int = 0
 
 
 def label_rows_of(labels: pd.DataFrame, schema: TelemetrySchema) -> LabelRows:
@@ -39,7 +42,8 @@ def label_rows_of(labels: pd.DataFrame, schema: TelemetrySchema) -> LabelRows:
     :param labels: device, time, label, what is predicted of it and the columns that ``exclude_labels`` names.
     :raises InputError: unless all columns are there, every label is 0 or 1, and a row is left.
     """
-    for column in (DEVICE, schema.time, schema.label, schema.target, *schema.exclude_labels):
+    maintenance = (IN_MAINTENANCE,) if schema.maintenance is not None else ()
+    for column in (DEVICE, schema.time, schema.label, schema.target, *schema.exclude_labels, *maintenance):
         if column not in labels.columns:
             columns = sorted(map(str, labels.columns))
             raise InputError("labels", f"must have the column '{column}'", columns)
@@ -65,4 +69,5 @@ def label_rows_of(labels: pd.DataFrame, schema: TelemetrySchema) -> LabelRows:
         excluded=int(excluded.sum()),
         in_error=int(in_error.sum()),
         unlabeled=int(unlabeled.sum()),
+        in_maintenance=sum(int(labels[name].sum()) for name in maintenance),
     )

@@ -99,15 +99,16 @@ def _scale(values: npt.NDArray[np.float64]) -> float:
 
 def _recomputed(uri: str, rows: pd.DataFrame, schema: TelemetrySchema) -> pd.DataFrame:
     """Features of rows, made anew from the raw readings; in the order of the rows."""
-    columns = [*schema.metric_names, *([schema.arrival] if schema.arrival else [])]
+    columns = [*schema.reading_columns, *([schema.arrival] if schema.arrival else [])]
     readings = feature_set_frame(fstore.get_feature_vector(uri), device_metrics.NAME, columns)
     readings = in_utc(readings[readings[DEVICE].isin(rows[DEVICE].unique())], schema.time)
     times = readings[schema.time].dt.as_unit(rows[schema.time].dt.unit)
     readings = readings[[DEVICE, schema.time, *columns]].assign(**{schema.time: times})
     ordered = KeyedRows.of(readings, DEVICE, schema.time).in_event_order()
-    windows = windows_as_known(ordered, WindowDefinition.from_schema(schema), schema.arrival)
+    definition = WindowDefinition.from_schema(schema)
+    windows = windows_as_known(ordered, definition, schema.arrival)
     derived = DerivedFeatures(schema)
-    features = windows[list(schema.window_features)].assign(
+    features = windows[list(definition.computed_names)].assign(
         **dict(zip(derived.names, derived.of(windows[list(derived.inputs)].to_numpy()).T, strict=True))
     )
     known = pd.concat([ordered.frame, features], axis=1)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from feature_sets.telemetry.expected_interval import AGE
 from feature_sets.telemetry.schema import TelemetrySchema
 
 
 def input_units(schema: TelemetrySchema) -> dict[str, str]:
     """Feature name -> unit, for every raw metric, rolling feature and derived feature of a schema.
 
-    A change has the unit of its metric, a ratio and a coefficient of variation have none (``""``). A one-hot
-    column is not in it: it has no unit.
+    A change has the unit of its metric, an age is in seconds; a ratio, a coefficient of variation and the
+    share of expected readings have none (``""``). A one-hot column is not in it: it has no unit.
     """
     units = {metric.name: metric.unit for metric in schema.metrics}
     for metric in schema.metrics:
@@ -21,6 +22,8 @@ def input_units(schema: TelemetrySchema) -> dict[str, str]:
                 unit = f"({unit})^2"
             for length in schema.windows.lengths:
                 units[f"{metric.name}_{operation}_{length}"] = unit
+    for name in schema.presence_features:
+        units[name] = "s" if name == AGE else ""
     for feature in schema.derived.features(schema.metric_names):
         units[feature.name] = units[feature.metric] if feature.kind == "change" else ""
     return units

@@ -90,7 +90,7 @@ def compare_rows(
             first = pc.less(given[arrival], kept[arrival]).fill_null(False)
             earlier[met] = first.to_numpy(zero_copy_only=False)
         for name in compared:
-            differs = _differs(given[name], kept[name])
+            differs = differing(given[name], kept[name])
             conflicting[met] |= differs
             for at in np.flatnonzero(differs)[: SAMPLES - len(samples)].tolist():
                 place = int(met[at])
@@ -102,7 +102,7 @@ def compare_rows(
     return AddedRows(new, earlier, replaced, conflicting, tuple(samples))
 
 
-def _differs(given: pa.ChunkedArray, kept: pa.ChunkedArray) -> Bools:
+def differing(given: pa.ChunkedArray, kept: pa.ChunkedArray) -> Bools:
     """Rows in which two columns are not alike; two missing values are."""
     alike = pc.equal(given, kept).fill_null(False)
     both_missing = pc.and_(pc.is_null(given, nan_is_null=True), pc.is_null(kept, nan_is_null=True))

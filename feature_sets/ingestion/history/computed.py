@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,6 +17,9 @@ from feature_sets.windows import event_status
 from feature_sets.windows.arrival_order import windows_as_known
 from feature_sets.windows.definition import WindowDefinition
 from feature_sets.windows.reach import reach
+
+Ranges = tuple[tuple[int, int], ...]
+"""Times from the first microsecond up to one that is no longer meant, in order."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,10 @@ class ComputedColumns(Protocol):
     def ahead(self) -> int:
         """How far after an added row there are rows that matter."""
 
+    @property
+    def again(self) -> Ranges:
+        """Times whose rows are computed anew, whatever is added; none with an ``arrival``."""
+
     def early(self, micros: npt.NDArray[np.int64], arrivals: npt.NDArray[np.int64]) -> Bools:
         """Rows that are no part of the history, because they arrived before their own time."""
 
@@ -80,6 +87,7 @@ class NothingComputed:
     arrival: str | None = None
     behind: int = 0
     ahead: int = 0
+    again: Ranges = ()
 
     def early(self, micros: npt.NDArray[np.int64], arrivals: npt.NDArray[np.int64]) -> Bools:
         """None."""
@@ -92,7 +100,7 @@ class NothingComputed:
 
 @dataclass(frozen=True)
 class WindowFeatures:
-    """Rolling windows, and what is derived of them.
+    """Rolling windows, the rates of counters, and what is derived of the windows.
 
     :param definition: of the windows.
     :param derived: see ``DerivedFeatures``; None if nothing is.
@@ -102,19 +110,20 @@ class WindowFeatures:
     definition: WindowDefinition
     derived: DerivedFeatures | None = None
     arrival: str | None = None
+    again: Ranges = ()
     names: tuple[str, ...] = field(init=False)
     inputs: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         derived = self.derived.names if self.derived else ()
         arrival = (self.arrival,) if self.arrival else ()
-        object.__setattr__(self, "names", (*self.definition.feature_names, *derived))
-        object.__setattr__(self, "inputs", (*self.definition.metrics, *arrival))
+        object.__setattr__(self, "names", (*self.definition.computed_names, *derived))
+        object.__setattr__(self, "inputs", (*self.definition.input_columns, *arrival))
 
     @property
     def behind(self) -> int:
-        """The longest window, and a step because time is cut into steps."""
-        return (self.definition.longest_buckets + 1) * self.definition.period_micros
+        """The longest window and what rates reach back, and a step because time is cut into steps."""
+        return (self.definition.kept_buckets + 1) * self.definition.period_micros
 
     @property
     def ahead(self) -> int:
@@ -137,6 +146,7 @@ class WindowFeatures:
             added[order],
             definition.longest_buckets,
             definition.lateness_buckets,
+            definition.rate_buckets,
         )
         changed, needed, too_late = (
             _put_back(mask, order) for mask in (found.changed, found.needed, found.too_late)
@@ -149,11 +159,22 @@ class WindowFeatures:
         lost = ~shown[event_status.COLUMN].isin(event_status.COUNTED)
         if lost.any():  # The reach and the kernel would disagree about which rows count.
             raise IngestError(f"every row that changed must have windows, got {int(lost.sum())} without")
-        values = {name: shown[name].to_numpy() for name in definition.feature_names}
+        values = {name: shown[name].to_numpy() for name in definition.computed_names}
         if self.derived:
             inputs = np.column_stack([values[name] for name in self.derived.inputs])
             values |= dict(zip(self.derived.names, self.derived.of(inputs).T, strict=True))
         return Recomputed(changed, values, too_late)
+
+    def with_rates(self, rows: KeyedRows) -> KeyedRows:
+        """Rows with the rates of their counters, where these are made from rows that are among them.
+
+        :param rows: in event order, with the inputs.
+        """
+        names = list(self.definition.rate_names)
+        if not names or not len(rows):
+            return rows
+        rates = windows_as_known(rows, self.definition, self.arrival)[names]
+        return replace(rows, frame=rows.frame.assign(**{name: rates[name].to_numpy() for name in names}))
 
 
 def _put_back(mask: Bools, order: npt.NDArray[Any]) -> Bools:

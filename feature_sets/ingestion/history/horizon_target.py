@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from feature_sets.ingestion.history.computed import Recomputed
+from feature_sets.ingestion.history.computed import Ranges, Recomputed
 from feature_sets.labels.horizon import with_target
 from feature_sets.rows.keyed_rows import Bools, KeyedRows
 from feature_sets.telemetry.schema import TelemetrySchema
@@ -25,6 +25,7 @@ class HorizonTarget:
     """
 
     schema: TelemetrySchema
+    again: Ranges = ()
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from feature_sets.ingestion.history.next_state import Changes, Layout
 from feature_sets.ingestion.history.stored_history import StoredHistory, StoredRows, column_of_micros
 from feature_sets.ingestion.history.typed_table import ColumnTypes, typed
 from feature_sets.rows.keyed_rows import Bools, Integers, KeyedRows
+from feature_sets.rows.whole_numbers import AS_WHOLE
 
 STORED, NEW, EARLIER = range(3)
 """Where a merged row is from: the history; the part; the part in the place of one that arrived later."""
@@ -72,15 +73,20 @@ def rows_around(history: StoredHistory, part: Part, computed: ComputedColumns) -
     """The rows of the history that the part may change, and those that its columns are computed from."""
     files = list(history.manifest.files)
     taken = part.rows.micros[~part.early]
-    if not len(taken):
-        return history.near([], part.table.column_names, part.rows.keys, _within(0, 0))
-    low, high = int(taken.min()) - computed.behind, int(taken.max()) + computed.ahead
+    again = [(first - computed.behind, end + computed.ahead) for first, end in computed.again]
+    if not len(taken) and not again:
+        return history.near([], part.table.column_names, part.rows.keys, _within([]))
     if computed.arrival is None:
         # Those of a file between two rows of the part, but near neither, need not be read.
         moments = np.unique(taken)
-        near = [_meets(file, moments, computed.behind, computed.ahead) for file in files]
-        chosen = _within(low, high)
+        near = [
+            _meets(file, moments, computed.behind, computed.ahead) or touches(file, again) for file in files
+        ]
+        if len(taken):
+            again.append((int(taken.min()) - computed.behind, int(taken.max()) + computed.ahead))
+        chosen = _within(again)
     else:
+        low = int(taken.min()) - computed.behind
         arrivals = column_of_micros(part.table[computed.arrival])[~part.early]
         first = int(arrivals.min())
         near = [file.last >= low or file.arrived >= first for file in files]
@@ -177,13 +183,24 @@ def _keyed(
     columns: Mapping[str, object] = {
         layout.entity: np.array(keys, dtype=object)[codes] if len(keys) else np.empty(0, dtype=object),
         layout.time: pd.to_datetime(micros, unit="us", utc=True),
-        **{name: table[name].to_pandas().array for name in inputs},
+        **{name: table[name].to_pandas(types_mapper=AS_WHOLE.get).array for name in inputs},
     }
     return KeyedRows(pd.DataFrame(columns), layout.entity, layout.time, codes, list(keys), micros).take(order)
 
 
-def _within(low: int, high: int) -> Callable[[StoredRows], Bools]:
-    return lambda rows: (rows.micros >= low) & (rows.micros <= high)
+def _within(ranges: Sequence[tuple[int, int]]) -> Callable[[StoredRows], Bools]:
+    def chosen(rows: StoredRows) -> Bools:
+        found = np.zeros(len(rows), dtype=np.bool_)
+        for low, high in ranges:
+            found |= (rows.micros >= low) & (rows.micros <= high)
+        return found
+
+    return chosen
+
+
+def touches(file: HistoryFile, ranges: Sequence[tuple[int, int]]) -> bool:
+    """Whether a file may have rows in one of these times."""
+    return any(file.first <= high and file.last >= low for low, high in ranges)
 
 
 def _since(low: int, first: int, arrival: str) -> Callable[[StoredRows], Bools]:

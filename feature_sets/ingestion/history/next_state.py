@@ -22,6 +22,7 @@ from feature_sets.ingestion.history.stored_history import column_of_micros
 from feature_sets.ingestion.history.target_folder import TargetFolder
 from feature_sets.ingestion.history.typed_table import ColumnTypes, noted, typed
 from feature_sets.rows.keyed_rows import Bools, Integers
+from feature_sets.rows.whole_numbers import to_frame
 
 
 @dataclass(frozen=True)
@@ -200,7 +201,7 @@ def _written(
         return None
     ordered = table.sort_by([(layout.time, "ascending"), (layout.entity, "ascending")])
     if notes is None:
-        ordered = noted(ordered, ordered.slice(0, 1).to_pandas().set_index(layout.entity))
+        ordered = noted(ordered, to_frame(ordered.slice(0, 1)).set_index(layout.entity))
     else:
         ordered = ordered.replace_schema_metadata(notes)
     path = new_file(folder)

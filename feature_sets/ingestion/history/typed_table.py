@@ -10,11 +10,13 @@ import pyarrow as pa
 from mlrun.data_types.data_types import pa_type_to_value_type
 
 from feature_sets.checks import InputError
+from feature_sets.windows.definition import WindowDefinition
 
 ARROW_TYPES = {
     "str": pa.string(),
     "int": pa.int64(),
     "int32": pa.int32(),
+    "uint64": pa.uint64(),
     "float": pa.float64(),
     "float32": pa.float32(),
     "bool": pa.bool_(),
@@ -24,6 +26,7 @@ ARROW_TYPES = {
 
 _WHOLE = ("int", "int32")
 _NUMBERS = ("int", "int32", "float", "float32")
+_COUNTER = "uint64"
 
 ColumnTypes = dict[str, str]
 """MLRun's type by column, in the order of the columns in the files."""
@@ -38,6 +41,13 @@ def column_types(feature_set: fstore.FeatureSet) -> ColumnTypes:
     types.pop(entity.name, None)
     types[entity.name] = entity.value_type or "str"
     return types
+
+
+def note_whole_columns(feature_set: fstore.FeatureSet, definition: WindowDefinition | None) -> None:
+    """Give the columns of counters their type, which MLRun does not infer: it takes them for text."""
+    for name in definition.whole_columns if definition else ():
+        if name in feature_set.spec.features.keys():  # noqa: SIM118 - it has no __contains__ of its own
+            feature_set.spec.features[name].value_type = _COUNTER
 
 
 def typed_table(types: Mapping[str, str], columns: Mapping[str, pd.Series], count: int) -> pa.Table:
@@ -117,7 +127,8 @@ def _widened(name: str, known: str, column: pd.Series) -> str:
     if column.isna().all():
         return "float" if known in _WHOLE else known
     arrow_type = pa.Schema.from_pandas(column.to_frame("x"), preserve_index=False).types[0]
-    given = str(pa_type_to_value_type(arrow_type).value)
+    given = _COUNTER if pa.types.is_uint64(arrow_type) and known == _COUNTER else None
+    given = given or str(pa_type_to_value_type(arrow_type).value)
     if given == known:
         return known
     if known in _NUMBERS and given in _NUMBERS:

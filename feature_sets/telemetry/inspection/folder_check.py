@@ -54,8 +54,8 @@ class FolderCheck:
             lines.append(
                 "metrics:  # each may get a unit, and a range such as [0, 100]: outside is no reading"
             )
-            for metric in value:
-                lines.append(f"  {_yaml({metric: {}})}" + _remark(reasons.get(metric)))
+            for metric, fields in value.items():
+                lines.append(f"  {_yaml({metric: fields or {}})}" + _remark(reasons.get(metric)))
         return "\n".join(lines) + "\n"
 
     def _why(self, name: str) -> str:

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from feature_sets.rows.event_micros import column_micros
-from feature_sets.telemetry.cell_numbers import numbers_of
 from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.inspection.column_profile import ColumnProfile
 from feature_sets.telemetry.inspection.table_profile import TableProfile
@@ -103,17 +102,3 @@ def cadence_of(readings: pd.DataFrame) -> Cadence:
         seconds=float(np.median(apart)) / 1e6 if len(apart) else None,
         repeated=int(np.count_nonzero(steps == 0)),
     )
-
-
-def never_falls(table: TableProfile, readings: pd.DataFrame, column: str) -> bool:
-    """Whether a column of whole numbers looks like a counter: large, and it never falls on any device.
-
-    :param readings: see ``device_times``.
-    """
-    profile = table.columns[column]
-    if not profile.whole or (profile.high or 0) < 10_000 or profile.distinct is None or profile.is_constant:
-        return False
-    frame = readings.assign(value=numbers_of(table.head[column]).values)
-    ordered = frame.dropna().sort_values(["device", "time"], kind="stable")
-    steps = ordered.groupby("device")["value"].diff().dropna()
-    return bool(len(steps) > 10 and (steps < 0).mean() < 0.01 and (steps > 0).mean() > 0.1)

@@ -14,6 +14,7 @@ from feature_sets.checks import InputError, check_column_name
 from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.file_format import PLAIN, FileFormat
 from feature_sets.telemetry.inspection.column_profile import ColumnProfile
+from feature_sets.telemetry.inspection.counter_shape import counter_fields, repeated_snapshots
 from feature_sets.telemetry.inspection.key_and_time import (
     ARRIVAL_NAME,
     Cadence,
@@ -21,7 +22,6 @@ from feature_sets.telemetry.inspection.key_and_time import (
     device_times,
     fewest_keys,
     key_candidates,
-    never_falls,
     time_candidates,
 )
 from feature_sets.telemetry.inspection.table_profile import TableProfile
@@ -224,15 +224,24 @@ def _metrics(proposal: Proposal, table: TableProfile, readings: pd.DataFrame | N
             value = column.samples[0] if column.samples else ""
             proposal.choose("metrics", name, "none", f"is {value} in every row", "a metric")
         else:
-            why = "numbers"
-            if readings is not None and never_falls(table, readings, name):
-                why = "numbers that never fall: a counter"
+            why, instead = "numbers", ""
+            counter = counter_fields(table.head[name], readings) if readings is not None else None
+            if counter is not None:
+                why, instead = "whole numbers that never fall: a counter, its rate", "a gauge, as it is"
                 proposal.decide.append(
-                    f"'{name}' looks like a counter; a rate of it would tell more than its height does."
+                    f"'{name}' looks like a counter, so the metric is its rate (kind: counter); "
+                    "max_rate, the fastest it can count, would tell a wrap from a reset."
                 )
-            proposal.choose("metrics", name, "metrics", why)
-            metrics[proposal.named(name)] = None
+            proposal.choose("metrics", name, "metrics", why, instead)
+            metrics[proposal.named(name)] = counter
     proposal.fields["metrics"] = metrics
+    if readings is not None and any(metrics.values()):
+        again = repeated_snapshots(readings, proposal.cadence.seconds if proposal.cadence else None)
+        if again is not None:
+            proposal.fields["counters"] = {"min_interval": again}
+            proposal.decide.append(
+                f"Some readings come less than {again} after another: counters have no rate between the two."
+            )
     if not metrics:
         proposal.missing.append("No column of the metrics holds numbers that change.")
 

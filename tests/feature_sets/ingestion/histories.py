@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import redis
 
+from feature_sets.rows.whole_numbers import whole_array
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
 SCHEMA = TelemetrySchema.from_dict(
@@ -44,7 +45,32 @@ SCHEMA = TelemetrySchema.from_dict(
 
 WITH_ARRIVAL = TelemetrySchema.from_dict({**SCHEMA.to_dict(), "arrival": "received"})
 
+COUNTED = TelemetrySchema.from_dict(
+    {
+        **SCHEMA.to_dict(),
+        "metrics": {"cpu": {"kind": "counter", "max_rate": 1e6, "range": [0, 1e5]}, "latency": {}},
+        "uptime": {"column": "up", "unit": "timeticks"},
+        "counters": {"min_interval": "2s", "max_gap": "90s"},
+    }
+)
+
+COUNTED_WITH_ARRIVAL = TelemetrySchema.from_dict({**COUNTED.to_dict(), "arrival": "received"})
+
 MIDNIGHT = pd.Timestamp("2024-01-02T00:00:00Z")
+
+
+def counted(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with ``cpu`` as a counter near the top of 64 bits, and ``up``, a device's uptime in ticks.
+
+    Missing ones stay; some of the others are a reset, and some a restart of the device.
+    """
+    seconds = (rows["timestamp"] - MIDNIGHT).dt.total_seconds().to_numpy() + 1e6
+    cpu = rows["cpu"].to_numpy(dtype=np.float64, na_value=np.nan)
+    told = ~np.isnan(cpu)
+    more = np.round(1000 * seconds + 50 * np.clip(np.where(told, cpu, 0.0), 0, 1000)).astype(np.uint64)
+    numbers = np.where(cpu == 0.0, np.uint64(5), np.uint64(2**64 - 10**9) + more)
+    up = np.where(cpu == 1e9, 300.0, np.where(cpu == 7.0, np.nan, np.round(seconds * 100)))
+    return rows.assign(cpu=whole_array(numbers, told), up=up)
 
 
 def readings(generator: np.random.Generator, rows: int = 300, devices: int = 4) -> pd.DataFrame:

@@ -15,7 +15,7 @@ import pytest
 import redis
 
 from feature_sets.device_metrics import device_metrics
-from feature_sets.ingestion import addition, newest_rows, vectorized_ingest
+from feature_sets.ingestion import newest_rows, next_history, vectorized_ingest
 from feature_sets.ingestion.append import append_rows
 from feature_sets.ingestion.errors import IngestError
 from feature_sets.ingestion.history import parquet_partitions, switch, target_folder
@@ -231,14 +231,14 @@ def test_of_two_at_once_the_slower_one_writes_nothing(project, local_stack, monk
     first, second, third = sorted_rows()
     forget("device_metrics")
     append_rows(device_metrics(SCHEMA), first)
-    write = addition.write_next_files
+    write = next_history.write_next_files
 
     def overtaken(*args: Any) -> Any:
-        monkeypatch.setattr(addition, "write_next_files", write)
+        monkeypatch.setattr(next_history, "write_next_files", write)
         append_rows(device_metrics(SCHEMA), third)
         return write(*args)
 
-    monkeypatch.setattr(addition, "write_next_files", overtaken)
+    monkeypatch.setattr(next_history, "write_next_files", overtaken)
     with pytest.raises(
         IngestError, match=r"must stay as it is while rows are added, .* another ingestion was faster"
     ):

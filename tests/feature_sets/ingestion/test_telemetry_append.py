@@ -24,20 +24,37 @@ from tests.feature_sets.ingestion.folders import (
     states,
 )
 from tests.feature_sets.ingestion.histories import (
+    COUNTED,
+    COUNTED_WITH_ARRIVAL,
     SCHEMA,
     WITH_ARRIVAL,
     assert_same_state,
+    counted,
     labels,
     parts,
     readings,
 )
 
+EXPECTING = [
+    TelemetrySchema.from_dict({**schema.to_dict(), "expected_interval": "20s"})
+    for schema in (SCHEMA, WITH_ARRIVAL)
+]
+
 
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("schema", [SCHEMA, WITH_ARRIVAL], ids=["in order", "with arrival"])
+@pytest.mark.parametrize(
+    "schema",
+    [SCHEMA, WITH_ARRIVAL, COUNTED, COUNTED_WITH_ARRIVAL, *EXPECTING],
+    ids=[
+        *("in order", "with arrival", "counters in order", "counters with arrival"),
+        *("expecting", "expecting, with arrival"),
+    ],
+)
 def test_a_folder_that_grows_equals_the_folder_read_at_once(tmp_path, project, local_stack, seed, schema):
     generator = np.random.default_rng([seed, 3])
     rows = readings(generator)
+    if schema.counter_metrics:
+        rows = counted(rows)
     if not schema.arrival:
         rows = rows.drop(columns="received")
     tables = {"metrics": parts(generator, rows, 4), "labels": parts(generator, labels(generator, rows), 4)}

@@ -80,7 +80,10 @@ def test_a_schema_survives_its_own_yaml(tmp_path: Path) -> None:
         (changed(metrics={"load": {"range": [5, 5]}}), "low < high, got"),
         (changed(metrics={"load": {"range": [0]}}), r"must be \[low, high\]"),
         (changed(metrics={"load": {"range": [0, "x"]}}), "must hold numbers or null"),
-        (changed(metrics={"load": {"colour": "red"}}), "must be among range, unit"),
+        (
+            changed(metrics={"load": {"colour": "red"}}),
+            "must be among bits, kind, max_rate, range",
+        ),
         (changed(metrics={"t_load": None}), "which MLRun reserves"),
         (changed(metrics={"my load": None}), "letters, digits and underscores"),
         (changed(label="load"), "must have different names, got 'load'"),

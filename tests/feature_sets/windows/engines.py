@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
+from hypothesis import strategies as st
 
 from feature_sets.windows.definition import WindowDefinition
 from feature_sets.windows.online import OnlineWindows
@@ -22,6 +25,37 @@ class FakeClock:
 
 def engine(definition: WindowDefinition = DEFINITION, ahead: float = 1e6) -> OnlineWindows:
     return OnlineWindows(definition, FakeClock(START + ahead))
+
+
+def in_any_batches(
+    definition: WindowDefinition,
+    events: list[Event],
+    frame: Callable[[list[Event]], pd.DataFrame],
+    data: st.DataObject,
+) -> pd.DataFrame:
+    """What an engine answers to events that are cut in any way, and sometimes goes on from its snapshot."""
+    online = OnlineWindows(
+        definition, FakeClock(0.0), arrival="arrival", threads=data.draw(st.integers(1, 3))
+    )
+    got: list[dict[str, object]] = []
+    begin = 0
+    while begin < len(events):
+        size = data.draw(st.integers(1, 15))
+        batch = events[begin : begin + size]
+        kind = data.draw(st.sampled_from(["one", "list", "frame"]))
+        if kind == "one":
+            got += [online.update(one) for one in batch]
+        elif kind == "list":
+            got += online.update(batch)
+        else:
+            got += online.update(frame(batch)).to_dict("records")
+        begin += size
+        if data.draw(st.booleans()):
+            restored = OnlineWindows(definition, FakeClock(0.0), arrival="arrival")
+            restored.restore(online.snapshot())
+            assert restored.snapshot() == online.snapshot()
+            online = restored
+    return pd.DataFrame(got)
 
 
 def assert_equal_features(

@@ -27,7 +27,7 @@ from feature_sets.windows.event_status import STATUSES
 from feature_sets.windows.online import OnlineWindows
 from feature_sets.windows.parquet_chunks import ParquetChunks
 from feature_sets.windows.reference import reference
-from tests.feature_sets.windows.engines import NAMES, FakeClock, assert_equal_features
+from tests.feature_sets.windows.engines import NAMES, FakeClock, assert_equal_features, in_any_batches
 from tests.feature_sets.windows.streams import DEFINITION, START, Event, event, ordered_stream, streams
 
 
@@ -49,6 +49,7 @@ def odd_definitions(draw: st.DrawFn) -> WindowDefinition:
         period=f"{period}s",
         allowed_lateness=draw(st.sampled_from([None, f"{period}s"])),
         future_tolerance="30s",
+        expected=draw(st.sampled_from([None, "1s", "7s"])),
     )
 
 
@@ -70,27 +71,8 @@ def test_any_batching_gives_the_rows_of_the_backfill_to_the_last_bit(
     events: list[Event], data: st.DataObject
 ) -> None:
     want = backfill(frame(events), DEFINITION, arrival="arrival")
-    online = OnlineWindows(
-        DEFINITION, FakeClock(0.0), arrival="arrival", threads=data.draw(st.integers(1, 3))
-    )
-    got: list[dict[str, object]] = []
-    begin = 0
-    while begin < len(events):
-        size = data.draw(st.integers(1, 15))
-        batch = events[begin : begin + size]
-        kind = data.draw(st.sampled_from(["one", "list", "frame"]))
-        if kind == "one":
-            got += [online.update(one) for one in batch]
-        elif kind == "list":
-            got += online.update(batch)
-        else:
-            got += online.update(frame(batch)).to_dict("records")
-        begin += size
-        if data.draw(st.booleans()):
-            restored = OnlineWindows(DEFINITION, FakeClock(0.0), arrival="arrival")
-            restored.restore(online.snapshot())
-            online = restored
-    pd.testing.assert_frame_equal(pd.DataFrame(got), want, check_exact=True)
+    got = in_any_batches(DEFINITION, events, frame, data)
+    pd.testing.assert_frame_equal(got, want, check_exact=True)
 
 
 def many_events(devices: int = 30, ticks: int = 800) -> pd.DataFrame:

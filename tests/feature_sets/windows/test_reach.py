@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,10 +11,15 @@ import pytest
 from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.windows import event_status
 from feature_sets.windows.arrival_order import windows_as_known
+from feature_sets.windows.counters import CounterRule, Counters
 from feature_sets.windows.definition import WindowDefinition
 from feature_sets.windows.reach import reach
 
 DEFINITION = WindowDefinition("device", "at", ("load",), ("sum", "count"), ("20s", "40s"), "10s")
+COUNTERS = replace(
+    DEFINITION,
+    counters=Counters((CounterRule("load", "load_counter"),), max_gap=33_000_000, min_interval=4_000_000),
+)
 
 
 def stream(generator: np.random.Generator, rows: int, late: bool) -> pd.DataFrame:
@@ -27,7 +34,9 @@ def stream(generator: np.random.Generator, rows: int, late: bool) -> pd.DataFram
     )
     frame = frame.drop_duplicates(["device", "at"]).sort_values(["at", "device"], ignore_index=True)
     delay = generator.choice([0, 0, 0, 15, 90, 700], len(frame)) if late else np.zeros(len(frame))
-    return frame.assign(came=frame["at"] + pd.to_timedelta(delay, unit="s"))
+    counted = pd.Series(np.cumsum(frame["load"].to_numpy()).astype(np.uint64)).astype("UInt64")
+    counted = counted.mask(generator.random(len(frame)) < 0.2)
+    return frame.assign(came=frame["at"] + pd.to_timedelta(delay, unit="s"), load_counter=counted)
 
 
 def in_order(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -38,21 +47,23 @@ def in_order(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return order, codes[order], micros[order] // DEFINITION.period_micros
 
 
-def windows(frame: pd.DataFrame, late: bool) -> pd.DataFrame:
+def windows(frame: pd.DataFrame, late: bool, definition: WindowDefinition = DEFINITION) -> pd.DataFrame:
     rows = KeyedRows.of(frame.reset_index(drop=True), "device", "at")
-    return windows_as_known(rows, DEFINITION, "came" if late else None)
+    return windows_as_known(rows, definition, "came" if late else None)
 
 
 @pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("definition", [DEFINITION, COUNTERS], ids=["gauge", "counter"])
 @pytest.mark.parametrize("seed", range(40))
-def test_no_other_row_changes_and_what_is_needed_gives_the_same_windows(seed, late):
+def test_no_other_row_changes_and_what_is_needed_gives_the_same_windows(seed, late, definition):
     generator = np.random.default_rng(seed)
     whole = stream(generator, 120, late)
     new = generator.random(len(whole)) < 0.1
-    after = windows(whole, late)
-    before = windows(whole[~new], late).set_axis(whole.index[~new])
+    after = windows(whole, late, definition)
+    before = windows(whole[~new], late, definition).set_axis(whole.index[~new])
     order, codes, buckets = in_order(whole)
-    found = reach(codes, buckets, new[order], DEFINITION.longest_buckets, DEFINITION.lateness_buckets)
+    lengths = definition.longest_buckets, definition.lateness_buckets, definition.rate_buckets
+    found = reach(codes, buckets, new[order], *lengths)
 
     too_late = pd.Series(found.too_late, index=order).sort_index()
     assert too_late.tolist() == (after[event_status.COLUMN] == event_status.TOO_LATE).tolist()
@@ -65,9 +76,9 @@ def test_no_other_row_changes_and_what_is_needed_gives_the_same_windows(seed, la
     assert set(order[new[order] & ~found.too_late]) <= set(order[found.changed])
 
     needed = np.sort(order[found.needed])
-    again = windows(whole.loc[needed], late).set_axis(needed)
+    again = windows(whole.loc[needed], late, definition).set_axis(needed)
     changed = order[found.changed]
-    features = list(DEFINITION.feature_names)
+    features = list(definition.computed_names)
     pd.testing.assert_frame_equal(
         again.loc[changed, features], after.loc[changed, features], check_exact=True
     )

@@ -299,6 +299,8 @@ def test_no_rows_give_no_probabilities(fitted):
 
 
 def test_units_of_windows_follow_their_metric():
+    regular = input_units(make_schema(expected_interval="30s"))
+    assert (regular["age"], regular["received_share_1m"]) == ("s", "")
     units = input_units(make_schema())
     assert units["heat"] == units["heat_avg_5m"] == "K"
     assert units["heat_count_1m"] == units["noise_count_1m"] == "readings"

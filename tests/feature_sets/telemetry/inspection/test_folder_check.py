@@ -76,6 +76,7 @@ def test_every_column_has_a_role_a_reason_and_what_else_it_could_be(tmp_path: Pa
         "is_error",
     )
     assert schema.metric_names == ("load", "octets", "up")
+    assert [metric.name for metric in schema.counter_metrics] == ["octets"]
     assert schema.static == ("role",)
     assert (schema.windows.period, schema.windows.lengths) == ("30s", ("3m", "15m"))
     columns = check.to_dict()["tables"]["metrics"]["columns"]
@@ -149,6 +150,7 @@ def test_semicolons_decimal_commas_and_no_static_file_are_taken(tmp_path: Path) 
     check, schema = taken(folder)
     assert (schema.files.separator, schema.files.decimal) == (";", ",")
     assert schema.metric_names == ("load", "octets", "up")
+    assert [metric.name for metric in schema.counter_metrics] == ["octets"]
     assert any("no static features" in sentence for sentence in check.proposal.decide)
     rows, report = read_telemetry(folder, schema)
     assert rows.metrics["load"].tolist() == tables["metrics"]["load"].tolist()

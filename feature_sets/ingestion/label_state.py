@@ -1,0 +1,236 @@
+"""All that was said of errors, kept beside the label rows that are made of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from feature_sets.ingestion.history.added_rows import SAMPLES
+from feature_sets.ingestion.history.stored_history import StoredHistory
+from feature_sets.ingestion.history.whole_rows import Stretches
+from feature_sets.rows.event_micros import column_micros
+from feature_sets.telemetry.cell_text import texts_of
+from feature_sets.telemetry.events import excluding_columns
+from feature_sets.telemetry.frames import Telemetry
+from feature_sets.telemetry.incident_rows import (
+    END,
+    SOURCE,
+    START,
+    joined_incidents,
+    no_incidents,
+    scope_columns,
+)
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+
+STATEMENTS, INCIDENTS, MADE_OF = "_statements", "_incidents", "_made_of"
+"""Files beside those of the feature set: labels as they were given, incidents, and which rows were made of
+which files of readings."""
+
+_END_OF_TIME = np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True)
+class Retold:
+    """What became of label rows that were told.
+
+    :param new: that were not known.
+    :param known: of a device and time of which a label is known.
+    :param conflicting: of the known ones those that say something else; the first stays.
+    :param conflicts: some of these, as those of ``Appended``.
+    """
+
+    new: int = 0
+    known: int = 0
+    conflicting: int = 0
+    conflicts: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class LabelState:
+    """What the label rows of a history are made of.
+
+    :param statements: labels that are rows, as they were given; each device and time once.
+    :param incidents: rows of all sources.
+    :param files: files of readings, with their first and last time in microseconds.
+    :param attributes: digest of those that matter.
+    :param newest: time of the newest reading; None without one.
+    """
+
+    statements: pd.DataFrame
+    incidents: pd.DataFrame
+    files: Mapping[str, tuple[int, int]]
+    attributes: str = ""
+    newest: int | None = None
+
+    @classmethod
+    def of(cls, stored: StoredHistory | None, schema: TelemetrySchema) -> LabelState:
+        """As it is kept beside the labels of a history."""
+        if stored is None or not stored.folder.has(MADE_OF):
+            return cls(no_statements(schema), no_incidents(schema), {})
+        content = json.loads(stored.folder.read(MADE_OF)["content"][0].as_py())
+        return cls(
+            _frame(stored.folder.read(STATEMENTS), no_statements(schema)),
+            _frame(stored.folder.read(INCIDENTS), no_incidents(schema)),
+            {path: (first, last) for path, (first, last) in content["files"].items()},
+            content["attributes"],
+            content["newest"],
+        )
+
+    def attachments(self) -> dict[str, pa.Table]:
+        """As files beside those of the feature set."""
+        content = {
+            "files": {path: list(times) for path, times in sorted(self.files.items())},
+            "attributes": self.attributes,
+            "newest": self.newest,
+        }
+        return {
+            STATEMENTS: _table(self.statements),
+            INCIDENTS: _table(self.incidents),
+            MADE_OF: pa.table({"content": pa.array([json.dumps(content)], pa.string())}),
+        }
+
+    def told(self, rows: Telemetry, schema: TelemetrySchema) -> LabelState:
+        """The same with what a part says. Of two labels of a device and time the first stays."""
+        keys = [DEVICE, schema.time]
+        incidents = self.incidents
+        if rows.incidents is not None:
+            others = incidents[~incidents[SOURCE].isin(rows.incidents.files)]
+            incidents = joined_incidents([others, rows.incidents.frame], schema)
+            incidents = incidents.sort_values([SOURCE, "row"], kind="stable", ignore_index=True)
+        given = [frame for frame in (self.statements, rows.labels) if len(frame)]
+        statements = self.statements
+        if given:
+            statements = pd.concat(given, ignore_index=True)[list(self.statements.columns)]
+            statements = statements.drop_duplicates(keys).sort_values(
+                [schema.time, DEVICE], kind="stable", ignore_index=True
+            )
+        return LabelState(statements, incidents, self.files, self.attributes, self.newest)
+
+    def retold(self, labels: pd.DataFrame, schema: TelemetrySchema) -> Retold:
+        """What of some label rows is known already."""
+        keys = [DEVICE, schema.time]
+        # Within the part, the first of a device and time stays as well.
+        first = labels.drop_duplicates(keys)
+        met = labels.merge(
+            pd.concat([self.statements, first], ignore_index=True).drop_duplicates(keys)[
+                [*keys, schema.label]
+            ],
+            on=keys,
+            suffixes=("", "_kept"),
+        )
+        stored = first.merge(self.statements[keys], on=keys)
+        differ = met[met[schema.label] != met[f"{schema.label}_kept"]]
+        samples = [
+            {
+                "key": row[DEVICE],
+                "time": row[schema.time].isoformat(),
+                "column": schema.label,
+                "kept": row[f"{schema.label}_kept"],
+                "given": row[schema.label],
+            }
+            for row in differ.head(SAMPLES).to_dict("records")
+        ]
+        new = len(first) - len(stored)
+        return Retold(new, len(labels) - new, len(differ), tuple(samples))
+
+    def at_readings(
+        self, metrics: StoredHistory | None, attributes: pd.DataFrame, schema: TelemetrySchema
+    ) -> LabelState:
+        """The same for the readings and the attributes that there are now."""
+        files = metrics.manifest.files if metrics else ()
+        return LabelState(
+            self.statements,
+            self.incidents,
+            {file.path: (file.first, file.last) for file in files},
+            _digest(attributes, schema),
+            max((file.last for file in files), default=None),
+        )
+
+    def changed_since(self, before: LabelState, schema: TelemetrySchema) -> Stretches:
+        """The stretches of time in which a label may be another one than before."""
+        if self.attributes != before.attributes:
+            return Stretches([(0, _END_OF_TIME)])
+        tolerance = schema.labels.tolerance_seconds * 1_000_000
+        found = [
+            times
+            for path, times in [*self.files.items(), *before.files.items()]
+            if (path in self.files) != (path in before.files)
+        ]
+        # A reading takes labels that belonged to the one before it.
+        found = [(first - tolerance, last + tolerance) for first, last in found]
+        for rows in _differing(self.incidents, before.incidents):
+            starts = column_micros(rows[START]) - tolerance
+            ends = np.where(rows[END].isna(), _END_OF_TIME, column_micros(rows[END].fillna(rows[START])))
+            found += zip(starts.tolist(), ends.tolist(), strict=True)
+        for rows in _differing(self.statements, before.statements):
+            moments = column_micros(rows[schema.time])
+            found += zip((moments - tolerance).tolist(), moments.tolist(), strict=True)
+        healthy = schema.labels.healthy_seconds * 1_000_000
+        bounds = [state.newest - healthy for state in (self, before) if state.newest is not None]
+        if len(bounds) == 2 and bounds[0] != bounds[1]:
+            found.append((min(bounds), max(bounds)))
+        return Stretches(found)
+
+
+def no_statements(schema: TelemetrySchema) -> pd.DataFrame:
+    """A frame of label rows without a row."""
+    types = {
+        DEVICE: "object",
+        schema.time: "datetime64[ns, UTC]",
+        schema.label: "int64",
+        **dict.fromkeys(excluding_columns(schema), "object"),
+    }
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in types.items()})
+
+
+def _table(frame: pd.DataFrame) -> pa.Table:
+    arrays = {}
+    for name in frame.columns:
+        column = frame[name]
+        if column.dtype.kind == "O":
+            arrays[name] = pa.array(column, pa.string(), from_pandas=True)
+        elif isinstance(column.dtype, pd.DatetimeTZDtype):
+            moments = column.dt.tz_convert("UTC").dt.tz_localize(None)
+            arrays[name] = pa.array(moments, pa.timestamp("us"), from_pandas=True, safe=False)
+        else:
+            arrays[name] = pa.array(column)
+    return pa.table(arrays)
+
+
+def _frame(table: pa.Table, like: pd.DataFrame) -> pd.DataFrame:
+    """Columns of a file with the types that they have in a frame."""
+    columns = {}
+    for name, kind in like.dtypes.items():
+        if isinstance(kind, pd.DatetimeTZDtype):
+            moments = table[name].to_pandas().astype("datetime64[ns]")
+            columns[name] = moments.dt.tz_localize("UTC")
+        elif kind.kind == "O":
+            columns[name] = texts_of(table[name]).series()
+        else:
+            columns[name] = table[name].to_pandas().astype(kind)
+    return pd.DataFrame(columns)
+
+
+def _differing(now: pd.DataFrame, before: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows that one of two frames has and the other has not."""
+    marked = pd.concat([now.assign(_side=0), before.assign(_side=1)], ignore_index=True)
+    once = ~marked.drop(columns="_side").duplicated(keep=False)
+    return marked[once & (marked["_side"] == 0)], marked[once & (marked["_side"] == 1)]
+
+
+def _digest(attributes: pd.DataFrame, schema: TelemetrySchema) -> str:
+    """Digest of the attributes that labels depend on; empty if they depend on none."""
+    static = [name for name in scope_columns(schema) if name not in (DEVICE, *schema.entity)]
+    columns = list(dict.fromkeys([*static, *schema.population]))
+    if not columns or not schema.labels.is_derived:
+        return ""
+    rows = attributes.sort_values([DEVICE, "valid_from"], kind="stable")
+    content = rows[[DEVICE, "valid_from", *columns]].astype(str).to_csv(index=False)
+    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:16]

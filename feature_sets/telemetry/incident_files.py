@@ -1,0 +1,168 @@
+"""Reader of files of incidents.
+
+A row is left out for the first reason that fits: those of the device, ``missing_scope`` (it names no device),
+``unparsable_start``, ``naive_start``, ``unparsable_end``, ``naive_end``, ``unparsable_known``,
+``naive_known``, ``bad_cancelled``, ``end_before_start``. What it names need not be known: a device may join
+later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from feature_sets.rows.keyed_rows import Bools
+from feature_sets.telemetry.cell_text import truth_of
+from feature_sets.telemetry.errors import TelemetryError
+from feature_sets.telemetry.folder_files import find_files
+from feature_sets.telemetry.incident_rows import (
+    CANCELLED,
+    END,
+    ID,
+    KNOWN,
+    ROW,
+    SOURCE,
+    START,
+    IncidentPart,
+    at,
+    incident_types,
+    no_incidents,
+    said,
+    scope_columns,
+    texts_about,
+)
+from feature_sets.telemetry.ingest_report import FileMark, FileReport
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.telemetry.table_files import Columns, has_column
+from feature_sets.telemetry.table_rows import TableRows, split_files
+
+TABLES = ("incidents", "labels")
+"""Names that the table may have."""
+
+
+def find_incident_files(folder: Path, optional: bool) -> list[Path]:
+    """Files with incidents: the table ``incidents``, or ``labels``.
+
+    :param optional: whether there may be none.
+    :raises TelemetryError: if there is none, or both.
+    """
+    first, second = (find_files(folder, name, optional=True) for name in TABLES)
+    if first and second:
+        names = [str(found[0].relative_to(folder)) for found in (first, second)]
+        raise TelemetryError(TABLES[0], "must be in one table only, 'incidents' or 'labels'", names)
+    return first or second or find_files(folder, TABLES[0], optional)
+
+
+def read_incidents(
+    folder: Path,
+    files: list[Path],
+    schema: TelemetrySchema,
+    report: FileReport,
+    known: Mapping[str, FileMark],
+) -> IncidentPart:
+    """Incidents of the files that are new or changed.
+
+    :param known: marks of earlier ingestions.
+    :raises TelemetryError: if a file cannot be read or lacks a column, or every row is wrong.
+    """
+    form = schema.labels
+    unread, unchanged = split_files(folder, files, known, 0)
+    report.leave(unchanged)
+    if not unread:
+        return IncidentPart(no_incidents(schema), ())
+    excluding = [column for column in texts_about(schema) if column in schema.exclude_labels]
+    optional = {
+        name: has_column(folder, unread, schema, name)
+        for name in (form.id, form.kind, form.known, form.cancelled)
+    }
+    here = [name for name, found in optional.items() if found]
+    times = [form.start, form.end, *(name for name in here if name == form.known)]
+    texts = dict.fromkeys([*form.scope, *(name for name in here if name != form.known), *excluding])
+    asked = Columns(times=tuple(times), texts=tuple(texts), keyed=not form.scope)
+    rows = TableRows(folder, unread, schema, report, asked)
+    if form.scope:
+        rows.reject("missing_scope", rows.frame[list(form.scope)].isna().all(axis=1).to_numpy())
+    for column in times:
+        rows.reject_times(column, _kind_of(column, schema), optional=column != form.start)
+    frame = rows.frame
+    if form.cancelled in here:
+        cancelled, wrong = _truths(frame[form.cancelled])
+        rows.reject("bad_cancelled", wrong, form.cancelled)
+    else:
+        cancelled = np.zeros(len(frame), dtype=np.bool_)
+    # A missing end is after no start.
+    rows.reject("end_before_start", (frame[form.end] < frame[form.start]).to_numpy(), form.end)
+    if report.rows_read and not rows.keep.any():
+        rows.accepted([form.start], some=True)
+    nothing = pd.Series(None, index=frame.index, dtype="object")
+    never = pd.Series(pd.NaT, index=frame.index, dtype="datetime64[ns, UTC]")
+    found = pd.DataFrame(
+        {
+            SOURCE: rows.file_names(),
+            ROW: np.arange(len(frame), dtype=np.int64),
+            ID: frame[form.id] if form.id in here else nothing,
+            **{at(column): frame[column] for column in scope_columns(schema)},
+            START: frame[form.start],
+            END: frame[form.end],
+            KNOWN: frame[form.known] if form.known in here else never,
+            CANCELLED: cancelled,
+            **{said(name): frame.get(name, nothing) for name in texts_about(schema)},
+        }
+    ).astype(incident_types(schema))
+    kept = found[rows.keep].reset_index(drop=True)
+    rows.accepted([form.start], some=False)
+    return IncidentPart(kept, tuple(report.marks))
+
+
+def note_incidents(
+    part: IncidentPart, schema: TelemetrySchema, devices: Collection[str], report: FileReport
+) -> None:
+    """Note how many incidents are open, which name no device that is known, and which overlap.
+
+    :param devices: keys of the devices that are known.
+    """
+    frame = part.frame
+    if not len(frame):
+        return
+    still = int((frame[END].isna() & ~frame[CANCELLED]).sum())
+    report.notes.append(f"{len(frame):,} incidents, {still:,} of them without an end")
+    if not schema.labels.scope:
+        unknown = ~frame[at(DEVICE)].isin(set(devices))
+        _note(report, frame, unknown.to_numpy(), schema, "incidents name a device that is not known")
+    order = frame.sort_values(START, kind="stable")
+    far = pd.Timestamp.max.tz_localize("UTC")
+    ends = order[END].fillna(far)
+    keys = [order[at(column)].fillna("") for column in scope_columns(schema)]
+    before = ends.groupby(keys).cummax().groupby(keys).shift()
+    overlaps = (order[START] < before) & ~order[CANCELLED]
+    what = (
+        f"incidents begin before an earlier one ended; both count (labels.conflict: {schema.labels.conflict})"
+    )
+    _note(report, order, overlaps.to_numpy(), schema, what)
+
+
+def _note(report: FileReport, frame: pd.DataFrame, rows: Bools, schema: TelemetrySchema, what: str) -> None:
+    if not rows.any():
+        return
+    first = frame.iloc[int(np.argmax(rows))]
+    names = ", ".join(
+        f"{column} {first[at(column)]!r}" for column in scope_columns(schema) if first[at(column)] is not None
+    )
+    since = first[START].isoformat()
+    report.notes.append(f"{int(rows.sum()):,} {what}, such as {names} from {since} in {first[SOURCE]}")
+
+
+def _kind_of(column: str, schema: TelemetrySchema) -> str:
+    form = schema.labels
+    return {form.start: START, form.end: END, form.known: KNOWN}[column]
+
+
+def _truths(column: pd.Series) -> tuple[Bools, Bools]:
+    """What a column of truth values says, false where it is empty, and which cells say none."""
+    codes, texts = pd.factorize(column)
+    truths = [truth_of(text) for text in texts]
+    said_true = np.array([bool(truth) for truth in truths] + [False])[codes]
+    return said_true, np.array([truth is None for truth in truths] + [False])[codes]

@@ -1,0 +1,189 @@
+"""Step after the features: the state of each device, and the calendar of maintenance."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, ClassVar
+
+from feature_sets.telemetry.calendar import Maintenance
+from feature_sets.telemetry.maintenance_event import MaintenanceEvent
+from feature_sets.telemetry.schema import DEVICE
+from feature_sets.windows import event_status
+from graphs.protocol.device_state import ORDER
+from graphs.protocol.errors import ApiError
+from graphs.protocol.maintenance_answer import maintenance_answer
+from graphs.protocol.records import MaintenanceRecord
+from graphs.protocol.request import Request
+from graphs.protocol.routes import Kind, kinds_of
+from graphs.protocol.times import iso_time
+from graphs.request_step import RequestStep
+from graphs.state.device_activity import DeviceActivity
+from graphs.state.journal import EntryId, Journal
+from graphs.state.serving_state import serving_state
+
+_CHANGES, _HEARD = "maintenance", "heard"
+_CHANGES_KEPT = 10_000
+"""Earlier changes of entries are kept up to so many, for a replay of what came before the last one."""
+
+
+class DeviceStates(RequestStep):
+    """Says in which state an event finds its device, and takes changes of the calendar over.
+
+    Changes, and when devices were last heard, are kept beside the journal too: it drops old entries, and a
+    maintenance may be older than these. A replay takes each change over where it was, in the order of all
+    entries.
+
+    :param context: MLRun's graph context.
+    :param name: name of the step.
+    """
+
+    kinds: ClassVar[frozenset[Kind]] = kinds_of("device_states")
+
+    def __init__(self, context: Any, name: str = "device_states") -> None:
+        self.name = name
+        self._logger = context.logger
+        state = serving_state(context)
+        self._state = state
+        self._calendar = state.calendar
+        self._activity = DeviceActivity(state.schema, state.devices, state.calendar)
+        self._tells = state.schema.tells_device_states
+        self._save_every = max(1000, state.settings.journal_max_events // 4)
+        self._unsaved = 0
+        self._changes: dict[tuple[EntryId, str], MaintenanceEvent] = {}
+        self._pending: list[tuple[EntryId, MaintenanceEvent]] = []
+
+    def handle(self, request: Request) -> None:
+        """Note readings, take changes over, or tell the states or the calendar."""
+        self._take_pending(request.entry)
+        if request.kind is Kind.TELEMETRY:
+            self._readings(request)
+        elif request.kind is Kind.MAINTENANCE:
+            self._change(request)
+        elif request.kind is Kind.DEVICES:
+            request.reply(self._devices())
+        elif request.kind is Kind.CALENDAR:
+            request.reply(self._entries())
+        else:
+            self._count_devices()
+
+    def before_replay(self, journal: Journal) -> None:
+        """Remember what the journal may have dropped."""
+        saved = journal.load(_CHANGES) or {"changes": []}
+        for milliseconds, sequence, name, entry in saved["changes"]:
+            event = MaintenanceEvent(name, None if entry is None else Maintenance.from_list(entry))
+            self._pending.append(((milliseconds, sequence), event))
+        self._pending.reverse()
+        self._activity.heard.update(journal.load(_HEARD) or {})
+
+    def after_replay(self) -> None:
+        """Take over the changes that are left."""
+        self._take_pending(None)
+
+    def terminate(self) -> None:
+        """Save when devices were last heard."""
+        self._save(_HEARD, self._activity.heard)
+
+    def _take_pending(self, until: EntryId | None) -> None:
+        """Take over the remembered changes up to an entry; all of them without one."""
+        while self._pending and (until is None or self._pending[-1][0] <= until):
+            place, event = self._pending.pop()
+            self._take(place, event)
+
+    def _take(self, place: EntryId, event: MaintenanceEvent) -> None:
+        if self._calendar is not None:
+            self._changes[place, event.id] = event
+            self._calendar.put(event)
+
+    def _readings(self, request: Request) -> None:
+        calendar, activity = self._calendar, self._activity
+        for index, record in enumerate(request.telemetry):
+            event = record.event
+            if calendar is not None:
+                record.maintenance = calendar.at(event.device, event.time)
+            arrived = request.arrived(index)
+            if self._tells:
+                record.device_state = activity.found(record, arrived).value
+            if record.status in event_status.COUNTED:
+                activity.heard[event.device] = arrived
+        self._unsaved += len(request.telemetry)
+        if self._unsaved >= self._save_every and not request.replayed:
+            self._unsaved = 0
+            activity.forget(request.arrival)
+            self._save(_HEARD, activity.heard)
+
+    def _change(self, request: Request) -> None:
+        for record in request.maintenance:
+            record.status = self._status(record.event)
+            self._take(request.entry, record.event)
+            record.devices = self._covered(record)
+        if not request.replayed:
+            self._forget_old()
+            saved = [
+                (*place, name, None if event.entry is None else event.entry.to_list())
+                for (place, name), event in self._changes.items()
+            ]
+            self._save(_CHANGES, {"changes": saved})
+
+    def _status(self, event: MaintenanceEvent) -> str:
+        known = self._calendar.entries.get(event.id) if self._calendar is not None else None
+        if event.entry is None:
+            return "cancelled"
+        if known is None:
+            return "opened"
+        return "unchanged" if known == event.entry else "changed"
+
+    def _covered(self, record: MaintenanceRecord) -> int | None:
+        devices, entry = self._state.devices, record.event.entry
+        if devices is None or entry is None or self._calendar is None:
+            return None
+        return sum(self._calendar.covers(entry.scope, device) for device in devices.known)
+
+    def _forget_old(self) -> None:
+        """Forget earlier changes of entries that were changed again, the oldest first."""
+        if len(self._changes) <= _CHANGES_KEPT:
+            return
+        newest = {name: place for place, name in self._changes}
+        superseded = [key for key in self._changes if newest[key[1]] != key[0]]
+        for key in superseded[: len(self._changes) - _CHANGES_KEPT]:
+            del self._changes[key]
+
+    def _devices(self) -> dict[str, Any]:
+        """Answer of ``GET /devices``."""
+        moment = self._moment()
+        counts: Counter[str] = Counter({state.value: 0 for state in ORDER})
+        rows = []
+        for device, state in self._activity.all(moment):
+            counts[state.value] += 1
+            last = self._activity.heard.get(device)
+            name = self._calendar.at(device, moment) if self._calendar is not None else None
+            rows.append(
+                {
+                    DEVICE: device,
+                    "state": state.value,
+                    "last_heard": None if last is None else iso_time(last),
+                    "maintenance": name,
+                }
+            )
+        return {"at": iso_time(moment), "states": dict(counts), "devices": rows}
+
+    def _entries(self) -> dict[str, Any]:
+        """Answer of ``GET /maintenance``."""
+        entries = self._calendar.entries if self._calendar is not None else {}
+        schema = self._state.schema
+        ordered = sorted(entries.items(), key=lambda item: (item[1].start, item[0]))
+        return {"entries": [maintenance_answer(name, entry, schema) for name, entry in ordered]}
+
+    def _count_devices(self) -> None:
+        counts = Counter(state for _, state in self._activity.all(self._moment()))
+        for state in ORDER:
+            self._state.metrics.devices.labels(state.value).set(counts[state])
+
+    def _moment(self) -> float:
+        return self._state.arrivals.now if self._state.arrivals is not None else self._state.clock()
+
+    def _save(self, name: str, content: dict[str, Any]) -> None:
+        """Save; a failure only makes a restart know less of what the journal has dropped."""
+        try:
+            self._state.journal.save(name, content)
+        except ApiError as error:
+            self._logger.error(f"'{name}' could not be saved beside the journal: {error}")

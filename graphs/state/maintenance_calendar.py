@@ -1,0 +1,140 @@
+"""The calendar of maintenance in memory: what the history knows, and what was posted since."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
+
+import pandas as pd
+
+from feature_sets.checks import InputError
+from feature_sets.ingestion.device_history import stored_attributes
+from feature_sets.ingestion.history.stored_history import StoredHistory
+from feature_sets.ingestion.maintenance_history import calendar_of, intervals_of
+from feature_sets.rows.event_micros import event_micros
+from feature_sets.telemetry.calendar import Calendar, Maintenance
+from feature_sets.telemetry.intervals import Scope
+from feature_sets.telemetry.maintenance_event import MaintenanceEvent
+from feature_sets.telemetry.schema import TelemetrySchema
+from graphs.state.moving_feature_set import MovingFeatureSet
+
+
+class Known(NamedTuple):
+    """What a history knows of maintenance.
+
+    :param entries: of the calendar, by name.
+    :param attributes: of the devices, with the time from which they hold; None if there are none.
+    """
+
+    entries: Calendar
+    attributes: pd.DataFrame | None
+
+
+class CalendarSource(Protocol):
+    """Where the calendar of the history comes from."""
+
+    def read(self) -> Known:
+        """What it is now.
+
+        :raises ApiError: 503 if it cannot be read.
+        """
+
+
+class NoCalendar:
+    """A graph without a history."""
+
+    def read(self) -> Known:
+        """Nothing."""
+        return Known({}, None)
+
+
+class StoredCalendar:
+    """The calendar beside the labels of a project, with the attributes of its devices.
+
+    :param labels: ``store://feature-sets/...`` of the labels.
+    :param devices: of the devices; empty if there are none.
+    """
+
+    def __init__(self, labels: str, devices: str = "") -> None:
+        self._labels = MovingFeatureSet(labels)
+        self._devices = MovingFeatureSet(devices) if devices else None
+
+    def read(self) -> Known:
+        """What the newest ingestion left."""
+        self._labels.refresh()
+        labels = self._labels.read(_history)
+        entries = calendar_of(labels.manifest.sources) if labels else {}
+        attributes = None
+        if self._devices is not None:
+            self._devices.refresh()
+            devices = self._devices.read(_history)
+            attributes = stored_attributes(devices) if devices else None
+        return Known(entries, attributes)
+
+
+def _history(feature_set: object) -> StoredHistory | None:
+    try:
+        return StoredHistory.of(feature_set)  # type: ignore[arg-type]
+    except InputError:  # Of an engine that keeps no calendar.
+        return None
+
+
+class MaintenanceCalendar:
+    """When devices are in maintenance; what is posted goes before what the history knows of the same id.
+
+    :param schema: with ``maintenance``.
+    :param source: of what the history knows.
+    """
+
+    def __init__(self, schema: TelemetrySchema, source: CalendarSource) -> None:
+        self._schema, self._source = schema, source
+        self._posted: dict[str, Maintenance | None] = {}
+        self._known = source.read()
+        self._combine()
+
+    def reload(self) -> None:
+        """Read again what the history knows.
+
+        :raises ApiError: 503 if it cannot be read; what is known stays.
+        """
+        self._known = self._source.read()
+        self._combine()
+
+    def _combine(self) -> None:
+        entries = {**self._known.entries, **self._posted}
+        self._entries = {name: entry for name, entry in entries.items() if entry is not None}
+        self._intervals = intervals_of(self._schema, self._entries, self._known.attributes)
+
+    @property
+    def entries(self) -> Mapping[str, Maintenance]:
+        """All entries by name."""
+        return self._entries
+
+    def put(self, event: MaintenanceEvent) -> None:
+        """Take a change over."""
+        self._posted[event.id] = event.entry
+        before = self._entries.get(event.id)
+        if event.entry is None:
+            self._entries.pop(event.id, None)
+            self._intervals.drop(event.id)
+        elif before is not None and before.scope == event.entry.scope:
+            self._entries[event.id] = event.entry
+            self._intervals.put(event.id, event.entry.interval)
+        else:  # Its scope may ask for attributes that none had asked for.
+            self._combine()
+
+    def at(self, device: str, time: float) -> str | None:
+        """Name of the entry that a device is in at a time; None if it is in none.
+
+        :param time: epoch seconds.
+        """
+        return self._intervals.at(device, event_micros(time))
+
+    def meets(self, device: str, time: float, seconds: float) -> bool:
+        """Whether a device is in maintenance at a time, or within so many seconds after it."""
+        first = event_micros(time)
+        return self._intervals.meets(device, first, first + event_micros(seconds))
+
+    def covers(self, scope: Scope, device: str) -> bool:
+        """Whether a device is in a scope at any time."""
+        return self._intervals.covers(scope, device)

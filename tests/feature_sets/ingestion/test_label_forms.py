@@ -1,0 +1,253 @@
+"""Labels as positives, incidents or beside the readings, in a history that grows."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import mlrun.feature_store as fstore
+import numpy as np
+import pandas as pd
+import pytest
+
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from tests.feature_sets.ingestion.folders import MODELS, Folder, forget_all, states
+from tests.feature_sets.ingestion.histories import (
+    MIDNIGHT,
+    SCHEMA,
+    WITH_ARRIVAL,
+    assert_same_state,
+    parts,
+    readings,
+)
+
+BASE = {name: value for name, value in SCHEMA.to_dict().items() if name != "exclude_labels"}
+KIND = {"exclude_labels": {"kind": "test"}}
+
+
+def schema(labels: dict[str, Any], **content: Any) -> TelemetrySchema:
+    return TelemetrySchema.from_dict({**BASE, **content, "labels": labels})
+
+
+def incidents(generator: np.random.Generator, count: int = 10) -> pd.DataFrame:
+    days = generator.choice([-1440, 0, 0, 1440], count)
+    starts = MIDNIGHT + pd.to_timedelta(generator.integers(-240, 240, count) + 60 * days, unit="s")
+    ends = pd.Series(starts + pd.to_timedelta(generator.integers(0, 200, count), unit="s"))
+    return pd.DataFrame(
+        {
+            DEVICE: [f"dev-{at}" for at in generator.integers(0, 5, count)],
+            "start": starts,
+            "end": ends.mask(generator.random(count) < 0.2),
+            "kind": generator.choice(["link", "test"], count),
+        }
+    )
+
+
+def labeled() -> pd.DataFrame:
+    frame = fstore.get_feature_set("device_labels").to_dataframe().reset_index()
+    return frame.sort_values([DEVICE, "timestamp"], ignore_index=True)
+
+
+def grow_and_compare(folder: Folder, local_stack, add) -> list[dict[str, Any]]:
+    """Add days to a folder and compare what is left with one ingestion of what the folder has in the end."""
+    done = []
+    for day in range(4):
+        add(day)
+        done.append(folder.ingest())
+    again = folder.ingest()
+    assert (again["labels_changed"], again["label_rows_new"], again["rows_new"]) == (0, 0, 0)
+    found = states(local_stack.info.redis_url)
+    forget_all()
+    folder.ingest()
+    for one, other in zip(found, states(local_stack.info.redis_url), strict=True):
+        assert_same_state(one, other)
+    return done
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("labels", "content"),
+    [
+        ({"form": "incidents"}, {"horizon": "0s"}),
+        ({"form": "incidents", "tolerance": "5s", "healthy_after": "2m"}, {"horizon": "90s", **KIND}),
+        ({"form": "incidents", "scope": ["model"]}, {"horizon": "0s", **KIND}),
+        ({"form": "incidents"}, {**WITH_ARRIVAL.to_dict(), **KIND}),
+    ],
+    ids=["plain", "horizon", "scope", "arrival"],
+)
+def test_incidents_that_grow_equal_those_read_at_once(tmp_path, project, local_stack, seed, labels, content):
+    generator = np.random.default_rng([seed, 5])
+    of = schema(labels, **content)
+    rows = readings(generator)
+    cut = parts(generator, rows if of.arrival else rows.drop(columns="received"), 4)
+    given = incidents(generator)
+    if "scope" in labels:
+        given = given.assign(model=given.pop(DEVICE).map(lambda key: f"m{int(key[-1]) % 2}"))
+    forget_all()
+    folder = Folder(tmp_path / "growing", of)
+    (folder.path / "labels").rmdir()
+    (folder.path / "incidents").mkdir()
+    folder.static(MODELS)
+    told = np.array_split(given, 4)
+
+    def add(day: int) -> None:
+        if day < len(cut):
+            folder.add("metrics", f"day-{day}", cut[day])
+        folder.add("incidents", f"day-{day}", told[day])
+        if day == 2:  # The first day is told anew: one is closed, one is cancelled, one is new.
+            told[0] = told[0].assign(end=told[0]["end"].fillna(told[0]["start"] + pd.Timedelta("50s")))
+            told[0] = pd.concat(
+                [told[0].iloc[1:], incidents(generator, 1) if "scope" not in labels else None]
+            )
+            folder.add("incidents", "day-0", told[0])
+
+    done = grow_and_compare(folder, local_stack, add)
+    assert sum(day["labels_changed"] for day in done) > 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "labels",
+    [
+        {"form": "rows", "tolerance": "7s"},
+        {"form": "positives", "tolerance": "3s", "watched": "readings", "healthy_after": "1m"},
+        {"form": "positives", "watched": {"from": "2024-01-01T23:58:00Z", "to": "2024-01-02T00:02:00Z"}},
+    ],
+    ids=["rows", "positives", "period"],
+)
+def test_rows_beside_the_readings_that_grow_equal_those_read_at_once(
+    tmp_path, project, local_stack, seed, labels
+):
+    generator = np.random.default_rng([seed, 6])
+    of = schema(labels)
+    rows = readings(generator).drop(columns="received")
+    pairs = rows[[DEVICE, "timestamp"]].drop_duplicates(ignore_index=True)
+    seconds = pd.to_timedelta(generator.integers(0, 9, len(pairs)), unit="s")
+    told = pairs.assign(timestamp=pairs["timestamp"] + seconds).drop_duplicates()
+    told["is_error"] = 1 if of.labels.form == "positives" else generator.integers(0, 2, len(told))
+    told = told[generator.random(len(told)) < 0.3]
+    if labels["form"] == "positives":
+        told = told.drop(columns="is_error")
+    metrics, cut = parts(generator, rows, 4), parts(generator, told, 4)
+    forget_all()
+    folder = Folder(tmp_path / "growing", of)
+    folder.static(MODELS)
+
+    def add(day: int) -> None:
+        for table, days in (("metrics", metrics), ("labels", cut)):
+            if day < len(days):
+                folder.add(table, f"day-{day}", days[day])
+
+    grow_and_compare(folder, local_stack, add)
+
+
+def one_day(folder: Folder) -> pd.DataFrame:
+    times = pd.date_range(MIDNIGHT, periods=10, freq="10s")
+    rows = pd.DataFrame({DEVICE: "dev-0", "timestamp": times, "cpu": 1.0, "latency": 1.0})
+    folder.add("metrics", "day", rows)
+    return rows
+
+
+def tell(folder: Folder, *given: tuple[int, int | None], **columns: Any) -> dict[str, Any]:
+    frame = pd.DataFrame(
+        {
+            "box": "dev-0",
+            "start": [MIDNIGHT + pd.Timedelta(seconds=start) for start, _ in given],
+            "end": [pd.NaT if end is None else MIDNIGHT + pd.Timedelta(seconds=end) for _, end in given],
+            **columns,
+        }
+    )
+    frame["end"] = pd.to_datetime(frame["end"], utc=True)
+    frame.to_csv(folder.path / "incidents.csv", index=False)
+    return folder.ingest()
+
+
+@pytest.fixture
+def incident_folder(tmp_path, project):
+    forget_all()
+    made = Folder(tmp_path / "telemetry", schema({"form": "incidents"}, horizon="0s"))
+    (made.path / "labels").rmdir()
+    made.static(MODELS)
+    one_day(made)
+    return made
+
+
+def errors() -> list[int]:
+    return labeled()["is_error"].tolist()
+
+
+def test_an_incident_opens_grows_closes_comes_late_and_is_cancelled(incident_folder):
+    tell(incident_folder, (35, None))
+    assert errors() == [0, 0, 0, 0, 1, 1, 1, 1, 1, 1]
+    done = tell(incident_folder, (35, 60))
+    assert errors() == [0, 0, 0, 0, 1, 1, 0, 0, 0, 0]
+    assert (done["labels_changed"], done["label_rows_new"], done["label_rows_conflicting"]) == (4, 0, 0)
+    assert "4 earlier labels are others now" in "\n".join(done["report_lines"])
+    assert tell(incident_folder, (35, 60), (0, 20))["labels_changed"] == 2
+    assert errors() == [1, 1, 0, 0, 1, 1, 0, 0, 0, 0]
+    assert tell(incident_folder, (0, 20))["labels_changed"] == 2
+    assert errors() == [1, 1, 0, 0, 0, 0, 0, 0, 0, 0]
+    assert tell(incident_folder, (0, 20))["labels_changed"] == 0
+
+
+def test_an_incident_before_its_readings_is_kept_until_they_come(incident_folder):
+    tell(incident_folder, (95, 130))
+    assert errors() == [0] * 10
+    times = pd.date_range(MIDNIGHT + pd.Timedelta("100s"), periods=4, freq="10s")
+    later = pd.DataFrame({DEVICE: "dev-0", "timestamp": times, "cpu": 1.0, "latency": 1.0})
+    incident_folder.add("metrics", "later", later)
+    done = incident_folder.ingest()
+    assert errors() == [0] * 10 + [1, 1, 1, 0]
+    assert (done["label_rows_new"], done["labels_changed"]) == (4, 0)
+
+
+def test_a_folder_without_an_incident_is_healthy(incident_folder):
+    tell(incident_folder)
+    assert errors() == [0] * 10
+
+
+def test_every_wrong_incident_is_told_with_a_sample(incident_folder):
+    rows = [
+        "box,start,end,known",
+        "dev-0,2024-01-02T00:00:20Z,2024-01-02T00:00:10Z,",
+        "dev-0,2024-01-02 00:00:20,,",
+        "dev-0,soon,,",
+        "dev-0,2024-01-02T00:00:20Z,later,",
+        ",2024-01-02T00:00:20Z,,",
+        "dev-0,2024-01-02T00:00:20Z,,yesterday",
+        "nobody,2024-01-02T00:00:20Z,,",
+        "dev-0,2024-01-02T00:00:20Z,2024-01-02T00:00:40Z,",
+        "dev-0,2024-01-02T00:00:30Z,2024-01-02T00:00:50Z,",
+    ]
+    (incident_folder.path / "incidents.csv").write_text("\n".join(rows))
+    done = incident_folder.ingest()
+    text = "\n".join(done["report_lines"])
+    assert errors() == [0, 0, 1, 1, 1, 0, 0, 0, 0, 0]
+    for told in (
+        "rejected end_before_start: 1, such as end '2024-01-02T00:00:10Z' in row 1 of incidents.csv",
+        "rejected naive_start: 1, such as start '2024-01-02 00:00:20'",
+        "rejected unparsable_start: 1, such as start 'soon' in row 3",
+        "rejected unparsable_end: 1, such as end 'later'",
+        "rejected missing_device: 1",
+        "rejected unparsable_known: 1",
+        "1 incidents name a device that is not known, such as device 'nobody'",
+        "1 incidents begin before an earlier one ended",
+        "3 incidents, 1 of them without an end",
+    ):
+        assert told in text, (told, text)
+
+
+def test_labels_beside_the_readings_are_told_with_the_setting_that_takes_them(tmp_path, project):
+    forget_all()
+    folder = Folder(tmp_path / "telemetry", schema({}, horizon="0s"))
+    folder.static(MODELS)
+    rows = one_day(folder)
+    folder.add(
+        "labels",
+        "day",
+        rows[[DEVICE, "timestamp"]].assign(timestamp=rows["timestamp"] + pd.Timedelta("7s"), is_error=0),
+    )
+    text = "\n".join(folder.ingest()["report_lines"])
+    assert "10 labels are at the time of no reading (labels.tolerance is 0s), such as dev-0" in text
+    assert "half of them are up to 7 s later than one" in text
+    assert json.dumps(labeled()["timestamp"].dt.second.tolist()[:2]) == "[7, 17]"

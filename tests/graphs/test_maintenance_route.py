@@ -1,0 +1,254 @@
+"""``POST /maintenance``: opened, changed, closed, cancelled; and what it does to answers, pairs and drift."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drift.detectors.ddm import DDM
+from drift.monitor import DriftMonitor
+from feature_sets.telemetry.schema import TelemetrySchema
+from graphs.protocol.times import iso_time
+from tests.graphs.conftest import DEVICES, START, Client, event, label, make_client, write_package
+
+
+@pytest.fixture(scope="session")
+def planned(schema: TelemetrySchema, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of telemetry with a calendar."""
+    declared = TelemetrySchema.from_dict({**schema.to_dict(), "maintenance": {}})
+    return write_package(tmp_path_factory.mktemp("planned"), declared)
+
+
+@pytest.fixture
+def client(planned: Path) -> Client:
+    return make_client(planned)
+
+
+def at(seconds: float) -> str:
+    return iso_time(START + seconds)
+
+
+def window(first: float, last: float | None = None, **more: Any) -> dict[str, Any]:
+    return {"start": at(first), "end": None if last is None else at(last), **more}
+
+
+def told(client: Client, device: str = "a/1", seconds: float = 0.0) -> tuple[str, int | None]:
+    answer = client.post("/telemetry", event(device, seconds)).json
+    assert answer["probability"] is not None and answer["status"] == "accepted"
+    return answer["device_state"], answer["prediction"]
+
+
+def test_a_device_in_maintenance_raises_no_alarm_and_its_probability_is_told(client: Client) -> None:
+    answered = client.post("/maintenance", window(10, 30, id="chg-1", device="a/1", reason="upgrade"))
+    assert (answered.status, answered.json) == (
+        200,
+        {
+            "id": "chg-1",
+            "scope": {"device": "a/1"},
+            "start": at(10),
+            "end": at(30),
+            "reason": "upgrade",
+            "status": "opened",
+            "devices": 1,
+        },
+    )
+    before = client.post("/telemetry", event("a/1", 0, cpu=100.0, latency=9000.0)).json
+    assert (before["device_state"], before["prediction"]) == ("new", 1) and "maintenance" not in before
+    inside = client.post("/telemetry", event("a/1", 10, cpu=100.0, latency=9000.0)).json
+    assert (inside["device_state"], inside["maintenance"]) == ("maintenance", "chg-1")
+    assert inside["prediction"] is None and inside["probability"] > 0.5
+    assert told(client, "a/1", 30)[0] == "reporting"
+    assert told(client, "a/2", 10)[0] == "new"
+    metrics = client.get("/metrics").json
+    assert 'netops_suppressed_predictions_total{prediction="1"} 1.0' in metrics
+    assert 'netops_predictions_total{model="model",prediction="1",version="v3"}' in metrics
+    assert 'netops_maintenance_changes_total{status="opened"} 1.0' in metrics
+
+
+def test_windows_count_the_readings_of_a_maintenance(client: Client, planned: Path) -> None:
+    other = make_client(planned)
+    client.post("/maintenance", window(0, 40, site="a"))
+    for seconds in (0, 10, 20, 50):
+        one = client.post("/telemetry", event("a/1", seconds, cpu=seconds)).json
+        two = other.post("/telemetry", event("a/1", seconds, cpu=seconds)).json
+        assert one["probability"] == two["probability"]
+
+
+def test_an_entry_is_changed_closed_and_cancelled_by_its_id(client: Client) -> None:
+    opened = client.post("/maintenance", {"site": "a", "start": at(0)}).json
+    assert (opened["end"], opened["reason"], opened["devices"]) == (None, "", 2)
+    name = opened["id"]
+    assert client.post("/maintenance", {"site": "a", "start": at(0)}).json["status"] == "unchanged"
+    assert told(client, seconds=5)[0] == "maintenance"
+
+    closed = client.post("/maintenance", {"id": name, "end": at(50), "reason": "done"}).json
+    assert (closed["status"], closed["end"], closed["scope"]) == ("changed", at(50), {"site": "a"})
+    assert told(client, seconds=40)[0] == "maintenance"
+    assert told(client, seconds=50)[0] == "reporting"
+
+    moved = client.post("/maintenance", {"id": name, "device": "a/2", "start": at(20), "end": at(90)}).json
+    assert (moved["scope"], moved["reason"], moved["devices"]) == ({"device": "a/2"}, "done", 1)
+    assert told(client, "a/1", 60)[0] == "reporting"
+    assert told(client, "a/2", 60)[0] == "maintenance"
+    (entry,) = client.get("/maintenance").json["entries"]
+    assert entry == {name: moved[name] for name in ("id", "scope", "start", "end", "reason")}
+
+    cancelled = client.post("/maintenance", {"id": name, "cancel": True}).json
+    assert cancelled == {"id": name, "status": "cancelled", "devices": None}
+    assert client.get("/maintenance").json == {"entries": []}
+    assert told(client, "a/2", 70)[0] == "reporting"
+
+
+def test_a_list_of_changes_is_taken_in_its_order_beside_refused_ones(client: Client) -> None:
+    answered = client.post(
+        "/maintenance",
+        [
+            window(0, 10, id="x", site="a"),
+            window(0, 10, site="a", ends=3),
+            {"id": "x", "end": at(20)},
+            {"id": "x", "cancel": True},
+            {"id": "x", "cancel": True},
+        ],
+    )
+    assert answered.status == 422
+    assert [error["position"] for error in answered.json["errors"]] == [1, 4]
+    statuses = [row and row["status"] for row in answered.json["results"]]
+    assert statuses == ["opened", None, "changed", "cancelled", None]
+
+
+def test_a_new_entry_without_a_start_begins_now(client: Client) -> None:
+    opened = client.post("/maintenance", {"device": "a/1"}).json
+    assert opened["start"] > "2026" and opened["end"] is None
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "rule"),
+    [
+        (3, "event", "must be a JSON object"),
+        (window(0, 10), "scope", "must be at least one of device, site, box, model"),
+        (window(0, 10, site=None), "scope", "must be at least one of"),
+        (window(10, 10, site="a"), "end", "must be later than the start"),
+        (window(0, 10, site=["a"]), "site", "must be text, a number or a truth value"),
+        (window(0, 10, site="a", begin=3), "field", "must be one of id, device, site, box, model, start"),
+        ({"site": "a", "start": "20240101"}, "start", "these digits may be either"),
+        ({"site": "a", "start": at(0), "end": True}, "end", "must be ISO 8601 text"),
+        ({"site": "a", "id": 7}, "id", "must be text of 1 to 200 characters"),
+        ({"site": "a", "id": "file:abc"}, "id", "must not be of an entry of a file"),
+        ({"site": "a", "id": "\ud800"}, "id", "must be whole Unicode characters"),
+        ({"id": "nobody", "cancel": True}, "id", "must be of an entry that there is"),
+        ({"id": "x", "cancel": 1}, "cancel", "must be true or false"),
+        ({"id": "nobody", "end": at(10)}, "scope", "must be at least one of"),
+        ({"site": "a", "reason": "x" * 1001}, "reason", "must have at most 1000 characters"),
+        ({"site": "a", "box": "1", "device": "b/1"}, "device", "must be the key that site, box make"),
+    ],
+)
+def test_a_bad_change_is_a_422_that_names_the_field(
+    client: Client, body: object, field: str, rule: str
+) -> None:
+    answered = client.post("/maintenance", body)
+    assert (answered.status, answered.json["error"]["field"]) == (422, field)
+    assert rule in answered.json["error"]["rule"]
+    assert client.get("/maintenance").json == {"entries": []}
+
+
+def test_a_schema_without_a_calendar_refuses_it_and_answers_as_before(package: Path) -> None:
+    client = make_client(package)
+    answered = client.post("/maintenance", window(0, 10, site="a"))
+    assert (answered.status, answered.json["error"]["field"]) == (422, "maintenance")
+    answer = client.post("/telemetry", event()).json
+    assert "device_state" not in answer and "maintenance" not in answer
+
+
+def test_the_token_guards_it(planned: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NETOPS_TEST_TOKEN", "secret")
+    client = make_client(planned, token_secret="NETOPS_TEST_TOKEN")
+    body = window(0, 10, site="a")
+    assert client.post("/maintenance", body).status == 401
+    headers = {"Authorization": "Bearer secret", "Content-Type": "application/json"}
+    assert client.post("/maintenance", body, headers=headers).status == 200
+
+
+def test_nothing_is_learned_from_a_device_in_maintenance(planned: Path, tmp_path: Path) -> None:
+    client = make_client(planned, labeled_directory=str(tmp_path), batch_seconds=3600)
+    client.send("PUT", "/drift/detectors", DriftMonitor([DDM()]).to_dict())
+    client.post("/maintenance", window(10, 30, device="a/1"))
+    for seconds in (0, 10, 20, 30):
+        client.post("/telemetry", event("a/1", seconds))
+    statuses = [client.post("/labels", label("a/1", seconds)).json["status"] for seconds in (0, 10, 20, 30)]
+    assert statuses == ["joined", "kept", "kept", "joined"]
+    # Opened after the prediction and before its label: that is not learned from either.
+    client.post("/telemetry", event("a/2", 40))
+    client.post("/maintenance", window(35, 50, device="a/2"))
+    assert client.post("/labels", label("a/2", 40)).json["status"] == "kept"
+    # A label that was there before.
+    client.post("/labels", label("a/1", 60))
+    client.post("/maintenance", window(55, 70, device="a/1"))
+    client.post("/telemetry", event("a/1", 60))
+    assert client.get("/labeled").json["joined"] == 2
+    assert client.get("/drift").json["n"] == 2
+    client.shut_down()
+    assert sum(1 for _ in tmp_path.glob("*.parquet")) == 1
+
+
+def test_with_a_horizon_a_label_that_looks_into_a_maintenance_is_not_learned_from(
+    schema: TelemetrySchema, tmp_path: Path
+) -> None:
+    ahead = TelemetrySchema.from_dict({**schema.to_dict(), "maintenance": {}, "horizon": "60s"})
+    client = make_client(write_package(tmp_path, ahead))
+    client.post("/telemetry", [event("a/1", 0), event("a/1", 10), event("a/1", 100)])
+    client.post("/maintenance", window(70, 100, device="a/1"))
+    labels = [{**label("a/1", seconds), ahead.target: 0} for seconds in (0, 10, 100)]
+    assert [row["status"] for row in client.post("/labels", labels).json] == ["joined", "kept", "joined"]
+
+
+def conversation() -> list[tuple[str, Any]]:
+    """Changes among readings and labels."""
+    requests: list[tuple[str, Any]] = [("/maintenance", window(20, None, id="open", device="a/1"))]
+    for step in range(12):
+        seconds = 10.0 * step
+        requests.append(("/telemetry", [event(device, seconds, cpu=10.0 * step) for device in DEVICES]))
+        requests.append(("/labels", [label(device, seconds, step % 2) for device in DEVICES]))
+        if step == 4:
+            requests.append(("/maintenance", {"id": "open", "end": at(70)}))
+        if step == 6:
+            requests.append(("/maintenance", [window(65, 95, id="two", site="a")]))
+        if step == 7:
+            requests.append(("/maintenance", {"id": "two", "cancel": True}))
+    return requests
+
+
+def graph(planned: Path, redis_url: str, key: str, **settings: Any) -> Client:
+    return make_client(planned, redis_url=redis_url, journal_key=key, label_deadline_seconds=300, **settings)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_restarted_graph_answers_like_one_that_never_stopped(
+    planned: Path, redis_url: str, seed: int
+) -> None:
+    steady = graph(planned, redis_url, f"steady-m{seed}")
+    restarted = graph(planned, redis_url, f"restarted-m{seed}")
+    for number, (path, body) in enumerate(conversation()):
+        if number % 5 == seed:
+            restarted = graph(planned, redis_url, f"restarted-m{seed}")
+        assert steady.post(path, body).json == restarted.post(path, body).json
+        assert steady.get("/labeled").json == restarted.get("/labeled").json
+        assert steady.get("/maintenance").json == restarted.get("/maintenance").json
+    states = [client.get("/devices").json["devices"] for client in (steady, restarted)]
+    assert [row["state"] for row in states[0]] == [row["state"] for row in states[1]]
+
+
+def test_an_entry_outlives_what_the_journal_drops(planned: Path, redis_url: str, tmp_path: Path) -> None:
+    def start() -> Client:
+        return graph(planned, redis_url, "dropped-m", journal_max_events=4)
+
+    client = start()
+    client.post("/maintenance", window(0, None, id="open", device="a/1"))
+    for step in range(300):  # Redis cuts a stream in steps of a hundred entries.
+        client.post("/telemetry", event("a/2", step))
+    client.post("/maintenance", window(0, None, id="other", device="a/2"))
+    client.shut_down()
+    again = start()
+    assert [entry["id"] for entry in again.get("/maintenance").json["entries"]] == ["open", "other"]
+    assert told(again, "a/1", 400)[0] == "maintenance"
