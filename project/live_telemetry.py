@@ -13,6 +13,7 @@ import pandas as pd
 
 from feature_sets.device_labels import within_population
 from feature_sets.ingestion.sources import SIMULATION_START
+from feature_sets.labels.derived_labels import labels_at_readings
 from feature_sets.labels.horizon import with_target
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.events import excluding_columns
@@ -75,7 +76,7 @@ def recorded(
     replay = _after(
         Telemetry(
             metrics=within_population(schema, rows.metrics, rows.static),
-            labels=within_population(schema, rows.labels, rows.static),
+            labels=within_population(schema, labels_at_readings(rows, schema), rows.static),
             static=rows.static,
         ),
         schema,

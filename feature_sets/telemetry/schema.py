@@ -114,7 +114,7 @@ class TelemetrySchema:
         check_reserved("exclude_labels", self.exclude_labels)
         self.derived.check(self.windows.lengths, self.windows.operations)
         self._check_columns()
-        devices = tuple(dict.fromkeys([DEVICE, *self.entity, *self.static, *self.population]))
+        devices = tuple(dict.fromkeys([DEVICE, *self.entity, *self.static]))
         self.labels.check(devices, (self.time, self.label, *self.metric_names), self.exclude_labels)
         if self.incident_mapping is not None:
             self.incident_mapping.check(self.labels, devices, self.exclude_labels)

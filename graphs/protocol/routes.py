@@ -18,6 +18,7 @@ class Kind(StrEnum):
 
     TELEMETRY = "telemetry"
     LABELS = "labels"
+    INCIDENTS = "incidents"
     LABELED = "labeled"
     DRIFT = "drift"
     ATTACH = "attach"
@@ -78,6 +79,7 @@ _JOIN, _DRIFT, _ROUTER, _RESPOND = ("labeled_join",), ("detect_drift",), ("model
 ROUTES = (
     Route("POST", "/telemetry", Kind.TELEMETRY, "predictTelemetry", _PREDICTING, has_body=True),
     Route("POST", "/labels", Kind.LABELS, "addLabels", _LABELING, has_body=True),
+    Route("POST", "/incidents", Kind.INCIDENTS, "addIncidents", _LABELING, has_body=True),
     Route("GET", "/labeled", Kind.LABELED, "getLabeled", _JOIN),
     Route("GET", "/drift", Kind.DRIFT, "getDrift", _DRIFT),
     Route("PUT", "/drift/detectors", Kind.ATTACH, "attachDetectors", _DRIFT, has_body=True, guarded=True),

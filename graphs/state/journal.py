@@ -7,7 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
+from feature_sets.telemetry.incident_events import IncidentEvent
 from graphs.protocol.routes import Kind
+
+JournalEvent = TelemetryEvent | LabelEvent | IncidentEvent
+"""What a journal keeps."""
 
 EntryId = tuple[int, int]
 """Milliseconds and sequence number, as in a Redis stream."""
@@ -21,14 +25,14 @@ class Entry:
     :param kind: telemetry or labels.
     :param arrival: when the request arrived, epoch seconds.
     :param events: telemetry, in the order it was sent.
-    :param labels: labels, in the order they were sent.
+    :param labels: labels and incidents, in the order they were sent.
     """
 
     id: EntryId
     kind: Kind
     arrival: float
     events: list[TelemetryEvent] = field(default_factory=list)
-    labels: list[LabelEvent] = field(default_factory=list)
+    labels: list[LabelEvent | IncidentEvent] = field(default_factory=list)
 
     @property
     def size(self) -> int:
@@ -39,7 +43,7 @@ class Entry:
 class Journal(Protocol):
     """Takes accepted events and gives them back after a restart."""
 
-    def append(self, kind: Kind, arrival: float, events: Sequence[TelemetryEvent | LabelEvent]) -> EntryId:
+    def append(self, kind: Kind, arrival: float, events: Sequence[JournalEvent]) -> EntryId:
         """Keep the events of one request; ids only grow.
 
         :raises ApiError: 503 if they cannot be kept; they must not be processed then.

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
 from graphs.protocol.routes import Kind
-from graphs.state.journal import Entry, EntryId
+from graphs.state.journal import Entry, EntryId, JournalEvent
 
 
 class NoJournal:
@@ -16,7 +15,7 @@ class NoJournal:
     def __init__(self) -> None:
         self._last: EntryId = (0, 0)
 
-    def append(self, kind: Kind, arrival: float, events: Sequence[TelemetryEvent | LabelEvent]) -> EntryId:
+    def append(self, kind: Kind, arrival: float, events: Sequence[JournalEvent]) -> EntryId:
         """Give the events an id; nothing is written."""
         milliseconds, sequence = max(int(arrival * 1000), 0), 0
         if milliseconds <= self._last[0]:

@@ -13,10 +13,9 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
 from graphs.protocol.errors import ApiError
 from graphs.protocol.routes import Kind
-from graphs.state.journal import Entry, EntryId
+from graphs.state.journal import Entry, EntryId, JournalEvent
 from graphs.state.journal_archive import JournalArchive
 from graphs.state.journal_entries import BEFORE_ALL, RawEntry, encoded, entry_id, id_text
 
@@ -92,7 +91,7 @@ class RedisJournal:
             rows = max(1, min(_ARCHIVE_ROWS, max_events // 2))
             self.archive = JournalArchive(archive, self.raw, rows, on_failure)
 
-    def append(self, kind: Kind, arrival: float, events: Sequence[TelemetryEvent | LabelEvent]) -> EntryId:
+    def append(self, kind: Kind, arrival: float, events: Sequence[JournalEvent]) -> EntryId:
         """Write one entry; see ``Journal``."""
         row = RawEntry(BEFORE_ALL, kind.value, self._schema, self._label, arrival, encoded(events))
         try:
