@@ -2,22 +2,25 @@
 
 A row is left out for the first reason that fits, in this order: ``missing_device``, ``separator_in_key``,
 ``broken_text_in_key`` (a NUL or a lone surrogate), ``unparsable_time``, ``naive_time``,
-``unparsable_arrival``, ``naive_arrival``, ``unparsable_valid_from``, ``naive_valid_from``, ``not_a_number``,
-``bad_label``, ``unknown_device`` (no such device in the static file), ``duplicate`` (of a (device, time) the
-first to arrive stays or, where nobody knows, the first row; one that arrived before its own time does not).
+``unparsable_arrival``, ``naive_arrival``, ``unparsable_valid_from``, ``naive_valid_from``, ``from_future``
+(further ahead of the clock than the tolerance), ``not_a_number``, ``bad_label``, ``unknown_device`` (no such
+device in the static file), ``duplicate`` (of a (device, time) the first to arrive stays or, where nobody
+knows, the first row; one that arrived before its own time does not).
 Values in rows that stay: ``out_of_range`` and ``infinite`` become NaN, ``missing_values`` are NaN already.
 All are counted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from feature_sets.checks import duration_seconds
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.events import excluding_columns
 from feature_sets.telemetry.folder_files import find_files, unread_files, unread_note
@@ -50,13 +53,18 @@ class KnownTelemetry:
 
 
 def read_telemetry(
-    folder: str | Path, schema: TelemetrySchema, known: KnownTelemetry | None = None
+    folder: str | Path,
+    schema: TelemetrySchema,
+    known: KnownTelemetry | None = None,
+    clock: Callable[[], float] = time.time,
 ) -> tuple[Telemetry, IngestReport]:
     """Read ``metrics``, ``labels`` and ``static`` of a folder and check every row against the schema.
 
     :param folder: has each table as ``NAME.parquet``, ``NAME.csv`` or a sub-folder ``NAME/`` of such files.
     :param known: of earlier ingestions. Files of metrics and labels that did not change since are not read,
         tables may be absent, or without a usable row, but not all of them.
+    :param clock: epoch seconds now. What lies further ahead of it than the tolerance is left out: labels, and
+        readings or, where the schema names it, their arrival.
     :raises TelemetryError: if a table or a column is missing, a file cannot be read, or no row is left.
     """
     report = IngestReport()
@@ -68,7 +76,7 @@ def read_telemetry(
     if not any(files.values()):
         find_files(base, "metrics")
     unread = unread_files(base, [path for found in files.values() for path in found])
-    reading = _Reading(base, schema, known)
+    reading = _Reading(base, schema, known, clock())
     listed = bool(files["static"]) or known is not None
     attributes = reading.static(files["static"], report.static)
     # One row a device, without the time from which it holds.
@@ -109,7 +117,10 @@ def _compare(
 class _Reading:
     """The tables of one folder as they are read."""
 
-    def __init__(self, folder: Path, schema: TelemetrySchema, known: KnownTelemetry | None) -> None:
+    def __init__(
+        self, folder: Path, schema: TelemetrySchema, known: KnownTelemetry | None, now: float
+    ) -> None:
+        self._now, self._tolerance = now, duration_seconds(schema.windows.future_tolerance)
         self._folder, self._schema = folder, schema
         self._marks = known.files if known else {}
         # Without a history there must be something to begin it with.
@@ -144,7 +155,7 @@ class _Reading:
         names = list(schema.metric_names)
         times = [schema.time] if schema.arrival is None else [schema.time, schema.arrival]
         unread, unchanged = split_files(
-            self._folder, files, self._marks.get("metrics", {}), len(devices or ())
+            self._folder, files, self._marks.get("metrics", {}), len(devices or ()), self._now
         )
         report.leave(unchanged)
         if not unread:
@@ -156,6 +167,7 @@ class _Reading:
         rows = TableRows(self._folder, unread, schema, report, asked, widened if is_long else None)
         for column, kind in zip(times, ("time", "arrival"), strict=False):
             rows.reject_times(column, kind)
+        rows.reject_from_future(times[-1], self._now, self._tolerance)
         for name in names:
             rows.reject_refused(name, "not_a_number")
         if devices is not None:
@@ -181,7 +193,9 @@ class _Reading:
         """Labels of known devices, sorted by time and device."""
         schema = self._schema
         excluding = list(excluding_columns(schema))
-        unread, unchanged = split_files(self._folder, files, self._marks.get("labels", {}), len(devices))
+        unread, unchanged = split_files(
+            self._folder, files, self._marks.get("labels", {}), len(devices), self._now
+        )
         report.leave(unchanged)
         if not unread:
             return TableRows.none(
@@ -190,6 +204,7 @@ class _Reading:
         asked = Columns(times=(schema.time,), truths=(schema.label,), texts=tuple(excluding))
         rows = TableRows(self._folder, unread, schema, report, asked)
         rows.reject_times(schema.time, "time")
+        rows.reject_from_future(schema.time, self._now, self._tolerance)
         rows.reject_refused(schema.label, "bad_label")
         rows.reject("unknown_device", ~rows.frame[DEVICE].isin(devices).to_numpy(), DEVICE)
         rows.reject_duplicates([DEVICE, schema.time])

@@ -27,18 +27,19 @@ _NAMED = 20
 
 
 def split_files(
-    folder: Path, files: Sequence[Path], known: Mapping[str, FileMark], devices: int
+    folder: Path, files: Sequence[Path], known: Mapping[str, FileMark], devices: int, now: float = 0.0
 ) -> tuple[list[Path], dict[str, FileMark]]:
     """The files that are to be read, and those that were read as they are, by name, with their marks.
 
     :param known: marks of earlier ingestions, by name of the file in the folder.
     :param devices: how many devices are known now.
+    :param now: epoch seconds.
     """
     unread, unchanged = [], {}
     for path in files:
         name = str(path.relative_to(folder))
         mark = known.get(name)
-        if mark is not None and mark.is_of(mark_of(path), devices):
+        if mark is not None and mark.is_of(mark_of(path), devices, now):
             unchanged[name] = mark
         else:
             unread.append(path)
@@ -85,6 +86,7 @@ class TableRows:
         self.keep = np.ones(len(self.frame), dtype=np.bool_)
         self._file = np.repeat(np.arange(len(files)), lengths)
         self._rejected: dict[str, npt.NDArray[np.int64]] = {}
+        self._due: dict[int, float] = {}
         for reason, kind in (
             ("missing_device", "missing"),
             ("separator_in_key", "ambiguous"),
@@ -156,6 +158,18 @@ class TableRows:
         for unit, rows in units.items():
             self.report.notes.append(f"{kind}_unit {unit}: {rows:,} times were epoch numbers in this unit")
 
+    def reject_from_future(self, column: str, now: float, tolerance: float) -> None:
+        """Leave out rows whose time is further ahead of the clock than the tolerance, as live events.
+
+        :param now: epoch seconds.
+        :param tolerance: seconds.
+        """
+        micros = self.frame[column].astype("int64").to_numpy() // 1000  # That of no time is the smallest.
+        ahead = self.keep & (micros > round((now + tolerance) * 1e6))
+        self.reject("from_future", ahead, column)
+        for number in np.unique(self._file[ahead]).tolist():
+            self._due[number] = float(micros[ahead & (self._file == number)].min()) / 1e6 - tolerance
+
     def reject_refused(self, column: str, reason: str) -> None:
         """Leave out rows whose cell is not what the column is."""
         self.reject(reason, self._refused[column], column)
@@ -191,7 +205,9 @@ class TableRows:
         for number, (name, mark) in enumerate(self._marks.items()):
             counts = {reason: int(rows[number]) for reason, rows in self._rejected.items() if rows[number]}
             rows = int(np.count_nonzero(self._file == number))
-            self.report.marks[name] = FileMark(mark.size, mark.modified, rows, counts, devices)
+            self.report.marks[name] = FileMark(
+                mark.size, mark.modified, rows, counts, devices, self._due.get(number, 0.0)
+            )
         return self.frame[self.keep].sort_values(order, kind="stable", ignore_index=True)
 
     @staticmethod
