@@ -72,9 +72,9 @@ def read_telemetry(
     optional = dict.fromkeys(TABLES, known is not None)
     # Without attributes to read, the devices are those that report.
     optional["static"] |= not schema.static and not schema.population
-    files = {name: find_files(base, name, optional[name]) for name in TABLES}
+    files = {name: find_files(base, name, optional[name], schema.files) for name in TABLES}
     if not any(files.values()):
-        find_files(base, "metrics")
+        find_files(base, "metrics", form=schema.files)
     unread = unread_files(base, [path for found in files.values() for path in found])
     reading = _Reading(base, schema, known, clock())
     listed = bool(files["static"]) or known is not None
@@ -161,7 +161,7 @@ class _Reading:
         if not unread:
             return TableRows.none({**dict.fromkeys(times, _TIMES), **dict.fromkeys(names, "float64")})
         form = schema.files
-        is_long = form.layout == "long"
+        is_long = form.is_long
         numbers = (form.value,) if is_long else tuple(names)
         asked = Columns(times=tuple(times), numbers=numbers, texts=(form.metric,) if is_long else ())
         rows = TableRows(self._folder, unread, schema, report, asked, widened if is_long else None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from feature_sets.telemetry.ingest_report import FileMark, FileReport
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.table_files import Columns, FileRows, joined, load_file
 
-Widen = Callable[[Sequence[FileRows], TelemetrySchema, FileReport], list[FileRows]]
+Widen = Callable[[Iterable[FileRows], TelemetrySchema, FileReport], list[FileRows]]
 
 _NAMED = 20
 """Columns that a note names at most."""
@@ -72,9 +72,8 @@ class TableRows:
     ) -> None:
         # Before they are read: a file that changes meanwhile is another one the next time.
         self._marks = {str(path.relative_to(folder)): mark_of(path) for path in files}
-        self._parts = [load_file(folder, path, schema, columns) for path in files]
-        if widen is not None:
-            self._parts = widen(self._parts, schema, report)
+        parts = (load_file(folder, path, schema, columns) for path in files)
+        self._parts = list(parts) if widen is None else widen(parts, schema, report)
         self._schema = schema
         self.frame = pd.DataFrame(joined(self._parts, "columns"), copy=False)
         self._refused, self._naive = joined(self._parts, "refused"), joined(self._parts, "naive")
