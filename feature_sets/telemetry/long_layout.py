@@ -29,7 +29,7 @@ class _Values:
     """
 
     at: Integers
-    values: npt.NDArray[np.float64]
+    values: pd.Series
     refused: Bools
 
 
@@ -78,21 +78,32 @@ def widened(parts: Iterable[FileRows], schema: TelemetrySchema, report: FileRepo
     starts = np.cumsum([0, *(len(rows) for rows in kept)])
     wide = [_kept(file.rows, rows) for file, rows in zip(files, kept, strict=True)]
     for metric in schema.metric_names:
-        values, refused = np.full(count, np.nan), np.zeros(count, dtype=np.bool_)
-        filled = np.zeros(count, dtype=np.bool_)
+        filled, refused = np.zeros(count, dtype=np.bool_), np.zeros(count, dtype=np.bool_)
+        places, given = [np.empty(0, dtype=np.int64)], []
         for number, file in enumerate(files):
-            given = file.metrics.pop(metric, None)
-            if given is None:
+            found = file.metrics.pop(metric, None)
+            if found is None:
                 continue
-            at = reading[ends[number] : ends[number + 1]][given.at]
+            at = reading[ends[number] : ends[number + 1]][found.at]
             new = ~filled[at]
             report.count("repeated_values", metric, len(at) - int(np.count_nonzero(new)))
-            at = at[new]
-            values[at], refused[at], filled[at] = given.values[new], given.refused[new], True
+            places.append(at[new])
+            given.append(found.values[new])
+            filled[at[new]], refused[at[new]] = True, found.refused[new]
+        values = pd.concat(given) if given else pd.Series(dtype=np.float64)
+        column = _placed(values, np.concatenate(places), count)
         for number, part in enumerate(wide):
             here = slice(starts[number], starts[number + 1])
-            part.columns[metric], part.refused[metric] = pd.Series(values[here], copy=False), refused[here]
+            part.columns[metric] = column.iloc[here].reset_index(drop=True)
+            part.refused[metric] = refused[here]
     return wide
+
+
+def _placed(values: pd.Series, at: Integers, size: int) -> pd.Series:
+    """A column of some size with values at these places, missing elsewhere."""
+    column = np.full(size, np.nan)
+    column[at] = values.to_numpy(dtype=np.float64)
+    return pd.Series(column, copy=False)
 
 
 def _of_file(
@@ -108,15 +119,7 @@ def _of_file(
     :param others: rows of names that are no metric of the schema; those of this file are added.
     """
     form = schema.files
-    codes, names = pd.factorize(part.columns[form.metric])
-    renamed = [schema.rename.get(name, name) for name in names.tolist()]
-    places = {name: place for place, name in enumerate(schema.metric_names)}
-    metric = np.array([*(places.get(name, -1) for name in renamed), -1], dtype=np.int32)[codes]
-    for name, rows in zip(
-        [*renamed, "no name"], np.bincount(codes + 1)[[*range(1, len(names) + 1), 0]], strict=True
-    ):
-        if rows and name not in places:
-            others[name] = others.get(name, 0) + int(rows)
+    metric = _metric_of_rows(part.columns[form.metric], schema, others)
     keys, texts = pd.factorize(part.columns[DEVICE])
     numbers = [devices.setdefault(text, len(devices)) for text in texts.tolist()]
     device = np.array([*numbers, -1], dtype=np.int32)[keys]
@@ -125,8 +128,7 @@ def _of_file(
     known = np.flatnonzero(metric >= 0)
     reading = _of_rows(device[known], time[known])
     first = known[np.flatnonzero(~pd.Series(reading).duplicated().to_numpy())]
-    values = part.columns[form.value].to_numpy(dtype=np.float64)
-    refused = part.refused[form.value]
+    values, refused = part.columns[form.value], part.refused[form.value]
     found: dict[str, _Values] = {}
     for place, name in enumerate(schema.metric_names):
         chosen = np.flatnonzero(metric[known] == place)
@@ -136,12 +138,26 @@ def _of_file(
         report.count("repeated_values", name, int(np.count_nonzero(again)))
         chosen = chosen[~again]
         rows = known[chosen]
-        found[name] = _Values(reading[chosen], values[rows], refused[rows])
+        found[name] = _Values(reading[chosen], values.iloc[rows], refused[rows])
     columns = {name: column for name, column in part.columns.items() if name not in (form.metric, form.value)}
     refusals = {name: mask for name, mask in part.refused.items() if name != form.value}
     raw = part.raw.drop_columns([name for name in (form.metric, form.value) if name in part.raw.column_names])
     bare = replace(part, columns=columns, refused=refusals, raw=raw)
     return _FileReadings(_kept(bare, first), device[first], time[first], found)
+
+
+def _metric_of_rows(
+    column: pd.Series, schema: TelemetrySchema, others: dict[str, int]
+) -> npt.NDArray[np.int32]:
+    """Place of the metric that each row is of, -1 if it is none of the schema; rows of others are counted."""
+    codes, names = pd.factorize(column)
+    renamed = [schema.rename.get(name, name) for name in names.tolist()]
+    places = {name: place for place, name in enumerate(schema.metric_names)}
+    rows = np.bincount(codes + 1, minlength=len(names) + 1).tolist()
+    for name, count in zip(["no name", *renamed], rows, strict=True):
+        if count and name not in places:
+            others[name] = others.get(name, 0) + count
+    return np.array([*(places.get(name, -1) for name in renamed), -1], dtype=np.int32)[codes]
 
 
 _NO_TIME = np.iinfo(np.int64).min
