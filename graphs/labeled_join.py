@@ -166,19 +166,24 @@ class LabeledJoin(RequestStep):
         self._take(request, changed.pairs)
 
     def _take(self, request: Request, pairs: list[LabeledPair]) -> None:
-        """Have each pair of a request its own position: one event may complete several."""
+        """Have each pair of a request its own position: one event may complete several.
+
+        Pairs of a maintenance that was told after the prediction are left out.
+        """
         for pair in pairs:
-            request.pairs.append(pair._replace(position=request.position(len(request.pairs))))
+            if not self._maintained(pair.device, pair.time):
+                request.pairs.append(pair._replace(position=request.position(len(request.pairs))))
 
     def _excluded(self, event: LabelEvent) -> bool:
         """Whether the schema or a maintenance excludes a label, so that nothing is learned from it either."""
-        calendar = self._calendar
-        if calendar is not None and calendar.meets(event.device, event.time, self._horizon_seconds):
-            return True
-        return any(
+        return self._maintained(event.device, event.time) or any(
             says_the_same(cell_text(other), value)
             for other, value in zip(event.others, self._excluding, strict=False)
         )
+
+    def _maintained(self, device: str, time: float) -> bool:
+        calendar = self._calendar
+        return calendar is not None and calendar.meets(device, time, self._horizon_seconds)
 
     def _write_failed(self, error: Exception) -> None:
         self._metrics.batch_failures.inc()

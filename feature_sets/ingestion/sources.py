@@ -10,7 +10,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,9 +68,11 @@ class FolderSource:
     """A folder of files, of which those that did not change are not read again.
 
     :param folder: see ``read_telemetry``.
+    :param clock: epoch seconds now, for what is from the future.
     """
 
     folder: str
+    clock: Callable[[], float] = time.time
 
     @property
     def name(self) -> str:
@@ -94,7 +97,7 @@ class FolderSource:
                 for table in tables
             }
             known = KnownTelemetry(marks, history.device_keys)
-        rows, report = read_telemetry(self.folder, schema, known)
+        rows, report = read_telemetry(self.folder, schema, known, self.clock)
         if rows.incidents is not None:
             rows = dataclasses.replace(rows, incidents=rows.incidents.of_source(self.name))
         read: dict[str, dict[str, Any]] = {}

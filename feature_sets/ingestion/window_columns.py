@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -19,8 +18,8 @@ from feature_sets.ingestion import one_hot, vectorized_support
 from feature_sets.rows.event_micros import column_micros, event_micros
 from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.windows import event_status
-from feature_sets.windows.arrival_order import windows_as_known
 from feature_sets.windows.definition import WindowDefinition
+from feature_sets.windows.known_columns import known_columns
 
 _TURNED_ROWS = 4096
 """Rows that are put into columns at a time: as many as the processor's cache holds."""
@@ -66,11 +65,11 @@ class FeatureColumns:
         definition, derived = vectorized_support.declared(feature_set)
         keyed = given if isinstance(given, KeyedRows) else KeyedRows.of(given, entity, time)
         rows = keyed.in_event_order()
-        windows = windows_as_known(rows, definition, arrival)
-        lost = ~windows[event_status.COLUMN].isin(event_status.COUNTED)
-        left_out = {
-            str(name): int(n) for name, n in windows.loc[lost, event_status.COLUMN].value_counts().items()
-        }
+        names = (*definition.feature_names, *definition.rate_names)
+        windows, statuses = known_columns(rows, definition, arrival, names)
+        told = pd.Series(statuses)
+        lost = ~told.isin(event_status.COUNTED)
+        left_out = {str(name): int(n) for name, n in told[lost].value_counts().items()}
         if left_out and (arrival is None or lost.all()):
             rule = (
                 "must arrive neither later than the allowed lateness nor before their own time by more than "
@@ -79,10 +78,11 @@ class FeatureColumns:
             raise InputError(f"rows by '{arrival or time}'", rule, f"{left_out} of {len(rows)}")
         if left_out:
             kept = np.flatnonzero(~lost)
-            rows, windows = rows.take(kept), windows.take(kept).reset_index(drop=True)
+            rows, windows = rows.take(kept), windows[:, kept]
             rows.frame.index = pd.RangeIndex(len(rows))
-        features = _contiguous(windows, definition.feature_names)
-        rates = {name: windows[name].reset_index(drop=True) for name in definition.rate_names}
+        columns = {name: pd.Series(column, copy=False) for name, column in zip(names, windows, strict=True)}
+        features = {name: columns[name] for name in definition.feature_names}
+        rates = {name: columns[name] for name in definition.rate_names}
         if rates:  # In the frame too: what the windows were computed from are the rates.
             rows = replace(rows, frame=rows.frame.assign(**rates))
         return cls(
@@ -113,21 +113,6 @@ class FeatureColumns:
         if self.time is None:
             return np.full(self.count, event_micros(datetime.now(UTC)))
         return column_micros(self.values[self.time])
-
-
-def _contiguous(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, pd.Series]:
-    """Columns of numbers, each with its values side by side in memory.
-
-    Those of the backfill come a row at a time; statistics and files are made a column at a time, which takes
-    three times as long on values that lie far apart.
-    """
-    values = np.empty((len(names), len(frame)))
-    columns = [frame[name].to_numpy() for name in names]
-    for start in range(0, len(frame), _TURNED_ROWS):
-        part = slice(start, start + _TURNED_ROWS)
-        for at, column in enumerate(columns):
-            values[at, part] = column[part]
-    return {name: pd.Series(column, copy=False) for name, column in zip(names, values, strict=True)}
 
 
 def _derived(windows: dict[str, pd.Series], derived: DerivedFeatures) -> dict[str, pd.Series]:

@@ -1,4 +1,4 @@
-"""Parquet and CSV files as Arrow tables, in which nothing was guessed: what a CSV file holds stays text."""
+"""Files as Arrow tables, in which nothing was guessed: what a CSV or JSON file holds stays text."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from feature_sets.checks import InputError
+from feature_sets.telemetry import json_files
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.file_format import PLAIN, SEPARATORS, FileFormat
+from feature_sets.telemetry.path_pattern import path_values
 
-SUFFIXES = (".parquet", ".csv", ".csv.gz")
+SUFFIXES = (".parquet", ".csv", ".csv.gz", *json_files.SUFFIXES)
 """Ends of the names of files that are read."""
 
 NULL_WORDS = ("", "nan", "-nan", "null", "none", "na", "n/a")
@@ -28,22 +31,31 @@ def is_table_file(path: Path) -> bool:
     return path.name.endswith(SUFFIXES) and path.name[0] not in "._"
 
 
-def partition_values(path: Path, folder: Path) -> dict[str, str]:
-    """Columns that the folders above a file give it, as Hive writes them: ``day=2/0.parquet``."""
-    parts = [part.partition("=") for part in path.relative_to(folder).parts[:-1]]
-    return {name: value for name, equals, value in parts if equals and name}
+def partition_values(path: Path, folder: Path, form: FileFormat = PLAIN) -> dict[str, str]:
+    """Columns that the path of a file gives it: as Hive writes them, ``day=2/0.parquet``, or by a pattern."""
+    parts = path.relative_to(folder).parts
+    given = [part.partition("=") for part in parts[:-1]]
+    values = {name: value for name, equals, value in given if equals and name}
+    if form.path and len(parts) > 1:
+        rest = [part for part, (name, equals, _) in zip(parts, given, strict=False) if not (equals and name)]
+        values |= path_values((*rest[1:], parts[-1]), form.path)
+    return values
 
 
 def file_columns(path: Path, name: str, form: FileFormat = PLAIN) -> list[str]:
     """Names of the columns of a file.
 
     :param name: what an error calls the file.
-    :param form: of a CSV file.
+    :param form: of a CSV or JSON file.
     :raises TelemetryError: if it cannot be read, or a name occurs twice.
     """
     try:
-        is_parquet = path.suffix == ".parquet"
-        columns = list(pq.read_schema(path).names) if is_parquet else _csv_columns(path, form)
+        if path.suffix == ".parquet":
+            columns = list(pq.read_schema(path).names)
+        elif json_files.is_json(path):
+            columns = list(json_files.json_table(path, name, form).column_names)
+        else:
+            columns = _csv_columns(path, form)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _unreadable(name, error) from error
     twice = sorted({column for column in columns if columns.count(column) > 1})
@@ -60,7 +72,7 @@ def read_file(
     form: FileFormat = PLAIN,
     wholes: Collection[str] = (),
 ) -> pa.Table:
-    """These columns of a file. Those of a CSV file are text, but for numbers if all their cells are.
+    """These columns of a file. Those of CSV and JSON are text, but for numbers in CSV if all cells are.
 
     :param name: what an error calls the file.
     :param columns: which; all must be there.
@@ -72,6 +84,8 @@ def read_file(
     try:
         if path.suffix == ".parquet":
             return pq.ParquetFile(path).read(columns=list(columns)).select(list(columns))
+        if json_files.is_json(path):
+            return json_files.json_table(path, name, form).select(list(columns))
         _refuse_nul(path, name)
         wanted = {column: pa.float64() if column in numbers else _TEXT for column in columns}
         wanted |= {column: pa.string() for column in wholes}
@@ -97,6 +111,9 @@ def first_rows(path: Path, name: str, rows: int, form: FileFormat = PLAIN) -> tu
             return _head(
                 file.schema_arrow, file.iter_batches(min(rows, 1 << 16)), rows
             ), file.metadata.num_rows
+        if json_files.is_json(path):
+            table = json_files.json_table(path, name, form)
+            return table.slice(0, rows), table.num_rows
         _refuse_nul(path, name)
         types = {column: pa.string() for column in _csv_columns(path, form)}
         with pyarrow.csv.open_csv(path, **_csv_options(types, form)) as reader:
@@ -171,4 +188,6 @@ def _refuse_nul(path: Path, name: str) -> None:
 
 
 def _unreadable(name: str, error: Exception) -> TelemetryError:
+    if isinstance(error, InputError):
+        return TelemetryError(", ".join(filter(None, (name, error.where))), error.rule, error.got)
     return TelemetryError(name, "must be a readable file of its kind", str(error))

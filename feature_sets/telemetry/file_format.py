@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from feature_sets.checks import InputError, check_choice, check_column_name, check_mapping
+from feature_sets.telemetry.path_pattern import check_pattern
 
 SEPARATORS = (",", ";", "\t", "|")
 DECIMALS = (".", ",")
+JSON_FORMATS = ("gnmic", "telegraf", "prometheus")
+_TABLE_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9 _-]*$")
+_LATER = ("format", "path", "tables")
+"""Fields that there were not from the beginning; absent if they say nothing, so that histories go on."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +27,11 @@ class FileFormat:
     :param layout: ``wide``, a column for each metric, or ``long``, a row for each value of a metric.
     :param metric: column with the name of the metric, in long layout.
     :param value: column with its value, in long layout.
+    :param format: what wrote the JSON files of the metrics, one of ``JSON_FORMATS``, which makes them long;
+        by default they hold rows.
+    :param path: pattern of the paths of files in the folder of a table, which gives columns, such as
+        ``{site}/{device}``.
+    :param tables: table -> name of its files or of its folder, where it is another one.
     """
 
     separator: str = ","
@@ -27,6 +39,9 @@ class FileFormat:
     layout: str = "wide"
     metric: str = "metric"
     value: str = "value"
+    format: str = ""
+    path: str = ""
+    tables: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_choice("files.separator", self.separator, SEPARATORS)
@@ -38,10 +53,27 @@ class FileFormat:
             raise InputError("files.value", "must not be the column of the metric", self.value)
         if self.separator == self.decimal:
             raise InputError("files.decimal", "must differ from the separator", self.decimal)
+        if self.format != "":
+            check_choice("files.format", self.format, JSON_FORMATS)
+        check_pattern("files.path", self.path)
+        names = list(self.tables.values())
+        for table, name in self.tables.items():
+            if not isinstance(name, str) or not _TABLE_NAME.match(name) or names.count(name) > 1:
+                rule = "must be one name for each table, of letters, digits, spaces, dashes and underscores"
+                raise InputError(f"files.tables.{table}", rule, name)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether the metrics have a row for each value."""
+        return self.layout == "long" or self.format != ""
+
+    def name_of(self, table: str) -> str:
+        """What the files of a table, or its folder, are called."""
+        return self.tables.get(table, table)
 
     def decimal_of(self, name: str) -> str:
-        """Decimal sign in a file of this name; Parquet files have text of numbers with a point, as JSON."""
-        return "." if name.endswith(".parquet") else self.decimal
+        """Decimal sign in a file of this name; only CSV files have text of numbers with another one."""
+        return self.decimal if name.endswith((".csv", ".csv.gz")) else "."
 
     @classmethod
     def from_content(cls, content: object) -> FileFormat:
@@ -49,12 +81,21 @@ class FileFormat:
 
         :raises InputError: naming the field, the rule and what was given.
         """
-        return cls(**check_mapping("files", content, {field.name for field in fields(cls)}))
+        given = check_mapping("files", content, {field.name for field in fields(cls)})
+        for name in ("format", "path"):
+            given[name] = given.get(name) or ""
+        given["tables"] = check_mapping("files.tables", given.get("tables") or {}, TABLES)
+        return cls(**given)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for YAML or JSON."""
-        return asdict(self)
+        content = {field.name: getattr(self, field.name) for field in fields(self)}
+        content["tables"] = dict(self.tables)
+        return {name: value for name, value in content.items() if value or name not in _LATER}
 
+
+TABLES = ("metrics", "labels", "static", "incidents", "maintenance")
+"""Tables whose files may have other names."""
 
 PLAIN = FileFormat()
 """Commas, points, and a column for each metric."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from feature_sets.listed import listed
 from feature_sets.telemetry.arrow_files import SUFFIXES, is_table_file
 from feature_sets.telemetry.errors import TelemetryError
+from feature_sets.telemetry.file_format import PLAIN, FileFormat
 
 MAINTENANCE = "maintenance"
 """The table of the calendar, which is read where the schema has one."""
@@ -16,14 +17,16 @@ _SHOWN = 20
 _DOCUMENTS = (".md", ".yaml", ".yml", ".rst", ".html")
 
 
-def find_files(folder: Path, name: str, optional: bool = False) -> list[Path]:
-    """Files of a table: ``NAME.parquet``, ``NAME.csv``, ``NAME.csv.gz``, or all such files below ``NAME/``.
+def find_files(folder: Path, name: str, optional: bool = False, form: FileFormat = PLAIN) -> list[Path]:
+    """Files of a table: ``NAME.parquet``, ``NAME.csv`` and so on, or all such files below ``NAME/``.
 
     :param optional: whether there may be none.
+    :param form: has the name, if it is another one.
     :raises TelemetryError: if there is none, or more than one of the forms.
     """
     if not folder.is_dir():
         raise TelemetryError(folder.name, "must be a folder that exists", str(folder))
+    name = form.name_of(name)
     forms = [[path] for path in (folder / f"{name}{suffix}" for suffix in SUFFIXES) if path.is_file()]
     parts = [path for path in _below(folder / name) if is_table_file(path)]
     if parts:
@@ -33,7 +36,8 @@ def find_files(folder: Path, name: str, optional: bool = False) -> list[Path]:
             return []
         raise TelemetryError(
             name,
-            f"must exist as {name}.parquet, {name}.csv or a sub-folder {name}/ of such files (or .csv.gz)",
+            f"must exist as {name}.parquet, {name}.csv or a sub-folder {name}/ of such files "
+            "(or .csv.gz, .json)",
             sorted(path.name for path in folder.iterdir())[:_SHOWN],
         )
     if len(forms) > 1:

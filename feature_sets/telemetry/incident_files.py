@@ -17,6 +17,7 @@ import pandas as pd
 from feature_sets.rows.keyed_rows import Bools
 from feature_sets.telemetry.cell_text import truth_of
 from feature_sets.telemetry.errors import TelemetryError
+from feature_sets.telemetry.file_format import PLAIN, FileFormat
 from feature_sets.telemetry.folder_files import find_files
 from feature_sets.telemetry.incident_rows import (
     CANCELLED,
@@ -43,17 +44,18 @@ TABLES = ("incidents", "labels")
 """Names that the table may have."""
 
 
-def find_incident_files(folder: Path, optional: bool) -> list[Path]:
+def find_incident_files(folder: Path, optional: bool, form: FileFormat = PLAIN) -> list[Path]:
     """Files with incidents: the table ``incidents``, or ``labels``.
 
     :param optional: whether there may be none.
+    :param form: has the name, if it is another one.
     :raises TelemetryError: if there is none, or both.
     """
-    first, second = (find_files(folder, name, optional=True) for name in TABLES)
+    first, second = (find_files(folder, name, True, form) for name in TABLES)
     if first and second:
         names = [str(found[0].relative_to(folder)) for found in (first, second)]
         raise TelemetryError(TABLES[0], "must be in one table only, 'incidents' or 'labels'", names)
-    return first or second or find_files(folder, TABLES[0], optional)
+    return first or second or find_files(folder, TABLES[0], optional, form)
 
 
 def read_incidents(

@@ -16,6 +16,8 @@ class FileMark:
     :param rows: in it.
     :param rejected: reason -> rows of it that were left out.
     :param devices: how many devices were known then.
+    :param due: when the first of its rows that were from the future may be taken, epoch seconds; 0 without
+        one.
     """
 
     size: int
@@ -23,24 +25,30 @@ class FileMark:
     rows: int = 0
     rejected: Mapping[str, int] = field(default_factory=dict)
     devices: int = 0
+    due: float = 0.0
 
     @property
     def rows_accepted(self) -> int:
         """Rows that were not left out."""
         return self.rows - sum(self.rejected.values())
 
-    def is_of(self, other: FileMark, devices: int) -> bool:
+    def is_of(self, other: FileMark, devices: int, now: float = 0.0) -> bool:
         """Whether a file with another mark need not be read again.
 
         :param other: size and time of the change, now.
         :param devices: how many devices are known now; rows of a device that was unknown may be taken.
+        :param now: epoch seconds; rows that were from the future may be taken when their time has come.
         """
         same = (self.size, self.modified) == (other.size, other.modified)
-        return same and not (self.rejected.get("unknown_device") and devices > self.devices)
+        joined = self.rejected.get("unknown_device") and devices > self.devices
+        return same and not joined and not 0 < self.due <= now
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON; ``from_dict`` reads it back."""
-        return asdict(self)
+        content = asdict(self)
+        if not self.due:  # As marks were before there was such a thing.
+            del content["due"]
+        return content
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> FileMark:

@@ -2,23 +2,26 @@
 
 A row is left out for the first reason that fits, in this order: ``missing_device``, ``separator_in_key``,
 ``broken_text_in_key`` (a NUL or a lone surrogate), ``unparsable_time``, ``naive_time``,
-``unparsable_arrival``, ``naive_arrival``, ``unparsable_valid_from``, ``naive_valid_from``, ``not_a_number``
-or ``not_a_counter`` (in the order of the metrics), ``not_an_uptime``, ``bad_label``, ``unknown_device`` (no
-such device in the static file), ``duplicate`` (of a (device, time) the first to arrive stays or, where nobody
-knows, the first row; one that arrived before its own time does not). Values in rows that stay:
-``out_of_range`` and ``infinite`` become NaN, ``missing_values`` are NaN already.
+``unparsable_arrival``, ``naive_arrival``, ``unparsable_valid_from``, ``naive_valid_from``, ``from_future``
+(further ahead of the clock than the tolerance), ``not_a_number`` or ``not_a_counter`` (in the order of the
+metrics), ``not_an_uptime``, ``bad_label``, ``unknown_device`` (no such device in the static file),
+``duplicate`` (of a (device, time) the first to arrive stays or, where nobody knows, the first row; one that
+arrived before its own time does not). Values in rows that stay: ``out_of_range`` and ``infinite`` become NaN,
+``missing_values`` are NaN already.
 All are counted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from feature_sets.checks import duration_seconds
 from feature_sets.telemetry.calendar import Calendar
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.events import excluding_columns
@@ -59,13 +62,18 @@ class KnownTelemetry:
 
 
 def read_telemetry(
-    folder: str | Path, schema: TelemetrySchema, known: KnownTelemetry | None = None
+    folder: str | Path,
+    schema: TelemetrySchema,
+    known: KnownTelemetry | None = None,
+    clock: Callable[[], float] = time.time,
 ) -> tuple[Telemetry, IngestReport]:
     """Read ``metrics``, ``labels`` and ``static`` of a folder and check every row against the schema.
 
     :param folder: has each table as ``NAME.parquet``, ``NAME.csv`` or a sub-folder ``NAME/`` of such files.
     :param known: of earlier ingestions. Files of metrics and labels that did not change since are not read,
         tables may be absent, or without a usable row, but not all of them.
+    :param clock: epoch seconds now. What lies further ahead of it than the tolerance is left out: labels, and
+        readings or, where the schema names it, their arrival.
     :raises TelemetryError: if a table or a column is missing, a file cannot be read, or no row is left.
     """
     report = IngestReport()
@@ -74,16 +82,18 @@ def read_telemetry(
     # Without attributes to read, the devices are those that report.
     optional["static"] |= not schema.attributes
     files = {
-        name: find_incident_files(base, optional[name])
+        name: find_incident_files(base, optional[name], schema.files)
         if name == "labels" and schema.labels.has_incidents
-        else find_files(base, name, optional[name])
+        else find_files(base, name, optional[name], schema.files)
         for name in TABLES
     }
     if not any(files.values()):
-        find_files(base, "metrics")
-    calendar_files = find_files(base, MAINTENANCE, optional=True) if schema.maintenance is not None else []
+        find_files(base, "metrics", form=schema.files)
+    calendar_files: list[Path] = []
+    if schema.maintenance is not None:
+        calendar_files = find_files(base, MAINTENANCE, optional=True, form=schema.files)
     unread = unread_files(base, [path for found in (*files.values(), calendar_files) for path in found])
-    reading = _Reading(base, schema, known)
+    reading = _Reading(base, schema, known, clock())
     listed = bool(files["static"]) or known is not None
     attributes = reading.static(files["static"], report.static)
     # One row a device, without the time from which it holds.
@@ -127,7 +137,10 @@ def _compare(
 class _Reading:
     """The tables of one folder as they are read."""
 
-    def __init__(self, folder: Path, schema: TelemetrySchema, known: KnownTelemetry | None) -> None:
+    def __init__(
+        self, folder: Path, schema: TelemetrySchema, known: KnownTelemetry | None, now: float
+    ) -> None:
+        self._now, self._tolerance = now, duration_seconds(schema.windows.future_tolerance)
         self._folder, self._schema = folder, schema
         self._marks = known.files if known else {}
         # Without a history there must be something to begin it with.
@@ -162,17 +175,19 @@ class _Reading:
         columns = list(schema.reading_columns)
         times = [schema.time] if schema.arrival is None else [schema.time, schema.arrival]
         unread, unchanged = split_files(
-            self._folder, files, self._marks.get("metrics", {}), len(devices or ())
+            self._folder, files, self._marks.get("metrics", {}), len(devices or ()), self._now
         )
         report.leave(unchanged)
         if not unread:
             kinds = {name: _WHOLE if name in schema.whole_columns else "float64" for name in columns}
             return TableRows.none({**dict.fromkeys(times, _TIMES), **kinds})
-        is_long = schema.files.layout == "long"
         asked = asked_columns(schema, times)
-        rows = TableRows(self._folder, unread, schema, report, asked, widened if is_long else None)
+        rows = TableRows(
+            self._folder, unread, schema, report, asked, widened if schema.files.is_long else None
+        )
         for column, kind in zip(times, ("time", "arrival"), strict=False):
             rows.reject_times(column, kind)
+        rows.reject_from_future(times[-1], self._now, self._tolerance)
         reject_readings(rows, schema)
         if devices is not None:
             rows.reject("unknown_device", ~rows.frame[DEVICE].isin(devices).to_numpy(), DEVICE)
@@ -201,7 +216,9 @@ class _Reading:
         """Labels of known devices, sorted by time and device."""
         schema = self._schema
         excluding = list(excluding_columns(schema))
-        unread, unchanged = split_files(self._folder, files, self._marks.get("labels", {}), len(devices))
+        unread, unchanged = split_files(
+            self._folder, files, self._marks.get("labels", {}), len(devices), self._now
+        )
         report.leave(unchanged)
         if not unread:
             return TableRows.none(
@@ -213,6 +230,7 @@ class _Reading:
         asked = Columns(times=(schema.time,), truths=truths, texts=tuple(excluding))
         rows = TableRows(self._folder, unread, schema, report, asked)
         rows.reject_times(schema.time, "time")
+        rows.reject_from_future(schema.time, self._now, self._tolerance)
         if told:
             rows.reject_refused(schema.label, "bad_label")
         else:

@@ -23,7 +23,7 @@ def asked_columns(schema: TelemetrySchema, times: Sequence[str]) -> Columns:
     uptime = () if schema.uptime is None else (schema.uptime.column,)
     gauges = tuple(metric.name for metric in schema.metrics if metric.counter is None)
     form = schema.files
-    if form.layout == "long":
+    if form.is_long:
         # A value is read as what its metric is; whether it fits is seen then.
         wholes = {form.value: 2**64 - 1} if counters else {}
         return Columns(times=tuple(times), numbers=(form.value,), texts=(form.metric,), wholes=wholes)

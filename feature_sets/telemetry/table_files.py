@@ -64,7 +64,8 @@ class FileRows:
     """Rows of a table as they were in one file, typed.
 
     :param name: of the file in the folder.
-    :param raw: the columns as they were in the file, by their names in the schema.
+    :param raw: the columns as they were in the file, by their names in the schema; without those of numbers
+        that are all right.
     :param columns: typed, and ``device``, which is None in the rows below.
     :param missing: rows without a device.
     :param ambiguous: rows whose key would be ambiguous.
@@ -94,7 +95,7 @@ def load_file(folder: Path, path: Path, schema: TelemetrySchema, columns: Column
     :raises TelemetryError: if it cannot be read or lacks a column.
     """
     name = str(path.relative_to(folder))
-    given = partition_values(path, folder)
+    given = partition_values(path, folder, schema.files)
     present = columns_of(folder, path, schema)
     keys: tuple[str, ...] = schema.entity if columns.keyed else ()
     if not all(column in present for column in keys):
@@ -145,7 +146,7 @@ def columns_of(folder: Path, path: Path, schema: TelemetrySchema) -> dict[str, s
         if called in found:
             raise TelemetryError(f"{name}, column '{column}'", "must have a name of its own", called)
         found[called] = column
-    return {**dict.fromkeys(partition_values(path, folder)), **found}
+    return {**dict.fromkeys(partition_values(path, folder, schema.files)), **found}
 
 
 def has_column(folder: Path, files: Sequence[Path], schema: TelemetrySchema, column: str) -> bool:
@@ -183,8 +184,10 @@ def _type_columns(rows: FileRows, schema: TelemetrySchema, columns: Columns) -> 
         rows.refused[column], rows.naive[column] = parsed.unparsable, parsed.naive
         rows.units[column] = parsed.units
     for column in columns.numbers:
-        values, rows.refused[column] = numbers_of(table[column], schema.files.decimal_of(rows.name))
-        rows.columns[column] = pd.Series(values)
+        values, refused = numbers_of(table[column], schema.files.decimal_of(rows.name))
+        rows.columns[column], rows.refused[column] = pd.Series(values), refused
+        if not refused.any() and column not in columns.wholes:  # Nobody will ask what it said.
+            rows.raw = rows.raw.drop_columns([column])
     for column, largest in columns.wholes.items():
         decimal, key = schema.files.decimal_of(rows.name), columns.whole_key(column)
         whole, rows.refused[key] = wholes_of(table[column], largest, decimal)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,25 +20,26 @@ from feature_sets.telemetry.ingest_report import FileMark, FileReport
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.table_files import Columns, FileRows, joined, load_file
 
-Widen = Callable[[Sequence[FileRows], TelemetrySchema, FileReport], list[FileRows]]
+Widen = Callable[[Iterable[FileRows], TelemetrySchema, FileReport], list[FileRows]]
 
 _NAMED = 20
 """Columns that a note names at most."""
 
 
 def split_files(
-    folder: Path, files: Sequence[Path], known: Mapping[str, FileMark], devices: int
+    folder: Path, files: Sequence[Path], known: Mapping[str, FileMark], devices: int, now: float = 0.0
 ) -> tuple[list[Path], dict[str, FileMark]]:
     """The files that are to be read, and those that were read as they are, by name, with their marks.
 
     :param known: marks of earlier ingestions, by name of the file in the folder.
     :param devices: how many devices are known now.
+    :param now: epoch seconds.
     """
     unread, unchanged = [], {}
     for path in files:
         name = str(path.relative_to(folder))
         mark = known.get(name)
-        if mark is not None and mark.is_of(mark_of(path), devices):
+        if mark is not None and mark.is_of(mark_of(path), devices, now):
             unchanged[name] = mark
         else:
             unread.append(path)
@@ -71,9 +72,8 @@ class TableRows:
     ) -> None:
         # Before they are read: a file that changes meanwhile is another one the next time.
         self._marks = {str(path.relative_to(folder)): mark_of(path) for path in files}
-        self._parts = [load_file(folder, path, schema, columns) for path in files]
-        if widen is not None:
-            self._parts = widen(self._parts, schema, report)
+        parts = (load_file(folder, path, schema, columns) for path in files)
+        self._parts = list(parts) if widen is None else widen(parts, schema, report)
         self._schema = schema
         self.frame = pd.DataFrame(joined(self._parts, "columns"), copy=False)
         self._refused, self._naive = joined(self._parts, "refused"), joined(self._parts, "naive")
@@ -85,6 +85,7 @@ class TableRows:
         self.keep = np.ones(len(self.frame), dtype=np.bool_)
         self._file = np.repeat(np.arange(len(files)), lengths)
         self._rejected: dict[str, npt.NDArray[np.int64]] = {}
+        self._due: dict[int, float] = {}
         for reason, kind in (
             ("missing_device", "missing"),
             ("separator_in_key", "ambiguous"),
@@ -160,6 +161,18 @@ class TableRows:
         for unit, rows in units.items():
             self.report.notes.append(f"{kind}_unit {unit}: {rows:,} times were epoch numbers in this unit")
 
+    def reject_from_future(self, column: str, now: float, tolerance: float) -> None:
+        """Leave out rows whose time is further ahead of the clock than the tolerance, as live events.
+
+        :param now: epoch seconds.
+        :param tolerance: seconds.
+        """
+        micros = self.frame[column].astype("int64").to_numpy() // 1000  # That of no time is the smallest.
+        ahead = self.keep & (micros > round((now + tolerance) * 1e6))
+        self.reject("from_future", ahead, column)
+        for number in np.unique(self._file[ahead]).tolist():
+            self._due[number] = float(micros[ahead & (self._file == number)].min()) / 1e6 - tolerance
+
     def reject_refused(self, column: str, reason: str) -> None:
         """Leave out rows whose cell is not what the column is."""
         self.reject(reason, self._refused[column], column)
@@ -195,7 +208,9 @@ class TableRows:
         for number, (name, mark) in enumerate(self._marks.items()):
             counts = {reason: int(rows[number]) for reason, rows in self._rejected.items() if rows[number]}
             rows = int(np.count_nonzero(self._file == number))
-            self.report.marks[name] = FileMark(mark.size, mark.modified, rows, counts, devices)
+            self.report.marks[name] = FileMark(
+                mark.size, mark.modified, rows, counts, devices, self._due.get(number, 0.0)
+            )
         return self.frame[self.keep].sort_values(order, kind="stable", ignore_index=True)
 
     @staticmethod

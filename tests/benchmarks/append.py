@@ -22,26 +22,13 @@ import numpy as np
 import pandas as pd
 
 from feature_sets.ingestion.ingest import ingest
-from tests.benchmarks.local_project import SCHEMA, local_project
+from tests.benchmarks.local_project import SCHEMA, JobContext, local_project
 
 SIZES = (100_000, 1_000_000)
 DAYS = 30
 DEVICES = 20
 ROUNDS = 3
 START = pd.Timestamp("2024-05-01", tz="UTC")
-
-
-class _Context:
-    """Takes what the job logs."""
-
-    def __init__(self) -> None:
-        self.results: dict[str, Any] = {}
-
-    def log_result(self, key: str, value: Any) -> None:
-        self.results[key] = value
-
-    def log_artifact(self, key: str, **kwargs: Any) -> None:
-        """Leave it."""
 
 
 def _write_days(folder: Path, rows: int) -> None:
@@ -70,7 +57,7 @@ def _write_days(folder: Path, rows: int) -> None:
 
 
 def _timed(folder: Path, replace: bool = False) -> tuple[float, dict[str, Any]]:
-    context = _Context()
+    context = JobContext()
     began = time.perf_counter()
     ingest(context, telemetry=str(folder), replace=replace)
     return time.perf_counter() - began, context.results

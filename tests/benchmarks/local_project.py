@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import mlrun.utils
 import numpy as np
@@ -19,6 +20,20 @@ from tests.mlrun_connection import new_project
 
 SCHEMA = TelemetrySchema.load()
 """Four metrics × avg, stddev, min, max × 1 m, 5 m, in steps of 10 s."""
+
+
+class JobContext:
+    """Takes what a job logs."""
+
+    def __init__(self) -> None:
+        self.results: dict[str, Any] = {}
+
+    def log_result(self, key: str, value: Any) -> None:
+        """Keep it."""
+        self.results[key] = value
+
+    def log_artifact(self, key: str, **kwargs: Any) -> None:
+        """Leave it."""
 
 
 @contextmanager

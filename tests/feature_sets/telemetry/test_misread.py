@@ -252,7 +252,7 @@ def test_a_point_is_no_number_where_commas_are_declared(tmp_path: Path) -> None:
         ({"separator": "x"}, "'files.separator': must be among"),
         ({"decimal": ";"}, "'files.decimal': must be among"),
         ({"decimal": ","}, "'files.decimal': must differ from the separator"),
-        ({"sep": ";"}, "'files': must be among decimal, layout"),
+        ({"sep": ";"}, "'files': must be among decimal, format"),
         ({"layout": "tall"}, "'files.layout': must be among wide, long"),
         ({"metric": "value"}, "'files.value': must not be the column of the metric"),
     ],

@@ -1,0 +1,205 @@
+"""JSON files as tables of text: rows, one object a line, and what gNMIc, Telegraf and Prometheus write.
+
+Whole numbers stay as they are, however large. Objects in objects become columns with a point in their names.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from feature_sets.checks import InputError
+from feature_sets.telemetry.cell_text import cell_text
+from feature_sets.telemetry.file_format import FileFormat
+
+SUFFIXES = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz")
+
+TIME = "timestamp"
+"""Column of the times that gNMIc, Telegraf and Prometheus write."""
+
+_EXACT = 2**53
+
+
+def is_json(path: Path) -> bool:
+    """Whether the name is that of a JSON file."""
+    return path.name.endswith(SUFFIXES)
+
+
+def json_table(path: Path, name: str, form: FileFormat) -> pa.Table:
+    """All columns of a file, as text.
+
+    :param name: of the file in the folder.
+    :param form: what wrote the metrics; in another format than that of rows there is a row for each value.
+    :raises InputError: if it is no JSON, or not of the format.
+    :raises OSError: if it cannot be read.
+    """
+    found = path.stat()
+    is_metrics = Path(name).parts[0].partition(".")[0] == form.name_of("metrics")
+    kind = form.format if is_metrics else ""
+    return _table(str(path), (found.st_mtime_ns, found.st_size), kind, form.metric, form.value)
+
+
+@lru_cache(maxsize=1)
+def _table(path: str, stamp: tuple[int, int], kind: str, metric: str, value: str) -> pa.Table:
+    """The table; the last one is kept, as its columns are asked for first.
+
+    :param stamp: of the file, which is another one if it changes.
+    """
+    with pa.input_stream(path) as stream:
+        text = stream.read().decode("utf-8-sig")
+    rows = _Rows(kind, metric, value, Path(path).name.partition(".")[0])
+    cells: dict[str, list[str | None]] = {}
+    size = 0
+    for row in rows.of(_documents(text)):
+        for name, cell in row.items():
+            column = cells.setdefault(name, [])
+            column += [None] * (size - len(column))
+            column.append(_text(cell))
+        size += 1
+    if kind and not cells:  # Nothing was measured, which is no fault.
+        cells = {TIME: [], metric: [], value: []}
+    return pa.table({name: _column(column + [None] * (size - len(column))) for name, column in cells.items()})
+
+
+def _column(cells: list[str | None]) -> pa.Array:
+    try:
+        return pa.array(cells, pa.string()).dictionary_encode()
+    except UnicodeEncodeError:  # A half character, which no text can hold; who reads it can say where.
+        return pa.array([None if cell is None else cell.encode("utf-8", "surrogatepass") for cell in cells])
+
+
+def _documents(text: str) -> Iterator[Any]:
+    """Values of a file: one a line, or one in all."""
+    lines = text.split("\n") if "\n" in text.strip() else [text]
+    try:
+        first = next((line for line in lines if line.strip()), "")
+        json.loads(first or "[]")
+    except (ValueError, RecursionError):
+        lines = [text]
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            yield json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"line {number}" if len(lines) > 1 else "", "must be JSON", str(error)) from None
+
+
+class _Rows:
+    """Rows of what a format calls an entry.
+
+    :param kind: one of ``JSON_FORMATS``, or empty for rows.
+    :param metric: column with the name of a metric.
+    :param value: column with its value.
+    :param stem: name of the file, for values without a name.
+    """
+
+    def __init__(self, kind: str, metric: str, value: str, stem: str) -> None:
+        self._metric, self._value, self._stem = metric, value, stem
+        ways: dict[str, Callable[[Mapping[str, Any]], Iterator[dict[str, Any]]]] = {
+            "gnmic": self._of_gnmic,
+            "telegraf": self._of_telegraf,
+            "prometheus": self._of_prometheus,
+        }
+        self._entry = ways.get(kind, self._of_row)
+
+    def of(self, documents: Iterator[Any]) -> Iterator[dict[str, Any]]:
+        """Rows of the values of a file, which are entries or lists of them."""
+        for document in documents:
+            for entry in document if isinstance(document, list) else [document]:
+                if not isinstance(entry, Mapping):
+                    raise InputError("", "must hold JSON objects", type(entry).__name__)
+                yield from self._entry(entry)
+
+    def _of_row(self, entry: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        yield dict(_flat(entry, "."))
+
+    def _of_gnmic(self, entry: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """The values of an event; one that deletes has none."""
+        yield from self._values(entry, "tags", "values", "/", "")
+
+    def _of_telegraf(self, entry: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """The fields of a metric, named ``measurement_field``; or of a batch of them."""
+        if "metrics" in entry:
+            for one in _objects(entry, "metrics"):
+                yield from self._of_telegraf(one)
+            return
+        name = entry.get("name")
+        if not isinstance(name, str):
+            raise InputError("'name'", "must be text, the measurement", _brief(name))
+        yield from self._values(entry, "tags", "fields", "_", f"{name}_")
+
+    def _values(
+        self, entry: Mapping[str, Any], tags: str, values: str, joint: str, prefix: str
+    ) -> Iterator[dict[str, Any]]:
+        keys = self._labels(_mapping(entry, tags))
+        for name, value in _flat(_mapping(entry, values), joint):
+            yield {TIME: entry.get("timestamp"), **keys, self._metric: f"{prefix}{name}", self._value: value}
+
+    def _of_prometheus(self, entry: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """The samples of an answer to a query; values without a name have that of the file."""
+        data = _mapping(entry, "data") if "data" in entry else entry
+        for series in _objects(data, "result"):
+            labels = dict(_mapping(series, "metric"))
+            name = labels.pop("__name__", self._stem)
+            keys = self._labels(labels)
+            samples = series.get("values", [series["value"]] if "value" in series else [])
+            if not isinstance(samples, list):
+                raise InputError("'values'", "must be a list", _brief(samples))
+            for sample in samples:
+                if not isinstance(sample, list) or len(sample) != 2:
+                    raise InputError("'values'", "must be pairs of a time and a value", _brief(sample))
+                yield {TIME: sample[0], **keys, self._metric: name, self._value: sample[1]}
+
+    def _labels(self, labels: Mapping[str, Any]) -> dict[str, Any]:
+        """Columns of labels; those with the name of another column are ``label.NAME``."""
+        own = (TIME, self._metric, self._value)
+        return {f"label.{name}" if name in own else name: value for name, value in labels.items()}
+
+
+def _objects(entry: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:
+    found = entry.get(name)
+    if not isinstance(found, list) or not all(isinstance(one, Mapping) for one in found):
+        raise InputError(f"'{name}'", "must be a list of JSON objects", _brief(found))
+    yield from found
+
+
+def _mapping(entry: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """An object of an entry; none is an empty one."""
+    found = entry.get(name)
+    if found is None:
+        return {}
+    if not isinstance(found, Mapping):
+        raise InputError(f"'{name}'", "must be a JSON object", _brief(found))
+    return found
+
+
+def _flat(entry: Mapping[str, Any], joint: str) -> Iterator[tuple[str, Any]]:
+    """Names and values, those of objects within it as well."""
+    waiting = [("", entry)]
+    while waiting:
+        prefix, part = waiting.pop()
+        for name, value in part.items():
+            if isinstance(value, Mapping):
+                waiting.append((f"{prefix}{name}{joint}", value))
+            else:
+                yield f"{prefix}{name}", value
+
+
+def _text(cell: Any) -> str | None:
+    """Text of a value; lists are no values."""
+    if isinstance(cell, list):
+        return f"a list of {len(cell)}"
+    if isinstance(cell, float) and (not math.isfinite(cell) or abs(cell) >= _EXACT):
+        return repr(cell)  # It stands for several whole numbers.
+    return cell if isinstance(cell, str) else cell_text(cell)
+
+
+def _brief(value: object) -> str:
+    return type(value).__name__
