@@ -14,6 +14,7 @@ from feature_sets.ingestion.history.added_rows import places_in
 from feature_sets.ingestion.history.computed import ComputedColumns, WindowFeatures
 from feature_sets.ingestion.history.manifest import Manifest
 from feature_sets.ingestion.history.merged_rows import (
+    NEW,
     STORED,
     NewestRows,
     Part,
@@ -34,6 +35,7 @@ from feature_sets.ingestion.history.switch import clear_leftovers, point_to
 from feature_sets.ingestion.history.target_folder import SAMPLE, TargetFolder
 from feature_sets.ingestion.history.typed_table import column_types, typed
 from feature_sets.ingestion.newest_rows import write_rows
+from feature_sets.ingestion.rate_report import without_rate
 from feature_sets.ingestion.statistics import describe_sample
 from feature_sets.ingestion.vectorized_ingest import Contents
 from feature_sets.online_store.redis_table import OnlineTable
@@ -99,6 +101,23 @@ class Addition:
         rows = self._changes.fresh.num_rows + len(self._changes.gone_file)
         same = dict(self._history.manifest.sources) == dict(self._contents.sources)
         return not rows and same and not self._layout.widened
+
+    @property
+    def without_rate(self) -> dict[str, int]:
+        """Counter -> how many of its new readings have no rate."""
+        if not isinstance(self._computed, WindowFeatures):
+            return {}
+        definition, merged, found = self._computed.definition, self.merged, self.found
+        new = merged.origin[found.changed] == NEW
+        fresh = merged.table.filter(pa.array(found.changed & (merged.origin == NEW)))
+        return without_rate(
+            definition,
+            {name: found.values[name][new] for name in definition.rate_names},
+            {
+                name: fresh[name].is_valid().to_numpy(zero_copy_only=False)
+                for name in definition.whole_columns
+            },
+        )
 
     def write(self) -> Written:
         """Write the next state and switch to it.

@@ -12,6 +12,7 @@ from feature_sets.device_metrics import device_metrics
 from feature_sets.ingestion.append import Appended, prepare_rows
 from feature_sets.ingestion.device_history import DeviceChanges, device_changes, ingest_devices
 from feature_sets.ingestion.history.horizon_target import HorizonTarget
+from feature_sets.ingestion.rate_report import rate_lines
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.ingestion.telemetry_ingest import METRIC_OPTIONS, recorded_schema
 from feature_sets.ingestion.vectorized_ingest import Contents
@@ -39,6 +40,7 @@ class TelemetryAppended:
         for name, done in (("metrics", self.metrics), ("labels", self.labels)):
             known = f"{done.known:,} in the history already"
             out.append(f"{name}: {done.new:,} new rows, {known}, {done.rows:,} in it now")
+            out += rate_lines(done.without_rate, done.new)
             if done.rewritten:
                 out.append(
                     f"  {done.rewritten:,} earlier rows computed anew, because of rows that came later: "
