@@ -11,6 +11,7 @@ from mlrun.datastore.targets import TargetTypes
 
 from feature_sets.ingestion.history.computed import ComputedColumns, WindowFeatures
 from feature_sets.ingestion.history.merged_rows import (
+    NEW,
     STORED,
     NewestRows,
     Part,
@@ -25,6 +26,7 @@ from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.history.typed_table import column_types, typed
 from feature_sets.ingestion.newest_rows import write_rows
 from feature_sets.ingestion.next_history import NextHistory
+from feature_sets.ingestion.rate_report import without_rate
 from feature_sets.ingestion.vectorized_ingest import Contents
 from feature_sets.online_store.redis_table import OnlineTable
 from feature_sets.online_store.redis_write import OnlineWrite
@@ -73,6 +75,23 @@ class Addition(NextHistory):
             part.types,
             contents,
             infer_options,
+        )
+
+    @property
+    def without_rate(self) -> dict[str, int]:
+        """Counter -> how many of its new readings have no rate."""
+        if not isinstance(self._computed, WindowFeatures):
+            return {}
+        definition, merged, found = self._computed.definition, self.merged, self.found
+        new = merged.origin[found.changed] == NEW
+        fresh = merged.table.filter(pa.array(found.changed & (merged.origin == NEW)))
+        return without_rate(
+            definition,
+            {name: found.values[name][new] for name in definition.rate_names},
+            {
+                name: fresh[name].is_valid().to_numpy(zero_copy_only=False)
+                for name in definition.whole_columns
+            },
         )
 
     def _write_online(self, targets: Sequence[Any]) -> OnlineWrite | None:

@@ -56,6 +56,7 @@ class Appended:
     :param first: earliest event time in the history, ISO 8601; None without rows.
     :param last: latest event time.
     :param online: what became of the newest rows; None without an online target.
+    :param without_rate: counter -> how many of its new readings have no rate.
     """
 
     rows: int
@@ -72,6 +73,7 @@ class Appended:
     first: str | None = None
     last: str | None = None
     online: OnlineWrite | None = None
+    without_rate: Mapping[str, int] = field(default_factory=dict)
 
 
 def append_rows(
@@ -178,6 +180,7 @@ def _begin(
         first=None if first is None else utc(first),
         last=None if last is None else utc(last),
         online=done.online,
+        without_rate=done.without_rate,
     )
 
 
@@ -263,6 +266,7 @@ def _appended(given: int, part: Part, addition: Addition, written: Written) -> A
         first=None if manifest.first is None else utc(manifest.first),
         last=None if manifest.last is None else utc(manifest.last),
         online=written.online,
+        without_rate=addition.without_rate,
     )
 
 

@@ -13,6 +13,7 @@ from feature_sets.ingestion.defaults import DEVICES, SEED, TICKS
 from feature_sets.ingestion.history.added_rows import utc
 from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.maintenance_history import rows_in_maintenance
+from feature_sets.ingestion.rate_report import rate_lines
 from feature_sets.ingestion.sources import FolderSource, SimulatedSource, Source, SourcePart
 from feature_sets.ingestion.telemetry_append import append_telemetry
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
@@ -109,7 +110,10 @@ def _replaced(part: SourcePart, schema: TelemetrySchema, engine: str) -> dict[st
         "devices_changed": 0,
         "first_event": first,
         "last_event": last,
-        "report_lines": part.report.lines(),
+        "report_lines": [
+            *part.report.lines(),
+            *rate_lines(counts.get("without_rate", {}), counts["rows_ingested"]),
+        ],
     }
 
 
@@ -143,6 +147,8 @@ def _added(part: SourcePart, schema: TelemetrySchema, history: TelemetryHistory)
     }
     if metrics.rewritten_from is not None:
         results["rewritten_from"] = metrics.rewritten_from
+    if schema.counter_metrics:
+        results["without_rate"] = dict(metrics.without_rate)
     if schema.arrival is not None:
         results |= {f"rows_{name}": metrics.left_out.get(name, 0) for name in (TOO_LATE, QUARANTINED)}
     return results

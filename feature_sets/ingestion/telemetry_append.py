@@ -20,6 +20,7 @@ from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.label_history import append_labels
 from feature_sets.ingestion.label_state import LabelState, Retold
 from feature_sets.ingestion.maintenance_history import CalendarChange, Sources, with_calendar
+from feature_sets.ingestion.rate_report import rate_lines
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.ingestion.telemetry_ingest import METRIC_OPTIONS, recorded_schema
 from feature_sets.ingestion.vectorized_ingest import Contents
@@ -55,6 +56,7 @@ class TelemetryAppended:
         for name, done in (("metrics", self.metrics), ("labels", self.labels)):
             known = f"{done.known:,} in the history already"
             out.append(f"{name}: {done.new:,} new rows, {known}, {done.rows:,} in it now")
+            out += rate_lines(done.without_rate, done.new)
             if done.rewritten:
                 out.append(
                     f"  {done.rewritten:,} earlier rows computed anew, because of rows that came later: "

@@ -39,7 +39,7 @@ def ingest_telemetry(
     engine: str = VECTORIZED,
     source: str = "",
     read: Mapping[str, Any] | None = None,
-) -> dict[str, int]:
+) -> dict[str, Any]:
     """Ingest checked telemetry into ``devices``, ``device_metrics`` and ``device_labels``.
 
     The offline target of the metrics gets every row, with its windows as of its event time; the online target
@@ -49,8 +49,9 @@ def ingest_telemetry(
         can only be added to what the vectorized one left.
     :param source: where the rows come from, for those who add to them.
     :param read: table -> what was read of the source.
-    :returns: rows that each feature set took: ``devices``, ``rows_ingested``, ``label_rows``; and with an
-        arrival time in the schema ``rows_too_late`` and ``rows_quarantined``, those left out because of it.
+    :returns: rows that each feature set took: ``devices``, ``rows_ingested``, ``label_rows``; with an
+        arrival time in the schema ``rows_too_late`` and ``rows_quarantined``, those left out because of it;
+        with counters ``without_rate``, how many readings of each have no rate.
     :raises IngestError: if a row of the metrics did not arrive.
     """
     check_engine(engine)
@@ -61,6 +62,7 @@ def ingest_telemetry(
     state = LabelState.of(None, schema).told(rows, schema)
     is_derived = schema.labels.is_derived
     left_out: dict[str, int] = {}
+    rates: dict[str, Any] = {}
     if engine == STOREY:
         devices(schema, rows.static).ingest(as_names(rows.static, schema.static), return_df=False)
         ingested = ingest_with_storey(feature_set, metrics.frame, schema)
@@ -80,6 +82,7 @@ def ingest_telemetry(
         ingest_devices(schema, changes, None, contents["static"])
         done = ingest_vectorized(feature_set, metrics, METRIC_OPTIONS, schema.arrival, contents["metrics"])
         ingested = done.rows
+        rates = {"without_rate": dict(done.without_rate)} if schema.counter_metrics else {}
         if schema.arrival is not None:
             left_out = {f"rows_{name}": done.left_out.get(name, 0) for name in (TOO_LATE, QUARANTINED)}
         label_contents, given = contents["labels"], rows.labels
@@ -96,6 +99,7 @@ def ingest_telemetry(
         "devices": len(rows.static),
         "rows_ingested": ingested,
         **left_out,
+        **rates,
         "label_rows": len(labels),
     }
 

@@ -72,12 +72,14 @@ class Ingested:
     :param online: what became of the newest row of each key; None without an online target.
     :param left_out: ``too_late`` and ``quarantined`` -> rows left out because of their arrival time, if any.
         These, ``rows`` and ``duplicates`` together are the rows given.
+    :param without_rate: counter -> how many of its readings have no rate.
     """
 
     rows: int
     duplicates: int
     online: OnlineWrite | None
     left_out: Mapping[str, int] = field(default_factory=dict)
+    without_rate: Mapping[str, int] = field(default_factory=dict)
 
 
 def ingest_vectorized(
@@ -148,6 +150,7 @@ def ingest_vectorized(
         duplicates=len(frame) - lost - columns.count,
         online=online,
         left_out=columns.left_out,
+        without_rate=columns.without_rate,
     )
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 from feature_sets.checks import InputError
 from feature_sets.derived_features import DerivedFeatures
 from feature_sets.ingestion import one_hot, vectorized_support
+from feature_sets.ingestion.rate_report import without_rate
 from feature_sets.rows.event_micros import column_micros, event_micros
 from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.windows import event_status
@@ -99,6 +100,18 @@ class FeatureColumns:
     def count(self) -> int:
         """Number of rows."""
         return len(self.keys)
+
+    @property
+    def without_rate(self) -> dict[str, int]:
+        """Counter -> how many of its readings have no rate."""
+        names, columns = (
+            (self.definition.rate_names, self.definition.whole_columns) if self.definition else ((), ())
+        )
+        return without_rate(
+            self.definition,
+            {name: self.values[name].to_numpy() for name in names},
+            {name: self.values[name].notna().to_numpy() for name in columns},
+        )
 
     def frame(self, rows: slice | npt.NDArray[Any]) -> pd.DataFrame:
         """Some rows as MLRun sees them: indexed by the entity."""

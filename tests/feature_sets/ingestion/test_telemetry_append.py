@@ -80,6 +80,14 @@ def test_a_folder_that_grows_equals_the_folder_read_at_once(tmp_path, project, l
         assert last[count] == whole[count], count
     total = sum(one["rows_new"] - one.get("rows_dropped", 0) for one in done)
     assert total == whole["rows_ingested"]
+    if schema.counter_metrics:
+        stored = fstore.get_feature_set("device_metrics").to_dataframe()
+        missing = int((stored["cpu"].isna() & stored["cpu_counter"].notna()).sum())
+        assert whole["without_rate"] == {"cpu": missing}
+        assert 0 < missing < stored["cpu_counter"].notna().sum()
+        assert f"cpu: {missing:,} of {len(stored):,} new rows" in "\n".join(whole["report_lines"])
+        told = [one for one in done if one["without_rate"]["cpu"]]
+        assert told and all("without a rate" in "\n".join(one["report_lines"]) for one in told)
 
 
 def test_the_same_folder_again_changes_nothing_and_is_not_even_read(folder, monkeypatch):
