@@ -133,7 +133,8 @@ class LikelihoodRatio(Detector):
             return
         if self._n % _STEP:
             return
-        if self._n % _LAG_EVERY == 0:
+        if self._n % _LAG_EVERY == 0 or self._n - self._least <= _STEP:
+            # also at the first test, or a base of any other length would not count yet
             self._lag_factor = lag_inflation(self._kept_bits()[-REFERENCE:])
         self._test()
 

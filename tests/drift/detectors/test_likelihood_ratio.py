@@ -47,6 +47,14 @@ def test_a_slow_rise_is_found():
     assert (6000 < at < 8500, direction) == (True, "rise")
 
 
+def test_devices_that_take_turns_are_known_from_the_first_test_on():
+    base = taking_turns(5_050, 0.1, 20, np.random.default_rng(0)).tolist()
+    detector = LikelihoodRatio(min_instances=len(base))
+    for x in [*base, 0, 0, 0, 0, 0]:
+        detector.update(x)
+    assert detector.to_dict()["state"]["lag_factor"] > 2
+
+
 def test_an_abrupt_fall_is_told_as_one_and_a_slow_one_is_not():
     assert [way for _, way in found(LikelihoodRatio(), independent(3, (5000, 0.6), (3000, 0.01)))] == ["fall"]
     assert found(LikelihoodRatio(), independent(3, (5000, 0.5), (3000, 0.0))) == []
