@@ -13,20 +13,27 @@ from feature_sets.telemetry.events import (
     LabelEvent,
     TelemetryEvent,
 )
+from feature_sets.telemetry.incident_events import IncidentEvent, IncidentParser
 from feature_sets.telemetry.maintenance_event import MaintenanceParser
 from feature_sets.telemetry.schema import DEVICE
 from graphs.protocol.access import AccessGuard
 from graphs.protocol.device_status import REJECT, DeviceStatus
 from graphs.protocol.errors import ApiError, error_object
 from graphs.protocol.json_body import decode
-from graphs.protocol.records import LabelRecord, MaintenanceRecord, TelemetryRecord
+from graphs.protocol.records import (
+    IncidentRecord,
+    LabelRecord,
+    MaintenanceRecord,
+    TelemetryRecord,
+    label_record,
+)
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, clean_path, find_route
 from graphs.state.arrival_clock import ArrivalClock
 from graphs.state.serving_state import serving_state
 
-Event = TypeVar("Event", TelemetryEvent, LabelEvent)
-Record = TypeVar("Record", TelemetryRecord, LabelRecord)
+Event = TypeVar("Event", TelemetryEvent, LabelEvent | IncidentEvent)
+Record = TypeVar("Record", TelemetryRecord, LabelRecord | IncidentRecord)
 
 
 class Ingress:
@@ -47,6 +54,10 @@ class Ingress:
         self._unregistered = state.metrics.unregistered
         self._parser = EventParser(state.schema, state.devices if self._policy == REJECT else None)
         self._calendar, self._maintenance = state.calendar, MaintenanceParser(state.schema)
+        self._form = state.schema.labels.form
+        self._incidents = (
+            IncidentParser(state.schema, self._parser) if state.schema.labels.has_incidents else None
+        )
         self._guard = AccessGuard(state.token)
         self._max_events = state.settings.max_events
         self._max_body_bytes = state.settings.max_body_bytes
@@ -77,12 +88,35 @@ class Ingress:
         request.body = decode(body, self._max_body_bytes)
         if route.kind is Kind.TELEMETRY:
             request.telemetry = self._accepted(request, self._parser.telemetry, TelemetryRecord)
-        elif route.kind is Kind.LABELS:
+        elif route.kind in (Kind.LABELS, Kind.INCIDENTS):
+            is_incident = route.kind is Kind.INCIDENTS
+            parse = self._incident(request) if is_incident else self._label
             request.labels = self._accepted(
-                request, self._parser.label, lambda event, place, _: LabelRecord(event, place)
+                request, parse, lambda event, place, _: label_record(event, place)
             )
         elif route.kind is Kind.MAINTENANCE:
             request.maintenance = self._changes(request)
+
+    def _label(self, body: Any) -> LabelEvent | IncidentEvent:
+        """A label or, by its fields, an incident."""
+        if self._incidents is not None and self._incidents.is_one(body):
+            return self._incidents.incident(body)
+        return self._parser.label(body)
+
+    def _incident(self, request: Request) -> Callable[[Any], IncidentEvent]:
+        """What reads the incidents of a request; those of the tool of the schema are made a list.
+
+        :raises ApiError: 422 if the schema has its labels in another form.
+        """
+        if self._incidents is None:
+            raise ApiError(422, "labels.form", "must be incidents in the schema to take one", self._form)
+        body = request.body
+        found = [self._incidents.bodies(one) for one in (body if isinstance(body, list) else [body])]
+        if not found or any(one is None for one in found):
+            return self._incidents.incident
+        bodies = [incident for one in found for incident in one or ()]
+        request.body = bodies if isinstance(body, list) or len(bodies) != 1 else bodies[0]
+        return self._incidents.mapped
 
     def _accepted(
         self,
@@ -142,12 +176,12 @@ class Ingress:
         request.arrivals = clock.advance(arrivals)
         request.arrival = clock.now
 
-    def _device_status(self, event: TelemetryEvent | LabelEvent) -> DeviceStatus:
+    def _device_status(self, event: TelemetryEvent | LabelEvent | IncidentEvent) -> DeviceStatus:
         """Status of the device of an event.
 
         :raises EventError: if it is not in service, and the policy is to reject it.
         """
-        if self._devices is None:
+        if self._devices is None or isinstance(event, IncidentEvent):
             return DeviceStatus.UNKNOWN
         status = self._devices.status(event.device, event.time)
         if status is not DeviceStatus.KNOWN:

@@ -37,7 +37,9 @@ class JournalStep(RequestStep):
             return
         for step in request_steps(self._context.root):
             step.prepare(request)
-        request.entry = self._journal.append(request.kind, request.arrival, accepted)
+        # Labels and incidents are told apart by themselves.
+        kind = Kind.LABELS if request.labels else request.kind
+        request.entry = self._journal.append(kind, request.arrival, accepted)
         for entry in self._journal.missed():
             replay_entry(self._context, entry)
 

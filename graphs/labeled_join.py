@@ -8,12 +8,16 @@ from typing import Any, ClassVar
 from feature_sets.checks import duration_seconds
 from feature_sets.telemetry.cell_text import cell_text, says_the_same
 from feature_sets.telemetry.events import LabelEvent, excluding_columns
+from feature_sets.telemetry.incident_events import IncidentStatus
 from feature_sets.windows import event_status
 from graphs.protocol.label_status import LabelStatus
+from graphs.protocol.records import IncidentRecord, LabeledPair, LabelRecord
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of
 from graphs.protocol.times import iso_time
 from graphs.request_step import RequestStep
+from graphs.state.derived_ledger import DerivedLedger
+from graphs.state.incident_book import IncidentBook
 from graphs.state.labeled_batches import LabeledBatches
 from graphs.state.ledger import PredictionLedger
 from graphs.state.serving_state import serving_state
@@ -34,13 +38,23 @@ class LabeledJoin(RequestStep):
         state = serving_state(context)
         settings, schema = state.settings, state.schema
         self._metrics = state.metrics
-        self._ledger = PredictionLedger(
-            # With a horizon a label is not known any sooner.
-            settings.label_deadline_seconds + schema.horizon_seconds,
-            settings.ledger_max_size,
-            duration_seconds(schema.windows.future_tolerance),
-        )
         self._calendar, self._horizon_seconds = state.calendar, schema.horizon_seconds
+        # With a horizon a label is not known any sooner.
+        deadline = settings.label_deadline_seconds + schema.horizon_seconds
+        tolerance = duration_seconds(schema.windows.future_tolerance)
+        self._ledger: PredictionLedger | DerivedLedger
+        if schema.labels.is_derived:
+            features = state.devices.features if state.devices is not None else lambda device, time: {}
+            self._ledger = DerivedLedger(
+                schema.labels,
+                IncidentBook(schema, features, settings.ledger_max_size),
+                max(deadline, schema.labels.healthy_seconds),
+                settings.ledger_max_size,
+                tolerance,
+                joins=not schema.horizon_seconds,
+            )
+        else:
+            self._ledger = PredictionLedger(deadline, settings.ledger_max_size, tolerance)
         self._excluding = tuple(excluding_columns(schema).values())
         self._batches: LabeledBatches | None = None
         if settings.labeled_directory:
@@ -64,6 +78,10 @@ class LabeledJoin(RequestStep):
             self._predictions(request)
         else:
             self._labels(request)
+        if self._calendar is not None:
+            request.pairs = [
+                pair for pair in request.pairs if not self._in_maintenance(pair.device, pair.time)
+            ]
         if request.pairs and self._batches is not None:
             self._batches.add(request.pairs, request.replayed)
         if not request.replayed:
@@ -103,35 +121,70 @@ class LabeledJoin(RequestStep):
                 if record.status == event_status.DUPLICATE:
                     record.prediction = self._ledger.prediction(event.device, event.time)
                 continue
+            arrived = request.arrived(index)
+            if isinstance(self._ledger, DerivedLedger):
+                pairs = self._ledger.add_prediction(event.device, event.time, made, arrived)
+                self._take(request, pairs)
+                continue
             pair = self._ledger.add_prediction(
-                event.device, event.time, made, request.arrived(index), request.position(index)
+                event.device, event.time, made, arrived, request.position(index)
             )
             if pair is not None:
                 request.pairs.append(pair)
 
     def _labels(self, request: Request) -> None:
         for index, record in enumerate(request.labels):
-            event, arrived = record.event, request.arrived(index)
-            if event.label is None or self._excluded(event):
-                future = self._ledger.from_future(event.time, arrived)
-                record.status = (LabelStatus.QUARANTINED if future else LabelStatus.KEPT).value
-                continue
-            status, pair = self._ledger.add_label(
-                event.device, event.time, event.label, arrived, request.position(index)
-            )
+            if isinstance(record, IncidentRecord):
+                self._incident(request, record, request.arrived(index))
+            else:
+                self._label(request, record, index)
+
+    def _label(self, request: Request, record: LabelRecord, index: int) -> None:
+        event, arrived = record.event, request.arrived(index)
+        ledger, excluded = self._ledger, self._excluded(event)
+        if isinstance(ledger, DerivedLedger) and (event.label is not None or excluded):
+            label = None if excluded else event.label
+            status, pairs = ledger.add_label(event.device, event.time, label, arrived)
             record.status = status.value
-            if pair is not None:
-                request.pairs.append(pair)
+            self._take(request, pairs)
+            return
+        if isinstance(ledger, DerivedLedger) or event.label is None or excluded:
+            future = ledger.from_future(event.time, arrived)
+            record.status = (LabelStatus.QUARANTINED if future else LabelStatus.KEPT).value
+            return
+        status, pair = ledger.add_label(
+            event.device, event.time, event.label, arrived, request.position(index)
+        )
+        record.status = status.value
+        if pair is not None:
+            request.pairs.append(pair)
+
+    def _incident(self, request: Request, record: IncidentRecord, arrived: float) -> None:
+        """Note an incident; the ingress takes none, unless the schema has its labels in that form."""
+        if not isinstance(self._ledger, DerivedLedger):  # Of a journal from before the schema was another.
+            record.status = IncidentStatus.UNKNOWN.value
+            return
+        changed = self._ledger.add_incident(record.event, arrived)
+        record.status, record.labeled = changed.status.value, changed.labeled
+        record.too_late = changed.too_late
+        self._take(request, changed.pairs)
+
+    def _take(self, request: Request, pairs: list[LabeledPair]) -> None:
+        """Have each pair of a request its own position: one event may complete several."""
+        for pair in pairs:
+            request.pairs.append(pair._replace(position=request.position(len(request.pairs))))
 
     def _excluded(self, event: LabelEvent) -> bool:
         """Whether the schema or a maintenance excludes a label, so that nothing is learned from it either."""
-        calendar = self._calendar
-        if calendar is not None and calendar.meets(event.device, event.time, self._horizon_seconds):
-            return True
-        return any(
+        return self._in_maintenance(event.device, event.time) or any(
             says_the_same(cell_text(other), value)
             for other, value in zip(event.others, self._excluding, strict=False)
         )
+
+    def _in_maintenance(self, device: str, time: float) -> bool:
+        """Whether a device is in maintenance at a time, or within the horizon after it."""
+        calendar = self._calendar
+        return calendar is not None and calendar.meets(device, time, self._horizon_seconds)
 
     def _write_failed(self, error: Exception) -> None:
         self._metrics.batch_failures.inc()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphs.protocol.records import LabelRecord, MaintenanceRecord, TelemetryRecord
+from graphs.protocol.records import MaintenanceRecord, TelemetryRecord, label_record
 from graphs.protocol.request import Request
 from graphs.request_step import request_steps
 from graphs.state.journal import Entry
@@ -47,7 +47,7 @@ def replay_entry(context: Any, entry: Entry) -> None:
         replayed=True,
         sent=entry.size,
         telemetry=[TelemetryRecord(reading, place) for place, reading in enumerate(entry.events)],
-        labels=[LabelRecord(label, place) for place, label in enumerate(entry.labels)],
+        labels=[label_record(label, place) for place, label in enumerate(entry.labels)],
         maintenance=[MaintenanceRecord(change, place) for place, change in enumerate(entry.maintenance)],
         entry=entry.id,
     )

@@ -12,7 +12,7 @@ from feature_sets.telemetry.schema import DEVICE
 from graphs.protocol.errors import ApiError, error_object
 from graphs.protocol.maintenance_answer import maintenance_answer
 from graphs.protocol.openapi import openapi_document
-from graphs.protocol.records import LabelRecord, MaintenanceRecord, TelemetryRecord
+from graphs.protocol.records import IncidentRecord, LabelRecord, MaintenanceRecord, TelemetryRecord
 from graphs.protocol.request import JSON, Request
 from graphs.protocol.routes import Kind
 from graphs.protocol.times import iso_time
@@ -61,9 +61,8 @@ class Respond:
         if request.kind is Kind.TELEMETRY:
             self._count_telemetry(request)
             self._reply_events(request, [self._prediction(record) for record in request.telemetry])
-        elif request.kind is Kind.LABELS:
-            for status, count in _by_status(request.labels).items():
-                self._metrics.labels.labels(status).inc(count)
+        elif request.kind in (Kind.LABELS, Kind.INCIDENTS):
+            self._count_labels(request)
             self._reply_events(request, [self._label(record) for record in request.labels])
         elif request.kind is Kind.MAINTENANCE:
             for status, count in _by_status(request.maintenance).items():
@@ -99,7 +98,14 @@ class Respond:
         answer = maintenance_answer(record.event.id, record.event.entry, self._schema)
         return {**answer, "status": record.status, "devices": record.devices}
 
-    def _label(self, record: LabelRecord) -> dict[str, Any]:
+    def _label(self, record: LabelRecord | IncidentRecord) -> dict[str, Any]:
+        if isinstance(record, IncidentRecord):
+            return {
+                "id": record.event.id,
+                "status": record.status,
+                "labeled": record.labeled,
+                "too_late": record.too_late,
+            }
         return {
             DEVICE: record.event.device,
             self._schema.time: iso_time(record.event.time),
@@ -119,6 +125,14 @@ class Respond:
             answer = {"error": request.errors[0], "errors": request.errors, "results": placed}
             request.reply(answer, 422)
 
+    def _count_labels(self, request: Request) -> None:
+        labels = [record for record in request.labels if isinstance(record, LabelRecord)]
+        incidents = [record for record in request.labels if isinstance(record, IncidentRecord)]
+        for status, count in _by_status(labels).items():
+            self._metrics.labels.labels(status).inc(count)
+        for status, count in _by_status(incidents).items():
+            self._metrics.incidents.labels(status).inc(count)
+
     def _count_telemetry(self, request: Request) -> None:
         for status, count in _by_status(request.telemetry).items():
             self._metrics.events.labels(status).inc(count)
@@ -129,7 +143,9 @@ class Respond:
             self._metrics.events.labels("refused").inc(len(request.errors))
 
 
-def _by_status(records: Iterable[TelemetryRecord | LabelRecord | MaintenanceRecord]) -> dict[str, int]:
+def _by_status(
+    records: Iterable[TelemetryRecord | LabelRecord | IncidentRecord | MaintenanceRecord],
+) -> dict[str, int]:
     """Number of records of each status. A ``Counter`` takes ten times as long for a single event."""
     counts: dict[str, int] = {}
     for record in records:

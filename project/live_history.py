@@ -13,6 +13,7 @@ import pandas as pd
 
 from feature_sets.checks import InputError
 from feature_sets.ingestion.history.added_rows import places_in
+from feature_sets.ingestion.label_state import LabelState, Retold
 from feature_sets.ingestion.maintenance_history import LIVE, calendar_of
 from feature_sets.ingestion.telemetry_append import TelemetryAppended, append_telemetry
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
@@ -25,6 +26,7 @@ from graphs.state.accepted_entries import accepted_entries
 from graphs.state.journal import EntryId
 from graphs.state.journal_entries import BEFORE_ALL
 from project.function_names import SERVING
+from project.live_incidents import live_incidents
 from project.live_rows import LiveRows, as_id, just_before, live_rows
 from project.settings import Settings
 
@@ -32,8 +34,8 @@ COUNTS = (
     *("readings", "readings_new", "readings_known", "readings_too_late", "readings_quarantined"),
     *("readings_of_other_schema", "readings_conflicting", "readings_rewritten", "late_readings"),
     *("labels", "labels_new", "labels_known", "labels_quarantined", "labels_of_other_column"),
-    *("labels_outside_population", "labels_conflicting", "labels_rewritten", "maintenance_changes"),
-    "devices_unknown",
+    *("labels_outside_population", "labels_conflicting", "labels_changed", "labels_rewritten"),
+    *("incidents", "incidents_quarantined", "incidents_unknown", "maintenance_changes", "devices_unknown"),
 )
 """Counts of the job; ``readings`` and ``labels`` are the sums of new, known and those left out."""
 
@@ -143,16 +145,27 @@ def take_live(journal: LiveJournal, schema: TelemetrySchema) -> dict[str, Any]:
         table: {"functions": {**history.read(table, LIVE).get("functions", {}), journal.function: mark}}
         for table in _TABLES
     }
+    incidents = None
+    rows = found.rows
+    if schema.labels.has_incidents:
+        known = LabelState.of(history.labels, schema).incidents
+        incidents = live_incidents(known, found.incidents, schema)
+        rows = replace(rows, incidents=incidents.part)
     unknown = set(found.rows.metrics[DEVICE]) - history.device_keys
     late = _new_ones(found.late, history, schema)
-    calendar = _calendar(found, history, schema)
-    done = append_telemetry(replace(found.rows, maintenance=calendar), schema, history, LIVE, read)
+    rows = replace(rows, maintenance=_calendar(found, history, schema))
+    done = append_telemetry(rows, schema, history, LIVE, read)
     taken = done.labels.new + done.labels.known + done.labels.duplicates
+    if done.retold is not None:  # Of those that belong to no reading of the population nothing is made.
+        taken = done.retold.new + done.retold.known
     counts = {
         **found.counts,
         "late_readings": late,
         "labels_outside_population": len(found.rows.labels) - taken,
-        "labels_contradicting": _contradicting(found.rows.labels, schema),
+        "labels_contradicting": 0 if done.retold else _contradicting(found.rows.labels, schema),
+        "incidents": len(found.incidents),
+        "incidents_quarantined": incidents.quarantined if incidents else 0,
+        "incidents_unknown": incidents.unknown if incidents else len(found.incidents),
         "devices_unknown": len(unknown),
         "maintenance_changes": len(found.maintenance),
     }
@@ -196,6 +209,7 @@ def _results(
     counts: Mapping[str, int], done: TelemetryAppended, schema: TelemetrySchema, position: EntryId
 ) -> dict[str, Any]:
     metrics, labels = done.metrics, done.labels
+    retold = done.retold or Retold(labels.new, labels.known + labels.duplicates, labels.conflicting)
     results = {
         **{name: count for name, count in counts.items() if name in COUNTS},
         "readings_new": metrics.new,
@@ -203,14 +217,15 @@ def _results(
         "readings_too_late": metrics.left_out.get(TOO_LATE, 0),
         "readings_conflicting": metrics.conflicting,
         "readings_rewritten": metrics.rewritten,
-        "labels_new": labels.new,
-        "labels_known": labels.known + labels.duplicates,
-        "labels_conflicting": labels.conflicting + counts["labels_contradicting"],
+        "labels_new": retold.new,
+        "labels_known": retold.known,
+        "labels_conflicting": retold.conflicting + counts["labels_contradicting"],
+        "labels_changed": labels.changed,
         "labels_rewritten": labels.rewritten,
         "rows_ingested": metrics.rows,
         "label_rows": labels.rows,
         "last_event": metrics.last,
-        "conflicts": [*metrics.conflicts, *labels.conflicts],
+        "conflicts": done.conflicts,
         "watermark": {"source": LIVE, "position": list(position)},
     }
     return {**results, "report_lines": _lines(results, schema) + done.lines()}
@@ -219,6 +234,8 @@ def _results(
 def _lines(results: Mapping[str, Any], schema: TelemetrySchema) -> list[str]:
     """The account of a job, for people."""
     accepted = f"{results['readings']:,} readings and {results['labels']:,} labels"
+    if results["incidents"]:
+        accepted = f"{accepted}, and {results['incidents']:,} incidents,"
     lines = [f"live: {accepted} that the endpoint accepted were looked at"]
     reasons = {
         "readings_known": "readings sent again, or in the history already",
@@ -231,6 +248,8 @@ def _lines(results: Mapping[str, Any], schema: TelemetrySchema) -> list[str]:
         "labels_of_other_column": (
             f"labels left out: not of '{schema.label}', from which the history makes what is predicted"
         ),
+        "incidents_quarantined": "incidents left out: from the future when they arrived",
+        "incidents_unknown": "incidents left out: of no known id, and without devices or start",
         "labels_outside_population": "labels left out: of devices outside the population",
         "late_readings": (
             "readings were late; the schema has no arrival, so the history takes them in order of time and "

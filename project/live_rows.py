@@ -15,6 +15,7 @@ from feature_sets.rows.whole_numbers import whole_array
 from feature_sets.telemetry.cell_text import cell_text
 from feature_sets.telemetry.events import LabelEvent, TelemetryEvent, excluding_columns
 from feature_sets.telemetry.frames import Telemetry
+from feature_sets.telemetry.incident_events import IncidentEvent
 from feature_sets.telemetry.maintenance_event import MaintenanceEvent
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.windows.arrival_order import late
@@ -38,6 +39,7 @@ class LiveRows:
     :param late: where the schema has no arrival, device and time of readings that arrived after a later one.
     :param label_entries: entry of each label in ``rows``.
     :param maintenance: changes of the calendar of maintenance, in their order.
+    :param incidents: what was said of incidents, with its arrival in epoch seconds.
     """
 
     rows: Telemetry
@@ -47,6 +49,7 @@ class LiveRows:
     late: pd.DataFrame
     label_entries: Sequence[tuple[EntryId, int]] = field(default=())
     maintenance: Sequence[MaintenanceEvent] = field(default=())
+    incidents: Sequence[tuple[IncidentEvent, float]] = field(default=())
 
 
 class _Reader:
@@ -60,6 +63,7 @@ class _Reader:
         self.labels: list[LabelEvent] = []
         self.label_entries: list[tuple[EntryId, int]] = []
         self.maintenance: list[MaintenanceEvent] = []
+        self.incidents: list[tuple[IncidentEvent, float]] = []
         self.arrived = arrived
         self.counts = dict.fromkeys(
             (
@@ -96,7 +100,9 @@ class _Reader:
                 self.readings.append((event, self.arrived))
 
     def _labels(self, entry: RawEntry) -> None:
-        events = entry.decoded(self.metrics).labels
+        given = entry.decoded(self.metrics).labels
+        events = [event for event in given if isinstance(event, LabelEvent)]
+        self.incidents += [(event, entry.arrival) for event in given if isinstance(event, IncidentEvent)]
         self.counts["labels"] += len(events)
         column = entry.label or self.schema.target
         for event in events:
@@ -138,6 +144,7 @@ def live_rows(entries: AcceptedEntries, schema: TelemetrySchema, arrived: int = 
         behind,
         reader.label_entries,
         reader.maintenance,
+        reader.incidents,
     )
 
 

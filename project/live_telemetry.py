@@ -15,6 +15,7 @@ from feature_sets.device_labels import within_population
 from feature_sets.ingestion.device_history import device_changes
 from feature_sets.ingestion.maintenance_history import intervals_of
 from feature_sets.ingestion.sources import SIMULATION_START
+from feature_sets.labels.derived_labels import labels_at_readings
 from feature_sets.labels.horizon import with_target
 from feature_sets.labels.maintenance import with_maintenance
 from feature_sets.telemetry.errors import TelemetryError
@@ -80,7 +81,9 @@ def recorded(
     replay = _after(
         Telemetry(
             metrics=within_population(schema, rows.metrics, rows.static),
-            labels=with_maintenance(within_population(schema, rows.labels, rows.static), schema, calendar),
+            labels=with_maintenance(
+                within_population(schema, labels_at_readings(rows, schema), rows.static), schema, calendar
+            ),
             static=rows.static,
         ),
         schema,

@@ -14,7 +14,8 @@ from feature_sets.rows.event_micros import column_micros
 from feature_sets.rows.keyed_rows import Bools, Integers, KeyedRows
 from feature_sets.rows.latest_row import latest_rows
 from feature_sets.telemetry.events import excluding_columns
-from feature_sets.telemetry.incident_rows import said
+from feature_sets.telemetry.frames import VALID_FROM, Telemetry
+from feature_sets.telemetry.incident_rows import no_incidents, said
 from feature_sets.telemetry.label_form import ROWS
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
@@ -77,6 +78,19 @@ def derived_labels(
         }
     )
     return frame.sort_values([schema.time, DEVICE], kind="stable", ignore_index=True)
+
+
+def labels_at_readings(rows: Telemetry, schema: TelemetrySchema) -> pd.DataFrame:
+    """Label rows of telemetry that is complete: those that it has, or those made at its readings."""
+    if not schema.labels.is_derived:
+        return rows.labels
+    attributes = rows.attributes
+    if attributes is None:
+        never = pd.Series(pd.NaT, index=rows.static.index, dtype="datetime64[ns, UTC]")
+        attributes = rows.static.assign(**{VALID_FROM: never})
+    incidents = no_incidents(schema) if rows.incidents is None else rows.incidents.frame
+    readings = KeyedRows.of(rows.metrics[[DEVICE, schema.time]], DEVICE, schema.time)
+    return derived_labels(readings, Told(rows.labels, incidents, attributes), schema)
 
 
 def _of_incidents(

@@ -14,6 +14,7 @@ from feature_sets.rows.whole_numbers import EXACT
 from feature_sets.telemetry.cell_text import cell_text, one_form
 from feature_sets.telemetry.counter import Uptime
 from feature_sets.telemetry.event_time import seconds_of
+from feature_sets.telemetry.label_form import POSITIVES
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
 KEY_LIMIT = 512
@@ -80,6 +81,7 @@ class EventParser:
         self._time = schema.time
         self._label = schema.target
         self._observed = schema.label if schema.label != schema.target else ""
+        self._positives = schema.labels.form == POSITIVES
         self._excluding = excluding_columns(schema)
         self._metrics = tuple(
             (metric.name, metric.low, metric.high, metric.column, metric.counter) for metric in schema.metrics
@@ -102,7 +104,7 @@ class EventParser:
         for name, low, high, column, counter in self._metrics:
             value = body.get(name, self)
             if value is self and self._sent_as:
-                value = self._field(body, name, self)
+                value = self.field_of(body, name, self)
             if counter is not None:
                 metrics[column] = _whole(name, value, self, counter.largest)
                 continue
@@ -121,7 +123,7 @@ class EventParser:
     def _running(self, body: Mapping[str, Any], uptime: Uptime) -> float:
         """How long the device has been running, in microseconds, as a whole number; NaN if it is not told."""
         name = uptime.column
-        value = _number(name, self._field(body, name, self), self)
+        value = _number(name, self.field_of(body, name, self), self)
         micros = float(uptime.micros(np.array([value]))[0])
         if micros == micros:
             return int(micros)
@@ -132,22 +134,26 @@ class EventParser:
     def label(self, body: Any) -> LabelEvent:
         """A label, 0 or 1 or a boolean. With a horizon it is what is predicted, the label itself, or both.
 
+        Where labels are positives, one that says nothing is 1.
+
         :raises EventError: naming the first field that breaks a rule.
         """
         device, time = self._key_and_time(body)
         label = self._truth(body, self._label)
         observed = self._truth(body, self._observed) if self._observed else None
+        if label is None and observed is None and self._positives:
+            label, observed = (None, 1) if self._observed else (1, None)
         if label is None and observed is None:
             raise EventError(self._label, "is required", None)
-        others = tuple(_text(column, self._field(body, column)) for column in self._excluding)
+        others = tuple(text_of(column, self.field_of(body, column)) for column in self._excluding)
         given = others if any(other is not None for other in others) else ()
         return LabelEvent(device, time, label, given, observed)
 
     def _key_and_time(self, body: Any) -> tuple[str, float]:
         if not isinstance(body, Mapping):
             raise EventError("event", "must be a JSON object", body)
-        device = self._device(body)
-        moment = self._field(body, self._time)
+        device = self.device_of(body)
+        moment = self.field_of(body, self._time)
         if moment is None:
             raise EventError(self._time, "is required", None)
         try:
@@ -157,25 +163,29 @@ class EventParser:
 
     def _truth(self, body: Mapping[str, Any], name: str) -> int | None:
         """Raise EventError unless a field is 0, 1 or a boolean; None without the field."""
-        value = self._field(body, name, self)
+        value = self.field_of(body, name, self)
         if value is self:
             return None
         if not isinstance(value, int | float) or value not in (0, 1):
             raise EventError(name, "must be 0 or 1", value)
         return int(value)
 
-    def _field(self, body: Mapping[str, Any], name: str, absent: object = None) -> Any:
+    def field_of(self, body: Mapping[str, Any], name: str, absent: object = None) -> Any:
         """What a body holds under a name of the schema or, if it has none, under the one that is renamed."""
         if name in body or name not in self._sent_as:
             return body.get(name, absent)
         return body.get(self._sent_as[name], absent)
 
-    def _device(self, body: Mapping[str, Any]) -> str:
-        has_levels = all(self._field(body, column, self) is not self for column in self._entity)
+    def device_of(self, body: Mapping[str, Any]) -> str:
+        """Key of the device that a body names.
+
+        :raises EventError: unless it names a known one.
+        """
+        has_levels = all(self.field_of(body, column, self) is not self for column in self._entity)
         columns = self._entity if has_levels else (DEVICE,)
         parts = []
         for column in columns:
-            part = self._field(body, column)
+            part = self.field_of(body, column)
             if part is None:
                 raise EventError(column, "is required", None)
             if isinstance(part, int) and not isinstance(part, bool):
@@ -215,7 +225,7 @@ def plain_text(name: str, value: Any) -> str | None:
     return text
 
 
-def _text(name: str, value: Any) -> str | None:
+def text_of(name: str, value: Any) -> str | None:
     """The same with truth values in their one form."""
     text = plain_text(name, value)
     return None if text is None else one_form(text)

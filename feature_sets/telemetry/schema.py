@@ -131,7 +131,7 @@ class TelemetrySchema:
         if self.maintenance is not None:
             self.maintenance.check([DEVICE, *self.entity, *self.attributes])
         self._check_columns()
-        devices = tuple(dict.fromkeys([DEVICE, *self.entity, *self.attributes]))
+        devices = tuple(dict.fromkeys([DEVICE, *self.entity, *self.static]))
         self.labels.check(devices, (self.time, self.label, *self.metric_names), self.exclude_labels)
         if self.incident_mapping is not None:
             self.incident_mapping.check(self.labels, devices, self.exclude_labels)

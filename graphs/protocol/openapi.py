@@ -11,6 +11,8 @@ import yaml
 
 from feature_sets.telemetry.calendar import scope_columns
 from feature_sets.telemetry.events import excluding_columns
+from feature_sets.telemetry.incident_events import IncidentStatus
+from feature_sets.telemetry.incident_rows import texts_about
 from feature_sets.telemetry.maintenance_columns import MaintenanceColumns
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.windows.event_status import STATUSES
@@ -18,13 +20,29 @@ from graphs.protocol.device_state import ORDER
 from graphs.protocol.device_status import DeviceStatus
 from graphs.protocol.label_status import LabelStatus
 
+_INCIDENT_CHANGED = {
+    "id": {"type": "string"},
+    "status": {"type": "string", "enum": [status.value for status in IncidentStatus]},
+    "labeled": {"type": "integer", "description": "predictions that it labeled as errors"},
+    "too_late": {"type": "integer", "description": "predictions in it that were taken as healthy before"},
+}
+
 
 def openapi_document(schema: TelemetrySchema) -> dict[str, Any]:
     """OpenAPI 3.1 document; the events have the columns of the schema."""
     document = copy.deepcopy(_static_part())
     document["info"]["title"] += f" for {schema.name}"
-    document["components"]["schemas"].update(_event_schemas(schema))
+    schemas = document["components"]["schemas"]
+    schemas.update(_event_schemas(schema))
+    if schema.labels.has_incidents:
+        _take_incidents(schemas)
     return document
+
+
+def _take_incidents(schemas: dict[str, Any]) -> None:
+    """Say that labels may be incidents."""
+    for label, incident in (("Label", "Incident"), ("Labeled", "IncidentChanged")):
+        schemas[label] = {"anyOf": [schemas[label], {"$ref": f"#/components/schemas/{incident}"}]}
 
 
 @functools.cache
@@ -86,11 +104,13 @@ def _event_schemas(schema: TelemetrySchema) -> dict[str, Any]:
         "Prediction": _object(told, list(prediction)),
         "Label": _object(
             {DEVICE: device, schema.time: sent_time, **labels, **excluding},
-            [schema.time, *([] if len(labels) > 1 else labels)],
+            [schema.time, *([] if len(labels) > 1 or schema.labels.is_derived else labels)],
         ),
         "Labeled": _object(labeled, list(labeled)),
         **_maintenance_schemas(schema, sent_time),
         **_state_schemas(device),
+        "Incident": _incident(schema, sent_time),
+        "IncidentChanged": _object(_INCIDENT_CHANGED, list(_INCIDENT_CHANGED)),
     }
 
 
@@ -143,6 +163,22 @@ def _state_schemas(device: dict[str, Any]) -> dict[str, Any]:
         "devices": {"type": "array", "items": _object(row, list(row))},
     }
     return {"DeviceStates": _object(answer, list(answer))}
+
+
+def _incident(schema: TelemetrySchema, time: dict[str, Any]) -> dict[str, Any]:
+    """What is sent for an incident; with the id of a known one, what is not sent stays."""
+    form = schema.labels
+    text = {"type": ["string", "number", "boolean", "null"]}
+    names = form.scope or (*schema.entity, DEVICE)
+    properties = {
+        form.id: {**text, "description": "without one it is made of the devices and the start"},
+        **dict.fromkeys(dict.fromkeys(names), text),
+        form.start: time,
+        form.end: {"anyOf": [*time["anyOf"], {"type": "null", "description": "open"}]},
+        **dict.fromkeys(texts_about(schema), text),
+        form.cancelled: {"type": ["boolean", "null"], "description": "it was none"},
+    }
+    return _object(properties, [])
 
 
 def _object(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
+from feature_sets.telemetry.incident_events import IncidentEvent
 from feature_sets.telemetry.maintenance_event import MaintenanceEvent
 from graphs.protocol.device_status import DeviceStatus
 
@@ -118,3 +119,26 @@ class MaintenanceRecord:
     place: int
     status: str = ""
     devices: int | None = None
+
+
+@dataclass(slots=True)
+class IncidentRecord:
+    """What the steps learn about one accepted incident.
+
+    :param event: what was said of it.
+    :param place: its place in the list that was sent.
+    :param status: what became of it; empty until the ledger has seen it.
+    :param labeled: predictions that it labeled as errors.
+    :param too_late: predictions in it that had been taken as healthy.
+    """
+
+    event: IncidentEvent
+    place: int
+    status: str = ""
+    labeled: int = 0
+    too_late: int = 0
+
+
+def label_record(event: LabelEvent | IncidentEvent, place: int) -> LabelRecord | IncidentRecord:
+    """Record of a label or an incident."""
+    return IncidentRecord(event, place) if isinstance(event, IncidentEvent) else LabelRecord(event, place)

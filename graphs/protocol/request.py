@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graphs.protocol.errors import ApiError, error_object
-from graphs.protocol.records import LabeledPair, LabelRecord, MaintenanceRecord, Position, TelemetryRecord
+from graphs.protocol.records import (
+    IncidentRecord,
+    LabeledPair,
+    LabelRecord,
+    MaintenanceRecord,
+    Position,
+    TelemetryRecord,
+)
 from graphs.protocol.routes import Kind
 
 JSON = "application/json"
@@ -30,7 +37,7 @@ class Request:
     :param single: whether the body was one event and not a list.
     :param sent: length of the list that was sent.
     :param telemetry: accepted readings, in the order they were sent.
-    :param labels: accepted labels, in the order they were sent.
+    :param labels: accepted labels and incidents, in the order they were sent.
     :param maintenance: accepted changes of the calendar, in the order they were sent.
     :param errors: error objects of refused events, each with its position.
     :param entry: id of the journal entry that holds the accepted events.
@@ -53,7 +60,7 @@ class Request:
     single: bool = False
     sent: int = 0
     telemetry: list[TelemetryRecord] = field(default_factory=list)
-    labels: list[LabelRecord] = field(default_factory=list)
+    labels: list[LabelRecord | IncidentRecord] = field(default_factory=list)
     maintenance: list[MaintenanceRecord] = field(default_factory=list)
     errors: list[dict[str, Any]] = field(default_factory=list)
     entry: tuple[int, int] = (0, 0)
@@ -76,7 +83,7 @@ class Request:
         self.reply({"error": error_object(error)}, error.status)
 
     @property
-    def records(self) -> Sequence[TelemetryRecord | LabelRecord | MaintenanceRecord]:
+    def records(self) -> Sequence[TelemetryRecord | LabelRecord | IncidentRecord | MaintenanceRecord]:
         """The accepted readings, labels or changes; a request has one of these."""
         return self.telemetry or self.labels or self.maintenance
 

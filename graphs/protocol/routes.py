@@ -21,6 +21,7 @@ class Kind(StrEnum):
     MAINTENANCE = "maintenance"
     CALENDAR = "calendar"
     DEVICES = "devices"
+    INCIDENTS = "incidents"
     LABELED = "labeled"
     DRIFT = "drift"
     ATTACH = "attach"
@@ -85,6 +86,7 @@ _JOIN, _DRIFT, _ROUTER, _RESPOND = ("labeled_join",), ("detect_drift",), ("model
 ROUTES = (
     Route("POST", "/telemetry", Kind.TELEMETRY, "predictTelemetry", _PREDICTING, has_body=True),
     Route("POST", "/labels", Kind.LABELS, "addLabels", _LABELING, has_body=True),
+    Route("POST", "/incidents", Kind.INCIDENTS, "addIncidents", _LABELING, has_body=True),
     Route(
         "POST",
         "/maintenance",

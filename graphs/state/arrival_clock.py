@@ -12,6 +12,7 @@ from typing import Any
 from feature_sets.checks import InputError
 from feature_sets.telemetry.event_time import seconds_of
 from feature_sets.telemetry.events import EventError, LabelEvent, TelemetryEvent
+from feature_sets.telemetry.incident_events import IncidentEvent
 from feature_sets.telemetry.schema import TelemetrySchema
 
 
@@ -26,13 +27,16 @@ class ArrivalClock:
         self._zone = schema.assume_timezone
         self.now = 0.0
 
-    def arrival(self, body: Mapping[str, Any], event: TelemetryEvent | LabelEvent) -> float:
+    def arrival(self, body: Mapping[str, Any], event: TelemetryEvent | LabelEvent | IncidentEvent) -> float:
         """When an event arrived, epoch seconds, by its own account.
 
         A label need not say so; it arrived at the time that it is about or, if that is later, now.
+        An incident arrives now.
 
         :raises EventError: if a reading does not say so, or what an event says is no time.
         """
+        if isinstance(event, IncidentEvent):
+            return self.now
         told = body.get(self._column) if self._column is not None else None
         if told is None:
             if self._column is not None and isinstance(event, TelemetryEvent):

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
+from feature_sets.telemetry.incident_events import IncidentEvent
 from feature_sets.telemetry.maintenance_event import MaintenanceEvent
 from graphs.protocol.routes import Kind
 
-Accepted = TelemetryEvent | LabelEvent | MaintenanceEvent
-"""What a journal takes."""
+JournalEvent = TelemetryEvent | LabelEvent | IncidentEvent | MaintenanceEvent
+"""What a journal keeps."""
 
 EntryId = tuple[int, int]
 """Milliseconds and sequence number, as in a Redis stream."""
@@ -25,7 +26,7 @@ class Entry:
     :param kind: telemetry, labels or maintenance.
     :param arrival: when the request arrived, epoch seconds.
     :param events: telemetry, in the order it was sent.
-    :param labels: labels, in the order they were sent.
+    :param labels: labels and incidents, in the order they were sent.
     :param maintenance: changes of the calendar, in the order they were sent.
     """
 
@@ -33,7 +34,7 @@ class Entry:
     kind: Kind
     arrival: float
     events: list[TelemetryEvent] = field(default_factory=list)
-    labels: list[LabelEvent] = field(default_factory=list)
+    labels: list[LabelEvent | IncidentEvent] = field(default_factory=list)
     maintenance: list[MaintenanceEvent] = field(default_factory=list)
 
     @property
@@ -45,7 +46,7 @@ class Entry:
 class Journal(Protocol):
     """Takes accepted events and gives them back after a restart."""
 
-    def append(self, kind: Kind, arrival: float, events: Sequence[Accepted]) -> EntryId:
+    def append(self, kind: Kind, arrival: float, events: Sequence[JournalEvent]) -> EntryId:
         """Keep the events of one request; ids only grow.
 
         :raises ApiError: 503 if they cannot be kept; they must not be processed then.

@@ -10,9 +10,10 @@ import orjson
 
 from feature_sets.telemetry.calendar import Maintenance
 from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
+from feature_sets.telemetry.incident_events import IncidentEvent
 from feature_sets.telemetry.maintenance_event import MaintenanceEvent
 from graphs.protocol.routes import Kind
-from graphs.state.journal import Accepted, Entry, EntryId
+from graphs.state.journal import Entry, EntryId, JournalEvent
 
 BEFORE_ALL: EntryId = (0, 0)
 """Id before that of every entry."""
@@ -60,9 +61,9 @@ class RawEntry(NamedTuple):
         }
 
     @property
-    def rows(self) -> list[list[Any]]:
-        """One list an event; each time anew from the JSON."""
-        found: list[list[Any]] = orjson.loads(self.events)
+    def rows(self) -> list[Any]:
+        """One list an event, or a mapping of an incident; each time anew from the JSON."""
+        found: list[Any] = orjson.loads(self.events)
         return found
 
     @property
@@ -89,11 +90,13 @@ class RawEntry(NamedTuple):
         return Entry(self.id, Kind(self.kind), self.arrival, events)
 
 
-def encoded(events: Sequence[Accepted]) -> bytes:
+def encoded(events: Sequence[JournalEvent]) -> bytes:
     """Events as JSON, for ``RawEntry.events``."""
     return orjson.dumps(
         [
-            (event.device, event.time, *event.metrics.values())
+            event.row()
+            if isinstance(event, IncidentEvent)
+            else (event.device, event.time, *event.metrics.values())
             if isinstance(event, TelemetryEvent)
             else _label_row(event)
             if isinstance(event, LabelEvent)
@@ -110,7 +113,9 @@ def _label_row(event: LabelEvent) -> tuple[Any, ...]:
     return (*row, event.others) if event.others else row
 
 
-def _label(row: Sequence[Any]) -> LabelEvent:
+def _label(row: Any) -> LabelEvent | IncidentEvent:
+    if isinstance(row, dict):
+        return IncidentEvent.of_row(row)
     device, time, label, *more = row
     return LabelEvent(device, time, label, tuple(more[0]) if more else (), more[1] if more[1:] else None)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from graphs.protocol.routes import Kind
-from graphs.state.journal import Accepted, Entry, EntryId
+from graphs.state.journal import Entry, EntryId, JournalEvent
 
 
 class NoJournal:
@@ -15,7 +15,7 @@ class NoJournal:
     def __init__(self) -> None:
         self._last: EntryId = (0, 0)
 
-    def append(self, kind: Kind, arrival: float, events: Sequence[Accepted]) -> EntryId:
+    def append(self, kind: Kind, arrival: float, events: Sequence[JournalEvent]) -> EntryId:
         """Give the events an id; nothing is written."""
         milliseconds, sequence = max(int(arrival * 1000), 0), 0
         if milliseconds <= self._last[0]:

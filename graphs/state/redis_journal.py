@@ -15,7 +15,7 @@ from redis.retry import Retry
 
 from graphs.protocol.errors import ApiError
 from graphs.protocol.routes import Kind
-from graphs.state.journal import Accepted, Entry, EntryId
+from graphs.state.journal import Entry, EntryId, JournalEvent
 from graphs.state.journal_archive import JournalArchive
 from graphs.state.journal_entries import BEFORE_ALL, RawEntry, encoded, entry_id, id_text
 
@@ -91,7 +91,7 @@ class RedisJournal:
             rows = max(1, min(_ARCHIVE_ROWS, max_events // 2))
             self.archive = JournalArchive(archive, self.raw, rows, on_failure)
 
-    def append(self, kind: Kind, arrival: float, events: Sequence[Accepted]) -> EntryId:
+    def append(self, kind: Kind, arrival: float, events: Sequence[JournalEvent]) -> EntryId:
         """Write one entry; see ``Journal``."""
         row = RawEntry(BEFORE_ALL, kind.value, self._schema, self._label, arrival, encoded(events))
         try:

@@ -30,6 +30,7 @@ class ServingMetrics:
         self.out_of_range = counter("out_of_range", "Readings outside the plausible range", "metric")
         self.predictions = counter("predictions", "Predictions made", "model", "version", "prediction")
         self.labels = counter("labels", "Labels by what became of them", "status")
+        self.incidents = counter("incidents", "Incidents by what became of them", "status")
         self.pairs = counter("labeled_pairs", "Predictions with a label", "correct")
         self.drift_events = counter("drift_events", "Findings of the detectors", "detector", "level")
         self.callbacks = counter("drift_callbacks", "Calls that report a drift", "outcome")

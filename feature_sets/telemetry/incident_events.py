@@ -1,0 +1,235 @@
+"""An incident that is sent live: opened, changed, closed or cancelled, checked at the edge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from feature_sets.checks import InputError
+from feature_sets.telemetry.cell_text import cell_text, truth_of
+from feature_sets.telemetry.event_time import seconds_of
+from feature_sets.telemetry.events import KEY_LIMIT, EventError, EventParser, text_of
+from feature_sets.telemetry.incident_rows import scope_columns, texts_about
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+
+
+class IncidentStatus(StrEnum):
+    """What became of an incident that was sent."""
+
+    OPENED = "opened"
+    """It was not known."""
+    CHANGED = "changed"
+    """Something of it is another now."""
+    CLOSED = "closed"
+    """It has an end now."""
+    CANCELLED = "cancelled"
+    """It was none."""
+    DUPLICATE = "duplicate"
+    """It is as it was."""
+    UNKNOWN = "unknown"
+    """There is no such incident, and it says too little to be one."""
+    END_BEFORE_START = "end_before_start"
+    """It would end before it starts."""
+    QUARANTINED = "quarantined"
+    """It starts further ahead of the clock than the tolerance."""
+
+
+class IncidentEvent(NamedTuple):
+    """What a request says of one incident; what it does not say stays.
+
+    :param id: of the incident; without one it is made of whom it names and its start.
+    :param names: column of the scope -> its value; empty if none was sent.
+    :param start: epoch seconds; None if none was sent.
+    :param end: the same of the end.
+    :param ended: whether an end was sent; None then opens it again.
+    :param cancelled: whether it was none; None if that was not sent.
+    :param texts: column -> what is said of it there.
+    """
+
+    id: str
+    names: Mapping[str, str]
+    start: float | None
+    end: float | None
+    ended: bool
+    cancelled: bool | None
+    texts: Mapping[str, str | None]
+
+    def row(self) -> dict[str, Any]:
+        """As a journal keeps it; ``of_row`` reads it back."""
+        return self._asdict()
+
+    @classmethod
+    def of_row(cls, row: Mapping[str, Any]) -> IncidentEvent:
+        """The inverse of ``row``."""
+        return cls(**row)
+
+
+@dataclass(frozen=True)
+class Incident:
+    """An incident as it is known.
+
+    :param id: see ``IncidentEvent``.
+    :param names: column of the scope -> its value.
+    :param start: epoch seconds.
+    :param end: None while it is open.
+    :param cancelled: whether it was none.
+    :param texts: column -> what is said of it there.
+    """
+
+    id: str
+    names: Mapping[str, str]
+    start: float
+    end: float | None = None
+    cancelled: bool = False
+    texts: Mapping[str, str | None] | None = None
+
+
+def after(
+    known: Incident | None, event: IncidentEvent, latest: float
+) -> tuple[IncidentStatus, Incident | None]:
+    """What becomes of an incident by an event, and how it is known then; None if nothing changes.
+
+    :param known: None if there is none of this id.
+    :param latest: latest start that it may have, epoch seconds.
+    """
+    if known is None:
+        if event.start is None or not event.names:
+            return IncidentStatus.UNKNOWN, None
+        known, status = Incident(event.id, event.names, event.start, texts={}), IncidentStatus.OPENED
+    else:
+        status = IncidentStatus.CHANGED
+    found = replace(
+        known,
+        names=event.names or known.names,
+        start=known.start if event.start is None else event.start,
+        end=event.end if event.ended else known.end,
+        cancelled=known.cancelled if event.cancelled is None else event.cancelled,
+        texts={**(known.texts or {}), **event.texts},
+    )
+    if found.start > latest:
+        return IncidentStatus.QUARANTINED, None
+    if found.end is not None and found.end < found.start:
+        return IncidentStatus.END_BEFORE_START, None
+    if status is IncidentStatus.CHANGED:
+        if found == known:
+            return IncidentStatus.DUPLICATE, None
+        if found.end is not None and known.end is None:
+            status = IncidentStatus.CLOSED
+    if found.cancelled and not known.cancelled:
+        status = IncidentStatus.CANCELLED
+    return status, found
+
+
+class IncidentParser:
+    """Turns request bodies into incidents, by the rules of one schema.
+
+    :param schema: whose columns the bodies have; its form of labels is incidents.
+    :param events: parser of the other events.
+    """
+
+    def __init__(self, schema: TelemetrySchema, events: EventParser) -> None:
+        form = schema.labels
+        self._form, self._events = form, events
+        self._mapping = schema.incident_mapping
+        self._scope = scope_columns(schema)
+        self._entity = (*schema.entity, DEVICE)
+        self._texts = texts_about(schema)
+        zone = self._mapping.time_zone if self._mapping else None
+        self._zone, self._zone_of_tool = schema.assume_timezone, zone or schema.assume_timezone
+
+    def is_one(self, body: Any) -> bool:
+        """Whether a body has the fields of an incident, and not of a label."""
+        fields = (self._form.start, self._form.end, self._form.id, self._form.cancelled)
+        return isinstance(body, Mapping) and any(
+            self._events.field_of(body, name, self) is not self for name in fields
+        )
+
+    def bodies(self, body: Any) -> list[Any] | None:
+        """The incidents in a body of the tool, each still in its own form; None if it is of no tool."""
+        return self._mapping.incidents(body) if self._mapping is not None else None
+
+    def mapped(self, body: Any) -> IncidentEvent:
+        """An incident in the form of the tool.
+
+        :raises EventError: naming the first field that breaks a rule.
+        """
+        if self._mapping is None:
+            raise EventError("incident_mapping", "must be in the schema", None)
+        if not isinstance(body, Mapping):
+            raise EventError("incident", "must be a JSON object", body)
+        try:
+            return self._read(self._mapping.columns(body, self._form), self._zone_of_tool)
+        except EventError as error:
+            path = self._mapping.fields.get(error.where)
+            where = f"{error.where} (at {path})" if path else error.where
+            raise EventError(where, error.rule, error.got) from None
+
+    def incident(self, body: Any) -> IncidentEvent:
+        """An incident with the columns of the schema.
+
+        :raises EventError: naming the first field that breaks a rule.
+        """
+        if not isinstance(body, Mapping):
+            raise EventError("incident", "must be a JSON object", body)
+        return self._read(body, self._zone)
+
+    def _read(self, body: Mapping[str, Any], zone: str | None) -> IncidentEvent:
+        form, field = self._form, self._events.field_of
+        names = self._names(body)
+        start = self._time(body, form.start, zone)
+        end = self._time(body, form.end, zone)
+        if start is not None and end is not None and end < start:
+            raise EventError(form.end, f"must not be before {form.start}", field(body, form.end))
+        given = field(body, form.id)
+        name = None if given is None else self._text(form.id, given)
+        if name is None:
+            if not names or start is None:
+                missing = form.start if names else self._scope[0]
+                raise EventError(missing, f"is required without {form.id}", None)
+            name = made_id(names, start)
+        cancelled = field(body, form.cancelled)
+        if cancelled is not None:
+            cancelled = truth_of(self._text(form.cancelled, cancelled))
+            if cancelled is None:
+                raise EventError(form.cancelled, "must be true or false", field(body, form.cancelled))
+        texts = {
+            column: text_of(column, field(body, column))
+            for column in self._texts
+            if field(body, column, self) is not self
+        }
+        return IncidentEvent(
+            name, names, start, end, field(body, form.end, self) is not self, cancelled, texts
+        )
+
+    def _names(self, body: Mapping[str, Any]) -> dict[str, str]:
+        """Whom a body names; nothing if it has no such field."""
+        field = self._events.field_of
+        if self._form.scope:
+            found = {column: field(body, column) for column in self._scope}
+            return {column: self._text(column, value) for column, value in found.items() if value is not None}
+        if all(field(body, column) is None for column in self._entity):
+            return {}
+        return {DEVICE: self._events.device_of(body)}
+
+    def _text(self, name: str, value: Any) -> str:
+        text = text_of(name, value)
+        if text is None or len(text) > KEY_LIMIT:
+            raise EventError(name, f"must be text of 1 to {KEY_LIMIT} characters", value)
+        return text
+
+    def _time(self, body: Mapping[str, Any], name: str, zone: str | None) -> float | None:
+        moment = self._events.field_of(body, name)
+        if moment is None or moment == "":
+            return None
+        try:
+            return seconds_of(moment, zone)
+        except InputError as error:
+            raise EventError(name, error.rule, moment) from None
+
+
+def made_id(names: Mapping[str, str], start: float) -> str:
+    """Id of an incident that has none: two of the same devices and start are one."""
+    whom = ",".join(f"{column}={value}" for column, value in names.items())
+    return f"{whom}@{cell_text(start)}"

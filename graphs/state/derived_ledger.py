@@ -1,0 +1,384 @@
+"""The ledger of labels that need not be at the times of predictions: beside them, positives, incidents.
+
+A prediction gets the label that its reading has in the history, by the rules of
+``feature_sets.labels.derived_labels``, as far as they can be followed while it is remembered. What was
+joined is not taken back. Times are event times in whole microseconds, as in the history.
+"""
+
+from __future__ import annotations
+
+import heapq
+from bisect import bisect_left, bisect_right, insort
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from feature_sets.rows.event_micros import event_micros
+from feature_sets.telemetry.incident_events import Incident, IncidentEvent, IncidentStatus, after
+from feature_sets.telemetry.label_form import ROWS, LabelForm
+from feature_sets.telemetry.schema import DEVICE
+from graphs.protocol.label_status import LabelStatus
+from graphs.protocol.records import LabeledPair, Position, Prediction
+from graphs.state.incident_book import IncidentBook
+
+_NOWHERE = Position(0, 0, 0)
+
+
+@dataclass(slots=True)
+class _Made:
+    """A prediction that is remembered."""
+
+    time: float
+    made: Prediction
+    predicted_at: float
+    label: int | None = None
+    excluded: bool = False
+    left_out: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a label may still join it."""
+        return self.label is None and not self.excluded and not self.left_out
+
+
+@dataclass(slots=True)
+class _Told:
+    """A label that was told of a time, None if it leaves the prediction out.
+
+    ``used`` is the status that it got when it met a prediction.
+    """
+
+    label: int | None
+    labeled_at: float
+    used: LabelStatus | None = None
+
+
+@dataclass(slots=True)
+class _Device:
+    """What is remembered of one device: times in order."""
+
+    made: dict[int, _Made] = field(default_factory=dict)
+    told: dict[int, _Told] = field(default_factory=dict)
+    times: list[int] = field(default_factory=list)
+    waiting: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Changed:
+    """What became of an incident.
+
+    :param status: of it.
+    :param labeled: predictions that it labeled as errors now.
+    :param too_late: predictions in it that were taken as healthy before.
+    :param pairs: that are complete now.
+    """
+
+    status: IncidentStatus
+    labeled: int
+    too_late: int
+    pairs: list[LabeledPair]
+
+
+class DerivedLedger:
+    """Predictions, labels and incidents; the pairs that they make carry no position yet.
+
+    A label is settled when its device has a prediction at its time or after it: then it is known which one
+    is the latest at or before it. A prediction outside of all incidents is healthy when the newest one is
+    far enough ahead of it.
+
+    :param form: of the labels.
+    :param book: of incidents.
+    :param deadline_seconds: how much later than its event, in event time, a label may come.
+    :param max_size: predictions and labels remembered at most.
+    :param tolerance_seconds: how far ahead of the clock the time of a label may be.
+    :param joins: whether positives and incidents label predictions; with a horizon they do not.
+    """
+
+    def __init__(
+        self,
+        form: LabelForm,
+        book: IncidentBook,
+        deadline_seconds: float,
+        max_size: int,
+        tolerance_seconds: float,
+        joins: bool = True,
+    ) -> None:
+        self._form, self._book, self._joins = form, book, joins
+        self._deadline = round(deadline_seconds * 1_000_000)
+        self._healthy_after = form.healthy_seconds * 1_000_000 or self._deadline + 1
+        self._beside = form.tolerance_seconds * 1_000_000
+        self._watches = joins and form.form != ROWS
+        self._from = 0 if form.watched_from is None else round(form.watched_from * 1_000_000)
+        self._to = None if form.watched_to is None else round(form.watched_to * 1_000_000)
+        self._max_size, self._tolerance = max_size, tolerance_seconds
+        self._devices: dict[str, _Device] = {}
+        self._by_time: list[tuple[int, str, bool]] = []
+        self._unlabeled: list[tuple[int, str]] = []
+        self._newest: int | None = None
+        self._size = 0
+        self._states: Counter[str] = Counter()
+        self.joined = 0
+        self.expired: Counter[str] = Counter()
+        self.conflicting = 0
+
+    def __len__(self) -> int:
+        """Predictions and labels remembered."""
+        return self._size
+
+    @property
+    def states(self) -> dict[str, int]:
+        """Records remembered by state."""
+        return {
+            name: self._states[name] for name in ("waiting_for_label", "waiting_for_prediction", "joined")
+        }
+
+    @property
+    def newest(self) -> float | None:
+        """Event time of the newest prediction, epoch seconds; None before the first."""
+        return None if self._newest is None else self._newest / 1_000_000
+
+    def prediction(self, device: str, time: float) -> Prediction | None:
+        """The prediction made for a device and time, if it is still remembered."""
+        known = self._devices.get(device)
+        record = known.made.get(event_micros(time)) if known else None
+        return record.made if record else None
+
+    def from_future(self, time: float, labeled_at: float) -> bool:
+        """Whether a label is about a time further ahead of the clock than the tolerance."""
+        return time > labeled_at + self._tolerance
+
+    def add_prediction(
+        self, device: str, time: float, made: Prediction, predicted_at: float
+    ) -> list[LabeledPair]:
+        """Note a prediction; gives the pairs that are complete now. A repeat changes nothing.
+
+        :param time: event time in epoch seconds.
+        :param predicted_at: when the event arrived, epoch seconds.
+        """
+        micros = event_micros(time)
+        pairs: list[LabeledPair] = []
+        if self._newest is None or micros > self._newest:
+            self._newest = micros
+            pairs += self._advanced(predicted_at)
+        if self._is_old(micros):
+            self.expired["waiting_for_label"] += 1
+            return pairs
+        known = self._devices.get(device)
+        if known is not None and micros in known.made:
+            return pairs
+        pairs += self._room(predicted_at)
+        known = self._devices.setdefault(device, _Device())
+        known.made[micros] = _Made(time, made, predicted_at)
+        insort(known.times, micros)
+        self._remember(micros, device, True, "waiting_for_label")
+        known.made[micros].excluded = self._joins and self._is_excluded(device, micros)
+        pairs += self._settled(device, known)
+        if self._is_watched(micros):
+            heapq.heappush(self._unlabeled, (micros, device))
+        return pairs + self._looked_at(device, known, [micros], predicted_at)
+
+    def add_label(
+        self, device: str, time: float, label: int | None, labeled_at: float
+    ) -> tuple[LabelStatus, list[LabeledPair]]:
+        """Note a label; gives what became of it, and the pairs that are complete now.
+
+        :param time: event time that the label is about, epoch seconds.
+        :param label: 0, 1, or None if the schema excludes it: then no label joins the prediction.
+        :param labeled_at: when the label arrived, epoch seconds.
+        """
+        if self.from_future(time, labeled_at):
+            return LabelStatus.QUARANTINED, []
+        micros = event_micros(time)
+        if self._is_old(micros):
+            return LabelStatus.EXPIRED, []
+        before = self._devices.get(device)
+        told = before.told.get(micros) if before else None
+        if told is not None:
+            if told.label == label:
+                return LabelStatus.DUPLICATE, []
+            self.conflicting += 1
+            return LabelStatus.CONFLICTING, []
+        pairs = self._room(labeled_at)
+        known = self._devices.setdefault(device, _Device())
+        known.told[micros] = _Told(label, labeled_at)
+        insort(known.waiting, micros)
+        self._remember(micros, device, False, "waiting_for_prediction")
+        pairs += self._settled(device, known)
+        if known.told[micros].used is None and label is None:
+            return LabelStatus.KEPT, pairs
+        return known.told[micros].used or LabelStatus.WAITING, pairs
+
+    def add_incident(self, event: IncidentEvent, arrived: float) -> Changed:
+        """Note what is said of an incident; predictions in it are errors.
+
+        :param arrived: epoch seconds.
+        """
+        before = self._book.get(event.id)
+        status, incident = after(before, event, arrived + self._tolerance)
+        if incident is None:
+            return Changed(status, 0, 0, [])
+        self._book.put(incident)
+        if not self._joins:
+            return Changed(status, 0, 0, [])
+        pairs: list[LabeledPair] = []
+        too_late = 0
+        for device, known, times in self._named(incident, before):
+            inside = [at for at in times if not incident.cancelled and self._book.has(incident, at)]
+            if not self._book.is_excluded(incident):
+                too_late += sum(known.made[at].label == 0 for at in inside)
+            pairs += self._looked_at(device, known, times, arrived)
+        return Changed(status, sum(pair.label for pair in pairs), too_late, pairs)
+
+    def _named(self, incident: Incident, before: Incident | None) -> Iterable[tuple[str, _Device, list[int]]]:
+        """Devices that an incident names now or named before, with the predictions that this may change."""
+        both = [one for one in (incident, before) if one is not None]
+        whom = {one.names.get(DEVICE) for one in both}
+        devices = list(self._devices) if None in whom else [name for name in whom if name in self._devices]
+        for device in sorted(map(str, devices)):
+            known = self._devices[device]
+            times = [
+                at
+                for at in known.times
+                if any(self._book.has(one, at) and self._book.names(one, device, at) for one in both)
+            ]
+            if times:
+                yield device, known, times
+
+    def _looked_at(self, device: str, known: _Device, times: list[int], now: float) -> list[LabeledPair]:
+        """Label these predictions by the incidents, or as healthy if they are old enough."""
+        pairs = []
+        bound = self._bound
+        for at in times:
+            record = known.made[at]
+            if record.label is not None or record.left_out or not self._joins:
+                continue
+            record.excluded = self._is_excluded(device, at)
+            if record.excluded:
+                continue
+            if any(True for _ in self._book.covering(device, at)):
+                pairs.append(self._joined(device, record, 1, now))
+            elif at <= bound and self._is_watched(at):  # It may have been passed over before.
+                heapq.heappush(self._unlabeled, (at, device))
+        return pairs + self._healthy(now)
+
+    def _is_excluded(self, device: str, micros: int) -> bool:
+        return any(self._book.is_excluded(one) for one in self._book.covering(device, micros))
+
+    @property
+    def _bound(self) -> int:
+        """Time of the newest prediction that is old enough to count as healthy."""
+        return (self._newest or 0) - self._healthy_after
+
+    def _is_watched(self, micros: int) -> bool:
+        return self._watches and micros >= self._from and (self._to is None or micros < self._to)
+
+    def _healthy(self, now: float) -> list[LabeledPair]:
+        """Predictions that are old enough to count as healthy."""
+        pairs: list[LabeledPair] = []
+        while self._unlabeled and self._unlabeled[0][0] <= self._bound:
+            micros, device = heapq.heappop(self._unlabeled)
+            known = self._devices.get(device)
+            record = known.made.get(micros) if known else None
+            if known is None or record is None or not record.is_open:
+                continue
+            told = self._pending(known, micros)
+            if told is not None:
+                pairs += self._met(device, known, micros, told)
+            else:
+                pairs.append(self._joined(device, record, 0, now))
+        return pairs
+
+    def _settled(self, device: str, known: _Device) -> list[LabeledPair]:
+        """Labels of a device of which it is known now to which prediction they belong."""
+        pairs: list[LabeledPair] = []
+        if not known.times:
+            return pairs
+        newest = known.times[-1]
+        for told in [at for at in known.waiting if at <= newest]:
+            place = bisect_right(known.times, told) - 1
+            if place >= 0 and told - known.times[place] <= self._beside:
+                pairs += self._met(device, known, known.times[place], told)
+        return pairs
+
+    def _pending(self, known: _Device, micros: int) -> int | None:
+        """The label that belongs to a prediction, if no other one of its device comes in between."""
+        following = bisect_right(known.times, micros)
+        until = micros + self._beside
+        if following < len(known.times):
+            until = min(until, known.times[following] - 1)
+        place = bisect_left(known.waiting, micros)
+        found = known.waiting[place] if place < len(known.waiting) else None
+        return found if found is not None and found <= until else None
+
+    def _met(self, device: str, known: _Device, micros: int, told: int) -> list[LabeledPair]:
+        """Have a prediction and a label meet; the first label of a prediction stays."""
+        record, label = known.made[micros], known.told[told]
+        known.waiting.remove(told)
+        self._states["waiting_for_prediction"] -= 1
+        if label.label is None:
+            record.left_out = record.label is None
+        if label.label is None or record.excluded or record.left_out:
+            label.used = LabelStatus.KEPT
+        elif record.label is None:
+            label.used = LabelStatus.JOINED
+            return [self._joined(device, record, label.label, label.labeled_at)]
+        elif record.label != label.label:
+            self.conflicting += 1
+            label.used = LabelStatus.CONFLICTING
+        else:
+            label.used = LabelStatus.DUPLICATE
+        return []
+
+    def _joined(self, device: str, record: _Made, label: int, labeled_at: float) -> LabeledPair:
+        record.label = label
+        self._states["waiting_for_label"] -= 1
+        self._states["joined"] += 1
+        self.joined += 1
+        return LabeledPair(device, record.time, record.made, record.predicted_at, label, labeled_at, _NOWHERE)
+
+    def _remember(self, micros: int, device: str, is_made: bool, state: str) -> None:
+        self._size += 1
+        self._states[state] += 1
+        heapq.heappush(self._by_time, (micros, device, is_made))
+
+    def _is_old(self, micros: int) -> bool:
+        return self._newest is not None and micros < self._newest - self._deadline
+
+    def _advanced(self, now: float) -> list[LabeledPair]:
+        """What the newest prediction decides: who is healthy, and what is forgotten."""
+        pairs = self._healthy(now)
+        oldest = (self._newest or 0) - self._deadline
+        while self._by_time and self._by_time[0][0] < oldest:
+            pairs += self._forgotten(*heapq.heappop(self._by_time))
+        self._book.forget(oldest / 1_000_000)
+        return pairs
+
+    def _room(self, now: float) -> list[LabeledPair]:
+        """Forget what is oldest, if there is too much."""
+        pairs: list[LabeledPair] = []
+        while self._size >= self._max_size:
+            pairs += self._forgotten(*heapq.heappop(self._by_time))
+        return pairs
+
+    def _forgotten(self, micros: int, device: str, is_made: bool) -> list[LabeledPair]:
+        known = self._devices[device]
+        pairs: list[LabeledPair] = []
+        self._size -= 1
+        if is_made:
+            told = self._pending(known, micros) if known.made[micros].is_open else None
+            pairs += self._met(device, known, micros, told) if told is not None else []
+            record = known.made.pop(micros)
+            del known.times[bisect_left(known.times, micros)]
+            state = "joined" if record.label is not None else "waiting_for_label"
+            self._states[state] -= 1
+        else:
+            label = known.told.pop(micros)
+            state = "used" if label.used is not None else "waiting_for_prediction"
+            if label.used is None:
+                known.waiting.remove(micros)
+                self._states[state] -= 1
+        if state in ("waiting_for_label", "waiting_for_prediction"):
+            self.expired[state] += 1
+        if not known.made and not known.told:
+            del self._devices[device]
+        return pairs

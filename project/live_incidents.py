@@ -1,0 +1,122 @@
+"""Incidents that an endpoint accepted, as rows of a history: those that a file with the same would have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from feature_sets.checks import duration_seconds
+from feature_sets.labels.incidents_that_count import LIVE
+from feature_sets.rows.event_micros import event_micros
+from feature_sets.telemetry.incident_events import (
+    Incident,
+    IncidentEvent,
+    IncidentStatus,
+    after,
+    made_id,
+)
+from feature_sets.telemetry.incident_rows import (
+    CANCELLED,
+    END,
+    ID,
+    KNOWN,
+    ROW,
+    SOURCE,
+    START,
+    IncidentPart,
+    at,
+    incident_types,
+    said,
+    scope_columns,
+    texts_about,
+)
+from feature_sets.telemetry.schema import TelemetrySchema
+
+
+@dataclass(frozen=True)
+class LiveIncidents:
+    """Incidents as they are known after some events.
+
+    :param part: all that were ever sent, as they are now.
+    :param quarantined: events left out, as they were from the future.
+    :param unknown: events left out, as they said too little to be an incident, or nothing that can be.
+    """
+
+    part: IncidentPart
+    quarantined: int
+    unknown: int
+
+
+def live_incidents(
+    known: pd.DataFrame, events: Sequence[tuple[IncidentEvent, float]], schema: TelemetrySchema
+) -> LiveIncidents:
+    """Take in events, by the rules of the endpoint.
+
+    :param known: incidents of the history, of all sources.
+    :param events: with their arrival, epoch seconds, in the order in which they were accepted.
+    """
+    tolerance = duration_seconds(schema.windows.future_tolerance)
+    known = known[known[SOURCE] == LIVE].sort_values(ROW, kind="stable")
+    found = {
+        incident.id: incident for incident in (_incident(row, schema) for row in known.to_dict("records"))
+    }
+    changed = dict(zip(found, known[KNOWN], strict=True))
+    statuses = []
+    for event, arrived in events:
+        status, incident = after(found.get(event.id), event, arrived + tolerance)
+        statuses.append(status)
+        if incident is not None:
+            found[event.id] = incident
+            changed[event.id] = _time(arrived)
+    rows = [
+        _row(number, incident, changed[name], schema) for number, (name, incident) in enumerate(found.items())
+    ]
+    columns = {
+        name: pd.Series([row.get(name) for row in rows], dtype="object")
+        if kind == "object"
+        else pd.Series([row[name] for row in rows], dtype=kind)
+        for name, kind in incident_types(schema).items()
+    }
+    return LiveIncidents(
+        IncidentPart(pd.DataFrame(columns), (LIVE,)),
+        statuses.count(IncidentStatus.QUARANTINED),
+        statuses.count(IncidentStatus.UNKNOWN) + statuses.count(IncidentStatus.END_BEFORE_START),
+    )
+
+
+def _row(number: int, incident: Incident, known: pd.Timestamp, schema: TelemetrySchema) -> dict[str, object]:
+    texts = incident.texts or {}
+    is_made = incident.id == made_id(incident.names, incident.start)
+    return {
+        SOURCE: LIVE,
+        ROW: number,
+        ID: None if is_made else incident.id,
+        **{at(column): incident.names.get(column) for column in scope_columns(schema)},
+        START: _time(incident.start),
+        END: pd.NaT if incident.end is None else _time(incident.end),
+        KNOWN: known,
+        CANCELLED: incident.cancelled,
+        **{said(column): texts.get(column) for column in texts_about(schema)},
+    }
+
+
+def _incident(row: Mapping[Any, Any], schema: TelemetrySchema) -> Incident:
+    """The inverse of ``_row``."""
+    names = {column: str(row[at(column)]) for column in scope_columns(schema) if row[at(column)] is not None}
+    start, end = (_seconds(row[name]) for name in (START, END))
+    texts = {column: row[said(column)] for column in texts_about(schema)}
+    given = {column: None if text is None else str(text) for column, text in texts.items()}
+    name = made_id(names, start or 0.0) if row[ID] is None else str(row[ID])
+    return Incident(name, names, start or 0.0, end, bool(row[CANCELLED]), given)
+
+
+def _time(seconds: float) -> pd.Timestamp:
+    return pd.Timestamp(np.datetime64(event_micros(seconds), "us"), tz="UTC")
+
+
+def _seconds(moment: object) -> float | None:
+    return None if moment is pd.NaT else event_micros(moment) / 1_000_000

@@ -1,0 +1,293 @@
+"""The ledger of labels beside predictions, positives and incidents: what it says is what history says."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from feature_sets.labels.derived_labels import Told, derived_labels
+from feature_sets.rows.event_micros import column_micros, event_micros
+from feature_sets.rows.keyed_rows import KeyedRows
+from feature_sets.telemetry.incident_events import IncidentEvent, IncidentStatus
+from feature_sets.telemetry.incident_rows import no_incidents
+from feature_sets.telemetry.schema import DEVICE
+from graphs.protocol.label_status import LabelStatus
+from graphs.protocol.records import Prediction
+from graphs.state.derived_ledger import DerivedLedger
+from graphs.state.incident_book import IncidentBook
+from project.live_incidents import live_incidents
+from tests.feature_sets.labels.forms import schema
+
+NOW = 1_700_000_000.0
+MADE = Prediction("model", "v1", np.array([0.5]), 1, 0.75, 0)
+
+
+def make(of, deadline=600.0, max_size=10_000, features=None):
+    book = IncidentBook(of, features or (lambda device, time: {}), max_size)
+    return DerivedLedger(of.labels, book, deadline, max_size, 60.0)
+
+
+def incident(name="7", start=None, end=None, cancelled=None, device="osl/a", ended=None, **texts):
+    return IncidentEvent(
+        name,
+        {DEVICE: device} if device else {},
+        None if start is None else NOW + start,
+        None if end is None else NOW + end,
+        end is not None if ended is None else ended,
+        cancelled,
+        texts,
+    )
+
+
+class Played:
+    """A ledger, and the label of each prediction as it was joined: seconds -> label."""
+
+    def __init__(self, of, **kwargs):
+        self.ledger, self.labels = make(of, **kwargs), {}
+
+    def _take(self, pairs):
+        for pair in pairs:
+            key = (pair.device, round((event_micros(pair.time) - int(NOW * 1_000_000)) / 1_000_000, 6))
+            assert key not in self.labels
+            self.labels[key] = pair.label
+        return pairs
+
+    def predict(self, *seconds, device="osl/a"):
+        for at in seconds:
+            self._take(self.ledger.add_prediction(device, NOW + at, MADE, NOW + at))
+
+    def label(self, seconds, label=1, device="osl/a"):
+        status, pairs = self.ledger.add_label(device, NOW + seconds, label, NOW + seconds)
+        self._take(pairs)
+        return status
+
+    def tell(self, *args, arrived=0.0, **kwargs):
+        changed = self.ledger.add_incident(incident(*args, **kwargs), NOW + arrived)
+        self._take(changed.pairs)
+        return changed
+
+    @property
+    def at(self):
+        return {at: label for (_, at), label in self.labels.items()}
+
+
+def test_a_label_beside_its_prediction_joins_when_the_next_one_shows_that_it_is_its_own():
+    played = Played(schema(tolerance="10s"))
+    played.predict(0)
+    assert played.label(7) is LabelStatus.WAITING
+    played.predict(60)
+    assert played.at == {0: 1}
+    assert played.label(67, 0) is LabelStatus.WAITING
+    played.predict(65)  # A reading in between: the label is its own.
+    assert played.at == {0: 1}
+    played.predict(120)
+    assert played.at == {0: 1, 65: 0}
+    assert played.label(125, 1) is LabelStatus.WAITING
+    assert played.label(0, 1) is LabelStatus.DUPLICATE
+
+
+def test_a_label_of_the_past_joins_at_once_and_too_late_a_one_never():
+    played = Played(schema(tolerance="10s"))
+    played.predict(0, 60, 120)
+    assert played.label(7) is LabelStatus.JOINED
+    assert played.label(7) is LabelStatus.DUPLICATE
+    assert played.label(7, 0) is LabelStatus.CONFLICTING
+    assert played.label(3, 0) is LabelStatus.CONFLICTING
+    assert played.label(4, 1) is LabelStatus.DUPLICATE
+    assert played.label(71) is LabelStatus.WAITING
+    assert played.label(-601) is LabelStatus.EXPIRED
+    assert played.ledger.add_label("osl/a", NOW + 200, 1, NOW + 139)[0] is LabelStatus.QUARANTINED
+    assert played.at == {0: 1}
+    assert played.ledger.conflicting == 2
+
+
+def test_the_last_prediction_of_a_silent_device_gets_its_label_before_it_is_forgotten():
+    played = Played(schema(tolerance="10s"))
+    played.predict(0)
+    assert played.label(7, 0) is LabelStatus.WAITING
+    played.predict(601, device="osl/b")
+    assert played.labels == {("osl/a", 0): 0}
+
+
+def test_an_incident_labels_the_predictions_in_it_those_that_wait_and_those_that_come():
+    played = Played(schema(form="incidents"))
+    played.predict(0, 10, 20, 30)
+    changed = played.tell(start=10, arrived=35)
+    assert (changed.status, changed.labeled, changed.too_late) == (IncidentStatus.OPENED, 3, 0)
+    played.predict(40)
+    assert played.at == {10: 1, 20: 1, 30: 1, 40: 1}
+    assert played.tell(end=45, device=None).status is IncidentStatus.CLOSED
+    played.predict(44, 45, 50)
+    assert played.at == {10: 1, 20: 1, 30: 1, 40: 1, 44: 1}
+    assert played.tell(end=45, device=None).status is IncidentStatus.DUPLICATE
+    assert played.tell(cancelled=True, device=None).status is IncidentStatus.CANCELLED
+    played.predict(46)
+    assert played.tell("8", end=45, device=None).status is IncidentStatus.UNKNOWN
+    assert played.tell(start=90, device=None, arrived=99).status is IncidentStatus.END_BEFORE_START
+    assert played.tell("9", start=100, arrived=0).status is IncidentStatus.QUARANTINED
+
+
+def test_what_lies_in_no_incident_is_healthy_after_a_while():
+    played = Played(schema(form="incidents", healthy_after="1m"))
+    played.predict(0, 10, 30)
+    assert played.at == {}
+    played.predict(70)
+    assert played.at == {0: 0, 10: 0}
+    changed = played.tell(start=5, end=35, arrived=70)
+    assert (changed.labeled, changed.too_late) == (1, 1)
+    assert played.at == {0: 0, 10: 0, 30: 1}
+
+
+def test_without_a_time_for_it_a_prediction_is_healthy_at_the_deadline():
+    for text in (None, "0s"):
+        labels = {"form": "incidents", **({"healthy_after": text} if text else {})}
+        played = Played(schema(**labels))
+        played.predict(0, 10, 600)
+        assert played.at == {}
+        played.predict(601)
+        assert played.at == {0: 0}
+        assert sum(played.ledger.expired.values()) == 0
+
+
+def test_an_excluded_incident_labels_nothing_and_what_is_in_it_is_not_healthy():
+    of = schema(form="incidents", healthy_after="1m", exclude_labels={"kind": "test"})
+    played = Played(of)
+    played.predict(0, 10)
+    assert played.tell(start=5, kind="test").labeled == 0
+    assert played.label(10, 1) is LabelStatus.KEPT
+    played.predict(15, 100)
+    assert played.at == {0: 0}
+    assert played.tell(device=None, kind="link").labeled == 3
+    assert played.at == {0: 0, 10: 1, 15: 1, 100: 1}
+
+
+def test_a_label_that_is_excluded_keeps_its_prediction_from_being_healthy():
+    played = Played(schema(form="incidents", healthy_after="1m", exclude_labels={"kind": "test"}))
+    played.predict(0, 10)
+    assert played.label(0, None) is LabelStatus.KEPT
+    played.predict(100)
+    assert played.at == {10: 0}
+
+
+def test_memory_is_bounded_and_counts_add_up():
+    of = schema(form="incidents", tolerance="5s")
+    played = Played(of, deadline=50.0, max_size=40)
+    for step in range(300):
+        device = f"osl/{step % 3}"
+        played.predict(step, device=device)
+        played.label(step - 7 + 0.5, step % 2, device=device)
+        played.tell(str(step), start=step - 3, end=step - 2, device=device, arrived=step)
+        ledger = played.ledger
+        assert len(ledger) <= 40
+        states = ledger.states
+        assert all(count >= 0 for count in states.values())
+    assert len(ledger._book) < 60
+    assert len(ledger._unlabeled) < 100
+    assert ledger.joined == len(played.labels)
+
+
+@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize(
+    "labels",
+    [
+        {"tolerance": "7s"},
+        {"form": "positives", "watched": "readings", "tolerance": "7s", "healthy_after": "2m"},
+        {"form": "incidents", "healthy_after": "2m"},
+        {"form": "incidents", "healthy_after": "2m", "tolerance": "3s", "exclude_labels": {"kind": "test"}},
+        {"form": "incidents", "healthy_after": "2m", "scope": ["site"]},
+    ],
+    ids=["rows", "positives", "incidents", "kind", "site"],
+)
+def test_what_is_joined_is_what_history_says(labels, seed):
+    """Readings and labels in order, incidents within the time after which a reading counts as healthy."""
+    generator = random.Random(seed)
+    of = schema(**labels)
+    has_incidents, is_positive = of.labels.has_incidents, of.labels.form == "positives"
+    devices = ["osl/a", "osl/b", "bgo/a"]
+    events = []
+    delay = generator.choice([0, 5, 60])
+    for device in devices:
+        at = 0.0
+        for _ in range(60):
+            at = round(at + generator.choice([1, 2, 5, 10, 40]) + generator.choice([0, 0.1, 0.000_001]), 6)
+            events.append((at, 0, "reading", (device, at)))
+            if not has_incidents and generator.random() < 0.3:
+                told = round(at + generator.choice([0, 0.3, 2, 6.9]), 6)
+                events.append(
+                    (told + delay, 1, "label", (device, told, 1 if is_positive else generator.randint(0, 1)))
+                )
+    for number in range(12 if has_incidents else 0):
+        start, length = generator.randint(-20, 500), generator.randint(0, 90)
+        device, kind = generator.choice(devices), generator.choice(["link", "test"])
+        names = {DEVICE: device} if not of.labels.scope else {"site": device[:3]}
+        name = str(number)
+        opened = IncidentEvent(name, names, NOW + start, None, False, None, {"kind": kind})
+        # What is excluded is so from the first reading on; what was joined would not be taken back.
+        late = 0 if of.exclude_labels else generator.randint(0, 10)
+        events.append((start + late - of.labels.tolerance_seconds, -2, "incident", opened))
+        # It is closed before readings after its end are taken for its own.
+        closed = IncidentEvent(name, {}, None, NOW + start + length, True, None, {})
+        events.append((start + length, -1, "incident", closed))
+    events.sort(key=lambda event: (event[0], event[1]))
+    events = _opened_first(events)
+    played, readings, statements, told = Played(of), [], [], []
+    for arrived, _, what, content in events:
+        if what == "reading":
+            readings.append(content)
+            played.predict(content[1], device=content[0])
+        elif what == "label":
+            statements.append(content)
+            played.label(content[1], content[2], device=content[0])
+        else:
+            told.append((content, NOW + arrived))
+            played._take(played.ledger.add_incident(content, NOW + arrived).pairs)
+    rows = pd.DataFrame(readings, columns=[DEVICE, "timestamp"])
+    rows["timestamp"] = _times(rows["timestamp"])
+    given = pd.DataFrame(statements, columns=[DEVICE, "timestamp", "is_error"])
+    given["timestamp"] = _times(given["timestamp"])
+    given = given.assign(**dict.fromkeys(of.exclude_labels)).drop_duplicates([DEVICE, "timestamp"])
+    frame = live_incidents(no_incidents(of), told, of).part.frame if has_incidents else no_incidents(of)
+    expected = derived_labels(KeyedRows.of(rows, DEVICE, "timestamp"), Told(given, frame), of)
+    if of.exclude_labels:
+        expected = expected[expected["kind"] != "test"]
+    micros = column_micros(expected["timestamp"]) - int(NOW * 1_000_000)
+    moments = (micros / 1_000_000).round(6).tolist()
+    history = dict(
+        zip(zip(expected[DEVICE], moments, strict=True), expected["is_error"].tolist(), strict=True)
+    )
+    newest = max(at for _, at in readings)
+    # Labels of a device that is silent since are settled when its predictions are forgotten.
+    played.predict(newest + 800, device="osl/z")
+    settled = {key: label for key, label in history.items() if key[1] < newest - 150}
+    assert len(settled) > 10
+    assert {key: label for key, label in played.labels.items() if key[1] < newest - 150} == settled
+
+
+def _opened_first(events):
+    """No incident is closed before it was opened."""
+    opened, kept = set(), []
+    waiting = {}
+    for event in events:
+        content = event[3]
+        if event[2] == "incident" and content.start is None and content.id not in opened:
+            waiting[content.id] = event
+            continue
+        kept.append(event)
+        if event[2] == "incident" and content.start is not None:
+            opened.add(content.id)
+            if content.id in waiting:
+                kept[-1] = (
+                    event[0],
+                    event[1],
+                    "incident",
+                    content._replace(end=waiting[content.id][3].end, ended=True),
+                )
+    return kept
+
+
+def _times(seconds):
+    micros = (seconds.astype(float) * 1_000_000).round().astype("int64") + int(NOW * 1_000_000)
+    return pd.to_datetime(micros, unit="us", utc=True).astype("datetime64[ns, UTC]")

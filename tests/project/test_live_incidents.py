@@ -1,0 +1,170 @@
+"""Incidents that an endpoint accepts become history: equal to files with the same, and to what was served."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mlrun.feature_store as fstore
+import numpy as np
+import pandas as pd
+import pytest
+
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from project.live_history import take_live
+from tests.feature_sets.ingestion.folders import MODELS, Folder, forget_all, states
+from tests.feature_sets.ingestion.histories import SCHEMA, assert_same_bits
+from tests.mlrun_connection import new_project
+from tests.project.live_network import START, TICK, open_endpoint
+
+BASE = {**SCHEMA.to_dict(), "horizon": "0s", "exclude_labels": {"kind": "test"}}
+
+
+@pytest.fixture(scope="module")
+def project(local_stack):
+    with new_project(local_stack.info.mlrun_dbpath) as name:
+        yield name
+
+
+def of(**labels: Any) -> TelemetrySchema:
+    return TelemetrySchema.from_dict({**BASE, "labels": {"form": "incidents", **labels}})
+
+
+def reading(device: str, at: pd.Timestamp) -> dict[str, Any]:
+    return {"device": device, "timestamp": at.isoformat(), "cpu": 50.0, "latency": 5.0}
+
+
+def conversation(generator: np.random.Generator, ticks: int = 80):
+    """Readings in order; incidents that open, close, change kind and are cancelled, by id and without one."""
+    known: list[str] = []
+    for tick in range(ticks):
+        at = START + pd.Timedelta(seconds=TICK * tick)
+        device = f"dev-{generator.integers(0, 4)}"
+        if generator.random() < 0.2:
+            name = f"INC{tick}"
+            known.append(name)
+            kind = "test" if generator.random() < 0.3 else "link"
+            yield "/incidents", {"id": name, "device": device, "start": at.isoformat(), "kind": kind}
+        if known and generator.random() < 0.2:
+            # It ends later, so that no prediction was joined that is not in it.
+            end = at + pd.Timedelta(seconds=float(generator.choice([1, 20])))
+            yield "/incidents", {"id": known.pop(0), "end": end.isoformat()}
+        if generator.random() < 0.1:
+            early = at - pd.Timedelta("7s")
+            sent = {"device": device, "start": early.isoformat(), "end": at.isoformat(), "kind": None}
+            yield "/labels", [sent, {"id": "nobody knows it", "end": at.isoformat()}]
+        yield "/telemetry", [reading(device, at) for device in MODELS]
+
+
+def labels_of(state) -> dict[tuple[str, int], int]:
+    frame = state.table.to_pandas()
+    frame = frame[frame["kind"] != "test"]
+    return dict(zip(zip(frame[DEVICE], frame["timestamp"], strict=True), frame["is_error"], strict=True))
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("labels", [{"healthy_after": "1m"}, {"tolerance": "3s", "healthy_after": "1m"}])
+def test_live_incidents_become_history(project, local_stack, tmp_path, seed, labels):
+    url, schema = local_stack.info.redis_url, of(**labels)
+    forget_all()
+    generator = np.random.default_rng(seed)
+    folder = Folder(tmp_path / "files", schema)
+    (folder.path / "labels").rmdir()
+    folder.static(MODELS)
+    times = pd.date_range(end=START - pd.Timedelta(seconds=TICK), periods=20, freq=f"{TICK}s")
+    past = pd.DataFrame({DEVICE: "dev-0", "timestamp": times, "cpu": 50.0, "latency": 5.0})
+    folder.add("metrics", "past", past)
+    given = pd.DataFrame({"box": ["dev-0"], "start": [times[3]], "end": [times[9]], "kind": ["link"]})
+    given.to_parquet(folder.path / "incidents.parquet")
+    folder.ingest()
+    served = tmp_path / "pairs"
+    endpoint = open_endpoint(
+        tmp_path,
+        project,
+        url,
+        schema,
+        labeled_directory=str(served),
+        batch_seconds=3600,
+        archive_directory=None,
+    )
+    endpoint.settings.pop("archive_directory")
+    client = endpoint.start()
+    done, sent = [], 0
+    for number, (path, body) in enumerate(conversation(generator)):
+        assert endpoint.send(path, body).status == 200
+        sent += len(body) if isinstance(body, list) and path != "/telemetry" else path == "/incidents"
+        if number in (40, 41, 90):
+            done.append(take_live(endpoint.journal, schema))
+        if number == 60:
+            client.shut_down()
+            client = endpoint.start()
+    done.append(take_live(endpoint.journal, schema))
+    client.shut_down()
+    assert sum(result["incidents"] for result in done) == sent
+    assert sum(result["incidents_unknown"] for result in done) > 0
+    grown = states(url)
+    incidents = pd.read_parquet(grown[1].folder / "_incidents")
+    assert take_live(endpoint.journal, schema)["labels_changed"] == 0
+
+    frame = pd.concat([pd.read_parquet(file) for file in sorted(served.glob("*.parquet"))])
+    pairs = {(row.device, row.timestamp.tz_localize(None)): row.is_error for row in frame.itertuples()}
+    history = labels_of(grown[1])
+    assert len(pairs) > 200
+    assert {key: history.get(key) for key in pairs} == pairs
+    assert set(pairs.values()) == {0, 1}
+
+    # Taken in at once after the history was replaced, it is the same.
+    forget_all()
+    folder.ingest()
+    take_live(endpoint.journal, schema)
+    for mine, theirs in zip(grown, states(url), strict=True):
+        assert_same_bits(mine.table, theirs.table)
+
+    # A file with the same incidents, readings and the same past says the same.
+    rows = endpoint.accepted()
+    live = incidents[incidents["source"] == "live"]
+    columns = {"at.device": "box", "is.kind": "kind", "id": "id", "start": "start", "end": "end"}
+    live = live.rename(columns=columns)[[*columns.values(), "cancelled"]]
+    live[["start", "end"]] = live[["start", "end"]].apply(lambda column: column.dt.tz_localize("UTC"))
+    forget_all()
+    folder.add("metrics", "then", rows[[DEVICE, "timestamp", "cpu", "latency"]])
+    pd.concat([given, live]).to_parquet(folder.path / "incidents.parquet")
+    folder.ingest()
+    assert_same_bits(grown[1].table, states(url)[1].table)
+    forget_all()
+
+
+def test_an_incident_that_was_live_before_is_changed_by_a_later_one(project, local_stack, tmp_path):
+    url, schema = local_stack.info.redis_url, of()
+    forget_all()
+    folder = Folder(tmp_path / "files", schema)
+    (folder.path / "labels").rmdir()
+    folder.static(MODELS)
+    folder.add(
+        "metrics",
+        "past",
+        pd.DataFrame([reading("dev-0", START)]).rename(columns={"device": DEVICE}).assign(timestamp=START),
+    )
+    pd.DataFrame({"box": [], "start": [], "end": [], "kind": []}).to_csv(
+        folder.path / "incidents.csv", index=False
+    )
+    folder.ingest()
+    endpoint = open_endpoint(tmp_path, project, url, schema)
+    client = endpoint.start()
+
+    def errors() -> list[int]:
+        take_live(endpoint.journal, schema)
+        frame = fstore.get_feature_set("device_labels").to_dataframe().reset_index()
+        return frame.sort_values("timestamp")["is_error"].tolist()
+
+    at = [START + pd.Timedelta(seconds=TICK * number) for number in range(4)]
+    endpoint.send("/telemetry", [reading("dev-0", moment) for moment in at[1:]])
+    endpoint.send("/incidents", {"id": "7", "device": "dev-0", "start": at[1].isoformat()})
+    assert errors() == [0, 1, 1, 1]
+    endpoint.send("/incidents", {"id": "7", "end": at[2].isoformat()})
+    assert errors() == [0, 1, 0, 0]
+    endpoint.send("/labels", {"device": "dev-0", "timestamp": at[3].isoformat(), "is_error": 1})
+    assert errors() == [0, 1, 0, 1]
+    endpoint.send("/incidents", {"id": "7", "cancelled": True})
+    assert errors() == [0, 0, 0, 1]
+    client.shut_down()
+    forget_all()
