@@ -222,6 +222,13 @@ class TelemetrySchema:
         return 2 * self.longest_window_seconds if gap is None else duration_seconds(gap)
 
     @property
+    def rate_reach_seconds(self) -> int:
+        """How far before a reading there are others that its rates depend on; 0 without counters."""
+        if not self.counter_metrics:
+            return 0
+        return self.max_gap_seconds + duration_seconds(self.counters.min_interval)
+
+    @property
     def window_features(self) -> tuple[str, ...]:
         """Names of the rolling features, ``{metric}_{operation}_{window}``, in feature order."""
         return tuple(
@@ -258,8 +265,11 @@ class TelemetrySchema:
 
     @property
     def embargo_seconds(self) -> int:
-        """Shortest gap between rows to train on and rows to evaluate on: longest window and horizon."""
-        return self.longest_window_seconds + self.horizon_seconds
+        """Shortest gap between rows to train on and rows to evaluate on: longest window and horizon.
+
+        With counters also what rates reach back beyond a window.
+        """
+        return self.longest_window_seconds + self.rate_reach_seconds + self.horizon_seconds
 
     @property
     def target(self) -> str:

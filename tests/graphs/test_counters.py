@@ -10,6 +10,8 @@ import pytest
 
 from feature_sets.telemetry.events import TelemetryEvent
 from feature_sets.telemetry.schema import TelemetrySchema
+from feature_sets.windows.definition import WindowDefinition
+from graphs.preprocess import longest_reach
 from graphs.protocol.routes import Kind
 from graphs.state.journal_entries import RawEntry, encoded
 from tests.graphs.conftest import START, Client, make_client, write_package
@@ -77,6 +79,11 @@ def test_what_is_no_counter_is_refused_with_422(package: Path, octets: Any) -> N
     # NaN has the body read by a parser that takes numbers of any size.
     body = b'[{"device": "a", "timestamp": 1700000000, "octets": 36893488147419103232, "latency": NaN}]'
     assert client.post("/telemetry", body).status == 422
+
+
+def test_a_device_is_kept_while_a_rate_may_begin_at_its_last_reading() -> None:
+    windows, gap, ahead = 300, 600, 60  # A late reading may be as late as the longest window.
+    assert longest_reach(WindowDefinition.from_schema(SCHEMA)) == 2 * windows + gap + ahead
 
 
 def test_the_document_of_the_api_says_what_a_counter_is(package: Path) -> None:

@@ -40,9 +40,10 @@ def check_split(split: TimeSplit, schema: TelemetrySchema) -> None:
     # By the schema, not ``split.train_until``: the embargo of the split is what is checked.
     allowed = split.cut - pd.Timedelta(seconds=schema.embargo_seconds)
     if last > allowed:
+        rates = ", and what rates reach back" if schema.rate_reach_seconds else ""
         rule = (
-            f"must end {schema.embargo_seconds} s (longest window and horizon) before the test part, which "
-            f"begins at {split.cut.isoformat()}: by {allowed.isoformat()}"
+            f"must end {schema.embargo_seconds} s (longest window and horizon{rates}) before the test part, "
+            f"which begins at {split.cut.isoformat()}: by {allowed.isoformat()}"
         )
         raise InputError("training rows", rule, last.isoformat())
     first = split.test[split.time].min()

@@ -111,7 +111,7 @@ def split_by_time(
     :param frame: rows with the schema's time and label columns, any order; not changed.
     :param schema: names the columns and gives the longest window and the horizon.
     :param test_fraction: share of the rows, by time, that the later part starts with, in (0, 1).
-    :param embargo_seconds: gap between the parts; default and minimum is the longest window and the horizon.
+    :param embargo_seconds: gap between the parts; default and minimum is ``schema.embargo_seconds``.
     :param held_out: devices left out of the earlier part; the later part is then theirs alone.
     :raises InputError: unless each part has enough rows and both classes, and the embargo is long enough.
     """
@@ -122,6 +122,8 @@ def split_by_time(
             f"must be at least the longest window of {schema.longest_window_seconds} s and the horizon of "
             f"{schema.horizon_seconds} s"
         )
+        if schema.rate_reach_seconds:
+            rule += f", and the {schema.rate_reach_seconds} s that rates of counters reach back"
         raise InputError("embargo_seconds", rule, embargo)
     check_number("test_fraction", test_fraction, above=0.0, below=1.0)
     if len(frame) < 2 * MINIMUM_ROWS:

@@ -303,6 +303,13 @@ def test_a_schema_with_counters_is_read_back_and_one_without_says_nothing_of_the
     assert "counters" not in WindowDefinition.from_schema(plain).to_dict()
 
 
+def test_no_reading_counts_in_training_and_in_evaluation() -> None:
+    schema = TelemetrySchema.from_dict(changed(counters={"max_gap": "9m", "min_interval": "5s"}))
+    assert schema.embargo_seconds == 5 * 60 + 9 * 60 + 5
+    plain = TelemetrySchema.from_dict({**CONTENT, "metrics": {"x": {}}, "uptime": None})
+    assert plain.embargo_seconds == 5 * 60
+
+
 def test_text_of_a_rate_is_a_number_as_yaml_gives_it() -> None:
     schema = TelemetrySchema.from_dict(changed(metrics={"x": {"kind": "counter", "max_rate": "1e9"}}))
     assert schema.metrics[0].counter.max_rate == 1e9
