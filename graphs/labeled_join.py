@@ -78,6 +78,10 @@ class LabeledJoin(RequestStep):
             self._predictions(request)
         else:
             self._labels(request)
+        if self._calendar is not None:
+            request.pairs = [
+                pair for pair in request.pairs if not self._in_maintenance(pair.device, pair.time)
+            ]
         if request.pairs and self._batches is not None:
             self._batches.add(request.pairs, request.replayed)
         if not request.replayed:
@@ -166,22 +170,19 @@ class LabeledJoin(RequestStep):
         self._take(request, changed.pairs)
 
     def _take(self, request: Request, pairs: list[LabeledPair]) -> None:
-        """Have each pair of a request its own position: one event may complete several.
-
-        Pairs of a maintenance that was told after the prediction are left out.
-        """
+        """Have each pair of a request its own position: one event may complete several."""
         for pair in pairs:
-            if not self._maintained(pair.device, pair.time):
-                request.pairs.append(pair._replace(position=request.position(len(request.pairs))))
+            request.pairs.append(pair._replace(position=request.position(len(request.pairs))))
 
     def _excluded(self, event: LabelEvent) -> bool:
         """Whether the schema or a maintenance excludes a label, so that nothing is learned from it either."""
-        return self._maintained(event.device, event.time) or any(
+        return self._in_maintenance(event.device, event.time) or any(
             says_the_same(cell_text(other), value)
             for other, value in zip(event.others, self._excluding, strict=False)
         )
 
-    def _maintained(self, device: str, time: float) -> bool:
+    def _in_maintenance(self, device: str, time: float) -> bool:
+        """Whether a device is in maintenance at a time, or within the horizon after it."""
         calendar = self._calendar
         return calendar is not None and calendar.meets(device, time, self._horizon_seconds)
 

@@ -34,7 +34,7 @@ COUNTS = (
     *("readings", "readings_new", "readings_known", "readings_too_late", "readings_quarantined"),
     *("readings_of_other_schema", "readings_conflicting", "readings_rewritten", "late_readings"),
     *("labels", "labels_new", "labels_known", "labels_quarantined", "labels_of_other_column"),
-    *("labels_outside_population", "labels_conflicting", "labels_rewritten", "labels_changed"),
+    *("labels_outside_population", "labels_conflicting", "labels_changed", "labels_rewritten"),
     *("incidents", "incidents_quarantined", "incidents_unknown", "maintenance_changes", "devices_unknown"),
 )
 """Counts of the job; ``readings`` and ``labels`` are the sums of new, known and those left out."""
@@ -153,8 +153,8 @@ def take_live(journal: LiveJournal, schema: TelemetrySchema) -> dict[str, Any]:
         rows = replace(rows, incidents=incidents.part)
     unknown = set(found.rows.metrics[DEVICE]) - history.device_keys
     late = _new_ones(found.late, history, schema)
-    calendar = _calendar(found, history, schema)
-    done = append_telemetry(replace(rows, maintenance=calendar), schema, history, LIVE, read)
+    rows = replace(rows, maintenance=_calendar(found, history, schema))
+    done = append_telemetry(rows, schema, history, LIVE, read)
     taken = done.labels.new + done.labels.known + done.labels.duplicates
     if done.retold is not None:  # Of those that belong to no reading of the population nothing is made.
         taken = done.retold.new + done.retold.known
@@ -220,8 +220,8 @@ def _results(
         "labels_new": retold.new,
         "labels_known": retold.known,
         "labels_conflicting": retold.conflicting + counts["labels_contradicting"],
-        "labels_rewritten": labels.rewritten,
         "labels_changed": labels.changed,
+        "labels_rewritten": labels.rewritten,
         "rows_ingested": metrics.rows,
         "label_rows": labels.rows,
         "last_event": metrics.last,

@@ -38,8 +38,8 @@ class LiveRows:
     :param counts: ``readings`` and ``labels`` that were accepted, and those that are left out, by reason.
     :param late: where the schema has no arrival, device and time of readings that arrived after a later one.
     :param label_entries: entry of each label in ``rows``.
-    :param incidents: what was said of incidents, with its arrival in epoch seconds.
     :param maintenance: changes of the calendar of maintenance, in their order.
+    :param incidents: what was said of incidents, with its arrival in epoch seconds.
     """
 
     rows: Telemetry
@@ -48,8 +48,8 @@ class LiveRows:
     counts: Mapping[str, int]
     late: pd.DataFrame
     label_entries: Sequence[tuple[EntryId, int]] = field(default=())
-    incidents: Sequence[tuple[IncidentEvent, float]] = field(default=())
     maintenance: Sequence[MaintenanceEvent] = field(default=())
+    incidents: Sequence[tuple[IncidentEvent, float]] = field(default=())
 
 
 class _Reader:
@@ -62,8 +62,8 @@ class _Reader:
         self.readings: list[tuple[TelemetryEvent, int]] = []
         self.labels: list[LabelEvent] = []
         self.label_entries: list[tuple[EntryId, int]] = []
-        self.incidents: list[tuple[IncidentEvent, float]] = []
         self.maintenance: list[MaintenanceEvent] = []
+        self.incidents: list[tuple[IncidentEvent, float]] = []
         self.arrived = arrived
         self.counts = dict.fromkeys(
             (
@@ -143,8 +143,8 @@ def live_rows(entries: AcceptedEntries, schema: TelemetrySchema, arrived: int = 
         reader.counts,
         behind,
         reader.label_entries,
-        reader.incidents,
         reader.maintenance,
+        reader.incidents,
     )
 
 

@@ -9,11 +9,9 @@ from typing import Any, NamedTuple
 from feature_sets.checks import InputError
 from feature_sets.rows.entity_keys import KEY_TEXT_RULE, is_key_text
 from feature_sets.telemetry.cell_text import one_form
+from feature_sets.telemetry.events import KEY_LIMIT
 from feature_sets.telemetry.intervals import OPEN, Interval, Scope
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-
-KEY_LIMIT = 1000
-"""Characters of one value of a scope at most."""
 
 
 class Maintenance(NamedTuple):
@@ -97,8 +95,3 @@ def checked_scope(given: Mapping[str, str | None], schema: TelemetrySchema) -> S
     return tuple(
         sorted((column, value if column in known else one_form(value)) for column, value in values.items())
     )
-
-
-def scope_text(scope: Scope) -> str:
-    """A scope for people."""
-    return ", ".join(f"{column} {value}" for column, value in scope)

@@ -212,7 +212,7 @@ def excluding_columns(schema: TelemetrySchema) -> dict[str, Any]:
     return {column: value for column, value in schema.exclude_labels.items() if column not in known}
 
 
-def text_of(name: str, value: Any) -> str | None:
+def plain_text(name: str, value: Any) -> str | None:
     """What a cell of a file with this value would say, as text; raise EventError if none could."""
     if isinstance(value, int) and value.bit_length() > 256:
         raise EventError(name, "must be text, a number or a truth value", value)
@@ -225,9 +225,9 @@ def text_of(name: str, value: Any) -> str | None:
     return text
 
 
-def _text(name: str, value: Any) -> str | None:
+def text_of(name: str, value: Any) -> str | None:
     """The same with truth values in their one form."""
-    text = text_of(name, value)
+    text = plain_text(name, value)
     return None if text is None else one_form(text)
 
 

@@ -124,11 +124,6 @@ class Intervals:
                 del self._firsts[column]
             self._reaches.clear()
 
-    def know(self, attributes: Mapping[str, Sequence[Span]]) -> None:
-        """Take other attributes of the devices."""
-        self._attributes = dict(attributes)
-        self._reaches.clear()
-
     def at(self, device: str, micros: int) -> str | None:
         """Name of the interval that a device is in at a time; None if it is in none."""
         if not self._named:

@@ -10,7 +10,7 @@ from feature_sets.rows.entity_keys import KEY_TEXT_RULE, is_key_text
 from feature_sets.rows.event_micros import event_micros
 from feature_sets.telemetry.calendar import Calendar, Maintenance, checked_scope, scope_columns
 from feature_sets.telemetry.event_time import seconds_of
-from feature_sets.telemetry.events import EventError, text_of
+from feature_sets.telemetry.events import EventError, plain_text
 from feature_sets.telemetry.intervals import OPEN
 from feature_sets.telemetry.maintenance_columns import MaintenanceColumns
 from feature_sets.telemetry.schema import TelemetrySchema
@@ -66,7 +66,7 @@ class MaintenanceParser:
         before = known.get(name) if name is not None else None
         if given.get(CANCEL, False) is not False:
             return self._cancelled(given, name, before)
-        scope = {column: text_of(column, given[column]) for column in self._scope if column in given}
+        scope = {column: plain_text(column, given[column]) for column in self._scope if column in given}
         try:
             checked = before.scope if before and not scope else checked_scope(scope, self._schema)
         except InputError as error:
@@ -81,7 +81,7 @@ class MaintenanceParser:
             raise EventError(self._end, "must be later than the start", given.get(self._end))
         reason = before.reason if before else ""
         if self._reason in given:
-            reason = text_of(self._reason, given[self._reason]) or ""
+            reason = plain_text(self._reason, given[self._reason]) or ""
             if len(reason) > _REASON_LIMIT:
                 raise EventError(self._reason, f"must have at most {_REASON_LIMIT} characters", reason)
         entry = Maintenance(checked, start, end, reason)

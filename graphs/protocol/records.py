@@ -106,6 +106,22 @@ class LabelRecord:
 
 
 @dataclass(slots=True)
+class MaintenanceRecord:
+    """What the steps learn about one accepted change of the calendar of maintenance.
+
+    :param event: the change.
+    :param place: its place in the list that was sent.
+    :param status: ``opened``, ``changed``, ``unchanged`` or ``cancelled``; empty until it was taken over.
+    :param devices: how many registered devices the entry covers; None where none are registered.
+    """
+
+    event: MaintenanceEvent
+    place: int
+    status: str = ""
+    devices: int | None = None
+
+
+@dataclass(slots=True)
 class IncidentRecord:
     """What the steps learn about one accepted incident.
 
@@ -121,22 +137,6 @@ class IncidentRecord:
     status: str = ""
     labeled: int = 0
     too_late: int = 0
-
-
-@dataclass(slots=True)
-class MaintenanceRecord:
-    """What the steps learn about one accepted change of the calendar of maintenance.
-
-    :param event: the change.
-    :param place: its place in the list that was sent.
-    :param status: ``opened``, ``changed``, ``unchanged`` or ``cancelled``; empty until it was taken over.
-    :param devices: how many registered devices the entry covers; None where none are registered.
-    """
-
-    event: MaintenanceEvent
-    place: int
-    status: str = ""
-    devices: int | None = None
 
 
 def label_record(event: LabelEvent | IncidentEvent, place: int) -> LabelRecord | IncidentRecord:

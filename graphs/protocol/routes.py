@@ -18,10 +18,10 @@ class Kind(StrEnum):
 
     TELEMETRY = "telemetry"
     LABELS = "labels"
-    INCIDENTS = "incidents"
     MAINTENANCE = "maintenance"
     CALENDAR = "calendar"
     DEVICES = "devices"
+    INCIDENTS = "incidents"
     LABELED = "labeled"
     DRIFT = "drift"
     ATTACH = "attach"

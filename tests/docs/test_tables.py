@@ -5,6 +5,7 @@ import json
 import re
 
 import pytest
+import yaml
 
 from feature_sets.telemetry.counter import CounterIntervals, Uptime
 from feature_sets.telemetry.derived import Derived, Ratio
@@ -124,6 +125,25 @@ def test_reasons_to_leave_an_incident_out_are_those_of_the_reader():
     reasons = re.findall(r"``(\w+)``", listed)
     written = [name for cell, _ in rows("telemetry.md", "Labels in other forms", 1) for name in names(cell)]
     assert written == reasons
+
+
+def test_every_status_of_an_incident_is_explained():
+    from feature_sets.telemetry.incident_events import IncidentStatus
+
+    # The first table shows bodies.
+    assert [names(cell)[0] for cell, _ in rows("serving.md", "Incidents", 1)] == list(IncidentStatus)
+
+
+@pytest.mark.parametrize("tool", ["alertmanager", "servicenow", "jira"])
+def test_the_mappings_of_the_documentation_are_the_tested_ones(tool):
+    from tests.graphs.test_incidents_route import SHAPES
+
+    (written,) = [
+        content
+        for content in map(yaml.safe_load, re.findall(r"```yaml\n(.*?)```", text("serving.md"), re.S))
+        if content["incident_mapping"]["fields"]["id"] == SHAPES[tool][0]["fields"]["id"]
+    ]
+    assert written["incident_mapping"] == SHAPES[tool][0]
 
 
 def test_decisions_are_numbered_and_have_the_four_headings():

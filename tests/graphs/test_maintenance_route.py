@@ -203,6 +203,18 @@ def test_with_a_horizon_a_label_that_looks_into_a_maintenance_is_not_learned_fro
     assert [row["status"] for row in client.post("/labels", labels).json] == ["joined", "kept", "joined"]
 
 
+def test_an_incident_labels_nothing_that_is_in_maintenance(schema: TelemetrySchema, tmp_path: Path) -> None:
+    told = TelemetrySchema.from_dict({**schema.to_dict(), "maintenance": {}, "labels": {"form": "incidents"}})
+    client = make_client(write_package(tmp_path, told))
+    client.send("PUT", "/drift/detectors", DriftMonitor([DDM()]).to_dict())
+    client.post("/maintenance", window(100, 120, device="a/1"))
+    client.post("/telemetry", [event("a/1", seconds) for seconds in (90, 100, 110, 120)])
+    client.post("/maintenance", window(115, 125, device="a/1"))  # After the prediction, before the incident.
+    answer = client.post("/incidents", {"device": "a/1", "start": at(85), "end": at(130)})
+    assert answer.status == 200, answer.json
+    assert client.get("/drift").json["n"] == 1
+
+
 def conversation() -> list[tuple[str, Any]]:
     """Changes among readings and labels."""
     requests: list[tuple[str, Any]] = [("/maintenance", window(20, None, id="open", device="a/1"))]

@@ -58,8 +58,6 @@ def test_an_interval_over_an_attribute_follows_the_device() -> None:
     spans = [Span(12, {"role": "edge"}), Span(15, {"role": "core"}), Span(18, {"role": "edge"})]
     intervals = Intervals(SCHEMA, {"one": Interval((("role", "edge"),), 10, 20)}, {"oslo/a": spans})
     assert at(intervals, "oslo/a", 10, 14, 15, 17, 18, 20) == ["one", "one", None, None, "one", None]
-    intervals.know({"oslo/a": [Span(0, {"role": "core"})]})
-    assert at(intervals, "oslo/a", 10) == [None]
 
 
 def test_truth_values_of_attributes_are_compared_by_what_they_say_and_keys_as_text() -> None:
