@@ -23,6 +23,7 @@ NULL_WORDS = ("", "nan", "-nan", "null", "none", "na", "n/a")
 """Words, in lower case, that mean a missing value where a number is read."""
 
 _TEXT = pa.dictionary(pa.int32(), pa.string())
+_VIEWS = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
 _BLOCK_BYTES = 1 << 20
 
 
@@ -81,7 +82,7 @@ def read_file(
     """
     try:
         if path.suffix == ".parquet":
-            return pq.ParquetFile(path).read(columns=list(columns)).select(list(columns))
+            return _common(pq.ParquetFile(path).read(columns=list(columns)).select(list(columns)))
         if json_files.is_json(path):
             return json_files.json_table(path, name, form).select(list(columns))
         _refuse_nul(path, name)
@@ -105,9 +106,8 @@ def first_rows(path: Path, name: str, rows: int, form: FileFormat = PLAIN) -> tu
     try:
         if path.suffix == ".parquet":
             file = pq.ParquetFile(path)
-            return _head(
-                file.schema_arrow, file.iter_batches(min(rows, 1 << 16)), rows
-            ), file.metadata.num_rows
+            head = _head(file.schema_arrow, file.iter_batches(min(rows, 1 << 16)), rows)
+            return _common(head), file.metadata.num_rows
         if json_files.is_json(path):
             table = json_files.json_table(path, name, form)
             return table.slice(0, rows), table.num_rows
@@ -132,6 +132,14 @@ def separator_of(path: Path, name: str) -> str:
     except (pa.ArrowException, OSError) as error:
         raise _unreadable(name, error) from error
     return max(SEPARATORS, key=line.count)
+
+
+def _common(table: pa.Table) -> pa.Table:
+    """The table in types that all functions of Arrow take: text as views is not one of them."""
+    fields = [
+        field.with_type(_VIEWS[field.type]) if field.type in _VIEWS else field for field in table.schema
+    ]
+    return table.cast(pa.schema(fields))
 
 
 def _head(schema: pa.Schema, batches: Iterator[pa.RecordBatch], rows: int) -> pa.Table:
