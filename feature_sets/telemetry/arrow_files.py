@@ -14,7 +14,7 @@ from feature_sets.checks import InputError
 from feature_sets.telemetry import json_files
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.file_format import PLAIN, SEPARATORS, FileFormat
-from feature_sets.telemetry.path_pattern import path_values
+from feature_sets.telemetry.path_pattern import path_parts, path_values
 
 SUFFIXES = (".parquet", ".csv", ".csv.gz", *json_files.SUFFIXES)
 """Ends of the names of files that are read."""
@@ -38,8 +38,7 @@ def partition_values(path: Path, folder: Path, form: FileFormat = PLAIN) -> dict
     given = [part.partition("=") for part in parts[:-1]]
     values = {name: value for name, equals, value in given if equals and name}
     if form.path and len(parts) > 1:
-        rest = [part for part, (name, equals, _) in zip(parts, given, strict=False) if not (equals and name)]
-        values |= path_values((*rest[1:], parts[-1]), form.path)
+        values |= path_values(path_parts(parts), form.path)
     return values
 
 

@@ -17,6 +17,7 @@ from feature_sets.telemetry.inspection.table_profile import TableProfile
 from feature_sets.telemetry.time_columns import parse_times
 
 TIME_NAMES = ("timestamp", "time", "ts", "event_time", "datetime", "date_time", "date", "at", "when")
+_FAR = pd.Timedelta(days=366)
 ARRIVAL_NAME = re.compile(r"receiv|arriv|ingest|collected")
 
 
@@ -80,6 +81,17 @@ def time_candidates(tables: Mapping[str, TableProfile]) -> list[str]:
     return sorted(times, key=unlikely)
 
 
+def is_far_from(column: ColumnProfile, time: ColumnProfile) -> bool:
+    """Whether numbers that could be times are rather numbers: as times they are years from those of the rows.
+
+    :param time: of the event times.
+    """
+    if not column.times.startswith("epoch") or not column.first or not time.first:
+        return False
+    first, last = pd.Timestamp(column.first), pd.Timestamp(column.last)
+    return first > pd.Timestamp(time.last) + _FAR or last < pd.Timestamp(time.first) - _FAR
+
+
 def device_times(table: TableProfile, entity: Sequence[str], time: str) -> pd.DataFrame:
     """Number of the ``device`` and the ``time`` of each row that was looked at."""
     codes = pd.DataFrame({name: texts_of(table.head[name]).codes for name in entity})
@@ -111,7 +123,8 @@ def never_falls(table: TableProfile, readings: pd.DataFrame, column: str) -> boo
     :param readings: see ``device_times``.
     """
     profile = table.columns[column]
-    if not profile.whole or (profile.high or 0) < 10_000 or profile.distinct is None or profile.is_constant:
+    is_large = profile.times.startswith("epoch") or (profile.whole and (profile.high or 0) >= 10_000)
+    if not is_large or profile.distinct is None or profile.is_constant:
         return False
     frame = readings.assign(value=numbers_of(table.head[column]).values)
     ordered = frame.dropna().sort_values(["device", "time"], kind="stable")
