@@ -14,7 +14,7 @@ from feature_sets.checks import InputError
 from feature_sets.telemetry import json_files
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.file_format import PLAIN, SEPARATORS, FileFormat
-from feature_sets.telemetry.path_pattern import path_values
+from feature_sets.telemetry.path_pattern import path_parts, path_values
 
 SUFFIXES = (".parquet", ".csv", ".csv.gz", *json_files.SUFFIXES)
 """Ends of the names of files that are read."""
@@ -23,6 +23,7 @@ NULL_WORDS = ("", "nan", "-nan", "null", "none", "na", "n/a")
 """Words, in lower case, that mean a missing value where a number is read."""
 
 _TEXT = pa.dictionary(pa.int32(), pa.string())
+_VIEWS = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
 _BLOCK_BYTES = 1 << 20
 
 
@@ -37,8 +38,7 @@ def partition_values(path: Path, folder: Path, form: FileFormat = PLAIN) -> dict
     given = [part.partition("=") for part in parts[:-1]]
     values = {name: value for name, equals, value in given if equals and name}
     if form.path and len(parts) > 1:
-        rest = [part for part, (name, equals, _) in zip(parts, given, strict=False) if not (equals and name)]
-        values |= path_values((*rest[1:], parts[-1]), form.path)
+        values |= path_values(path_parts(parts), form.path)
     return values
 
 
@@ -83,7 +83,7 @@ def read_file(
     """
     try:
         if path.suffix == ".parquet":
-            return pq.ParquetFile(path).read(columns=list(columns)).select(list(columns))
+            return _common(pq.ParquetFile(path).read(columns=list(columns)).select(list(columns)))
         if json_files.is_json(path):
             return json_files.json_table(path, name, form).select(list(columns))
         _refuse_nul(path, name)
@@ -108,9 +108,8 @@ def first_rows(path: Path, name: str, rows: int, form: FileFormat = PLAIN) -> tu
     try:
         if path.suffix == ".parquet":
             file = pq.ParquetFile(path)
-            return _head(
-                file.schema_arrow, file.iter_batches(min(rows, 1 << 16)), rows
-            ), file.metadata.num_rows
+            head = _head(file.schema_arrow, file.iter_batches(min(rows, 1 << 16)), rows)
+            return _common(head), file.metadata.num_rows
         if json_files.is_json(path):
             table = json_files.json_table(path, name, form)
             return table.slice(0, rows), table.num_rows
@@ -135,6 +134,14 @@ def separator_of(path: Path, name: str) -> str:
     except (pa.ArrowException, OSError) as error:
         raise _unreadable(name, error) from error
     return max(SEPARATORS, key=line.count)
+
+
+def _common(table: pa.Table) -> pa.Table:
+    """The table in types that all functions of Arrow take: text as views is not one of them."""
+    fields = [
+        field.with_type(_VIEWS[field.type]) if field.type in _VIEWS else field for field in table.schema
+    ]
+    return table.cast(pa.schema(fields))
 
 
 def _head(schema: pa.Schema, batches: Iterator[pa.RecordBatch], rows: int) -> pa.Table:

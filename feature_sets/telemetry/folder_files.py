@@ -47,6 +47,17 @@ def find_files(folder: Path, name: str, optional: bool = False, form: FileFormat
     return forms[0]
 
 
+def table_names(folder: Path) -> list[str]:
+    """What tables the files in a folder, and its sub-folders with files, may be called.
+
+    :raises TelemetryError: if there is no such folder.
+    """
+    if not folder.is_dir():
+        raise TelemetryError(folder.name, "must be a folder that exists", str(folder))
+    files = [path for path in _below(folder) if is_table_file(path)]
+    return sorted({path.relative_to(folder).parts[0].partition(".")[0] for path in files})
+
+
 def unread_files(folder: Path, read: Iterable[Path]) -> list[str]:
     """Names of the files that belong to no table; hidden ones and documents are left out."""
     known = set(read)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from feature_sets.checks import InputError, check_choice, check_column_name, check_mapping
+from feature_sets.checks import InputError, check_choice, check_column_name, check_mapping, is_finite
 from feature_sets.telemetry.counter import COLUMN_END, FIELDS, KINDS, Counter
 
 
@@ -52,7 +52,8 @@ class Metric:
         if not isinstance(bounds, Sequence) or isinstance(bounds, str) or len(bounds) != 2:
             raise InputError(f"{where}.range", "must be [low, high]", bounds)
         for bound in bounds:
-            if bound is not None and (isinstance(bound, bool) or not isinstance(bound, int | float)):
+            is_number = isinstance(bound, int | float) and not isinstance(bound, bool)
+            if bound is not None and (not is_number or (isinstance(bound, int) and not is_finite(bound))):
                 raise InputError(f"{where}.range", "must hold numbers or null", bound)
         low, high = bounds
         return cls(

@@ -30,15 +30,23 @@ def check_pattern(where: str, pattern: object) -> None:
 def path_values(parts: tuple[str, ...], pattern: str) -> dict[str, str]:
     """Columns of a path, none if it is not of the pattern.
 
-    >>> path_values(("oslo", "leaf-1.csv.gz"), "{site}/{device}")
+    >>> path_values(("oslo", "leaf-1"), "{site}/{device}")
     {'site': 'oslo', 'device': 'leaf-1'}
 
-    :param parts: of the path below the folder of the table.
+    :param parts: see ``path_parts``.
     :param pattern: see ``check_pattern``; it may have the end of the name, such as ``.csv``, or not.
     """
-    path = "/".join(parts)
-    match = _expression(_without_suffix(pattern)).fullmatch(_without_suffix(path))
+    match = _expression(_without_suffix(pattern)).fullmatch("/".join(parts))
     return match.groupdict() if match else {}
+
+
+def path_parts(parts: tuple[str, ...]) -> tuple[str, ...]:
+    """What may name something in the path of a file in a folder of a table: no ``day=2``, and no end.
+
+    :param parts: of the path, the folder of the table first; there is nothing in that of a single file.
+    """
+    inner = tuple(part for part in parts[1:-1] if "=" not in part.strip("="))
+    return (*inner, _without_suffix(parts[-1])) if len(parts) > 1 else ()
 
 
 def _without_suffix(path: str) -> str:

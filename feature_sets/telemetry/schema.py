@@ -289,9 +289,9 @@ class TelemetrySchema:
         """
         try:
             content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             raise SchemaError("schema file", "must be a readable YAML file", str(path)) from error
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise SchemaError("schema file", f"must be valid YAML ({error})", str(path)) from error
         return cls.from_dict(content)
 

@@ -109,6 +109,10 @@ def load_file(folder: Path, path: Path, schema: TelemetrySchema, columns: Column
             raise TelemetryError(f"{name}, column '{column}'", "is required", list(present))
     wanted = tuple(dict.fromkeys([*keys, *columns.names]))
     inside = [column for column in wanted if present[column] is not None]
+    if not inside:  # Its path says it all, but for the number of its rows.
+        inside = [column for column, given_as in present.items() if given_as is not None][:1]
+    if not inside:
+        raise TelemetryError(name, "must have columns", list(present))
     numbers = [str(present[column]) for column in columns.numbers if column in inside]
     wholes = [str(present[column]) for column in columns.wholes if column in inside]
     table = read_file(

@@ -39,7 +39,12 @@ def init(
         if not typer.confirm(f"Overwrite {path}?", default=False):
             print("nothing was written")
             raise typer.Exit(1)
-    path.write_text(text, encoding="utf-8")
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            "--output", f"must be a file that can be written ({error.strerror})", str(path)
+        ) from None
     for sentence in found.proposal.decide:
         print(f"decide: {sentence}")
     print(f"wrote {path}; look at it, then: netops run --telemetry {folder} --schema {path}")

@@ -95,3 +95,8 @@ def test_a_folder_is_held_against_a_schema(folder, tmp_path, capsys):
     assert "note: population site: 7 is in no row; there are '007', '008'" in said
     check(folder, schema=path, as_json=True)
     assert json.loads(capsys.readouterr().out)["devices"] == 3
+
+
+def test_a_file_that_cannot_be_written_is_told(folder):
+    with pytest.raises(InputError, match="--output: must be a file that can be written"):
+        init(folder, folder / "none" / "schema.yaml")

@@ -62,6 +62,11 @@ class ColumnProfile:
         return self.missing / self.rows if self.rows else 0.0
 
     @property
+    def holds_numbers(self) -> bool:
+        """Whether all values are numbers, which may be meant as times."""
+        return self.kind in ("number", "truth") or self.times.startswith("epoch")
+
+    @property
     def is_constant(self) -> bool:
         """Whether all values are the same."""
         return self.distinct == 1

@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 
 from feature_sets.telemetry.errors import SchemaError
-from feature_sets.telemetry.folder_files import find_files, unread_files, unread_note
-from feature_sets.telemetry.inspection.likely_format import likely_format
+from feature_sets.telemetry.folder_files import find_files, table_names, unread_files, unread_note
+from feature_sets.telemetry.inspection.likely_format import likely_format, likely_tables_of
 from feature_sets.telemetry.inspection.other_files import likely_tables
 from feature_sets.telemetry.inspection.proposal import Choice, Proposal, propose
 from feature_sets.telemetry.inspection.table_profile import TableProfile, profile_table
@@ -129,8 +129,10 @@ def check_folder(folder: Path) -> FolderCheck:
 
     :raises TelemetryError: if there is no such folder, or a file cannot be read.
     """
-    files = {name: find_files(folder, name, optional=True) for name in TABLES}
-    form = likely_format(folder, files)
+    names = table_names(folder)
+    known = likely_tables_of(names)
+    files = {name: find_files(folder, name, optional=True, form=known) for name in TABLES}
+    form = likely_format(folder, files, known)
     tables = {name: profile_table(folder, name, found, form) for name, found in files.items() if found}
     proposal = propose(folder.resolve().name, tables, form)
     content = proposal.content

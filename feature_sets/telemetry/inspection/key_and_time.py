@@ -16,6 +16,7 @@ from feature_sets.telemetry.inspection.table_profile import TableProfile
 from feature_sets.telemetry.time_columns import parse_times
 
 TIME_NAMES = ("timestamp", "time", "ts", "event_time", "datetime", "date_time", "date", "at", "when")
+_FAR = pd.Timedelta(days=366)
 ARRIVAL_NAME = re.compile(r"receiv|arriv|ingest|collected")
 
 
@@ -77,6 +78,17 @@ def time_candidates(tables: Mapping[str, TableProfile]) -> list[str]:
         return elsewhere, ARRIVAL_NAME.search(name.lower()) is not None, known
 
     return sorted(times, key=unlikely)
+
+
+def is_far_from(column: ColumnProfile, time: ColumnProfile) -> bool:
+    """Whether numbers that could be times are rather numbers: as times they are years from those of the rows.
+
+    :param time: of the event times.
+    """
+    if not column.times.startswith("epoch") or not column.first or not time.first:
+        return False
+    first, last = pd.Timestamp(column.first), pd.Timestamp(column.last)
+    return first > pd.Timestamp(time.last) + _FAR or last < pd.Timestamp(time.first) - _FAR
 
 
 def device_times(table: TableProfile, entity: Sequence[str], time: str) -> pd.DataFrame:

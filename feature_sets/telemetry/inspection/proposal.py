@@ -21,9 +21,11 @@ from feature_sets.telemetry.inspection.key_and_time import (
     cadence_of,
     device_times,
     fewest_keys,
+    is_far_from,
     key_candidates,
     time_candidates,
 )
+from feature_sets.telemetry.inspection.long_names import numeric_names
 from feature_sets.telemetry.inspection.table_profile import TableProfile
 from feature_sets.telemetry.reserved_names import RESERVED, check_reserved
 
@@ -127,11 +129,11 @@ def propose(name: str, tables: Mapping[str, TableProfile], form: FileFormat = PL
     if "metrics" not in tables:
         return proposal
     entity = _entity(proposal, tables)
-    time = _time(proposal, tables)
+    time = _time(proposal, tables, form)
     readings = device_times(tables["metrics"], entity, time) if entity and time else None
     if readings is not None:
         proposal.cadence = cadence_of(readings)
-    _metrics(proposal, tables["metrics"], readings)
+    _metrics(proposal, tables["metrics"], readings, form)
     if "labels" in tables:
         _label(proposal, tables["labels"], entity, time)
     if "static" in tables:
@@ -175,9 +177,10 @@ def _entity(proposal: Proposal, tables: Mapping[str, TableProfile]) -> list[str]
     return candidates
 
 
-def _time(proposal: Proposal, tables: Mapping[str, TableProfile]) -> str:
+def _time(proposal: Proposal, tables: Mapping[str, TableProfile], form: FileFormat) -> str:
     metrics, labels = tables["metrics"], tables.get("labels")
-    candidates = time_candidates(tables)
+    # Values may be large enough to be times.
+    candidates = [name for name in time_candidates(tables) if not (form.format and name == form.value)]
     if not candidates:
         proposal.missing.append(
             "No column of the metrics holds times (ISO 8601 text, epoch numbers, or a type of times)."
@@ -200,6 +203,8 @@ def _time(proposal: Proposal, tables: Mapping[str, TableProfile]) -> str:
             "which must be true of them (or name their zone, such as Europe/Oslo)."
         )
     for column in others:
+        if is_far_from(metrics.columns[column], profile):
+            continue  # Large numbers, of a counter perhaps.
         if ARRIVAL_NAME.search(column.lower()) and "arrival" not in proposal.fields:
             proposal.fields["arrival"] = proposal.named(column)
             proposal.choose("metrics", column, "arrival", "times with the name of an arrival time")
@@ -208,9 +213,11 @@ def _time(proposal: Proposal, tables: Mapping[str, TableProfile]) -> str:
     return time
 
 
-def _metrics(proposal: Proposal, table: TableProfile, readings: pd.DataFrame | None) -> None:
+def _metrics(
+    proposal: Proposal, table: TableProfile, readings: pd.DataFrame | None, form: FileFormat
+) -> None:
     taken = {choice.column for choice in proposal.choices if choice.table == "metrics"}
-    if _long_metrics(proposal, table, taken):
+    if _long_metrics(proposal, table, taken, form):
         return
     metrics: dict[str, Any] = {}
     for name, column in table.columns.items():
@@ -218,7 +225,7 @@ def _metrics(proposal: Proposal, table: TableProfile, readings: pd.DataFrame | N
             continue
         if name in table.of_folders:
             proposal.choose("metrics", name, "none", "names of folders")
-        elif column.kind not in ("number", "truth"):
+        elif not column.holds_numbers:
             proposal.choose("metrics", name, "none", f"{column.kind}, not numbers", _attribute_of(column))
         elif column.is_constant:
             value = column.samples[0] if column.samples else ""
@@ -246,27 +253,27 @@ def _metrics(proposal: Proposal, table: TableProfile, readings: pd.DataFrame | N
         proposal.missing.append("No column of the metrics holds numbers that change.")
 
 
-def _long_metrics(proposal: Proposal, table: TableProfile, taken: set[str]) -> bool:
+def _long_metrics(proposal: Proposal, table: TableProfile, taken: set[str], form: FileFormat) -> bool:
     """Metrics of a table with one row a value: a column of numbers, and one with names of metrics."""
     rest = {name: column for name, column in table.columns.items() if name not in taken}
-    values = [name for name, column in rest.items() if column.kind in ("number", "truth")]
-    names = [
-        name
-        for name, column in rest.items()
-        if column.kind == "text" and 2 <= (column.distinct or 0) <= min(_METRICS, column.rows // 2)
-    ]
-    repeated = proposal.cadence is not None and proposal.cadence.repeated > 0
-    if len(values) != 1 or len(names) != 1 or not repeated:
-        return False
-    metric, value = names[0], values[0]
-    found = texts_of(table.head[metric]).values
-    proposal.choose("metrics", metric, "files.metric", f"names of {len(found):,} metrics: long layout")
-    proposal.choose("metrics", value, "files.value", "the only numbers: values of the metrics")
+    if form.format:
+        metric, value = form.metric, form.value
+        found = numeric_names(table, metric, value)
+        if not found:
+            proposal.missing.append(f"No metric of the {form.format} files holds numbers.")
+    else:
+        columns = _long_columns(proposal, rest)
+        if columns is None:
+            return False
+        metric, value = columns
+        found = texts_of(table.head[metric]).values
+        layout = {"layout": "long", "metric": proposal.named(metric), "value": proposal.named(value)}
+        proposal.fields["files"] = {**proposal.fields.get("files", {}), **layout}
+    proposal.choose("metrics", metric, "files.metric", f"names of {len(found):,} metrics: one row a value")
+    proposal.choose("metrics", value, "files.value", "values of the metrics")
     for name in rest:
         if name not in (metric, value):
             proposal.choose("metrics", name, "none", "neither name nor value of a metric")
-    layout = {"layout": "long", "metric": proposal.named(metric), "value": proposal.named(value)}
-    proposal.fields["files"] = {**proposal.fields.get("files", {}), **layout}
     proposal.fields["metrics"] = {proposal.named(name): None for name in found}
     proposal.decide.append(
         f"The metrics are those that '{metric}' names in the first {table.looked_at:,} rows: "
@@ -275,6 +282,18 @@ def _long_metrics(proposal: Proposal, table: TableProfile, taken: set[str]) -> b
     if proposal.cadence is not None:  # In this layout rows of one device and time are one reading.
         proposal.cadence = dataclasses.replace(proposal.cadence, repeated=0)
     return True
+
+
+def _long_columns(proposal: Proposal, rest: Mapping[str, ColumnProfile]) -> tuple[str, str] | None:
+    """Columns with the names of metrics and with their values, if the table seems to have one row a value."""
+    values = [name for name, column in rest.items() if column.holds_numbers]
+    names = [
+        name
+        for name, column in rest.items()
+        if column.kind == "text" and 2 <= (column.distinct or 0) <= min(_METRICS, column.rows // 2)
+    ]
+    repeated = proposal.cadence is not None and proposal.cadence.repeated > 0
+    return (names[0], values[0]) if len(values) == len(names) == 1 and repeated else None
 
 
 def _attribute_of(column: ColumnProfile) -> str:

@@ -76,7 +76,7 @@ def profile_table(folder: Path, name: str, files: Sequence[Path], form: FileForm
     present: list[frozenset[str]] = []
     for path in files:
         of_file = str(path.relative_to(folder))
-        given = partition_values(path, folder)
+        given = partition_values(path, folder, form)
         inside = file_columns(path, of_file, form)
         if looked_at >= LOOKED_AT:
             present.append(frozenset([*inside, *given]))
@@ -101,7 +101,7 @@ def profile_table(folder: Path, name: str, files: Sequence[Path], form: FileForm
         looked_at,
         {column: profile_column(column, whole[column], decimal) for column in whole.column_names},
         tuple(partial),
-        frozenset(column for path in files for column in partition_values(path, folder)),
+        frozenset(column for path in files for column in partition_values(path, folder, form)),
         whole,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -18,11 +19,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.telemetry.events import EventParser
 from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.ingest_report import IngestReport
 from feature_sets.telemetry.readers import read_telemetry
 from feature_sets.telemetry.schema import TelemetrySchema
+from feature_sets.windows.arrival_order import windows_as_known
+from feature_sets.windows.definition import WindowDefinition
+from feature_sets.windows.online import OnlineWindows
 
 SCHEMA = TelemetrySchema.from_dict(
     {
@@ -139,6 +144,12 @@ def save(path: Path, table: pa.Table, suffix: str) -> None:
     if suffix == "parquet":
         pq.write_table(table, path.with_name(f"{path.name}.parquet"))
         return
+    if "json" in suffix:
+        rows = [{name: _json_cell(cell) for name, cell in row.items()} for row in table.to_pylist()]
+        lines = "".join(f"{json.dumps(row)}\n" for row in rows) if "jsonl" in suffix else json.dumps(rows)
+        packed = gzip.compress(lines.encode()) if suffix.endswith("gz") else lines.encode()
+        path.with_name(f"{path.name}.{suffix}").write_bytes(packed)
+        return
     frame = pd.DataFrame(
         {name: [_csv_cell(cell) for cell in table[name].to_pylist()] for name in table.column_names}
     )
@@ -151,6 +162,11 @@ def _csv_cell(cell: Any) -> str:
     if isinstance(cell, bytes):
         return cell.decode()
     return cell.isoformat() if isinstance(cell, datetime) else str(cell)
+
+
+def _json_cell(cell: Any) -> Any:
+    """Numbers and text as JSON has them; what it does not have is text."""
+    return cell if cell is None or isinstance(cell, int | float | str) else _csv_cell(cell)
 
 
 def write(folder: Path, parts: list[tuple[int, int, dict[str, str], str]]) -> Path:
@@ -189,10 +205,36 @@ def test_a_table_in_any_types_kinds_of_files_and_parts_is_the_same_rows(
 ) -> None:
     cuts = sorted(data.draw(st.sets(st.integers(1, len(ROWS) - 1), max_size=2)))
     edges = [0, *cuts, len(ROWS)]
-    suffixes = st.sampled_from(["parquet", "csv", "csv.gz"])
+    suffixes = st.sampled_from(["parquet", "csv", "csv.gz", "json", "jsonl", "jsonl.gz"])
     parts = [(start, end, data.draw(CHOICE), data.draw(suffixes)) for start, end in pairwise(edges)]
     folder = write(tmp_path_factory.mktemp("any"), parts)
-    assert_right(*read_telemetry(folder, SCHEMA))
+    telemetry, report = read_telemetry(folder, SCHEMA)
+    assert_right(telemetry, report)
+    assert (report.metrics.rows_read, report.labels.rows_read) == (len(ROWS), len(ROWS))
+    assert_same_features(telemetry)
+
+
+DEFINITION = WindowDefinition.from_schema(SCHEMA)
+
+
+def live_features() -> list[dict[str, Any]]:
+    """Features of the rows as an endpoint has them, sent as JSON one after the other."""
+    windows, parser = OnlineWindows(DEFINITION, lambda: START / 1e6 + 3600), EventParser(SCHEMA)
+    ordered = sorted(ROWS, key=lambda row: (row["at"], str(row["box"])))
+    events = [parser.telemetry(json.loads(json.dumps({**row, "at": row["at"]}))) for row in ordered]
+    return [windows.update({"device": one.device, "at": one.time, **one.metrics}) for one in events]
+
+
+LIVE = live_features()
+
+
+def assert_same_features(telemetry: Telemetry) -> None:
+    """The features of the files are those of the live events, to the last bit."""
+    rows = KeyedRows.of(telemetry.metrics, "device", "at").in_event_order()
+    found = windows_as_known(rows, DEFINITION, None)
+    names = list(DEFINITION.feature_names)
+    live = np.array([[features[name] for name in names] for features in LIVE])
+    np.testing.assert_array_equal(found[names].to_numpy().copy().view(np.int64), live.view(np.int64))
 
 
 @pytest.mark.parametrize(

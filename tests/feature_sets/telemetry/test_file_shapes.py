@@ -10,7 +10,7 @@ import pytest
 
 from feature_sets.telemetry.errors import SchemaError, TelemetryError
 from feature_sets.telemetry.file_format import PLAIN, FileFormat
-from feature_sets.telemetry.path_pattern import path_values
+from feature_sets.telemetry.path_pattern import path_parts, path_values
 from feature_sets.telemetry.readers import read_telemetry
 from feature_sets.telemetry.schema import TelemetrySchema
 
@@ -68,10 +68,12 @@ def test_a_file_that_is_not_of_the_pattern_lacks_the_column(tmp_path: Path) -> N
 
 
 def test_what_a_pattern_finds() -> None:
-    assert path_values(("osl", "r1.csv.gz"), "{site}/{box}.csv.gz") == {"site": "osl", "box": "r1"}
-    assert path_values(("a-b-c.json",), "{site}-{box}") == {"site": "a", "box": "b-c"}
-    assert path_values(("osl", "x", "r1.csv"), "{site}/{box}") == {}
-    assert path_values(("r.1.csv",), "{box}") == {"box": "r.1"}
+    assert path_parts(("metrics", "day=2", "osl", "r.1.csv.gz")) == ("osl", "r.1")
+    assert path_parts(("metrics.csv",)) == ()
+    assert path_values(("osl", "r1"), "{site}/{box}.csv.gz") == {"site": "osl", "box": "r1"}
+    assert path_values(("a-b-c",), "{site}-{box}") == {"site": "a", "box": "b-c"}
+    assert path_values(("osl", "x", "r1"), "{site}/{box}") == {}
+    assert path_values(("r.1",), "{box}") == {"box": "r.1"}
 
 
 @pytest.mark.parametrize(

@@ -96,3 +96,30 @@ def test_a_file_without_the_column_is_refused(tmp_path: Path) -> None:
     frame = wide(4)
     with pytest.raises(TelemetryError, match=r"metrics/all\.parquet, column 'v': is required"):
         read_telemetry(write(tmp_path, {"all": frame}, frame), LONG)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_values_in_any_files_are_the_same_readings(tmp_path: Path, seed: int) -> None:
+    """Values of a reading lie in several files, of several kinds, some given again."""
+    generator = np.random.default_rng(seed)
+    frame = wide(60)
+    long = tall(frame)
+    expected, _ = read_telemetry(write(tmp_path / "wide", {"all": frame}, frame), WIDE)
+    folder = write(tmp_path / "long", {}, frame)
+    number = generator.integers(0, 4, len(long))
+    again = long[number == 0].head(5)
+    for part, rows in long.groupby(number):
+        whole = rows if part != 3 else pd.concat([rows, again.assign(v=-1.0)])
+        path = folder / "metrics" / f"part-{part}"
+        kind = generator.choice(["parquet", "csv", "csv.gz", "jsonl"])
+        if kind == "parquet":
+            whole.to_parquet(f"{path}.parquet", index=False)
+        elif kind == "jsonl":
+            cells = whole.assign(at=whole["at"].map(pd.Timestamp.isoformat))
+            cells.to_json(f"{path}.jsonl", orient="records", lines=True, double_precision=15)
+        else:
+            whole.to_csv(f"{path}.{kind}", index=False)
+    found, report = read_telemetry(folder, LONG)
+    pd.testing.assert_frame_equal(found.metrics, expected.metrics, rtol=1e-12)
+    assert sum(report.metrics.values.get("repeated_values", {}).values()) == len(again)
+    assert sum(mark.rows for mark in report.metrics.marks.values()) == len(frame)
