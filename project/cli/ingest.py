@@ -22,7 +22,7 @@ from project.settings import Settings
 
 _COUNTS = (
     *("rows_read", "rows_rejected", "rows_too_late", "rows_quarantined", "rows_known", "rows_new"),
-    *("rows_rewritten", "rows_conflicting", "rows_ingested", "label_rows", "devices"),
+    *("rows_rewritten", "rows_conflicting", "rows_ingested", "label_rows", "labels_changed", "devices"),
 )
 _ALWAYS = ("rows_read", "rows_rejected", "rows_new", "rows_ingested", "label_rows", "devices")
 _WIDTH = 17
@@ -107,7 +107,7 @@ def _live_lines(results: dict[str, Any], *, always: bool) -> list[str]:
     That the endpoint did not take over the devices is told in any case.
     """
     failure = [results["reload_failure"]] if results.get("reload_failure") else []
-    if not always and not (results.get("readings") or results.get("labels")):
+    if not always and not any(results.get(name) for name in ("readings", "labels", "incidents")):
         return failure
     return [*results.get("report_lines", ()), *failure]
 
