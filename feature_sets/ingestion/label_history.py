@@ -27,7 +27,7 @@ from feature_sets.rows.event_micros import column_micros
 from feature_sets.rows.keyed_rows import Bools, Integers, KeyedRows
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
-_ALWAYS = Stretches([(0, np.iinfo(np.int64).max)])
+_ALWAYS = Stretches.of([(0, np.iinfo(np.int64).max)])
 
 
 def made_labels(
