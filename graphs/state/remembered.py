@@ -63,5 +63,7 @@ class RememberedDevice:
         return found if found is not None and found <= until else None
 
     def has_observed(self, first: int, last: int) -> bool:
-        """Whether a row said in a stretch of time whether the device is in error."""
-        return any(told.observed and first <= at <= last for at, told in self.told.items())
+        """Whether a row said in a stretch of time whether the device is in error, or left that open."""
+        return any(
+            first <= at <= last and (told.observed or told.label is None) for at, told in self.told.items()
+        )
