@@ -48,10 +48,10 @@ class LabeledJoin(RequestStep):
             self._ledger = DerivedLedger(
                 schema.labels,
                 IncidentBook(schema, features, settings.ledger_max_size),
-                max(deadline, schema.labels.healthy_seconds),
+                max(deadline, schema.labels.healthy_seconds + 2 * schema.horizon_seconds),
                 settings.ledger_max_size,
                 tolerance,
-                joins=not schema.horizon_seconds,
+                horizon_seconds=schema.horizon_seconds,
             )
         else:
             self._ledger = PredictionLedger(deadline, settings.ledger_max_size, tolerance)
@@ -148,7 +148,10 @@ class LabeledJoin(RequestStep):
             record.status = status.value
             self._take(request, pairs)
             return
-        if isinstance(ledger, DerivedLedger) or event.label is None or excluded:
+        if isinstance(ledger, DerivedLedger):
+            record.status = ledger.add_observed(event.device, event.time, arrived).value
+            return
+        if event.label is None or excluded:
             future = ledger.from_future(event.time, arrived)
             record.status = (LabelStatus.QUARANTINED if future else LabelStatus.KEPT).value
             return

@@ -30,7 +30,7 @@ from feature_sets.rows.keyed_rows import Bools, Integers, KeyedRows
 from feature_sets.telemetry.maintenance_columns import IN_MAINTENANCE
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
-_ALWAYS = Stretches([(0, np.iinfo(np.int64).max)])
+_ALWAYS = Stretches.of([(0, np.iinfo(np.int64).max)])
 
 
 def made_labels(
@@ -86,7 +86,7 @@ def append_labels(
         rows = with_maintenance(rows, schema, calendar.intervals)
         return _begin(with_target(rows, schema), schema, contents)
     others = [(first, end - 1) for first, end in calendar.again]
-    stretches = Stretches([*state.changed_since(known, schema).pairs, *others])
+    stretches = Stretches.of([*state.changed_since(known, schema).pairs, *others])
     made = made_labels(state, metrics, attributes, schema, stretches)
     made = with_maintenance(made, schema, calendar.intervals)
     change = _Change(before, made, stretches, schema)

@@ -156,7 +156,7 @@ class LabelState:
     def changed_since(self, before: LabelState, schema: TelemetrySchema) -> Stretches:
         """The stretches of time in which a label may be another one than before."""
         if self.attributes != before.attributes:
-            return Stretches([(0, _END_OF_TIME)])
+            return Stretches.of([(0, _END_OF_TIME)])
         tolerance = schema.labels.tolerance_seconds * 1_000_000
         found = [
             times
@@ -164,19 +164,27 @@ class LabelState:
             if (path in self.files) != (path in before.files)
         ]
         # A reading takes labels that belonged to the one before it.
-        found = [(first - tolerance, last + tolerance) for first, last in found]
+        firsts, lasts = (
+            [column + shift]
+            for column, shift in zip(
+                np.array(found, dtype=np.int64).reshape(-1, 2).T, (-tolerance, tolerance), strict=True
+            )
+        )
         for rows in _differing(self.incidents, before.incidents):
-            starts = column_micros(rows[START]) - tolerance
-            ends = np.where(rows[END].isna(), _END_OF_TIME, column_micros(rows[END].fillna(rows[START])))
-            found += zip(starts.tolist(), ends.tolist(), strict=True)
+            firsts.append(column_micros(rows[START]) - tolerance)
+            lasts.append(
+                np.where(rows[END].isna(), _END_OF_TIME, column_micros(rows[END].fillna(rows[START])))
+            )
         for rows in _differing(self.statements, before.statements):
             moments = column_micros(rows[schema.time])
-            found += zip((moments - tolerance).tolist(), moments.tolist(), strict=True)
+            firsts.append(moments - tolerance)
+            lasts.append(moments)
         healthy = schema.labels.healthy_seconds * 1_000_000
         bounds = [state.newest - healthy for state in (self, before) if state.newest is not None]
-        if len(bounds) == 2 and bounds[0] != bounds[1]:
-            found.append((min(bounds), max(bounds)))
-        return Stretches(found)
+        if len(set(bounds)) == 2:
+            firsts.append(np.array([min(bounds)]))
+            lasts.append(np.array([max(bounds)]))
+        return Stretches(np.concatenate(firsts), np.concatenate(lasts))
 
 
 def no_statements(schema: TelemetrySchema) -> pd.DataFrame:

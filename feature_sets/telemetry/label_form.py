@@ -36,7 +36,8 @@ class LabelForm:
         ``readings`` for all of them, or a mapping with ``from`` and ``to``, the second not included. Of
         incidents ``readings`` unless said otherwise; of positives it must be said.
     :param healthy_after: how old, seen from the newest reading, a reading without an error must be to count
-        as healthy. By default ``0s`` in the history; live it is the deadline of labels.
+        as healthy. By default ``0s``. Live ``0s`` is the deadline of labels: a prediction is not
+        healthy as soon as it is made.
     :param start: column with the start of an incident.
     :param end: column with its end, which belongs to it no more.
     :param kind: column that says what kind it was.
@@ -53,7 +54,7 @@ class LabelForm:
     form: str = ROWS
     tolerance: str = "0s"
     watched: str | Mapping[str, str] | None = None
-    healthy_after: str | None = None
+    healthy_after: str = "0s"
     start: str = "start"
     end: str = "end"
     kind: str = "kind"
@@ -68,8 +69,7 @@ class LabelForm:
         check_choice("labels.form", self.form, FORMS)
         check_choice("labels.conflict", self.conflict, CONFLICTS)
         duration_seconds(self.tolerance, "labels.tolerance")
-        if self.healthy_after is not None:
-            duration_seconds(self.healthy_after, "labels.healthy_after")
+        duration_seconds(self.healthy_after, "labels.healthy_after")
         for name in _COLUMNS:
             check_column_name(f"labels.{name}", getattr(self, name))
         columns = [getattr(self, name) for name in _COLUMNS] + list(self.scope)
@@ -96,7 +96,7 @@ class LabelForm:
             (of_others, "must be absent unless the form is incidents"),
         ):
             for name in names:
-                if getattr(self, name) not in (None, ()):
+                if getattr(self, name) not in (None, (), "0s"):
                     raise InputError(f"labels.{name}", rule, getattr(self, name))
 
     def _period(self) -> tuple[float | None, float | None]:
@@ -153,7 +153,7 @@ class LabelForm:
     @property
     def healthy_seconds(self) -> int:
         """How old a reading in the history must be to count as healthy."""
-        return duration_seconds(self.healthy_after or "0s")
+        return duration_seconds(self.healthy_after)
 
     @property
     def has_incidents(self) -> bool:

@@ -11,7 +11,7 @@ import heapq
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from feature_sets.rows.event_micros import event_micros
 from feature_sets.telemetry.incident_events import Incident, IncidentEvent, IncidentStatus, after
@@ -20,47 +20,10 @@ from feature_sets.telemetry.schema import DEVICE
 from graphs.protocol.label_status import LabelStatus
 from graphs.protocol.records import LabeledPair, Position, Prediction
 from graphs.state.incident_book import IncidentBook
+from graphs.state.remembered import Made, RememberedDevice, Told
 
 _NOWHERE = Position(0, 0, 0)
-
-
-@dataclass(slots=True)
-class _Made:
-    """A prediction that is remembered."""
-
-    time: float
-    made: Prediction
-    predicted_at: float
-    label: int | None = None
-    excluded: bool = False
-    left_out: bool = False
-
-    @property
-    def is_open(self) -> bool:
-        """Whether a label may still join it."""
-        return self.label is None and not self.excluded and not self.left_out
-
-
-@dataclass(slots=True)
-class _Told:
-    """A label that was told of a time, None if it leaves the prediction out.
-
-    ``used`` is the status that it got when it met a prediction.
-    """
-
-    label: int | None
-    labeled_at: float
-    used: LabelStatus | None = None
-
-
-@dataclass(slots=True)
-class _Device:
-    """What is remembered of one device: times in order."""
-
-    made: dict[int, _Made] = field(default_factory=dict)
-    told: dict[int, _Told] = field(default_factory=dict)
-    times: list[int] = field(default_factory=list)
-    waiting: list[int] = field(default_factory=list)
+_EXCLUDED = 2
 
 
 @dataclass(frozen=True)
@@ -91,7 +54,8 @@ class DerivedLedger:
     :param deadline_seconds: how much later than its event, in event time, a label may come.
     :param max_size: predictions and labels remembered at most.
     :param tolerance_seconds: how far ahead of the clock the time of a label may be.
-    :param joins: whether positives and incidents label predictions; with a horizon they do not.
+    :param horizon_seconds: of what is predicted. With one, a prediction is labeled when it is known what
+        incidents followed, see ``feature_sets.labels.horizon``; positives label none then.
     """
 
     def __init__(
@@ -101,17 +65,21 @@ class DerivedLedger:
         deadline_seconds: float,
         max_size: int,
         tolerance_seconds: float,
-        joins: bool = True,
+        horizon_seconds: int = 0,
     ) -> None:
-        self._form, self._book, self._joins = form, book, joins
+        self._form, self._book = form, book
+        self._horizon = horizon_seconds * 1_000_000
+        self._joins = not horizon_seconds
         self._deadline = round(deadline_seconds * 1_000_000)
-        self._healthy_after = form.healthy_seconds * 1_000_000 or self._deadline + 1
+        # What follows a prediction is known when rows up to twice the horizon after it are.
+        healthy = form.healthy_seconds * 1_000_000
+        self._healthy_after = healthy + 2 * self._horizon if healthy else self._deadline + 1
         self._beside = form.tolerance_seconds * 1_000_000
-        self._watches = joins and form.form != ROWS
+        self._watches = form.has_incidents or (self._joins and form.form != ROWS)
         self._from = 0 if form.watched_from is None else round(form.watched_from * 1_000_000)
         self._to = None if form.watched_to is None else round(form.watched_to * 1_000_000)
         self._max_size, self._tolerance = max_size, tolerance_seconds
-        self._devices: dict[str, _Device] = {}
+        self._devices: dict[str, RememberedDevice] = {}
         self._by_time: list[tuple[int, str, bool]] = []
         self._unlabeled: list[tuple[int, str]] = []
         self._newest: int | None = None
@@ -167,8 +135,8 @@ class DerivedLedger:
         if known is not None and micros in known.made:
             return pairs
         pairs += self._room(predicted_at)
-        known = self._devices.setdefault(device, _Device())
-        known.made[micros] = _Made(time, made, predicted_at)
+        known = self._devices.setdefault(device, RememberedDevice())
+        known.made[micros] = Made(time, made, predicted_at)
         insort(known.times, micros)
         self._remember(micros, device, True, "waiting_for_label")
         known.made[micros].excluded = self._joins and self._is_excluded(device, micros)
@@ -199,14 +167,30 @@ class DerivedLedger:
             self.conflicting += 1
             return LabelStatus.CONFLICTING, []
         pairs = self._room(labeled_at)
-        known = self._devices.setdefault(device, _Device())
-        known.told[micros] = _Told(label, labeled_at)
+        known = self._devices.setdefault(device, RememberedDevice())
+        known.told[micros] = Told(label, labeled_at)
         insort(known.waiting, micros)
         self._remember(micros, device, False, "waiting_for_prediction")
         pairs += self._settled(device, known)
         if known.told[micros].used is None and label is None:
             return LabelStatus.KEPT, pairs
         return known.told[micros].used or LabelStatus.WAITING, pairs
+
+    def add_observed(self, device: str, time: float, labeled_at: float) -> LabelStatus:
+        """Note that a row says whether a device is in error: what it is part of is left to the history.
+
+        :param time: event time that it is about, epoch seconds.
+        """
+        if self.from_future(time, labeled_at):
+            return LabelStatus.QUARANTINED
+        micros = event_micros(time)
+        known = self._devices.get(device)
+        if not self._is_old(micros) and (known is None or micros not in known.told):
+            self._room(labeled_at)
+            known = self._devices.setdefault(device, RememberedDevice())
+            known.told[micros] = Told(None, labeled_at, LabelStatus.KEPT, observed=True)
+            self._remember(micros, device, False, "used")
+        return LabelStatus.KEPT
 
     def add_incident(self, event: IncidentEvent, arrived: float) -> Changed:
         """Note what is said of an incident; predictions in it are errors.
@@ -229,7 +213,9 @@ class DerivedLedger:
             pairs += self._looked_at(device, known, times, arrived)
         return Changed(status, sum(pair.label for pair in pairs), too_late, pairs)
 
-    def _named(self, incident: Incident, before: Incident | None) -> Iterable[tuple[str, _Device, list[int]]]:
+    def _named(
+        self, incident: Incident, before: Incident | None
+    ) -> Iterable[tuple[str, RememberedDevice, list[int]]]:
         """Devices that an incident names now or named before, with the predictions that this may change."""
         both = [one for one in (incident, before) if one is not None]
         whom = {one.names.get(DEVICE) for one in both}
@@ -244,7 +230,9 @@ class DerivedLedger:
             if times:
                 yield device, known, times
 
-    def _looked_at(self, device: str, known: _Device, times: list[int], now: float) -> list[LabeledPair]:
+    def _looked_at(
+        self, device: str, known: RememberedDevice, times: list[int], now: float
+    ) -> list[LabeledPair]:
         """Label these predictions by the incidents, or as healthy if they are old enough."""
         pairs = []
         bound = self._bound
@@ -281,14 +269,48 @@ class DerivedLedger:
             record = known.made.get(micros) if known else None
             if known is None or record is None or not record.is_open:
                 continue
-            told = self._pending(known, micros)
+            told = known.pending(micros, self._beside)
             if told is not None:
                 pairs += self._met(device, known, micros, told)
-            else:
-                pairs.append(self._joined(device, record, 0, now))
+                continue
+            label = self._ahead(device, known, micros) if self._horizon else 0
+            if label is not None:
+                pairs.append(self._joined(device, record, label, now))
         return pairs
 
-    def _settled(self, device: str, known: _Device) -> list[LabeledPair]:
+    def _ahead(self, device: str, known: RememberedDevice, micros: int) -> int | None:
+        """What a prediction ahead turned out to be, None if that is not known.
+
+        It is the rule of ``with_target``, for one row.
+        """
+        horizon = self._horizon
+        if known.has_observed(micros, micros + 2 * horizon) or self._label_at(device, micros) != 0:
+            return None
+        last = micros
+        for at in known.times[bisect_right(known.times, micros) :]:
+            label = self._label_at(device, at)
+            if at <= micros + horizon and label == 1:
+                return 1
+            if label == _EXCLUDED:
+                if at <= micros + horizon:
+                    return None
+                continue
+            if label is not None:
+                if at - last > horizon:
+                    return None
+                last = at
+                if at >= micros + horizon:
+                    return 0
+        return None
+
+    def _label_at(self, device: str, micros: int) -> int | None:
+        """Whether a device is in error at a time, as incidents say by now; None if nobody knows."""
+        covering = list(self._book.covering(device, micros))
+        if covering:
+            return _EXCLUDED if any(self._book.is_excluded(one) for one in covering) else 1
+        return 0 if self._is_watched(micros) else None
+
+    def _settled(self, device: str, known: RememberedDevice) -> list[LabeledPair]:
         """Labels of a device of which it is known now to which prediction they belong."""
         pairs: list[LabeledPair] = []
         if not known.times:
@@ -300,17 +322,7 @@ class DerivedLedger:
                 pairs += self._met(device, known, known.times[place], told)
         return pairs
 
-    def _pending(self, known: _Device, micros: int) -> int | None:
-        """The label that belongs to a prediction, if no other one of its device comes in between."""
-        following = bisect_right(known.times, micros)
-        until = micros + self._beside
-        if following < len(known.times):
-            until = min(until, known.times[following] - 1)
-        place = bisect_left(known.waiting, micros)
-        found = known.waiting[place] if place < len(known.waiting) else None
-        return found if found is not None and found <= until else None
-
-    def _met(self, device: str, known: _Device, micros: int, told: int) -> list[LabeledPair]:
+    def _met(self, device: str, known: RememberedDevice, micros: int, told: int) -> list[LabeledPair]:
         """Have a prediction and a label meet; the first label of a prediction stays."""
         record, label = known.made[micros], known.told[told]
         known.waiting.remove(told)
@@ -329,7 +341,7 @@ class DerivedLedger:
             label.used = LabelStatus.DUPLICATE
         return []
 
-    def _joined(self, device: str, record: _Made, label: int, labeled_at: float) -> LabeledPair:
+    def _joined(self, device: str, record: Made, label: int, labeled_at: float) -> LabeledPair:
         record.label = label
         self._states["waiting_for_label"] -= 1
         self._states["joined"] += 1
@@ -365,7 +377,7 @@ class DerivedLedger:
         pairs: list[LabeledPair] = []
         self._size -= 1
         if is_made:
-            told = self._pending(known, micros) if known.made[micros].is_open else None
+            told = known.pending(micros, self._beside) if known.made[micros].is_open else None
             pairs += self._met(device, known, micros, told) if told is not None else []
             record = known.made.pop(micros)
             del known.times[bisect_left(known.times, micros)]

@@ -22,7 +22,7 @@ from project.settings import Settings
 
 _COUNTS = (
     *("rows_read", "rows_rejected", "rows_too_late", "rows_quarantined", "rows_known", "rows_new"),
-    *("rows_rewritten", "rows_conflicting", "rows_ingested", "label_rows", "devices"),
+    *("rows_rewritten", "rows_conflicting", "rows_ingested", "label_rows", "labels_changed", "devices"),
 )
 _ALWAYS = ("rows_read", "rows_rejected", "rows_new", "rows_ingested", "label_rows", "devices")
 _WIDTH = 17
@@ -107,7 +107,8 @@ def _live_lines(results: dict[str, Any], *, always: bool) -> list[str]:
     That the endpoint did not take over the devices is told in any case.
     """
     failure = [results["reload_failure"]] if results.get("reload_failure") else []
-    if not always and not any(results.get(name) for name in ("readings", "labels", "maintenance_changes")):
+    arrived = ("readings", "labels", "incidents", "maintenance_changes")
+    if not always and not any(results.get(name) for name in arrived):
         return failure
     return [*results.get("report_lines", ()), *failure]
 

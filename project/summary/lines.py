@@ -70,12 +70,15 @@ def _taken_lines(taken: dict[str, Any]) -> list[str]:
     :param taken: results of the job that adds it.
     """
     failure = _fact("devices", taken["reload_failure"]) if taken.get("reload_failure") else []
-    if not (taken.get("readings") or taken.get("labels")):
+    if not any(taken.get(name) for name in ("readings", "labels", "incidents")):
         return failure
     text = (
         f"{taken['readings']:,} readings and {taken['labels']:,} labels arrived since the last time: "
         f"{taken['readings_new']:,} and {taken['labels_new']:,} are new in the history"
     )
+    if taken.get("incidents"):
+        changed = int(taken.get("labels_changed") or 0)
+        text += f"; {taken['incidents']:,} times an incident was told of, {changed:,} labels are others now"
     return [*_fact("arrived live", text), *failure]
 
 

@@ -12,8 +12,10 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.state.serving_state import serving_state
-from tests.graphs.conftest import INPUTS, START, Client, event, make_client
+from tests.graphs.conftest import INPUTS, START, Client, event, make_client, write_package
+from tests.graphs.test_incidents_route import ALERTMANAGER, with_labels
 
 PARTS = ("v2", "models", "model", "versions", "v3", "infer", "ready", "")
 VALUES = st.recursive(
@@ -71,6 +73,55 @@ def test_no_json_leads_to_a_failure(shared: Client, request: tuple[str, Any], pa
     answer = json.loads(response.body, parse_constant=pytest.fail)
     if response.status_code != 200:
         assert {"field", "rule", "got"} <= set(answer["error"])
+
+
+INCIDENT = st.fixed_dictionaries(
+    {},
+    optional={
+        **dict.fromkeys(("device", "site", "box", "kind", "cancelled", "fingerprint", "alerts"), VALUES),
+        "id": st.sampled_from(["1", "2", 3]) | VALUES,
+        **{
+            name: st.floats(START - 99, START + 99) | st.text(max_size=9) | VALUES
+            for name in ("start", "end", "timestamp", "startsAt", "endsAt")
+        },
+        "labels": st.dictionaries(st.sampled_from(["alertname", "instance"]), st.just("a/1") | VALUES)
+        | VALUES,
+        "is_error": VALUES,
+    },
+)
+
+
+@pytest.fixture(scope="module", params=[{}, {"scope": ["site"]}, {"mapping": ALERTMANAGER}], ids=str)
+def with_incidents(
+    request: pytest.FixtureRequest, schema: TelemetrySchema, redis_url: str, tmp_path_factory: Any
+) -> Client:
+    labels = {name: value for name, value in request.param.items() if name != "mapping"}
+    of = with_labels(
+        schema, {"incident_mapping": request.param.get("mapping")}, form="incidents", tolerance="5s", **labels
+    )
+    package = write_package(tmp_path_factory.mktemp("model"), of)
+    return make_client(package, redis_url=redis_url, journal_key=f"any-{len(str(request.param))}")
+
+
+@settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(
+    path=st.sampled_from(["/incidents", "/labels"]),
+    body=INCIDENT
+    | st.lists(INCIDENT, max_size=4)
+    | st.fixed_dictionaries({"alerts": st.lists(INCIDENT | VALUES, max_size=3) | VALUES})
+    | VALUES,
+)
+def test_no_incident_leads_to_a_failure(with_incidents: Client, path: str, body: Any) -> None:
+    with_incidents.post("/telemetry", event())
+    response = with_incidents.post(path, json.dumps(body).encode())
+    assert response.status in (200, 400, 413, 422), response.json
+    if response.status != 200:
+        assert {"field", "rule", "got"} <= set(response.json["error"])
+
+
+def test_what_was_sent_can_be_replayed(with_incidents: Client) -> None:
+    journal: Any = serving_state(with_incidents.server.context).journal
+    assert sum(entry.size for entry in journal.entries()) > 0
 
 
 @settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))

@@ -128,11 +128,19 @@ def test_an_incident_names_devices_by_its_scope(
     assert client.post("/incidents", {"id": "1", "start": START, **scope}).json["labeled"] == named
 
 
-def test_with_a_horizon_an_incident_is_kept_for_the_history(schema: TelemetrySchema, tmp_path: Path) -> None:
-    client = open_client(tmp_path, with_labels(schema, {"horizon": "1m"}, form="incidents"))
-    client.post("/telemetry", event())
-    assert client.post("/incidents", {"id": "INC1", "device": "a/1", "start": START}).json == told("opened")
+def test_with_a_horizon_predictions_before_an_incident_are_labeled_later(
+    schema: TelemetrySchema, tmp_path: Path
+) -> None:
+    of = with_labels(schema, {"horizon": "1m"}, form="incidents", healthy_after="1m")
+    client = open_client(tmp_path, of)
+    client.post("/telemetry", [event(seconds=10 * at) for at in range(10)])
+    assert client.post("/incidents", {"id": "INC1", "device": "a/1", "start": START + 50}).json == told(
+        "opened"
+    )
+    assert client.post("/labels", {**label(seconds=500), "is_error": 1}).json["status"] == "kept"
     assert client.get("/labeled").json["joined"] == 0
+    client.post("/telemetry", event(seconds=1000))
+    assert client.get("/labeled").json["joined"] == 5
 
 
 ALERTMANAGER = {

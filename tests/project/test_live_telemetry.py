@@ -144,3 +144,23 @@ def test_a_label_is_sent_with_what_may_exclude_it(telemetry):
         ("false", None),
         (),
     ]
+
+
+def test_a_recording_with_incidents_is_sent_with_labels_at_its_readings(tmp_path):
+    schema = TelemetrySchema.from_dict(
+        {
+            "name": "lab",
+            "entity": ["box"],
+            "time": "at",
+            "metrics": {"load": {}},
+            "label": "bad",
+            "labels": {"form": "incidents"},
+        }
+    )
+    times = pd.date_range("2024-05-01", periods=6, freq="10s", tz="UTC")
+    pd.DataFrame({"box": "r1", "at": times, "load": 1.0}).to_csv(tmp_path / "metrics.csv", index=False)
+    incident = pd.DataFrame({"box": ["r1"], "start": [times[3]], "end": [times[5]]})
+    incident.to_csv(tmp_path / "incidents.csv", index=False)
+    (found,) = recorded(schema, str(tmp_path), times[1].to_pydatetime())
+    assert found.labels["bad"].tolist() == [0, 1, 1, 0]
+    assert found.labels["at"].tolist() == found.metrics["at"].tolist() == times[2:].tolist()

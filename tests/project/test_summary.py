@@ -362,5 +362,8 @@ def test_what_arrived_live_has_a_line_and_nothing_has_none():
     assert text.startswith("arrived live 2,400 readings and 2,352 labels arrived since the last time: ")
     assert text.endswith("2,399 and 2,352 are new in the history")
     assert _taken_lines({**taken, "readings": 0, "labels": 0}) == _taken_lines({}) == []
+    told = {**taken, "readings": 0, "labels": 0, "incidents": 3, "labels_changed": 1200}
+    text = " ".join(" ".join(_taken_lines(told)).split())
+    assert text.endswith("3 times an incident was told of, 1,200 labels are others now")
     (failed,) = _taken_lines({"reload_failure": "the endpoint must take over the devices"})
     assert failed.startswith("devices ") and failed.endswith(" the endpoint must take over the devices")

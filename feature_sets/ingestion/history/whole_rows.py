@@ -31,18 +31,24 @@ class WholeRows:
 class Stretches:
     """Stretches of time, in microseconds; both ends belong to one.
 
-    :param given: first and last moment of each.
+    :param first: first moment of each, in any order; they may overlap.
+    :param last: last moment of each.
     """
 
-    def __init__(self, given: Sequence[tuple[int, int]]) -> None:
-        joined: list[list[int]] = []
-        for first, last in sorted(given):
-            if joined and first <= joined[-1][1]:
-                joined[-1][1] = max(joined[-1][1], last)
-            else:
-                joined.append([first, last])
-        self.first = np.array([first for first, _ in joined], dtype=np.int64)
-        self.last = np.array([last for _, last in joined], dtype=np.int64)
+    def __init__(self, first: Integers, last: Integers) -> None:
+        order = np.argsort(first, kind="stable")
+        first, reached = first[order], np.maximum.accumulate(last[order])
+        begins = np.ones(len(first), dtype=np.bool_)
+        begins[1:] = first[1:] > reached[:-1]
+        self.first: Integers = first[begins]
+        # The last of one is what was reached before the next begins.
+        self.last: Integers = reached[np.append(begins[1:], True)] if len(first) else reached
+
+    @classmethod
+    def of(cls, given: Sequence[tuple[int, int]]) -> Stretches:
+        """From pairs of first and last moment."""
+        pairs = np.array(given, dtype=np.int64).reshape(-1, 2)
+        return cls(pairs[:, 0], pairs[:, 1])
 
     def __len__(self) -> int:
         return len(self.first)
@@ -56,10 +62,7 @@ class Stretches:
         """The same, each longer at both ends."""
         low, high = np.iinfo(np.int64).min, np.iinfo(np.int64).max
         return Stretches(
-            [
-                (max(int(first), low + before) - before, min(int(last), high - after) + after)
-                for first, last in zip(self.first, self.last, strict=True)
-            ]
+            np.maximum(self.first, low + before) - before, np.minimum(self.last, high - after) + after
         )
 
     def have(self, micros: Integers) -> Bools:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -20,6 +21,7 @@ from tests.feature_sets.ingestion.histories import (
     parts,
     readings,
 )
+from tests.feature_sets.ingestion.test_append_kills import Death, KilledError
 
 BASE = {name: value for name, value in SCHEMA.to_dict().items() if name != "exclude_labels"}
 KIND = {"exclude_labels": {"kind": "test"}}
@@ -251,3 +253,46 @@ def test_labels_beside_the_readings_are_told_with_the_setting_that_takes_them(tm
     assert "10 labels are at the time of no reading (labels.tolerance is 0s), such as dev-0" in text
     assert "half of them are up to 7 s later than one" in text
     assert json.dumps(labeled()["timestamp"].dt.second.tolist()[:2]) == "[7, 17]"
+
+
+def test_labels_that_belong_to_no_reading_begin_a_history_without_label_rows(tmp_path, project):
+    forget_all()
+    folder = Folder(tmp_path / "telemetry", schema({"tolerance": "5s"}, horizon="0s"))
+    folder.static(MODELS)
+    rows = one_day(folder)
+    beside = rows[[DEVICE, "timestamp"]].assign(timestamp=rows["timestamp"] + pd.Timedelta("6s"), is_error=1)
+    folder.add("labels", "day", beside)
+    assert folder.ingest()["label_rows"] == 0
+    # A reading that comes later takes its label.
+    folder.add("metrics", "late", rows.head(1).assign(timestamp=MIDNIGHT + pd.Timedelta("3s")))
+    done = folder.ingest()
+    assert (done["label_rows"], done["label_rows_new"]) == (1, 1)
+    assert errors() == [1]
+
+
+@pytest.mark.parametrize("at", range(1, 16))
+def test_an_ingestion_that_is_killed_is_made_good_by_the_next_one(incident_folder, monkeypatch, at):
+    tell(incident_folder, (35, None))
+    times = pd.date_range(MIDNIGHT + pd.Timedelta("100s"), periods=4, freq="10s")
+    later = pd.DataFrame({DEVICE: "dev-0", "timestamp": times, "cpu": 1.0, "latency": 1.0})
+    incident_folder.add("metrics", "later", later)
+    with monkeypatch.context() as patch, contextlib.suppress(KilledError):
+        death = Death(patch, at)
+        tell(incident_folder, (35, 110))
+        assert not death.dead
+    incident_folder.ingest()
+    assert errors() == [0, 0, 0, 0] + [1] * 7 + [0, 0, 0]
+
+
+def test_statements_that_contradict_each_other_are_told_and_the_first_stays(tmp_path, project):
+    forget_all()
+    folder = Folder(tmp_path / "telemetry", schema({"tolerance": "5s"}, horizon="0s"))
+    folder.static(MODELS)
+    rows = one_day(folder)
+    folder.add("labels", "day", rows[[DEVICE, "timestamp"]].assign(is_error=0))
+    folder.ingest()
+    folder.add("labels", "more", rows[[DEVICE, "timestamp"]].head(3).assign(is_error=1))
+    done = folder.ingest()
+    assert (done["label_rows_conflicting"], done["labels_changed"]) == (3, 0)
+    assert (done["conflicts"][0]["kept"], done["conflicts"][0]["given"]) == (0, 1)
+    assert errors() == [0] * 10

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from feature_sets.labels.derived_labels import Told, derived_labels
+from feature_sets.labels.horizon import with_target
 from feature_sets.rows.event_micros import column_micros, event_micros
 from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.telemetry.incident_events import IncidentEvent, IncidentStatus
@@ -27,7 +28,7 @@ MADE = Prediction("model", "v1", np.array([0.5]), 1, 0.75, 0)
 
 def make(of, deadline=600.0, max_size=10_000, features=None):
     book = IncidentBook(of, features or (lambda device, time: {}), max_size)
-    return DerivedLedger(of.labels, book, deadline, max_size, 60.0)
+    return DerivedLedger(of.labels, book, deadline, max_size, 60.0, of.horizon_seconds)
 
 
 def incident(name="7", start=None, end=None, cancelled=None, device="osl/a", ended=None, **texts):
@@ -172,6 +173,34 @@ def test_a_label_that_is_excluded_keeps_its_prediction_from_being_healthy():
     assert played.at == {10: 0}
 
 
+def test_with_a_horizon_a_prediction_is_labeled_when_it_is_known_what_followed():
+    played = Played(schema(form="incidents", healthy_after="1m", horizon="30s"))
+    played.predict(*range(0, 130, 10))
+    played.tell(start=35, end=45, arrived=40)
+    assert played.at == {0: 0}
+    played.predict(130, 150, 160)
+    # 0 sees as far as 30; 40 is in error itself.
+    assert played.at == {0: 0, 10: 1, 20: 1, 30: 1}
+    assert played.ledger.add_observed("osl/a", NOW + 60, NOW + 160) is LabelStatus.KEPT
+    played.predict(*range(170, 300, 10))
+    assert played.at == {
+        0: 0,
+        10: 1,
+        20: 1,
+        30: 1,
+        70: 0,
+        80: 0,
+        90: 0,
+        100: 0,
+        110: 0,
+        120: 0,
+        130: 0,
+        150: 0,
+        160: 0,
+        170: 0,
+    }
+
+
 def test_memory_is_bounded_and_counts_add_up():
     of = schema(form="incidents", tolerance="5s")
     played = Played(of, deadline=50.0, max_size=40)
@@ -198,8 +227,10 @@ def test_memory_is_bounded_and_counts_add_up():
         {"form": "incidents", "healthy_after": "2m"},
         {"form": "incidents", "healthy_after": "2m", "tolerance": "3s", "exclude_labels": {"kind": "test"}},
         {"form": "incidents", "healthy_after": "2m", "scope": ["site"]},
+        {"form": "incidents", "healthy_after": "1m", "horizon": "50s"},
+        {"form": "incidents", "healthy_after": "1m", "horizon": "50s", "exclude_labels": {"kind": "test"}},
     ],
-    ids=["rows", "positives", "incidents", "kind", "site"],
+    ids=["rows", "positives", "incidents", "kind", "site", "ahead", "kind ahead"],
 )
 def test_what_is_joined_is_what_history_says(labels, seed):
     """Readings and labels in order, incidents within the time after which a reading counts as healthy."""
@@ -251,6 +282,9 @@ def test_what_is_joined_is_what_history_says(labels, seed):
     given = given.assign(**dict.fromkeys(of.exclude_labels)).drop_duplicates([DEVICE, "timestamp"])
     frame = live_incidents(no_incidents(of), told, of).part.frame if has_incidents else no_incidents(of)
     expected = derived_labels(KeyedRows.of(rows, DEVICE, "timestamp"), Told(given, frame), of)
+    if of.horizon_seconds:
+        expected = with_target(expected, of).drop(columns="is_error").rename(columns={of.target: "is_error"})
+        expected = expected[expected["is_error"].notna()].astype({"is_error": "int64"})
     if of.exclude_labels:
         expected = expected[expected["kind"] != "test"]
     micros = column_micros(expected["timestamp"]) - int(NOW * 1_000_000)
