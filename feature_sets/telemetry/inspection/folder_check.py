@@ -10,13 +10,14 @@ import yaml
 
 from feature_sets.telemetry.errors import SchemaError
 from feature_sets.telemetry.folder_files import find_files, table_names, unread_files, unread_note
+from feature_sets.telemetry.inspection.choices import Choice, Proposal
 from feature_sets.telemetry.inspection.likely_format import likely_format, likely_tables_of
 from feature_sets.telemetry.inspection.other_files import likely_tables
-from feature_sets.telemetry.inspection.proposal import Choice, Proposal, propose
+from feature_sets.telemetry.inspection.proposal import propose
 from feature_sets.telemetry.inspection.table_profile import TableProfile, profile_table
 from feature_sets.telemetry.schema import TelemetrySchema
 
-TABLES = ("metrics", "labels", "static")
+TABLES = ("metrics", "labels", "static", "incidents", "maintenance")
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,8 @@ def check_folder(folder: Path) -> FolderCheck:
     names = table_names(folder)
     known = likely_tables_of(names)
     files = {name: find_files(folder, name, optional=True, form=known) for name in TABLES}
+    if files["labels"]:  # Rows are one form, and incidents another; a schema has one of both.
+        files["incidents"] = []
     form = likely_format(folder, files, known)
     tables = {name: profile_table(folder, name, found, form) for name, found in files.items() if found}
     proposal = propose(folder.resolve().name, tables, form)

@@ -33,8 +33,8 @@ def _likely(table: TableProfile) -> str:
     listed = ", ".join(columns)
     if len(times) >= 2 and not numbers:
         return (
-            f"has {listed} and looks like incidents, from {times[0]} to {times[1]}; labels are read as rows "
-            "with a device, a time and 0 or 1"
+            f"has {listed} and looks like incidents, from {times[0]} to {times[1]}; as "
+            f"incidents{_suffix(table)}, without a table of labels, it would be read"
         )
     if times and len(numbers) == 1 and len(texts) >= 2:
         return (

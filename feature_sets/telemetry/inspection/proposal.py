@@ -5,19 +5,22 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
-from feature_sets.checks import InputError, check_column_name
 from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.file_format import PLAIN, FileFormat
+from feature_sets.telemetry.inspection.choices import Proposal
 from feature_sets.telemetry.inspection.column_profile import ColumnProfile
 from feature_sets.telemetry.inspection.counter_shape import counter_fields, repeated_snapshots
+from feature_sets.telemetry.inspection.interval_shape import (
+    intervals_of,
+    propose_incidents,
+    propose_maintenance,
+)
 from feature_sets.telemetry.inspection.key_and_time import (
     ARRIVAL_NAME,
-    Cadence,
     cadence_of,
     device_times,
     fewest_keys,
@@ -25,98 +28,32 @@ from feature_sets.telemetry.inspection.key_and_time import (
     key_candidates,
     time_candidates,
 )
+from feature_sets.telemetry.inspection.label_shape import propose_labels
 from feature_sets.telemetry.inspection.long_names import numeric_names
 from feature_sets.telemetry.inspection.table_profile import TableProfile
-from feature_sets.telemetry.reserved_names import RESERVED, check_reserved
 
 _PERIODS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 _SHORT, _LONG = 6, 30
 """Periods in the two windows that are proposed."""
 
-_LABEL_NAME = re.compile(r"error|fail|fault|label|anomal|incident|outage|broken|down|target|alarm|bad")
 _CATEGORIES = 20
 _METRICS = 200
 _SHOWN = 10
 
 
-@dataclass(frozen=True)
-class Choice:
-    """What one column is proposed to be.
-
-    :param table: ``metrics``, ``labels`` or ``static``.
-    :param column: in its files.
-    :param role: field of the schema, such as ``metrics``; ``none`` if nobody would read it.
-    :param why: reason, for people.
-    :param instead: what it could be instead, for people; empty if nothing.
-    """
-
-    table: str
-    column: str
-    role: str
-    why: str
-    instead: str = ""
-
-    def to_dict(self) -> dict[str, str]:
-        """Plain content for JSON."""
-        return {"role": self.role, "why": self.why, "instead": self.instead}
-
-
-@dataclass
-class Proposal:
-    """A schema that is proposed.
-
-    :param choices: what each column would be.
-    :param missing: what a run needs and the folder does not have, one sentence each.
-    :param decide: what only the owner of the telemetry knows, one sentence each.
-    :param fields: of the schema, as far as they are known.
-    :param cadence: of the metrics.
-    """
-
-    choices: list[Choice] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
-    decide: list[str] = field(default_factory=list)
-    fields: dict[str, Any] = field(default_factory=dict)
-    cadence: Cadence | None = None
-
-    def choose(self, table: str, column: str, role: str, why: str, instead: str = "") -> None:
-        """Note what a column would be."""
-        self.choices.append(Choice(table, column, role, why, instead))
-
-    def named(self, column: str, reserved: bool = True) -> str:
-        """Name of a column in the schema; one that it cannot have is renamed.
-
-        :param reserved: whether it cannot have a name that the product writes itself.
-        """
-        try:
-            check_column_name("column", column)
-            check_reserved("column", [column] if reserved else [])
-            return column
-        except InputError:
-            renamed: dict[str, str] = self.fields.setdefault("rename", {})
-            if column not in renamed:
-                plain = re.sub(r"[^A-Za-z0-9]+", "_", column).strip("_") or "column"
-                plain = f"my_{plain}" if plain in RESERVED or not plain[0].isalpha() else plain
-                plain = f"my_{plain}" if plain.startswith(("t_", "aggr_")) else plain
-                while plain in renamed.values():
-                    plain += "_"
-                renamed[column] = plain
-            return renamed[column]
-
-    @property
-    def content(self) -> dict[str, Any] | None:
-        """Content of the schema file; None while something is missing."""
-        return None if self.missing else self.fields
-
-
-def propose(name: str, tables: Mapping[str, TableProfile], form: FileFormat = PLAIN) -> Proposal:
+def propose(name: str, found: Mapping[str, TableProfile], form: FileFormat = PLAIN) -> Proposal:
     """A schema for these tables.
 
     :param name: of the network.
-    :param tables: those that were found.
+    :param found: the tables that there are, ``incidents`` and ``maintenance`` among them.
     :param form: of the CSV files.
     """
     proposal = Proposal(fields={"name": _slug(name)})
-    for table in ("metrics", "labels"):
+    # Tables of intervals need not name each device.
+    intervals = {table: profile for table in found if (profile := _of_intervals(table, found)) is not None}
+    tables = {table: found[table] for table in _TABLES if table in found and table not in intervals}
+    incidents = intervals.get("incidents") or intervals.get("labels")
+    for table in ("metrics", *([] if incidents else ["labels"])):
         if table not in tables:
             proposal.missing.append(_ABSENT[table])
     if "static" not in tables:
@@ -134,17 +71,33 @@ def propose(name: str, tables: Mapping[str, TableProfile], form: FileFormat = PL
     if readings is not None:
         proposal.cadence = cadence_of(readings)
     _metrics(proposal, tables["metrics"], readings, form)
+    attributes = list(tables["static"].columns) if "static" in tables else []
     if "labels" in tables:
-        _label(proposal, tables["labels"], entity, time)
+        propose_labels(proposal, tables["labels"], entity, time, tables["metrics"])
+    elif incidents is not None:
+        propose_incidents(proposal, incidents, entity, attributes)
+    if "maintenance" in intervals:
+        propose_maintenance(proposal, intervals["maintenance"], entity, attributes)
     if "static" in tables:
         _static(proposal, tables["static"], entity)
     _windows(proposal)
     return proposal
 
 
+_TABLES = ("metrics", "labels", "static")
+
+
+def _of_intervals(table: str, found: Mapping[str, TableProfile]) -> TableProfile | None:
+    """The table, if it holds intervals; one of labels only if it can be nothing else."""
+    if table not in ("incidents", "maintenance", "labels") or (table == "labels" and "incidents" in found):
+        return None
+    return found[table] if intervals_of(found[table]) is not None else None
+
+
 _ABSENT = {
     "metrics": "There are no readings: metrics.parquet or metrics.csv with device, time and numbers.",
-    "labels": "There are no labels: labels.parquet or labels.csv with device, time and a column of 0 and 1.",
+    "labels": "There are no labels: labels.parquet or labels.csv with device, time and a column of 0 and 1, "
+    "or incidents.parquet or incidents.csv with device, start and end.",
 }
 
 
@@ -298,38 +251,6 @@ def _long_columns(proposal: Proposal, rest: Mapping[str, ColumnProfile]) -> tupl
 
 def _attribute_of(column: ColumnProfile) -> str:
     return "a static column, if it is in the static file" if column.kind == "text" else ""
-
-
-def _label(proposal: Proposal, table: TableProfile, entity: list[str], time: str) -> None:
-    candidates = [
-        name
-        for name, column in table.columns.items()
-        if name not in (*entity, time) and column.kind == "truth"
-    ]
-    if not candidates:
-        proposal.missing.append("No column of the labels holds 0 and 1 (or true and false, yes and no).")
-        return
-    changing = [name for name in candidates if not table.columns[name].is_constant]
-    named = [name for name in changing if _LABEL_NAME.search(name.lower())]
-    label = (named or changing or candidates)[0]
-    others = [name for name in candidates if name != label]
-    why = "0 and 1" + (", and its name says an error" if label in named else "")
-    instead = f"or {', '.join(others)}" if others else ""
-    proposal.choose("labels", label, "label", why, instead)
-    proposal.fields["label"] = proposal.named(label)
-    if others:
-        proposal.decide.append(
-            f"'{label}' is the label that is predicted; {', '.join(others)} could be as well."
-        )
-    if table.columns[label].is_constant:
-        only = table.columns[label].samples[0]
-        proposal.decide.append(
-            f"'{label}' is {only} in every row looked at: nothing can be learned from that."
-        )
-    for name, column in table.columns.items():
-        if name not in (*entity, time, label):
-            instead = "exclude_labels" if column.kind in ("truth", "text", "number") else ""
-            proposal.choose("labels", name, "none", "the label is another column", instead)
 
 
 def _static(proposal: Proposal, table: TableProfile, entity: list[str]) -> None:

@@ -1,0 +1,80 @@
+"""What the columns of a folder are proposed to be, and the schema that follows."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from feature_sets.checks import InputError, check_column_name
+from feature_sets.telemetry.inspection.key_and_time import Cadence
+from feature_sets.telemetry.reserved_names import RESERVED, check_reserved
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What one column is proposed to be.
+
+    :param table: ``metrics``, ``labels``, ``static``, ``incidents`` or ``maintenance``.
+    :param column: in its files.
+    :param role: field of the schema, such as ``metrics``; ``none`` if nobody would read it.
+    :param why: reason, for people.
+    :param instead: what it could be instead, for people; empty if nothing.
+    """
+
+    table: str
+    column: str
+    role: str
+    why: str
+    instead: str = ""
+
+    def to_dict(self) -> dict[str, str]:
+        """Plain content for JSON."""
+        return {"role": self.role, "why": self.why, "instead": self.instead}
+
+
+@dataclass
+class Proposal:
+    """A schema that is proposed.
+
+    :param choices: what each column would be.
+    :param missing: what a run needs and the folder does not have, one sentence each.
+    :param decide: what only the owner of the telemetry knows, one sentence each.
+    :param fields: of the schema, as far as they are known.
+    :param cadence: of the metrics.
+    """
+
+    choices: list[Choice] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    decide: list[str] = field(default_factory=list)
+    fields: dict[str, Any] = field(default_factory=dict)
+    cadence: Cadence | None = None
+
+    def choose(self, table: str, column: str, role: str, why: str, instead: str = "") -> None:
+        """Note what a column would be."""
+        self.choices.append(Choice(table, column, role, why, instead))
+
+    def named(self, column: str, reserved: bool = True) -> str:
+        """Name of a column in the schema; one that it cannot have is renamed.
+
+        :param reserved: whether it cannot have a name that the product writes itself.
+        """
+        try:
+            check_column_name("column", column)
+            check_reserved("column", [column] if reserved else [])
+            return column
+        except InputError:
+            renamed: dict[str, str] = self.fields.setdefault("rename", {})
+            if column not in renamed:
+                plain = re.sub(r"[^A-Za-z0-9]+", "_", column).strip("_") or "column"
+                plain = f"my_{plain}" if plain in RESERVED or not plain[0].isalpha() else plain
+                plain = f"my_{plain}" if plain.startswith(("t_", "aggr_")) else plain
+                while plain in renamed.values():
+                    plain += "_"
+                renamed[column] = plain
+            return renamed[column]
+
+    @property
+    def content(self) -> dict[str, Any] | None:
+        """Content of the schema file; None while something is missing."""
+        return None if self.missing else self.fields

@@ -1,0 +1,166 @@
+"""Tables of intervals: incidents, and calendars of maintenance."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from feature_sets.telemetry.inspection.choices import Proposal
+from feature_sets.telemetry.inspection.table_profile import TableProfile
+from feature_sets.telemetry.label_form import INCIDENTS, LabelForm
+from feature_sets.telemetry.maintenance_columns import MaintenanceColumns
+from feature_sets.telemetry.schema import DEVICE
+
+_START = re.compile(r"start|begin|began|open|from|since|raised|onset")
+_END = re.compile(r"end|stop|clos|until|resolv|clear|finish|^to$|_to$")
+_KIND = re.compile(r"kind|cause|type|reason|categor|class|severity")
+_KINDS = 20
+LABEL = "is_error"
+"""Name of what is predicted, where the files give it none."""
+
+
+class IntervalColumns(NamedTuple):
+    """Columns with the start and the end of each row."""
+
+    start: str
+    end: str
+
+
+def intervals_of(table: TableProfile) -> IntervalColumns | None:
+    """Columns with the start and the end of each row, if a table has them and no column of 0 and 1."""
+    columns = table.columns
+    times = [name for name, column in columns.items() if column.kind == "time"]
+    # Where all are open nobody knows what the ends would be.
+    ends = [name for name, column in columns.items() if column.kind in ("time", "empty")]
+    start = next((name for name in times if _START.search(name.lower())), "")
+    end = next((name for name in ends if name != start and _END.search(name.lower())), "")
+    if start and end:
+        return IntervalColumns(start, end)
+    if len(times) != 2 or any(column.kind == "truth" for column in columns.values()):
+        return None
+    first, second = times
+    if columns[second].first < columns[first].first:
+        first, second = second, first
+    return IntervalColumns(first, second)
+
+
+def propose_incidents(
+    proposal: Proposal, table: TableProfile, entity: Sequence[str], attributes: Sequence[str]
+) -> None:
+    """Labels that are made of incidents.
+
+    :param entity: columns of the files that name a device.
+    :param attributes: columns of the static file.
+    """
+    columns = _interval(proposal, table, LabelForm())
+    scope = _scope(proposal, table, entity, attributes)
+    if columns is None or scope is None:
+        return
+    fields: dict[str, object] = {"form": INCIDENTS, **columns}
+    if scope:
+        fields["scope"] = scope
+    kind = _kind(table, proposal)
+    if kind:
+        proposal.choose(table.name, kind, "labels.kind", "few values, which say what kind it was")
+        if proposal.named(kind, reserved=False) != LabelForm().kind:
+            fields["kind"] = proposal.named(kind, reserved=False)
+    _note_others(proposal, table)
+    proposal.fields["label"] = LABEL
+    proposal.fields["labels"] = fields
+    proposal.decide.append(
+        f"A reading inside of an incident is {LABEL}: 1, and one outside of all of them is healthy; if less "
+        "than all readings were watched, say so in labels.watched."
+    )
+
+
+def propose_maintenance(
+    proposal: Proposal, table: TableProfile, entity: Sequence[str], attributes: Sequence[str]
+) -> None:
+    """A calendar of maintenance.
+
+    :param entity: columns of the files that name a device.
+    :param attributes: columns of the static file.
+    """
+    columns = _interval(proposal, table, MaintenanceColumns())
+    if columns is None or _scope(proposal, table, entity, attributes) is None:
+        return
+    kind = _kind(table, proposal)
+    if kind:
+        proposal.choose(table.name, kind, "maintenance.reason", "few values, which say why")
+        if kind != MaintenanceColumns().reason:
+            columns["reason"] = proposal.named(kind, reserved=False)
+    _note_others(proposal, table)
+    proposal.fields["maintenance"] = columns
+
+
+def _interval(
+    proposal: Proposal, table: TableProfile, usual: LabelForm | MaintenanceColumns
+) -> dict[str, str] | None:
+    """Start and end, as far as they have other names than the usual ones."""
+    found = intervals_of(table)
+    if found is None:
+        return None
+    named: dict[str, str] = {}
+    for role, column in found._asdict().items():
+        profile = table.columns[column]
+        why = f"{profile.times}, {profile.first} to {profile.last}" if profile.first else "all are open"
+        proposal.choose(table.name, column, f"{_field(table)}.{role}", why)
+        name = proposal.named(column, reserved=False)
+        if name != getattr(usual, role):
+            named[role] = name
+    naive = [column for column in found if table.columns[column].naive]
+    if naive and "assume_timezone" not in proposal.fields:
+        proposal.fields["assume_timezone"] = "UTC"
+        proposal.decide.append(
+            f"Times in {table.name} have no zone; the schema says assume_timezone: UTC, which must be true "
+            "of them (or name their zone, such as Europe/Oslo)."
+        )
+    return named
+
+
+def _field(table: TableProfile) -> str:
+    return "maintenance" if table.name == "maintenance" else "labels"
+
+
+def _scope(
+    proposal: Proposal, table: TableProfile, entity: Sequence[str], attributes: Sequence[str]
+) -> list[str] | None:
+    """Columns that say which devices, none if they are those of the device; None if there is none."""
+    levels = [name for name in entity if name in table.columns]
+    for name in levels or [DEVICE]:
+        if name in table.columns:
+            proposal.choose(table.name, name, f"{_field(table)}.scope", "names the device, as in the metrics")
+    if levels == list(entity) or (not levels and DEVICE in table.columns):
+        return []
+    others = [name for name in attributes if name in table.columns and name not in entity]
+    for name in others:
+        proposal.choose(
+            table.name, name, f"{_field(table)}.scope", "names devices by what the static file says"
+        )
+    if levels or others:
+        return [proposal.named(name, reserved=False) for name in (*levels, *others)]
+    known = ", ".join(dict.fromkeys([*entity, *attributes]))
+    proposal.missing.append(
+        f"The {table.name} name no devices: they need a column that metrics or static have, such as {known}."
+    )
+    return None
+
+
+def _kind(table: TableProfile, proposal: Proposal) -> str:
+    """Column with the kind of each, if there seems to be one."""
+    taken = {choice.column for choice in proposal.choices if choice.table == table.name}
+    texts = [
+        name
+        for name, column in table.columns.items()
+        if name not in taken and column.kind == "text" and (column.distinct or 0) <= _KINDS
+    ]
+    named = [name for name in texts if _KIND.search(name.lower())]
+    return named[0] if named else ""
+
+
+def _note_others(proposal: Proposal, table: TableProfile) -> None:
+    taken = {choice.column for choice in proposal.choices if choice.table == table.name}
+    for name in table.columns:
+        if name not in taken:
+            proposal.choose(table.name, name, "none", "neither device nor time nor kind")

@@ -1,0 +1,133 @@
+"""Labels that are rows: 0 and 1, or errors only; at the times of readings, or beside them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from feature_sets.rows.event_micros import column_micros
+from feature_sets.rows.latest_row import latest_rows
+from feature_sets.telemetry.cell_text import texts_of, truth_of
+from feature_sets.telemetry.inspection.choices import Proposal
+from feature_sets.telemetry.inspection.interval_shape import LABEL
+from feature_sets.telemetry.inspection.table_profile import TableProfile
+from feature_sets.telemetry.label_form import POSITIVES
+from feature_sets.telemetry.time_columns import parse_times
+
+_NAME = re.compile(r"error|fail|fault|label|anomal|incident|outage|broken|down|target|alarm|bad")
+_TOLERANCES = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
+_BESIDE = 0.1
+"""Share of the labels that lie beside the readings, from which on a tolerance is proposed."""
+_COVERED = 95
+"""Per cent of these that the tolerance that is proposed covers."""
+
+
+def propose_labels(
+    proposal: Proposal,
+    table: TableProfile,
+    entity: Sequence[str],
+    time: str,
+    metrics: TableProfile,
+) -> None:
+    """The label, and the form of the labels where it is not the usual one.
+
+    :param entity: columns of the files that name a device.
+    :param time: column of the event time.
+    :param metrics: with the readings.
+    """
+    form: dict[str, str] = {}
+    label = _label(proposal, table, entity, time, form)
+    if not label:
+        return
+    if entity and time in table.columns:
+        tolerance = _tolerance(table, metrics, entity, time)
+        if tolerance:
+            form["tolerance"] = tolerance
+            proposal.decide.append(
+                f"Labels are up to {tolerance} later than a reading: each is that of the latest reading of "
+                "its device before it (labels.tolerance)."
+            )
+    if form:
+        proposal.fields["labels"] = form
+
+
+def _label(
+    proposal: Proposal, table: TableProfile, entity: Sequence[str], time: str, form: dict[str, str]
+) -> str:
+    """Choose the label and note what the other columns would be; empty if nothing can be one."""
+    rest = {name: column for name, column in table.columns.items() if name not in (*entity, time)}
+    candidates = [name for name, column in rest.items() if column.kind == "truth"]
+    if candidates:
+        label = _among(proposal, table, candidates)
+        if table.columns[label].is_constant and truth_of(table.columns[label].samples[0].strip("'")):
+            _positives(proposal, form, f"'{label}' is 1 in every row looked at")
+        elif table.columns[label].is_constant:
+            only = table.columns[label].samples[0]
+            proposal.decide.append(
+                f"'{label}' is {only} in every row looked at: nothing can be learned from that."
+            )
+    elif time in table.columns and all(column.kind in ("text", "empty") for column in rest.values()):
+        label = LABEL
+        proposal.fields["label"] = LABEL
+        _positives(proposal, form, "The labels have no column of 0 and 1")
+    else:
+        proposal.missing.append("No column of the labels holds 0 and 1 (or true and false, yes and no).")
+        return ""
+    for name, column in rest.items():
+        if name != label:
+            instead = "exclude_labels" if column.kind in ("truth", "text", "number") else ""
+            proposal.choose("labels", name, "none", "the label is another column", instead)
+    return label
+
+
+def _among(proposal: Proposal, table: TableProfile, candidates: Sequence[str]) -> str:
+    """Choose the label among columns of 0 and 1."""
+    changing = [name for name in candidates if not table.columns[name].is_constant]
+    named = [name for name in changing if _NAME.search(name.lower())]
+    label = (named or changing or candidates)[0]
+    others = [name for name in candidates if name != label]
+    why = "0 and 1" + (", and its name says an error" if label in named else "")
+    instead = f"or {', '.join(others)}" if others else ""
+    proposal.choose("labels", label, "label", why, instead)
+    proposal.fields["label"] = proposal.named(label)
+    if others:
+        proposal.decide.append(
+            f"'{label}' is the label that is predicted; {', '.join(others)} could be as well."
+        )
+    return label
+
+
+def _positives(proposal: Proposal, form: dict[str, str], why: str) -> None:
+    form |= {"form": POSITIVES, "watched": "readings"}
+    proposal.decide.append(
+        f"{why}: each row is an error, and a reading without one was healthy (labels.form: positives). That "
+        "must be true of all readings, or labels.watched says from when to when."
+    )
+
+
+def _tolerance(table: TableProfile, metrics: TableProfile, entity: Sequence[str], time: str) -> str:
+    """How much later than readings labels may be, if many have none at their own time; else empty."""
+    readings, labels = _keyed(metrics, entity, time).drop_duplicates(), _keyed(table, entity, time)
+    labels = labels[labels["time"] <= readings["time"].max()]  # Later readings were not looked at.
+    both = pd.concat([readings, labels])
+    codes = both.groupby(list(entity), sort=False).ngroup().to_numpy(dtype=np.int64)
+    micros = column_micros(both["time"])
+    size = len(readings)
+    oldest = _TOLERANCES[-1] * 1_000_000
+    alone = latest_rows(codes[size:], micros[size:], codes[:size], micros[:size], 0) < 0
+    latest = latest_rows(codes[size:], micros[size:], codes[:size], micros[:size], oldest)
+    beside = alone & (latest >= 0)
+    if not beside.any() or alone.mean() < _BESIDE:
+        return ""
+    late = (micros[size:] - micros[:size][np.maximum(latest, 0)])[beside] / 1e6
+    wanted = float(np.percentile(late, _COVERED))
+    return f"{next(seconds for seconds in _TOLERANCES if seconds >= wanted)}s"
+
+
+def _keyed(table: TableProfile, entity: Sequence[str], time: str) -> pd.DataFrame:
+    """Keys as text and times of the rows that were looked at and have both."""
+    keys = {name: texts_of(table.head[name]).series() for name in entity}
+    return pd.DataFrame({**keys, "time": parse_times(table.head[time], zone="UTC").times}).dropna()

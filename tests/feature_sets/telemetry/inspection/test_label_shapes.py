@@ -1,0 +1,133 @@
+"""Labels as incidents, as errors only or beside the readings: the schema that is proposed has them read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from feature_sets.labels.derived_labels import labels_at_readings
+from feature_sets.telemetry.inspection.folder_check import check_folder
+from feature_sets.telemetry.readers import read_telemetry
+from feature_sets.telemetry.schema import TelemetrySchema
+from tests.feature_sets.telemetry.inspection.test_folder_check import Frames, frames, taken, write
+from tests.shared_data import data_set
+
+BEGIN = pd.Timestamp("2026-03-01T00:00:00Z")
+
+
+def at(*minutes: float | None) -> list[pd.Timestamp | None]:
+    return [None if minute is None else BEGIN + pd.Timedelta(minutes=minute) for minute in minutes]
+
+
+def with_labels(table: str, rows: pd.DataFrame, **more: pd.DataFrame) -> Frames:
+    given = frames()
+    given["static"] = given["static"].assign(site=["oslo", "bergen"] * 3)
+    del given["labels"]
+    return {**given, table: rows, **more}
+
+
+def errors(folder: Path, schema: TelemetrySchema) -> list[tuple[str, pd.Timestamp]]:
+    """Device and time of the readings that are errors."""
+    rows, _ = read_telemetry(folder, schema)
+    labels = labels_at_readings(rows, schema)
+    bad = labels[labels[schema.label] == 1]
+    return list(zip(bad["device"], bad[schema.time], strict=True))
+
+
+TICKETS = pd.DataFrame(
+    {"router": ["r1", "r2"], "opened_at": at(2, 15), "closed_at": at(5, None), "cause": ["power", "fiber"]}
+)
+
+
+@pytest.mark.parametrize("table", ["incidents", "labels"])
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_incidents_are_recognized_with_their_columns(tmp_path: Path, table: str, suffix: str) -> None:
+    folder = write(tmp_path, with_labels(table, TICKETS), suffix)
+    check, schema = taken(folder)
+    form = schema.labels
+    assert (form.form, form.start, form.end, form.kind) == ("incidents", "opened_at", "closed_at", "cause")
+    assert any("labels.watched" in sentence for sentence in check.proposal.decide)
+    found = errors(folder, schema)
+    # From 2 to 5 minutes every 30 s, the end not included; the open one to the last reading.
+    assert [time for device, time in found if device == "r1"] == at(*np.arange(2, 5, 0.5))
+    assert [time for device, time in found if device == "r2"] == at(*np.arange(15, 20, 0.5))
+
+
+def test_incidents_that_are_all_open_and_name_a_site(tmp_path: Path) -> None:
+    open_ones = pd.DataFrame({"site": ["oslo"], "start": at(19), "end": [None], "severity": ["high"]})
+    folder = write(tmp_path, with_labels("incidents", open_ones), ".csv")
+    _, schema = taken(folder)
+    assert (schema.labels.form, schema.labels.scope) == ("incidents", ("site",))
+    assert {device for device, _ in errors(folder, schema)} == {"r0", "r2", "r4"}
+
+
+def test_incidents_that_name_nothing_known_are_missing_a_column(tmp_path: Path) -> None:
+    unnamed = pd.DataFrame({"ticket": ["a"], "start": at(2), "end": at(3)})
+    check = check_folder(write(tmp_path, with_labels("incidents", unnamed)))
+    assert check.schema_text() is None
+    assert check.proposal.missing == [
+        "The incidents name no devices: they need a column that metrics or static have, such as "
+        "router, role, serial, site."
+    ]
+
+
+def test_incidents_beside_labels_that_are_rows_are_not_read(tmp_path: Path) -> None:
+    check, schema = taken(write(tmp_path, {**frames(), "incidents": TICKETS}))
+    assert schema.labels.form == "rows"
+    assert check.unread == ["incidents.parquet"]
+    assert "looks like incidents, from opened_at to closed_at" in check.likely[0]
+
+
+@pytest.mark.parametrize("with_column", [True, False])
+def test_rows_of_errors_only_are_positives(tmp_path: Path, with_column: bool) -> None:
+    rows = pd.DataFrame({"router": ["r1", "r3"], "time": at(2, 7), "note": ["a", "b"]})
+    if with_column:
+        rows["is_down"] = 1
+    folder = write(tmp_path, with_labels("labels", rows), ".csv")
+    check, schema = taken(folder)
+    assert (schema.labels.form, schema.labels.watched) == ("positives", "readings")
+    assert schema.label == ("is_down" if with_column else "is_error")
+    assert any("labels.watched" in sentence for sentence in check.proposal.decide)
+    assert errors(folder, schema) == [("r1", at(2)[0]), ("r3", at(7)[0])]
+
+
+def test_labels_of_healthy_rows_only_are_told(tmp_path: Path) -> None:
+    given = frames()
+    given["labels"] = given["labels"].assign(is_error=0, planned=0)
+    check, schema = taken(write(tmp_path, given))
+    assert schema.labels.form == "rows"
+    assert any("nothing can be learned" in sentence for sentence in check.proposal.decide)
+
+
+def test_labels_beside_the_readings_get_a_tolerance(tmp_path: Path) -> None:
+    given = frames()
+    given["labels"]["time"] += pd.Timedelta("7s")
+    folder = write(tmp_path, given)
+    check, schema = taken(folder)
+    assert schema.labels.tolerance == "10s"
+    assert any("labels.tolerance" in sentence for sentence in check.proposal.decide)
+    wrong = given["labels"].query("is_error == 1")
+    assert len(errors(folder, schema)) == len(wrong)
+
+
+def test_a_calendar_of_maintenance_is_read(tmp_path: Path) -> None:
+    calendar = pd.DataFrame({"site": ["oslo"], "begin": at(3), "until": at(5), "reason": ["upgrade"]})
+    folder = write(tmp_path, {**with_labels("incidents", TICKETS), "maintenance": calendar})
+    check, schema = taken(folder)
+    assert check.unread == []
+    assert schema.maintenance is not None
+    assert (schema.maintenance.start, schema.maintenance.end) == ("begin", "until")
+    rows, _ = read_telemetry(folder, schema)
+    assert rows.maintenance is not None
+    assert len(rows.maintenance) == 1
+
+
+def test_a_public_benchmark_is_recognized_as_it_is() -> None:
+    check = check_folder(data_set("nab"))
+    schema = TelemetrySchema.from_dict(check.proposal.content)
+    assert (schema.entity, schema.time, schema.metric_names) == (("series",), "timestamp", ("value",))
+    assert (schema.labels.form, schema.labels.start, schema.labels.end) == ("incidents", "start", "end")
+    assert not check.proposal.missing
