@@ -136,14 +136,15 @@ def _main(given: Mapping[str, Any]) -> None:
     limits = _only(given, "schema", "select_k", "min_votes", "max_correlation", "max_drift")
     plan = _only(given, "schema", "search", "combinations", "threshold_rule")
 
-    ingested = steps.add_live(steps.ingest(_only(given, *SOURCE)), _only(given, "schema", "live"))
+    filled = steps.ingest(_only(given, *SOURCE))
+    ingested = steps.add_live(filled, _only(given, "schema", "live"))
     explored = steps.explore("explore-raw", ingested, sample, steps.EXPLORED)
     selected = steps.select(ingested, {**limits, **split})
     steps.explore("explore-vector", selected, sample)
     trained = steps.train(selected, {**plan, **split})
     gate = {**_only(given, "promote"), "rehearse": given["deploy_streaming"]}
     evaluated = steps.evaluate(selected, trained, {**gate, **split})
-    steps.report(explored, selected, trained, evaluated)
+    steps.report(filled, explored, selected, trained, evaluated)
 
     # Where the gate keeps the new model out, the one before it is served.
     if_any = partial(_when, evaluated.outputs["production"], "production", partial(_live, given, evaluated))

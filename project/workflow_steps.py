@@ -19,6 +19,9 @@ Step = Any
 Arguments = Mapping[str, Any]
 """Arguments of jobs by name."""
 
+INGESTED = "ingest_report"
+"""What the ingestion tells of the rows that it read."""
+
 EXPLORED = ("class_balance", "class_histograms", "correlations")
 SELECTED = ("feature_scores",)
 SEARCHED = ("search_results",)
@@ -50,7 +53,7 @@ def ingest(source: Arguments) -> Step:
 
     :param source: where the telemetry comes from.
     """
-    return _run("ingest", source, outputs=["feature_vector"])
+    return _run("ingest", source, outputs=["feature_vector", INGESTED])
 
 
 def add_live(ingested: Step, settings: Arguments) -> Step:
@@ -100,8 +103,11 @@ def evaluate(selected: Step, trained: Step, settings: Arguments) -> Step:
     return _run("evaluate", {**given, **settings}, outputs=outputs).after(trained)
 
 
-def report(explored: Step, selected: Step, trained: Step, evaluated: Step) -> Step:
-    """Put data, selection, candidates and evaluation on one page."""
+def report(filled: Step, explored: Step, selected: Step, trained: Step, evaluated: Step) -> Step:
+    """Put data, selection, candidates and evaluation on one page.
+
+    :param filled: the ingestion.
+    """
     tables = ((explored, EXPLORED), (selected, SELECTED), (trained, SEARCHED), (evaluated, TESTED))
     given = {
         "model_path": evaluated.outputs["model_uri"],
@@ -111,6 +117,7 @@ def report(explored: Step, selected: Step, trained: Step, evaluated: Step) -> St
         "votes_needed": selected.outputs["votes_needed"],
     }
     inputs = {key: step.outputs[key] for step, keys in tables for key in keys}
+    inputs[INGESTED] = filled.outputs[INGESTED]
     return _run("report", given, inputs).after(evaluated).after(explored)
 
 

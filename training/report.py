@@ -36,6 +36,7 @@ def report(
     test_set_preds: mlrun.DataItem,
     promotion: str = "",
     promotion_reason: str = "",
+    ingest_report: mlrun.DataItem = None,
 ) -> None:
     """MLRun job: write the report of a training run, one HTML page that needs no network.
 
@@ -58,18 +59,20 @@ def report(
     :param test_set_preds: the same.
     :param promotion: what the gate decided.
     :param promotion_reason: why.
+    :param ingest_report: what the ingestion tells of the rows that it read, as text; none without one.
     """
     votes_needed = check_integer("argument 'votes_needed'", votes_needed, at_least=1)
     model = fetch_model_package(model_path).schema
     telemetry = model.telemetry
     balance = class_balance.as_df()
+    told = ingest_report.get(encoding="utf-8").splitlines() if ingest_report is not None else []
     page = Page(
         title=f"{telemetry.name}: {what_is_predicted(telemetry)}",
         verdict=verdict,
         gate=f"{promotion}: {promotion_reason}" if promotion else "",
         facts=facts(model, balance),
         sections=(
-            data_section(balance, class_histograms.as_df(), correlations.as_df(), telemetry),
+            data_section(balance, class_histograms.as_df(), correlations.as_df(), telemetry, told),
             selection_section(feature_scores.as_df(), votes_needed),
             candidates_section(search_results.as_df(), model),
             evaluation_section(

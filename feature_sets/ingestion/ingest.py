@@ -36,7 +36,8 @@ def ingest(
 
     Rows are added by device and time; what is there already changes nothing, and files that did not change
     since are not read again. Logs the counts, the report, the watermark of the source (up to which event time
-    or tick it was read) and ``feature_vector``, the URI of the vector with every feature.
+    or tick it was read) and ``feature_vector``, the URI of the vector with every feature. Artifact:
+    ``ingest_report``, the report as text.
 
     ``rows_read`` - ``rows_rejected`` - ``rows_too_late`` - ``rows_quarantined`` - ``rows_known`` =
     ``rows_new``; ``rows_ingested`` and ``label_rows`` are those of the whole history.

@@ -146,7 +146,8 @@ def _run(way: str, folder: Path) -> dict[str, Any]:
     """One way in this process."""
     readings, took = WAYS[way](folder)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return {"readings": readings, "seconds": round(took, 2), "peak_bytes": peak}
+    cpu = round(time.process_time(), 1)  # A busy machine does not change it.
+    return {"readings": readings, "seconds": round(took, 2), "cpu_s": cpu, "peak_bytes": peak}
 
 
 def measure(rows: int, home: Path) -> dict[str, Any]:
@@ -168,6 +169,7 @@ def measure(rows: int, home: Path) -> dict[str, Any]:
         "cpus": os.cpu_count(),
         "readings": found["polars"]["readings"],
         **{f"{way}_rows_per_s": round(rows / found[way]["seconds"]) for way in WAYS},
+        **{f"{way}_cpu_s": found[way]["cpu_s"] for way in WAYS},
         **{f"{way}_peak_mb": found[way]["peak_bytes"] // 1_000_000 for way in WAYS},
     }
 

@@ -176,7 +176,7 @@ def body(random: Random) -> bytes:
 
 
 Case = Callable[[Random, Path], int]
-TARGETS: dict[Case, int] = {folders: 2000, checked_folders: 300, schemas: 2000, events: 4000, commands: 200}
+TARGETS: dict[Case, int] = {folders: 1500, checked_folders: 300, schemas: 2000, events: 4500, commands: 200}
 """Path from outside -> how many cases; those of an endpoint are in ``test_endpoint``."""
 
 

@@ -119,15 +119,18 @@ def test_a_vector_becomes_a_registered_model(steps, frame, schema):
     assert found["true_positives"] == int((predictions["prediction"] & predictions["is_error"]).sum())
 
 
-def test_the_report_is_one_page_of_the_whole_run(shared_network, steps):
+def test_the_report_is_one_page_of_the_whole_run(shared_network, steps, tmp_path):
     evaluated = steps["evaluate"].outputs
     tables = [steps[name].outputs for name in ("explore", "lean selection", "train", "evaluate")]
     inputs = {
         key: next(outputs[key] for outputs in tables if key in outputs)
         for key, parameter in inspect.signature(report).parameters.items()
-        if parameter.annotation is mlrun.DataItem
+        if parameter.annotation is mlrun.DataItem and parameter.default is parameter.empty
     }
     assert len(inputs) == 10
+    told = tmp_path / "ingest_report.txt"
+    told.write_text("metrics: 5 rows read\n  rejected naive_time: 1, such as at '2024'\n", encoding="utf-8")
+    inputs["ingest_report"] = str(told)
     reported = shared_network.run(
         "report",
         inputs=inputs,
@@ -139,6 +142,7 @@ def test_the_report_is_one_page_of_the_whole_run(shared_network, steps):
     page = Path(reported.outputs["report_path"]).read_text()
     assert reported.outputs["report"].startswith("store://artifacts/")
     assert evaluated["verdict"].replace("'", "&#39;").replace(">", "&gt;").replace("<", "&lt;") in page
+    assert "<td>rejected naive_time: 1, such as at &#39;2024&#39;</td>" in page
     for section in ("Data", "Selection", "Candidates", "Evaluation", "Model"):
         assert f"<h2>{section}</h2>" in page
     assert f"<td>{evaluated['f1']:.3f}" in page

@@ -155,6 +155,3 @@ SHAPES: tuple[Shape, ...] = (
     *(long, one_file_a_device, packed, semicolons, odd_names, named_zone, no_static, hive),
     *(prometheus, gnmic, telegraf, counters, positives, incidents),
 )
-
-NEEDS_A_WORD: tuple[Shape, ...] = (incidents,)
-"""Shapes of which a look tells what is missing, one sentence each; of all others it proposes a schema."""

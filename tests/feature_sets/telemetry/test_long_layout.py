@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +13,11 @@ import pandas as pd
 import pytest
 
 from feature_sets.telemetry.errors import TelemetryError
+from feature_sets.telemetry.ingest_report import FileReport
+from feature_sets.telemetry.long_layout import widened
 from feature_sets.telemetry.readers import read_telemetry
 from feature_sets.telemetry.schema import TelemetrySchema
+from feature_sets.telemetry.table_files import Columns, FileRows, load_file
 
 CONTENT: dict[str, Any] = {
     "name": "tall",
@@ -123,3 +129,25 @@ def test_values_in_any_files_are_the_same_readings(tmp_path: Path, seed: int) ->
     pd.testing.assert_frame_equal(found.metrics, expected.metrics, rtol=1e-12)
     assert sum(report.metrics.values.get("repeated_values", {}).values()) == len(again)
     assert sum(mark.rows for mark in report.metrics.marks.values()) == len(frame)
+
+
+def test_files_are_let_go_one_after_the_other(tmp_path: Path) -> None:
+    """A folder of any number of files needs the memory of one of them, and that of its readings."""
+    frame = wide(40)
+    folder = write(tmp_path, {"a": tall(frame)}, frame)
+    columns = Columns(times=("at",), numbers=("v",), texts=("name",))
+    alive: list[weakref.ref[FileRows]] = []
+
+    def parts() -> Iterator[FileRows]:
+        for _ in range(3):
+            gc.collect()
+            assert [one for one in alive[:-1] if one() is not None] == []
+            part = load_file(folder, folder / "metrics" / "a.parquet", LONG, columns)
+            alive.append(weakref.ref(part))
+            yield part
+            del part
+
+    report = FileReport("metrics")
+    first, *others = widened(parts(), LONG, report)
+    assert (len(first.missing), [len(part.missing) for part in others]) == (40, [0, 0])
+    assert set(first.raw.column_names) == {"site", "box", "at"}
