@@ -52,7 +52,7 @@ def find_incident_files(folder: Path, optional: bool, form: FileFormat = PLAIN) 
     :raises TelemetryError: if there is none, or both.
     """
     first, second = (find_files(folder, name, True, form) for name in TABLES)
-    if first and second:
+    if first and second and first != second:
         names = [str(found[0].relative_to(folder)) for found in (first, second)]
         raise TelemetryError(TABLES[0], "must be in one table only, 'incidents' or 'labels'", names)
     return first or second or find_files(folder, TABLES[0], optional, form)

@@ -112,7 +112,7 @@ class _File:
             path, self._name, [str(present[name]) for name in inside], (), schema.files
         ).rename_columns(inside)
         self._table = self._table.select(inside)
-        given = partition_values(path, folder)
+        given = partition_values(path, folder, schema.files)
         for name in asked:
             if name not in inside:
                 self._table = self._table.append_column(

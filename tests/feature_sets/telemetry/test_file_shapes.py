@@ -129,3 +129,14 @@ def test_one_metric_without_a_name_is_a_column_of_another_table(tmp_path: Path) 
     with pytest.raises(TelemetryError, match="readings: must exist as readings"):
         (folder / "readings.parquet").unlink()
         read_telemetry(folder, schema)
+
+
+def test_incidents_may_be_called_labels(tmp_path: Path) -> None:
+    folder = write(tmp_path, "{site}/{box}")
+    ticket = pd.DataFrame([{"site": "osl", "box": "a", "start": TIMES[1], "end": TIMES[2]}])
+    ticket.to_csv(folder / "labels.csv", index=False)
+    files = {"path": "{site}/{box}", "tables": {"incidents": "labels"}}
+    schema = TelemetrySchema.from_dict({**CONTENT, "labels": {"form": "incidents"}, "files": files})
+    found, _ = read_telemetry(folder, schema)
+    assert found.incidents is not None
+    assert found.incidents.files == ("labels.csv",)

@@ -163,6 +163,19 @@ def test_a_folder_of_files_in_one_zone_is_a_calendar(tmp_path: Path) -> None:
     assert list(telemetry.maintenance.values()) == [Maintenance((("site", "osl"),), micros(NIGHT[0]))]
 
 
+def test_a_calendar_takes_columns_of_the_path_as_other_tables_do(tmp_path: Path) -> None:
+    content = {**BASE, "maintenance": {}, "files": {"path": "{site}"}}
+    write(tmp_path, good())
+    (tmp_path / "maintenance").mkdir()
+    for box, name in (("a", "osl"), ("b", "rom")):
+        part = pd.DataFrame([{"box": box, "start": NIGHT[0], "end": NIGHT[1]}])
+        part.to_csv(tmp_path / "maintenance" / f"{name}.csv", index=False)
+    telemetry, _ = read_telemetry(tmp_path, TelemetrySchema.from_dict(content))
+    assert telemetry.maintenance is not None
+    scopes = [entry.scope for entry in telemetry.maintenance.values()]
+    assert scopes == [(("device", "osl/a"),), (("device", "rom/b"),)]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
