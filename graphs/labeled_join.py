@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 from feature_sets.checks import duration_seconds
 from feature_sets.telemetry.cell_text import cell_text, says_the_same
 from feature_sets.telemetry.events import LabelEvent, excluding_columns
-from feature_sets.telemetry.incident_events import IncidentStatus
+from feature_sets.telemetry.incident_events import CHANGES, IncidentStatus
 from feature_sets.windows import event_status
+from graphs.protocol.errors import ApiError
 from graphs.protocol.label_status import LabelStatus
 from graphs.protocol.records import IncidentRecord, LabeledPair, LabelRecord
 from graphs.protocol.request import Request
@@ -18,13 +19,20 @@ from graphs.protocol.times import iso_time
 from graphs.request_step import RequestStep
 from graphs.state.derived_ledger import DerivedLedger
 from graphs.state.incident_book import IncidentBook
+from graphs.state.journal import EntryId, Journal
+from graphs.state.kept_incidents import KeptIncidents
 from graphs.state.labeled_batches import LabeledBatches
 from graphs.state.ledger import PredictionLedger
 from graphs.state.serving_state import serving_state
 
+_INCIDENTS = "incidents"
+"""Document beside the journal."""
+
 
 class LabeledJoin(RequestStep):
     """Keeps the ledger; the pairs it completes go to Parquet batches and, with the request, to the detectors.
+
+    Incidents are kept beside the journal too, in time before it drops what was said of them.
 
     :param context: MLRun's graph context.
     :param name: name of the step.
@@ -43,11 +51,17 @@ class LabeledJoin(RequestStep):
         deadline = settings.label_deadline_seconds + schema.horizon_seconds
         tolerance = duration_seconds(schema.windows.future_tolerance)
         self._ledger: PredictionLedger | DerivedLedger
+        self._journal = state.journal
+        self._save_every, self._unsaved = max(1, settings.journal_max_events // 4), 0
+        self._incidents: KeptIncidents | None = None
         if schema.labels.is_derived:
             features = state.devices.features if state.devices is not None else lambda device, time: {}
+            self._book = IncidentBook(schema, features, settings.ledger_max_size)
+            if schema.labels.has_incidents:
+                self._incidents = KeptIncidents(lambda name: self._book.get(name) is not None)
             self._ledger = DerivedLedger(
                 schema.labels,
-                IncidentBook(schema, features, settings.ledger_max_size),
+                self._book,
                 max(deadline, schema.labels.healthy_seconds + 2 * schema.horizon_seconds),
                 settings.ledger_max_size,
                 tolerance,
@@ -74,6 +88,7 @@ class LabeledJoin(RequestStep):
         if request.kind is Kind.LABELED:
             request.reply(self.summary())
             return
+        self._take_incidents(request.entry)
         if request.kind is Kind.TELEMETRY:
             self._predictions(request)
         else:
@@ -89,11 +104,25 @@ class LabeledJoin(RequestStep):
                 self._metrics.pairs.labels("yes" if pair.made.prediction == pair.label else "no").inc()
         for state, count in self._ledger.states.items():
             self._metrics.ledger.labels(state).set(count)
+        self._unsaved += len(request.telemetry) + len(request.labels)
+        if self._unsaved >= self._save_every and not request.replayed:
+            self._save_incidents()
+
+    def before_replay(self, journal: Journal) -> None:
+        """Remember incidents of which the journal may have dropped what was said."""
+        if self._incidents is not None:
+            self._incidents.load(journal.load(_INCIDENTS))
+
+    def after_replay(self) -> None:
+        """Take over the incidents that are left."""
+        self._take_incidents(None)
+        self._unsaved = self._save_every  # What was replayed may be dropped soon.
 
     def terminate(self) -> None:
-        """Write the pairs that are in no batch yet."""
+        """Write the pairs that are in no batch yet, and save the incidents."""
         if self._batches is not None:
             self._batches.close()
+        self._save_incidents()
 
     def summary(self) -> dict[str, Any]:
         """Answer of ``GET /labeled``; the counts cover what the journal holds, and this process since."""
@@ -171,6 +200,26 @@ class LabeledJoin(RequestStep):
         record.status, record.labeled = changed.status.value, changed.labeled
         record.too_late = changed.too_late
         self._take(request, changed.pairs)
+        incident = self._book.get(record.event.id)
+        if changed.status in CHANGES and incident is not None and self._incidents is not None:
+            self._incidents.note(request.entry, incident)
+
+    def _take_incidents(self, until: EntryId | None) -> None:
+        """Take over the incidents that were kept of before an entry; all of them without one."""
+        if self._incidents is not None:
+            for incident in self._incidents.before(until):
+                self._book.put(incident)
+
+    def _save_incidents(self) -> None:
+        """Save; a failure only makes a restart know less of what the journal has dropped."""
+        self._unsaved = 0
+        if self._incidents is None or self._incidents.is_saved:
+            return
+        try:
+            self._journal.save(_INCIDENTS, self._incidents.content())
+            self._incidents.is_saved = True
+        except ApiError as error:
+            self._logger.error(f"incidents could not be saved beside the journal: {error}")
 
     def _take(self, request: Request, pairs: list[LabeledPair]) -> None:
         """Have each pair of a request its own position: one event may complete several."""

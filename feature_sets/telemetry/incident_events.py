@@ -36,6 +36,15 @@ class IncidentStatus(StrEnum):
     """It starts further ahead of the clock than the tolerance."""
 
 
+CHANGES = (
+    IncidentStatus.OPENED,
+    IncidentStatus.CHANGED,
+    IncidentStatus.CLOSED,
+    IncidentStatus.CANCELLED,
+)
+"""Those with which an incident is another one than before."""
+
+
 class IncidentEvent(NamedTuple):
     """What a request says of one incident; what it does not say stays.
 

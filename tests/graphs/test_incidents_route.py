@@ -13,6 +13,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.protocol.openapi import openapi_document
 from tests.graphs.conftest import START, Client, event, label, make_client, write_package
+from tests.graphs.state.test_derived_ledger import MADE
 
 
 def with_labels(
@@ -335,3 +336,33 @@ def test_a_restarted_graph_answers_like_one_that_never_stopped(
             frame.drop(columns=["predicted_at", "labeled_at"]).sort_values(keys, ignore_index=True)
         )
     pd.testing.assert_frame_equal(*written)
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+def test_an_open_incident_outlives_what_the_journal_holds(
+    schema: TelemetrySchema, redis_url: str, tmp_path: Path, stopped: bool
+) -> None:
+    package = write_package(tmp_path, with_labels(schema, form="incidents", healthy_after="1m"))
+
+    def start() -> Client:
+        key = f"open-{stopped}"
+        return make_client(package, redis_url=redis_url, journal_key=key, journal_max_events=40)
+
+    client = start()
+    opened = {"id": "INC1", "device": "a/1", "start": START + 5}
+    assert client.post("/incidents", opened).json == told("opened")
+    client.post("/incidents", {"id": "INC2", "device": "a/2", "start": START})
+    for step in range(300):  # Redis cuts a stream in steps of a hundred entries.
+        client.post("/telemetry", event("a/1", step))
+    if stopped:
+        client.shut_down()
+    again = start()
+    assert again.step("journal")._journal.load("incidents") is not None
+    for one in (client, again):
+        joined = one.get("/labeled").json["joined"]
+        one.step("labeled_join")._ledger.add_prediction("a/1", START + 301, MADE, START + 301)
+        assert one.get("/labeled").json["joined"] == joined + 1
+    assert again.post("/incidents", {"id": "INC1", "end": START + 302}).json == told("closed")
+    again.post("/incidents", {"id": "INC2", "cancelled": True})
+    again.shut_down()
+    assert start().post("/incidents", {"id": "INC2", "cancelled": True}).json["status"] == "duplicate"

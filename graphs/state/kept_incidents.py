@@ -1,0 +1,64 @@
+"""What became of incidents, kept beside the journal: it drops old entries, an incident may be older."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from typing import Any
+
+from feature_sets.telemetry.incident_events import Incident
+from graphs.state.journal import EntryId
+
+_KEPT = 10_000
+"""So many changes are kept of incidents that are over or were changed again, for a replay of before."""
+
+
+class KeptIncidents:
+    """Incidents as they were after each entry that said something of them.
+
+    A replay takes over what was said before each of its entries; the entries say the rest again.
+
+    :param is_known: whether an incident of an id is remembered.
+    """
+
+    def __init__(self, is_known: Callable[[str], bool]) -> None:
+        self._is_known = is_known
+        self._changes: dict[tuple[EntryId, str], Incident] = {}
+        self._pending: list[tuple[EntryId, Incident]] = []
+        self._most = 2 * _KEPT
+        self.is_saved = True
+        """Whether the last content has all that is noted; who saves it says so."""
+
+    def note(self, place: EntryId, incident: Incident) -> None:
+        """Keep what became of an incident by an entry."""
+        self._changes.pop((place, incident.id), None)
+        self._changes[place, incident.id] = incident
+        self.is_saved = False
+        if len(self._changes) > self._most:
+            self._tidy()
+
+    def before(self, place: EntryId | None) -> Iterator[Incident]:
+        """What was loaded of before an entry and is not given yet, in its order; all of it without one."""
+        while self._pending and (place is None or self._pending[-1][0] < place):
+            at, incident = self._pending.pop()
+            self.note(at, incident)
+            yield incident
+
+    def load(self, content: dict[str, Any] | None) -> None:
+        """Take what ``content`` gave."""
+        changes = content["changes"] if content else []
+        found = [((place[0], place[1]), Incident(**incident)) for place, incident in changes]
+        self._pending = sorted(found, key=lambda change: change[0], reverse=True)
+
+    def content(self) -> dict[str, Any]:
+        """Plain content for JSON; ``load`` reads it back."""
+        self._tidy()
+        return {"changes": [(place, asdict(incident)) for (place, _), incident in self._changes.items()]}
+
+    def _tidy(self) -> None:
+        """Forget changes that are not the last one of an incident that is remembered, the oldest first."""
+        newest = {name: place for place, name in self._changes}
+        past = [key for key in self._changes if newest[key[1]] != key[0] or not self._is_known(key[1])]
+        for key in past[: max(0, len(past) - _KEPT)]:
+            del self._changes[key]
+        self._most = 2 * max(len(self._changes), _KEPT)

@@ -1,0 +1,49 @@
+"""Incidents beside the journal: a replay has before each entry what was said before it."""
+
+from __future__ import annotations
+
+import json
+
+from feature_sets.telemetry.incident_events import Incident
+from graphs.state import kept_incidents
+from graphs.state.kept_incidents import KeptIncidents
+
+
+def incident(name: str, end: float | None = None) -> Incident:
+    return Incident(name, {"device": "a/1"}, 10.0, end, texts={"kind": None})
+
+
+def again(kept: KeptIncidents) -> KeptIncidents:
+    loaded = KeptIncidents(lambda name: True)
+    loaded.load(json.loads(json.dumps(kept.content())))
+    return loaded
+
+
+def test_a_replay_is_given_what_was_said_before_each_entry() -> None:
+    kept = KeptIncidents(lambda name: True)
+    kept.note((1, 0), incident("a"))
+    kept.note((2, 0), incident("b"))
+    kept.note((3, 1), incident("a", 20.0))
+    loaded = again(kept)
+    assert [list(loaded.before(place)) for place in ((2, 0), (3, 1))] == [[incident("a")], [incident("b")]]
+    loaded.note((3, 1), incident("a", 20.0))  # The entry says it again.
+    assert list(loaded.before(None)) == [incident("a", 20.0)]
+    assert loaded.content() == kept.content()
+
+
+def test_what_is_over_or_was_changed_again_is_forgotten_first(monkeypatch) -> None:
+    monkeypatch.setattr(kept_incidents, "_KEPT", 3)
+    kept = KeptIncidents(lambda name: not name.startswith("over"))
+    kept.note((0, 0), incident("open"))
+    for step in range(1, 50):
+        kept.note((step, 0), incident("changed", step))
+        kept.note((step, 1), incident(f"over {step}"))
+    found = list(again(kept).before(None))
+    assert len(found) == 5
+    assert found[0] == incident("open") and incident("changed", 49) in found
+
+
+def test_nothing_was_kept() -> None:
+    loaded = KeptIncidents(lambda name: True)
+    loaded.load(None)
+    assert not list(loaded.before(None)) and loaded.is_saved
