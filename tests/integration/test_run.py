@@ -34,7 +34,7 @@ def test_several_candidates_were_tried_and_the_best_is_served(installation):
 
 def test_predictions_met_their_labels_and_the_detectors_watch(installation):
     assert installation.summary["labeled"]["joined"] >= 500
-    assert set(installation.summary["drift"]["detectors"]) == {"ddm", "eddm", "page_hinkley"}
+    assert set(installation.summary["drift"]["detectors"]) == {"glr", "ddm", "eddm", "page_hinkley"}
     assert installation.summary["stream"]["rejected"] == 0
     assert installation.summary["magnitude"]["batch_rows"] >= 500
 
