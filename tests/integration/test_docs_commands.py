@@ -40,7 +40,11 @@ def folder(installation, tmp_path_factory):
         ignore=shutil.ignore_patterns("project.yaml", "__pycache__"),
     )
     write_routers(made / "my-folder")
-    (schema,) = (block for block in blocks(ROOT / "docs" / "telemetry.md") if block.language == "yaml")
+    (schema,) = (
+        block
+        for block in blocks(ROOT / "docs" / "telemetry.md")
+        if block.language == "yaml" and "entity:" in block.text  # The others are parts of one.
+    )
     (made / "my-routers.yaml").write_text(schema.text, encoding="utf-8")
     return made
 
