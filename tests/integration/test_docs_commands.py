@@ -40,10 +40,10 @@ def folder(installation, tmp_path_factory):
         ignore=shutil.ignore_patterns("project.yaml", "__pycache__"),
     )
     write_routers(made / "my-folder")
-    (schema,) = (
+    schema, *_ = (
         block
         for block in blocks(ROOT / "docs" / "telemetry.md")
-        if block.language == "yaml" and "entity:" in block.text  # The others are parts of one.
+        if block.language == "yaml" and "entity:" in block.text  # Others are parts of one.
     )
     (made / "my-routers.yaml").write_text(schema.text, encoding="utf-8")
     return made
