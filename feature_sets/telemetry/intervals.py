@@ -23,6 +23,10 @@ Scope = tuple[tuple[str, str], ...]
 """Columns and their values, all of which a device must have: ``device``, entity columns, attributes."""
 
 
+_REMEMBERED = 100_000
+"""Devices of which it is remembered when they are in which interval; made-up ones do not fill the memory."""
+
+
 class Interval(NamedTuple):
     """A time on the devices of a scope.
 
@@ -187,6 +191,8 @@ class Intervals:
                     known.starts.append(start)
                     known.ends.append(last)
                     known.names.append(named)
+            if len(self._reaches) >= _REMEMBERED:
+                self._reaches.clear()
             self._reaches[device] = known
         return known
 

@@ -50,9 +50,11 @@ class IncidentBook:
                 self._drop(name)
         self._known[incident.id] = incident
         heapq.heappush(self._by_start, (incident.start, incident.id))
-        over = incident.start if incident.cancelled else incident.end
+        over = _over(incident)
         if over is not None:
             heapq.heappush(self._by_end, (over, incident.id))
+        if len(self._by_start) + len(self._by_end) > 4 * len(self._known) + 1000:
+            self._tidy()
         if incident.cancelled:
             return
         device = incident.names.get(DEVICE)
@@ -66,7 +68,7 @@ class IncidentBook:
         while self._by_end and self._by_end[0][0] < before:
             over, name = heapq.heappop(self._by_end)
             known = self._known.get(name)
-            if known is not None and (known.start if known.cancelled else known.end) == over:
+            if known is not None and _over(known) == over:
                 self._drop(name)
 
     def covering(self, device: str, micros: int) -> Iterator[Incident]:
@@ -110,6 +112,14 @@ class IncidentBook:
             says_the_same(texts.get(column), value) for column, value in self._schema.exclude_labels.items()
         )
 
+    def _tidy(self) -> None:
+        """Give up what was noted of incidents that are forgotten, or are others by now."""
+        self._by_start = [(incident.start, name) for name, incident in self._known.items()]
+        overs = [(_over(incident), name) for name, incident in self._known.items()]
+        self._by_end = [(over, name) for over, name in overs if over is not None]
+        heapq.heapify(self._by_start)
+        heapq.heapify(self._by_end)
+
     def _drop(self, name: str) -> None:
         known = self._known.pop(name, None)
         if known is None:
@@ -121,3 +131,8 @@ class IncidentBook:
             mine.pop(name, None)
             if not mine:
                 self._of_device.pop(device, None)
+
+
+def _over(incident: Incident) -> float | None:
+    """When an incident is over, None while it is open."""
+    return incident.start if incident.cancelled else incident.end

@@ -135,3 +135,10 @@ def test_a_time_from_first_to_last_meets_what_it_touches() -> None:
     intervals = Intervals(SCHEMA, {"one": Interval((("site", "oslo"),), 10, 20)})
     spans = [(0, 9), (0, 10), (12, 15), (19, 30), (20, 30)]
     assert [intervals.meets("oslo/a", *span) for span in spans] == [False, True, True, True, False]
+
+
+def test_devices_that_are_asked_for_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("feature_sets.telemetry.intervals._REMEMBERED", 10)
+    found = Intervals(SCHEMA, {"night": Interval((("site", "oslo"),), 10, 20)})
+    assert {found.at(f"oslo/{number}", 10) for number in range(100)} == {"night"}
+    assert len(found._reaches) <= 10

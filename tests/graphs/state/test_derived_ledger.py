@@ -12,7 +12,7 @@ from feature_sets.labels.derived_labels import Told, derived_labels
 from feature_sets.labels.horizon import with_target
 from feature_sets.rows.event_micros import column_micros, event_micros
 from feature_sets.rows.keyed_rows import KeyedRows
-from feature_sets.telemetry.incident_events import IncidentEvent, IncidentStatus
+from feature_sets.telemetry.incident_events import Incident, IncidentEvent, IncidentStatus
 from feature_sets.telemetry.incident_rows import no_incidents
 from feature_sets.telemetry.schema import DEVICE
 from graphs.protocol.label_status import LabelStatus
@@ -325,3 +325,17 @@ def _opened_first(events):
 def _times(seconds):
     micros = (seconds.astype(float) * 1_000_000).round().astype("int64") + int(NOW * 1_000_000)
     return pd.to_datetime(micros, unit="us", utc=True).astype("datetime64[ns, UTC]")
+
+
+def test_incidents_that_change_or_end_do_not_fill_the_memory():
+    of = schema(form="incidents")
+    book = IncidentBook(of, lambda device, time: {}, 100)
+    book.put(Incident("open", {DEVICE: "osl/a"}, NOW))
+    for step in range(5000):
+        book.put(Incident("open", {DEVICE: "osl/a"}, NOW + step % 9, NOW + 9000))
+        book.put(Incident(str(step), {DEVICE: "osl/a"}, NOW + step, NOW + step))
+        book.forget(NOW + step)
+    assert len(book) <= 3
+    assert len(book._by_start) + len(book._by_end) < 1500
+    book.forget(NOW + 9001)
+    assert len(book) == 0
