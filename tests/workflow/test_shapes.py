@@ -58,4 +58,4 @@ def test_errors_from_nowhere_are_not_predicted(workflow, tmp_path):
     assert not test["promoted"] and summary["endpoint"] is None
     assert test["average_precision_low"] <= test["base_rate"] <= test["average_precision_high"]
     assert not test["predictable"]
-    assert "'broken' starts within 2m is not predictable" in test["verdict"]
+    assert "Undecided: whether the model is better than guessing" in test["verdict"]
