@@ -145,6 +145,9 @@ class IncidentParser:
         self._scope = scope_columns(schema)
         self._entity = (*schema.entity, DEVICE)
         self._texts = texts_about(schema)
+        named = {form.start, form.end, form.id, form.cancelled, form.known, form.kind, *self._texts}
+        named |= set(self._scope if form.scope else self._entity)
+        self._fields = named | {sent for sent, name in schema.rename.items() if name in named}
         zone = self._mapping.time_zone if self._mapping else None
         self._zone, self._zone_of_tool = schema.assume_timezone, zone or schema.assume_timezone
 
@@ -182,6 +185,10 @@ class IncidentParser:
         """
         if not isinstance(body, Mapping):
             raise EventError("incident", "must be a JSON object", body)
+        for name in body:
+            # A field that is ignored would make the incident a wider one, or leave it open.
+            if name not in self._fields:
+                raise EventError(str(name), f"must be among {', '.join(sorted(self._fields))}", body[name])
         return self._read(body, self._zone)
 
     def _read(self, body: Mapping[str, Any], zone: str | None) -> IncidentEvent:

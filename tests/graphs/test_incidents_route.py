@@ -76,6 +76,7 @@ def test_labels_may_be_rows_and_incidents_told_apart_by_their_fields(client: Cli
         ({"start": START}, "device"),
         ({"id": "x" * 600, "start": START}, "id"),
         ({"id": "1", "device": 7.5, "start": START}, "device"),
+        ({"id": "1", "device": "a/1", "start": START, "ennd": START + 60}, "ennd"),
         ([], None),
         ("text", "incident"),
         (None, "incident"),
