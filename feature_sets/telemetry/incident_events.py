@@ -199,6 +199,8 @@ class IncidentParser:
         if start is not None and end is not None and end < start:
             raise EventError(form.end, f"must not be before {form.start}", field(body, form.end))
         given = field(body, form.id)
+        if isinstance(given, float) and abs(given) >= 2**53:  # Others would have the same one.
+            raise EventError(form.id, "must be text or a whole number of at most 64 bits", given)
         name = None if given is None else self._text(form.id, given)
         if name is None:
             if not names or start is None:

@@ -70,6 +70,8 @@ def test_labels_may_be_rows_and_incidents_told_apart_by_their_fields(client: Cli
         ({"id": "1", "device": "a/1", "start": START, "end": START - 1}, "end"),
         ({"id": "1", "device": "nobody", "start": START}, "device"),
         ({"id": ["1"], "device": "a/1", "start": START}, "id"),
+        ({"id": 2**70 + 1, "device": "a/1", "start": START}, "id"),
+        ({"id": float(2**53), "device": "a/1", "start": START}, "id"),
         ({"id": "1", "cancelled": "perhaps"}, "cancelled"),
         ({"id": "1", "kind": {"a": 1}}, "kind"),
         ({"device": "a/1"}, "start"),
