@@ -65,13 +65,13 @@ def measured(kind, rate):
     return tuple(found.values())
 
 
-@pytest.mark.slow
+@pytest.mark.figures
 @pytest.mark.parametrize(("kind", "rate"), ALARMS, ids=str)
 def test_false_alarms_are_those_that_are_published(kind, rate):
     assert measured(kind, rate) == ALARMS[kind, rate]
 
 
-@pytest.mark.slow
+@pytest.mark.figures
 @pytest.mark.parametrize("correlation", STATIONARY)
 def test_the_default_keeps_its_promise_on_stationary_streams(correlation):
     """204 streams of 20,000 labels in all, without a base."""
@@ -84,7 +84,7 @@ def test_the_default_keeps_its_promise_on_stationary_streams(correlation):
     assert found / 136 <= FALSE_ALARMS_PER_10_000 / 2
 
 
-@pytest.mark.slow
+@pytest.mark.figures
 @pytest.mark.parametrize("kind", KINDS)
 def test_replays_of_the_base_keep_the_promise(kind):
     """As it is, and with its blocks in another order: every detector of the default settings."""
