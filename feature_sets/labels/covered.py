@@ -11,6 +11,7 @@ import pandas as pd
 
 from feature_sets.labels.excluded import rows_left_out
 from feature_sets.labels.incidents_that_count import source_ranks
+from feature_sets.rows.entity_keys import key_parts
 from feature_sets.rows.event_micros import column_micros
 from feature_sets.rows.keyed_rows import Bools, Integers
 from feature_sets.telemetry.frames import VALID_FROM
@@ -104,18 +105,11 @@ def _stretches(
     levels = [column for column in columns if column in schema.entity]
     for column in levels:
         place = schema.entity.index(column)
-        parts = [key_parts(key, schema) for key in frame[DEVICE]]
+        parts = [key_parts(key, len(schema.entity), schema.separator) for key in frame[DEVICE]]
         frame[column] = pd.Series(
             [part[place] if place < len(part) else None for part in parts], dtype="object"
         )
     return frame
-
-
-def key_parts(key: str, schema: TelemetrySchema) -> list[str]:
-    """Values of the entity columns in a key; no value but that of the last has the separator."""
-    if len(schema.entity) == 1 or not schema.separator:
-        return [key]
-    return key.split(schema.separator, len(schema.entity) - 1)
 
 
 def _of_first_source(

@@ -50,6 +50,17 @@ def checked_key(key: Any, name: str = "key") -> str | int:
     return int(key)
 
 
+def key_parts(key: str, levels: int, separator: str) -> list[str]:
+    """Values that a key is made of, outermost first; only the last one may have the separator in it.
+
+    >>> key_parts("oslo/a/b", 2, "/"), key_parts("oslo/a/b", 1, "/")
+    (['oslo', 'a/b'], ['oslo/a/b'])
+
+    :param levels: how many values it should have; a key that was made of fewer gives fewer.
+    """
+    return key.split(separator, levels - 1) if separator and levels > 1 else [key]
+
+
 def key_codes(column: pd.Series) -> tuple[npt.NDArray[np.int64], list[str | int]]:
     """The number of each row's key, shape (n,), and the keys in the order in which they first occur.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from feature_sets.rows.entity_keys import key_parts
 from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
@@ -24,7 +25,7 @@ def write_folder(path: str | Path, telemetry: Telemetry, schema: TelemetrySchema
     tables = {"metrics": telemetry.metrics, "labels": telemetry.labels, "static": static}
     for name, frame in tables.items():
         codes, keys = pd.factorize(frame[DEVICE])
-        levels = [str(key).split(schema.separator, len(schema.entity) - 1) for key in keys]
+        levels = [key_parts(str(key), len(schema.entity), schema.separator) for key in keys]
         parts = {
             column: np.array([level[i] for level in levels], dtype=object)[codes]
             for i, column in enumerate(schema.entity)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from feature_sets.rows.entity_keys import key_parts
 from feature_sets.rows.keyed_rows import Integers
 from feature_sets.telemetry.cell_text import truth_of
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
@@ -239,7 +240,5 @@ def key_levels(device: str, entity: Sequence[str], separator: str) -> dict[str, 
     >>> key_levels("oslo/a/b", ("site", "box"), "/")
     {'site': 'oslo', 'box': 'a/b'}
     """
-    parts = [device]
-    if separator and len(entity) > 1:
-        parts = device.split(separator, len(entity) - 1)
+    parts = key_parts(device, len(entity), separator)
     return dict(zip(entity, parts, strict=True)) if len(parts) == len(entity) else {}

@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Callable, Iterator, Mapping
 
 from feature_sets.category_names import category_name
-from feature_sets.labels.covered import key_parts
+from feature_sets.rows.entity_keys import key_parts
 from feature_sets.rows.event_micros import event_micros
 from feature_sets.telemetry.cell_text import says_the_same
 from feature_sets.telemetry.incident_events import Incident
@@ -97,7 +97,7 @@ class IncidentBook:
                 if value != device:
                     return False
             elif column in schema.entity:
-                parts = key_parts(device, schema)
+                parts = key_parts(device, len(schema.entity), schema.separator)
                 place = schema.entity.index(column)
                 if place >= len(parts) or parts[place] != value:
                     return False
