@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,6 +74,17 @@ class Proposal:
                     plain += "_"
                 renamed[column] = plain
             return renamed[column]
+
+    def assume_utc(self, tables: Sequence[str]) -> None:
+        """Take times without a zone for UTC, and ask whether they are.
+
+        :param tables: that have such times.
+        """
+        self.fields["assume_timezone"] = "UTC"
+        self.decide.append(
+            f"Times in {' and '.join(tables)} have no zone; the schema says assume_timezone: UTC, "
+            "which must be true of them (or name their zone, such as Europe/Oslo)."
+        )
 
     @property
     def content(self) -> dict[str, Any] | None:

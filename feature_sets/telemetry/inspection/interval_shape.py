@@ -109,13 +109,8 @@ def _interval(
         name = proposal.named(column, reserved=False)
         if name != getattr(usual, role):
             named[role] = name
-    naive = [column for column in found if table.columns[column].naive]
-    if naive and "assume_timezone" not in proposal.fields:
-        proposal.fields["assume_timezone"] = "UTC"
-        proposal.decide.append(
-            f"Times in {table.name} have no zone; the schema says assume_timezone: UTC, which must be true "
-            "of them (or name their zone, such as Europe/Oslo)."
-        )
+    if "assume_timezone" not in proposal.fields and any(table.columns[column].naive for column in found):
+        proposal.assume_utc([table.name])
     return named
 
 

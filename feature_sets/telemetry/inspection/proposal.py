@@ -150,11 +150,7 @@ def _time(proposal: Proposal, tables: Mapping[str, TableProfile], form: FileForm
         )
     naive = [table.name for table in tables.values() if time in table.columns and table.columns[time].naive]
     if naive:
-        proposal.fields["assume_timezone"] = "UTC"
-        proposal.decide.append(
-            f"Times in {' and '.join(naive)} have no zone; the schema says assume_timezone: UTC, "
-            "which must be true of them (or name their zone, such as Europe/Oslo)."
-        )
+        proposal.assume_utc(naive)
     for column in others:
         if is_far_from(metrics.columns[column], profile):
             continue  # Large numbers, of a counter perhaps.
