@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_left, bisect_right, insort
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -20,6 +19,7 @@ from feature_sets.telemetry.schema import DEVICE
 from graphs.protocol.label_status import LabelStatus
 from graphs.protocol.records import LabeledPair, Position, Prediction
 from graphs.state.incident_book import IncidentBook
+from graphs.state.ledger_counts import LedgerCounts
 from graphs.state.remembered import Made, RememberedDevice, Told
 
 _NOWHERE = Position(0, 0, 0)
@@ -42,7 +42,7 @@ class Changed:
     pairs: list[LabeledPair]
 
 
-class DerivedLedger:
+class DerivedLedger(LedgerCounts):
     """Predictions, labels and incidents; the pairs that they make carry no position yet.
 
     A label is settled when its device has a prediction at its time or after it: then it is known which one
@@ -67,6 +67,7 @@ class DerivedLedger:
         tolerance_seconds: float,
         horizon_seconds: int = 0,
     ) -> None:
+        super().__init__(tolerance_seconds)
         self._form, self._book = form, book
         self._horizon = horizon_seconds * 1_000_000
         self._joins = not horizon_seconds
@@ -78,27 +79,16 @@ class DerivedLedger:
         self._watches = form.has_incidents or (self._joins and form.form != ROWS)
         self._from = 0 if form.watched_from is None else round(form.watched_from * 1_000_000)
         self._to = None if form.watched_to is None else round(form.watched_to * 1_000_000)
-        self._max_size, self._tolerance = max_size, tolerance_seconds
+        self._max_size = max_size
         self._devices: dict[str, RememberedDevice] = {}
         self._by_time: list[tuple[int, str, bool]] = []
         self._unlabeled: list[tuple[int, str]] = []
         self._newest: int | None = None
         self._size = 0
-        self._states: Counter[str] = Counter()
-        self.joined = 0
-        self.expired: Counter[str] = Counter()
-        self.conflicting = 0
 
     def __len__(self) -> int:
         """Predictions and labels remembered."""
         return self._size
-
-    @property
-    def states(self) -> dict[str, int]:
-        """Records remembered by state."""
-        return {
-            name: self._states[name] for name in ("waiting_for_label", "waiting_for_prediction", "joined")
-        }
 
     @property
     def newest(self) -> float | None:
@@ -110,10 +100,6 @@ class DerivedLedger:
         known = self._devices.get(device)
         record = known.made.get(event_micros(time)) if known else None
         return record.made if record else None
-
-    def from_future(self, time: float, labeled_at: float) -> bool:
-        """Whether a label is about a time further ahead of the clock than the tolerance."""
-        return time > labeled_at + self._tolerance
 
     def add_prediction(
         self, device: str, time: float, made: Prediction, predicted_at: float

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import heapq
-from collections import Counter
 from dataclasses import dataclass
 
 from graphs.protocol.label_status import LabelStatus
 from graphs.protocol.records import LabeledPair, Position, Prediction
+from graphs.state.ledger_counts import LedgerCounts
 
 
 @dataclass(slots=True)
@@ -27,7 +27,7 @@ class _Record:
         return "waiting_for_label" if self.label is None else "joined"
 
 
-class PredictionLedger:
+class PredictionLedger(LedgerCounts):
     """Predictions waiting for their label and labels waiting for their prediction.
 
     Time is event time: a record is forgotten when the newest prediction is more than the deadline ahead of
@@ -40,27 +40,16 @@ class PredictionLedger:
     """
 
     def __init__(self, deadline_seconds: float, max_size: int, tolerance_seconds: float) -> None:
+        super().__init__(tolerance_seconds)
         self._deadline = deadline_seconds
         self._max_size = max_size
-        self._tolerance = tolerance_seconds
         self._records: dict[tuple[str, float], _Record] = {}
         self._by_time: list[tuple[float, str]] = []
         self._newest = float("-inf")
-        self._states: Counter[str] = Counter()
-        self.joined = 0
-        self.expired: Counter[str] = Counter()
-        self.conflicting = 0
 
     def __len__(self) -> int:
         """Records remembered."""
         return len(self._records)
-
-    @property
-    def states(self) -> dict[str, int]:
-        """Records remembered by state."""
-        return {
-            name: self._states[name] for name in ("waiting_for_label", "waiting_for_prediction", "joined")
-        }
 
     @property
     def newest(self) -> float | None:
@@ -71,10 +60,6 @@ class PredictionLedger:
         """The prediction made for a device and time, if it is still remembered."""
         record = self._records.get((device, time))
         return record.made if record else None
-
-    def from_future(self, time: float, labeled_at: float) -> bool:
-        """Whether a label is about a time further ahead of the clock than the tolerance."""
-        return time > labeled_at + self._tolerance
 
     def add_prediction(
         self, device: str, time: float, made: Prediction, predicted_at: float, position: Position

@@ -1,0 +1,30 @@
+"""What every ledger counts, and what is a label from the future to it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+_STATES = ("waiting_for_label", "waiting_for_prediction", "joined")
+
+
+class LedgerCounts:
+    """Counts of a ledger: what it remembers by state, and what became of the rest.
+
+    :param tolerance_seconds: how far ahead of the clock the time of a label may be.
+    """
+
+    def __init__(self, tolerance_seconds: float) -> None:
+        self._tolerance = tolerance_seconds
+        self._states: Counter[str] = Counter()
+        self.joined = 0
+        self.expired: Counter[str] = Counter()
+        self.conflicting = 0
+
+    @property
+    def states(self) -> dict[str, int]:
+        """Records remembered by state."""
+        return {name: self._states[name] for name in _STATES}
+
+    def from_future(self, time: float, labeled_at: float) -> bool:
+        """Whether a label is about a time further ahead of the clock than the tolerance."""
+        return time > labeled_at + self._tolerance
