@@ -193,9 +193,8 @@ class DriftMonitor:
         :raises InputError: naming the field, the rule and what was given, if the form is not one of ours.
         """
         owner = "saved drift monitor"
-        keys = (*_SETTINGS, "format", "n_seen", "errors", "last_event_time", "times")
-        keys = (*keys, "detectors", "records")
-        saved = saved_mapping(owner, "itself", _of_version_2(saved), keys)
+        known = ("format", "n_seen", "errors", "last_event_time", "times", "detectors", "records")
+        saved = saved_mapping(owner, "itself", _of_version_2(saved), (*_SETTINGS, *known))
         if saved["format"] != FORMAT:
             raise InputError(f"{owner}: format", f"must be {FORMAT}", saved["format"])
         if not isinstance(saved["detectors"], list):
