@@ -17,6 +17,7 @@ from feature_sets.checks import InputError
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.dataset.device_times import Moments, moments_of
 from training.dataset.time_split import MINIMUM_ROWS
+from training.dataset.too_little import TooLittleDataError
 from training.exploration.error_episodes import error_episodes
 
 Positions = npt.NDArray[np.intp]
@@ -123,7 +124,7 @@ def episode_folds(frame: pd.DataFrame, schema: TelemetrySchema, count: int = 3) 
         f"{schema.embargo_seconds} s"
     )
     rule = "must have two error episodes an embargo apart, or on two devices, each with healthy rows"
-    raise InputError(where, rule, [f"{len(rows.starts)} error episodes", *skipped])
+    raise TooLittleDataError(where, rule, [f"{len(rows.starts)} error episodes", *skipped])
 
 
 class _Rows:
