@@ -65,6 +65,9 @@ def handler(context: Any, event: Any) -> Any:
         status, content = _answer(context.user_data, event)
     except RunnerError as error:
         status, content = error.status, error.content
+    except InputError as error:
+        # What was given is checked before; this is of the project's own files, such as its state.
+        status, content = 503, {"error": {"field": error.where, "rule": error.rule, "got": str(error.got)}}
     except NetopsError as error:
         # Such as a run that another process began in the same instant.
         status, content = 503, {"error": {"field": "workflow", "rule": str(error), "got": None}}

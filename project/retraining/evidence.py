@@ -24,6 +24,7 @@ class LabeledRows:
         self._folder = folder
         self._files: dict[str, pd.DataFrame] = {}
         self._onset = ""
+        self._counted: tuple[int, Evidence] | None = None
 
     def since(self, onset: str, schema: TelemetrySchema, test_fraction: float) -> Evidence:
         """What there is since the onset of a change.
@@ -37,6 +38,15 @@ class LabeledRows:
         rows = self._rows(onset, schema)
         if not len(rows):
             return Evidence(needed_span_seconds=needed)
+        # Files only come; what they hold is counted when there is a new one.
+        if self._counted is None or self._counted[0] != len(self._files):
+            self._counted = len(self._files), self._count(rows, onset, schema, test_fraction, needed)
+        return self._counted[1]
+
+    @staticmethod
+    def _count(
+        rows: pd.DataFrame, onset: str, schema: TelemetrySchema, test_fraction: float, needed: float
+    ) -> Evidence:
         ordered = rows.drop_duplicates([DEVICE, schema.time]).sort_values(schema.time, ignore_index=True)
         span = (ordered[schema.time].iloc[-1] - pd.Timestamp(datetime.fromisoformat(onset))).total_seconds()
         later = ordered.iloc[int(len(ordered) * (1 - test_fraction)) :]
@@ -47,13 +57,13 @@ class LabeledRows:
 
     def _rows(self, onset: str, schema: TelemetrySchema) -> pd.DataFrame:
         if onset != self._onset:
-            self._files, self._onset = {}, onset
+            self._files, self._onset, self._counted = {}, onset, None
         first = pd.Timestamp(datetime.fromisoformat(onset))
         columns = [DEVICE, schema.time, schema.target]
         found = sorted(self._folder.glob("*.parquet")) if self._folder.is_dir() else []
         for path in found:
             if path.name not in self._files:
-                rows = pq.read_table(path, columns=columns).to_pandas()
-                self._files[path.name] = rows[rows[schema.time] >= first]
+                rows = pq.read_table(path, columns=columns, filters=[(schema.time, ">=", first)])
+                self._files[path.name] = rows.to_pandas()
         kept = [self._files[path.name] for path in found if len(self._files[path.name])]
         return pd.concat(kept, ignore_index=True) if kept else pd.DataFrame(columns=columns)

@@ -142,15 +142,14 @@ class Loop:
                 self._waiting = state.stopped and f"stopped: {state.stopped}"
 
     def _proceed(self, state: LoopState, case: Case) -> None:
-        now = self._clock()
+        now, champion = self._clock(), self._operations.champion()
+        if champion not in (case.version, case.finish):
+            self._write(state, overtaken(state, champion, now))
+            return
         # What must be waited for whatever is labeled; until then no file is read.
         step: Wait | Begin = next_step(state, _PLENTY, now, self._policy)
         if isinstance(step, Wait):
             self._waiting = step.reason
-            return
-        champion = self._operations.champion()
-        if champion not in (case.version, case.finish):
-            self._write(state, overtaken(state, champion, now))
             return
         if not step.finish:
             step = next_step(state, self._operations.evidence(case.onset), now, self._policy)

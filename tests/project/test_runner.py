@@ -214,3 +214,11 @@ def test_a_drift_that_is_none_names_the_field(looping, change, status, field):
     answered, content = ask(looping, path="/drift", body=body)
     assert (answered, content["error"]["field"]) == (status, field)
     assert StateFile(looping.user_data.settings.loops, "p").read().case is None
+
+
+def test_a_state_that_cannot_be_read_is_no_failure_of_the_handler(looping):
+    path = StateFile(looping.user_data.settings.loops, "p").path
+    path.parent.mkdir(parents=True)
+    path.write_text('{"format": 9}')
+    status, content = ask(looping, "GET", "/drift")
+    assert (status, content["error"]["field"]) == (503, "state of the loop: format")

@@ -283,3 +283,11 @@ def test_an_event_is_taken_while_the_api_is_away_and_a_run_that_it_ended_is_no_f
 def test_how_a_run_ended_is_read_from_what_it_left(look, evaluated, champion, outcome):
     attempt = Attempt("k", "main", 1000, datetime.now(UTC).isoformat(), "v1")
     assert result_of(look, {"evaluate": evaluated}, attempt, champion).outcome == outcome
+
+
+def test_a_candidate_that_waits_ends_when_another_run_promotes_a_model(tmp_path):
+    world = World("staged")
+    run(world, tmp_path, mode="approve")
+    world.production = "v7"
+    state = run(world, tmp_path, mode="approve")
+    assert (outcomes(state)[-1], state.candidate, state.case) == ("overtaken", "", None)
