@@ -49,6 +49,7 @@ def run_scenario(
     with passing_session(settings, keep) as session:
         # mlrun takes the address of its API when it is imported, from the session.
         from project.cli.month import AT_ONCE
+        from project.scenarios.drift import POLICY as DRIFT_POLICY
 
         known = {name, f"{name}{AT_ONCE}"} & set(projects(session.mlrun_dbpath))
         if known:
@@ -56,6 +57,8 @@ def run_scenario(
             raise InputError("--scenario", rule, sorted(known))
         # Only now, so that a control plane that stays has the clock of the wall.
         os.environ["NETOPS_CLOCK"] = "arrival"
+        if scenario == "drift":
+            os.environ.setdefault("NETOPS_RETRAIN_POLICY", DRIFT_POLICY)
         play = _month if scenario == "month" else _drift
         parameters = {"devices": _DEVICES[scenario], **given}
         result, lines, check = play(Settings.from_environment(), session, name, parameters, console)

@@ -11,7 +11,10 @@ import pyarrow.parquet as pq
 
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.retraining.policy import Evidence
-from training.evaluation.clusters import AUTO, row_clusters
+from training.evaluation.clusters import ENOUGH, episode_clusters
+
+_SURELY_ENOUGH = 3 * ENOUGH // 2
+"""Devices with errors that are still enough for the gate when more rows have moved its cut."""
 
 
 class LabeledRows:
@@ -50,10 +53,7 @@ class LabeledRows:
         ordered = rows.drop_duplicates([DEVICE, schema.time]).sort_values(schema.time, ignore_index=True)
         span = (ordered[schema.time].iloc[-1] - pd.Timestamp(datetime.fromisoformat(onset))).total_seconds()
         later = ordered.iloc[int(len(ordered) * (1 - test_fraction)) :]
-        wrong = later[schema.target].to_numpy() == 1
-        clusters = row_clusters(later, schema.time, schema.target, AUTO, schema.embargo_seconds)
-        units = len(np.unique(clusters.codes[wrong]))
-        return Evidence(len(ordered), units, span, needed)
+        return Evidence(len(ordered), _units(later, schema), span, needed)
 
     def _rows(self, onset: str, schema: TelemetrySchema) -> pd.DataFrame:
         if onset != self._onset:
@@ -67,3 +67,13 @@ class LabeledRows:
                 self._files[path.name] = rows.to_pandas()
         kept = [self._files[path.name] for path in found if len(self._files[path.name])]
         return pd.concat(kept, ignore_index=True) if kept else pd.DataFrame(columns=columns)
+
+
+def _units(rows: pd.DataFrame, schema: TelemetrySchema) -> int:
+    """What the gate will be able to compare on: devices with errors if surely enough, or episodes."""
+    wrong = (rows[schema.target] == 1).to_numpy()
+    failing = int(rows.loc[wrong, DEVICE].nunique())
+    if failing >= _SURELY_ENOUGH or not failing:
+        return failing
+    clusters = episode_clusters(rows, schema.time, schema.target, schema.embargo_seconds)
+    return len(np.unique(clusters.codes[wrong]))

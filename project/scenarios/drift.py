@@ -23,11 +23,14 @@ from project.scenarios.drift_traffic import TrafficReport
 ARGUMENTS: dict[str, Any] = {"combinations": 5, "train_rows": 5000, "stream_seconds": 5}
 """Arguments of the first run beside telemetry and schema; the loop repeats them."""
 
+POLICY = "least_rows=20000"
+"""The loop's, unless another is set: half of what the first model has learned from."""
+
 AS_GOOD = 0.9
 """Share of the performance before the change that must be reached after it."""
 
 _LAST = (words.PROMOTED, words.STOPPED, words.CHAMPION_STAYS)
-_ENOUGH_PAIRS = 4000
+_ENOUGH_PAIRS = 10_000
 _POLL_SECONDS = 0.5
 _MOST_FAILURES = 100
 

@@ -93,7 +93,7 @@ def test_it_watches_until_the_new_model_has_proved_itself_or_there_is_none(decis
 
     found = watch(
         state,
-        lambda version: 4000,
+        lambda version: 10_000,
         report,
         pd.Timestamp("2024-03-04T12:00:00Z"),
         timeline,
