@@ -107,7 +107,7 @@ def watch(
     while clock() < deadline:
         if not planted and report.newest and pd.Timestamp(report.newest) >= drifts:
             planted = True
-            timeline.add(report, "errors look different from now on")
+            timeline.add(report, "errors and harmless surges change looks now")
         decisions = state().decisions
         for decision in decisions[told:]:
             run = f" (run {decision.run_id[:8]})" if decision.run_id else ""

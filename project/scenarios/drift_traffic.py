@@ -36,10 +36,13 @@ _PAUSE_SECONDS = 0.25
 class DriftingNetwork:
     """A simulated network with recorded history, a stable stretch and a change for good.
 
+    Until the change errors look as surges of load do in the simulated network, and surges as errors do; from
+    then on it is the other way round. What a model had learned is worse than nothing then.
+
     :param devices: how many, at least 10.
     :param seed: of everything random.
     :param history: readings of each device that come as files.
-    :param stable: further readings of each, live, before errors look as harmless surges did.
+    :param stable: further readings of each, live, before the change.
     """
 
     devices: int = 20
@@ -50,22 +53,29 @@ class DriftingNetwork:
     def __post_init__(self) -> None:
         check_integer("devices", self.devices, at_least=_LEAST_DEVICES)
 
-    @cached_property
-    def network(self) -> SimulatedNetwork:
-        """The simulator."""
+    def _network(self, **changes: Any) -> SimulatedNetwork:
         return SimulatedNetwork(
-            devices=self.devices,
-            start=_START,
-            ticks=self.history,
-            seed=self.seed,
-            concept_drift_at=self.drifts,
+            devices=self.devices, start=_START, ticks=self.history, seed=self.seed, **changes
         )
+
+    @cached_property
+    def _before(self) -> SimulatedNetwork:
+        """Errors look as surges of load do in the other."""
+        return self._network(concept_drift_at=_START)
+
+    @cached_property
+    def _after(self) -> SimulatedNetwork:
+        return self._network()
+
+    @property
+    def _last(self) -> int:
+        """Tick with which the change begins."""
+        return self.history + self.stable
 
     @property
     def drifts(self) -> datetime:
         """Event time of the change."""
-        plain = SimulatedNetwork(devices=self.devices, start=_START)
-        return plain.time_of(self.history + self.stable)
+        return self._after.time_of(self._last)
 
     @property
     def schema(self) -> TelemetrySchema:
@@ -74,7 +84,7 @@ class DriftingNetwork:
 
     def recorded(self) -> Telemetry:
         """What comes as files, each reading as it was made."""
-        made = self.network.generate()
+        made = self._before.generate()
         metrics = made.metrics.assign(**{ARRIVAL: made.metrics[self.schema.time]})
         return dataclasses.replace(made, metrics=metrics)
 
@@ -82,7 +92,9 @@ class DriftingNetwork:
         """Readings after that, each with the labels that became known since the one before; without end."""
         first, waiting = self.history, deque[tuple[Any, dict[str, Any]]]()
         while True:
-            made = self.network.generate(first_tick=first, ticks=_CHUNK_TICKS)
+            network = self._before if first < self._last else self._after
+            left = self._last - first if first < self._last else _CHUNK_TICKS
+            made = network.generate(first_tick=first, ticks=min(left, _CHUNK_TICKS))
             stamp = self.schema.time
             known = (made.labels[stamp] + _LABEL_DELAY).tolist()
             waiting.extend(zip(known, label_bodies(made.labels, self.schema), strict=True))
@@ -92,7 +104,7 @@ class DriftingNetwork:
                 while waiting and waiting[0][0] <= moment:
                     due.append(waiting.popleft()[1])
                 yield body, due
-            first += _CHUNK_TICKS
+            first += min(left, _CHUNK_TICKS)
 
 
 @dataclass

@@ -8,9 +8,10 @@ import httpx
 import pandas as pd
 import pytest
 
+from feature_sets.telemetry.simulator import SimulatedNetwork
 from project.retraining.state import Decision, LoopState
 from project.scenarios.drift import Timeline, realized, shortcomings, watch
-from project.scenarios.drift_traffic import ARRIVAL, DriftingNetwork, TrafficReport, send
+from project.scenarios.drift_traffic import _START, ARRIVAL, DriftingNetwork, TrafficReport, send
 
 NETWORK = DriftingNetwork(devices=10, history=30, stable=30)
 
@@ -49,6 +50,18 @@ def test_readings_follow_the_history_and_labels_come_a_minute_later():
         assert pd.Timestamp(body[ARRIVAL]) - pd.Timestamp(body["timestamp"]) >= pd.Timedelta("1min")
     assert len(labels) > 500
     assert (report.requests, report.failures) == (len(made), [])
+
+
+def test_before_the_change_errors_look_as_surges_do_after_it():
+    network = DriftingNetwork(devices=10, history=600, stable=70)
+    rows = list(itertools.islice((body for body, _ in network.live()), 10 * 90))
+    plain = SimulatedNetwork(devices=10, start=_START, ticks=600).generate(600, 90).metrics
+    drifts = pd.Timestamp(network.drifts)
+    same = [body["cpu_utilization"] == row for body, row in zip(rows, plain["cpu_utilization"], strict=True)]
+    late = [pd.Timestamp(body["timestamp"]) >= drifts for body in rows]
+    assert late == 700 * [False] + 200 * [True]
+    assert all(same[700:])
+    assert 0.1 < 1 - sum(same[:700]) / 700 < 0.6  # Those in an error or a surge differ.
 
 
 def test_a_request_that_fails_is_told_and_one_whose_connection_closed_is_made_again():
@@ -102,7 +115,7 @@ def test_it_watches_until_the_new_model_has_proved_itself_or_there_is_none(decis
         sleep=lambda _: None,
     )
     assert found == promoted
-    assert "errors look different" in lines[0]
+    assert "change looks" in lines[0]
     assert [line["what"].split(":")[0] for line in timeline.lines[1 : len(decisions) + 1]] == [
         decision.outcome for decision in decisions
     ]
