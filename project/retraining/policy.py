@@ -18,6 +18,8 @@ from project.retraining_policy import RetrainingPolicy
 _DAY = timedelta(days=1)
 _REMEMBERED = 1000
 _MOST_INTERRUPTIONS = 10
+_LONGEST_REASON = 500
+"""The error of a run may end with its log."""
 
 
 @dataclass(frozen=True)
@@ -161,9 +163,10 @@ def after_run(
         state,
         now,
         result.outcome,
-        result.reason,
+        result.reason[:_LONGEST_REASON],
         run_id=result.run_id,
-        before=attempt.champion,
+        # What release puts into production was promoted by the run before it.
+        before=case.version if attempt.candidate else attempt.champion,
         after=result.version or champion,
     )
     ended = replace(state, attempt=None).told(decision)

@@ -166,6 +166,7 @@ def test_what_was_promoted_and_not_served_is_served_and_not_trained_again():
     finishing = began(state, Attempt("k2", "release", 0, NOW.isoformat(), "v2", "v2"), NOW)
     done = after_run(finishing, RunResult("promoted", "served", "run2", "v2"), "v2", NOW, POLICY)
     assert (done.case, outcomes(done).count("promoted")) == (None, 1)
+    assert (done.decisions[-1].before, done.decisions[-1].after) == ("v1", "v2")
 
 
 def test_only_so_many_runs_begin_in_a_day():
