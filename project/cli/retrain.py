@@ -72,4 +72,5 @@ def _approve(settings: Settings, project: str, as_json: bool) -> None:
         raise NetopsError(f"project '{project}' must have a candidate that waits for approval, got none")
     run_id = release_version(settings, open_session(settings), project, version, Console(stderr=as_json))
     with file.changing() as state:
-        file.write(approved(state, version, run_id, datetime.now(UTC), settings.retraining))
+        if state.candidate == version:  # The loop may have seen it first.
+            file.write(approved(state, version, run_id, datetime.now(UTC), settings.retraining))

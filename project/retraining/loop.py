@@ -22,6 +22,7 @@ from project.retraining.policy import (
     RunResult,
     Wait,
     after_run,
+    approved,
     began,
     next_step,
     overtaken,
@@ -144,7 +145,7 @@ class Loop:
     def _proceed(self, state: LoopState, case: Case) -> None:
         now, champion = self._clock(), self._operations.champion()
         if champion not in (case.version, case.finish):
-            self._write(state, overtaken(state, champion, now))
+            self._changed(state, champion, now)
             return
         # What must be waited for whatever is labeled; until then no file is read.
         step: Wait | Begin = next_step(state, _PLENTY, now, self._policy)
@@ -158,6 +159,16 @@ class Loop:
             self._waiting = step.reason if isinstance(step, Wait) else f"{busy} is under way"
             return
         self._begin(state, case, step, champion)
+
+    def _changed(self, state: LoopState, champion: str, now: datetime) -> None:
+        """Another model is in production: the approved candidate, or that of another run."""
+        busy = self._operations.busy()
+        if busy:
+            self._waiting = f"{busy} is under way"  # Whoever runs it says what it was for.
+        elif champion == state.candidate:
+            self._write(state, approved(state, champion, "", now, self._policy))
+        else:
+            self._write(state, overtaken(state, champion, now))
 
     def _begin(self, state: LoopState, case: Case, step: Begin, champion: str) -> None:
         now = self._clock()

@@ -291,3 +291,15 @@ def test_a_candidate_that_waits_ends_when_another_run_promotes_a_model(tmp_path)
     world.production = "v7"
     state = run(world, tmp_path, mode="approve")
     assert (outcomes(state)[-1], state.candidate, state.case) == ("overtaken", "", None)
+
+
+def test_a_candidate_that_a_person_has_released_is_told_as_approved_once_that_run_is_over(tmp_path):
+    world = World("staged")
+    run(world, tmp_path, mode="approve")
+    world.production = "v2"
+    world.busy = lambda: "run abc (workflow release)"
+    assert outcomes(run(world, tmp_path, mode="approve"))[-1] == "staged"
+    world.busy = lambda: ""
+    state = run(world, tmp_path, mode="approve")
+    assert (outcomes(state)[-1], state.candidate, state.case) == ("promoted", "", None)
+    assert state.decisions[-1].reason == "approved by a person"
