@@ -45,6 +45,8 @@ class DriftEvent:
     :param limit: the limit it crossed, in the same scale.
     :param n_seen: how many values the source had seen.
     :param detail: what it was about, for people; may be empty.
+    :param onset: event time at which the change began, as far as is known, ISO 8601 UTC; else None.
+    :param since_onset: how many values have come since then.
     """
 
     source: str
@@ -54,10 +56,14 @@ class DriftEvent:
     limit: float | None
     n_seen: int
     detail: str = ""
+    onset: str | None = None
+    since_onset: int | None = None
 
     def __post_init__(self) -> None:
         check_choice("drift event: level", self.level, LEVELS)
         object.__setattr__(self, "event_time", utc_time(self.event_time, "drift event: event_time"))
+        if self.onset is not None:
+            object.__setattr__(self, "onset", utc_time(self.onset, "drift event: onset"))
 
     def to_dict(self) -> dict[str, Any]:
         """Give the event as plain JSON values."""

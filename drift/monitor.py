@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
 from typing import Any, Literal
 
 from drift.detectors.detector import Detector
@@ -36,6 +37,12 @@ class _Record:
     last_improvement_time: str | None = None
     reported_improvement_at: int | None = None
 
+
+_MARK_EVERY, _MARKS = 25, 70
+"""Event times are kept of one value in so many, and of so many of these: more than a GLR window."""
+
+_USUAL_CHANGE = 400
+"""How many values a change is taken to cover where its detector does not tell."""
 
 _SETTINGS = ("cool_down", "verdict", "promise")
 _ADDED = ("improvements", "last_improvement_time", "reported_improvement_at")
@@ -80,6 +87,7 @@ class DriftMonitor:
         self.n_seen = 0
         self.errors = 0
         self.last_event_time: str | None = None
+        self._times: list[tuple[int, str]] = []
         self._records = {name: _Record() for name in names}
         if self.verdict.within is not None:
             self._records[ALL] = _Record()
@@ -99,6 +107,8 @@ class DriftMonitor:
         self.n_seen += 1
         self.errors += value
         self.last_event_time = time
+        if self.n_seen % _MARK_EVERY == 1 or not self._times:
+            self._times = [*self._times[1 - _MARKS :], (self.n_seen, time)]
         events = []
         for detector in self.detectors:
             in_warning_zone = detector.warning_detected
@@ -171,6 +181,7 @@ class DriftMonitor:
             "n_seen": self.n_seen,
             "errors": self.errors,
             "last_event_time": self.last_event_time,
+            "times": [list(mark) for mark in self._times],
             "detectors": [detector.to_dict() for detector in self.detectors],
             "records": {name: asdict(record) for name, record in self._records.items()},
         }
@@ -182,8 +193,8 @@ class DriftMonitor:
         :raises InputError: naming the field, the rule and what was given, if the form is not one of ours.
         """
         owner = "saved drift monitor"
-        keys = (*_SETTINGS, "format", "n_seen", "errors", "last_event_time", "detectors", "records")
-        saved = saved_mapping(owner, "itself", _of_version_2(saved), keys)
+        known = ("format", "n_seen", "errors", "last_event_time", "times", "detectors", "records")
+        saved = saved_mapping(owner, "itself", _of_version_2(saved), (*_SETTINGS, *known))
         if saved["format"] != FORMAT:
             raise InputError(f"{owner}: format", f"must be {FORMAT}", saved["format"])
         if not isinstance(saved["detectors"], list):
@@ -193,6 +204,7 @@ class DriftMonitor:
         monitor.n_seen = check_integer(f"{owner}: n_seen", saved["n_seen"], at_least=0)
         monitor.errors = check_integer(f"{owner}: errors", saved["errors"], at_least=0)
         monitor.last_event_time = _saved_time(owner, "last_event_time", saved["last_event_time"])
+        monitor._times = _saved_marks(owner, saved["times"], monitor.n_seen)
         records = saved_mapping(owner, "records", saved["records"], tuple(monitor._records))
         for name, record in records.items():
             monitor._records[name] = _saved_record(f"{owner}: records.{name}", record)
@@ -235,10 +247,12 @@ class DriftMonitor:
             return []
         names = ", ".join(self.verdict.names)
         detail = f"error stream: {names} within {self.verdict.within} labels"
-        return [DriftEvent(ALL, "drift", time, None, None, self.n_seen, detail)]
+        onset, since = self._onset(None)
+        return [DriftEvent(ALL, "drift", time, None, None, self.n_seen, detail, onset, since)]
 
     def _event(self, detector: Detector, level: Level, time: str) -> DriftEvent:
         detail = "error stream"
+        onset, since = self._onset(detector.change_length) if level == "drift" else (None, None)
         if level == "drift" and not self.verdict.decides(detector.name):
             level, detail = (
                 "warning",
@@ -252,7 +266,18 @@ class DriftMonitor:
             limit=detector.warning_limit if detector.warning_detected else detector.drift_limit,
             n_seen=detector.n_seen,
             detail=detail,
+            onset=onset,
+            since_onset=since,
         )
+
+    def _onset(self, length: int | None) -> tuple[str, int]:
+        """Event time of about the first value of a change, and how many values have come since.
+
+        :param length: newest values that the change covers; None if that is not known.
+        """
+        first = self.n_seen - (length or _USUAL_CHANGE)
+        at, time = next((mark for mark in reversed(self._times) if mark[0] <= first), self._times[0])
+        return time, self.n_seen - at
 
     def _overall(self, detectors: Mapping[str, Mapping[str, Any]]) -> State:
         together = self._records.get(ALL)
@@ -271,7 +296,9 @@ class DriftMonitor:
 
 
 def _of_version_2(saved: Any) -> Any:
-    """A saved form of version 1 with what version 2 added; anything else as it is."""
+    """A saved form of version 1 with what version 2 added, or of an earlier version 2; else as it is."""
+    if isinstance(saved, Mapping):
+        saved = {"times": [], **saved}
     if not isinstance(saved, Mapping) or saved.get("format") != 1 or "verdict" in saved:
         return saved
     records = saved.get("records")
@@ -283,6 +310,20 @@ def _of_version_2(saved: Any) -> Any:
 
 def _saved_time(owner: str, name: str, value: Any) -> str | None:
     return None if value is None else utc_time(value, f"{owner}: {name}")
+
+
+def _saved_marks(owner: str, saved: Any, n_seen: int) -> list[tuple[int, str]]:
+    """Numbers and event times of earlier values, in order."""
+    rule = "must be a list of [number, time], the numbers rising"
+    if not isinstance(saved, list) or not all(isinstance(mark, list) and len(mark) == 2 for mark in saved):
+        raise InputError(f"{owner}: times", rule, saved)
+    marks = [
+        (check_integer(f"{owner}: times", at, at_least=1, at_most=n_seen), utc_time(time))
+        for at, time in saved
+    ]
+    if any(later <= earlier for (earlier, _), (later, _) in pairwise(marks)):
+        raise InputError(f"{owner}: times", rule, saved)
+    return marks[-_MARKS:]
 
 
 def _saved_record(owner: str, saved: Any) -> _Record:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, ClassVar
 
 from drift.drift_event import DriftEvent
@@ -17,13 +18,16 @@ from graphs.state.serving_state import serving_state
 
 _SAVED = "drift"
 _SAVE_EVERY = 500
+_BY_SETTING, _ATTACHED = "setting", "attached"
+"""Who is told about drift: the address of the settings, and the one attached with the detectors."""
 
 
 class DetectDrift(RequestStep):
     """Watches the stream of errors (prediction differs from label) with the detectors that were attached.
 
-    The detectors' state is kept beside the journal; a restart continues from there. The callback is told
-    about every reported drift, not about warnings.
+    Kept beside the journal are the state of the detectors, the callback that is attached with them, and what
+    could not be delivered yet; a restart continues from there. The callbacks are told about every drift that
+    is the verdict, not about warnings and improvements.
 
     :param context: MLRun's graph context.
     :param name: name of the step.
@@ -38,10 +42,10 @@ class DetectDrift(RequestStep):
         settings = state.settings
         self._metrics = state.metrics
         self._journal = state.journal
-        self._callback: DriftCallback | None = None
-        if settings.callback_url:
-            body = settings.callback_body or {}
-            self._callback = DriftCallback(settings.callback_url, body, state.token, self._called)
+        self._token = state.token
+        self._body = dict(settings.callback_body or {})
+        self._callbacks: dict[str, DriftCallback] = {}
+        self._call(_BY_SETTING, settings.callback_url)
         self._monitor: DriftMonitor | None = None
         self._seen = Position(0, 0, 0)
         self._unsaved = 0
@@ -52,8 +56,15 @@ class DetectDrift(RequestStep):
                 f"the detectors of model version {saved['version']} are detached; {self._version} is served"
             )
         elif saved is not None:
-            self._monitor = DriftMonitor.from_dict(saved["monitor"])
-            self._seen = Position(*saved["seen"])
+            self._restore(saved)
+
+    def _restore(self, saved: dict[str, Any]) -> None:
+        self._monitor = DriftMonitor.from_dict(saved["monitor"])
+        self._seen = Position(*saved["seen"])
+        self._call(_ATTACHED, saved.get("callback"))
+        for name, bodies in saved.get("undelivered", {}).items():
+            if name in self._callbacks:
+                self._callbacks[name].send_all(bodies)
 
     def handle(self, request: Request) -> None:
         """Feed the pairs of the request, or attach, detach or describe the detectors."""
@@ -61,8 +72,11 @@ class DetectDrift(RequestStep):
             request.reply(self.status())
         elif request.kind is Kind.ATTACH:
             self._attach(request)
+        elif request.kind is Kind.CALLBACK:
+            self._attach_callback(request)
         elif request.kind is Kind.DETACH:
             self._monitor = None
+            self._call(_ATTACHED, None)
             self._save()
             request.reply(self.status())
         elif self._monitor is not None:
@@ -74,12 +88,20 @@ class DetectDrift(RequestStep):
     def terminate(self) -> None:
         """Save the detectors' state."""
         self._save_or_log()
+        for callback in self._callbacks.values():
+            callback.close()
 
     def status(self) -> dict[str, Any]:
         """Answer of ``GET /drift``; its field ``attached`` says whether there are detectors."""
         if self._monitor is None:
             return {"attached": False, "state": "not_watched", "detectors": {}}
-        return {"attached": True, **self._monitor.status()}
+        attached = self._callbacks.get(_ATTACHED)
+        return {
+            "attached": True,
+            **self._monitor.status(),
+            "callback": attached.url if attached else None,
+            "undelivered": sum(len(callback.pending) for callback in self._callbacks.values()),
+        }
 
     def _attach(self, request: Request) -> None:
         try:
@@ -93,6 +115,29 @@ class DetectDrift(RequestStep):
         self._seen = Position(*self._journal.append(Kind.LABELS, request.arrival, []), 0)
         self._save()
         request.reply(self.status())
+
+    def _attach_callback(self, request: Request) -> None:
+        """Tell another address about drift from now on; what the one before was not told it is told, too."""
+        body = request.body
+        url = body.get("url") if isinstance(body, dict) else None
+        if not isinstance(body, dict) or set(body) != {"url"}:
+            raise ApiError(422, "body", "must be an object with 'url' alone", body)
+        if url is not None and not (isinstance(url, str) and url.startswith(("http://", "https://"))):
+            raise ApiError(422, "url", "must be an http(s) address, or null", url)
+        if self._monitor is None:
+            raise ApiError(422, "url", "must be given when detectors are attached", url)
+        self._call(_ATTACHED, url)
+        self._save()
+        request.reply(self.status())
+
+    def _call(self, name: str, url: str | None) -> None:
+        """Tell an address about drift, or nobody; what waits for the one before waits for it."""
+        before = self._callbacks.pop(name, None)
+        if before is not None:
+            before.close()
+        if url:
+            self._callbacks[name] = DriftCallback(url, self._token, self._called)
+            self._callbacks[name].send_all(before.pending if before else [])
 
     def _feed(self, monitor: DriftMonitor, pair: LabeledPair) -> None:
         if pair.position <= self._seen:
@@ -108,8 +153,15 @@ class DetectDrift(RequestStep):
         self._logger.warn(f"{event.level} by {event.source} at {event.event_time}: {event.value}")
         self._unsaved = max(self._unsaved, _SAVE_EVERY)
         # Sent on replay too: had the state been saved after the first time, this pair would be skipped.
-        if event.level == "drift" and self._callback is not None:
-            self._callback.send(event.to_dict())
+        if event.level == "drift":
+            told = {"id": self._id_of(event), "version": self._version, "event": event.to_dict()}
+            for name, callback in self._callbacks.items():
+                callback.send({**self._body, **told} if name == _BY_SETTING else told)
+
+    def _id_of(self, event: DriftEvent) -> str:
+        """The same for the same event, also where a restart finds it again."""
+        text = f"{self._version} {event.source} {event.n_seen} {event.event_time}"
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def _save(self) -> None:
         saved = None
@@ -118,6 +170,8 @@ class DetectDrift(RequestStep):
                 "version": self._version,
                 "monitor": self._monitor.to_dict(),
                 "seen": list(self._seen),
+                "callback": self.status()["callback"],
+                "undelivered": {name: each.pending for name, each in self._callbacks.items()},
             }
         self._journal.save(_SAVED, saved)
         self._unsaved = 0
@@ -131,5 +185,7 @@ class DetectDrift(RequestStep):
 
     def _called(self, outcome: str, text: str) -> None:
         self._metrics.callbacks.labels(outcome).inc()
+        # Saved with the next labels: nobody is to be told again after a restart.
+        self._unsaved = max(self._unsaved, _SAVE_EVERY)
         if outcome != "delivered":
             self._logger.error(f"drift callback {outcome}: {text}")

@@ -16,11 +16,12 @@ from typing import Any
 from feature_sets.checks import InputError
 from project import parameters
 from project.http_json import AbsentError, get_json
+from training.job.training_window import is_since
 
 KEY = "project-memory"
 """Key of the artifact."""
 
-_ONCE = frozenset({"promote", "replace", "live"})
+ONCE = frozenset({"promote", "approve", "replace", "live"})
 """Decisions about one run, which no later run repeats."""
 _TIMEOUT = 10.0
 
@@ -168,8 +169,12 @@ def after_run(
     now = {
         name: value
         for name, value in given.items()
-        if name not in _ONCE and value != parameters.DEFAULTS[name]
+        if name not in ONCE and value != parameters.DEFAULTS[name]
     }
+    if is_since(given.get("training_window")):
+        # As it was before: the time is that of one change of the network.
+        now.pop("training_window")
+        now |= {k: v for k, v in (memory.arguments if memory else {}).items() if k == "training_window"}
     path = given.get("schema", "")
     # On a cluster the path is one of its pods.
     schema = TelemetrySchema.load(path).to_dict() if not path or Path(path).is_file() else {}

@@ -7,6 +7,9 @@ from feature_sets.model_package.tags import MODEL_KEY
 MODEL_ARTIFACT = f"evaluate_{MODEL_KEY}"
 """Key of the models that the run ``evaluate`` registers: MLRun prefixes a key with the name of its run."""
 
+TEST_SET_ARTIFACT = "evaluate_test_set_preds"
+"""Key of the data sets of their predictions of their test rows."""
+
 
 def model_address(project: str, tag: str) -> str:
     """Address of the registered model with a tag."""

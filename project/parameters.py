@@ -35,10 +35,12 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
         "combinations": training.COMBINATIONS,
         "threshold_rule": training.THRESHOLD_RULE,
         "promote": training.PROMOTE,
+        "approve": False,
         "deploy_streaming": True,
         "deploy_concept_drift": True,
         "stream_seconds": STREAM_SECONDS,
         "stream_rate": STREAM_RATE,
+        "version": "",
     }
 )
 
@@ -48,13 +50,17 @@ SOURCE = ("telemetry", "schema", "seed", "devices", "ticks")
 NAMES = MappingProxyType(
     {
         # To replace the history is a decision of its own, which no other run makes on the way.
-        "main": tuple(name for name in DEFAULTS if name != "replace"),
+        "main": tuple(name for name in DEFAULTS if name not in ("replace", "version")),
         "ingest": (*SOURCE, "replace", "live"),
         "live": ("schema",),
         "serve": (),
+        "release": ("version", *SOURCE, "deploy_concept_drift", "stream_seconds", "stream_rate"),
     }
 )
 """Parameters of each workflow."""
+
+REMEMBERED = ("main", "ingest")
+"""Workflows that read telemetry, whose arguments the project remembers."""
 
 STREAM = (*SOURCE, "stream_seconds", "stream_rate")
 """Parameters of the telemetry generator."""

@@ -38,6 +38,7 @@ JOBS = {
     "rehearse": "project.jobs.rehearse.rehearse",
     "end-rehearsal": "project.jobs.end_rehearsal.end_rehearsal",
     "promote": "project.jobs.promote.promote",
+    "release": "project.jobs.release.release",
     "labeled-stream": "project.jobs.labeled_stream.watch_labeled_stream",
     "init-detectors": "project.jobs.init_detectors.init_detectors",
     "drift-magnitude": "project.jobs.drift_magnitude.measure_drift_magnitude",

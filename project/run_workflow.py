@@ -20,8 +20,15 @@ from feature_sets.checks import InputError
 from project import run_lock
 from project.disk import disk_failure
 from project.errors import NetopsError
+from project.local.processes import this_process
 from project.local.servers import ServerError
-from project.local.workflow_records import read_status, write_status
+from project.local.workflow_records import (
+    GIVEN_UP_FILE,
+    PROCESS_FILE,
+    read_status,
+    write_process,
+    write_status,
+)
 from project.memory import recall, resolve
 from project.parameters import NAMES
 from project.project_setup import load_project
@@ -44,7 +51,12 @@ def run(request_path: Path, announce: Callable[[str], None] = lambda run_id: Non
     folder = request_path.parent
     settings = Settings.from_environment()
     try:
+        if not (folder / PROCESS_FILE).exists():
+            # Whoever started this process may have been killed before it could write which one it is.
+            write_process(folder, this_process())
         with run_lock.held(settings.home, request["project"], f"workflow {request['workflow']}"):
+            if (folder / GIVEN_UP_FILE).exists():
+                raise NetopsError("whoever started it has given it up before it began")
             return _run(request, folder, settings, announce)
     except (NetopsError, InputError) as error:
         # With its run id, if it has one: the runs that it leaves are found by that.

@@ -2,6 +2,8 @@
 
 ``POST /runs`` with ``{"workflow": "main", "arguments": {...}}`` and a bearer token answers 202 with the run
 id, 409 while a run is under way. ``GET /runs/{id}`` answers its state, ``GET /runs`` the newest.
+``POST /drift`` takes a drift event for the loop, which trains a new model, see ``project.retraining``;
+``GET /drift`` answers what the loop is doing.
 """
 
 from __future__ import annotations
@@ -9,12 +11,20 @@ from __future__ import annotations
 import hmac
 import json
 import threading
+from dataclasses import fields
+from datetime import UTC, datetime
 from typing import Any
 
+from drift.drift_event import DriftEvent
 from feature_sets.checks import InputError
 from project import parameters, run_lock
 from project.errors import NetopsError
 from project.memory import recall, resolve
+from project.retraining.keeper import LoopKeeper
+from project.retraining.loop import Loop
+from project.retraining.operations import LocalOperations
+from project.retraining.state import StateFile
+from project.retraining_policy import OFF
 from project.settings import Settings
 from project.workflow_process import WorkflowProcess
 
@@ -32,8 +42,21 @@ class RunnerError(Exception):
 
 def init_context(context: Any) -> None:
     """Read the settings once; called by Nuclio, or by the local host, before the first request."""
-    context.user_data.settings = Settings.from_environment()
+    settings = Settings.from_environment()
+    context.user_data.settings = settings
     context.user_data.lock = threading.Lock()
+    context.user_data.loop = None
+    if settings.retrain != OFF:
+        context.user_data.loop = Loop(
+            StateFile(settings.loops, settings.project),
+            LocalOperations(settings, settings.project, settings.mlrun_dbpath),
+            settings.retrain,
+            settings.retraining,
+            lambda: datetime.now(UTC),
+            context.logger.info,
+        )
+        context.user_data.keeper = LoopKeeper(context.user_data.loop, tell=context.logger.warn)
+        context.user_data.keeper.start()
 
 
 def handler(context: Any, event: Any) -> Any:
@@ -42,6 +65,9 @@ def handler(context: Any, event: Any) -> Any:
         status, content = _answer(context.user_data, event)
     except RunnerError as error:
         status, content = error.status, error.content
+    except InputError as error:
+        # What was given is checked before; this is of the project's own files, such as its state.
+        status, content = 503, {"error": {"field": error.where, "rule": error.rule, "got": str(error.got)}}
     except NetopsError as error:
         # Such as a run that another process began in the same instant.
         status, content = 503, {"error": {"field": "workflow", "rule": str(error), "got": None}}
@@ -71,6 +97,8 @@ def _answer(state: Any, event: Any) -> tuple[int, dict[str, Any]]:
             arguments = _resolved(state.settings, workflow, arguments)
             started = WorkflowProcess.start(state.settings, state.settings.project, workflow, arguments)
         return 202, {"run_id": started.wait_for_run_id(), "workflow": workflow}
+    if path == "/drift":
+        return _drift(state, event)
     if path.startswith("/runs/"):
         if event.method != "GET":
             raise RunnerError(405, "method", "must be GET", event.method)
@@ -80,7 +108,27 @@ def _answer(state: Any, event: Any) -> tuple[int, dict[str, Any]]:
             if status["run_id"] == run_id:
                 return 200, status
         raise RunnerError(404, "run_id", "must be a run that was started here", run_id)
-    raise RunnerError(404, "path", "must be /runs or /runs/{id}", event.path)
+    raise RunnerError(404, "path", "must be /runs, /runs/{id} or /drift", event.path)
+
+
+def _drift(state: Any, event: Any) -> tuple[int, dict[str, Any]]:
+    """Take a drift event, or tell what the loop does."""
+    _check_token(state.settings, event)
+    if event.method not in ("GET", "POST"):
+        raise RunnerError(405, "method", "must be GET or POST", event.method)
+    if state.loop is None:
+        rule = "must be auto or approve for drift to start a training"
+        raise RunnerError(422, "NETOPS_RETRAIN", rule, state.settings.retrain)
+    if event.method == "POST":
+        state.loop.take(parse_drift(event.body))
+    known = StateFile(state.settings.loops, state.settings.project).read()
+    content = known.to_dict()
+    return (202 if event.method == "POST" else 200), {
+        **{name: content[name] for name in ("case", "attempt", "candidate", "stopped", "hold_until")},
+        "mode": state.settings.retrain,
+        "waiting": state.loop.waiting,
+        "last": content["decisions"][-1] if content["decisions"] else None,
+    }
 
 
 def _newest(settings: Settings) -> list[dict[str, Any]]:
@@ -119,13 +167,7 @@ def parse_request(body: Any) -> tuple[str, dict[str, Any]]:
 
     :raises RunnerError: naming the field, the rule and what was given.
     """
-    if isinstance(body, bytes | str):
-        try:
-            body = json.loads(body or b"{}")
-        except ValueError as error:
-            raise RunnerError(400, "body", f"must be JSON ({error})", "malformed") from error
-    if not isinstance(body, dict):
-        raise RunnerError(400, "body", "must be a JSON object", type(body).__name__)
+    body = _object(body)
     workflow = body.get("workflow", "main")
     if not isinstance(workflow, str) or workflow not in parameters.NAMES:
         raise RunnerError(422, "workflow", f"must be among {', '.join(parameters.NAMES)}", workflow)
@@ -136,3 +178,38 @@ def parse_request(body: Any) -> tuple[str, dict[str, Any]]:
         return workflow, parameters.check(parameters.NAMES[workflow], arguments, "arguments.{}")
     except InputError as error:
         raise RunnerError(422, error.where, error.rule, error.got) from error
+
+
+def parse_drift(body: Any) -> dict[str, Any]:
+    """A drift event as the drift step sends it: ``id``, ``version`` and ``event``.
+
+    :raises RunnerError: naming the field, the rule and what was given.
+    """
+    body = _object(body)
+    for name in ("id", "version"):
+        if not isinstance(body.get(name), str) or not body[name]:
+            raise RunnerError(422, name, "must be text", body.get(name))
+    given = body.get("event")
+    if not isinstance(given, dict):
+        raise RunnerError(422, "event", "must be a JSON object", given)
+    try:
+        found = DriftEvent(**given)
+    except InputError as error:
+        raise RunnerError(422, f"event.{error.where}", error.rule, error.got) from error
+    except TypeError as error:
+        names = ", ".join(each.name for each in fields(DriftEvent))
+        raise RunnerError(422, "event", f"must have the fields {names}", sorted(given)) from error
+    if found.level != "drift":
+        raise RunnerError(422, "event.level", "must be drift", found.level)
+    return {"id": body["id"], "version": body["version"], "event": found.to_dict()}
+
+
+def _object(body: Any) -> dict[str, Any]:
+    if isinstance(body, bytes | str):
+        try:
+            body = json.loads(body or b"{}")
+        except ValueError as error:
+            raise RunnerError(400, "body", f"must be JSON ({error})", "malformed") from error
+    if not isinstance(body, dict):
+        raise RunnerError(400, "body", "must be a JSON object", type(body).__name__)
+    return body

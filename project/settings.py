@@ -8,6 +8,8 @@ Variables:
 ``NETOPS_TOKEN``            guards the runner and the drift routes
 ``NETOPS_STREAMS``          folder of the labeled stream
 ``NETOPS_DRIFT_CALLBACK``   address that is told about drift
+``NETOPS_RETRAIN``          whether drift starts a training: auto, approve or off
+``NETOPS_RETRAIN_POLICY``   when it does, such as ``cool_down=30m,runs_a_day=4``
 ``NETOPS_UNKNOWN_DEVICES``  reject or accept events of devices unknown or retired
 ``NETOPS_CLOCK``            what tells the endpoint the time: ``wall``, or ``arrival`` for scenarios
 ``NETOPS_IMAGE``            container image, on a cluster
@@ -21,12 +23,13 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from feature_sets.checks import InputError, check_choice
 from graphs.protocol.device_status import POLICIES, REJECT
 from graphs.state.clocks import CLOCKS, WALL
+from project.retraining_policy import AUTO, MODES, OFF, RetrainingPolicy
 
 SOURCE_ROOT = Path(__file__).resolve().parent.parent
 """The folder that holds the rooms: the checkout, or ``site-packages``."""
@@ -46,7 +49,10 @@ class Settings:
     :param image: container image with the locked packages, for cluster profiles.
     :param source: git, zip or tar address of this repository, from which a cluster loads the code.
     :param project: MLRun project that a deployed function belongs to.
-    :param drift_callback: address that is told about every drift, such as the runner's ``/runs``.
+    :param drift_callback: address that is told about every drift besides the runner.
+    :param retrain: whether drift starts a training: ``auto``, ``approve`` to have a person promote what comes
+        of it, or ``off``; empty is ``auto`` with profile local, else ``off``.
+    :param retraining: when it does, see ``RetrainingPolicy``.
     :param unknown_devices: what the endpoint does with events of unknown or retired devices, ``reject`` or
         ``accept``.
     :param clock: of the serving endpoint: ``wall``, or ``arrival`` to take it from the events. With that,
@@ -64,6 +70,8 @@ class Settings:
     source: str = ""
     project: str = "netops"
     drift_callback: str = ""
+    retrain: str = ""
+    retraining: RetrainingPolicy = field(default_factory=RetrainingPolicy)
     unknown_devices: str = REJECT
     clock: str = WALL
     streams: Path | None = None
@@ -72,6 +80,12 @@ class Settings:
         check_choice("NETOPS_PROFILE", self.profile, PROFILES)
         check_choice("NETOPS_UNKNOWN_DEVICES", self.unknown_devices, POLICIES)
         check_choice("NETOPS_CLOCK", self.clock, CLOCKS)
+        local = self.profile == "local"
+        object.__setattr__(self, "retrain", self.retrain or (AUTO if local else OFF))
+        check_choice("NETOPS_RETRAIN", self.retrain, MODES)
+        if not local and self.retrain != OFF:
+            # The state of the loop is a file that outlives the runner, which a pod has not.
+            raise InputError("NETOPS_RETRAIN", f"must be off with profile {self.profile}", self.retrain)
         if self.mlrun_dbpath and not self.mlrun_dbpath.startswith(("http://", "https://")):
             raise InputError("MLRUN_DBPATH", "must be an http(s) address", self.mlrun_dbpath)
         if self.profile == "local":
@@ -101,6 +115,8 @@ class Settings:
             source=env.get("NETOPS_SOURCE", ""),
             project=env.get("NETOPS_PROJECT") or "netops",
             drift_callback=env.get("NETOPS_DRIFT_CALLBACK", ""),
+            retrain=env.get("NETOPS_RETRAIN", ""),
+            retraining=RetrainingPolicy.parse(env.get("NETOPS_RETRAIN_POLICY", "")),
             unknown_devices=env.get("NETOPS_UNKNOWN_DEVICES") or REJECT,
             clock=env.get("NETOPS_CLOCK") or WALL,
             streams=Path(env["NETOPS_STREAMS"]) if env.get("NETOPS_STREAMS") else None,
@@ -123,6 +139,11 @@ class Settings:
         """Folder of what the endpoint of a project accepted: the archive of its journal."""
         return self.labeled_streams / project / "accepted"
 
+    @property
+    def loops(self) -> Path:
+        """Folder of the state of each project's loop from drift to a new model."""
+        return self.home / "retraining"
+
     def function_environment(self, project: str) -> dict[str, str]:
         """Variables with which a deployed function reads these settings again, without the token.
 
@@ -131,7 +152,8 @@ class Settings:
         """
         variables = {"NETOPS_PROJECT": project, "NETOPS_PROFILE": self.profile}
         if self.profile == "local":
-            variables["NETOPS_HOME"] = str(self.home)
+            variables |= {"NETOPS_HOME": str(self.home), "NETOPS_RETRAIN": self.retrain}
+            variables["NETOPS_RETRAIN_POLICY"] = self.retraining.to_text()
         for name, value in (
             ("NETOPS_CLOCK", self.clock if self.clock != WALL else ""),
             ("NETOPS_STREAMS", self.streams),

@@ -85,6 +85,7 @@ def pipeline(
     combinations: int = DEFAULTS["combinations"],
     threshold_rule: str = DEFAULTS["threshold_rule"],
     promote: bool = DEFAULTS["promote"],
+    approve: bool = DEFAULTS["approve"],
     deploy_streaming: bool = DEFAULTS["deploy_streaming"],
     deploy_concept_drift: bool = DEFAULTS["deploy_concept_drift"],
     stream_seconds: int = DEFAULTS["stream_seconds"],
@@ -105,7 +106,7 @@ def pipeline(
     :param train_rows: earlier rows that features are selected and models are fitted on; of more, all errors
         and a sample of the healthy ones over the whole time are taken.
     :param training_window: how far back the labeled rows reach, such as ``14d``; empty takes all. A network
-        that changes is learned anew sooner with a short one.
+        that changes is learned anew sooner with a short one. ``since`` and a time counts for this run alone.
     :param select_k: features each scorer may vote for.
     :param min_votes: votes a feature needs: a count, or a fraction of the scorers below 1.
     :param max_correlation: of features that are correlated above it only the best is voted on; 1 keeps all.
@@ -118,6 +119,8 @@ def pipeline(
         ``false_alarms:0.001`` (most errors found with at most that share of healthy rows).
     :param promote: whether the model goes into production whatever the gate says; otherwise one that does
         not pass stays out, and the one before it stays there.
+    :param approve: whether a person promotes a model that passes, see ``netops retrain --approve``; the model
+        before it stays in production until then.
     :param deploy_streaming: whether to rehearse the model and serve it; then the one in production, if there
         is one, where the gate keeps the new one out.
     :param deploy_concept_drift: whether to watch the labeled stream for drift; needs ``deploy_streaming``.
@@ -142,7 +145,7 @@ def _main(given: Mapping[str, Any]) -> None:
     selected = steps.select(ingested, {**limits, **split})
     steps.explore("explore-vector", selected, sample)
     trained = steps.train(selected, {**plan, **split})
-    gate = {**_only(given, "promote"), "rehearse": given["deploy_streaming"]}
+    gate = {**_only(given, "promote", "approve"), "rehearse": given["deploy_streaming"]}
     evaluated = steps.evaluate(selected, trained, {**gate, **split})
     steps.report(filled, explored, selected, trained, evaluated)
 
@@ -205,7 +208,32 @@ def live(schema: str = DEFAULTS["schema"]) -> None:
 def serve() -> None:
     """Deployment of the serving function alone, with the model that is in production."""
     with workflow_run("serve", {}):
-        mlrun.get_current_project().deploy_function(SERVING)
+        serving = mlrun.get_current_project().deploy_function(SERVING)
+        # Whom the endpoint tells about drift.
+        steps.deploy_runner(serving)
+
+
+@kfp.dsl.pipeline(name="netops-release", description="Put a registered model into production")
+def release(
+    version: str = DEFAULTS["version"],
+    telemetry: str = DEFAULTS["telemetry"],
+    schema: str = DEFAULTS["schema"],
+    seed: int = DEFAULTS["seed"],
+    devices: int = DEFAULTS["devices"],
+    ticks: int = DEFAULTS["ticks"],
+    deploy_concept_drift: bool = DEFAULTS["deploy_concept_drift"],
+    stream_seconds: int = DEFAULTS["stream_seconds"],
+    stream_rate: int = DEFAULTS["stream_rate"],
+) -> None:
+    """Rehearse, serve and watch a model that is registered: one that was approved, or an earlier one.
+
+    The other parameters are those of ``pipeline``.
+
+    :param version: of the model.
+    """
+    given = dict(locals())
+    with workflow_run("release", given), _any_end(given):
+        _live(given, steps.release(_only(given, "version")))
 
 
 WORKFLOWS: dict[str, Callable[..., None]] = {
@@ -213,5 +241,6 @@ WORKFLOWS: dict[str, Callable[..., None]] = {
     "ingest": ingest,
     "live": live,
     "serve": serve,
+    "release": release,
 }
 """The workflows by name; ``project_setup`` registers them, the runner starts them."""

@@ -45,10 +45,13 @@ class WorkflowProcess:
 
     @classmethod
     def start(
-        cls, settings: Settings, project: str, workflow: str, arguments: dict[str, Any]
+        cls, settings: Settings, project: str, workflow: str, arguments: dict[str, Any], name: str = ""
     ) -> WorkflowProcess:
-        """Start a workflow of ``project``; the process inherits the environment."""
-        folder = _new_folder(settings, project, workflow, arguments)
+        """Start a workflow of ``project``; the process inherits the environment.
+
+        :param name: of its folder; empty makes one.
+        """
+        folder = _new_folder(settings, project, workflow, arguments, name)
         process = start_process(
             [sys.executable, "-m", "project.run_workflow", str(folder / REQUEST_FILE)],
             log=folder / "log.txt",
@@ -145,10 +148,12 @@ class WorkflowProcess:
         return self.run_id
 
 
-def _new_folder(settings: Settings, project: str, workflow: str, arguments: dict[str, Any]) -> Path:
+def _new_folder(
+    settings: Settings, project: str, workflow: str, arguments: dict[str, Any], name: str = ""
+) -> Path:
     """Folder of a new workflow, with its request in it."""
     started = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
-    folder = settings.home / "workflows" / f"{started}-{uuid.uuid4().hex[:6]}"
+    folder = settings.home / "workflows" / (name or f"{started}-{uuid.uuid4().hex[:6]}")
     folder.mkdir(parents=True)
     request = {
         "project": project,

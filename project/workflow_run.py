@@ -76,7 +76,7 @@ def finish(project: Any, workflow: str, arguments: Mapping[str, Any], run_id: st
     :param project: an ``MlrunProject``.
     :param arguments: of the run; what is absent had its default.
     """
-    if "telemetry" not in parameters.NAMES[workflow]:
+    if workflow not in parameters.REMEMBERED:
         return
     memory = recall(mlrun.mlconf.dbpath, project.metadata.name)
     every = {name: arguments.get(name, parameters.DEFAULTS[name]) for name in parameters.NAMES[workflow]}

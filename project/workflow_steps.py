@@ -103,6 +103,11 @@ def evaluate(selected: Step, trained: Step, settings: Arguments) -> Step:
     return _run("evaluate", {**given, **settings}, outputs=outputs).after(trained)
 
 
+def release(settings: Arguments) -> Step:
+    """Stage a registered model; gives the predictions of its test rows, as ``evaluate`` does."""
+    return _run("release", settings, outputs=[SERVED])
+
+
 def report(filled: Step, explored: Step, selected: Step, trained: Step, evaluated: Step) -> Step:
     """Put data, selection, candidates and evaluation on one page.
 

@@ -14,7 +14,7 @@ from feature_sets.model_package.columns import PROBABILITY
 from feature_sets.model_package.errors import ModelPackageError
 from feature_sets.model_package.package import ModelPackage, fetch_model_package
 from feature_sets.model_package.schema import ModelSchema
-from feature_sets.model_package.tags import MODEL_KEY, PRODUCTION, STAGING
+from feature_sets.model_package.tags import CANDIDATE, MODEL_KEY, PRODUCTION, STAGING
 from feature_sets.telemetry.schema import TelemetrySchema
 from training.dataset.label_history import read_label_history
 from training.dataset.split_arguments import SplitArguments
@@ -27,7 +27,7 @@ from training.evaluation.clusters import AUTO, parse_bootstrap_by
 from training.evaluation.evaluate_model import evaluate_model
 from training.evaluation.evaluation_plots import alarms_figure, calibration_figure, score_figure
 from training.evaluation.evaluation_report import EvaluationReport
-from training.evaluation.promotion_gate import Candidate, Promotion, decide
+from training.evaluation.promotion_gate import HELD, Candidate, Promotion, decide
 from training.job.defaults import PROMOTE, SEED, TEST_DEVICES, TEST_FRACTION, TRAIN_ROWS, TRAINING_WINDOW
 from training.job.run_artifacts import artifact_path, log_figures, log_tables
 from training.packaging.model_artifact import log_model_package
@@ -56,6 +56,7 @@ def evaluate(
     promote: bool = PROMOTE,
     training_window: str = TRAINING_WINDOW,
     rehearse: bool = False,
+    approve: bool = False,
 ) -> None:
     """MLRun job: evaluate a model on the untouched later rows, register it, and promote it or not.
 
@@ -94,6 +95,8 @@ def evaluate(
     :param rehearse: whether the model is rehearsed before it is served: it gets the tag ``staging`` instead,
         and is ``to be promoted``; the ``promote`` job records that it was. Where the gate keeps it out, the
         model in production gets that tag as well.
+    :param approve: whether a person puts a model that passes into production, unless it is the first one: it
+        gets the tag ``candidate`` and the outcome ``waits for approval``, and the champion stays.
     """
     arguments = SplitArguments(test_fraction, test_devices, train_rows, seed, training_window)
     bootstrap_by = parse_bootstrap_by(bootstrap_by)
@@ -107,7 +110,10 @@ def evaluate(
     history = read_label_history(feature_vector, telemetry, split.held_out)
     report = evaluate_model(split, package.schema, package.session(), history, arguments.seed, bootstrap_by)
     champion = _champion(context, tag, split, report, feature_vector, telemetry, arguments.seed, bootstrap_by)
-    gate = _gate(package.schema.version, report, champion, promote, rehearse)
+    gate = _gate(package.schema.version, report, champion, promote)
+    if check_boolean("argument 'approve'", approve) and champion is not None:
+        gate = gate.before_approval()
+    gate = gate.before_rehearsal() if rehearse else gate
     registered = _with_scores(package.schema, report)
     passed = STAGING if rehearse else tag
     model_uri = _register(context, package, registered, feature_vector, gate, passed)
@@ -158,12 +164,10 @@ def _warn(context: mlrun.MLClientCtx, report: EvaluationReport, gate: Promotion)
     if not (report.predictable and report.beats_baselines):
         context.logger.warning(report.verdict)
     if not gate.passed:
-        context.logger.warning(f"not promoted: {gate.reason}")
+        context.logger.warning(f"{gate.outcome}: {gate.reason}")
 
 
-def _gate(
-    version: str, report: EvaluationReport, champion: Champion | None, promote: bool, rehearse: bool
-) -> Promotion:
+def _gate(version: str, report: EvaluationReport, champion: Champion | None, promote: bool) -> Promotion:
     candidate = Candidate(
         version=version,
         predictable=report.predictable,
@@ -173,8 +177,7 @@ def _gate(
         undecided=report.undecided,
         worse_than=report.operating.worse_than,
     )
-    gate = decide(candidate, champion.comparison if champion else None, promote)
-    return gate.before_rehearsal() if rehearse else gate
+    return decide(candidate, champion.comparison if champion else None, promote)
 
 
 def _with_scores(schema: ModelSchema, report: EvaluationReport) -> ModelSchema:
@@ -207,7 +210,7 @@ def _register(
                 "promotion_reason": gate.reason,
             },
             feature_vector=feature_vector,
-            tag=tag if gate.passed else REJECTED,
+            tag=tag if gate.passed else CANDIDATE if gate.outcome == HELD else REJECTED,
         )
 
 

@@ -18,6 +18,7 @@ from training.dataset.column_medians import column_medians
 from training.dataset.feature_columns import feature_columns, useless_features
 from training.dataset.split_arguments import SplitArguments
 from training.dataset.time_split import TimeSplit
+from training.dataset.too_little import TooLittleDataError, telling_too_little
 from training.dataset.training_set import read_split
 from training.job.defaults import (
     MAX_CORRELATION,
@@ -108,7 +109,7 @@ def select_from(
     stable = [name for name in varying if name not in dropped]
     if not stable:
         rule = "must have at least one stable feature (raise max_drift or train on a longer time)"
-        raise InputError("training part", rule, dropped)
+        raise TooLittleDataError("training part", rule, dropped)
     selected_by = selection_rows(split.train, stable, schema)
     dropped |= selected_by.useless
     kept = [name for name in stable if name not in dropped]
@@ -182,7 +183,8 @@ def select_features(
         missing values replaced by the median) only the best is voted on; in (0, 1], 1 keeps all.
     :param max_drift: features that tell earlier from later healthy rows better than this (|2 AUC - 1| of the
         two halves of the training part) are left out; in (0, 1], 1 takes all.
-    :param training_window: how far back the labeled rows reach, such as ``14d``; empty takes all.
+    :param training_window: how far back the labeled rows reach, such as ``14d``, or ``since`` and a time;
+        empty takes all.
     """
     telemetry = TelemetrySchema.load(schema)
     arguments = SplitArguments(test_fraction, test_devices, train_rows, seed, training_window)
@@ -191,7 +193,10 @@ def select_features(
     max_drift = check_number("argument 'max_drift'", max_drift, above=0, at_most=1)
     votes_needed(min_votes)  # refused now, and not after the rows were read
     split = read_split(context, feature_vector, telemetry, arguments)
-    selection = select_from(split, telemetry, select_k, min_votes, arguments.seed, max_correlation, max_drift)
+    with telling_too_little(context):
+        selection = select_from(
+            split, telemetry, select_k, min_votes, arguments.seed, max_correlation, max_drift
+        )
     _log_left_out(context, selection)
     uri = save_selected_vector(feature_vector, telemetry, selection)
     election, table = selection.election, selection.table

@@ -15,6 +15,7 @@ from feature_sets.model_package.schema import ModelSchema
 from feature_sets.telemetry.schema import TelemetrySchema
 from training.dataset.split_arguments import SplitArguments
 from training.dataset.time_split import TimeSplit
+from training.dataset.too_little import telling_too_little
 from training.dataset.training_set import read_split
 from training.decision.threshold_rules import ThresholdRule, parse_threshold_rule
 from training.job.defaults import (
@@ -91,7 +92,8 @@ def train(
     :param threshold_rule: ``max_f1``, ``min_precision:0.9``, ``cost:10`` or ``false_alarms:0.001``,
         see ``training.decision.threshold_rules``.
     :param test_devices: share of the devices that is kept for the evaluation and not looked at; 0 for none.
-    :param training_window: how far back the labeled rows reach, such as ``14d``; empty takes all.
+    :param training_window: how far back the labeled rows reach, such as ``14d``, or ``since`` and a time;
+        empty takes all.
     """
     telemetry = TelemetrySchema.load(schema)
     arguments = SplitArguments(test_fraction, test_devices, train_rows, seed, training_window)
@@ -103,7 +105,7 @@ def train(
     refuse_selection_on_test_rows(feature_vector, split)
     context.logger.info(f"search: {plan}")
     started = time.perf_counter()
-    with Progress(context.logger.info) as progress:
+    with telling_too_little(context), Progress(context.logger.info) as progress:
         fitted = fit_model(
             split.train, telemetry, plan, metric, rule, folds, arguments.seed, progress, split.weights
         )

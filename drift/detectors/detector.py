@@ -80,6 +80,11 @@ class Detector(ABC):
         return "fall" if self.two_sided and self._fell else "rise"
 
     @property
+    def change_length(self) -> int | None:
+        """How many of the newest values the drift of the last update covers; None if it does not tell."""
+        return None
+
+    @property
     def n_seen(self) -> int:
         """Values taken since creation or ``reset``; a restart after a drift does not set it back."""
         return self._n_seen

@@ -102,6 +102,11 @@ class LikelihoodRatio(Detector):
         return -self.fall_level if self._fell else self.drift_level
 
     @property
+    def change_length(self) -> int | None:
+        """Length of the window that found the drift: the change began about then."""
+        return self._length if self._drift else None
+
+    @property
     def warning_limit(self) -> float:
         """The warning level."""
         return self.warning_level
@@ -116,6 +121,7 @@ class LikelihoodRatio(Detector):
     def _forget(self) -> None:
         self._statistic = 0.0
         self._tested = False
+        self._length: int | None = None
         self._lag_factor = 1.0
         # running counts, of errors and of errors after an error, before each of the kept labels
         self._errors = [0] * (HISTORY + 1)
@@ -179,7 +185,7 @@ class LikelihoodRatio(Detector):
             root = _root(newest, w, before, m, factor)
             share = root / (self.drift_level if rises else self.fall_level)
             if not self._tested or share > best:
-                best, self._tested = share, True
+                best, self._tested, self._length = share, True, w
                 self._statistic = root if rises else -root
         self._drift = best > 1
         self._fell = self._drift and self._statistic < 0

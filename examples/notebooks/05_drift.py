@@ -143,7 +143,7 @@ figure = px.bar(share, x="timestamp", y="wrong", title="Share of wrong predictio
 figure.add_vline(x=begin, line_dash="dash")
 
 # %% [markdown]
-# `netops` hands every drift to a callback, if it is given one: the runner, which starts the workflow anew.
+# `netops` hands every drift to the runner, which starts the workflow anew, see the loop in the documentation.
 #
 # ## Distances: do the readings look different?
 #

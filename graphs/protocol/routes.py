@@ -26,6 +26,7 @@ class Kind(StrEnum):
     DRIFT = "drift"
     ATTACH = "attach"
     DETACH = "detach"
+    CALLBACK = "callback"
     RELOAD = "reload"
     METRICS = "metrics"
     OPENAPI = "openapi"
@@ -102,6 +103,7 @@ ROUTES = (
     Route("GET", "/drift", Kind.DRIFT, "getDrift", _DRIFT),
     Route("PUT", "/drift/detectors", Kind.ATTACH, "attachDetectors", _DRIFT, has_body=True, guarded=True),
     Route("DELETE", "/drift/detectors", Kind.DETACH, "detachDetectors", _DRIFT, guarded=True),
+    Route("PUT", "/drift/callback", Kind.CALLBACK, "attachCallback", _DRIFT, has_body=True, guarded=True),
     Route("POST", "/devices/reload", Kind.RELOAD, "reloadDevices", ("preprocess",), guarded=True),
     Route("GET", "/metrics", Kind.METRICS, "getMetrics", ("device_states", "respond")),
     Route("GET", "/openapi.json", Kind.OPENAPI, "getOpenapi", _RESPOND),

@@ -12,10 +12,13 @@ from feature_sets.telemetry.errors import TelemetryError
 from project.cli.check import check
 from project.cli.compile import compile_workflow
 from project.cli.devices import devices
+from project.cli.history import history
 from project.cli.ingest import ingest
 from project.cli.init import init
 from project.cli.interruption import INTERRUPTED, told_interruption, watch_for_interruption
 from project.cli.replay import replay
+from project.cli.retrain import retrain
+from project.cli.rollback import rollback
 from project.cli.run import run
 from project.cli.runs import list_runs
 from project.cli.serve import serve
@@ -50,6 +53,9 @@ for name, command in (
     ("status", status),
     ("stop", stop),
     ("runs", list_runs),
+    ("history", history),
+    ("retrain", retrain),
+    ("rollback", rollback),
     ("compile", compile_workflow),
 ):
     app.command(name)(command)

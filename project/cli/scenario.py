@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from feature_sets.checks import InputError, check_choice
 from project.cli.arguments import parse_assignments
 from project.errors import NetopsError
+from project.retraining_policy import AUTO
 from project.settings import Settings
 
-SCENARIOS = ("month",)
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from project.session import Session
+
+SCENARIOS = ("month", "drift")
 _PARAMETERS = ("seed", "devices")
-_DEVICES = 10
+_DEVICES = {"month": 10, "drift": 20}
 
 
 def run_scenario(
@@ -42,26 +48,59 @@ def run_scenario(
     console = Console(stderr=as_json)
     with passing_session(settings, keep) as session:
         # mlrun takes the address of its API when it is imported, from the session.
-        from project.cli.month import AT_ONCE, month_lines, run_month
-        from project.scenarios.month_traffic import Month
+        from project.cli.month import AT_ONCE
+        from project.scenarios.drift import POLICY as DRIFT_POLICY
 
-        month = Month(**{"devices": _DEVICES, **given})
         known = {name, f"{name}{AT_ONCE}"} & set(projects(session.mlrun_dbpath))
         if known:
             rule = "must be a project without runs; name another one with --project"
             raise InputError("--scenario", rule, sorted(known))
         # Only now, so that a control plane that stays has the clock of the wall.
         os.environ["NETOPS_CLOCK"] = "arrival"
-        result = run_month(Settings.from_environment(), session, name, month, console)
+        if scenario == "drift":
+            os.environ.setdefault("NETOPS_RETRAIN_POLICY", DRIFT_POLICY)
+        play = _month if scenario == "month" else _drift
+        parameters = {"devices": _DEVICES[scenario], **given}
+        result, lines, check = play(Settings.from_environment(), session, name, parameters, console)
     if as_json:
         print(json.dumps(result, default=str))
     else:
-        for line in month_lines(result):
+        for line in lines:
             console.print(line, highlight=False, soft_wrap=True)
-    _check(result)
+    check(result)
 
 
-def _check(result: dict[str, Any]) -> None:
+_Played = tuple[dict[str, Any], list[str], Callable[[dict[str, Any]], None]]
+
+
+def _month(
+    settings: Settings, session: Session, project: str, parameters: dict[str, Any], console: Console
+) -> _Played:
+    from project.cli.month import month_lines, run_month
+    from project.scenarios.month_traffic import Month
+
+    result = run_month(settings, session, project, Month(**parameters), console)
+    return result, month_lines(result), _check_month
+
+
+def _drift(
+    settings: Settings, session: Session, project: str, parameters: dict[str, Any], console: Console
+) -> _Played:
+    from project.cli.drift_scenario import drift_lines, run_drift
+    from project.scenarios.drift_traffic import DriftingNetwork
+
+    if settings.retrain != AUTO:
+        raise InputError("NETOPS_RETRAIN", "must be auto for the scenario drift", settings.retrain)
+    result = run_drift(settings, session, project, DriftingNetwork(**parameters), console)
+    return result, drift_lines(result), _check_drift
+
+
+def _check_drift(result: dict[str, Any]) -> None:
+    if result["shortcomings"]:
+        raise NetopsError(f"the loop did not hold: {'; '.join(result['shortcomings'])}")
+
+
+def _check_month(result: dict[str, Any]) -> None:
     apart = {name: result[f"differing_{name}"]["differing"] for name in ("pairs", "answers")}
     differing = {**result["differing_rows"], **apart}
     wrong = {name: count for name, count in differing.items() if count}

@@ -12,18 +12,23 @@ from drift.warm_up import DetectorSettings, warmed_monitor
 from feature_sets.model_package.columns import PREDICTION
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.endpoints import endpoint_address
+from project.function_names import RUNNER
 from project.http_json import get_json
+from project.retraining_policy import OFF
 from project.settings import Settings
 
 
 def init_detectors(
     context: mlrun.MLClientCtx, test_set: mlrun.DataItem, function: str, schema: str = ""
 ) -> None:
-    """MLRun job: detectors that know the model's usual error rate, logged and attached.
+    """MLRun job: detectors that know the model's usual error rate, logged and attached with their callback.
+
+    Drift that is the verdict is told to the runner, unless the setting ``NETOPS_RETRAIN`` is ``off``.
 
     Where the endpoint serves the same model as before, its detectors stay: what they have seen of the live
     stream counts on. Results: ``kept`` (whether they stay), ``base_rows``, ``base_error_rate``,
-    ``detectors``, ``verdict`` (which of them decide) and ``promise`` (how seldom they alarm for nothing).
+    ``detectors``, ``verdict`` (which of them decide), ``promise`` (how seldom they alarm for nothing) and
+    ``callback`` (who is told about drift).
 
     :param test_set: base data set with the label and ``prediction`` of rows the model was not trained on.
     :param function: name of the serving function whose labeled stream they watch.
@@ -43,15 +48,22 @@ def init_detectors(
         "detectors", body=json.dumps(state, indent=1), local_path="detectors.json", format="json"
     )
     address = endpoint_address(context.project, function)
+    installation = Settings.from_environment()
+    headers = {"Authorization": f"Bearer {installation.bearer_token()}"}
     # Those of an earlier model were detached when this one was deployed.
     kept = get_json(f"{address}/drift")["attached"]
     if not kept:
         httpx.put(
             f"{address}/drift/detectors",
             json=state,
-            headers={"Authorization": f"Bearer {Settings.from_environment().bearer_token()}"},
+            headers=headers,
             timeout=30,
         ).raise_for_status()
+    callback = None if installation.retrain == OFF else f"{endpoint_address(context.project, RUNNER)}/drift"
+    httpx.put(
+        f"{address}/drift/callback", json={"url": callback}, headers=headers, timeout=30
+    ).raise_for_status()
+    context.log_result("callback", callback or "")
     context.log_result("kept", kept)
     context.log_result("base_rows", len(base))
     context.log_result("base_error_rate", float((base[label] != base[PREDICTION]).mean()))

@@ -14,8 +14,9 @@ def promote(context: mlrun.MLClientCtx) -> None:
 
     A new model is recorded as promoted, in its parameters as well.
 
-    Results: ``version``, and ``changed``, whether another one was in production before. Of a new model also
-    ``promoted``, ``promotion`` and ``promotion_reason``, as ``evaluate`` has them.
+    Results: ``version``; ``changed``, whether another one was in production before, and ``replaced``, the
+    version of that. Of a new model also ``promoted``, ``promotion`` and ``promotion_reason``, as ``evaluate``
+    has them.
     """
     staged = mlrun.datastore.get_store_resource(model_address(context.project, STAGING))
     try:
@@ -33,3 +34,4 @@ def promote(context: mlrun.MLClientCtx) -> None:
         context.log_result("promotion_reason", staged.spec.parameters["promotion_reason"])
     context.log_result("version", staged.spec.parameters["version"])
     context.log_result("changed", changed)
+    context.log_result("replaced", before.spec.parameters["version"] if before and changed else "")

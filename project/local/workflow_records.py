@@ -23,6 +23,12 @@ STATUS_FILE = "status.json"
 
 PROCESS_FILE = "process.json"
 
+GIVEN_UP_FILE = "given-up"
+"""There once nobody waits for a workflow that has not begun: it must not begin any more."""
+
+PROCESS_ENDED = "its process ended"
+"""Begins the error of a workflow that could not say itself how it ended."""
+
 SETTLED_FILE = "settled"
 """There once the workflow is over and none of its runs is left unfinished."""
 
@@ -126,7 +132,7 @@ def settle(
         reason = f"its workflow {status['state']}: {status['error']}".removesuffix(": ")
         if status["state"] == ABORTED:
             reason = f"its workflow was {status['error']}"
-    reason = reason or f"its process ended: {record.process.exit_reason()}"
+    reason = reason or f"{PROCESS_ENDED}: {record.process.exit_reason()}"
     project = str(record.request.get("project") or "")
     left = unfinished(project, status["run_id"]) if status["run_id"] else []
     for uid, iteration in left:

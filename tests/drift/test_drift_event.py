@@ -25,6 +25,8 @@ def test_it_is_plain_json():
         "limit": 3.0,
         "n_seen": 100,
         "detail": "error stream",
+        "onset": None,
+        "since_onset": None,
     }
 
 

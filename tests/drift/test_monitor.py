@@ -10,6 +10,7 @@ import pytest
 from drift.detectors.ddm import DDM
 from drift.detectors.detector import Detector
 from drift.detectors.eddm import EDDM
+from drift.detectors.likelihood_ratio import LikelihoodRatio
 from drift.detectors.page_hinkley import PageHinkley
 from drift.monitor import DriftMonitor
 
@@ -134,10 +135,12 @@ def test_an_event_says_which_when_how_serious_and_how_much():
     assert warning.to_dict() == {
         "source": "scripted", "level": "warning", "event_time": "2024-05-01T00:00:00+00:00",
         "value": 1.5, "limit": 0.5, "n_seen": 1, "detail": "error stream",
+        "onset": None, "since_onset": None,
     }  # fmt: skip
     assert drift.to_dict() == {
         "source": "scripted", "level": "drift", "event_time": "2024-05-01T00:00:01+00:00",
         "value": 1.5, "limit": 1.0, "n_seen": 2, "detail": "error stream",
+        "onset": "2024-05-01T00:00:00+00:00", "since_onset": 1,
     }  # fmt: skip
 
 
@@ -346,3 +349,36 @@ def test_a_monitor_saved_by_version_1_goes_on():
         for name in ("improvements", "last_improvement_time", "reported_improvement_at"):
             del record[name]
     assert DriftMonitor.from_dict(json.loads(json.dumps(old))).to_dict() == new.to_dict()
+
+
+def test_a_drift_says_about_when_it_began():
+    monitor = DriftMonitor([LikelihoodRatio(2000)], verdict="glr")
+    for x in errors(41, (2000, 0.05)):
+        monitor.detectors[0].update(x)
+    found = None
+    for i, x in enumerate(errors(43, (3000, 0.05), (2000, 0.2))):
+        if i == 3010:  # A restart in the middle tells the same.
+            monitor = DriftMonitor.from_dict(json.loads(json.dumps(monitor.to_dict())))
+        drifts = [event for event in monitor.update(x, at(i)) if event.level == "drift"]
+        found = found or (drifts[0] if drifts else None)
+    assert at(2800) <= found.onset <= at(3100), found
+    assert found.event_time > found.onset
+    number = np.datetime64(found.event_time[:-6]) - np.datetime64(found.onset[:-6])
+    assert found.since_onset == number / np.timedelta64(1, "s")
+
+
+def test_without_a_length_of_the_change_the_last_400_values_count():
+    monitor = DriftMonitor([Scripted(999 * "." + "d")], cool_down=0)
+    found = [event for i in range(1000) for event in monitor.update(1, at(i))]
+    assert (found[0].onset, found[0].since_onset) == (at(575).replace(" ", "T"), 424)
+
+
+@pytest.mark.parametrize(
+    "times", [None, [[1]], [[2, "2024-05-01T00:00:00Z"], [1, "2024-05-01T00:00:00Z"]], [[9, at(0)]]]
+)
+def test_saved_times_that_cannot_be_are_refused(times):
+    monitor = DriftMonitor([DDM()])
+    for i in range(5):
+        monitor.update(0, at(i))
+    with pytest.raises(ValueError, match="saved drift monitor: times"):
+        DriftMonitor.from_dict({**monitor.to_dict(), "times": times})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -64,7 +65,7 @@ def stream(client: Client, start: int, count: int, right: bool) -> None:
 
 
 def callback_done(client: Client) -> None:
-    client.step("detect_drift")._callback.wait()
+    assert all(each.wait() for each in client.step("detect_drift")._callbacks.values())
 
 
 def test_nothing_is_watched_until_detectors_are_attached(client: Client) -> None:
@@ -161,15 +162,60 @@ def test_a_drift_is_reported_once_with_token_and_body(
     assert 'netops_drift_callbacks_total{outcome="delivered"} 1.0' in client.get("/metrics").json
 
 
-def test_a_callback_that_fails_is_counted_and_harms_nobody(package: Path, receiver: Any) -> None:
+def test_a_callback_that_fails_is_tried_again_and_harms_nobody(package: Path, receiver: Any) -> None:
     receiver.status = 409
     client = make_client(package, callback_url=f"http://127.0.0.1:{receiver.server_port}/runs")
     client.send("PUT", "/drift/detectors", DETECTORS)
     stream(client, 0, 200, right=True)
     stream(client, 200, 100, right=False)
-    callback_done(client)
-    assert 'netops_drift_callbacks_total{outcome="failed"} 1.0' in client.get("/metrics").json
+    while not receiver.posted:
+        time.sleep(0.01)
+    assert client.get("/drift").json["undelivered"] == 1
     assert client.post("/telemetry", event(seconds=10_000)).status == 200
+    receiver.status = 202
+    callback_done(client)
+    assert len({body["id"] for _, body in receiver.posted}) == 1 < len(receiver.posted)
+    metrics = client.get("/metrics").json
+    assert 'netops_drift_callbacks_total{outcome="failed"}' in metrics
+    assert 'netops_drift_callbacks_total{outcome="delivered"} 1.0' in metrics
+
+
+def test_an_attached_callback_is_told_and_kept_with_what_it_was_not_told(
+    package: Path, redis_url: str, receiver: Any
+) -> None:
+    def start() -> Client:
+        return make_client(package, redis_url=redis_url, journal_key="drift-callback")
+
+    url = f"http://127.0.0.1:{receiver.server_port}/drift"
+    client = start()
+    refused = client.send("PUT", "/drift/callback", {"url": url})
+    assert (refused.status, refused.json["error"]["field"]) == (422, "url")
+    client.send("PUT", "/drift/detectors", DETECTORS)
+    assert client.send("PUT", "/drift/callback", {"url": url}).json["callback"] == url
+    receiver.status = 503
+    stream(client, 0, 200, right=True)
+    stream(client, 200, 100, right=False)
+    while not receiver.posted:
+        time.sleep(0.01)
+    client.shut_down()
+    receiver.status = 202
+    again = start()
+    assert again.get("/drift").json["callback"] == url
+    callback_done(again)
+    assert len({body["id"] for _, body in receiver.posted}) == 1
+    body = receiver.posted[-1][1]
+    assert (body["version"], body["event"]["level"]) == (
+        serving_state(again.server.context).package.schema.version,
+        "drift",
+    )
+    assert body["event"]["onset"] <= body["event"]["event_time"]
+    assert again.send("PUT", "/drift/callback", {"url": None}).json["callback"] is None
+
+
+@pytest.mark.parametrize("body", [{}, [], {"url": "ftp://x"}, {"url": 1}, {"url": None, "more": 1}])
+def test_a_callback_that_is_none_is_refused(client: Client, body: object) -> None:
+    client.send("PUT", "/drift/detectors", DETECTORS)
+    assert client.send("PUT", "/drift/callback", body).status == 422
 
 
 def test_detectors_go_on_after_a_restart_and_stay_detached(package: Path, redis_url: str) -> None:

@@ -62,6 +62,19 @@ class Installation:
         assert found is not None
         return found.mlrun_dbpath
 
+    def python(self, program: str) -> Any:
+        """What a program with this home prints as its last line, in JSON."""
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=self.home,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            timeout=900,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
     def endpoint(self, name: str = "serving", project: str = "netops") -> dict[str, Any]:
         """What its control plane tells of an endpoint."""
         (found,) = (e for e in endpoints(self.dbpath) if (e.name, e.project) == (name, project))

@@ -1,9 +1,5 @@
 """A month in fast motion, cut to twelve days: ``netops run --scenario month`` is the whole of it."""
 
-import json
-import subprocess
-import sys
-
 import pytest
 
 TWELVE_DAYS = """
@@ -30,16 +26,7 @@ print(json.dumps(result))
 @pytest.fixture(scope="module")
 def lived(installation):
     """What became of the days."""
-    done = subprocess.run(
-        [sys.executable, "-c", TWELVE_DAYS],
-        cwd=installation.home,
-        env=installation.environment(),
-        capture_output=True,
-        text=True,
-        timeout=900,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    return installation.python(TWELVE_DAYS)
 
 
 def test_files_and_live_traffic_leave_what_one_ingestion_leaves(lived):

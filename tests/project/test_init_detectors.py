@@ -48,6 +48,7 @@ def test_a_run_that_serves_the_same_model_keeps_what_its_detectors_have_seen(con
         monkeypatch.setattr(job, "endpoint_address", lambda *_: address)
         job.init_detectors(context, test_set, "serving")
         assert context.results["kept"] is False
+        assert context.results["callback"] == graph.get("/drift").json["callback"] == f"{address}/drift"
         reading = {"device": "a", "timestamp": 1e9, **dict.fromkeys(SCHEMA.metric_names, 1.0)}
         graph.post("/telemetry", reading)
         graph.post("/labels", {"device": "a", "timestamp": 1e9, SCHEMA.target: 0})
@@ -56,3 +57,8 @@ def test_a_run_that_serves_the_same_model_keeps_what_its_detectors_have_seen(con
     assert context.results["kept"] is True
     assert graph.get("/drift").json == before
     assert {state["n"] for state in before["detectors"].values()} == {1}
+    with fake_endpoint(answer) as address:
+        monkeypatch.setattr(job, "endpoint_address", lambda *_: address)
+        monkeypatch.setenv("NETOPS_RETRAIN", "off")
+        job.init_detectors(context, test_set, "serving")
+    assert graph.get("/drift").json["callback"] is None

@@ -147,7 +147,8 @@ def test_mlruns_own_entry_points_repeat_the_arguments(lab, tmp_path):
     project_setup.register(project, Settings(home=tmp_path), remembered)
     args = {workflow["name"]: workflow.get("args") or {} for workflow in project.spec.workflows}
     schema = {"schema": lab["schema"]}
-    assert args == {"main": {**lab, "combinations": 5}, "ingest": lab, "live": schema, "serve": {}}
+    main = {**lab, "combinations": 5}
+    assert args == {"main": main, "ingest": lab, "live": schema, "serve": {}, "release": lab}
 
 
 def test_remembering_stores_artifact_and_project(lab, tmp_path, monkeypatch):
@@ -165,3 +166,10 @@ def test_remembering_stores_artifact_and_project(lab, tmp_path, monkeypatch):
     assert Memory(**json.loads(artifact.get_body())) == ran(lab)
     workflows = {workflow["name"]: workflow for workflow in stored["p"]["spec"]["workflows"]}
     assert workflows["main"]["args"] == lab
+
+
+def test_a_training_window_that_is_a_time_is_of_one_run():
+    since = {"training_window": "since 2024-05-01T12:00:00Z", "approve": True}
+    before = after_run(None, "main", {"training_window": "14d"}, "r1", "t1")
+    assert after_run(before, "main", since, "r2", "t2").arguments == {"training_window": "14d"}
+    assert after_run(None, "main", since, "r2", "t2").arguments == {}

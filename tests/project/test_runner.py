@@ -9,8 +9,12 @@ import pytest
 from feature_sets.telemetry.schema import TelemetrySchema
 from project import runner
 from project.memory import Memory, schema_digest
+from project.retraining.loop import Loop
+from project.retraining.state import StateFile
+from project.retraining_policy import RetrainingPolicy
 from project.run_lock import COMMAND, held
 from project.settings import Settings
+from tests.project.retraining.test_policy import NOW, told
 
 
 class FakeRun:
@@ -153,3 +157,68 @@ def test_the_state_of_the_last_run_can_be_read(context):
     assert ask(context, "GET", "/runs/abc") == (200, {"run_id": "abc", "state": "running", "error": ""})
     assert ask(context, "DELETE", "/runs/abc")[0] == 405
     assert ask(context, "GET", "/other")[0] == 404
+
+
+class FakeOperations:
+    """An installation in which version v1 is in production, and nothing is labeled."""
+
+    def champion(self):
+        return "v1"
+
+
+@pytest.fixture
+def looping(context, tmp_path):
+    file = StateFile(context.user_data.settings.loops, "p")
+    context.user_data.loop = Loop(file, FakeOperations(), "auto", RetrainingPolicy(), lambda: NOW)
+    return context
+
+
+def test_a_drift_is_taken_once_and_the_loop_says_what_it_does(looping):
+    body = json.dumps(told()).encode()
+    for _ in range(2):
+        status, content = ask(looping, path="/drift", body=body)
+        assert status == 202
+        assert (content["case"]["id"], content["mode"], content["attempt"]) == ("e1", "auto", None)
+        assert content["last"]["outcome"] == "opened"
+    assert ask(looping, "GET", "/drift")[1]["case"] == content["case"]
+    assert len(StateFile(looping.user_data.settings.loops, "p").read().decisions) == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_the_loop_takes_the_token(looping, method):
+    assert ask(looping, method, "/drift", token="wrong")[0] == 401
+
+
+def test_without_a_loop_a_drift_is_refused_for_good(context):
+    context.user_data.loop = None
+    status, content = ask(context, path="/drift", body=json.dumps(told()).encode())
+    assert (status, content["error"]["field"]) == (422, "NETOPS_RETRAIN")
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "field"),
+    [
+        (None, 400, "body"),
+        ({"id": ""}, 422, "id"),
+        ({"version": 1}, 422, "version"),
+        ({"event": []}, 422, "event"),
+        ({"event": {**told()["event"], "level": "warning"}}, 422, "event.level"),
+        ({"event": {**told()["event"], "level": "alarm"}}, 422, "event.drift event: level"),
+        ({"event": {**told()["event"], "onset": "noon"}}, 422, "event.drift event: onset"),
+        ({"event": {"source": "glr"}}, 422, "event"),
+        ({"event": {**told()["event"], "more": 1}}, 422, "event"),
+    ],
+)
+def test_a_drift_that_is_none_names_the_field(looping, change, status, field):
+    body = b"[]" if change is None else json.dumps({**told(), **change}).encode()
+    answered, content = ask(looping, path="/drift", body=body)
+    assert (answered, content["error"]["field"]) == (status, field)
+    assert StateFile(looping.user_data.settings.loops, "p").read().case is None
+
+
+def test_a_state_that_cannot_be_read_is_no_failure_of_the_handler(looping):
+    path = StateFile(looping.user_data.settings.loops, "p").path
+    path.parent.mkdir(parents=True)
+    path.write_text('{"format": 9}')
+    status, content = ask(looping, "GET", "/drift")
+    assert (status, content["error"]["field"]) == (503, "state of the loop: format")

@@ -26,6 +26,12 @@ def test_empty_variables_count_as_absent():
     ("environment", "words"),
     [
         ({"NETOPS_PROFILE": "moon"}, "NETOPS_PROFILE: must be among local, kubernetes, iguazio, got 'moon'"),
+        ({"NETOPS_RETRAIN": "yes"}, "NETOPS_RETRAIN: must be among auto, approve, off, got 'yes'"),
+        ({"NETOPS_RETRAIN_POLICY": "growth=0"}, "retraining policy: growth: must be"),
+        (
+            {"NETOPS_PROFILE": "kubernetes", "NETOPS_RETRAIN": "auto"},
+            "NETOPS_RETRAIN: must be off with profile kubernetes, got 'auto'",
+        ),
         ({"MLRUN_DBPATH": "./db"}, r"MLRUN_DBPATH: must be an http\(s\) address, got './db'"),
         (
             {"NETOPS_PROFILE": "kubernetes"},
@@ -53,3 +59,17 @@ def test_the_token_is_made_once_and_is_private(tmp_path):
     assert settings.bearer_token() == token
     assert stat.S_IMODE((tmp_path / "home" / "token").stat().st_mode) == 0o600
     assert Settings(home=tmp_path / "home", token="given").bearer_token() == "given"
+
+
+def test_drift_starts_a_training_on_a_laptop_unless_told_otherwise():
+    assert Settings.from_environment({}).retrain == "auto"
+    assert Settings.from_environment({"NETOPS_RETRAIN": "off"}).retrain == "off"
+    cluster = {"NETOPS_PROFILE": "kubernetes", "NETOPS_SOURCE": "git://x", "NETOPS_STREAMS": "/x"}
+    assert Settings.from_environment({**cluster, "MLRUN_DBPATH": "http://x"}).retrain == "off"
+
+
+def test_a_deployed_function_reads_the_same_loop():
+    given = {"NETOPS_RETRAIN": "approve", "NETOPS_RETRAIN_POLICY": "cool_down=30m"}
+    settings = Settings.from_environment(given)
+    again = Settings.from_environment(settings.function_environment("p"))
+    assert (again.retrain, again.retraining) == ("approve", settings.retraining)

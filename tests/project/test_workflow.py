@@ -100,7 +100,7 @@ def played(
     return project
 
 
-@pytest.mark.parametrize("name", ["main", "ingest", "live"])
+@pytest.mark.parametrize("name", ["main", "ingest", "live", "release"])
 def test_every_step_gets_the_parameters_its_handler_takes(monkeypatch, name):
     assert played(monkeypatch, name).runs
 
@@ -108,11 +108,20 @@ def test_every_step_gets_the_parameters_its_handler_takes(monkeypatch, name):
 def test_a_run_is_named_like_its_job_and_only_the_exploration_runs_twice(monkeypatch):
     runs = played(monkeypatch).runs
     own = played(monkeypatch, telemetry="folder").runs
-    assert {job for job, _ in [*runs, *own]} == set(JOBS)
+    released = played(monkeypatch, "release").runs
+    assert {job for job, _ in [*runs, *own, *released]} == set(JOBS)
     assert [(job, run["name"]) for job, run in runs if job != run["name"]] == [
         ("explore", "explore-raw"),
         ("explore", "explore-vector"),
     ]
+
+
+def test_a_released_model_takes_the_way_of_a_new_one(monkeypatch):
+    runs = dict(played(monkeypatch, "release", version="v1", telemetry="folder").runs)
+    assert runs["release"]["params"] == {"version": "v1"}
+    for job in ("model-server-tester", "init-detectors", "drift-magnitude"):
+        assert runs[job]["inputs"] == {"test_set": "release:served_set_preds"}
+    assert list(runs)[-4:] == ["end-rehearsal", "promote", "init-detectors", "drift-magnitude"]
 
 
 def test_outputs_reach_the_steps_that_need_them(monkeypatch):

@@ -100,6 +100,12 @@ def test_a_model_of_more_telemetry_that_is_better_takes_over(run_db, tmp_path, s
     weak = [{"family": "ada_boost", "parameters": {"n_estimators": 1}}]
     network, first = day_two(tmp_path, schema, frame, weak, promote=True)
     trained = network.train()
+    # Where a person approves, it waits, and the champion is what is rehearsed and served.
+    held = network.run("evaluate", model_path=trained.outputs["model"], rehearse=True, approve=True).outputs
+    assert (held["passed"], held["promotion"], held["production"]) == (False, "waits for approval", True)
+    assert of_address(held["model_uri"]).metadata.tag == "candidate"
+    staged = of_address("store://models/test-network/evaluate_model:staging")
+    assert staged.metadata.labels["version"] == first.outputs["version"]
     found = network.run("evaluate", model_path=trained.outputs["model"]).outputs
     assert (found["promoted"], found["promotion"], found["production"]) == (True, "promoted", True)
     assert found["promotion_reason"].startswith("better: average precision ")
@@ -159,9 +165,10 @@ def test_a_model_of_shuffled_labels_does_not_replace_the_champion(run_db, tmp_pa
     assert production.metadata.labels["version"] == passed["version"] == logged["version"]
     assert production.spec.parameters["promotion"] == logged["promotion"] == "promoted by request"
     assert (logged["promoted"], logged["promotion_reason"]) == (True, passed["promotion_reason"])
+    assert logged["replaced"] == forced["version"]
     logged.clear()
     promote_job(context)
-    assert logged == {"version": passed["version"], "changed": False}
+    assert logged == {"version": passed["version"], "changed": False, "replaced": ""}
 
 
 def test_a_model_of_a_short_history_does_not_replace_that_of_a_long_one(run_db, tmp_path, schema):

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from feature_sets.checks import check_integer, check_number, duration_seconds
+import pandas as pd
+
+from feature_sets.checks import InputError, check_integer, check_number, duration_seconds
+from feature_sets.telemetry.event_time import seconds_of
+from training.job.training_window import SINCE, is_since
 
 LARGEST_SEED = 2**32 - 1
 """What numpy's older generators, and so scikit-learn, take."""
@@ -23,8 +27,8 @@ class SplitArguments:
     :param test_devices: share of the devices that only the later part has, in [0, 1); with 0 both have all.
     :param train_rows: more rows than this in the earlier part are sampled; at least 100.
     :param seed: of the sample and of the choice of devices.
-    :param training_window: how far back from the newest labeled row both parts reach, such as ``14d``; empty
-        for all rows.
+    :param training_window: how far back from the newest labeled row both parts reach, such as ``14d``, or
+        ``since`` and a time from which on rows count; empty for all rows.
     :raises InputError: naming the argument that breaks its rule.
     """
 
@@ -43,11 +47,28 @@ class SplitArguments:
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)  # frozen for everybody else
-        if self.training_window != "":
-            where = "argument 'training_window'"
+        where = "argument 'training_window'"
+        if is_since(self.training_window):
+            _moment(self.training_window)
+        elif self.training_window != "":
             check_number(where, duration_seconds(self.training_window, where), above=0)
 
     @property
     def window_seconds(self) -> int | None:
-        """Length of the training window; None for all rows."""
-        return duration_seconds(self.training_window) if self.training_window else None
+        """Length of the training window; None for all rows, or where it begins at a time."""
+        if not self.training_window or is_since(self.training_window):
+            return None
+        return duration_seconds(self.training_window)
+
+    @property
+    def since(self) -> pd.Timestamp | None:
+        """Time from which on rows count, in UTC; None unless the training window says one."""
+        return _moment(self.training_window) if is_since(self.training_window) else None
+
+
+def _moment(window: str) -> pd.Timestamp:
+    text = window.removeprefix(SINCE).strip()
+    try:
+        return pd.Timestamp(round(seconds_of(text) * 1_000_000), unit="us", tz="UTC")
+    except InputError as error:
+        raise InputError("argument 'training_window'", f"{SINCE}: {error.rule}", text) from error

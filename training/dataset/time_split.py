@@ -18,6 +18,7 @@ import pandas as pd
 from feature_sets.checks import InputError, check_number
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.dataset.stratified_sample import ONE_EACH, ClassWeights
+from training.dataset.too_little import TooLittleDataError
 from training.job.defaults import TEST_FRACTION
 
 MINIMUM_ROWS = 50
@@ -130,7 +131,9 @@ def split_by_time(
         raise InputError("embargo_seconds", rule, embargo)
     check_number("test_fraction", test_fraction, above=0.0, below=1.0)
     if len(frame) < 2 * MINIMUM_ROWS:
-        raise InputError("labeled rows", f"must be at least {2 * MINIMUM_ROWS} for a split", len(frame))
+        raise TooLittleDataError(
+            "labeled rows", f"must be at least {2 * MINIMUM_ROWS} for a split", len(frame)
+        )
     ordered = frame.sort_values([schema.time], kind="stable", ignore_index=True)
     times = ordered[schema.time]
     cut = times.iloc[min(int(np.floor(len(ordered) * (1.0 - test_fraction))), len(ordered) - 1)]
@@ -158,7 +161,9 @@ def split_by_time(
 def _check_part(name: str, rows: pd.DataFrame, label: str, how: str) -> None:
     where = f"{name} part ({how})"
     if len(rows) < MINIMUM_ROWS:
-        raise InputError(where, f"must have at least {MINIMUM_ROWS} rows", len(rows))
+        raise TooLittleDataError(where, f"must have at least {MINIMUM_ROWS} rows", len(rows))
     classes = sorted(int(value) for value in rows[label].unique())
     if classes != [0, 1]:
-        raise InputError(where, f"must hold both classes of '{label}' in its {len(rows)} rows", classes)
+        raise TooLittleDataError(
+            where, f"must hold both classes of '{label}' in its {len(rows)} rows", classes
+        )

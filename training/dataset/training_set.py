@@ -18,6 +18,7 @@ from training.dataset.leak_check import check_features, check_split
 from training.dataset.split_arguments import SplitArguments
 from training.dataset.stratified_sample import sample_healthy_rows
 from training.dataset.time_split import TimeSplit, choose_held_out, split_by_time
+from training.dataset.too_little import TooLittleDataError, telling_too_little
 from training.dataset.vector_rows import read_vector, vector_address
 
 
@@ -49,9 +50,12 @@ def read_split(
         of both classes, and no part holds what was not known at the time of its rows.
     """
     labeled = labeled_rows(vector_address(uri), schema)
-    rows = _newest(labeled.rows, schema.time, arguments.window_seconds)
-    held_out = choose_held_out(rows[DEVICE].tolist(), arguments.test_devices, arguments.seed)
-    split = split_by_time(rows, schema, arguments.test_fraction, held_out=held_out)
+    rows = _newest(labeled.rows, schema.time, arguments)
+    with telling_too_little(context):
+        if not len(rows):
+            raise TooLittleDataError("labeled rows", f"must be in {arguments.training_window!r}", 0)
+        held_out = choose_held_out(rows[DEVICE].tolist(), arguments.test_devices, arguments.seed)
+        split = split_by_time(rows, schema, arguments.test_fraction, held_out=held_out)
     cut = split.cut.tz_localize("UTC") if split.cut.tz is None else split.cut.tz_convert("UTC")
     labels = split.train[schema.target].to_numpy()
     chosen, weights = sample_healthy_rows(labels, arguments.train_rows, arguments.seed)
@@ -80,8 +84,12 @@ def read_split(
     return read
 
 
-def _newest(rows: pd.DataFrame, time: str, seconds: int | None) -> pd.DataFrame:
-    """Rows of the last so many seconds, up to the newest row; its older edge is open."""
+def _newest(rows: pd.DataFrame, time: str, arguments: SplitArguments) -> pd.DataFrame:
+    """Rows of the training window: up to the newest row with an open older edge, or from a time on."""
+    since, seconds = arguments.since, arguments.window_seconds
+    if since is not None:
+        first = since if rows[time].dt.tz is not None else since.tz_localize(None)
+        return rows[(rows[time] >= first).to_numpy()].reset_index(drop=True)
     if seconds is None:
         return rows
     newest: pd.Timestamp = rows[time].max()

@@ -60,7 +60,7 @@ def row_clusters(rows: pd.DataFrame, time: str, label: str, by: str, apart_secon
     devices = _clusters(rows, time, None, "device")
     if by == BY_DEVICE:
         return devices
-    episodes = _episodes(rows, time, label, apart_seconds)
+    episodes = episode_clusters(rows, time, label, apart_seconds)
     if by == AUTO and episodes.count >= LEAST_CLUSTERS and _failing(devices, rows[label]) >= ENOUGH:
         return devices
     days = _clusters(rows, time, "D", "device-day")
@@ -81,7 +81,7 @@ def _clusters(rows: pd.DataFrame, time: str, period: str | None, unit: str) -> C
     return Clusters(unit, np.asarray(numbers, dtype=np.intp), int(numbers.max()) + 1)
 
 
-def _episodes(rows: pd.DataFrame, time: str, label: str, apart_seconds: int) -> Clusters:
+def episode_clusters(rows: pd.DataFrame, time: str, label: str, apart_seconds: int) -> Clusters:
     """Each row with the latest episode of its device, or the first; without any, with that of all devices."""
     errors = rows.loc[(rows[label] == 1).to_numpy(), [DEVICE, time, label]]
     found = error_episodes(errors, time, label, apart_seconds)

@@ -15,11 +15,16 @@ MARGIN = 0.01
 
 PROMOTED, NOT_PROMOTED = "promoted", "not promoted"
 KEPT, OVERRULED = "already in production", "promoted by request"
+HELD, APPROVED = "waits for approval", "promoted by approval"
 PENDING = {
     PROMOTED: "to be promoted after its rehearsal",
     OVERRULED: "to be promoted by request, after its rehearsal",
 }
 """Outcomes of a model that is rehearsed first, by what they are once it is in production."""
+_AFTER_REHEARSAL = {**{pending: done for done, pending in PENDING.items()}, HELD: APPROVED}
+
+TOO_LITTLE = "too_little_to_compare"
+"""Result that says that more rows may decide, and what was found does not."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +117,7 @@ class Promotion:
     @property
     def passed(self) -> bool:
         """Whether the new model may go into production."""
-        return self.outcome != NOT_PROMOTED
+        return self.outcome not in (NOT_PROMOTED, HELD)
 
     @property
     def promoted(self) -> bool:
@@ -122,6 +127,10 @@ class Promotion:
     def before_rehearsal(self) -> Promotion:
         """The same of a model that is rehearsed before it goes into production."""
         return replace(self, outcome=PENDING.get(self.outcome, self.outcome))
+
+    def before_approval(self) -> Promotion:
+        """The same of a model that a person is to approve first; one that was asked for is approved."""
+        return replace(self, outcome=HELD) if self.outcome == PROMOTED else self
 
     def describe(self) -> dict[str, float | int | str | bool]:
         """Results ready to be logged."""
@@ -150,6 +159,8 @@ def decide(candidate: Candidate, comparison: Comparison | None, promote: bool = 
     if promote and outcome == NOT_PROMOTED:
         outcome, reason = OVERRULED, f"asked for with promote, against the gate: {reason}"
     figures = comparison.describe() if comparison else {}
+    if comparison and outcome == NOT_PROMOTED and reason == _too_little(comparison):
+        figures[TOO_LITTLE] = True
     return Promotion(outcome, reason, figures)
 
 
@@ -159,7 +170,7 @@ def after_rehearsal(outcome: str) -> str:
     >>> after_rehearsal("to be promoted after its rehearsal"), after_rehearsal("promoted")
     ('promoted', '')
     """
-    return next((done for done, pending in PENDING.items() if pending == outcome), "")
+    return _AFTER_REHEARSAL.get(outcome, "")
 
 
 def _decide(candidate: Candidate, comparison: Comparison | None) -> tuple[str, str]:

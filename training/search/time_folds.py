@@ -17,6 +17,7 @@ from feature_sets.checks import InputError
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.dataset.device_times import Moments, moments_of
 from training.dataset.time_split import MINIMUM_ROWS
+from training.dataset.too_little import TooLittleDataError
 from training.exploration.error_episodes import error_episodes
 
 Positions = npt.NDArray[np.intp]
@@ -124,7 +125,7 @@ def episode_folds(frame: pd.DataFrame, schema: TelemetrySchema, count: int = 3) 
     )
     rule = "must have two error episodes an embargo apart, or on two devices, each with healthy rows"
     found_episodes = f"{len(rows.starts)} error episode{'s' * (len(rows.starts) != 1)}"
-    raise InputError(where, rule, [found_episodes, *skipped])
+    raise TooLittleDataError(where, rule, [found_episodes, *skipped])
 
 
 class _Rows:

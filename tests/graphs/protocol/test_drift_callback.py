@@ -1,60 +1,100 @@
-"""The callback: in order, never waiting, every failure reported."""
+"""The callback: in order, never waiting, each event until it is taken."""
 
 from __future__ import annotations
 
+import json
 import threading
+from collections.abc import Callable
 
 import httpx
+import pytest
 
 from graphs.protocol.drift_callback import DriftCallback
 
+URL = "http://runner/drift"
 
-def test_events_beyond_what_may_wait_are_dropped_and_reported() -> None:
+
+def callback(
+    answer: Callable[[httpx.Request], httpx.Response], reports: list[tuple[str, str]], token: str = ""
+) -> DriftCallback:
+    def report(outcome: str, text: str) -> None:
+        reports.append((outcome, text))
+
+    return DriftCallback(URL, token, report, httpx.MockTransport(answer), first_pause=0.01)
+
+
+def test_more_than_may_wait_drop_the_oldest_and_say_so() -> None:
     taken, release = threading.Event(), threading.Event()
-    reports: list[str] = []
-    posted: list[bytes] = []
+    reports: list[tuple[str, str]] = []
+    posted: list[str] = []
 
     def slow(request: httpx.Request) -> httpx.Response:
         taken.set()
         release.wait(10)
-        posted.append(request.content)
+        posted.append(json.loads(request.content)["id"])
         return httpx.Response(202)
 
-    callback = DriftCallback(
-        "http://runner/runs", {}, "", lambda outcome, text: reports.append(outcome), httpx.MockTransport(slow)
-    )
-    callback.send({"n": 0})
+    calls = callback(slow, reports)
+    calls.send({"id": "0"})
     assert taken.wait(10)
-    for number in range(1, 103):
-        callback.send({"n": number})
-    assert reports == ["dropped", "dropped"]
+    for number in range(1, 102):
+        calls.send({"id": str(number)})
+    assert [outcome for outcome, _ in reports] == ["dropped", "dropped"]
     release.set()
-    callback.wait()
-    assert len(posted) == 101
-    assert posted[5].replace(b" ", b"") == b'{"event":{"n":5}}'
-    assert reports.count("delivered") == 101
+    assert calls.wait()
+    assert posted == ["0", *map(str, range(2, 102))]
 
 
-def test_a_network_failure_is_reported_and_the_next_event_is_posted() -> None:
+def test_what_is_not_taken_is_tried_again_in_order() -> None:
     reports: list[tuple[str, str]] = []
-    answers = iter([httpx.ConnectError("refused"), httpx.Response(200)])
+    posted: list[dict[str, object]] = []
+    answers = iter([httpx.ConnectError("refused"), httpx.Response(503), httpx.Response(409)])
 
     def answer(request: httpx.Request) -> httpx.Response:
-        assert "authorization" not in request.headers
-        given = next(answers)
+        assert request.headers["authorization"] == "Bearer secret"
+        posted.append(json.loads(request.content))
+        given = next(answers, httpx.Response(202))
         if isinstance(given, Exception):
             raise given
         return given
 
-    callback = DriftCallback(
-        "http://runner/runs",
-        {},
-        "",
-        lambda outcome, text: reports.append((outcome, text)),
-        httpx.MockTransport(answer),
-    )
-    callback.send({})
-    callback.send({})
-    callback.wait()
-    assert [outcome for outcome, _ in reports] == ["failed", "delivered"]
+    calls = callback(answer, reports, "secret")
+    calls.send({"id": "a", "event": 1})
+    calls.send({"id": "b"})
+    calls.send({"id": "a", "event": 1})
+    assert calls.wait()
+    assert [body["id"] for body in posted] == ["a", "a", "a", "a", "b"]
+    assert posted[0] == {"id": "a", "event": 1}
+    assert [outcome for outcome, _ in reports][:4] == ["failed", "failed", "failed", "delivered"]
     assert "refused" in reports[0][1]
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 422])
+def test_what_is_refused_for_good_is_given_up(status: int) -> None:
+    reports: list[tuple[str, str]] = []
+    answers = iter([httpx.Response(status, text="no")])
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert "authorization" not in request.headers
+        return next(answers, httpx.Response(200))
+
+    calls = callback(answer, reports)
+    calls.send_all([{"id": "a"}, {"id": "b"}])
+    assert calls.wait()
+    calls.close()
+    assert reports[0][0] == "refused"
+    assert f"{status} no" in reports[0][1]
+
+
+def test_what_is_pending_when_it_is_closed_stays_so() -> None:
+    failed = threading.Event()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        failed.set()
+        return httpx.Response(500)
+
+    calls = callback(answer, [])
+    calls.send({"id": "a"})
+    assert failed.wait(10)
+    calls.close()
+    assert calls.pending == [{"id": "a"}]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
 from feature_sets.checks import InputError
@@ -66,6 +67,18 @@ def test_other_seeds_are_refused_by_us_and_not_by_scikit_learn(seed):
 def test_a_training_window_is_a_duration_and_none_takes_all_rows():
     assert arguments().window_seconds is None
     assert arguments(training_window="14d").window_seconds == 14 * 86400
+
+
+def test_a_training_window_may_begin_at_a_time():
+    since = arguments(training_window="since 2024-05-01T14:00:00.5+02:00")
+    assert (since.since, since.window_seconds) == (pd.Timestamp("2024-05-01T12:00:00.5Z"), None)
+    assert arguments(training_window="14d").since is None
+
+
+@pytest.mark.parametrize("window", ["since ", "since yesterday", "since 2024-05-01T14:00:00"])
+def test_a_window_since_no_time_is_refused(window):
+    with pytest.raises(InputError, match="argument 'training_window': since : must"):
+        arguments(training_window=window)
 
 
 @pytest.mark.parametrize("window", ["14", "0d", "two weeks", "-1d", 14, None, True])

@@ -146,6 +146,25 @@ def test_rows_before_the_training_window_are_in_neither_part(context, vector_uri
     assert context.results["train_rows_available"] == len(expected.train)
 
 
+def test_a_training_window_that_is_a_time_begins_there(context, vector_uri, schema, frame):
+    since = frame["timestamp"].max() - pd.Timedelta(hours=1)
+    arguments = SplitArguments(0.3, 0.0, 20_000, 0, training_window=f"since {since.isoformat()}")
+    read = read_split(context, vector_uri, schema, arguments, with_test=True)
+    inside = frame[frame["timestamp"] >= since]
+    expected = split_by_time(inside.sort_values(["timestamp", DEVICE], ignore_index=True), schema, 0.3)
+    assert read.cut == expected.cut
+    pd.testing.assert_frame_equal(read.train, expected.train, check_dtype=False)
+
+
+@pytest.mark.parametrize("back", [-60, 300])
+def test_too_few_rows_are_told_apart_from_other_failures(context, vector_uri, schema, frame, back):
+    since = frame["timestamp"].max() - pd.Timedelta(seconds=back)
+    arguments = SplitArguments(0.3, 0.0, 20_000, 0, training_window=f"since {since.isoformat()}")
+    with pytest.raises(InputError) as refused:
+        read_split(context, vector_uri, schema, arguments)
+    assert context.results["too_little_data"] == str(refused.value)
+
+
 def test_without_the_test_part_its_features_are_not_read(context, vector_uri, schema):
     split = read_split(context, vector_uri, schema, split_arguments())
     assert list(split.test.columns) == [DEVICE, "timestamp", "is_error"]

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from training.evaluation.bootstrap import Interval
-from training.evaluation.promotion_gate import Candidate, Comparison, decide
+from training.evaluation.promotion_gate import Candidate, Comparison, after_rehearsal, decide
 
 
 def candidate(**changes):
@@ -136,3 +136,20 @@ def test_the_figures_of_the_comparison_are_results():
     assert facts["champion_average_precision"] == 0.70
     assert (facts["gain_over_champion_low"], facts["gain_over_champion_high"]) == (0.05, 0.15)
     assert "champion_version" not in decide(candidate(), None).describe()
+
+
+def test_a_model_that_waits_for_approval_is_not_staged_and_becomes_one_that_was_approved():
+    held = decide(candidate(), comparison()).before_approval()
+    assert (held.outcome, held.passed, held.promoted) == ("waits for approval", False, False)
+    assert held.before_rehearsal() == held
+    assert after_rehearsal(held.outcome) == "promoted by approval"
+    refused = decide(candidate(), comparison(low=-0.3, high=-0.2))
+    assert refused.before_approval() == refused
+    asked_for = decide(candidate(), comparison(low=-0.3, high=-0.2), promote=True)
+    assert asked_for.before_approval().outcome == "promoted by request"
+
+
+def test_only_too_little_to_compare_says_that_more_rows_may_decide():
+    assert decide(candidate(), comparison(with_errors=3)).describe()["too_little_to_compare"] is True
+    for other in (comparison(), comparison(low=-0.3, high=-0.2), comparison(obstacle="gone")):
+        assert "too_little_to_compare" not in decide(candidate(), other).describe()

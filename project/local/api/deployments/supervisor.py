@@ -1,7 +1,7 @@
 """Changes to deployed functions, each of which runs as a local process.
 
-Nothing restarts a function that died: its state becomes ``error`` with the reason, until somebody starts or
-deploys it again.
+A function that died is not restarted here: its state becomes ``error`` with the reason, until somebody starts
+or deploys it again. Only for a runner ``revived_runner`` does so.
 """
 
 from __future__ import annotations

@@ -1,0 +1,28 @@
+"""Puts a registered model into production, for the commands that do."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from project.cli.workflow_progress import run_to_end
+from project.memory import recall, resolve
+from project.parameters import NAMES
+from project.run_lock import RUN, BusyError, holder
+from project.session import Session
+from project.settings import Settings
+
+
+def release_version(
+    settings: Settings, session: Session, project: str, version: str, console: Console
+) -> str:
+    """Rehearse, serve and watch a version; its run id.
+
+    :raises BusyError: if another run holds the project.
+    :raises NetopsError: if that fails; what was in production may still be there, see ``netops status``.
+    """
+    other = holder(settings.home, project, (RUN,))
+    if other is not None:
+        raise BusyError(other)
+    memory = recall(session.mlrun_dbpath, project)
+    arguments = resolve(project, NAMES["release"], {"version": version}, memory).arguments
+    return run_to_end(settings, session, project, "release", arguments, console)

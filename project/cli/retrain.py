@@ -1,0 +1,76 @@
+"""``netops retrain``: what the loop from drift to a new model does, and what a person decides."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from feature_sets.checks import InputError
+from project.cli.arguments import project_name
+from project.cli.options import JsonOption, ProjectOption
+from project.errors import NetopsError
+from project.settings import Settings
+
+
+def retrain(
+    project: ProjectOption = None,
+    approve: Annotated[
+        bool, typer.Option("--approve", help="Put the candidate that waits into production.")
+    ] = False,
+    decline: Annotated[
+        bool, typer.Option("--decline", help="Turn the candidate down, or the drift without one.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on after it has stopped, and end a cool-down.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell what the loop from drift to a new model is doing, or decide about it."""
+    from project.retraining import policy
+    from project.retraining.state import StateFile
+
+    settings = Settings.from_environment()
+    name = project_name(project)
+    file = StateFile(settings.loops, name)
+    now = datetime.now(UTC)
+    if approve + decline + resume > 1:
+        raise InputError("--approve, --decline, --resume", "must be given one at a time", "more than one")
+    if approve:
+        _approve(settings, name, as_json)
+    elif decline or resume:
+        with file.changing() as state:
+            if decline and state.attempt is not None:
+                raise NetopsError("a run of the loop is under way; 'netops stop' ends it")
+            if decline and state.case is None:
+                raise NetopsError(f"project '{name}' must have a drift that is being answered, got none")
+            changed = policy.resumed(state, now)
+            file.write(policy.declined(state, now, settings.retraining) if decline else changed)
+    known = file.read()
+    if as_json:
+        content = known.to_dict()
+        del content["decisions"], content["seen"]
+        print(json.dumps({"project": name, "mode": settings.retrain, **content}))
+        return
+    for line in policy.status_lines(known, settings.retrain, now):
+        print(line)
+
+
+def _approve(settings: Settings, project: str, as_json: bool) -> None:
+    from rich.console import Console
+
+    from project.cli.release import release_version
+    from project.retraining.policy import approved
+    from project.retraining.state import StateFile
+    from project.session import open_session
+
+    file = StateFile(settings.loops, project)
+    version = file.read().candidate
+    if not version:
+        raise NetopsError(f"project '{project}' must have a candidate that waits for approval, got none")
+    run_id = release_version(settings, open_session(settings), project, version, Console(stderr=as_json))
+    with file.changing() as state:
+        if state.candidate == version:  # The loop may have seen it first.
+            file.write(approved(state, version, run_id, datetime.now(UTC), settings.retraining))

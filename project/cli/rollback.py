@@ -1,0 +1,38 @@
+"""``netops rollback``: the model before the one in production, back."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+from project.cli.arguments import project_name
+from project.cli.options import JsonOption, ProjectOption
+from project.settings import Settings
+
+
+def rollback(project: ProjectOption = None, as_json: JsonOption = False) -> None:
+    """Put the model that was in production before back, by the way a new one takes: rehearsed, then served.
+
+    The loop from drift to a new model does not undo that within a day, see NETOPS_RETRAIN_POLICY. A second
+    rollback undoes the first.
+    """
+    from rich.console import Console
+
+    from project.cli.release import release_version
+    from project.retraining.history import replaced_version
+    from project.retraining.policy import rolled_back
+    from project.retraining.state import StateFile
+    from project.session import open_session
+
+    settings = Settings.from_environment()
+    session = open_session(settings)
+    name = project_name(project)
+    now, before = replaced_version(session.mlrun_dbpath, name)
+    run_id = release_version(settings, session, name, before, Console(stderr=as_json))
+    file = StateFile(settings.loops, name)
+    with file.changing() as state:
+        file.write(rolled_back(state, now, before, run_id, datetime.now(UTC), settings.retraining))
+    if as_json:
+        print(json.dumps({"project": name, "before": now, "after": before, "run_id": run_id}))
+    else:
+        print(f"version {before[:8]} is in production again, instead of {now[:8]}")

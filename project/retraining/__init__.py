@@ -1,0 +1,1 @@
+"""The loop from drift to a new model: policy, state, and what it does."""

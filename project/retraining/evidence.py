@@ -1,0 +1,79 @@
+"""What was labeled since a change began, from the files that the endpoint writes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from project.retraining.policy import Evidence
+from training.evaluation.clusters import ENOUGH, episode_clusters
+
+_SURELY_ENOUGH = 3 * ENOUGH // 2
+"""Devices with errors that are still enough for the gate when more rows have moved its cut."""
+
+
+class LabeledRows:
+    """Counts labeled rows from a time on; a file is read once.
+
+    :param folder: of the labeled pairs of the endpoint.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._files: dict[str, pd.DataFrame] = {}
+        self._onset = ""
+        self._counted: tuple[int, Evidence] | None = None
+
+    def since(self, onset: str, schema: TelemetrySchema, test_fraction: float) -> Evidence:
+        """What there is since the onset of a change.
+
+        :param onset: event time, ISO 8601 with a zone.
+        :param schema: names the columns and gives the embargo.
+        :param test_fraction: later share of the rows, which nothing is learned from.
+        """
+        # The earlier part loses the embargo at its end; at least half of it is to be left.
+        needed = 2 * schema.embargo_seconds / (1 - test_fraction)
+        rows = self._rows(onset, schema)
+        if not len(rows):
+            return Evidence(needed_span_seconds=needed)
+        # Files only come; what they hold is counted when there is a new one.
+        if self._counted is None or self._counted[0] != len(self._files):
+            self._counted = len(self._files), self._count(rows, onset, schema, test_fraction, needed)
+        return self._counted[1]
+
+    @staticmethod
+    def _count(
+        rows: pd.DataFrame, onset: str, schema: TelemetrySchema, test_fraction: float, needed: float
+    ) -> Evidence:
+        ordered = rows.drop_duplicates([DEVICE, schema.time]).sort_values(schema.time, ignore_index=True)
+        span = (ordered[schema.time].iloc[-1] - pd.Timestamp(datetime.fromisoformat(onset))).total_seconds()
+        later = ordered.iloc[int(len(ordered) * (1 - test_fraction)) :]
+        return Evidence(len(ordered), _units(later, schema), span, needed)
+
+    def _rows(self, onset: str, schema: TelemetrySchema) -> pd.DataFrame:
+        if onset != self._onset:
+            self._files, self._onset, self._counted = {}, onset, None
+        first = pd.Timestamp(datetime.fromisoformat(onset))
+        columns = [DEVICE, schema.time, schema.target]
+        found = sorted(self._folder.glob("*.parquet")) if self._folder.is_dir() else []
+        for path in found:
+            if path.name not in self._files:
+                rows = pq.read_table(path, columns=columns, filters=[(schema.time, ">=", first)])
+                self._files[path.name] = rows.to_pandas()
+        kept = [self._files[path.name] for path in found if len(self._files[path.name])]
+        return pd.concat(kept, ignore_index=True) if kept else pd.DataFrame(columns=columns)
+
+
+def _units(rows: pd.DataFrame, schema: TelemetrySchema) -> int:
+    """What the gate will be able to compare on: devices with errors if surely enough, or episodes."""
+    wrong = (rows[schema.target] == 1).to_numpy()
+    failing = int(rows.loc[wrong, DEVICE].nunique())
+    if failing >= _SURELY_ENOUGH or not failing:
+        return failing
+    clusters = episode_clusters(rows, schema.time, schema.target, schema.embargo_seconds)
+    return len(np.unique(clusters.codes[wrong]))

@@ -1,0 +1,104 @@
+"""Every decision about the model in production: the loop's, and what the gate decided in other runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from drift.drift_event import utc_time
+from project.api_reader import runs
+from project.errors import NetopsError
+from project.retraining.operations import production_version
+from project.retraining.state import Decision, StateFile
+from project.settings import Settings
+from project.tables import column_lines
+
+
+def decisions(settings: Settings, dbpath: str, project: str) -> list[Decision]:
+    """Every decision, oldest first.
+
+    :param dbpath: address of the MLRun API.
+    """
+    own = StateFile(settings.loops, project).read().decisions
+    of_runs = _of_gate(runs(dbpath, project), {decision.run_id for decision in own if decision.run_id})
+    return sorted([*own, *of_runs], key=lambda decision: decision.time)
+
+
+def replaced_version(dbpath: str, project: str) -> tuple[str, str]:
+    """Versions of the model in production and of the one before it.
+
+    :raises NetopsError: if no run has replaced a model by the one in production.
+    """
+    now = production_version(dbpath, project)
+    for run in runs(dbpath, project):
+        results = run["status"].get("results") or {}
+        made_it = run["metadata"]["name"] == "promote" and results.get("version") == now
+        if made_it and results.get("replaced"):
+            return now, str(results["replaced"])
+    what = f"version {now[:8]}" if now else "no model"
+    raise NetopsError(
+        f"project '{project}' must have replaced a model before it is put back, got {what} in production"
+    )
+
+
+def _of_gate(found: Sequence[Mapping[str, Any]], known: set[str]) -> list[Decision]:
+    """What the gate decided in runs that the loop does not tell of itself."""
+    steps: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for run in reversed(found):
+        workflow = str((run["metadata"].get("labels") or {}).get("workflow") or "")
+        if workflow and workflow not in known:
+            steps.setdefault(workflow, {})[run["metadata"]["name"]] = run
+    made = [_decision(workflow, by_name) for workflow, by_name in steps.items()]
+    return [decision for decision in made if decision is not None]
+
+
+def _decision(workflow: str, by_name: Mapping[str, Mapping[str, Any]]) -> Decision | None:
+    """What the steps of a run say about the model in production; None if nothing."""
+    run = by_name.get("evaluate", by_name.get("promote"))
+    if run is None:
+        return None
+    results = run["status"].get("results") or {}
+    promoted = (by_name["promote"]["status"].get("results") or {}) if "promote" in by_name else {}
+    told = {**results, **promoted}
+    if "promotion" not in told and not told.get("changed"):
+        return None
+    return Decision(
+        time=utc_time(run["status"].get("last_update") or run["status"]["start_time"]),
+        outcome=str(told.get("promotion", "released")),
+        reason=str(told.get("promotion_reason", "put into production as it was registered")),
+        run_id=workflow,
+        before=str(told.get("replaced") or told.get("champion_version") or ""),
+        after=str(results["version"]),
+    )
+
+
+def lines(found: Sequence[Decision]) -> list[str]:
+    """Decisions for people, each with its evidence below."""
+    rows = [
+        (
+            decision.time[:19].replace("T", " "),
+            decision.outcome,
+            decision.run_id[:8],
+            decision.before[:8],
+            decision.after[:8],
+            decision.reason,
+        )
+        for decision in found
+    ]
+    table = column_lines(("time (UTC)", "decision", "run", "before", "after", "why"), rows)
+    told = [table[0]]
+    for line, decision in zip(table[1:], found, strict=True):
+        told.append(line)
+        if decision.cause and decision.outcome in ("opened", "merged", "ignored"):
+            told.append(f"    {_evidence(decision.cause)}")
+    return told
+
+
+def _evidence(event: Mapping[str, Any]) -> str:
+    measured = ""
+    if event.get("value") is not None and event.get("limit") is not None:
+        measured = f" {event['value']:.3g} against a limit of {event['limit']:.3g}"
+    since = f", about since {event['onset'][:19]}" if event.get("onset") else ""
+    sample = f", {event['since_onset']:,} of them since" if event.get("since_onset") is not None else ""
+    at = f"{event['source']}{measured} at {event['event_time'][:19]}"
+    return f"{at}{since}; {event['n_seen']:,} labels seen{sample}"

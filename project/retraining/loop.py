@@ -1,0 +1,250 @@
+"""The loop from drift to a new model: each tick does what is due, and may be the last one at any moment.
+
+What is about to happen is written before it happens, and what has happened is looked up by the name of the
+run's folder. So whoever continues after a kill follows the same run, or begins it again.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Protocol
+
+from feature_sets.checks import InputError
+from project.errors import NetopsError
+from project.http_json import UnreachableError
+from project.retraining import state as words
+from project.retraining.policy import (
+    Begin,
+    Evidence,
+    RunResult,
+    Wait,
+    after_run,
+    approved,
+    began,
+    next_step,
+    overtaken,
+    take,
+)
+from project.retraining.state import Attempt, Case, LoopState, StateFile
+from project.retraining_policy import APPROVE, RetrainingPolicy
+from training.dataset.too_little import TOO_LITTLE
+from training.evaluation import promotion_gate
+from training.job.training_window import SINCE
+
+_PLENTY = Evidence(rows=2**62, units=2**62)
+
+RUNNING, ENDED, KILLED, ABSENT = "running", "ended", "killed", "absent"
+
+
+@dataclass(frozen=True)
+class RunLook:
+    """A run as it is now.
+
+    :param state: ``running``; ``ended``, which it said itself; ``killed``; or ``absent``, so that it never
+        began and never will.
+    :param run_id: of the workflow, empty before it has one.
+    :param succeeded: whether it did.
+    :param error: why not.
+    """
+
+    state: str
+    run_id: str = ""
+    succeeded: bool = False
+    error: str = ""
+
+
+class Operations(Protocol):
+    """What the loop needs of the installation; each may raise NetopsError or InputError."""
+
+    def champion(self) -> str:
+        """Version of the model in production, empty without one."""
+
+    def evidence(self, onset: str) -> Evidence:
+        """What was labeled since a time."""
+
+    def arguments(self) -> dict[str, Any]:
+        """Arguments of the run that made the champion.
+
+        :raises NetopsError: if there are none; a training never has those of the simulated network by chance.
+        """
+
+    def busy(self) -> str:
+        """Which run holds the project, in words; empty for none."""
+
+    def begin(self, key: str, workflow: str, arguments: Mapping[str, Any]) -> None:
+        """Start a run in a folder of this name."""
+
+    def look(self, key: str) -> RunLook:
+        """A run by the name of its folder. One that has not begun is kept from it for good."""
+
+    def steps(self, run_id: str) -> dict[str, dict[str, Any]]:
+        """Results of the steps of a run by name."""
+
+
+class Loop:
+    """The loop of one project.
+
+    :param file: its state.
+    :param operations: what it does in the installation.
+    :param mode: ``auto`` or ``approve``.
+    :param policy: when.
+    :param clock: wall clock, with a zone.
+    :param tell: told in words what was decided.
+    """
+
+    def __init__(
+        self,
+        file: StateFile,
+        operations: Operations,
+        mode: str,
+        policy: RetrainingPolicy,
+        clock: Callable[[], datetime],
+        tell: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self._file = file
+        self._operations = operations
+        self._mode = mode
+        self._policy = policy
+        self._clock = clock
+        self._tell = tell
+        self._waiting = ""
+
+    @property
+    def waiting(self) -> str:
+        """What the last tick waited for, in words; empty if it did something."""
+        return self._waiting
+
+    def take(self, told: Mapping[str, Any]) -> LoopState:
+        """Take a drift event; when this returns it is on disk.
+
+        :param told: see ``policy.take``.
+        """
+        try:
+            champion = self._operations.champion()
+        except NetopsError:
+            champion = ""  # Not known now. The event must not be lost; a tick looks again.
+        with self._file.changing() as state:
+            return self._write(state, take(state, told, champion, self._clock()))
+
+    def tick(self) -> None:
+        """Do what is due.
+
+        :raises NetopsError: if the installation cannot be asked now; the next tick tries again.
+        """
+        with self._file.changing() as state:
+            if state.attempt is not None:
+                self._follow(state, state.attempt)
+            elif state.case is not None:
+                self._proceed(state, state.case)
+            else:
+                self._waiting = state.stopped and f"stopped: {state.stopped}"
+
+    def _proceed(self, state: LoopState, case: Case) -> None:
+        now, champion = self._clock(), self._operations.champion()
+        if champion not in (case.version, case.finish):
+            self._changed(state, champion, now)
+            return
+        # What must be waited for whatever is labeled; until then no file is read.
+        step: Wait | Begin = next_step(state, _PLENTY, now, self._policy)
+        if isinstance(step, Wait):
+            self._waiting = step.reason
+            return
+        if not step.finish:
+            step = next_step(state, self._operations.evidence(case.onset), now, self._policy)
+        busy = self._operations.busy()
+        if isinstance(step, Wait) or busy:
+            self._waiting = step.reason if isinstance(step, Wait) else f"{busy} is under way"
+            return
+        self._begin(state, case, step, champion)
+
+    def _changed(self, state: LoopState, champion: str, now: datetime) -> None:
+        """Another model is in production: the approved candidate, or that of another run."""
+        busy = self._operations.busy()
+        if busy:
+            self._waiting = f"{busy} is under way"  # Whoever runs it says what it was for.
+        elif champion == state.candidate:
+            self._write(state, approved(state, champion, "", now, self._policy))
+        else:
+            self._write(state, overtaken(state, champion, now))
+
+    def _begin(self, state: LoopState, case: Case, step: Begin, champion: str) -> None:
+        now = self._clock()
+        key = f"{now:%Y%m%dT%H%M%S}-drift-{uuid.uuid4().hex[:6]}"
+        workflow = "release" if step.finish else "main"
+        attempt = Attempt(key, workflow, step.rows, now.isoformat(), champion, step.finish)
+        begun = began(state, attempt, now)
+        try:
+            arguments = self._operations.arguments()
+        except (NetopsError, InputError) as error:
+            failed = RunResult(words.FAILED, str(error))
+            self._write(state, after_run(begun, failed, champion, now, self._policy))
+            return
+        if step.finish:
+            arguments = {"version": step.finish}
+        else:
+            arguments |= {"training_window": f"{SINCE}{case.onset}", "approve": self._mode == APPROVE}
+        self._write(state, begun)
+        self._operations.begin(key, workflow, arguments)
+        self._waiting = f"run {key} is under way"
+
+    def _follow(self, state: LoopState, attempt: Attempt) -> None:
+        look = self._operations.look(attempt.key)
+        if look.state == RUNNING:
+            self._waiting = f"run {look.run_id or attempt.key} is under way"
+            return
+        try:
+            champion = self._operations.champion()
+            steps = self._operations.steps(look.run_id) if look.run_id else {}
+        except UnreachableError:
+            if not attempt.api_away:
+                self._write(state, replace(state, attempt=replace(attempt, api_away=True)))
+            raise
+        result = result_of(look, steps, attempt, champion)
+        self._write(state, after_run(state, result, champion, self._clock(), self._policy))
+
+    def _write(self, before: LoopState, after: LoopState) -> LoopState:
+        if after is not before:
+            self._file.write(after)
+            self._waiting = ""
+            for decision in after.decisions[len(before.decisions) :]:
+                self._tell(f"{decision.outcome}: {decision.reason}")
+        return after
+
+
+def result_of(
+    look: RunLook, steps: Mapping[str, Mapping[str, Any]], attempt: Attempt, champion: str
+) -> RunResult:
+    """How a run that is over has ended, by what it left.
+
+    :param steps: results of its steps by name.
+    :param champion: version of the model in production now.
+    """
+    evaluated = steps.get("evaluate", {})
+    version = str(attempt.candidate or evaluated.get("version", ""))
+    reason = str(evaluated.get("promotion_reason") or look.error or "served")
+
+    def result(outcome: str, why: str = "") -> RunResult:
+        return RunResult(outcome, why or reason, look.run_id, version)
+
+    moved = (
+        bool(version)
+        and champion == version
+        and (attempt.workflow == "release" or version != attempt.champion)
+    )
+    if look.succeeded:
+        if moved:
+            return result(words.PROMOTED)
+        if evaluated.get("promotion") == promotion_gate.HELD:
+            return result(words.STAGED)
+        return result(words.NOT_YET if evaluated.get(promotion_gate.TOO_LITTLE) else words.REJECTED)
+    if moved and attempt.workflow == "main":
+        return result(words.UNFINISHED, f"promoted, but not served yet: {look.error}")
+    little = next((str(each[TOO_LITTLE]) for each in steps.values() if each.get(TOO_LITTLE)), "")
+    if little:
+        return result(words.NOT_YET, little)
+    if look.state in (KILLED, ABSENT) or attempt.api_away:
+        return result(words.INTERRUPTED, look.error or "the run was killed")
+    return result(words.FAILED, look.error)

@@ -1,0 +1,136 @@
+"""What the loop does in a local installation: asks the MLRun API, starts runs, looks at them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from feature_sets.model_package.tags import PRODUCTION
+from feature_sets.telemetry.schema import TelemetrySchema
+from project import parameters, run_lock
+from project.errors import NetopsError
+from project.http_json import AbsentError, get_json
+from project.local.workflow_records import (
+    ABORTED,
+    ENDED,
+    GIVEN_UP_FILE,
+    PROCESS_ENDED,
+    PROCESS_FILE,
+    read_status,
+    workflow_records,
+)
+from project.memory import ONCE, recall, resolve
+from project.model_addresses import MODEL_ARTIFACT
+from project.retraining.evidence import LabeledRows
+from project.retraining.loop import ABSENT, KILLED, RUNNING, RunLook
+from project.retraining.loop import ENDED as OVER
+from project.retraining.policy import Evidence
+from project.settings import Settings
+from project.summary.facts import read_steps, step_results
+from project.workflow_process import WorkflowProcess
+from training.job.training_window import is_since
+
+_TIMEOUT = 10.0
+
+
+class LocalOperations:
+    """The operations of one project, see ``Operations``.
+
+    :param dbpath: address of the MLRun API.
+    """
+
+    def __init__(self, settings: Settings, project: str, dbpath: str) -> None:
+        self._settings = settings
+        self._project = project
+        self._dbpath = dbpath.rstrip("/")
+        self._rows = LabeledRows(settings.labeled_pairs(project))
+
+    def champion(self) -> str:
+        """Version of the model in production, empty without one."""
+        return production_version(self._dbpath, self._project)
+
+    def evidence(self, onset: str) -> Evidence:
+        """What was labeled since a time."""
+        arguments = self._remembered()
+        schema = TelemetrySchema.load(arguments.get("schema", ""))
+        fraction = arguments.get("test_fraction", parameters.DEFAULTS["test_fraction"])
+        return self._rows.since(onset, schema, float(fraction))
+
+    def arguments(self) -> dict[str, Any]:
+        """Arguments of the run that made the champion; without its record, those of the last success."""
+        memory = recall(self._dbpath, self._project)
+        given = {**self._remembered(), **self._of_champion()}
+        kept = {
+            name: value
+            for name, value in given.items()
+            if name in parameters.NAMES["main"] and name not in ONCE and not is_since(value)
+        }
+        return resolve(self._project, parameters.NAMES["main"], kept, memory).arguments
+
+    def busy(self) -> str:
+        """Which run holds the project, in words; empty for none."""
+        holder = run_lock.holder(self._settings.home, self._project)
+        return str(holder) if holder else ""
+
+    def begin(self, key: str, workflow: str, arguments: Mapping[str, Any]) -> None:
+        """Start a run in a folder of this name."""
+        WorkflowProcess.start(self._settings, self._project, workflow, dict(arguments), key)
+
+    def look(self, key: str) -> RunLook:
+        """A run by the name of its folder. One that has not begun is kept from it for good."""
+        folder = self._settings.home / "workflows" / key
+        if not folder.is_dir():
+            return RunLook(ABSENT)
+        known = next((each for each in WorkflowProcess.all(self._settings) if each.folder.name == key), None)
+        if known is None:
+            # Killed while it was started: it may begin yet, unless it sees this before.
+            (folder / GIVEN_UP_FILE).touch()
+            if self.busy() or (folder / PROCESS_FILE).exists():
+                return RunLook(RUNNING)
+            return RunLook(ABSENT, read_status(folder)["run_id"])
+        if known.is_running():
+            return RunLook(RUNNING, read_status(folder)["run_id"])
+        said, told = read_status(folder), known.status()
+        killed = said["state"] not in ENDED or said["state"] == ABORTED
+        killed |= str(said["error"]).startswith(PROCESS_ENDED)
+        return RunLook(
+            KILLED if killed else OVER, told["run_id"], told["state"] == "succeeded", str(told["error"])
+        )
+
+    def steps(self, run_id: str) -> dict[str, dict[str, Any]]:
+        """Results of the steps of a run by name."""
+        found = read_steps(self._dbpath, self._project, run_id)
+        return {name: step_results(found, name) for name in found}
+
+    def _remembered(self) -> dict[str, Any]:
+        memory = recall(self._dbpath, self._project)
+        if memory is None:
+            raise NetopsError(
+                f"project '{self._project}' must remember a successful run to be trained again, got none"
+            )
+        return memory.arguments
+
+    def _of_champion(self) -> dict[str, Any]:
+        """Arguments of the workflow that made the champion, if its record is here."""
+        artifact = production_artifact(self._dbpath, self._project) or {}
+        workflow_id = str(((artifact.get("spec") or {}).get("producer") or {}).get("workflow") or "")
+        for record in workflow_records(self._settings.home) if workflow_id else []:
+            if record.status["run_id"] == workflow_id:
+                return dict(record.request.get("arguments") or {})
+        return {}
+
+
+def production_artifact(dbpath: str, project: str) -> dict[str, Any] | None:
+    """The model in production as the MLRun API has it, or None without one."""
+    address = f"{dbpath.rstrip('/')}/api/v2/projects/{project}/artifacts/{MODEL_ARTIFACT}"
+    try:
+        found: dict[str, Any] = get_json(address, _TIMEOUT, tag=PRODUCTION)
+    except AbsentError:
+        return None
+    return found
+
+
+def production_version(dbpath: str, project: str) -> str:
+    """Version of the model in production, empty without one."""
+    artifact = production_artifact(dbpath, project)
+    return str(artifact["metadata"]["labels"]["version"]) if artifact else ""

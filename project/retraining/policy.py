@@ -1,0 +1,297 @@
+"""When drift starts a training, when it starts another, and when it starts none any more.
+
+Pure: each function takes the state and the time, and gives the state that follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from drift.drift_event import utc_time
+from project.retraining import state as words
+from project.retraining.state import Attempt, Case, Decision, LoopState
+from project.retraining_policy import RetrainingPolicy
+
+_DAY = timedelta(days=1)
+_REMEMBERED = 1000
+_MOST_INTERRUPTIONS = 10
+_LONGEST_REASON = 500
+"""The error of a run may end with its log."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was labeled since a change began.
+
+    :param rows: labeled rows.
+    :param units: resampling units with errors in the later part of them, as the gate counts them.
+    :param span_seconds: from the onset to the newest of them.
+    :param needed_span_seconds: below it the embargo leaves too little of the training part.
+    """
+
+    rows: int = 0
+    units: int = 0
+    span_seconds: float = 0.0
+    needed_span_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Nothing is to be done now.
+
+    :param reason: what is waited for.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Begin:
+    """A run is to begin.
+
+    :param rows: labeled rows since the onset.
+    :param finish: version to serve, where an interrupted run has promoted it; else a model is trained.
+    """
+
+    rows: int
+    finish: str = ""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run ended.
+
+    :param outcome: ``promoted``, ``staged``, ``rejected``, ``not yet``, ``failed``, ``interrupted``, or
+        ``unfinished``: promoted, but killed before it was served and watched.
+    :param reason: of the gate, or the error.
+    :param run_id: of the workflow.
+    :param version: of the candidate, empty without one.
+    """
+
+    outcome: str
+    reason: str
+    run_id: str = ""
+    version: str = ""
+
+
+def take(state: LoopState, told: Mapping[str, Any], champion: str, now: datetime) -> LoopState:
+    """The state after a drift event; the same event twice changes nothing.
+
+    :param told: ``id``, ``version`` of the model and ``event``, see ``DriftEvent``.
+    :param champion: version of the model in production, empty if that is not known.
+    """
+    if told["id"] in state.seen:
+        return state
+    event, version = dict(told["event"]), str(told["version"])
+    seen = replace(state, seen=(*state.seen, told["id"])[-_REMEMBERED:])
+    about: dict[str, Any] = {"cause": event, "before": version}
+    if champion and version != champion:
+        reason = f"version {version[:8]} is not in production any more"
+        return seen.told(_decision(now, words.IGNORED, reason, **about))
+    if state.case is not None:
+        reason = f"drift {state.case.id} is being answered"
+        return seen.told(_decision(now, words.MERGED, reason, case=state.case.id, **about))
+    if state.stopped:
+        return seen.told(_decision(now, words.IGNORED, f"the loop has stopped: {state.stopped}", **about))
+    case = Case(told["id"], version, event, event.get("onset") or event["event_time"], _text(now))
+    reason = f"{event['source']} found drift at {event['event_time']}"
+    return replace(seen, case=case).told(_decision(now, words.OPENED, reason, case=case.id, **about))
+
+
+def next_step(state: LoopState, evidence: Evidence, now: datetime, policy: RetrainingPolicy) -> Wait | Begin:
+    """Whether a run is to begin now; with a run under way it is not.
+
+    :param evidence: since the onset of the case.
+    """
+    case = state.case
+    if case is None:
+        return Wait("no drift")
+    if state.attempt is not None:
+        return Wait("a run is under way")
+    if state.stopped:
+        return Wait(f"stopped: {state.stopped}")
+    if state.candidate:
+        return Wait(f"version {state.candidate[:8]} waits for approval")
+    if _before(now, case.not_before):
+        return Wait(f"after a failed run until {case.not_before}")
+    if case.finish:
+        return Begin(0, case.finish)
+    if _before(now, state.hold_until):
+        return Wait(f"{state.hold_reason} until {state.hold_until}")
+    today = [each for each in state.begun if now - _time(each) < _DAY]
+    if len(today) >= policy.runs_a_day:
+        return Wait(f"{len(today)} runs began within 24 hours, {policy.runs_a_day} may")
+    rows = max(policy.least_rows, round(case.rows_tried * policy.growth))
+    if evidence.rows < rows:
+        return Wait(f"{evidence.rows:,} labeled rows since {case.onset}, of {rows:,}")
+    if evidence.units < policy.least_units:
+        return Wait(
+            f"{evidence.units} devices or episodes with errors to compare on since {case.onset}, of "
+            f"{policy.least_units}"
+        )
+    if evidence.span_seconds < evidence.needed_span_seconds:
+        return Wait(
+            f"{evidence.span_seconds:,.0f} s since {case.onset}, of {evidence.needed_span_seconds:,.0f} s "
+            "for windows and embargo"
+        )
+    return Begin(evidence.rows)
+
+
+def began(state: LoopState, attempt: Attempt, now: datetime) -> LoopState:
+    """The state with a run that is about to begin."""
+    recent = [each for each in state.begun if now - _time(each) < _DAY]
+    what = "training" if attempt.workflow == "main" else f"serving version {attempt.candidate[:8]}"
+    reason = f"{what} with {attempt.rows:,} labeled rows since the change" if attempt.rows else what
+    decision = _of_case(state, now, words.BEGUN, reason, before=attempt.champion)
+    return replace(state, attempt=attempt, begun=(*recent, attempt.begun)).told(decision)
+
+
+def after_run(
+    state: LoopState, result: RunResult, champion: str, now: datetime, policy: RetrainingPolicy
+) -> LoopState:
+    """The state after the run under way has ended.
+
+    :param champion: version of the model in production now.
+    """
+    attempt, case = state.attempt, state.case
+    if attempt is None or case is None:
+        return replace(state, attempt=None)
+    decision = _of_case(
+        state,
+        now,
+        result.outcome,
+        result.reason[:_LONGEST_REASON],
+        run_id=result.run_id,
+        # What release puts into production was promoted by the run before it.
+        before=case.version if attempt.candidate else attempt.champion,
+        after=result.version or champion,
+    )
+    ended = replace(state, attempt=None).told(decision)
+    tried = replace(case, attempts=case.attempts + 1)
+    if result.outcome == words.PROMOTED:
+        return _closed(replace(ended, failures=0), now, policy)
+    if result.outcome == words.UNFINISHED:
+        return replace(ended, case=replace(tried, finish=result.version))
+    if result.outcome == words.STAGED:
+        return replace(ended, case=tried, candidate=result.version, failures=0)
+    if result.outcome == words.REJECTED:
+        rejected = replace(tried, rejections=tried.rejections + 1, rows_tried=attempt.rows)
+        after = replace(ended, case=rejected, failures=0)
+        if rejected.rejections < policy.rejections:
+            return after
+        reason = f"{rejected.rejections} candidates were rejected"
+        return _closed(after.told(_of_case(after, now, words.CHAMPION_STAYS, reason)), now, policy)
+    if result.outcome == words.NOT_YET:
+        return replace(ended, case=replace(tried, rows_tried=attempt.rows), failures=0)
+    if result.outcome == words.INTERRUPTED:
+        again = replace(tried, interruptions=tried.interruptions + 1)
+        after = replace(ended, case=again)
+        if again.interruptions < _MOST_INTERRUPTIONS:
+            return after
+        return _stopped(after, now, f"{again.interruptions} runs were killed")
+    failures = ended.failures + 1
+    pause = timedelta(seconds=policy.pause * 2 ** (failures - 1))
+    after = replace(ended, failures=failures, case=replace(tried, not_before=_text(now + pause)))
+    if failures < policy.failures:
+        return after
+    return _stopped(after, now, f"{failures} runs in a row failed, the last one: {result.reason}")
+
+
+def overtaken(state: LoopState, champion: str, now: datetime) -> LoopState:
+    """The state where a run that is not the loop's has put another model into production."""
+    reason = f"version {champion[:8]} is in production by another run"
+    decision = _of_case(state, now, words.OVERTAKEN, reason, after=champion)
+    return replace(state, case=None, candidate="").told(decision)
+
+
+def resumed(state: LoopState, now: datetime) -> LoopState:
+    """The state after a person has resumed the loop: it forgets failures, holds and pauses."""
+    case = replace(state.case, not_before="", interruptions=0) if state.case else None
+    kept = replace(state, case=case, failures=0, stopped="", hold_until="", hold_reason="")
+    return kept.told(_of_case(state, now, words.RESUMED, "by a person"))
+
+
+def declined(state: LoopState, now: datetime, policy: RetrainingPolicy) -> LoopState:
+    """The state after a person has turned down the candidate, or the case without one."""
+    about = {"after": state.candidate} if state.candidate else {}
+    return _closed(state.told(_of_case(state, now, words.DECLINED, "by a person", **about)), now, policy)
+
+
+def approved(
+    state: LoopState, version: str, run_id: str, now: datetime, policy: RetrainingPolicy
+) -> LoopState:
+    """The state after a person has put the candidate into production."""
+    decision = _of_case(state, now, words.PROMOTED, "approved by a person", run_id=run_id, after=version)
+    return _closed(replace(state, failures=0).told(decision), now, policy)
+
+
+def rolled_back(
+    state: LoopState, before: str, after: str, run_id: str, now: datetime, policy: RetrainingPolicy
+) -> LoopState:
+    """The state after a person has put an earlier version back: the loop does not undo that at once."""
+    reason = f"by a person: version {after[:8]} instead of {before[:8]}"
+    decision = Decision(_text(now), words.ROLLED_BACK, reason, _case_id(state), {}, run_id, before, after)
+    until = _text(now + timedelta(seconds=policy.rollback_hold))
+    ended = replace(state, case=None, candidate="", hold_until=until, hold_reason="after a rollback")
+    return ended.told(decision)
+
+
+def _closed(state: LoopState, now: datetime, policy: RetrainingPolicy) -> LoopState:
+    until = _text(now + timedelta(seconds=policy.cool_down))
+    return replace(state, case=None, candidate="", hold_until=until, hold_reason="cool-down")
+
+
+def _stopped(state: LoopState, now: datetime, reason: str) -> LoopState:
+    decision = _of_case(state, now, words.STOPPED, f"{reason}; 'netops retrain --resume' resumes")
+    return replace(state, stopped=reason).told(decision)
+
+
+def _case_id(state: LoopState) -> str:
+    return state.case.id if state.case else ""
+
+
+def _of_case(state: LoopState, now: datetime, outcome: str, reason: str, **about: Any) -> Decision:
+    cause = state.case.event if state.case else {}
+    before = about.pop("before", state.case.version if state.case else "")
+    return _decision(now, outcome, reason, case=_case_id(state), cause=cause, before=before, **about)
+
+
+def _decision(now: datetime, outcome: str, reason: str, **about: Any) -> Decision:
+    return Decision(_text(now), outcome, reason, **about)
+
+
+def _text(moment: datetime) -> str:
+    return utc_time(moment.isoformat())
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _before(now: datetime, text: str) -> bool:
+    return bool(text) and now < _time(text)
+
+
+def status_lines(state: LoopState, mode: str, now: datetime) -> list[str]:
+    """What the loop is doing, for people."""
+    lines = [f"drift starts a training: {mode}"]
+    if state.stopped:
+        lines.append(f"stopped: {state.stopped}; 'netops retrain --resume' resumes")
+    if state.case is None:
+        lines.append("no drift is being answered")
+    else:
+        event = state.case.event
+        lines.append(
+            f"{event['source']} found drift at {event['event_time']}, since about {state.case.onset}"
+        )
+        lines.append(f"{state.case.attempts} runs so far, {state.case.rejections} candidates rejected")
+    if state.attempt is not None:
+        lines.append(f"run {state.attempt.key} is under way since {state.attempt.begun[:19]}")
+    if state.candidate:
+        lines.append(f"version {state.candidate[:8]} waits: 'netops retrain --approve' or --decline")
+    if _before(now, state.hold_until):
+        lines.append(f"no run begins before {state.hold_until[:19]}: {state.hold_reason}")
+    return lines

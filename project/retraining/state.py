@@ -1,0 +1,196 @@
+"""What the loop of a project knows, in one file: the case, the run under way, and every decision.
+
+The file is replaced as a whole, so a decision and what follows from it are written together or not at all.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from feature_sets.checks import InputError
+
+FORMAT = 1
+
+# Outcomes of decisions.
+OPENED, MERGED, IGNORED = "opened", "merged", "ignored"
+BEGUN, PROMOTED, STAGED, REJECTED, NOT_YET = "begun", "promoted", "staged", "rejected", "not yet"
+FAILED, INTERRUPTED, UNFINISHED = "failed", "interrupted", "unfinished"
+CHAMPION_STAYS, OVERTAKEN, STOPPED = "champion stays", "overtaken", "stopped"
+RESUMED, ROLLED_BACK, DECLINED = "resumed", "rolled back", "declined"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One line of the history.
+
+    :param time: wall clock, ISO 8601 UTC.
+    :param outcome: what was decided, one of the words above.
+    :param reason: why, in words.
+    :param case: id of the drift event that the case began with; empty for a person's decision without one.
+    :param cause: the drift event, where this is about one.
+    :param run_id: of the workflow, empty without one.
+    :param before: version of the model in production before.
+    :param after: the same afterwards; of a staged or rejected candidate its own version.
+    """
+
+    time: str
+    outcome: str
+    reason: str
+    case: str = ""
+    cause: Mapping[str, Any] = field(default_factory=dict)
+    run_id: str = ""
+    before: str = ""
+    after: str = ""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A drift that the loop answers.
+
+    :param id: of its first drift event.
+    :param version: of the model that the drift was found of.
+    :param event: that event.
+    :param onset: event time at which the change began, ISO 8601 UTC: training looks back no further.
+    :param opened: wall clock, ISO 8601 UTC.
+    :param attempts: runs that have ended.
+    :param rejections: how many of them the gate rejected.
+    :param interruptions: how many of them were killed.
+    :param rows_tried: labeled rows since the onset when the last run began that ended with a candidate, or
+        with too few rows.
+    :param finish: version that an interrupted run has put into production, and not served; else empty.
+    :param not_before: wall clock before which no run begins, ISO 8601 UTC or empty.
+    """
+
+    id: str
+    version: str
+    event: Mapping[str, Any]
+    onset: str
+    opened: str
+    attempts: int = 0
+    rejections: int = 0
+    interruptions: int = 0
+    rows_tried: int = 0
+    finish: str = ""
+    not_before: str = ""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A run of the loop that is under way, or was when this was written.
+
+    :param key: names the run's folder, so the run is found again whenever this process was killed.
+    :param workflow: ``main``, or ``release`` to finish what an interrupted run had promoted.
+    :param rows: labeled rows since the onset when it began.
+    :param begun: wall clock, ISO 8601 UTC.
+    :param champion: version of the model in production then.
+    :param candidate: version that ``release`` puts there.
+    :param api_away: whether the MLRun API did not answer meanwhile.
+    """
+
+    key: str
+    workflow: str
+    rows: int
+    begun: str
+    champion: str
+    candidate: str = ""
+    api_away: bool = False
+
+
+@dataclass(frozen=True)
+class LoopState:
+    """All of it.
+
+    :param case: the drift that is being answered; one at a time.
+    :param attempt: the run under way.
+    :param candidate: version that waits for a person's approval.
+    :param failures: runs in a row that failed.
+    :param stopped: why no run begins until a person resumes; empty if that is not so.
+    :param hold_until: wall clock until which no run begins, ISO 8601 UTC or empty.
+    :param hold_reason: why.
+    :param begun: when the runs of the last day began, ISO 8601 UTC.
+    :param seen: ids of the drift events that were taken, newest last.
+    :param decisions: every one, oldest first.
+    """
+
+    case: Case | None = None
+    attempt: Attempt | None = None
+    candidate: str = ""
+    failures: int = 0
+    stopped: str = ""
+    hold_until: str = ""
+    hold_reason: str = ""
+    begun: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+
+    def told(self, decision: Decision) -> LoopState:
+        """The same with one more decision."""
+        return replace(self, decisions=(*self.decisions, decision))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {"format": FORMAT, **asdict(self)}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> LoopState:
+        """Inverse of ``to_dict``.
+
+        :raises InputError: if the content is of another format.
+        """
+        if content.get("format") != FORMAT:
+            raise InputError("state of the loop: format", f"must be {FORMAT}", content.get("format"))
+        case, attempt = content["case"], content["attempt"]
+        fields = {name: value for name, value in content.items() if name != "format"}
+        return cls(
+            **{
+                **fields,
+                "case": Case(**case) if case else None,
+                "attempt": Attempt(**attempt) if attempt else None,
+                "begun": tuple(content["begun"]),
+                "seen": tuple(content["seen"]),
+                "decisions": tuple(Decision(**each) for each in content["decisions"]),
+            }
+        )
+
+
+class StateFile:
+    """The state of one project on disk.
+
+    :param folder: of the loop, under the home.
+    :param project: name of the project.
+    """
+
+    def __init__(self, folder: Path, project: str) -> None:
+        self.path = folder / f"{project}.json"
+        self._lock = folder / f"{project}.lock"
+
+    def read(self) -> LoopState:
+        """The state as it is now; a new one if there is none."""
+        try:
+            return LoopState.from_dict(json.loads(self.path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return LoopState()
+
+    def write(self, state: LoopState) -> None:
+        """Replace the state, on disk when this returns; only while ``changing``."""
+        temporary = self.path.with_suffix(".unfinished")
+        with temporary.open("w", encoding="utf-8") as file:
+            json.dump(state.to_dict(), file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self.path)
+
+    @contextmanager
+    def changing(self) -> Iterator[LoopState]:
+        """The state, which nobody else changes meanwhile; others wait. The lock ends with the process."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self._lock.open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield self.read()

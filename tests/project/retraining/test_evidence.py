@@ -1,0 +1,53 @@
+"""What was labeled since a change: rows, what the gate can compare on, and the time they span."""
+
+import pandas as pd
+
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from project.retraining.evidence import LabeledRows
+from project.retraining.policy import Evidence
+
+SCHEMA = TelemetrySchema.load()
+ONSET = "2024-05-01T12:00:00+00:00"
+NEEDED = 2 * SCHEMA.embargo_seconds / 0.7
+
+
+def write(folder, name, device, labels, start="2024-05-01T12:00:00Z"):
+    times = pd.date_range(start, periods=len(labels), freq="10s").as_unit("us")
+    frame = pd.DataFrame({DEVICE: device, SCHEMA.time: times, SCHEMA.target: labels, "more": 1})
+    frame.to_parquet(folder / f"{name}.parquet", index=False)
+
+
+def test_without_files_there_is_nothing(tmp_path):
+    assert LabeledRows(tmp_path / "none").since(ONSET, SCHEMA, 0.3) == Evidence(0, 0, 0.0, NEEDED)
+
+
+def test_rows_are_counted_across_files_once_each(tmp_path):
+    rows = LabeledRows(tmp_path)
+    write(tmp_path, "0001", "a", [1, 1, 0, 0, 1])
+    write(tmp_path, "0002", "b", [1, 0, 1])
+    assert rows.since(ONSET, SCHEMA, 0.3) == Evidence(8, 1, 40.0, NEEDED)
+    write(tmp_path, "0003", "a", [1, 1, 0, 1], "2024-05-01T12:00:40Z")  # The first row is there already.
+    assert rows.since(ONSET, SCHEMA, 0.3) == Evidence(11, 1, 70.0, NEEDED)
+
+
+def test_units_are_those_that_the_gate_would_compare_on(tmp_path):
+    rows = LabeledRows(tmp_path)
+    write(tmp_path, "0001", "a", [1] + 999 * [0])
+    assert rows.since(ONSET, SCHEMA, 0.3).units == 0  # The only error is in the earlier part.
+    # Errors of two devices within the embargo are one; the next is an hour later.
+    for name, device, start in (("2", "b", "14:10"), ("3", "c", "14:12"), ("4", "b", "14:40")):
+        write(tmp_path, f"000{name}", device, [0, 1, 1, 0], f"2024-05-01T{start}:00Z")
+    assert rows.since(ONSET, SCHEMA, 0.3).units == 2
+    for device in range(12):
+        write(tmp_path, f"001{device:x}", f"d{device}", [0, 1], "2024-05-01T14:45:00Z")
+    # Fourteen devices with errors are enough now, and may be too few when more rows have moved the cut.
+    assert rows.since(ONSET, SCHEMA, 0.3).units == 2
+    write(tmp_path, "0020", "e", [0, 1], "2024-05-01T14:45:00Z")
+    assert rows.since(ONSET, SCHEMA, 0.3).units == 15
+
+
+def test_rows_before_the_onset_do_not_count(tmp_path):
+    rows = LabeledRows(tmp_path)
+    write(tmp_path, "0001", "a", [1, 0, 1, 0], "2024-05-01T11:59:40Z")
+    assert rows.since(ONSET, SCHEMA, 0.3).rows == 2
+    assert rows.since("2024-05-01T13:59:50+02:00", SCHEMA, 0.3).rows == 3

@@ -1,0 +1,86 @@
+"""The history: the loop's decisions and the gate's in other runs, in order, each with its evidence."""
+
+import pytest
+
+from project.errors import NetopsError
+from project.retraining import history as module
+from project.retraining.policy import status_lines, take
+from project.retraining.state import LoopState, StateFile
+from project.retraining_policy import RetrainingPolicy
+from project.settings import Settings
+from tests.project.retraining.test_policy import NOW, opened, rolled_back, told, tried
+
+
+def step(name, workflow, at, **results):
+    return {
+        "metadata": {"name": name, "labels": {"workflow": workflow}},
+        "status": {"last_update": f"2026-01-01T{at}:00+00:00", "results": results},
+    }
+
+
+GATED = {
+    "version": "v1",
+    "promotion": "to be promoted after its rehearsal",
+    "promotion_reason": "first model",
+}
+RUNS = [
+    step("evaluate", "run", "12:00", **{**GATED, "version": "v2"}),
+    step("promote", "first", "10:05", version="v1", changed=True, replaced="v0", promotion="promoted"),
+    step("evaluate", "first", "10:00", **GATED, champion_version="v0"),
+    step("promote", "released", "09:30", version="v0", changed=True, replaced="v9"),
+    step("promote", "served-again", "09:20", version="v9", changed=False, replaced=""),
+    step("train", "failed", "09:00"),
+]
+
+
+@pytest.fixture
+def settings(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "runs", lambda *_: RUNS)
+    found = Settings(home=tmp_path)
+    file = StateFile(found.loops, "p")
+    with file.changing():
+        file.write(tried(opened(), "promoted", champion="v2"))
+    return found
+
+
+def test_every_decision_is_told_once_in_order(settings):
+    found = module.decisions(settings, "http://x", "p")
+    assert [(each.outcome, each.run_id, each.before, each.after) for each in found] == [
+        ("released", "released", "v9", "v0"),
+        ("promoted", "first", "v0", "v1"),
+        ("opened", "", "v1", ""),
+        ("begun", "", "v1", ""),
+        ("promoted", "run", "v1", "v2"),
+    ]
+    assert found[1].reason == "first model"
+
+
+def test_a_drift_is_told_with_detector_value_limit_and_sample(settings):
+    lines = module.lines(module.decisions(settings, "http://x", "p"))
+    assert len(lines) == 7
+    assert lines[4].strip() == (
+        "glr 4.2 against a limit of 3.8 at 2024-05-01T12:00:00, about since 2024-05-01T11:00:00; "
+        "900 labels seen"
+    )
+
+
+def test_the_version_before_is_that_which_the_production_model_replaced(settings, monkeypatch):
+    monkeypatch.setattr(module, "production_version", lambda *_: "v1")
+    assert module.replaced_version("http://x", "p") == ("v1", "v0")
+    monkeypatch.setattr(module, "production_version", lambda *_: "v9")
+    with pytest.raises(NetopsError, match="must have replaced a model before it is put back, got version v9"):
+        module.replaced_version("http://x", "p")
+
+
+def test_the_state_is_told_in_words():
+    assert status_lines(LoopState(), "auto", NOW) == [
+        "drift starts a training: auto",
+        "no drift is being answered",
+    ]
+    staged = "\n".join(status_lines(tried(opened(), "staged"), "approve", NOW))
+    assert "glr found drift at 2024-05-01T12:00:00+00:00" in staged
+    assert "version v2 waits: 'netops retrain --approve'" in staged
+    back = rolled_back(opened(), "v1", "v0", "run", NOW, RetrainingPolicy())
+    assert "no run begins before 2026-01-02T12:00:00: after a rollback" in status_lines(back, "auto", NOW)
+    stopped = tried(tried(tried(opened(), "failed"), "failed"), "failed")
+    assert "--resume" in status_lines(take(stopped, told(2), "v1", NOW), "auto", NOW)[1]

@@ -1,0 +1,305 @@
+"""The loop with a made-up installation: it goes on after a kill at any moment, and promotes once."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from project.errors import NetopsError
+from project.http_json import UnreachableError
+from project.retraining.loop import ABSENT, ENDED, KILLED, RUNNING, Loop, RunLook, result_of
+from project.retraining.policy import Evidence
+from project.retraining.state import Attempt, StateFile
+from project.retraining_policy import RetrainingPolicy
+from tests.project.retraining.test_policy import NOW, told
+
+POLICY = RetrainingPolicy(runs_a_day=100, pause=1)
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+class World:
+    """An installation in which a run takes two looks, and does what the script says.
+
+    :param script: of each run of ``main`` what comes of it.
+    """
+
+    def __init__(self, *script):
+        self.script = list(script)
+        self.production = "v1"
+        self.promotions = []
+        self.runs = {}
+        self.begun = []
+        self.rows = 5000
+        self.growing = False
+        self.now = NOW
+        self.countdown = None
+
+    def step(self):
+        """A moment at which the process may be killed."""
+        if self.countdown is not None:
+            self.countdown -= 1
+            if self.countdown < 0:
+                self.countdown = None
+                raise Killed
+
+    def champion(self):
+        self.step()
+        return self.production
+
+    def evidence(self, onset):
+        self.step()
+        return Evidence(self.rows * (4 ** len(self.begun) if self.growing else 1), 50, 9e4, 10)
+
+    def arguments(self):
+        self.step()
+        return {"telemetry": "/t", "combinations": 5}
+
+    def busy(self):
+        self.step()
+        return ""
+
+    def begin(self, key, workflow, arguments):
+        self.step()
+        outcome = "promoted" if workflow == "release" else self.script.pop(0)
+        self.begun.append((workflow, arguments))
+        self.runs[key] = {
+            "outcome": outcome,
+            "looks": 0,
+            "version": arguments.get("version") or f"v{len(self.begun) + 1}",
+        }
+        self.step()
+
+    def look(self, key):
+        self.step()
+        run = self.runs.get(key)
+        if run is None:
+            return RunLook(ABSENT)
+        run["looks"] += 1
+        if run["looks"] < 2:
+            return RunLook(RUNNING, key)
+        if run["outcome"] in ("promoted", "unfinished") and self.production != run["version"]:
+            self.promotions.append(run["version"])
+            self.production = run["version"]
+        if run["outcome"] in ("killed", "unfinished"):
+            return RunLook(KILLED, key, False, "its process ended")
+        return RunLook(ENDED, key, run["outcome"] not in ("failed", "little"), "it failed")
+
+    def steps(self, run_id):
+        self.step()
+        run = self.runs[run_id]
+        evaluated = {"version": run["version"], "promotion": "promoted", "promotion_reason": "better"}
+        if run["outcome"] == "rejected":
+            evaluated |= {"promotion": "not promoted", "promotion_reason": "clearly worse"}
+        if run["outcome"] == "staged":
+            evaluated["promotion"] = "waits for approval"
+        if run["outcome"] == "little":
+            return {"select-features": {"too_little_data": "training part: must have at least 50 rows"}}
+        return {"evaluate": evaluated} if run["outcome"] not in ("failed", "killed") else {}
+
+
+class KilledFile(StateFile):
+    """A state file whose writer may be killed before or after it."""
+
+    def __init__(self, folder, world):
+        super().__init__(folder, "p")
+        self.world = world
+
+    def write(self, state):
+        self.world.step()
+        super().write(state)
+        self.world.step()
+
+
+def make(world, folder, mode="auto"):
+    return Loop(KilledFile(folder, world), world, mode, POLICY, lambda: world.now)
+
+
+def run(world, folder, ticks=40, mode="auto"):
+    """Events come and ticks pass; after a kill another process goes on, and the event is sent again."""
+    loop, sent = make(world, folder, mode), False
+    for _ in range(ticks):
+        world.now += timedelta(seconds=10)
+        try:
+            if not sent:
+                loop.take(told())
+                sent = True
+            loop.tick()
+        except Killed:
+            loop = make(world, folder, mode)
+    return StateFile(folder, "p").read()
+
+
+def outcomes(state):
+    return [decision.outcome for decision in state.decisions]
+
+
+def test_drift_starts_a_training_from_its_onset_and_the_new_model_is_promoted(tmp_path):
+    world = World("promoted")
+    state = run(world, tmp_path)
+    assert world.begun == [
+        (
+            "main",
+            {
+                "telemetry": "/t",
+                "combinations": 5,
+                "training_window": "since 2024-05-01T11:00:00+00:00",
+                "approve": False,
+            },
+        )
+    ]
+    assert outcomes(state) == ["opened", "begun", "promoted"]
+    assert (state.case, world.production) == (None, "v2")
+    assert (state.decisions[-1].before, state.decisions[-1].after) == ("v1", "v2")
+
+
+SCRIPTS = [("promoted",), ("unfinished",), ("killed", "promoted"), ("rejected", "promoted")]
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_killed_at_any_moment_it_goes_on_and_promotes_once(tmp_path, script):
+    moments = 0
+    while True:
+        world = World(*script, "promoted", "promoted")
+        world.growing = True
+        world.countdown = moments
+        state = run(world, tmp_path / str(moments))
+        assert world.promotions == [world.production], moments
+        assert outcomes(state).count("promoted") == 1, (moments, outcomes(state))
+        assert (state.case, state.attempt, state.seen) == (None, None, ("e1",)), moments
+        if world.countdown is not None:
+            break
+        moments += 1
+    assert moments > 15
+
+
+def test_a_worse_model_is_rejected_and_the_champion_stays(tmp_path):
+    world = World("rejected")
+    state = run(world, tmp_path)
+    assert outcomes(state) == ["opened", "begun", "rejected"]
+    assert (world.production, state.decisions[-1].reason) == ("v1", "clearly worse")
+    assert make(world, tmp_path).take(told(2)).case.rejections == 1
+    world.script, world.growing = ["rejected"] * 4, True
+    state = run(world, tmp_path)
+    assert outcomes(state)[-2:] == ["rejected", "champion stays"]
+    assert (world.promotions, state.case) == ([], None)
+
+
+def test_a_training_that_fails_three_times_stops_and_says_so(tmp_path):
+    world = World("failed", "failed", "failed", "promoted")
+    state = run(world, tmp_path, ticks=100)
+    assert outcomes(state) == ["opened", *["begun", "failed"] * 3, "stopped"]
+    assert (len(world.begun), world.production) == (3, "v1")
+    assert "it failed" in state.stopped
+
+
+def test_too_few_rows_wait_for_more_and_are_no_failure(tmp_path):
+    world = World("little", "promoted")
+    state = run(world, tmp_path)
+    assert outcomes(state) == ["opened", "begun", "not yet"]
+    assert state.decisions[-1].reason == "training part: must have at least 50 rows"
+    world.rows = 10_000
+    assert outcomes(run(world, tmp_path))[-2:] == ["begun", "promoted"]
+
+
+def test_with_approve_the_candidate_waits(tmp_path):
+    world = World("staged")
+    state = run(world, tmp_path, mode="approve")
+    assert world.begun[0][1]["approve"] is True
+    assert (outcomes(state)[-1], state.candidate, world.production) == ("staged", "v2", "v1")
+
+
+def test_a_model_that_another_run_promoted_ends_the_case(tmp_path):
+    world = World()
+    make(world, tmp_path).take(told())
+    world.production = "v7"
+    assert outcomes(run(world, tmp_path))[:2] == ["opened", "overtaken"]
+
+
+def test_without_a_run_to_repeat_there_is_no_training(tmp_path):
+    world = World()
+
+    def none():
+        raise NetopsError("must remember a successful run")
+
+    world.arguments = none
+    state = run(world, tmp_path, ticks=100)
+    assert (world.begun, state.decisions[-1].outcome) == ([], "stopped")
+
+
+def test_another_run_is_waited_for(tmp_path):
+    world = World("promoted")
+    world.busy = lambda: "run abc (netops run)"
+    loop = make(world, tmp_path)
+    loop.take(told())
+    loop.tick()
+    assert (world.begun, loop.waiting) == ([], "run abc (netops run) is under way")
+
+
+def test_an_event_is_taken_while_the_api_is_away_and_a_run_that_it_ended_is_no_failure(tmp_path):
+    world = World("failed", "promoted")
+    loop = make(world, tmp_path)
+    there = world.champion
+
+    def away():
+        raise UnreachableError("no answer")
+
+    world.champion = away
+    assert loop.take(told()).case is not None
+    with pytest.raises(UnreachableError):
+        loop.tick()
+    world.champion = there
+    loop.tick()
+    world.champion = away
+    loop.tick()
+    for _ in range(2):
+        with pytest.raises(UnreachableError):
+            loop.tick()
+    world.champion = there
+    loop.tick()
+    state = StateFile(tmp_path, "p").read()
+    assert (outcomes(state)[-1], state.failures) == ("interrupted", 0)
+
+
+@pytest.mark.parametrize(
+    ("look", "evaluated", "champion", "outcome"),
+    [
+        (RunLook(ENDED, "r", True), {"version": "v2"}, "v2", "promoted"),
+        (
+            RunLook(ENDED, "r", True),
+            {"version": "v1", "promotion": "kept"},
+            "v1",
+            "rejected",
+        ),
+        (RunLook(ENDED, "r", True), {"version": "v2", "too_little_to_compare": True}, "v1", "not yet"),
+        (RunLook(KILLED, "r"), {"version": "v2"}, "v2", "unfinished"),
+        (RunLook(ENDED, "r", False, "serving failed"), {"version": "v2"}, "v2", "unfinished"),
+        (RunLook(KILLED, "r"), {"version": "v2"}, "v1", "interrupted"),
+        (RunLook(ENDED, "r", False, "bad"), {"version": "v2"}, "v1", "failed"),
+        (RunLook(ABSENT), {}, "v1", "interrupted"),
+    ],
+)
+def test_how_a_run_ended_is_read_from_what_it_left(look, evaluated, champion, outcome):
+    attempt = Attempt("k", "main", 1000, datetime.now(UTC).isoformat(), "v1")
+    assert result_of(look, {"evaluate": evaluated}, attempt, champion).outcome == outcome
+
+
+def test_a_candidate_that_waits_ends_when_another_run_promotes_a_model(tmp_path):
+    world = World("staged")
+    run(world, tmp_path, mode="approve")
+    world.production = "v7"
+    state = run(world, tmp_path, mode="approve")
+    assert (outcomes(state)[-1], state.candidate, state.case) == ("overtaken", "", None)
+
+
+def test_a_candidate_that_a_person_has_released_is_told_as_approved_once_that_run_is_over(tmp_path):
+    world = World("staged")
+    run(world, tmp_path, mode="approve")
+    world.production = "v2"
+    world.busy = lambda: "run abc (workflow release)"
+    assert outcomes(run(world, tmp_path, mode="approve"))[-1] == "staged"
+    world.busy = lambda: ""
+    state = run(world, tmp_path, mode="approve")
+    assert (outcomes(state)[-1], state.candidate, state.case) == ("promoted", "", None)
+    assert state.decisions[-1].reason == "approved by a person"

@@ -1,0 +1,227 @@
+"""The policy: when drift starts a training, another one, and none any more."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from feature_sets.checks import InputError
+from project.retraining.policy import (
+    Begin,
+    Evidence,
+    RunResult,
+    Wait,
+    after_run,
+    approved,
+    began,
+    declined,
+    next_step,
+    overtaken,
+    resumed,
+    rolled_back,
+    take,
+)
+from project.retraining.state import Attempt, LoopState
+from project.retraining_policy import RetrainingPolicy
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+POLICY = RetrainingPolicy()
+PLENTY = Evidence(rows=5000, units=50, span_seconds=9e4, needed_span_seconds=100)
+
+
+def told(number=1, version="v1", **event):
+    found = {"source": "glr", "level": "drift", "event_time": "2024-05-01T12:00:00+00:00", "value": 4.2}
+    return {
+        "id": f"e{number}",
+        "version": version,
+        "event": {**found, "limit": 3.8, "n_seen": 900, "onset": "2024-05-01T11:00:00+00:00", **event},
+    }
+
+
+def opened():
+    return take(LoopState(), told(), "v1", NOW)
+
+
+def outcomes(state):
+    return [decision.outcome for decision in state.decisions]
+
+
+def tried(state, outcome, rows=5000, version="v2", now=NOW, champion="v1", policy=POLICY):
+    attempt = Attempt("k", "main", rows, now.isoformat(), "v1")
+    result = RunResult(outcome, f"it {outcome}", "run", version)
+    return after_run(began(state, attempt, now), result, champion, now, policy)
+
+
+def test_a_drift_opens_a_case_with_its_onset_and_evidence():
+    state = opened()
+    assert (state.case.id, state.case.version, state.case.onset) == ("e1", "v1", "2024-05-01T11:00:00+00:00")
+    (decision,) = state.decisions
+    assert (decision.outcome, decision.case, decision.before) == ("opened", "e1", "v1")
+    assert (decision.cause["source"], decision.cause["value"], decision.cause["limit"]) == ("glr", 4.2, 3.8)
+
+
+def test_without_an_onset_the_time_of_the_event_counts():
+    assert take(LoopState(), told(onset=None), "v1", NOW).case.onset == "2024-05-01T12:00:00+00:00"
+
+
+def test_the_same_event_twice_changes_nothing():
+    state = opened()
+    assert take(state, told(), "v1", NOW) is state
+
+
+def test_a_second_drift_joins_the_case_and_one_of_an_old_model_is_ignored():
+    state = take(take(opened(), told(2), "v1", NOW), told(3, version="v0"), "v1", NOW)
+    assert outcomes(state) == ["opened", "merged", "ignored"]
+    assert state.case.id == "e1"
+
+
+def test_the_first_training_waits_for_rows_episodes_and_span():
+    state = opened()
+    for evidence, words in (
+        (replace(PLENTY, rows=999), "999 labeled rows since 2024-05-01T11:00:00+00:00, of 1,000"),
+        (replace(PLENTY, units=4), "4 devices or episodes with errors to compare on"),
+        (replace(PLENTY, span_seconds=99), "99 s since"),
+    ):
+        step = next_step(state, evidence, NOW, POLICY)
+        assert isinstance(step, Wait) and words in step.reason
+    assert next_step(state, PLENTY, NOW, POLICY) == Begin(5000)
+    assert next_step(LoopState(), PLENTY, NOW, POLICY) == Wait("no drift")
+
+
+def test_a_promotion_closes_the_case_and_a_cool_down_follows():
+    state = tried(opened(), "promoted", champion="v2")
+    assert outcomes(state) == ["opened", "begun", "promoted"]
+    assert (state.case, state.attempt) == (None, None)
+    last = state.decisions[-1]
+    assert (last.run_id, last.before, last.after, last.reason) == ("run", "v1", "v2", "it promoted")
+    again = take(state, told(2, version="v2"), "v2", NOW)
+    assert "cool-down" in next_step(again, PLENTY, NOW + timedelta(minutes=59), POLICY).reason
+    assert next_step(again, PLENTY, NOW + timedelta(minutes=61), POLICY) == Begin(5000)
+
+
+def test_a_rejection_takes_twice_the_rows_and_after_five_the_champion_stays():
+    state, rows, policy = opened(), 1000, replace(POLICY, runs_a_day=100)
+    for count in range(1, 6):
+        assert next_step(state, replace(PLENTY, rows=rows - 1), NOW, policy) != Begin(rows - 1)
+        assert next_step(state, replace(PLENTY, rows=rows), NOW, policy) == Begin(rows)
+        state = tried(state, "rejected", rows=rows, policy=policy)
+        rows *= 2
+        assert (state.case is None) == (count == 5)
+    assert outcomes(state)[-2:] == ["rejected", "champion stays"]
+    assert next_step(state, PLENTY, NOW, policy) == Wait("no drift")
+
+
+def test_too_few_rows_are_no_failure_and_no_rejection():
+    state = opened()
+    for rows in (1000, 2000, 4000, 8000, 16000, 32000):
+        state = tried(state, "not yet", rows=rows)
+    assert (state.failures, state.case.rejections, state.case.rows_tried) == (0, 0, 32000)
+
+
+def test_three_failures_in_a_row_stop_the_loop_until_a_person_resumes():
+    state, now = opened(), NOW
+    for count in (1, 2):
+        state = tried(state, "failed", now=now)
+        assert (state.failures, state.stopped) == (count, "")
+        pause = timedelta(seconds=60 * 2 ** (count - 1))
+        assert "after a failed run" in next_step(state, PLENTY, now + pause * 0.9, POLICY).reason
+        assert next_step(state, PLENTY, now + pause, POLICY) == Begin(5000)
+        now += pause
+    state = tried(state, "failed", now=now)
+    assert outcomes(state)[-2:] == ["failed", "stopped"]
+    assert "3 runs in a row failed, the last one: it failed" in state.stopped
+    assert "--resume" in state.decisions[-1].reason
+    later = now + timedelta(days=30)
+    assert "stopped" in next_step(state, PLENTY, later, POLICY).reason
+    assert next_step(resumed(state, later), PLENTY, later, POLICY) == Begin(5000)
+
+
+def test_a_success_in_between_forgets_failures():
+    state = tried(tried(opened(), "failed"), "failed")
+    state = tried(tried(state, "rejected"), "failed")
+    assert (state.failures, state.stopped) == (1, "")
+
+
+def test_a_stopped_loop_takes_no_new_case():
+    state = opened()
+    for _ in range(3):
+        state = tried(state, "failed")
+    state = declined(state, NOW, POLICY)
+    assert state.stopped
+    assert outcomes(take(state, told(2), "v1", NOW))[-1] == "ignored"
+
+
+def test_an_interrupted_run_begins_again_at_once_but_not_for_ever():
+    state = opened()
+    for _ in range(9):
+        state = tried(state, "interrupted")
+        assert (state.failures, state.stopped) == (0, "")
+    assert next_step(state, PLENTY, NOW, replace(POLICY, runs_a_day=100)) == Begin(5000)
+    assert "10 runs were killed" in tried(state, "interrupted").stopped
+
+
+def test_what_was_promoted_and_not_served_is_served_and_not_trained_again():
+    state = tried(opened(), "unfinished", champion="v2")
+    assert next_step(state, Evidence(), NOW, POLICY) == Begin(0, finish="v2")
+    finishing = began(state, Attempt("k2", "release", 0, NOW.isoformat(), "v2", "v2"), NOW)
+    done = after_run(finishing, RunResult("promoted", "served", "run2", "v2"), "v2", NOW, POLICY)
+    assert (done.case, outcomes(done).count("promoted")) == (None, 1)
+    assert (done.decisions[-1].before, done.decisions[-1].after) == ("v1", "v2")
+
+
+def test_only_so_many_runs_begin_in_a_day():
+    state, policy = opened(), replace(POLICY, runs_a_day=2)
+    for hour in (0, 1):
+        state = tried(state, "not yet", rows=10, now=NOW + timedelta(hours=hour))
+    assert (
+        "2 runs began within 24 hours" in next_step(state, PLENTY, NOW + timedelta(hours=23), policy).reason
+    )
+    assert next_step(state, PLENTY, NOW + timedelta(hours=24), policy) == Begin(5000)
+
+
+def test_a_staged_candidate_waits_for_a_person():
+    state = tried(opened(), "staged")
+    assert state.candidate == "v2"
+    assert next_step(state, PLENTY, NOW, POLICY) == Wait("version v2 waits for approval")
+    done = approved(state, "v2", "release-run", NOW, POLICY)
+    assert (done.case, done.candidate, done.decisions[-1].after) == (None, "", "v2")
+    refused = declined(state, NOW, POLICY)
+    assert (refused.case, refused.candidate, outcomes(refused)[-1]) == (None, "", "declined")
+
+
+def test_a_rollback_ends_the_case_and_is_not_undone_at_once():
+    state = rolled_back(opened(), "v1", "v0", "run", NOW, POLICY)
+    last = state.decisions[-1]
+    assert (last.outcome, last.before, last.after) == ("rolled back", "v1", "v0")
+    state = take(state, told(2, version="v0"), "v0", NOW)
+    assert "after a rollback" in next_step(state, PLENTY, NOW + timedelta(hours=23), POLICY).reason
+    assert next_step(state, PLENTY, NOW + timedelta(hours=24), POLICY) == Begin(5000)
+
+
+def test_a_model_that_another_run_has_promoted_ends_the_case():
+    state = overtaken(opened(), "v9", NOW)
+    assert (state.case, state.decisions[-1].after, outcomes(state)[-1]) == (None, "v9", "overtaken")
+
+
+def test_a_policy_is_read_from_text():
+    policy = RetrainingPolicy.parse("cool_down=30m, runs_a_day=4,growth=1.5,pause=0")
+    assert (policy.cool_down, policy.runs_a_day, policy.growth, policy.pause) == (1800.0, 4, 1.5, 0.0)
+    assert RetrainingPolicy.parse("") == RetrainingPolicy()
+    assert RetrainingPolicy.parse(policy.to_text()) == policy
+    assert RetrainingPolicy().to_text() == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("rows=1", "must name among least_rows"),
+        ("least_rows", "least_rows: must be a number, got ''"),
+        ("least_rows=many", "least_rows: must be a number, got 'many'"),
+        ("failures=0", "failures: must be"),
+        ("growth=1", "growth: must be"),
+        ("cool_down=soon", "cool_down: must be a number"),
+    ],
+)
+def test_a_bad_policy_names_the_field(text, words):
+    with pytest.raises(InputError, match=words):
+        RetrainingPolicy.parse(text)

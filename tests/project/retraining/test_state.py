@@ -1,0 +1,56 @@
+"""The state file: whole or not at all, and the same when it is read again."""
+
+import multiprocessing
+import time
+
+import pytest
+
+from feature_sets.checks import InputError
+from project.retraining.state import Attempt, Case, Decision, LoopState, StateFile
+
+STATE = LoopState(
+    case=Case("e1", "v1", {"source": "glr"}, "2024-05-01T11:00:00+00:00", "2026-01-01T12:00:00+00:00"),
+    attempt=Attempt("key", "main", 1000, "2026-01-01T12:00:00+00:00", "v1"),
+    seen=("e1",),
+    begun=("2026-01-01T12:00:00+00:00",),
+    decisions=(Decision("2026-01-01T12:00:00+00:00", "opened", "why", cause={"value": 1.5}),),
+)
+
+
+def test_a_state_is_read_as_it_was_written(tmp_path):
+    file = StateFile(tmp_path / "retraining", "p")
+    with file.changing() as state:
+        assert state == LoopState()
+        file.write(STATE)
+    assert StateFile(tmp_path / "retraining", "p").read() == STATE
+
+
+def test_a_write_that_was_cut_off_leaves_the_state_before(tmp_path):
+    file = StateFile(tmp_path, "p")
+    with file.changing():
+        file.write(STATE)
+    file.path.with_suffix(".unfinished").write_text('{"format": 1, "ca', encoding="utf-8")
+    assert file.read() == STATE
+
+
+def test_another_format_is_refused(tmp_path):
+    (tmp_path / "p.json").write_text('{"format": 9}', encoding="utf-8")
+    with pytest.raises(InputError, match="state of the loop: format: must be 1, got 9"):
+        StateFile(tmp_path, "p").read()
+
+
+def _add(folder, count):
+    file = StateFile(folder, "p")
+    for _ in range(count):
+        with file.changing() as state:
+            time.sleep(0.001)
+            file.write(state.told(STATE.decisions[0]))
+
+
+def test_two_processes_lose_no_change(tmp_path):
+    workers = [multiprocessing.Process(target=_add, args=(tmp_path, 20)) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert len(StateFile(tmp_path, "p").read().decisions) == 40
