@@ -55,6 +55,8 @@ class Jobs:
         self._clock = clock
         self._workflows = WorkflowProcesses(store, settings.home, clock)
         self._closing = False
+        self._stopped: dict[str, str] = {}
+        """Why jobs, by uid, are being stopped: `settle` may see one dead before `stop` has ended its runs."""
 
     def submit(self, submission: Document, labels: Document | None = None) -> Document:
         """Start a job.
@@ -144,8 +146,10 @@ class Jobs:
 
     def stop(self, job: JobProcess, reason: str) -> None:
         """End the process of a job, and as ``aborted`` the runs that it leaves."""
+        self._stopped[job.uid] = reason
         job.process.stop(STOP_SECONDS)
         self._end(job, "aborted", reason)
+        self._stopped.pop(job.uid, None)
 
     def stop_all(self, reason: str, project: str = "") -> None:
         """End all jobs, or those of a project.
@@ -174,6 +178,8 @@ class Jobs:
 
     def _how_it_ended(self, job: JobProcess) -> tuple[str, str]:
         """State and reason for the runs that a dead process left."""
+        if job.uid in self._stopped:
+            return "aborted", self._stopped[job.uid]
         code, reason = job.process.exit_code(), job.process.exit_reason()
         if code is None or code < 0:
             return "aborted", f"its process ended: {reason}"

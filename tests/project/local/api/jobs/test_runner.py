@@ -14,7 +14,7 @@ from project.local.api.jobs.runner import Jobs
 from project.local.api.records.projects import write_project
 from project.local.api.records.runs import change_run, read_run, write_run
 from project.local.api.settings import Settings
-from project.local.processes import start
+from project.local.processes import Process, start
 from project.local.workflow_records import WorkflowRecord, write_process, write_status
 from project.run_lock import COMMAND, RUN, held, tell_run_id
 
@@ -175,6 +175,19 @@ def test_stopping_a_run_ends_its_process_and_the_other_runs_in_it(world, aborted
     assert world.status(run)["status_text"] == "enough"
     other = "step" if aborted == "job" else uid
     assert (world.status(other)["state"], world.status(other)["error"]) == ("aborted", "others")
+
+
+def test_a_stopped_job_keeps_its_reason_where_the_ticker_sees_it_dead_first(world, monkeypatch):
+    uid = world.submit()
+    stop = Process.stop
+
+    def stopped_and_seen(process, seconds):
+        stop(process, seconds)
+        world.jobs.settle()
+
+    monkeypatch.setattr(Process, "stop", stopped_and_seen)
+    world.jobs.stop_all("deleted", "demo")
+    assert (world.status(uid)["state"], world.status(uid)["error"]) == ("aborted", "deleted")
 
 
 def test_a_project_s_jobs_are_stopped_alone(world):
