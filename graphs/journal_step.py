@@ -33,13 +33,13 @@ class JournalStep(RequestStep):
 
         :raises ApiError: 503 if a step lacks what it needs for them; they are not in the journal then.
         """
-        accepted = [record.event for record in request.records]
-        if not accepted or request.entry > BEFORE_ALL:
+        if not request.records or request.entry > BEFORE_ALL:
             return
         for step in request_steps(self._context.root):
             step.prepare(request)
         # Labels and incidents are told apart by themselves.
         kind = Kind.LABELS if request.labels else request.kind
+        accepted = [record.event for record in request.records]
         request.entry = self._journal.append(kind, request.arrival, accepted)
         for entry in self._journal.missed():
             replay_entry(self._context, entry)

@@ -9,7 +9,6 @@ from feature_sets.telemetry.incident_events import IncidentEvent
 from feature_sets.telemetry.maintenance_event import MaintenanceEvent
 from graphs.protocol.records import MaintenanceRecord, TelemetryRecord, label_record
 from graphs.protocol.request import Request
-from graphs.protocol.routes import Kind
 from graphs.request_step import request_steps
 from graphs.state.journal import Entry
 from graphs.state.serving_state import serving_state
