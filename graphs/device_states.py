@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from typing import Any, ClassVar
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar, NamedTuple
 
 from feature_sets.telemetry.calendar import Maintenance
 from feature_sets.telemetry.maintenance_event import MaintenanceEvent
@@ -18,12 +20,25 @@ from graphs.protocol.routes import Kind, kinds_of
 from graphs.protocol.times import iso_time
 from graphs.request_step import RequestStep
 from graphs.state.device_activity import DeviceActivity
-from graphs.state.journal import EntryId, Journal
+from graphs.state.journal import EntryId, Journal, JournalEvent
+from graphs.state.journal_entries import BEFORE_ALL
 from graphs.state.serving_state import serving_state
 
 _CHANGES, _HEARD = "maintenance", "heard"
+_DAYS_KEPT = 30
+"""So long the calendar has entries that are over, so that they can be changed."""
 _CHANGES_KEPT = 10_000
 """Earlier changes of entries are kept up to so many, for a replay of what came before the last one."""
+_SWEEP_SECONDS = 3600.0
+"""Event time after which it is looked again for entries that are over."""
+_TOLD = "told"
+
+
+class _Change(NamedTuple):
+    """A change of the calendar, posted or taken over from the history."""
+
+    event: MaintenanceEvent
+    is_posted: bool
 
 
 class DeviceStates(RequestStep):
@@ -31,13 +46,13 @@ class DeviceStates(RequestStep):
 
     Changes, and when devices were last heard, are kept beside the journal too: it drops old entries, and a
     maintenance may be older than these. A replay takes each change over where it was, in the order of all
-    entries.
+    entries, and so it does with what the history knew.
 
     :param context: MLRun's graph context.
     :param name: name of the step.
     """
 
-    kinds: ClassVar[frozenset[Kind]] = kinds_of("device_states")
+    kinds: ClassVar[frozenset[Kind]] = kinds_of("device_states") | {Kind.KNOWN_MAINTENANCE}
 
     def __init__(self, context: Any, name: str = "device_states") -> None:
         self.name = name
@@ -49,15 +64,18 @@ class DeviceStates(RequestStep):
         self._tells = state.schema.tells_device_states
         self._save_every = max(1000, state.settings.journal_max_events // 4)
         self._unsaved = 0
-        self._changes: dict[tuple[EntryId, str], MaintenanceEvent] = {}
-        self._pending: list[tuple[EntryId, MaintenanceEvent]] = []
+        self._changes: dict[tuple[EntryId, str], _Change] = {}
+        self._pending: list[tuple[EntryId, _Change]] = []
+        deadline = state.settings.label_deadline_seconds + state.schema.horizon_seconds
+        self._kept_seconds = max(_DAYS_KEPT * 86_400.0, deadline)
+        self._newest = self._swept = -math.inf
 
     def handle(self, request: Request) -> None:
         """Note readings, take changes over, or tell the states or the calendar."""
         self._take_pending(request.entry)
         if request.kind is Kind.TELEMETRY:
             self._readings(request)
-        elif request.kind is Kind.MAINTENANCE:
+        elif request.kind in (Kind.MAINTENANCE, Kind.KNOWN_MAINTENANCE):
             self._change(request)
         elif request.kind is Kind.DEVICES:
             request.reply(self._devices())
@@ -69,15 +87,26 @@ class DeviceStates(RequestStep):
     def before_replay(self, journal: Journal) -> None:
         """Remember what the journal may have dropped."""
         saved = journal.load(_CHANGES) or {"changes": []}
-        for milliseconds, sequence, name, entry in saved["changes"]:
+        for milliseconds, sequence, name, entry, *told in saved["changes"]:
             event = MaintenanceEvent(name, None if entry is None else Maintenance.from_list(entry))
-            self._pending.append(((milliseconds, sequence), event))
-        self._pending.reverse()
+            self._pending.append(((milliseconds, sequence), _Change(event, is_posted=not told)))
+        if not saved.get(_TOLD) and self._calendar is not None and next(journal.entries(), None) is not None:
+            # Earlier versions did not journal it: a replay began with what the history knew then.
+            known = [_Change(event, is_posted=False) for event in self._calendar.untold()]
+            self._pending += [(BEFORE_ALL, change) for change in known]
+        self._pending.sort(key=lambda pending: pending[0], reverse=True)
         self._activity.heard.update(journal.load(_HEARD) or {})
 
     def after_replay(self) -> None:
-        """Take over the changes that are left."""
+        """Take over the changes that are left, and keep that the history's are journaled from now on."""
         self._take_pending(None)
+        if self._calendar is not None:
+            self._save_changes()
+
+    def untold(self) -> Iterator[tuple[Kind, Sequence[JournalEvent]]]:
+        """Entries of the calendar that the history knows otherwise."""
+        if self._calendar is not None:
+            yield Kind.KNOWN_MAINTENANCE, self._calendar.untold()
 
     def terminate(self) -> None:
         """Save when devices were last heard."""
@@ -86,13 +115,12 @@ class DeviceStates(RequestStep):
     def _take_pending(self, until: EntryId | None) -> None:
         """Take over the remembered changes up to an entry; all of them without one."""
         while self._pending and (until is None or self._pending[-1][0] <= until):
-            place, event = self._pending.pop()
-            self._take(place, event)
+            self._take(*self._pending.pop())
 
-    def _take(self, place: EntryId, event: MaintenanceEvent) -> None:
+    def _take(self, place: EntryId, change: _Change) -> None:
         if self._calendar is not None:
-            self._changes[place, event.id] = event
-            self._calendar.put(event)
+            self._changes[place, change.event.id] = change
+            self._calendar.put(*change)
 
     def _readings(self, request: Request) -> None:
         calendar, activity = self._calendar, self._activity
@@ -105,6 +133,8 @@ class DeviceStates(RequestStep):
                 record.device_state = activity.found(record, arrived).value
             if record.status in event_status.COUNTED:
                 activity.heard[event.device] = arrived
+                self._newest = max(self._newest, event.time)
+        self._forget_over(request.arrival)
         self._unsaved += len(request.telemetry)
         if self._unsaved >= self._save_every and not request.replayed:
             self._unsaved = 0
@@ -114,15 +144,33 @@ class DeviceStates(RequestStep):
     def _change(self, request: Request) -> None:
         for record in request.maintenance:
             record.status = self._status(record.event)
-            self._take(request.entry, record.event)
+            self._take(request.entry, _Change(record.event, request.kind is Kind.MAINTENANCE))
             record.devices = self._covered(record)
         if not request.replayed:
-            self._forget_old()
-            saved = [
-                (*place, name, None if event.entry is None else event.entry.to_list())
-                for (place, name), event in self._changes.items()
-            ]
-            self._save(_CHANGES, {"changes": saved})
+            self._save_changes()
+
+    def _save_changes(self) -> None:
+        self._forget_old()
+        saved = [
+            (
+                *place,
+                name,
+                None if event.entry is None else event.entry.to_list(),
+                *(() if is_posted else (_TOLD,)),
+            )
+            for (place, name), (event, is_posted) in self._changes.items()
+        ]
+        self._save(_CHANGES, {"changes": saved, _TOLD: True})
+
+    def _forget_over(self, arrived: float) -> None:
+        """Forget entries of the calendar that were over long ago, by events and by the clock."""
+        if self._calendar is None or not self._newest > self._swept + _SWEEP_SECONDS:
+            return
+        self._swept = self._newest
+        self._calendar.forget(min(self._newest, arrived) - self._kept_seconds)
+        for place, name in list(self._changes):
+            if name not in self._calendar:
+                del self._changes[place, name]
 
     def _status(self, event: MaintenanceEvent) -> str:
         known = self._calendar.entries.get(event.id) if self._calendar is not None else None

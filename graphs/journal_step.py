@@ -8,6 +8,7 @@ from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of
 from graphs.replay import replay_entry
 from graphs.request_step import RequestStep, request_steps
+from graphs.state.journal_entries import BEFORE_ALL
 from graphs.state.serving_state import serving_state
 
 
@@ -28,17 +29,17 @@ class JournalStep(RequestStep):
         self._journal = serving_state(context).journal
 
     def handle(self, request: Request) -> None:
-        """Write the accepted events; those of a replay are in the journal already.
+        """Write the accepted events, unless they are of an entry of the journal.
 
         :raises ApiError: 503 if a step lacks what it needs for them; they are not in the journal then.
         """
-        accepted = [record.event for record in request.records]
-        if not accepted or request.replayed:
+        if not request.records or request.entry > BEFORE_ALL:
             return
         for step in request_steps(self._context.root):
             step.prepare(request)
         # Labels and incidents are told apart by themselves.
         kind = Kind.LABELS if request.labels else request.kind
+        accepted = [record.event for record in request.records]
         request.entry = self._journal.append(kind, request.arrival, accepted)
         for entry in self._journal.missed():
             replay_entry(self._context, entry)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,11 +20,13 @@ from graphs.protocol.times import iso_time
 from graphs.request_step import RequestStep
 from graphs.state.derived_ledger import DerivedLedger
 from graphs.state.incident_book import IncidentBook
-from graphs.state.journal import EntryId, Journal
+from graphs.state.journal import EntryId, Journal, JournalEvent
+from graphs.state.journal_entries import BEFORE_ALL
 from graphs.state.kept_incidents import KeptIncidents
 from graphs.state.labeled_batches import LabeledBatches
 from graphs.state.ledger import PredictionLedger
 from graphs.state.serving_state import serving_state
+from graphs.state.told_labels import untold_incidents, untold_positives
 
 _INCIDENTS = "incidents"
 """Document beside the journal."""
@@ -51,7 +54,8 @@ class LabeledJoin(RequestStep):
         deadline = settings.label_deadline_seconds + schema.horizon_seconds
         tolerance = duration_seconds(schema.windows.future_tolerance)
         self._ledger: PredictionLedger | DerivedLedger
-        self._journal = state.journal
+        self._journal, self._told = state.journal, state.told
+        self._schema, self._most_told = schema, max(1, settings.ledger_max_size // 2)
         self._save_every, self._unsaved = max(1, settings.journal_max_events // 4), 0
         self._incidents: KeptIncidents | None = None
         if schema.labels.is_derived:
@@ -117,6 +121,31 @@ class LabeledJoin(RequestStep):
         """Take over the incidents that are left."""
         self._take_incidents(None)
         self._unsaved = self._save_every  # What was replayed may be dropped soon.
+
+    def prepare(self, request: Request) -> None:
+        """Have what is said of an incident that files told say all of it, so that history reads it alone."""
+        if self._incidents is None or (request.kind is Kind.INCIDENTS and request.entry > BEFORE_ALL):
+            return
+        self._take_incidents(request.entry if request.entry > BEFORE_ALL else None)
+        seen: set[str] = set()
+        for record in request.labels:
+            if isinstance(record, IncidentRecord) and record.event.id not in seen:
+                seen.add(record.event.id)
+                known = self._book.get(record.event.id)
+                if known is not None and known.source:
+                    record.event = known.whole(record.event)
+
+    def untold(self) -> Iterator[tuple[Kind, Sequence[JournalEvent]]]:
+        """Incidents and positives that the history has, as far as they are not known here."""
+        ledger = self._ledger
+        state = self._told.read() if self._told is not None else None
+        if state is None or not isinstance(ledger, DerivedLedger):
+            return
+        if self._incidents is not None:
+            oldest, most = ledger.oldest, self._most_told
+            yield Kind.INCIDENTS, untold_incidents(state.incidents, self._schema, self._book, oldest, most)
+        elif not self._schema.horizon_seconds:
+            yield Kind.INCIDENTS, untold_positives(state, self._schema, ledger, self._most_told)
 
     def terminate(self) -> None:
         """Write the pairs that are in no batch yet, and save the incidents."""

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from feature_sets.telemetry.events import LabelEvent
+from feature_sets.telemetry.incident_events import IncidentEvent
+from feature_sets.telemetry.maintenance_event import MaintenanceEvent
 from graphs.protocol.records import MaintenanceRecord, TelemetryRecord, label_record
 from graphs.protocol.request import Request
 from graphs.request_step import request_steps
 from graphs.state.journal import Entry
 from graphs.state.serving_state import serving_state
+
+_CHUNK = 1000
+"""Events in an entry of what the history says, at most."""
 
 
 def replay(context: Any) -> int:
@@ -31,10 +37,40 @@ def replay(context: Any) -> int:
     return count
 
 
-def replay_entry(context: Any, entry: Entry) -> None:
+def tell_history(context: Any) -> dict[str, int]:
+    """Journal what the history says and the steps do not know yet, and send it through them.
+
+    So a replay has it where it was told, whatever the history says by then. What is as it was is not
+    journaled again.
+
+    :param context: MLRun's graph context, whose root is the graph.
+    :returns: how many incidents or labels, and how many changes of the calendar of maintenance.
+    :raises ApiError: 503 if the history cannot be read, or the journal takes nothing.
+    """
+    state = serving_state(context)
+    arrival = state.arrivals.now if state.arrivals is not None else state.clock()
+    counts: dict[str, int] = dict.fromkeys(("incidents", "maintenance"), 0)
+    for step in request_steps(context.root):
+        for kind, events in step.untold():
+            for first in range(0, len(events), _CHUNK):
+                part = list(events[first : first + _CHUNK])
+                place = state.journal.append(kind, arrival, part)
+                for missed in state.journal.missed():
+                    replay_entry(context, missed)
+                labels = [event for event in part if isinstance(event, LabelEvent | IncidentEvent)]
+                changes = [event for event in part if isinstance(event, MaintenanceEvent)]
+                entry = Entry(place, kind, arrival, labels=labels, maintenance=changes)
+                replay_entry(context, entry, replayed=False)
+                counts["incidents"] += len(labels)
+                counts["maintenance"] += len(changes)
+    return counts
+
+
+def replay_entry(context: Any, entry: Entry, replayed: bool = True) -> None:
     """Send the events of one entry through the steps.
 
     :param context: MLRun's graph context, whose root is the graph.
+    :param replayed: whether they were sent through them before.
     :raises ApiError: 503 if a step lacks what it needs for them; no step has handled them then.
     """
     clock = serving_state(context).arrivals
@@ -44,7 +80,7 @@ def replay_entry(context: Any, entry: Entry) -> None:
         kind=entry.kind,
         path="(journal)",
         arrival=entry.arrival,
-        replayed=True,
+        replayed=replayed,
         sent=entry.size,
         telemetry=[TelemetryRecord(reading, place) for place, reading in enumerate(entry.events)],
         labels=[label_record(label, place) for place, label in enumerate(entry.labels)],

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 from graphs.protocol.errors import ApiError
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind
-from graphs.state.journal import Journal
+from graphs.state.journal import Journal, JournalEvent
 
 
 class RequestStep:
@@ -41,6 +42,13 @@ class RequestStep:
         :raises ApiError: to answer with an error object.
         """
         raise NotImplementedError
+
+    def untold(self) -> Iterator[tuple[Kind, Sequence[JournalEvent]]]:
+        """What the history says and this step does not know yet, by the kind of entry that it makes.
+
+        :raises ApiError: 503 if the history cannot be read.
+        """
+        return iter(())
 
     def post_init(self, mode: str = "sync", **kwargs: Any) -> None:
         """Called by MLRun after the step was made."""

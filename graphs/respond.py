@@ -16,8 +16,10 @@ from graphs.protocol.records import IncidentRecord, LabelRecord, MaintenanceReco
 from graphs.protocol.request import JSON, Request
 from graphs.protocol.routes import Kind
 from graphs.protocol.times import iso_time
-from graphs.replay import replay
+from graphs.replay import replay, tell_history
 from graphs.state.serving_state import serving_state
+
+OK = 200
 
 
 class Respond:
@@ -40,12 +42,16 @@ class Respond:
         events = replay(self._context)
         seconds = time.perf_counter() - started
         self._context.logger.info(f"replayed {events} events from the journal in {seconds:.1f} s")
+        told = tell_history(self._context)
+        self._context.logger.info(f"took over from the history: {told}")
 
     def do_event(self, event: Any) -> Any:
         """Turn the request into MLRun's HTTP response."""
         request: Request = event.body
         if not request.answered:
             self._complete(request)
+        elif request.kind is Kind.RELOAD and request.status == OK:
+            self._tell(request)
         if request.content_type == JSON:
             body = orjson.dumps(request.answer, option=orjson.OPT_SERIALIZE_NUMPY)
         else:
@@ -56,6 +62,13 @@ class Respond:
             body=body, content_type=request.content_type, status_code=request.status
         )
         return event
+
+    def _tell(self, request: Request) -> None:
+        """Take over what the history says by now of incidents and maintenance; the answer says how much."""
+        try:
+            request.reply({**request.answer, **tell_history(self._context)})
+        except ApiError as error:
+            request.fail(error)
 
     def _complete(self, request: Request) -> None:
         if request.kind is Kind.TELEMETRY:

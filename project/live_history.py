@@ -23,7 +23,7 @@ from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.windows.event_status import TOO_LATE
 from graphs.serving_graph import journal_key
 from graphs.state.accepted_entries import accepted_entries
-from graphs.state.journal import EntryId
+from graphs.state.journal import TOLD, EntryId
 from graphs.state.journal_entries import BEFORE_ALL
 from project.function_names import SERVING
 from project.live_incidents import live_incidents
@@ -134,7 +134,7 @@ def take_live(journal: LiveJournal, schema: TelemetrySchema) -> dict[str, Any]:
     after, arrived = min(mark.start(devices) for mark in marks)
     last = max(mark.position for mark in marks)
     entries = accepted_entries(journal.url, journal.key, journal.archive, after)
-    if not entries.new:
+    if all(entry.kind in TOLD for entry in entries.new):
         return {**dict.fromkeys(COUNTS, 0), "report_lines": ["live: nothing new"]}
     if history is None:
         rule = "must have been begun by 'netops ingest' before what arrived live is added"

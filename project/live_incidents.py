@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from feature_sets.checks import duration_seconds
-from feature_sets.labels.incidents_that_count import LIVE
+from feature_sets.labels.incidents_that_count import LIVE, incident_of
 from feature_sets.rows.event_micros import event_micros
 from feature_sets.telemetry.incident_events import (
     Incident,
@@ -62,7 +61,7 @@ def live_incidents(
     tolerance = duration_seconds(schema.windows.future_tolerance)
     known = known[known[SOURCE] == LIVE].sort_values(ROW, kind="stable")
     found = {
-        incident.id: incident for incident in (_incident(row, schema) for row in known.to_dict("records"))
+        incident.id: incident for incident in (incident_of(row, schema) for row in known.to_dict("records"))
     }
     changed = dict(zip(found, known[KNOWN], strict=True))
     statuses = []
@@ -89,6 +88,7 @@ def live_incidents(
 
 
 def _row(number: int, incident: Incident, known: pd.Timestamp, schema: TelemetrySchema) -> dict[str, object]:
+    """The inverse of ``incident_of``."""
     texts = incident.texts or {}
     is_made = incident.id == made_id(incident.names, incident.start)
     return {
@@ -104,19 +104,5 @@ def _row(number: int, incident: Incident, known: pd.Timestamp, schema: Telemetry
     }
 
 
-def _incident(row: Mapping[Any, Any], schema: TelemetrySchema) -> Incident:
-    """The inverse of ``_row``."""
-    names = {column: str(row[at(column)]) for column in scope_columns(schema) if row[at(column)] is not None}
-    start, end = (_seconds(row[name]) for name in (START, END))
-    texts = {column: row[said(column)] for column in texts_about(schema)}
-    given = {column: None if text is None else str(text) for column, text in texts.items()}
-    name = made_id(names, start or 0.0) if row[ID] is None else str(row[ID])
-    return Incident(name, names, start or 0.0, end, bool(row[CANCELLED]), given)
-
-
 def _time(seconds: float) -> pd.Timestamp:
     return pd.Timestamp(np.datetime64(event_micros(seconds), "us"), tz="UTC")
-
-
-def _seconds(moment: object) -> float | None:
-    return None if moment is pd.NaT else event_micros(moment) / 1_000_000

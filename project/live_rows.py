@@ -22,7 +22,7 @@ from feature_sets.windows.arrival_order import late
 from feature_sets.windows.whole_readings import wholes_of_list
 from graphs.protocol.routes import Kind
 from graphs.state.accepted_entries import AcceptedEntries
-from graphs.state.journal import EntryId
+from graphs.state.journal import TOLD, EntryId
 from graphs.state.journal_entries import BEFORE_ALL, RawEntry
 
 _ARRIVED = "(arrived)"
@@ -74,7 +74,9 @@ class _Reader:
         )
 
     def read(self, entry: RawEntry) -> None:
-        """Take in the events of one entry."""
+        """Take in the events of one entry; the history has what it told itself."""
+        if entry.kind in TOLD:
+            return
         if entry.kind == Kind.LABELS:
             self._labels(entry)
         elif entry.kind == Kind.MAINTENANCE:

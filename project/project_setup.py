@@ -163,6 +163,7 @@ def staging_function(project: str, settings: Settings) -> mlrun.runtimes.Serving
         settings,
         model_path=model_address(project, STAGING_TAG),
         clock=ARRIVAL,
+        tells_labels=False,
         labeled_directory=str(settings.rehearsed_pairs(project)),
         labeled_anew=True,
         batch_seconds=0.5,
@@ -174,7 +175,15 @@ def replay_function(project: str, settings: Settings, model: str) -> mlrun.runti
 
     :param model: address of the model.
     """
-    return _serving("serving-replay", project, settings, model_path=model, clock=ARRIVAL, token_secret=None)
+    return _serving(
+        "serving-replay",
+        project,
+        settings,
+        model_path=model,
+        clock=ARRIVAL,
+        tells_labels=False,
+        token_secret=None,
+    )
 
 
 def _serving(name: str, project: str, settings: Settings, **graph: Any) -> mlrun.runtimes.ServingRuntime:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import PurePosixPath
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from feature_sets.rows.event_micros import event_micros
 from feature_sets.rows.keyed_rows import Integers
+from feature_sets.telemetry.incident_events import Incident, made_id
 from feature_sets.telemetry.incident_rows import (
     CANCELLED,
     END,
@@ -17,7 +21,9 @@ from feature_sets.telemetry.incident_rows import (
     SOURCE,
     START,
     at,
+    said,
     scope_columns,
+    texts_about,
 )
 from feature_sets.telemetry.schema import TelemetrySchema
 
@@ -59,8 +65,30 @@ def incidents_that_count(rows: pd.DataFrame, schema: TelemetrySchema) -> pd.Data
 
 def source_ranks(rows: pd.DataFrame, schema: TelemetrySchema) -> Integers:
     """Place of the source of each row among ``schema.labels.sources``; those that are not named come last."""
-    named = list(schema.labels.sources)
     codes, sources = pd.factorize(rows[SOURCE])
-    stems = [PurePosixPath(str(source).rpartition("|")[2]).name.partition(".")[0] for source in sources]
-    ranks = [named.index(stem) if stem in named else len(named) for stem in stems]
-    return np.array([*ranks, len(named)], dtype=np.int64)[codes]
+    ranks = [source_rank(str(source), schema) for source in sources]
+    return np.array([*ranks, len(schema.labels.sources)], dtype=np.int64)[codes]
+
+
+def source_rank(source: str, schema: TelemetrySchema) -> int:
+    """The same of one source, such as ``folder|incidents/tickets.csv``."""
+    named = schema.labels.sources
+    stem = PurePosixPath(source.rpartition("|")[2]).name.partition(".")[0]
+    return named.index(stem) if stem in named else len(named)
+
+
+def incident_of(row: Mapping[Any, Any], schema: TelemetrySchema) -> Incident:
+    """The incident of a row; without an id, one is made.
+
+    :param row: column -> cell, see ``incident_types``.
+    """
+    names = {column: str(row[at(column)]) for column in scope_columns(schema) if row[at(column)] is not None}
+    start, end = (_seconds(row[name]) for name in (START, END))
+    texts = {column: row[said(column)] for column in texts_about(schema)}
+    given = {column: None if text is None else str(text) for column, text in texts.items()}
+    name = made_id(names, start or 0.0) if row[ID] is None else str(row[ID])
+    return Incident(name, names, start or 0.0, end, bool(row[CANCELLED]), given)
+
+
+def _seconds(moment: object) -> float | None:
+    return None if moment is pd.NaT else event_micros(moment) / 1_000_000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -55,6 +55,7 @@ class IncidentEvent(NamedTuple):
     :param ended: whether an end was sent; None then opens it again.
     :param cancelled: whether it was none; None if that was not sent.
     :param texts: column -> what is said of it there.
+    :param source: what of the history says so, such as the name of a file; empty if it was sent.
     """
 
     id: str
@@ -64,10 +65,14 @@ class IncidentEvent(NamedTuple):
     ended: bool
     cancelled: bool | None
     texts: Mapping[str, str | None]
+    source: str = ""
 
     def row(self) -> dict[str, Any]:
         """As a journal keeps it; ``of_row`` reads it back."""
-        return self._asdict()
+        content = self._asdict()
+        if not self.source:
+            del content["source"]
+        return content
 
     @classmethod
     def of_row(cls, row: Mapping[str, Any]) -> IncidentEvent:
@@ -85,6 +90,8 @@ class Incident:
     :param end: None while it is open.
     :param cancelled: whether it was none.
     :param texts: column -> what is said of it there.
+    :param source: what of the history says so; empty if it is as it was sent last.
+    :param changed: when it was sent last, epoch seconds; 0 if it was not sent.
     """
 
     id: str
@@ -93,6 +100,28 @@ class Incident:
     end: float | None = None
     cancelled: bool = False
     texts: Mapping[str, str | None] | None = None
+    source: str = field(default="", compare=False)
+    changed: float = field(default=0.0, compare=False)
+
+    def whole(self, event: IncidentEvent) -> IncidentEvent:
+        """An event with all that is known beside it, so that it can be read without."""
+        return IncidentEvent(
+            event.id,
+            event.names or self.names,
+            self.start if event.start is None else event.start,
+            event.end if event.ended else self.end,
+            True,
+            self.cancelled if event.cancelled is None else event.cancelled,
+            {**(self.texts or {}), **event.texts},
+            event.source,
+        )
+
+    @classmethod
+    def told(cls, event: IncidentEvent) -> Incident:
+        """What a whole event says."""
+        end = event.end if event.ended else None
+        cancelled = bool(event.cancelled)
+        return cls(event.id, event.names, event.start or 0.0, end, cancelled, event.texts, event.source)
 
 
 def after(
@@ -101,8 +130,15 @@ def after(
     """What becomes of an incident by an event, and how it is known then; None if nothing changes.
 
     :param known: None if there is none of this id.
+    :param event: one of the history says all, and takes the place of what is known.
     :param latest: latest start that it may have, epoch seconds.
     """
+    if event.source:
+        told = Incident.told(event)
+        if told == known and told.source == known.source:
+            return IncidentStatus.DUPLICATE, None
+        status = IncidentStatus.OPENED if known is None else IncidentStatus.CHANGED
+        return (IncidentStatus.CANCELLED if told.cancelled else status), told
     if known is None:
         if event.start is None or not event.names:
             return IncidentStatus.UNKNOWN, None
@@ -116,6 +152,7 @@ def after(
         end=event.end if event.ended else known.end,
         cancelled=known.cancelled if event.cancelled is None else event.cancelled,
         texts={**(known.texts or {}), **event.texts},
+        source="",
     )
     if found.start > latest:
         return IncidentStatus.QUARANTINED, None

@@ -202,7 +202,8 @@ def _type_columns(rows: FileRows, schema: TelemetrySchema, columns: Columns) -> 
         values = np.array([*truths, np.nan])[texts.codes]
         rows.columns[column], rows.refused[column] = pd.Series(values), np.isnan(values)
     for column in columns.texts:
-        if column not in rows.columns:
+        # Where no row needs a key, a column of keys is text as others are.
+        if column not in rows.columns or (column == DEVICE and not columns.keyed):
             codes, words = _texts(table, column, rows.name)
             broken = next((word for word in words if not is_key_text(word)), None)
             if broken is not None:

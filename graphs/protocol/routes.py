@@ -19,6 +19,8 @@ class Kind(StrEnum):
     TELEMETRY = "telemetry"
     LABELS = "labels"
     MAINTENANCE = "maintenance"
+    KNOWN_MAINTENANCE = "known_maintenance"
+    """Never asked for: changes of the calendar that the history knows, as a journal keeps them."""
     CALENDAR = "calendar"
     DEVICES = "devices"
     INCIDENTS = "incidents"
@@ -104,7 +106,7 @@ ROUTES = (
     Route("PUT", "/drift/detectors", Kind.ATTACH, "attachDetectors", _DRIFT, has_body=True, guarded=True),
     Route("DELETE", "/drift/detectors", Kind.DETACH, "detachDetectors", _DRIFT, guarded=True),
     Route("PUT", "/drift/callback", Kind.CALLBACK, "attachCallback", _DRIFT, has_body=True, guarded=True),
-    Route("POST", "/devices/reload", Kind.RELOAD, "reloadDevices", ("preprocess",), guarded=True),
+    Route("POST", "/devices/reload", Kind.RELOAD, "reloadDevices", ("preprocess", "respond"), guarded=True),
     Route("GET", "/metrics", Kind.METRICS, "getMetrics", ("device_states", "respond")),
     Route("GET", "/openapi.json", Kind.OPENAPI, "getOpenapi", _RESPOND),
     Route("GET", "/v2", Kind.SERVER, "getServer", _ROUTER),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from feature_sets.rows.event_micros import event_micros
 from feature_sets.telemetry.incident_events import Incident, IncidentEvent, IncidentStatus, after
@@ -94,6 +94,20 @@ class DerivedLedger(LedgerCounts):
     def newest(self) -> float | None:
         """Event time of the newest prediction, epoch seconds; None before the first."""
         return None if self._newest is None else self._newest / 1_000_000
+
+    @property
+    def oldest(self) -> float | None:
+        """Earliest event time that a label may still be about, epoch seconds; None before a prediction."""
+        return None if self._newest is None else (self._newest - self._deadline) / 1_000_000
+
+    def oldest_of(self, newest: int | None) -> int:
+        """The same in microseconds; before a prediction, as if there had been one at a time."""
+        return (self._newest if self._newest is not None else newest or 0) - self._deadline
+
+    def has_label(self, device: str, micros: int) -> bool:
+        """Whether a label of a device and time, in microseconds, is remembered."""
+        known = self._devices.get(device)
+        return known is not None and micros in known.told
 
     def prediction(self, device: str, time: float) -> Prediction | None:
         """The prediction made for a device and time, if it is still remembered."""
@@ -179,7 +193,7 @@ class DerivedLedger(LedgerCounts):
         return LabelStatus.KEPT
 
     def add_incident(self, event: IncidentEvent, arrived: float) -> Changed:
-        """Note what is said of an incident; predictions in it are errors.
+        """Note what is said of an incident, live or by the history; predictions in it are errors.
 
         :param arrived: epoch seconds.
         """
@@ -187,7 +201,7 @@ class DerivedLedger(LedgerCounts):
         status, incident = after(before, event, arrived + self._tolerance)
         if incident is None:
             return Changed(status, 0, 0, [])
-        self._book.put(incident)
+        self._book.put(replace(incident, changed=0.0 if event.source else arrived))
         if not self._joins:
             return Changed(status, 0, 0, [])
         pairs: list[LabeledPair] = []

@@ -6,17 +6,23 @@ import heapq
 from collections.abc import Callable, Iterator, Mapping
 
 from feature_sets.category_names import category_name
+from feature_sets.labels.incidents_that_count import LIVE, source_rank
 from feature_sets.rows.entity_keys import key_parts
 from feature_sets.rows.event_micros import event_micros
 from feature_sets.telemetry.cell_text import says_the_same
 from feature_sets.telemetry.incident_events import Incident
+from feature_sets.telemetry.label_form import FIRST
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from graphs.state.interval_index import IntervalIndex
 
 Features = Callable[[str, float], Mapping[str, float]]
 
 
 class IncidentBook:
     """Incidents by id. Open ones stay; one that is over is forgotten when nobody asks for its time any more.
+
+    Those of one device are kept together, and of the others those that one value of the scope names. So a
+    prediction looks at incidents near its time that may name its device, not at all.
 
     :param schema: of the labels.
     :param features: one-hot features of a device at a time, for a scope of static columns.
@@ -26,16 +32,21 @@ class IncidentBook:
     def __init__(self, schema: TelemetrySchema, features: Features, max_size: int) -> None:
         self._schema, self._features = schema, features
         self._tolerance = schema.labels.tolerance_seconds * 1_000_000
+        self._of_first = schema.labels.conflict == FIRST
         self._max_size = max_size
         self._known: dict[str, Incident] = {}
-        self._of_device: dict[str, dict[str, Incident]] = {}
-        self._of_scope: dict[str, Incident] = {}
+        self._groups: dict[tuple[str, str], IntervalIndex] = {}
+        self._static: dict[tuple[str, str], None] = {}
         self._by_start: list[tuple[float, str]] = []
         self._by_end: list[tuple[float, str]] = []
 
     def __len__(self) -> int:
         """Incidents remembered."""
         return len(self._known)
+
+    def __iter__(self) -> Iterator[Incident]:
+        """Incidents remembered, those that were none too."""
+        return iter(self._known.values())
 
     def get(self, name: str) -> Incident | None:
         """The incident of an id, if it is remembered."""
@@ -55,13 +66,11 @@ class IncidentBook:
             heapq.heappush(self._by_end, (over, incident.id))
         if len(self._by_start) + len(self._by_end) > 4 * len(self._known) + 1000:
             self._tidy()
-        if incident.cancelled:
-            return
-        device = incident.names.get(DEVICE)
-        if device is None:
-            self._of_scope[incident.id] = incident
-        else:
-            self._of_device.setdefault(device, {})[incident.id] = incident
+        if not incident.cancelled:
+            place = self._group(incident)
+            self._groups.setdefault(place, IntervalIndex()).put(incident.id, *self._stretch(incident))
+            if place[0] not in (DEVICE, *self._schema.entity):
+                self._static[place] = None
 
     def forget(self, before: float) -> None:
         """Forget incidents that were over before a time, epoch seconds."""
@@ -76,18 +85,16 @@ class IncidentBook:
 
         :param micros: microseconds since the epoch.
         """
-        for incident in self._of_device.get(device, {}).values():
-            if self.has(incident, micros) and self.names(incident, device, micros):
-                yield incident
-        for incident in self._of_scope.values():
-            if self.has(incident, micros) and self.names(incident, device, micros):
-                yield incident
+        for group in self._groups_of(device, micros):
+            for name in group.at(micros):
+                incident = self._known[name]
+                if self.names(incident, device, micros) and self._counts(incident, device):
+                    yield incident
 
     def has(self, incident: Incident, micros: int) -> bool:
         """Whether a moment is in an incident, which begins earlier by the tolerance."""
-        if micros < event_micros(incident.start) - self._tolerance:
-            return False
-        return incident.end is None or micros < event_micros(incident.end)
+        start, end = self._stretch(incident)
+        return start <= micros and (end is None or micros < end)
 
     def names(self, incident: Incident, device: str, micros: int) -> bool:
         """Whether an incident names a device, as it is at a time."""
@@ -101,16 +108,62 @@ class IncidentBook:
                 place = schema.entity.index(column)
                 if place >= len(parts) or parts[place] != value:
                     return False
-            elif not self._features(device, micros / 1_000_000).get(f"{column}_{category_name(value)}"):
+            elif not self._features(device, micros / 1_000_000).get(_feature(column, value)):
                 return False
         return True
 
     def is_excluded(self, incident: Incident) -> bool:
-        """Whether the schema leaves out the labels of an incident."""
-        texts = incident.texts or {}
+        """Whether the schema leaves out the labels of an incident, which says that the label is 1."""
+        texts = {**(incident.texts or {}), self._schema.label: "1"}
         return any(
             says_the_same(texts.get(column), value) for column, value in self._schema.exclude_labels.items()
         )
+
+    def _stretch(self, incident: Incident) -> tuple[int, int | None]:
+        """First moment that is in an incident, and the first after it, microseconds."""
+        end = None if incident.end is None else event_micros(incident.end)
+        return event_micros(incident.start) - self._tolerance, end
+
+    def _counts(self, incident: Incident, device: str) -> bool:
+        """Whether an incident overlaps none of an earlier source, where the schema asks for it."""
+        rank = self._rank(incident)
+        if not self._of_first or not rank:
+            return True
+        start, end = self._stretch(incident)
+        for group in self._groups_of(device, start):
+            for other in (self._known[name] for name in group.names()):
+                since, until = self._stretch(other)
+                if (
+                    self._rank(other) < rank
+                    and (until is None or start < until)
+                    and (end is None or since < end)
+                    and self.names(other, device, max(start, since))
+                    and self._counts(other, device)
+                ):
+                    return False
+        return True
+
+    def _rank(self, incident: Incident) -> int:
+        """Place of the source of an incident among those of the schema; the others come last."""
+        return source_rank(incident.source or LIVE, self._schema)
+
+    @staticmethod
+    def _group(incident: Incident) -> tuple[str, str]:
+        """The value of a scope that an incident is found by."""
+        column = DEVICE if DEVICE in incident.names else next(iter(incident.names))
+        return column, incident.names[column]
+
+    def _groups_of(self, device: str, micros: int) -> Iterator[IntervalIndex]:
+        """Groups of incidents that may name a device."""
+        schema = self._schema
+        parts = zip(schema.entity, key_parts(device, len(schema.entity), schema.separator), strict=False)
+        wanted = [(DEVICE, device), *(pair for pair in parts if pair[0] != DEVICE)]
+        for pair in wanted:
+            if pair in self._groups:
+                yield self._groups[pair]
+        if self._static:
+            features = self._features(device, micros / 1_000_000)
+            yield from (self._groups[pair] for pair in list(self._static) if features.get(_feature(*pair)))
 
     def _tidy(self) -> None:
         """Give up what was noted of incidents that are forgotten, or are others by now."""
@@ -122,15 +175,19 @@ class IncidentBook:
 
     def _drop(self, name: str) -> None:
         known = self._known.pop(name, None)
-        if known is None:
+        if known is None or known.cancelled:
             return
-        self._of_scope.pop(name, None)
-        device = known.names.get(DEVICE)
-        if device is not None:
-            mine = self._of_device.get(device, {})
-            mine.pop(name, None)
-            if not mine:
-                self._of_device.pop(device, None)
+        place = self._group(known)
+        group = self._groups[place]
+        group.drop(name)
+        if not len(group):
+            del self._groups[place]
+            self._static.pop(place, None)
+
+
+def _feature(column: str, value: str) -> str:
+    """The one-hot feature of a value of a static column."""
+    return f"{column}_{category_name(value)}"
 
 
 def _over(incident: Incident) -> float | None:

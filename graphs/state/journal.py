@@ -14,6 +14,9 @@ from graphs.protocol.routes import Kind
 JournalEvent = TelemetryEvent | LabelEvent | IncidentEvent | MaintenanceEvent
 """What a journal keeps."""
 
+TOLD = frozenset((Kind.INCIDENTS, Kind.KNOWN_MAINTENANCE))
+"""Kinds of entries that nobody sent: the history says so. Live incidents are among the labels."""
+
 EntryId = tuple[int, int]
 """Milliseconds and sequence number, as in a Redis stream."""
 
@@ -23,7 +26,7 @@ class Entry:
     """The accepted events of one request.
 
     :param id: place in the order of all entries.
-    :param kind: telemetry, labels or maintenance.
+    :param kind: telemetry, labels, maintenance, or one of ``TOLD``.
     :param arrival: when the request arrived, epoch seconds.
     :param events: telemetry, in the order it was sent.
     :param labels: labels and incidents, in the order they were sent.
@@ -39,7 +42,9 @@ class Entry:
 
     @property
     def size(self) -> int:
-        """How many events it has, labels and changes of the calendar among them."""
+        """How many events it has, labels and changes of the calendar among them; none that nobody sent."""
+        if self.kind in TOLD:
+            return 0
         return len(self.events) + len(self.labels) + len(self.maintenance)
 
 

@@ -23,7 +23,7 @@ class RawEntry(NamedTuple):
     """An entry as it is kept; nothing of it is read yet.
 
     :param id: its place in the order of all entries.
-    :param kind: ``telemetry``, ``labels`` or ``maintenance``.
+    :param kind: ``telemetry``, ``labels``, ``maintenance``, ``incidents`` or ``known_maintenance``.
     :param schema: columns of a reading in the order of the values, with commas: of each metric, and of the
         uptime.
     :param label: column that the labels are of; empty in an entry of an earlier version.
@@ -79,15 +79,16 @@ class RawEntry(NamedTuple):
 
         :param metrics: columns of a reading in schema order.
         """
-        if self.kind == Kind.LABELS:
-            return Entry(self.id, Kind.LABELS, self.arrival, labels=[_label(row) for row in self.rows])
-        if self.kind == Kind.MAINTENANCE:
-            return Entry(self.id, Kind.MAINTENANCE, self.arrival, maintenance=self.changes)
+        kind = Kind(self.kind)
+        if kind in (Kind.LABELS, Kind.INCIDENTS):
+            return Entry(self.id, kind, self.arrival, labels=[_label(row) for row in self.rows])
+        if kind in (Kind.MAINTENANCE, Kind.KNOWN_MAINTENANCE):
+            return Entry(self.id, kind, self.arrival, maintenance=self.changes)
         events = [
             TelemetryEvent(device, time, dict(zip(metrics, map(_reading, values), strict=True)))
             for device, time, *values in self.rows
         ]
-        return Entry(self.id, Kind(self.kind), self.arrival, events)
+        return Entry(self.id, kind, self.arrival, events)
 
 
 def encoded(events: Sequence[JournalEvent]) -> bytes:

@@ -13,7 +13,7 @@ from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.maintenance_history import calendar_of, intervals_of
 from feature_sets.rows.event_micros import event_micros
 from feature_sets.telemetry.calendar import Calendar, Maintenance
-from feature_sets.telemetry.intervals import Scope
+from feature_sets.telemetry.intervals import OPEN, Scope
 from feature_sets.telemetry.maintenance_event import MaintenanceEvent
 from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.state.moving_feature_set import MovingFeatureSet
@@ -80,7 +80,10 @@ def _history(feature_set: object) -> StoredHistory | None:
 
 
 class MaintenanceCalendar:
-    """When devices are in maintenance; what is posted goes before what the history knows of the same id.
+    """When devices are in maintenance: what was posted, and what was taken over from the history.
+
+    Nothing of the history is taken over by itself, so that a replay has it where it was taken over, see
+    ``untold``.
 
     :param schema: with ``maintenance``.
     :param source: of what the history knows.
@@ -88,40 +91,76 @@ class MaintenanceCalendar:
 
     def __init__(self, schema: TelemetrySchema, source: CalendarSource) -> None:
         self._schema, self._source = schema, source
-        self._posted: dict[str, Maintenance | None] = {}
+        self._entries: dict[str, Maintenance] = {}
+        self._posted: dict[str, int] = {}
+        self._oldest: int | None = None
         self._known = source.read()
         self._combine()
 
     def reload(self) -> None:
-        """Read again what the history knows.
+        """Read again what the history knows; its attributes of devices count from now on.
 
         :raises ApiError: 503 if it cannot be read; what is known stays.
         """
         self._known = self._source.read()
         self._combine()
 
+    def untold(self) -> list[MaintenanceEvent]:
+        """What the history knows otherwise; an id that was posted is left as it was posted."""
+        known = {
+            name: entry
+            for name, entry in self._known.entries.items()
+            if name not in self._posted and not self._is_over(entry)
+        }
+        found = [
+            MaintenanceEvent(name, entry) for name, entry in known.items() if self._entries.get(name) != entry
+        ]
+        gone = [name for name in self._entries if name not in known and name not in self._posted]
+        return found + [MaintenanceEvent(name, None) for name in gone]
+
     def _combine(self) -> None:
-        entries = {**self._known.entries, **self._posted}
-        self._entries = {name: entry for name, entry in entries.items() if entry is not None}
         self._intervals = intervals_of(self._schema, self._entries, self._known.attributes)
+        self._columns = {column for entry in self._entries.values() for column, _ in entry.scope}
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is an entry of this name, or one was posted and taken back."""
+        return name in self._entries or name in self._posted
 
     @property
     def entries(self) -> Mapping[str, Maintenance]:
         """All entries by name."""
         return self._entries
 
-    def put(self, event: MaintenanceEvent) -> None:
-        """Take a change over."""
-        self._posted[event.id] = event.entry
+    def put(self, event: MaintenanceEvent, is_posted: bool = True) -> None:
+        """Take a change over.
+
+        :param is_posted: whether it was posted, and not taken over from the history.
+        """
         before = self._entries.get(event.id)
+        if is_posted:
+            said = event.entry or before
+            self._posted[event.id] = 0 if said is None else _over(said, is_none=event.entry is None)
         if event.entry is None:
             self._entries.pop(event.id, None)
             self._intervals.drop(event.id)
-        elif before is not None and before.scope == event.entry.scope:
+        elif self._columns.issuperset(column for column, _ in event.entry.scope):
             self._entries[event.id] = event.entry
             self._intervals.put(event.id, event.entry.interval)
         else:  # Its scope may ask for attributes that none had asked for.
+            self._entries[event.id] = event.entry
             self._combine()
+
+    def forget(self, before: float) -> None:
+        """Forget entries that were over before a time, epoch seconds, and are asked for no more."""
+        self._oldest = event_micros(before)
+        for name in [name for name, entry in self._entries.items() if self._is_over(entry)]:
+            del self._entries[name]
+            self._intervals.drop(name)
+        for name in [name for name, end in self._posted.items() if end < self._oldest]:
+            del self._posted[name]
+
+    def _is_over(self, entry: Maintenance) -> bool:
+        return self._oldest is not None and _over(entry) < self._oldest
 
     def at(self, device: str, time: float) -> str | None:
         """Name of the entry that a device is in at a time; None if it is in none.
@@ -138,3 +177,11 @@ class MaintenanceCalendar:
     def covers(self, scope: Scope, device: str) -> bool:
         """Whether a device is in a scope at any time."""
         return self._intervals.covers(scope, device)
+
+
+def _over(entry: Maintenance, is_none: bool = False) -> int:
+    """When nobody asks for an entry any more, microseconds.
+
+    :param is_none: whether it was taken back.
+    """
+    return entry.start if is_none and entry.end == OPEN else entry.end

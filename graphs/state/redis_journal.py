@@ -15,7 +15,7 @@ from redis.retry import Retry
 
 from graphs.protocol.errors import ApiError
 from graphs.protocol.routes import Kind
-from graphs.state.journal import Entry, EntryId, JournalEvent
+from graphs.state.journal import TOLD, Entry, EntryId, JournalEvent
 from graphs.state.journal_archive import JournalArchive
 from graphs.state.journal_entries import BEFORE_ALL, RawEntry, encoded, entry_id, id_text
 
@@ -94,17 +94,18 @@ class RedisJournal:
     def append(self, kind: Kind, arrival: float, events: Sequence[JournalEvent]) -> EntryId:
         """Write one entry; see ``Journal``."""
         row = RawEntry(BEFORE_ALL, kind.value, self._schema, self._label, arrival, encoded(events))
+        size = 0 if kind in TOLD else len(events)
         try:
             written, before = self._append(
                 [self._stream, f"{self._stream}:last"],
-                [self._oldest_kept(len(events)), *(part for item in row.fields().items() for part in item)],
+                [self._oldest_kept(size), *(part for item in row.fields().items() for part in item)],
             )
         except redis.RedisError as error:
             raise _away("accept events", error) from error
         entry = entry_id(written)
         if before and entry_id(before) > self._last:
             self._gap = (self._gap[0] if self._gap else self._last, entry)
-        self._note(entry, len(events))
+        self._note(entry, size)
         return entry
 
     def entries(self) -> Iterator[Entry]:
@@ -168,10 +169,10 @@ class RedisJournal:
 
     def _decoded(self, raw: RawEntry) -> tuple[int, Entry | None]:
         """How many events an entry has, and the entry itself unless it is of an earlier schema."""
-        if raw.schema == self._schema or raw.kind == Kind.MAINTENANCE:
+        if raw.schema == self._schema or raw.kind in (Kind.MAINTENANCE, Kind.KNOWN_MAINTENANCE):
             entry = raw.decoded(self._metrics)
             return entry.size, entry
-        size = len(raw.rows)
+        size = 0 if raw.kind in TOLD else len(raw.rows)
         self.skipped += size
         return size, None
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from feature_sets.model_package.package import ModelPackage, fetch_model_package
+from feature_sets.telemetry.label_form import ROWS
 from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.state.arrival_clock import ArrivalClock
 from graphs.state.clocks import ARRIVAL
@@ -19,6 +20,7 @@ from graphs.state.redis_journal import RedisJournal
 from graphs.state.serving_metrics import ServingMetrics
 from graphs.state.settings import ServingSettings
 from graphs.state.static_devices import StaticDevices, static_devices
+from graphs.state.told_labels import LabelSource, StoredLabels
 
 _ATTRIBUTE = "netops_serving_state"
 
@@ -32,6 +34,7 @@ class ServingState:
     :param devices: what is known of each device; None accepts every device.
     :param journal: accepted events, to be replayed after a restart.
     :param calendar: of maintenance; None if the schema has none.
+    :param told: what the history says of errors; None if it is not asked.
     :param token: of the guarded routes and the callback; empty for none.
     :param metrics: what ``GET /metrics`` shows.
     :param clock: the wall clock, epoch seconds.
@@ -43,6 +46,7 @@ class ServingState:
     devices: StaticDevices | None
     journal: Journal
     calendar: MaintenanceCalendar | None = None
+    told: LabelSource | None = None
     token: str = field(default="", repr=False)
     metrics: ServingMetrics = field(default_factory=ServingMetrics)
     clock: Callable[[], float] = time.time
@@ -80,7 +84,10 @@ class ServingState:
         devices = static_devices(settings.devices, clock)
         arrivals = ArrivalClock(telemetry) if settings.clock == ARRIVAL else None
         calendar = _calendar(settings, telemetry) if telemetry.maintenance is not None else None
-        return cls(settings, package, devices, journal, calendar, token, metrics, clock, arrivals)
+        told = None
+        if settings.labels is not None and settings.tells_labels and telemetry.labels.form != ROWS:
+            told = StoredLabels(settings.labels, telemetry)
+        return cls(settings, package, devices, journal, calendar, told, token, metrics, clock, arrivals)
 
 
 def _calendar(settings: ServingSettings, schema: TelemetrySchema) -> MaintenanceCalendar:

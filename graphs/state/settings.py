@@ -28,6 +28,8 @@ class ServingSettings:
         start from those just before its first live event. None starts them empty.
     :param labels: ``store://feature-sets/...`` address of the ingested labels, beside which the calendar of
         maintenance lies; None knows what is posted alone.
+    :param tells_labels: whether incidents and positives that the history has are taken over, at the start and
+        with the devices. Whoever plays a recording says them when they were known, and needs it not.
     :param redis_url: where the journal and the detectors' state are kept; None keeps none, and a restart
         starts empty: what the longest window and the label deadline cover is lost.
     :param journal_key: prefix of the keys; empty makes it from the names of project and function.
@@ -61,6 +63,7 @@ class ServingSettings:
     unknown_devices: str = REJECT
     history: str | None = None
     labels: str | None = None
+    tells_labels: bool = True
     redis_url: str | None = None
     journal_key: str = ""
     journal_max_events: int = 100_000

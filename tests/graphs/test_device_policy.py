@@ -114,7 +114,7 @@ def test_changes_are_taken_over_at_once_while_running(package: Path, registry: t
     registry.content["a/9"] = {"model_x": 1.0, "model_y": 0.0}
     # Asked for a moment ago, it is not looked up again so soon.
     assert client.post("/telemetry", event("a/9", 1)).status == 422
-    assert client.post("/devices/reload", None).json == {"devices": 3}
+    assert client.post("/devices/reload", None).json == {"devices": 3, "incidents": 0, "maintenance": 0}
     assert client.post("/telemetry", event("a/9", 2)).json["device_status"] == "known"
 
     registry.changes["a/1"] = DevicePast(

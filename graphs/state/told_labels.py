@@ -1,0 +1,158 @@
+"""What the history says of errors and an endpoint does not know yet: incidents and positives of files."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import pandas as pd
+
+from feature_sets.checks import InputError
+from feature_sets.ingestion.history.stored_history import StoredHistory
+from feature_sets.ingestion.label_state import LabelState
+from feature_sets.labels.incidents_that_count import LIVE, incident_of, incidents_that_count
+from feature_sets.rows.event_micros import column_micros, event_micros
+from feature_sets.telemetry.events import LabelEvent, excluding_columns
+from feature_sets.telemetry.incident_events import Incident, IncidentEvent
+from feature_sets.telemetry.incident_rows import KNOWN, ROW, SOURCE
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from graphs.state.derived_ledger import DerivedLedger
+from graphs.state.incident_book import IncidentBook
+from graphs.state.moving_feature_set import MovingFeatureSet
+
+
+class LabelSource(Protocol):
+    """Where that comes from."""
+
+    def read(self) -> LabelState | None:
+        """What the newest ingestion left; None without one.
+
+        :raises ApiError: 503 if it cannot be read.
+        """
+
+
+class StoredLabels:
+    """What was said of errors, kept beside the labels of a project.
+
+    :param uri: ``store://feature-sets/...`` of the labels.
+    """
+
+    def __init__(self, uri: str, schema: TelemetrySchema) -> None:
+        self._labels, self._schema = MovingFeatureSet(uri), schema
+
+    def read(self) -> LabelState | None:
+        """See ``LabelSource``."""
+        self._labels.refresh()
+        return self._labels.read(self._state)
+
+    def _state(self, feature_set: object) -> LabelState | None:
+        try:
+            stored = StoredHistory.of(feature_set)  # type: ignore[arg-type]
+        except InputError:  # Of an engine that keeps nothing beside the labels.
+            return None
+        return LabelState.of(stored, self._schema) if stored is not None else None
+
+
+def untold_incidents(
+    rows: pd.DataFrame, schema: TelemetrySchema, book: IncidentBook, oldest: float | None, most: int
+) -> list[IncidentEvent]:
+    """Incidents of a history that are others than an endpoint knows them, each as a whole event.
+
+    What was sent to the endpoint, and is not in the history yet, stays as it was sent. One that the history
+    no longer has is cancelled.
+
+    :param rows: incidents of all sources, see ``incident_types``.
+    :param oldest: those that were over before are left out, epoch seconds; None leaves none out.
+    :param most: so many are told at most, those that were over last.
+    """
+    wanted = _wanted(rows, schema)
+    taken = _taken(rows, schema)
+
+    def is_newer(known: Incident) -> bool:
+        """Whether an incident was sent after the last that the history has of it."""
+        return not known.source and event_micros(known.changed) > taken.get(known.id, -1)
+
+    found = [
+        incident
+        for name, incident in wanted.items()
+        if (known := book.get(name)) is None or not is_newer(known)
+    ]
+    found = [
+        incident for incident in found if book.get(incident.id) is not None or not _was_over(incident, oldest)
+    ]
+    found.sort(key=lambda incident: (incident.end is None, incident.end or 0.0, incident.start))
+    told = [incident for incident in found[-most:] if not _says_the_same(book.get(incident.id), incident)]
+    gone = [known for known in book if known.id not in wanted and not known.cancelled and not is_newer(known)]
+    return [_event(one, one.source) for one in told] + [
+        _event(one, one.source or LIVE)._replace(cancelled=True) for one in gone
+    ]
+
+
+def untold_positives(
+    state: LabelState, schema: TelemetrySchema, ledger: DerivedLedger, most: int
+) -> list[LabelEvent]:
+    """Label rows of a history that an endpoint does not know, if a prediction may still meet them.
+
+    :param most: so many are told at most, the latest.
+    """
+    oldest = ledger.oldest_of(state.newest)
+    rows = state.statements.tail(most)
+    columns = list(excluding_columns(schema))
+    found = []
+    for row, micros in zip(rows.to_dict("records"), column_micros(rows[schema.time]).tolist(), strict=True):
+        if micros >= oldest and not ledger.has_label(row[DEVICE], micros):
+            others = tuple(row[column] for column in columns)
+            given = others if any(other is not None for other in others) else ()
+            found.append(LabelEvent(row[DEVICE], micros / 1_000_000, int(row[schema.label]), given))
+    return found
+
+
+def _wanted(rows: pd.DataFrame, schema: TelemetrySchema) -> dict[str, Incident]:
+    """Incidents that count by the id that an endpoint knows them by."""
+    wanted: dict[str, Incident] = {}
+    for row in incidents_that_count(rows, schema).to_dict("records"):
+        incident = incident_of(row, schema)
+        name, number = incident.id, 1
+        while name in wanted:  # Without an id, several rows of one start may count.
+            number += 1
+            name = f"{incident.id}#{number}"
+        source = str(row[SOURCE]).rpartition("|")[2]
+        wanted[name] = Incident(
+            name, incident.names, incident.start, incident.end, False, incident.texts, source
+        )
+    return wanted
+
+
+def _taken(rows: pd.DataFrame, schema: TelemetrySchema) -> dict[str, int]:
+    """When what the history has of live incidents was sent, microseconds, by id."""
+    live = rows[rows[SOURCE] == LIVE]
+    return {
+        incident_of(row, schema).id: event_micros(row[KNOWN])
+        for row in live.sort_values(ROW, kind="stable").to_dict("records")
+    }
+
+
+def _was_over(incident: Incident, oldest: float | None) -> bool:
+    return oldest is not None and incident.end is not None and incident.end < oldest
+
+
+def _says_the_same(known: Incident | None, other: Incident) -> bool:
+    return known is not None and _content(known) == _content(other)
+
+
+def _content(incident: Incident) -> tuple[object, ...]:
+    texts = {column: text for column, text in (incident.texts or {}).items() if text is not None}
+    end = None if incident.end is None else event_micros(incident.end)
+    return dict(incident.names), event_micros(incident.start), end, incident.cancelled, texts
+
+
+def _event(incident: Incident, source: str) -> IncidentEvent:
+    return IncidentEvent(
+        incident.id,
+        incident.names,
+        incident.start,
+        incident.end,
+        True,
+        incident.cancelled,
+        incident.texts or {},
+        source,
+    )

@@ -1,0 +1,232 @@
+"""Incidents and positives of files at an endpoint: known there, journaled once, not ingested twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from graphs.protocol.routes import Kind
+from graphs.state.accepted_entries import accepted_entries
+from graphs.state.journal_entries import BEFORE_ALL
+from project.live_history import take_live
+from tests.feature_sets.ingestion.folders import MODELS, Folder, forget_all, states
+from tests.feature_sets.ingestion.histories import SCHEMA
+from tests.mlrun_connection import new_project
+from tests.project.live_network import START, TICK, Endpoint, open_endpoint
+
+BASE = {**SCHEMA.to_dict(), "horizon": "0s", "exclude_labels": {"kind": "test"}}
+
+
+@pytest.fixture(scope="module")
+def project(local_stack):
+    with new_project(local_stack.info.mlrun_dbpath) as name:
+        yield name
+
+
+@pytest.fixture(autouse=True)
+def nothing_before(project):
+    forget_all()
+    yield
+    forget_all()
+
+
+def of(**labels: Any) -> TelemetrySchema:
+    return TelemetrySchema.from_dict({**BASE, "labels": labels})
+
+
+INCIDENTS = of(form="incidents", healthy_after="30s", scope=["device", "model"])
+POSITIVES = of(form="positives", watched="readings", healthy_after="30s")
+
+
+def at(seconds: float) -> str:
+    return (START + pd.Timedelta(seconds=seconds)).isoformat()
+
+
+def past_of(tmp_path: Path, schema: TelemetrySchema) -> Folder:
+    folder = Folder(tmp_path / "files", schema)
+    folder.static(MODELS)
+    times = pd.date_range(end=START - pd.Timedelta(seconds=TICK), periods=20, freq=f"{TICK}s")
+    rows = pd.DataFrame({DEVICE: "dev-0", "timestamp": times, "cpu": 50.0, "latency": 5.0})
+    folder.add("metrics", "past", rows)
+    return folder
+
+
+def write(folder: Folder, *incidents: tuple[str | None, str | None, float, float | None, str]) -> None:
+    """Incidents by id: device or model, start and end in seconds, kind."""
+    if (folder.path / "labels").is_dir():
+        (folder.path / "labels").rmdir()
+    columns = ["id", "device", "model", "start", "end", "kind"]
+    rows = [
+        (
+            f"INC{number}" if number else None,
+            whom if whom and whom.startswith("dev") else None,
+            whom if whom and whom.startswith("m") else None,
+            at(start),
+            None if end is None else at(end),
+            kind,
+        )
+        for number, (whom, _, start, end, kind) in enumerate(incidents)
+    ]
+    pd.DataFrame(rows, columns=columns).to_csv(folder.path / "incidents.csv", index=False)
+
+
+def incident(whom: str, start: float, end: float | None = None, kind: str = "link") -> tuple[Any, ...]:
+    return whom, None, start, end, kind
+
+
+def serve(tmp_path: Path, project: str, url: str, schema: TelemetrySchema, name: str) -> Endpoint:
+    (tmp_path / name).mkdir()
+    endpoint = open_endpoint(
+        tmp_path / name,
+        project,
+        url,
+        schema,
+        labels=f"store://feature-sets/{project}/device_labels",
+        labeled_directory=str(tmp_path / name / "pairs"),
+        batch_rows=7,
+        batch_seconds=3600,
+    )
+    endpoint.most = 100_000
+    return endpoint
+
+
+def tick(number: int) -> list[dict[str, Any]]:
+    moment = at(TICK * number)
+    return [{"device": name, "timestamp": moment, "cpu": 50.0 + number, "latency": 5.0} for name in MODELS]
+
+
+def pairs(endpoint: Endpoint) -> pd.DataFrame:
+    files = sorted(Path(endpoint.settings["labeled_directory"]).glob("*.parquet"))
+    frame = pd.concat([pd.read_parquet(file) for file in files], ignore_index=True)
+    assert not frame.duplicated([DEVICE, "timestamp"]).any()
+    return frame.drop(columns=["predicted_at", "labeled_at"])
+
+
+def labels_of(frame: pd.DataFrame) -> dict[tuple[str, int], int]:
+    seconds = (pd.to_datetime(frame["timestamp"], utc=True) - START) // pd.Timedelta(seconds=1)
+    return dict(zip(zip(frame[DEVICE], seconds, strict=True), frame["is_error"], strict=True))
+
+
+def told(endpoint: Endpoint, kind: Kind = Kind.INCIDENTS) -> list[int]:
+    """How much each entry of a kind in the journal has."""
+    journal = endpoint.journal
+    entries = accepted_entries(journal.url, journal.key, journal.archive, BEFORE_ALL).new
+    return [len(entry.rows) for entry in entries if entry.kind == kind]
+
+
+def test_no_prediction_in_an_incident_of_a_file_is_called_healthy(project, local_stack, tmp_path):
+    url = local_stack.info.redis_url
+    folder = past_of(tmp_path, INCIDENTS)
+    first = [
+        incident("dev-0", 20, 60),
+        incident("dev-1", 0, None),
+        incident("m1", 50, 70),
+        incident("dev-2", 10, 90, "test"),
+        incident("dev-2", 40),
+    ]
+    write(folder, *first)
+    folder.ingest()
+    steady = serve(tmp_path, project, url, INCIDENTS, "steady")
+    killed = serve(tmp_path, project, url, INCIDENTS, "killed")
+    for endpoint in (steady, killed):
+        endpoint.start()
+    assert told(steady) == told(killed) == [5]
+    for number in range(40):
+        if number == 10:  # It was longer.
+            write(folder, incident("dev-0", 20, 100), first[1], incident("m1", 50, 70), first[3], first[4])
+            folder.ingest()
+        if number == 20:  # One was another one, and one was none.
+            write(folder, incident("dev-0", 20, 100), first[1], incident("m0", 110, 120), first[3])
+            folder.ingest()
+        for endpoint in (steady, killed):
+            if number in (10, 20, 30):
+                answer = endpoint.send("/devices/reload", None)
+                assert answer.json["incidents"] == {10: 1, 20: 2, 30: 0}[number]
+            if number == 15:
+                whole = {"id": "INC1", "end": at(85)}
+                assert endpoint.send("/incidents", whole).json["status"] == "closed"
+            assert endpoint.send("/telemetry", tick(number)).status == 200
+        if number in (5, 11, 12, 22, 33):
+            killed.start()
+    assert told(steady) == told(killed) == [5, 1, 2]
+    for endpoint in (steady, killed):
+        endpoint.client.shut_down()
+    pd.testing.assert_frame_equal(
+        *(
+            pairs(endpoint).sort_values([DEVICE, "timestamp"], ignore_index=True)
+            for endpoint in (steady, killed)
+        )
+    )
+
+    # What the files said when it mattered is what the history says; what was taken back later stays.
+    assert take_live(steady.journal, INCIDENTS)["incidents"] == 1
+    history = labels_of(states(url)[1].table.to_pandas())
+    found = labels_of(pairs(steady))
+    assert len(found) > 100
+    differing = {key: (label, history.get(key)) for key, label in found.items() if history.get(key) != label}
+    taken_back = [("dev-3", seconds) for seconds in (50, 55, 60, 65)] + [("dev-2", 90), ("dev-2", 95)]
+    assert differing == dict.fromkeys(taken_back, (1, 0))
+    assert ("dev-1", 80) in found and found["dev-1", 85] == 0
+    kept = pd.read_parquet(states(url)[1].folder / "_incidents")
+    assert sorted(kept["source"].str.rpartition("|")[2]) == ["incidents.csv"] * 4 + ["live"]
+    assert take_live(steady.journal, INCIDENTS)["labels_changed"] == 0
+
+
+def test_positives_of_files_are_known_before_their_predictions_are_healthy(project, local_stack, tmp_path):
+    url = local_stack.info.redis_url
+    folder = past_of(tmp_path, POSITIVES)
+
+    def add(name: str, *seconds: float) -> None:
+        times = pd.to_datetime([at(one) for one in seconds], utc=True)
+        folder.add("labels", name, pd.DataFrame({DEVICE: "dev-0", "timestamp": times, "kind": None}))
+
+    add("first", -3000, -5, 10)
+    folder.ingest()
+    endpoint = serve(tmp_path, project, url, POSITIVES, "endpoint")
+    endpoint.start()
+    assert told(endpoint) == [3]
+    for number in range(30):
+        if number == 12:
+            add("second", 50, 55)
+            folder.ingest()
+            assert endpoint.send("/devices/reload", None).json["incidents"] == 2
+            endpoint.start()
+        assert endpoint.send("/telemetry", tick(number)).status == 200
+    assert told(endpoint) == [3, 2]
+    endpoint.client.shut_down()
+    found = labels_of(pairs(endpoint))
+    assert {key for key, label in found.items() if label} == {("dev-0", at_) for at_ in (10, 50, 55)}
+    assert take_live(endpoint.journal, POSITIVES)["labels"] == 0
+    history = labels_of(states(url)[1].table.to_pandas())
+    assert {key: history.get(key) for key in found} == found
+
+
+def test_of_overlapping_sources_the_first_counts_live_as_in_files(project, local_stack, tmp_path):
+    url = local_stack.info.redis_url
+    schema = of(
+        form="incidents", healthy_after="30s", sources=["tickets", "alerts"], conflict="first", tolerance="2s"
+    )
+    folder = past_of(tmp_path, schema)
+    (folder.path / "labels").rmdir()
+    (folder.path / "incidents").mkdir()
+    for name, rows in {
+        "tickets": [("dev-0", 20, 40), ("dev-1", 60, 70)],
+        "alerts": [("dev-0", 0, 25), ("dev-0", 50, 60), ("dev-1", 72, 80)],
+        "others": [("dev-0", 55, 90), ("dev-1", 10, 15)],
+    }.items():
+        table = [(device, at(start), at(end), "link") for device, start, end in rows]
+        frame = pd.DataFrame(table, columns=["device", "start", "end", "kind"])
+        frame.to_csv(folder.path / "incidents" / f"{name}.csv", index=False)
+    folder.ingest()
+    endpoint = serve(tmp_path, project, url, schema, "endpoint")
+    endpoint.start()
+    for number in range(30):
+        assert endpoint.send("/telemetry", tick(number)).status == 200
+    endpoint.client.shut_down()
+    take_live(endpoint.journal, schema)
+    found, history = labels_of(pairs(endpoint)), labels_of(states(url)[1].table.to_pandas())
+    assert {key: history.get(key) for key in found} == found and 5 < sum(found.values()) < 20
