@@ -8,6 +8,7 @@ later.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -36,9 +37,12 @@ from feature_sets.telemetry.incident_rows import (
     texts_about,
 )
 from feature_sets.telemetry.ingest_report import FileMark, FileReport
+from feature_sets.telemetry.label_form import LabelForm
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from feature_sets.telemetry.table_files import Columns, has_column
+from feature_sets.telemetry.table_files import Columns, columns_of, has_column
 from feature_sets.telemetry.table_rows import TableRows, split_files
+
+_END = re.compile(r"(^|[^a-z])end|stop|closed|until|resolved|cleared|finish|(^|[^a-z])to$")
 
 TABLES = ("incidents", "labels")
 """Names that the table may have."""
@@ -81,7 +85,8 @@ def read_incidents(
         for name in (form.id, form.kind, form.known, form.cancelled)
     }
     here = [name for name, found in optional.items() if found]
-    times = [form.start, form.end, *(name for name in here if name == form.known)]
+    ends = [form.end] if _has_end(folder, unread, schema) else []
+    times = [form.start, *ends, *(name for name in here if name == form.known)]
     texts = dict.fromkeys([*form.scope, *(name for name in here if name != form.known), *excluding])
     asked = Columns(times=tuple(times), texts=tuple(texts), keyed=not form.scope)
     rows = TableRows(folder, unread, schema, report, asked)
@@ -95,12 +100,14 @@ def read_incidents(
         rows.reject("bad_cancelled", wrong, form.cancelled)
     else:
         cancelled = np.zeros(len(frame), dtype=np.bool_)
-    # A missing end is after no start.
-    rows.reject("end_before_start", (frame[form.end] < frame[form.start]).to_numpy(), form.end)
+    never = pd.Series(pd.NaT, index=frame.index, dtype="datetime64[ns, UTC]")
+    if ends:  # A missing end is after no start.
+        rows.reject("end_before_start", (frame[form.end] < frame[form.start]).to_numpy(), form.end)
+    elif unread:
+        report.notes.append(f"no column '{form.end}': all incidents are open")
     if report.rows_read and not rows.keep.any():
         rows.accepted([form.start], some=True)
     nothing = pd.Series(None, index=frame.index, dtype="object")
-    never = pd.Series(pd.NaT, index=frame.index, dtype="datetime64[ns, UTC]")
     found = pd.DataFrame(
         {
             SOURCE: rows.file_names(),
@@ -108,7 +115,7 @@ def read_incidents(
             ID: frame[form.id] if form.id in here else nothing,
             **{at(column): frame[column] for column in scope_columns(schema)},
             START: frame[form.start],
-            END: frame[form.end],
+            END: frame[form.end] if ends else never,
             KNOWN: frame[form.known] if form.known in here else never,
             CANCELLED: cancelled,
             **{said(name): frame.get(name, nothing) for name in texts_about(schema)},
@@ -117,6 +124,31 @@ def read_incidents(
     kept = found[rows.keep].reset_index(drop=True)
     rows.accepted([form.start], some=False)
     return IncidentPart(kept, tuple(report.marks))
+
+
+def _has_end(folder: Path, files: list[Path], schema: TelemetrySchema) -> bool:
+    """Whether incidents may have an end: all are open where no column has the usual name of it, or another.
+
+    :raises TelemetryError: if one has another, which the schema does not name.
+    """
+    end = schema.labels.end
+    if end != LabelForm().end or has_column(folder, files, schema, end):
+        return True
+    for path in files:
+        for column in columns_of(folder, path, schema):
+            if column != schema.labels.start and may_be_end(column):
+                rule = f"is required; if '{column}' is the end, the schema says so in labels.end"
+                raise TelemetryError(f"{path.relative_to(folder)}, column '{end}'", rule, column)
+    return False
+
+
+def may_be_end(column: str) -> bool:
+    """Whether a column has the name of an end of something.
+
+    >>> may_be_end("Closed At"), may_be_end("vendor")
+    (True, False)
+    """
+    return _END.search(column.lower()) is not None
 
 
 def note_incidents(
