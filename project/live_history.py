@@ -218,6 +218,7 @@ def _results(
         "readings_conflicting": metrics.conflicting,
         "readings_rewritten": metrics.rewritten,
         "labels_new": retold.new,
+        "label_rows_new": labels.new,
         "labels_known": retold.known,
         "labels_conflicting": retold.conflicting + counts["labels_contradicting"],
         "labels_changed": labels.changed,
