@@ -79,6 +79,8 @@ def read_incidents(
     report.leave(unchanged)
     if not unread:
         return IncidentPart(no_incidents(schema), ())
+    if not known:  # A part of a history need not have a file of each source.
+        _note_absent_sources(files, schema, report)
     excluding = [column for column in texts_about(schema) if column in schema.exclude_labels]
     optional = {
         name: has_column(folder, unread, schema, name)
@@ -124,6 +126,15 @@ def read_incidents(
     kept = found[rows.keep].reset_index(drop=True)
     rows.accepted([form.start], some=False)
     return IncidentPart(kept, tuple(report.marks))
+
+
+def _note_absent_sources(files: list[Path], schema: TelemetrySchema, report: FileReport) -> None:
+    """Note sources of the schema that no file is called by."""
+    there = sorted({path.name.partition(".")[0] for path in files})
+    absent = [name for name in schema.labels.sources if name not in there]
+    if absent:
+        what = f"labels.sources: no file of incidents is called {', '.join(absent)}"
+        report.notes.append(f"{what}; there are {', '.join(there)}")
 
 
 def _has_end(folder: Path, files: list[Path], schema: TelemetrySchema) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
+from feature_sets.listed import listed
 from feature_sets.telemetry.incident_files import may_be_end
 from feature_sets.telemetry.inspection.choices import Proposal
 from feature_sets.telemetry.inspection.table_profile import TableProfile
@@ -16,6 +18,7 @@ from feature_sets.telemetry.schema import DEVICE
 _START = re.compile(r"start|begin|began|open|from|since|raised|onset|detect|creat|report|occur|first")
 _KIND = re.compile(r"kind|cause|type|reason|categor|class|severity")
 _KINDS = 20
+_SHOWN = 5
 _ALWAYS = ("incidents", "maintenance")
 """Tables of intervals, whatever their columns are called."""
 LABEL = "is_error"
@@ -68,6 +71,12 @@ def propose_incidents(
         if proposal.named(kind, reserved=False) != LabelForm().kind:
             fields["kind"] = proposal.named(kind, reserved=False)
     _note_others(proposal, table)
+    if len(table.files) > 1:
+        names = listed([Path(name).name.partition(".")[0] for name in table.files], _SHOWN)
+        proposal.decide.append(
+            f"The incidents are in {len(table.files):,} files ({names}): where those of several overlap, all "
+            "count. If one is to be believed more, labels.sources and labels.conflict say so."
+        )
     proposal.fields["label"] = LABEL
     proposal.fields["labels"] = fields
     proposal.decide.append(

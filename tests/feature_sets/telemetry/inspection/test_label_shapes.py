@@ -97,6 +97,21 @@ def test_incidents_without_a_column_of_ends_are_all_open(tmp_path: Path, suffix:
     assert "no column 'end': all incidents are open" in report.labels.notes
 
 
+def test_incidents_of_several_files_are_told(tmp_path: Path) -> None:
+    folder = write(tmp_path, {name: frame for name, frame in frames().items() if name != "labels"})
+    (folder / "incidents").mkdir()
+    for name, start in (("noc", 2), ("tickets", 4)):
+        rows = pd.DataFrame({"router": ["r1"], "start": at(start), "end": at(start + 3)})
+        rows.to_csv(folder / "incidents" / f"{name}.csv", index=False)
+    check, schema = taken(folder)
+    assert any("2 files (noc, tickets)" in sentence for sentence in check.proposal.decide)
+    assert len(errors(folder, schema)) == 10
+    first = replace(schema, labels=replace(schema.labels, sources=("tickets", "nok"), conflict="first"))
+    assert len(errors(folder, first)) == 6
+    _, report = read_telemetry(folder, first)
+    assert "labels.sources: no file of incidents is called nok; there are noc, tickets" in report.labels.notes
+
+
 def test_an_end_that_the_schema_does_not_name_is_not_taken_for_none(tmp_path: Path) -> None:
     folder = write(tmp_path, with_labels("incidents", TICKETS))
     _, schema = taken(folder)
