@@ -39,6 +39,7 @@ from feature_sets.telemetry.incident_rows import (
 from feature_sets.telemetry.ingest_report import FileMark, FileReport
 from feature_sets.telemetry.label_form import LabelForm
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.telemetry.scope_notes import note_absent_scopes
 from feature_sets.telemetry.table_files import Columns, columns_of, has_column
 from feature_sets.telemetry.table_rows import TableRows, split_files
 
@@ -163,18 +164,26 @@ def may_be_end(column: str) -> bool:
 
 
 def note_incidents(
-    part: IncidentPart, schema: TelemetrySchema, devices: Collection[str], report: FileReport
+    part: IncidentPart,
+    schema: TelemetrySchema,
+    devices: Collection[str],
+    attributes: pd.DataFrame,
+    report: FileReport,
 ) -> None:
     """Note how many incidents are open, which name no device that is known, and which overlap.
 
     :param devices: keys of the devices that are known.
+    :param attributes: of these.
     """
     frame = part.frame
     if not len(frame):
         return
     still = int((frame[END].isna() & ~frame[CANCELLED]).sum())
     report.notes.append(f"{len(frame):,} incidents, {still:,} of them without an end")
-    if not schema.labels.scope:
+    if schema.labels.scope:
+        wanted = {column: frame[at(column)].dropna() for column in schema.labels.scope}
+        note_absent_scopes(wanted, schema, devices, attributes, report)
+    else:
         unknown = ~frame[at(DEVICE)].isin(set(devices))
         _note(report, frame, unknown.to_numpy(), schema, "incidents name a device that is not known")
     order = frame.sort_values(START, kind="stable")

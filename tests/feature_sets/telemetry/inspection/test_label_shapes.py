@@ -65,6 +65,9 @@ def test_incidents_that_are_all_open_and_name_a_site(tmp_path: Path) -> None:
     _, schema = taken(folder)
     assert (schema.labels.form, schema.labels.scope) == ("incidents", ("site",))
     assert {device for device, _ in errors(folder, schema)} == {"r0", "r2", "r4"}
+    open_ones.assign(site="olso").to_csv(folder / "incidents.csv", index=False)
+    _, report = read_telemetry(folder, schema)
+    assert "site: no device has 'olso'; there are 'oslo', 'bergen'" in report.labels.notes
 
 
 def test_incidents_with_names_of_their_own_and_decimal_commas(tmp_path: Path) -> None:
