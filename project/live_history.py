@@ -34,6 +34,7 @@ COUNTS = (
     *("readings", "readings_new", "readings_known", "readings_too_late", "readings_quarantined"),
     *("readings_of_other_schema", "readings_conflicting", "readings_rewritten", "late_readings"),
     *("labels", "labels_new", "labels_known", "labels_quarantined", "labels_of_other_column"),
+    "label_rows_new",
     *("labels_outside_population", "labels_conflicting", "labels_changed", "labels_rewritten"),
     *("incidents", "incidents_quarantined", "incidents_unknown", "maintenance_changes", "devices_unknown"),
 )
@@ -218,6 +219,7 @@ def _results(
         "readings_conflicting": metrics.conflicting,
         "readings_rewritten": metrics.rewritten,
         "labels_new": retold.new,
+        "label_rows_new": labels.new,
         "labels_known": retold.known,
         "labels_conflicting": retold.conflicting + counts["labels_contradicting"],
         "labels_changed": labels.changed,

@@ -125,6 +125,7 @@ def _check_source(
     project: str, arguments: Mapping[str, Any], repeated: Mapping[str, Any], memory: Memory | None
 ) -> None:
     from feature_sets.telemetry.schema import TelemetrySchema
+    from feature_sets.telemetry.schema_content import gets_calendar
 
     folder = arguments.get("telemetry")
     if folder and not Path(folder).is_dir():
@@ -142,8 +143,10 @@ def _check_source(
         rule = f"must still be the file that project '{project}' stands on; tell where it is with --schema"
         raise InputError("schema", rule, schema)
     content = TelemetrySchema.load(schema).to_dict()
-    if schema_digest(content) != memory.digest:
-        changed = [key for key in content if content[key] != memory.schema.get(key)]
+    # A calendar of maintenance may be added, see ``feature_sets.ingestion.added_calendar``.
+    same = gets_calendar(memory.schema, content) or schema_digest(content) == memory.digest
+    if not same:
+        changed = [key for key in {**content, **memory.schema} if content.get(key) != memory.schema.get(key)]
         rule = (
             f"must be the schema '{memory.schema['name']}' that project '{project}' stands on since run "
             f"{memory.run_id[:8]}; give that one, or another --project, or replace its history first with "

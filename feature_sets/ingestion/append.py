@@ -197,7 +197,7 @@ def _check_same(feature_set: fstore.FeatureSet, history: StoredHistory, contents
             raise InputError(f"{where}, {what}", f"must be as in its history: {known}", given)
     before, now = history.manifest.schema, contents.schema
     for part in sorted({*before, *now}):
-        if before.get(part) != now.get(part):
+        if before.get(part) != now.get(part) and not (part in contents.later and part not in before):
             rule = (
                 f"must be that of the history: {before.get(part)!r}. Use another project, "
                 "or replace the history (netops ingest --replace)"

@@ -29,7 +29,7 @@ from feature_sets.telemetry.incident_rows import (
 )
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
-STATEMENTS, INCIDENTS, MADE_OF = "_statements", "_incidents", "_made_of"
+STATEMENTS, INCIDENTS, MADE_OF = BESIDE = "_statements", "_incidents", "_made_of"
 """Files beside those of the feature set: labels as they were given, incidents, and which rows were made of
 which files of readings."""
 

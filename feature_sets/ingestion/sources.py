@@ -96,7 +96,7 @@ class FolderSource:
                 }
                 for table in tables
             }
-            known = KnownTelemetry(marks, history.device_keys)
+            known = KnownTelemetry(marks, history.device_keys, history.attributes)
         rows, report = read_telemetry(self.folder, schema, known, self.clock)
         if rows.incidents is not None:
             rows = dataclasses.replace(rows, incidents=rows.incidents.of_source(self.name))

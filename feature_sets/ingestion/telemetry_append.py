@@ -11,6 +11,7 @@ import pandas as pd
 from feature_sets.checks import InputError
 from feature_sets.device_labels import device_labels, plain_integers, within_population
 from feature_sets.device_metrics import device_metrics
+from feature_sets.ingestion.added_calendar import check_scope, with_empty_calendar
 from feature_sets.ingestion.append import Appended, prepare_rows
 from feature_sets.ingestion.device_history import DeviceChanges, device_changes, ingest_devices
 from feature_sets.ingestion.history.computed import ComputedColumns
@@ -27,6 +28,7 @@ from feature_sets.ingestion.vectorized_ingest import Contents
 from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.telemetry.schema_content import CALENDAR, gets_calendar
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,7 @@ class TelemetryAppended:
         """What is worth knowing, for people."""
         out = []
         for name, done in (("metrics", self.metrics), ("labels", self.labels)):
-            known = f"{done.known:,} in the history already"
-            out.append(f"{name}: {done.new:,} new rows, {known}, {done.rows:,} in it now")
+            out.append(self._counted(name, done))
             out += rate_lines(done.without_rate, done.new)
             if done.rewritten:
                 out.append(
@@ -77,6 +78,14 @@ class TelemetryAppended:
                 for conflict in done.conflicts
             ]
         return out + [f"static: {line}" for line in self.devices.lines()]
+
+    def _counted(self, name: str, done: Appended) -> str:
+        """What was new of a table."""
+        if name == "labels" and self.retold is not None:
+            told = f"{self.retold.new:,} new, {self.retold.known:,} told already"
+            return f"labels: {told}; {done.new:,} rows made at new readings, {done.rows:,} in the history now"
+        known = f"{done.known:,} in the history already"
+        return f"{name}: {done.new:,} new rows, {known}, {done.rows:,} in it now"
 
 
 def append_telemetry(
@@ -105,6 +114,7 @@ def append_telemetry(
     }
     for name, content in contents.items():
         _check_schema(history, name, content)
+    check_scope(schema, history.attributes)
     devices = device_changes(rows, schema, history.attributes, history.last)
     add_metrics = prepare_rows(
         device_metrics(schema),
@@ -125,14 +135,17 @@ def append_telemetry(
         done = add_metrics()
         stored = StoredHistory.of(device_metrics(schema))
         calendar = CalendarChange.of(schema, before, sources, devices.attributes)
+        before_labels = with_empty_calendar(history.labels, schema, recorded_schema(schema))
         made = append_labels(
-            history.labels, state, stored, devices.attributes, schema, contents["labels"], calendar
+            before_labels, state, stored, devices.attributes, schema, contents["labels"], calendar
         )
         return TelemetryAppended(done, made, devices, retold)
     labels = within_population(schema, rows.labels, devices.attributes)
+    labels = plain_integers(labels.sort_values([schema.time, DEVICE], kind="stable", ignore_index=True))
+    _add_calendar(history.labels, labels, schema)
     add_labels = prepare_rows(
         device_labels(schema),
-        plain_integers(labels.sort_values([schema.time, DEVICE], kind="stable", ignore_index=True)),
+        labels,
         contents=contents["labels"],
         computed=_label_columns(schema, before, sources, devices.attributes),
     )
@@ -141,13 +154,24 @@ def append_telemetry(
     return TelemetryAppended(add_metrics(), add_labels(), devices)
 
 
+def _add_calendar(stored: StoredHistory | None, labels: pd.DataFrame, schema: TelemetrySchema) -> None:
+    """Give a history of before the schema had a calendar an empty one, if the labels can be added to it."""
+    recorded = recorded_schema(schema)
+    if stored is None or not gets_calendar(stored.manifest.schema, recorded):
+        return
+    plain = replace(schema, maintenance=None)
+    computed = HorizonTarget(plain) if plain.horizon_seconds else None
+    prepare_rows(device_labels(plain), labels, computed=computed)
+    with_empty_calendar(stored, schema, recorded)
+
+
 def _contents(
     history: TelemetryHistory, table: str, schema: TelemetrySchema, source: str, read: Mapping[str, Any]
 ) -> Contents:
     stored = history.table(table)
     before = stored.manifest.sources if stored else {}
     sources = {**before, **({source: read[table]} if source and table in read else {})}
-    return Contents(recorded_schema(schema), sources)
+    return Contents(recorded_schema(schema), sources, later=frozenset([CALENDAR]))
 
 
 def _label_columns(
@@ -170,6 +194,8 @@ def _check_schema(history: TelemetryHistory, table: str, contents: Contents) -> 
     if stored is None:
         return
     before, now = stored.manifest.schema, contents.schema
+    if gets_calendar(before, now):
+        return
     differing = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
     if differing:
         known = {name: before.get(name) for name in differing}

@@ -55,11 +55,13 @@ class Contents:
     :param schema: content of what the rows were made by; rows of another one are not added.
     :param sources: what was read, by source.
     :param attachments: further files of the folder: Parquet by name, which begins with an underscore.
+    :param later: fields of the schema that a history may have been without so far.
     """
 
     schema: Mapping[str, Any] = field(default_factory=dict)
     sources: Mapping[str, Any] = field(default_factory=dict)
     attachments: Mapping[str, pa.Table] = field(default_factory=dict)
+    later: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ later.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -36,9 +37,13 @@ from feature_sets.telemetry.incident_rows import (
     texts_about,
 )
 from feature_sets.telemetry.ingest_report import FileMark, FileReport
+from feature_sets.telemetry.label_form import LabelForm
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from feature_sets.telemetry.table_files import Columns, has_column
+from feature_sets.telemetry.scope_notes import note_absent_scopes
+from feature_sets.telemetry.table_files import Columns, columns_of, has_column
 from feature_sets.telemetry.table_rows import TableRows, split_files
+
+_END = re.compile(r"(^|[^a-z])end|stop|closed|until|resolved|cleared|finish|(^|[^a-z])to$")
 
 TABLES = ("incidents", "labels")
 """Names that the table may have."""
@@ -75,13 +80,16 @@ def read_incidents(
     report.leave(unchanged)
     if not unread:
         return IncidentPart(no_incidents(schema), ())
+    if not known:  # A part of a history need not have a file of each source.
+        _note_absent_sources(files, schema, report)
     excluding = [column for column in texts_about(schema) if column in schema.exclude_labels]
     optional = {
         name: has_column(folder, unread, schema, name)
         for name in (form.id, form.kind, form.known, form.cancelled)
     }
     here = [name for name, found in optional.items() if found]
-    times = [form.start, form.end, *(name for name in here if name == form.known)]
+    ends = [form.end] if _has_end(folder, unread, schema) else []
+    times = [form.start, *ends, *(name for name in here if name == form.known)]
     texts = dict.fromkeys([*form.scope, *(name for name in here if name != form.known), *excluding])
     asked = Columns(times=tuple(times), texts=tuple(texts), keyed=not form.scope)
     rows = TableRows(folder, unread, schema, report, asked)
@@ -95,12 +103,14 @@ def read_incidents(
         rows.reject("bad_cancelled", wrong, form.cancelled)
     else:
         cancelled = np.zeros(len(frame), dtype=np.bool_)
-    # A missing end is after no start.
-    rows.reject("end_before_start", (frame[form.end] < frame[form.start]).to_numpy(), form.end)
+    never = pd.Series(pd.NaT, index=frame.index, dtype="datetime64[ns, UTC]")
+    if ends:  # A missing end is after no start.
+        rows.reject("end_before_start", (frame[form.end] < frame[form.start]).to_numpy(), form.end)
+    elif unread:
+        report.notes.append(f"no column '{form.end}': all incidents are open")
     if report.rows_read and not rows.keep.any():
         rows.accepted([form.start], some=True)
     nothing = pd.Series(None, index=frame.index, dtype="object")
-    never = pd.Series(pd.NaT, index=frame.index, dtype="datetime64[ns, UTC]")
     found = pd.DataFrame(
         {
             SOURCE: rows.file_names(),
@@ -108,7 +118,7 @@ def read_incidents(
             ID: frame[form.id] if form.id in here else nothing,
             **{at(column): frame[column] for column in scope_columns(schema)},
             START: frame[form.start],
-            END: frame[form.end],
+            END: frame[form.end] if ends else never,
             KNOWN: frame[form.known] if form.known in here else never,
             CANCELLED: cancelled,
             **{said(name): frame.get(name, nothing) for name in texts_about(schema)},
@@ -119,19 +129,61 @@ def read_incidents(
     return IncidentPart(kept, tuple(report.marks))
 
 
+def _note_absent_sources(files: list[Path], schema: TelemetrySchema, report: FileReport) -> None:
+    """Note sources of the schema that no file is called by."""
+    there = sorted({path.name.partition(".")[0] for path in files})
+    absent = [name for name in schema.labels.sources if name not in there]
+    if absent:
+        what = f"labels.sources: no file of incidents is called {', '.join(absent)}"
+        report.notes.append(f"{what}; there are {', '.join(there)}")
+
+
+def _has_end(folder: Path, files: list[Path], schema: TelemetrySchema) -> bool:
+    """Whether incidents may have an end: all are open where no column has the usual name of it, or another.
+
+    :raises TelemetryError: if one has another, which the schema does not name.
+    """
+    end = schema.labels.end
+    if end != LabelForm().end or has_column(folder, files, schema, end):
+        return True
+    for path in files:
+        for column in columns_of(folder, path, schema):
+            if column != schema.labels.start and may_be_end(column):
+                rule = f"is required; if '{column}' is the end, the schema says so in labels.end"
+                raise TelemetryError(f"{path.relative_to(folder)}, column '{end}'", rule, column)
+    return False
+
+
+def may_be_end(column: str) -> bool:
+    """Whether a column has the name of an end of something.
+
+    >>> may_be_end("Closed At"), may_be_end("vendor")
+    (True, False)
+    """
+    return _END.search(column.lower()) is not None
+
+
 def note_incidents(
-    part: IncidentPart, schema: TelemetrySchema, devices: Collection[str], report: FileReport
+    part: IncidentPart,
+    schema: TelemetrySchema,
+    devices: Collection[str],
+    attributes: pd.DataFrame,
+    report: FileReport,
 ) -> None:
     """Note how many incidents are open, which name no device that is known, and which overlap.
 
     :param devices: keys of the devices that are known.
+    :param attributes: of these.
     """
     frame = part.frame
     if not len(frame):
         return
     still = int((frame[END].isna() & ~frame[CANCELLED]).sum())
     report.notes.append(f"{len(frame):,} incidents, {still:,} of them without an end")
-    if not schema.labels.scope:
+    if schema.labels.scope:
+        wanted = {column: frame[at(column)].dropna() for column in schema.labels.scope}
+        note_absent_scopes(wanted, schema, devices, attributes, report)
+    else:
         unknown = ~frame[at(DEVICE)].isin(set(devices))
         _note(report, frame, unknown.to_numpy(), schema, "incidents name a device that is not known")
     order = frame.sort_values(START, kind="stable")

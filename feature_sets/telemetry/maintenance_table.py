@@ -6,11 +6,10 @@ A row is left out for the first reason that fits: ``unparsable_start``, ``naive_
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from feature_sets.checks import InputError
@@ -18,14 +17,14 @@ from feature_sets.listed import listed
 from feature_sets.rows.keyed_rows import Bools, Integers
 from feature_sets.telemetry.arrow_files import partition_values, read_file
 from feature_sets.telemetry.calendar import Calendar, Maintenance, checked_scope, scope_columns
-from feature_sets.telemetry.cell_text import plain_value, rows_saying, texts_of
+from feature_sets.telemetry.cell_text import plain_value, texts_of
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.event_time import seconds_of
 from feature_sets.telemetry.events import brief
 from feature_sets.telemetry.ingest_report import FileReport
-from feature_sets.telemetry.intervals import OPEN, key_levels
+from feature_sets.telemetry.intervals import OPEN
 from feature_sets.telemetry.maintenance_columns import MaintenanceColumns
-from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.telemetry.table_files import columns_of
 from feature_sets.telemetry.time_columns import parse_times
 
@@ -47,45 +46,13 @@ def read_calendar(
     return found
 
 
-def note_absent_scopes(
-    calendar: Calendar,
-    schema: TelemetrySchema,
-    devices: Collection[str],
-    attributes: pd.DataFrame,
-    report: FileReport,
-) -> None:
-    """Note values of scopes that no device has.
-
-    :param devices: keys of all that are known.
-    :param attributes: of the devices that the folder names.
-    """
-    wanted: dict[str, dict[str, None]] = {}
+def scopes_of(calendar: Calendar) -> dict[str, list[str]]:
+    """Values that the entries of a calendar name, by column."""
+    found: dict[str, list[str]] = {}
     for entry in calendar.values():
         for column, value in entry.scope:
-            wanted.setdefault(column, {})[value] = None
-    levels: dict[str, set[str]] = {column: set() for column in schema.entity}
-    for device in devices:
-        for column, value in key_levels(device, schema.entity, schema.separator).items():
-            levels[column].add(value)
-    for column, values in wanted.items():
-        if column == DEVICE:
-            there = pd.Series(sorted(devices), dtype=object)
-        elif column in levels:
-            there = pd.Series(sorted(levels[column]), dtype=object)
-        elif column in attributes and len(attributes):
-            there = attributes[column].dropna().drop_duplicates()
-        else:
-            continue
-        known = set(there.tolist())
-        exact = column == DEVICE or column in levels
-        absent = [
-            repr(value)
-            for value in values
-            if value not in known and (exact or not rows_saying(there, value).any())
-        ]
-        if absent:
-            shown = ", ".join(repr(value) for value in there.tolist()[:_SHOWN]) or "none"
-            report.notes.append(f"{column}: no device has {listed(absent, _SHOWN)}; there are {shown}")
+            found.setdefault(column, []).append(value)
+    return found
 
 
 class _File:

@@ -33,10 +33,11 @@ from feature_sets.telemetry.ingest_report import FileMark, FileReport, IngestRep
 from feature_sets.telemetry.label_form import POSITIVES
 from feature_sets.telemetry.label_notes import note_labels_beside
 from feature_sets.telemetry.long_layout import widened
-from feature_sets.telemetry.maintenance_table import note_absent_scopes, read_calendar
+from feature_sets.telemetry.maintenance_table import read_calendar, scopes_of
 from feature_sets.telemetry.reading_columns import asked_columns, checked_readings, reject_readings
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.schema_notes import note_absent_values, note_lone_categories
+from feature_sets.telemetry.scope_notes import note_absent_scopes
 from feature_sets.telemetry.table_files import Columns, has_column
 from feature_sets.telemetry.table_rows import TableRows, split_files
 from feature_sets.telemetry.valid_from import in_time_order, newest
@@ -55,10 +56,12 @@ class KnownTelemetry:
 
     :param files: table -> file -> its mark.
     :param devices: keys of devices that need not be in the static file.
+    :param attributes: of these, as text; None if nobody knows.
     """
 
     files: Mapping[str, Mapping[str, FileMark]] = field(default_factory=dict)
     devices: Collection[str] = ()
+    attributes: pd.DataFrame | None = None
 
 
 def read_telemetry(
@@ -105,14 +108,17 @@ def read_telemetry(
         devices = set(static[DEVICE])
         report.static.rows_read = len(static)
         report.static.notes.append("no static file: the devices are those of the metrics")
-    labels, incidents = reading.labels_and_incidents(files["labels"], report.labels, devices)
+    every = attributes
+    if known is not None and known.attributes is not None:  # Those of earlier days are devices as well.
+        every = pd.concat([known.attributes, attributes], ignore_index=True)
+    labels, incidents = reading.labels_and_incidents(files["labels"], report.labels, devices, every)
     if unread:
         report.metrics.notes.append(unread_note(unread))
     calendar: Calendar | None = None
     if calendar_files:
         report.maintenance = FileReport(MAINTENANCE)
         calendar = read_calendar(base, calendar_files, schema, report.maintenance)
-        note_absent_scopes(calendar, schema, devices, attributes, report.maintenance)
+        note_absent_scopes(scopes_of(calendar), schema, devices, every, report.maintenance)
     if known is None:
         _compare(metrics, labels, static, schema, report)
     history = attributes if VALID_FROM in attributes else None
@@ -200,13 +206,13 @@ class _Reading:
         return checked_readings(frame, schema, report)[[DEVICE, *times, *columns]]
 
     def labels_and_incidents(
-        self, files: list[Path], report: FileReport, devices: set[str]
+        self, files: list[Path], report: FileReport, devices: set[str], attributes: pd.DataFrame
     ) -> tuple[pd.DataFrame, IncidentPart | None]:
         """Labels as rows, or as incidents, by the form of the schema."""
         if not self._schema.labels.has_incidents:
             return self.labels(files, report, devices), None
         found = read_incidents(self._folder, files, self._schema, report, self._marks.get("labels", {}))
-        note_incidents(found, self._schema, devices, report)
+        note_incidents(found, self._schema, devices, attributes, report)
         if self._some:
             texts = found.frame.rename(columns={said(name): name for name in texts_about(self._schema)})
             note_absent_values(texts, self._schema.exclude_labels, "exclude_labels", report)

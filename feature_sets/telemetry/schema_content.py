@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from feature_sets.checks import InputError, check_mapping, check_names
@@ -17,6 +18,9 @@ from feature_sets.telemetry.window_settings import Windows
 
 _REQUIRED = ("name", "entity", "time", "metrics", "label")
 _TEXTS = ("name", "time", "label")
+
+CALENDAR = "maintenance"
+"""Field that the schema of a history may get later: until then no device was in maintenance."""
 
 
 def schema_arguments(content: object, fields: Collection[str]) -> dict[str, Any]:
@@ -55,3 +59,20 @@ def schema_arguments(content: object, fields: Collection[str]) -> dict[str, Any]
         "uptime": Uptime.from_content(given["uptime"]) if given.get("uptime") else None,
         "counters": CounterIntervals.from_content(given.get("counters") or {}),
     }
+
+
+def gets_calendar(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether a schema differs from an earlier one in nothing but that it has a calendar of maintenance.
+
+    >>> gets_calendar({"name": "lab"}, {"name": "lab", "maintenance": {}})
+    True
+
+    :param before: as it was kept, in JSON.
+    :param now: as plain content.
+    """
+    rest = {name: value for name, value in now.items() if name != CALENDAR}
+    return CALENDAR in now and CALENDAR not in before and _plain(rest) == _plain(before)
+
+
+def _plain(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, sort_keys=True, default=str)

@@ -94,6 +94,18 @@ def test_another_schema_is_refused_with_the_way_out(lab, tmp_path):
     assert resolve("p", MAIN, {"schema": str(copy)}, remembered).arguments["schema"] == str(copy)
 
 
+def test_a_calendar_may_be_added_to_the_schema_and_nothing_else_may_be_taken_away(lab, tmp_path):
+    content = yaml.safe_load((tmp_path / "load.yaml").read_text())
+    first = ran(lab)
+    with_calendar = tmp_path / "calendar.yaml"
+    with_calendar.write_text(yaml.safe_dump({**content, "maintenance": {}}))
+    given = {"schema": str(with_calendar)}
+    assert resolve("p", MAIN, given, first).arguments["schema"] == str(with_calendar)
+    second = ran({**lab, **given}, before=first)
+    with pytest.raises(InputError, match="It differs in maintenance"):
+        resolve("p", MAIN, {"schema": lab["schema"]}, second)
+
+
 def test_who_replaces_the_history_may_give_another_schema_which_is_remembered(lab, tmp_path):
     remembered, names = ran(lab), parameters.NAMES["ingest"]
     other = {"schema": str(schema_file(tmp_path, "other")), "replace": True}

@@ -83,6 +83,8 @@ class Intervals:
         """What the intervals rest on, or why there are none."""
         count = self.clusters.count
         units = f"{count} {self.clusters.unit}{'s' * (count != 1)}, {self.with_errors} of them with errors"
+        if self.clusters.of_devices > count:
+            units += f" (the {self.clusters.of_devices} of the devices, simultaneous ones as one)"
         if not self.resamples:
             return f"none: {units}; at least {LEAST_CLUSTERS} with errors are needed"
         return f"95 % by resampling {units}"

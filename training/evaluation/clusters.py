@@ -29,11 +29,13 @@ class Clusters:
     :param unit: ``device``, ``device-day`` (a device in a UTC day) or ``episode``.
     :param codes: number of each row's cluster, shape (n,), from 0.
     :param count: how many there are.
+    :param of_devices: of episodes, how many the devices have, of which simultaneous ones are one here.
     """
 
     unit: str
     codes: npt.NDArray[np.intp]
     count: int
+    of_devices: int = 0
 
 
 def parse_bootstrap_by(value: object) -> str:
@@ -99,7 +101,7 @@ def episode_clusters(rows: pd.DataFrame, time: str, label: str, apart_seconds: i
             (first, np.arange(len(first))) if theirs is None else (starts[theirs], number[theirs])
         )
         codes[at] = numbers[np.maximum(np.searchsorted(known, moments[at], side="right") - 1, 0)]
-    return Clusters(EPISODE, codes, len(first))
+    return Clusters(EPISODE, codes, len(first), len(found))
 
 
 def _first_starts(starts: Moments, apart: int) -> Moments:

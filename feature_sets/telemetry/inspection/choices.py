@@ -43,6 +43,7 @@ class Proposal:
     :param decide: what only the owner of the telemetry knows, one sentence each.
     :param fields: of the schema, as far as they are known.
     :param cadence: of the metrics.
+    :param metric_reasons: why a metric is what it is, by its name in the schema.
     """
 
     choices: list[Choice] = field(default_factory=list)
@@ -50,6 +51,7 @@ class Proposal:
     decide: list[str] = field(default_factory=list)
     fields: dict[str, Any] = field(default_factory=dict)
     cadence: Cadence | None = None
+    metric_reasons: dict[str, str] = field(default_factory=dict)
 
     def choose(self, table: str, column: str, role: str, why: str, instead: str = "") -> None:
         """Note what a column would be."""

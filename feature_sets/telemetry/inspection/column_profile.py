@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from feature_sets.checks import InputError
-from feature_sets.telemetry.cell_numbers import numbers_of
+from feature_sets.telemetry.cell_numbers import numbers_of, wholes_of
 from feature_sets.telemetry.cell_text import Texts, cell_text, texts_of, truth_of
 from feature_sets.telemetry.time_columns import ParsedTimes, parse_times
 
@@ -49,8 +49,8 @@ class ColumnProfile:
     samples: tuple[str, ...]
     kind: str
     whole: bool = False
-    low: float | None = None
-    high: float | None = None
+    low: float | int | None = None
+    high: float | int | None = None
     times: str = ""
     naive: bool = False
     first: str = ""
@@ -124,9 +124,9 @@ def profile_column(name: str, column: pa.ChunkedArray, decimal: str = ".") -> Co
     is_number = not numbers.refused.any() and not np.isnan(numbers.values).all()
     times = _times(column, texts, numbers.values if is_number else None)
     if times is not None:
-        return ColumnProfile(**base, samples=shown, kind="time", **_time_facts(column.type, times))
+        return ColumnProfile(**base, samples=shown, kind="time", **_time_facts(column, times))
     if is_number:
-        facts = _number_facts(numbers.values)
+        facts = {**_number_facts(numbers.values), **_whole_range(column, decimal)}
         # Words such as NaN count as missing here.
         base["missing"] = int(np.count_nonzero(np.isnan(numbers.values)))
         return ColumnProfile(**base, samples=shown, kind="number", **facts)
@@ -140,7 +140,7 @@ def _stamped(name: str, kind: str, column: pa.ChunkedArray) -> ColumnProfile:
         return ColumnProfile(name, kind, rows, missing, 0, (), "empty")
     distinct = 1 if pc.min_max(column)["min"] == pc.min_max(column)["max"] else None
     shown = tuple(_cut(value) for value in texts.values[:SAMPLES])
-    facts = _time_facts(column.type, parse_times(column))
+    facts = _time_facts(column, parse_times(column))
     return ColumnProfile(name, kind, rows, missing, distinct, shown, "time", **facts)
 
 
@@ -163,7 +163,7 @@ def _measured(name: str, kind: str, column: pa.ChunkedArray) -> ColumnProfile:
     times = _times(column, None, values)
     if times is not None:
         return ColumnProfile(
-            **base, distinct=distinct, samples=shown, kind="time", **_time_facts(column.type, times)
+            **base, distinct=distinct, samples=shown, kind="time", **_time_facts(column, times)
         )
     return ColumnProfile(**base, distinct=distinct, samples=shown, kind="number", **_number_facts(values))
 
@@ -186,17 +186,19 @@ def _times(
     return parsed if given_rows and np.count_nonzero(found) >= 0.99 * given_rows else None
 
 
-def _time_facts(kind: pa.DataType, parsed: ParsedTimes) -> dict[str, Any]:
+def _time_facts(column: pa.ChunkedArray, parsed: ParsedTimes) -> dict[str, Any]:
     naive = bool(parsed.naive.any())
     if parsed.units:
         form = f"epoch {' and '.join(parsed.units)}"
     elif naive:
         form = "without a zone"
     else:
-        zone = getattr(kind, "tz", None)
+        zone = getattr(column.type, "tz", None)
         form = f"zone {zone}" if zone else "with a zone"
-    times = parsed.times.dropna()
-    span = [moment.isoformat() for moment in (times.min(), times.max())] if len(times) else ["", ""]
+    times = (parse_times(column, "UTC") if naive else parsed).times.dropna()
+    ends = (times.min(), times.max()) if len(times) else ()
+    # Of times without a zone as they are, in whatever zone.
+    span = [(end.tz_localize(None) if naive else end).isoformat() for end in ends] or ["", ""]
     return {"times": form, "naive": naive, "first": span[0], "last": span[1]}
 
 
@@ -211,14 +213,28 @@ def _number_facts(values: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, An
     }
 
 
+def _whole_range(column: pa.ChunkedArray, decimal: str) -> dict[str, int]:
+    """Smallest and largest of whole numbers to the unit; nothing of other numbers."""
+    if pa.types.is_integer(column.type):
+        ends = pc.min_max(column).as_py()
+        return {"low": ends["min"], "high": ends["max"]}
+    values, refused = wholes_of(column, decimal=decimal)
+    if refused.any() or values.isna().all():
+        return {}
+    given = values[~values.isna()].to_numpy(dtype=np.uint64)
+    return {"low": int(given.min()), "high": int(given.max())}
+
+
 def _type_name(kind: pa.DataType) -> str:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     return "text" if pa.types.is_string(kind) or pa.types.is_large_string(kind) else str(kind)
 
 
-def _short(number: float | None) -> str:
-    return "?" if number is None else f"{number:,.0f}" if number == int(number) else f"{number:.4g}"
+def _short(number: float | int | None) -> str:
+    if number is None:
+        return "?"
+    return f"{int(number):,}" if number == int(number) else f"{number:.4g}"
 
 
 def _cut(text: str) -> str:

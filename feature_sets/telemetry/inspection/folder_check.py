@@ -10,9 +10,15 @@ import yaml
 
 from feature_sets.telemetry.errors import SchemaError
 from feature_sets.telemetry.folder_files import find_files, table_names, unread_files, unread_note
-from feature_sets.telemetry.inspection.choices import Choice, Proposal
-from feature_sets.telemetry.inspection.likely_format import likely_format, likely_tables_of
+from feature_sets.telemetry.inspection.choices import Proposal
+from feature_sets.telemetry.inspection.likely_format import (
+    different_forms,
+    form_of,
+    likely_format,
+    likely_tables_of,
+)
 from feature_sets.telemetry.inspection.other_files import likely_tables
+from feature_sets.telemetry.inspection.other_names import other_names
 from feature_sets.telemetry.inspection.proposal import propose
 from feature_sets.telemetry.inspection.table_profile import TableProfile, profile_table
 from feature_sets.telemetry.schema import TelemetrySchema
@@ -42,7 +48,6 @@ class FolderCheck:
         content = self.proposal.content
         if content is None:
             return None
-        reasons = {choice.column: choice for choice in self.proposal.choices if choice.table == "metrics"}
         lines = [
             f"# Proposed by netops check for the folder {self.folder.name}. Look at every line before use."
         ]
@@ -56,8 +61,12 @@ class FolderCheck:
                 "metrics:  # each may get a unit, and a range such as [0, 100]: outside is no reading"
             )
             for metric, fields in value.items():
-                lines.append(f"  {_yaml({metric: fields or {}})}" + _remark(reasons.get(metric)))
+                lines.append(f"  {_yaml({metric: fields or {}})}" + self._remark(metric))
         return "\n".join(lines) + "\n"
+
+    def _remark(self, metric: str) -> str:
+        why = self.proposal.metric_reasons.get(metric)
+        return f"  # {why}" if why else ""
 
     def _why(self, name: str) -> str:
         of_field = [choice for choice in self.proposal.choices if choice.role == name]
@@ -96,7 +105,8 @@ class FolderCheck:
             out.append(table.heading())
             for column, profile in table.columns.items():
                 choice = chosen.get((name, column))
-                out.append(f"  {column}: {profile.words()}")
+                called = f" ('{table.renamed[column]}' in the files)" if column in table.renamed else ""
+                out.append(f"  {column}{called}: {profile.words()}")
                 if choice is None:
                     out.append("    -> as in the metrics")
                 else:
@@ -117,7 +127,8 @@ class FolderCheck:
         every = (
             "none has two readings" if cadence.seconds is None else f"one reading every {cadence.seconds:g} s"
         )
-        out = [f"devices: {cadence.devices:,} in the rows looked at, {every}"]
+        gaps = f", {cadence.gaps:.1%} of the times between readings are gaps" if cadence.gaps else ""
+        out = [f"devices: {cadence.devices:,} in the rows looked at, {every}{gaps}"]
         if cadence.repeated:
             out.append(
                 f"repeated: {cadence.repeated:,} rows have the device and time of another; one of each stays"
@@ -130,14 +141,17 @@ def check_folder(folder: Path) -> FolderCheck:
 
     :raises TelemetryError: if there is no such folder, or a file cannot be read.
     """
-    names = table_names(folder)
-    known = likely_tables_of(names)
+    known = likely_tables_of(table_names(folder))
     files = {name: find_files(folder, name, optional=True, form=known) for name in TABLES}
     if files["labels"]:  # Rows are one form, and incidents another; a schema has one of both.
         files["incidents"] = []
     form = likely_format(folder, files, known)
-    tables = {name: profile_table(folder, name, found, form) for name, found in files.items() if found}
-    proposal = propose(folder.resolve().name, tables, form)
+    forms = {name: form_of(folder, found, form) for name, found in files.items()}
+    tables = {name: profile_table(folder, name, found, forms[name]) for name, found in files.items() if found}
+    names = other_names(tables)
+    tables = {name: table.called(names) for name, table in tables.items()}
+    proposal = propose(folder.resolve().name, tables, form, names)
+    proposal.missing += different_forms(files, forms)
     content = proposal.content
     if content is not None:
         try:
@@ -153,7 +167,3 @@ def _yaml(content: dict[str, Any]) -> str:
         content, default_flow_style=True, width=10**9, allow_unicode=True, sort_keys=False
     )
     return text.strip().removeprefix("{").removesuffix("}")
-
-
-def _remark(choice: Choice | None) -> str:
-    return f"  # {choice.why}" if choice and choice.why != "numbers" else ""

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
+from feature_sets.listed import listed
+from feature_sets.telemetry.incident_files import may_be_end
 from feature_sets.telemetry.inspection.choices import Proposal
 from feature_sets.telemetry.inspection.table_profile import TableProfile
 from feature_sets.telemetry.label_form import INCIDENTS, LabelForm
 from feature_sets.telemetry.maintenance_columns import MaintenanceColumns
 from feature_sets.telemetry.schema import DEVICE
 
-_START = re.compile(r"start|begin|began|open|from|since|raised|onset")
-_END = re.compile(r"end|stop|clos|until|resolv|clear|finish|^to$|_to$")
+_START = re.compile(r"start|begin|began|open|from|since|raised|onset|detect|creat|report|occur|first")
 _KIND = re.compile(r"kind|cause|type|reason|categor|class|severity")
 _KINDS = 20
+_SHOWN = 5
+_ALWAYS = ("incidents", "maintenance")
+"""Tables of intervals, whatever their columns are called."""
 LABEL = "is_error"
 """Name of what is predicted, where the files give it none."""
 
 
 class IntervalColumns(NamedTuple):
-    """Columns with the start and the end of each row."""
+    """Columns with the start and the end of each row; the end is empty if no row says one."""
 
     start: str
     end: str
@@ -34,11 +39,11 @@ def intervals_of(table: TableProfile) -> IntervalColumns | None:
     # Where all are open nobody knows what the ends would be.
     ends = [name for name, column in columns.items() if column.kind in ("time", "empty")]
     start = next((name for name in times if _START.search(name.lower())), "")
-    end = next((name for name in ends if name != start and _END.search(name.lower())), "")
+    end = next((name for name in ends if name != start and may_be_end(name)), "")
     if start and end:
         return IntervalColumns(start, end)
     if len(times) != 2 or any(column.kind == "truth" for column in columns.values()):
-        return None
+        return IntervalColumns(start or times[0], "") if table.name in _ALWAYS and times else None
     first, second = times
     if columns[second].first < columns[first].first:
         first, second = second, first
@@ -66,6 +71,12 @@ def propose_incidents(
         if proposal.named(kind, reserved=False) != LabelForm().kind:
             fields["kind"] = proposal.named(kind, reserved=False)
     _note_others(proposal, table)
+    if len(table.files) > 1:
+        names = listed([Path(name).name.partition(".")[0] for name in table.files], _SHOWN)
+        proposal.decide.append(
+            f"The incidents are in {len(table.files):,} files ({names}): where those of several overlap, all "
+            "count. If one is to be believed more, labels.sources and labels.conflict say so."
+        )
     proposal.fields["label"] = LABEL
     proposal.fields["labels"] = fields
     proposal.decide.append(
@@ -102,14 +113,20 @@ def _interval(
     if found is None:
         return None
     named: dict[str, str] = {}
+    if not found.end:
+        proposal.decide.append(f"The {table.name} have no column of ends: all of them are open.")
     for role, column in found._asdict().items():
+        if not column:
+            continue
         profile = table.columns[column]
         why = f"{profile.times}, {profile.first} to {profile.last}" if profile.first else "all are open"
         proposal.choose(table.name, column, f"{_field(table)}.{role}", why)
         name = proposal.named(column, reserved=False)
         if name != getattr(usual, role):
             named[role] = name
-    if "assume_timezone" not in proposal.fields and any(table.columns[column].naive for column in found):
+    if "assume_timezone" not in proposal.fields and any(
+        table.columns[column].naive for column in found if column
+    ):
         proposal.assume_utc([table.name])
     return named
 
@@ -145,12 +162,12 @@ def _scope(
 def _kind(table: TableProfile, proposal: Proposal) -> str:
     """Column with the kind of each, if there seems to be one."""
     taken = {choice.column for choice in proposal.choices if choice.table == table.name}
-    texts = [
+    few = [
         name
         for name, column in table.columns.items()
-        if name not in taken and column.kind == "text" and (column.distinct or 0) <= _KINDS
+        if name not in taken and column.kind in ("text", "number") and 0 < (column.distinct or 0) <= _KINDS
     ]
-    named = [name for name in texts if _KIND.search(name.lower())]
+    named = [name for name in few if _KIND.search(name.lower())]
     return named[0] if named else ""
 
 

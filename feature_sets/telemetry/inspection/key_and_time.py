@@ -10,13 +10,20 @@ import numpy as np
 import pandas as pd
 
 from feature_sets.rows.event_micros import column_micros
+from feature_sets.rows.keyed_rows import Integers
 from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.inspection.column_profile import ColumnProfile
 from feature_sets.telemetry.inspection.table_profile import TableProfile
 from feature_sets.telemetry.time_columns import parse_times
 
 TIME_NAMES = ("timestamp", "time", "ts", "event_time", "datetime", "date_time", "date", "at", "when")
+DEVICE_NAME = re.compile(
+    r"device|host|node|router|switch|sys_?name|instance|source|agent|element|interface|ifname|port|series|box|site"
+    r"|^ne$|^id$|_id$"
+)
+"""What columns that name devices, or parts of them, are called."""
 _FAR = pd.Timedelta(days=366)
+_NEAR, _MOST, _NEARLY_ALL = 0.1, 0.8, 0.95
 ARRIVAL_NAME = re.compile(r"receiv|arriv|ingest|collected")
 
 
@@ -27,11 +34,23 @@ class Cadence:
     :param devices: different keys.
     :param seconds: usual time between two readings of a device; None if none has two.
     :param repeated: rows that repeat a device and time.
+    :param even: whether nearly all devices report as often as that, or leave readings out.
+    :param gaps: share of the times between readings that are longer by half or more.
     """
 
     devices: int
     seconds: float | None
     repeated: int
+    even: bool = False
+    gaps: float = 0.0
+
+    @property
+    def expected(self) -> int | None:
+        """Whole seconds between readings that are to be expected; None if nobody can say."""
+        if not self.even or self.seconds is None:
+            return None
+        whole = round(self.seconds)
+        return whole if whole >= 1 and abs(whole - self.seconds) <= _NEAR * self.seconds else None
 
 
 def key_candidates(tables: Mapping[str, TableProfile]) -> list[str]:
@@ -42,7 +61,36 @@ def key_candidates(tables: Mapping[str, TableProfile]) -> list[str]:
         name for name in common if all(_may_be_key(table.columns[name], len(present)) for table in present)
     ]
     counted = tables.get("static") or present[0]
-    return sorted(found, key=lambda name: (counted.columns[name].distinct or 0, common.index(name)))
+    return sorted(
+        found,
+        key=lambda name: (
+            counted.columns[name].distinct or 0,
+            name not in counted.of_folders,
+            common.index(name),
+        ),
+    )
+
+
+def key_of_metrics(
+    metrics: TableProfile, candidates: Sequence[str], incidents: TableProfile | None
+) -> list[str]:
+    """Those of the candidates that seem to name a device, if no other table names each.
+
+    :param incidents: which name some; None if there are none.
+    """
+    named = [name for name in candidates if incidents is not None and name in incidents.columns]
+    likely = [name for name in candidates if DEVICE_NAME.search(name.lower())]
+    if not named:
+        return likely or list(candidates)
+    times = [name for name, column in metrics.columns.items() if column.kind == "time"]
+    columns = [*named, *times]
+    rows = pd.DataFrame({name: texts_of(metrics.head[name]).codes for name in (*candidates, *times)})
+    repeated = int(rows.duplicated(columns).sum())
+    for name in likely:
+        # Incidents may be of a site, and the readings of its devices.
+        if name not in named and rows.duplicated([*columns, name]).sum() * 10 < repeated:
+            return [one for one in candidates if one in named or one == name]
+    return named
 
 
 def _may_be_key(column: ColumnProfile, tables: int) -> bool:
@@ -106,11 +154,21 @@ def cadence_of(readings: pd.DataFrame) -> Cadence:
     given = readings.dropna()
     device, micros = given["device"].to_numpy(), column_micros(given["time"])
     order = np.lexsort((micros, device))
-    steps = np.diff(micros[order])
-    steps = steps[device[order][1:] == device[order][:-1]]
-    apart = steps[steps > 0]
+    device, steps = device[order], np.diff(micros[order])
+    same = device[1:] == device[:-1]
+    apart = same & (steps > 0)
+    usual = float(np.median(steps[apart])) if apart.any() else None
     return Cadence(
         devices=len(np.unique(device)),
-        seconds=float(np.median(apart)) / 1e6 if len(apart) else None,
-        repeated=int(np.count_nonzero(steps == 0)),
+        seconds=None if usual is None else usual / 1e6,
+        repeated=int(np.count_nonzero(same & (steps == 0))),
+        even=usual is not None and _is_even(device[1:][apart], steps[apart], usual),
+        gaps=0.0 if usual is None else float(np.mean(steps[apart] > 1.5 * usual)),
     )
+
+
+def _is_even(device: Integers, steps: Integers, usual: float) -> bool:
+    """Whether most times between readings are the usual one, and of nearly all devices."""
+    near = np.abs(steps - usual) <= _NEAR * usual
+    of_devices = pd.Series(steps).groupby(device).median()
+    return bool(near.mean() >= _MOST and (np.abs(of_devices - usual) <= _NEAR * usual).mean() >= _NEARLY_ALL)

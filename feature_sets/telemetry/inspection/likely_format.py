@@ -12,7 +12,7 @@ import pyarrow as pa
 from feature_sets.checks import InputError, check_column_name
 from feature_sets.telemetry.arrow_files import first_rows, separator_of
 from feature_sets.telemetry.cell_numbers import numbers_of
-from feature_sets.telemetry.cell_text import texts_of
+from feature_sets.telemetry.cell_text import texts_of, truth_of
 from feature_sets.telemetry.file_format import PLAIN, FileFormat
 from feature_sets.telemetry.json_files import is_json
 from feature_sets.telemetry.path_pattern import path_parts
@@ -40,34 +40,55 @@ def likely_format(folder: Path, files: Mapping[str, Sequence[Path]], known: File
     :param known: what is known of it.
     :raises TelemetryError: if a file cannot be read.
     """
-    found = known
-    for table, paths in files.items():
-        if not paths or paths[0].suffix == ".parquet":
-            continue
-        if is_json(paths[0]):
-            if table == "metrics":
-                found = replace(found, format=_writer(folder, paths[0]))
-            continue
-        found = _of_csv(folder, paths[0], found)
-        if found.decimal != PLAIN.decimal:
-            break
+    forms = {table: form_of(folder, paths, known) for table, paths in files.items()}
+    told = [forms[table] for table, paths in files.items() if _is_csv(paths)]
+    separator = next((form.separator for form in told), PLAIN.separator)
+    decimal = next((form.decimal for form in told if form.decimal != PLAIN.decimal), PLAIN.decimal)
+    found = replace(known, separator=separator, decimal=PLAIN.decimal if separator == decimal else decimal)
+    metrics = files.get("metrics", ())
+    if metrics and is_json(metrics[0]):
+        found = replace(found, format=_writer(folder, metrics[0]))
     return replace(found, path=_pattern(folder, files, found))
 
 
-def _of_csv(folder: Path, path: Path, found: FileFormat) -> FileFormat:
-    """The form with separator and decimal sign of a CSV file."""
-    name = str(path.relative_to(folder))
-    separator = separator_of(path, name)
+def form_of(folder: Path, paths: Sequence[Path], known: FileFormat) -> FileFormat:
+    """The form that the first file of one table has.
+
+    :raises TelemetryError: if it cannot be read.
+    """
+    if not _is_csv(paths):
+        return known
+    name = str(paths[0].relative_to(folder))
+    separator = separator_of(paths[0], name)
+    found = replace(known, separator=separator, decimal=PLAIN.decimal)
     if separator == ",":
         return found
-    found = replace(found, separator=separator)
-    head, _ = first_rows(path, name, _ROWS, found)
+    head, _ = first_rows(paths[0], name, _ROWS, found)
     for column in head.column_names:
         with_point, with_comma = (numbers_of(head[column], decimal) for decimal in (".", ","))
         fits = not with_comma.refused.any() and not np.isnan(with_comma.values).all()
         if with_point.refused.any() and fits:
             return replace(found, decimal=",")
     return found
+
+
+def different_forms(files: Mapping[str, Sequence[Path]], forms: Mapping[str, FileFormat]) -> list[str]:
+    """A sentence if the CSV files of two tables are written in different ways, which no schema can say."""
+    first = ""
+    for table, paths in files.items():
+        if not _is_csv(paths):
+            continue
+        first = first or table
+        if forms[table].separator != forms[first].separator:
+            return [
+                f"Cells are parted by {forms[first].separator!r} in {files[first][0].name} and by "
+                f"{forms[table].separator!r} in {paths[0].name}; all CSV files of a folder need the same."
+            ]
+    return []
+
+
+def _is_csv(paths: Sequence[Path]) -> bool:
+    return bool(paths) and paths[0].name.endswith((".csv", ".csv.gz"))
 
 
 def _writer(folder: Path, path: Path) -> str:
@@ -87,13 +108,14 @@ def _pattern(folder: Path, files: Mapping[str, Sequence[Path]], form: FileFormat
     paths = files.get("metrics", ())
     parts = [path_parts(path.relative_to(folder).parts) for path in paths]
     depths = {len(one) for one in parts}
-    if len(depths) != 1 or 0 in depths:
+    if len(depths) != 1 or 0 in depths or len(set(parts)) == 1:
         return ""
     inside = _texts_of_first(folder, paths, form)
     elsewhere: dict[str, set[str]] = {}
-    for table in ("static", "labels"):
+    for table in ("static", "labels", "incidents"):
         for column, values in _texts_of_first(folder, files.get(table, ()), form).items():
-            elsewhere.setdefault(column, values)
+            if any(truth_of(value) is None for value in values):
+                elsewhere.setdefault(column, values)
     chosen: list[str] = []
     for names in zip(*parts, strict=True):
         named = [

@@ -18,7 +18,7 @@ def numeric_names(table: TableProfile, metric: str, value: str) -> list[str]:
     if metric not in table.columns or value not in table.columns:
         return []
     codes, names = texts_of(table.head[metric])
-    numbers = numbers_of(table.head[value])
+    numbers = numbers_of(table.head[value], table.decimal)
     wrong = set(codes[numbers.refused].tolist())
     told = set(codes[~np.isnan(numbers.values)].tolist())
     return [name for code, name in enumerate(names) if code in told and code not in wrong]

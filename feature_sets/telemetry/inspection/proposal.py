@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Mapping
-from typing import Any
+from types import MappingProxyType
 
-import pandas as pd
-
-from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.file_format import PLAIN, FileFormat
 from feature_sets.telemetry.inspection.choices import Proposal
-from feature_sets.telemetry.inspection.column_profile import ColumnProfile
-from feature_sets.telemetry.inspection.counter_shape import counter_fields, repeated_snapshots
 from feature_sets.telemetry.inspection.interval_shape import (
     intervals_of,
     propose_incidents,
@@ -26,10 +20,11 @@ from feature_sets.telemetry.inspection.key_and_time import (
     fewest_keys,
     is_far_from,
     key_candidates,
+    key_of_metrics,
     time_candidates,
 )
 from feature_sets.telemetry.inspection.label_shape import propose_labels
-from feature_sets.telemetry.inspection.long_names import numeric_names
+from feature_sets.telemetry.inspection.metric_columns import propose_metrics
 from feature_sets.telemetry.inspection.table_profile import TableProfile
 
 _PERIODS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
@@ -37,18 +32,26 @@ _SHORT, _LONG = 6, 30
 """Periods in the two windows that are proposed."""
 
 _CATEGORIES = 20
-_METRICS = 200
-_SHOWN = 10
 
 
-def propose(name: str, found: Mapping[str, TableProfile], form: FileFormat = PLAIN) -> Proposal:
+def propose(
+    name: str,
+    found: Mapping[str, TableProfile],
+    form: FileFormat = PLAIN,
+    names: Mapping[str, str] = MappingProxyType({}),
+) -> Proposal:
     """A schema for these tables.
 
     :param name: of the network.
     :param found: the tables that there are, ``incidents`` and ``maintenance`` among them.
     :param form: of the CSV files.
+    :param names: of the files -> those that these columns have in the tables.
     """
     proposal = Proposal(fields={"name": _slug(name)})
+    for column, called in names.items():
+        renamed = proposal.named(called, reserved=False)
+        proposal.fields.setdefault("rename", {})[column] = renamed
+        proposal.decide.append(f"'{column}' is taken for '{called}' of the metrics, by its values (rename).")
     # Tables of intervals need not name each device.
     intervals = {table: profile for table in found if (profile := _of_intervals(table, found)) is not None}
     tables = {table: found[table] for table in _TABLES if table in found and table not in intervals}
@@ -62,15 +65,18 @@ def propose(name: str, found: Mapping[str, TableProfile], form: FileFormat = PLA
             "the devices are those of the metrics, and there are no static features."
         )
     if form != PLAIN:
-        proposal.fields["files"] = form.to_dict()
+        plain = {**PLAIN.to_dict(), "tables": {}}
+        proposal.fields["files"] = {
+            field: value for field, value in form.to_dict().items() if value != plain.get(field)
+        }
     if "metrics" not in tables:
         return proposal
-    entity = _entity(proposal, tables)
+    entity = _entity(proposal, tables, incidents)
     time = _time(proposal, tables, form)
     readings = device_times(tables["metrics"], entity, time) if entity and time else None
     if readings is not None:
         proposal.cadence = cadence_of(readings)
-    _metrics(proposal, tables["metrics"], readings, form)
+    propose_metrics(proposal, tables["metrics"], readings, form)
     attributes = list(tables["static"].columns) if "static" in tables else []
     if "labels" in tables:
         propose_labels(proposal, tables["labels"], entity, time, tables["metrics"])
@@ -105,8 +111,12 @@ def _slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "my-network"
 
 
-def _entity(proposal: Proposal, tables: Mapping[str, TableProfile]) -> list[str]:
+def _entity(
+    proposal: Proposal, tables: Mapping[str, TableProfile], incidents: TableProfile | None
+) -> list[str]:
     candidates = key_candidates(tables)
+    if list(tables) == ["metrics"]:
+        candidates = key_of_metrics(tables["metrics"], candidates, incidents)
     where = ", ".join(tables)
     if not candidates:
         proposal.missing.append(
@@ -162,93 +172,6 @@ def _time(proposal: Proposal, tables: Mapping[str, TableProfile], form: FileForm
     return time
 
 
-def _metrics(
-    proposal: Proposal, table: TableProfile, readings: pd.DataFrame | None, form: FileFormat
-) -> None:
-    taken = {choice.column for choice in proposal.choices if choice.table == "metrics"}
-    if _long_metrics(proposal, table, taken, form):
-        return
-    metrics: dict[str, Any] = {}
-    for name, column in table.columns.items():
-        if name in taken:
-            continue
-        if name in table.of_folders:
-            proposal.choose("metrics", name, "none", "names of folders")
-        elif not column.holds_numbers:
-            proposal.choose("metrics", name, "none", f"{column.kind}, not numbers", _attribute_of(column))
-        elif column.is_constant:
-            value = column.samples[0] if column.samples else ""
-            proposal.choose("metrics", name, "none", f"is {value} in every row", "a metric")
-        else:
-            why, instead = "numbers", ""
-            counter = counter_fields(table.head[name], readings) if readings is not None else None
-            if counter is not None:
-                why, instead = "whole numbers that never fall: a counter, its rate", "a gauge, as it is"
-                proposal.decide.append(
-                    f"'{name}' looks like a counter, so the metric is its rate (kind: counter); "
-                    "max_rate, the fastest it can count, would tell a wrap from a reset."
-                )
-            proposal.choose("metrics", name, "metrics", why, instead)
-            metrics[proposal.named(name)] = counter
-    proposal.fields["metrics"] = metrics
-    if readings is not None and any(metrics.values()):
-        again = repeated_snapshots(readings, proposal.cadence.seconds if proposal.cadence else None)
-        if again is not None:
-            proposal.fields["counters"] = {"min_interval": again}
-            proposal.decide.append(
-                f"Some readings come less than {again} after another: counters have no rate between the two."
-            )
-    if not metrics:
-        proposal.missing.append("No column of the metrics holds numbers that change.")
-
-
-def _long_metrics(proposal: Proposal, table: TableProfile, taken: set[str], form: FileFormat) -> bool:
-    """Metrics of a table with one row a value: a column of numbers, and one with names of metrics."""
-    rest = {name: column for name, column in table.columns.items() if name not in taken}
-    if form.format:
-        metric, value = form.metric, form.value
-        found = numeric_names(table, metric, value)
-        if not found:
-            proposal.missing.append(f"No metric of the {form.format} files holds numbers.")
-    else:
-        columns = _long_columns(proposal, rest)
-        if columns is None:
-            return False
-        metric, value = columns
-        found = texts_of(table.head[metric]).values
-        layout = {"layout": "long", "metric": proposal.named(metric), "value": proposal.named(value)}
-        proposal.fields["files"] = {**proposal.fields.get("files", {}), **layout}
-    proposal.choose("metrics", metric, "files.metric", f"names of {len(found):,} metrics: one row a value")
-    proposal.choose("metrics", value, "files.value", "values of the metrics")
-    for name in rest:
-        if name not in (metric, value):
-            proposal.choose("metrics", name, "none", "neither name nor value of a metric")
-    proposal.fields["metrics"] = {proposal.named(name): None for name in found}
-    proposal.decide.append(
-        f"The metrics are those that '{metric}' names in the first {table.looked_at:,} rows: "
-        f"{', '.join(found[:_SHOWN])}{' and more' if len(found) > _SHOWN else ''}."
-    )
-    if proposal.cadence is not None:  # In this layout rows of one device and time are one reading.
-        proposal.cadence = dataclasses.replace(proposal.cadence, repeated=0)
-    return True
-
-
-def _long_columns(proposal: Proposal, rest: Mapping[str, ColumnProfile]) -> tuple[str, str] | None:
-    """Columns with the names of metrics and with their values, if the table seems to have one row a value."""
-    values = [name for name, column in rest.items() if column.holds_numbers]
-    names = [
-        name
-        for name, column in rest.items()
-        if column.kind == "text" and 2 <= (column.distinct or 0) <= min(_METRICS, column.rows // 2)
-    ]
-    repeated = proposal.cadence is not None and proposal.cadence.repeated > 0
-    return (names[0], values[0]) if len(values) == len(names) == 1 and repeated else None
-
-
-def _attribute_of(column: ColumnProfile) -> str:
-    return "a static column, if it is in the static file" if column.kind == "text" else ""
-
-
 def _static(proposal: Proposal, table: TableProfile, entity: list[str]) -> None:
     chosen: list[str] = []
     for name, column in table.columns.items():
@@ -272,12 +195,19 @@ def _static(proposal: Proposal, table: TableProfile, entity: list[str]) -> None:
 
 
 def _windows(proposal: Proposal) -> None:
-    seconds = proposal.cadence.seconds if proposal.cadence else None
-    if seconds is None:
+    cadence = proposal.cadence
+    if cadence is None or cadence.seconds is None:
         return
-    period = max((given for given in _PERIODS if given <= seconds * 1.02), default=1)
+    period = max((given for given in _PERIODS if given <= cadence.seconds * 1.02), default=1)
     lengths = [_duration(period * _SHORT), _duration(period * _LONG)]
     proposal.fields["windows"] = {"lengths": lengths, "period": _duration(period)}
+    if cadence.expected is not None:
+        proposal.fields["expected_interval"] = _duration(cadence.expected)
+        gaps = f"; {cadence.gaps:.1%} of the times between them are longer" if cadence.gaps else ""
+        proposal.decide.append(
+            f"Readings come every {cadence.seconds:g} s{gaps}. So a device that sends none is silent, and "
+            "how regularly it sends is a feature (expected_interval)."
+        )
 
 
 def _duration(seconds: int) -> str:

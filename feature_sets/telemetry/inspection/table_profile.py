@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ LOOKED_AT = 100_000
 class TableProfile:
     """What the files of one table hold.
 
-    :param name: ``metrics``, ``labels`` or ``static``.
+    :param name: such as ``metrics``.
     :param files: names of its files.
     :param rows: of all files; None if it was not counted.
     :param looked_at: rows that the columns were looked at in, the first ones.
@@ -33,6 +33,8 @@ class TableProfile:
     :param partial: columns that some files have and some do not.
     :param of_folders: columns that the names of folders give, as in ``day=2/0.parquet``.
     :param head: the rows that were looked at.
+    :param decimal: sign of numbers in text, a point or a comma.
+    :param renamed: column -> how the files call it, where a schema would rename it.
     """
 
     name: str
@@ -43,6 +45,8 @@ class TableProfile:
     partial: tuple[str, ...] = ()
     of_folders: frozenset[str] = frozenset()
     head: pa.Table = field(default_factory=lambda: pa.table({}))
+    decimal: str = "."
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON."""
@@ -53,6 +57,20 @@ class TableProfile:
             "columns": {name: column.to_dict() for name, column in self.columns.items()},
             "partial_columns": list(self.partial),
         }
+
+    def called(self, names: Mapping[str, str]) -> TableProfile:
+        """The same with other names of columns.
+
+        :param names: of the files -> of the schema.
+        """
+        new = {name: names.get(name, name) for name in self.columns}
+        return replace(
+            self,
+            columns={new[name]: column for name, column in self.columns.items()},
+            partial=tuple(new.get(name, name) for name in self.partial),
+            head=self.head.rename_columns([new[name] for name in self.head.column_names]),
+            renamed={new[name]: name for name in self.columns if new[name] != name},
+        )
 
     def heading(self) -> str:
         """One line about the table."""
@@ -103,6 +121,7 @@ def profile_table(folder: Path, name: str, files: Sequence[Path], form: FileForm
         tuple(partial),
         frozenset(column for path in files for column in partition_values(path, folder, form)),
         whole,
+        decimal,
     )
 
 

@@ -17,6 +17,7 @@ DEVICES = ("osl-r1", "osl-r2", "ber-r1", "ber-r2")
 MINUTES = 40
 READINGS = len(DEVICES) * MINUTES
 COUNTERS = {"in_octets": 2**40, "packets": 10**9}
+COUNTED = ("ifHCInOctets", "ifInErrors", "sysUpTime")
 
 
 def readings() -> pd.DataFrame:
@@ -138,6 +139,35 @@ def counters(folder: Path) -> None:
     save_labels(folder)
 
 
+def counter_rows() -> pd.DataFrame:
+    """A large counter, a slow one, and an uptime in hundredths of a second."""
+    steps = np.arange(READINGS) // len(DEVICES)
+    octets = (2**63 + 1000 * steps.astype(np.uint64)).astype(object)
+    slow = (steps // 9).astype(object)
+    return readings()[["device", "at"]].assign(
+        ifHCInOctets=octets, ifInErrors=slow, sysUpTime=(6000 * steps + 500).astype(object)
+    )
+
+
+def counters_in_rows(folder: Path) -> None:
+    counter_rows().melt(["device", "at"], var_name="metric").to_csv(folder / "metrics.csv", index=False)
+    save_labels(folder)
+
+
+def counters_of_telegraf(folder: Path) -> None:
+    lines = [
+        {
+            "name": "interface",
+            "timestamp": int(row["at"].timestamp()),
+            "tags": {"agent_host": row["device"]},
+            "fields": {name: int(row[name]) for name in COUNTED},
+        }
+        for row in counter_rows().to_dict("records")
+    ]
+    (folder / "metrics.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
+    save_labels(folder, device="agent_host", at="timestamp")
+
+
 def positives(folder: Path) -> None:
     readings().to_csv(folder / "metrics.csv", index=False)
     labels().query("is_error == 1").to_csv(folder / "labels.csv", index=False)
@@ -154,4 +184,5 @@ Shape = Callable[[Path], None]
 SHAPES: tuple[Shape, ...] = (
     *(long, one_file_a_device, packed, semicolons, odd_names, named_zone, no_static, hive),
     *(prometheus, gnmic, telegraf, counters, positives, incidents),
+    *(counters_in_rows, counters_of_telegraf),
 )

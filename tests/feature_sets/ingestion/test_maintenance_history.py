@@ -121,6 +121,20 @@ def test_a_device_that_changes_its_attribute_changes_what_is_marked(folder):
     assert marked() == {"dev-0": [0, 10]}
 
 
+@pytest.mark.parametrize("with_static", [True, False])
+def test_devices_of_an_earlier_day_are_known_to_the_calendar_of_the_next(folder, tmp_path, with_static):
+    add_day(folder, 0)
+    folder.ingest()
+    other = Folder(tmp_path / "day", NOW)
+    add_day(other, 1, devices=("dev-0",))
+    if with_static:
+        other.static({"dev-9": "m9"})
+    calendar(other, entry(0, 9, model="m0"), entry(0, 9, device="dev-1"), entry(0, 9, model="m7"))
+    notes = other.ingest()["report"]["maintenance"]["notes"]
+    there = "'m0', 'm1', 'm9'" if with_static else "'m0', 'm1'"
+    assert notes == [f"model: no device has 'm7'; there are {there}"]
+
+
 def test_a_schema_without_a_calendar_has_no_column_of_it(tmp_path, project, local_stack):
     forget_all()
     folder = Folder(tmp_path / "net", SCHEMA)

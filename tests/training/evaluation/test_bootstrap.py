@@ -235,6 +235,7 @@ def test_the_unit_is_what_happened_independently(devices, by, unit, count):
         # Each with the time until the next; episodes of several devices at the same time are one.
         parts = [sorted(set(hour[clusters.codes == number])) for number in range(3)]
         assert parts == [[0, 1, 22, 23], [2, 3, 4], [5, 6, 7, 8, 9, 10]]
+        assert clusters.of_devices == 3 * devices
 
 
 def test_the_hours_of_one_incident_are_one_thing():
@@ -245,6 +246,16 @@ def test_the_hours_of_one_incident_are_one_thing():
     scored = Scored(np.linspace(1.0, 0.0, len(rows)), 0.5, np.linspace(1.0, 0.0, len(rows)))
     found = bootstrap(labels, {"model": scored}, clusters, 0.5, 0)
     assert str(found) == "none: 1 episode, 1 of them with errors; at least 5 with errors are needed"
+
+
+def test_it_is_told_that_simultaneous_episodes_are_one():
+    rows = rows_of(4, 48)
+    rows["broken"] = (rows["timestamp"].dt.hour % 8 == 0).astype(int)
+    clusters = row_clusters(rows, "timestamp", "broken", "auto", 3600)
+    labels = rows["broken"].to_numpy().astype(np.int8)
+    score = np.linspace(1.0, 0.0, len(rows))
+    found = bootstrap(labels, {"model": Scored(score, 0.5, score)}, clusters, 0.5, 0)
+    assert str(found).endswith("6 of them with errors (the 24 of the devices, simultaneous ones as one)")
 
 
 def test_what_counts_are_devices_with_errors():

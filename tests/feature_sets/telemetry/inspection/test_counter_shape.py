@@ -7,7 +7,13 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from feature_sets.telemetry.inspection.counter_shape import counter_fields, repeated_snapshots
+from feature_sets.telemetry.inspection.counter_shape import (
+    counter_fields,
+    counts_something,
+    has_lost_units,
+    repeated_snapshots,
+    uptime_unit,
+)
 
 ROWS = 100
 READINGS = pd.DataFrame(
@@ -63,3 +69,60 @@ def test_snapshots_that_were_taken_again_are_told_from_a_cadence(steps, seconds,
     readings = pd.DataFrame({"device": 0, "time": times})
     assert repeated_snapshots(readings, seconds) == shortest
     assert repeated_snapshots(readings, None) is None
+
+
+SLOW = [row // 30 for row in range(ROWS)]
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers", "fields"),
+    [
+        ("ifInErrors", SLOW * 2, {"kind": "counter", "bits": 32}),
+        ("interface_ifHCInOctets", SLOW * 2, {"kind": "counter"}),
+        ("/if/state/counters/in-discards", SLOW * 2, {"kind": "counter"}),
+        ("node_network_receive_bytes_total", SLOW + [7] * ROWS, {"kind": "counter"}),
+        ("ifInOctets", [2**33 + row for row in range(2 * ROWS)], {"kind": "counter"}),  # More than 32 bits.
+        ("queue_length", SLOW * 2, None),
+        ("in_errors", [3 * (row % 40 == 7) for row in range(2 * ROWS)], None),  # Errors of each interval.
+        ("in_errors", [5] * 2 * ROWS, None),
+    ],
+)
+def test_a_small_counter_is_known_by_its_name_and_shape(
+    name: str, numbers: list[int], fields: object
+) -> None:
+    assert counter_fields(pa.chunked_array([pa.array(numbers, pa.uint64())]), READINGS, name) == fields
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [
+        ("ifHCOutUcastPkts", True),
+        ("rx_bytes", True),
+        ("node_disk_reads_completed_total", True),
+        ("crc-errors", True),
+        ("in_bytes_rate", False),
+        ("packet_loss", False),
+        ("memory_free_bytes", False),
+        ("out_rate_mbps", False),
+    ],
+)
+def test_names_that_counters_have(name: str, is_one: bool) -> None:
+    assert counts_something(name) is is_one
+
+
+def test_large_counters_that_are_floats_have_lost_units() -> None:
+    numbers = pa.chunked_array([np.array(HIGH + UP, dtype=np.float64)])
+    assert counter_fields(numbers, READINGS, "ifHCInOctets") is None
+    assert has_lost_units(numbers, "ifHCInOctets")
+    assert not has_lost_units(numbers, "load")
+    assert not has_lost_units(pa.chunked_array([pa.array(HIGH + UP, pa.uint64())]), "ifHCInOctets")
+
+
+@pytest.mark.parametrize(("unit", "each"), [("s", 10), ("timeticks", 1_000), ("ms", 10_000)])
+def test_an_uptime_is_known_by_its_name_and_how_fast_it_rises(unit: str, each: int) -> None:
+    rising = [5_000 + each * row for row in range(ROWS)]
+    restarted = [*rising[:60], *(each * row for row in range(40))]
+    column = pa.chunked_array([[*rising, *restarted]])
+    assert uptime_unit(column, READINGS, "sysUpTimeInstance") == unit
+    assert uptime_unit(column, READINGS, "load") is None
+    assert uptime_unit(pa.chunked_array([[*UP, *UP]]), READINGS, "up_time") is None

@@ -47,7 +47,7 @@ def frames(devices: int = 6, ticks: int = 40) -> Frames:
 
 
 def write(folder: Path, tables: Frames, suffix: str = ".parquet") -> Path:
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True, parents=True)
     for name, frame in tables.items():
         path = folder / f"{name}{suffix}"
         frame.to_parquet(path, index=False) if suffix == ".parquet" else frame.to_csv(path, index=False)
@@ -199,6 +199,16 @@ def test_parts_in_folders_are_one_table(tmp_path: Path) -> None:
     assert check.tables["metrics"].columns["day"].samples == ("'0'", "'1'")
 
 
+def test_hive_folders_do_not_give_a_column_of_labels(tmp_path: Path) -> None:
+    tables = frames()
+    for number, (router, rows) in enumerate(tables["metrics"].groupby("router")):
+        below = tmp_path / "lab" / "metrics" / f"router={router}"
+        below.mkdir(parents=True)
+        rows.drop(columns="router").to_parquet(below / f"{number % 2}.parquet", index=False)
+    _, schema = taken(write(tmp_path / "lab", {"labels": tables["labels"]}))
+    assert (schema.entity, schema.files.path) == (("router",), "")
+
+
 def test_the_simulated_network_is_taken(tmp_path: Path) -> None:
     start = pd.Timestamp("2024-01-01T00:00:00Z").to_pydatetime()
     write_folder(tmp_path / "sim", SimulatedNetwork(devices=20, start=start, ticks=50, seed=1).generate(0))
@@ -215,7 +225,8 @@ def test_the_simulated_network_is_taken(tmp_path: Path) -> None:
 
 def test_what_is_missing_is_said_in_one_sentence_each(tmp_path: Path) -> None:
     tables = frames()
-    tables["labels"] = tables["labels"].rename(columns={"time": "when"}).drop(columns=["is_error", "planned"])
+    labels = tables["labels"].rename(columns={"time": "when"}).drop(columns=["is_error", "planned"])
+    tables["labels"] = labels.assign(noted=labels["when"], seen=labels["when"])
     del tables["static"]
     check = check_folder(write(tmp_path / "lab", tables))
     assert check.schema_text() is None
@@ -223,6 +234,84 @@ def test_what_is_missing_is_said_in_one_sentence_each(tmp_path: Path) -> None:
         "The labels have no column 'time', the time of the metrics; both need it under one name.",
         "No column of the labels holds 0 and 1 (or true and false, yes and no).",
     ]
+
+
+def test_a_time_and_a_device_that_the_labels_call_otherwise_are_found_by_their_values(tmp_path: Path) -> None:
+    tables = frames()
+    tables["labels"] = tables["labels"].rename(columns={"time": "when", "router": "Host Name"})
+    check, schema = taken(write(tmp_path / "lab", tables))
+    assert dict(schema.rename) == {"when": "time", "Host Name": "router"}
+    assert (schema.entity, schema.time, schema.label) == (("router",), "time", "is_error")
+    assert any("'when' is taken for 'time'" in sentence for sentence in check.proposal.decide)
+    assert any("router ('Host Name' in the files)" in line for line in check.lines())
+
+
+def test_values_that_are_alike_by_chance_are_not_taken_for_a_device(tmp_path: Path) -> None:
+    tables = frames()
+    tables["metrics"]["state"] = "up"
+    tables["labels"]["verdict"] = "up"
+    _, schema = taken(write(tmp_path / "lab", tables))
+    assert (schema.entity, dict(schema.rename)) == (("router",), {})
+
+
+def test_whole_numbers_are_shown_to_the_unit(tmp_path: Path) -> None:
+    tables = frames()
+    size = len(tables["metrics"])
+    tables["metrics"]["big"] = np.arange(size, dtype=np.uint64) + np.uint64(2**64 - size)
+    for suffix in (".parquet", ".csv"):
+        check = check_folder(write(tmp_path / suffix[1:], tables, suffix))
+        column = check.tables["metrics"].columns["big"]
+        assert (column.low, column.high) == (2**64 - size, 2**64 - 1)
+        assert f"{2**64 - size:,} to 18,446,744,073,709,551,615" in column.words()
+        assert (
+            json.loads(json.dumps(check.to_dict()))["tables"]["metrics"]["columns"]["big"]["high"]
+            == 2**64 - 1
+        )
+
+
+@pytest.mark.parametrize(
+    ("lost", "expected", "told"), [(0.0, "30s", "every 30 s."), (0.1, "30s", "% of the"), (0.7, None, "")]
+)
+def test_an_interval_is_expected_where_readings_are_regular(
+    tmp_path: Path, lost: float, expected: str | None, told: str
+) -> None:
+    tables = frames(ticks=200)
+    kept = np.random.default_rng(4).random(len(tables["metrics"])) >= lost
+    tables["metrics"] = tables["metrics"][kept]
+    check, schema = taken(write(tmp_path / "lab", tables))
+    assert schema.expected_interval == expected
+    sentences = [one for one in check.proposal.decide if "expected_interval" in one]
+    assert [told in one for one in sentences] == ([True] if expected else [])
+
+
+def test_no_interval_is_expected_where_each_device_has_its_own(tmp_path: Path) -> None:
+    tables = frames()
+    rows = tables["metrics"]
+    slow = rows["router"] == "r5"
+    tables["metrics"] = rows[~slow | (rows["time"].dt.second == 0)]
+    _, schema = taken(write(tmp_path / "lab", tables))
+    assert schema.expected_interval is None
+
+
+def test_rows_that_another_column_tells_apart_are_told(tmp_path: Path) -> None:
+    tables = frames()
+    rows = tables["metrics"]
+    ports = [rows.assign(port=port, load=rows["load"] + number) for number, port in enumerate(("e0", "e1"))]
+    tables["metrics"] = pd.concat(ports)
+    check = check_folder(write(tmp_path / "lab", tables))
+    assert any("'port' tells them apart" in sentence for sentence in check.proposal.decide)
+
+
+def test_tables_with_other_separators_are_told_in_one_sentence(tmp_path: Path) -> None:
+    tables = frames()
+    folder = write(tmp_path / "lab", {"metrics": tables["metrics"]}, ".csv")
+    tables["labels"].to_csv(folder / "labels.csv", index=False, sep=";")
+    check = check_folder(folder)
+    assert check.proposal.missing == [
+        "Cells are parted by ',' in metrics.csv and by ';' in labels.csv; "
+        "all CSV files of a folder need the same."
+    ]
+    assert check.proposal.fields["label"] == "is_error"
 
 
 def test_files_of_other_names_are_looked_at(tmp_path: Path) -> None:

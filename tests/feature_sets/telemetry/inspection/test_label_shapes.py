@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ import pandas as pd
 import pytest
 
 from feature_sets.labels.derived_labels import labels_at_readings
+from feature_sets.telemetry.errors import TelemetryError
+from feature_sets.telemetry.incident_rows import said
 from feature_sets.telemetry.inspection.folder_check import check_folder
 from feature_sets.telemetry.readers import read_telemetry
 from feature_sets.telemetry.schema import TelemetrySchema
@@ -62,6 +65,81 @@ def test_incidents_that_are_all_open_and_name_a_site(tmp_path: Path) -> None:
     _, schema = taken(folder)
     assert (schema.labels.form, schema.labels.scope) == ("incidents", ("site",))
     assert {device for device, _ in errors(folder, schema)} == {"r0", "r2", "r4"}
+    open_ones.assign(site="olso").to_csv(folder / "incidents.csv", index=False)
+    _, report = read_telemetry(folder, schema)
+    assert "site: no device has 'olso'; there are 'oslo', 'bergen'" in report.labels.notes
+
+
+def test_incidents_with_names_of_their_own_and_decimal_commas(tmp_path: Path) -> None:
+    given = with_labels("incidents", TICKETS)
+    names = {"router": "device_name", "opened_at": "start_time", "closed_at": "ended_at"}
+    given["incidents"] = TICKETS.rename(columns=names).assign(cost=[1.5, 2.5], severity=[2**53 + 1, 3])
+    tmp_path.mkdir(exist_ok=True)
+    for name, frame in given.items():
+        frame.to_csv(tmp_path / f"{name}.csv", index=False, sep=";", decimal=",")
+    check, schema = taken(tmp_path)
+    form = schema.labels
+    assert (form.start, form.end, form.kind) == ("start_time", "ended_at", "cause")
+    assert (schema.files.separator, schema.files.decimal) == (";", ",")
+    assert dict(schema.rename) == {"device_name": "router"}
+    assert {device for device, _ in errors(tmp_path, schema)} == {"r1", "r2"}
+    assert any("'device_name' in the files" in line for line in check.lines())
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_incidents_without_a_column_of_ends_are_all_open(tmp_path: Path, suffix: str) -> None:
+    rows = pd.DataFrame({"router": ["r1"], "raised": at(15), "severity": [2**53 + 1]})
+    folder = write(tmp_path, with_labels("incidents", rows), suffix)
+    check, schema = taken(folder)
+    assert (schema.labels.start, schema.labels.kind) == ("raised", "severity")
+    assert any("all of them are open" in sentence for sentence in check.proposal.decide)
+    assert [time for _, time in errors(folder, schema)] == at(*np.arange(15, 20, 0.5))
+    read, report = read_telemetry(folder, schema)
+    assert read.incidents is not None
+    assert read.incidents.frame[said("severity")].tolist() == [str(2**53 + 1)]
+    assert "no column 'end': all incidents are open" in report.labels.notes
+
+
+def test_incidents_of_several_files_are_told(tmp_path: Path) -> None:
+    folder = write(tmp_path, {name: frame for name, frame in frames().items() if name != "labels"})
+    (folder / "incidents").mkdir()
+    for name, start in (("noc", 2), ("tickets", 4)):
+        rows = pd.DataFrame({"router": ["r1"], "start": at(start), "end": at(start + 3)})
+        rows.to_csv(folder / "incidents" / f"{name}.csv", index=False)
+    check, schema = taken(folder)
+    assert any("2 files (noc, tickets)" in sentence for sentence in check.proposal.decide)
+    assert len(errors(folder, schema)) == 10
+    first = replace(schema, labels=replace(schema.labels, sources=("tickets", "nok"), conflict="first"))
+    assert len(errors(folder, first)) == 6
+    _, report = read_telemetry(folder, first)
+    assert "labels.sources: no file of incidents is called nok; there are noc, tickets" in report.labels.notes
+
+
+def test_an_end_that_the_schema_does_not_name_is_not_taken_for_none(tmp_path: Path) -> None:
+    folder = write(tmp_path, with_labels("incidents", TICKETS))
+    _, schema = taken(folder)
+    wrong = replace(schema, labels=replace(schema.labels, end="end"))
+    with pytest.raises(TelemetryError, match=r"if 'closed_at' is the end, the schema says so in labels\.end"):
+        read_telemetry(folder, wrong)
+    named = replace(schema, labels=replace(schema.labels, end="finished"))
+    with pytest.raises(TelemetryError, match="column 'finished'"):
+        read_telemetry(folder, named)
+
+
+def test_without_a_list_of_devices_the_incidents_say_what_names_one(tmp_path: Path) -> None:
+    given = with_labels("incidents", TICKETS)
+    del given["static"]
+    long = given["metrics"][["router", "time", "load", "octets"]].melt(["router", "time"], var_name="metric")
+    given["metrics"] = long.assign(source="snmp")
+    _, schema = taken(write(tmp_path, given))
+    assert (schema.entity, schema.metric_names) == (("router",), ("load", "octets"))
+
+
+def test_incidents_of_a_site_do_not_make_one_device_of_it(tmp_path: Path) -> None:
+    given = with_labels("incidents", pd.DataFrame({"site": ["oslo"], "start": at(2), "end": at(3)}))
+    given["metrics"] = given["metrics"].merge(given.pop("static")[["router", "site"]], on="router")
+    _, schema = taken(write(tmp_path, given))
+    assert (schema.entity, schema.labels.scope) == (("site", "router"), ("site",))
 
 
 def test_incidents_that_name_nothing_known_are_missing_a_column(tmp_path: Path) -> None:

@@ -1,0 +1,158 @@
+"""The metrics of a folder: a column of numbers each, or one row a value."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from feature_sets.listed import listed
+from feature_sets.telemetry.cell_text import texts_of
+from feature_sets.telemetry.file_format import FileFormat
+from feature_sets.telemetry.inspection.choices import Proposal
+from feature_sets.telemetry.inspection.column_profile import ColumnProfile
+from feature_sets.telemetry.inspection.long_names import numeric_names
+from feature_sets.telemetry.inspection.metric_kinds import MetricKinds
+from feature_sets.telemetry.inspection.table_profile import TableProfile
+
+_METRICS = 200
+_SHOWN = 10
+_REST = 0.1
+
+
+def propose_metrics(
+    proposal: Proposal, table: TableProfile, readings: pd.DataFrame | None, form: FileFormat
+) -> None:
+    """The metrics, each with what it is.
+
+    :param readings: ``device`` and ``time`` of each row that was looked at; None if nobody knows.
+    :param form: of the files.
+    """
+    taken = {choice.column for choice in proposal.choices if choice.table == "metrics"}
+    rest = {name: column for name, column in table.columns.items() if name not in taken}
+    if form.format:
+        _long(proposal, table, readings, rest, (form.metric, form.value))
+        if not proposal.fields["metrics"]:
+            proposal.missing.append(f"No metric of the {form.format} files holds numbers that change.")
+        return
+    columns = _long_columns(proposal, rest)
+    if columns is not None:
+        metric, value = columns
+        layout = {"layout": "long", "metric": proposal.named(metric), "value": proposal.named(value)}
+        proposal.fields["files"] = {**proposal.fields.get("files", {}), **layout}
+        _long(proposal, table, readings, rest, columns)
+    else:
+        _wide(proposal, table, readings, rest)
+    if not proposal.fields["metrics"]:
+        proposal.missing.append("No column of the metrics holds numbers that change.")
+
+
+def _wide(
+    proposal: Proposal,
+    table: TableProfile,
+    readings: pd.DataFrame | None,
+    rest: Mapping[str, ColumnProfile],
+) -> None:
+    kinds = MetricKinds(proposal, readings, table.decimal)
+    for name, column in rest.items():
+        if name in table.of_folders:
+            proposal.choose("metrics", name, "none", "names of folders")
+        elif not column.holds_numbers:
+            instead = "a static column, if it is in the static file" if column.kind == "text" else ""
+            proposal.choose("metrics", name, "none", f"{column.kind}, not numbers", instead)
+        elif column.is_constant:
+            value = column.samples[0] if column.samples else ""
+            proposal.choose("metrics", name, "none", f"is {value} in every row", "a metric")
+        else:
+            kinds.add(name, table.head[name])
+    _tell_repeated(proposal, table, readings)
+    for name, found in kinds.propose().items():
+        proposal.choose("metrics", name, *found)
+
+
+def _long(
+    proposal: Proposal,
+    table: TableProfile,
+    readings: pd.DataFrame | None,
+    rest: Mapping[str, ColumnProfile],
+    columns: tuple[str, str],
+) -> None:
+    """Metrics of a table with one row a value.
+
+    :param columns: that with the names of metrics, and that with their values.
+    """
+    kinds = MetricKinds(proposal, readings, table.decimal)
+    metric, value = columns
+    found = numeric_names(table, metric, value)
+    constant = []
+    codes, names = texts_of(table.head[metric]) if found else (np.zeros(0), [])
+    for name in found:
+        rows = np.flatnonzero(codes == names.index(name))
+        column = table.head[value].take(pa.array(rows))
+        if len(texts_of(column).values) < 2:
+            constant.append(name)
+        else:
+            kinds.add(name, column, pd.Index(rows))
+    for name in columns:
+        if name in rest:
+            role = "metric" if name == metric else "value"
+            why = f"names of {len(found):,} metrics: one row a value"
+            why = why if name == metric else "values of the metrics"
+            proposal.choose("metrics", name, f"files.{role}", why)
+    for name in rest:
+        if name not in columns:
+            proposal.choose("metrics", name, "none", "neither name nor value of a metric")
+    _tell_repeated(proposal, table, readings, metric if metric in table.columns else "")
+    told = kinds.propose()
+    proposal.decide.append(
+        f"The metrics are those that '{metric}' names in the first {table.looked_at:,} rows: "
+        f"{listed(list(told), _SHOWN)}."
+    )
+    if constant:
+        proposal.decide.append(f"No metric is what never changes there: {listed(constant, _SHOWN)}.")
+
+
+def _long_columns(proposal: Proposal, rest: Mapping[str, ColumnProfile]) -> tuple[str, str] | None:
+    """Columns with the names of metrics and with their values, if the table seems to have one row a value."""
+    values = [name for name, column in rest.items() if column.holds_numbers]
+    names = [
+        name
+        for name, column in rest.items()
+        if column.kind == "text" and 2 <= (column.distinct or 0) <= min(_METRICS, column.rows // 2)
+    ]
+    repeated = proposal.cadence is not None and proposal.cadence.repeated > 0
+    return (names[0], values[0]) if len(values) == len(names) == 1 and repeated else None
+
+
+def _tell_repeated(
+    proposal: Proposal,
+    table: TableProfile,
+    readings: pd.DataFrame | None,
+    metric: str = "",
+) -> None:
+    """Tell of values of one device and time, of which one is read, and which column tells them apart.
+
+    :param metric: column with the names of metrics, if there is one.
+    """
+    if readings is None or proposal.cadence is None:
+        return
+    rows = readings.assign(metric=texts_of(table.head[metric]).codes) if metric else readings
+    rows = rows[rows.notna().all(axis=1)]
+    count = int(rows.duplicated().sum())
+    proposal.cadence = dataclasses.replace(proposal.cadence, repeated=count)
+    others = [
+        choice.column
+        for choice in proposal.choices
+        if choice.table == "metrics" and choice.role == "none" and table.columns[choice.column].kind == "text"
+    ]
+    for name in others if count else []:
+        codes = texts_of(table.head[name]).codes[rows.index]
+        if int(rows.assign(other=codes).duplicated().sum()) < count * _REST:
+            proposal.decide.append(
+                f"{count:,} rows repeat the device and time of another, and one of each stays. "
+                f"'{name}' tells them apart: if it is of the key (entity), the labels need it, too."
+            )
+            return

@@ -1,0 +1,105 @@
+"""What each metric of a folder is: a gauge, a counter, or how long its device has been running."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pandas as pd
+import pyarrow as pa
+
+from feature_sets.listed import listed
+from feature_sets.telemetry.inspection.choices import Proposal
+from feature_sets.telemetry.inspection.counter_shape import (
+    counter_fields,
+    has_lost_units,
+    repeated_snapshots,
+    uptime_unit,
+)
+
+_NAMED = 5
+
+
+class MetricRole(NamedTuple):
+    """What a metric is in the schema: its role, the reason, and what it could be instead."""
+
+    role: str
+    why: str
+    instead: str = ""
+
+
+class MetricKinds:
+    """Metrics of a schema while they are found.
+
+    :param proposal: that they are for.
+    :param readings: ``device`` and ``time`` of each row that was looked at; None if nobody knows.
+    :param decimal: of numbers in text.
+    """
+
+    def __init__(self, proposal: Proposal, readings: pd.DataFrame | None, decimal: str = ".") -> None:
+        self._proposal, self._readings, self._decimal = proposal, readings, decimal
+        self._counters: dict[str, dict[str, Any] | None] = {}
+        self._uptimes: dict[str, str] = {}
+
+    def add(self, name: str, column: pa.ChunkedArray, rows: pd.Index | None = None) -> None:
+        """Look at the numbers of a metric.
+
+        :param name: in the files.
+        :param column: its numbers.
+        :param rows: of the readings that these are in; all of them by default.
+        """
+        if self._readings is None:
+            self._counters[name] = None
+            return
+        readings = self._readings if rows is None else self._readings.loc[rows]
+        unit = uptime_unit(column, readings, name, self._decimal)
+        if unit is not None:
+            self._uptimes[name] = unit
+            return
+        self._counters[name] = counter_fields(column, readings, name, self._decimal)
+        if self._counters[name] is None and has_lost_units(column, name, self._decimal):
+            self._proposal.decide.append(
+                f"'{name}' seems to be a counter, but some of its numbers are floats of 2^53 or more, which "
+                "lost units: as whole numbers its rate could be read (kind: counter)."
+            )
+
+    def propose(self) -> dict[str, MetricRole]:
+        """Note what was found in the proposal.
+
+        :returns: what each is, by its name in the files.
+        """
+        proposal = self._proposal
+        proposal.fields["metrics"] = {proposal.named(name): kind for name, kind in self._counters.items()}
+        counters = [name for name, kind in self._counters.items() if kind is not None]
+        roles = {name: MetricRole("metrics", "numbers") for name in self._counters}
+        for name in counters:
+            why = "whole numbers that never fall: a counter, its rate"
+            roles[name] = MetricRole("metrics", why, "a gauge, as it is")
+            proposal.metric_reasons[proposal.named(name)] = why
+        for place, (name, unit) in enumerate(self._uptimes.items()):
+            why = f"how long the device has been running, in {unit}"
+            role = "uptime" if counters and not place else "none"
+            instead = "" if role == "uptime" else "uptime, with counters"
+            roles[name] = MetricRole(role, why, instead)
+            if role == "uptime":
+                proposal.fields["uptime"] = {"column": proposal.named(name), "unit": unit}
+        if counters:
+            self._tell_counters(counters)
+        return roles
+
+    def _tell_counters(self, counters: list[str]) -> None:
+        proposal = self._proposal
+        names = listed([f"'{name}'" for name in counters], _NAMED)
+        what = "looks like a counter, so the metric is its rate"
+        if len(counters) > 1:
+            what = "look like counters, so the metrics are their rates"
+        proposal.decide.append(
+            f"{names} {what} (kind: counter); max_rate, the fastest that it can count, tells a wrap "
+            "from a reset."
+        )
+        seconds = proposal.cadence.seconds if proposal.cadence else None
+        again = None if self._readings is None else repeated_snapshots(self._readings, seconds)
+        if again is not None:
+            proposal.fields["counters"] = {"min_interval": again}
+            proposal.decide.append(
+                f"Some readings come less than {again} after another: counters have no rate between the two."
+            )
