@@ -12,7 +12,7 @@ from training.exploration.durations import in_words
 
 
 def finding(
-    rows: int,
+    rows: str,
     average_precision: Mapping[str, float],
     base_rate: float,
     intervals: Intervals,
@@ -22,7 +22,7 @@ def finding(
 ) -> str:
     """A sentence on how good the model is, beside what needs none.
 
-    :param rows: test rows.
+    :param rows: how many test rows there are, and what they are.
     :param average_precision: of ``model`` and ``single_feature``.
     :param base_rate: share of errors among the rows: the average precision of guessing.
     :param intervals: of the scores.
@@ -39,7 +39,7 @@ def finding(
     if per_day is not None:
         alarms = f"{_rounded(per_day)} false alarms per device-day ({share})"
     return (
-        f"On {rows:,} later rows the model's average precision is {average_precision[MODEL]:.3f}{interval}, "
+        f"On {rows} the model's average precision is {average_precision[MODEL]:.3f}{interval}, "
         f"against {base_rate:.3f} for guessing and {average_precision[SINGLE_FEATURE]:.3f} for the rule "
         f"{rule}; {_caught(episodes)}, with {alarms}."
     )

@@ -11,7 +11,9 @@ import pytest
 from feature_sets.checks import InputError
 from feature_sets.model_package.schema import ModelInput, ModelSchema
 from feature_sets.telemetry.schema import DEVICE
+from feature_sets.telemetry.split_rule import DEVICES, SplitRule
 from tests.training.network import make_frame, make_schema
+from training.dataset.group_split import split_by_groups
 from training.dataset.time_split import split_by_time
 from training.evaluation.bootstrap import Interval
 from training.evaluation.calibration_check import check_calibration
@@ -40,10 +42,13 @@ def guessing(matrix):
     return np.random.default_rng(3).random(len(matrix))
 
 
-def evaluated(formula=good, frame=None, threshold=0.5, seed=0, held_out=(), training_end=None, **options):
+def evaluated(formula=good, frame=None, threshold=0.5, seed=0, rule=None, training_end=None, **options):
     frame = make_frame(ticks=400, devices=12) if frame is None else frame
     schema = make_schema()
-    split = split_by_time(frame, schema, 0.4, held_out=held_out)
+    split = split_by_time(frame, schema, 0.4)
+    if rule is not None:
+        groups = {device: device for device in frame[DEVICE]}
+        split = split_by_groups(frame, schema, rule, groups, 0.4, seed)
     package = ModelSchema(
         telemetry=schema,
         inputs=tuple(ModelInput(name, "", 2.0) for name in INPUTS),
@@ -131,8 +136,11 @@ def test_devices_that_differ_in_how_often_they_fail_do_not_hide_that_a_model_is_
 
 
 def test_held_out_devices_are_resampled_whole():
-    found = evaluated(frame=make_frame(ticks=400, devices=12), held_out=("site/1", "site/2"))
+    found = evaluated(
+        frame=make_frame(ticks=400, devices=12), rule=SplitRule(DEVICES, test=("site/1", "site/2"))
+    )
     assert found.intervals.clusters.unit == "device" and not found.intervals.resamples
+    assert "On 800 rows of 2 devices not trained on the model" in found.verdict
     with pytest.raises(InputError, match="must say when its training rows end"):
         evaluated(training_end="")
 
