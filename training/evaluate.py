@@ -27,7 +27,7 @@ from training.evaluation.clusters import AUTO, parse_bootstrap_by
 from training.evaluation.evaluate_model import evaluate_model
 from training.evaluation.evaluation_plots import alarms_figure, calibration_figure, score_figure
 from training.evaluation.evaluation_report import EvaluationReport
-from training.evaluation.promotion_gate import Candidate, Promotion, decide
+from training.evaluation.promotion_gate import Promotion, decide
 from training.job.defaults import (
     PROMOTE,
     SEED,
@@ -176,16 +176,7 @@ def _warn(context: mlrun.MLClientCtx, report: EvaluationReport, gate: Promotion)
 def _gate(
     version: str, report: EvaluationReport, champion: Champion | None, promote: bool, rehearse: bool
 ) -> Promotion:
-    candidate = Candidate(
-        version=version,
-        predictable=report.predictable,
-        beats_baselines=report.beats_baselines,
-        better_than_rule=report.better_than_rule,
-        false_alarm_share=report.false_alarm_share,
-        undecided=report.undecided,
-        worse_than=report.operating.worse_than,
-    )
-    gate = decide(candidate, champion.comparison if champion else None, promote)
+    gate = decide(report.candidate(version), champion.comparison if champion else None, promote)
     return gate.before_rehearsal() if rehearse else gate
 
 

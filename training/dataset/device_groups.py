@@ -10,7 +10,6 @@ from feature_sets import devices
 from feature_sets.checks import InputError
 from feature_sets.ingestion.device_timeline import DeviceTimeline
 from feature_sets.rows.entity_keys import key_parts
-from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.dataset.group_split import joined_groups
 
@@ -43,7 +42,7 @@ def device_groups(uri: str, schema: TelemetrySchema, column: str, keys: Iterable
     attributes = timeline.attributes
     return joined_groups(
         {
-            str(key): [value for value in texts_of(rows[column]).values if value]
+            str(key): [value for value in rows[column].dropna() if value]
             for key, rows in attributes[attributes[DEVICE].isin(keys)].groupby(DEVICE, sort=True)
         }
     )

@@ -19,6 +19,7 @@ from training.evaluation.bootstrap import Interval
 from training.evaluation.calibration_check import check_calibration
 from training.evaluation.evaluate_model import evaluate_model
 from training.evaluation.evaluation_plots import MAX_MARKS, alarms_figure, calibration_figure
+from training.evaluation.promotion_gate import Comparison, decide
 
 INPUTS = ("heat", "flow", "noise")
 
@@ -117,8 +118,28 @@ def test_few_devices_and_hours_have_no_interval_and_it_is_said():
     assert " (" not in facts["verdict"].split(";")[0]
     assert facts["verdict"].endswith(
         "looks predictable, but there are no intervals (4 devices, 4 of them with errors; at least 5 with "
-        "errors are needed): evaluate on more data."
+        "errors are needed): evaluate on more data, and until then let it serve only where no other model "
+        "does."
     )
+    gate = decide(found.candidate("new"), None)
+    assert gate.promoted and gate.reason.endswith(
+        "on trial: better than both baselines, though not clearly (no intervals: 4 devices, 4 of them with "
+        "errors; at least 5 with errors are needed)"
+    )
+    assert not decide(found.candidate("new"), Comparison("old")).passed
+
+
+@pytest.mark.parametrize("devices", [4, 12])
+@pytest.mark.parametrize(
+    ("formula", "threshold"), [(good, 0.5), (good, 0.0), (good, 1.1), (good, 0.02), (guessing, 0.5)]
+)
+def test_the_verdict_lets_a_first_model_serve_if_and_only_if_the_gate_does(formula, threshold, devices):
+    found = evaluated(formula, make_frame(ticks=400, devices=devices), threshold, bootstrap_by="device")
+    refused = ("not predictable", "not at this threshold", "is open", "cannot be told", "more data.")
+    advised = found.verdict.split(". ")[-1]
+    passed = decide(found.candidate("new"), None).passed
+    assert passed == (not any(words in advised for words in refused)), advised
+    assert ("let it serve" in advised) == (passed and not found.beats_baselines)
 
 
 def test_devices_that_differ_in_how_often_they_fail_do_not_hide_that_a_model_is_better():
