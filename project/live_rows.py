@@ -13,7 +13,7 @@ from feature_sets.checks import duration_seconds
 from feature_sets.rows.event_micros import event_micros
 from feature_sets.rows.whole_numbers import whole_array
 from feature_sets.telemetry.cell_text import cell_text
-from feature_sets.telemetry.events import LabelEvent, TelemetryEvent, excluding_columns
+from feature_sets.telemetry.events import LabelEvent, TelemetryEvent, excluding_columns, label_columns
 from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.incident_events import IncidentEvent
 from feature_sets.telemetry.maintenance_event import MaintenanceEvent
@@ -180,6 +180,12 @@ def _labels(labels: Sequence[LabelEvent], schema: TelemetrySchema) -> pd.DataFra
                 # As the reader of files has them.
                 name: pd.Series([cell_text(row[at]) for row in others], dtype="object")
                 for at, name in enumerate(excluding)
+            },
+            # Which part a live label is of, nobody has said.
+            **{
+                name: pd.Series([None] * len(labels), dtype="object")
+                for name in label_columns(schema)
+                if name not in excluding
             },
         }
     )

@@ -126,6 +126,7 @@ def _check_source(
 ) -> None:
     from feature_sets.telemetry.schema import TelemetrySchema
     from feature_sets.telemetry.schema_content import gets_calendar
+    from feature_sets.telemetry.split_rule import SplitRule
 
     folder = arguments.get("telemetry")
     if folder and not Path(folder).is_dir():
@@ -135,10 +136,13 @@ def _check_source(
             f"must still be the folder that project '{project}' stands on; tell where it is with --telemetry"
         )
         raise InputError("telemetry", rule, folder)
+    schema = arguments.get("schema", "")
+    if arguments.get("split") and (not schema or Path(schema).is_file()):
+        where = "workflow parameter 'split'"
+        TelemetrySchema.load(schema).check_split(SplitRule.parse(arguments["split"], where), where)
     if memory is None or arguments.get("replace"):
         # Who replaces the history says so, and it may be one of another schema.
         return
-    schema = arguments.get("schema", "")
     if schema and "schema" in repeated and not Path(schema).is_file():
         rule = f"must still be the file that project '{project}' stands on; tell where it is with --schema"
         raise InputError("schema", rule, schema)

@@ -9,6 +9,7 @@ from typing import Any
 
 from feature_sets.checks import InputError, check_boolean, check_choice, check_integer, check_number
 from feature_sets.ingestion import defaults as simulation
+from feature_sets.telemetry.split_rule import SplitRule
 from training.job import defaults as training
 
 STREAM_SECONDS, STREAM_RATE = 30, 300
@@ -27,6 +28,7 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
         "test_devices": training.TEST_DEVICES,
         "train_rows": training.TRAIN_ROWS,
         "training_window": training.TRAINING_WINDOW,
+        "split": training.SPLIT,
         "select_k": training.SELECT_K,
         "min_votes": training.MIN_VOTES,
         "max_correlation": training.MAX_CORRELATION,
@@ -109,4 +111,6 @@ def _checked(names: Sequence[str], name: str, value: object, where: str) -> Any:
         return check_number(where, value)
     if not isinstance(value, str):
         raise InputError(where, "must be text", value)
+    if name == "split" and value:
+        SplitRule.parse(value, where)
     return value

@@ -77,6 +77,7 @@ def pipeline(
     test_devices: float = DEFAULTS["test_devices"],
     train_rows: int = DEFAULTS["train_rows"],
     training_window: str = DEFAULTS["training_window"],
+    split: str = DEFAULTS["split"],
     select_k: int = DEFAULTS["select_k"],
     min_votes: float = DEFAULTS["min_votes"],
     max_correlation: float = DEFAULTS["max_correlation"],
@@ -100,13 +101,16 @@ def pipeline(
     :param ticks: readings of each simulated device.
     :param live: whether what the endpoint accepted since the last time becomes history, and is learned from.
     :param sample_ratio: share of the rows that the exploration steps plot; of many rows at most 50,000.
-    :param test_fraction: share of the labeled rows, the latest, that the model is evaluated on.
-    :param test_devices: share of the devices that the model is evaluated on alone and does not learn from; 0
-        evaluates it on later rows of all devices.
+    :param test_fraction: share of the labeled rows that the model is evaluated on, by default the latest.
+    :param test_devices: share of the rows, of whole devices or groups, that the model is evaluated on and
+        does not learn from; 0 evaluates it as ``split`` says.
     :param train_rows: earlier rows that features are selected and models are fitted on; of more, all errors
         and a sample of the healthy ones over the whole time are taken.
     :param training_window: how far back the labeled rows reach, such as ``14d``; empty takes all. A network
         that changes is learned anew sooner with a short one. ``since`` and a time counts for this run alone.
+    :param split: which rows are learned from and which are evaluated on: ``time``, ``device_time``,
+        ``first_rows:400``, ``column:split``, ``devices:r1,r2``, ``group:site`` or ``group:site=oslo``; empty
+        for the rule of the schema.
     :param select_k: features each scorer may vote for.
     :param min_votes: votes a feature needs: a count, or a fraction of the scorers below 1.
     :param max_correlation: of features that are correlated above it only the best is voted on; 1 keeps all.
@@ -135,7 +139,7 @@ def pipeline(
 
 def _main(given: Mapping[str, Any]) -> None:
     sample = _only(given, "schema", "sample_ratio", "seed")
-    split = _only(given, "test_fraction", "test_devices", "train_rows", "training_window", "seed")
+    split = _only(given, "test_fraction", "test_devices", "train_rows", "training_window", "split", "seed")
     limits = _only(given, "schema", "select_k", "min_votes", "max_correlation", "max_drift")
     plan = _only(given, "schema", "search", "combinations", "threshold_rule")
 
@@ -159,7 +163,8 @@ def _live(given: Mapping[str, Any], evaluated: Any) -> None:
     last = [evaluated]
 
     def rehearse() -> None:
-        last.append(steps.rehearse(last[-1], _only(given, "schema", "stream_seconds", "stream_rate")))
+        options = _only(given, "schema", "stream_seconds", "stream_rate")
+        last.append(steps.rehearse(evaluated, last[-1], options))
 
     def stream() -> None:
         last.append(steps.stream(last[-1], _only(given, *STREAM)))

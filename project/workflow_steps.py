@@ -99,7 +99,7 @@ def evaluate(selected: Step, trained: Step, settings: Arguments) -> Step:
         "feature_vector": selected.outputs["feature_vector"],
         "model_path": trained.outputs["model"],
     }
-    outputs = ["model_uri", "production", "verdict", "intervals", *GATE, SERVED, *TESTED]
+    outputs = ["model_uri", "production", "verdict", "intervals", "split_summary", *GATE, SERVED, *TESTED]
     return _run("evaluate", {**given, **settings}, outputs=outputs).after(trained)
 
 
@@ -118,6 +118,7 @@ def report(filled: Step, explored: Step, selected: Step, trained: Step, evaluate
         "model_path": evaluated.outputs["model_uri"],
         "verdict": evaluated.outputs["verdict"],
         "intervals": evaluated.outputs["intervals"],
+        "split_summary": evaluated.outputs["split_summary"],
         **{key: evaluated.outputs[key] for key in GATE},
         "votes_needed": selected.outputs["votes_needed"],
     }
@@ -136,12 +137,14 @@ def stage(evaluated: Step) -> Step:
     return _run("model-server-tester", {"function": STAGING}, test_set).after(staged)
 
 
-def rehearse(checked: Step, options: Arguments) -> Step:
+def rehearse(evaluated: Step, checked: Step, options: Arguments) -> Step:
     """Play recorded telemetry that the model has not learned from through the staging endpoint.
 
+    :param evaluated: knows the test rows.
     :param options: what is played, and how much of it.
     """
-    return _run("rehearse", {"function": STAGING, **options}).after(checked)
+    test_set = {"test_set": evaluated.outputs[SERVED]}
+    return _run("rehearse", {"function": STAGING, **options}, test_set).after(checked)
 
 
 def end_rehearsal() -> Step:

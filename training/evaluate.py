@@ -17,8 +17,8 @@ from feature_sets.model_package.schema import ModelSchema
 from feature_sets.model_package.tags import CANDIDATE, MODEL_KEY, PRODUCTION, STAGING
 from feature_sets.telemetry.schema import TelemetrySchema
 from training.dataset.label_history import read_label_history
+from training.dataset.split import Split
 from training.dataset.split_arguments import SplitArguments
-from training.dataset.time_split import TimeSplit
 from training.dataset.training_set import read_split
 from training.evaluation.baselines import MODEL, SINGLE_FEATURE
 from training.evaluation.bootstrap import BASE_RATE
@@ -27,12 +27,20 @@ from training.evaluation.clusters import AUTO, parse_bootstrap_by
 from training.evaluation.evaluate_model import evaluate_model
 from training.evaluation.evaluation_plots import alarms_figure, calibration_figure, score_figure
 from training.evaluation.evaluation_report import EvaluationReport
-from training.evaluation.promotion_gate import HELD, Candidate, Promotion, decide
-from training.job.defaults import PROMOTE, SEED, TEST_DEVICES, TEST_FRACTION, TRAIN_ROWS, TRAINING_WINDOW
+from training.evaluation.promotion_gate import HELD, Promotion, decide
+from training.job.defaults import (
+    PROMOTE,
+    SEED,
+    SPLIT,
+    TEST_DEVICES,
+    TEST_FRACTION,
+    TRAIN_ROWS,
+    TRAINING_WINDOW,
+)
 from training.job.run_artifacts import artifact_path, log_figures, log_tables
 from training.packaging.model_artifact import log_model_package
 from training.packaging.package_writer import write_files
-from training.selection.selection_mark import refuse_selection_on_test_rows, refuse_training_on_test_devices
+from training.selection.selection_mark import refuse_selection_on_test_rows, refuse_training_on_test_rows
 
 REJECTED = "rejected"
 """Tag of a model that the gate did not let into production."""
@@ -55,6 +63,7 @@ def evaluate(
     bootstrap_by: str = AUTO,
     promote: bool = PROMOTE,
     training_window: str = TRAINING_WINDOW,
+    split: str = SPLIT,
     rehearse: bool = False,
     approve: bool = False,
 ) -> None:
@@ -71,7 +80,8 @@ def evaluate(
     threshold, see ``OperatingScores``; ``calibrated`` and ``calibration``, ``undecided``,
     ``threshold_uncertain``; ``beats_baselines``,
     ``predictable``, ``verdict``, ``single_feature_rule``, ``model_uri``, ``version``, ``threshold``, the
-    split; of the gate ``passed``, ``promoted`` (whether it is in production now), ``promotion``,
+    split with ``split_summary``, a sentence; of the gate ``passed``, ``promoted`` (whether it is in
+    production now), ``promotion``,
     ``promotion_reason``, the figures of the comparison, and ``production`` (whether there is a model that
     can be rehearsed and served: the new one, or a champion that could be scored on these rows).
 
@@ -92,25 +102,29 @@ def evaluate(
     :param promote: whether a model gets the tag whatever the gate says; otherwise one that does not pass gets
         ``rejected``, and the model with the tag keeps it.
     :param training_window: how far back the labeled rows reach; the same as in training.
+    :param split: which rows are learned from and which are evaluated on, see ``SplitRule.parse``; empty for
+        the rule of the schema. The same in all steps.
     :param rehearse: whether the model is rehearsed before it is served: it gets the tag ``staging`` instead,
         and is ``to be promoted``; the ``promote`` job records that it was. Where the gate keeps it out, the
         model in production gets that tag as well.
     :param approve: whether a person puts a model that passes into production, unless it is the first one: it
         gets the tag ``candidate`` and the outcome ``waits for approval``, and the champion stays.
     """
-    arguments = SplitArguments(test_fraction, test_devices, train_rows, seed, training_window)
+    arguments = SplitArguments(test_fraction, test_devices, train_rows, seed, training_window, split)
     bootstrap_by = parse_bootstrap_by(bootstrap_by)
     promote = check_boolean("argument 'promote'", promote)
     rehearse = check_boolean("argument 'rehearse'", rehearse)
     package = fetch_model_package(model_path)
     telemetry = package.schema.telemetry
-    split = read_split(context, feature_vector, telemetry, arguments, with_test=True)
-    refuse_selection_on_test_rows(feature_vector, split)
-    refuse_training_on_test_devices(package.parameters, split)
-    history = read_label_history(feature_vector, telemetry, split.held_out)
-    report = evaluate_model(split, package.schema, package.session(), history, arguments.seed, bootstrap_by)
-    champion = _champion(context, tag, split, report, feature_vector, telemetry, arguments.seed, bootstrap_by)
-    gate = _gate(package.schema.version, report, champion, promote)
+    parts = read_split(context, feature_vector, telemetry, arguments, with_test=True)
+    refuse_selection_on_test_rows(feature_vector, parts)
+    refuse_training_on_test_rows(package.parameters, parts)
+    history = read_label_history(feature_vector, telemetry, parts.tested_devices)
+    report = evaluate_model(parts, package.schema, package.session(), history, arguments.seed, bootstrap_by)
+    champion = _champion(context, tag, parts, report, feature_vector, telemetry, arguments.seed, bootstrap_by)
+    gate = decide(
+        report.candidate(package.schema.version), champion.comparison if champion else None, promote
+    )
     if check_boolean("argument 'approve'", approve) and champion is not None:
         gate = gate.before_approval()
     gate = gate.before_rehearsal() if rehearse else gate
@@ -122,9 +136,9 @@ def evaluate(
     _warn(context, report, gate)
     of_champion = champion.predictions if champion else None
     served = report.predictions if gate.passed else of_champion
-    _log_artifacts(context, report, split, registered.threshold)
-    _log_predictions(context, SERVED_KEY, report.predictions if served is None else served, split.label)
-    facts = {**report.describe(), **gate.describe(), **split.describe()}
+    _log_artifacts(context, report, parts, registered.threshold)
+    _log_predictions(context, SERVED_KEY, report.predictions if served is None else served, parts.label)
+    facts = {**report.describe(), **gate.describe(), **parts.describe()}
     facts |= {"model_uri": model_uri, "version": registered.version, "threshold": registered.threshold}
     context.log_results({**facts, "production": served is not None})
 
@@ -142,7 +156,7 @@ def _address(context: mlrun.MLClientCtx, tag: str) -> str:
 def _champion(
     context: mlrun.MLClientCtx,
     tag: str,
-    split: TimeSplit,
+    split: Split,
     report: EvaluationReport,
     feature_vector: str,
     telemetry: TelemetrySchema,
@@ -165,19 +179,6 @@ def _warn(context: mlrun.MLClientCtx, report: EvaluationReport, gate: Promotion)
         context.logger.warning(report.verdict)
     if not gate.passed:
         context.logger.warning(f"{gate.outcome}: {gate.reason}")
-
-
-def _gate(version: str, report: EvaluationReport, champion: Champion | None, promote: bool) -> Promotion:
-    candidate = Candidate(
-        version=version,
-        predictable=report.predictable,
-        beats_baselines=report.beats_baselines,
-        better_than_rule=report.better_than_rule,
-        false_alarm_share=report.false_alarm_share,
-        undecided=report.undecided,
-        worse_than=report.operating.worse_than,
-    )
-    return decide(candidate, champion.comparison if champion else None, promote)
 
 
 def _with_scores(schema: ModelSchema, report: EvaluationReport) -> ModelSchema:
@@ -227,7 +228,7 @@ def _log_predictions(context: mlrun.MLClientCtx, key: str, predictions: pd.DataF
 
 
 def _log_artifacts(
-    context: mlrun.MLClientCtx, report: EvaluationReport, split: TimeSplit, threshold: float
+    context: mlrun.MLClientCtx, report: EvaluationReport, split: Split, threshold: float
 ) -> None:
     _log_predictions(context, PREDICTIONS_KEY, report.predictions, split.label)
     log_tables(

@@ -37,6 +37,7 @@ def report(
     promotion: str = "",
     promotion_reason: str = "",
     ingest_report: mlrun.DataItem = None,
+    split_summary: str = "",
 ) -> None:
     """MLRun job: write the report of a training run, one HTML page that needs no network.
 
@@ -60,6 +61,7 @@ def report(
     :param promotion: what the gate decided.
     :param promotion_reason: why.
     :param ingest_report: what the ingestion tells of the rows that it read, as text; none without one.
+    :param split_summary: how rows were split, a sentence of the evaluation.
     """
     votes_needed = check_integer("argument 'votes_needed'", votes_needed, at_least=1)
     model = fetch_model_package(model_path).schema
@@ -83,6 +85,7 @@ def report(
                 test_set_preds.as_df(),
                 model,
                 intervals,
+                split_summary,
             ),
             model_section(model),
         ),

@@ -16,8 +16,8 @@ from feature_sets.feature_vector import selected_features
 from feature_sets.telemetry.schema import TelemetrySchema
 from training.dataset.column_medians import column_medians
 from training.dataset.feature_columns import feature_columns, useless_features
+from training.dataset.split import Split
 from training.dataset.split_arguments import SplitArguments
-from training.dataset.time_split import TimeSplit
 from training.dataset.too_little import TooLittleDataError, telling_too_little
 from training.dataset.training_set import read_split
 from training.job.defaults import (
@@ -26,12 +26,14 @@ from training.job.defaults import (
     MIN_VOTES,
     SEED,
     SELECT_K,
+    SPLIT,
     TEST_DEVICES,
     TEST_FRACTION,
     TRAIN_ROWS,
     TRAINING_WINDOW,
 )
 from training.job.run_artifacts import log_figures, log_tables
+from training.search.time_folds import check_folds
 from training.selection.feature_stability import unstable_features
 from training.selection.feature_votes import (
     FEATURE,
@@ -59,7 +61,7 @@ class Selection:
     :param rows: the rows of the training part that the features were voted on by.
     """
 
-    split: TimeSplit
+    split: Split
     features: tuple[str, ...]
     dropped: Mapping[str, str]
     election: Election
@@ -76,7 +78,7 @@ class Selection:
 
 
 def select_from(
-    split: TimeSplit,
+    split: Split,
     schema: TelemetrySchema,
     k: int = SELECT_K,
     min_votes: float = MIN_VOTES,
@@ -105,12 +107,13 @@ def select_from(
     varying = [name for name in names if name not in dropped]
     if not varying:
         raise InputError("training part", "must have at least one feature that varies", dropped)
-    dropped |= unstable_features(split.train, varying, schema.time, schema.target, max_drift)
+    in_order = split.shape.in_order(split.train, schema.time)
+    dropped |= unstable_features(in_order, varying, schema.time, schema.target, max_drift)
     stable = [name for name in varying if name not in dropped]
     if not stable:
         rule = "must have at least one stable feature (raise max_drift or train on a longer time)"
         raise TooLittleDataError("training part", rule, dropped)
-    selected_by = selection_rows(split.train, stable, schema)
+    selected_by = selection_rows(split.train, stable, schema, split.shape)
     dropped |= selected_by.useless
     kept = [name for name in stable if name not in dropped]
     rows = split.train.iloc[selected_by.positions]
@@ -158,6 +161,7 @@ def select_features(
     test_devices: float = TEST_DEVICES,
     max_drift: float = MAX_DRIFT,
     training_window: str = TRAINING_WINDOW,
+    split: str = SPLIT,
 ) -> None:
     """MLRun job: select features by votes on the training part and save them as a new feature vector.
 
@@ -185,17 +189,21 @@ def select_features(
         two halves of the training part) are left out; in (0, 1], 1 takes all.
     :param training_window: how far back the labeled rows reach, such as ``14d``, or ``since`` and a time;
         empty takes all.
+    :param split: which rows are learned from and which are evaluated on, see ``SplitRule.parse``; empty for
+        the rule of the schema. The same in all steps.
     """
     telemetry = TelemetrySchema.load(schema)
-    arguments = SplitArguments(test_fraction, test_devices, train_rows, seed, training_window)
+    arguments = SplitArguments(test_fraction, test_devices, train_rows, seed, training_window, split)
     select_k = check_integer("argument 'select_k'", select_k, at_least=1)
     max_correlation = check_number("argument 'max_correlation'", max_correlation, above=0, at_most=1)
     max_drift = check_number("argument 'max_drift'", max_drift, above=0, at_most=1)
     votes_needed(min_votes)  # refused now, and not after the rows were read
-    split = read_split(context, feature_vector, telemetry, arguments)
+    parts = read_split(
+        context, feature_vector, telemetry, arguments, check=lambda made: check_folds(made, telemetry)
+    )
     with telling_too_little(context):
         selection = select_from(
-            split, telemetry, select_k, min_votes, arguments.seed, max_correlation, max_drift
+            parts, telemetry, select_k, min_votes, arguments.seed, max_correlation, max_drift
         )
     _log_left_out(context, selection)
     uri = save_selected_vector(feature_vector, telemetry, selection)

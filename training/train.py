@@ -2,6 +2,7 @@
 
 # No postponed annotations here: MLRun reads a handler's type hints and cannot resolve them from text.
 
+import dataclasses
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -13,8 +14,8 @@ import mlrun
 from feature_sets.checks import check_integer
 from feature_sets.model_package.schema import ModelSchema
 from feature_sets.telemetry.schema import TelemetrySchema
+from training.dataset.split import Split
 from training.dataset.split_arguments import SplitArguments
-from training.dataset.time_split import TimeSplit
 from training.dataset.too_little import telling_too_little
 from training.dataset.training_set import read_split
 from training.decision.threshold_rules import ThresholdRule, parse_threshold_rule
@@ -22,6 +23,7 @@ from training.job.defaults import (
     COMBINATIONS,
     SEARCH,
     SEED,
+    SPLIT,
     TEST_DEVICES,
     TEST_FRACTION,
     THRESHOLD_RULE,
@@ -38,6 +40,7 @@ from training.search.search_iterations import TABLE_KEY, log_iterations, results
 from training.search.search_metric import SearchMetric, parse_search_metric
 from training.search.search_space import Plan, plan_search
 from training.search.successive_halving import SCORES
+from training.search.time_folds import check_folds
 from training.selection.selection_mark import HELD_OUT, refuse_selection_on_test_rows
 
 
@@ -57,6 +60,7 @@ def train(
     threshold_rule: str = THRESHOLD_RULE,
     test_devices: float = TEST_DEVICES,
     training_window: str = TRAINING_WINDOW,
+    split: str = SPLIT,
 ) -> None:
     """MLRun job: search for the best model on the training part, calibrate it and package it.
 
@@ -94,37 +98,50 @@ def train(
     :param test_devices: share of the devices that is kept for the evaluation and not looked at; 0 for none.
     :param training_window: how far back the labeled rows reach, such as ``14d``, or ``since`` and a time;
         empty takes all.
+    :param split: which rows are learned from and which are evaluated on, see ``SplitRule.parse``; empty for
+        the rule of the schema. The same in all steps.
     """
     telemetry = TelemetrySchema.load(schema)
-    arguments = SplitArguments(test_fraction, test_devices, train_rows, seed, training_window)
+    arguments = SplitArguments(test_fraction, test_devices, train_rows, seed, training_window, split)
     folds = check_integer("argument 'folds'", folds, at_least=1)
     rule = parse_threshold_rule(threshold_rule)
     metric = parse_search_metric(search_metric, SCORES)
     plan = plan_search(search, combinations, families, candidates, arguments.seed)
-    split = read_split(context, feature_vector, telemetry, arguments)
-    refuse_selection_on_test_rows(feature_vector, split)
+    parts = read_split(
+        context, feature_vector, telemetry, arguments, check=lambda made: check_folds(made, telemetry)
+    )
+    refuse_selection_on_test_rows(feature_vector, parts)
     context.logger.info(f"search: {plan}")
     started = time.perf_counter()
     with telling_too_little(context), Progress(context.logger.info) as progress:
         fitted = fit_model(
-            split.train, telemetry, plan, metric, rule, folds, arguments.seed, progress, split.weights
+            parts.train,
+            telemetry,
+            plan,
+            metric,
+            rule,
+            folds,
+            arguments.seed,
+            progress,
+            parts.weights,
+            parts.shape,
         )
     seconds = time.perf_counter() - started
     _log_doubts(context, fitted)
     log_iterations(context, fitted.outcome)
-    written = _log_model(context, fitted, split, feature_vector)
+    written = _log_model(context, fitted, parts, feature_vector)
     log_tables(context, {TABLE_KEY: results_table(fitted.outcome)})
     context.log_results(
         {
             **_search_facts(plan, metric, fitted, seconds),
             **_model_facts(written, rule, fitted),
-            **_training_part(split),
+            **_training_part(parts),
         }
     )
 
 
 def _log_model(
-    context: mlrun.MLClientCtx, fitted: FittedModel, split: TimeSplit, feature_vector: str
+    context: mlrun.MLClientCtx, fitted: FittedModel, split: Split, feature_vector: str
 ) -> ModelSchema:
     """Write the package and log it as a model artifact; returns the schema with version and digests."""
     winner = fitted.outcome.winner.candidate
@@ -132,13 +149,14 @@ def _log_model(
         directory = Path(folder)
         rows = fitted.schema.matrix(split.train)
         schema = with_categories(fitted.schema, feature_vector)
+        schema = dataclasses.replace(schema, trained_devices=split.trained_devices)
         written = write_model_package(directory, fitted.pipeline, schema, rows)
         log_model_package(
             context,
             directory,
             written,
             algorithm=winner.family,
-            parameters={"candidate": str(winner), HELD_OUT: split.held_out_digest, **written.parameters},
+            parameters={"candidate": str(winner), HELD_OUT: split.digest, **written.parameters},
             feature_vector=feature_vector,
         )
     return written
@@ -196,10 +214,10 @@ def _log_doubts(context: mlrun.MLClientCtx, fitted: FittedModel) -> None:
         context.logger.warning(f"{fitted.outcome.winner.candidate} stopped before it converged")
 
 
-def _training_part(split: TimeSplit) -> dict[str, Any]:
+def _training_part(split: Split) -> dict[str, Any]:
     """Facts of the training part; the test part is not looked at here."""
     return {
         name: value
         for name, value in split.describe().items()
-        if name.startswith("train_") or name == "embargo_seconds"
+        if name.startswith("train_") or name in ("embargo_seconds", "split")
     }

@@ -28,10 +28,12 @@ class DeviceTimeline:
     :param features: device, ``valid_from`` (UTC) and the one-hot features; the first row of a device holds
         from the beginning, which is 1970. Sorted by device and time.
     :param states: see ``stored_states``.
+    :param attributes: the same rows with every attribute that is kept, as text.
     """
 
     features: pd.DataFrame
     states: pd.DataFrame
+    attributes: pd.DataFrame
 
     @classmethod
     def of(cls, feature_set: fstore.FeatureSet) -> DeviceTimeline | None:
@@ -68,7 +70,7 @@ class DeviceTimeline:
         features = pd.DataFrame(
             encoded(feature_set, {name: named[name] for name in columns}), index=attributes.index
         )
-        return cls(pd.concat([attributes[[DEVICE, VALID_FROM]], features], axis=1), states)
+        return cls(pd.concat([attributes[[DEVICE, VALID_FROM]], features], axis=1), states, attributes)
 
     def as_of(self, rows: pd.DataFrame, time: str, names: Sequence[str]) -> pd.DataFrame:
         """Features of devices at the times of rows, in their order and with their index; NaN if unknown.

@@ -17,7 +17,7 @@ from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.history.whole_rows import Stretches
 from feature_sets.rows.event_micros import column_micros
 from feature_sets.telemetry.cell_text import texts_of
-from feature_sets.telemetry.events import excluding_columns
+from feature_sets.telemetry.events import label_columns
 from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.incident_rows import (
     END,
@@ -193,7 +193,7 @@ def no_statements(schema: TelemetrySchema) -> pd.DataFrame:
         DEVICE: "object",
         schema.time: "datetime64[ns, UTC]",
         schema.label: "int64",
-        **dict.fromkeys(excluding_columns(schema), "object"),
+        **dict.fromkeys(label_columns(schema), "object"),
     }
     return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in types.items()})
 

@@ -13,7 +13,7 @@ from feature_sets.labels.incidents_that_count import incidents_that_count
 from feature_sets.rows.event_micros import column_micros
 from feature_sets.rows.keyed_rows import Bools, Integers, KeyedRows
 from feature_sets.rows.latest_row import latest_rows
-from feature_sets.telemetry.events import excluding_columns
+from feature_sets.telemetry.events import label_columns
 from feature_sets.telemetry.frames import VALID_FROM, Telemetry
 from feature_sets.telemetry.incident_rows import no_incidents, said
 from feature_sets.telemetry.label_form import ROWS
@@ -57,7 +57,7 @@ def derived_labels(
     :param newest: time of the newest reading of all, microseconds; by default that of these.
     :returns: device, time, label, columns of ``exclude_labels``, sorted by time and device.
     """
-    columns = list(excluding_columns(schema))
+    columns = list(label_columns(schema))
     label, others = _of_incidents(readings, told, schema, columns)
     if newest is None:
         newest = int(readings.micros.max()) if len(readings) else 0

@@ -45,6 +45,8 @@ class ModelSchema:
     :param parameters: its hyper-parameters and seed.
     :param validation: scores on the out-of-fold rows.
     :param code_version: code that trained it.
+    :param trained_devices: event time of the last training row of each device, ISO 8601 UTC, where time was
+        not cut for all; empty if all devices were trained on up to ``training_end``.
     """
 
     telemetry: TelemetrySchema
@@ -62,6 +64,7 @@ class ModelSchema:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     validation: Mapping[str, float] = field(default_factory=dict)
     code_version: str = ""
+    trained_devices: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_number("threshold", self.threshold, at_least=0)
@@ -140,6 +143,7 @@ class ModelSchema:
             "code_version": self.code_version,
             "sha256": dict(self.sha256),
             "telemetry": self.telemetry.to_dict(),
+            **({"trained_devices": dict(self.trained_devices)} if self.trained_devices else {}),
         }
 
     @classmethod

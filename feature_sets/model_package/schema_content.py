@@ -32,6 +32,10 @@ def schema_arguments(content: dict[str, Any]) -> dict[str, Any]:
         "predictions": _histogram("predictions", content["predictions"]),
         "parameters": check_mapping("parameters", content["parameters"]),
         "validation": check_mapping("validation", content["validation"]),
+        "trained_devices": {
+            device: _instant(f"trained_devices.{device}", end)
+            for device, end in check_mapping("trained_devices", content.get("trained_devices", {})).items()
+        },
         **{name: _text(name, content[name]) for name in texts},
     }
 

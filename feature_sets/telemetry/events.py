@@ -212,6 +212,12 @@ def excluding_columns(schema: TelemetrySchema) -> dict[str, Any]:
     return {column: value for column, value in schema.exclude_labels.items() if column not in known}
 
 
+def label_columns(schema: TelemetrySchema) -> tuple[str, ...]:
+    """Columns that label rows keep beside the label: those that exclude, and one that says the part."""
+    split = schema.split.label_column
+    return tuple(dict.fromkeys([*excluding_columns(schema), *([split] if split else [])]))
+
+
 def plain_text(name: str, value: Any) -> str | None:
     """What a cell of a file with this value would say, as text; raise EventError if none could."""
     if isinstance(value, int) and value.bit_length() > 256:

@@ -24,7 +24,7 @@ import pandas as pd
 from feature_sets.checks import duration_seconds
 from feature_sets.telemetry.calendar import Calendar
 from feature_sets.telemetry.errors import TelemetryError
-from feature_sets.telemetry.events import excluding_columns
+from feature_sets.telemetry.events import label_columns
 from feature_sets.telemetry.folder_files import MAINTENANCE, find_files, unread_files, unread_note
 from feature_sets.telemetry.frames import VALID_FROM, Telemetry
 from feature_sets.telemetry.incident_files import find_incident_files, note_incidents, read_incidents
@@ -221,7 +221,7 @@ class _Reading:
     def labels(self, files: list[Path], report: FileReport, devices: set[str]) -> pd.DataFrame:
         """Labels of known devices, sorted by time and device."""
         schema = self._schema
-        excluding = list(excluding_columns(schema))
+        excluding = list(label_columns(schema))
         unread, unchanged = split_files(
             self._folder, files, self._marks.get("labels", {}), len(devices), self._now
         )

@@ -24,11 +24,12 @@ from feature_sets.telemetry.event_time import check_zone
 from feature_sets.telemetry.expected_interval import check_expected_interval, presence_names
 from feature_sets.telemetry.file_format import PLAIN, FileFormat
 from feature_sets.telemetry.incident_mapping import IncidentMapping
-from feature_sets.telemetry.label_form import AS_ROWS, LabelForm
+from feature_sets.telemetry.label_form import AS_ROWS, ROWS, LabelForm
 from feature_sets.telemetry.maintenance_columns import IN_MAINTENANCE, MaintenanceColumns
 from feature_sets.telemetry.metric import Metric
 from feature_sets.telemetry.reserved_names import check_reserved
 from feature_sets.telemetry.schema_content import schema_arguments
+from feature_sets.telemetry.split_rule import BY_TIME, SplitRule
 from feature_sets.telemetry.window_settings import Windows
 
 DEVICE = "device"
@@ -68,6 +69,7 @@ class TelemetrySchema:
     :param counters: between which readings a counter has a rate.
     :param labels: the form in which there are labels, if they are not rows of 0 and 1.
     :param incident_mapping: where the JSON of an incident tool has what an incident needs.
+    :param split: which labeled rows are learned from, and which are evaluated on.
     """
 
     name: str
@@ -92,6 +94,7 @@ class TelemetrySchema:
     counters: CounterIntervals = field(default_factory=CounterIntervals)
     labels: LabelForm = AS_ROWS
     incident_mapping: IncidentMapping | None = None
+    split: SplitRule = BY_TIME
 
     def __post_init__(self) -> None:
         if not re.match(r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", self.name or ""):
@@ -135,6 +138,14 @@ class TelemetrySchema:
         self.labels.check(devices, (self.time, self.label, *self.metric_names), self.exclude_labels)
         if self.incident_mapping is not None:
             self.incident_mapping.check(self.labels, devices, self.exclude_labels)
+        self.check_split(self.split)
+
+    def check_split(self, split: SplitRule, where: str = "split") -> None:
+        """Raise InputError unless rows can be split by what this schema keeps."""
+        devices = dict.fromkeys([DEVICE, *self.entity, *self.attributes])
+        # Rows that are made of incidents or positives say nothing else of themselves.
+        labels = (*self.exclude_labels, self.split.label_column) if self.labels.form == ROWS else ()
+        split.check(devices, labels, (DEVICE, self.time, self.label, self.target, *self.entity), where)
 
     def _check_rename(self) -> None:
         """Raise InputError unless every new name is a text of its own."""
@@ -183,9 +194,11 @@ class TelemetrySchema:
 
     @property
     def attributes(self) -> tuple[str, ...]:
-        """Columns of the static file that are kept: features, population, and scopes of maintenance."""
+        """Columns of the static file that are kept: features, population, scopes of maintenance, a group."""
         scope = self.maintenance.scope if self.maintenance is not None else ()
         others = [column for column in scope if column not in (DEVICE, *self.entity)]
+        group = self.split.group_column
+        others += [group] if group and group not in (DEVICE, *self.entity) else []
         return tuple(dict.fromkeys([*self.static, *self.population, *others]))
 
     @property
@@ -350,4 +363,5 @@ class TelemetrySchema:
             **({"counters": self.counters.to_dict()} if self.counters != CounterIntervals() else {}),
             **({"labels": self.labels.to_dict()} if self.labels != AS_ROWS else {}),
             **({"incident_mapping": self.incident_mapping.to_dict()} if self.incident_mapping else {}),
+            **({"split": self.split.to_dict()} if self.split != BY_TIME else {}),
         }

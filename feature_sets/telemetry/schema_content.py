@@ -14,6 +14,7 @@ from feature_sets.telemetry.incident_mapping import IncidentMapping
 from feature_sets.telemetry.label_form import LabelForm
 from feature_sets.telemetry.maintenance_columns import MaintenanceColumns
 from feature_sets.telemetry.metric import Metric
+from feature_sets.telemetry.split_rule import BY_TIME, SplitRule
 from feature_sets.telemetry.window_settings import Windows
 
 _REQUIRED = ("name", "entity", "time", "metrics", "label")
@@ -58,6 +59,7 @@ def schema_arguments(content: object, fields: Collection[str]) -> dict[str, Any]
         else None,
         "uptime": Uptime.from_content(given["uptime"]) if given.get("uptime") else None,
         "counters": CounterIntervals.from_content(given.get("counters") or {}),
+        "split": SplitRule.from_content(given["split"]) if given.get("split") else BY_TIME,
     }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import mlrun
 import pandas as pd
 
+from feature_sets.rows.stored_rows import in_utc
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from graphs.protocol.label_status import LabelStatus
 from project.endpoints import endpoint_address
@@ -36,8 +37,12 @@ def rehearse(
     schema: str = "",
     stream_seconds: int = STREAM_SECONDS,
     stream_rate: int = STREAM_RATE,
+    test_set: mlrun.DataItem = None,
 ) -> None:
-    """MLRun job: send recorded readings and labels of the model's later time to an endpoint, as known then.
+    """MLRun job: send recorded readings and labels that a model has not learned from to an endpoint.
+
+    Those are what is later than its training, and the time from the first to the last test row of each device
+    that it was evaluated on apart from time. They are sent as they became known.
 
     Results: ``events_sent``, ``labels_sent``, ``rejected``, ``predicted_errors``, ``statuses`` and ``labels``
     by what became of them, ``request_p50_ms``, ``request_p99_ms``; ``joined``, ``waiting``, ``expired`` and
@@ -47,18 +52,21 @@ def rehearse(
     :param schema: path of the telemetry schema; empty for the simulated network's.
     :param stream_seconds: with the rate, how many events are sent: the first ones, as fast as they are taken.
     :param stream_rate: events a second.
+    :param test_set: rows that the model was evaluated on.
     :raises NetopsError: if every event is rejected, or labels were sent and none met its prediction.
     """
     telemetry = TelemetrySchema.load(schema)
     address = endpoint_address(context.project, function)
     trained = get_json(f"{address}/v2/models/{MODEL}")["parameters"]["training_end"]
     after = pd.Timestamp(datetime.fromisoformat(trained)) if trained else _FIRST
+    after += pd.Timedelta(microseconds=1)
+    tested = _tested(test_set.as_df() if test_set is not None else None, telemetry.time, after)
     nothing_newer = ""
     report = StreamReport()
     try:
-        found = read_recording(telemetry, after + pd.Timedelta(microseconds=1), _LAST)
-        most = stream_seconds * stream_rate
-        recording = _first(found.of_population(telemetry), most, telemetry.time)
+        found = read_recording(telemetry, min([after, *tested["min"]]), _LAST)
+        found = _unseen(found.of_population(telemetry), tested, after, telemetry.time)
+        recording = _first(found, stream_seconds * stream_rate, telemetry.time)
     except NetopsError as error:
         nothing_newer = str(error)
     else:
@@ -72,6 +80,26 @@ def rehearse(
         context.log_result(key, labeled[key])
     context.log_result("nothing_newer", nothing_newer)
     check(report, labeled["joined"])
+
+
+def _tested(rows: pd.DataFrame | None, time: str, after: pd.Timestamp) -> pd.DataFrame:
+    """First and last test row of each device (``min`` and ``max``) that has one before a time."""
+    if rows is None or rows.empty:
+        return pd.DataFrame({"min": [], "max": []})
+    times = in_utc(rows[[DEVICE, time]], time).groupby(DEVICE)[time].agg(["min", "max"])
+    return times[times["min"] < after]
+
+
+def _unseen(recording: Recording, tested: pd.DataFrame, after: pd.Timestamp, time: str) -> Recording:
+    """What is from a time on, or between the first and the last test row of its device."""
+
+    def kept(rows: pd.DataFrame) -> pd.DataFrame:
+        if tested.empty:
+            return rows
+        first, last = (rows[DEVICE].map(tested[bound]) for bound in ("min", "max"))
+        return rows[(rows[time] >= after) | ((rows[time] >= first) & (rows[time] <= last))]
+
+    return Recording(kept(recording.metrics), kept(recording.labels), recording.label_history)
 
 
 def _first(recording: Recording, most: int, time: str) -> Recording:

@@ -14,6 +14,7 @@ from feature_sets.telemetry.label_form import LabelForm
 from feature_sets.telemetry.maintenance_columns import MaintenanceColumns
 from feature_sets.telemetry.metric import Metric
 from feature_sets.telemetry.schema import TelemetrySchema
+from feature_sets.telemetry.split_rule import SplitRule
 from feature_sets.telemetry.window_settings import OPERATIONS, Windows
 from feature_sets.windows.event_status import COUNTED, STATUSES
 from tests.benchmarks import results_page
@@ -41,7 +42,7 @@ def names(cell):
     "kind",
     [
         *(TelemetrySchema, MaintenanceColumns, Windows, Derived, Ratio, Uptime, CounterIntervals),
-        *(LabelForm, IncidentMapping),
+        *(LabelForm, IncidentMapping, SplitRule),
     ],
     ids=lambda kind: kind.__name__,
 )

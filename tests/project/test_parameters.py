@@ -38,6 +38,7 @@ def test_text_becomes_the_type_of_the_default(name, text, value):
         ("seed", "1.5", "'seed': must be a whole number of at least 0, got '1.5'"),
         ("deploy_streaming", "yes", "must be true or false, got 'yes'"),
         ("sead", "1", "must be among telemetry, schema, seed"),
+        ("split", "by day", r"'split': must be among time, device_time, .*, got 'by day'"),
     ],
 )
 def test_bad_text_is_refused_with_the_rule_and_what_was_given(name, text, words):

@@ -7,7 +7,7 @@ import pytest
 
 from feature_sets.telemetry.schema import DEVICE
 from project.errors import NetopsError
-from project.jobs.rehearse import _first, check, written_pairs
+from project.jobs.rehearse import _first, _tested, _unseen, check, written_pairs
 from project.replay.recording import KNOWN, Recording
 from project.streaming import StreamReport
 from tests.project.fake_endpoint import fake_endpoint
@@ -36,6 +36,23 @@ def test_of_a_long_recording_the_first_readings_are_played_with_their_labels():
     assert list(recording.labels["at"]) == [times[1], times[2]]
     whole = Recording(metrics, labels, labels)
     assert _first(whole, 4, "at") is whole
+
+
+def test_of_devices_that_were_held_out_their_test_rows_are_played():
+    times = START + pd.to_timedelta([0, 10, 20, 30], unit="s")
+    rows = pd.concat([pd.DataFrame({DEVICE: device, "at": times, KNOWN: times}) for device in "abc"])
+    whole = Recording(rows, rows, rows)
+    after = times[3]
+    # b is held out from its first labeled row on; c was tested on what is later than training anyway.
+    test_set = pd.DataFrame({DEVICE: ["b", "b", "c"], "at": times[[1, 2, 3]]})
+    tested = _tested(test_set, "at", after)
+    assert tested.loc["b"].tolist() == [times[1], times[2]] and list(tested.index) == ["b"]
+    played = _unseen(whole, tested, after, "at")
+    for part in (played.metrics, played.labels):
+        assert part.groupby(DEVICE).size().to_dict() == {"a": 1, "b": 3, "c": 1}
+    by_time = _tested(test_set[test_set["at"] >= after], "at", after)
+    assert _unseen(whole, by_time, after, "at").metrics is rows
+    assert _tested(None, "at", after).empty
 
 
 def test_the_pairs_are_counted_when_they_are_all_in_batches():

@@ -75,9 +75,10 @@ class KnownRows:
     counts: dict[str, int]
 
 
-def labeled_rows(uri: str, schema: TelemetrySchema) -> KnownRows:
+def labeled_rows(uri: str, schema: TelemetrySchema, part_column: str = "") -> KnownRows:
     """Label rows of a feature vector whose device is known and had a reading in the longest window.
 
+    :param part_column: of the labels, see ``label_rows_of``.
     :raises InputError: unless the vector predicts the schema's target, and a row is left.
     """
     vector = fstore.get_feature_vector(uri)
@@ -85,7 +86,7 @@ def labeled_rows(uri: str, schema: TelemetrySchema) -> KnownRows:
     if label != schema.target:
         where = f"label of feature vector {uri}"
         raise InputError(where, f"must be '{schema.target}'", vector.spec.label_feature)
-    labels = label_rows_of(feature_set_frame(vector, label_set), schema)
+    labels = label_rows_of(feature_set_frame(vector, label_set), schema, part_column)
     rows, late_rows = labels.rows, 0
     objects, fields = vector.parse_features(offline=False)
     for name, columns in fields.items():

@@ -36,14 +36,24 @@ class LabelRows:
     in_maintenance: int = 0
 
 
-def label_rows_of(labels: pd.DataFrame, schema: TelemetrySchema) -> LabelRows:
+def label_rows_of(labels: pd.DataFrame, schema: TelemetrySchema, part_column: str = "") -> LabelRows:
     """Entity rows of a label table.
 
     :param labels: device, time, label, what is predicted of it and the columns that ``exclude_labels`` names.
+    :param part_column: one that says which part of a split a row is in; it is kept.
     :raises InputError: unless all columns are there, every label is 0 or 1, and a row is left.
     """
     maintenance = (IN_MAINTENANCE,) if schema.maintenance is not None else ()
-    for column in (DEVICE, schema.time, schema.label, schema.target, *schema.exclude_labels, *maintenance):
+    part = (part_column,) if part_column else ()
+    for column in (
+        DEVICE,
+        schema.time,
+        schema.label,
+        schema.target,
+        *schema.exclude_labels,
+        *maintenance,
+        *part,
+    ):
         if column not in labels.columns:
             columns = sorted(map(str, labels.columns))
             raise InputError("labels", f"must have the column '{column}'", columns)
@@ -60,7 +70,7 @@ def label_rows_of(labels: pd.DataFrame, schema: TelemetrySchema) -> LabelRows:
             f"already, {int(unlabeled.sum())} without a label)"
         )
         raise InputError(read, "must leave at least one labeled row", 0)
-    rows = kept[[DEVICE, schema.time, schema.target]].astype({schema.target: np.int8})
+    rows = kept[[DEVICE, schema.time, schema.target, *part]].astype({schema.target: np.int8})
     ordered = KeyedRows.of(in_utc(rows, schema.time), DEVICE, schema.time).in_event_order().frame
     if rows[schema.time].dt.tz is None:
         ordered = ordered.assign(**{schema.time: ordered[schema.time].dt.tz_localize(None)})

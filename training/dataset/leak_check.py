@@ -1,8 +1,8 @@
 """Checks that nothing of the test period has reached the training rows: a run that leaks must not go on.
 
-The split is checked for its reach in time, and a sample of rows for its features: what a row shows must be
-what its device's readings up to the row's time give. A feature that was shifted, joined from the future or
-computed over all rows is found out that way, whoever made it.
+The split is checked for its reach in time and for shared groups, and a sample of rows for its features: what
+a row shows must be what its device's readings up to the row's time give. A feature that was shifted, joined
+from the future or computed over all rows is found out that way, whoever made it.
 """
 
 from __future__ import annotations
@@ -18,24 +18,41 @@ from feature_sets.derived_features import DerivedFeatures
 from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.rows.stored_rows import feature_set_frame, in_utc
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.telemetry.split_rule import TIME
 from feature_sets.windows.arrival_order import windows_as_known
 from feature_sets.windows.definition import WindowDefinition
-from training.dataset.time_split import TimeSplit
+from training.dataset.split import Split
 
 SAMPLED_DEVICES = 5
 SAMPLED_ROWS = 500
 TOLERANCE = 1e-6
 """Largest relative difference between a feature and the recomputed one; other engines add up in other
 orders."""
+_GROUP = "_group"
 
 
-def check_split(split: TimeSplit, schema: TelemetrySchema) -> None:
-    """Raise InputError unless the training part ends long enough before the test part.
+def check_split(split: Split, schema: TelemetrySchema) -> None:
+    """Raise InputError unless training and test part have no reading, no error and no group in common.
 
-    A training row at t has seen labels up to t + horizon, a test row at or after the cut has windows that
-    reach back to the cut - longest window. Between the two there must be nothing in common.
-    With held-out devices, none of them may be in the training part either.
+    A training row at t has seen labels up to t + horizon, a test row has windows that reach back by the
+    longest one. So the two must lie an embargo apart: where time is cut for all, whatever their devices, and
+    elsewhere on each device. Where whole devices or groups are in one part, none may be in both.
     """
+    if split.rule.by == TIME:
+        _check_cut(split, schema)
+    elif split.rule.holds_devices_out:
+        for what, key in (("devices", DEVICE), (f"groups by {split.rule.group_column}", _GROUP)):
+            parts = [
+                set(rows.assign(**{_GROUP: split.groups_of(rows)})[key]) for rows in (split.train, split.test)
+            ]
+            shared = sorted(map(str, parts[0] & parts[1]))
+            if shared:
+                raise InputError(f"held-out {what}", "must not be in the training part", shared[:3])
+    else:
+        _check_apart(split, schema)
+
+
+def _check_cut(split: Split, schema: TelemetrySchema) -> None:
     last = split.train[split.time].max()
     # By the schema, not ``split.train_until``: the embargo of the split is what is checked.
     allowed = split.cut - pd.Timedelta(seconds=schema.embargo_seconds)
@@ -48,11 +65,28 @@ def check_split(split: TimeSplit, schema: TelemetrySchema) -> None:
         raise InputError("training rows", rule, last.isoformat())
     first = split.test[split.time].min()
     if first < split.cut:
-        rule = f"must begin at the cut, {split.cut.isoformat()}"
-        raise InputError("test rows", rule, first.isoformat())
-    shared = sorted(set(split.held_out) & set(split.train[DEVICE]))
-    if shared:
-        raise InputError("held-out devices", "must not be in the training part", shared[:3])
+        raise InputError("test rows", f"must begin at the cut, {split.cut.isoformat()}", first.isoformat())
+
+
+def _check_apart(split: Split, schema: TelemetrySchema) -> None:
+    rows = split.train[[DEVICE, split.time]].sort_values(split.time, kind="stable")
+    test = split.test[[DEVICE, split.time]].sort_values(split.time, kind="stable")
+    found = pd.merge_asof(
+        rows,
+        test.assign(_test=test[split.time], **{split.time: test[split.time].astype(rows[split.time].dtype)}),
+        on=split.time,
+        by=DEVICE,
+        direction="nearest",
+    )
+    near = (found["_test"] - found[split.time]).abs() < pd.Timedelta(seconds=schema.embargo_seconds)
+    if near.any():
+        first = found[near].iloc[0]
+        rule = (
+            f"must lie {schema.embargo_seconds} s or more from each test row of their device "
+            f"({int(near.sum())} do not)"
+        )
+        got = f"{first[DEVICE]} at {first[split.time].isoformat()} beside {first['_test'].isoformat()}"
+        raise InputError("training rows", rule, got)
 
 
 def check_features(uri: str, rows: pd.DataFrame, schema: TelemetrySchema, seed: int) -> int:

@@ -8,6 +8,8 @@ import pandas as pd
 
 from feature_sets.checks import InputError, check_integer, check_number, duration_seconds
 from feature_sets.telemetry.event_time import seconds_of
+from feature_sets.telemetry.schema import TelemetrySchema
+from feature_sets.telemetry.split_rule import DEVICES, TIME, SplitRule
 from training.job.training_window import SINCE, is_since
 
 LARGEST_SEED = 2**32 - 1
@@ -23,12 +25,14 @@ def check_seed(value: object) -> int:
 class SplitArguments:
     """How a run of one of the three steps splits its rows; all three must get the same.
 
-    :param test_fraction: share of the rows, by time, in the later part, in (0, 1).
-    :param test_devices: share of the devices that only the later part has, in [0, 1); with 0 both have all.
+    :param test_fraction: share of the rows that is evaluated on, in (0, 1), where the split names none.
+    :param test_devices: share of the rows, of whole devices or groups, that is evaluated on, in [0, 1). Above
+        0 a split by time is one by devices.
     :param train_rows: more rows than this in the earlier part are sampled; at least 100.
     :param seed: of the sample and of the choice of devices.
     :param training_window: how far back from the newest labeled row both parts reach, such as ``14d``, or
         ``since`` and a time from which on rows count; empty for all rows.
+    :param split: see ``SplitRule.parse``; empty for that of the schema.
     :raises InputError: naming the argument that breaks its rule.
     """
 
@@ -37,6 +41,7 @@ class SplitArguments:
     train_rows: int
     seed: int
     training_window: str = ""
+    split: str = ""
 
     def __post_init__(self) -> None:
         checked = {
@@ -52,6 +57,30 @@ class SplitArguments:
             _moment(self.training_window)
         elif self.training_window != "":
             check_number(where, duration_seconds(self.training_window, where), above=0)
+
+        where = "argument 'split'"
+        if not isinstance(self.split, str):
+            raise InputError(where, "must be text", self.split)
+        if self.split:
+            SplitRule.parse(self.split, where)
+
+    def split_rule(self, schema: TelemetrySchema) -> SplitRule:
+        """The rule of this run.
+
+        :raises InputError: unless the schema keeps the column that it needs, and ``test_devices`` fits it.
+        """
+        rule = schema.split
+        if self.split:
+            rule = SplitRule.parse(self.split)
+            schema.check_split(rule, "argument 'split'")
+        if self.test_devices and rule.by == TIME:
+            return SplitRule(DEVICES)
+        if self.test_devices and (rule.test or not rule.holds_devices_out):
+            where = "argument 'test_devices'"
+            raise InputError(
+                where, f"must be 0 for the split {rule}, which says what is tested", self.test_devices
+            )
+        return rule
 
     @property
     def window_seconds(self) -> int | None:

@@ -1,4 +1,4 @@
-"""The training set: earlier rows of a feature vector to learn from, later ones to evaluate on.
+"""The training set: rows of a feature vector to learn from, and others to evaluate on.
 
 Which rows are needed is decided on the label rows alone, and only those are joined: a million rows with all
 their features would take seconds and gigabytes in every step, and most models learn no more from them.
@@ -7,17 +7,22 @@ their features would take seconds and gigabytes in every step, and most models l
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import mlrun
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from feature_sets.rows.stored_rows import in_utc
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from training.dataset.device_groups import device_groups
 from training.dataset.known_rows import labeled_rows
 from training.dataset.leak_check import check_features, check_split
+from training.dataset.split import Split
 from training.dataset.split_arguments import SplitArguments
+from training.dataset.split_rows import split_rows
 from training.dataset.stratified_sample import sample_healthy_rows
-from training.dataset.time_split import TimeSplit, choose_held_out, split_by_time
 from training.dataset.too_little import TooLittleDataError, telling_too_little
 from training.dataset.vector_rows import read_vector, vector_address
 
@@ -29,33 +34,37 @@ def read_split(
     arguments: SplitArguments,
     *,
     with_test: bool = False,
-) -> TimeSplit:
-    """Earlier rows to learn from and later rows to evaluate on, of a feature vector, for one run.
+    check: Callable[[Split], object] = lambda split: None,
+) -> Split:
+    """Rows to learn from and rows to evaluate on, of a feature vector, for one run.
 
-    The cut is that of all rows, whatever is sampled. What was read is checked for leaks, see ``leak_check``.
-    Logs how many rows there are (``rows``), how many lie in the earlier part (``train_rows_available``), how
-    many of these are errors (``train_positives_available``), how many were read (``train_rows``: the errors
-    and a sample of the others, see ``sample_healthy_rows``), how many are older than the training window
-    (``rows_before_window``), how many features were recomputed (``leak_checked_features``) and how many rows
-    were left out for which reason, see ``labeled_rows``.
+    The split is that of all rows, whatever is sampled. What was read is checked for leaks, see
+    ``leak_check``. Logs how many rows there are (``rows``), how many lie in the training part
+    (``train_rows_available``), how many of these are errors (``train_positives_available``), how many were
+    read (``train_rows``: the errors and a sample of the others, see ``sample_healthy_rows``), how many are
+    older than the training window (``rows_before_window``), how many features were recomputed
+    (``leak_checked_features``) and how many rows were left out for which reason, see ``labeled_rows``.
 
     :param context: of the run.
     :param uri: feature vector; its label feature says which feature set holds the labels.
-    :param schema: names the columns and gives the embargo.
-    :param arguments: how to split. The later part is never sampled.
-    :param with_test: whether to read the features of the later part; without it that part has the device,
+    :param schema: names the columns and gives the embargo, and the split where the arguments give none.
+    :param arguments: how to split. The test part is never sampled.
+    :param with_test: whether to read the features of the test part; without it that part has the device,
         time and label only.
+    :param check: refuses rows that cannot be trained on, before their features are read.
     :returns: parts as ``read_vector`` gives them.
     :raises InputError: unless address, labels and features are what they must be, each part has enough rows
         of both classes, and no part holds what was not known at the time of its rows.
     """
-    labeled = labeled_rows(vector_address(uri), schema)
+    part_column = arguments.split_rule(schema).label_column
+    labeled = labeled_rows(vector_address(uri), schema, part_column)
     rows = _newest(labeled.rows, schema.time, arguments)
     with telling_too_little(context):
         if not len(rows):
             raise TooLittleDataError("labeled rows", f"must be in {arguments.training_window!r}", 0)
-        held_out = choose_held_out(rows[DEVICE].tolist(), arguments.test_devices, arguments.seed)
-        split = split_by_time(rows, schema, arguments.test_fraction, held_out=held_out)
+        split = split_rows(
+            rows, schema, arguments, lambda column: device_groups(uri, schema, column, rows[DEVICE].unique())
+        )
     cut = split.cut.tz_localize("UTC") if split.cut.tz is None else split.cut.tz_convert("UTC")
     labels = split.train[schema.target].to_numpy()
     chosen, weights = sample_healthy_rows(labels, arguments.train_rows, arguments.seed)
@@ -67,11 +76,13 @@ def read_split(
         "train_rows": len(train),
         "train_positives_available": int(labels.sum()),
     }
+    with telling_too_little(context):
+        check(dataclasses.replace(split, train=train))
     if with_test:
         # One read for both: each opens the same files.
         frame = read_vector(uri, schema, pd.concat([train, split.test]))
-        later = frame[schema.time] >= cut
-        train, test = frame[~later], frame[later].reset_index(drop=True)
+        tested = _marked(frame, in_utc(split.test, schema.time), schema.time)
+        train, test = frame[~tested], frame[tested].reset_index(drop=True)
     else:
         train, test = read_vector(uri, schema, train), in_utc(split.test, schema.time)
     read = dataclasses.replace(split, train=train, test=test, cut=cut, weights=weights)
@@ -82,6 +93,14 @@ def read_split(
     for key, count in counts.items():
         context.log_result(key, count)
     return read
+
+
+def _marked(frame: pd.DataFrame, rows: pd.DataFrame, time: str) -> npt.NDArray[np.bool_]:
+    """Which rows of a frame are of the device and time of one of some rows."""
+    keys = [
+        pd.MultiIndex.from_arrays([table[DEVICE], table[time].dt.as_unit("ns")]) for table in (frame, rows)
+    ]
+    return keys[0].isin(keys[1])
 
 
 def _newest(rows: pd.DataFrame, time: str, arguments: SplitArguments) -> pd.DataFrame:

@@ -15,11 +15,12 @@ from feature_sets.feature_vector import ALL_FEATURES
 from feature_sets.listed import listed
 from feature_sets.model_package.columns import PREDICTION, PROBABILITY
 from feature_sets.model_package.package import ModelPackage, fetch_model_package
+from feature_sets.model_package.schema import ModelSchema
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from training.dataset.time_split import TimeSplit
+from training.dataset.split import Split
 from training.dataset.vector_rows import read_vector
 from training.evaluation.bootstrap import bootstrap
-from training.evaluation.clusters import AUTO, BY_DEVICE, row_clusters
+from training.evaluation.clusters import AUTO, row_clusters
 from training.evaluation.promotion_gate import Comparison
 from training.evaluation.scores import Scored
 
@@ -55,7 +56,7 @@ def find_champion(address: str) -> ModelPackage | None:
 
 def compare(
     champion: ModelPackage,
-    split: TimeSplit,
+    split: Split,
     candidate: Scored,
     feature_vector: str,
     telemetry: TelemetrySchema,
@@ -73,25 +74,33 @@ def compare(
     :param bootstrap_by: the resampling unit, see ``row_clusters``.
     """
     schema = champion.schema
-    learned = pd.Timestamp(schema.training_end) + pd.Timedelta(seconds=schema.telemetry.embargo_seconds)
-    later = (split.test[split.time] > learned).to_numpy()
+    unseen = _unseen(split.test, split.time, schema)
     other = schema.telemetry != telemetry
     try:
         _check_same_question(schema.telemetry, telemetry)
         rows = _with_inputs(split.test, champion, split, feature_vector)
     except (InputError, mlrun.errors.MLRunNotFoundError) as error:
-        found = Comparison(schema.version, int(later.sum()), obstacle=str(error), other_schema=other)
+        found = Comparison(schema.version, int(unseen.sum()), obstacle=str(error), other_schema=other)
         return Champion(found, None)
     probability = champion.session().probability(schema.matrix(rows))
     scored = Scored(probability, schema.threshold, probability)
     predictions = rows[[DEVICE, split.time, *schema.input_names, split.label]].assign(
         **{PREDICTION: scored.predicted.astype("int8"), PROBABILITY: probability}
     )
-    if not later.any():
+    if not unseen.any():
         return Champion(Comparison(schema.version), predictions)
-    beside, there = _part(candidate, later), _part(scored, later)
-    comparison = _comparison(schema.version, rows[later], split, beside, there, seed, bootstrap_by)
-    return Champion(comparison, predictions[later].reset_index(drop=True))
+    beside, there = _part(candidate, unseen), _part(scored, unseen)
+    comparison = _comparison(schema.version, rows[unseen], split, beside, there, seed, bootstrap_by)
+    return Champion(comparison, predictions[unseen].reset_index(drop=True))
+
+
+def _unseen(rows: pd.DataFrame, time: str, schema: ModelSchema) -> npt.NDArray[np.bool_]:
+    """Rows that a model was not trained on: an embargo later than its last row, or that of the device."""
+    learned: pd.Timestamp | pd.Series = pd.Timestamp(schema.training_end)
+    if schema.trained_devices:
+        learned = pd.to_datetime(rows[DEVICE].map(schema.trained_devices), utc=True, format="ISO8601")
+    seen = rows[time] <= learned + pd.Timedelta(seconds=schema.telemetry.embargo_seconds)
+    return ~seen.to_numpy(dtype=np.bool_)
 
 
 def _check_same_question(before: TelemetrySchema, now: TelemetrySchema) -> None:
@@ -107,7 +116,7 @@ def _part(scored: Scored, rows: npt.NDArray[np.bool_]) -> Scored:
 
 
 def _with_inputs(
-    rows: pd.DataFrame, champion: ModelPackage, split: TimeSplit, feature_vector: str
+    rows: pd.DataFrame, champion: ModelPackage, split: Split, feature_vector: str
 ) -> pd.DataFrame:
     """The rows with every input of the champion.
 
@@ -131,7 +140,7 @@ def _with_inputs(
 def _comparison(
     version: str,
     rows: pd.DataFrame,
-    split: TimeSplit,
+    split: Split,
     candidate: Scored,
     champion: Scored,
     seed: int,
@@ -140,8 +149,7 @@ def _comparison(
     labels: npt.NDArray[np.int8] = rows[split.label].to_numpy()
     if not labels.any() or labels.all():
         return Comparison(version, rows=len(rows), units="resampling units")
-    by = BY_DEVICE if split.held_out and bootstrap_by == AUTO else bootstrap_by
-    clusters = row_clusters(rows, split.time, split.label, by, split.embargo_seconds)
+    clusters = row_clusters(rows, split.time, split.label, bootstrap_by, split.embargo_seconds, split.groups)
     scorers = {CANDIDATE: candidate, CHAMPION: champion}
     intervals = bootstrap(labels, scorers, clusters, float(labels.mean()), seed)
     return Comparison(

@@ -1,8 +1,10 @@
-"""Resampling units of the intervals: devices, their days, or error episodes with the time around them."""
+"""Resampling units of the intervals: groups, devices, their days, or error episodes with their time."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +28,7 @@ SECOND = 10**9
 class Clusters:
     """A partition of rows.
 
-    :param unit: ``device``, ``device-day`` (a device in a UTC day) or ``episode``.
+    :param unit: ``group``, ``device``, ``device-day`` (a device in a UTC day) or ``episode``.
     :param codes: number of each row's cluster, shape (n,), from 0.
     :param count: how many there are.
     :param of_devices: of episodes, how many the devices have, of which simultaneous ones are one here.
@@ -43,7 +45,14 @@ def parse_bootstrap_by(value: object) -> str:
     return check_choice("argument 'bootstrap_by'", value, (AUTO, BY_DEVICE, BY_DAY))
 
 
-def row_clusters(rows: pd.DataFrame, time: str, label: str, by: str, apart_seconds: int) -> Clusters:
+def row_clusters(
+    rows: pd.DataFrame,
+    time: str,
+    label: str,
+    by: str,
+    apart_seconds: int,
+    groups: Mapping[str, str] = MappingProxyType({}),
+) -> Clusters:
     """Clusters of rows.
 
     The hours of an incident, or its days, are one thing that happened: to draw them apart would make an
@@ -58,7 +67,13 @@ def row_clusters(rows: pd.DataFrame, time: str, label: str, by: str, apart_secon
         ``ENOUGH`` devices have an error, or all of theirs are fewer than ``LEAST_CLUSTERS``.
     :param apart_seconds: error rows of a device further apart are two episodes; episodes of several devices
         that begin within this time of the first are one.
+    :param groups: group of each device, where whole groups are evaluated on: then ``auto`` is groups, for
+        scores must hold for others. Where each device is a group of its own, it is devices.
     """
+    if by == AUTO and groups:
+        codes, found = pd.factorize(rows[DEVICE].map(groups), sort=True)
+        alone = all(group == device for device, group in groups.items())
+        return Clusters("device" if alone else "group", codes.astype(np.intp), len(found))
     devices = _clusters(rows, time, None, "device")
     if by == BY_DEVICE:
         return devices

@@ -29,7 +29,10 @@ DAY = 86_400.0
 
 
 def episode_view(
-    rows: pd.DataFrame, label_history: pd.DataFrame, schema: TelemetrySchema, cut: pd.Timestamp
+    rows: pd.DataFrame,
+    label_history: pd.DataFrame,
+    schema: TelemetrySchema,
+    cut: pd.Timestamp | pd.Series,
 ) -> EpisodeView:
     """Episodes that were caught, and alarms that were false.
 
@@ -46,7 +49,7 @@ def episode_view(
     :param label_history: device, time (UTC) and label of all rows of the evaluated devices, those before the
         cut as well.
     :param schema: names the columns; gives the horizon and the longest window.
-    :param cut: when the test period begins.
+    :param cut: when the test period begins: for all, or by device, of every device of the label history.
     """
     gap = _longest_gap_seconds(label_history, schema)
     found = error_episodes(label_history, schema.time, schema.label, gap)
@@ -67,10 +70,11 @@ def episode_view(
         moments_of(found["end"]),
         schema.horizon_seconds * SECOND,
     )
-    table = _with_alarms(found, episode, test, cut)
+    begins = found[DEVICE].map(cut) if isinstance(cut, pd.Series) else pd.Series(cut, index=found.index)
+    table = _with_alarms(found, episode, test, begins)
     runs = _false_alarms(test, episode)
     return EpisodeView(
-        episodes=table[table["end"] >= cut].reset_index(drop=True),
+        episodes=table[table["end"] >= begins].reset_index(drop=True),
         false_alarms=_runs_table(runs, test, names),
         devices=_observed(test, names),
         horizon_seconds=schema.horizon_seconds,
@@ -119,7 +123,7 @@ class _Episodes:
     horizon: int
 
 
-def _with_alarms(found: pd.DataFrame, episode: _Episodes, test: _TestRows, cut: pd.Timestamp) -> pd.DataFrame:
+def _with_alarms(found: pd.DataFrame, episode: _Episodes, test: _TestRows, begins: pd.Series) -> pd.DataFrame:
     index = DeviceTimes(test.device, test.moment)
     if episode.horizon:
         first = index.first_at(episode.device, episode.start - episode.horizon)
@@ -132,7 +136,7 @@ def _with_alarms(found: pd.DataFrame, episode: _Episodes, test: _TestRows, cut: 
     caught = following < after
     at = test.time.iloc[np.minimum(following, len(test.alarm) - 1)].reset_index(drop=True).where(caught)
     lag = (found["start"] - at if episode.horizon else at - found["start"]).dt.total_seconds()
-    before = (found["start"] < cut).to_numpy()
+    before = (found["start"] < begins).to_numpy()
     test_rows = after - first
     goes_on = np.append(test.goes_on, False)[first]
     return found.assign(

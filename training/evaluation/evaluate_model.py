@@ -11,18 +11,19 @@ from feature_sets.model_package.columns import PREDICTION, PROBABILITY
 from feature_sets.model_package.onnx_session import OnnxSession
 from feature_sets.model_package.schema import ModelSchema
 from feature_sets.telemetry.schema import DEVICE
-from training.dataset.time_split import TimeSplit
+from feature_sets.telemetry.split_rule import TIME
+from training.dataset.split import Split
 from training.decision.threshold_rules import MAX_F1, ThresholdRule, parse_threshold_rule
 from training.evaluation.baselines import MAJORITY_CLASS, MODEL, SINGLE_FEATURE, baselines
 from training.evaluation.bootstrap import SKILL, bootstrap
-from training.evaluation.clusters import AUTO, BY_DEVICE, row_clusters
+from training.evaluation.clusters import AUTO, row_clusters
 from training.evaluation.episodes import ALARM, episode_view
 from training.evaluation.evaluation_report import EvaluationReport
 from training.evaluation.scores import Scored, brier_skill, scores_of
 
 
 def evaluate_model(
-    split: TimeSplit,
+    split: Split,
     schema: ModelSchema,
     model: OnnxSession,
     label_history: pd.DataFrame,
@@ -36,13 +37,10 @@ def evaluate_model(
     :param model: the packaged ONNX graph, as it will be served.
     :param label_history: device, time (UTC) and label of every label row of the evaluated devices.
     :param seed: of the resamples.
-    :param bootstrap_by: the resampling unit of the intervals, see ``row_clusters``. With held-out devices
-        ``auto`` is devices, for then scores must hold for other devices.
-    :raises InputError: unless the model says on which rows it was trained, and they end an embargo before the
-        test part.
+    :param bootstrap_by: the resampling unit of the intervals, see ``row_clusters``.
+    :raises InputError: unless the model says on which rows it was trained and, where time is cut for all,
+        they end an embargo before the test part.
     """
-    if split.held_out and bootstrap_by == AUTO:
-        bootstrap_by = BY_DEVICE
     _check_training_end(schema.training_end, split)
     test, telemetry = split.test, schema.telemetry
     labels: npt.NDArray[np.int8] = test[split.label].to_numpy()
@@ -56,7 +54,9 @@ def evaluate_model(
         MAJORITY_CLASS: without_model[MAJORITY_CLASS],
     }
     predicted = scorers[MODEL].predicted
-    clusters = row_clusters(test, split.time, split.label, bootstrap_by, telemetry.embargo_seconds)
+    clusters = row_clusters(
+        test, split.time, split.label, bootstrap_by, telemetry.embargo_seconds, split.groups
+    )
     known_rate = split.weights.share(split.train[split.label].to_numpy())
     scores = {name: scores_of(labels, scored) for name, scored in scorers.items()}
     scores[MODEL][SKILL] = brier_skill(labels, probability, known_rate)
@@ -70,9 +70,10 @@ def evaluate_model(
         predictions=test[[DEVICE, split.time, *schema.input_names, split.label]].assign(
             **{PREDICTION: predicted.astype("int8"), PROBABILITY: probability}
         ),
-        episodes=episode_view(rows, label_history, telemetry, split.cut),
+        episodes=episode_view(rows, label_history, telemetry, split.test_starts),
         threshold_uncertain=bool(schema.validation.get("threshold_uncertain", 0.0)),
         threshold_rule=str(_rule(schema)),
+        test_rows=split.test_rows,
     )
 
 
@@ -81,11 +82,11 @@ def _rule(schema: ModelSchema) -> ThresholdRule:
     return parse_threshold_rule(schema.threshold_rule or MAX_F1)
 
 
-def _check_training_end(training_end: str, split: TimeSplit) -> None:
-    """Raise InputError unless training ended an embargo before the test part."""
+def _check_training_end(training_end: str, split: Split) -> None:
+    """Raise InputError unless training ended an embargo before the test part, where time is cut for all."""
     if not training_end:
         raise InputError("training_end of the model", "must say when its training rows end", training_end)
-    if pd.Timestamp(training_end) > split.train_until:
+    if split.rule.by == TIME and pd.Timestamp(training_end) > split.train_until:
         raise InputError(
             "test part",
             f"must begin {split.embargo_seconds} s after the last training row, {training_end} (use the same "

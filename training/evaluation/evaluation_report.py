@@ -17,6 +17,7 @@ from training.evaluation.calibration_check import CalibrationFinding, check_cali
 from training.evaluation.device_scores import device_scores
 from training.evaluation.episode_view import EpisodeView
 from training.evaluation.operating_scores import OperatingScores, operating_scores
+from training.evaluation.promotion_gate import Candidate, decide
 from training.evaluation.scores import Scored
 from training.evaluation.verdict import advice, finding
 
@@ -41,6 +42,7 @@ class EvaluationReport:
     :param threshold_uncertain: whether other episodes may well have given another threshold, see
         ``OperatingPoint``.
     :param threshold_rule: that chose the threshold.
+    :param test_rows: what the rows are that it was evaluated on, in words.
     """
 
     telemetry: TelemetrySchema
@@ -52,6 +54,7 @@ class EvaluationReport:
     episodes: EpisodeView
     threshold_uncertain: bool = False
     threshold_rule: str = MAX_F1
+    test_rows: str = "later rows"
 
     @cached_property
     def base_rate(self) -> float:
@@ -112,6 +115,29 @@ class EvaluationReport:
         possible = not self.intervals.resamples or self.intervals.gains[BASE_RATE].low > 0.0
         return possible and gain >= LEAST_GAIN * (1.0 - self.base_rate)
 
+    def candidate(self, version: str) -> Candidate:
+        """What the gate looks at.
+
+        :param version: of the model.
+        """
+        resampled = bool(self.intervals.resamples)
+        return Candidate(
+            version=version,
+            predictable=self.predictable,
+            beats_baselines=self.beats_baselines,
+            better_than_rule=self.better_than_rule,
+            false_alarm_share=self.false_alarm_share,
+            undecided=self.undecided,
+            worse_than=self.operating.worse_than,
+            undecided_than=self.operating.undecided_than,
+            no_intervals="" if resampled else str(self.intervals).removeprefix("none: "),
+        )
+
+    @property
+    def may_serve(self) -> bool:
+        """Whether the gate takes the model where there is no other."""
+        return decide(self.candidate(""), None).passed
+
     @property
     def false_alarm_share(self) -> float:
         """Share of the rows without an error that are called one."""
@@ -122,7 +148,7 @@ class EvaluationReport:
     def verdict(self) -> str:
         """Two sentences: how good the model is beside what needs none, and what to do about it."""
         found = finding(
-            len(self.predictions),
+            f"{len(self.predictions):,} {self.test_rows}",
             {name: self._precision(name) for name in self.scores},
             self.base_rate,
             self.intervals,
@@ -138,6 +164,8 @@ class EvaluationReport:
             better_than_rule=self.better_than_rule,
             undecided=self.undecided,
             worse_than=self.operating.worse_than,
+            undecided_than=self.operating.undecided_than,
+            may_serve=self.may_serve,
             threshold_uncertain=self.threshold_uncertain,
         )
         return f"{found} {todo}"

@@ -6,7 +6,7 @@ its threshold.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from scipy import stats
@@ -42,13 +42,33 @@ class OperatingScores:
 
     @property
     def worse_than(self) -> str:
-        """The baseline that does at least as well at the threshold, with both F1; empty if none does."""
-        own = self.f1[MODEL]
-        better = [name for name in self.f1 if name != MODEL and self.f1[name] >= own]
-        if not better:
+        """The baseline that does at least as well at the threshold, with both F1; empty if none does.
+
+        Where there is an interval of the difference, no part of it lies above 0.
+        """
+        return self._beside([name for name in self._no_better if not self._open(name)])
+
+    @property
+    def undecided_than(self) -> str:
+        """The baseline with at least the same F1 that the model may still be better than; empty if none."""
+        return self._beside([name for name in self._no_better if self._open(name)])
+
+    @property
+    def _no_better(self) -> list[str]:
+        """Baselines with at least the F1 of the model."""
+        return [name for name in self.f1 if name != MODEL and self.f1[name] >= self.f1[MODEL]]
+
+    def _open(self, name: str) -> bool:
+        return name in self.gains and self.gains[name].high > 0.0
+
+    def _beside(self, names: Sequence[str]) -> str:
+        if not names:
             return ""
-        name = max(better, key=lambda one: self.f1[one])
-        return f"F1 {own:.3f} against {self.f1[name]:.3f} of {_WORDS[name]}"
+        name = max(names, key=lambda one: self.f1[one])
+        text = f"F1 {self.f1[MODEL]:.3f} against {self.f1[name]:.3f} of {_WORDS[name]}"
+        if name not in self.gains:
+            return text
+        return f"{text}, difference {self.gains[name].low:+.2f} to {self.gains[name].high:+.2f}"
 
     def describe(self) -> dict[str, float | str]:
         """Results ready to be logged; what is not known is not in them."""
@@ -56,6 +76,7 @@ class OperatingScores:
             f"f1_{name}": self.f1[name] for name in (ALWAYS, NEVER) if name in self.f1
         }
         facts["operating_point_worse_than"] = self.worse_than
+        facts["operating_point_undecided"] = self.undecided_than
         for name, gain in self.gains.items():
             facts |= {f"f1_gain_over_{name}_low": gain.low, f"f1_gain_over_{name}_high": gain.high}
         if self.caught_interval:

@@ -38,6 +38,8 @@ class Candidate:
     :param false_alarm_share: the same.
     :param undecided: the same.
     :param worse_than: see ``OperatingScores``.
+    :param undecided_than: the same.
+    :param no_intervals: why its scores have none; empty if they have.
     """
 
     version: str
@@ -47,6 +49,8 @@ class Candidate:
     false_alarm_share: float
     undecided: str = ""
     worse_than: str = ""
+    undecided_than: str = ""
+    no_intervals: str = ""
 
 
 @dataclass(frozen=True)
@@ -185,6 +189,8 @@ def _decide(candidate: Candidate, comparison: Comparison | None) -> tuple[str, s
         )
     if candidate.worse_than:
         return NOT_PROMOTED, f"at its threshold it is no better than a baseline: {candidate.worse_than}"
+    if candidate.undecided_than:
+        return NOT_PROMOTED, f"undecided: at its threshold it may be no better: {candidate.undecided_than}"
     if comparison is None:
         return _first(candidate, "first model of the project,")
     if comparison.version == candidate.version:
@@ -209,7 +215,8 @@ def _first(candidate: Candidate, what: str) -> tuple[str, str]:
     if candidate.beats_baselines:
         return PROMOTED, f"{what} clearly better than both baselines"
     if candidate.better_than_rule:
-        return PROMOTED, f"{what} better than both baselines, though not clearly"
+        why = f" (no intervals: {candidate.no_intervals})" if candidate.no_intervals else ""
+        return PROMOTED, f"{what} on trial: better than both baselines, though not clearly{why}"
     if candidate.undecided:
         return NOT_PROMOTED, f"undecided: it may not be better than {candidate.undecided}"
     return NOT_PROMOTED, "a rule of a single feature does as well"

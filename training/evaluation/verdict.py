@@ -12,7 +12,7 @@ from training.exploration.durations import in_words
 
 
 def finding(
-    rows: int,
+    rows: str,
     average_precision: Mapping[str, float],
     base_rate: float,
     intervals: Intervals,
@@ -22,7 +22,7 @@ def finding(
 ) -> str:
     """A sentence on how good the model is, beside what needs none.
 
-    :param rows: test rows.
+    :param rows: how many test rows there are, and what they are.
     :param average_precision: of ``model`` and ``single_feature``.
     :param base_rate: share of errors among the rows: the average precision of guessing.
     :param intervals: of the scores.
@@ -39,7 +39,7 @@ def finding(
     if per_day is not None:
         alarms = f"{_rounded(per_day)} false alarms per device-day ({share})"
     return (
-        f"On {rows:,} later rows the model's average precision is {average_precision[MODEL]:.3f}{interval}, "
+        f"On {rows} the model's average precision is {average_precision[MODEL]:.3f}{interval}, "
         f"against {base_rate:.3f} for guessing and {average_precision[SINGLE_FEATURE]:.3f} for the rule "
         f"{rule}; {_caught(episodes)}, with {alarms}."
     )
@@ -70,6 +70,8 @@ def advice(
     better_than_rule: bool,
     undecided: str = "",
     worse_than: str = "",
+    undecided_than: str = "",
+    may_serve: bool = False,
     threshold_uncertain: bool = False,
 ) -> str:
     """A sentence on what to do with the model.
@@ -81,31 +83,42 @@ def advice(
     :param better_than_rule: the same.
     :param undecided: the same.
     :param worse_than: see ``OperatingScores``.
+    :param undecided_than: the same.
+    :param may_serve: see ``EvaluationReport``.
     :param threshold_uncertain: see ``EvaluationReport``.
     """
     what = f"'{telemetry.label}'"
     if telemetry.horizon_seconds:
         what = f"That {what} starts within {telemetry.horizon}"
+    more = "evaluate on more data"
+    if may_serve:
+        more += ", and until then let it serve only where no other model does"
     if not intervals.resamples:
         why = str(intervals).removeprefix("none: ")
         looks = f"{what} looks predictable"
         if not predictable:
             looks = f"Whether {what[0].lower()}{what[1:]} is predictable is open"
+        if predictable and worse_than:
+            return (
+                f"{looks}, but not at this threshold ({worse_than}); there are no intervals ({why}): {more}."
+            )
         joined = "but" if predictable else "for"
-        return f"{looks}, {joined} there are no intervals ({why}): evaluate on more data."
+        return f"{looks}, {joined} there are no intervals ({why}): {more}."
     if undecided:
-        return (
-            f"Undecided: whether the model is better than {undecided} cannot be told: evaluate on more data."
-        )
+        return f"Undecided: whether the model is better than {undecided} cannot be told: {more}."
     if not predictable:
         return f"{what} is not predictable from these features: do not act on this model's alarms."
     if not better_than_rule:
         return f"{what} is predictable, but the model is not better than that rule: use the rule."
     if worse_than:
         return f"{what} is predictable, but not at this threshold ({worse_than}): choose another one."
+    if undecided_than:
+        return (
+            f"{what} is predictable, but whether the model is better at this threshold cannot be told "
+            f"({undecided_than}): choose another one, or evaluate on more data."
+        )
     if not beats_baselines:
-        todo = "evaluate on more data"
-        return f"{what} is predictable, but the model is not clearly better than that rule: {todo}."
+        return f"{what} is predictable, but the model is not clearly better than that rule: {more}."
     if threshold_uncertain:
         return (
             f"{what} is predictable: the model ranks well, threshold uncertain. Few or unlike episodes gave "

@@ -11,6 +11,8 @@ TEST_DEVICES = 0.0
 TRAIN_ROWS = 20_000
 TRAINING_WINDOW = ""
 """How far back the labeled rows reach, such as ``14d``; empty takes all."""
+SPLIT = ""
+"""Which rows are learned from and which are evaluated on; empty for the rule of the schema."""
 SELECT_K = 20
 MIN_VOTES = 0.5
 MAX_CORRELATION = 0.95

@@ -18,6 +18,7 @@ from feature_sets.model_package.histogram import Histogram
 from feature_sets.model_package.schema import ModelSchema
 from feature_sets.telemetry.schema import TelemetrySchema
 from training.dataset.feature_columns import feature_columns, useless_features
+from training.dataset.fold_shape import ONE_TIME, FoldShape
 from training.dataset.stratified_sample import ONE_EACH, ClassWeights
 from training.decision.calibration import calibrated
 from training.decision.operating_point import OperatingPoint, OutOfFold, operating_point
@@ -75,6 +76,7 @@ def fit_model(
     seed: int = 0,
     progress: Progress | None = None,
     weights: ClassWeights = ONE_EACH,
+    shape: FoldShape = ONE_TIME,
 ) -> FittedModel:
     """Search for the best combination, fit it on all rows, calibrate it and choose its threshold.
 
@@ -93,6 +95,7 @@ def fit_model(
     :param seed: of models and samples.
     :param progress: told of every fit; by default nobody is.
     :param weights: how many rows each row of the training part stands for; by default one each.
+    :param shape: of the folds.
     :raises InputError: unless a feature has a reading, a fold has both classes and a reading, and a threshold
         meets the rule.
     """
@@ -101,7 +104,8 @@ def fit_model(
     kept = [name for name in names if name not in dropped]
     if not kept:
         raise InputError("training part", "must have at least one feature with a reading", dropped)
-    used = readable_folds(training_part, kept, episode_folds(training_part, schema, folds))
+    in_order = shape.in_order(training_part, schema.time)
+    used = readable_folds(training_part, kept, episode_folds(in_order, schema, folds, shape.groups))
     with _convergence_warnings() as stopped:
         outcome = search(
             plan.candidates,
@@ -112,7 +116,7 @@ def fit_model(
             progress or Progress(lambda line: None),
         )
         winner = outcome.winner.candidate
-        rows = out_of_fold(training_part, kept, schema, used, winner, weights, seed)
+        rows = out_of_fold(in_order, kept, schema, used, winner, weights, seed)
     point = operating_point(rule, rows, seed)
     model_schema = replace(
         _described(training_part, kept, schema, weights, rows, point),

@@ -45,6 +45,7 @@ def evaluation_section(
     predictions: pd.DataFrame,
     model: ModelSchema,
     intervals: str,
+    split: str = "",
 ) -> Section:
     """The model on the later rows, beside what needs no model.
 
@@ -55,6 +56,7 @@ def evaluation_section(
     :param predictions: see ``EvaluationReport``.
     :param model: that was evaluated.
     :param intervals: what the intervals of the scores rest on, or why there are none.
+    :param split: how rows were split into those to learn from and these, in a sentence.
     """
     telemetry = model.telemetry
     labels, probability = predictions[telemetry.target].to_numpy(), predictions[PROBABILITY].to_numpy()
@@ -70,9 +72,10 @@ def evaluation_section(
         "Evaluation",
         (
             f"{len(predictions):,} rows of {predictions[DEVICE].nunique():,} devices, "
-            f"{times.min():%Y-%m-%d %H:%M} to {times.max():%Y-%m-%d %H:%M} UTC, later than all rows "
-            "trained on. The rule is the best threshold on one feature of the training part; the majority "
-            "class is the same for every row, which has the average precision of guessing.",
+            f"{times.min():%Y-%m-%d %H:%M} to {times.max():%Y-%m-%d %H:%M} UTC, none of them trained on. "
+            "The rule is the best threshold on one feature of the training part; the majority class is the "
+            "same for every row, which has the average precision of guessing.",
+            *([split] if split else []),
             f"Intervals, in brackets: {intervals}.",
         ),
         (

@@ -1,13 +1,15 @@
 """Cross-validation that respects time and is placed where the errors are.
 
 With enough error episodes a search is evaluated forward in time. With few of them each is left out in turn,
-for of what lies before the first there is nothing to learn.
+for of what lies before the first there is nothing to learn. Where the evaluation asks for other groups of
+devices, groups are left out in turn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +18,7 @@ import pandas as pd
 from feature_sets.checks import InputError
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.dataset.device_times import Moments, moments_of
-from training.dataset.time_split import MINIMUM_ROWS
+from training.dataset.split import MINIMUM_ROWS, Split
 from training.dataset.too_little import TooLittleDataError
 from training.exploration.error_episodes import error_episodes
 
@@ -35,6 +37,7 @@ SECOND = 10**9
 FORWARD = "forward in time"
 LEFT_OUT = "episodes left out in turn"
 DEVICES = "devices left out in turn"
+GROUPS = "groups left out in turn"
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Folds:
     :param skipped: why each other one is left out.
     :param decision: those that calibration and threshold come from: fitted on what lies before and after,
         because a threshold is one of the served model, which has seen all, and not one of half the rows.
-    :param kind: ``FORWARD``, ``LEFT_OUT`` or ``DEVICES``.
+    :param kind: ``FORWARD``, ``LEFT_OUT``, ``DEVICES`` or ``GROUPS``.
     :param episodes: error episodes among all rows.
     """
 
@@ -84,7 +87,17 @@ def always_fitted(frame: pd.DataFrame, schema: TelemetrySchema) -> Positions:
     return np.flatnonzero(rows.moment <= rows.cut(_half(rows)) - rows.embargo)
 
 
-def episode_folds(frame: pd.DataFrame, schema: TelemetrySchema, count: int = 3) -> Folds:
+def check_folds(split: Split, schema: TelemetrySchema) -> None:
+    """Raise InputError unless a search has folds on the training part of a split."""
+    episode_folds(split.shape.in_order(split.train, schema.time), schema, groups=split.groups)
+
+
+def episode_folds(
+    frame: pd.DataFrame,
+    schema: TelemetrySchema,
+    count: int = 3,
+    groups: Mapping[str, str] = MappingProxyType({}),
+) -> Folds:
     """Folds that each have error episodes to evaluate on, and others to learn from.
 
     With ``FEW_EPISODES`` or more, fold k is evaluated on block k of the later half of the episodes and fitted
@@ -97,6 +110,8 @@ def episode_folds(frame: pd.DataFrame, schema: TelemetrySchema, count: int = 3) 
         fold 3   ffffffffffffffffffffff·vvvv
         block 2  ffffffffffffffffff·vvvv·fff
 
+    Where whole groups are evaluated on, each group with errors is left out in turn.
+
     With fewer, the whole time is cut between the episodes. Each, or each of ``MOST_LEFT_OUT`` groups, is
     evaluated on once, with the healthy time around it. Episodes of several devices that are not an embargo
     apart are one. If all are, each device with errors is left out in turn: devices share no reading.
@@ -104,15 +119,20 @@ def episode_folds(frame: pd.DataFrame, schema: TelemetrySchema, count: int = 3) 
     :param frame: rows with the schema's device, time and target columns, any order; not changed.
     :param schema: names the columns and gives the embargo.
     :param count: folds of the search forward in time, at least 1; as few as it takes for each to be usable.
+    :param groups: group of each device, see ``FoldShape``.
     :raises InputError: unless a fold can be used; says of each why it cannot.
     """
     rows = _Rows(frame, schema)
     skipped: list[str] = []
-    if len(rows.starts) >= FEW_EPISODES:
+    if len(rows.starts) >= FEW_EPISODES and not groups:
         found = _forward(rows, count, skipped)
         if found:
             return found
-    for kind, folds in ((LEFT_OUT, _left_out(rows)), (DEVICES, _devices(rows, frame))):
+    in_turn = [(LEFT_OUT, _left_out(rows)), (DEVICES, _failing(rows, frame[DEVICE]))]
+    if groups:
+        kind = GROUPS if any(group != device for device, group in groups.items()) else DEVICES
+        in_turn = [(kind, _failing(rows, frame[DEVICE].map(groups))), in_turn[0]]
+    for kind, folds in in_turn:
         reasons: list[str] = []
         used = _usable(rows, folds, reasons)
         skipped += [reason for reason in reasons if reason not in skipped]
@@ -214,9 +234,12 @@ def _left_out(rows: _Rows) -> list[Fold]:
     return [rows.block(begin, end) for begin, end in zip([None, *cuts], [*cuts, None], strict=True)]
 
 
-def _devices(rows: _Rows, frame: pd.DataFrame) -> list[Fold]:
-    """A fold for each device with errors, or for one of ``MOST_LEFT_OUT`` groups of them."""
-    codes, _ = pd.factorize(frame[DEVICE], sort=True)
+def _failing(rows: _Rows, names: pd.Series) -> list[Fold]:
+    """A fold for each device or group with errors, or for one of ``MOST_LEFT_OUT`` sets of them.
+
+    :param names: device or group of each row.
+    """
+    codes, _ = pd.factorize(names, sort=True)
     failing = np.unique(codes[rows.labels == 1])
     if len(failing) < 2:
         return []

@@ -10,6 +10,7 @@ import pandas as pd
 
 from feature_sets.telemetry.schema import TelemetrySchema
 from training.dataset.feature_columns import useless_features
+from training.dataset.fold_shape import ONE_TIME, FoldShape
 from training.search.time_folds import Positions, always_fitted
 
 FIRST_HALF = "first half"
@@ -18,7 +19,9 @@ WHOLE = "whole training part"
 FEWEST_ROWS = 30
 """With fewer rows of a class, scorers order features by chance."""
 
-ALL_EVALUATED = "it has no row that every fold is fitted on: error episodes, or devices, are left out in turn"
+ALL_EVALUATED = (
+    "it has no row that every fold is fitted on: error episodes, devices or groups are left out in turn"
+)
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class SelectionRows:
 
 
 def selection_rows(
-    training_part: pd.DataFrame, names: Sequence[str], schema: TelemetrySchema
+    training_part: pd.DataFrame, names: Sequence[str], schema: TelemetrySchema, shape: FoldShape = ONE_TIME
 ) -> SelectionRows:
     """The rows that every fold of the search is fitted on, or all where those are too few.
 
@@ -49,8 +52,11 @@ def selection_rows(
     :param training_part: time, features and target, any order.
     :param names: the features to vote on; each varies in the training part.
     :param schema: names the columns and gives the embargo.
+    :param shape: of the folds of the search.
     """
-    early = always_fitted(training_part, schema)
+    early = np.empty(0, dtype=np.intp)
+    if not shape.groups:
+        early = always_fitted(shape.in_order(training_part, schema.time), schema)
     rows = training_part.iloc[early]
     errors, healthy = (int((rows[schema.target] == label).sum()) for label in (1, 0))
     if not len(early):

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from feature_sets.checks import InputError
+from tests.training.network import make_schema
 from training.dataset.split_arguments import SplitArguments
 
 ENDLESS = [float("nan"), float("inf"), -float("inf")]
@@ -85,3 +86,39 @@ def test_a_window_since_no_time_is_refused(window):
 def test_other_training_windows_are_refused(window):
     with pytest.raises(InputError, match="argument 'training_window': must be a"):
         arguments(training_window=window)
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({}, "time"),
+        ({"split": "device_time"}, "device_time"),
+        ({"test_devices": 0.2}, "devices"),
+        ({"split": "group:site", "test_devices": 0.2}, "group:site"),
+        ({"split": "group:model"}, "group:model"),
+    ],
+)
+def test_the_split_of_a_run(changes, rule):
+    assert str(arguments(**changes).split_rule(make_schema())) == rule
+
+
+def test_the_split_of_the_schema_holds_unless_another_is_asked_for():
+    schema = make_schema(split={"by": "group", "column": "site"})
+    assert str(arguments().split_rule(schema)) == "group:site"
+    assert str(arguments(split="time").split_rule(schema)) == "time"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"split": "tuesday"}, r"argument 'split': must be among time, .*got 'tuesday'"),
+        ({"split": 3}, "argument 'split': must be text, got 3"),
+        ({"split": "group:rack"}, r"argument 'split': must group by one of device, site, unit, model"),
+        ({"split": "column:part"}, r"argument 'split': must name a column of the labels .*got 'part'"),
+        ({"split": "first_rows:50", "test_devices": 0.2}, r"'test_devices': must be 0 for the split first_r"),
+        ({"split": "devices:a", "test_devices": 0.2}, r"'test_devices': must be 0 for the split devices:a"),
+    ],
+)
+def test_a_split_that_cannot_be_is_refused(changes, said):
+    with pytest.raises(InputError, match=said):
+        arguments(**changes).split_rule(make_schema())

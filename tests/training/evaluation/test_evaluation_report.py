@@ -11,12 +11,15 @@ import pytest
 from feature_sets.checks import InputError
 from feature_sets.model_package.schema import ModelInput, ModelSchema
 from feature_sets.telemetry.schema import DEVICE
+from feature_sets.telemetry.split_rule import DEVICES, SplitRule
 from tests.training.network import make_frame, make_schema
+from training.dataset.group_split import split_by_groups
 from training.dataset.time_split import split_by_time
 from training.evaluation.bootstrap import Interval
 from training.evaluation.calibration_check import check_calibration
 from training.evaluation.evaluate_model import evaluate_model
 from training.evaluation.evaluation_plots import MAX_MARKS, alarms_figure, calibration_figure
+from training.evaluation.promotion_gate import Comparison, decide
 
 INPUTS = ("heat", "flow", "noise")
 
@@ -40,10 +43,13 @@ def guessing(matrix):
     return np.random.default_rng(3).random(len(matrix))
 
 
-def evaluated(formula=good, frame=None, threshold=0.5, seed=0, held_out=(), training_end=None, **options):
+def evaluated(formula=good, frame=None, threshold=0.5, seed=0, rule=None, training_end=None, **options):
     frame = make_frame(ticks=400, devices=12) if frame is None else frame
     schema = make_schema()
-    split = split_by_time(frame, schema, 0.4, held_out=held_out)
+    split = split_by_time(frame, schema, 0.4)
+    if rule is not None:
+        groups = {device: device for device in frame[DEVICE]}
+        split = split_by_groups(frame, schema, rule, groups, 0.4, seed)
     package = ModelSchema(
         telemetry=schema,
         inputs=tuple(ModelInput(name, "", 2.0) for name in INPUTS),
@@ -112,8 +118,28 @@ def test_few_devices_and_hours_have_no_interval_and_it_is_said():
     assert " (" not in facts["verdict"].split(";")[0]
     assert facts["verdict"].endswith(
         "looks predictable, but there are no intervals (4 devices, 4 of them with errors; at least 5 with "
-        "errors are needed): evaluate on more data."
+        "errors are needed): evaluate on more data, and until then let it serve only where no other model "
+        "does."
     )
+    gate = decide(found.candidate("new"), None)
+    assert gate.promoted and gate.reason.endswith(
+        "on trial: better than both baselines, though not clearly (no intervals: 4 devices, 4 of them with "
+        "errors; at least 5 with errors are needed)"
+    )
+    assert not decide(found.candidate("new"), Comparison("old")).passed
+
+
+@pytest.mark.parametrize("devices", [4, 12])
+@pytest.mark.parametrize(
+    ("formula", "threshold"), [(good, 0.5), (good, 0.0), (good, 1.1), (good, 0.02), (guessing, 0.5)]
+)
+def test_the_verdict_lets_a_first_model_serve_if_and_only_if_the_gate_does(formula, threshold, devices):
+    found = evaluated(formula, make_frame(ticks=400, devices=devices), threshold, bootstrap_by="device")
+    refused = ("not predictable", "not at this threshold", "is open", "cannot be told", "more data.")
+    advised = found.verdict.split(". ")[-1]
+    passed = decide(found.candidate("new"), None).passed
+    assert passed == (not any(words in advised for words in refused)), advised
+    assert ("let it serve" in advised) == (passed and not found.beats_baselines)
 
 
 def test_devices_that_differ_in_how_often_they_fail_do_not_hide_that_a_model_is_better():
@@ -131,8 +157,11 @@ def test_devices_that_differ_in_how_often_they_fail_do_not_hide_that_a_model_is_
 
 
 def test_held_out_devices_are_resampled_whole():
-    found = evaluated(frame=make_frame(ticks=400, devices=12), held_out=("site/1", "site/2"))
+    found = evaluated(
+        frame=make_frame(ticks=400, devices=12), rule=SplitRule(DEVICES, test=("site/1", "site/2"))
+    )
     assert found.intervals.clusters.unit == "device" and not found.intervals.resamples
+    assert "On 800 rows of 2 devices not trained on the model" in found.verdict
     with pytest.raises(InputError, match="must say when its training rows end"):
         evaluated(training_end="")
 

@@ -68,6 +68,18 @@ def comparison(new=0.80, old=0.70, low=0.05, high=0.15, **changes):
             "at its threshold it is no better than a baseline",
         ),
         (
+            candidate(undecided_than="F1 0.280 against 0.300 of alarming always, difference -0.10 to +0.06"),
+            None,
+            "not promoted",
+            "undecided: at its threshold it may be no better: F1 0.280 .* -0.10 to",
+        ),
+        (
+            candidate(beats_baselines=False, no_intervals="2 devices"),
+            None,
+            "promoted",
+            r"on trial: better than both baselines, though not clearly \(no intervals: 2 devices\)$",
+        ),
+        (
             candidate(),
             comparison(f1_difference=Interval(-0.3, -0.1)),
             "not promoted",

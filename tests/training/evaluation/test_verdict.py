@@ -36,7 +36,7 @@ def view(lags, *, horizon=0, already_on=0, false_alarms=17, days=1.0):
 def found(episodes):
     rule = SingleFeatureRule("heat", 1, 310.0, 300.0)
     precision = {"model": 0.9441, "single_feature": 0.8549}
-    return finding(3600, precision, 0.1, NO_INTERVALS, rule, episodes, 0.0163)
+    return finding("3,600 later rows", precision, 0.1, NO_INTERVALS, rule, episodes, 0.0163)
 
 
 def test_all_that_was_found_is_one_sentence():

@@ -8,7 +8,8 @@ import pytest
 
 from feature_sets.checks import InputError
 from tests.training.network import START, make_frame, make_schema
-from training.search.time_folds import DEVICES, FORWARD, LEFT_OUT, always_fitted, episode_folds
+from training.dataset.fold_shape import FoldShape
+from training.search.time_folds import DEVICES, FORWARD, GROUPS, LEFT_OUT, always_fitted, episode_folds
 
 
 def short_schema():
@@ -91,6 +92,39 @@ def test_episodes_at_the_same_time_are_one_and_then_devices_are_left_out():
     folds = episode_folds(frame, short_schema(), 3)
     assert folds.kind == DEVICES and len(folds.used) == 3
     check(frame, short_schema(), folds)
+
+
+def test_groups_are_left_out_whole_however_many_episodes_there_are():
+    devices = ("a", "b", "c", "d", "e", "f")
+    frame = with_episodes(range(60, 1960, 100), devices=devices)
+    groups = dict(zip(devices, ("x", "x", "y", "y", "z", "z"), strict=True))
+    folds = episode_folds(frame, short_schema(), 3, groups)
+    assert folds.kind == GROUPS and len(folds.used) == 3
+    for fold in folds.used:
+        sides = [set(frame["device"].iloc[rows].map(groups)) for rows in (fold.fit, fold.validation)]
+        assert not sides[0] & sides[1]
+    alone = episode_folds(frame, short_schema(), 3, {device: device for device in devices})
+    assert alone.kind == DEVICES and len(alone.used) == 6
+
+
+def test_errors_of_one_group_leave_its_episodes_out_in_turn():
+    frame = with_episodes([300, 900, 1500])
+    folds = episode_folds(frame, short_schema(), 3, {"a": "x"})
+    assert folds.kind == LEFT_OUT and len(folds.used) == 3
+
+
+def test_devices_that_report_at_different_times_are_cut_at_a_time_of_their_own():
+    starts = range(60, 1960, 100)
+    one, other = with_episodes(starts), with_episodes(starts).assign(device="b")
+    later = other.assign(timestamp=other["timestamp"] + pd.Timedelta(days=30))
+    frame = pd.concat([one, later], ignore_index=True)
+    in_order = FoldShape(within_devices=True).in_order(frame, "timestamp")
+    assert in_order.groupby("device")["timestamp"].max().nunique() == 1
+    for fold in episode_folds(in_order, short_schema(), 3).used:
+        assert set(frame["device"].iloc[fold.fit]) == set(frame["device"].iloc[fold.validation]) == {"a", "b"}
+    # By one time for all, the folds are evaluated on the second device alone.
+    for fold in episode_folds(frame, short_schema(), 3).used:
+        assert set(frame["device"].iloc[fold.validation]) == {"b"}
 
 
 def test_a_single_episode_is_an_error_that_says_what_is_needed():

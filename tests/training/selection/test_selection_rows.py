@@ -76,7 +76,7 @@ def test_noise_that_was_selected_looks_like_noise_out_of_fold(schema, monkeypatc
     honest = np.mean([out_of_fold_gain(noise(seed), schema) for seed in range(3)])
     assert honest < 0.02
 
-    def everything(train, names, schema):
+    def everything(train, names, schema, shape):
         return SelectionRows(np.arange(len(train)), WHOLE, {}, "asked for")
 
     # With votes on all rows it does not: the test above can fail.
