@@ -19,8 +19,6 @@ from graphs.protocol.times import iso_time
 from graphs.replay import replay, tell_history
 from graphs.state.serving_state import serving_state
 
-OK = 200
-
 
 class Respond:
     """Completes the answer of every request.
@@ -50,8 +48,6 @@ class Respond:
         request: Request = event.body
         if not request.answered:
             self._complete(request)
-        elif request.kind is Kind.RELOAD and request.status == OK:
-            self._tell(request)
         if request.content_type == JSON:
             body = orjson.dumps(request.answer, option=orjson.OPT_SERIALIZE_NUMPY)
         else:
@@ -81,6 +77,8 @@ class Respond:
             for status, count in _by_status(request.maintenance).items():
                 self._metrics.maintenance.labels(status).inc(count)
             self._reply_events(request, [self._maintenance(record) for record in request.maintenance])
+        elif request.kind is Kind.RELOAD:
+            self._tell(request)
         elif request.kind is Kind.METRICS:
             request.reply(self._metrics.text(), content_type=self._metrics.content_type)
         elif request.kind is Kind.OPENAPI:
