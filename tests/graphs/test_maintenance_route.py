@@ -264,3 +264,11 @@ def test_an_entry_outlives_what_the_journal_drops(planned: Path, redis_url: str,
     again = start()
     assert [entry["id"] for entry in again.get("/maintenance").json["entries"]] == ["open", "other"]
     assert told(again, "a/1", 400)[0] == "maintenance"
+
+
+def test_a_scope_that_names_no_device_is_noted_and_counted(client: Client) -> None:
+    answer = client.post("/maintenance", window(0, 10, site="nowhere")).json
+    assert (answer["status"], answer["devices"]) == ("opened", 0)
+    assert answer["note"].startswith("no registered device has the values of this scope")
+    assert "note" not in client.post("/maintenance", window(0, 10, site="a")).json
+    assert 'netops_unmatched_scopes_total{kind="maintenance"} 1.0' in client.get("/metrics").json
