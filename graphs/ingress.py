@@ -148,7 +148,7 @@ class Ingress:
             except EventError as error:
                 if error.rule == KNOWN_DEVICE:
                     self._unregistered.labels(DeviceStatus.UNKNOWN.value, REJECT).inc()
-                _refuse(request, place, error)
+                _refuse(request, place, self._parser.as_sent(error, body))
         if self._arrivals is not None:
             self._follow(self._arrivals, request, arrivals)
         return accepted

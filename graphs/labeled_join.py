@@ -271,7 +271,13 @@ class LabeledJoin(RequestStep):
 
     def _excluded(self, event: LabelEvent) -> bool:
         """Whether the schema or a maintenance excludes a label, so that nothing is learned from it either."""
-        return self._in_maintenance(event.device, event.time) or any(
+        if self._in_maintenance(event.device, event.time):
+            return True
+        said = event.observed if self._horizon_seconds else event.label
+        excluded = self._schema.exclude_labels.get(self._schema.label)
+        if excluded is not None and says_the_same(cell_text(said), excluded):
+            return True
+        return any(
             says_the_same(cell_text(other), value)
             for other, value in zip(event.others, self._excluding, strict=False)
         )
