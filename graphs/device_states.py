@@ -52,7 +52,7 @@ class DeviceStates(RequestStep):
     :param name: name of the step.
     """
 
-    kinds: ClassVar[frozenset[Kind]] = kinds_of("device_states") | {Kind.KNOWN_MAINTENANCE}
+    kinds: ClassVar[frozenset[Kind]] = kinds_of("device_states")
 
     def __init__(self, context: Any, name: str = "device_states") -> None:
         self.name = name
@@ -75,7 +75,7 @@ class DeviceStates(RequestStep):
         self._take_pending(request.entry)
         if request.kind is Kind.TELEMETRY:
             self._readings(request)
-        elif request.kind in (Kind.MAINTENANCE, Kind.KNOWN_MAINTENANCE):
+        elif request.maintenance:
             self._change(request)
         elif request.kind is Kind.DEVICES:
             request.reply(self._devices())
@@ -106,7 +106,7 @@ class DeviceStates(RequestStep):
     def untold(self) -> Iterator[tuple[Kind, Sequence[JournalEvent]]]:
         """Entries of the calendar that the history knows otherwise."""
         if self._calendar is not None:
-            yield Kind.KNOWN_MAINTENANCE, self._calendar.untold()
+            yield Kind.CALENDAR, self._calendar.untold()
 
     def terminate(self) -> None:
         """Save when devices were last heard."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from feature_sets.telemetry.events import (
@@ -31,6 +31,8 @@ from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, clean_path, find_route
 from graphs.state.arrival_clock import ArrivalClock
 from graphs.state.serving_state import serving_state
+
+_TOOLS = "the JSON of an incident tool is taken at /incidents, with incident_mapping in the schema"
 
 Event = TypeVar("Event", TelemetryEvent, LabelEvent | IncidentEvent)
 Record = TypeVar("Record", TelemetryRecord, LabelRecord | IncidentRecord)
@@ -101,7 +103,16 @@ class Ingress:
         """A label or, by its fields, an incident."""
         if self._incidents is not None and self._incidents.is_one(body):
             return self._incidents.incident(body)
-        return self._parser.label(body)
+        try:
+            return self._parser.label(body)
+        except EventError as error:
+            if isinstance(body, Mapping) and self._is_of_tool(body):
+                raise EventError(error.where, f"{error.rule}; {_TOOLS}", error.got) from None
+            raise
+
+    def _is_of_tool(self, body: Mapping[str, Any]) -> bool:
+        """Whether a body may be of an incident tool, such as the webhook of Alertmanager."""
+        return "alerts" in body or (self._incidents is not None and self._incidents.bodies(body) is not None)
 
     def _incident(self, request: Request) -> Callable[[Any], IncidentEvent]:
         """What reads the incidents of a request; those of the tool of the schema are made a list.
@@ -137,7 +148,7 @@ class Ingress:
             except EventError as error:
                 if error.rule == KNOWN_DEVICE:
                     self._unregistered.labels(DeviceStatus.UNKNOWN.value, REJECT).inc()
-                _refuse(request, place, error)
+                _refuse(request, place, self._parser.as_sent(error, body))
         if self._arrivals is not None:
             self._follow(self._arrivals, request, arrivals)
         return accepted

@@ -33,7 +33,7 @@ class JournalStep(RequestStep):
 
         :raises ApiError: 503 if a step lacks what it needs for them; they are not in the journal then.
         """
-        if not request.records or request.entry > BEFORE_ALL:
+        if not request.records or request.replayed or request.entry > BEFORE_ALL:
             return
         for step in request_steps(self._context.root):
             step.prepare(request)

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from feature_sets.checks import duration_seconds
+from feature_sets.rows.event_micros import event_micros
 from feature_sets.telemetry.cell_text import cell_text, says_the_same
 from feature_sets.telemetry.events import LabelEvent, excluding_columns
 from feature_sets.telemetry.incident_events import CHANGES, IncidentStatus
+from feature_sets.telemetry.schema import DEVICE
 from feature_sets.windows import event_status
 from graphs.protocol.errors import ApiError
 from graphs.protocol.label_status import LabelStatus
@@ -54,7 +56,7 @@ class LabeledJoin(RequestStep):
         deadline = settings.label_deadline_seconds + schema.horizon_seconds
         tolerance = duration_seconds(schema.windows.future_tolerance)
         self._ledger: PredictionLedger | DerivedLedger
-        self._journal, self._told = state.journal, state.told
+        self._journal, self._told, self._devices = state.journal, state.told, state.devices
         self._schema, self._most_told = schema, max(1, settings.ledger_max_size // 2)
         self._save_every, self._unsaved = max(1, settings.journal_max_events // 4), 0
         self._incidents: KeptIncidents | None = None
@@ -228,10 +230,22 @@ class LabeledJoin(RequestStep):
         changed = self._ledger.add_incident(record.event, arrived)
         record.status, record.labeled = changed.status.value, changed.labeled
         record.too_late = changed.too_late
+        if not request.replayed and request.kind in (Kind.LABELS, Kind.INCIDENTS):
+            record.devices = self._named(record.event.id)
         self._take(request, changed.pairs)
         incident = self._book.get(record.event.id)
         if changed.status in CHANGES and incident is not None and self._incidents is not None:
             self._incidents.note(request.entry, incident)
+
+    def _named(self, name: str) -> int | None:
+        """How many registered devices an incident names at its start; None if there is none of this id."""
+        incident = self._book.get(name)
+        if incident is None or self._devices is None:
+            return None
+        micros = event_micros(incident.start)
+        one = incident.names.get(DEVICE)
+        devices = self._devices.known if one is None else [one] if one in self._devices.known else []
+        return sum(self._book.names(incident, device, micros) for device in devices)
 
     def _take_incidents(self, until: EntryId | None) -> None:
         """Take over the incidents that were kept of before an entry; all of them without one."""
@@ -257,7 +271,13 @@ class LabeledJoin(RequestStep):
 
     def _excluded(self, event: LabelEvent) -> bool:
         """Whether the schema or a maintenance excludes a label, so that nothing is learned from it either."""
-        return self._in_maintenance(event.device, event.time) or any(
+        if self._in_maintenance(event.device, event.time):
+            return True
+        said = event.observed if self._horizon_seconds else event.label
+        excluded = self._schema.exclude_labels.get(self._schema.label)
+        if excluded is not None and says_the_same(cell_text(said), excluded):
+            return True
+        return any(
             says_the_same(cell_text(other), value)
             for other, value in zip(event.others, self._excluding, strict=False)
         )

@@ -67,7 +67,7 @@ class Preprocess(RequestStep):
         Events that were not counted get no features.
         """
         if request.kind is Kind.RELOAD:
-            request.reply(self._reload())
+            request.answer = self._reload()
             return
         devices = self._state.devices
         rows = self._update(request)

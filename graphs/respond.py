@@ -19,7 +19,8 @@ from graphs.protocol.times import iso_time
 from graphs.replay import replay, tell_history
 from graphs.state.serving_state import serving_state
 
-OK = 200
+NO_DEVICE = "no registered device has the values of this scope; it holds for those that register later"
+"""Note of an answer whose scope names none."""
 
 
 class Respond:
@@ -50,8 +51,6 @@ class Respond:
         request: Request = event.body
         if not request.answered:
             self._complete(request)
-        elif request.kind is Kind.RELOAD and request.status == OK:
-            self._tell(request)
         if request.content_type == JSON:
             body = orjson.dumps(request.answer, option=orjson.OPT_SERIALIZE_NUMPY)
         else:
@@ -76,11 +75,15 @@ class Respond:
             self._reply_events(request, [self._prediction(record) for record in request.telemetry])
         elif request.kind in (Kind.LABELS, Kind.INCIDENTS):
             self._count_labels(request)
+            self._count_unnamed(request.labels, Kind.INCIDENTS)
             self._reply_events(request, [self._label(record) for record in request.labels])
         elif request.kind is Kind.MAINTENANCE:
             for status, count in _by_status(request.maintenance).items():
                 self._metrics.maintenance.labels(status).inc(count)
+            self._count_unnamed(request.maintenance, Kind.MAINTENANCE)
             self._reply_events(request, [self._maintenance(record) for record in request.maintenance])
+        elif request.kind is Kind.RELOAD:
+            self._tell(request)
         elif request.kind is Kind.METRICS:
             request.reply(self._metrics.text(), content_type=self._metrics.content_type)
         elif request.kind is Kind.OPENAPI:
@@ -109,7 +112,7 @@ class Respond:
 
     def _maintenance(self, record: MaintenanceRecord) -> dict[str, Any]:
         answer = maintenance_answer(record.event.id, record.event.entry, self._schema)
-        return {**answer, "status": record.status, "devices": record.devices}
+        return {**answer, "status": record.status, **_devices(record)}
 
     def _label(self, record: LabelRecord | IncidentRecord) -> dict[str, Any]:
         if isinstance(record, IncidentRecord):
@@ -118,6 +121,7 @@ class Respond:
                 "status": record.status,
                 "labeled": record.labeled,
                 "too_late": record.too_late,
+                **_devices(record),
             }
         return {
             DEVICE: record.event.device,
@@ -146,6 +150,14 @@ class Respond:
         for status, count in _by_status(incidents).items():
             self._metrics.incidents.labels(status).inc(count)
 
+    def _count_unnamed(
+        self, records: Iterable[LabelRecord | IncidentRecord | MaintenanceRecord], kind: Kind
+    ) -> None:
+        """Count scopes that name no registered device."""
+        count = sum(not isinstance(record, LabelRecord) and record.devices == 0 for record in records)
+        if count:
+            self._metrics.unnamed.labels(kind.value).inc(count)
+
     def _count_telemetry(self, request: Request) -> None:
         for status, count in _by_status(request.telemetry).items():
             self._metrics.events.labels(status).inc(count)
@@ -154,6 +166,12 @@ class Respond:
                 self._metrics.out_of_range.labels(metric).inc()
         if request.errors:
             self._metrics.events.labels("refused").inc(len(request.errors))
+
+
+def _devices(record: MaintenanceRecord | IncidentRecord) -> dict[str, Any]:
+    """How many devices a scope names, with a note if there is none: a value may be misspelled."""
+    note = {"note": NO_DEVICE} if record.devices == 0 else {}
+    return {"devices": record.devices, **note}
 
 
 def _by_status(

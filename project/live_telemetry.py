@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -38,11 +38,13 @@ class Batch:
     :param telemetry: events as JSON-able dictionaries.
     :param labels: labels that became known by the time of the newest event.
     :param known: when the newest of it became known, epoch seconds; 0 where that is of no interest.
+    :param incidents: that became known after the events.
     """
 
     telemetry: list[dict[str, Any]]
     labels: list[dict[str, Any]]
     known: float = 0.0
+    incidents: list[dict[str, Any]] = field(default_factory=list)
 
 
 def simulated(

@@ -31,7 +31,9 @@ class StreamReport:
 
     events_sent: int = 0
     labels_sent: int = 0
+    incidents_sent: int = 0
     rejected: int = 0
+    rejected_incidents: int = 0
     predicted_errors: int = 0
     statuses: Counter[str] = field(default_factory=Counter)
     labels: Counter[str] = field(default_factory=Counter)
@@ -47,7 +49,9 @@ class StreamReport:
         return {
             "events_sent": self.events_sent,
             "labels_sent": self.labels_sent,
+            "incidents_sent": self.incidents_sent,
             "rejected": self.rejected,
+            "rejected_incidents": self.rejected_incidents,
             "predicted_errors": self.predicted_errors,
             "statuses": dict(self.statuses),
             "labels": dict(self.labels),
@@ -94,6 +98,9 @@ def stream(
                 if stop.is_set() or clock() - started >= seconds:
                     break
                 _send_telemetry(client, batch.telemetry, report, stop, clock)
+                if batch.incidents:  # In the form of the schema, where a tool may have one of its own.
+                    report.rejected_incidents += _post(client, "/labels", batch.incidents, stop, clock)[1]
+                    report.incidents_sent += len(batch.incidents)
                 _send_labels(client, batch.labels, report, stop, clock)
                 ahead = started + report.events_sent / events_per_second - clock()
                 if ahead > 0:

@@ -11,7 +11,7 @@ import numpy as np
 from feature_sets.checks import InputError
 from feature_sets.rows.entity_keys import KEY_TEXT_RULE, is_key_text
 from feature_sets.rows.whole_numbers import EXACT
-from feature_sets.telemetry.cell_text import cell_text, one_form
+from feature_sets.telemetry.cell_text import cell_text, one_form, truth_of
 from feature_sets.telemetry.counter import Uptime
 from feature_sets.telemetry.event_time import seconds_of
 from feature_sets.telemetry.label_form import POSITIVES
@@ -132,7 +132,9 @@ class EventParser:
         return math.nan
 
     def label(self, body: Any) -> LabelEvent:
-        """A label, 0 or 1 or a boolean. With a horizon it is what is predicted, the label itself, or both.
+        """A label: 0 or 1, or a word for it as in files.
+
+        With a horizon it is what is predicted, the label itself, or both.
 
         Where labels are positives, one that says nothing is 1.
 
@@ -162,13 +164,25 @@ class EventParser:
             raise EventError(self._time, error.rule, moment) from None
 
     def _truth(self, body: Mapping[str, Any], name: str) -> int | None:
-        """Raise EventError unless a field is 0, 1 or a boolean; None without the field."""
+        """A field as 0 or 1, by the rule of files; None without the field.
+
+        :raises EventError: if it says neither.
+        """
         value = self.field_of(body, name, self)
         if value is self:
             return None
-        if not isinstance(value, int | float) or value not in (0, 1):
+        text = plain_text(name, value) if isinstance(value, str | int | float) else None
+        truth = None if text is None else truth_of(text)
+        if truth is None:
             raise EventError(name, "must be 0 or 1", value)
-        return int(value)
+        return int(truth)
+
+    def as_sent(self, error: EventError, body: Any) -> EventError:
+        """An error about a body, with the field as it is called there."""
+        sent = self._sent_as.get(error.where)
+        if sent is None or not isinstance(body, Mapping) or error.where in body:
+            return error
+        return EventError(sent, error.rule, error.got)
 
     def field_of(self, body: Mapping[str, Any], name: str, absent: object = None) -> Any:
         """What a body holds under a name of the schema or, if it has none, under the one that is renamed."""

@@ -2,12 +2,13 @@
 
 A row is left out for the first reason that fits: those of the device, ``missing_scope`` (it names no device),
 ``unparsable_start``, ``naive_start``, ``unparsable_end``, ``naive_end``, ``unparsable_known``,
-``naive_known``, ``bad_cancelled``, ``end_before_start``. What it names need not be known: a device may join
-later.
+``naive_known``, ``bad_cancelled``, ``end_before_start``, ``from_future`` (it begins
+then). What it names need not be known: a device may join later.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from feature_sets.checks import duration_seconds
 from feature_sets.rows.keyed_rows import Bools
 from feature_sets.telemetry.cell_text import truth_of
 from feature_sets.telemetry.errors import TelemetryError
@@ -69,14 +71,16 @@ def read_incidents(
     schema: TelemetrySchema,
     report: FileReport,
     known: Mapping[str, FileMark],
+    now: float = math.inf,
 ) -> IncidentPart:
     """Incidents of the files that are new or changed.
 
     :param known: marks of earlier ingestions.
+    :param now: epoch seconds; one that begins further ahead of it than the tolerance is left out until then.
     :raises TelemetryError: if a file cannot be read or lacks a column, or every row is wrong.
     """
     form = schema.labels
-    unread, unchanged = split_files(folder, files, known, 0)
+    unread, unchanged = split_files(folder, files, known, 0, now)
     report.leave(unchanged)
     if not unread:
         return IncidentPart(no_incidents(schema), ())
@@ -110,6 +114,8 @@ def read_incidents(
         report.notes.append(f"no column '{form.end}': all incidents are open")
     if report.rows_read and not rows.keep.any():
         rows.accepted([form.start], some=True)
+    if now < math.inf:
+        rows.reject_from_future(form.start, now, duration_seconds(schema.windows.future_tolerance))
     nothing = pd.Series(None, index=frame.index, dtype="object")
     found = pd.DataFrame(
         {

@@ -35,9 +35,9 @@ class LabelForm:
     :param watched: the period in which every error was noted, so that a reading without one was healthy:
         ``readings`` for all of them, or a mapping with ``from`` and ``to``, the second not included. Of
         incidents ``readings`` unless said otherwise; of positives it must be said.
-    :param healthy_after: how old, seen from the newest reading, a reading without an error must be to count
-        as healthy. By default ``0s``. Live ``0s`` is the deadline of labels: a prediction is not
-        healthy as soon as it is made.
+    :param healthy_after: how much older than the newest reading, in event time, a reading without an error
+        must be to count as healthy; live than the newest prediction. By default ``0s``. Live ``0s`` is the
+        deadline of labels: a prediction is not healthy as soon as it is made.
     :param start: column with the start of an incident.
     :param end: column with its end, which belongs to it no more.
     :param kind: column that says what kind it was.

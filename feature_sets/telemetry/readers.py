@@ -211,7 +211,8 @@ class _Reading:
         """Labels as rows, or as incidents, by the form of the schema."""
         if not self._schema.labels.has_incidents:
             return self.labels(files, report, devices), None
-        found = read_incidents(self._folder, files, self._schema, report, self._marks.get("labels", {}))
+        marks = self._marks.get("labels", {})
+        found = read_incidents(self._folder, files, self._schema, report, marks, self._now)
         note_incidents(found, self._schema, devices, attributes, report)
         if self._some:
             texts = found.frame.rename(columns={said(name): name for name in texts_about(self._schema)})

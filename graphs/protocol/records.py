@@ -130,6 +130,7 @@ class IncidentRecord:
     :param status: what became of it; empty until the ledger has seen it.
     :param labeled: predictions that it labeled as errors.
     :param too_late: predictions in it that had been taken as healthy.
+    :param devices: how many registered devices it names at its start; None where that is not known.
     """
 
     event: IncidentEvent
@@ -137,6 +138,7 @@ class IncidentRecord:
     status: str = ""
     labeled: int = 0
     too_late: int = 0
+    devices: int | None = None
 
 
 def label_record(event: LabelEvent | IncidentEvent, place: int) -> LabelRecord | IncidentRecord:

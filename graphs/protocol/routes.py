@@ -19,8 +19,6 @@ class Kind(StrEnum):
     TELEMETRY = "telemetry"
     LABELS = "labels"
     MAINTENANCE = "maintenance"
-    KNOWN_MAINTENANCE = "known_maintenance"
-    """Never asked for: changes of the calendar that the history knows, as a journal keeps them."""
     CALENDAR = "calendar"
     DEVICES = "devices"
     INCIDENTS = "incidents"

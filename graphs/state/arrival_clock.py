@@ -31,12 +31,12 @@ class ArrivalClock:
         """When an event arrived, epoch seconds, by its own account.
 
         A label need not say so; it arrived at the time that it is about or, if that is later, now.
-        An incident arrives now.
+        An incident arrived when it began or, if that is later, now.
 
         :raises EventError: if a reading does not say so, or what an event says is no time.
         """
         if isinstance(event, IncidentEvent):
-            return self.now
+            return self.now if event.start is None else event.start
         told = body.get(self._column) if self._column is not None else None
         if told is None:
             if self._column is not None and isinstance(event, TelemetryEvent):

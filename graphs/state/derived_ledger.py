@@ -104,16 +104,17 @@ class DerivedLedger(LedgerCounts):
         """The same in microseconds; before a prediction, as if there had been one at a time."""
         return (self._newest if self._newest is not None else newest or 0) - self._deadline
 
+    def _has_made(self, device: str, micros: int) -> bool:
+        return device in self._devices and micros in self._devices[device].made
+
     def has_label(self, device: str, micros: int) -> bool:
         """Whether a label of a device and time, in microseconds, is remembered."""
-        known = self._devices.get(device)
-        return known is not None and micros in known.told
+        return device in self._devices and micros in self._devices[device].told
 
     def prediction(self, device: str, time: float) -> Prediction | None:
         """The prediction made for a device and time, if it is still remembered."""
-        known = self._devices.get(device)
-        record = known.made.get(event_micros(time)) if known else None
-        return record.made if record else None
+        micros = event_micros(time)
+        return self._devices[device].made[micros].made if self._has_made(device, micros) else None
 
     def add_prediction(
         self, device: str, time: float, made: Prediction, predicted_at: float
@@ -143,6 +144,9 @@ class DerivedLedger(LedgerCounts):
         pairs += self._settled(device, known)
         if self._is_watched(micros):
             heapq.heappush(self._unlabeled, (micros, device))
+            if len(self._unlabeled) > 2 * self._max_size:  # Most are of predictions that are forgotten.
+                self._unlabeled = [(at, of) for at, of in self._unlabeled if self._has_made(of, at)]
+                heapq.heapify(self._unlabeled)
         return pairs + self._looked_at(device, known, [micros], predicted_at)
 
     def add_label(

@@ -14,7 +14,7 @@ from graphs.protocol.routes import Kind
 JournalEvent = TelemetryEvent | LabelEvent | IncidentEvent | MaintenanceEvent
 """What a journal keeps."""
 
-TOLD = frozenset((Kind.INCIDENTS, Kind.KNOWN_MAINTENANCE))
+TOLD = frozenset((Kind.INCIDENTS, Kind.CALENDAR))
 """Kinds of entries that nobody sent: the history says so. Live incidents are among the labels."""
 
 EntryId = tuple[int, int]

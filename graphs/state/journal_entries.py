@@ -23,7 +23,7 @@ class RawEntry(NamedTuple):
     """An entry as it is kept; nothing of it is read yet.
 
     :param id: its place in the order of all entries.
-    :param kind: ``telemetry``, ``labels``, ``maintenance``, ``incidents`` or ``known_maintenance``.
+    :param kind: ``telemetry``, ``labels``, ``maintenance``, ``incidents`` or ``calendar``.
     :param schema: columns of a reading in the order of the values, with commas: of each metric, and of the
         uptime.
     :param label: column that the labels are of; empty in an entry of an earlier version.
@@ -82,7 +82,7 @@ class RawEntry(NamedTuple):
         kind = Kind(self.kind)
         if kind in (Kind.LABELS, Kind.INCIDENTS):
             return Entry(self.id, kind, self.arrival, labels=[_label(row) for row in self.rows])
-        if kind in (Kind.MAINTENANCE, Kind.KNOWN_MAINTENANCE):
+        if kind in (Kind.MAINTENANCE, Kind.CALENDAR):
             return Entry(self.id, kind, self.arrival, maintenance=self.changes)
         events = [
             TelemetryEvent(device, time, dict(zip(metrics, map(_reading, values), strict=True)))

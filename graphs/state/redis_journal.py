@@ -169,7 +169,7 @@ class RedisJournal:
 
     def _decoded(self, raw: RawEntry) -> tuple[int, Entry | None]:
         """How many events an entry has, and the entry itself unless it is of an earlier schema."""
-        if raw.schema == self._schema or raw.kind in (Kind.MAINTENANCE, Kind.KNOWN_MAINTENANCE):
+        if raw.schema == self._schema or raw.kind in (Kind.MAINTENANCE, Kind.CALENDAR):
             entry = raw.decoded(self._metrics)
             return entry.size, entry
         size = 0 if raw.kind in TOLD else len(raw.rows)

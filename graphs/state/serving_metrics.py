@@ -31,6 +31,9 @@ class ServingMetrics:
         self.predictions = counter("predictions", "Predictions made", "model", "version", "prediction")
         self.labels = counter("labels", "Labels by what became of them", "status")
         self.incidents = counter("incidents", "Incidents by what became of them", "status")
+        self.unnamed = counter(
+            "unmatched_scopes", "Incidents and maintenance that name no registered device", "kind"
+        )
         self.pairs = counter("labeled_pairs", "Predictions with a label", "correct")
         self.drift_events = counter("drift_events", "Findings of the detectors", "detector", "level")
         self.callbacks = counter("drift_callbacks", "Calls that report a drift", "outcome")

@@ -109,7 +109,7 @@ def _first(recording: Recording, most: int, time: str) -> Recording:
     order = recording.metrics[KNOWN].argsort(kind="stable")[:most]
     metrics, key = recording.metrics.iloc[order], [DEVICE, time]
     there = recording.labels.set_index(key).index.isin(metrics.set_index(key).index)
-    return Recording(metrics, recording.labels[there], recording.label_history)
+    return Recording(metrics, recording.labels[there], recording.label_history, recording.incidents)
 
 
 def check(report: StreamReport, joined: int) -> None:

@@ -25,6 +25,7 @@ class Played:
     :param joined: predictions and labels that met; a label may come before its late reading.
     :param rejected: refused readings by their reason.
     :param rejected_labels: refused labels by their reason.
+    :param rejected_incidents: refused incidents by their reason.
     """
 
     readings: list[tuple[str, str, str, int | None, float | None]] = field(default_factory=list)
@@ -32,6 +33,7 @@ class Played:
     joined: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     rejected_labels: Counter[str] = field(default_factory=Counter)
+    rejected_incidents: Counter[str] = field(default_factory=Counter)
 
 
 class GraphInstance:
@@ -78,6 +80,8 @@ class GraphInstance:
                     for sent, said in zip(batch.telemetry, answers, strict=True)
                     if said is not None
                 ]
+            if batch.incidents:  # In the form of the schema, where a tool may have one of its own.
+                self._results("/labels", batch.incidents, played.rejected_incidents)
             if batch.labels:
                 answers = self._results("/labels", batch.labels, played.rejected_labels)
                 played.labels.update(said["status"] for said in answers if said is not None)

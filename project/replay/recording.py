@@ -13,12 +13,16 @@ from feature_sets import device_labels, device_metrics
 from feature_sets.device_labels import within_population
 from feature_sets.ingestion.history.manifest import HistoryFile
 from feature_sets.ingestion.history.stored_history import StoredHistory
+from feature_sets.ingestion.label_state import LabelState
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.rows.stored_rows import in_utc
 from feature_sets.rows.whole_numbers import to_frame
+from feature_sets.telemetry.incident_rows import KNOWN as INCIDENT_KNOWN
+from feature_sets.telemetry.incident_rows import START
 from feature_sets.telemetry.maintenance_columns import IN_MAINTENANCE
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.errors import NetopsError
+from project.replay.recorded_incidents import incidents_between
 
 KNOWN = "(known)"
 """Column with the time at which a row became known; no schema can have a column of this name."""
@@ -39,11 +43,13 @@ class Recording:
     :param labels: device, event time, label, what is predicted of it, columns that exclude it, and ``KNOWN``:
         the event time, later by the horizon and the delay of labels.
     :param label_history: what labels said of errors by the end, of times since a day before the start.
+    :param incidents: those of that time, see ``incident_types``; None if labels are no incidents.
     """
 
     metrics: pd.DataFrame
     labels: pd.DataFrame
     label_history: pd.DataFrame
+    incidents: pd.DataFrame | None = None
 
     def of_population(self, schema: TelemetrySchema) -> Recording:
         """The same of the devices that the schema's population names, in the current project."""
@@ -51,12 +57,11 @@ class Recording:
         static = history.attributes if history is not None else None
         if static is None:
             return self
-        return Recording(
-            *(
-                within_population(schema, rows, static)
-                for rows in (self.metrics, self.labels, self.label_history)
-            )
+        metrics, labels, label_history = (
+            within_population(schema, rows, static)
+            for rows in (self.metrics, self.labels, self.label_history)
         )
+        return Recording(metrics, labels, label_history, self.incidents)
 
 
 def read_recording(
@@ -98,7 +103,17 @@ def read_recording(
     # Whether a device is in error is known before the horizon has passed.
     told = labels[schema.time] + pd.Timedelta(seconds=label_delay_seconds) < end
     history = labels[(labels[schema.time] >= back) & told]
-    return Recording(*(rows.reset_index(drop=True) for rows in (metrics, known, history)))
+    metrics, known, history = (rows.reset_index(drop=True) for rows in (metrics, known, history))
+    return Recording(metrics, known, history, _incidents(schema, start, end))
+
+
+def _incidents(schema: TelemetrySchema, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame | None:
+    """Incidents of a stretch of time, those that began or were known later left out."""
+    if not schema.labels.has_incidents:
+        return None
+    rows = LabelState.of(StoredHistory.of(device_labels.device_labels(schema)), schema).incidents
+    rows = rows[(rows[START] < end) & ~(rows[INCIDENT_KNOWN] >= end)]
+    return incidents_between(rows, schema, _micros(start - _LOOK_BACK), _micros(end))
 
 
 def _rows(

@@ -101,3 +101,15 @@ def test_an_entry_of_the_journal_keeps_every_unit() -> None:
     (found,) = entry.decoded(columns).events
     assert found == event
     assert [type(value) for value in found.metrics.values()] == [int, float, int]
+
+
+def test_an_error_names_a_field_as_it_was_sent(tmp_path: Path) -> None:
+    schema = TelemetrySchema.from_dict(
+        {**SCHEMA.to_dict(), "rename": {"ifHCInOctets": "octets", "at": "timestamp"}}
+    )
+    client = make_client(write_package(tmp_path, schema, inputs=INPUTS), devices=DEVICES)
+    body = {"device": "a", "timestamp": START, "ifHCInOctets": -1, "latency": 1.0, "up": None}
+    assert client.post("/telemetry", body).json["error"]["field"] == "ifHCInOctets"
+    assert client.post("/telemetry", {"device": "a", "at": "soon"}).json["error"]["field"] == "at"
+    del body["ifHCInOctets"]
+    assert client.post("/telemetry", [{**body, "octets": 1.5}]).json["error"]["field"] == "octets"

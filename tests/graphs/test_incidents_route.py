@@ -31,8 +31,11 @@ def client(schema: TelemetrySchema, tmp_path: Path) -> Client:
     return open_client(tmp_path, with_labels(schema, form="incidents", healthy_after="1m"))
 
 
-def told(status: str, labeled: int = 0, too_late: int = 0, name: str = "INC1") -> dict[str, Any]:
-    return {"id": name, "status": status, "labeled": labeled, "too_late": too_late}
+def told(
+    status: str, labeled: int = 0, too_late: int = 0, name: str = "INC1", devices: int = 1
+) -> dict[str, Any]:
+    named = None if status == "unknown" else devices
+    return {"id": name, "status": status, "labeled": labeled, "too_late": too_late, "devices": named}
 
 
 def test_an_incident_opens_changes_closes_and_is_cancelled(client: Client) -> None:
@@ -129,7 +132,23 @@ def test_an_incident_names_devices_by_its_scope(
 ) -> None:
     client = open_client(tmp_path, with_labels(schema, form="incidents", scope=["site", "model"]))
     client.post("/telemetry", [event(device, at) for device in ("a/1", "a/2") for at in (0, 10)])
-    assert client.post("/incidents", {"id": "1", "start": START, **scope}).json["labeled"] == named
+    answer = client.post("/incidents", {"id": "1", "start": START, **scope}).json
+    assert (answer["labeled"], answer["devices"]) == (named, named // 2)
+    # A value that no device has may be misspelled, or of a device that registers later.
+    assert ("note" in answer) == (not named)
+    counted = 'netops_unmatched_scopes_total{kind="incidents"} 1.0' in client.get("/metrics").json
+    assert counted == (not named)
+
+
+@pytest.mark.parametrize("mapped", [True, False])
+def test_a_tool_that_posts_to_the_labels_is_told_the_way(
+    schema: TelemetrySchema, tmp_path: Path, mapped: bool
+) -> None:
+    more = {"incident_mapping": ALERTMANAGER} if mapped else {}
+    client = open_client(tmp_path, with_labels(schema, more, form="incidents") if mapped else schema)
+    answered = client.post("/labels", {"status": "firing", "alerts": [alert("firing", NEVER)]})
+    assert answered.status == 422 and "is taken at /incidents" in answered.json["error"]["rule"]
+    assert "/incidents" not in client.post("/labels", {"is_error": 1}).json["error"]["rule"]
 
 
 def test_with_a_horizon_predictions_before_an_incident_are_labeled_later(

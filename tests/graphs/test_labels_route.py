@@ -44,7 +44,7 @@ def test_a_label_of_an_event_without_prediction_waits(client: Client) -> None:
     ("body", "field"),
     [
         (label(is_error=2), "is_error"),
-        (label(is_error="yes"), "is_error"),
+        (label(is_error="maybe"), "is_error"),
         (label(is_error=None), "is_error"),
         (label(is_error=float("nan")), "is_error"),
         (label(device="nobody"), "device"),
@@ -106,3 +106,17 @@ def test_a_label_that_the_schema_excludes_is_joined_with_no_prediction(
     client.post("/telemetry", event(seconds=115))
     summary = client.get("/labeled").json
     assert (summary["joined"], summary["waiting"], summary["expired"]) == (1, 1, 2)
+
+
+@pytest.mark.parametrize(("horizon", "status"), [("0s", "joined"), ("1m", "kept")])
+def test_what_excludes_by_the_label_itself_excludes_live_as_in_files(
+    schema: TelemetrySchema, tmp_path: Path, horizon: str, status: str
+) -> None:
+    of = TelemetrySchema.from_dict(
+        {**schema.to_dict(), "exclude_labels": {"is_error": 1}, "horizon": horizon}
+    )
+    client = make_client(write_package(tmp_path, of))
+    client.post("/telemetry", [event(seconds=0), event(seconds=10)])
+    assert client.post("/labels", label(seconds=0, is_error=1)).json["status"] == "kept"
+    assert client.post("/labels", label(seconds=10, is_error=0)).json["status"] == status
+    assert client.get("/labeled").json["joined"] == (status == "joined")

@@ -10,6 +10,7 @@ import pytest
 from drift.detectors.ddm import DDM
 from drift.monitor import DriftMonitor
 from feature_sets.telemetry.schema import TelemetrySchema
+from graphs import device_states
 from graphs.protocol.times import iso_time
 from tests.graphs.conftest import DEVICES, START, Client, event, label, make_client, write_package
 
@@ -264,3 +265,37 @@ def test_an_entry_outlives_what_the_journal_drops(planned: Path, redis_url: str,
     again = start()
     assert [entry["id"] for entry in again.get("/maintenance").json["entries"]] == ["open", "other"]
     assert told(again, "a/1", 400)[0] == "maintenance"
+
+
+def test_a_scope_that_names_no_device_is_noted_and_counted(client: Client) -> None:
+    answer = client.post("/maintenance", window(0, 10, site="nowhere")).json
+    assert (answer["status"], answer["devices"]) == ("opened", 0)
+    assert answer["note"].startswith("no registered device has the values of this scope")
+    assert "note" not in client.post("/maintenance", window(0, 10, site="a")).json
+    assert 'netops_unmatched_scopes_total{kind="maintenance"} 1.0' in client.get("/metrics").json
+
+
+def test_entries_that_were_over_long_ago_are_forgotten_by_events_and_by_the_clock(
+    planned: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device_states, "_DAYS_KEPT", 1)
+    day = 86_400.0
+    client = make_client(planned, redis_url=redis_url, journal_key="forgotten", journal_max_events=50)
+    for number in range(40):
+        client.post("/telemetry", event("a/1", number * day / 8))
+        start = number * day / 8
+        client.post("/maintenance", window(start, start + 60, id=f"{number}", device="a/2"))
+        client.post("/maintenance", {"id": f"{number}", "device": "a/2", "end": at(start + 90)})
+        if number % 4 == 0:
+            client.post("/maintenance", {"id": f"{number}", "cancel": True})
+    step = client.step("device_states")
+    kept = {entry["id"] for entry in client.get("/maintenance").json["entries"]}
+    assert {f"{number}" for number in range(33, 40) if number % 4} <= kept
+    assert "1" not in kept and len(kept) < 10
+    assert len(step._changes) < 30 and len(step._calendar._posted) < 12
+    again = make_client(planned, redis_url=redis_url, journal_key="forgotten", journal_max_events=50)
+    assert {entry["id"] for entry in again.get("/maintenance").json["entries"]} == kept
+    # Events of long ago, as of a recording, keep what is of their time, whatever the clock says.
+    old = make_client(planned)
+    old.post("/maintenance", window(0, 60, id="then", device="a/1"))
+    assert told(old, seconds=10)[0] == "maintenance"

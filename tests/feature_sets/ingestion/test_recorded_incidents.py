@@ -9,7 +9,7 @@ import pandas as pd
 import yaml
 
 from feature_sets.labels.derived_labels import labels_at_readings
-from feature_sets.telemetry.readers import read_telemetry
+from feature_sets.telemetry.readers import KnownTelemetry, read_telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from tests.feature_sets.ingestion.folders import forget_all, run
 from tests.shared_data import data_set
@@ -76,3 +76,40 @@ def test_series_of_servers_are_read_with_a_schema_only(tmp_path):
     healthy = labels.groupby(DEVICE)["is_error"].max()
     assert len(healthy) == 24
     assert sorted(healthy.index[healthy == 0]) == sorted(set(labels[DEVICE]) - set(given["series"]))
+
+
+def test_an_incident_that_begins_later_is_left_out_until_then_as_live(tmp_path):
+    folder = tmp_path / "telemetry"
+    folder.mkdir()
+    (folder / "metrics.csv").write_text("series,timestamp,value\nr1,2024-05-01T12:00:00Z,1\n")
+    rows = [
+        "r1,2024-05-01T11:00:00Z,2024-05-01T11:30:00Z",
+        "r1,2024-05-01T12:01:01Z,",
+        "r1,2024-05-01T12:01:00Z,",
+    ]
+    (folder / "incidents.csv").write_text("\n".join(["series,start,end", *rows]) + "\n")
+    schema = TelemetrySchema.from_dict(NAB)
+    noon = pd.Timestamp("2024-05-01T12:00:00Z").timestamp()
+    telemetry, report = read_telemetry(folder, schema, clock=lambda: noon)
+    assert len(telemetry.incidents.frame) == 2 and report.labels.rejected == {"from_future": 1}
+    assert "12:01:01" in report.labels.samples["from_future"]
+    known = KnownTelemetry({part.name: part.marks for part in report.files}, {"r1"})
+    waiting, _ = read_telemetry(folder, schema, known, clock=lambda: noon)
+    assert len(waiting.incidents.frame) == 0
+    due, report = read_telemetry(folder, schema, known, clock=lambda: noon + 1)
+    assert len(due.incidents.frame) == 3 and not report.labels.rejected
+
+
+def test_a_scope_of_whole_keys_and_attributes_is_read(tmp_path):
+    (tmp_path / "metrics.csv").write_text("series,timestamp,value\nr1,2024-05-01T12:00:00Z,1\n")
+    rows = ["r1,,2024-05-01T11:00:00Z,", ",r1,2024-05-01T11:00:00Z,"]
+    (tmp_path / "incidents.csv").write_text("\n".join(["device,series,start,end", *rows]) + "\n")
+    schema = TelemetrySchema.from_dict(
+        {**NAB, "labels": {"form": "incidents", "scope": ["device", "series"]}}
+    )
+    telemetry, report = read_telemetry(tmp_path, schema)
+    assert not report.labels.rejected
+    assert telemetry.incidents.frame[["at.device", "at.series"]].values.tolist() == [
+        ["r1", None],
+        [None, "r1"],
+    ]

@@ -218,6 +218,15 @@ def test_memory_is_bounded_and_counts_add_up():
     assert ledger.joined == len(played.labels)
 
 
+def test_what_waits_to_be_healthy_is_bounded_by_what_is_remembered():
+    played = Played(schema(form="incidents", healthy_after="1h"), deadline=10_000.0, max_size=50)
+    for step in range(1000):
+        played.predict(step, device=f"osl/{step % 3}")
+    assert len(played.ledger) <= 50 and len(played.ledger._unlabeled) <= 100
+    played.predict(4590)
+    assert min(at for _, at in played.labels) >= 950 and set(played.labels.values()) == {0}
+
+
 @pytest.mark.parametrize("seed", range(25))
 @pytest.mark.parametrize(
     "labels",
