@@ -78,7 +78,8 @@ class DetectDrift(RequestStep):
     def status(self) -> dict[str, Any]:
         """Answer of ``GET /drift``; its field ``attached`` says whether there are detectors."""
         if self._monitor is None:
-            return {"attached": False, "state": "not_watched", "detectors": {}}
+            summary = "not watched: no detectors are attached"
+            return {"attached": False, "summary": summary, "state": "not_watched", "detectors": {}}
         return {"attached": True, **self._monitor.status()}
 
     def _attach(self, request: Request) -> None:
