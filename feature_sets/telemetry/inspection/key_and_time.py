@@ -23,7 +23,7 @@ DEVICE_NAME = re.compile(
 )
 """What columns that name devices, or parts of them, are called."""
 _FAR = pd.Timedelta(days=366)
-_NEAR, _MOST, _NEARLY_ALL = 0.1, 0.8, 0.95
+_NEAR, _MOST, _NEARLY_ALL = 0.1, 0.8, 0.99
 ARRIVAL_NAME = re.compile(r"receiv|arriv|ingest|collected")
 
 
