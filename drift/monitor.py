@@ -12,6 +12,7 @@ from drift.detectors.registry import detector_from_dict
 from drift.detectors.saved_form import saved_mapping
 from drift.detectors.values import error_value
 from drift.drift_event import DriftEvent, Level, utc_time
+from drift.drift_summary import LastDrift, in_one_sentence
 from drift.verdict import ALL, ANY, Verdict
 from feature_sets.checks import InputError, check_integer
 
@@ -138,7 +139,8 @@ class DriftMonitor:
         without another; otherwise ``warning`` in its warning zone, else ``in_control``. The overall ``state``
         follows the verdict: ``drift`` of a detector that does not decide is a ``warning``. ``n`` counts the
         values monitored here, ``n_with_warm_up`` also those of the warm-up; ``merged`` findings are included
-        in ``warnings``, ``drifts`` and ``improvements``.
+        in ``warnings``, ``drifts`` and ``improvements``. ``last_drift`` stays when the state is calm again;
+        ``summary`` says all of that in a sentence.
         """
         detectors = {}
         for detector in self.detectors:
@@ -159,12 +161,14 @@ class DriftMonitor:
                 "warning_limit": detector.warning_limit,
                 "drift_limit": detector.drift_limit,
             }
+        last = self._last_drift()
+        counted = {"state": self._overall(detectors), "n": self.n_seen, "errors": self.errors}
         return {
-            "state": self._overall(detectors),
+            "summary": in_one_sentence({**counted, "detectors": detectors}, last),
+            "last_drift": None if last is None else last.to_dict(),
+            **counted,
             "verdict": self.verdict.text,
             "promise": self.promise,
-            "n": self.n_seen,
-            "errors": self.errors,
             "error_rate": self.errors / self.n_seen if self.n_seen else None,
             "last_event_time": self.last_event_time,
             "cool_down": self.cool_down,
@@ -285,6 +289,20 @@ class DriftMonitor:
         if "drift" in deciding or (together is not None and self._fresh(together.last_drift_at)):
             return "drift"
         return "warning" if {each["state"] for each in detectors.values()} - {"in_control"} else "in_control"
+
+    def _last_drift(self) -> LastDrift | None:
+        """The newest drift that is the verdict; None without one."""
+        found = {
+            name: record
+            for name, record in self._records.items()
+            if record.last_drift_at is not None and (name == ALL or self.verdict.decides(name))
+        }
+        if not found:
+            return None
+        last = max(found, key=lambda name: found[name].last_drift_at or 0)
+        at, time = found[last].last_drift_at or 0, found[last].last_drift_time or ""
+        near = [name for name, one in found.items() if at - (one.last_drift_at or 0) <= self.cool_down]
+        return LastDrift(time, self.verdict.names if ALL in near else near, self.n_seen - at)
 
     def _fresh(self, at: int | None) -> bool:
         return at is not None and self.n_seen - at <= self.cool_down

@@ -94,7 +94,8 @@ class DetectDrift(RequestStep):
     def status(self) -> dict[str, Any]:
         """Answer of ``GET /drift``; its field ``attached`` says whether there are detectors."""
         if self._monitor is None:
-            return {"attached": False, "state": "not_watched", "detectors": {}}
+            summary = "not watched: no detectors are attached"
+            return {"attached": False, "summary": summary, "state": "not_watched", "detectors": {}}
         attached = self._callbacks.get(_ATTACHED)
         return {
             "attached": True,

@@ -83,7 +83,7 @@ class TelemetryAppended:
         """What was new of a table."""
         if name == "labels" and self.retold is not None:
             told = f"{self.retold.new:,} new, {self.retold.known:,} told already"
-            return f"labels: {told}; {done.new:,} rows made at new readings, {done.rows:,} in the history now"
+            return f"labels: {told}; {done.new:,} rows made at readings, {done.rows:,} in the history now"
         known = f"{done.known:,} in the history already"
         return f"{name}: {done.new:,} new rows, {known}, {done.rows:,} in it now"
 

@@ -236,6 +236,9 @@ def plain_text(name: str, value: Any) -> str | None:
     """What a cell of a file with this value would say, as text; raise EventError if none could."""
     if isinstance(value, int) and value.bit_length() > 256:
         raise EventError(name, "must be text, a number or a truth value", value)
+    if isinstance(value, float) and math.isfinite(value) and abs(value) >= EXACT:
+        rule = f"must be text or a whole number (a float from 2^53 = {EXACT} on is not exact)"
+        raise EventError(name, rule, value)
     try:
         text = cell_text(value)
     except InputError:

@@ -45,7 +45,10 @@ from feature_sets.telemetry.scope_notes import note_absent_scopes
 from feature_sets.telemetry.table_files import Columns, columns_of, has_column
 from feature_sets.telemetry.table_rows import TableRows, split_files
 
-_END = re.compile(r"(^|[^a-z])end|stop|closed|until|resolved|cleared|finish|(^|[^a-z])to$")
+_END = re.compile(
+    r"(^|[^a-z])(end|stop|close|clear|resolve|finish)(d|ed|s|ped)?([ _.-]|at|time|date|on|ts|stamp|utc)*$"
+    r"|until|(^|[^a-z])to$"
+)
 
 TABLES = ("incidents", "labels")
 """Names that the table may have."""
@@ -163,10 +166,10 @@ def _has_end(folder: Path, files: list[Path], schema: TelemetrySchema) -> bool:
 def may_be_end(column: str) -> bool:
     """Whether a column has the name of an end of something.
 
-    >>> may_be_end("Closed At"), may_be_end("vendor")
-    (True, False)
+    >>> may_be_end("Closed At"), may_be_end("endTime"), may_be_end("close_code"), may_be_end("vendor")
+    (True, True, False, False)
     """
-    return _END.search(column.lower()) is not None
+    return _END.search(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", column).lower()) is not None
 
 
 def note_incidents(

@@ -309,6 +309,25 @@ def test_drift_of_a_detector_that_does_not_decide_is_its_warning():
     assert monitor.status()["detectors"]["scripted"]["state"] == "drift"
 
 
+def test_the_last_drift_is_told_when_the_state_is_calm_again():
+    _, monitor = told("any", ".d......", "..d.....", cool_down=2)
+    status = monitor.status()
+    assert status["state"] == "in_control"
+    assert status["last_drift"] == {"time": at(2), "detectors": ["scripted", "second"], "labels_ago": 5}
+    assert status["summary"] == (
+        f"in control: the last drift was found at {at(2)} by scripted, second, 5 labels ago; "
+        "0.0% of 8 labels were predicted wrong"
+    )
+    _, monitor = told("second", "d...", "....", cool_down=9)
+    assert monitor.status()["last_drift"] is None
+    assert monitor.status()["summary"].startswith("warning by scripted: no drift was found; ")
+    _, monitor = told("all within 3", "d..", ".d.", cool_down=5)
+    assert monitor.status()["last_drift"] == {
+        "time": at(1), "detectors": ["scripted", "second"], "labels_ago": 1
+    }  # fmt: skip
+    assert new_monitor().status()["summary"] == "in control: no label was watched yet"
+
+
 def test_all_within_some_labels_is_drift_once_and_before_that_a_warning():
     found, _ = told("all within 2", "d......d.", "...d..d..")
     assert found == [

@@ -19,7 +19,7 @@ _OFTEN = 0.02
 """Share of steps that may be resets."""
 
 _COUNTS = re.compile(
-    r"octets|bytes|pkts|packets|frames|errors?$|errs|discards|drops|dropped|unknownprotos|collisions|flaps|total$"
+    r"octets|bytes|pkts|packets|frames|errors?$|errs|discards|drops|dropped|unknownprotos|collisions|flaps|transitions|resets|total$"
     r"|count(er)?s?$"
 )
 """What is counted, in names of IF-MIB, OpenConfig, Linux and Prometheus."""

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from feature_sets.listed import listed
-from feature_sets.telemetry.incident_files import may_be_end
 from feature_sets.telemetry.inspection.choices import Proposal
 from feature_sets.telemetry.inspection.table_profile import TableProfile
 from feature_sets.telemetry.label_form import INCIDENTS, LabelForm
@@ -16,6 +15,7 @@ from feature_sets.telemetry.maintenance_columns import MaintenanceColumns
 from feature_sets.telemetry.schema import DEVICE
 
 _START = re.compile(r"start|begin|began|open|from|since|raised|onset|detect|creat|report|occur|first")
+_END = re.compile(r"end|stop|clos|until|resolv|clear|finish|^to$|_to$")
 _KIND = re.compile(r"kind|cause|type|reason|categor|class|severity")
 _KINDS = 20
 _SHOWN = 5
@@ -39,7 +39,7 @@ def intervals_of(table: TableProfile) -> IntervalColumns | None:
     # Where all are open nobody knows what the ends would be.
     ends = [name for name, column in columns.items() if column.kind in ("time", "empty")]
     start = next((name for name in times if _START.search(name.lower())), "")
-    end = next((name for name in ends if name != start and may_be_end(name)), "")
+    end = next((name for name in ends if name != start and _END.search(name.lower())), "")
     if start and end:
         return IntervalColumns(start, end)
     if len(times) != 2 or any(column.kind == "truth" for column in columns.values()):

@@ -23,7 +23,9 @@ DEVICE_NAME = re.compile(
 )
 """What columns that name devices, or parts of them, are called."""
 _FAR = pd.Timedelta(days=366)
-_NEAR, _MOST, _NEARLY_ALL = 0.1, 0.8, 0.95
+_CHANCE = 0.01
+"""Share of rows that may be repeated without a column, if it is not of the key."""
+_NEAR, _MOST, _NEARLY_ALL = 0.1, 0.8, 0.99
 ARRIVAL_NAME = re.compile(r"receiv|arriv|ingest|collected")
 
 
@@ -83,14 +85,15 @@ def key_of_metrics(
     if not named:
         return likely or list(candidates)
     times = [name for name, column in metrics.columns.items() if column.kind == "time"]
-    columns = [*named, *times]
     rows = pd.DataFrame({name: texts_of(metrics.head[name]).codes for name in (*candidates, *times)})
-    repeated = int(rows.duplicated(columns).sum())
-    for name in likely:
-        # Incidents may be of a site, and the readings of its devices.
-        if name not in named and rows.duplicated([*columns, name]).sum() * 10 < repeated:
-            return [one for one in candidates if one in named or one == name]
-    return named
+    # Incidents may be of a site, and the readings of its devices; another column may name the metric.
+    kept = [*candidates, *times]
+    alike = int(rows.duplicated(kept).sum())
+    for name in reversed(likely):
+        others = [one for one in kept if one != name]
+        if name not in named and int(rows.duplicated(others).sum()) <= alike + _CHANCE * len(rows):
+            kept = others
+    return [name for name in candidates if name in named or (name in likely and name in kept)]
 
 
 def _may_be_key(column: ColumnProfile, tables: int) -> bool:

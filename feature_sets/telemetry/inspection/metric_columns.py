@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -21,6 +22,7 @@ from feature_sets.telemetry.inspection.table_profile import TableProfile
 _METRICS = 200
 _SHOWN = 10
 _REST = 0.1
+_NAMES = re.compile(r"metric|name|oid|counter|kpi|field|measure|item|object")
 
 
 def propose_metrics(
@@ -38,7 +40,7 @@ def propose_metrics(
         if not proposal.fields["metrics"]:
             proposal.missing.append(f"No metric of the {form.format} files holds numbers that change.")
         return
-    columns = _long_columns(proposal, rest)
+    columns = _long_columns(proposal, table, readings, rest)
     if columns is not None:
         metric, value = columns
         layout = {"layout": "long", "metric": proposal.named(metric), "value": proposal.named(value)}
@@ -115,7 +117,12 @@ def _long(
         proposal.decide.append(f"No metric is what never changes there: {listed(constant, _SHOWN)}.")
 
 
-def _long_columns(proposal: Proposal, rest: Mapping[str, ColumnProfile]) -> tuple[str, str] | None:
+def _long_columns(
+    proposal: Proposal,
+    table: TableProfile,
+    readings: pd.DataFrame | None,
+    rest: Mapping[str, ColumnProfile],
+) -> tuple[str, str] | None:
     """Columns with the names of metrics and with their values, if the table seems to have one row a value."""
     values = [name for name, column in rest.items() if column.holds_numbers]
     names = [
@@ -123,8 +130,17 @@ def _long_columns(proposal: Proposal, rest: Mapping[str, ColumnProfile]) -> tupl
         for name, column in rest.items()
         if column.kind == "text" and 2 <= (column.distinct or 0) <= min(_METRICS, column.rows // 2)
     ]
-    repeated = proposal.cadence is not None and proposal.cadence.repeated > 0
-    return (names[0], values[0]) if len(values) == len(names) == 1 and repeated else None
+    repeated = 0 if proposal.cadence is None else proposal.cadence.repeated
+    if len(values) != 1 or readings is None or not repeated:
+        return None
+    # What names the metric tells the values of one device and time apart; a unit may not.
+    left = {
+        name: int(readings.assign(name=texts_of(table.head[name]).codes).dropna().duplicated().sum())
+        for name in names
+    }
+    apart = [name for name in names if len(names) == 1 or left[name] <= repeated * _REST]
+    best = min(apart, key=lambda name: (left[name], not _NAMES.search(name.lower())), default="")
+    return (best, values[0]) if best else None
 
 
 def _tell_repeated(

@@ -180,7 +180,12 @@ def test_columns_that_exclude_a_label_are_text_as_in_files():
     assert parser.label({**body, "repair": 1, "phase": 2.0}).others == ("1", "2")
     assert parser.label({**body, "phase": " run "}).others == (None, "run")
     assert parser.label({**body, "phase": None}).others == ()
-    for value, rule in (("\x00", "phase: must "), ([], "phase: must be text, a number or a truth value")):
+    assert parser.label({**body, "phase": 2**53 + 1}).others == (None, "9007199254740993")
+    for value, rule in (
+        ("\x00", "phase: must "),
+        ([], "phase: must be text, a number or a truth value"),
+        (float(2**53), r"a float from 2\^53 = 9007199254740992 on is not exact"),
+    ):
         with pytest.raises(EventError, match=rule):
             parser.label({**body, "phase": value})
     with pytest.raises(EventError, match="bad_within_5m: is required"):

@@ -100,6 +100,7 @@ def test_a_small_counter_is_known_by_its_name_and_shape(
         ("rx_bytes", True),
         ("node_disk_reads_completed_total", True),
         ("crc-errors", True),
+        ("carrier_transitions", True),
         ("in_bytes_rate", False),
         ("packet_loss", False),
         ("memory_free_bytes", False),

@@ -140,6 +140,11 @@ def test_incidents_of_a_site_do_not_make_one_device_of_it(tmp_path: Path) -> Non
     given["metrics"] = given["metrics"].merge(given.pop("static")[["router", "site"]], on="router")
     _, schema = taken(write(tmp_path, given))
     assert (schema.entity, schema.labels.scope) == (("site", "router"), ("site",))
+    long = given["metrics"][["router", "site", "time", "load", "octets"]]
+    rows = long.assign(host=long["router"]).melt(["router", "site", "time", "host"], var_name="metric")
+    given["metrics"] = rows.assign(unit=rows["metric"].map({"load": "%", "octets": "1"}))
+    _, schema = taken(write(tmp_path, given))
+    assert (schema.entity, schema.metric_names) == (("site", "router"), ("load", "octets"))
 
 
 def test_incidents_that_name_nothing_known_are_missing_a_column(tmp_path: Path) -> None:
