@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from feature_sets.checks import InputError
+from feature_sets.checks import InputError, check_choice
 from project import parameters
 from project.http_json import AbsentError, get_json
 
@@ -124,7 +124,6 @@ def _check_source(
     project: str, arguments: Mapping[str, Any], repeated: Mapping[str, Any], memory: Memory | None
 ) -> None:
     from feature_sets.telemetry.schema import TelemetrySchema
-    from feature_sets.telemetry.split_rule import SplitRule
 
     folder = arguments.get("telemetry")
     if folder and not Path(folder).is_dir():
@@ -135,9 +134,8 @@ def _check_source(
         )
         raise InputError("telemetry", rule, folder)
     schema = arguments.get("schema", "")
-    if arguments.get("split") and (not schema or Path(schema).is_file()):
-        where = "workflow parameter 'split'"
-        TelemetrySchema.load(schema).check_split(SplitRule.parse(arguments["split"], where), where)
+    if not schema or Path(schema).is_file():
+        _check_columns(arguments, schema)
     if memory is None or arguments.get("replace"):
         # Who replaces the history says so, and it may be one of another schema.
         return
@@ -153,6 +151,19 @@ def _check_source(
             f"'netops ingest --replace'. It differs in {', '.join(changed)}"
         )
         raise InputError("schema", rule, schema or "that of the simulated network")
+
+
+def _check_columns(arguments: Mapping[str, Any], schema: str) -> None:
+    """Raise InputError unless the schema keeps the columns by which rows are split and scores are told."""
+    from feature_sets.telemetry.schema import TelemetrySchema
+    from feature_sets.telemetry.split_rule import SplitRule
+
+    where = "workflow parameter '{}'".format
+    if arguments.get("split"):
+        rule = SplitRule.parse(arguments["split"], where("split"))
+        TelemetrySchema.load(schema).check_split(rule, where("split"))
+    if arguments.get("scores_by"):
+        check_choice(where("scores_by"), arguments["scores_by"], TelemetrySchema.load(schema).group_columns)
 
 
 def after_run(

@@ -4,6 +4,7 @@
 
 import dataclasses
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import mlrun
@@ -16,6 +17,7 @@ from feature_sets.model_package.package import ModelPackage, fetch_model_package
 from feature_sets.model_package.schema import ModelSchema
 from feature_sets.model_package.tags import MODEL_KEY, PRODUCTION, STAGING
 from feature_sets.telemetry.schema import TelemetrySchema
+from training.dataset.device_groups import score_groups
 from training.dataset.label_history import read_label_history
 from training.dataset.split import Split
 from training.dataset.split_arguments import SplitArguments
@@ -27,9 +29,11 @@ from training.evaluation.clusters import AUTO, parse_bootstrap_by
 from training.evaluation.evaluate_model import evaluate_model
 from training.evaluation.evaluation_plots import alarms_figure, calibration_figure, score_figure
 from training.evaluation.evaluation_report import EvaluationReport
+from training.evaluation.group_scores import group_scores
 from training.evaluation.promotion_gate import Promotion, decide
 from training.job.defaults import (
     PROMOTE,
+    SCORES_BY,
     SEED,
     SPLIT,
     TEST_DEVICES,
@@ -64,6 +68,7 @@ def evaluate(
     promote: bool = PROMOTE,
     training_window: str = TRAINING_WINDOW,
     split: str = SPLIT,
+    scores_by: str = SCORES_BY,
     rehearse: bool = False,
 ) -> None:
     """MLRun job: evaluate a model on the untouched later rows, register it, and promote it or not.
@@ -85,6 +90,7 @@ def evaluate(
     can be rehearsed and served: the new one, or a champion that could be scored on these rows).
 
     Data sets: ``test_set_preds``, ``served_set_preds``, ``test_scores_table``, ``test_device_scores``,
+    ``test_group_scores``,
     ``test_episodes``, ``test_false_alarms``. Plots: ``test_scores``, ``test_calibration``, ``test_alarms``.
     Model: ``model``.
 
@@ -103,6 +109,8 @@ def evaluate(
     :param training_window: how far back the labeled rows reach; the same as in training.
     :param split: which rows are learned from and which are evaluated on, see ``SplitRule.parse``; empty for
         the rule of the schema. The same in all steps.
+    :param scores_by: column by whose groups scores are told: ``device``, an entity column or an attribute;
+        empty for that of a split by groups.
     :param rehearse: whether the model is rehearsed before it is served: it gets the tag ``staging`` instead,
         and is ``to be promoted``; the ``promote`` job records that it was. Where the gate keeps it out, the
         model in production gets that tag as well.
@@ -116,6 +124,7 @@ def evaluate(
     parts = read_split(context, feature_vector, telemetry, arguments, with_test=True)
     refuse_selection_on_test_rows(feature_vector, parts)
     refuse_training_on_test_rows(package.parameters, parts)
+    groups = score_groups(feature_vector, telemetry, scores_by, parts)
     history = read_label_history(feature_vector, telemetry, parts.tested_devices)
     report = evaluate_model(parts, package.schema, package.session(), history, arguments.seed, bootstrap_by)
     champion = _champion(context, tag, parts, report, feature_vector, telemetry, arguments.seed, bootstrap_by)
@@ -128,7 +137,7 @@ def evaluate(
     _warn(context, report, gate)
     of_champion = champion.predictions if champion else None
     served = report.predictions if gate.passed else of_champion
-    _log_artifacts(context, report, parts, registered.threshold)
+    _log_artifacts(context, report, parts, registered.threshold, groups)
     _log_predictions(context, SERVED_KEY, report.predictions if served is None else served, parts.label)
     facts = {**report.describe(), **gate.describe(), **parts.describe()}
     facts |= {"model_uri": model_uri, "version": registered.version, "threshold": registered.threshold}
@@ -227,7 +236,11 @@ def _log_predictions(context: mlrun.MLClientCtx, key: str, predictions: pd.DataF
 
 
 def _log_artifacts(
-    context: mlrun.MLClientCtx, report: EvaluationReport, split: Split, threshold: float
+    context: mlrun.MLClientCtx,
+    report: EvaluationReport,
+    split: Split,
+    threshold: float,
+    groups: Mapping[str, str],
 ) -> None:
     _log_predictions(context, PREDICTIONS_KEY, report.predictions, split.label)
     log_tables(
@@ -235,6 +248,7 @@ def _log_artifacts(
         {
             "test_scores_table": report.table(),
             "test_device_scores": report.device_table(),
+            "test_group_scores": group_scores(report.predictions, split.label, groups, threshold),
             "test_episodes": report.episodes.episodes,
             "test_false_alarms": report.episodes.false_alarms,
         },

@@ -14,12 +14,14 @@ import mlrun
 from feature_sets.checks import check_integer
 from feature_sets.model_package.schema import ModelSchema
 from feature_sets.telemetry.schema import TelemetrySchema
+from training.dataset.device_groups import score_groups
 from training.dataset.split import Split
 from training.dataset.split_arguments import SplitArguments
 from training.dataset.training_set import read_split
 from training.decision.threshold_rules import ThresholdRule, parse_threshold_rule
 from training.job.defaults import (
     COMBINATIONS,
+    SCORES_BY,
     SEARCH,
     SEED,
     SPLIT,
@@ -34,6 +36,7 @@ from training.packaging.fitted_model import FittedModel, fit_model
 from training.packaging.input_categories import with_categories
 from training.packaging.model_artifact import log_model_package
 from training.packaging.package_writer import write_model_package
+from training.search.left_out_groups import LEFT_OUT_KEY, left_out_groups
 from training.search.progress import Progress
 from training.search.search_iterations import TABLE_KEY, log_iterations, results_table
 from training.search.search_metric import SearchMetric, parse_search_metric
@@ -60,6 +63,7 @@ def train(
     test_devices: float = TEST_DEVICES,
     training_window: str = TRAINING_WINDOW,
     split: str = SPLIT,
+    scores_by: str = SCORES_BY,
 ) -> None:
     """MLRun job: search for the best model on the training part, calibrate it and package it.
 
@@ -73,7 +77,8 @@ def train(
     ``folds_skipped``, ``search_seconds``,
     ``fit_seconds``, ``converged``, ``version``, ``code_version``, ``n_features``, ``dropped`` (feature -> why
     it is useless), and of the training part ``train_start``, ``train_end``, ``train_rows``,
-    ``train_positives``, ``train_rows_available``, ``embargo_seconds``. Data set: ``search_results``. Model:
+    ``train_positives``, ``train_rows_available``, ``embargo_seconds``. Data sets: ``search_results``, and
+    ``left_out_groups``, see there. Model:
     ``model`` (``model.onnx`` and ``model.json``).
 
     :param context: of the run.
@@ -98,6 +103,8 @@ def train(
     :param training_window: how far back the labeled rows reach, such as ``14d``; empty takes all.
     :param split: which rows are learned from and which are evaluated on, see ``SplitRule.parse``; empty for
         the rule of the schema. The same in all steps.
+    :param scores_by: column by whose groups scores are told: ``device``, an entity column or an attribute;
+        empty for that of a split by groups.
     """
     telemetry = TelemetrySchema.load(schema)
     arguments = SplitArguments(test_fraction, test_devices, train_rows, seed, training_window, split)
@@ -109,6 +116,7 @@ def train(
         context, feature_vector, telemetry, arguments, check=lambda made: check_folds(made, telemetry)
     )
     refuse_selection_on_test_rows(feature_vector, parts)
+    groups = score_groups(feature_vector, telemetry, scores_by, parts)
     context.logger.info(f"search: {plan}")
     started = time.perf_counter()
     with Progress(context.logger.info) as progress:
@@ -128,7 +136,17 @@ def train(
     _log_doubts(context, fitted)
     log_iterations(context, fitted.outcome)
     written = _log_model(context, fitted, parts, feature_vector)
-    log_tables(context, {TABLE_KEY: results_table(fitted.outcome)})
+    left_out = left_out_groups(
+        parts.train,
+        fitted.schema.input_names,
+        telemetry,
+        fitted.outcome.winner.candidate,
+        groups,
+        fitted.point,
+        parts.weights,
+        arguments.seed,
+    )
+    log_tables(context, {TABLE_KEY: results_table(fitted.outcome), LEFT_OUT_KEY: left_out})
     context.log_results(
         {
             **_search_facts(plan, metric, fitted, seconds),

@@ -165,3 +165,17 @@ def test_remembering_stores_artifact_and_project(lab, tmp_path, monkeypatch):
     assert Memory(**json.loads(artifact.get_body())) == ran(lab)
     workflows = {workflow["name"]: workflow for workflow in stored["p"]["spec"]["workflows"]}
     assert workflows["main"]["args"] == lab
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"split": "group:rack"}, "'split': must group by one of device, box, or by a column .*got 'rack'"),
+        ({"split": "column:part"}, "'split': must name a column of the labels .*got 'part'"),
+        ({"scores_by": "a rack"}, "'scores_by': must be among device, box, got 'a rack'"),
+    ],
+)
+def test_columns_that_the_schema_does_not_keep_are_refused_before_anything_runs(lab, given, said):
+    with pytest.raises(InputError, match=f"workflow parameter {said}"):
+        resolve("p", MAIN, {**lab, **given}, None)
+    resolve("p", MAIN, {**lab, "split": "group:box", "scores_by": "device"}, ran(lab))
