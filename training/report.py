@@ -98,6 +98,10 @@ def report(
         ),
         footer=f"model version {model.version}, {model_path}, code {model.code_version}",
     )
+    _log_page(context, page)
+
+
+def _log_page(context: mlrun.MLClientCtx, page: Page) -> None:
     artifact = context.log_artifact(
         REPORT_KEY,
         body=render(page),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,19 +9,24 @@ import pytest
 from feature_sets.model_package.calibration import Calibration
 from feature_sets.telemetry.schema import DEVICE
 from tests.training.network import make_frame, make_schema
+from training.dataset.split import Split
 from training.dataset.stratified_sample import ONE_EACH, ClassWeights
 from training.decision.operating_point import OperatingPoint
 from training.evaluation.group_scores import COLUMNS, group_scores
+from training.packaging.left_out_groups import left_out_groups
 from training.search.candidates import Candidate
-from training.search.left_out_groups import left_out_groups
-
-NAMES = ("heat", "flow")
-POINT = OperatingPoint(Calibration(), 0.5, 0.4, 0.6, None, 9, False)
 
 
 def scores(frame, groups, weights=ONE_EACH):
-    candidate = Candidate("logistic_regression", {})
-    return left_out_groups(frame, NAMES, make_schema(), candidate, groups, POINT, weights, 1)
+    """Of a regression, with the operating point of a model that was fitted on all."""
+    schema = make_schema()
+    fitted = SimpleNamespace(
+        schema=SimpleNamespace(input_names=("heat", "flow"), telemetry=schema),
+        outcome=SimpleNamespace(winner=SimpleNamespace(candidate=Candidate("logistic_regression", {}))),
+        point=OperatingPoint(Calibration(), 0.5, 0.4, 0.6, None, 9, False),
+    )
+    split = Split(frame, frame, frame["timestamp"].min(), 0, {}, "timestamp", "is_error", weights=weights)
+    return left_out_groups(split, fitted, groups, 1)
 
 
 def by_pairs(frame):

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
-from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from training.dataset.split import MINIMUM_ROWS
-from training.dataset.stratified_sample import ClassWeights
+from feature_sets.telemetry.schema import DEVICE
+from training.dataset.split import MINIMUM_ROWS, Split
 from training.decision.calibration import calibrated
-from training.decision.operating_point import OperatingPoint
 from training.evaluation.group_scores import COLUMNS, row_scores
-from training.search.candidates import Candidate
+from training.packaging.fitted_model import FittedModel
 from training.search.fold_matrices import fold_rows
 from training.search.pipelines import build_pipeline, error_margin, fit_pipeline
 from training.search.time_folds import Fold
@@ -23,30 +21,18 @@ MOST_GROUPS = 20
 """Groups that are left out, those with the most errors first: each costs a fit."""
 
 
-def left_out_groups(
-    frame: pd.DataFrame,
-    names: Sequence[str],
-    schema: TelemetrySchema,
-    candidate: Candidate,
-    groups: Mapping[str, str],
-    point: OperatingPoint,
-    weights: ClassWeights,
-    seed: int,
-) -> pd.DataFrame:
-    """Scores on each group of models of one configuration that were fitted on all other groups.
+def left_out_groups(split: Split, fitted: FittedModel, groups: Mapping[str, str], seed: int) -> pd.DataFrame:
+    """Scores on each group of the training part, of the winner fitted on all other groups.
 
     Calibration and threshold are those of the model that is served: nothing of it is chosen anew.
 
-    :param frame: the training part.
-    :param names: its features, each with a reading.
-    :param schema: names the columns.
-    :param candidate: the winner of the search.
+    :param split: of the training.
+    :param fitted: what it gave.
     :param groups: group of each device; rows of others are in no group.
-    :param point: calibration and threshold.
-    :param weights: how many rows each row of the frame stands for.
     :param seed: of the models.
     :returns: ``COLUMNS``, most errors first; none where fewer than two groups can be left out.
     """
+    frame, names, schema = split.train, fitted.schema.input_names, fitted.schema.telemetry
     group = frame[DEVICE].map(groups)
     labels = frame[schema.target].to_numpy()
     errors = pd.Series(labels).groupby(group.to_numpy()).sum().sort_values(ascending=False, kind="stable")
@@ -59,12 +45,10 @@ def left_out_groups(
             continue
         fold = Fold(fit, np.flatnonzero(within))
         (rows,) = fold_rows(frame, names, schema, [fold])
-        pipeline = build_pipeline(candidate, seed)
+        pipeline = build_pipeline(fitted.outcome.winner.candidate, seed)
         fit_pipeline(pipeline, rows.rows, rows.labels)
-        probability = calibrated(error_margin(pipeline, rows.validation_rows), point.calibration)
-        of = frame.iloc[fold.validation]
-        counted = weights.of(rows.validation_labels)
-        tables.append(
-            row_scores(str(name), of[DEVICE], rows.validation_labels, probability, point.threshold, counted)
-        )
+        probability = calibrated(error_margin(pipeline, rows.validation_rows), fitted.point.calibration)
+        devices, of = frame[DEVICE].iloc[fold.validation], rows.validation_labels
+        counted, threshold = split.weights.of(of), fitted.point.threshold
+        tables.append(row_scores(str(name), devices, of, probability, threshold, counted))
     return pd.DataFrame(tables if len(tables) > 1 else [], columns=COLUMNS)
