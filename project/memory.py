@@ -31,7 +31,7 @@ class Memory:
 
     :param arguments: workflow arguments that are not the defaults; paths are absolute.
     :param schema: content of the telemetry schema.
-    :param digest: of that content, see ``schema_digest``.
+    :param digest: of what a history depends on of it, see ``schema_digest``.
     :param run_id: of the last successful workflow that ingested.
     :param workflow: its name.
     :param finished: when it ended, ISO 8601 UTC.
@@ -142,9 +142,10 @@ def _check_source(
     if schema and "schema" in repeated and not Path(schema).is_file():
         rule = f"must still be the file that project '{project}' stands on; tell where it is with --schema"
         raise InputError("schema", rule, schema)
-    content = TelemetrySchema.load(schema).to_dict()
-    if schema_digest(content) != memory.digest:
-        changed = [key for key in content if content[key] != memory.schema.get(key)]
+    given = TelemetrySchema.load(schema)
+    if schema_digest(given.history_content()) != memory.digest:
+        content = given.to_dict()
+        changed = [key for key in {**content, **memory.schema} if content.get(key) != memory.schema.get(key)]
         rule = (
             f"must be the schema '{memory.schema['name']}' that project '{project}' stands on since run "
             f"{memory.run_id[:8]}; give that one, or another --project, or replace its history first with "
@@ -187,8 +188,11 @@ def after_run(
     }
     path = given.get("schema", "")
     # On a cluster the path is one of its pods.
-    schema = TelemetrySchema.load(path).to_dict() if not path or Path(path).is_file() else {}
-    return Memory({**before, **now}, schema, schema_digest(schema), run_id, workflow, finished)
+    if path and not Path(path).is_file():
+        return Memory({**before, **now}, {}, schema_digest({}), run_id, workflow, finished)
+    schema = TelemetrySchema.load(path)
+    digest = schema_digest(schema.history_content())
+    return Memory({**before, **now}, schema.to_dict(), digest, run_id, workflow, finished)
 
 
 def workflow_arguments(memory: Memory | None, workflow: str) -> dict[str, Any]:

@@ -140,6 +140,17 @@ class TelemetrySchema:
             self.incident_mapping.check(self.labels, devices, self.exclude_labels)
         self.check_split(self.split)
 
+    def history_content(self) -> dict[str, Any]:
+        """What of ``to_dict`` a history depends on: of the split only a column that is kept for it alone."""
+        content, split = self.to_dict(), self.split
+        content.pop("split", None)
+        of_devices = (DEVICE, *self.entity, *self.static, *self.population)
+        kept = self.exclude_labels if split.label_column else of_devices
+        column = split.label_column or split.group_column
+        if column and column not in kept:
+            content["split_column"] = f"{split.by}:{column}"
+        return content
+
     @property
     def group_columns(self) -> tuple[str, ...]:
         """Columns by whose values devices can be grouped: the key, its parts, and what is kept beside it."""

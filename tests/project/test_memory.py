@@ -179,3 +179,19 @@ def test_columns_that_the_schema_does_not_keep_are_refused_before_anything_runs(
     with pytest.raises(InputError, match=f"workflow parameter {said}"):
         resolve("p", MAIN, {**lab, **given}, None)
     resolve("p", MAIN, {**lab, "split": "group:box", "scores_by": "device"}, ran(lab))
+
+
+def test_another_split_needs_no_other_history_unless_it_needs_another_column(lab, tmp_path):
+    def with_split(split):
+        path = tmp_path / "split.yaml"
+        content = yaml.safe_load((tmp_path / "load.yaml").read_text())
+        path.write_text(yaml.safe_dump({**content, "split": split}))
+        return {**lab, "schema": str(path)}
+
+    for split in ("device_time", "group:box=a", {"by": "devices", "test": ["a"]}):
+        resolve("p", MAIN, with_split(split), ran(lab))
+    kept = ran(with_split({"by": "group", "column": "rack"}))
+    resolve("p", MAIN, with_split({"by": "group", "column": "rack", "test": ["r1"]}), kept)
+    for split, before in (("group:rack", ran(lab)), ("column:part", ran(lab)), ("time", kept)):
+        with pytest.raises(InputError, match=r"must be the schema 'lab' that .* It differs in split"):
+            resolve("p", MAIN, with_split(split), before)
