@@ -42,7 +42,8 @@ def device_groups(uri: str, schema: TelemetrySchema, column: str, keys: Iterable
         return {key: key for key in keys}
     if column in schema.entity:
         place = schema.entity.index(column)
-        return {key: key_parts(key, len(schema.entity), schema.separator)[place] for key in keys}
+        parts = {key: key_parts(key, len(schema.entity), schema.separator) for key in keys}
+        return {key: found[place] for key, found in parts.items() if len(found) > place}
     project = uri.removeprefix("store://feature-vectors/").partition("/")[0]
     timeline = DeviceTimeline.of(fstore.get_feature_set(f"store://feature-sets/{project}/{devices.NAME}"))
     if timeline is None or column not in timeline.attributes:

@@ -45,6 +45,7 @@ def test_a_rule_is_the_same_as_text_and_as_mapping(text):
         ("first_rows", "must be a whole number of at least 1"),
         ("first_rows:-4", "must be a whole number of at least 1"),
         ("first_rows:1e3", "must be a whole number of at least 1"),
+        (f"first_rows:{'9' * 5000}", "must be a whole number of at least 1"),
         ("group", "must be a column name"),
         ("group:a b", "must be a column name"),
         ("column:train", ""),
