@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from feature_sets.checks import InputError
+from feature_sets.checks import InputError, check_choice
 from project import parameters
 from project.http_json import AbsentError, get_json
 from training.job.training_window import is_since
@@ -32,7 +32,7 @@ class Memory:
 
     :param arguments: workflow arguments that are not the defaults; paths are absolute.
     :param schema: content of the telemetry schema.
-    :param digest: of that content, see ``schema_digest``.
+    :param digest: of what a history depends on of it, see ``schema_digest``.
     :param run_id: of the last successful workflow that ingested.
     :param workflow: its name.
     :param finished: when it ended, ISO 8601 UTC.
@@ -126,7 +126,6 @@ def _check_source(
 ) -> None:
     from feature_sets.telemetry.schema import TelemetrySchema
     from feature_sets.telemetry.schema_content import gets_calendar
-    from feature_sets.telemetry.split_rule import SplitRule
 
     folder = arguments.get("telemetry")
     if folder and not Path(folder).is_dir():
@@ -137,18 +136,18 @@ def _check_source(
         )
         raise InputError("telemetry", rule, folder)
     schema = arguments.get("schema", "")
-    if arguments.get("split") and (not schema or Path(schema).is_file()):
-        where = "workflow parameter 'split'"
-        TelemetrySchema.load(schema).check_split(SplitRule.parse(arguments["split"], where), where)
+    if not schema or Path(schema).is_file():
+        _check_columns(arguments, schema)
     if memory is None or arguments.get("replace"):
         # Who replaces the history says so, and it may be one of another schema.
         return
     if schema and "schema" in repeated and not Path(schema).is_file():
         rule = f"must still be the file that project '{project}' stands on; tell where it is with --schema"
         raise InputError("schema", rule, schema)
-    content = TelemetrySchema.load(schema).to_dict()
+    given = TelemetrySchema.load(schema)
+    content = given.to_dict()
     # A calendar of maintenance may be added, see ``feature_sets.ingestion.added_calendar``.
-    same = gets_calendar(memory.schema, content) or schema_digest(content) == memory.digest
+    same = gets_calendar(memory.schema, content) or schema_digest(given.history_content()) == memory.digest
     if not same:
         changed = [key for key in {**content, **memory.schema} if content.get(key) != memory.schema.get(key)]
         rule = (
@@ -157,6 +156,19 @@ def _check_source(
             f"'netops ingest --replace'. It differs in {', '.join(changed)}"
         )
         raise InputError("schema", rule, schema or "that of the simulated network")
+
+
+def _check_columns(arguments: Mapping[str, Any], schema: str) -> None:
+    """Raise InputError unless the schema keeps the columns by which rows are split and scores are told."""
+    from feature_sets.telemetry.schema import TelemetrySchema
+    from feature_sets.telemetry.split_rule import SplitRule
+
+    where = "workflow parameter '{}'".format
+    if arguments.get("split"):
+        rule = SplitRule.parse(arguments["split"], where("split"))
+        TelemetrySchema.load(schema).check_split(rule, where("split"))
+    if arguments.get("scores_by"):
+        check_choice(where("scores_by"), arguments["scores_by"], TelemetrySchema.load(schema).group_columns)
 
 
 def after_run(
@@ -184,8 +196,11 @@ def after_run(
         now |= {k: v for k, v in (memory.arguments if memory else {}).items() if k == "training_window"}
     path = given.get("schema", "")
     # On a cluster the path is one of its pods.
-    schema = TelemetrySchema.load(path).to_dict() if not path or Path(path).is_file() else {}
-    return Memory({**before, **now}, schema, schema_digest(schema), run_id, workflow, finished)
+    if path and not Path(path).is_file():
+        return Memory({**before, **now}, {}, schema_digest({}), run_id, workflow, finished)
+    schema = TelemetrySchema.load(path)
+    digest = schema_digest(schema.history_content())
+    return Memory({**before, **now}, schema.to_dict(), digest, run_id, workflow, finished)
 
 
 def workflow_arguments(memory: Memory | None, workflow: str) -> dict[str, Any]:

@@ -29,6 +29,7 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
         "train_rows": training.TRAIN_ROWS,
         "training_window": training.TRAINING_WINDOW,
         "split": training.SPLIT,
+        "scores_by": training.SCORES_BY,
         "select_k": training.SELECT_K,
         "min_votes": training.MIN_VOTES,
         "max_correlation": training.MAX_CORRELATION,

@@ -78,6 +78,7 @@ def pipeline(
     train_rows: int = DEFAULTS["train_rows"],
     training_window: str = DEFAULTS["training_window"],
     split: str = DEFAULTS["split"],
+    scores_by: str = DEFAULTS["scores_by"],
     select_k: int = DEFAULTS["select_k"],
     min_votes: float = DEFAULTS["min_votes"],
     max_correlation: float = DEFAULTS["max_correlation"],
@@ -111,6 +112,8 @@ def pipeline(
     :param split: which rows are learned from and which are evaluated on: ``time``, ``device_time``,
         ``first_rows:400``, ``column:split``, ``devices:r1,r2``, ``group:site`` or ``group:site=oslo``; empty
         for the rule of the schema.
+    :param scores_by: column by whose groups the report tells scores: ``device``, an entity column or an
+        attribute of the schema; empty for that of a split by groups.
     :param select_k: features each scorer may vote for.
     :param min_votes: votes a feature needs: a count, or a fraction of the scorers below 1.
     :param max_correlation: of features that are correlated above it only the best is voted on; 1 keeps all.
@@ -142,15 +145,16 @@ def _main(given: Mapping[str, Any]) -> None:
     split = _only(given, "test_fraction", "test_devices", "train_rows", "training_window", "split", "seed")
     limits = _only(given, "schema", "select_k", "min_votes", "max_correlation", "max_drift")
     plan = _only(given, "schema", "search", "combinations", "threshold_rule")
+    told = _only(given, "scores_by")
 
     filled = steps.ingest(_only(given, *SOURCE))
     ingested = steps.add_live(filled, _only(given, "schema", "live"))
     explored = steps.explore("explore-raw", ingested, sample, steps.EXPLORED)
     selected = steps.select(ingested, {**limits, **split})
     steps.explore("explore-vector", selected, sample)
-    trained = steps.train(selected, {**plan, **split})
+    trained = steps.train(selected, {**plan, **split, **told})
     gate = {**_only(given, "promote", "approve"), "rehearse": given["deploy_streaming"]}
-    evaluated = steps.evaluate(selected, trained, {**gate, **split})
+    evaluated = steps.evaluate(selected, trained, {**gate, **split, **told})
     steps.report(filled, explored, selected, trained, evaluated)
 
     # Where the gate keeps the new model out, the one before it is served.

@@ -24,11 +24,12 @@ INGESTED = "ingest_report"
 
 EXPLORED = ("class_balance", "class_histograms", "correlations")
 SELECTED = ("feature_scores",)
-SEARCHED = ("search_results",)
+SEARCHED = ("search_results", "left_out_groups")
 TESTED = (
     "test_set_preds",
     "test_scores_table",
     "test_device_scores",
+    "test_group_scores",
     "test_episodes",
     "test_false_alarms",
 )

@@ -4,6 +4,7 @@
 
 import dataclasses
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import mlrun
@@ -16,6 +17,7 @@ from feature_sets.model_package.package import ModelPackage, fetch_model_package
 from feature_sets.model_package.schema import ModelSchema
 from feature_sets.model_package.tags import CANDIDATE, MODEL_KEY, PRODUCTION, STAGING
 from feature_sets.telemetry.schema import TelemetrySchema
+from training.dataset.device_groups import score_groups
 from training.dataset.label_history import read_label_history
 from training.dataset.split import Split
 from training.dataset.split_arguments import SplitArguments
@@ -27,9 +29,11 @@ from training.evaluation.clusters import AUTO, parse_bootstrap_by
 from training.evaluation.evaluate_model import evaluate_model
 from training.evaluation.evaluation_plots import alarms_figure, calibration_figure, score_figure
 from training.evaluation.evaluation_report import EvaluationReport
+from training.evaluation.group_scores import group_scores
 from training.evaluation.promotion_gate import HELD, Promotion, decide
 from training.job.defaults import (
     PROMOTE,
+    SCORES_BY,
     SEED,
     SPLIT,
     TEST_DEVICES,
@@ -64,10 +68,11 @@ def evaluate(
     promote: bool = PROMOTE,
     training_window: str = TRAINING_WINDOW,
     split: str = SPLIT,
+    scores_by: str = SCORES_BY,
     rehearse: bool = False,
     approve: bool = False,
 ) -> None:
-    """MLRun job: evaluate a model on the untouched later rows, register it, and promote it or not.
+    """MLRun job: evaluate a model on the untouched test rows, register it, and promote it or not.
 
     Both it and the model in production are scored on the rows that neither was trained on, see ``decide``.
 
@@ -78,32 +83,30 @@ def evaluate(
     ``gain_over_..._low`` and ``_high`` of the model's average precision; ``intervals``, what they rest on;
     error episodes, delays or lead times and false alarms, see ``EpisodeView``; what the model does at its
     threshold, see ``OperatingScores``; ``calibrated`` and ``calibration``, ``undecided``,
-    ``threshold_uncertain``; ``beats_baselines``,
-    ``predictable``, ``verdict``, ``single_feature_rule``, ``model_uri``, ``version``, ``threshold``, the
-    split with ``split_summary``, a sentence; of the gate ``passed``, ``promoted`` (whether it is in
-    production now), ``promotion``,
-    ``promotion_reason``, the figures of the comparison, and ``production`` (whether there is a model that
-    can be rehearsed and served: the new one, or a champion that could be scored on these rows).
+    ``threshold_uncertain``; ``beats_baselines``, ``predictable``, ``verdict``, ``single_feature_rule``,
+    ``model_uri``, ``version``, ``threshold``, the split with ``split_summary``; of the gate ``passed``,
+    ``promoted`` (in production now), ``promotion``, ``promotion_reason``, the comparison, and ``production``
+    (whether a model can be rehearsed and served: the new one, or a champion that can be scored here).
 
     Data sets: ``test_set_preds``, ``served_set_preds``, ``test_scores_table``, ``test_device_scores``,
-    ``test_episodes``, ``test_false_alarms``. Plots: ``test_scores``, ``test_calibration``, ``test_alarms``.
-    Model: ``model``.
+    ``test_group_scores``, ``test_episodes``, ``test_false_alarms``. Plots: ``test_scores``,
+    ``test_calibration``, ``test_alarms``. Model: ``model``.
 
     :param context: of the run.
     :param model_path: address of the model, for instance ``outputs["model"]`` of the training run.
     :param feature_vector: address of the vector it was trained on.
-    :param test_fraction: later share of the rows, all of them evaluated on; the same as in training.
+    :param test_fraction: share of the rows, all of them evaluated on; the same as in training.
     :param train_rows: rows of the training part that the baselines are fixed on; the same as in training.
     :param seed: of the sample of those rows, the same as in training; and of the intervals.
     :param tag: tag the registered model gets.
-    :param test_devices: share of the devices that alone are evaluated on; the same as in training.
+    :param test_devices: share of the rows, of whole devices or groups; the same as in training.
     :param bootstrap_by: resampling unit of the intervals: ``device``, ``day`` (a device in a day) or
         ``auto``, devices if enough of them have errors, else error episodes.
     :param promote: whether a model gets the tag whatever the gate says; otherwise one that does not pass gets
         ``rejected``, and the model with the tag keeps it.
     :param training_window: how far back the labeled rows reach; the same as in training.
-    :param split: which rows are learned from and which are evaluated on, see ``SplitRule.parse``; empty for
-        the rule of the schema. The same in all steps.
+    :param split: see ``SplitRule.parse``; empty for the rule of the schema. The same in all steps.
+    :param scores_by: column by whose groups scores are told; empty for that of a split by groups.
     :param rehearse: whether the model is rehearsed before it is served: it gets the tag ``staging`` instead,
         and is ``to be promoted``; the ``promote`` job records that it was. Where the gate keeps it out, the
         model in production gets that tag as well.
@@ -116,9 +119,8 @@ def evaluate(
     rehearse = check_boolean("argument 'rehearse'", rehearse)
     package = fetch_model_package(model_path)
     telemetry = package.schema.telemetry
-    parts = read_split(context, feature_vector, telemetry, arguments, with_test=True)
-    refuse_selection_on_test_rows(feature_vector, parts)
-    refuse_training_on_test_rows(package.parameters, parts)
+    parts = _read(context, feature_vector, package, arguments)
+    groups = score_groups(feature_vector, telemetry, scores_by, parts)
     history = read_label_history(feature_vector, telemetry, parts.tested_devices)
     report = evaluate_model(parts, package.schema, package.session(), history, arguments.seed, bootstrap_by)
     champion = _champion(context, tag, parts, report, feature_vector, telemetry, arguments.seed, bootstrap_by)
@@ -136,11 +138,21 @@ def evaluate(
     _warn(context, report, gate)
     of_champion = champion.predictions if champion else None
     served = report.predictions if gate.passed else of_champion
-    _log_artifacts(context, report, parts, registered.threshold)
+    _log_artifacts(context, report, parts, registered.threshold, groups)
     _log_predictions(context, SERVED_KEY, report.predictions if served is None else served, parts.label)
     facts = {**report.describe(), **gate.describe(), **parts.describe()}
     facts |= {"model_uri": model_uri, "version": registered.version, "threshold": registered.threshold}
     context.log_results({**facts, "production": served is not None})
+
+
+def _read(
+    context: mlrun.MLClientCtx, feature_vector: str, package: ModelPackage, arguments: SplitArguments
+) -> Split:
+    """Both parts; refuses test rows that the selection or the model has looked at."""
+    parts = read_split(context, feature_vector, package.schema.telemetry, arguments, with_test=True)
+    refuse_selection_on_test_rows(feature_vector, parts)
+    refuse_training_on_test_rows(package.parameters, parts)
+    return parts
 
 
 def _stage(context: mlrun.MLClientCtx, tag: str) -> None:
@@ -228,7 +240,11 @@ def _log_predictions(context: mlrun.MLClientCtx, key: str, predictions: pd.DataF
 
 
 def _log_artifacts(
-    context: mlrun.MLClientCtx, report: EvaluationReport, split: Split, threshold: float
+    context: mlrun.MLClientCtx,
+    report: EvaluationReport,
+    split: Split,
+    threshold: float,
+    groups: Mapping[str, str],
 ) -> None:
     _log_predictions(context, PREDICTIONS_KEY, report.predictions, split.label)
     log_tables(
@@ -236,6 +252,7 @@ def _log_artifacts(
         {
             "test_scores_table": report.table(),
             "test_device_scores": report.device_table(),
+            "test_group_scores": group_scores(report.predictions, split.label, groups, threshold),
             "test_episodes": report.episodes.episodes,
             "test_false_alarms": report.episodes.false_alarms,
         },

@@ -3,6 +3,7 @@
 # No postponed annotations here: MLRun reads a handler's type hints and cannot resolve them from text.
 
 import mlrun
+import pandas as pd
 
 from feature_sets.checks import check_integer
 from feature_sets.model_package.package import fetch_model_package
@@ -38,6 +39,8 @@ def report(
     promotion_reason: str = "",
     ingest_report: mlrun.DataItem = None,
     split_summary: str = "",
+    left_out_groups: mlrun.DataItem = None,
+    test_group_scores: mlrun.DataItem = None,
 ) -> None:
     """MLRun job: write the report of a training run, one HTML page that needs no network.
 
@@ -62,6 +65,8 @@ def report(
     :param promotion_reason: why.
     :param ingest_report: what the ingestion tells of the rows that it read, as text; none without one.
     :param split_summary: how rows were split, a sentence of the evaluation.
+    :param left_out_groups: data set of the training.
+    :param test_group_scores: data set of the evaluation.
     """
     votes_needed = check_integer("argument 'votes_needed'", votes_needed, at_least=1)
     model = fetch_model_package(model_path).schema
@@ -86,11 +91,17 @@ def report(
                 model,
                 intervals,
                 split_summary,
+                _frame(test_group_scores),
+                _frame(left_out_groups),
             ),
             model_section(model),
         ),
         footer=f"model version {model.version}, {model_path}, code {model.code_version}",
     )
+    _log_page(context, page)
+
+
+def _log_page(context: mlrun.MLClientCtx, page: Page) -> None:
     artifact = context.log_artifact(
         REPORT_KEY,
         body=render(page),
@@ -99,3 +110,7 @@ def report(
         artifact_path=artifact_path(context),
     )
     context.log_result("report_path", artifact.get_target_path())
+
+
+def _frame(item: mlrun.DataItem | None) -> pd.DataFrame | None:
+    return None if item is None else item.as_df()

@@ -4,6 +4,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import mlrun
@@ -182,7 +183,7 @@ def select_features(
     :param test_fraction: later share of the rows that is not looked at; the same in all steps.
     :param seed: of sampling and scorers.
     :param train_rows: of more rows in the training part, all errors and a sample of the others are used.
-    :param test_devices: share of the devices that is kept for the evaluation and not looked at; 0 for none.
+    :param test_devices: share of the rows, of whole devices or groups, that is not looked at; see ``split``.
     :param max_correlation: of features that are correlated above it (absolute Pearson r on those rows,
         missing values replaced by the median) only the best is voted on; in (0, 1], 1 keeps all.
     :param max_drift: features that tell earlier from later healthy rows better than this (|2 AUC - 1| of the
@@ -198,9 +199,7 @@ def select_features(
     max_correlation = check_number("argument 'max_correlation'", max_correlation, above=0, at_most=1)
     max_drift = check_number("argument 'max_drift'", max_drift, above=0, at_most=1)
     votes_needed(min_votes)  # refused now, and not after the rows were read
-    parts = read_split(
-        context, feature_vector, telemetry, arguments, check=lambda made: check_folds(made, telemetry)
-    )
+    parts = read_split(context, feature_vector, telemetry, arguments, check=partial(check_folds, telemetry))
     with telling_too_little(context):
         selection = select_from(
             parts, telemetry, select_k, min_votes, arguments.seed, max_correlation, max_drift

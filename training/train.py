@@ -6,6 +6,7 @@ import dataclasses
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import mlrun
 from feature_sets.checks import check_integer
 from feature_sets.model_package.schema import ModelSchema
 from feature_sets.telemetry.schema import TelemetrySchema
+from training.dataset.device_groups import score_groups
 from training.dataset.split import Split
 from training.dataset.split_arguments import SplitArguments
 from training.dataset.too_little import telling_too_little
@@ -21,6 +23,7 @@ from training.dataset.training_set import read_split
 from training.decision.threshold_rules import ThresholdRule, parse_threshold_rule
 from training.job.defaults import (
     COMBINATIONS,
+    SCORES_BY,
     SEARCH,
     SEED,
     SPLIT,
@@ -33,6 +36,7 @@ from training.job.defaults import (
 from training.job.run_artifacts import log_tables
 from training.packaging.fitted_model import FittedModel, fit_model
 from training.packaging.input_categories import with_categories
+from training.packaging.left_out_groups import LEFT_OUT_KEY, left_out_groups
 from training.packaging.model_artifact import log_model_package
 from training.packaging.package_writer import write_model_package
 from training.search.progress import Progress
@@ -61,6 +65,7 @@ def train(
     test_devices: float = TEST_DEVICES,
     training_window: str = TRAINING_WINDOW,
     split: str = SPLIT,
+    scores_by: str = SCORES_BY,
 ) -> None:
     """MLRun job: search for the best model on the training part, calibrate it and package it.
 
@@ -71,11 +76,10 @@ def train(
     out-of-fold rows, ``threshold``, ``threshold_rule``, ``calibration_a``, ``calibration_b``; ``candidate``,
     ``family``, ``best_iteration``, ``search``, ``combinations`` (tried), ``combinations_possible``,
     ``search_metric``, ``rungs`` (rows of each), ``folds`` (how they are placed), ``folds_used``,
-    ``folds_skipped``, ``search_seconds``,
-    ``fit_seconds``, ``converged``, ``version``, ``code_version``, ``n_features``, ``dropped`` (feature -> why
-    it is useless), and of the training part ``train_start``, ``train_end``, ``train_rows``,
-    ``train_positives``, ``train_rows_available``, ``embargo_seconds``. Data set: ``search_results``. Model:
-    ``model`` (``model.onnx`` and ``model.json``).
+    ``folds_skipped``, ``search_seconds``, ``fit_seconds``, ``converged``, ``version``, ``code_version``,
+    ``n_features``, ``dropped`` (feature -> why it is useless), ``split``, ``embargo_seconds``, and ``train_``
+    with start, end, rows, positives, rows_available. Data sets: ``search_results``, ``left_out_groups``.
+    Model: ``model``.
 
     :param context: of the run.
     :param feature_vector: address of the vector to train on.
@@ -95,11 +99,11 @@ def train(
         precision or recall.
     :param threshold_rule: ``max_f1``, ``min_precision:0.9``, ``cost:10`` or ``false_alarms:0.001``,
         see ``training.decision.threshold_rules``.
-    :param test_devices: share of the devices that is kept for the evaluation and not looked at; 0 for none.
+    :param test_devices: share of the rows, of whole devices or groups, that is not looked at; see ``split``.
     :param training_window: how far back the labeled rows reach, such as ``14d``, or ``since`` and a time;
         empty takes all.
-    :param split: which rows are learned from and which are evaluated on, see ``SplitRule.parse``; empty for
-        the rule of the schema. The same in all steps.
+    :param split: see ``SplitRule.parse``; empty for the rule of the schema. The same in all steps.
+    :param scores_by: column by whose groups scores are told; empty for that of a split by groups.
     """
     telemetry = TelemetrySchema.load(schema)
     arguments = SplitArguments(test_fraction, test_devices, train_rows, seed, training_window, split)
@@ -107,30 +111,17 @@ def train(
     rule = parse_threshold_rule(threshold_rule)
     metric = parse_search_metric(search_metric, SCORES)
     plan = plan_search(search, combinations, families, candidates, arguments.seed)
-    parts = read_split(
-        context, feature_vector, telemetry, arguments, check=lambda made: check_folds(made, telemetry)
-    )
-    refuse_selection_on_test_rows(feature_vector, parts)
+    parts = _read(context, feature_vector, telemetry, arguments)
+    groups = score_groups(feature_vector, telemetry, scores_by, parts)
     context.logger.info(f"search: {plan}")
     started = time.perf_counter()
-    with telling_too_little(context), Progress(context.logger.info) as progress:
-        fitted = fit_model(
-            parts.train,
-            telemetry,
-            plan,
-            metric,
-            rule,
-            folds,
-            arguments.seed,
-            progress,
-            parts.weights,
-            parts.shape,
-        )
+    fitted = _fitted(context, parts, telemetry, plan, metric, rule, folds, arguments.seed)
     seconds = time.perf_counter() - started
     _log_doubts(context, fitted)
     log_iterations(context, fitted.outcome)
     written = _log_model(context, fitted, parts, feature_vector)
-    log_tables(context, {TABLE_KEY: results_table(fitted.outcome)})
+    left_out = left_out_groups(parts, fitted, groups, arguments.seed)
+    log_tables(context, {TABLE_KEY: results_table(fitted.outcome), LEFT_OUT_KEY: left_out})
     context.log_results(
         {
             **_search_facts(plan, metric, fitted, seconds),
@@ -138,6 +129,32 @@ def train(
             **_training_part(parts),
         }
     )
+
+
+def _read(
+    context: mlrun.MLClientCtx, feature_vector: str, telemetry: TelemetrySchema, arguments: SplitArguments
+) -> Split:
+    """The training part; refuses features that were selected with the help of test rows."""
+    parts = read_split(context, feature_vector, telemetry, arguments, check=partial(check_folds, telemetry))
+    refuse_selection_on_test_rows(feature_vector, parts)
+    return parts
+
+
+def _fitted(
+    context: mlrun.MLClientCtx,
+    parts: Split,
+    telemetry: TelemetrySchema,
+    plan: Plan,
+    metric: SearchMetric,
+    rule: ThresholdRule,
+    folds: int,
+    seed: int,
+) -> FittedModel:
+    """Search on the training part, and fit the winner; the log of the run tells how far it is."""
+    with telling_too_little(context), Progress(context.logger.info) as progress:
+        return fit_model(
+            parts.train, telemetry, plan, metric, rule, folds, seed, progress, parts.weights, parts.shape
+        )
 
 
 def _log_model(

@@ -114,8 +114,8 @@ def _label_rows(
 
 
 def recorded_schema(schema: TelemetrySchema) -> dict[str, Any]:
-    """What of a schema the rows of a history depend on: all but the units, which are for people."""
-    content = schema.to_dict()
+    """What of a schema the rows of a history depend on: all but its split and the units."""
+    content = schema.history_content()
     for metric in content["metrics"].values():
         metric.pop("unit", None)
     # As the manifest gives it back.

@@ -134,18 +134,34 @@ class TelemetrySchema:
         if self.maintenance is not None:
             self.maintenance.check([DEVICE, *self.entity, *self.attributes])
         self._check_columns()
-        devices = tuple(dict.fromkeys([DEVICE, *self.entity, *self.attributes]))
+        devices = self.group_columns
         self.labels.check(devices, (self.time, self.label, *self.metric_names), self.exclude_labels)
         if self.incident_mapping is not None:
             self.incident_mapping.check(self.labels, devices, self.exclude_labels)
         self.check_split(self.split)
 
+    def history_content(self) -> dict[str, Any]:
+        """What of ``to_dict`` a history depends on: of the split only a column that is kept for it alone."""
+        content, split = self.to_dict(), self.split
+        content.pop("split", None)
+        of_devices = (DEVICE, *self.entity, *self.static, *self.population)
+        kept = self.exclude_labels if split.label_column else of_devices
+        column = split.label_column or split.group_column
+        if column and column not in kept:
+            content["split_column"] = f"{split.by}:{column}"
+        return content
+
+    @property
+    def group_columns(self) -> tuple[str, ...]:
+        """Columns by whose values devices can be grouped: the key, its parts, and what is kept beside it."""
+        return tuple(dict.fromkeys([DEVICE, *self.entity, *self.attributes]))
+
     def check_split(self, split: SplitRule, where: str = "split") -> None:
         """Raise InputError unless rows can be split by what this schema keeps."""
-        devices = dict.fromkeys([DEVICE, *self.entity, *self.attributes])
         # Rows that are made of incidents or positives say nothing else of themselves.
         labels = (*self.exclude_labels, self.split.label_column) if self.labels.form == ROWS else ()
-        split.check(devices, labels, (DEVICE, self.time, self.label, self.target, *self.entity), where)
+        others = (DEVICE, self.time, self.label, self.target, *self.entity)
+        split.check(self.group_columns, labels, others, where)
 
     def _check_rename(self) -> None:
         """Raise InputError unless every new name is a text of its own."""

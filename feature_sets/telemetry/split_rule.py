@@ -129,7 +129,8 @@ class SplitRule:
         try:
             check_choice("split.by", by, KINDS)
             if by == FIRST_ROWS:
-                return cls(by, rows=int(rest) if rest.isdecimal() else 0)
+                # More digits than any history has rows are no number either.
+                return cls(by, rows=int(rest) if rest.isdecimal() and len(rest) < _DIGITS else 0)
             if by == DEVICES:
                 return cls(by, test=_names(rest))
             column, _, values = rest.partition("=")
@@ -155,6 +156,7 @@ class SplitRule:
         return f"{self.by}:{rest}" if rest else self.by
 
 
+_DIGITS = 16
 BY_TIME = SplitRule()
 
 

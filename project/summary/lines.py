@@ -113,17 +113,20 @@ def rows_text(ingested: dict[str, Any]) -> str:
 def _model_lines(facts: dict[str, Any]) -> list[str]:
     trained, evaluated = facts["trained"], facts["test"]
     lines = []
+    by_time = evaluated.get("split", "time") == "time"
     if trained:
         period = f"{_minute(trained.get('train_start'))} to {_minute(trained.get('train_end'))}"
         lines += _fact(
             "training",
             f"on {trained.get('train_rows', 0):,} of {trained.get('train_rows_available', 0):,} "
-            f"earlier rows, {period}",
+            f"{'earlier' if by_time else 'training'} rows, {period}",
         )
+    if not by_time:
+        lines += _fact("split", evaluated.get("split_summary") or "")
     lines += candidate_lines(facts["candidates"])
     lines += _fact(
         "evaluation",
-        f"on all {evaluated.get('test_rows', 0):,} later rows: average precision "
+        f"on all {evaluated.get('test_rows', 0):,} {'later' if by_time else 'test'} rows: average precision "
         f"{_number(evaluated.get('average_precision'))}, F1 {_number(evaluated.get('f1'))}, "
         f"ROC AUC {_number(evaluated.get('roc_auc'))}; base rate {_number(evaluated.get('base_rate'))}",
     )

@@ -11,11 +11,13 @@ import pyarrow as pa
 import pytest
 
 from feature_sets.checks import InputError
+from feature_sets.ingestion.label_state import no_statements
 from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.windows.definition import WindowDefinition
 from graphs.protocol.routes import Kind
 from graphs.state.redis_journal import RedisJournal
+from project import live_rows
 from project.live_history import LiveJournal, take_live
 from tests.feature_sets.ingestion.folders import MODELS, forget_all, states
 from tests.feature_sets.ingestion.histories import SCHEMA, assert_same_bits
@@ -343,3 +345,11 @@ def test_with_a_horizon_the_label_itself_becomes_history(project, local_stack, t
     for mine, theirs in zip(first, once, strict=True):
         assert_same_bits(mine.table, theirs.table)
     forget_all()
+
+
+def test_a_live_label_is_of_no_part_of_a_split_by_column():
+    content = {"name": "lab", "entity": ["box"], "time": "at", "metrics": {"load": None}, "label": "bad"}
+    schema = TelemetrySchema.from_dict({**content, "exclude_labels": {"by": "test"}, "split": "column:part"})
+    rows = live_rows._labels([LabelEvent("a", 0.0, 1, ("x",)), LabelEvent("b", 0.0, 0)], schema)
+    assert list(rows) == list(no_statements(schema)) == ["device", "at", "bad", "by", "part"]
+    assert rows["by"].tolist() == ["x", None] and rows["part"].isna().all()

@@ -185,3 +185,33 @@ def test_a_training_window_that_is_a_time_is_of_one_run():
     before = after_run(None, "main", {"training_window": "14d"}, "r1", "t1")
     assert after_run(before, "main", since, "r2", "t2").arguments == {"training_window": "14d"}
     assert after_run(None, "main", since, "r2", "t2").arguments == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"split": "group:rack"}, "'split': must group by one of device, box, or by a column .*got 'rack'"),
+        ({"split": "column:part"}, "'split': must name a column of the labels .*got 'part'"),
+        ({"scores_by": "a rack"}, "'scores_by': must be among device, box, got 'a rack'"),
+    ],
+)
+def test_columns_that_the_schema_does_not_keep_are_refused_before_anything_runs(lab, given, said):
+    with pytest.raises(InputError, match=f"workflow parameter {said}"):
+        resolve("p", MAIN, {**lab, **given}, None)
+    resolve("p", MAIN, {**lab, "split": "group:box", "scores_by": "device"}, ran(lab))
+
+
+def test_another_split_needs_no_other_history_unless_it_needs_another_column(lab, tmp_path):
+    def with_split(split):
+        path = tmp_path / "split.yaml"
+        content = yaml.safe_load((tmp_path / "load.yaml").read_text())
+        path.write_text(yaml.safe_dump({**content, "split": split}))
+        return {**lab, "schema": str(path)}
+
+    for split in ("device_time", "group:box=a", {"by": "devices", "test": ["a"]}):
+        resolve("p", MAIN, with_split(split), ran(lab))
+    kept = ran(with_split({"by": "group", "column": "rack"}))
+    resolve("p", MAIN, with_split({"by": "group", "column": "rack", "test": ["r1"]}), kept)
+    for split, before in (("group:rack", ran(lab)), ("column:part", ran(lab)), ("time", kept)):
+        with pytest.raises(InputError, match=r"must be the schema 'lab' that .* It differs in split"):
+            resolve("p", MAIN, with_split(split), before)

@@ -59,50 +59,58 @@ def test_combinations_that_fell_out_are_counted_and_not_listed():
     assert candidate_lines([]) == []
 
 
+def facts_without_streaming(**evaluated):
+    return {
+        "project": "p",
+        "run_id": "r",
+        "ingest": {
+            "rows_read": 1200,
+            "rows_rejected": 200,
+            "rows_ingested": 1000,
+            "devices": 3,
+            "report": {"metrics": {"rejected": {"duplicate": 200}}},
+        },
+        "selected": {"n_features_in": 36, "n_features_selected": 12},
+        "trained": {
+            "train_rows": 500,
+            "train_rows_available": 700,
+            "train_start": "2024-01-01T00:00:02.497000+00:00",
+            "train_end": "2024-01-02T07:00:02.497000+00:00",
+        },
+        "candidates": candidates(TRAIN),
+        "test": {
+            "average_precision": 0.5,
+            "test_rows": 290,
+            "promoted": False,
+            "promotion": "not promoted",
+            "promotion_reason": "clearly worse",
+            "production": True,
+            "verdict": f"{'On later rows it is good. ' * 5}Use it.",
+            **evaluated,
+        },
+        "report": "/artifacts/report.html",
+        "endpoint": None,
+        "tester": None,
+        "rehearsal": None,
+        "stream": None,
+        "labeled": None,
+        "labeled_this_run": None,
+        "drift": None,
+        "drift_this_run": None,
+        "magnitude": None,
+        "artifacts": "/artifacts",
+    }
+
+
+def test_a_run_that_is_not_split_by_time_says_how():
+    said = "Rows are split by group:site; evaluated on oslo; in neither part: none."
+    text = "\n".join(summary_lines(facts_without_streaming(split="group:site", split_summary=said)))
+    assert "on 500 of 700 training rows" in text and "on all 290 test rows" in text
+    assert f"\nsplit         {said}\n" in text
+
+
 def test_a_run_without_streaming_says_that_nothing_is_deployed():
-    text = "\n".join(
-        summary_lines(
-            {
-                "project": "p",
-                "run_id": "r",
-                "ingest": {
-                    "rows_read": 1200,
-                    "rows_rejected": 200,
-                    "rows_ingested": 1000,
-                    "devices": 3,
-                    "report": {"metrics": {"rejected": {"duplicate": 200}}},
-                },
-                "selected": {"n_features_in": 36, "n_features_selected": 12},
-                "trained": {
-                    "train_rows": 500,
-                    "train_rows_available": 700,
-                    "train_start": "2024-01-01T00:00:02.497000+00:00",
-                    "train_end": "2024-01-02T07:00:02.497000+00:00",
-                },
-                "candidates": candidates(TRAIN),
-                "test": {
-                    "average_precision": 0.5,
-                    "test_rows": 290,
-                    "promoted": False,
-                    "promotion": "not promoted",
-                    "promotion_reason": "clearly worse",
-                    "production": True,
-                    "verdict": f"{'On later rows it is good. ' * 5}Use it.",
-                },
-                "report": "/artifacts/report.html",
-                "endpoint": None,
-                "tester": None,
-                "rehearsal": None,
-                "stream": None,
-                "labeled": None,
-                "labeled_this_run": None,
-                "drift": None,
-                "drift_this_run": None,
-                "magnitude": None,
-                "artifacts": "/artifacts",
-            }
-        )
-    )
+    text = "\n".join(summary_lines(facts_without_streaming()))
     assert "1,200 read - 200 rejected = 1,000 ingested, from 3 devices" in text
     assert "rejected: 200 duplicate" in text
     assert "36 computed, 12 selected" in text

@@ -52,8 +52,17 @@ def test_each_split_trains_and_evaluates(network, split, folds, said):
     known = fetch_model_package(evaluated.outputs["model_uri"]).schema.trained_devices
     ends = pd.to_datetime(tested[DEVICE].map(known), utc=True)
     assert (known and not (tested["timestamp"] <= ends).any()) or not split
+    by_group = [table(trained, "left_out_groups"), table(evaluated, "test_group_scores")]
+    assert [len(scores) for scores in by_group] == ([6, 2] if split == "group:unit" else [0, 0])
     episodes = table(evaluated, "test_episodes")
     assert episodes["counted"].any() and set(episodes[DEVICE]) <= set(tested[DEVICE])
+
+
+def test_scores_are_told_by_groups_that_are_asked_for(network):
+    trained, evaluated = run(network, "device_time", scores_by="unit")
+    assert len(table(trained, "left_out_groups")) == len(table(evaluated, "test_group_scores")) == 8
+    with pytest.raises(RunError, match="argument 'scores_by': must be among device, site, unit, model"):
+        network.run("train", candidates=STUMPS, scores_by="rack")
 
 
 def test_another_split_in_training_than_in_evaluation_is_refused(network):

@@ -108,7 +108,7 @@ class Split:
         return FoldShape(self.groups, within_devices=self.rule.by in (DEVICE_TIME, FIRST_ROWS))
 
     @property
-    def test_rows(self) -> str:
+    def tested_on(self) -> str:
         """What the test rows are, in words."""
         if self.rule.holds_devices_out:
             count, what = len(set(self.groups_of(self.test))), self.rule.group_column or "device"

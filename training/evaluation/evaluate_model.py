@@ -73,7 +73,7 @@ def evaluate_model(
         episodes=episode_view(rows, label_history, telemetry, split.test_starts),
         threshold_uncertain=bool(schema.validation.get("threshold_uncertain", 0.0)),
         threshold_rule=str(_rule(schema)),
-        test_rows=split.test_rows,
+        tested_on=split.tested_on,
     )
 
 

@@ -42,7 +42,7 @@ class EvaluationReport:
     :param threshold_uncertain: whether other episodes may well have given another threshold, see
         ``OperatingPoint``.
     :param threshold_rule: that chose the threshold.
-    :param test_rows: what the rows are that it was evaluated on, in words.
+    :param tested_on: what the rows are that it was evaluated on, in words.
     """
 
     telemetry: TelemetrySchema
@@ -54,7 +54,7 @@ class EvaluationReport:
     episodes: EpisodeView
     threshold_uncertain: bool = False
     threshold_rule: str = MAX_F1
-    test_rows: str = "later rows"
+    tested_on: str = "later rows"
 
     @cached_property
     def base_rate(self) -> float:
@@ -148,7 +148,7 @@ class EvaluationReport:
     def verdict(self) -> str:
         """Two sentences: how good the model is beside what needs none, and what to do about it."""
         found = finding(
-            f"{len(self.predictions):,} {self.test_rows}",
+            f"{len(self.predictions):,} {self.tested_on}",
             {name: self._precision(name) for name in self.scores},
             self.base_rate,
             self.intervals,

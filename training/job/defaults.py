@@ -13,6 +13,8 @@ TRAINING_WINDOW = ""
 """How far back the labeled rows reach, such as ``14d``; empty takes all."""
 SPLIT = ""
 """Which rows are learned from and which are evaluated on; empty for the rule of the schema."""
+SCORES_BY = ""
+"""Column by whose groups scores are told; empty for that of the split, if there is one."""
 SELECT_K = 20
 MIN_VOTES = 0.5
 MAX_CORRELATION = 0.95

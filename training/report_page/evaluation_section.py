@@ -46,6 +46,8 @@ def evaluation_section(
     model: ModelSchema,
     intervals: str,
     split: str = "",
+    groups: pd.DataFrame | None = None,
+    left_out: pd.DataFrame | None = None,
 ) -> Section:
     """The model on the later rows, beside what needs no model.
 
@@ -57,6 +59,8 @@ def evaluation_section(
     :param model: that was evaluated.
     :param intervals: what the intervals of the scores rest on, or why there are none.
     :param split: how rows were split into those to learn from and these, in a sentence.
+    :param groups: see ``group_scores``.
+    :param left_out: see ``left_out_groups``.
     """
     telemetry = model.telemetry
     labels, probability = predictions[telemetry.target].to_numpy(), predictions[PROBABILITY].to_numpy()
@@ -91,6 +95,14 @@ def evaluation_section(
             Table(
                 noisy[_DEVICE_COLUMNS].head(SHOWN_ROWS),
                 f"Devices with false alarms, most per day first, {how_many_of(noisy)}",
+            ),
+            *(
+                Table(table.head(SHOWN_ROWS), f"{caption}, most errors first, {how_many_of(table)}")
+                for table, caption in (
+                    (groups, "Groups of the test part"),
+                    (left_out, "Groups of the training part, each left out in turn"),
+                )
+                if table is not None and len(table)
             ),
         ),
         (

@@ -87,7 +87,7 @@ def always_fitted(frame: pd.DataFrame, schema: TelemetrySchema) -> Positions:
     return np.flatnonzero(rows.moment <= rows.cut(_half(rows)) - rows.embargo)
 
 
-def check_folds(split: Split, schema: TelemetrySchema) -> None:
+def check_folds(schema: TelemetrySchema, split: Split) -> None:
     """Raise InputError unless a search has folds on the training part of a split."""
     episode_folds(split.shape.in_order(split.train, schema.time), schema, groups=split.groups)
 

@@ -4,6 +4,7 @@ import pytest
 
 from feature_sets.checks import InputError
 from feature_sets.telemetry.errors import SchemaError
+from feature_sets.telemetry.readers import read_telemetry
 from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.telemetry.split_rule import SplitRule
 
@@ -44,6 +45,7 @@ def test_a_rule_is_the_same_as_text_and_as_mapping(text):
         ("first_rows", "must be a whole number of at least 1"),
         ("first_rows:-4", "must be a whole number of at least 1"),
         ("first_rows:1e3", "must be a whole number of at least 1"),
+        (f"first_rows:{'9' * 5000}", "must be a whole number of at least 1"),
         ("group", "must be a column name"),
         ("group:a b", "must be a column name"),
         ("column:train", ""),
@@ -99,3 +101,14 @@ def test_labels_that_are_made_of_incidents_have_no_column():
     labels = {"form": "incidents"}
     with pytest.raises(SchemaError, match="split': must name a column of the labels"):
         TelemetrySchema.from_dict({**CONTENT, "labels": labels, "split": "column:part"})
+
+
+def test_the_reader_keeps_the_column_that_says_the_part(tmp_path):
+    (tmp_path / "metrics.csv").write_text("site,box,at,load\noslo,1,2024-01-01T00:00:00Z,1\n")
+    (tmp_path / "static.csv").write_text("site,box,model,cable\noslo,1,m,c7\n")
+    (tmp_path / "labels.csv").write_text("site,box,at,bad,part\noslo,1,2024-01-01T00:00:00Z,1,007\n")
+    by_column = TelemetrySchema.from_dict({**CONTENT, "split": "column:part"})
+    assert read_telemetry(tmp_path, by_column)[0].labels["part"].tolist() == ["007"]
+    by_group = TelemetrySchema.from_dict({**CONTENT, "split": "group:cable"})
+    found = read_telemetry(tmp_path, by_group)[0]
+    assert found.static["cable"].tolist() == ["c7"] and "part" not in found.labels

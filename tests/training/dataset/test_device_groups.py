@@ -43,5 +43,5 @@ def test_an_attribute_groups_devices_over_all_time(attributes):
 
 def test_an_attribute_that_the_history_lacks_is_refused_with_those_it_has(attributes):
     schema = make_schema(population={"cable": "c1"}, split={"by": "group", "column": "rack"})
-    with pytest.raises(InputError, match=r"split\.column: must be .* attribute of the history \(cable\)"):
+    with pytest.raises(InputError, match=r"groups: must be by .* of the history \(cable\), got 'rack'"):
         device_groups(URI, schema, "rack", KEYS)

@@ -89,7 +89,7 @@ def test_groups_are_named(frame, schema):
     rule = SplitRule("group", "cable", test=("c1", "c4"))
     split = split_by_groups(frame, schema, rule, cables(frame), 0.3, 1)
     assert set(split.groups_of(split.test)) == {"c1", "c4"}
-    assert split.test_rows == "rows of 2 cables not trained on"
+    assert split.tested_on == "rows of 2 cables not trained on"
     assert split.summary.startswith("Rows are split by group:cable=c1,c4; evaluated on c1, c4; in neither")
 
 

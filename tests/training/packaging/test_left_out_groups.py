@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from feature_sets.model_package.calibration import Calibration
+from feature_sets.telemetry.schema import DEVICE
+from tests.training.network import make_frame, make_schema
+from training.dataset.split import Split
+from training.dataset.stratified_sample import ONE_EACH, ClassWeights
+from training.decision.operating_point import OperatingPoint
+from training.evaluation.group_scores import COLUMNS, group_scores
+from training.packaging.left_out_groups import left_out_groups
+from training.search.candidates import Candidate
+
+
+def scores(frame, groups, weights=ONE_EACH):
+    """Of a regression, with the operating point of a model that was fitted on all."""
+    schema = make_schema()
+    fitted = SimpleNamespace(
+        schema=SimpleNamespace(input_names=("heat", "flow"), telemetry=schema),
+        outcome=SimpleNamespace(winner=SimpleNamespace(candidate=Candidate("logistic_regression", {}))),
+        point=OperatingPoint(Calibration(), 0.5, 0.4, 0.6, None, 9, False),
+    )
+    split = Split(frame, frame, frame["timestamp"].min(), 0, {}, "timestamp", "is_error", weights=weights)
+    return left_out_groups(split, fitted, groups, 1)
+
+
+def by_pairs(frame):
+    return {device: f"s{int(device.split('/')[1]) // 2}" for device in frame[DEVICE].unique()}
+
+
+def test_a_group_to_which_nothing_carries_over_shows():
+    frame = make_frame(ticks=200, devices=8)
+    # At one site errors show the other way round.
+    odd = frame[DEVICE].isin(["site/2", "site/3"])
+    turned = frame.assign(
+        heat=frame["heat"].mask(odd, 600.0 - frame["heat"]), flow=frame["flow"].mask(odd, 2.0)
+    )
+    found = scores(turned, by_pairs(frame)).set_index("group")
+    assert list(found.columns) == COLUMNS[1:] and set(found.index) == {"s0", "s1", "s2", "s3"}
+    assert found.loc["s1", "average_precision"] < 2 * found.loc["s1", "base_rate"]
+    precision = found["average_precision"]
+    assert (precision.drop("s1") > precision["s1"] + 0.15).all()
+    assert (found["devices"] == 2).all() and (found["rows"] == 400).all()
+    assert found["positives"].is_monotonic_decreasing
+
+
+def test_rows_count_for_those_they_stand_for():
+    frame = make_frame(ticks=200, devices=4)
+    plain, weighted = (
+        scores(frame, by_pairs(frame), each) for each in (ClassWeights(), ClassWeights(healthy=10))
+    )
+    rate = plain["positives"] / (plain["positives"] + 10 * (plain["rows"] - plain["positives"]))
+    assert weighted["base_rate"].to_numpy() == pytest.approx(rate.to_numpy())
+    assert (weighted["average_precision"] < plain["average_precision"]).all()
+    assert (weighted["false_alarm_share"] == plain["false_alarm_share"]).all()
+
+
+@pytest.mark.parametrize("groups", [{}, {"site/0": "a", "site/1": "a"}])
+def test_fewer_than_two_groups_have_no_table(groups):
+    found = scores(make_frame(ticks=100), groups)
+    assert found.empty and list(found.columns) == COLUMNS
+
+
+def test_scores_of_test_rows_by_group_lack_what_one_class_does_not_tell():
+    rows = pd.DataFrame(
+        {
+            DEVICE: ["a", "a", "b", "b", "c"],
+            "is_error": np.array([1, 0, 0, 0, 1], np.int8),
+            "probability": [0.9, 0.2, 0.8, 0.1, 0.9],
+        }
+    )
+    found = group_scores(rows, "is_error", {"a": "x", "b": "y"}, 0.5).set_index("group")
+    assert list(found.index) == ["x", "y"]
+    assert found.loc["x", ["f1", "false_alarm_share"]].tolist() == [1.0, 0.0]
+    assert np.isnan(found.loc["y", "f1"]) and found.loc["y", "false_alarm_share"] == 0.5
+    assert group_scores(rows, "is_error", {}, 0.5).empty
