@@ -101,7 +101,7 @@ class _ReadingFiles:
         """See ``read_readings``."""
         schema, report = self._schema, self._report
         report.paths = self._tally.names
-        sort = RowSort(TIME, self._rules.folder)
+        sort = RowSort(TIME, self._rules.folder, RUN_BYTES)
         for part in load_chunks(self._base, self._files, schema, asked_columns(schema, self._times)):
             self._notes.take(part)
             sort.add(self._long_part(part, self._long) if self._long else self._wide_part(part))
