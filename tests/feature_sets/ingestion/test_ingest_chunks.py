@@ -15,6 +15,7 @@ import pytest
 from feature_sets.checks import InputError
 from feature_sets.device_metrics import device_metrics
 from feature_sets.ingestion import feature_chunks
+from feature_sets.ingestion.history import row_sample
 from feature_sets.ingestion.telemetry_ingest import METRIC_OPTIONS
 from feature_sets.ingestion.vectorized_ingest import ingest_vectorized
 from feature_sets.ingestion.window_columns import FeatureWindows
@@ -90,6 +91,7 @@ def test_twice_the_readings_need_no_more_memory(project, monkeypatch):
     """The peak of Python's memory, of numpy's with it, while windows are computed and written."""
     monkeypatch.setattr(feature_chunks, "CHUNK_BYTES", 1 << 18)
     monkeypatch.setattr(feature_chunks, "_LEAST_ROWS", 500)
+    monkeypatch.setattr(row_sample, "MOST_ROWS", 100)
     feature_set = device_metrics(SCHEMA)
     rows = feature_chunks.chunk_rows(feature_set)
     frame = pd.DataFrame(
