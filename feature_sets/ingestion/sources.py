@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from feature_sets.checks import InputError
+from feature_sets.device_metrics import device_metrics
+from feature_sets.ingestion.history.target_folder import scratch_folder
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.telemetry.folder_writer import write_folder
 from feature_sets.telemetry.frames import Telemetry
@@ -97,7 +99,8 @@ class FolderSource:
                 for table in tables
             }
             known = KnownTelemetry(marks, history.device_keys)
-        rows, report = open_telemetry(self.folder, schema, known, self.clock)
+        scratch = scratch_folder(device_metrics(schema))
+        rows, report = open_telemetry(self.folder, schema, known, self.clock, scratch)
         if rows.incidents is not None:
             rows = dataclasses.replace(rows, incidents=rows.incidents.of_source(self.name))
         read: dict[str, dict[str, Any]] = {}

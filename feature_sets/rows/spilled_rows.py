@@ -70,8 +70,12 @@ class SpillFile:
         return InputError(f"folder {self._folder}", rule, error.strerror or str(error))
 
 
-def check_free_space(folder: Path, size: int) -> None:
-    """Raise InputError unless a folder's disk can hold so many bytes more, and leaves some to others."""
+def check_free_space(folder: Path | None, size: int) -> None:
+    """Raise InputError unless a folder's disk can hold so many bytes more, and leaves some to others.
+
+    :param folder: that for temporary files by default.
+    """
+    folder = Path(tempfile.gettempdir()) if folder is None else folder
     found = os.statvfs(folder)
     free = found.f_bavail * found.f_frsize
     if free < size + RESERVE_BYTES:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from feature_sets.checks import duration_seconds
 from feature_sets.rows.keyed_rows import Bools, Integers
 from feature_sets.rows.row_sort import RUN_BYTES, RowSort
-from feature_sets.rows.spilled_rows import RowSpool
+from feature_sets.rows.spilled_rows import RowSpool, check_free_space
 from feature_sets.telemetry.cell_text import Texts
 from feature_sets.telemetry.checked_rows import CheckedRows, FileTally, Where, none_left
 from feature_sets.telemetry.ingest_report import FileReport
@@ -101,6 +101,9 @@ class _ReadingFiles:
         """See ``read_readings``."""
         schema, report = self._schema, self._report
         report.paths = self._tally.names
+        size = sum(path.stat().st_size for path in self._files)
+        if size > RUN_BYTES:  # Unpacked it will hardly take less.
+            check_free_space(self._rules.folder, size)
         sort = RowSort(TIME, self._rules.folder, RUN_BYTES)
         for part in load_chunks(self._base, self._files, schema, asked_columns(schema, self._times)):
             self._notes.take(part)

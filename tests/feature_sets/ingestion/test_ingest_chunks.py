@@ -19,6 +19,7 @@ from feature_sets.ingestion.history import row_sample
 from feature_sets.ingestion.telemetry_ingest import METRIC_OPTIONS
 from feature_sets.ingestion.vectorized_ingest import ingest_vectorized
 from feature_sets.ingestion.window_columns import FeatureWindows
+from feature_sets.rows import spilled_rows
 from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.telemetry import reading_files
 from feature_sets.telemetry.readings import FrameReadings
@@ -126,3 +127,18 @@ class _Again:
         for number in range(self._times):
             frame = self._frame.assign(timestamp=self._frame["timestamp"] + number * span)
             yield from FrameReadings(frame, "timestamp").chunks(rows)
+
+
+def test_temporary_files_are_made_on_the_disk_of_the_store(folder, monkeypatch):
+    made = []
+    make = spilled_rows.SpillFile
+    monkeypatch.setattr(reading_files, "RUN_BYTES", 1)
+    monkeypatch.setattr(spilled_rows, "SpillFile", lambda path: made.append(path) or make(path))
+    add_day(folder, 1)
+    folder.ingest()
+    add_day(folder, 2)
+    folder.ingest()
+    store = Path(fstore.get_feature_set("device_metrics").get_target_path("parquet"))
+    assert made and all(path in store.parents for path in made)
+    assert made[-1] == store.parent.parent
+    assert [path.name for path in made[-1].iterdir()] == ["device_metrics"]

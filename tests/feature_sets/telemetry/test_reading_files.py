@@ -183,9 +183,13 @@ def test_parts_of_a_file_are_the_file(
     ]
 
 
-def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("memory", [4_000, 70_000])
+def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, memory: int) -> None:
+    """Before anything is read if the files alone do not fit, else when it is to be written."""
     folder = write_folder(tmp_path, "long", False)
-    monkeypatch.setattr(reading_files, "RUN_BYTES", 4_000)
+    monkeypatch.setattr(reading_files, "RUN_BYTES", memory)
+    size = sum(path.stat().st_size for path in (folder / "metrics").iterdir())
+    assert (size > memory) == (memory == 4_000)
     free = os.statvfs(tmp_path)
     monkeypatch.setattr(spilled_rows, "RESERVE_BYTES", free.f_bavail * free.f_frsize)
     with pytest.raises(InputError, match=r"must have [\d,]+ MB free for rows that do not fit into memory"):
