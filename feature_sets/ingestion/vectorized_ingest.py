@@ -127,6 +127,8 @@ def ingest_vectorized(
             head, feature_set.spec.features, feature_set.spec.entities, first.time, options=infer_options
         )
         note_whole_columns(feature_set, first.definition)
+    chunks = itertools.chain([first], chunks)
+    del first  # A chunk is let go when it is written.
     targets = [get_target_driver(target, feature_set) for target in feature_set.spec.targets]
     validate_target_list(targets=targets)
     record = stored_record(feature_set)
@@ -137,7 +139,7 @@ def ingest_vectorized(
         target.run_id = before[target.name].run_id if stays else run_id
     is_one = is_one_chunk(feature_set, frame)
     filling = _Filling(feature_set, targets, infer_options, arrival, is_one)
-    online = filling.fill(itertools.chain([first], chunks), contents or Contents(), history)
+    online = filling.fill(chunks, contents or Contents(), history)
     now = {target.name: target.run_id for target in targets}
     purge(
         get_target_driver(target, feature_set)
