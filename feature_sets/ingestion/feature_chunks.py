@@ -8,6 +8,8 @@ import mlrun.feature_store as fstore
 import pandas as pd
 
 from feature_sets.ingestion import vectorized_support
+from feature_sets.ingestion.arrival_chunks import arrival_chunks
+from feature_sets.ingestion.history.target_folder import scratch_folder
 from feature_sets.ingestion.window_columns import FeatureColumns, FeatureWindows
 from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.telemetry.readings import Readings
@@ -41,8 +43,8 @@ def feature_chunks(
 ) -> Iterator[FeatureColumns]:
     """Columns of rows with the windows that a feature set declares, at least one chunk.
 
-    A frame is one chunk. Readings are several, in event order; each sees the readings of those before it.
-    With an arrival time they are one, too.
+    A frame is one chunk. Readings are several, in event order; each sees the readings of those before it, or
+    of those that arrived before.
 
     :raises InputError: if the rows do not fit the feature set, or are not in their windows.
     """
@@ -53,10 +55,13 @@ def feature_chunks(
         vectorized_support.check_frame(feature_set, plain, arrival)
         yield FeatureColumns.of(feature_set, given, arrival)
         return
-    if arrival is not None or not len(given):
+    if not len(given):
         yield from feature_chunks(feature_set, given.frame(), arrival)
         return
     windows = FeatureWindows.of(feature_set, arrival)
+    if arrival is not None:
+        yield from arrival_chunks(given, windows, chunk_rows(feature_set), scratch_folder(feature_set))
+        return
     for rows in given.chunks(chunk_rows(feature_set)):
         vectorized_support.check_frame(feature_set, rows.frame, arrival)
         columns = windows.columns(rows)
