@@ -141,8 +141,8 @@ def _moments(
 
     Where it has none, from the first row of the part; where that has none, from the last of the history.
     """
-    seen = pd.concat([part.metrics[[DEVICE, schema.time]], part.labels[[DEVICE, schema.time]]])
-    first = seen.groupby(DEVICE)[schema.time].min()
+    of_labels = part.labels.groupby(DEVICE)[schema.time].min()
+    first = pd.concat([part.all_readings(schema.time).first_seen, of_labels]).groupby(level=0).min()
     moments = pd.to_datetime(rows[DEVICE].map(first), utc=True).fillna(first.min() if len(first) else after)
     # The newest holds, even if the part is of an earlier time than the change before.
     floor = rows[DEVICE].map(known.groupby(DEVICE)[VALID_FROM].max()) + pd.Timedelta("1us")

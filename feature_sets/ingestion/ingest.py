@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import mlrun
+import pandas as pd
 
 from feature_sets.checks import InputError
 from feature_sets.device_metrics import STOREY, VECTORIZED, check_engine, device_metrics
@@ -89,8 +90,9 @@ def ingest(
 def _replaced(part: SourcePart, schema: TelemetrySchema, engine: str) -> dict[str, Any]:
     """Results of the first ingestion, or of one that replaces the history."""
     counts = ingest_telemetry(part.rows, schema, engine, part.source, part.read)
-    times = part.rows.metrics[schema.time]
-    first, last = times.min().isoformat(), times.max().isoformat()
+    readings = part.rows.all_readings(schema.time)
+    times = pd.Series([readings.first_seen.min(), readings.last], dtype="datetime64[ns, UTC]")
+    first, last = (moment.isoformat() for moment in times)
     history = StoredHistory.of(device_metrics(schema)) if engine == VECTORIZED else None
     if history is not None:  # Of the rows that are in it: some may have been left out.
         first, last = utc(history.manifest.first or 0), utc(history.manifest.last or 0)

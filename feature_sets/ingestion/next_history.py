@@ -21,12 +21,11 @@ from feature_sets.ingestion.history.stored_history import (
 )
 from feature_sets.ingestion.history.switch import clear_leftovers, point_to
 from feature_sets.ingestion.history.target_folder import SAMPLE, TargetFolder
-from feature_sets.ingestion.history.typed_table import ColumnTypes, typed
+from feature_sets.ingestion.history.typed_table import ColumnTypes, described_frame, typed
 from feature_sets.ingestion.statistics import describe_sample
 from feature_sets.ingestion.vectorized_ingest import Contents
 from feature_sets.online_store.redis_write import OnlineWrite
 from feature_sets.rows.keyed_rows import Bools, KeyedRows
-from feature_sets.rows.whole_numbers import to_frame
 
 
 @dataclass(frozen=True)
@@ -136,11 +135,8 @@ class NextHistory:
         for name, kind in self._types.items():
             if name in record.spec.features.keys():  # noqa: SIM118 - it has no __contains__ of its own
                 record.spec.features[name].value_type = kind
-        frame = to_frame(chosen)
-        for name, kind in self._layout.types.items():
-            if kind == "datetime":
-                frame[name] = frame[name].astype("datetime64[ns]").dt.tz_localize("UTC")
-        describe_sample(record, frame.set_index(self._layout.entity), self._infer_options)
+        frame = described_frame(chosen, self._layout.types, self._layout.entity)
+        describe_sample(record, frame, self._infer_options)
 
     def _write_online(self, targets: Sequence[Any]) -> OnlineWrite | None:
         """Write the newest rows, where there is an online target."""

@@ -18,11 +18,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from feature_sets.checks import InputError
+from feature_sets.device_metrics import device_metrics
+from feature_sets.ingestion.history.target_folder import scratch_folder
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.telemetry.folder_writer import write_folder
 from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.ingest_report import FileMark, IngestReport
-from feature_sets.telemetry.readers import KnownTelemetry, read_telemetry
+from feature_sets.telemetry.readers import KnownTelemetry, open_telemetry, read_telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.simulator import SimulatedNetwork
 
@@ -97,16 +99,18 @@ class FolderSource:
                 for table in tables
             }
             known = KnownTelemetry(marks, history.device_keys, history.attributes)
-        rows, report = read_telemetry(self.folder, schema, known, self.clock)
+        scratch = scratch_folder(device_metrics(schema))
+        rows, report = open_telemetry(self.folder, schema, known, self.clock, scratch)
         if rows.incidents is not None:
             rows = dataclasses.replace(rows, incidents=rows.incidents.of_source(self.name))
         read: dict[str, dict[str, Any]] = {}
         for part in report.files:
             files = sorted({**part.unchanged, **part.marks}.items())
             read[part.name] = {"files": {name: mark.to_dict() for name, mark in files}}
-        for table, frame in (("metrics", rows.metrics), ("labels", rows.labels)):
+        last_label = rows.labels[schema.time].max() if len(rows.labels) else None
+        for table, last in (("metrics", rows.all_readings(schema.time).last), ("labels", last_label)):
             until = [before[table].get("until", "")]
-            until += [frame[schema.time].max().isoformat()] if len(frame) else []
+            until += [] if last is None else [last.isoformat()]
             read[table]["until"] = max(until)
         return _told(SourcePart(rows, report, self.name, read), history)
 

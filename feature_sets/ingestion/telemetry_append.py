@@ -118,7 +118,7 @@ def append_telemetry(
     devices = device_changes(rows, schema, history.attributes, history.last)
     add_metrics = prepare_rows(
         device_metrics(schema),
-        KeyedRows.of(rows.metrics, DEVICE, schema.time),
+        KeyedRows.of(rows.all_readings(schema.time).frame(), DEVICE, schema.time),
         METRIC_OPTIONS,
         schema.arrival,
         contents["metrics"],

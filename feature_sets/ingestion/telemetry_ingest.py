@@ -57,13 +57,14 @@ def ingest_telemetry(
     check_engine(engine)
     feature_set = device_metrics(schema, engine)
     changes = device_changes(rows, schema, None, None)
-    metrics = KeyedRows.of(rows.metrics, DEVICE, schema.time).in_event_order()
+    readings = rows.all_readings(schema.time)
     calendar = intervals_of(schema, rows.maintenance or {}, changes.attributes)
     state = LabelState.of(None, schema).told(rows, schema)
     is_derived = schema.labels.is_derived
     left_out: dict[str, int] = {}
     rates: dict[str, Any] = {}
     if engine == STOREY:
+        metrics = KeyedRows.of(readings.frame(), DEVICE, schema.time).in_event_order()
         devices(schema, rows.static).ingest(as_names(rows.static, schema.static), return_df=False)
         ingested = ingest_with_storey(feature_set, metrics.frame, schema)
         told = Told(state.statements, state.incidents, changes.attributes)
@@ -80,7 +81,7 @@ def ingest_telemetry(
         )
         contents["labels"] = replace(contents["labels"], sources=sources)
         ingest_devices(schema, changes, None, contents["static"])
-        done = ingest_vectorized(feature_set, metrics, METRIC_OPTIONS, schema.arrival, contents["metrics"])
+        done = ingest_vectorized(feature_set, readings, METRIC_OPTIONS, schema.arrival, contents["metrics"])
         ingested = done.rows
         rates = {"without_rate": dict(done.without_rate)} if schema.counter_metrics else {}
         if schema.arrival is not None:
@@ -93,8 +94,8 @@ def ingest_telemetry(
             given = made_labels(state, stored, changes.attributes, schema) if stored else given.head(0)
         labels = _label_rows(given, schema, changes.attributes, calendar)
         ingest_vectorized(device_labels(schema), labels, contents=label_contents)
-    if ingested + sum(left_out.values()) != len(metrics):
-        raise IngestError(f"every row must be ingested, got {ingested} of {len(metrics)}; see the log")
+    if ingested + sum(left_out.values()) != len(readings):
+        raise IngestError(f"every row must be ingested, got {ingested} of {len(readings)}; see the log")
     return {
         "devices": len(rows.static),
         "rows_ingested": ingested,

@@ -8,14 +8,15 @@ that rows can be added later, see ``feature_sets.ingestion.append``.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import mlrun.feature_store as fstore
-import pandas as pd
 import pyarrow as pa
 from mlrun.data_types import InferOptions
 from mlrun.data_types.infer import infer_schema_from_df
@@ -29,20 +30,20 @@ from mlrun.datastore.targets import (
 from feature_sets.ingestion import vectorized_support
 from feature_sets.ingestion.arrow_table import arrow_table
 from feature_sets.ingestion.errors import IngestError
+from feature_sets.ingestion.feature_chunks import Given, feature_chunks, is_one_chunk
 from feature_sets.ingestion.history.manifest import HistoryFile, Manifest
-from feature_sets.ingestion.history.parquet_partitions import FilesWriting, granularity_of, write_partitions
-from feature_sets.ingestion.history.row_sample import sample
+from feature_sets.ingestion.history.parquet_partitions import PartitionFiles, granularity_of
+from feature_sets.ingestion.history.row_sample import GrowingSample
 from feature_sets.ingestion.history.stored_history import StoredHistory, stored_record
 from feature_sets.ingestion.history.switch import clear_leftovers, point_to, purge
 from feature_sets.ingestion.history.target_folder import SAMPLE, TargetFolder
-from feature_sets.ingestion.history.typed_table import note_whole_columns
-from feature_sets.ingestion.newest_rows import write_newest_rows
-from feature_sets.ingestion.statistics import preview, preview_rows, statistics
+from feature_sets.ingestion.history.typed_table import column_types, described_frame, note_whole_columns
+from feature_sets.ingestion.newest_rows import NewestRows
+from feature_sets.ingestion.statistics import describe_sample, preview, preview_rows, statistics
 from feature_sets.ingestion.window_columns import FeatureColumns
 from feature_sets.online_store.redis_table import OnlineTable
 from feature_sets.online_store.redis_write import OnlineWrite
 from feature_sets.rows.event_micros import column_micros
-from feature_sets.rows.keyed_rows import KeyedRows
 
 _SCHEMA_ROWS = 1000
 """MLRun takes the types from as many rows."""
@@ -86,7 +87,7 @@ class Ingested:
 
 def ingest_vectorized(
     feature_set: fstore.FeatureSet,
-    frame: pd.DataFrame | KeyedRows,
+    frame: Given,
     infer_options: int = InferOptions.default(),
     arrival: str | None = None,
     contents: Contents | None = None,
@@ -103,7 +104,8 @@ def ingest_vectorized(
     :param feature_set: its targets, entity, time and aggregations; any operation of ``feature_sets.windows``.
     :param frame: one row an event; has the entity, the columns of the aggregations and, where the feature set
         names one, the event time, UTC if it has no zone. Other columns become features as they are. Where its
-        keys are numbered already, they are not numbered again.
+        keys are numbered already, they are not numbered again. Readings are worked on in chunks; of several
+        chunks statistics and preview are those of a sample, see ``append_rows``.
     :param infer_options: what to find out of the data: ``mlrun.data_types.InferOptions``, as for MLRun's own.
     :param arrival: column of the frame with the time at which each row arrived, UTC if it has no zone. A
         row's windows then hold what had arrived by then, as live; rows older than the allowed lateness when
@@ -119,17 +121,16 @@ def ingest_vectorized(
     :raises OnlineStoreError: if Redis does not take the newest rows.
     """
     vectorized_support.check_feature_set(feature_set)
-    if isinstance(frame, pd.DataFrame) and frame.index.names != [None]:
-        frame = frame.reset_index()
-    plain = frame if isinstance(frame, pd.DataFrame) else frame.frame
-    vectorized_support.check_frame(feature_set, plain, arrival)
-    columns = FeatureColumns.of(feature_set, frame, arrival)
+    chunks = feature_chunks(feature_set, frame, arrival)
+    first = next(chunks)
     if InferOptions.get_common_options(infer_options, InferOptions.schema()):
-        head = columns.frame(slice(0, _SCHEMA_ROWS))
+        head = first.frame(slice(0, _SCHEMA_ROWS))
         infer_schema_from_df(
-            head, feature_set.spec.features, feature_set.spec.entities, columns.time, options=infer_options
+            head, feature_set.spec.features, feature_set.spec.entities, first.time, options=infer_options
         )
-        note_whole_columns(feature_set, columns.definition)
+        note_whole_columns(feature_set, first.definition)
+    chunks = itertools.chain([first], chunks)
+    del first  # A chunk is let go when it is written.
     targets = [get_target_driver(target, feature_set) for target in feature_set.spec.targets]
     validate_target_list(targets=targets)
     record = stored_record(feature_set)
@@ -138,7 +139,9 @@ def ingest_vectorized(
     for target in targets:
         stays = history is not None and target.kind == TargetTypes.redisnosql and target.name in before
         target.run_id = before[target.name].run_id if stays else run_id
-    online = _fill(feature_set, targets, columns, infer_options, arrival, contents or Contents(), history)
+    is_one = is_one_chunk(feature_set, frame)
+    filling = _Filling(feature_set, targets, infer_options, arrival, is_one)
+    online = filling.fill(chunks, contents or Contents(), history)
     now = {target.name: target.run_id for target in targets}
     purge(
         get_target_driver(target, feature_set)
@@ -146,86 +149,139 @@ def ingest_vectorized(
         if target.run_id != now.get(name)
     )
     clear_leftovers(feature_set)
-    lost = sum(columns.left_out.values())
     return Ingested(
-        rows=columns.count,
-        duplicates=len(frame) - lost - columns.count,
+        rows=filling.rows,
+        duplicates=len(frame) - sum(filling.left_out.values()) - filling.rows,
         online=online,
-        left_out=columns.left_out,
-        without_rate=columns.without_rate,
+        left_out=filling.left_out,
+        without_rate=filling.without_rate,
     )
 
 
-def _fill(
-    feature_set: fstore.FeatureSet,
-    targets: Sequence[Any],
-    columns: FeatureColumns,
-    infer_options: int,
-    arrival: str | None,
-    contents: Contents,
-    history: StoredHistory | None,
-) -> OnlineWrite | None:
-    """Write the targets and save the feature set; or delete the new files, if anything fails."""
-    parquet = [target for target in targets if target.kind == TargetTypes.parquet]
-    tables = [target for target in targets if target.kind == TargetTypes.redisnosql]
-    with contextlib.ExitStack() as undo:
-        undo.callback(purge, parquet)
-        # The files are written by other threads, while the statistics are computed in this one.
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            table = arrow_table(feature_set, columns) if parquet else None
-            writing = [_start_writing(target, table, columns, arrival, pool) for target in parquet]
-            stats = _stats(columns, infer_options)
-            for target, files in zip(parquet, writing, strict=True):
-                _check_count(target, files.finish(), columns.count)
-        for target, files in zip(parquet, writing, strict=True):
-            if not target.is_single_file():
-                online_id = tables[0].run_id if tables else None
-                _complete(target, table, columns, files.written(), online_id, contents)
-        online = None
-        if history is not None:
-            history.check_current()  # Before the online table too, which stays as it is then.
-        for target in tables:
-            online = write_newest_rows(OnlineTable.of(target, feature_set), columns)
-        if InferOptions.get_common_options(infer_options, InferOptions.Stats):
-            feature_set.status.stats = stats
-        if InferOptions.get_common_options(infer_options, InferOptions.Preview):
-            feature_set.status.preview = preview(columns.frame(preview_rows(columns.count)))
-        if history is not None:
-            history.check_current()
-        point_to(feature_set, targets, int(columns.micros.max()) if columns.count else None)
-        undo.pop_all()
-    return online
+class _Filling:
+    """Writes chunks of rows into the targets of a feature set, and counts what is written.
 
+    :param targets: drivers with the run id of the state that is written.
+    :param is_one: whether there is one chunk.
+    """
 
-def _start_writing(
-    target: Any, table: pa.Table, columns: FeatureColumns, arrival: str | None, pool: ThreadPoolExecutor
-) -> FilesWriting:
-    moments = columns.micros.view("datetime64[us]")
-    arrivals = column_micros(columns.values[arrival]) if arrival else None
-    path = target.get_target_path()
-    return write_partitions(
-        table, path, target.is_single_file(), moments, granularity_of(target), pool, arrivals
-    )
+    def __init__(
+        self,
+        feature_set: fstore.FeatureSet,
+        targets: Sequence[Any],
+        infer_options: int,
+        arrival: str | None,
+        is_one: bool,
+    ) -> None:
+        self._is_one = is_one
+        self._feature_set, self._infer_options, self._arrival = feature_set, infer_options, arrival
+        self._targets = targets
+        self._parquet = [target for target in targets if target.kind == TargetTypes.parquet]
+        self._tables = [target for target in targets if target.kind == TargetTypes.redisnosql]
+        entity = feature_set.spec.entities[0].name
+        self._sample = GrowingSample(entity, feature_set.spec.timestamp_key or None)
+        self._newest = NewestRows()
+        self.rows = 0
+        self.left_out: dict[str, int] = {}
+        self.without_rate: dict[str, int] = {}
+        self._last: int | None = None
 
+    def fill(
+        self, chunks: Iterator[FeatureColumns], contents: Contents, history: StoredHistory | None
+    ) -> OnlineWrite | None:
+        """Write the targets and save the feature set; or delete the new files, if anything fails."""
+        feature_set = self._feature_set
+        with contextlib.ExitStack() as undo:
+            undo.callback(purge, self._parquet)
+            # The files are written by other threads, while the next chunk and the statistics are computed.
+            with ThreadPoolExecutor(os.cpu_count()) as pool:
+                writing = [
+                    PartitionFiles(
+                        target.get_target_path(), target.is_single_file(), granularity_of(target), pool
+                    )
+                    for target in self._parquet
+                ]
+                for files in writing:
+                    undo.callback(files.abandon)
+                describe = self._write_all(chunks, writing)
+                written = [files.written() for files in writing]
+            for target, complete in zip(self._parquet, written, strict=True):
+                _check_count(target, sum(file.rows for file in complete), self.rows)
+                if not target.is_single_file():
+                    self._complete(target, complete, contents)
+            online = None
+            if history is not None:
+                history.check_current()  # Before the online table too, which stays as it is then.
+            for target in self._tables:
+                online = self._newest.write(OnlineTable.of(target, feature_set))
+            describe()
+            if history is not None:
+                history.check_current()
+            point_to(feature_set, self._targets, self._last)
+            undo.pop_all()
+        return online
 
-def _complete(
-    target: Any,
-    table: pa.Table,
-    columns: FeatureColumns,
-    files: tuple[HistoryFile, ...],
-    online: str | None,
-    contents: Contents,
-) -> None:
-    """Write what lies beside the files, the manifest last."""
-    folder = TargetFolder(target.get_target_path())
-    chosen, halvings = sample(table, columns.entity, columns.time)
-    folder.write(SAMPLE, chosen)
-    for name, attachment in contents.attachments.items():
-        folder.write(name, attachment)
-    manifest = Manifest(
-        online=online, halvings=halvings, schema=contents.schema, sources=contents.sources
-    ).with_files(files)
-    folder.write_manifest(manifest)
+    def _write_all(
+        self, chunks: Iterator[FeatureColumns], writing: Sequence[PartitionFiles]
+    ) -> Callable[[], None]:
+        """Start writing all chunks; gives what describes them in the status of the feature set."""
+        schema = None
+        for columns in chunks:
+            table = arrow_table(self._feature_set, columns, schema) if writing else None
+            moments = columns.micros.view("datetime64[us]")
+            arrivals = column_micros(columns.values[self._arrival]) if self._arrival else None
+            for files in writing:
+                files.add(table, moments, arrivals)
+            if table is not None:
+                schema = table.schema
+                self._sample.add(table)
+            if self._tables:
+                self._newest.add(columns)
+            self._count(columns)
+            if self._is_one:
+                return partial(self._describe, columns, _stats(columns, self._infer_options))
+            del columns, table  # While the next ones are made.
+        return self._describe_sample
+
+    def _count(self, columns: FeatureColumns) -> None:
+        self.rows += columns.count
+        if columns.count:
+            self._last = max(int(columns.micros.max()), self._last or 0)
+        for totals, found in (
+            (self.left_out, columns.left_out),
+            (self.without_rate, columns.without_rate),
+        ):
+            for name, rows in found.items():
+                totals[name] = totals.get(name, 0) + rows
+
+    def _describe(self, columns: FeatureColumns, stats: dict[str, Any]) -> None:
+        """Statistics and preview of rows that are in memory."""
+        status = self._feature_set.status
+        if InferOptions.get_common_options(self._infer_options, InferOptions.Stats):
+            status.stats = stats
+        if InferOptions.get_common_options(self._infer_options, InferOptions.Preview):
+            status.preview = preview(columns.frame(preview_rows(columns.count)))
+
+    def _describe_sample(self) -> None:
+        """Those of the sample, as after rows were added."""
+        types = column_types(self._feature_set)
+        entity = self._feature_set.spec.entities[0].name
+        frame = described_frame(self._sample.rows, types, entity)
+        describe_sample(self._feature_set, frame, self._infer_options)
+
+    def _complete(self, target: Any, files: tuple[HistoryFile, ...], contents: Contents) -> None:
+        """Write what lies beside the files, the manifest last."""
+        folder = TargetFolder(target.get_target_path())
+        folder.write(SAMPLE, self._sample.rows)
+        for name, attachment in contents.attachments.items():
+            folder.write(name, attachment)
+        manifest = Manifest(
+            online=self._tables[0].run_id if self._tables else None,
+            halvings=self._sample.halvings,
+            schema=contents.schema,
+            sources=contents.sources,
+        ).with_files(files)
+        folder.write_manifest(manifest)
 
 
 def _check_count(target: Any, written: int, rows: int) -> None:

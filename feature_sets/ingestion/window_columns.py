@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -20,7 +21,8 @@ from feature_sets.rows.event_micros import column_micros, event_micros
 from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.windows import event_status
 from feature_sets.windows.definition import WindowDefinition
-from feature_sets.windows.known_columns import known_columns
+from feature_sets.windows.known_columns import known_columns, known_engine
+from feature_sets.windows.online import OnlineWindows
 
 _TURNED_ROWS = 4096
 """Rows that are put into columns at a time: as many as the processor's cache holds."""
@@ -63,38 +65,12 @@ class FeatureColumns:
             frame.index = pd.RangeIndex(len(frame))
             values = one_hot.encoded(feature_set, _without(frame, entity))
             return cls(entity, time, None, frame[entity], values)
-        definition, derived = vectorized_support.declared(feature_set)
+        windows = FeatureWindows.of(feature_set, arrival)
         keyed = given if isinstance(given, KeyedRows) else KeyedRows.of(given, entity, time)
         rows = keyed.in_event_order()
-        names = (*definition.feature_names, *definition.rate_names)
-        windows, statuses = known_columns(rows, definition, arrival, names)
-        told = pd.Series(statuses)
-        lost = ~told.isin(event_status.COUNTED)
-        left_out = {str(name): int(n) for name, n in told[lost].value_counts().items()}
-        if left_out and (arrival is None or lost.all()):
-            rule = (
-                "must arrive neither later than the allowed lateness nor before their own time by more than "
-                "the tolerance"
-            )
-            raise InputError(f"rows by '{arrival or time}'", rule, f"{left_out} of {len(rows)}")
-        if left_out:
-            kept = np.flatnonzero(~lost)
-            rows, windows = rows.take(kept), windows[:, kept]
-            rows.frame.index = pd.RangeIndex(len(rows))
-        columns = {name: pd.Series(column, copy=False) for name, column in zip(names, windows, strict=True)}
-        features = {name: columns[name] for name in definition.feature_names}
-        rates = {name: columns[name] for name in definition.rate_names}
-        if rates:  # In the frame too: what the windows were computed from are the rates.
-            rows = replace(rows, frame=rows.frame.assign(**rates))
-        return cls(
-            entity,
-            time,
-            definition,
-            rows.frame[entity],
-            {**features, **_without(rows.frame, entity), **(_derived(features, derived) if derived else {})},
-            rows,
-            left_out,
-        )
+        columns = windows.columns(rows)
+        windows.check(columns.left_out, len(rows))
+        return columns
 
     @property
     def count(self) -> int:
@@ -126,6 +102,73 @@ class FeatureColumns:
         if self.time is None:
             return np.full(self.count, event_micros(datetime.now(UTC)))
         return column_micros(self.values[self.time])
+
+
+@dataclass(frozen=True)
+class FeatureWindows:
+    """Computes the columns of one chunk of rows after the other.
+
+    These are the windows that a feature set declares, and what it derives from them.
+
+    :param arrival: column of the arrival time, if there is one.
+    :param engine: that has taken the chunks before.
+    """
+
+    definition: WindowDefinition
+    derived: DerivedFeatures | None
+    arrival: str | None
+    engine: OnlineWindows
+
+    @classmethod
+    def of(cls, feature_set: fstore.FeatureSet, arrival: str | None) -> FeatureWindows:
+        """Raise InputError if the feature set declares windows that our engine does not compute."""
+        definition, derived = vectorized_support.declared(feature_set)
+        return cls(definition, derived, arrival, known_engine(definition, arrival))
+
+    def columns(self, rows: KeyedRows) -> FeatureColumns:
+        """The columns of rows that follow those before.
+
+        :param rows: in event order, or with an arrival in any; their data is shared.
+        """
+        definition = self.definition
+        names = (*definition.feature_names, *definition.rate_names)
+        windows, statuses = known_columns(rows, definition, self.arrival, names, engine=self.engine)
+        told = pd.Series(statuses)
+        lost = ~told.isin(event_status.COUNTED)
+        left_out = {str(name): int(n) for name, n in told[lost].value_counts().items()}
+        if left_out:
+            kept = np.flatnonzero(~lost)
+            rows, windows = rows.take(kept), windows[:, kept]
+            rows.frame.index = pd.RangeIndex(len(rows))
+        columns = {name: pd.Series(column, copy=False) for name, column in zip(names, windows, strict=True)}
+        features = {name: columns[name] for name in definition.feature_names}
+        rates = {name: columns[name] for name in definition.rate_names}
+        if rates:  # In the frame too: what the windows were computed from are the rates.
+            rows = replace(rows, frame=rows.frame.assign(**rates))
+        derived = _derived(features, self.derived) if self.derived else {}
+        return FeatureColumns(
+            rows.entity,
+            rows.time,
+            definition,
+            rows.frame[rows.entity],
+            {**features, **_without(rows.frame, rows.entity), **derived},
+            rows,
+            left_out,
+        )
+
+    def check(self, left_out: Mapping[str, int], rows: int) -> None:
+        """Raise InputError if rows were left out that must not be.
+
+        :param left_out: see ``FeatureColumns``.
+        :param rows: of which these are.
+        """
+        if left_out and (self.arrival is None or sum(left_out.values()) == rows):
+            rule = (
+                "must arrive neither later than the allowed lateness nor before their own time by more than "
+                "the tolerance"
+            )
+            column = self.arrival or self.definition.timestamp
+            raise InputError(f"rows by '{column}'", rule, f"{dict(left_out)} of {rows}")
 
 
 def _derived(windows: dict[str, pd.Series], derived: DerivedFeatures) -> dict[str, pd.Series]:

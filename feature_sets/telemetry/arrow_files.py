@@ -57,7 +57,7 @@ def file_columns(path: Path, name: str, form: FileFormat = PLAIN) -> list[str]:
         else:
             columns = _csv_columns(path, form)
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise _unreadable(name, error) from error
+        raise unreadable(name, error) from error
     twice = sorted({column for column in columns if columns.count(column) > 1})
     if twice:
         raise TelemetryError(name, "must have columns of different names", twice)
@@ -83,21 +83,19 @@ def read_file(
     """
     try:
         if path.suffix == ".parquet":
-            return _common(pq.ParquetFile(path).read(columns=list(columns)).select(list(columns)))
+            return common(pq.ParquetFile(path).read(columns=list(columns)).select(list(columns)))
         if json_files.is_json(path):
             return json_files.json_table(path, name, form).select(list(columns))
-        _refuse_nul(path, name)
-        wanted = {column: pa.float64() if column in numbers else _TEXT for column in columns}
-        wanted |= {column: pa.string() for column in wholes}
+        refuse_nul(path)
         try:
-            return _read_csv(path, wanted, form)
+            return _read_csv(path, csv_types(columns, numbers, wholes), form)
         except pa.ArrowInvalid:
             if not numbers:
                 raise
             # Some cell is no number; as text it can be said which.
-            return _read_csv(path, {**wanted, **{column: pa.string() for column in numbers}}, form)
+            return _read_csv(path, csv_types(columns, numbers, [*wholes, *numbers]), form)
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise _unreadable(name, error) from error
+        raise unreadable(name, error) from error
 
 
 def first_rows(path: Path, name: str, rows: int, form: FileFormat = PLAIN) -> tuple[pa.Table, int | None]:
@@ -109,18 +107,18 @@ def first_rows(path: Path, name: str, rows: int, form: FileFormat = PLAIN) -> tu
         if path.suffix == ".parquet":
             file = pq.ParquetFile(path)
             head = _head(file.schema_arrow, file.iter_batches(min(rows, 1 << 16)), rows)
-            return _common(head), file.metadata.num_rows
+            return common(head), file.metadata.num_rows
         if json_files.is_json(path):
             table = json_files.json_table(path, name, form)
             return table.slice(0, rows), table.num_rows
-        _refuse_nul(path, name)
+        refuse_nul(path)
         types = {column: pa.string() for column in _csv_columns(path, form)}
-        with pyarrow.csv.open_csv(path, **_csv_options(types, form)) as reader:
+        with open_csv(path, types, form) as reader:
             head = _head(reader.schema, reader, rows)
             rest = any(batch.num_rows for batch in reader) if head.num_rows >= rows else False
             return head, None if rest else head.num_rows
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise _unreadable(name, error) from error
+        raise unreadable(name, error) from error
 
 
 def separator_of(path: Path, name: str) -> str:
@@ -132,11 +130,11 @@ def separator_of(path: Path, name: str) -> str:
         with pa.input_stream(str(path)) as file:
             line = file.read(_BLOCK_BYTES).partition(b"\n")[0].decode("utf-8", "replace")
     except (pa.ArrowException, OSError) as error:
-        raise _unreadable(name, error) from error
+        raise unreadable(name, error) from error
     return max(SEPARATORS, key=line.count)
 
 
-def _common(table: pa.Table) -> pa.Table:
+def common(table: pa.Table) -> pa.Table:
     """The table in types that all functions of Arrow take: text as views is not one of them."""
     fields = [
         field.with_type(_VIEWS[field.type]) if field.type in _VIEWS else field for field in table.schema
@@ -162,6 +160,31 @@ def _csv_columns(path: Path, form: FileFormat) -> list[str]:
         return list(reader.schema.names)
 
 
+def csv_types(
+    columns: Sequence[str], numbers: Collection[str], texts: Collection[str]
+) -> dict[str, pa.DataType]:
+    """Types in which columns of a CSV file are read.
+
+    :param numbers: those that hold nothing but numbers.
+    :param texts: those with few cells that occur twice; the others are kept as different texts and numbers of
+        these.
+    """
+    types = {column: pa.float64() if column in numbers else _TEXT for column in columns}
+    return types | {column: pa.string() for column in texts}
+
+
+def open_csv(
+    path: Path, types: dict[str, pa.DataType], form: FileFormat, block: int = _BLOCK_BYTES
+) -> pyarrow.csv.CSVStreamingReader:
+    """A CSV file as a reader of batches.
+
+    :param types: of the columns that are read.
+    :param block: bytes that are read at a time.
+    """
+    options = pyarrow.csv.ReadOptions(block_size=block)
+    return pyarrow.csv.open_csv(path, read_options=options, **_csv_options(types, form))
+
+
 def _csv_options(types: dict[str, pa.DataType], form: FileFormat) -> dict[str, Any]:
     return {
         "parse_options": pyarrow.csv.ParseOptions(delimiter=form.separator, newlines_in_values=True),
@@ -183,18 +206,19 @@ def _read_csv(path: Path, types: dict[str, pa.DataType], form: FileFormat) -> pa
     return pyarrow.csv.read_csv(path, **_csv_options(types, form))
 
 
-def _refuse_nul(path: Path, name: str) -> None:
-    """Refuse a file with a NUL, which is of another encoding or broken."""
+def refuse_nul(path: Path) -> None:
+    """Raise InputError if a file has a NUL, which is of another encoding or broken."""
     place = 0
     with pa.input_stream(str(path)) as file:
         while part := file.read(_BLOCK_BYTES):
             found = part.find(b"\0")
             if found >= 0:
-                raise TelemetryError(name, "must be text without NUL", f"one at byte {place + found}")
+                raise InputError("", "must be text without NUL", f"one at byte {place + found}")
             place += len(part)
 
 
-def _unreadable(name: str, error: Exception) -> TelemetryError:
+def unreadable(name: str, error: Exception) -> TelemetryError:
+    """What is told of a file that cannot be read."""
     if isinstance(error, InputError):
         return TelemetryError(", ".join(filter(None, (name, error.where))), error.rule, error.got)
     return TelemetryError(name, "must be a readable file of its kind", str(error))

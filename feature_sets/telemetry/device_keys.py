@@ -17,22 +17,28 @@ from feature_sets.telemetry.cell_text import Texts
 class DeviceKeys:
     """Composed keys of a table.
 
-    :param keys: the key as text, None where it cannot be made; shape (n,).
+    :param texts: the key of each row, none where it cannot be made; shape (n,).
     :param missing: rows in which a part is absent or empty.
     :param ambiguous: rows in which a part other than the last contains the separator.
     :param broken: rows in which a part has a lone surrogate or a NUL.
     """
 
-    keys: npt.NDArray[np.object_]
+    texts: Texts
     missing: npt.NDArray[np.bool_]
     ambiguous: npt.NDArray[np.bool_]
     broken: npt.NDArray[np.bool_]
+
+    @property
+    def keys(self) -> npt.NDArray[np.object_]:
+        """The keys as objects, None where there is none."""
+        keys: npt.NDArray[np.object_] = self.texts.series().to_numpy()
+        return keys
 
 
 def no_keys(size: int) -> DeviceKeys:
     """Of rows that have none, and need none."""
     no = np.zeros(size, dtype=bool)
-    return DeviceKeys(np.full(size, None, dtype=object), no, no.copy(), no.copy())
+    return DeviceKeys(Texts(np.full(size, -1, dtype=np.int64), []), no, no.copy(), no.copy())
 
 
 def compose_keys(columns: Sequence[Texts], separator: str) -> DeviceKeys:
@@ -40,6 +46,8 @@ def compose_keys(columns: Sequence[Texts], separator: str) -> DeviceKeys:
 
     :param columns: what the key is made of, outermost first; a single column is the whole key.
     """
+    if len(columns) == 1:
+        return _of_one(columns[0])
     size = len(columns[0].codes)
     missing = np.zeros(size, dtype=bool)
     ambiguous = np.zeros(size, dtype=bool)
@@ -57,7 +65,24 @@ def compose_keys(columns: Sequence[Texts], separator: str) -> DeviceKeys:
     good = ~(missing | ambiguous | broken)
     first = np.flatnonzero(np.diff(np.maximum.accumulate(combined), prepend=-1))
     parts = [np.array([*words, ""], dtype=object)[codes[first]] for codes, words in columns]
-    joined = np.array([separator.join(row) for row in zip(*parts, strict=True)], dtype=object)
-    keys = np.full(size, None, dtype=object)
-    keys[good] = joined[combined[good]]
-    return DeviceKeys(keys, missing, ambiguous, broken)
+    # Several may be one key; each is numbered once.
+    numbers: dict[str, int] = {}
+    used = good[first]
+    codes = np.array(
+        [
+            numbers.setdefault(separator.join(row), len(numbers)) if is_good else -1
+            for row, is_good in zip(zip(*parts, strict=True), used.tolist(), strict=True)
+        ],
+        dtype=np.int64,
+    )
+    return DeviceKeys(Texts(codes[combined], list(numbers)), missing, ambiguous, broken)
+
+
+def _of_one(column: Texts) -> DeviceKeys:
+    """Keys that are the texts of a column."""
+    codes, words = column
+    fits = [is_key_text(word) for word in words]
+    broken = np.array([not fit for fit in fits] + [False])[codes]
+    places = np.array([*np.where(fits, np.cumsum(fits) - 1, -1), -1], dtype=np.int64)
+    keys = [word for word, fit in zip(words, fits, strict=True) if fit]
+    return DeviceKeys(Texts(places[codes], keys), codes < 0, np.zeros(len(codes), dtype=bool), broken)

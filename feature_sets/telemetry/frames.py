@@ -1,13 +1,14 @@
-"""The three frames that telemetry comes in."""
+"""What telemetry comes in: readings, labels and devices."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from feature_sets.telemetry.calendar import Calendar
 from feature_sets.telemetry.incident_rows import IncidentPart
+from feature_sets.telemetry.readings import FrameReadings, Readings
 
 VALID_FROM = "valid_from"
 """Column of the static file, if it has one, with the time from which a row holds."""
@@ -29,6 +30,7 @@ class Telemetry:
     :param incidents: errors with a start and an end, where the schema has its labels in that form.
     :param restated: devices of which the source says nothing new; they are not in the two frames above.
     :param maintenance: every entry that the source has in its calendar; None where it says nothing of it.
+    :param readings: those that are not in memory; ``metrics`` has no row then.
     """
 
     metrics: pd.DataFrame
@@ -38,3 +40,17 @@ class Telemetry:
     restated: frozenset[str] = frozenset()
     maintenance: Calendar | None = None
     incidents: IncidentPart | None = None
+    readings: Readings | None = None
+
+    def all_readings(self, time: str) -> Readings:
+        """The readings, wherever they are.
+
+        :param time: column of the event time.
+        """
+        return FrameReadings(self.metrics, time) if self.readings is None else self.readings
+
+    def loaded(self) -> Telemetry:
+        """The same with all readings in memory."""
+        if self.readings is None:
+            return self
+        return replace(self, metrics=self.readings.frame(), readings=None)

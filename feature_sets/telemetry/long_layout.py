@@ -2,208 +2,233 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
 from feature_sets.listed import listed
-from feature_sets.rows.event_micros import column_micros
 from feature_sets.rows.keyed_rows import Bools, Integers
 from feature_sets.rows.whole_numbers import whole_array
+from feature_sets.telemetry.cell_text import Texts
 from feature_sets.telemetry.ingest_report import FileReport
-from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.telemetry.reading_table import (
+    ARRIVAL,
+    DEVICE_CODE,
+    NAIVE_TIME,
+    NO_TIME,
+    ROW,
+    TIME,
+    arrow_values,
+    ascends,
+    micros_of,
+    packed,
+    plain_values,
+    row_numbers,
+    unpacked,
+)
+from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.telemetry.table_files import AS_WHOLE, FileRows
+
+GIVEN, REFUSED = "(given)", "(refused)"
+"""Columns of a part of a reading: which values it has, and which of them are not what their metric is."""
 
 _SHOWN = 10
 
 
 @dataclass(frozen=True)
-class _Values:
-    """Values of one metric in one file.
+class JoinedReadings:
+    """Readings with all their values, shape (n,), by time and device.
 
-    :param at: number of the reading of each, in the file.
-    :param values: numbers, whole ones of a counter; missing where there is none.
-    :param refused: cells that hold something else.
+    :param row: number of the first row of each, see ``row_numbers``.
+    :param arrival: microseconds, ``NO_TIME`` or ``NAIVE_TIME``; None where nobody knows.
+    :param values: by field, missing where there is none.
+    :param refused: by field, whether it holds something else; shape (fields, n).
     """
 
-    at: Integers
-    values: pd.Series
+    micros: Integers
+    devices: Integers
+    row: Integers
+    arrival: Integers | None
+    values: dict[str, npt.NDArray[np.float64] | pd.arrays.IntegerArray]
     refused: Bools
 
 
 @dataclass
-class _FileReadings:
-    """Readings of one file, as far as it has them.
-
-    :param rows: the first row of each reading, without values.
-    :param device: number of the device of each, -1 without one.
-    :param time: microseconds; that of no time is the smallest number.
-    :param metrics: values by metric, each reading once.
-    """
-
-    rows: FileRows
-    device: npt.NDArray[np.int32]
-    time: Integers
-    metrics: dict[str, _Values]
-
-
-def widened(parts: Iterable[FileRows], schema: TelemetrySchema, report: FileReport) -> list[FileRows]:
-    """Readings of files in long layout. A reading is in the file that has its first value.
+class LongLayout:
+    """Makes readings of files in long layout.
 
     Values of one device and time are one reading; of two of the same metric the first stays. A reading
-    without any metric of the schema is left out, and told; one without a device or a time stays, to be
-    rejected. Of each file only its readings are kept.
+    without any metric of the schema is left out, and told.
 
-    :param parts: with the columns of time, ``files.metric`` as text and ``files.value`` as numbers.
+    :param rows: that were read.
+    :param readings: that they made.
+    :param others: rows of names that are no metric of the schema.
     """
-    devices: dict[str, int] = {}
-    others: dict[str, int] = {}
-    files = []
-    total = 0
-    for part in parts:
-        total += len(part.missing)
-        files.append(_of_file(part, schema, devices, others, report))
-    if others:
-        told = sorted(others.items(), key=lambda entry: -entry[1])
-        shown = listed([f"{name} ({rows:,} rows)" for name, rows in told], _SHOWN)
-        report.notes.append(f"not metrics of the schema: {shown}")
-    reading, is_first = _numbered(files, len(devices))
-    count = int(np.count_nonzero(is_first))
-    report.notes.append(f"long layout: {total:,} rows make {count:,} readings")
-    lengths = [len(file.time) for file in files]
-    ends = np.cumsum([0, *lengths])
-    kept = [np.flatnonzero(is_first[ends[at] : ends[at + 1]]) for at in range(len(files))]
-    starts = np.cumsum([0, *(len(rows) for rows in kept)])
-    wide = [_kept(file.rows, rows) for file, rows in zip(files, kept, strict=True)]
-    counters = {metric.name: metric.counter.largest for metric in schema.metrics if metric.counter}
-    for metric in schema.sent_fields:
-        filled, refused = np.zeros(count, dtype=np.bool_), np.zeros(count, dtype=np.bool_)
-        places, given = [np.empty(0, dtype=np.int64)], []
-        for number, file in enumerate(files):
-            found = file.metrics.pop(metric, None)
-            if found is None:
-                continue
-            at = reading[ends[number] : ends[number + 1]][found.at]
-            new = ~filled[at]
-            report.count("repeated_values", metric, len(at) - int(np.count_nonzero(new)))
-            places.append(at[new])
-            given.append(found.values[new])
-            filled[at[new]], refused[at[new]] = True, found.refused[new]
-        empty = pd.Series(dtype="UInt64" if metric in counters else "float64")
-        values = pd.concat(given) if given else empty
-        column = _placed(values, np.concatenate(places), count)
-        if metric in counters:
-            refused |= (column > counters[metric]).fillna(False).to_numpy(dtype=np.bool_)
-        for number, part in enumerate(wide):
-            here = slice(starts[number], starts[number + 1])
-            part.columns[metric] = column.iloc[here].reset_index(drop=True)
-            part.refused[metric] = refused[here]
-    return wide
+
+    schema: TelemetrySchema
+    report: FileReport
+    rows: int = 0
+    readings: int = 0
+    others: dict[str, int] = field(default_factory=dict)
+
+    def parts(self, part: FileRows, devices: Integers) -> tuple[pa.Table, Integers]:
+        """What a part of a file has of readings, by time and device, and rows of values without either.
+
+        :param devices: number of the device of each row, -1 without one.
+        """
+        schema, form = self.schema, self.schema.files
+        self.rows += len(devices)
+        metric = self._metrics(part.texts[form.metric])
+        micros = micros_of(part.columns[schema.time])
+        keyed = (devices >= 0) & (micros >= 0)
+        at = np.flatnonzero(keyed & (metric >= 0))
+        keys = micros[at], devices[at].astype(np.int64)
+        if not ascends(keys):
+            order = np.lexsort(keys[::-1])
+            at, keys = at[order], (keys[0][order], keys[1][order])
+        first = _beginnings(*keys)
+        reading = np.cumsum(first) - 1
+        values, given, refused = self._values(part, metric[at], reading, at)
+        starts = at[first]
+        columns = {
+            TIME: pa.array(keys[0][first]),
+            DEVICE_CODE: pa.array(keys[1][first].astype(np.int32)),
+            ROW: pa.array(row_numbers(part.file, part.first + starts)),
+            GIVEN: packed(given),
+            REFUSED: packed(refused),
+        }
+        if schema.arrival is not None:
+            arrival = np.maximum(micros_of(part.columns[schema.arrival]), NO_TIME)
+            arrival[part.naive[schema.arrival]] = NAIVE_TIME
+            columns[ARRIVAL] = pa.array(arrival[starts])
+        columns |= {name: arrow_values(column) for name, column in values.items()}
+        return pa.table(columns), np.flatnonzero(~keyed & (metric >= 0))
+
+    def _metrics(self, names: Texts) -> Integers:
+        """Place of the field that each row is of, -1 if it is none of the schema; such rows are counted."""
+        codes, texts = names
+        places = {name: place for place, name in enumerate(self.schema.sent_fields)}
+        renamed = [self.schema.rename.get(text, text) for text in texts]
+        rows = np.bincount(codes + 1, minlength=len(texts) + 1).tolist()
+        for name, count in zip(["no name", *renamed], rows, strict=True):
+            if count and name not in places:
+                self.others[name] = self.others.get(name, 0) + count
+        return np.array([*(places.get(name, -1) for name in renamed), -1], dtype=np.int64)[codes]
+
+    def _values(
+        self, part: FileRows, metric: Integers, reading: Integers, at: Integers
+    ) -> tuple[dict[str, npt.NDArray[np.float64] | pd.arrays.IntegerArray], Bools, Bools]:
+        """Values of readings by field, and whether they are given and refused, shape (fields, n).
+
+        :param metric: place of the field of each value.
+        :param reading: number of its reading.
+        :param at: its row in the part; of several of a field and reading the first one counts.
+        """
+        schema, form = self.schema, self.schema.files
+        fields, size = schema.sent_fields, int(reading[-1]) + 1 if len(reading) else 0
+        cell = metric * size + reading
+        given = np.zeros(len(fields) * size, dtype=np.bool_)
+        given[cell] = True
+        self._count_repeated(np.bincount(metric, minlength=len(fields)), given.reshape(len(fields), size))
+        # Of equal places the last assignment stays, which is the first row this way.
+        back, backwards = cell[::-1], at[::-1]
+        floats = np.full(len(given), np.nan)
+        floats[back] = part.columns[form.value].to_numpy()[backwards]
+        refused = np.zeros(len(given), dtype=np.bool_)
+        refused[back] = part.refused[form.value][backwards]
+        found: dict[str, npt.NDArray[np.float64] | pd.arrays.IntegerArray] = dict(
+            zip(fields, floats.reshape(len(fields), size), strict=True)
+        )
+        refusals = refused.reshape(len(fields), size)
+        whole = f"{form.value} {AS_WHOLE}"
+        for counter in schema.counter_metrics:
+            place = fields.index(counter.name)
+            mine = np.flatnonzero(metric[::-1] == place)
+            values, rows = part.columns[whole].array[backwards[mine]], reading[::-1][mine]
+            numbers, told = np.zeros(size, dtype=np.uint64), np.zeros(size, dtype=np.bool_)
+            numbers[rows], told[rows] = values.to_numpy(np.uint64, na_value=0), ~np.asarray(values.isna())
+            refusals[place] = False
+            refusals[place][rows] = part.refused[whole][backwards[mine]]
+            if counter.counter is not None:
+                refusals[place] |= told & (numbers > np.uint64(counter.counter.largest))
+            found[counter.name] = whole_array(numbers, told)
+        return found, given.reshape(len(fields), size), refusals
+
+    def _count_repeated(self, rows: Integers, given: Bools) -> None:
+        """Count values that are given again.
+
+        :param rows: of each field.
+        """
+        distinct = np.count_nonzero(given, axis=1)
+        for name, count in zip(self.schema.sent_fields, (rows - distinct).tolist(), strict=True):
+            self.report.count("repeated_values", name, count)
+
+    def joined(self, table: pa.Table, ranks: Integers) -> JoinedReadings:
+        """Readings of parts that are all there are of some times.
+
+        :param ranks: place of each device among all of them in the order of their keys.
+        """
+        micros, devices, row = (table[name].to_numpy() for name in (TIME, DEVICE_CODE, ROW))
+        keys = micros, ranks[devices], row
+        if not ascends(keys):
+            order = np.lexsort(keys[::-1])
+            table = table.take(pa.array(order))
+            micros, devices, row = micros[order], devices[order], row[order]
+        first = _beginnings(micros, devices)
+        fields = self.schema.sent_fields
+        values = {name: plain_values(table[name]) for name in fields}
+        refused = unpacked(table[REFUSED], len(fields))
+        arrival = table[ARRIVAL].to_numpy()[first] if self.schema.arrival is not None else None
+        if not first.all():
+            reading = np.cumsum(first) - 1
+            values, refused = self._first_given(values, unpacked(table[GIVEN], len(fields)), refused, reading)
+        self.readings += int(np.count_nonzero(first))
+        return JoinedReadings(micros[first], devices[first], row[first], arrival, values, refused)
+
+    def _first_given(
+        self,
+        values: dict[str, npt.NDArray[np.float64] | pd.arrays.IntegerArray],
+        given: Bools,
+        refused: Bools,
+        reading: Integers,
+    ) -> tuple[dict[str, npt.NDArray[np.float64] | pd.arrays.IntegerArray], Bools]:
+        """Of each field and reading the value of the first part that has one."""
+        size = int(reading[-1]) + 1
+        refusals = np.zeros((len(values), size), dtype=np.bool_)
+        found: dict[str, npt.NDArray[np.float64] | pd.arrays.IntegerArray] = {}
+        rows, distinct = np.zeros(len(values), dtype=np.int64), np.zeros((len(values), size), dtype=np.bool_)
+        for place, (name, column) in enumerate(values.items()):
+            at = np.flatnonzero(given[place])[::-1]
+            of = reading[at]
+            rows[place] = len(at)
+            distinct[place, of] = True
+            refusals[place, of] = refused[place, at]
+            if isinstance(column, np.ndarray):
+                floats = np.full(size, np.nan)
+                floats[of] = column[at]
+                found[name] = floats
+            else:
+                numbers, told = np.zeros(size, dtype=np.uint64), np.zeros(size, dtype=np.bool_)
+                numbers[of] = column[at].to_numpy(np.uint64, na_value=0)
+                told[of] = ~np.asarray(column[at].isna())
+                found[name] = whole_array(numbers, told)
+        self._count_repeated(rows, distinct)
+        return found, refusals
+
+    def tell(self) -> None:
+        """Note what became of the rows."""
+        if self.others:
+            told = sorted(self.others.items(), key=lambda entry: -entry[1])
+            shown = listed([f"{name} ({rows:,} rows)" for name, rows in told], _SHOWN)
+            self.report.notes.append(f"not metrics of the schema: {shown}")
+        self.report.notes.append(f"long layout: {self.rows:,} rows make {self.readings:,} readings")
 
 
-def _placed(values: pd.Series, at: Integers, size: int) -> pd.Series:
-    """A column of some size with values at these places, missing elsewhere."""
-    if not isinstance(values.dtype, pd.UInt64Dtype):
-        column = np.full(size, np.nan)
-        column[at] = values.to_numpy(dtype=np.float64)
-        return pd.Series(column, copy=False)
-    numbers, told = np.zeros(size, dtype=np.uint64), np.zeros(size, dtype=np.bool_)
-    numbers[at], told[at] = values.to_numpy(dtype=np.uint64, na_value=0), values.notna().to_numpy()
-    return pd.Series(whole_array(numbers, told))
-
-
-def _of_file(
-    part: FileRows,
-    schema: TelemetrySchema,
-    devices: dict[str, int],
-    others: dict[str, int],
-    report: FileReport,
-) -> _FileReadings:
-    """Readings of a file.
-
-    :param devices: numbers of those that were met, by key; those of this file are added.
-    :param others: rows of names that are no metric of the schema; those of this file are added.
-    """
-    form = schema.files
-    metric = _metric_of_rows(part.columns[form.metric], schema, others)
-    keys, texts = pd.factorize(part.columns[DEVICE])
-    numbers = [devices.setdefault(text, len(devices)) for text in texts.tolist()]
-    device = np.array([*numbers, -1], dtype=np.int32)[keys]
-    time = column_micros(part.columns[schema.time].fillna(pd.Timestamp(0, tz="UTC")))
-    time[part.columns[schema.time].isna().to_numpy()] = _NO_TIME
-    known = np.flatnonzero(metric >= 0)
-    reading = _of_rows(device[known], time[known])
-    first = known[np.flatnonzero(~pd.Series(reading).duplicated().to_numpy())]
-    whole = f"{form.value} {AS_WHOLE}"
-    counters = {metric.name for metric in schema.counter_metrics}
-    found: dict[str, _Values] = {}
-    for place, name in enumerate(schema.sent_fields):
-        chosen = np.flatnonzero(metric[known] == place)
-        if not len(chosen):
-            continue
-        again = pd.Series(reading[chosen]).duplicated().to_numpy()
-        report.count("repeated_values", name, int(np.count_nonzero(again)))
-        chosen = chosen[~again]
-        rows = known[chosen]
-        source = whole if name in counters else form.value
-        found[name] = _Values(reading[chosen], part.columns[source].iloc[rows], part.refused[source][rows])
-    read = (form.metric, form.value, whole)
-    columns = {name: column for name, column in part.columns.items() if name not in read}
-    refusals = {name: mask for name, mask in part.refused.items() if name not in read}
-    raw = part.raw.drop_columns([name for name in (form.metric, form.value) if name in part.raw.column_names])
-    bare = replace(part, columns=columns, refused=refusals, raw=raw)
-    return _FileReadings(_kept(bare, first), device[first], time[first], found)
-
-
-def _metric_of_rows(
-    column: pd.Series, schema: TelemetrySchema, others: dict[str, int]
-) -> npt.NDArray[np.int32]:
-    """Place of the metric that each row is of, -1 if it is none of the schema; rows of others are counted."""
-    codes, names = pd.factorize(column)
-    renamed = [schema.rename.get(name, name) for name in names.tolist()]
-    places = {name: place for place, name in enumerate(schema.sent_fields)}
-    rows = np.bincount(codes + 1, minlength=len(names) + 1).tolist()
-    for name, count in zip(["no name", *renamed], rows, strict=True):
-        if count and name not in places:
-            others[name] = others.get(name, 0) + count
-    return np.array([*(places.get(name, -1) for name in renamed), -1], dtype=np.int32)[codes]
-
-
-_NO_TIME = np.iinfo(np.int64).min
-
-
-def _of_rows(device: npt.NDArray[np.int32], time: Integers) -> Integers:
-    """Number of the reading of each row, in the order of their first rows; without a key each its own."""
-    moments, times = pd.factorize(time)
-    reading = device.astype(np.int64) * max(len(times), 1) + moments
-    alone = np.flatnonzero((device < 0) | (time == _NO_TIME))
-    reading[alone] = -1 - alone
-    return np.asarray(pd.factorize(reading)[0], dtype=np.int64)
-
-
-def _numbered(files: list[_FileReadings], devices: int) -> tuple[Integers, Bools]:
-    """Number of each reading among those of all files, and whether it is the first with its number."""
-    device = np.concatenate([file.device for file in files])
-    reading = _of_rows(device, np.concatenate([file.time for file in files]))
-    return reading, ~pd.Series(reading).duplicated().to_numpy()
-
-
-def _kept(part: FileRows, rows: Integers) -> FileRows:
-    """Some rows of a file."""
-
-    def of(masks: Mapping[str, Bools]) -> dict[str, Bools]:
-        return {name: mask[rows] for name, mask in masks.items()}
-
-    return replace(
-        part,
-        raw=part.raw.take(rows),
-        missing=part.missing[rows],
-        ambiguous=part.ambiguous[rows],
-        broken=part.broken[rows],
-        columns={name: column.iloc[rows].reset_index(drop=True) for name, column in part.columns.items()},
-        refused=of(part.refused),
-        naive=of(part.naive),
-    )
+def _beginnings(micros: Integers, devices: npt.NDArray[np.integer[Any]]) -> Bools:
+    """Which rows begin another reading than the row before them."""
+    other = (micros[1:] != micros[:-1]) | (devices[1:] != devices[:-1])
+    return np.concatenate([np.ones(min(len(micros), 1), dtype=np.bool_), other])

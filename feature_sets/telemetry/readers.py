@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,9 +32,9 @@ from feature_sets.telemetry.incident_rows import IncidentPart, said, texts_about
 from feature_sets.telemetry.ingest_report import FileMark, FileReport, IngestReport
 from feature_sets.telemetry.label_form import POSITIVES
 from feature_sets.telemetry.label_notes import note_labels_beside
-from feature_sets.telemetry.long_layout import widened
 from feature_sets.telemetry.maintenance_table import read_calendar, scopes_of
-from feature_sets.telemetry.reading_columns import asked_columns, checked_readings, reject_readings
+from feature_sets.telemetry.reading_files import ReadingRules, read_readings
+from feature_sets.telemetry.readings import Readings, SortedReadings
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.schema_notes import note_absent_values, note_lone_categories
 from feature_sets.telemetry.scope_notes import note_absent_scopes
@@ -42,12 +42,19 @@ from feature_sets.telemetry.table_files import Columns, has_column
 from feature_sets.telemetry.table_rows import TableRows, split_files
 from feature_sets.telemetry.valid_from import in_time_order, newest
 
-__all__ = ["FileReport", "IngestReport", "KnownTelemetry", "Telemetry", "TelemetryError", "read_telemetry"]
+__all__ = [
+    "FileReport",
+    "IngestReport",
+    "KnownTelemetry",
+    "Telemetry",
+    "TelemetryError",
+    "open_telemetry",
+    "read_telemetry",
+]
 
 TABLES = ("static", "metrics", "labels")
 
 _TIMES = "datetime64[ns, UTC]"
-_WHOLE = "UInt64"
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,26 @@ def read_telemetry(
     :param clock: epoch seconds now. What lies further ahead of it than the tolerance is left out: labels, and
         readings or, where the schema names it, their arrival.
     :raises TelemetryError: if a table or a column is missing, a file cannot be read, or no row is left.
+    :raises InputError: if the disk has too little space for temporary files.
+    """
+    found, report = open_telemetry(folder, schema, known, clock)
+    return found.loaded(), report
+
+
+def open_telemetry(
+    folder: str | Path,
+    schema: TelemetrySchema,
+    known: KnownTelemetry | None = None,
+    clock: Callable[[], float] = time.time,
+    scratch: Path | None = None,
+) -> tuple[Telemetry, IngestReport]:
+    """What ``read_telemetry`` gives, with ``readings`` in the place of ``metrics``.
+
+    These take the same memory, however many there are; what does not fit into it is on disk.
+
+    :param scratch: folder of temporary files; the system's own by default.
+    :raises TelemetryError: see ``read_telemetry``.
+    :raises InputError: see ``read_telemetry``.
     """
     report = IngestReport()
     base = Path(folder)
@@ -96,7 +123,7 @@ def read_telemetry(
     if schema.maintenance is not None:
         calendar_files = find_files(base, MAINTENANCE, optional=True, form=schema.files)
     unread = unread_files(base, [path for found in (*files.values(), calendar_files) for path in found])
-    reading = _Reading(base, schema, known, clock())
+    reading = _Reading(base, schema, known, clock(), scratch)
     listed = bool(files["static"]) or known is not None
     attributes = reading.static(files["static"], report.static)
     # One row a device, without the time from which it holds.
@@ -104,7 +131,7 @@ def read_telemetry(
     devices = {*static[DEVICE], *(known.devices if known else ())}
     metrics = reading.metrics(files["metrics"], report.metrics, devices if listed else None)
     if not listed:
-        static = attributes = pd.DataFrame({DEVICE: sorted(metrics[DEVICE].unique())}, dtype=object)
+        static = attributes = pd.DataFrame({DEVICE: list(metrics.first_seen.index)}, dtype=object)
         devices = set(static[DEVICE])
         report.static.rows_read = len(static)
         report.static.notes.append("no static file: the devices are those of the metrics")
@@ -122,12 +149,13 @@ def read_telemetry(
     if known is None:
         _compare(metrics, labels, static, schema, report)
     history = attributes if VALID_FROM in attributes else None
-    found = Telemetry(metrics, labels, static, history, incidents=incidents, maintenance=calendar)
-    return found, report
+    nothing = SortedReadings.none(schema).frame()
+    found = Telemetry(nothing, labels, static, history, incidents=incidents, maintenance=calendar)
+    return replace(found, readings=metrics), report
 
 
 def _compare(
-    metrics: pd.DataFrame,
+    metrics: Readings,
     labels: pd.DataFrame,
     static: pd.DataFrame,
     schema: TelemetrySchema,
@@ -135,7 +163,7 @@ def _compare(
 ) -> None:
     """Note labels without a reading and devices without a row, in a folder that is the whole history."""
     note_labels_beside(metrics, labels, schema, report.labels)
-    silent = len(static) - metrics[DEVICE].nunique()
+    silent = len(static) - len(metrics.first_seen)
     if silent > 0:
         report.static.notes.append(f"{silent:,} devices have no row in metrics")
 
@@ -144,8 +172,14 @@ class _Reading:
     """The tables of one folder as they are read."""
 
     def __init__(
-        self, folder: Path, schema: TelemetrySchema, known: KnownTelemetry | None, now: float
+        self,
+        folder: Path,
+        schema: TelemetrySchema,
+        known: KnownTelemetry | None,
+        now: float,
+        scratch: Path | None,
     ) -> None:
+        self._scratch = scratch
         self._now, self._tolerance = now, duration_seconds(schema.windows.future_tolerance)
         self._folder, self._schema = folder, schema
         self._marks = known.files if known else {}
@@ -175,35 +209,16 @@ class _Reading:
         note_lone_categories(frame, schema.static, report)
         return frame[[DEVICE, *since, *(column for column in columns if column != DEVICE)]]
 
-    def metrics(self, files: list[Path], report: FileReport, devices: set[str] | None) -> pd.DataFrame:
+    def metrics(self, files: list[Path], report: FileReport, devices: set[str] | None) -> Readings:
         """Readings of known devices, sorted by time and device; of all if none is known."""
-        schema = self._schema
-        columns = list(schema.reading_columns)
-        times = [schema.time] if schema.arrival is None else [schema.time, schema.arrival]
         unread, unchanged = split_files(
             self._folder, files, self._marks.get("metrics", {}), len(devices or ()), self._now
         )
         report.leave(unchanged)
         if not unread:
-            kinds = {name: _WHOLE if name in schema.whole_columns else "float64" for name in columns}
-            return TableRows.none({**dict.fromkeys(times, _TIMES), **kinds})
-        asked = asked_columns(schema, times)
-        rows = TableRows(
-            self._folder, unread, schema, report, asked, widened if schema.files.is_long else None
-        )
-        for column, kind in zip(times, ("time", "arrival"), strict=False):
-            rows.reject_times(column, kind)
-        rows.reject_from_future(times[-1], self._now, self._tolerance)
-        reject_readings(rows, schema)
-        if devices is not None:
-            rows.reject("unknown_device", ~rows.frame[DEVICE].isin(devices).to_numpy(), DEVICE)
-        early = None
-        if schema.arrival is not None:
-            tolerance = pd.Timedelta(schema.windows.future_tolerance)
-            early = (rows.frame[schema.time] > rows.frame[schema.arrival] + tolerance).to_numpy()
-        rows.reject_duplicates([DEVICE, schema.time], schema.arrival, early)
-        frame = rows.accepted([schema.time, DEVICE], self._some, len(devices or ()))
-        return checked_readings(frame, schema, report)[[DEVICE, *times, *columns]]
+            return SortedReadings.none(self._schema)
+        rules = ReadingRules(devices, self._now, self._some, self._scratch)
+        return read_readings(self._folder, unread, self._schema, report, rules)
 
     def labels_and_incidents(
         self, files: list[Path], report: FileReport, devices: set[str], attributes: pd.DataFrame

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from feature_sets.rows.keyed_rows import Integers
 from feature_sets.rows.whole_numbers import whole_array
+from feature_sets.telemetry.checked_rows import CheckedRows
 from feature_sets.telemetry.ingest_report import FileReport
-from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.telemetry.table_files import Columns
-from feature_sets.telemetry.table_rows import TableRows
 
 
 def asked_columns(schema: TelemetrySchema, times: Sequence[str]) -> Columns:
@@ -30,7 +31,7 @@ def asked_columns(schema: TelemetrySchema, times: Sequence[str]) -> Columns:
     return Columns(times=tuple(times), numbers=(*gauges, *uptime), wholes=counters)
 
 
-def reject_readings(rows: TableRows, schema: TelemetrySchema) -> None:
+def reject_readings(rows: CheckedRows, schema: TelemetrySchema) -> None:
     """Leave out rows with a cell that is not what its column must be."""
     for metric in schema.metrics:
         rows.reject_refused(metric.name, "not_a_number" if metric.counter is None else "not_a_counter")
@@ -60,8 +61,6 @@ def checked_readings(frame: pd.DataFrame, schema: TelemetrySchema, report: FileR
         values[infinite | outside] = np.nan
         frame[metric.name] = values
     frame = frame.rename(columns={metric.name: metric.column for metric in schema.counter_metrics})
-    if schema.counter_metrics:
-        _note_gaps(frame, schema, report)
     if schema.uptime is not None:
         micros = schema.uptime.micros(frame[schema.uptime.column].to_numpy(dtype=np.float64))
         told = ~np.isnan(micros)
@@ -70,15 +69,35 @@ def checked_readings(frame: pd.DataFrame, schema: TelemetrySchema, report: FileR
     return frame
 
 
-def _note_gaps(frame: pd.DataFrame, schema: TelemetrySchema, report: FileReport) -> None:
-    """Tell how many intervals are too long for a rate: with devices that report rarely these may be all.
+class LongGaps:
+    """Counts intervals that are too long for a rate: with devices that report rarely these may be all.
 
-    :param frame: sorted by time.
+    :param devices: how many there are.
     """
-    steps = frame.groupby(DEVICE, sort=False)[schema.time].diff().dropna()
-    longer = int((steps > pd.Timedelta(seconds=schema.max_gap_seconds)).sum())
-    if longer:
-        report.notes.append(
-            f"{longer:,} of {len(steps):,} intervals between readings are longer than counters.max_gap, "
-            f"{schema.max_gap_seconds:,} s: no rate of a counter spans them"
-        )
+
+    def __init__(self, schema: TelemetrySchema, devices: int) -> None:
+        self._asked, self._most = bool(schema.counter_metrics), schema.max_gap_seconds
+        self._last = np.full(devices, -1, dtype=np.int64)
+        self._intervals = self._longer = 0
+
+    def take(self, devices: Integers, micros: Integers) -> None:
+        """Take readings, each later than those before or of another device."""
+        if not self._asked:
+            return
+        order = np.argsort(devices, kind="stable")
+        codes, times = devices[order], micros[order]
+        first = np.concatenate([[True], codes[1:] != codes[:-1]])
+        before = np.where(first, self._last[codes], np.concatenate([[0], times[:-1]]))
+        steps = (times - before)[before >= 0]
+        last = np.append(np.flatnonzero(first)[1:] - 1, len(codes) - 1)
+        self._last[codes[last]] = times[last]
+        self._intervals += len(steps)
+        self._longer += int(np.count_nonzero(steps > self._most * 1_000_000))
+
+    def tell(self, report: FileReport) -> None:
+        """Note how many there are."""
+        if self._longer:
+            report.notes.append(
+                f"{self._longer:,} of {self._intervals:,} intervals between readings are longer than "
+                f"counters.max_gap, {self._most:,} s: no rate of a counter spans them"
+            )

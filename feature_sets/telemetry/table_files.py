@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,14 @@ import pyarrow as pa
 
 from feature_sets.checks import InputError
 from feature_sets.rows.entity_keys import KEY_TEXT_RULE, is_key_text
-from feature_sets.rows.keyed_rows import Bools
+from feature_sets.rows.keyed_rows import Bools, Integers
 from feature_sets.telemetry.arrow_files import file_columns, partition_values, read_file
 from feature_sets.telemetry.cell_numbers import numbers_of, wholes_of
 from feature_sets.telemetry.cell_text import Texts, one_form, texts_of, truth_of
 from feature_sets.telemetry.device_keys import compose_keys, no_keys
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.events import brief
+from feature_sets.telemetry.file_chunks import file_chunks, read_ahead
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.time_columns import parse_times
 
@@ -61,12 +62,14 @@ class Columns:
 
 @dataclass
 class FileRows:
-    """Rows of a table as they were in one file, typed.
+    """Rows of a table as they were in one file, or in a part of it, typed.
 
     :param name: of the file in the folder.
     :param raw: the columns as they were in the file, by their names in the schema; without those of numbers
         that are all right.
-    :param columns: typed, and ``device``, which is None in the rows below.
+    :param devices: key of each row, none in the rows below.
+    :param columns: typed, and ``device`` as text.
+    :param texts: those of text.
     :param missing: rows without a device.
     :param ambiguous: rows whose key would be ambiguous.
     :param broken: rows whose key has a lone surrogate or a NUL.
@@ -74,18 +77,135 @@ class FileRows:
     :param naive: column -> rows whose time has no zone.
     :param units: column -> epoch unit -> rows.
     :param unused: columns that nobody reads.
+    :param file: number of the file.
+    :param first: number of the first row in the file, from 0 on.
+    :param places: numbers of the rows after it; all, in their order, if None.
     """
 
     name: str
     raw: pa.Table
+    devices: Texts
     missing: Bools
     ambiguous: Bools
     broken: Bools
     columns: dict[str, pd.Series] = field(default_factory=dict)
+    texts: dict[str, Texts] = field(default_factory=dict)
     refused: dict[str, Bools] = field(default_factory=dict)
     naive: dict[str, Bools] = field(default_factory=dict)
     units: dict[str, dict[str, int]] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
+    file: int = 0
+    first: int = 0
+    places: Integers | None = None
+
+    def row_number(self, place: int) -> int:
+        """Number of a row in the file, from 0 on."""
+        return self.first + (place if self.places is None else int(self.places[place]))
+
+    def take(self, rows: Integers) -> FileRows:
+        """Some rows, to say what is wrong with them."""
+        return replace(
+            self,
+            raw=self.raw.take(pa.array(rows)),
+            devices=Texts(self.devices.codes[rows], self.devices.values),
+            missing=self.missing[rows],
+            ambiguous=self.ambiguous[rows],
+            broken=self.broken[rows],
+            columns={name: column.iloc[rows].reset_index(drop=True) for name, column in self.columns.items()},
+            texts={},
+            refused={name: mask[rows] for name, mask in self.refused.items()},
+            naive={name: mask[rows] for name, mask in self.naive.items()},
+            places=rows,
+        )
+
+
+@dataclass(frozen=True)
+class _FilePlan:
+    """How the rows of one file are read.
+
+    :param present: how the file calls each column, see ``columns_of``.
+    :param given: columns that its path gives it.
+    :param keys: columns that the key is made of.
+    :param wanted: all columns that are read.
+    :param inside: those of them that are in the file.
+    """
+
+    path: Path
+    name: str
+    schema: TelemetrySchema
+    columns: Columns
+    present: Mapping[str, str | None]
+    given: Mapping[str, str]
+    keys: tuple[str, ...]
+    wanted: tuple[str, ...]
+    inside: tuple[str, ...]
+
+    @classmethod
+    def of(cls, folder: Path, path: Path, schema: TelemetrySchema, columns: Columns) -> _FilePlan:
+        """Raise TelemetryError unless the file has all that is asked for."""
+        name = str(path.relative_to(folder))
+        present = columns_of(folder, path, schema)
+        keys: tuple[str, ...] = schema.entity if columns.keyed else ()
+        if not all(column in present for column in keys):
+            if DEVICE not in present:
+                absent = next(column for column in keys if column not in present)
+                rule = f"is required (or a column '{DEVICE}' with the full key)"
+                raise TelemetryError(f"{name}, column '{absent}'", rule, list(present))
+            keys = (DEVICE,)
+        for column in columns.names:
+            if column not in present:
+                raise TelemetryError(f"{name}, column '{column}'", "is required", list(present))
+        wanted = tuple(dict.fromkeys([*keys, *columns.names]))
+        inside = [column for column in wanted if present[column] is not None]
+        if not inside:  # Its path says it all, but for the number of its rows.
+            inside = [column for column, given_as in present.items() if given_as is not None][:1]
+        if not inside:
+            raise TelemetryError(name, "must have columns", list(present))
+        given = partition_values(path, folder, schema.files)
+        return cls(path, name, schema, columns, present, given, keys, wanted, tuple(inside))
+
+    def asked(self) -> dict[str, Any]:
+        """What is asked of the file."""
+        return {
+            "path": self.path,
+            "name": self.name,
+            "columns": [str(self.present[column]) for column in self.inside],
+            "numbers": [
+                str(self.present[column]) for column in self.columns.numbers if column in self.inside
+            ],
+            "form": self.schema.files,
+            "wholes": [str(self.present[column]) for column in self.columns.wholes if column in self.inside],
+        }
+
+    def rows(self, table: pa.Table, file: int = 0, first: int = 0) -> FileRows:
+        """Rows that were read, typed."""
+        table = table.rename_columns(list(self.inside))
+        for column in self.wanted:
+            if column not in self.inside:
+                constant = pa.array([self.given[column]], pa.string()).dictionary_encode()
+                indices = pa.array(np.zeros(table.num_rows, dtype=np.int32))
+                table = table.append_column(
+                    column, pa.DictionaryArray.from_arrays(indices, constant.dictionary)
+                )
+        parts = [_texts(table, column, self.name) for column in self.keys]
+        separator = self.schema.separator
+        composed = compose_keys(parts, separator) if self.keys else no_keys(table.num_rows)
+        rows = FileRows(
+            self.name,
+            table,
+            composed.texts,
+            composed.missing,
+            composed.ambiguous,
+            composed.broken,
+            {DEVICE: composed.texts.series()},
+            unused=tuple(
+                column for column in self.present if column not in (*self.wanted, *self.schema.entity)
+            ),
+            file=file,
+            first=first,
+        )
+        _type_columns(rows, self.schema, self.columns)
+        return rows
 
 
 def load_file(folder: Path, path: Path, schema: TelemetrySchema, columns: Columns) -> FileRows:
@@ -94,48 +214,30 @@ def load_file(folder: Path, path: Path, schema: TelemetrySchema, columns: Column
     :param columns: what else is read; all must be there.
     :raises TelemetryError: if it cannot be read or lacks a column.
     """
-    name = str(path.relative_to(folder))
-    given = partition_values(path, folder, schema.files)
-    present = columns_of(folder, path, schema)
-    keys: tuple[str, ...] = schema.entity if columns.keyed else ()
-    if not all(column in present for column in keys):
-        if DEVICE not in present:
-            absent = next(column for column in keys if column not in present)
-            rule = f"is required (or a column '{DEVICE}' with the full key)"
-            raise TelemetryError(f"{name}, column '{absent}'", rule, list(present))
-        keys = (DEVICE,)
-    for column in columns.names:
-        if column not in present:
-            raise TelemetryError(f"{name}, column '{column}'", "is required", list(present))
-    wanted = tuple(dict.fromkeys([*keys, *columns.names]))
-    inside = [column for column in wanted if present[column] is not None]
-    if not inside:  # Its path says it all, but for the number of its rows.
-        inside = [column for column, given_as in present.items() if given_as is not None][:1]
-    if not inside:
-        raise TelemetryError(name, "must have columns", list(present))
-    numbers = [str(present[column]) for column in columns.numbers if column in inside]
-    wholes = [str(present[column]) for column in columns.wholes if column in inside]
-    table = read_file(
-        path, name, [str(present[column]) for column in inside], numbers, schema.files, wholes
-    ).rename_columns(inside)
-    for column in wanted:
-        if column not in inside:
-            constant = pa.array([given[column]], pa.string()).dictionary_encode()
-            indices = pa.array(np.zeros(table.num_rows, dtype=np.int32))
-            table = table.append_column(column, pa.DictionaryArray.from_arrays(indices, constant.dictionary))
-    parts = [_texts(table, column, name) for column in keys]
-    composed = compose_keys(parts, schema.separator) if keys else no_keys(table.num_rows)
-    rows = FileRows(
-        name,
-        table,
-        composed.missing,
-        composed.ambiguous,
-        composed.broken,
-        {DEVICE: pd.Series(composed.keys, dtype=object)},
-        unused=tuple(column for column in present if column not in (*wanted, *schema.entity)),
-    )
-    _type_columns(rows, schema, columns)
-    return rows
+    plan = _FilePlan.of(folder, path, schema, columns)
+    return plan.rows(read_file(**plan.asked()))
+
+
+def load_chunks(
+    folder: Path, files: Sequence[Path], schema: TelemetrySchema, columns: Columns
+) -> Iterator[FileRows]:
+    """Rows of files, each in parts that take little memory; the next one is read meanwhile.
+
+    A file without rows has one part.
+
+    :raises TelemetryError: as ``load_file``, when it is that file's turn.
+    """
+
+    def tables() -> Iterator[tuple[_FilePlan, pa.Table, int, int]]:
+        for number, path in enumerate(files):
+            plan = _FilePlan.of(folder, path, schema, columns)
+            first = 0
+            for table in file_chunks(**plan.asked()):
+                yield plan, table, number, first
+                first += table.num_rows
+
+    for plan, table, number, first in read_ahead(tables()):
+        yield plan.rows(table, number, first)
 
 
 def columns_of(folder: Path, path: Path, schema: TelemetrySchema) -> dict[str, str | None]:
@@ -208,7 +310,8 @@ def _type_columns(rows: FileRows, schema: TelemetrySchema, columns: Columns) -> 
             broken = next((word for word in words if not is_key_text(word)), None)
             if broken is not None:
                 raise TelemetryError(f"{rows.name}, column '{column}'", KEY_TEXT_RULE, brief(broken))
-            rows.columns[column] = Texts(codes, [one_form(word) for word in words]).series()
+            rows.texts[column] = Texts(codes, [one_form(word) for word in words])
+            rows.columns[column] = rows.texts[column].series()
 
 
 def _texts(table: pa.Table, column: str, name: str) -> Texts:

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from feature_sets.checks import InputError
 from feature_sets.listed import listed
-from feature_sets.rows.keyed_rows import Bools
 from feature_sets.telemetry.cell_text import plain_value, texts_of
-from feature_sets.telemetry.errors import TelemetryError
-from feature_sets.telemetry.event_time import seconds_of
-from feature_sets.telemetry.events import brief
+from feature_sets.telemetry.checked_rows import CheckedRows, FileTally, Where, mark_of, none_left
 from feature_sets.telemetry.ingest_report import FileMark, FileReport
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.table_files import Columns, FileRows, joined, load_file
-
-Widen = Callable[[Iterable[FileRows], TelemetrySchema, FileReport], list[FileRows]]
 
 _NAMED = 20
 """Columns that a note names at most."""
@@ -46,101 +41,47 @@ def split_files(
     return unread, unchanged
 
 
-def mark_of(path: Path) -> FileMark:
-    """Size and time of the last change of a file, now."""
-    found = path.stat()
-    return FileMark(size=found.st_size, modified=found.st_mtime_ns)
+class PartRows(CheckedRows):
+    """Rows of parts of files, one after the other.
 
-
-class TableRows:
-    """Rows of one table while reasons to leave them out are found, one reason after the other.
-
-    :param folder: of the telemetry.
-    :param files: to be read.
-    :param columns: what is read of them, beside the key.
-    :param widen: what makes rows of what the files hold, if these are in another layout.
+    :param parts: of one table.
+    :param tally: of the files.
     """
 
     def __init__(
-        self,
-        folder: Path,
-        files: Sequence[Path],
-        schema: TelemetrySchema,
-        report: FileReport,
-        columns: Columns,
-        widen: Widen | None = None,
+        self, parts: Sequence[FileRows], schema: TelemetrySchema, report: FileReport, tally: FileTally
     ) -> None:
-        # Before they are read: a file that changes meanwhile is another one the next time.
-        self._marks = {str(path.relative_to(folder)): mark_of(path) for path in files}
-        parts = (load_file(folder, path, schema, columns) for path in files)
-        self._parts = list(parts) if widen is None else widen(parts, schema, report)
-        self._schema = schema
-        self.frame = pd.DataFrame(joined(self._parts, "columns"), copy=False)
-        self._refused, self._naive = joined(self._parts, "refused"), joined(self._parts, "naive")
-        lengths = [len(part.missing) for part in self._parts]
+        self._parts = parts
+        lengths = [len(part.missing) for part in parts]
         self._starts = np.concatenate([[0], np.cumsum(lengths)])
-        report.paths = list(self._marks)
-        report.rows_read += len(self.frame)
-        self.report = report
-        self.keep = np.ones(len(self.frame), dtype=np.bool_)
-        self._file = np.repeat(np.arange(len(files)), lengths)
-        self._rejected: dict[str, npt.NDArray[np.int64]] = {}
-        self._due: dict[int, float] = {}
+        super().__init__(
+            pd.DataFrame(joined(parts, "columns"), copy=False),
+            np.repeat([part.file for part in parts], lengths),
+            schema,
+            report,
+            tally,
+        )
+        self._refused, self._naive = joined(parts, "refused"), joined(parts, "naive")
         for reason, kind in (
             ("missing_device", "missing"),
             ("separator_in_key", "ambiguous"),
             ("broken_text_in_key", "broken"),
         ):
-            rows = np.concatenate([getattr(part, kind) for part in self._parts])
+            rows = np.concatenate([getattr(part, kind) for part in parts])
             self.reject(reason, rows, "" if kind == "missing" else DEVICE)
-        self._note_unused()
 
-    def _note_unused(self) -> None:
-        unused = list(dict.fromkeys(column for part in self._parts for column in part.unused))
-        if unused:
-            self.report.notes.append(f"not used by the schema: {listed(unused, _NAMED)}")
-
-    def file_names(self) -> npt.NDArray[np.object_]:
-        """Name of the file that each row is from, shape (n,)."""
-        return np.array([*self._marks, ""], dtype=object)[self._file]
-
-    def reject(self, reason: str, rows: Bools, column: str = "") -> None:
-        """Leave out the given rows, unless they already are.
-
-        :param column: whose cell is to blame, for the sample in the report; none if it is the row.
-        """
-        newly = rows & self.keep
-        count = int(np.count_nonzero(newly))
-        self.report.reject(reason, count)
-        if count:
-            self._rejected[reason] = np.bincount(self._file[newly], minlength=len(self._marks))
-            if column:
-                self._sample(reason, int(np.argmax(newly)), column)
-        self.keep &= ~newly
-
-    def _sample(self, reason: str, row: int, column: str) -> None:
-        """Note where the first of the rejected rows is, and what its cell holds."""
-        file = int(self._file[row])
-        part, place = self._parts[file], row - int(self._starts[file])
-        if column in part.raw.column_names:
-            cells = {column: plain_value(part.raw[column][place])}
-        else:
-            keys = [name for name in self._schema.entity if name in part.raw.column_names]
-            cells = {name: plain_value(part.raw[name][place]) for name in keys}
-        shown = ", ".join(f"{name} {brief(cell)!r}" for name, cell in cells.items())
-        sample = f"{shown} in row {place + 1:,} of {part.name}{self._rule(reason, cells)}"
-        self.report.samples.setdefault(reason, sample)
-
-    def _rule(self, reason: str, cells: Mapping[str, object]) -> str:
-        """What a time must be, in the words of the live events."""
-        if not reason.startswith(("unparsable_", "naive_")):
-            return ""
-        (cell,) = cells.values()
-        try:
-            seconds_of(cell, self._schema.assume_timezone)
-        except InputError as error:
-            return f": {error.rule}"
-        return ""
+    def where(self, row: int, column: str) -> Where:
+        """Where a row is, and what a cell of it holds; of a column that was not kept, what its key is of."""
+        number = int(np.searchsorted(self._starts, row, side="right")) - 1
+        part, place = self._parts[number], row - int(self._starts[number])
+        names = [column]
+        if column not in part.raw.column_names:
+            names = [name for name in self.schema.entity if name in part.raw.column_names]
+        return Where(
+            part.name,
+            part.row_number(place),
+            {name: plain_value(part.raw[name][place]) for name in names},
+        )
 
     def reject_times(self, column: str, kind: str, optional: bool = False) -> None:
         """Leave out rows whose cell in a column of times is none.
@@ -154,42 +95,56 @@ class TableRows:
             refused = refused & np.concatenate(given)
         self.reject(f"unparsable_{kind}", refused, column)
         self.reject(f"naive_{kind}", self._naive[column], column)
-        units: dict[str, int] = {}
-        for part in self._parts:
-            for unit, rows in part.units[column].items():
-                units[unit] = units.get(unit, 0) + rows
-        for unit, rows in units.items():
-            self.report.notes.append(f"{kind}_unit {unit}: {rows:,} times were epoch numbers in this unit")
-
-    def reject_from_future(self, column: str, now: float, tolerance: float) -> None:
-        """Leave out rows whose time is further ahead of the clock than the tolerance, as live events.
-
-        :param now: epoch seconds.
-        :param tolerance: seconds.
-        """
-        micros = self.frame[column].astype("int64").to_numpy() // 1000  # That of no time is the smallest.
-        ahead = self.keep & (micros > round((now + tolerance) * 1e6))
-        self.reject("from_future", ahead, column)
-        for number in np.unique(self._file[ahead]).tolist():
-            self._due[number] = float(micros[ahead & (self._file == number)].min()) / 1e6 - tolerance
 
     def reject_refused(self, column: str, reason: str) -> None:
         """Leave out rows whose cell is not what the column is."""
         self.reject(reason, self._refused[column], column)
 
-    def reject_duplicates(
-        self, keys: list[str], arrival: str | None = None, early: Bools | None = None
-    ) -> None:
-        """Leave out rows that repeat the keys of an earlier row that is kept.
 
-        :param arrival: column that says which of them arrived first; without it, their order in the file.
-        :param early: rows that count for nothing, so that another one with the same keys stays.
-        """
+class TableRows(PartRows):
+    """Rows of one table while reasons to leave them out are found, one reason after the other.
+
+    :param folder: of the telemetry.
+    :param files: to be read.
+    :param columns: what is read of them, beside the key.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        files: Sequence[Path],
+        schema: TelemetrySchema,
+        report: FileReport,
+        columns: Columns,
+    ) -> None:
+        tally = FileTally(folder, files)
+        report.paths = tally.names
+        parts = [
+            replace(load_file(folder, path, schema, columns), file=number)
+            for number, path in enumerate(files)
+        ]
+        notes = PartNotes()
+        for part in parts:
+            notes.take(part)
+        notes.tell_unused(report)
+        self._notes = notes
+        super().__init__(parts, schema, report, tally)
+
+    def file_names(self) -> npt.NDArray[np.object_]:
+        """Name of the file that each row is from, shape (n,)."""
+        names = np.array([*self.tally.names, ""], dtype=object)
+        found: npt.NDArray[np.object_] = names[self.file]
+        return found
+
+    def reject_times(self, column: str, kind: str, optional: bool = False) -> None:
+        """As of ``PartRows``; the units of epoch numbers are told."""
+        super().reject_times(column, kind, optional)
+        self._notes.tell_units(column, kind, self.report)
+
+    def reject_duplicates(self, keys: list[str]) -> None:
+        """Leave out rows that repeat the keys of an earlier row that is kept."""
         repeated = np.zeros(len(self.frame), dtype=np.bool_)
         kept = np.flatnonzero(self.keep)
-        if arrival is not None:
-            last = np.zeros(len(self.frame), dtype=np.bool_) if early is None else early
-            kept = kept[np.lexsort((self.frame[arrival].iloc[kept].to_numpy(), last[kept]))]
         repeated[kept] = self.frame[keys].iloc[kept].duplicated().to_numpy()
         self.reject("duplicate", repeated)
 
@@ -201,16 +156,8 @@ class TableRows:
         :raises TelemetryError: if none is left.
         """
         if some and not self.keep.any():
-            rule = f"must hold at least one usable row; rejected {self.report.rejected}"
-            samples = "; ".join(f"{reason}: {sample}" for reason, sample in self.report.samples.items())
-            got = f"{self.report.rows_read} rows" + (f" ({samples})" if samples else "")
-            raise TelemetryError(", ".join(self.report.paths), rule, got)
-        for number, (name, mark) in enumerate(self._marks.items()):
-            counts = {reason: int(rows[number]) for reason, rows in self._rejected.items() if rows[number]}
-            rows = int(np.count_nonzero(self._file == number))
-            self.report.marks[name] = FileMark(
-                mark.size, mark.modified, rows, counts, devices, self._due.get(number, 0.0)
-            )
+            raise none_left(self.report)
+        self.report.marks |= self.tally.marks(devices)
         return self.frame[self.keep].sort_values(order, kind="stable", ignore_index=True)
 
     @staticmethod
@@ -221,3 +168,33 @@ class TableRows:
         """
         typed = {DEVICE: "object", **columns}
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in typed.items()})
+
+
+@dataclass
+class PartNotes:
+    """What is told of all parts of a table together.
+
+    :param unused: columns that nobody reads.
+    :param units: column -> epoch unit -> rows.
+    """
+
+    unused: dict[str, None] = field(default_factory=dict)
+    units: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def take(self, part: FileRows) -> None:
+        """Count one part."""
+        self.unused.update(dict.fromkeys(part.unused))
+        for column, found in part.units.items():
+            units = self.units.setdefault(column, {})
+            for unit, rows in found.items():
+                units[unit] = units.get(unit, 0) + rows
+
+    def tell_unused(self, report: FileReport) -> None:
+        """Note the columns that nobody reads."""
+        if self.unused:
+            report.notes.append(f"not used by the schema: {listed(list(self.unused), _NAMED)}")
+
+    def tell_units(self, column: str, kind: str, report: FileReport) -> None:
+        """Note in which units a column of times had epoch numbers."""
+        for unit, rows in self.units.get(column, {}).items():
+            report.notes.append(f"{kind}_unit {unit}: {rows:,} times were epoch numbers in this unit")

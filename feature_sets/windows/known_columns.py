@@ -29,6 +29,7 @@ def known_columns(
     arrival: str | None,
     names: Sequence[str],
     chunk: int = CHUNK,
+    engine: OnlineWindows | None = None,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.object_]]:
     """What ``windows_as_known`` gives, to the last bit, each column with its values side by side in memory.
 
@@ -39,12 +40,13 @@ def known_columns(
     :param arrival: as for ``windows_as_known``.
     :param names: columns of the engine's answer.
     :param chunk: rows that are computed at a time.
+    :param engine: that has taken all rows before these; none were, by default.
     :returns: the columns, shape (names, n), and the status of each row, shape (n,).
     """
     order = None
     if arrival is not None:
         order = np.argsort(column_micros(rows.frame[arrival]), kind="stable")
-    engine = OnlineWindows(definition, time.time, arrival or definition.timestamp)
+    engine = engine or known_engine(definition, arrival)
     values = np.empty((len(names), len(rows)))
     statuses = np.empty(len(rows), dtype=object)
     for start in range(0, len(rows), chunk):
@@ -55,6 +57,11 @@ def known_columns(
         statuses[at] = known[event_status.COLUMN].to_numpy()
         _turn(known, names, at, values)
     return values, statuses
+
+
+def known_engine(definition: WindowDefinition, arrival: str | None) -> OnlineWindows:
+    """The engine of ``known_columns``."""
+    return OnlineWindows(definition, time.time, arrival or definition.timestamp)
 
 
 def _turn(known: pd.DataFrame, names: Sequence[str], at: npt.NDArray[Any], values: npt.NDArray[Any]) -> None:

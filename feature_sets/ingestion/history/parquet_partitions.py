@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 
 import mlrun.errors
 import numpy as np
@@ -68,19 +68,10 @@ def new_file(folder: str) -> str:
 
 
 def write_table(file_system: Any, address: str, table: pa.Table) -> int:
-    """Write one Parquet file as storey does; gives the number of rows in it.
-
-    :param file_system: of fsspec.
-    :param table: strings are written with a dictionary, numbers plainly: telemetry repeats no float often
-        enough for a dictionary, and trying one takes most of the time to write.
-    """
-    texts = [field.name for field in table.schema if pa.types.is_string(field.type)]
-    file_system.makedirs(address.rpartition("/")[0], exist_ok=True)
-    written: list[Any] = []
-    with file_system.open(address, "wb") as stream:
-        # Version 2.4 is what storey writes, for Spark; it stores microseconds.
-        pq.write_table(table, stream, version="2.4", use_dictionary=texts, metadata_collector=written)
-    return sum(int(one.num_rows) for one in written)
+    """Write one Parquet file as storey does; gives the number of rows in it."""
+    with _OpenFile(file_system, address, "") as file:
+        file.write(table, np.empty(0, dtype=np.int64), None)
+    return file.rows
 
 
 def history_file(path: str, rows: int, micros: Array, arrivals: Array | None) -> HistoryFile:
@@ -95,67 +86,159 @@ def history_file(path: str, rows: int, micros: Array, arrivals: Array | None) ->
     return HistoryFile(path, rows, first, last, last if arrivals is None else int(arrivals.max()))
 
 
-@dataclass(frozen=True)
-class FilesWriting:
-    """Files that are being written by other threads.
+class _OpenFile:
+    """A Parquet file that is being written as storey does.
 
-    :param path: of the target.
-    :param files: what is known of each once it is written.
+    Strings have a dictionary, numbers are plain: telemetry repeats no float often enough for a dictionary,
+    and trying one takes most of the time to write.
+
+    :param file_system: of fsspec.
+    :param path: of the file, from the folder of the target.
     """
 
-    path: str
-    files: list[Future[HistoryFile]]
+    def __init__(self, file_system: Any, address: str, path: str) -> None:
+        self._file_system, self._address, self._path = file_system, address, path
+        self._opened = contextlib.ExitStack()
+        self._writer: pq.ParquetWriter | None = None
+        self._written: list[Any] = []
+        self._known: list[HistoryFile] = []
 
-    def finish(self) -> int:
-        """Wait for the files and give the number of rows in them.
+    def __enter__(self) -> Self:
+        return self
 
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def write(self, table: pa.Table, micros: Array, arrivals: Array | None) -> None:
+        """Add rows; see ``history_file``."""
+        if self._writer is None:
+            texts = [field.name for field in table.schema if pa.types.is_string(field.type)]
+            self._file_system.makedirs(self._address.rpartition("/")[0], exist_ok=True)
+            stream = self._opened.enter_context(self._file_system.open(self._address, "wb"))
+            # Version 2.4 is what storey writes, for Spark; it stores microseconds.
+            self._writer = self._opened.enter_context(
+                pq.ParquetWriter(
+                    stream,
+                    table.schema,
+                    version="2.4",
+                    use_dictionary=texts,
+                    metadata_collector=self._written,
+                )
+            )
+        self._writer.write_table(table)
+        self._known.append(history_file(self._path, table.num_rows, micros, arrivals))
+
+    def close(self) -> None:
+        """Complete the file."""
+        self._opened.close()
+
+    @property
+    def rows(self) -> int:
+        """Rows in the file, once it is closed."""
+        return sum(int(one.num_rows) for one in self._written)
+
+    @property
+    def known(self) -> HistoryFile:
+        """What is known of the file, once it is closed."""
+        return HistoryFile(
+            self._path,
+            self.rows,
+            min(one.first for one in self._known),
+            max(one.last for one in self._known),
+            max(one.arrived for one in self._known),
+        )
+
+
+class PartitionFiles:
+    """Writes rows into one file a folder, several at a time, by other threads.
+
+    :param path: folder of the target, or its file, at any address that MLRun's data stores know.
+    :param granularity: see ``partitions``.
+    """
+
+    def __init__(
+        self, path: str, single_file: bool, granularity: str | None, pool: ThreadPoolExecutor
+    ) -> None:
+        self._path, self._single_file, self._granularity, self._pool = path, single_file, granularity, pool
+        url, options = get_url_and_storage_options(path)
+        self._file_system, root = url_to_file_system(url, options)
+        self._root = root.rstrip("/") if not single_file else root
+        self._files: list[_OpenFile] = []
+        self._last: tuple[str, _OpenFile] | None = None
+        self._writing: list[Future[None]] = []
+
+    def add(self, table: pa.Table, times: Array, arrivals: Array | None = None) -> None:
+        """Start writing rows, when those added before are written.
+
+        Of several tables each begins no earlier than the one before it ends.
+
+        :param table: features, time and key; may be used by other threads until the next call.
+        :param times: see ``partitions``; of microseconds.
+        :param arrivals: arrival times in microseconds since the epoch, where they are known.
         :raises IngestError: if a file cannot be written.
         """
-        return sum(file.rows for file in self.written())
+        self._wait()
+        micros = times.astype("datetime64[us]").astype(np.int64)
+        found = list(partitions(times, self._granularity))
+        before, self._last = self._last, None
+        if before is not None and found and before[0] != found[0][0]:
+            self._close([before[1]])
+        for place, (folder, rows) in enumerate(found):
+            file = before[1] if before is not None and before[0] == folder else self._begin(folder)
+            is_last = place == len(found) - 1
+            if is_last:
+                self._last = folder, file
+            part = micros[rows], None if arrivals is None else arrivals[rows]
+            self._writing.append(self._pool.submit(_write, file, table, rows, part, not is_last))
 
     def written(self) -> tuple[HistoryFile, ...]:
-        """Wait for the files and give them.
+        """Complete the files and give them.
 
         :raises IngestError: if a file cannot be written.
         """
+        self._wait()
+        self._close(self._files)
+        return tuple(file.known for file in self._files)
+
+    def abandon(self) -> None:
+        """Let go of files that are not complete."""
+        for file in self._files:
+            with contextlib.suppress(*STORAGE_ERRORS):
+                file.close()
+
+    def _begin(self, folder: str) -> _OpenFile:
+        relative = "" if self._single_file else new_file(folder)
+        address = self._root if self._single_file else f"{self._root}/{relative}"
+        self._files.append(_OpenFile(self._file_system, address, relative))
+        return self._files[-1]
+
+    def _close(self, files: Sequence[_OpenFile]) -> None:
         try:
-            return tuple(written.result() for written in self.files)
+            for file in files:
+                file.close()
         except STORAGE_ERRORS as error:
-            raise IngestError(f"Parquet files must be writable at {self.path}, got {error!r}") from error
+            raise self._unwritable(error) from error
+
+    def _wait(self) -> None:
+        writing, self._writing = self._writing, []
+        try:
+            for one in writing:
+                one.result()
+        except STORAGE_ERRORS as error:
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: BaseException) -> IngestError:
+        return IngestError(f"Parquet files must be writable at {self._path}, got {error!r}")
 
 
-def write_partitions(
-    table: pa.Table,
-    path: str,
-    single_file: bool,
-    times: Array,
-    granularity: str | None,
-    pool: ThreadPoolExecutor,
-    arrivals: Array | None = None,
-) -> FilesWriting:
-    """Start writing the rows of a table, one file a folder; several files are written at a time.
-
-    :param table: features, time and key.
-    :param path: folder of the target, or its file, at any address that MLRun's data stores know.
-    :param times: see ``partitions``; of microseconds.
-    :param arrivals: arrival times in microseconds since the epoch, where they are known.
-    """
-    url, options = get_url_and_storage_options(path)
-    file_system, root = url_to_file_system(url, options)
-    micros = times.astype("datetime64[us]").astype(np.int64)
-
-    def write(folder: str, file: str, rows: Array | slice) -> HistoryFile:
-        if isinstance(rows, slice):
-            first = rows.start or 0
-            chosen = table.slice(first, None if rows.stop is None else rows.stop - first)
-        else:
-            chosen = table.take(pa.array(rows))
-        written = write_table(file_system, file, chosen)
-        return history_file(folder, written, micros[rows], None if arrivals is None else arrivals[rows])
-
-    files: list[Future[HistoryFile]] = []
-    for folder, rows in partitions(times, granularity):
-        relative = "" if single_file else new_file(folder)
-        file = root if single_file else f"{root.rstrip('/')}/{relative}"
-        files.append(pool.submit(write, relative, file, rows))
-    return FilesWriting(path, files)
+def _write(
+    file: _OpenFile, table: pa.Table, rows: Array | slice, part: tuple[Array, Array | None], is_all: bool
+) -> None:
+    if isinstance(rows, slice):
+        first = rows.start or 0
+        chosen = table.slice(first, None if rows.stop is None else rows.stop - first)
+    else:
+        chosen = table.take(pa.array(rows))
+    file.write(chosen, *part)
+    if is_all:
+        file.close()

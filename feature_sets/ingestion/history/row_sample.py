@@ -31,6 +31,32 @@ def row_scores(table: pa.Table, entity: str, time: str | None) -> npt.NDArray[np
     return scores
 
 
+class GrowingSample:
+    """The ``sample`` of tables one after the other.
+
+    :param entity: column of the key.
+    :param time: column of the event time, if there is one.
+    """
+
+    def __init__(self, entity: str, time: str | None) -> None:
+        self._entity, self._time = entity, time
+        self._chosen: pa.Table | None = None
+        self.halvings = 0
+
+    def add(self, table: pa.Table) -> None:
+        """Take rows."""
+        found, self.halvings = sample(table, self._entity, self._time, self.halvings)
+        if self._chosen is not None:
+            both = pa.concat_tables([self._chosen, found])
+            found, self.halvings = sample(both, self._entity, self._time, self.halvings)
+        self._chosen = found
+
+    @property
+    def rows(self) -> pa.Table:
+        """The rows that are in it."""
+        return self._chosen
+
+
 def sample(table: pa.Table, entity: str, time: str | None, halvings: int = 0) -> tuple[pa.Table, int]:
     """The rows with the smallest scores, at most ``MOST_ROWS``.
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
+from pathlib import Path
 from typing import Any
 
+import mlrun.feature_store as fstore
 import pyarrow as pa
 import pyarrow.parquet as pq
 from mlrun.datastore.storeytargets import get_url_and_storage_options
-from mlrun.datastore.targets import get_target_driver
+from mlrun.datastore.targets import TargetTypes, get_target_driver
 from storey.utils import url_to_file_system
 
 from feature_sets.ingestion.errors import IngestError
@@ -22,6 +25,22 @@ SAMPLE = "_sample"
 """Rows that statistics are made of, as Parquet; readers of a folder pass over a file with such a name."""
 
 _RUN_ID = re.compile(r"\d+_\d+")
+
+
+def scratch_folder(feature_set: fstore.FeatureSet) -> Path | None:
+    """Where temporary files of an ingestion are made: on the disk that is going to have its rows.
+
+    :returns: a folder of the store, or one above it while there is none; None if the store is not on this
+        machine.
+    """
+    target = next(target for target in feature_set.spec.targets if target.kind == TargetTypes.parquet)
+    folder = TargetFolder.of(target, feature_set)
+    if "file" not in folder.file_system.protocol:
+        return None
+    path = Path(folder.root)
+    while not path.is_dir():
+        path = path.parent
+    return path if os.access(path, os.W_OK) else None
 
 
 class TargetFolder:

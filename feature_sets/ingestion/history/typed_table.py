@@ -10,6 +10,7 @@ import pyarrow as pa
 from mlrun.data_types.data_types import pa_type_to_value_type
 
 from feature_sets.checks import InputError
+from feature_sets.rows.whole_numbers import to_frame
 from feature_sets.windows.definition import WindowDefinition
 
 ARROW_TYPES = {
@@ -76,6 +77,15 @@ def typed(table: pa.Table, types: Mapping[str, str]) -> pa.Table:
     return table.select(list(types)).cast(
         pa.schema([(name, ARROW_TYPES[kind]) for name, kind in types.items()])
     )
+
+
+def described_frame(table: pa.Table, types: Mapping[str, str], entity: str) -> pd.DataFrame:
+    """Rows as MLRun describes them: times with their zone, indexed by the entity."""
+    frame = to_frame(table.replace_schema_metadata(None))
+    for name, kind in types.items():
+        if kind == "datetime":
+            frame[name] = frame[name].astype("datetime64[ns]").dt.tz_localize("UTC")
+    return frame.set_index(entity)
 
 
 def noted(table: pa.Table, head: pd.DataFrame) -> pa.Table:

@@ -96,10 +96,11 @@ def test_the_same_folder_again_changes_nothing_and_is_not_even_read(folder, monk
     assert folder.ingest()["rows_new"] == 80
     before = {name: fstore.get_feature_set(name).get_target_path("parquet") for name in (*SETS, "devices")}
     read = []
-    load = table_files.read_file
-    monkeypatch.setattr(
-        table_files, "read_file", lambda path, *rest: read.append(path.name) or load(path, *rest)
-    )
+    for name in ("read_file", "file_chunks"):
+        load = getattr(table_files, name)
+        monkeypatch.setattr(
+            table_files, name, lambda path, load=load, **rest: read.append(path.name) or load(path, **rest)
+        )
     done = folder.ingest()
     assert read == ["static.parquet"]
     assert (done["rows_read"], done["rows_known"], done["rows_new"]) == (80, 80, 0)

@@ -13,9 +13,10 @@ from mlrun.data_types.infer import get_df_stats
 from mlrun.datastore.targets import CSVTarget, ParquetTarget, RedisNoSqlTarget
 
 from feature_sets.checks import InputError
-from feature_sets.ingestion import vectorized_ingest
 from feature_sets.ingestion.errors import IngestError
-from feature_sets.ingestion.history.parquet_partitions import FilesWriting
+from feature_sets.ingestion.history.manifest import HistoryFile
+from feature_sets.ingestion.history.parquet_partitions import PartitionFiles
+from feature_sets.ingestion.newest_rows import NewestRows
 from feature_sets.ingestion.vectorized_ingest import Ingested, ingest_vectorized
 from feature_sets.online_store.redis_write import OnlineWrite
 from tests.feature_sets.ingestion.probes import probe_rows
@@ -169,20 +170,20 @@ def test_no_rows_leave_an_empty_target(project):
 def test_what_was_there_stays_if_the_new_rows_cannot_be_written(project, monkeypatch):
     feature_set = probe_set(name="kept")
     ingest_vectorized(feature_set, probes())
-    monkeypatch.setattr(FilesWriting, "finish", lambda files: 5)
+    monkeypatch.setattr(PartitionFiles, "written", lambda files: (HistoryFile("", 5, 0, 0, 0),))
     with pytest.raises(IngestError, match="every row must be in target 'files', got 5 of 6"):
         ingest_vectorized(probe_set(name="kept"), probes())
     assert len(read(feature_set)) == 6
 
 
 def test_files_of_an_ingestion_that_failed_are_removed(project, monkeypatch):
-    def away(table, columns):
+    def away(rows, table):
         raise IngestError("the online store is away")
 
     feature_set = probe_set(ParquetTarget("files"), RedisNoSqlTarget("now"), name="half")
     ingest_vectorized(feature_set, probes())
     before = read(feature_set)
-    monkeypatch.setattr(vectorized_ingest, "write_newest_rows", away)
+    monkeypatch.setattr(NewestRows, "write", away)
     with pytest.raises(IngestError, match="the online store is away"):
         ingest_vectorized(feature_set, probes().head(2))
     pd.testing.assert_frame_equal(read(feature_set), before)

@@ -12,12 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from feature_sets.telemetry import reading_files, table_files
 from feature_sets.telemetry.errors import TelemetryError
-from feature_sets.telemetry.ingest_report import FileReport
-from feature_sets.telemetry.long_layout import widened
 from feature_sets.telemetry.readers import read_telemetry
 from feature_sets.telemetry.schema import TelemetrySchema
-from feature_sets.telemetry.table_files import Columns, FileRows, load_file
+from feature_sets.telemetry.table_files import FileRows
 
 CONTENT: dict[str, Any] = {
     "name": "tall",
@@ -131,23 +130,31 @@ def test_values_in_any_files_are_the_same_readings(tmp_path: Path, seed: int) ->
     assert sum(mark.rows for mark in report.metrics.marks.values()) == len(frame)
 
 
-def test_files_are_let_go_one_after_the_other(tmp_path: Path) -> None:
-    """A folder of any number of files needs the memory of one of them, and that of its readings."""
+@pytest.mark.parametrize("schema", [LONG, WIDE])
+def test_parts_of_files_are_let_go_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, schema: TelemetrySchema
+) -> None:
+    """A folder of any number of files needs the memory of a part of one."""
     frame = wide(40)
-    folder = write(tmp_path, {"a": tall(frame)}, frame)
-    columns = Columns(times=("at",), numbers=("v",), texts=("name",))
+    rows = tall(frame) if schema is LONG else frame
+    folder = write(tmp_path, {str(part): rows for part in range(4)}, frame)
     alive: list[weakref.ref[FileRows]] = []
 
-    def parts() -> Iterator[FileRows]:
-        for _ in range(3):
+    def parts(*given: Any) -> Iterator[FileRows]:
+        for part in table_files.load_chunks(*given):
             gc.collect()
             assert [one for one in alive[:-1] if one() is not None] == []
-            part = load_file(folder, folder / "metrics" / "a.parquet", LONG, columns)
             alive.append(weakref.ref(part))
             yield part
             del part
 
-    report = FileReport("metrics")
-    first, *others = widened(parts(), LONG, report)
-    assert (len(first.missing), [len(part.missing) for part in others]) == (40, [0, 0])
-    assert set(first.raw.column_names) == {"site", "box", "at"}
+    monkeypatch.setattr(reading_files, "load_chunks", parts)
+    found, report = read_telemetry(folder, schema)
+    assert len(alive) == 4 and len(found.metrics) == 40
+    again = {"repeated_values": 3 * len(rows)} if schema is LONG else {"duplicate": 120}
+    told = (
+        report.metrics.rejected
+        if schema is WIDE
+        else {"repeated_values": sum(report.metrics.values["repeated_values"].values())}
+    )
+    assert told == again

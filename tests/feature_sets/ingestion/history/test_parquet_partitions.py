@@ -7,7 +7,7 @@ import pytest
 from mlrun.datastore.targets import ParquetTarget
 
 from feature_sets.ingestion.errors import IngestError
-from feature_sets.ingestion.history.parquet_partitions import granularity_of, partitions, write_partitions
+from feature_sets.ingestion.history.parquet_partitions import PartitionFiles, granularity_of, partitions
 
 TIMES = np.array(
     ["2024-01-31T23:59:59", "2024-02-01T00:00:00", "2024-02-01T01:00:00"], dtype="datetime64[us]"
@@ -55,7 +55,9 @@ def test_a_target_is_partitioned_as_mlrun_does():
 def test_the_files_hold_every_row_once(tmp_path, order):
     table = pa.table({"x": order, "box": ["a", "b", "a"]})
     with ThreadPoolExecutor(2) as pool:
-        assert write_partitions(table, f"{tmp_path}/t/", False, TIMES[order], "day", pool).finish() == 3
+        writing = PartitionFiles(f"{tmp_path}/t/", False, "day", pool)
+        writing.add(table, TIMES[order])
+        assert sum(file.rows for file in writing.written()) == 3
     files = sorted((tmp_path / "t").rglob("*.parquet"))
     rows = [pq.read_table(file, partitioning=None)["x"].to_pylist() for file in files]
     assert rows == [[0], [at for at in order if at]]
@@ -64,18 +66,18 @@ def test_the_files_hold_every_row_once(tmp_path, order):
 def test_a_folder_that_cannot_be_written_is_an_error(tmp_path):
     (tmp_path / "t").write_text("a file")
     with ThreadPoolExecutor(1) as pool:
-        files = write_partitions(pa.table({"x": [1, 2, 3]}), f"{tmp_path}/t/", False, TIMES, None, pool)
+        files = PartitionFiles(f"{tmp_path}/t/", False, None, pool)
+        files.add(pa.table({"x": [1, 2, 3]}), TIMES)
         with pytest.raises(IngestError, match=r"Parquet files must be writable at .*/t/"):
-            files.finish()
+            files.written()
     assert (tmp_path / "t").read_text() == "a file"
 
 
 def test_what_is_known_of_a_file_are_its_rows_and_times(tmp_path):
     arrivals = np.array([9, 8, 7])
     with ThreadPoolExecutor(2) as pool:
-        writing = write_partitions(
-            pa.table({"x": [1, 2, 3]}), f"{tmp_path}/t/", False, TIMES, "day", pool, arrivals
-        )
+        writing = PartitionFiles(f"{tmp_path}/t/", False, "day", pool)
+        writing.add(pa.table({"x": [1, 2, 3]}), TIMES, arrivals)
         first, second = writing.written()
     micros = TIMES.astype(np.int64).tolist()
     assert (first.folder, first.rows, first.first, first.last, first.arrived) == (

@@ -1,0 +1,171 @@
+"""Rows of telemetry while reasons to leave them out are found, and how many of each file that were."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from feature_sets.checks import InputError
+from feature_sets.rows.keyed_rows import Bools
+from feature_sets.telemetry.errors import TelemetryError
+from feature_sets.telemetry.event_time import seconds_of
+from feature_sets.telemetry.events import brief
+from feature_sets.telemetry.ingest_report import FileMark, FileReport
+from feature_sets.telemetry.schema import TelemetrySchema
+
+
+def mark_of(path: Path) -> FileMark:
+    """Size and time of the last change of a file, now."""
+    found = path.stat()
+    return FileMark(size=found.st_size, modified=found.st_mtime_ns)
+
+
+class FileTally:
+    """Rows of each file, and of those how many were left out why.
+
+    :param folder: of the telemetry.
+    :param files: that are going to be read.
+    """
+
+    def __init__(self, folder: Path, files: Sequence[Path]) -> None:
+        # Before they are read: a file that changes meanwhile is another one the next time.
+        self._marks = {str(path.relative_to(folder)): mark_of(path) for path in files}
+        self._rows = np.zeros(len(files), dtype=np.int64)
+        self._rejected: dict[str, npt.NDArray[np.int64]] = {}
+        self._due: dict[int, float] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """Of the files."""
+        return list(self._marks)
+
+    def read(self, files: npt.NDArray[np.integer[Any]]) -> None:
+        """Count rows of these files."""
+        self._rows += np.bincount(files, minlength=len(self._rows))
+
+    def reject(self, reason: str, files: npt.NDArray[np.integer[Any]]) -> None:
+        """Count rows of these files that are left out."""
+        count = np.bincount(files, minlength=len(self._rows))
+        self._rejected[reason] = self._rejected.get(reason, 0) + count
+
+    def wait(self, file: int, due: float) -> None:
+        """Note when a row that is from the future may be taken, epoch seconds."""
+        self._due[file] = min(due, self._due.get(file, due))
+
+    def marks(self, devices: int) -> dict[str, FileMark]:
+        """What was read of each file.
+
+        :param devices: how many devices are known.
+        """
+        found = {}
+        for number, (name, mark) in enumerate(self._marks.items()):
+            counts = {reason: int(rows[number]) for reason, rows in self._rejected.items() if rows[number]}
+            rows, due = int(self._rows[number]), self._due.get(number, 0.0)
+            found[name] = FileMark(mark.size, mark.modified, rows, counts, devices, due)
+        return found
+
+
+class Where(NamedTuple):
+    """Where a row is, and what is shown of it.
+
+    :param file: name of the file.
+    :param row: number of the row in it, from 0 on.
+    :param cells: by column.
+    """
+
+    file: str
+    row: int
+    cells: Mapping[str, object]
+
+
+class CheckedRows:
+    """Rows while reasons to leave them out are found, one reason after the other.
+
+    :param frame: typed columns.
+    :param file: number of the file of each row.
+    :param report: that counts them.
+    :param tally: of the files.
+    """
+
+    def __init__(
+        self,
+        frame: pd.DataFrame,
+        file: npt.NDArray[np.integer[Any]],
+        schema: TelemetrySchema,
+        report: FileReport,
+        tally: FileTally,
+    ) -> None:
+        self.frame, self.file, self.schema = frame, file, schema
+        self.report, self.tally = report, tally
+        self.keep: Bools = np.ones(len(frame), dtype=np.bool_)
+        report.rows_read += len(frame)
+        tally.read(file)
+
+    def where(self, row: int, column: str) -> Where:
+        """Where a row is, and what its cell in a column holds."""
+        raise NotImplementedError
+
+    def reject_refused(self, column: str, reason: str) -> None:
+        """Leave out rows whose cell is not what the column is."""
+        raise NotImplementedError
+
+    def reject(self, reason: str, rows: Bools, column: str = "") -> None:
+        """Leave out the given rows, unless they already are.
+
+        :param column: whose cell is to blame, for the sample in the report; none if it is the row.
+        """
+        newly = rows & self.keep
+        count = int(np.count_nonzero(newly))
+        self.report.reject(reason, count)
+        if count:
+            self.tally.reject(reason, self.file[newly])
+            if column:
+                self.sample(reason, newly, column)
+        self.keep &= ~newly
+
+    def reject_from_future(self, column: str, now: float, tolerance: float) -> None:
+        """Leave out rows whose time is further ahead of the clock than the tolerance, as live events.
+
+        :param now: epoch seconds.
+        :param tolerance: seconds.
+        """
+        micros = self.frame[column].astype("int64").to_numpy() // 1000  # That of no time is the smallest.
+        ahead = self.keep & (micros > round((now + tolerance) * 1e6))
+        self.reject("from_future", ahead, column)
+        for number in np.unique(self.file[ahead]).tolist():
+            self.tally.wait(number, float(micros[ahead & (self.file == number)].min()) / 1e6 - tolerance)
+
+    def sample(self, reason: str, rows: Bools, column: str) -> None:
+        """Have the report show the first of some rows that are left out, unless it shows one already."""
+        if reason not in self.report.samples:
+            self.report.samples[reason] = self.shown(reason, int(np.argmax(rows)), column)
+
+    def shown(self, reason: str, row: int, column: str) -> str:
+        """Where a row is that is left out, and what its cell holds."""
+        found = self.where(row, column)
+        shown = ", ".join(f"{name} {brief(cell)!r}" for name, cell in found.cells.items())
+        return f"{shown} in row {found.row + 1:,} of {found.file}{self._rule(reason, found.cells)}"
+
+    def _rule(self, reason: str, cells: Mapping[str, object]) -> str:
+        """What a time must be, in the words of the live events."""
+        if not reason.startswith(("unparsable_", "naive_")):
+            return ""
+        (cell,) = cells.values()
+        try:
+            seconds_of(cell, self.schema.assume_timezone)
+        except InputError as error:
+            return f": {error.rule}"
+        return ""
+
+
+def none_left(report: FileReport) -> TelemetryError:
+    """What is told of a table without a usable row."""
+    rule = f"must hold at least one usable row; rejected {report.rejected}"
+    samples = "; ".join(f"{reason}: {sample}" for reason, sample in report.samples.items())
+    got = f"{report.rows_read} rows" + (f" ({samples})" if samples else "")
+    return TelemetryError(", ".join(report.paths), rule, got)

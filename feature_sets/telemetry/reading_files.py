@@ -1,0 +1,271 @@
+"""The files of the metrics as readings in event order, in memory that does not grow with their number."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from feature_sets.checks import duration_seconds
+from feature_sets.rows.keyed_rows import Bools, Integers
+from feature_sets.rows.row_sort import RUN_BYTES, RowSort
+from feature_sets.rows.spilled_rows import RowSpool, check_free_space
+from feature_sets.telemetry.cell_text import Texts
+from feature_sets.telemetry.checked_rows import CheckedRows, FileTally, Where, none_left
+from feature_sets.telemetry.ingest_report import FileReport
+from feature_sets.telemetry.long_layout import JoinedReadings, LongLayout
+from feature_sets.telemetry.reading_columns import LongGaps, asked_columns, checked_readings, reject_readings
+from feature_sets.telemetry.reading_table import (
+    ARRIVAL,
+    DEVICE_CODE,
+    NAIVE_TIME,
+    NO_TIME,
+    ROW,
+    TIME,
+    arrow_values,
+    ascends,
+    file_and_row,
+    micros_of,
+    plain_values,
+    row_numbers,
+    times_of,
+)
+from feature_sets.telemetry.readings import NEVER, SortedReadings
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.telemetry.table_files import FileRows, load_chunks
+from feature_sets.telemetry.table_rows import PartNotes, PartRows
+
+_CELL_BYTES = 8
+
+
+@dataclass(frozen=True)
+class ReadingRules:
+    """What readings are held against.
+
+    :param devices: that are known; all are, if None.
+    :param now: epoch seconds.
+    :param some: whether there must be a reading.
+    :param folder: of temporary files, see ``SpillFile``.
+    """
+
+    devices: Collection[str] | None
+    now: float
+    some: bool
+    folder: Path | None = None
+
+    def knows(self, keys: Sequence[str]) -> Bools:
+        """Which devices are known, and one more: no key is not."""
+        if self.devices is None:
+            return np.ones(len(keys) + 1, dtype=np.bool_)
+        return np.array([*(key in self.devices for key in keys), False], dtype=np.bool_)
+
+
+def read_readings(
+    base: Path, files: Sequence[Path], schema: TelemetrySchema, report: FileReport, rules: ReadingRules
+) -> SortedReadings:
+    """Readings of files, in event order; every row is checked and counted.
+
+    The rows are checked as they come, and sorted by time, on disk if they do not fit into memory. Then those
+    of one time are put together: values of one reading, or repeated rows.
+
+    :param files: at least one.
+    :raises TelemetryError: if a file cannot be read, or there must be a reading and is none.
+    :raises InputError: if the disk has too little space for temporary files.
+    """
+    return _ReadingFiles(base, files, schema, report, rules).read()
+
+
+class _ReadingFiles:
+    def __init__(
+        self,
+        base: Path,
+        files: Sequence[Path],
+        schema: TelemetrySchema,
+        report: FileReport,
+        rules: ReadingRules,
+    ) -> None:
+        self._base, self._files, self._schema = base, files, schema
+        self._report, self._rules = report, rules
+        self._times = [schema.time] if schema.arrival is None else [schema.time, schema.arrival]
+        self._tolerance = duration_seconds(schema.windows.future_tolerance)
+        self._tally, self._notes = FileTally(base, files), PartNotes()
+        self._numbers: dict[str, int] = {}
+        self._long = LongLayout(schema, report) if schema.files.is_long else None
+        self._samples: dict[str, int] = {}
+
+    def read(self) -> SortedReadings:
+        """See ``read_readings``."""
+        schema, report = self._schema, self._report
+        report.paths = self._tally.names
+        size = sum(path.stat().st_size for path in self._files)
+        if size > RUN_BYTES:  # Unpacked it will hardly take less.
+            check_free_space(self._rules.folder, size)
+        sort = RowSort(TIME, self._rules.folder, RUN_BYTES)
+        for part in load_chunks(self._base, self._files, schema, asked_columns(schema, self._times)):
+            self._notes.take(part)
+            sort.add(self._long_part(part, self._long) if self._long else self._wide_part(part))
+        readings = self._checked(sort)
+        sort.close()
+        if self._long is not None:
+            self._long.tell()
+        self._notes.tell_unused(report)
+        for column, kind in zip(self._times, ("time", "arrival"), strict=False):
+            self._notes.tell_units(column, kind, report)
+        if self._rules.some and not len(readings):
+            raise none_left(report)
+        report.marks |= self._tally.marks(len(self._rules.devices or ()))
+        return readings
+
+    def _devices_of(self, texts: Texts) -> Integers:
+        """Number of the device of each row; -1 without one."""
+        places = [self._numbers.setdefault(key, len(self._numbers)) for key in texts.values]
+        return np.array([*places, -1], dtype=np.int64)[texts.codes]
+
+    def _wide_part(self, part: FileRows) -> pa.Table:
+        """Rows of a part that nothing is wrong with, but that may be repeated."""
+        schema = self._schema
+        rows = PartRows([part], schema, self._report, self._tally)
+        for column, kind in zip(self._times, ("time", "arrival"), strict=False):
+            rows.reject_times(column, kind)
+        rows.reject_from_future(self._times[-1], self._rules.now, self._tolerance)
+        reject_readings(rows, schema)
+        rows.reject("unknown_device", ~self._rules.knows(part.devices.values)[part.devices.codes], DEVICE)
+        kept = np.flatnonzero(rows.keep)
+        columns = {
+            TIME: pa.array(micros_of(part.columns[schema.time])[kept]),
+            DEVICE_CODE: pa.array(self._devices_of(part.devices)[kept].astype(np.int32)),
+            ROW: pa.array(row_numbers(part.file, part.first + kept)),
+        }
+        if schema.arrival is not None:
+            columns[ARRIVAL] = pa.array(micros_of(part.columns[schema.arrival])[kept])
+        columns |= {name: arrow_values(part.columns[name].array[kept]) for name in schema.sent_fields}
+        return pa.table(columns)
+
+    def _long_part(self, part: FileRows, long: LongLayout) -> pa.Table:
+        """Parts of readings; rows without a device or a time are left out."""
+        table, without = long.parts(part, self._devices_of(part.devices))
+        if len(without):
+            rows = PartRows([part.take(without)], self._schema, self._report, self._tally)
+            rows.reject_times(self._schema.time, "time")
+        return table
+
+    def _checked(self, sort: RowSort) -> SortedReadings:
+        """All that is found of each time put together, checked as far as it was not."""
+        schema = self._schema
+        keys = list(self._numbers)
+        ranks = np.empty(len(keys), dtype=np.int64)
+        ranks[sorted(range(len(keys)), key=keys.__getitem__)] = np.arange(len(keys))
+        spool = RowSpool(self._rules.folder, RUN_BYTES)
+        firsts, newest = np.full(len(keys), NEVER), None
+        gaps = LongGaps(schema, len(keys))
+        # As many rows as are sorted at a time, about.
+        rows = max(1, RUN_BYTES // (4 * _CELL_BYTES * (len(schema.sent_fields) + 3)))
+        for table in sort.slices(rows):
+            micros, devices, arrival, frame = (
+                self._of_parts(self._long.joined(table, ranks), keys)
+                if self._long
+                else self._once(table, ranks)
+            )
+            if not len(micros):
+                continue
+            frame = checked_readings(frame, schema, self._report)
+            gaps.take(devices, micros)
+            np.minimum.at(firsts, devices, micros)
+            newest = int(micros[-1])
+            columns = {TIME: pa.array(micros), DEVICE_CODE: pa.array(devices.astype(np.int32))}
+            if arrival is not None:
+                columns[ARRIVAL] = pa.array(arrival)
+            columns |= {name: arrow_values(frame[name]) for name in schema.reading_columns}
+            spool.append(pa.table(columns))
+        gaps.tell(self._report)
+        return SortedReadings(schema, keys, spool, firsts, newest)
+
+    def _once(self, table: pa.Table, ranks: Integers) -> _Checked:
+        """Rows of which none is repeated: the first to arrive stays, or the first row."""
+        micros, devices, row = (table[name].to_numpy() for name in (TIME, DEVICE_CODE, ROW))
+        order_by = [micros, ranks[devices]]
+        arrival = None
+        if self._schema.arrival is not None:
+            arrival = table[ARRIVAL].to_numpy()
+            order_by += [(micros > arrival + self._tolerance * 1_000_000).astype(np.int64), arrival]
+        order_by.append(row)
+        order = np.arange(len(row))
+        if not ascends(order_by):
+            order = np.lexsort(order_by[::-1])
+        again = np.zeros(len(order), dtype=np.bool_)
+        again[1:] = (micros[order][1:] == micros[order][:-1]) & (devices[order][1:] == devices[order][:-1])
+        if again.any():
+            self._report.reject("duplicate", int(np.count_nonzero(again)))
+            self._tally.reject("duplicate", file_and_row(row[order[again]])[0])
+            order = order[~again]
+        frame = pd.DataFrame(
+            {name: plain_values(table[name])[order] for name in self._schema.sent_fields}, copy=False
+        )
+        return micros[order], devices[order], None if arrival is None else arrival[order], frame
+
+    def _of_parts(self, found: JoinedReadings, keys: Sequence[str]) -> _Checked:
+        """Readings of long layout that nothing is wrong with."""
+        schema, rules = self._schema, self._rules
+        rows = _JoinedRows(found, keys, self._tally, schema, self._report, self._samples)
+        if found.arrival is not None and schema.arrival is not None:
+            rows.reject("unparsable_arrival", found.arrival == NO_TIME, schema.arrival)
+            rows.reject("naive_arrival", found.arrival == NAIVE_TIME, schema.arrival)
+        rows.reject_from_future(self._times[-1], rules.now, self._tolerance)
+        reject_readings(rows, schema)
+        rows.reject("unknown_device", ~rules.knows(keys)[found.devices], DEVICE)
+        kept = np.flatnonzero(rows.keep)
+        frame = rows.frame[list(schema.sent_fields)]
+        arrival = None if found.arrival is None else found.arrival[kept]
+        if len(kept) < len(frame):
+            frame = frame.take(kept)
+        return found.micros[kept], found.devices[kept], arrival, frame
+
+
+_Checked = tuple[Integers, Integers, Integers | None, pd.DataFrame]
+"""Time, device, arrival where it is known, and the values of readings."""
+
+
+class _JoinedRows(CheckedRows):
+    """Readings of long layout while reasons to leave them out are found.
+
+    :param samples: reason -> the row that the sample in the report is of.
+    """
+
+    def __init__(
+        self,
+        found: JoinedReadings,
+        keys: Sequence[str],
+        tally: FileTally,
+        schema: TelemetrySchema,
+        report: FileReport,
+        samples: dict[str, int],
+    ) -> None:
+        times = {schema.time: times_of(found.micros)}
+        if found.arrival is not None and schema.arrival is not None:
+            times[schema.arrival] = times_of(found.arrival)
+        file, self._row = file_and_row(found.row)
+        super().__init__(pd.DataFrame({**times, **found.values}, copy=False), file, schema, report, tally)
+        self._found, self._keys, self._samples = found, keys, samples
+
+    def reject_refused(self, column: str, reason: str) -> None:
+        """Leave out rows whose value is not what the metric is."""
+        self.reject(reason, self._found.refused[self.schema.sent_fields.index(column)], column)
+
+    def where(self, row: int, column: str) -> Where:
+        """Where its first value is, with the time if that is to blame, else with the device."""
+        cells: dict[str, object] = {DEVICE: self._keys[int(self._found.devices[row])]}
+        if column in (self.schema.time, self.schema.arrival) and self.frame[column].notna().iloc[row]:
+            cells = {column: self.frame[column].iloc[row].isoformat()}
+        return Where(self.tally.names[int(self.file[row])], int(self._row[row]), cells)
+
+    def sample(self, reason: str, rows: Bools, column: str) -> None:
+        """Of all rows that are left out the first one in the files."""
+        first = int(np.flatnonzero(rows)[np.argmin(self._found.row[rows])])
+        number = int(self._found.row[first])
+        if number < self._samples.get(reason, NEVER):
+            self._samples[reason] = number
+            self.report.samples[reason] = self.shown(reason, first, column)

@@ -1,0 +1,144 @@
+"""A first ingestion leaves the same behind whatever fits into memory, and a failed one leaves nothing."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import mlrun.feature_store as fstore
+import numpy as np
+import pandas as pd
+import pytest
+
+from feature_sets.checks import InputError
+from feature_sets.device_metrics import device_metrics
+from feature_sets.ingestion import feature_chunks
+from feature_sets.ingestion.history import row_sample
+from feature_sets.ingestion.telemetry_ingest import METRIC_OPTIONS
+from feature_sets.ingestion.vectorized_ingest import ingest_vectorized
+from feature_sets.ingestion.window_columns import FeatureWindows
+from feature_sets.rows import spilled_rows
+from feature_sets.rows.keyed_rows import KeyedRows
+from feature_sets.telemetry import reading_files
+from feature_sets.telemetry.readings import FrameReadings
+from tests.feature_sets.ingestion.folders import MODELS, Folder, add_day, forget_all, states
+from tests.feature_sets.ingestion.histories import (
+    COUNTED,
+    SCHEMA,
+    WITH_ARRIVAL,
+    assert_same_state,
+    counted,
+    labels,
+    parts,
+    readings,
+)
+
+
+@pytest.mark.parametrize("schema", [SCHEMA, COUNTED, WITH_ARRIVAL], ids=["gauges", "counters", "arrival"])
+def test_chunks_leave_what_one_leaves(tmp_path, project, local_stack, monkeypatch, schema):
+    generator = np.random.default_rng(11)
+    rows = readings(generator)
+    if schema.counter_metrics:
+        rows = counted(rows)
+    if not schema.arrival:
+        rows = rows.drop(columns="received")
+    telemetry = Folder(tmp_path / "telemetry", schema)
+    telemetry.static(MODELS)
+    for number, part in enumerate(parts(generator, rows, 4)):
+        telemetry.add("metrics", str(number), part)
+    telemetry.add("labels", "all", labels(generator, rows))
+    forget_all()
+    expected = telemetry.ingest()
+    before = states(local_stack.info.redis_url)
+    monkeypatch.setattr(feature_chunks, "CHUNK_BYTES", 1)
+    monkeypatch.setattr(feature_chunks, "_LEAST_ROWS", 23)
+    monkeypatch.setattr(reading_files, "RUN_BYTES", 2_000)
+    forget_all()
+    found = telemetry.ingest()
+    for one, other in zip(states(local_stack.info.redis_url), before, strict=True):
+        assert_same_state(one, other)
+    assert found == expected
+
+
+def test_an_ingestion_that_fails_midway_leaves_what_was_there(folder, local_stack, monkeypatch):
+    add_day(folder, 1)
+    folder.ingest()
+    before = states(local_stack.info.redis_url)
+    runs = Path(fstore.get_feature_set("device_metrics").get_target_path("parquet")).parent
+    add_day(folder, 2)
+    monkeypatch.setattr(feature_chunks, "CHUNK_BYTES", 1)
+    monkeypatch.setattr(feature_chunks, "_LEAST_ROWS", 23)
+    compute = FeatureWindows.columns
+    done: list[int] = []
+
+    def full(windows: FeatureWindows, rows: Any) -> Any:
+        done.append(len(rows))
+        if len(done) == 3:
+            raise InputError("disk", "must have room", 0)
+        return compute(windows, rows)
+
+    monkeypatch.setattr(FeatureWindows, "columns", full)
+    with pytest.raises(InputError, match="must have room"):
+        folder.ingest(replace=True)
+    assert done == [23, 23, 23]
+    assert len(list(runs.iterdir())) == 1
+    for one, other in zip(states(local_stack.info.redis_url), before, strict=True):
+        assert_same_state(one, other)
+
+
+def test_twice_the_readings_need_no_more_memory(project, monkeypatch):
+    """The peak of Python's memory, of numpy's with it, while windows are computed and written."""
+    monkeypatch.setattr(feature_chunks, "CHUNK_BYTES", 1 << 18)
+    monkeypatch.setattr(feature_chunks, "_LEAST_ROWS", 500)
+    monkeypatch.setattr(row_sample, "MOST_ROWS", 100)
+    feature_set = device_metrics(SCHEMA)
+    rows = feature_chunks.chunk_rows(feature_set)
+    frame = pd.DataFrame(
+        {
+            "device": np.tile(["a", "b"], rows),
+            "timestamp": np.repeat(pd.date_range("2024-05-01", periods=rows, freq="10s", tz="UTC"), 2),
+            "cpu": 1.0,
+            "latency": 2.0,
+        }
+    )
+    peaks = []
+    for times in (2, 4):
+        tracemalloc.start()
+        done = ingest_vectorized(feature_set, _Again(frame, times), METRIC_OPTIONS)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert done.rows == times * len(frame)
+    assert peaks[1] < 1.15 * peaks[0]
+
+
+class _Again:
+    """The same readings again and again, later each time."""
+
+    def __init__(self, frame: pd.DataFrame, times: int) -> None:
+        self._frame, self._times = frame, times
+
+    def __len__(self) -> int:
+        return self._times * len(self._frame)
+
+    def chunks(self, rows: int) -> Iterator[KeyedRows]:
+        span = self._frame["timestamp"].max() - self._frame["timestamp"].min() + pd.Timedelta("10s")
+        for number in range(self._times):
+            frame = self._frame.assign(timestamp=self._frame["timestamp"] + number * span)
+            yield from FrameReadings(frame, "timestamp").chunks(rows)
+
+
+def test_temporary_files_are_made_on_the_disk_of_the_store(folder, monkeypatch):
+    made = []
+    make = spilled_rows.SpillFile
+    monkeypatch.setattr(reading_files, "RUN_BYTES", 1)
+    monkeypatch.setattr(spilled_rows, "SpillFile", lambda path: made.append(path) or make(path))
+    add_day(folder, 1)
+    folder.ingest()
+    add_day(folder, 2)
+    folder.ingest()
+    store = Path(fstore.get_feature_set("device_metrics").get_target_path("parquet"))
+    assert made and all(path in store.parents for path in made)
+    assert made[-1] == store.parent.parent
+    assert [path.name for path in made[-1].iterdir()] == ["device_metrics"]
