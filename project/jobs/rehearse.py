@@ -25,7 +25,7 @@ from project.streaming import StreamReport, stream
 _FIRST = pd.Timestamp(0, tz="UTC")
 _LAST = pd.Timestamp("2106-01-01", tz="UTC")
 _REPORTED = (
-    *("events_sent", "labels_sent", "rejected", "predicted_errors"),
+    *("events_sent", "labels_sent", "incidents_sent", "rejected", "rejected_incidents", "predicted_errors"),
     *("statuses", "labels", "request_p50_ms", "request_p99_ms"),
 )
 
@@ -39,9 +39,10 @@ def rehearse(
 ) -> None:
     """MLRun job: send recorded readings and labels of the model's later time to an endpoint, as known then.
 
-    Results: ``events_sent``, ``labels_sent``, ``rejected``, ``predicted_errors``, ``statuses`` and ``labels``
-    by what became of them, ``request_p50_ms``, ``request_p99_ms``; ``joined``, ``waiting``, ``expired`` and
-    ``conflicting`` of the labeled stream; ``nothing_newer``, why nothing was sent, empty if something was.
+    Results: ``events_sent``, ``labels_sent``, ``incidents_sent``, ``rejected``, ``rejected_incidents``,
+    ``predicted_errors``, ``statuses`` and ``labels`` by what became of them, ``request_p50_ms``,
+    ``request_p99_ms``; ``joined``, ``waiting``, ``expired`` and ``conflicting`` of the labeled stream;
+    ``nothing_newer``, why nothing was sent, empty if something was.
 
     :param function: name of the serving function, one of its own for rehearsals.
     :param schema: path of the telemetry schema; empty for the simulated network's.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -318,16 +319,20 @@ def of_file(first: float, last: float, device: str = "a/1") -> Maintenance:
     return Maintenance((("device", device),), round((START + first) * 1e6), round((START + last) * 1e6))
 
 
+def with_history(
+    planned: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch, key: str
+) -> tuple[Source, Callable[[], Client]]:
+    """A history, and what starts an endpoint that reads it."""
+    source = Source()
+    monkeypatch.setattr(serving_state, "StoredCalendar", lambda *_: source)
+    settings = {"redis_url": redis_url, "journal_key": key, "labels": "store://feature-sets/p/l"}
+    return source, lambda: make_client(planned, **settings)
+
+
 def test_a_replay_has_what_the_history_knew_then_and_not_what_it_knows_by_now(
     planned: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = Source()
-    monkeypatch.setattr(serving_state, "StoredCalendar", lambda *_: source)
-
-    def start() -> Client:
-        return make_client(
-            planned, redis_url=redis_url, journal_key="knew", labels="store://feature-sets/p/l"
-        )
+    source, start = with_history(planned, redis_url, monkeypatch, "knew")
 
     def joined(client: Client) -> int:
         return client.get("/labeled").json["joined"]
@@ -356,13 +361,7 @@ def test_a_replay_has_what_the_history_knew_then_and_not_what_it_knows_by_now(
 def test_a_journal_of_an_earlier_version_is_replayed_with_the_calendar_as_it_was_by_that(
     planned: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = Source()
-    monkeypatch.setattr(serving_state, "StoredCalendar", lambda *_: source)
-
-    def start() -> Client:
-        return make_client(
-            planned, redis_url=redis_url, journal_key="earlier", labels="store://feature-sets/p/l"
-        )
+    source, start = with_history(planned, redis_url, monkeypatch, "earlier")
 
     client = start()
     client.post("/telemetry", [event(seconds=0), event(seconds=10)])
