@@ -230,7 +230,7 @@ class LabeledJoin(RequestStep):
         changed = self._ledger.add_incident(record.event, arrived)
         record.status, record.labeled = changed.status.value, changed.labeled
         record.too_late = changed.too_late
-        if not request.replayed and request.kind in (Kind.LABELS, Kind.INCIDENTS):
+        if not request.replayed and not record.event.source:  # Nobody waits for the other answers.
             record.devices = self._named(record.event.id)
         self._take(request, changed.pairs)
         incident = self._book.get(record.event.id)

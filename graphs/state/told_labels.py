@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 import pandas as pd
+from mlrun.utils import logger
 
 from feature_sets.checks import InputError
 from feature_sets.ingestion.history.stored_history import StoredHistory
@@ -49,7 +50,11 @@ class StoredLabels:
             stored = StoredHistory.of(feature_set)  # type: ignore[arg-type]
         except InputError:  # Of an engine that keeps nothing beside the labels.
             return None
-        return LabelState.of(stored, self._schema) if stored is not None else None
+        try:
+            return LabelState.of(stored, self._schema) if stored is not None else None
+        except KeyError as column:
+            logger.warning(f"nothing is taken over of labels of another schema: they have no column {column}")
+            return None
 
 
 def untold_incidents(

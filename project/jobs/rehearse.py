@@ -26,7 +26,7 @@ from project.streaming import StreamReport, stream
 _FIRST = pd.Timestamp(0, tz="UTC")
 _LAST = pd.Timestamp("2106-01-01", tz="UTC")
 _REPORTED = (
-    *("events_sent", "labels_sent", "rejected", "predicted_errors"),
+    *("events_sent", "labels_sent", "incidents_sent", "rejected", "rejected_incidents", "predicted_errors"),
     *("statuses", "labels", "request_p50_ms", "request_p99_ms"),
 )
 
@@ -44,9 +44,10 @@ def rehearse(
     Those are what is later than its training, and the time from the first to the last test row of each device
     that it was evaluated on apart from time. They are sent as they became known.
 
-    Results: ``events_sent``, ``labels_sent``, ``rejected``, ``predicted_errors``, ``statuses`` and ``labels``
-    by what became of them, ``request_p50_ms``, ``request_p99_ms``; ``joined``, ``waiting``, ``expired`` and
-    ``conflicting`` of the labeled stream; ``nothing_newer``, why nothing was sent, empty if something was.
+    Results: ``events_sent``, ``labels_sent``, ``incidents_sent``, ``rejected``, ``rejected_incidents``,
+    ``predicted_errors``, ``statuses`` and ``labels`` by what became of them, ``request_p50_ms``,
+    ``request_p99_ms``; ``joined``, ``waiting``, ``expired`` and ``conflicting`` of the labeled stream;
+    ``nothing_newer``, why nothing was sent, empty if something was.
 
     :param function: name of the serving function, one of its own for rehearsals.
     :param schema: path of the telemetry schema; empty for the simulated network's.

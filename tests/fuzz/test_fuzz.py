@@ -5,10 +5,12 @@ Each case is made from its name. A failure tells it; ``FUZZ_SEED=2`` makes other
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from random import Random
@@ -17,16 +19,23 @@ import pytest
 import yaml
 
 from feature_sets.checks import InputError
+from feature_sets.telemetry.schema import TelemetrySchema
+from graphs.protocol.routes import Kind
+from graphs.state.journal import EntryId, JournalEvent
+from graphs.state.journal_entries import RawEntry, encoded
+from graphs.state.no_journal import NoJournal
 from tests.feature_sets.ingestion.folders import forget_all, run
+from tests.fuzz.cells import damaged
 from tests.fuzz.tables import write_folder
 from tests.fuzz.targets import SCHEMAS, TARGETS, Case, body, cases
-from tests.graphs.conftest import Client, make_client
+from tests.fuzz.tool_bodies import MAPPINGS, incident_body, maintenance_body
+from tests.graphs.conftest import Client, event, make_client, write_package
 
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
 SCALE = float(os.environ.get("FUZZ_SCALE", "1"))
 LONGEST = 20
 """Seconds that a case may take, on a busy machine."""
-BODIES, ADDITIONS = 6000, 12
+BODIES, INCIDENTS, ADDITIONS = 6000, 1500, 12
 
 
 @contextmanager
@@ -65,6 +74,54 @@ def test_an_endpoint_answers_every_body_with_less_than_500(package: Path) -> Non
         with in_time(f"body:{SEED}:{number}"):
             answered = client.send("POST", random.choice(("/telemetry", "/labels")), body(random))
             assert answered.status < 500, answered
+
+
+@pytest.mark.parametrize("mapping", MAPPINGS)
+def test_incidents_maintenance_and_labels_are_taken_or_refused(
+    schema: TelemetrySchema, tmp_path: Path, mapping: str
+) -> None:
+    """Beside readings, so that what is taken labels them; all that a journal would keep can be read again."""
+    labels = {"form": "incidents", "healthy_after": "1m", "tolerance": "2s"}
+    more = {"incident_mapping": MAPPINGS[mapping], "maintenance": {}, "exclude_labels": {"kind": "test"}}
+    of = TelemetrySchema.from_dict({**schema.to_dict(), **more, "labels": labels})
+    client = make_client(write_package(tmp_path, of))
+    journal, statuses = Remembering(of.reading_columns), Counter[int]()
+    client.step("journal")._journal = journal
+    for number in range(round(INCIDENTS * SCALE)):
+        name = f"incident:{mapping}:{SEED}:{number}"
+        random = Random(name)
+        if number % 20 == 0:
+            client.post("/telemetry", event(seconds=number))
+        path = random.choice(("/incidents", "/incidents", "/labels", "/maintenance"))
+        make = maintenance_body if path == "/maintenance" else incident_body
+        sent = make(random) if random.random() < 0.8 else [make(random) for _ in range(random.randrange(4))]
+        text = json.dumps(sent).encode("utf-8", "surrogatepass")
+        with in_time(name):
+            answered = client.send("POST", path, damaged(random, text) if random.random() < 0.05 else text)
+        assert answered.status < 500, (name, answered)
+        statuses[answered.status] += 1
+        if answered.status == 422:
+            assert {"field", "rule", "got"} <= set(answered.json["error"]), name
+    assert statuses[200] > 0.05 * number and statuses[422] > 0.05 * number and journal.kept > 50
+    for path in ("/labeled", "/maintenance", "/devices", "/metrics"):
+        assert client.get(path).status == 200
+
+
+class Remembering(NoJournal):
+    """A journal that reads again what it would keep."""
+
+    def __init__(self, metrics: tuple[str, ...]) -> None:
+        super().__init__()
+        self.metrics, self.kept = metrics, 0
+
+    def append(self, kind: Kind, arrival: float, events: Sequence[JournalEvent]) -> EntryId:
+        entry = super().append(kind, arrival, events)
+        raw = RawEntry(entry, kind.value, ",".join(self.metrics), "", arrival, encoded(events))
+        again = raw.decoded(self.metrics)
+        found = [*again.events, *again.labels, *again.maintenance]
+        assert encoded(found) == raw.events and len(found) == len(events)
+        self.kept += len(found)
+        return entry
 
 
 def test_what_is_added_to_a_history_is_taken_or_refused(tmp_path: Path, project: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,12 @@ import pytest
 
 from drift.detectors.ddm import DDM
 from drift.monitor import DriftMonitor
+from feature_sets.telemetry.calendar import Maintenance
 from feature_sets.telemetry.schema import TelemetrySchema
 from graphs import device_states
 from graphs.protocol.times import iso_time
+from graphs.state import serving_state
+from graphs.state.maintenance_calendar import Known
 from tests.graphs.conftest import DEVICES, START, Client, event, label, make_client, write_package
 
 
@@ -299,3 +303,78 @@ def test_entries_that_were_over_long_ago_are_forgotten_by_events_and_by_the_cloc
     old = make_client(planned)
     old.post("/maintenance", window(0, 60, id="then", device="a/1"))
     assert told(old, seconds=10)[0] == "maintenance"
+
+
+class Source:
+    """What a history knows, which grows while nobody looks."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, Maintenance] = {}
+
+    def read(self) -> Known:
+        return Known(dict(self.entries), None)
+
+
+def of_file(first: float, last: float, device: str = "a/1") -> Maintenance:
+    return Maintenance((("device", device),), round((START + first) * 1e6), round((START + last) * 1e6))
+
+
+def with_history(
+    planned: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch, key: str
+) -> tuple[Source, Callable[[], Client]]:
+    """A history, and what starts an endpoint that reads it."""
+    source = Source()
+    monkeypatch.setattr(serving_state, "StoredCalendar", lambda *_: source)
+    settings = {"redis_url": redis_url, "journal_key": key, "labels": "store://feature-sets/p/l"}
+    return source, lambda: make_client(planned, **settings)
+
+
+def test_a_replay_has_what_the_history_knew_then_and_not_what_it_knows_by_now(
+    planned: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, start = with_history(planned, redis_url, monkeypatch, "knew")
+
+    def joined(client: Client) -> int:
+        return client.get("/labeled").json["joined"]
+
+    source.entries["file:first"] = of_file(0, 5)
+    client = start()
+    client.post("/telemetry", [event(seconds=0), event(seconds=10), event(seconds=20)])
+    client.post("/labels", [label(seconds=0), label(seconds=10)])
+    assert joined(client) == 1
+    source.entries = {"file:second": of_file(0, 25), "live": of_file(60, 70)}
+    again = start()
+    assert joined(again) == 1
+    assert {entry["id"] for entry in again.get("/maintenance").json["entries"]} == {"file:second", "live"}
+    assert again.post("/labels", label(seconds=20)).json["status"] == "kept"
+    again.post("/maintenance", {"id": "live", "end": at(65)})
+    # What was posted here counts, whatever the history still has; what is as it was is not journaled again.
+    assert again.post("/devices/reload", None).json["maintenance"] == 0
+    assert told(again, seconds=66)[0] == "reporting"
+    source.entries = {}
+    assert again.post("/devices/reload", None).json["maintenance"] == 1
+    third = start()
+    assert joined(third) == 1
+    assert [entry["id"] for entry in third.get("/maintenance").json["entries"]] == ["live"]
+
+
+def test_a_journal_of_an_earlier_version_is_replayed_with_the_calendar_as_it_was_by_that(
+    planned: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, start = with_history(planned, redis_url, monkeypatch, "earlier")
+
+    client = start()
+    client.post("/telemetry", [event(seconds=0), event(seconds=10)])
+    client.post("/maintenance", {"id": "1", "device": "a/2", "start": at(0)})
+    client.post("/labels", [label(seconds=0), label(seconds=10)])
+    journal = client.step("journal")._journal
+    saved = journal.load("maintenance")
+    journal.save("maintenance", {"changes": [change[:4] for change in saved["changes"]]})
+    source.entries["file:first"] = of_file(0, 5)
+    again = start()
+    assert again.get("/labeled").json["joined"] == 1
+    source.entries["file:first"] = of_file(0, 15)
+    for _ in range(2):
+        again = start()
+        assert again.get("/labeled").json["joined"] == 1
+    assert told(again, seconds=14)[0] == "maintenance"

@@ -12,6 +12,7 @@ from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from graphs.protocol.routes import Kind
 from graphs.state.accepted_entries import accepted_entries
 from graphs.state.journal_entries import BEFORE_ALL
+from graphs.state.told_labels import StoredLabels
 from project.live_history import take_live
 from tests.feature_sets.ingestion.folders import MODELS, Folder, forget_all, states
 from tests.feature_sets.ingestion.histories import SCHEMA
@@ -227,6 +228,8 @@ def test_of_overlapping_sources_the_first_counts_live_as_in_files(project, local
     for number in range(30):
         assert endpoint.send("/telemetry", tick(number)).status == 200
     endpoint.client.shut_down()
+    other = of(form="incidents", kind="cause")  # Of a model from before the history was replaced.
+    assert StoredLabels(endpoint.settings["labels"], other).read() is None
     take_live(endpoint.journal, schema)
     found, history = labels_of(pairs(endpoint)), labels_of(states(url)[1].table.to_pandas())
     assert {key: history.get(key) for key in found} == found and 5 < sum(found.values()) < 20
