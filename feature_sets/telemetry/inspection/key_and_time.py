@@ -22,7 +22,7 @@ DEVICE_NAME = re.compile(
     r"|^ne$|^id$|_id$"
 )
 """What columns that name devices, or parts of them, are called."""
-_FAR = pd.Timedelta(days=366)
+_FAR = 366
 _CHANCE = 0.01
 """Share of rows that may be repeated without a column, if it is not of the key."""
 _NEAR, _MOST, _NEARLY_ALL = 0.1, 0.8, 0.99
@@ -138,8 +138,11 @@ def is_far_from(column: ColumnProfile, time: ColumnProfile) -> bool:
     """
     if not column.times.startswith("epoch") or not column.first or not time.first:
         return False
-    first, last = pd.Timestamp(column.first), pd.Timestamp(column.last)
-    return first > pd.Timestamp(time.last) + _FAR or last < pd.Timestamp(time.first) - _FAR
+    # In days, as these may have no zone, or be the last that there are.
+    begins, ends, first, last = (
+        pd.Timestamp(moment).toordinal() for moment in (column.first, column.last, time.first, time.last)
+    )
+    return begins > last + _FAR or ends < first - _FAR
 
 
 def device_times(table: TableProfile, entity: Sequence[str], time: str) -> pd.DataFrame:

@@ -42,7 +42,7 @@ def propose_labels(
     label = _label(proposal, table, entity, time, form)
     if not label:
         return
-    if entity and time in table.columns:
+    if entity and time and time in table.columns:
         tolerance = _tolerance(table, metrics, entity, time)
         if tolerance:
             form["tolerance"] = tolerance
@@ -69,7 +69,7 @@ def _label(
             proposal.decide.append(
                 f"'{label}' is {only} in every row looked at: nothing can be learned from that."
             )
-    elif time in table.columns and all(column.kind in ("text", "empty") for column in rest.values()):
+    elif time and time in table.columns and all(column.kind in ("text", "empty") for column in rest.values()):
         label = LABEL
         proposal.fields["label"] = LABEL
         _positives(proposal, form, "The labels have no column of 0 and 1")

@@ -254,6 +254,14 @@ def test_values_that_are_alike_by_chance_are_not_taken_for_a_device(tmp_path: Pa
     assert (schema.entity, dict(schema.rename)) == (("router",), {})
 
 
+def test_large_numbers_beside_times_without_a_zone_are_numbers(tmp_path: Path) -> None:
+    tables = frames()
+    naive(tables)
+    tables["metrics"]["serial"] = 10**9 + np.arange(len(tables["metrics"])) * 7
+    _, schema = taken(write(tmp_path, tables))
+    assert "serial" in schema.metric_names
+
+
 def test_whole_numbers_are_shown_to_the_unit(tmp_path: Path) -> None:
     tables = frames()
     size = len(tables["metrics"])

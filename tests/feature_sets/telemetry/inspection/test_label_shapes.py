@@ -214,3 +214,13 @@ def test_a_public_benchmark_is_recognized_as_it_is() -> None:
     assert (schema.entity, schema.time, schema.metric_names) == (("series",), "timestamp", ("value",))
     assert (schema.labels.form, schema.labels.start, schema.labels.end) == ("incidents", "start", "end")
     assert not check.proposal.missing
+
+
+def test_a_column_without_a_name_is_not_the_time_that_was_not_found(tmp_path: Path) -> None:
+    tables = frames()
+    tables["metrics"] = tables["metrics"].drop(columns="time")
+    tables["labels"] = tables["labels"].rename(columns={"cause": ""})
+    check = check_folder(write(tmp_path, tables, ".csv"))
+    assert [sentence[:44] for sentence in check.proposal.missing] == [
+        "No column of the metrics holds times (ISO 86"
+    ]
