@@ -33,7 +33,10 @@ def arrival_chunks(
     :param folder: of temporary files, see ``SpillFile``.
     :raises InputError: if none of them is in its windows.
     """
+    entity, time = windows.definition.entity, windows.definition.timestamp
     keys: dict[str | int, int] = {}
+    given_kinds: dict[str, bool] = {}
+    kinds: dict[str, bool] = {}
     arriving, back = RowSort(_ARRIVAL, folder), RowSort(_PLACE, folder)
     place = 0
     for chunk in readings.chunks(rows):
@@ -43,38 +46,39 @@ def arrival_chunks(
         arrivals = column_micros(frame[windows.arrival])
         arriving.add(_table(frame, codes[chunk.codes], places).append_column(_ARRIVAL, pa.array(arrivals)))
         place += len(chunk)
-        entity, time = chunk.entity, chunk.time
-    names = _Columns(
-        list(keys), entity, time, {str(name): _is_time(column) for name, column in frame.items()}
-    )
+        given_kinds = {str(name): _is_time(column) for name, column in frame.items()}
+    as_given = _Columns(list(keys), entity, time, given_kinds)
     left_out: dict[str, int] = {}
     for table in arriving.slices(rows):
         order = np.lexsort((table[_PLACE].to_numpy(), table[_ARRIVAL].to_numpy()))
-        given = names.rows(table.take(pa.array(order)))
+        given = as_given.rows(table.take(pa.array(order)))
         given.frame[_PLACE] = table[_PLACE].to_numpy()[order]
         found = windows.columns(given)
         for status, count in found.left_out.items():
             left_out[status] = left_out.get(status, 0) + count
         values = {name: column for name, column in found.values.items() if name != _PLACE}
-        codes = np.array([keys[key] for key in found.rows.keys] if found.rows else [], dtype=np.int64)
         if found.rows is not None and found.count:
-            places = found.values[_PLACE].to_numpy()
-            back.add(_table(values, codes[found.rows.codes], places))
+            codes = np.array([keys[key] for key in found.rows.keys], dtype=np.int64)
+            back.add(_table(values, codes[found.rows.codes], found.values[_PLACE].to_numpy()))
             kinds = {name: _is_time(column) for name, column in values.items()}
     windows.check(left_out, place)
     arriving.close()
-    of_frame = [name for name in (*frame.columns, *windows.definition.rate_names) if name in kinds]
+    of_frame = [
+        entity,
+        *given_kinds,
+        *(name for name in windows.definition.rate_names if name not in given_kinds),
+    ]
+    with_windows = _Columns(as_given.keys, entity, time, kinds)
     for table in back.slices(rows):
         table = table.take(pa.array(np.argsort(table[_PLACE].to_numpy())))
-        whole = _Columns(names.keys, entity, time, kinds).rows(table)
-        shown = whole.frame[[entity, *dict.fromkeys(of_frame)]]
+        whole = with_windows.rows(table)
         yield FeatureColumns(
             entity,
             time,
             windows.definition,
             whole.frame[entity],
             {name: whole.frame[name] for name in kinds},
-            KeyedRows(shown, entity, time, whole.codes, whole.keys, whole.micros),
+            KeyedRows(whole.frame[of_frame], entity, time, whole.codes, whole.keys, whole.micros),
             left_out,
         )
         left_out = {}

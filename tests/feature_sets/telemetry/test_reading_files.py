@@ -242,3 +242,14 @@ def test_twice_the_readings_need_no_more_memory(tmp_path: Path, layout: str, tic
         peaks.append((python, arrow))
     (python, arrow), (more_python, more_arrow) = peaks
     assert more_python < 1.1 * python and more_arrow < 1.1 * arrow
+
+
+@pytest.mark.parametrize("layout", ["long", "wide"])
+def test_a_file_without_rows_beside_another_changes_nothing(tmp_path: Path, layout: str) -> None:
+    folder = write_folder(tmp_path, layout, False, parts=1)
+    expected, _ = read_telemetry(folder, schema_of(layout, False))
+    head = (folder / "metrics" / "0.csv").read_text().partition("\n")[0]
+    (folder / "metrics" / "1.csv").write_text(f"{head}\n")
+    found, report = read_telemetry(folder, schema_of(layout, False))
+    pd.testing.assert_frame_equal(found.metrics, expected.metrics)
+    assert report.metrics.marks["metrics/1.csv"].rows == 0
