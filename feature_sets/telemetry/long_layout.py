@@ -13,7 +13,7 @@ import pyarrow as pa
 from feature_sets.listed import listed
 from feature_sets.rows.keyed_rows import Bools, Integers
 from feature_sets.rows.whole_numbers import whole_array
-from feature_sets.telemetry.cell_text import Texts
+from feature_sets.telemetry.cell_text import Texts, plain_value
 from feature_sets.telemetry.ingest_report import FileReport
 from feature_sets.telemetry.reading_table import (
     ARRIVAL,
@@ -67,6 +67,7 @@ class LongLayout:
     :param rows: that were read.
     :param readings: that they made.
     :param others: rows of names that are no metric of the schema.
+    :param no_arrivals: number of a row -> what it has in the place of an arrival: the first one of each part.
     """
 
     schema: TelemetrySchema
@@ -74,6 +75,7 @@ class LongLayout:
     rows: int = 0
     readings: int = 0
     others: dict[str, int] = field(default_factory=dict)
+    no_arrivals: dict[int, object] = field(default_factory=dict)
 
     def parts(self, part: FileRows, devices: Integers) -> tuple[pa.Table, Integers]:
         """What a part of a file has of readings, by time and device, and rows of values without either.
@@ -105,6 +107,11 @@ class LongLayout:
             arrival = np.maximum(micros_of(part.columns[schema.arrival]), NO_TIME)
             arrival[part.naive[schema.arrival]] = NAIVE_TIME
             columns[ARRIVAL] = pa.array(arrival[starts])
+            for kind in (NO_TIME, NAIVE_TIME):
+                rows = np.sort(starts[arrival[starts] == kind])[:1]
+                numbers = row_numbers(part.file, part.first + rows).tolist()
+                cells = [plain_value(part.raw[schema.arrival][row]) for row in rows.tolist()]
+                self.no_arrivals |= zip(numbers, cells, strict=True)
         columns |= {name: arrow_values(column) for name, column in values.items()}
         return pa.table(columns), np.flatnonzero(~keyed & (metric >= 0))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -210,7 +210,8 @@ class _ReadingFiles:
     def _of_parts(self, found: JoinedReadings, keys: Sequence[str]) -> _Checked:
         """Readings of long layout that nothing is wrong with."""
         schema, rules = self._schema, self._rules
-        rows = _JoinedRows(found, keys, self._tally, schema, self._report, self._samples)
+        no_arrivals = self._long.no_arrivals if self._long else {}
+        rows = _JoinedRows(found, keys, self._tally, schema, self._report, self._samples, no_arrivals)
         if found.arrival is not None and schema.arrival is not None:
             rows.reject("unparsable_arrival", found.arrival == NO_TIME, schema.arrival)
             rows.reject("naive_arrival", found.arrival == NAIVE_TIME, schema.arrival)
@@ -233,6 +234,7 @@ class _JoinedRows(CheckedRows):
     """Readings of long layout while reasons to leave them out are found.
 
     :param samples: reason -> the row that the sample in the report is of.
+    :param no_arrivals: see ``LongLayout``.
     """
 
     def __init__(
@@ -243,6 +245,7 @@ class _JoinedRows(CheckedRows):
         schema: TelemetrySchema,
         report: FileReport,
         samples: dict[str, int],
+        no_arrivals: Mapping[int, object],
     ) -> None:
         times = {schema.time: times_of(found.micros)}
         if found.arrival is not None and schema.arrival is not None:
@@ -250,6 +253,7 @@ class _JoinedRows(CheckedRows):
         file, self._row = file_and_row(found.row)
         super().__init__(pd.DataFrame({**times, **found.values}, copy=False), file, schema, report, tally)
         self._found, self._keys, self._samples = found, keys, samples
+        self._no_arrivals = no_arrivals
 
     def reject_refused(self, column: str, reason: str) -> None:
         """Leave out rows whose value is not what the metric is."""
@@ -258,7 +262,11 @@ class _JoinedRows(CheckedRows):
     def where(self, row: int, column: str) -> Where:
         """Where its first value is, with the time if that is to blame, else with the device."""
         cells: dict[str, object] = {DEVICE: self._keys[int(self._found.devices[row])]}
-        if column in (self.schema.time, self.schema.arrival) and self.frame[column].notna().iloc[row]:
+        number = int(self._found.row[row])
+        has_none = self._found.arrival is not None and self._found.arrival[row] < 0
+        if column == self.schema.arrival and has_none:
+            cells = {column: self._no_arrivals[number]} if number in self._no_arrivals else cells
+        elif column in (self.schema.time, self.schema.arrival):
             cells = {column: self.frame[column].iloc[row].isoformat()}
         return Where(self.tally.names[int(self.file[row])], int(self._row[row]), cells)
 

@@ -130,6 +130,27 @@ def test_little_memory_gives_the_same_readings_and_the_same_report(
     pd.testing.assert_frame_equal(joined, expected.metrics)
 
 
+@pytest.mark.parametrize(
+    ("reason", "cell", "rule"),
+    [
+        ("unparsable_arrival", "soon", "must be ISO 8601 text with a zone"),
+        ("naive_arrival", "2024-05-01 10:00", "must have a zone"),
+    ],
+)
+def test_a_bad_arrival_in_long_layout_is_shown_as_it_is_in_the_file(
+    tmp_path: Path, reason: str, cell: str, rule: str
+) -> None:
+    folder, schema = write_folder(tmp_path, "long", True, parts=1), schema_of("long", True)
+    path = folder / "metrics" / "0.csv"
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    frame.loc[5::40, "came"] = cell
+    frame.to_csv(path, index=False)
+    _, report = read_telemetry(folder, schema)
+    assert report.metrics.rejected[reason] > 1
+    assert f"came '{cell}' in row " in report.metrics.samples[reason]
+    assert rule in report.metrics.samples[reason]
+
+
 def test_both_layouts_are_the_same_readings(tmp_path: Path) -> None:
     frame = readings(900, 5).drop(columns="came").drop_duplicates(["box", "at"])
     both = []
