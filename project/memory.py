@@ -191,9 +191,11 @@ def after_run(
         if name not in ONCE and value != parameters.DEFAULTS[name]
     }
     if is_since(given.get("training_window")):
-        # As it was before: the time is that of one change of the network.
-        now.pop("training_window")
-        now |= {k: v for k, v in (memory.arguments if memory else {}).items() if k == "training_window"}
+        # As it was before: the time is that of one change of the network, and live rows may need a split of
+        # their own.
+        once = ("training_window", "split")
+        now = {name: value for name, value in now.items() if name not in once}
+        now |= {k: v for k, v in (memory.arguments if memory else {}).items() if k in once}
     path = given.get("schema", "")
     # On a cluster the path is one of its pods.
     if path and not Path(path).is_file():

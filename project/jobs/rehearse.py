@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -100,7 +101,7 @@ def _unseen(recording: Recording, tested: pd.DataFrame, after: pd.Timestamp, tim
         first, last = (rows[DEVICE].map(tested[bound]) for bound in ("min", "max"))
         return rows[(rows[time] >= after) | ((rows[time] >= first) & (rows[time] <= last))]
 
-    return Recording(kept(recording.metrics), kept(recording.labels), recording.label_history)
+    return replace(recording, metrics=kept(recording.metrics), labels=kept(recording.labels))
 
 
 def _first(recording: Recording, most: int, time: str) -> Recording:

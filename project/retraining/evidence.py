@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
+from feature_sets.rows.entity_keys import key_parts
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.telemetry.split_rule import BY_TIME, SplitRule
 from project.retraining.policy import Evidence
 from training.evaluation.clusters import ENOUGH, episode_clusters
 
@@ -29,12 +31,15 @@ class LabeledRows:
         self._onset = ""
         self._counted: tuple[int, Evidence] | None = None
 
-    def since(self, onset: str, schema: TelemetrySchema, test_fraction: float) -> Evidence:
+    def since(
+        self, onset: str, schema: TelemetrySchema, test_fraction: float, rule: SplitRule = BY_TIME
+    ) -> Evidence:
         """What there is since the onset of a change.
 
         :param onset: event time, ISO 8601 with a zone.
         :param schema: names the columns and gives the embargo.
-        :param test_fraction: later share of the rows, which nothing is learned from.
+        :param test_fraction: share of the rows that nothing is learned from.
+        :param rule: which rows these are.
         """
         # The earlier part loses the embargo at its end; at least half of it is to be left.
         needed = 2 * schema.embargo_seconds / (1 - test_fraction)
@@ -43,15 +48,22 @@ class LabeledRows:
             return Evidence(needed_span_seconds=needed)
         # Files only come; what they hold is counted when there is a new one.
         if self._counted is None or self._counted[0] != len(self._files):
-            self._counted = len(self._files), self._count(rows, onset, schema, test_fraction, needed)
+            self._counted = len(self._files), self._count(rows, onset, schema, test_fraction, needed, rule)
         return self._counted[1]
 
     @staticmethod
     def _count(
-        rows: pd.DataFrame, onset: str, schema: TelemetrySchema, test_fraction: float, needed: float
+        rows: pd.DataFrame,
+        onset: str,
+        schema: TelemetrySchema,
+        test_fraction: float,
+        needed: float,
+        rule: SplitRule,
     ) -> Evidence:
         ordered = rows.drop_duplicates([DEVICE, schema.time]).sort_values(schema.time, ignore_index=True)
         span = (ordered[schema.time].iloc[-1] - pd.Timestamp(datetime.fromisoformat(onset))).total_seconds()
+        if rule.holds_devices_out:
+            return Evidence(len(ordered), _groups(ordered, schema, test_fraction, rule), span, needed)
         later = ordered.iloc[int(len(ordered) * (1 - test_fraction)) :]
         return Evidence(len(ordered), _units(later, schema), span, needed)
 
@@ -77,3 +89,18 @@ def _units(rows: pd.DataFrame, schema: TelemetrySchema) -> int:
         return failing
     clusters = episode_clusters(rows, schema.time, schema.target, schema.embargo_seconds)
     return len(np.unique(clusters.codes[wrong]))
+
+
+def _groups(rows: pd.DataFrame, schema: TelemetrySchema, share: float, rule: SplitRule) -> int:
+    """The same where whole groups are evaluated on: those with errors that the split would choose.
+
+    Which devices share an attribute these rows do not say; each is taken for a group of its own then.
+    """
+    failing = rows.loc[(rows[schema.target] == 1).to_numpy(), DEVICE].unique()
+    column, size = rule.group_column, len(schema.entity)
+    if column in schema.entity:
+        place = schema.entity.index(column)
+        failing = np.unique([key_parts(key, size, schema.separator)[place] for key in failing])
+    if not rule.test:
+        return round(share * len(failing))
+    return len(set(rule.test) & set(failing) if column in ("", DEVICE, *schema.entity) else rule.test)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from feature_sets.model_package.tags import PRODUCTION
 from feature_sets.telemetry.schema import TelemetrySchema
+from feature_sets.telemetry.split_rule import COLUMN, TIME
 from project import parameters, run_lock
 from project.errors import NetopsError
 from project.http_json import AbsentError, get_json
@@ -19,7 +21,7 @@ from project.local.workflow_records import (
     read_status,
     workflow_records,
 )
-from project.memory import ONCE, recall, resolve
+from project.memory import ONCE, Memory, recall, resolve
 from project.model_addresses import MODEL_ARTIFACT
 from project.retraining.evidence import LabeledRows
 from project.retraining.loop import ABSENT, KILLED, RUNNING, RunLook
@@ -28,6 +30,7 @@ from project.retraining.policy import Evidence
 from project.settings import Settings
 from project.summary.facts import read_steps, step_results
 from project.workflow_process import WorkflowProcess
+from training.dataset.split_arguments import SplitArguments
 from training.job.training_window import is_since
 
 _TIMEOUT = 10.0
@@ -51,21 +54,26 @@ class LocalOperations:
 
     def evidence(self, onset: str) -> Evidence:
         """What was labeled since a time."""
-        arguments = self._remembered()
-        schema = TelemetrySchema.load(arguments.get("schema", ""))
-        fraction = arguments.get("test_fraction", parameters.DEFAULTS["test_fraction"])
-        return self._rows.since(onset, schema, float(fraction))
+        schema, split = self._split(self._given())
+        return self._rows.since(
+            onset, schema, split.test_devices or split.test_fraction, split.split_rule(schema)
+        )
 
     def arguments(self) -> dict[str, Any]:
-        """Arguments of the run that made the champion; without its record, those of the last success."""
-        memory = recall(self._dbpath, self._project)
-        given = {**self._remembered(), **self._of_champion()}
+        """Arguments of the run that made the champion; without its record, those of the last success.
+
+        Nobody says which part live rows are of, so where a column of the labels does, they are split by time.
+        """
         kept = {
             name: value
-            for name, value in given.items()
+            for name, value in self._given().items()
             if name in parameters.NAMES["main"] and name not in ONCE and not is_since(value)
         }
-        return resolve(self._project, parameters.NAMES["main"], kept, memory).arguments
+        # Not those that were remembered since: what the champion's run did not say had its default.
+        memory = replace(self._memory(), arguments={})
+        found = resolve(self._project, parameters.NAMES["main"], kept, memory).arguments
+        schema, split = self._split(found)
+        return {**found, "split": TIME} if split.split_rule(schema).by == COLUMN else found
 
     def busy(self) -> str:
         """Which run holds the project, in words; empty for none."""
@@ -102,13 +110,27 @@ class LocalOperations:
         found = read_steps(self._dbpath, self._project, run_id)
         return {name: step_results(found, name) for name in found}
 
-    def _remembered(self) -> dict[str, Any]:
+    def _given(self) -> dict[str, Any]:
+        """Arguments of the run that made the champion, on the history that the project stands on now."""
+        remembered, made_it = self._memory().arguments, self._of_champion()
+        if not made_it:
+            return remembered
+        source = {name: value for name, value in remembered.items() if name in parameters.SOURCE}
+        return {**source, **made_it}
+
+    @staticmethod
+    def _split(given: Mapping[str, Any]) -> tuple[TelemetrySchema, SplitArguments]:
+        value = {**parameters.DEFAULTS, **given}
+        names = ("test_fraction", "test_devices", "train_rows", "seed", "split")
+        return TelemetrySchema.load(value["schema"]), SplitArguments(**{name: value[name] for name in names})
+
+    def _memory(self) -> Memory:
         memory = recall(self._dbpath, self._project)
         if memory is None:
             raise NetopsError(
                 f"project '{self._project}' must remember a successful run to be trained again, got none"
             )
-        return memory.arguments
+        return memory
 
     def _of_champion(self) -> dict[str, Any]:
         """Arguments of the workflow that made the champion, if its record is here."""

@@ -185,6 +185,9 @@ def test_a_training_window_that_is_a_time_is_of_one_run():
     before = after_run(None, "main", {"training_window": "14d"}, "r1", "t1")
     assert after_run(before, "main", since, "r2", "t2").arguments == {"training_window": "14d"}
     assert after_run(None, "main", since, "r2", "t2").arguments == {}
+    # Nor its split, which may be one for live rows.
+    before = Memory({"split": "column:part"}, {}, "", "r1", "main", "t1")
+    assert after_run(before, "main", since | {"split": "time"}, "r2", "t2").arguments == before.arguments
 
 
 @pytest.mark.parametrize(

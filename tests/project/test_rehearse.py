@@ -55,6 +55,15 @@ def test_of_devices_that_were_held_out_their_test_rows_are_played():
     assert _tested(None, "at", after).empty
 
 
+def test_incidents_are_played_whatever_was_held_out():
+    times = START + pd.to_timedelta([0, 10], unit="s")
+    rows = pd.DataFrame({DEVICE: "a", "at": times, KNOWN: times})
+    whole = Recording(rows, rows, rows, pd.DataFrame({"id": ["i1"]}))
+    for test_set in (rows, rows.iloc[:0]):
+        played = _unseen(whole, _tested(test_set, "at", times[1]), times[1], "at")
+        assert played.incidents is whole.incidents
+
+
 def test_the_pairs_are_counted_when_they_are_all_in_batches():
     left = iter([3, 1, 0, 0])
     with fake_endpoint(lambda *_: (200, {"unwritten": next(left), "joined": 5})) as address:

@@ -7,11 +7,11 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from feature_sets.checks import InputError
 from feature_sets.listed import listed
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.split_rule import SplitRule
 from training.dataset.split import Split, check_enough, checked, ordered_rows
+from training.dataset.too_little import TooLittleDataError
 
 DRAWS = 200
 """Choices of groups that are compared; the one nearest to the share that is asked for is taken."""
@@ -46,7 +46,7 @@ def split_by_groups(
         absent = sorted(set(rule.test) - set(there))
         if absent:
             rule_text = f"must name values of {what} with labeled rows, among {listed(there, _NAMED)}"
-            raise InputError("split.test", rule_text, absent)
+            raise TooLittleDataError("split.test", rule_text, absent)
         chosen: Collection[str] = rule.test
     else:
         chosen = _chosen(rows[known].assign(_group=group[known]), schema, what, share, seed)
@@ -100,7 +100,7 @@ def _chosen(rows: pd.DataFrame, schema: TelemetrySchema, what: str, share: float
     failing = [name for name in names if episodes[name]]
     if len(failing) < 2:
         rule = f"must have errors in at least two of {len(names)} values of {what}, one for each part"
-        raise InputError("labeled rows", rule, failing)
+        raise TooLittleDataError("labeled rows", rule, failing)
     healthy = [name for name in names if not episodes[name]]
     random = np.random.default_rng(seed)
     draws: list[tuple[float, list[str]]] = []

@@ -11,7 +11,7 @@ import pandas as pd
 
 from feature_sets.listed import listed
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from feature_sets.telemetry.split_rule import BY_TIME, DEVICE_TIME, FIRST_ROWS, TIME, SplitRule
+from feature_sets.telemetry.split_rule import BY_TIME, COLUMN, DEVICE_TIME, FIRST_ROWS, TIME, SplitRule
 from training.dataset.fold_shape import FoldShape
 from training.dataset.stratified_sample import ONE_EACH, ClassWeights
 from training.dataset.too_little import TooLittleDataError
@@ -93,13 +93,17 @@ class Split:
     def digest(self) -> str:
         """Short text that differs for different parts; ``none`` where a time tells them apart.
 
-        Where whole devices are in one part, these are in it, else when the test rows of each device begin.
+        Where whole devices are in one part, these are in it, else when the test rows of each device begin. By
+        a column each test row is: rows to learn from may lie between them.
         """
         starts = self.test_starts
         if isinstance(starts, pd.Timestamp):
             return "none"
         # Of naive times and of UTC the same.
-        lines = self.held_out or [f"{device} {start.value}" for device, start in sorted(starts.items())]
+        begins = sorted(starts.items())
+        if self.rule.by == COLUMN:
+            begins = sorted(zip(self.test[DEVICE], self.test[self.time], strict=True))
+        lines = self.held_out or [f"{device} {begin.value}" for device, begin in begins]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
 
     @property

@@ -5,9 +5,11 @@ import os
 import subprocess
 import sys
 
+import pandas as pd
 import psutil
 import pytest
 
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.errors import NetopsError
 from project.local.processes import Process
 from project.local.workflow_records import GIVEN_UP_FILE, write_process, write_status
@@ -97,11 +99,10 @@ def champion(monkeypatch, workflow=""):
     monkeypatch.setattr(module, "production_artifact", lambda _dbpath, _project: artifact)
 
 
-def remembered(monkeypatch, arguments):
-    from feature_sets.telemetry.schema import TelemetrySchema
-
-    schema = TelemetrySchema.load().to_dict()
-    memory = Memory(arguments, schema, schema_digest(schema), "m", "main", "2024-05-01T12:00:00+00:00")
+def remembered(monkeypatch, arguments, content=None):
+    schema = TelemetrySchema.load().to_dict() if content is None else content
+    digest = schema_digest(TelemetrySchema.from_dict(schema).history_content())
+    memory = Memory(arguments, schema, digest, "m", "main", "2024-05-01T12:00:00+00:00")
     monkeypatch.setattr(module, "recall", lambda _dbpath, _project: memory)
 
 
@@ -115,6 +116,43 @@ def test_the_arguments_are_those_of_the_run_that_made_the_champion(operations, t
     assert operations.arguments() == {"seed": 7, "train_rows": 300, "devices": 5}
     champion(monkeypatch, "gone")
     assert operations.arguments() == {"seed": 1, "devices": 5}
+
+
+def test_what_was_tried_since_is_not_of_the_champion(operations, tmp_path, monkeypatch):
+    folder(tmp_path, process=DEAD, state="succeeded", run_id="made-it")
+    remembered(monkeypatch, {"devices": 5, "split": "device_time", "min_votes": 0.9})
+    champion(monkeypatch, "made-it")
+    assert operations.arguments() == {"seed": 7, "devices": 5}
+
+
+@pytest.mark.parametrize("by_argument", [False, True])
+def test_live_rows_are_split_by_time_where_a_column_of_the_labels_says_the_part(
+    operations, tmp_path, monkeypatch, by_argument
+):
+    content = TelemetrySchema.load().to_dict() | {"split": "column:part"}
+    schema = tmp_path / "schema.yaml"
+    schema.write_text(json.dumps(content))
+    given = {"schema": str(schema), **({"split": "column:part"} if by_argument else {})}
+    remembered(monkeypatch, given, content)
+    champion(monkeypatch, "gone")
+    assert operations.arguments() == {"schema": str(schema), "split": "time"}
+
+
+def test_where_whole_devices_are_evaluated_on_the_gate_compares_on_those(operations, tmp_path, monkeypatch):
+    schema = TelemetrySchema.load()
+    pairs = Settings(home=tmp_path).labeled_pairs("p")
+    pairs.mkdir(parents=True)
+    times = pd.date_range("2024-05-01", periods=40, freq="h", tz="UTC").as_unit("us")
+    for device in range(10):
+        rows = {DEVICE: f"d{device}", schema.time: times, schema.target: [0, 1] * 20}
+        pd.DataFrame(rows).to_parquet(pairs / f"{device}.parquet")
+    champion(monkeypatch, "gone")
+    units = {}
+    for split in ("", "devices:d1,d2", "devices"):
+        remembered(monkeypatch, {"split": split} if split else {})
+        found = LocalOperations(Settings(home=tmp_path), "p", "http://127.0.0.1:9")
+        units[split] = found.evidence("2024-05-01T00:00:00+00:00").units
+    assert units == {"": 6, "devices:d1,d2": 2, "devices": 3}
 
 
 def test_without_a_successful_run_nothing_is_trained(operations, monkeypatch):

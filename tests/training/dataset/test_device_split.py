@@ -113,3 +113,15 @@ def test_errors_only_in_the_test_part_are_refused_with_where_they_are(frame, sch
     late = frame.assign(is_error=np.where(frame.index < 980, 0, frame["is_error"]).astype(np.int8))
     with pytest.raises(InputError, match=r"both classes.*all errors are in the other part, 2024-03-01T0"):
         split_within_devices(late, schema, BY_DEVICE_TIME, 0.2)
+
+
+def test_test_parts_that_begin_alike_are_told_apart(frame, schema):
+    tick = np.arange(len(frame)) // frame[DEVICE].nunique()
+    folds = frame.assign(fold=np.select([tick < 100, tick < 180, tick < 240], ["1", "2", "3"], "4"))
+    parts = [
+        split_by_column(folds, schema, SplitRule("column", "fold", train=train, test=test))
+        for train, test in ((("1", "3", "4"), ("2",)), (("1", "4"), ("2", "3")), (("1", "4"), ("2",)))
+    ]
+    assert parts[0].test_starts.equals(parts[1].test_starts)
+    assert parts[0].digest != parts[1].digest
+    assert parts[0].digest == parts[2].digest  # Another training part does no harm.

@@ -12,6 +12,7 @@ from feature_sets.telemetry.split_rule import SplitRule
 from tests.training.network import make_frame
 from training.dataset.group_split import joined_groups, split_by_groups
 from training.dataset.leak_check import check_split
+from training.dataset.too_little import TooLittleDataError
 
 BY_CABLE, BY_DEVICE = SplitRule("group", "cable"), SplitRule("devices")
 DEVICES_OF = 12
@@ -97,6 +98,14 @@ def test_an_unknown_name_is_refused(frame, schema):
     rule = SplitRule("devices", test=("site/1", "site/99"))
     with pytest.raises(InputError, match=r"split\.test: must name values of device .*got \['site/99'\]"):
         split_by_groups(frame, schema, rule, each(frame), 0.3, 1)
+
+
+def test_groups_that_lack_rows_or_errors_now_may_have_them_later(frame, schema):
+    absent = SplitRule("group", "cable", test=("c99",))
+    rare = with_errors_on(frame, ["site/4"])
+    for rule, rows in ((absent, frame), (BY_CABLE, rare)):
+        with pytest.raises(TooLittleDataError):
+            split_by_groups(rows, schema, rule, cables(frame), 0.3, 1)
 
 
 def test_rows_of_devices_without_a_group_are_counted(frame, schema):
