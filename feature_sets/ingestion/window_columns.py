@@ -91,7 +91,11 @@ class FeatureColumns:
             time,
             definition,
             rows.frame[entity],
-            {**features, **_without(rows.frame, entity), **(_derived(features, derived) if derived else {})},
+            {
+                **features,
+                **_without(rows.frame, entity),
+                **(_derived(features, derived, rows, arrival) if derived else {}),
+            },
             rows,
             left_out,
         )
@@ -128,15 +132,29 @@ class FeatureColumns:
         return column_micros(self.values[self.time])
 
 
-def _derived(windows: dict[str, pd.Series], derived: DerivedFeatures) -> dict[str, pd.Series]:
-    """The derived features as columns, each with its values side by side in memory."""
+def _derived(
+    windows: dict[str, pd.Series], derived: DerivedFeatures, kept: KeyedRows, arrival: str | None
+) -> dict[str, pd.Series]:
+    """The derived features as columns, each with its values side by side in memory.
+
+    :param kept: the rows, all of which count.
+    """
+    columns = {name: windows[name].to_numpy() for name in derived.relative.inputs}
+    found = _of_row(windows, derived) | derived.relative.of_history(kept, arrival, columns)
+    return {name: pd.Series(column, copy=False) for name, column in found.items()}
+
+
+def _of_row(windows: dict[str, pd.Series], derived: DerivedFeatures) -> dict[str, npt.NDArray[np.float64]]:
+    """Those that are computed from the windows of the same row."""
+    if not derived.names:
+        return {}
     inputs = [windows[name].to_numpy() for name in derived.inputs]
     rows = len(inputs[0])
     values = np.empty((len(derived.names), rows))
     for start in range(0, rows, _TURNED_ROWS):
         part = slice(start, start + _TURNED_ROWS)
         values[:, part] = derived.of(np.column_stack([column[part] for column in inputs])).T
-    return {name: pd.Series(column, copy=False) for name, column in zip(derived.names, values, strict=True)}
+    return dict(zip(derived.names, values, strict=True))
 
 
 def _without(frame: pd.DataFrame, left_out: str) -> dict[str, pd.Series]:

@@ -182,7 +182,7 @@ class TelemetrySchema:
                 if column == IN_MAINTENANCE:
                     rule = f"must not be {IN_MAINTENANCE}, which NetOps writes itself"
                 raise InputError("columns", rule, column)
-        generated = {*self.window_features, *self.presence_features, *self.derived_features}
+        generated = {*self.live_features} - {*self.metric_names}
         for column in columns:
             if column in generated:
                 raise InputError("columns", "must not equal the name of a generated feature", column)
@@ -262,6 +262,13 @@ class TelemetrySchema:
         return tuple(feature.name for feature in self.derived.features(self.metric_names))
 
     @property
+    def relative_features(self) -> tuple[str, ...]:
+        """Names of the features relative to the device's own past, in feature order."""
+        relative = self.derived.relative
+        features = relative.features(self.metric_names) if relative is not None else ()
+        return tuple(feature.name for feature in features)
+
+    @property
     def live_features(self) -> tuple[str, ...]:
         """Names of all that is known of a device from its readings: metrics, and what is made of them."""
         return (
@@ -269,6 +276,7 @@ class TelemetrySchema:
             *self.window_features,
             *self.presence_features,
             *self.derived_features,
+            *self.relative_features,
         )
 
     @property
