@@ -69,7 +69,7 @@ def test_a_schema_survives_its_own_yaml(tmp_path: Path) -> None:
     [
         ([], "'schema': must be a mapping"),
         (changed(colour="red"), "must be among .*got 'colour'"),
-        ({k: v for k, v in SMALL.items() if k != "label"}, "'label': is required"),
+        ({k: v for k, v in SMALL.items() if k != "time"}, "'time': is required"),
         (changed(name="Lab 1"), "lower-case letters, digits and dashes"),
         (changed(name=3), "'name': must be text, got 3"),
         (changed(entity=[]), "'entity': must name at least one column"),
