@@ -23,7 +23,7 @@ from training.packaging.package_writer import model_inputs
 from training.search.own_level_distance import OwnLevelDistance
 from training.search.pipelines import MODEL_STEP, error_margin
 
-ALARM_SHARE = 0.005
+ALARM_SHARE = 0.02
 """Share of the training rows that are alarms, where the threshold rule does not say one."""
 THRESHOLD = 0.5
 """What is told as the probability is distance / (distance + limit), a half at the limit."""

@@ -64,6 +64,14 @@ def test_a_schema_survives_its_own_yaml(tmp_path: Path) -> None:
     assert TelemetrySchema.load(schema.to_dict()) == schema
 
 
+def test_a_schema_without_a_label_has_incidents_that_nobody_has_told_yet() -> None:
+    schema = TelemetrySchema.from_dict({k: v for k, v in SMALL.items() if k != "label"})
+    assert (schema.label, schema.target, schema.labels.form) == ("is_error", "is_error", "incidents")
+    assert TelemetrySchema.from_dict(schema.to_dict()) == schema
+    # With a label, labels are rows as ever.
+    assert TelemetrySchema.from_dict(changed()).labels.form == "rows"
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
