@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from feature_sets.relative_features import RelativeFeatures
 from feature_sets.telemetry.schema import TelemetrySchema
 
 Floats = npt.NDArray[np.float64]
@@ -41,6 +42,8 @@ class DerivedFeatures:
     def __init__(self, schema: TelemetrySchema) -> None:
         self.names: tuple[str, ...] = schema.derived_features
         """Names of the features, in output order."""
+        self.relative = RelativeFeatures(schema)
+        """Those that depend on earlier rows too; ``of`` does not give them."""
         parts = schema.derived.features(schema.metric_names)
         self.inputs: tuple[str, ...] = tuple(
             dict.fromkeys(name for part in parts for name in (part.left, part.right))
@@ -52,6 +55,16 @@ class DerivedFeatures:
         kinds = np.array([part.kind for part in parts], dtype=object)
         self._changes = np.flatnonzero(kinds == "change")
         self._variations = np.flatnonzero(kinds == "variation")
+
+    @property
+    def all_names(self) -> tuple[str, ...]:
+        """Names of the features, then of those that depend on earlier rows too."""
+        return (*self.names, *self.relative.names)
+
+    @property
+    def all_inputs(self) -> tuple[str, ...]:
+        """Window features that all of them need."""
+        return tuple(dict.fromkeys([*self.inputs, *self.relative.inputs]))
 
     @classmethod
     def from_feature_set(cls, feature_set: Any) -> DerivedFeatures | None:

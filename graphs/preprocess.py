@@ -11,6 +11,7 @@ import pandas as pd
 
 from feature_sets.checks import duration_seconds
 from feature_sets.derived_features import DerivedFeatures
+from feature_sets.rows.event_micros import event_micros
 from feature_sets.rows.whole_numbers import whole_array
 from feature_sets.telemetry.schema import DEVICE
 from feature_sets.windows import event_status
@@ -21,6 +22,7 @@ from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of
 from graphs.request_step import RequestStep
 from graphs.state.journal import Journal
+from graphs.state.live_levels import LiveLevels
 from graphs.state.reading_history import ReadingHistory, Readings, stored_readings
 from graphs.state.serving_state import serving_state
 
@@ -58,6 +60,7 @@ class Preprocess(RequestStep):
         self._idle_seconds = longest_reach(definition)
         self._swept = -math.inf
         self._history = stored_readings(history, schema) if history else None
+        self._levels = LiveLevels(schema, history)
         self._tolerance = duration_seconds(schema.windows.future_tolerance)
         self._started: set[str] = set()
 
@@ -71,7 +74,7 @@ class Preprocess(RequestStep):
             return
         devices = self._state.devices
         rows = self._update(request)
-        counted = []
+        counted, devices_of = [], []
         for record, row in zip(request.telemetry, rows, strict=True):
             record.status = row.pop(event_status.COLUMN)
             if record.status not in event_status.COUNTED:
@@ -82,7 +85,9 @@ class Preprocess(RequestStep):
                 row.update(devices.features(event.device, event.time))
             record.features = row
             counted.append(row)
+            devices_of.append(event.device)
         self._derived.add_to(counted)
+        self._levels.add_to(counted, devices_of)
 
     def _reload(self) -> dict[str, int]:
         devices = self._state.devices
@@ -92,20 +97,22 @@ class Preprocess(RequestStep):
             self._state.calendar.reload()
         if self._history is not None:
             self._history.refresh()
+            self._levels.refresh()
             self._started.clear()
         return {"devices": len(devices) if devices is not None else 0}
 
     def before_replay(self, journal: Journal) -> None:
         """Have the history leave out what the replay will give."""
         if self._history is not None:
-            self._history.leave_out(
-                (event.device, event.time) for entry in journal.entries() for event in entry.events
-            )
+            coming = {(event.device, event.time) for entry in journal.entries() for event in entry.events}
+            self._history.leave_out(coming)
+            self._levels.leave_out(frozenset((device, event_micros(time)) for device, time in coming))
 
     def after_replay(self) -> None:
         """Have each device begin with what the history has beside the journal, such as files of the night."""
         if self._history is not None:
             self._history.leave_out(())
+            self._levels.leave_out(frozenset())
             self._started.clear()
 
     def prepare(self, request: Request) -> None:
@@ -143,7 +150,7 @@ class Preprocess(RequestStep):
     def _forget_idle(self) -> None:
         """Give up the devices that sent nothing for long; looks at all, so it is done once in that time."""
         self._swept = self._arrived
-        self._windows.evict(self._idle_seconds)
+        self._levels.forget(self._windows.evict(self._idle_seconds))
         self._started.intersection_update(self._windows.devices)
 
     def _start(self, history: ReadingHistory, request: Request) -> None:
@@ -153,13 +160,19 @@ class Preprocess(RequestStep):
         begins like this.
         """
         found: dict[str, tuple[float, Readings]] = {}
+        first: dict[str, tuple[float, float]] = {}
         for index, record in enumerate(request.telemetry):
             event, arrival = record.event, request.arrived(index)
             if event.device in self._started or event.device in found:
                 continue
             if event.time > arrival + self._tolerance:
                 continue  # It will be quarantined; its time says nothing about where the device is.
+            first[event.device] = event.time, arrival
             found[event.device] = arrival, history.before(event.device, event.time, arrival)
+        known = set(self._windows.devices)
+        for device, (time, arrival) in first.items():
+            if device not in known:
+                self._levels.begin(device, time, arrival)
         sizes = [len(readings.micros) for _, readings in found.values()]
         if any(sizes):
             values = np.concatenate([readings.values for _, readings in found.values()])
@@ -167,17 +180,16 @@ class Preprocess(RequestStep):
             told = np.concatenate([readings.told for _, readings in found.values()])
             micros = np.concatenate([readings.micros for _, readings in found.values()])
             columns = zip(self._schema.whole_columns, wholes.T, told.T, strict=True)
-            self._windows.update(
-                pd.DataFrame(
-                    {
-                        DEVICE: np.repeat(np.array(list(found), dtype=object), sizes),
-                        self._schema.time: micros.view("datetime64[us]"),
-                        _ARRIVAL: np.repeat([arrival for arrival, _ in found.values()], sizes),
-                        **dict(zip(self._gauges, values.T, strict=True)),
-                        **{name: whole_array(numbers, given) for name, numbers, given in columns},
-                    }
-                )
+            filled = pd.DataFrame(
+                {
+                    DEVICE: np.repeat(np.array(list(found), dtype=object), sizes),
+                    self._schema.time: micros.view("datetime64[us]"),
+                    _ARRIVAL: np.repeat([arrival for arrival, _ in found.values()], sizes),
+                    **dict(zip(self._gauges, values.T, strict=True)),
+                    **{name: whole_array(numbers, given) for name, numbers, given in columns},
+                }
             )
+            self._levels.take_filled(filled, self._windows.update(filled), known)
         self._started.update(found)  # Only now: if the history cannot be read, a later event asks again.
 
 

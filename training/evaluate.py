@@ -30,7 +30,7 @@ from training.evaluation.evaluate_model import evaluate_model
 from training.evaluation.evaluation_plots import alarms_figure, calibration_figure, score_figure
 from training.evaluation.evaluation_report import EvaluationReport
 from training.evaluation.group_scores import group_scores
-from training.evaluation.promotion_gate import HELD, Promotion, decide
+from training.evaluation.promotion_gate import HELD, Promotion, decide, decide_without_labels
 from training.job.defaults import (
     PROMOTE,
     SCORES_BY,
@@ -45,6 +45,9 @@ from training.job.run_artifacts import artifact_path, log_figures, log_tables
 from training.packaging.model_artifact import log_model_package
 from training.packaging.package_writer import write_files
 from training.selection.selection_mark import refuse_selection_on_test_rows, refuse_training_on_test_rows
+from training.unlabeled.evaluate import UnlabeledReport, evaluate_unlabeled
+
+Report = EvaluationReport | UnlabeledReport
 
 REJECTED = "rejected"
 """Tag of a model that the gate did not let into production."""
@@ -75,6 +78,8 @@ def evaluate(
     """MLRun job: evaluate a model on the untouched test rows, register it, and promote it or not.
 
     Both it and the model in production are scored on the rows that neither was trained on, see ``decide``.
+
+    Without labels it tells how many alarms the model raises, see ``UnlabeledReport``, and scores are missing.
 
     Results, on the test rows: average_precision, roc_auc, f1, precision, recall, brier and the confusion
     matrix, the same with ``majority_class_`` and ``single_feature_`` in front, brier_skill, ``base_rate``
@@ -120,13 +125,17 @@ def evaluate(
     package = fetch_model_package(model_path)
     telemetry = package.schema.telemetry
     parts = _read(context, feature_vector, package, arguments)
-    groups = score_groups(feature_vector, telemetry, scores_by, parts)
+    groups = {} if parts.unlabeled else score_groups(feature_vector, telemetry, scores_by, parts)
     history = read_label_history(feature_vector, telemetry, parts.tested_devices)
-    report = evaluate_model(parts, package.schema, package.session(), history, arguments.seed, bootstrap_by)
+    report: Report
+    if parts.unlabeled:
+        report = evaluate_unlabeled(parts, package.schema, package.session(), history)
+    else:
+        report = evaluate_model(
+            parts, package.schema, package.session(), history, arguments.seed, bootstrap_by
+        )
     champion = _champion(context, tag, parts, report, feature_vector, telemetry, arguments.seed, bootstrap_by)
-    gate = decide(
-        report.candidate(package.schema.version), champion.comparison if champion else None, promote
-    )
+    gate = _gate(report, package.schema.version, champion, promote)
     if check_boolean("argument 'approve'", approve) and champion is not None:
         gate = gate.before_approval()
     gate = gate.before_rehearsal() if rehearse else gate
@@ -155,6 +164,14 @@ def _read(
     return parts
 
 
+def _gate(report: Report, version: str, champion: Champion | None, promote: bool) -> Promotion:
+    """Whether the model goes into production, with labels or without."""
+    if isinstance(report, UnlabeledReport):
+        known = (champion.comparison.version, champion.unlabeled) if champion else None
+        return decide_without_labels(version, report.false_alarm_share, known, promote)
+    return decide(report.candidate(version), champion.comparison if champion else None, promote)
+
+
 def _stage(context: mlrun.MLClientCtx, tag: str) -> None:
     """Have the model in production rehearsed again, in place of one that the gate kept out."""
     served = mlrun.datastore.get_store_resource(_address(context, tag))
@@ -169,7 +186,7 @@ def _champion(
     context: mlrun.MLClientCtx,
     tag: str,
     split: Split,
-    report: EvaluationReport,
+    report: Report,
     feature_vector: str,
     telemetry: TelemetrySchema,
     seed: int,
@@ -186,14 +203,14 @@ def _champion(
     return compare(package, split, report.scorers[MODEL], feature_vector, telemetry, seed, bootstrap_by)
 
 
-def _warn(context: mlrun.MLClientCtx, report: EvaluationReport, gate: Promotion) -> None:
-    if not (report.predictable and report.beats_baselines):
+def _warn(context: mlrun.MLClientCtx, report: Report, gate: Promotion) -> None:
+    if isinstance(report, UnlabeledReport) or not (report.predictable and report.beats_baselines):
         context.logger.warning(report.verdict)
     if not gate.passed:
         context.logger.warning(f"{gate.outcome}: {gate.reason}")
 
 
-def _with_scores(schema: ModelSchema, report: EvaluationReport) -> ModelSchema:
+def _with_scores(schema: ModelSchema, report: Report) -> ModelSchema:
     """The schema with the scores on rows that the model was not made from, not those of its validation."""
     facts = report.describe()
     names = (*report.scores[MODEL], *_PACKAGED)
@@ -241,7 +258,7 @@ def _log_predictions(context: mlrun.MLClientCtx, key: str, predictions: pd.DataF
 
 def _log_artifacts(
     context: mlrun.MLClientCtx,
-    report: EvaluationReport,
+    report: Report,
     split: Split,
     threshold: float,
     groups: Mapping[str, str],
@@ -258,6 +275,11 @@ def _log_artifacts(
         },
     )
     rows, scores = report.predictions, report.scores[MODEL]
+    times = (rows[split.time].min(), rows[split.time].max())
+    alarms = alarms_figure(report.episodes.episodes, report.episodes.false_alarms, times)
+    if isinstance(report, UnlabeledReport):
+        log_figures(context, {"test_alarms": alarms})
+        return
     labels = rows[split.label].to_numpy()
     model, rule = (report.scorers[name].score for name in (MODEL, SINGLE_FEATURE))
     figures = {
@@ -265,10 +287,6 @@ def _log_artifacts(
         "test_calibration": calibration_figure(
             labels, rows[PROBABILITY].to_numpy(), scores["brier"], str(report.calibration)
         ),
-        "test_alarms": alarms_figure(
-            report.episodes.episodes,
-            report.episodes.false_alarms,
-            (rows[split.time].min(), rows[split.time].max()),
-        ),
+        "test_alarms": alarms,
     }
     log_figures(context, figures)

@@ -13,8 +13,9 @@ from training.report_page.data_section import data_section
 from training.report_page.evaluation_section import evaluation_section
 from training.report_page.headline import facts, what_is_predicted
 from training.report_page.model_section import model_section
-from training.report_page.page import Page, render
+from training.report_page.page import Page, Section, render
 from training.report_page.selection_section import selection_section
+from training.report_page.unlabeled_sections import unlabeled_candidates_section, unlabeled_evaluation_section
 
 REPORT_KEY = "report"
 
@@ -72,6 +73,31 @@ def report(
     model = fetch_model_package(model_path).schema
     telemetry = model.telemetry
     balance = class_balance.as_df()
+    of_test = (
+        test_device_scores.as_df(),
+        test_episodes.as_df(),
+        test_false_alarms.as_df(),
+        test_set_preds.as_df(),
+    )
+    judged: tuple[Section, Section]
+    if model.unlabeled:
+        judged = (
+            unlabeled_candidates_section(model),
+            unlabeled_evaluation_section(*of_test, model, split_summary),
+        )
+    else:
+        judged = (
+            candidates_section(search_results.as_df(), model),
+            evaluation_section(
+                test_scores_table.as_df(),
+                *of_test,
+                model,
+                intervals,
+                split_summary,
+                _frame(test_group_scores),
+                _frame(left_out_groups),
+            ),
+        )
     told = ingest_report.get(encoding="utf-8").splitlines() if ingest_report is not None else []
     page = Page(
         title=f"{telemetry.name}: {what_is_predicted(telemetry)}",
@@ -81,19 +107,7 @@ def report(
         sections=(
             data_section(balance, class_histograms.as_df(), correlations.as_df(), telemetry, told),
             selection_section(feature_scores.as_df(), votes_needed),
-            candidates_section(search_results.as_df(), model),
-            evaluation_section(
-                test_scores_table.as_df(),
-                test_device_scores.as_df(),
-                test_episodes.as_df(),
-                test_false_alarms.as_df(),
-                test_set_preds.as_df(),
-                model,
-                intervals,
-                split_summary,
-                _frame(test_group_scores),
-                _frame(left_out_groups),
-            ),
+            *judged,
             model_section(model),
         ),
         footer=f"model version {model.version}, {model_path}, code {model.code_version}",

@@ -48,7 +48,8 @@ from training.selection.feature_votes import (
 )
 from training.selection.selection_mark import mark_selection
 from training.selection.selection_plots import scaled_scores_figure, votes_figure
-from training.selection.selection_rows import SelectionRows, selection_rows
+from training.selection.selection_rows import WHOLE, SelectionRows, selection_rows
+from training.unlabeled.selection import elect_without_labels
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,8 @@ def select_from(
 ) -> Selection:
     """Select features of a training set by votes, looking at its training part only.
 
+    Without labels nobody can vote, and all relative features are taken.
+
     Which features vary and are stable is told by the whole training part. Votes look at labels, and so does
     the choice among redundant features: where there are enough of them, only at the rows that the search is
     not evaluated on, see ``training.selection.selection_rows``.
@@ -104,6 +107,10 @@ def select_from(
     :raises InputError: unless a feature varies and is stable, and one gets enough votes.
     """
     names = feature_columns(split.train, schema)
+    if split.unlabeled:
+        election, left_out = elect_without_labels(split, schema, names)
+        every = np.arange(len(split.train), dtype=np.intp)
+        return Selection(split, tuple(names), left_out, election, SelectionRows(every, WHOLE, {}, ""))
     dropped = useless_features(split.train, names, constant=True)
     varying = [name for name in names if name not in dropped]
     if not varying:

@@ -13,6 +13,7 @@ from typing import Any
 import mlrun
 
 from feature_sets.checks import check_integer
+from feature_sets.model_package.families import OWN_LEVEL_DISTANCE
 from feature_sets.model_package.schema import ModelSchema
 from feature_sets.telemetry.schema import TelemetrySchema
 from training.dataset.device_groups import score_groups
@@ -46,6 +47,8 @@ from training.search.search_space import Plan, plan_search
 from training.search.successive_halving import SCORES
 from training.search.time_folds import check_folds
 from training.selection.selection_mark import HELD_OUT, refuse_selection_on_test_rows
+from training.unlabeled.fit import UnlabeledModel
+from training.unlabeled.train_job import make_unlabeled, unlabeled_facts, unlabeled_table
 
 
 def train(
@@ -71,6 +74,9 @@ def train(
 
     Combinations are compared by cross-validation, placed where the errors are, and successive halving; each
     is an iteration of this run. The winner is fitted on the whole training part.
+
+    Without labels nothing is searched for: the model is the distance of a device from its own level, see
+    ``training.unlabeled``, with ``unlabeled``, ``alarm_share`` and ``limit`` in the place of scores.
 
     Results: average_precision, roc_auc, f1, precision, recall and the confusion matrix of the winner on its
     out-of-fold rows, ``threshold``, ``threshold_rule``, ``calibration_a``, ``calibration_b``; ``candidate``,
@@ -112,6 +118,12 @@ def train(
     metric = parse_search_metric(search_metric, SCORES)
     plan = plan_search(search, combinations, families, candidates, arguments.seed)
     parts = _read(context, feature_vector, telemetry, arguments)
+    if parts.unlabeled:
+        made = make_unlabeled(context, parts, telemetry, rule)
+        written = _log_model(context, made, OWN_LEVEL_DISTANCE, parts, feature_vector)
+        log_tables(context, {TABLE_KEY: unlabeled_table(made, parts)})
+        context.log_results({**unlabeled_facts(written, made), **_training_part(parts)})
+        return
     groups = score_groups(feature_vector, telemetry, scores_by, parts)
     context.logger.info(f"search: {plan}")
     started = time.perf_counter()
@@ -119,7 +131,7 @@ def train(
     seconds = time.perf_counter() - started
     _log_doubts(context, fitted)
     log_iterations(context, fitted.outcome)
-    written = _log_model(context, fitted, parts, feature_vector)
+    written = _log_model(context, fitted, str(fitted.outcome.winner.candidate), parts, feature_vector)
     left_out = left_out_groups(parts, fitted, groups, arguments.seed)
     log_tables(context, {TABLE_KEY: results_table(fitted.outcome), LEFT_OUT_KEY: left_out})
     context.log_results(
@@ -158,10 +170,13 @@ def _fitted(
 
 
 def _log_model(
-    context: mlrun.MLClientCtx, fitted: FittedModel, split: Split, feature_vector: str
+    context: mlrun.MLClientCtx,
+    fitted: FittedModel | UnlabeledModel,
+    candidate: str,
+    split: Split,
+    feature_vector: str,
 ) -> ModelSchema:
     """Write the package and log it as a model artifact; returns the schema with version and digests."""
-    winner = fitted.outcome.winner.candidate
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder)
         rows = fitted.schema.matrix(split.train)
@@ -172,8 +187,8 @@ def _log_model(
             context,
             directory,
             written,
-            algorithm=winner.family,
-            parameters={"candidate": str(winner), HELD_OUT: split.digest, **written.parameters},
+            algorithm=written.algorithm,
+            parameters={"candidate": candidate, HELD_OUT: split.digest, **written.parameters},
             feature_vector=feature_vector,
         )
     return written

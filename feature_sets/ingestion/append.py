@@ -210,7 +210,7 @@ def _made_of(feature_set: fstore.FeatureSet) -> tuple[Any, ...]:
     if not vectorized_support.has_windows(feature_set):
         return ()
     definition, derived = vectorized_support.declared(feature_set)
-    return definition, (derived.names, derived.inputs) if derived else ()
+    return definition, (derived.all_names, derived.all_inputs) if derived else ()
 
 
 def _part(history: StoredHistory, frame: pd.DataFrame | KeyedRows, computed: ComputedColumns) -> Part:

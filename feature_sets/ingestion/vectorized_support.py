@@ -39,7 +39,7 @@ def check_feature_set(feature_set: fstore.FeatureSet) -> None:
         _check_step(name, step)
     if has_windows(feature_set):
         definition, derived = declared(feature_set)
-        missing = sorted(set(derived.inputs if derived else ()) - set(definition.feature_names))
+        missing = sorted(set(derived.all_inputs if derived else ()) - set(definition.feature_names))
         if missing:
             rule = "must derive features from windows that are declared"
             raise _unsupported(name, derived_features.STEP, rule, missing)
@@ -137,7 +137,7 @@ def check_frame(feature_set: fstore.FeatureSet, frame: pd.DataFrame, arrival: st
     for name in (entity, *times, *(definition.input_columns if definition else ())):
         if name not in names:
             raise InputError(f"column '{name}'", "must be in the frame", names)
-    computed = (*(definition.computed_names if definition else ()), *(derived.names if derived else ()))
+    computed = (*(definition.computed_names if definition else ()), *(derived.all_names if derived else ()))
     for name in computed:
         if name in names:
             raise InputError(f"column '{name}'", "must not be named as a computed feature", name)

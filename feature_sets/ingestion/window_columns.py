@@ -20,6 +20,7 @@ from feature_sets.ingestion.rate_report import without_rate
 from feature_sets.rows.event_micros import column_micros, event_micros
 from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.windows import event_status
+from feature_sets.windows.baselines import Baselines
 from feature_sets.windows.definition import WindowDefinition
 from feature_sets.windows.known_columns import known_columns, known_engine
 from feature_sets.windows.online import OnlineWindows
@@ -112,18 +113,21 @@ class FeatureWindows:
 
     :param arrival: column of the arrival time, if there is one.
     :param engine: that has taken the chunks before.
+    :param baselines: that have taken them too; None without derived features.
     """
 
     definition: WindowDefinition
     derived: DerivedFeatures | None
     arrival: str | None
     engine: OnlineWindows
+    baselines: Baselines | None
 
     @classmethod
     def of(cls, feature_set: fstore.FeatureSet, arrival: str | None) -> FeatureWindows:
         """Raise InputError if the feature set declares windows that our engine does not compute."""
         definition, derived = vectorized_support.declared(feature_set)
-        return cls(definition, derived, arrival, known_engine(definition, arrival))
+        baselines = derived.relative.baselines() if derived else None
+        return cls(definition, derived, arrival, known_engine(definition, arrival), baselines)
 
     def columns(self, rows: KeyedRows) -> FeatureColumns:
         """The columns of rows that follow those before.
@@ -145,13 +149,12 @@ class FeatureWindows:
         rates = {name: columns[name] for name in definition.rate_names}
         if rates:  # In the frame too: what the windows were computed from are the rates.
             rows = replace(rows, frame=rows.frame.assign(**rates))
-        derived = _derived(features, self.derived) if self.derived else {}
         return FeatureColumns(
             rows.entity,
             rows.time,
             definition,
             rows.frame[rows.entity],
-            {**features, **_without(rows.frame, rows.entity), **derived},
+            {**features, **_without(rows.frame, rows.entity), **self._derived(features, rows)},
             rows,
             left_out,
         )
@@ -170,16 +173,32 @@ class FeatureWindows:
             column = self.arrival or self.definition.timestamp
             raise InputError(f"rows by '{column}'", rule, f"{dict(left_out)} of {rows}")
 
+    def _derived(self, windows: dict[str, pd.Series], kept: KeyedRows) -> dict[str, pd.Series]:
+        """The derived features as columns, each with its values side by side in memory.
 
-def _derived(windows: dict[str, pd.Series], derived: DerivedFeatures) -> dict[str, pd.Series]:
-    """The derived features as columns, each with its values side by side in memory."""
+        :param kept: the rows, all of which count.
+        """
+        if self.derived is None or self.baselines is None:
+            return {}
+        relative = self.derived.relative
+        columns = {name: windows[name].to_numpy() for name in relative.inputs}
+        found = _of_row(windows, self.derived) | relative.of_history(
+            kept, self.arrival, columns, self.baselines
+        )
+        return {name: pd.Series(column, copy=False) for name, column in found.items()}
+
+
+def _of_row(windows: dict[str, pd.Series], derived: DerivedFeatures) -> dict[str, npt.NDArray[np.float64]]:
+    """Those that are computed from the windows of the same row."""
+    if not derived.names:
+        return {}
     inputs = [windows[name].to_numpy() for name in derived.inputs]
     rows = len(inputs[0])
     values = np.empty((len(derived.names), rows))
     for start in range(0, rows, _TURNED_ROWS):
         part = slice(start, start + _TURNED_ROWS)
         values[:, part] = derived.of(np.column_stack([column[part] for column in inputs])).T
-    return {name: pd.Series(column, copy=False) for name, column in zip(derived.names, values, strict=True)}
+    return dict(zip(derived.names, values, strict=True))
 
 
 def _without(frame: pd.DataFrame, left_out: str) -> dict[str, pd.Series]:

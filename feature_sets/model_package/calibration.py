@@ -11,7 +11,8 @@ from feature_sets.checks import InputError, check_choice, check_number
 class Calibration:
     """How the graph turns the model's log-odds into the probability: 1 / (1 + exp(-(a * log-odds + b))).
 
-    :param method: ``platt``, or ``none`` with a = 1 and b = 0.
+    :param method: ``platt``; ``none`` with a = 1 and b = 0; or, of a model without labels, ``limit``: its
+        log-odds are the logarithm of a distance, and the limit of that is what becomes a half.
     :param a: slope, at least 0.
     :param b: intercept.
     """
@@ -21,7 +22,7 @@ class Calibration:
     b: float = 0.0
 
     def __post_init__(self) -> None:
-        check_choice("calibration: method", self.method, ("platt", "none"))
+        check_choice("calibration: method", self.method, ("platt", "limit", "none"))
         check_number("calibration: a", self.a, at_least=0)
         check_number("calibration: b", self.b)
         if self.method == "none" and (self.a, self.b) != (1.0, 0.0):

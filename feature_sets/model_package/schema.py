@@ -16,6 +16,7 @@ import pandas as pd
 from feature_sets.checks import InputError, check_number
 from feature_sets.model_package.calibration import Calibration
 from feature_sets.model_package.errors import ModelPackageError
+from feature_sets.model_package.families import OWN_LEVEL_DISTANCE
 from feature_sets.model_package.histogram import Histogram
 from feature_sets.model_package.imputation import replace_missing
 from feature_sets.model_package.model_input import ModelInput
@@ -80,6 +81,11 @@ class ModelSchema:
     def input_names(self) -> tuple[str, ...]:
         """Input columns in model order."""
         return tuple(column.name for column in self.inputs)
+
+    @property
+    def unlabeled(self) -> bool:
+        """Whether the model was made without labels."""
+        return self.algorithm == OWN_LEVEL_DISTANCE
 
     def matrix(self, frame: pd.DataFrame) -> npt.NDArray[np.float32]:
         """Model input of many rows: columns in model order, missing values imputed.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from feature_sets.checks import InputError, check_mapping, check_names, duration_seconds
+from feature_sets.telemetry.relative import Relative
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,14 @@ class Derived:
     :param ratios: see ``Ratio``; feature ``{metric}_{operation}_{short}_to_{long}``.
     :param variation: windows whose coefficient of variation, stddev / |avg|, is ``{metric}_cv_{window}``.
     :param change: windows whose change, last - first reading, is ``{metric}_change_{window}``.
+    :param relative: windows relative to the device's own past, see ``Relative``; None for none. They are not
+        among ``features``, as they depend on earlier rows.
     """
 
     ratios: tuple[Ratio, ...] = ()
     variation: tuple[str, ...] = ()
     change: tuple[str, ...] = ()
+    relative: Relative | None = None
 
     @classmethod
     def from_content(cls, content: object) -> Derived:
@@ -60,14 +64,15 @@ class Derived:
 
         :raises InputError: naming the field, the rule and what was given.
         """
-        given = check_mapping("derived", content, {"ratios", "variation", "change"})
-        ratios = given.get("ratios") or []
+        given = check_mapping("derived", content, {"ratios", "variation", "change", "relative"})
+        ratios, relative = given.get("ratios") or [], given.get("relative")
         if isinstance(ratios, str) or not isinstance(ratios, Sequence):
             raise InputError("derived.ratios", "must be a list", ratios)
         return cls(
             ratios=tuple(_ratio(ratio) for ratio in ratios),
             variation=check_names("derived.variation", given.get("variation") or []),
             change=check_names("derived.change", given.get("change") or []),
+            relative=None if relative is None else Relative.from_content(relative),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -79,6 +84,8 @@ class Derived:
             ],
             "variation": list(self.variation),
             "change": list(self.change),
+            # Absent without any, so that histories of before it existed go on.
+            **({"relative": self.relative.to_dict()} if self.relative is not None else {}),
         }
 
     def check(self, lengths: Sequence[str], operations: Sequence[str]) -> None:
@@ -99,6 +106,8 @@ class Derived:
         if self.change:
             _check_operations("derived.change", ("last", "first"), operations)
             _check_lengths("derived.change", self.change, lengths)
+        if self.relative is not None:
+            self.relative.check(lengths, operations)
         for field, entries in (
             ("ratios", self.ratios),
             ("variation", self.variation),

@@ -81,7 +81,8 @@ def read_telemetry(
 
     :param folder: has each table as ``NAME.parquet``, ``NAME.csv`` or a sub-folder ``NAME/`` of such files.
     :param known: of earlier ingestions. Files of metrics and labels that did not change since are not read,
-        tables may be absent, or without a usable row, but not all of them.
+        tables may be absent, or without a usable row, but not all of them. Incidents may always be absent
+        where the schema has features relative to the device.
     :param clock: epoch seconds now. What lies further ahead of it than the tolerance is left out: labels, and
         readings or, where the schema names it, their arrival.
     :raises TelemetryError: if a table or a column is missing, a file cannot be read, or no row is left.
@@ -111,6 +112,8 @@ def open_telemetry(
     optional = dict.fromkeys(TABLES, known is not None)
     # Without attributes to read, the devices are those that report.
     optional["static"] |= not schema.attributes
+    # Where nobody has reported an incident yet, a model can be made of the features relative to the device.
+    optional["labels"] |= schema.labels.has_incidents and bool(schema.relative_features)
     files = {
         name: find_incident_files(base, optional[name], schema.files)
         if name == "labels" and schema.labels.has_incidents
@@ -139,6 +142,8 @@ def open_telemetry(
     if known is not None and known.attributes is not None:  # Those of earlier days are devices as well.
         every = pd.concat([known.attributes, attributes], ignore_index=True)
     labels, incidents = reading.labels_and_incidents(files["labels"], report.labels, devices, every)
+    if not files["labels"] and known is None:
+        report.labels.notes.append("no file of incidents: every reading counts as healthy until one is told")
     if unread:
         report.metrics.notes.append(unread_note(unread))
     calendar: Calendar | None = None

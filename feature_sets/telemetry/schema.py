@@ -28,7 +28,7 @@ from feature_sets.telemetry.label_form import AS_ROWS, ROWS, LabelForm
 from feature_sets.telemetry.maintenance_columns import IN_MAINTENANCE, MaintenanceColumns
 from feature_sets.telemetry.metric import Metric
 from feature_sets.telemetry.reserved_names import check_reserved
-from feature_sets.telemetry.schema_content import schema_arguments
+from feature_sets.telemetry.schema_content import UNLABELED, schema_arguments
 from feature_sets.telemetry.split_rule import BY_TIME, SplitRule
 from feature_sets.telemetry.window_settings import Windows
 
@@ -46,7 +46,7 @@ class TelemetrySchema:
     :param entity: columns that together make the device key, outermost level first.
     :param time: event-time column; UTC.
     :param metrics: the numeric columns, in the order features are computed.
-    :param label: column of the labels file to predict; 0 or 1.
+    :param label: column of the labels file to predict; 0 or 1. In a file without it, labels are incidents.
     :param static: static columns (of the static file) used as features, one-hot encoded.
     :param windows: rolling windows over each metric.
     :param derived: features computed from the windows of the same row.
@@ -76,7 +76,7 @@ class TelemetrySchema:
     entity: tuple[str, ...]
     time: str
     metrics: tuple[Metric, ...]
-    label: str
+    label: str = UNLABELED
     static: tuple[str, ...] = ()
     windows: Windows = field(default_factory=Windows)
     derived: Derived = field(default_factory=Derived)
@@ -198,7 +198,12 @@ class TelemetrySchema:
                 if column == IN_MAINTENANCE:
                     rule = f"must not be {IN_MAINTENANCE}, which NetOps writes itself"
                 raise InputError("columns", rule, column)
-        generated = {*self.window_features, *self.presence_features, *self.derived_features}
+        generated = {
+            *self.window_features,
+            *self.presence_features,
+            *self.derived_features,
+            *self.relative_features,
+        }
         for column in columns:
             if column in generated:
                 raise InputError("columns", "must not equal the name of a generated feature", column)
@@ -278,6 +283,13 @@ class TelemetrySchema:
         return tuple(feature.name for feature in self.derived.features(self.metric_names))
 
     @property
+    def relative_features(self) -> tuple[str, ...]:
+        """Names of the features relative to the device's own past, in feature order."""
+        relative = self.derived.relative
+        features = relative.features(self.metric_names) if relative is not None else ()
+        return tuple(feature.name for feature in features)
+
+    @property
     def live_features(self) -> tuple[str, ...]:
         """Names of all that is known of a device from its readings: metrics, and what is made of them."""
         return (
@@ -285,6 +297,7 @@ class TelemetrySchema:
             *self.window_features,
             *self.presence_features,
             *self.derived_features,
+            *self.relative_features,
         )
 
     @property

@@ -11,14 +11,17 @@ from feature_sets.telemetry.counter import CounterIntervals, Uptime
 from feature_sets.telemetry.derived import Derived
 from feature_sets.telemetry.file_format import FileFormat
 from feature_sets.telemetry.incident_mapping import IncidentMapping
-from feature_sets.telemetry.label_form import LabelForm
+from feature_sets.telemetry.label_form import INCIDENTS, LabelForm
 from feature_sets.telemetry.maintenance_columns import MaintenanceColumns
 from feature_sets.telemetry.metric import Metric
 from feature_sets.telemetry.split_rule import BY_TIME, SplitRule
 from feature_sets.telemetry.window_settings import Windows
 
-_REQUIRED = ("name", "entity", "time", "metrics", "label")
+_REQUIRED = ("name", "entity", "time", "metrics")
 _TEXTS = ("name", "time", "label")
+
+UNLABELED = "is_error"
+"""Label of a schema that names none."""
 
 CALENDAR = "maintenance"
 """Field that the schema of a history may get later: until then no device was in maintenance."""
@@ -31,6 +34,8 @@ def schema_arguments(content: object, fields: Collection[str]) -> dict[str, Any]
     :raises InputError: naming the field, the rule and what was given.
     """
     given = check_mapping("schema", content, fields)
+    if "label" not in given:  # There are none yet: the first will be incidents.
+        given = {"labels": {"form": INCIDENTS}, **given, "label": UNLABELED}
     for required in _REQUIRED:
         if required not in given:
             raise InputError(required, "is required", None)

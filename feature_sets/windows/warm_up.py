@@ -8,9 +8,11 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from feature_sets.windows import kernel
+from feature_sets.windows.baselines import Baselines
 from feature_sets.windows.definition import WindowDefinition
 from feature_sets.windows.online import OnlineWindows
 
@@ -26,6 +28,7 @@ def warm_up() -> Path:
     windows.update(pd.DataFrame({"device": ["a"], "at": [0.0], "load": [1.0]}))
     now[0] = 100.0
     windows.evict(20.0)
+    Baselines(1, 2).compare(["a"], np.zeros(1, dtype=np.int64), np.ones((1, 1)))
     return Path(kernel.take.stats.cache_path)
 
 

@@ -92,11 +92,16 @@ class ReadingHistory:
         self._rows, self._start, self._end = {}, 0, 0
 
     def leave_out(self, readings: Iterable[tuple[str, float]]) -> None:
-        """Readings, by device and time in epoch seconds, that are not given from now on."""
+        """Readings, by device and time in epoch seconds, that are not given from now on.
+
+        Where it is known when each arrived, that says which came before, and these are not looked at.
+        """
         self._left_out = frozenset((device, event_micros(time)) for device, time in readings)
 
     def before(self, device: str, time: float, arrived: float) -> Readings:
         """Readings of a device that its windows at ``time`` cover, without one at ``time`` itself.
+
+        With arrivals also that one, if it had arrived before: the live one repeats it.
 
         With counters also those before them from which the rates in these windows are made.
 
@@ -115,9 +120,10 @@ class ReadingHistory:
         rows = self._rows.get(device)
         if rows is None:
             return self._none
-        given = (rows.micros > earliest) & (rows.micros != moment)
+        given = rows.micros > earliest
         given &= rows.micros < moment if rows.arrivals is None else rows.arrivals < now
-        if self._left_out:
+        # Where arrivals are known, a reading that is sent again is known to have been there before.
+        if self._left_out and rows.arrivals is None:
             given &= [(device, micros) not in self._left_out for micros in rows.micros.tolist()]
         return rows.take(given)
 

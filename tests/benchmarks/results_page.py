@@ -160,6 +160,18 @@ TABLES: Mapping[str, Table] = {
             "not exceeded": "{rate_not_exceeded:.2f}",
         },
     ),
+    "nab": Table(
+        "A model without labels on series of the Numenta benchmark, one rule for all. The standard score at "
+        "the best threshold, as the benchmark itself chooses it, and at the limit that a run chooses.",
+        {
+            "series": "{series}",
+            "rows": "{rows:,}",
+            "windows": "{windows}",
+            "standard score": "{standard_score:.1f}",
+            "alarms": "{alarms}",
+            "at its own limit": "{score_at_own_threshold:.1f}",
+        },
+    ),
     "training": Table(
         "Selection and the search of 36 combinations, in seconds.",
         {

@@ -11,6 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feature_sets.derived_features import LARGEST_QUOTIENT, DerivedFeatures, DeriveFeatures
+from feature_sets.device_metrics import device_metrics
+from feature_sets.relative_features import RelativeFeatures
+from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.telemetry.errors import SchemaError
 from feature_sets.telemetry.schema import DEVICE
 from feature_sets.windows.backfill import backfill
@@ -142,12 +145,59 @@ def test_a_schema_reads_back_what_it_writes():
         ({"ratios": "avg"}, "must be a list"),
         ({"variation": ["5m", "5m"]}, "must not repeat a feature"),
         ({"change": ["2m"]}, "windows among"),
-        ({"slope": ["1m"]}, "must be among change, ratios, variation"),
+        ({"slope": ["1m"]}, "must be among change, ratios, relative, variation"),
+        (
+            {"relative": {"operations": ["avg"], "windows": ["1h"]}},
+            "relative.windows': must be among windows",
+        ),
+        ({"relative": {"operations": ["max"], "windows": ["1m"]}}, "relative.operations': must be among"),
+        ({"relative": {"operations": [], "windows": ["1m"]}}, "must name at least one"),
+        ({"relative": {"operations": ["avg"], "windows": ["1m"], "after": 1}}, "at least 2, got 1"),
+        ({"relative": {"operations": ["avg"]}}, "relative.windows': must be a list of names, got None"),
+        ({"relative": []}, "derived.relative"),
     ],
 )
 def test_what_cannot_be_derived_is_refused(derived, words):
     with pytest.raises(SchemaError, match=words):
         schema_of(**derived)
+
+
+RELATIVE = {"operations": ["avg"], "windows": ["1m", "5m"], "after": 2}
+
+
+def test_relative_features_come_last_and_a_schema_without_them_is_written_as_before():
+    schema = schema_of(**DERIVED, relative=RELATIVE)
+    assert schema.relative_features == ("heat_avg_1m_relative", "heat_avg_5m_relative")
+    assert schema.live_features == (*SCHEMA.live_features, *schema.relative_features)
+    assert type(schema).from_dict(schema.to_dict()) == schema
+    assert "relative" not in SCHEMA.to_dict()["derived"]
+    assert schema_of(relative={"operations": ["avg"], "windows": ["1m"]}).derived.relative.after == 20
+
+
+def test_storey_does_not_compute_relative_features():
+    with pytest.raises(SchemaError, match=r"derived.relative': must be absent for storey"):
+        device_metrics(schema_of(relative=RELATIVE), "storey")
+
+
+def test_lists_and_single_events_give_the_same_bits_as_a_history():
+    features = RelativeFeatures(schema_of(relative=RELATIVE))
+    generator = np.random.default_rng(3)
+    names = list(features.inputs)
+    frame = pd.DataFrame(generator.normal(size=(40, 2)), columns=names)
+    frame = frame.assign(device=[f"d{number % 3}" for number in range(40)], at=np.arange(40.0))
+    rows = KeyedRows.of(frame, "device", "at").in_event_order()
+    whole = features.of_history(rows, None, {name: rows.frame[name].to_numpy() for name in names})
+    baselines, answered = features.baselines(), []
+    for start, stop in ((0, 1), (1, 20), (20, 40)):
+        events = rows.frame[names].iloc[start:stop].to_dict("records")
+        features.add_to(events, rows.frame["device"].iloc[start:stop].tolist(), baselines)
+        answered += events
+    for name in features.names:
+        assert np.array([row[name] for row in answered]).tobytes() == whole[name].tobytes()
+    # Rows count in the order of their arrival.
+    late = KeyedRows.of(frame.assign(arrived=-frame["at"]), "device", "at").in_event_order()
+    turned = features.of_history(late, "arrived", {name: late.frame[name].to_numpy() for name in names})
+    assert np.isnan(turned["heat_avg_1m_relative"][-6:]).all()
 
 
 def test_a_change_beyond_a_float_is_missing():

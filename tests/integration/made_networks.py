@@ -24,12 +24,14 @@ def write_network(
     horizon: str = "0s",
     windows: tuple[str, ...] = ("1m", "5m"),
     late_share: float = 0.0,
+    labeled: bool = True,
 ) -> Path:
     """Write a folder and a schema beside it; returns the path of the schema.
 
     :param errors: ``shown``: the first metrics are higher in an error; ``ramp``: the first metric rises for
         ``ramp_ticks`` before an error and falls back as it starts; ``nowhere``: nothing shows them.
     :param late_share: of readings that arrive up to ten minutes late; with it the schema names the arrival.
+    :param labeled: without labels there is no file of them, and windows are relative to the device.
     """
     random = np.random.default_rng(seed)
     values = random.normal(10.0, 1.0, (metrics, ticks, devices))
@@ -55,7 +57,8 @@ def write_network(
         delay = np.where(random.random(len(frame)) < late_share, random.integers(0, 600, len(frame)), 0)
         frame["received"] = frame["at"] + pd.to_timedelta(delay, unit="s")
     frame.to_parquet(folder / "metrics.parquet")
-    pd.DataFrame({**keys, "broken": label.ravel()}).to_parquet(folder / "labels.parquet")
+    if labeled:
+        pd.DataFrame({**keys, "broken": label.ravel()}).to_parquet(folder / "labels.parquet")
     pd.DataFrame({"box": [f"box-{number}" for number in range(devices)]}).to_parquet(
         folder / "static.parquet"
     )
@@ -71,6 +74,9 @@ def write_network(
     }
     if late_share:
         content["arrival"] = "received"
+    if not labeled:
+        del content["label"]
+        content["derived"] = {"relative": {"operations": ["avg", "stddev"], "windows": list(windows)}}
     schema = folder / "schema.yaml"
     schema.write_text(yaml.safe_dump(content, sort_keys=False))
     return schema

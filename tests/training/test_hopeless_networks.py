@@ -36,7 +36,10 @@ def with_errors(frame, ticks):
     return frame.assign(is_error=np.isin(tick, ticks).astype(np.int8))
 
 
-NOTHING = r"training part \(cut at .*\): must hold both classes of 'is_error' in its \d+ rows, got \[0\]"
+NOTHING = (
+    r"training part \(cut at .*\): must hold both classes of 'is_error' in its \d+ rows "
+    r"\(or, without labels, the schema must have derived.relative\), got \[0\]"
+)
 LATE = r"must hold both classes .*all errors are in the other part, 2024-03-01T02:10:00\+00:00 to .*another"
 LONE = r"cross-validation of .*: must have two error episodes an embargo apart.*got \['1 error episode'"
 

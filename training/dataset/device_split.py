@@ -46,7 +46,7 @@ def split_within_devices(
     kept, cropped = (later, ~later) if rule.by == DEVICE_TIME else (~later, later)
     near = _near(rows, schema, kept) & cropped
     split = _split(rows, schema, rule, ~later & ~near, later & ~near, {"embargoed_rows": int(near.sum())})
-    return checked(split, f"test part: {how}, with an embargo of {schema.embargo_seconds} s")
+    return checked(split, f"test part: {how}, with an embargo of {schema.embargo_seconds} s", schema)
 
 
 def split_by_column(frame: pd.DataFrame, schema: TelemetrySchema, rule: SplitRule) -> Split:
@@ -66,7 +66,7 @@ def split_by_column(frame: pd.DataFrame, schema: TelemetrySchema, rule: SplitRul
     left_out = {"embargoed_rows": int(near.sum()), "rows_of_no_part": int((~train & ~test).sum())}
     split = _split(rows.drop(columns=rule.column), schema, rule, train & ~near, test, left_out)
     said = f"{rule.column} is {' or '.join(rule.train)}, or {' or '.join(rule.test)}"
-    return checked(split, f"{said}, with an embargo of {schema.embargo_seconds} s")
+    return checked(split, f"{said}, with an embargo of {schema.embargo_seconds} s", schema)
 
 
 def _says(column: pd.Series, values: tuple[str, ...]) -> Flags:

@@ -62,7 +62,7 @@ def split_by_groups(
         rule=rule,
         groups=dict(groups),
     )
-    return checked(split, f"evaluated on {what} {listed(sorted(chosen), _NAMED)}")
+    return checked(split, f"evaluated on {what} {listed(sorted(chosen), _NAMED)}", schema)
 
 
 def joined_groups(values: Mapping[str, Collection[str]]) -> dict[str, str]:

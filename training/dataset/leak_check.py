@@ -146,6 +146,8 @@ def _recomputed(uri: str, rows: pd.DataFrame, schema: TelemetrySchema) -> pd.Dat
     features = windows[list(definition.computed_names)].assign(
         **dict(zip(derived.names, derived.of(windows[list(derived.inputs)].to_numpy()).T, strict=True))
     )
+    inputs = {name: windows[name].to_numpy() for name in derived.relative.inputs}
+    features = features.assign(**derived.relative.of_history(ordered, schema.arrival, inputs))
     known = pd.concat([ordered.frame, features], axis=1)
     keys = rows[[DEVICE, schema.time]].assign(_place=np.arange(len(rows)))
     joined = pd.merge_asof(keys.sort_values(schema.time, kind="stable"), known, on=schema.time, by=DEVICE)

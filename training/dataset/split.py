@@ -55,6 +55,11 @@ class Split:
     weights: ClassWeights = ONE_EACH
 
     @property
+    def unlabeled(self) -> bool:
+        """Whether no row of either part is an error, as without labels."""
+        return not (self.train[self.label].any() or self.test[self.label].any())
+
+    @property
     def embargoed_rows(self) -> int:
         """Rows in the gap where time is cut."""
         return self.left_out.get("embargoed_rows", 0)
@@ -173,8 +178,10 @@ def check_enough(rows: pd.DataFrame) -> None:
         )
 
 
-def checked(split: Split, how: str) -> Split:
+def checked(split: Split, how: str, schema: TelemetrySchema) -> Split:
     """Raise InputError unless each part has enough rows and both classes.
+
+    Without any error a model can be made of the features relative to the device, if the schema has some.
 
     :param how: what made the parts, such as when time is cut.
     """
@@ -184,8 +191,10 @@ def checked(split: Split, how: str) -> Split:
         if len(rows) < MINIMUM_ROWS:
             raise TooLittleDataError(where, f"must have at least {MINIMUM_ROWS} rows", len(rows))
         classes = sorted(int(value) for value in rows[split.label].unique())
-        if classes != [0, 1]:
+        if classes != [0, 1] and not (split.unlabeled and schema.relative_features):
             rule = f"must hold both classes of '{split.label}' in its {len(rows)} rows"
+            if split.unlabeled:
+                rule += " (or, without labels, the schema must have derived.relative)"
             raise TooLittleDataError(where, f"{rule}{_remedy(name, parts, split)}", classes)
     return split
 

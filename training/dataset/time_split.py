@@ -58,4 +58,4 @@ def split_by_time(
         time=schema.time,
         label=schema.target,
     )
-    return checked(split, f"cut at {cut.isoformat()} with an embargo of {embargo} s")
+    return checked(split, f"cut at {cut.isoformat()} with an embargo of {embargo} s", schema)

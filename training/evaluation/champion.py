@@ -35,10 +35,12 @@ class Champion:
     :param comparison: with the new model.
     :param predictions: as those of an evaluation report, of the rows that it was not trained on, or of all
         if there are none; None if it cannot be scored.
+    :param unlabeled: whether it was made without labels.
     """
 
     comparison: Comparison
     predictions: pd.DataFrame | None
+    unlabeled: bool = False
 
 
 def find_champion(address: str) -> ModelPackage | None:
@@ -76,22 +78,23 @@ def compare(
     schema = champion.schema
     unseen = _unseen(split.test, split.time, schema)
     other = schema.telemetry != telemetry
+    unlabeled = schema.unlabeled
     try:
         _check_same_question(schema.telemetry, telemetry)
         rows = _with_inputs(split.test, champion, split, feature_vector)
     except (InputError, mlrun.errors.MLRunNotFoundError) as error:
         found = Comparison(schema.version, int(unseen.sum()), obstacle=str(error), other_schema=other)
-        return Champion(found, None)
+        return Champion(found, None, unlabeled)
     probability = champion.session().probability(schema.matrix(rows))
     scored = Scored(probability, schema.threshold, probability)
     predictions = rows[[DEVICE, split.time, *schema.input_names, split.label]].assign(
         **{PREDICTION: scored.predicted.astype("int8"), PROBABILITY: probability}
     )
     if not unseen.any():
-        return Champion(Comparison(schema.version), predictions)
+        return Champion(Comparison(schema.version), predictions, unlabeled)
     beside, there = _part(candidate, unseen), _part(scored, unseen)
     comparison = _comparison(schema.version, rows[unseen], split, beside, there, seed, bootstrap_by)
-    return Champion(comparison, predictions[unseen].reset_index(drop=True))
+    return Champion(comparison, predictions[unseen].reset_index(drop=True), unlabeled)
 
 
 def _unseen(rows: pd.DataFrame, time: str, schema: ModelSchema) -> npt.NDArray[np.bool_]:

@@ -168,6 +168,35 @@ def decide(candidate: Candidate, comparison: Comparison | None, promote: bool = 
     return Promotion(outcome, reason, figures)
 
 
+def decide_without_labels(
+    version: str, false_alarm_share: float, champion: tuple[str, bool] | None, promote: bool = False
+) -> Promotion:
+    """Whether a model that was made without labels goes into production.
+
+    It may be the first model, and take the place of another one of its kind. Of one that was trained with
+    labels nobody can say that it is better.
+
+    :param false_alarm_share: share of the rows that are alarms.
+    :param champion: version of the model in production, and whether it was made without labels too; None for
+        the first model of a project.
+    :param promote: see ``decide``.
+    """
+    if false_alarm_share > MOST_FALSE_ALARMS:
+        share, most = f"{false_alarm_share:.0%}", f"{MOST_FALSE_ALARMS:.0%}"
+        outcome, reason = NOT_PROMOTED, f"no labels: it alarms on {share} of the rows, more than {most}"
+    elif champion is None:
+        outcome, reason = PROMOTED, "no labels: first model of the project, by distance from each own level"
+    elif champion[0] == version:
+        outcome, reason = KEPT, "it is the model that is in production"
+    elif champion[1]:
+        outcome, reason = PROMOTED, "no labels: in the place of another model that was made without any"
+    else:
+        outcome, reason = NOT_PROMOTED, "no labels: the model in production was trained with some"
+    if promote and outcome == NOT_PROMOTED:
+        outcome, reason = OVERRULED, f"asked for with promote, against the gate: {reason}"
+    return Promotion(outcome, reason, {"champion_version": champion[0]} if champion else {})
+
+
 def after_rehearsal(outcome: str) -> str:
     """What an outcome is once the model is in production; empty where none was to be promoted.
 

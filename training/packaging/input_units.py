@@ -26,4 +26,5 @@ def input_units(schema: TelemetrySchema) -> dict[str, str]:
         units[name] = "s" if name == AGE else ""
     for feature in schema.derived.features(schema.metric_names):
         units[feature.name] = units[feature.metric] if feature.kind == "change" else ""
+    units |= dict.fromkeys(schema.relative_features, "")
     return units

@@ -20,6 +20,7 @@ from sklearn.pipeline import Pipeline
 from feature_sets.model_package.calibration import Calibration
 from feature_sets.model_package.onnx_session import INPUT, PROBABILITIES
 from training.packaging.decision_trees import Ensemble, ensemble_of
+from training.search.own_level_distance import SMALLEST, OwnLevelDistance
 from training.search.pipelines import MODEL_STEP, RARE, SCALE_STEP
 
 LABEL = "label"
@@ -54,7 +55,9 @@ def export_onnx(pipeline: Pipeline, inputs: int, calibration: Calibration, thres
     :param threshold: of ``label``.
     """
     graph = _Graph()
-    if SCALE_STEP in pipeline.named_steps:
+    if isinstance(pipeline.named_steps[MODEL_STEP], OwnLevelDistance):
+        margin = _distance_margin(graph)
+    elif SCALE_STEP in pipeline.named_steps:
         margin = _linear_margin(graph, pipeline)
     else:
         margin = _tree_margin(graph, ensemble_of(pipeline.named_steps[MODEL_STEP]))
@@ -77,6 +80,16 @@ def export_onnx(pipeline: Pipeline, inputs: int, calibration: Calibration, thres
     onnx.checker.check_model(model)
     content: bytes = model.SerializeToString(deterministic=True)
     return content
+
+
+def _distance_margin(graph: _Graph) -> str:
+    """Logarithm of the root mean square of a row, in double, shape (n, 1)."""
+    rows = graph.add("Cast", [INPUT], "input_double", to=TensorProto.DOUBLE)
+    squares = graph.add("Mul", [rows, rows], "squares")
+    mean = graph.add("ReduceMean", [squares, graph.constant("inputs", np.array([1]))], "mean", keepdims=1)
+    smallest = graph.constant("smallest", np.array(SMALLEST, dtype=np.float64))
+    distance = graph.add("Max", [graph.add("Sqrt", [mean], "root"), smallest], "distance")
+    return graph.add("Log", [distance], "margin")
 
 
 def _linear_margin(graph: _Graph, pipeline: Pipeline) -> str:

@@ -23,8 +23,14 @@ def facts(model: ModelSchema, balance: pd.DataFrame) -> dict[str, str]:
     """The numbers to see first."""
     metrics = model.metrics
     shown = {
-        "average precision, test part": with_interval(metrics, "average_precision"),
-        "F1, test part": with_interval(metrics, "f1"),
+        **{
+            f"{shown_as}, test part": with_interval(metrics, score)
+            for score, shown_as in (("average_precision", "average precision"), ("f1", "F1"))
+            if score in metrics
+        },
+        "alarms per device-day, test part": f"{metrics['alarms_per_device_day']:.2g}"
+        if "alarms_per_device_day" in metrics
+        else "",
         "base rate: errors among the test rows": f"{metrics['base_rate']:.3f}"
         if "base_rate" in metrics
         else "",

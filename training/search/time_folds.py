@@ -88,7 +88,9 @@ def always_fitted(frame: pd.DataFrame, schema: TelemetrySchema) -> Positions:
 
 
 def check_folds(schema: TelemetrySchema, split: Split) -> None:
-    """Raise InputError unless a search has folds on the training part of a split."""
+    """Raise InputError unless a search, which needs labels, has folds on the training part of a split."""
+    if split.unlabeled:
+        return
     episode_folds(split.shape.in_order(split.train, schema.time), schema, groups=split.groups)
 
 

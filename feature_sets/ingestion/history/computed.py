@@ -39,6 +39,8 @@ class Recomputed:
 class ComputedColumns(Protocol):
     """Columns that are computed from rows of the same device.
 
+    With ``whole_devices`` a row may depend on every earlier one of its device, however long ago.
+
     Times are in microseconds. ``recompute`` is given every row of the devices within ``behind`` before and
     ``ahead`` after the added ones, and with an ``arrival`` all rows that arrived later than one of them.
     """
@@ -54,6 +56,10 @@ class ComputedColumns(Protocol):
     @property
     def arrival(self) -> str | None:
         """Column of the arrival time, if that is the order in which rows count."""
+
+    @property
+    def whole_devices(self) -> bool:
+        """Whether ``recompute`` needs all rows of the devices that have an added one."""
 
     @property
     def behind(self) -> int:
@@ -85,6 +91,7 @@ class NothingComputed:
     names: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     arrival: str | None = None
+    whole_devices: bool = False
     behind: int = 0
     ahead: int = 0
     again: Ranges = ()
@@ -115,10 +122,15 @@ class WindowFeatures:
     inputs: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        derived = self.derived.names if self.derived else ()
+        derived = self.derived.all_names if self.derived else ()
         arrival = (self.arrival,) if self.arrival else ()
         object.__setattr__(self, "names", (*self.definition.computed_names, *derived))
         object.__setattr__(self, "inputs", (*self.definition.input_columns, *arrival))
+
+    @property
+    def whole_devices(self) -> bool:
+        """Whether there are features relative to the device's own past."""
+        return self.derived is not None and bool(self.derived.relative.names)
 
     @property
     def behind(self) -> int:
@@ -136,7 +148,10 @@ class WindowFeatures:
         return early
 
     def recompute(self, rows: KeyedRows, added: Bools) -> Recomputed:
-        """Windows of the rows that see an added one; see ``reach``."""
+        """Windows of the rows that see an added one, see ``reach``.
+
+        A feature relative to the device's past changes with every row from an added one on.
+        """
         definition = self.definition
         arrivals = column_micros(rows.frame[self.arrival]) if self.arrival else rows.micros
         order = np.lexsort((rows.micros, arrivals, rows.codes))
@@ -148,21 +163,27 @@ class WindowFeatures:
             definition.lateness_buckets,
             definition.rate_buckets,
         )
-        changed, needed, too_late = (
-            _put_back(mask, order) for mask in (found.changed, found.needed, found.too_late)
-        )
+        shown, needed = found.changed, found.needed
+        if self.whole_devices:
+            shown, needed = _from_the_first(shown, rows.codes[order], found.too_late)
+        changed, needed, too_late = (_put_back(mask, order) for mask in (shown, needed, found.too_late))
         if not changed.any():
             return Recomputed(changed, {name: np.empty(0) for name in self.names}, too_late)
         positions = np.flatnonzero(needed)
-        windows = windows_as_known(rows.take(positions), definition, self.arrival)
-        shown = windows[changed[positions]]
-        lost = ~shown[event_status.COLUMN].isin(event_status.COUNTED)
+        used = rows.take(positions)
+        windows = windows_as_known(used, definition, self.arrival)
+        kept = changed[positions]
+        lost = ~windows.loc[kept, event_status.COLUMN].isin(event_status.COUNTED)
         if lost.any():  # The reach and the kernel would disagree about which rows count.
             raise IngestError(f"every row that changed must have windows, got {int(lost.sum())} without")
-        values = {name: shown[name].to_numpy() for name in definition.computed_names}
-        if self.derived:
+        values = {name: windows[name].to_numpy()[kept] for name in definition.computed_names}
+        if self.derived and self.derived.names:
             inputs = np.column_stack([values[name] for name in self.derived.inputs])
             values |= dict(zip(self.derived.names, self.derived.of(inputs).T, strict=True))
+        if self.derived:
+            columns = {name: windows[name].to_numpy() for name in self.derived.relative.inputs}
+            relative = self.derived.relative.of_history(used, self.arrival, columns)
+            values |= {name: column[kept] for name, column in relative.items()}
         return Recomputed(changed, values, too_late)
 
     def with_rates(self, rows: KeyedRows) -> KeyedRows:
@@ -175,6 +196,18 @@ class WindowFeatures:
             return rows
         rates = windows_as_known(rows, self.definition, self.arrival)[names]
         return replace(rows, frame=rows.frame.assign(**{name: rates[name].to_numpy() for name in names}))
+
+
+def _from_the_first(changed: Bools, codes: npt.NDArray[np.int64], too_late: Bools) -> tuple[Bools, Bools]:
+    """Rows from the first changed one of their device on, and all rows of such devices, but those too late.
+
+    :param codes: number of each row's device, ascending; those of a device in the order of arrival.
+    """
+    before = np.cumsum(changed)
+    starts = np.searchsorted(codes, codes, side="left")
+    ends = np.searchsorted(codes, codes, side="right") - 1
+    earlier = before[starts] - changed[starts]
+    return (before > earlier) & ~too_late, (before[ends] > earlier) & ~too_late
 
 
 def _put_back(mask: Bools, order: npt.NDArray[Any]) -> Bools:

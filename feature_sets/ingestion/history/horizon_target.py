@@ -26,6 +26,7 @@ class HorizonTarget:
 
     schema: TelemetrySchema
     again: Ranges = ()
+    whole_devices: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:

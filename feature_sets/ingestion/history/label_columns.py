@@ -28,6 +28,7 @@ class LabelColumns:
     schema: TelemetrySchema
     calendar: Intervals
     again: Ranges = ()
+    whole_devices: bool = False
 
     @property
     def _target(self) -> HorizonTarget | None:

@@ -76,6 +76,8 @@ def rows_around(history: StoredHistory, part: Part, computed: ComputedColumns) -
     again = [(first - computed.behind, end + computed.ahead) for first, end in computed.again]
     if not len(taken) and not again:
         return history.near([], part.table.column_names, part.rows.keys, _within([]))
+    if computed.whole_devices:
+        return history.near(files, part.table.column_names, part.rows.keys, _all)
     if computed.arrival is None:
         # Those of a file between two rows of the part, but near neither, need not be read.
         moments = np.unique(taken)
@@ -196,6 +198,10 @@ def _within(ranges: Sequence[tuple[int, int]]) -> Callable[[StoredRows], Bools]:
         return found
 
     return chosen
+
+
+def _all(rows: StoredRows) -> Bools:
+    return np.ones(len(rows), dtype=np.bool_)
 
 
 def touches(file: HistoryFile, ranges: Sequence[tuple[int, int]]) -> bool:

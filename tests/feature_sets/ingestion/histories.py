@@ -45,6 +45,18 @@ SCHEMA = TelemetrySchema.from_dict(
 
 WITH_ARRIVAL = TelemetrySchema.from_dict({**SCHEMA.to_dict(), "arrival": "received"})
 
+RELATIVE = TelemetrySchema.from_dict(
+    {
+        **SCHEMA.to_dict(),
+        "derived": {
+            **SCHEMA.derived.to_dict(),
+            "relative": {"operations": ["avg", "stddev"], "windows": ["20s", "1m"], "after": 3},
+        },
+    }
+)
+
+RELATIVE_WITH_ARRIVAL = TelemetrySchema.from_dict({**RELATIVE.to_dict(), "arrival": "received"})
+
 COUNTED = TelemetrySchema.from_dict(
     {
         **SCHEMA.to_dict(),

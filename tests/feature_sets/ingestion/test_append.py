@@ -14,6 +14,8 @@ from feature_sets.ingestion.vectorized_ingest import ingest_vectorized
 from feature_sets.labels.horizon import with_target
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from tests.feature_sets.ingestion.histories import (
+    RELATIVE,
+    RELATIVE_WITH_ARRIVAL,
     SCHEMA,
     WITH_ARRIVAL,
     assert_same_state,
@@ -44,7 +46,11 @@ def in_parts(feature_set, cut, arrival=None, computed=None) -> list[Appended]:
 
 
 @pytest.mark.parametrize("seed", range(12))
-@pytest.mark.parametrize("schema", [SCHEMA, WITH_ARRIVAL], ids=["in order", "with arrival"])
+@pytest.mark.parametrize(
+    "schema",
+    [SCHEMA, WITH_ARRIVAL, RELATIVE, RELATIVE_WITH_ARRIVAL],
+    ids=["in order", "with arrival", "relative", "relative with arrival"],
+)
 def test_readings_in_parts_equal_readings_at_once(project, local_stack, seed, schema):
     generator = np.random.default_rng([seed, 1])
     rows = readings(generator)

@@ -64,12 +64,20 @@ def test_a_schema_survives_its_own_yaml(tmp_path: Path) -> None:
     assert TelemetrySchema.load(schema.to_dict()) == schema
 
 
+def test_a_schema_without_a_label_has_incidents_that_nobody_has_told_yet() -> None:
+    schema = TelemetrySchema.from_dict({k: v for k, v in SMALL.items() if k != "label"})
+    assert (schema.label, schema.target, schema.labels.form) == ("is_error", "is_error", "incidents")
+    assert TelemetrySchema.from_dict(schema.to_dict()) == schema
+    # With a label, labels are rows as ever.
+    assert TelemetrySchema.from_dict(changed()).labels.form == "rows"
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
         ([], "'schema': must be a mapping"),
         (changed(colour="red"), "must be among .*got 'colour'"),
-        ({k: v for k, v in SMALL.items() if k != "label"}, "'label': is required"),
+        ({k: v for k, v in SMALL.items() if k != "time"}, "'time': is required"),
         (changed(name="Lab 1"), "lower-case letters, digits and dashes"),
         (changed(name=3), "'name': must be text, got 3"),
         (changed(entity=[]), "'entity': must name at least one column"),

@@ -7,7 +7,13 @@ import re
 import pytest
 
 from training.evaluation.bootstrap import Interval
-from training.evaluation.promotion_gate import Candidate, Comparison, after_rehearsal, decide
+from training.evaluation.promotion_gate import (
+    Candidate,
+    Comparison,
+    after_rehearsal,
+    decide,
+    decide_without_labels,
+)
 
 
 def candidate(**changes):
@@ -165,3 +171,16 @@ def test_only_too_little_to_compare_says_that_more_rows_may_decide():
     assert decide(candidate(), comparison(with_errors=3)).describe()["too_little_to_compare"] is True
     for other in (comparison(), comparison(low=-0.3, high=-0.2), comparison(obstacle="gone")):
         assert "too_little_to_compare" not in decide(candidate(), other).describe()
+
+
+def test_without_labels_the_first_model_serves_and_only_its_kind_is_replaced():
+    first = decide_without_labels("v1", 0.02, None)
+    assert (first.outcome, first.passed) == ("promoted", True)
+    assert "no labels: first model of the project" in first.reason
+    assert decide_without_labels("v1", 0.02, ("v1", True)).outcome == "already in production"
+    assert decide_without_labels("v2", 0.02, ("v1", True)).outcome == "promoted"
+    supervised = decide_without_labels("v2", 0.02, ("v1", False))
+    assert (supervised.outcome, supervised.passed) == ("not promoted", False)
+    assert supervised.reason == "no labels: the model in production was trained with some"
+    assert decide_without_labels("v2", 0.02, ("v1", False), promote=True).outcome == "promoted by request"
+    assert "alarms on 30% of the rows, more than 20%" in decide_without_labels("v1", 0.3, None).reason

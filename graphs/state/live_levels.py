@@ -1,0 +1,77 @@
+"""Level and spread of each live device: begun from what was ingested of it, taken on by what it sends."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from feature_sets.relative_features import RelativeFeatures
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.windows import event_status
+from graphs.state.level_history import LevelHistory, stored_levels
+
+
+class LiveLevels:
+    """Gives features relative to the device's own past; does nothing where the schema has none.
+
+    A device that is new here begins with all of its ingested rows, and so does one that was forgotten and
+    comes back. What is ingested of a device later, beside what it sends, is taken in when it becomes known,
+    as far as its windows reach.
+
+    :param schema: declares the features.
+    :param history: ``store://feature-sets/...`` of what was ingested; None for nothing.
+    :raises InputError: see ``stored_levels``.
+    """
+
+    def __init__(self, schema: TelemetrySchema, history: str | None) -> None:
+        self._features = RelativeFeatures(schema)
+        self._baselines = self._features.baselines()
+        self._history: LevelHistory | None = (
+            stored_levels(history, schema, self._features) if history else None
+        )
+        self._left_out: frozenset[tuple[str, int]] = frozenset()
+
+    def add_to(self, rows: Sequence[dict[str, Any]], devices: Sequence[str]) -> None:
+        """Put the features into rows that count, in the order of arrival, and take the rows in."""
+        self._features.add_to(rows, devices, self._baselines)
+
+    def leave_out(self, readings: frozenset[tuple[str, int]]) -> None:
+        """Ingested rows, by device and time in microseconds, that are not meant from now on."""
+        self._left_out = readings
+
+    def refresh(self) -> None:
+        """Take over what was ingested since, for devices that begin later."""
+        if self._history is not None:
+            self._history.refresh()
+
+    def forget(self, devices: Iterable[str | int]) -> None:
+        """Give up devices."""
+        self._baselines.forget(devices)
+
+    def begin(self, device: str, time: float, arrived: float) -> None:
+        """Have a device begin with what was ingested of it before its first live reading.
+
+        :raises ApiError: 503 if it cannot be read.
+        """
+        if self._history is None:
+            return
+        past = self._history.before(device, time, arrived, self._left_out)
+        self._baselines.forget([device])
+        self._baselines.compare([device], np.zeros(len(past), dtype=np.int64), past)
+
+    def take_filled(self, filled: pd.DataFrame, rows: pd.DataFrame, known: Collection[str | int]) -> None:
+        """Take in what the windows of devices that are known here were filled with, if it counted.
+
+        :param filled: the readings.
+        :param rows: what the windows gave for them.
+        :param known: devices that had windows before.
+        """
+        if not self._features.names:
+            return
+        new = rows[event_status.COLUMN].isin(event_status.COUNTED) & filled[DEVICE].isin(known)
+        devices = filled.loc[new, DEVICE].tolist()
+        shown = [{str(name): value for name, value in row.items()} for row in rows[new].to_dict("records")]
+        self._features.add_to(shown, devices, self._baselines)

@@ -1,0 +1,80 @@
+"""Level and spread of devices: against plain sums, in any batching, and where there is nothing to compare."""
+
+from __future__ import annotations
+
+import math
+import statistics
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feature_sets.windows.baselines import FARTHEST, Baselines
+
+
+def compared(values, after=3, device="a"):
+    rows = np.array([[value] for value in values], dtype=np.float64)
+    return Baselines(1, after).compare([device], np.zeros(len(rows), dtype=np.int64), rows)[:, 0].tolist()
+
+
+def test_a_row_is_compared_with_those_before_it_and_not_with_itself():
+    found = compared([1.0, 2.0, 6.0, 9.0, 4.0])
+    assert all(math.isnan(value) for value in found[:3])
+    for at in (3, 4):
+        before = [1.0, 2.0, 6.0, 9.0, 4.0][:at]
+        expected = ([1.0, 2.0, 6.0, 9.0, 4.0][at] - statistics.fmean(before)) / statistics.pstdev(before)
+        assert found[at] == pytest.approx(expected, rel=1e-12)
+
+
+def test_what_is_no_number_is_passed_over():
+    plain, with_gaps = compared([1.0, 2.0, 6.0, 9.0]), compared([1.0, math.nan, 2.0, math.inf, 6.0, 9.0])
+    assert with_gaps[-1] == plain[-1]
+    assert math.isnan(with_gaps[1]) and math.isnan(with_gaps[3])
+
+
+def test_a_feature_without_spread_is_at_its_level_or_as_far_as_can_be():
+    assert compared([0.1] * 5 + [0.2])[3:] == [0.0, 0.0, FARTHEST]
+    assert compared([0.0] * 3 + [-1e-300])[3:] == [-FARTHEST]
+    # Rounding residue beside a large level is none.
+    assert compared([1e6, 1e6 + 1e-9, 1e6, 1e6 + 1e-6])[3] == pytest.approx(1e-3, rel=0.01)
+
+
+def test_a_value_whose_square_is_no_float_does_not_spoil_the_level():
+    found = compared([1.0, 2.0, 3.0, 1.7e308, -1.7e308, 4.0])
+    assert found[3:5] == [FARTHEST, -FARTHEST]
+    assert found[5] == compared([1.0, 2.0, 3.0, 4.0])[3]
+
+
+finite = st.floats(-1e6, 1e6) | st.just(math.nan)
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), finite, finite), max_size=60), st.data())
+def test_no_batching_and_no_other_device_changes_a_bit(rows, data):
+    keys = ["a", "b", "c"]
+    codes = np.array([row[0] for row in rows], dtype=np.int64)
+    values = np.array([row[1:] for row in rows], dtype=np.float64).reshape(-1, 2)
+    whole = Baselines(2, 2).compare(keys, codes, values)
+    batched, start, found = Baselines(2, 2), 0, [np.empty((0, 2))]
+    while start < len(rows):
+        stop = data.draw(st.integers(start + 1, len(rows)))
+        found.append(batched.compare(keys, codes[start:stop], values[start:stop]))
+        start = stop
+    assert np.concatenate(found).tobytes() == whole.tobytes()
+    for code, key in enumerate(keys):
+        own = codes == code
+        alone = Baselines(2, 2).compare([key], np.zeros(own.sum(), dtype=np.int64), values[own])
+        assert alone.tobytes() == whole[own].tobytes()
+
+
+def test_a_device_that_is_forgotten_begins_anew_and_its_place_is_used_again():
+    baselines = Baselines(1, 2)
+    zeros, rows = np.zeros(3, dtype=np.int64), np.array([[1.0], [2.0], [5.0]])
+    first = baselines.compare(["a"], zeros, rows)
+    assert "a" in baselines
+    baselines.forget(["a", "never seen"])
+    assert "a" not in baselines
+    assert baselines.compare(["b"], zeros, rows).tobytes() == first.tobytes()
+    many = [f"device-{number}" for number in range(200)]
+    baselines.compare(many, np.arange(200), np.ones((200, 1)))
+    assert baselines.compare(["b"], zeros[:1], rows[:1])[0, 0] < 0

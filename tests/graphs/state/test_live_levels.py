@@ -1,0 +1,111 @@
+"""A live device's own level begins with all that was ingested of it, once, and goes on with what it sends."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import mlrun.feature_store as fstore
+import numpy as np
+import pandas as pd
+import pytest
+
+from feature_sets.checks import InputError
+from feature_sets.relative_features import RelativeFeatures
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from graphs.state.level_history import LevelHistory, stored_levels
+from graphs.state.live_levels import LiveLevels
+from tests.graphs.conftest import START
+
+NOTHING: frozenset[tuple[str, int]] = frozenset()
+
+
+@pytest.fixture
+def relative(schema):
+    content = schema.to_dict()
+    content["derived"] = {"relative": {"operations": ["avg"], "windows": ["1m"], "after": 2}}
+    return TelemetrySchema.from_dict(content)
+
+
+def ingested(schema, values, devices=("a/1", "a/2")):
+    rows = [
+        {DEVICE: device, schema.time: START + 10.0 * at, "cpu_avg_1m": value, "latency_avg_1m": -value}
+        for at, value in enumerate(values)
+        for device in devices
+    ]
+    frame = pd.DataFrame(rows)
+    frame[schema.time] = pd.to_datetime(frame[schema.time], unit="s", utc=True)
+    return frame
+
+
+def levels(schema, history):
+    found = LiveLevels(schema, None)
+    found._history = history
+    return found
+
+
+def answered(found, value, device="a/1"):
+    row = {"cpu_avg_1m": value, "latency_avg_1m": -value}
+    found.add_to([row], [device])
+    return row["cpu_avg_1m_relative"], row["latency_avg_1m_relative"]
+
+
+def test_a_new_device_is_compared_with_all_of_its_ingested_rows_before_its_first_event(relative):
+    values = [1.0, 3.0, 8.0, 2.0, 500.0]
+    reads = []
+
+    def read():
+        reads.append(1)
+        return ingested(relative, values).sample(frac=1.0, random_state=1)
+
+    found = levels(relative, LevelHistory(read, relative, RelativeFeatures(relative).inputs))
+    for device in ("a/1", "a/2", "a/3"):
+        found.begin(device, START + 40.0, START + 1e6)
+    level, spread = np.mean(values[:4]), np.std(values[:4])
+    assert answered(found, 9.0) == pytest.approx(((9.0 - level) / spread, -(9.0 - level) / spread))
+    assert np.isnan(answered(found, 9.0, "a/3")).all()
+    assert len(reads) == 1
+    # Forgotten, it begins with them again; and what was ingested since is read.
+    found.forget(["a/1"])
+    assert np.isnan(answered(found, 9.0)).all()
+    found.refresh()
+    found.begin("a/1", START + 40.0, START + 1e6)
+    assert answered(found, 9.0)[0] == pytest.approx((9.0 - level) / spread)
+    assert len(reads) == 2
+
+
+def test_with_an_arrival_what_had_arrived_counts_in_that_order_and_nothing_is_left_out(relative):
+    arriving = TelemetrySchema.from_dict({**relative.to_dict(), "arrival": "received"})
+    frame = ingested(arriving, [1.0, 2.0, 3.0, 4.0], ["a/1"])
+    delay = pd.to_timedelta([0.0, 100.0, 0.0, 3600.0], unit="s")
+    frame["received"] = frame[arriving.time] + delay
+    history = LevelHistory(lambda: frame, arriving, ["cpu_avg_1m"])
+    known = {("a/1", int(START) * 1_000_000)}
+    assert history.before("a/1", START, START + 200.0, frozenset(known)).ravel().tolist() == [1.0, 3.0, 2.0]
+
+
+def test_without_an_arrival_what_a_replay_gives_itself_is_left_out(relative):
+    history = LevelHistory(lambda: ingested(relative, [1.0, 2.0, 3.0]), relative, ["cpu_avg_1m"])
+    left_out = frozenset({("a/1", int(START + 10) * 1_000_000)})
+    assert history.before("a/1", START + 20.0, START, left_out).ravel().tolist() == [1.0]
+    assert history.before("a/1", START + 20.0, START, NOTHING).ravel().tolist() == [1.0, 2.0]
+
+
+def test_what_the_windows_are_filled_with_counts_for_devices_that_were_known(relative):
+    found = levels(relative, None)
+    filled = ingested(relative, [1.0, 3.0])
+    statuses = ["accepted", "accepted", "duplicate", "late"]
+    rows = filled[["cpu_avg_1m", "latency_avg_1m"]].assign(event_status=statuses)
+    found.take_filled(filled, rows, {"a/2"})
+    assert answered(found, 4.0, "a/2")[0] == pytest.approx((4.0 - 2.0) / 1.0)
+    assert np.isnan(answered(found, 4.0, "a/1")[0])
+
+
+def test_a_history_without_the_features_is_refused(monkeypatch, relative, schema):
+    class Known:
+        class spec:
+            features: ClassVar = {"cpu_avg_1m": None}
+
+    monkeypatch.setattr(fstore, "get_feature_set", lambda _uri: Known)
+    with pytest.raises(InputError, match="must hold latency_avg_1m of schema 'tiny'"):
+        stored_levels("store://feature-sets/p/m", relative, RelativeFeatures(relative))
+    assert stored_levels("store://feature-sets/p/m", schema, RelativeFeatures(schema)) is None
