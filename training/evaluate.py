@@ -136,7 +136,7 @@ def evaluate(
         )
     champion = _champion(context, tag, parts, report, feature_vector, telemetry, arguments.seed, bootstrap_by)
     gate = _gate(report, package.schema.version, champion, promote)
-    if check_boolean("argument 'approve'", approve) and champion is not None:
+    if check_boolean("argument 'approve'", approve) and _has_model(context, tag):
         gate = gate.before_approval()
     gate = gate.before_rehearsal() if rehearse else gate
     registered = _with_scores(package.schema, report)
@@ -180,6 +180,14 @@ def _stage(context: mlrun.MLClientCtx, tag: str) -> None:
 
 def _address(context: mlrun.MLClientCtx, tag: str) -> str:
     return f"store://models/{context.project}/{context.name}_{MODEL_KEY}:{tag}"
+
+
+def _has_model(context: mlrun.MLClientCtx, tag: str) -> bool:
+    """Whether a model has the tag, also one that cannot be read."""
+    try:
+        return bool(mlrun.datastore.get_store_resource(_address(context, tag)))
+    except mlrun.errors.MLRunNotFoundError:
+        return False
 
 
 def _champion(

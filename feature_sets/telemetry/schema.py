@@ -184,7 +184,7 @@ class TelemetrySchema:
     def _check_columns(self) -> None:
         """Raise InputError unless every column, given or generated, has a name of its own."""
         columns = [DEVICE, self.time, self.label, *self.metric_names, *self.static]
-        columns += [name for name in self.reading_columns if name not in self.metric_names]
+        columns += self.whole_columns
         columns += [] if self.uptime is None else [self.uptime.column]
         if self.target != self.label:
             columns.append(self.target)

@@ -27,6 +27,7 @@ from project.retraining.policy import (
     next_step,
     overtaken,
     take,
+    take_postponed,
 )
 from project.retraining.state import Attempt, Case, LoopState, StateFile
 from project.retraining_policy import APPROVE, RetrainingPolicy
@@ -139,6 +140,9 @@ class Loop:
                 self._follow(state, state.attempt)
             elif state.case is not None:
                 self._proceed(state, state.case)
+            elif state.later:
+                champion = self._operations.champion()
+                self._write(state, take_postponed(state, champion, self._clock()))
             else:
                 self._waiting = state.stopped and f"stopped: {state.stopped}"
 

@@ -91,6 +91,10 @@ def take(state: LoopState, told: Mapping[str, Any], champion: str, now: datetime
     if champion and version != champion:
         reason = f"version {version[:8]} is not in production any more"
         return seen.told(_decision(now, words.IGNORED, reason, **about))
+    if state.case is not None and version != state.case.version:
+        reason = f"version {version[:8]} is what came of drift {state.case.id}, which is being answered"
+        kept = state.later if state.later.get("version") == version else dict(told)
+        return replace(seen, later=kept).told(_decision(now, words.POSTPONED, reason, **about))
     if state.case is not None:
         reason = f"drift {state.case.id} is being answered"
         return seen.told(_decision(now, words.MERGED, reason, case=state.case.id, **about))
@@ -99,6 +103,13 @@ def take(state: LoopState, told: Mapping[str, Any], champion: str, now: datetime
     case = Case(told["id"], version, event, event.get("onset") or event["event_time"], _text(now))
     reason = f"{event['source']} found drift at {event['event_time']}"
     return replace(seen, case=case).told(_decision(now, words.OPENED, reason, case=case.id, **about))
+
+
+def take_postponed(state: LoopState, champion: str, now: datetime) -> LoopState:
+    """The state after the drift event that was kept until its case was over."""
+    told = state.later
+    seen = tuple(each for each in state.seen if each != told["id"])
+    return take(replace(state, later={}, seen=seen), told, champion, now)
 
 
 def next_step(state: LoopState, evidence: Evidence, now: datetime, policy: RetrainingPolicy) -> Wait | Begin:

@@ -19,7 +19,7 @@ from feature_sets.checks import InputError
 FORMAT = 1
 
 # Outcomes of decisions.
-OPENED, MERGED, IGNORED = "opened", "merged", "ignored"
+OPENED, MERGED, IGNORED, POSTPONED = "opened", "merged", "ignored", "postponed"
 BEGUN, PROMOTED, STAGED, REJECTED, NOT_YET = "begun", "promoted", "staged", "rejected", "not yet"
 FAILED, INTERRUPTED, UNFINISHED = "failed", "interrupted", "unfinished"
 CHAMPION_STAYS, OVERTAKEN, STOPPED = "champion stays", "overtaken", "stopped"
@@ -117,6 +117,7 @@ class LoopState:
     :param begun: when the runs of the last day began, ISO 8601 UTC.
     :param seen: ids of the drift events that were taken, newest last.
     :param decisions: every one, oldest first.
+    :param later: drift event of the model that the case has just put into production; taken after the case.
     """
 
     case: Case | None = None
@@ -129,6 +130,7 @@ class LoopState:
     begun: tuple[str, ...] = ()
     seen: tuple[str, ...] = ()
     decisions: tuple[Decision, ...] = ()
+    later: Mapping[str, Any] = field(default_factory=dict)
 
     def told(self, decision: Decision) -> LoopState:
         """The same with one more decision."""

@@ -15,6 +15,7 @@ from mlrun.artifacts import get_model
 from mlrun.runtimes.utils import RunError
 
 from feature_sets.feature_vector import ALL_FEATURES
+from feature_sets.model_package.errors import ModelPackageError
 from project.jobs.promote import promote as promote_job
 from tests.training.feature_store import store_vector
 from tests.training.handler_runs import REGRESSION, STUMPS, Network, table
@@ -118,6 +119,24 @@ def test_a_model_of_more_telemetry_that_is_better_takes_over(run_db, tmp_path, s
     # Once more the same: it stays where it is.
     again = network.run("evaluate", model_path=trained.outputs["model"]).outputs
     assert (again["promotion"], again["production"]) == ("already in production", True)
+
+
+def test_where_a_person_approves_a_model_does_not_replace_one_that_cannot_be_read(
+    run_db, tmp_path, schema, monkeypatch
+):
+    network = Network(store_vector(make_frame(ticks=600, devices=6), tmp_path), schema, tmp_path)
+    trained = network.train()
+
+    def evaluated():
+        return network.run("evaluate", model_path=trained.outputs["model"], approve=True).outputs
+
+    assert evaluated()["promotion"] == "promoted"  # The first one.
+
+    def broken(address):
+        raise ModelPackageError("model.onnx", "must have its digest", address)
+
+    monkeypatch.setattr("training.evaluate.find_champion", broken)
+    assert evaluated()["promotion"] == "waits for approval"
 
 
 def test_a_model_of_shuffled_labels_does_not_replace_the_champion(run_db, tmp_path, schema):

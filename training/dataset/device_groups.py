@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import mlrun.feature_store as fstore
 
@@ -25,16 +25,20 @@ def score_groups(uri: str, schema: TelemetrySchema, column: str, split: Split) -
         check_choice("argument 'scores_by'", column, schema.group_columns)
     column = column or split.rule.group_column
     keys = [*split.train[DEVICE].unique(), *split.test[DEVICE].unique()]
-    return device_groups(uri, schema, column, keys) if column else {}
+    named = split.rule.test if column == split.rule.group_column else ()
+    return device_groups(uri, schema, column, keys, named) if column else {}
 
 
-def device_groups(uri: str, schema: TelemetrySchema, column: str, keys: Iterable[str]) -> dict[str, str]:
+def device_groups(
+    uri: str, schema: TelemetrySchema, column: str, keys: Iterable[str], named: Collection[str] = ()
+) -> dict[str, str]:
     """Group of each device that has one.
 
     :param uri: feature vector of the project.
     :param column: ``device`` or an entity column, or an attribute that the schema keeps. Groups between which
         a device has moved are one.
     :param keys: the devices.
+    :param named: groups that the split names; those that are one with another keep their name.
     :raises InputError: unless the attribute is kept beside the devices.
     """
     keys = sorted(set(keys))
@@ -57,5 +61,6 @@ def device_groups(uri: str, schema: TelemetrySchema, column: str, keys: Iterable
         {
             str(key): [value for value in rows[column].dropna() if value]
             for key, rows in attributes[attributes[DEVICE].isin(keys)].groupby(DEVICE, sort=True)
-        }
+        },
+        named,
     )

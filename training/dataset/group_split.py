@@ -65,14 +65,16 @@ def split_by_groups(
     return checked(split, f"evaluated on {what} {listed(sorted(chosen), _NAMED)}", schema)
 
 
-def joined_groups(values: Mapping[str, Collection[str]]) -> dict[str, str]:
+def joined_groups(values: Mapping[str, Collection[str]], named: Collection[str] = ()) -> dict[str, str]:
     """Group of each device. Groups that share a device, because it moved from one to the other, are one.
 
     >>> joined_groups({"r1": ["oslo"], "r2": ["oslo", "rome"], "r3": ["rome"], "r4": ["bern"], "r5": []})
     {'r1': 'oslo', 'r2': 'oslo', 'r3': 'oslo', 'r4': 'bern'}
 
     :param values: of each device over time; a device without any is in no group.
-    :returns: a group is called by the first of its values, in sorted order.
+    :param named: values that somebody names.
+    :returns: a group is called by the first of its values, in sorted order; by one that is named, if it has
+        one.
     """
     first: dict[str, str] = {}
 
@@ -83,7 +85,8 @@ def joined_groups(values: Mapping[str, Collection[str]]) -> dict[str, str]:
 
     for found in values.values():
         for value in found:
-            one, other = sorted((root(next(iter(found))), root(value)))
+            roots = root(next(iter(found))), root(value)
+            one, other = sorted(roots, key=lambda each: (each not in named, each))
             first[other] = one
     return {device: root(next(iter(found))) for device, found in values.items() if found}
 

@@ -56,14 +56,17 @@ def read_split(
     :raises InputError: unless address, labels and features are what they must be, each part has enough rows
         of both classes, and no part holds what was not known at the time of its rows.
     """
-    part_column = arguments.split_rule(schema).label_column
-    labeled = labeled_rows(vector_address(uri), schema, part_column)
+    rule = arguments.split_rule(schema)
+    labeled = labeled_rows(vector_address(uri), schema, rule.label_column)
     rows = _newest(labeled.rows, schema.time, arguments)
     with telling_too_little(context):
         if not len(rows):
             raise TooLittleDataError("labeled rows", f"must be in {arguments.training_window!r}", 0)
         split = split_rows(
-            rows, schema, arguments, lambda column: device_groups(uri, schema, column, rows[DEVICE].unique())
+            rows,
+            schema,
+            arguments,
+            lambda column: device_groups(uri, schema, column, rows[DEVICE].unique(), rule.test),
         )
     cut = split.cut.tz_localize("UTC") if split.cut.tz is None else split.cut.tz_convert("UTC")
     labels = split.train[schema.target].to_numpy()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import mlrun
 import numpy as np
@@ -17,6 +17,7 @@ from feature_sets.model_package.columns import PREDICTION, PROBABILITY
 from feature_sets.model_package.package import ModelPackage, fetch_model_package
 from feature_sets.model_package.schema import ModelSchema
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.telemetry.split_rule import BY_TIME
 from training.dataset.split import Split
 from training.dataset.vector_rows import read_vector
 from training.evaluation.bootstrap import bootstrap
@@ -77,7 +78,8 @@ def compare(
     """
     schema = champion.schema
     unseen = _unseen(split.test, split.time, schema)
-    other = schema.telemetry != telemetry
+    # Another split asks the same of the same telemetry.
+    other = replace(schema.telemetry, split=BY_TIME) != replace(telemetry, split=BY_TIME)
     unlabeled = schema.unlabeled
     try:
         _check_same_question(schema.telemetry, telemetry)

@@ -174,6 +174,22 @@ def test_killed_at_any_moment_it_goes_on_and_promotes_once(tmp_path, script):
     assert moments > 15
 
 
+def test_a_drift_of_the_model_that_was_just_promoted_is_answered_after_the_run(tmp_path):
+    world = World("promoted", "promoted")
+    loop = make(world, tmp_path)
+    loop.take(told())
+    loop.tick()
+    world.production = "v2"  # Promoted and served, while the run that did it goes on.
+    for number in (2, 3):
+        loop.take(told(number, version="v2", onset=f"2024-05-02T11:0{number}:00+00:00"))
+    for _ in range(3):
+        loop.tick()
+    state = StateFile(tmp_path, "p").read()
+    assert outcomes(state) == ["opened", "begun", "postponed", "postponed", "promoted", "opened"]
+    assert (state.case.version, state.case.onset) == ("v2", "2024-05-02T11:02:00+00:00")
+    assert loop.take(told(2, version="v2")) == state  # Sent again, it is known.
+
+
 def test_a_worse_model_is_rejected_and_the_champion_stays(tmp_path):
     world = World("rejected")
     state = run(world, tmp_path)

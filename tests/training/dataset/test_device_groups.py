@@ -41,6 +41,12 @@ def test_an_attribute_groups_devices_over_all_time(attributes):
     assert attributes == ["store://feature-sets/lab/devices"]
 
 
+def test_a_group_that_is_named_keeps_its_name_when_a_device_moves_to_another(attributes):
+    schema = make_schema(split={"by": "group", "column": "cable", "test": ["c3"]})
+    found = device_groups(URI, schema, "cable", [*KEYS, "rome/2"], schema.split.test)
+    assert found == {"oslo/1": "c1", "oslo/2": "c3", "rome/2": "c3"}
+
+
 def test_an_attribute_that_the_history_lacks_is_refused_with_those_it_has(attributes):
     schema = make_schema(population={"cable": "c1"}, split={"by": "group", "column": "rack"})
     with pytest.raises(InputError, match=r"groups: must be by .* of the history \(cable\), got 'rack'"):

@@ -236,6 +236,15 @@ def test_what_is_missing_is_said_in_one_sentence_each(tmp_path: Path) -> None:
     ]
 
 
+def test_a_metric_that_is_called_as_the_column_of_a_counter_is_told(tmp_path: Path) -> None:
+    tables = frames()
+    tables["metrics"] = tables["metrics"].assign(octets_counter=tables["metrics"]["load"])
+    check = check_folder(write(tmp_path / "lab", tables))
+    assert check.schema_text() is None
+    (sentence,) = check.proposal.missing
+    assert "must have different names, got 'octets_counter'" in sentence
+
+
 def test_a_time_and_a_device_that_the_labels_call_otherwise_are_found_by_their_values(tmp_path: Path) -> None:
     tables = frames()
     tables["labels"] = tables["labels"].rename(columns={"time": "when", "router": "Host Name"})
