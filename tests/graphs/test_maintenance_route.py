@@ -299,3 +299,18 @@ def test_entries_that_were_over_long_ago_are_forgotten_by_events_and_by_the_cloc
     old = make_client(planned)
     old.post("/maintenance", window(0, 60, id="then", device="a/1"))
     assert told(old, seconds=10)[0] == "maintenance"
+
+
+def test_an_entry_is_kept_until_what_it_covers_would_be_healthy(
+    schema: TelemetrySchema, tmp_path: Path
+) -> None:
+    day = 86_400.0
+    labels = {"form": "incidents", "healthy_after": "40d"}
+    told = TelemetrySchema.from_dict({**schema.to_dict(), "maintenance": {}, "labels": labels})
+    client = make_client(write_package(tmp_path, told), clock="arrival")
+    client.send("PUT", "/drift/detectors", DriftMonitor([DDM()]).to_dict())
+    client.post("/telemetry", [event("a/1", 0), event("a/2", 0)])
+    client.post("/maintenance", window(-10, 10, device="a/1"))  # After the prediction.
+    for number in range(1, 41):
+        client.post("/telemetry", event("a/1", number * day))
+    assert client.get("/drift").json["n"] == 1
