@@ -99,7 +99,8 @@ def _unseen(recording: Recording, tested: pd.DataFrame, after: pd.Timestamp, tim
         first, last = (rows[DEVICE].map(tested[bound]) for bound in ("min", "max"))
         return rows[(rows[time] >= after) | ((rows[time] >= first) & (rows[time] <= last))]
 
-    return Recording(kept(recording.metrics), kept(recording.labels), recording.label_history)
+    metrics, labels = kept(recording.metrics), kept(recording.labels)
+    return Recording(metrics, labels, recording.label_history, recording.incidents)
 
 
 def _first(recording: Recording, most: int, time: str) -> Recording:
