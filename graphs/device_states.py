@@ -66,8 +66,10 @@ class DeviceStates(RequestStep):
         self._unsaved = 0
         self._changes: dict[tuple[EntryId, str], _Change] = {}
         self._pending: list[tuple[EntryId, _Change]] = []
-        deadline = state.settings.label_deadline_seconds + state.schema.horizon_seconds
-        self._kept_seconds = max(_DAYS_KEPT * 86_400.0, deadline)
+        horizon = state.schema.horizon_seconds
+        deadline = state.settings.label_deadline_seconds + horizon
+        healthy = state.schema.labels.healthy_seconds + 3 * horizon
+        self._kept_seconds = max(_DAYS_KEPT * 86_400.0, deadline, healthy)
         self._newest = self._swept = -math.inf
 
     def handle(self, request: Request) -> None:

@@ -67,7 +67,9 @@ class FrameReadings:
         """See ``Readings``."""
         whole = KeyedRows.of(self.rows, DEVICE, self.time).in_event_order()
         for start in range(0, len(whole), rows):
-            yield whole.take(np.arange(start, min(start + rows, len(whole))))
+            chunk = whole.take(np.arange(start, min(start + rows, len(whole))))
+            chunk.frame.index = pd.RangeIndex(len(chunk))
+            yield chunk
 
     def frame(self) -> pd.DataFrame:
         """See ``Readings``."""

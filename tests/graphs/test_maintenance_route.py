@@ -378,3 +378,18 @@ def test_a_journal_of_an_earlier_version_is_replayed_with_the_calendar_as_it_was
         again = start()
         assert again.get("/labeled").json["joined"] == 1
     assert told(again, seconds=14)[0] == "maintenance"
+
+
+def test_an_entry_is_kept_until_what_it_covers_would_be_healthy(
+    schema: TelemetrySchema, tmp_path: Path
+) -> None:
+    day = 86_400.0
+    labels = {"form": "incidents", "healthy_after": "40d"}
+    told = TelemetrySchema.from_dict({**schema.to_dict(), "maintenance": {}, "labels": labels})
+    client = make_client(write_package(tmp_path, told), clock="arrival")
+    client.send("PUT", "/drift/detectors", DriftMonitor([DDM()]).to_dict())
+    client.post("/telemetry", [event("a/1", 0), event("a/2", 0)])
+    client.post("/maintenance", window(-10, 10, device="a/1"))  # After the prediction.
+    for number in range(1, 41):
+        client.post("/telemetry", event("a/1", number * day))
+    assert client.get("/drift").json["n"] == 1

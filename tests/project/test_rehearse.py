@@ -41,7 +41,8 @@ def test_of_a_long_recording_the_first_readings_are_played_with_their_labels():
 def test_of_devices_that_were_held_out_their_test_rows_are_played():
     times = START + pd.to_timedelta([0, 10, 20, 30], unit="s")
     rows = pd.concat([pd.DataFrame({DEVICE: device, "at": times, KNOWN: times}) for device in "abc"])
-    whole = Recording(rows, rows, rows)
+    incidents = pd.DataFrame({DEVICE: ["b"]})
+    whole = Recording(rows, rows, rows, incidents)
     after = times[3]
     # b is held out from its first labeled row on; c was tested on what is later than training anyway.
     test_set = pd.DataFrame({DEVICE: ["b", "b", "c"], "at": times[[1, 2, 3]]})
@@ -50,6 +51,7 @@ def test_of_devices_that_were_held_out_their_test_rows_are_played():
     played = _unseen(whole, tested, after, "at")
     for part in (played.metrics, played.labels):
         assert part.groupby(DEVICE).size().to_dict() == {"a": 1, "b": 3, "c": 1}
+    assert played.incidents is incidents
     by_time = _tested(test_set[test_set["at"] >= after], "at", after)
     assert _unseen(whole, by_time, after, "at").metrics is rows
     assert _tested(None, "at", after).empty

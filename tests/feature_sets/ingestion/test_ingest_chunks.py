@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,10 @@ from feature_sets.ingestion.vectorized_ingest import ingest_vectorized
 from feature_sets.ingestion.window_columns import FeatureWindows
 from feature_sets.rows import spilled_rows
 from feature_sets.rows.keyed_rows import KeyedRows
+from feature_sets.rows.whole_numbers import whole_array
 from feature_sets.telemetry import reading_files
 from feature_sets.telemetry.readings import FrameReadings
+from feature_sets.telemetry.schema import DEVICE
 from tests.feature_sets.ingestion.folders import MODELS, Folder, add_day, forget_all, states
 from tests.feature_sets.ingestion.histories import (
     COUNTED,
@@ -60,6 +63,25 @@ def test_chunks_leave_what_one_leaves(tmp_path, project, local_stack, monkeypatc
     for one, other in zip(states(local_stack.info.redis_url), before, strict=True):
         assert_same_state(one, other)
     assert found == expected
+
+
+def test_readings_in_memory_have_the_same_rates_in_chunks(monkeypatch):
+    feature_set = device_metrics(COUNTED)
+    rows = counted(readings(np.random.default_rng(0))).drop(columns="received")
+    micros = whole_array((rows["up"].fillna(0) * 10_000).to_numpy(np.uint64), rows["up"].notna().to_numpy())
+    (counter,), uptime = COUNTED.counter_metrics, COUNTED.uptime
+    frame = rows.assign(**{counter.column: rows["cpu"], uptime.micros_column: micros})
+    given = FrameReadings(frame[[DEVICE, "timestamp", *COUNTED.reading_columns]], "timestamp")
+    (whole,) = feature_chunks.feature_chunks(feature_set, given, None)
+    monkeypatch.setattr(feature_chunks, "CHUNK_BYTES", 1)
+    monkeypatch.setattr(feature_chunks, "_LEAST_ROWS", 23)
+    parts_of = list(feature_chunks.feature_chunks(feature_set, given, None))
+    assert len(parts_of) > 5 and whole.values["cpu"].notna().sum() > 100
+    for name, column in whole.values.items():
+        found = pd.concat([part.values[name] for part in parts_of], ignore_index=True)
+        pd.testing.assert_series_equal(found, column, check_names=False)
+    lost = sum((Counter(part.without_rate) for part in parts_of), Counter())
+    assert lost == whole.without_rate
 
 
 def test_an_ingestion_that_fails_midway_leaves_what_was_there(folder, local_stack, monkeypatch):
