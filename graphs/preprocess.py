@@ -11,7 +11,6 @@ import pandas as pd
 
 from feature_sets.checks import duration_seconds
 from feature_sets.derived_features import DerivedFeatures
-from feature_sets.rows.event_micros import event_micros
 from feature_sets.rows.whole_numbers import whole_array
 from feature_sets.telemetry.schema import DEVICE
 from feature_sets.windows import event_status
@@ -104,15 +103,14 @@ class Preprocess(RequestStep):
     def before_replay(self, journal: Journal) -> None:
         """Have the history leave out what the replay will give."""
         if self._history is not None:
-            coming = {(event.device, event.time) for entry in journal.entries() for event in entry.events}
-            self._history.leave_out(coming)
-            self._levels.leave_out(frozenset((device, event_micros(time)) for device, time in coming))
+            self._history.leave_out(
+                (event.device, event.time) for entry in journal.entries() for event in entry.events
+            )
 
     def after_replay(self) -> None:
         """Have each device begin with what the history has beside the journal, such as files of the night."""
         if self._history is not None:
             self._history.leave_out(())
-            self._levels.leave_out(frozenset())
             self._started.clear()
 
     def prepare(self, request: Request) -> None:
@@ -169,10 +167,10 @@ class Preprocess(RequestStep):
                 continue  # It will be quarantined; its time says nothing about where the device is.
             first[event.device] = event.time, arrival
             found[event.device] = arrival, history.before(event.device, event.time, arrival)
-        known = set(self._windows.devices)
+        known = set(self._windows.devices) if self._levels.kept else set()
         for device, (time, arrival) in first.items():
             if device not in known:
-                self._levels.begin(device, time, arrival)
+                self._levels.begin(device, time, arrival, history.left_out)
         sizes = [len(readings.micros) for _, readings in found.values()]
         if any(sizes):
             values = np.concatenate([readings.values for _, readings in found.values()])

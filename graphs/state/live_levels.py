@@ -32,15 +32,15 @@ class LiveLevels:
         self._history: LevelHistory | None = (
             stored_levels(history, schema, self._features) if history else None
         )
-        self._left_out: frozenset[tuple[str, int]] = frozenset()
+
+    @property
+    def kept(self) -> bool:
+        """Whether there is anything to be kept."""
+        return bool(self._features.names)
 
     def add_to(self, rows: Sequence[dict[str, Any]], devices: Sequence[str]) -> None:
         """Put the features into rows that count, in the order of arrival, and take the rows in."""
         self._features.add_to(rows, devices, self._baselines)
-
-    def leave_out(self, readings: frozenset[tuple[str, int]]) -> None:
-        """Ingested rows, by device and time in microseconds, that are not meant from now on."""
-        self._left_out = readings
 
     def refresh(self) -> None:
         """Take over what was ingested since, for devices that begin later."""
@@ -51,14 +51,17 @@ class LiveLevels:
         """Give up devices."""
         self._baselines.forget(devices)
 
-    def begin(self, device: str, time: float, arrived: float) -> None:
+    def begin(
+        self, device: str, time: float, arrived: float, left_out: frozenset[tuple[str, int]] = frozenset()
+    ) -> None:
         """Have a device begin with what was ingested of it before its first live reading.
 
+        :param left_out: see ``LevelHistory.before``.
         :raises ApiError: 503 if it cannot be read.
         """
         if self._history is None:
             return
-        past = self._history.before(device, time, arrived, self._left_out)
+        past = self._history.before(device, time, arrived, left_out)
         self._baselines.forget([device])
         self._baselines.compare([device], np.zeros(len(past), dtype=np.int64), past)
 
@@ -69,7 +72,7 @@ class LiveLevels:
         :param rows: what the windows gave for them.
         :param known: devices that had windows before.
         """
-        if not self._features.names:
+        if not self.kept:
             return
         new = rows[event_status.COLUMN].isin(event_status.COUNTED) & filled[DEVICE].isin(known)
         devices = filled.loc[new, DEVICE].tolist()

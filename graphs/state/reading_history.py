@@ -75,7 +75,8 @@ class ReadingHistory:
         self._arrival = schema.arrival
         self._wholes: Sequence[str] = schema.whole_columns
         self._gauges = [name for name in schema.reading_columns if name not in self._wholes]
-        self._left_out: frozenset[tuple[str, int]] = frozenset()
+        self.left_out: frozenset[tuple[str, int]] = frozenset()
+        """Device and time in microseconds of readings that are not given, see ``leave_out``."""
         definition = WindowDefinition.from_schema(schema)
         self._longest = definition.kept_buckets * definition.period_micros
         # A reading that is later than others by more is taken for one in order.
@@ -96,7 +97,7 @@ class ReadingHistory:
 
         Where it is known when each arrived, that says which came before, and these are not looked at.
         """
-        self._left_out = frozenset((device, event_micros(time)) for device, time in readings)
+        self.left_out = frozenset((device, event_micros(time)) for device, time in readings)
 
     def before(self, device: str, time: float, arrived: float) -> Readings:
         """Readings of a device that its windows at ``time`` cover, without one at ``time`` itself.
@@ -123,8 +124,8 @@ class ReadingHistory:
         given = rows.micros > earliest
         given &= rows.micros < moment if rows.arrivals is None else rows.arrivals < now
         # Where arrivals are known, a reading that is sent again is known to have been there before.
-        if self._left_out and rows.arrivals is None:
-            given &= [(device, micros) not in self._left_out for micros in rows.micros.tolist()]
+        if self.left_out and rows.arrivals is None:
+            given &= [(device, micros) not in self.left_out for micros in rows.micros.tolist()]
         return rows.take(given)
 
     def _load(self, start: int, end: int) -> None:

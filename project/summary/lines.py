@@ -126,9 +126,8 @@ def _model_lines(facts: dict[str, Any]) -> list[str]:
     lines += candidate_lines(facts["candidates"])
     lines += _fact(
         "evaluation",
-        f"on all {evaluated.get('test_rows', 0):,} {'later' if by_time else 'test'} rows: average precision "
-        f"{_number(evaluated.get('average_precision'))}, F1 {_number(evaluated.get('f1'))}, "
-        f"ROC AUC {_number(evaluated.get('roc_auc'))}; base rate {_number(evaluated.get('base_rate'))}",
+        f"on all {evaluated.get('test_rows', 0):,} {'later' if by_time else 'test'} rows: "
+        f"{_scores_text(evaluated)}",
     )
     lines += _fact("verdict", evaluated.get("verdict") or "")
     if evaluated.get("promotion"):
@@ -136,6 +135,18 @@ def _model_lines(facts: dict[str, Any]) -> list[str]:
             "gate", f"{evaluated['promotion']}: {evaluated['promotion_reason']}{_stays_text(evaluated)}"
         )
     return lines
+
+
+def _scores_text(evaluated: dict[str, Any]) -> str:
+    """The scores in short; without labels how many alarms there are."""
+    if evaluated.get("unlabeled"):
+        often = _number(evaluated.get("alarms_per_device_day"))
+        return f"no labels; {often} alarms per device-day, {evaluated['alarm_share']:.1%} of the rows"
+    return (
+        f"average precision {_number(evaluated.get('average_precision'))}, F1 "
+        f"{_number(evaluated.get('f1'))}, ROC AUC {_number(evaluated.get('roc_auc'))}; "
+        f"base rate {_number(evaluated.get('base_rate'))}"
+    )
 
 
 def _stays_text(evaluated: dict[str, Any]) -> str:

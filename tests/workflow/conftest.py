@@ -64,7 +64,7 @@ def _run(project: str, arguments: dict[str, Any]) -> Summary:
     from project.summary.facts import collect_facts, read_steps
 
     folder = Settings.from_environment().home / "workflows" / project
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     request = folder / "request.json"
     request.write_text(json.dumps({"project": project, "workflow": "main", "arguments": arguments}))
     run_workflow.run(request)

@@ -45,13 +45,23 @@ def in_parts(feature_set, cut, arrival=None, computed=None) -> list[Appended]:
     return [append_rows(feature_set(), part, arrival=arrival, computed=computed) for part in cut]
 
 
-@pytest.mark.parametrize("seed", range(12))
+SHAPES = {
+    "in order": (SCHEMA, 12),
+    "with arrival": (WITH_ARRIVAL, 12),
+    "relative": (RELATIVE, 4),
+    "relative with arrival": (RELATIVE_WITH_ARRIVAL, 4),
+}
+
+
 @pytest.mark.parametrize(
-    "schema",
-    [SCHEMA, WITH_ARRIVAL, RELATIVE, RELATIVE_WITH_ARRIVAL],
-    ids=["in order", "with arrival", "relative", "relative with arrival"],
+    ("schema", "seed"),
+    [
+        pytest.param(schema, seed, id=f"{name}-{seed}")
+        for name, (schema, seeds) in SHAPES.items()
+        for seed in range(seeds)
+    ],
 )
-def test_readings_in_parts_equal_readings_at_once(project, local_stack, seed, schema):
+def test_readings_in_parts_equal_readings_at_once(project, local_stack, schema, seed):
     generator = np.random.default_rng([seed, 1])
     rows = readings(generator)
     cut = parts(generator, rows, int(generator.integers(2, 7)))
