@@ -128,20 +128,22 @@ class RowSort:
         following = [(run.blocks[0].first, number, 0) for number, run in enumerate(runs)]
         heapq.heapify(following)
         loaded: list[pa.Table] = []
-        count = 0
+        count, lowest = 0, 0
         while following or loaded:
             if following:
-                _, number, place = heapq.heappop(following)
+                first, number, place = heapq.heappop(following)
+                lowest = min(lowest, first) if loaded else first
                 run = runs[number]
                 loaded.append(run.blocks[place].read())
                 count += loaded[-1].num_rows
                 if place + 1 < len(run.blocks):
                     heapq.heappush(following, (run.blocks[place + 1].first, number, place + 1))
-                if following and count < rows:
+                if following and (count < rows or following[0][0] <= lowest):  # None is complete yet.
                     continue
             bound = following[0][0] if following else None
             ready, loaded = _split(loaded, self._by, bound)
             count = sum(table.num_rows for table in loaded)
+            lowest = min((int(_values(table, self._by)[0]) for table in loaded), default=0)
             if ready:
                 yield pa.concat_tables(ready)
 

@@ -49,6 +49,18 @@ def test_slices_hold_all_rows_in_order(
     sort.close()
 
 
+def test_many_rows_of_one_value_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As those of a file of the past have one time of arrival."""
+    monkeypatch.setattr(row_sort, "_BLOCK_BYTES", 200)
+    split, sizes = row_sort._split, []
+    monkeypatch.setattr(row_sort, "_split", lambda *given: sizes.append(len(given[0])) or split(*given))
+    sort = RowSort("at")
+    for part in tables(3, 1_000, 37, 1):
+        sort.add(part)
+    (found,) = sort.slices(10)
+    assert found.num_rows == 1_000 and len(sizes) == 1 and sizes[0] > 50
+
+
 def test_nothing_has_no_slices(tmp_path: Path) -> None:
     sort = RowSort("at", tmp_path)
     sort.add(tables(1, 1, 1, 1)[0].slice(0, 0))
