@@ -119,6 +119,6 @@ def test_one_class_only_ends_in_a_clear_error(run_db, tmp_path, schema, frame):
     network = Network(store_vector(frame, tmp_path), schema, tmp_path)
     with pytest.raises(
         RunError,
-        match=r"training part .* must hold both classes of 'is_error' in its \d+ rows, got \[0\]",
+        match=r"training part .* must hold both classes of 'is_error' in its \d+ rows .*, got \[0\]",
     ):
         network.train(STUMPS)

@@ -128,7 +128,7 @@ def test_every_field_is_required(field: str) -> None:
     [
         ({"threshold": math.nan}, "threshold: must be a number of at least 0, got nan"),
         ({"threshold": "high"}, "threshold: must be a number of at least 0, got 'high'"),
-        ({"calibration": {"method": "isotonic", "a": 1, "b": 0}}, "method: must be among platt, none"),
+        ({"calibration": {"method": "isotonic", "a": 1, "b": 0}}, "method: must be among platt, limit, none"),
         ({"calibration": {"method": "platt", "a": -1, "b": 0}}, "a: must be a number of at least 0, got -1"),
         ({"calibration": {"method": "platt", "a": 1, "b": math.inf}}, "b: must be a number, got inf"),
         (
