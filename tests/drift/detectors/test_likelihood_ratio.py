@@ -30,14 +30,50 @@ def independent(seed, *stretches):
         (0.05, 0.15, 400),
         (0.1, 0.2, 600),
         (0.3, 0.45, 600),
-        (0.0, 0.2, 100),
-        (0.1, 1.0, 60),
+        (0.0, 0.2, 250),
+        (0.1, 1.0, 220),
     ],
 )
 def test_a_rise_is_found_soon_and_once(before, after, within):
     drifts = found(LikelihoodRatio(), independent(1, (6000, before), (3000, after)))
     assert [direction for _, direction in drifts] == ["rise"]
     assert 6000 <= drifts[0][0] < 6000 + within
+
+
+def test_a_burst_that_is_over_is_a_warning_and_a_rise_that_goes_on_is_a_drift():
+    before, worse = independent(1, (6000, 0.02)), independent(2, (50, 0.22))
+    burst = [*before, *worse, *independent(3, (3000, 0.02))]
+    assert found(LikelihoodRatio(), burst) == []
+    (soon, _), *_ = found(LikelihoodRatio(persistence=0), burst)
+    detector = LikelihoodRatio()
+    for x in burst[: soon + 1]:
+        detector.update(x)
+    assert detector.warning_detected and not detector.drift_detected
+    rise = [*before, *independent(2, (1000, 0.22))]
+    at_once, late = (found(LikelihoodRatio(persistence=held), rise)[0] for held in (0, 200))
+    assert (late[0] - at_once[0], late[1]) == (195, "rise")
+
+
+def test_the_length_of_a_change_reaches_back_to_the_first_test_beyond_the_level():
+    detector = LikelihoodRatio()
+    stream = [*independent(1, (6000, 0.02)), *independent(2, (1000, 0.5))]
+    for x in stream:
+        detector.update(x)
+        if detector.drift_detected:
+            break
+    assert 245 <= detector.change_length < 400
+    assert abs(detector.n_seen - detector.change_length - 6000) < 100
+
+
+def test_one_saved_before_there_was_a_persistence_goes_on_without_one():
+    detector = LikelihoodRatio(persistence=0)
+    stream = [*independent(1, (6000, 0.02)), *independent(2, (1000, 0.5))]
+    expected = found(LikelihoodRatio(persistence=0), stream)
+    found(detector, stream[:5000])
+    saved = detector.to_dict()
+    del saved["parameters"]["persistence"], saved["state"]["beyond"], saved["state"]["first_length"]
+    drifts = found(LikelihoodRatio.from_dict(saved), stream[5000:])
+    assert [at + 5000 for at, _ in drifts] == [at for at, _ in expected]
 
 
 def test_a_slow_rise_is_found():
@@ -71,7 +107,7 @@ def test_a_fall_is_shown_below_zero_with_its_own_limit():
             break
     assert detector.statistic < detector.drift_limit == -12.0
     detector.update(0)
-    assert detector.drift_limit == 3.8
+    assert detector.drift_limit == 3.0
 
 
 def test_the_statistic_is_the_signed_root_of_the_likelihood_ratio():
@@ -148,7 +184,9 @@ def test_a_saved_state_that_it_could_not_have_is_refused(field, bad):
 
 
 def test_levels_are_checked():
-    with pytest.raises(ValueError, match="glr: drift_level: must be a number of at least 3, got 2"):
+    with pytest.raises(ValueError, match="glr: persistence: must be a whole number of at least 0, got -1"):
+        LikelihoodRatio(persistence=-1)
+    with pytest.raises(ValueError, match="glr: drift_level: must be a number of at least 2.5, got 2"):
         LikelihoodRatio(drift_level=2)
     with pytest.raises(ValueError, match="glr: fall_level: must be a number above 0"):
         LikelihoodRatio(fall_level=0)
