@@ -186,7 +186,7 @@ def test_a_saved_state_that_it_could_not_have_is_refused(field, bad):
 def test_levels_are_checked():
     with pytest.raises(ValueError, match="glr: persistence: must be a whole number of at least 0, got -1"):
         LikelihoodRatio(persistence=-1)
-    with pytest.raises(ValueError, match="glr: drift_level: must be a number of at least 2.5, got 2"):
+    with pytest.raises(ValueError, match=r"glr: drift_level: must be a number of at least 2\.5, got 2"):
         LikelihoodRatio(drift_level=2)
     with pytest.raises(ValueError, match="glr: fall_level: must be a number above 0"):
         LikelihoodRatio(fall_level=0)
