@@ -36,7 +36,7 @@ test: install ## all tests but figures, with the line coverage of the product's 
 test-fast: install ## the tests that start no server and are not marked slow; no coverage
 	@$(BIN)/python -m pytest -n 2 --dist loadscope -m "not slow and not figures"
 
-figures: install ## the rates of false alarms in docs/drift.md, measured anew; takes minutes
+figures: install ## false alarms of docs/drift.md measured anew, and the loop live; takes minutes
 	@$(BIN)/python -m pytest -n 2 -m figures
 
 check: install ## formatting, lint, types, arrows between rooms

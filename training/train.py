@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import mlrun
+import pandas as pd
 
 from feature_sets.checks import check_integer
 from feature_sets.model_package.families import OWN_LEVEL_DISTANCE
@@ -22,6 +23,7 @@ from training.dataset.split_arguments import SplitArguments
 from training.dataset.too_little import telling_too_little
 from training.dataset.training_set import read_split
 from training.decision.threshold_rules import ThresholdRule, parse_threshold_rule
+from training.evaluation.group_scores import COLUMNS
 from training.job.defaults import (
     COMBINATIONS,
     SCORES_BY,
@@ -121,7 +123,9 @@ def train(
     if parts.unlabeled:
         made = make_unlabeled(context, parts, telemetry, rule)
         written = _log_model(context, made, OWN_LEVEL_DISTANCE, parts, feature_vector)
-        log_tables(context, {TABLE_KEY: unlabeled_table(made, parts)})
+        log_tables(
+            context, {TABLE_KEY: unlabeled_table(made, parts), LEFT_OUT_KEY: pd.DataFrame(columns=COLUMNS)}
+        )
         context.log_results({**unlabeled_facts(written, made), **_training_part(parts)})
         return
     groups = score_groups(feature_vector, telemetry, scores_by, parts)

@@ -4,6 +4,9 @@ import json
 
 import pytest
 
+pytestmark = pytest.mark.figures
+"""Minutes of live traffic, like the scenario itself."""
+
 DRIFT = """
 import json, os
 from project.session import open_session
