@@ -35,6 +35,7 @@ FAILING = {"ingress": "_read", "respond": "_complete"}
 EVENT_KINDS = (Kind.TELEMETRY, Kind.LABELS)
 BODIES: dict[Kind, Any] = {
     Kind.ATTACH: DriftMonitor([DDM()], cool_down=1000).to_dict(),
+    Kind.CALLBACK: {"url": "http://127.0.0.1:9/drift"},
     Kind.INFER: {
         "inputs": [
             {"name": "input", "shape": [1, len(INPUTS)], "datatype": "FP32", "data": [1.5] * len(INPUTS)}
