@@ -21,7 +21,11 @@ def test_another_split_is_no_other_telemetry(monkeypatch, changes, other):
     schema = make_schema()
     split = split_by_time(make_frame(), schema)
     known = SimpleNamespace(
-        telemetry=schema, version="v1", training_end=split.train_until.isoformat(), trained_devices={}
+        telemetry=schema,
+        version="v1",
+        training_end=split.train_until.isoformat(),
+        trained_devices={},
+        unlabeled=False,
     )
     found = module.compare(SimpleNamespace(schema=known), split, None, "uri", make_schema(**changes), 0)
     assert "must hold its inputs heat" in found.comparison.obstacle
