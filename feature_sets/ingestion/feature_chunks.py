@@ -29,7 +29,7 @@ def chunk_rows(feature_set: fstore.FeatureSet) -> int:
         return _LEAST_ROWS
     definition, derived = vectorized_support.declared(feature_set)
     columns = 2 + len(definition.input_columns) + len(definition.computed_names)
-    columns += len(derived.names) if derived else 0
+    columns += len(derived.all_names) if derived else 0
     return max(_LEAST_ROWS, CHUNK_BYTES // (_CELL_BYTES * columns))
 
 

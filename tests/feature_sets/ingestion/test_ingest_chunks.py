@@ -20,7 +20,7 @@ from feature_sets.ingestion.history import row_sample
 from feature_sets.ingestion.telemetry_ingest import METRIC_OPTIONS
 from feature_sets.ingestion.vectorized_ingest import ingest_vectorized
 from feature_sets.ingestion.window_columns import FeatureWindows
-from feature_sets.rows import spilled_rows
+from feature_sets.rows import row_sort, spilled_rows
 from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.rows.whole_numbers import whole_array
 from feature_sets.telemetry import reading_files
@@ -29,6 +29,8 @@ from feature_sets.telemetry.schema import DEVICE
 from tests.feature_sets.ingestion.folders import MODELS, Folder, add_day, forget_all, states
 from tests.feature_sets.ingestion.histories import (
     COUNTED,
+    RELATIVE,
+    RELATIVE_WITH_ARRIVAL,
     SCHEMA,
     WITH_ARRIVAL,
     assert_same_state,
@@ -38,8 +40,16 @@ from tests.feature_sets.ingestion.histories import (
     readings,
 )
 
+SCHEMAS = {
+    "gauges": SCHEMA,
+    "counters": COUNTED,
+    "arrival": WITH_ARRIVAL,
+    "relative": RELATIVE,
+    "relative with arrival": RELATIVE_WITH_ARRIVAL,
+}
 
-@pytest.mark.parametrize("schema", [SCHEMA, COUNTED, WITH_ARRIVAL], ids=["gauges", "counters", "arrival"])
+
+@pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
 def test_chunks_leave_what_one_leaves(tmp_path, project, local_stack, monkeypatch, schema):
     generator = np.random.default_rng(11)
     rows = readings(generator)
@@ -58,6 +68,7 @@ def test_chunks_leave_what_one_leaves(tmp_path, project, local_stack, monkeypatc
     monkeypatch.setattr(feature_chunks, "CHUNK_BYTES", 1)
     monkeypatch.setattr(feature_chunks, "_LEAST_ROWS", 23)
     monkeypatch.setattr(reading_files, "RUN_BYTES", 2_000)
+    monkeypatch.setattr(row_sort, "_BLOCK_BYTES", 2_000)
     forget_all()
     found = telemetry.ingest()
     for one, other in zip(states(local_stack.info.redis_url), before, strict=True):
