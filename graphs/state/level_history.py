@@ -9,14 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from feature_sets.checks import InputError
 from feature_sets.relative_features import RelativeFeatures
 from feature_sets.rows.event_micros import column_micros, event_micros
-from feature_sets.rows.stored_rows import in_utc
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from graphs.state.moving_feature_set import MovingFeatureSet
+from graphs.state.stored_rows import StoredRows
 
 Read = Callable[[], pd.DataFrame]
+
+_FIRST, _LAST = pd.Timestamp("1970-01-01", tz="UTC"), pd.Timestamp("2200-01-01", tz="UTC")
 
 
 class _Past(NamedTuple):
@@ -85,45 +85,15 @@ def stored_levels(uri: str, schema: TelemetrySchema, features: RelativeFeatures)
     """Past in the offline target of the feature set of the metrics; None if no feature asks for one.
 
     :param uri: ``store://feature-sets/...``.
-    :raises InputError: if the telemetry has another schema, without some of the features. One that comes
-        later leaves nothing to read.
+    :raises InputError: see ``StoredRows``.
     """
     if not features.names:
         return None
-    inputs = list(dict.fromkeys(features.inputs))
-    feature_set = MovingFeatureSet(uri)
-
-    def missing(known: object) -> list[str]:
-        stored = set(known.spec.features.keys())  # type: ignore[attr-defined]
-        return [name for name in inputs if name not in stored]
-
-    absent = missing(feature_set.known)
-    if absent:
-        rule = f"must hold {', '.join(absent)} of schema '{schema.name}', which the model was trained on"
-        raise InputError("telemetry", rule, "another schema")
-    times = [schema.time, *([schema.arrival] if schema.arrival else [])]
+    stored = StoredRows(uri, schema, list(dict.fromkeys(features.inputs)))
 
     def read() -> pd.DataFrame:
-        feature_set.refresh()
-
-        def whole(known: object) -> pd.DataFrame:
-            if missing(known):
-                return pd.DataFrame({name: [] for name in (DEVICE, *times, *inputs)}).astype(
-                    dict.fromkeys(times, "datetime64[ns, UTC]")
-                )
-            columns = [*times[1:], *inputs]
-            # With a time column MLRun reads the time too, however wide the range is.
-            stored: pd.DataFrame = known.to_dataframe(  # type: ignore[attr-defined]
-                columns=columns,
-                start_time=pd.Timestamp("1970-01-01", tz="UTC"),
-                end_time=pd.Timestamp("2200-01-01", tz="UTC"),
-                time_column=schema.time,
-            )
-            return stored.reset_index()
-
-        frame = feature_set.read(whole)
-        for time in times:
-            frame = in_utc(frame, time)
-        return frame
+        stored.refresh()
+        # With a time column MLRun reads the time too, however wide the range is.
+        return stored.between(_FIRST, _LAST)
 
     return LevelHistory(read, schema, features.inputs)

@@ -13,13 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from feature_sets.checks import InputError
 from feature_sets.rows.event_micros import column_micros, event_micros
-from feature_sets.rows.stored_rows import in_utc
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.windows.definition import WindowDefinition
 from feature_sets.windows.whole_readings import wholes_of_column
-from graphs.state.moving_feature_set import MovingFeatureSet
+from graphs.state.stored_rows import StoredRows
 
 _SECOND = 1_000_000
 """In microseconds."""
@@ -156,46 +154,11 @@ def _timestamp(micros: int) -> pd.Timestamp:
     return pd.Timestamp(micros, unit="us", tz="UTC")
 
 
-def _nothing(times: Sequence[str], schema: TelemetrySchema) -> pd.DataFrame:
-    empty = pd.DataFrame({name: [] for name in (DEVICE, *times, *schema.reading_columns)})
-    return empty.astype(dict.fromkeys(times, "datetime64[ns, UTC]"))
-
-
 def stored_readings(uri: str, schema: TelemetrySchema) -> ReadingHistory:
     """History in the offline target of the feature set of the metrics.
 
     :param uri: ``store://feature-sets/...``.
-    :raises InputError: if the telemetry has another schema, without some of the metrics. One that comes later
-        leaves nothing to read.
+    :raises InputError: see ``StoredRows``.
     """
-    feature_set = MovingFeatureSet(uri)
-
-    def missing_metrics(known: Any) -> list[str]:
-        features = set(known.spec.features.keys())
-        return [name for name in schema.reading_columns if name not in features]
-
-    missing = missing_metrics(feature_set.known)
-    if missing:
-        rule = (
-            f"must hold {', '.join(missing)} of schema '{schema.name}', which the model in production was "
-            "trained on; 'netops run' trains one for the telemetry that is there"
-        )
-        raise InputError("telemetry", rule, "another schema")
-    times = [schema.time, *([schema.arrival] if schema.arrival else [])]
-    columns = [*times[1:], *schema.reading_columns]
-
-    def read(start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
-        def stretch(known: Any) -> pd.DataFrame:
-            if missing_metrics(known):
-                # Replaced under an endpoint that is up: of its own schema there is no history any more.
-                return _nothing(times, schema)
-            options = {"start_time": start, "end_time": end, "time_column": schema.time}
-            stored: pd.DataFrame = known.to_dataframe(columns=columns, **options)
-            return stored.reset_index()
-
-        frame = feature_set.read(stretch)
-        for time in times:
-            frame = in_utc(frame, time)
-        return frame
-
-    return ReadingHistory(read, schema, feature_set.refresh)
+    stored = StoredRows(uri, schema, schema.reading_columns)
+    return ReadingHistory(stored.between, schema, stored.refresh)
