@@ -125,15 +125,9 @@ def evaluate(
     package = fetch_model_package(model_path)
     telemetry = package.schema.telemetry
     parts = _read(context, feature_vector, package, arguments)
-    groups = {} if parts.unlabeled else score_groups(feature_vector, telemetry, scores_by, parts)
+    groups = score_groups(feature_vector, telemetry, scores_by, parts)
     history = read_label_history(feature_vector, telemetry, parts.tested_devices)
-    report: Report
-    if parts.unlabeled:
-        report = evaluate_unlabeled(parts, package.schema, package.session(), history)
-    else:
-        report = evaluate_model(
-            parts, package.schema, package.session(), history, arguments.seed, bootstrap_by
-        )
+    report = _report(parts, package, history, arguments.seed, bootstrap_by)
     champion = _champion(context, tag, parts, report, feature_vector, telemetry, arguments.seed, bootstrap_by)
     gate = _gate(report, package.schema.version, champion, promote)
     if check_boolean("argument 'approve'", approve) and _has_model(context, tag):
@@ -162,6 +156,15 @@ def _read(
     refuse_selection_on_test_rows(feature_vector, parts)
     refuse_training_on_test_rows(package.parameters, parts)
     return parts
+
+
+def _report(
+    parts: Split, package: ModelPackage, history: pd.DataFrame, seed: int, bootstrap_by: str
+) -> Report:
+    """What the test rows say of the model, with labels or without."""
+    if parts.unlabeled:
+        return evaluate_unlabeled(parts, package.schema, package.session(), history)
+    return evaluate_model(parts, package.schema, package.session(), history, seed, bootstrap_by)
 
 
 def _gate(report: Report, version: str, champion: Champion | None, promote: bool) -> Promotion:

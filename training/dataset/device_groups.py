@@ -19,10 +19,13 @@ def score_groups(uri: str, schema: TelemetrySchema, column: str, split: Split) -
     """Group of each device, by which scores are told.
 
     :param column: see ``device_groups``; empty for that of the split, and for none if it has none.
+    :returns: none where there are no labels, and so no scores.
     :raises InputError: unless the schema keeps the column.
     """
     if column:
         check_choice("argument 'scores_by'", column, schema.group_columns)
+    if split.unlabeled:
+        return {}
     column = column or split.rule.group_column
     keys = [*split.train[DEVICE].unique(), *split.test[DEVICE].unique()]
     named = split.rule.test if column == split.rule.group_column else ()
