@@ -39,8 +39,8 @@ class _Record:
     reported_improvement_at: int | None = None
 
 
-_MARK_EVERY, _MARKS = 25, 70
-"""Event times are kept of one value in so many, and of so many of these: more than a GLR window."""
+_MARK_EVERY, _MARKS = 25, 80
+"""Event times are kept of one value in so many, and of so many of these: a GLR window, and what it lasted."""
 
 _USUAL_CHANGE = 400
 """How many values a change is taken to cover where its detector does not tell."""

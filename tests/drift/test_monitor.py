@@ -2,50 +2,15 @@
 
 import json
 import math
-from typing import ClassVar
 
 import numpy as np
 import pytest
 
 from drift.detectors.ddm import DDM
-from drift.detectors.detector import Detector
 from drift.detectors.eddm import EDDM
-from drift.detectors.likelihood_ratio import LikelihoodRatio
 from drift.detectors.page_hinkley import PageHinkley
 from drift.monitor import DriftMonitor
-
-START = np.datetime64("2024-05-01T00:00:00")
-
-
-def at(i):
-    """Event time of value i: one a second."""
-    return f"{START + np.timedelta64(i, 's')}+00:00"
-
-
-class Scripted(Detector):
-    """Raises flags by a script: one character per value, d drift, f fall, w warning, any other nothing."""
-
-    name = "scripted"
-    two_sided = True
-    parameter_names = ("min_instances", "min_instances_after_drift")
-    state_types: ClassVar = {}
-    statistic = 1.5
-    drift_limit = 1.0
-    warning_limit = 0.5
-
-    def __init__(self, script):
-        super().__init__(0, None)
-        self.script = script
-
-    def _forget(self):
-        """Nothing to forget."""
-
-    def _is_possible(self):
-        return True
-
-    def _learn_and_test(self, x):
-        sign = self.script[self._n_seen - 1]
-        self._drift, self._fell, self._warning = sign in "df", sign == "f", sign == "w"
+from tests.drift.scripted import Scripted, at, errors
 
 
 class Second(Scripted):
@@ -57,11 +22,6 @@ def played(script, cool_down):
     monitor = DriftMonitor([Scripted(script)], cool_down=cool_down)
     reported = [(i, event.level) for i in range(len(script)) for event in monitor.update(0, at(i))]
     return monitor, reported
-
-
-def errors(seed, *stretches):
-    random = np.random.default_rng(seed)
-    return [int(x) for length, rate in stretches for x in random.random(length) < rate]
 
 
 def new_monitor(cool_down=100):
@@ -368,36 +328,3 @@ def test_a_monitor_saved_by_version_1_goes_on():
         for name in ("improvements", "last_improvement_time", "reported_improvement_at"):
             del record[name]
     assert DriftMonitor.from_dict(json.loads(json.dumps(old))).to_dict() == new.to_dict()
-
-
-def test_a_drift_says_about_when_it_began():
-    monitor = DriftMonitor([LikelihoodRatio(2000)], verdict="glr")
-    for x in errors(41, (2000, 0.05)):
-        monitor.detectors[0].update(x)
-    found = None
-    for i, x in enumerate(errors(43, (3000, 0.05), (2000, 0.2))):
-        if i == 3010:  # A restart in the middle tells the same.
-            monitor = DriftMonitor.from_dict(json.loads(json.dumps(monitor.to_dict())))
-        drifts = [event for event in monitor.update(x, at(i)) if event.level == "drift"]
-        found = found or (drifts[0] if drifts else None)
-    assert at(2800) <= found.onset <= at(3100), found
-    assert found.event_time > found.onset
-    number = np.datetime64(found.event_time[:-6]) - np.datetime64(found.onset[:-6])
-    assert found.since_onset == number / np.timedelta64(1, "s")
-
-
-def test_without_a_length_of_the_change_the_last_400_values_count():
-    monitor = DriftMonitor([Scripted(999 * "." + "d")], cool_down=0)
-    found = [event for i in range(1000) for event in monitor.update(1, at(i))]
-    assert (found[0].onset, found[0].since_onset) == (at(575).replace(" ", "T"), 424)
-
-
-@pytest.mark.parametrize(
-    "times", [None, [[1]], [[2, "2024-05-01T00:00:00Z"], [1, "2024-05-01T00:00:00Z"]], [[9, at(0)]]]
-)
-def test_saved_times_that_cannot_be_are_refused(times):
-    monitor = DriftMonitor([DDM()])
-    for i in range(5):
-        monitor.update(0, at(i))
-    with pytest.raises(ValueError, match="saved drift monitor: times"):
-        DriftMonitor.from_dict({**monitor.to_dict(), "times": times})

@@ -1,0 +1,52 @@
+"""A drift says about when the change began."""
+
+import json
+
+import numpy as np
+import pytest
+
+from drift.detectors.ddm import DDM
+from drift.detectors.likelihood_ratio import WINDOWS, LikelihoodRatio
+from drift.monitor import DriftMonitor
+from tests.drift.scripted import Scripted, at, errors
+
+
+def test_a_drift_says_about_when_it_began():
+    monitor = DriftMonitor([LikelihoodRatio(2000)], verdict="glr")
+    for x in errors(41, (2000, 0.05)):
+        monitor.detectors[0].update(x)
+    found = None
+    for i, x in enumerate(errors(43, (3000, 0.05), (2000, 0.2))):
+        if i == 3010:  # A restart in the middle tells the same.
+            monitor = DriftMonitor.from_dict(json.loads(json.dumps(monitor.to_dict())))
+        drifts = [event for event in monitor.update(x, at(i)) if event.level == "drift"]
+        found = found or (drifts[0] if drifts else None)
+    assert at(2800) <= found.onset <= at(3100), found
+    assert found.event_time > found.onset
+    number = np.datetime64(found.event_time[:-6]) - np.datetime64(found.onset[:-6])
+    assert found.since_onset == number / np.timedelta64(1, "s")
+
+
+def test_without_a_length_of_the_change_the_last_400_values_count():
+    monitor = DriftMonitor([Scripted(999 * "." + "d")], cool_down=0)
+    found = [event for i in range(1000) for event in monitor.update(1, at(i))]
+    assert (found[0].onset, found[0].since_onset) == (at(575).replace(" ", "T"), 424)
+
+
+@pytest.mark.parametrize(
+    "times", [None, [[1]], [[2, "2024-05-01T00:00:00Z"], [1, "2024-05-01T00:00:00Z"]], [[9, at(0)]]]
+)
+def test_saved_times_that_cannot_be_are_refused(times):
+    monitor = DriftMonitor([DDM()])
+    for i in range(5):
+        monitor.update(0, at(i))
+    with pytest.raises(ValueError, match="saved drift monitor: times"):
+        DriftMonitor.from_dict({**monitor.to_dict(), "times": times})
+
+
+def test_the_longest_change_that_glr_tells_is_covered_by_the_times_that_are_kept():
+    length = WINDOWS[-1] + LikelihoodRatio().persistence
+    Long = type("Long", (Scripted,), {"change_length": length})
+    monitor = DriftMonitor([Long(2999 * "." + "d")], cool_down=0)
+    (found,) = [event for i in range(3000) for event in monitor.update(1, at(i))]
+    assert length <= found.since_onset < length + 25
