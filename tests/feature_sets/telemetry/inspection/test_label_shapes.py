@@ -68,6 +68,7 @@ def test_incidents_that_are_all_open_and_name_a_site(tmp_path: Path) -> None:
     open_ones.assign(site="olso").to_csv(folder / "incidents.csv", index=False)
     _, report = read_telemetry(folder, schema)
     assert "site: no device has 'olso'; there are 'oslo', 'bergen'" in report.labels.notes
+    assert report.labels.warnings[0].startswith("none of the 1 incidents names a device that is known")
 
 
 def test_incidents_with_names_of_their_own_and_decimal_commas(tmp_path: Path) -> None:
