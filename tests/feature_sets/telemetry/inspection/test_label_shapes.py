@@ -59,6 +59,25 @@ def test_incidents_are_recognized_with_their_columns(tmp_path: Path, table: str,
     assert [time for device, time in found if device == "r2"] == at(*np.arange(15, 20, 0.5))
 
 
+@pytest.mark.parametrize("name", ["number", "ticket", "incident_id", "sys_id", "Ticket_Number", "id"])
+def test_a_column_of_ids_is_proposed_as_the_id(tmp_path: Path, name: str) -> None:
+    folder = write(tmp_path, with_labels("incidents", TICKETS.assign(**{name: ["INC1", "INC2"]})), ".csv")
+    check, schema = taken(folder)
+    assert schema.labels.id == name
+    assert check.to_dict()["tables"]["incidents"]["columns"][name]["role"] == "labels.id"
+    assert schema.labels.kind == "cause"
+    rows, _ = read_telemetry(folder, schema)
+    assert rows.incidents is not None and sorted(rows.incidents.frame["id"]) == ["INC1", "INC2"]
+
+
+@pytest.mark.parametrize(("name", "values"), [("number", ["1", "1"]), ("note", ["a", "b"])])
+def test_values_that_repeat_and_other_columns_are_no_ids(
+    tmp_path: Path, name: str, values: list[str]
+) -> None:
+    _, schema = taken(write(tmp_path, with_labels("incidents", TICKETS.assign(**{name: values})), ".csv"))
+    assert schema.labels.id == "id"
+
+
 def test_incidents_that_are_all_open_and_name_a_site(tmp_path: Path) -> None:
     open_ones = pd.DataFrame({"site": ["oslo"], "start": at(19), "end": [None], "severity": ["high"]})
     folder = write(tmp_path, with_labels("incidents", open_ones), ".csv")
