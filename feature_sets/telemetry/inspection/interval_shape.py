@@ -154,7 +154,10 @@ def _scope(
     for name in levels or [DEVICE]:
         if name in table.columns:
             proposal.choose(table.name, name, f"{_field(table)}.scope", "names the device, as in the metrics")
-    if levels == list(entity) or (not levels and DEVICE in table.columns):
+    whole = levels == list(entity) and (
+        len(levels) == 1 or not any(table.columns[name].missing for name in levels)
+    )
+    if whole or (not levels and DEVICE in table.columns):
         return []
     others = [name for name in attributes if name in table.columns and name not in entity]
     for name in others:
