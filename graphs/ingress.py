@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from feature_sets.telemetry.device_part import device_part
 from feature_sets.telemetry.events import (
     KNOWN_DEVICE,
     EventError,
@@ -30,7 +31,7 @@ from graphs.protocol.records import (
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, clean_path, find_route
 from graphs.state.arrival_clock import ArrivalClock
-from graphs.state.serving_state import serving_state
+from graphs.state.serving_state import ServingState, serving_state
 
 _TOOLS = "the JSON of an incident tool is taken at /incidents, with incident_mapping in the schema"
 
@@ -58,11 +59,20 @@ class Ingress:
         self._calendar, self._maintenance = state.calendar, MaintenanceParser(state.schema)
         self._form = state.schema.labels.form
         self._incidents = (
-            IncidentParser(state.schema, self._parser) if state.schema.labels.has_incidents else None
+            IncidentParser(state.schema, self._parser, self._has_part(state))
+            if state.schema.labels.has_incidents
+            else None
         )
         self._guard = AccessGuard(state.token)
         self._max_events = state.settings.max_events
         self._max_body_bytes = state.settings.max_body_bytes
+
+    def _has_part(self, state: ServingState) -> Callable[[str], bool] | None:
+        """Whether a known device has a part of the name ``device``; None where every device is accepted."""
+        devices, schema = state.devices, state.schema
+        if devices is None or self._policy != REJECT:
+            return None
+        return lambda part: any(device_part(key, schema) == part for key in devices.known)
 
     def do_event(self, event: Any) -> Any:
         """Read an HTTP event; its body is a ``Request`` from here on."""

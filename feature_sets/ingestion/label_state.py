@@ -17,6 +17,7 @@ from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.history.whole_rows import Stretches
 from feature_sets.rows.event_micros import column_micros
 from feature_sets.telemetry.cell_text import texts_of
+from feature_sets.telemetry.device_part import has_device_part
 from feature_sets.telemetry.events import label_columns
 from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.incident_rows import (
@@ -237,8 +238,11 @@ def _digest(attributes: pd.DataFrame, schema: TelemetrySchema) -> str:
     """Digest of the attributes that labels depend on; empty if they depend on none."""
     static = [name for name in scope_columns(schema) if name not in (DEVICE, *schema.entity)]
     columns = list(dict.fromkeys([*static, *schema.population]))
+    # Part of it, so that labels of before incidents could name a part of the key are made anew.
+    named = schema.labels.has_incidents and DEVICE in scope_columns(schema) and has_device_part(schema)
+    by_part = "by part" if named else ""
     if not columns or not schema.labels.is_derived:
-        return ""
+        return by_part
     rows = attributes.sort_values([DEVICE, "valid_from"], kind="stable")
     content = rows[[DEVICE, "valid_from", *columns]].astype(str).to_csv(index=False)
-    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return hashlib.sha256((by_part + content).encode("utf-8", "surrogatepass")).hexdigest()[:16]

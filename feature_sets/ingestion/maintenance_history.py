@@ -14,6 +14,7 @@ from feature_sets.device_labels import device_labels
 from feature_sets.ingestion.history.computed import Ranges
 from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.telemetry.calendar import Calendar, Maintenance
+from feature_sets.telemetry.device_part import may_be_part
 from feature_sets.telemetry.frames import VALID_FROM
 from feature_sets.telemetry.intervals import Intervals, Span
 from feature_sets.telemetry.maintenance_columns import IN_MAINTENANCE
@@ -65,7 +66,10 @@ def with_calendar(
     if entries or source in found:
         found[source] = {**read, CALENDAR: entries} if entries else read
     digest = scopes_digest(schema, calendar_of(found), attributes)
-    return {**found, SCOPES: {"digest": digest}} if digest else found
+    compared: dict[str, Any] = {"digest": digest} if digest else {}
+    if any(_names_a_part(schema, entry) for entry in calendar_of(found).values()):
+        compared["by_part"] = True  # Labels of before that was compared are made anew.
+    return {**found, SCOPES: compared} if compared else found
 
 
 def intervals_of(schema: TelemetrySchema, calendar: Calendar, attributes: pd.DataFrame | None) -> Intervals:
@@ -93,7 +97,11 @@ def changed_times(schema: TelemetrySchema, before: Sources, now: Sources) -> Ran
     changed = [entry for name, entry in old.items() if name not in new or new[name][:3] != entry[:3]]
     changed += [entry for name, entry in new.items() if name not in old or old[name][:3] != entry[:3]]
     if before.get(SCOPES) != now.get(SCOPES):
-        changed += [entry for entry in new.values() if _attributes(schema, {"": entry})]
+        changed += [
+            entry
+            for entry in new.values()
+            if _attributes(schema, {"": entry}) or _names_a_part(schema, entry)
+        ]
     merged: list[tuple[int, int]] = []
     for start, end in sorted({(entry.start, entry.end) for entry in changed}):
         if merged and start <= merged[-1][1]:
@@ -139,6 +147,11 @@ def _attributes(schema: TelemetrySchema, calendar: Calendar) -> list[str]:
     """Columns of scopes that are not of the key."""
     used = {column for entry in calendar.values() for column, _ in entry.scope}
     return sorted(used - {DEVICE, *schema.entity})
+
+
+def _names_a_part(schema: TelemetrySchema, entry: Maintenance) -> bool:
+    """Whether a scope names devices by a part of their keys; see ``device_part``."""
+    return any(column == DEVICE and may_be_part(value, schema) for column, value in entry.scope)
 
 
 def _spans(attributes: pd.DataFrame | None, columns: Sequence[str]) -> dict[str, list[Span]]:

@@ -14,6 +14,7 @@ from feature_sets.labels.incidents_that_count import source_ranks
 from feature_sets.rows.entity_keys import key_parts
 from feature_sets.rows.event_micros import column_micros
 from feature_sets.rows.keyed_rows import Bools, Integers
+from feature_sets.telemetry.device_part import device_part
 from feature_sets.telemetry.frames import VALID_FROM
 from feature_sets.telemetry.incident_rows import END, ID, START, at, said, scope_columns, texts_about
 from feature_sets.telemetry.label_form import FIRST
@@ -88,7 +89,10 @@ def device_incidents(
 def _stretches(
     keys: Sequence[str], columns: Sequence[str], attributes: pd.DataFrame | None, schema: TelemetrySchema
 ) -> pd.DataFrame:
-    """Devices with these columns, each with the stretch of time in which they held."""
+    """Devices with these columns, each with the stretch of time in which they held.
+
+    A device is there by its key and, if it has one, by its part of the name ``device``.
+    """
     frame = pd.DataFrame({DEVICE: pd.Series(list(keys), dtype="object"), "_code": np.arange(len(keys))})
     always = {"_from": np.iinfo(np.int64).min, "_to": FOREVER}
     static = [column for column in columns if column != DEVICE and column not in schema.entity]
@@ -102,14 +106,18 @@ def _stretches(
         frame = frame.merge(ordered.drop(columns=VALID_FROM).assign(_from=since, _to=until), on=DEVICE)
     else:
         frame = frame.assign(**always)
-    levels = [column for column in columns if column in schema.entity]
+    levels = [column for column in columns if column in schema.entity and column != DEVICE]
     for column in levels:
         place = schema.entity.index(column)
         parts = [key_parts(key, len(schema.entity), schema.separator) for key in frame[DEVICE]]
         frame[column] = pd.Series(
             [part[place] if place < len(part) else None for part in parts], dtype="object"
         )
-    return frame
+    if DEVICE not in columns:
+        return frame
+    parts_of_name = [device_part(key, schema) for key in frame[DEVICE]]
+    by_part = frame.assign(**{DEVICE: pd.Series(parts_of_name, index=frame.index, dtype="object")})
+    return pd.concat([frame, by_part[by_part[DEVICE].notna()]], ignore_index=True)
 
 
 def _of_first_source(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from numbers import Integral
 from typing import Any
 
@@ -14,6 +15,9 @@ from feature_sets.checks import InputError
 
 _WORTH_IDENTITIES = 1000
 """Rows from which on looking for shared objects costs less than it saves."""
+
+_SEPARATORS = ("/", "|", ":", ";", "@", "~", "#")
+"""What may join the parts of a key, the usual one first."""
 
 KEY_TEXT_RULE = "must be whole Unicode characters without NUL"
 
@@ -59,6 +63,20 @@ def key_parts(key: str, levels: int, separator: str) -> list[str]:
     :param levels: how many values it should have; a key that was made of fewer gives fewer.
     """
     return key.split(separator, levels - 1) if separator and levels > 1 else [key]
+
+
+def free_separator(values: Iterable[str]) -> str:
+    """The usual separator, or else one that is in none of these parts of keys; empty if all are.
+
+    >>> free_separator(["leaf1", "eth0"]), free_separator(["leaf1:57400", "ethernet-1/1"])
+    ('/', '|')
+    """
+    left = list(_SEPARATORS)
+    for value in values:
+        left = [separator for separator in left if separator not in value]
+        if not left:
+            return ""
+    return left[0]
 
 
 def key_codes(column: pd.Series) -> tuple[npt.NDArray[np.int64], list[str | int]]:

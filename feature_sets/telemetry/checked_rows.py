@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from feature_sets.checks import InputError
+from feature_sets.rows.entity_keys import free_separator
 from feature_sets.rows.keyed_rows import Bools
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.event_time import seconds_of
@@ -152,7 +153,9 @@ class CheckedRows:
         return f"{shown} in row {found.row + 1:,} of {found.file}{self._rule(reason, found.cells)}"
 
     def _rule(self, reason: str, cells: Mapping[str, object]) -> str:
-        """What a time must be, in the words of the live events."""
+        """What a time must be, in the words of the live events; what remedies a key that is ambiguous."""
+        if reason == "separator_in_key":
+            return self._other_separator(cells)
         if not reason.startswith(("unparsable_", "naive_")):
             return ""
         (cell,) = cells.values()
@@ -161,6 +164,14 @@ class CheckedRows:
         except InputError as error:
             return f": {error.rule}"
         return ""
+
+    def _other_separator(self, cells: Mapping[str, object]) -> str:
+        """That the schema can name a separator that no part of a key has."""
+        free = free_separator(str(cell) for cell in (*cells.values(), self.schema.separator))
+        such = f", such as separator: '{free}'" if free else ""
+        return (
+            f": has the separator {self.schema.separator!r}; name one in the schema that no value has{such}"
+        )
 
 
 def none_left(report: FileReport) -> TelemetryError:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from feature_sets.checks import InputError
 from feature_sets.telemetry.cell_text import cell_text, truth_of
+from feature_sets.telemetry.device_part import may_be_part
 from feature_sets.telemetry.event_time import seconds_of
 from feature_sets.telemetry.events import KEY_LIMIT, EventError, EventParser, text_of
 from feature_sets.telemetry.incident_rows import scope_columns, texts_about
@@ -173,9 +174,13 @@ class IncidentParser:
 
     :param schema: whose columns the bodies have; its form of labels is incidents.
     :param events: parser of the other events.
+    :param is_known: whether a device has a part of the name ``device``; without it every one is accepted.
     """
 
-    def __init__(self, schema: TelemetrySchema, events: EventParser) -> None:
+    def __init__(
+        self, schema: TelemetrySchema, events: EventParser, is_known: Callable[[str], bool] | None = None
+    ) -> None:
+        self._schema, self._is_known = schema, is_known
         form = schema.labels
         self._form, self._events = form, events
         self._mapping = schema.incident_mapping
@@ -266,7 +271,18 @@ class IncidentParser:
             return {column: self._text(column, value) for column, value in found.items() if value is not None}
         if all(field(body, column) is None for column in self._entity):
             return {}
-        return {DEVICE: self._events.device_of(body)}
+        return {DEVICE: self._part(body) or self._events.device_of(body)}
+
+    def _part(self, body: Mapping[str, Any]) -> str | None:
+        """The part of keys by which a body names devices; None if it has a key, or no device has the part."""
+        value = self._events.field_of(body, DEVICE)
+        others = [column for column in self._schema.entity if column != DEVICE]
+        if value is None or any(self._events.field_of(body, column) is not None for column in others):
+            return None
+        part = text_of(DEVICE, value)
+        if part is None or not may_be_part(part, self._schema):
+            return None
+        return part if self._is_known is None or self._is_known(part) else None
 
     def _text(self, name: str, value: Any) -> str:
         text = text_of(name, value)

@@ -19,6 +19,7 @@ import pandas as pd
 from feature_sets.checks import duration_seconds
 from feature_sets.rows.keyed_rows import Bools
 from feature_sets.telemetry.cell_text import truth_of
+from feature_sets.telemetry.device_part import device_names
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.file_format import PLAIN, FileFormat
 from feature_sets.telemetry.folder_files import find_files
@@ -41,7 +42,7 @@ from feature_sets.telemetry.incident_rows import (
 from feature_sets.telemetry.ingest_report import FileMark, FileReport
 from feature_sets.telemetry.label_form import LabelForm
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from feature_sets.telemetry.scope_notes import note_absent_scopes
+from feature_sets.telemetry.scope_notes import note_absent_scopes, warn_of_nobody
 from feature_sets.telemetry.table_files import Columns, columns_of, has_column
 from feature_sets.telemetry.table_rows import TableRows, split_files
 
@@ -191,10 +192,18 @@ def note_incidents(
     report.notes.append(f"{len(frame):,} incidents, {still:,} of them without an end")
     if schema.labels.scope:
         wanted = {column: frame[at(column)].dropna() for column in schema.labels.scope}
-        note_absent_scopes(wanted, schema, devices, attributes, report)
+        nowhere = note_absent_scopes(wanted, schema, devices, attributes, report)
+        named = [
+            frame[at(column)].isin({value for where, value in nowhere if where == column}).to_numpy()
+            for column in wanted
+        ]
+        unknown = np.logical_or.reduce(named)
     else:
-        unknown = ~frame[at(DEVICE)].isin(set(devices))
-        _note(report, frame, unknown.to_numpy(), schema, "incidents name a device that is not known")
+        names = {name for device in devices for name in device_names(device, schema)}
+        unknown = ~frame[at(DEVICE)].isin(names).to_numpy()
+        _note(report, frame, unknown, schema, "incidents name a device that is not known")
+    if unknown.all():
+        warn_of_nobody(report, "incidents", len(frame))
     order = frame.sort_values(START, kind="stable")
     far = pd.Timestamp.max.tz_localize("UTC")
     ends = order[END].fillna(far)

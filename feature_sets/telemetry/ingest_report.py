@@ -67,6 +67,7 @@ class FileReport:
     :param values: what was done -> column -> number of values in rows that were kept.
     :param samples: reason -> the first cell that it was found at, and where.
     :param notes: other things worth knowing.
+    :param warnings: those among them that most likely are a mistake; a run tells them.
     :param marks: file -> its mark; of those that were read.
     :param unchanged: the same of files that are as they were when they were ingested. They were not read;
         ``rows_read`` and ``rejected`` count them as they were then.
@@ -79,6 +80,7 @@ class FileReport:
     values: dict[str, dict[str, int]] = field(default_factory=dict)
     samples: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     marks: dict[str, FileMark] = field(default_factory=dict)
     unchanged: dict[str, FileMark] = field(default_factory=dict)
 
@@ -132,6 +134,7 @@ class FileReport:
             "rows_unchanged": self.rows_unchanged,
             "samples": dict(self.samples),
             "notes": list(self.notes),
+            **({"warnings": list(self.warnings)} if self.warnings else {}),
         }
 
 
@@ -174,5 +177,6 @@ class IngestReport:
                 for what, columns in sorted(report.values.items())
                 for column, values in sorted(columns.items())
             ]
+            out += [f"  warning: {warning}" for warning in report.warnings]
             out += [f"  note: {note}" for note in report.notes]
         return out

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from feature_sets.rows.entity_keys import key_parts
 from feature_sets.rows.keyed_rows import Integers
 from feature_sets.telemetry.cell_text import truth_of
+from feature_sets.telemetry.device_part import device_names
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
 OPEN = int(np.iinfo(np.int64).max)
@@ -21,7 +22,9 @@ BEGINNING = 0
 """Event times begin in 1970."""
 
 Scope = tuple[tuple[str, str], ...]
-"""Columns and their values, all of which a device must have: ``device``, entity columns, attributes."""
+"""Columns and their values, all of which a device must have: ``device``, entity columns, attributes.
+
+``device`` is the key or, where an entity column has that name, this part of it; see ``device_part``."""
 
 
 _REMEMBERED = 100_000
@@ -88,7 +91,7 @@ class Intervals:
         intervals: Mapping[str, Interval] | None = None,
         attributes: Mapping[str, Sequence[Span]] | None = None,
     ) -> None:
-        self._entity, self._separator = schema.entity, schema.separator
+        self._schema = schema
         self._named: dict[str, Interval] = {}
         self._by_first: dict[tuple[str, str | bool], dict[str, None]] = {}
         self._firsts: dict[str, int] = {}
@@ -201,18 +204,16 @@ class Intervals:
         """Parts of intervals in which their scope covers a device."""
         for start, end, facts in self._spans(device):
             for column in self._firsts:
-                value = facts.get(column)
-                if value is None:
-                    continue
-                for name in self._by_first.get((column, self._form(column, value)), ()):
-                    interval = self._named[name]
-                    first, last = max(start, interval.start), min(end, interval.end)
-                    if first < last and self._in_scope(interval.scope, facts):
-                        yield first, last, name
+                for value in self._values(column, facts):
+                    for name in self._by_first.get((column, self._form(column, value)), ()):
+                        interval = self._named[name]
+                        first, last = max(start, interval.start), min(end, interval.end)
+                        if first < last and self._in_scope(interval.scope, facts):
+                            yield first, last, name
 
     def _spans(self, device: str) -> Iterable[tuple[int, int, Mapping[str, str | None]]]:
         """What is known of a device, from when to when."""
-        levels = key_levels(device, self._entity, self._separator)
+        levels = key_levels(device, self._schema.entity, self._schema.separator)
         spans = self._attributes.get(device) or (Span(BEGINNING, {}),)
         for place, span in enumerate(spans):
             start = span.start if place else BEGINNING
@@ -221,14 +222,21 @@ class Intervals:
 
     def _in_scope(self, scope: Scope, facts: Mapping[str, str | None]) -> bool:
         for column, value in scope:
-            given = facts.get(column)
-            if given is None or self._form(column, given) != self._form(column, value):
+            given = (self._form(column, one) for one in self._values(column, facts))
+            if self._form(column, value) not in given:
                 return False
         return bool(scope)
 
+    def _values(self, column: str, facts: Mapping[str, str | None]) -> tuple[str, ...]:
+        """What a device has in a column; see ``device_names``."""
+        value = facts.get(column)
+        if value is None:
+            return ()
+        return device_names(value, self._schema) if column == DEVICE else (value,)
+
     def _form(self, column: str, value: str) -> str | bool:
         """What makes two values of a column the same: of attributes one truth value has many words."""
-        if column == DEVICE or column in self._entity:
+        if column == DEVICE or column in self._schema.entity:
             return value
         truth = truth_of(value)
         return value if truth is None else truth

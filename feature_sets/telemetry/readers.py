@@ -37,7 +37,7 @@ from feature_sets.telemetry.reading_files import ReadingRules, read_readings
 from feature_sets.telemetry.readings import Readings, SortedReadings
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.schema_notes import note_absent_values, note_lone_categories
-from feature_sets.telemetry.scope_notes import note_absent_scopes
+from feature_sets.telemetry.scope_notes import note_absent_scopes, warn_of_nobody
 from feature_sets.telemetry.table_files import Columns, has_column
 from feature_sets.telemetry.table_rows import TableRows, split_files
 from feature_sets.telemetry.valid_from import in_time_order, newest
@@ -150,7 +150,9 @@ def open_telemetry(
     if calendar_files:
         report.maintenance = FileReport(MAINTENANCE)
         calendar = read_calendar(base, calendar_files, schema, report.maintenance)
-        note_absent_scopes(scopes_of(calendar), schema, devices, every, report.maintenance)
+        nowhere = note_absent_scopes(scopes_of(calendar), schema, devices, every, report.maintenance)
+        if calendar and all(nowhere.intersection(entry.scope) for entry in calendar.values()):
+            warn_of_nobody(report.maintenance, "entries of the calendar", len(calendar))
     if known is None:
         _compare(metrics, labels, static, schema, report)
     history = attributes if VALID_FROM in attributes else None

@@ -8,6 +8,7 @@ import pandas as pd
 
 from feature_sets.listed import listed
 from feature_sets.telemetry.cell_text import rows_saying
+from feature_sets.telemetry.device_part import device_names
 from feature_sets.telemetry.ingest_report import FileReport
 from feature_sets.telemetry.intervals import key_levels
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
@@ -21,20 +22,22 @@ def note_absent_scopes(
     devices: Collection[str],
     attributes: pd.DataFrame,
     report: FileReport,
-) -> None:
-    """Note values of scopes that no device has.
+) -> set[tuple[str, str]]:
+    """Note values of scopes that no device has, and give them with their columns.
 
     :param wanted: column -> values that are named.
     :param devices: keys of all that are known.
     :param attributes: of all that are known, at any time.
     """
+    nowhere: set[tuple[str, str]] = set()
     levels: dict[str, set[str]] = {column: set() for column in schema.entity}
     for device in devices:
         for column, value in key_levels(device, schema.entity, schema.separator).items():
             levels[column].add(value)
     for column, values in wanted.items():
         if column == DEVICE:
-            there = pd.Series(sorted(devices), dtype=object)
+            named = {name for device in devices for name in device_names(device, schema)}
+            there = pd.Series([*sorted(devices), *sorted(named.difference(devices))], dtype=object)
         elif column in levels:
             there = pd.Series(sorted(levels[column]), dtype=object)
         elif column in attributes and len(attributes):
@@ -44,10 +47,25 @@ def note_absent_scopes(
         known = set(there.tolist())
         exact = column == DEVICE or column in levels
         absent = [
-            repr(value)
+            value
             for value in dict.fromkeys(values)
             if value not in known and (exact or not rows_saying(there, value).any())
         ]
         if absent:
             shown = ", ".join(repr(value) for value in there.tolist()[:_SHOWN]) or "none"
-            report.notes.append(f"{column}: no device has {listed(absent, _SHOWN)}; there are {shown}")
+            what = listed([repr(value) for value in absent], _SHOWN)
+            report.notes.append(f"{column}: no device has {what}; there are {shown}")
+            nowhere |= {(column, value) for value in absent}
+    return nowhere
+
+
+def warn_of_nobody(report: FileReport, what: str, count: int) -> None:
+    """Warn that no row of a table names a device that is known.
+
+    :param what: the rows are, such as ``incidents``.
+    :param count: of the rows.
+    """
+    report.warnings.append(
+        f"none of the {count:,} {what} names a device that is known, so they change no label; "
+        "'netops check' with --schema says what was named"
+    )

@@ -10,6 +10,7 @@ from feature_sets.labels.incidents_that_count import LIVE, source_rank
 from feature_sets.rows.entity_keys import key_parts
 from feature_sets.rows.event_micros import event_micros
 from feature_sets.telemetry.cell_text import says_the_same
+from feature_sets.telemetry.device_part import device_names
 from feature_sets.telemetry.incident_events import Incident
 from feature_sets.telemetry.label_form import FIRST
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
@@ -101,7 +102,7 @@ class IncidentBook:
         schema = self._schema
         for column, value in incident.names.items():
             if column == DEVICE:
-                if value != device:
+                if value not in device_names(device, schema):
                     return False
             elif column in schema.entity:
                 parts = key_parts(device, len(schema.entity), schema.separator)
@@ -157,7 +158,8 @@ class IncidentBook:
         """Groups of incidents that may name a device."""
         schema = self._schema
         parts = zip(schema.entity, key_parts(device, len(schema.entity), schema.separator), strict=False)
-        wanted = [(DEVICE, device), *(pair for pair in parts if pair[0] != DEVICE)]
+        wanted = [(DEVICE, name) for name in device_names(device, schema)]
+        wanted += [pair for pair in parts if pair[0] != DEVICE]
         for pair in wanted:
             if pair in self._groups:
                 yield self._groups[pair]

@@ -44,13 +44,16 @@ def check(
 
 
 def _fit(folder: Path, schema: Path, as_json: bool) -> None:
+    from feature_sets.ingestion.fit_notes import fit_notes
     from feature_sets.telemetry.readers import read_telemetry
     from feature_sets.telemetry.schema import TelemetrySchema
 
     given = TelemetrySchema.from_yaml(schema)
     rows, report = read_telemetry(folder, given)
+    notes = fit_notes(rows, given)
     if as_json:
-        print(json.dumps({**report.to_dict(), "devices": len(rows.static)}))
+        print(json.dumps({**report.to_dict(), "devices": len(rows.static), "notes": notes}))
         return
-    print("\n".join(report.lines()))
-    print(f"the folder fits: netops run --telemetry {folder} --schema {schema}")
+    print("\n".join([*report.lines(), *(f"note: {note}" for note in notes)]))
+    fits = "every row was read; look at the notes first" if notes else "the folder fits"
+    print(f"{fits}: netops run --telemetry {folder} --schema {schema}")

@@ -47,6 +47,12 @@ def _data_lines(facts: dict[str, Any]) -> list[str]:
             for line in _fact("", f"rejected: {count:,} {reason}")
         ),
         *_maintenance_lines(ingested),
+        *(
+            line
+            for table, told in (ingested.get("report") or {}).items()
+            for warning in told.get("warnings") or []
+            for line in _fact("warning", f"{table}: {warning}")
+        ),
         *_taken_lines(facts.get("live_history") or {}),
         *_fact(
             "features",

@@ -100,3 +100,23 @@ def test_a_folder_is_held_against_a_schema(folder, tmp_path, capsys):
 def test_a_file_that_cannot_be_written_is_told(folder):
     with pytest.raises(InputError, match="--output: must be a file that can be written"):
         init(folder, folder / "none" / "schema.yaml")
+
+
+def test_what_does_not_fit_is_told_before_the_run_is_named(folder, tmp_path, capsys):
+    keys = pd.read_parquet(folder / "labels.parquet").assign(is_error=0)
+    keys.to_parquet(folder / "labels.parquet")
+    content = {
+        "name": "lab",
+        "entity": ["router"],
+        "time": "at",
+        "metrics": {"load": {}},
+        "label": "is_error",
+    }
+    schema = tmp_path / "schema.yaml"
+    schema.write_text(json.dumps(content))
+    check(folder, schema=schema)
+    *_, note, last = capsys.readouterr().out.splitlines()
+    assert note.startswith("note: Every label is 0")
+    assert last.startswith("every row was read; look at the notes first: netops run")
+    check(folder, schema=schema, as_json=True)
+    assert json.loads(capsys.readouterr().out)["notes"] == [note.removeprefix("note: ")]

@@ -68,7 +68,10 @@ def facts_without_streaming(**evaluated):
             "rows_rejected": 200,
             "rows_ingested": 1000,
             "devices": 3,
-            "report": {"metrics": {"rejected": {"duplicate": 200}}},
+            "report": {
+                "metrics": {"rejected": {"duplicate": 200}},
+                "maintenance": {"warnings": ["none of the 2 entries names a device"]},
+            },
         },
         "selected": {"n_features_in": 36, "n_features_selected": 12},
         "trained": {
@@ -112,6 +115,7 @@ def test_a_run_that_is_not_split_by_time_says_how():
 def test_a_run_without_streaming_says_that_nothing_is_deployed():
     text = "\n".join(summary_lines(facts_without_streaming()))
     assert "1,200 read - 200 rejected = 1,000 ingested, from 3 devices" in text
+    assert "warning       maintenance: none of the 2 entries names a device" in text
     assert "rejected: 200 duplicate" in text
     assert "36 computed, 12 selected" in text
     assert "on 500 of 700 earlier rows, 2024-01-01 00:00 to 2024-01-02 07:00" in text

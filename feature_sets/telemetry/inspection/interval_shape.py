@@ -17,6 +17,11 @@ from feature_sets.telemetry.schema import DEVICE
 _START = re.compile(r"start|begin|began|open|from|since|raised|onset|detect|creat|report|occur|first")
 _END = re.compile(r"end|stop|clos|until|resolv|clear|finish|^to$|_to$")
 _KIND = re.compile(r"kind|cause|type|reason|categor|class|severity")
+_ID = re.compile(
+    r"^(number|ticket|sys_?id|id|key|case)$|(incident|ticket|case|event|alert|issue|alarm|problem)"
+    r"[ _.-]?(id|no|nr|number|key|ref)$|^(incident|ticket)$"
+)
+"""What columns with the id of an incident are called."""
 _KINDS = 20
 _SHOWN = 5
 _ALWAYS = ("incidents", "maintenance")
@@ -65,6 +70,12 @@ def propose_incidents(
     fields: dict[str, object] = {"form": INCIDENTS, **columns}
     if scope:
         fields["scope"] = scope
+    own_id = _id(table, proposal)
+    if own_id:
+        why = "another in every row: a row takes the place of an earlier one of the same id"
+        proposal.choose(table.name, own_id, "labels.id", why)
+        if proposal.named(own_id, reserved=False) != LabelForm().id:
+            fields["id"] = proposal.named(own_id, reserved=False)
     kind = _kind(table, proposal)
     if kind:
         proposal.choose(table.name, kind, "labels.kind", "few values, which say what kind it was")
@@ -143,7 +154,10 @@ def _scope(
     for name in levels or [DEVICE]:
         if name in table.columns:
             proposal.choose(table.name, name, f"{_field(table)}.scope", "names the device, as in the metrics")
-    if levels == list(entity) or (not levels and DEVICE in table.columns):
+    whole = levels == list(entity) and (
+        len(levels) == 1 or not any(table.columns[name].missing for name in levels)
+    )
+    if whole or (not levels and DEVICE in table.columns):
         return []
     others = [name for name in attributes if name in table.columns and name not in entity]
     for name in others:
@@ -157,6 +171,23 @@ def _scope(
         f"The {table.name} name no devices: they need a column that metrics or static have, such as {known}."
     )
     return None
+
+
+def _id(table: TableProfile, proposal: Proposal) -> str:
+    """Column with an id of each incident, if there seems to be one: all of its values are different."""
+    taken = {choice.column for choice in proposal.choices if choice.table == table.name}
+    if LabelForm().id in table.columns:  # Is read as the id, whatever the others are called.
+        return LabelForm().id if LabelForm().id not in taken else ""
+    found = (
+        name
+        for name, column in table.columns.items()
+        if name not in taken
+        and column.kind in ("text", "number")
+        and not column.missing
+        and column.distinct == column.rows
+        and _ID.search(name.lower())
+    )
+    return next(found, "")
 
 
 def _kind(table: TableProfile, proposal: Proposal) -> str:

@@ -22,6 +22,10 @@ DEVICE_NAME = re.compile(
     r"|^ne$|^id$|_id$"
 )
 """What columns that name devices, or parts of them, are called."""
+_PART_NAME = re.compile(
+    r"interface|^if_?(name|descr|index|alias)|(^|[_.-])ports?([_.-]|$)|^port(name|num|id)|queue|lane|series"
+)
+"""What columns are called that name something of a device: names that repeat from device to device."""
 _FAR = 366
 _CHANCE = 0.01
 """Share of rows that may be repeated without a column, if it is not of the key."""
@@ -56,7 +60,10 @@ class Cadence:
 
 
 def key_candidates(tables: Mapping[str, TableProfile]) -> list[str]:
-    """Columns that every table has and that may name a device, those with the fewest values first."""
+    """Columns that every table has and that may name a device, outermost first.
+
+    Those with the fewest values come first, and last those that are called as parts of a device are.
+    """
     present = list(tables.values())
     common = [name for name in present[0].columns if all(name in table.columns for table in present)]
     found = [
@@ -66,6 +73,7 @@ def key_candidates(tables: Mapping[str, TableProfile]) -> list[str]:
     return sorted(
         found,
         key=lambda name: (
+            _PART_NAME.search(name.lower()) is not None,
             counted.columns[name].distinct or 0,
             name not in counted.of_folders,
             common.index(name),

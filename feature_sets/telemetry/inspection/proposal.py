@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from feature_sets.rows.entity_keys import free_separator
+from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.file_format import PLAIN, FileFormat
 from feature_sets.telemetry.inspection.choices import Proposal
 from feature_sets.telemetry.inspection.interval_shape import (
@@ -26,6 +28,7 @@ from feature_sets.telemetry.inspection.key_and_time import (
 from feature_sets.telemetry.inspection.label_shape import propose_labels
 from feature_sets.telemetry.inspection.metric_columns import propose_metrics
 from feature_sets.telemetry.inspection.table_profile import TableProfile
+from feature_sets.telemetry.schema import TelemetrySchema
 
 _PERIODS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 _SHORT, _LONG = 6, 30
@@ -137,7 +140,33 @@ def _entity(
         why = f"in {where} alike, {tables['metrics'].columns[column].distinct:,} values in the metrics"
         proposal.choose("metrics", column, "entity", why, instead)
     proposal.fields["entity"] = [proposal.named(column, reserved=False) for column in candidates]
+    if len(candidates) > 1:
+        _separator(proposal, tables, candidates)
     return candidates
+
+
+def _separator(proposal: Proposal, tables: Mapping[str, TableProfile], entity: list[str]) -> None:
+    """One that no part of a key has, if the usual one will not do."""
+    present = [table for table in tables.values() if all(name in table.columns for name in entity)]
+    usual = TelemetrySchema.separator
+    with_usual: dict[str, str] = {}
+    values: set[str] = set()
+    for table in present:
+        for name in entity:
+            found = texts_of(table.head[name]).values
+            values.update(found)
+            if first := next((value for value in found if usual in value), ""):
+                with_usual.setdefault(name, first)
+    separator = free_separator(values)
+    if separator == usual:
+        return
+    shown = ", ".join(f"'{name}' ({value!r})" for name, value in with_usual.items())
+    why = f"Values of {shown} have {usual!r} in them"
+    if not separator:
+        proposal.decide.append(f"{why}: a separator is needed that no value has, such as a word (separator).")
+        return
+    proposal.fields["separator"] = separator
+    proposal.decide.append(f"{why}, so {separator!r} joins the parts of a device's key (separator).")
 
 
 def _time(proposal: Proposal, tables: Mapping[str, TableProfile], form: FileFormat) -> str:

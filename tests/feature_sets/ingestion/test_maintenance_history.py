@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from feature_sets.ingestion.maintenance_history import CALENDAR, changed_times, with_calendar
 from feature_sets.labels.excluded import excluded_rows
+from feature_sets.telemetry.calendar import Maintenance
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from tests.feature_sets.ingestion.folders import MODELS, Folder, add_day, forget_all, states
 from tests.feature_sets.ingestion.histories import (
@@ -208,3 +210,15 @@ def test_labels_made_of_incidents_are_in_maintenance_too(tmp_path, project, loca
     growing.ingest()
     for one, other in zip(found, states(local_stack.info.redis_url), strict=True):
         assert_same_state(one, other)
+
+
+def test_labels_of_before_a_part_of_the_key_was_compared_are_made_anew():
+    of = TelemetrySchema.from_dict({**WITH.to_dict(), "entity": ["site", "device"]})
+    by_part, by_key = (
+        {"now": {CALENDAR: {"one": Maintenance(((DEVICE, name),), 10, 20).to_list()}}}
+        for name in ("r1", "oslo/r1")
+    )
+    compared = with_calendar(of, by_part, by_part, "now", None, None)
+    assert changed_times(of, by_part, compared) == ((10, 20),)
+    assert changed_times(of, compared, with_calendar(of, compared, compared, "now", None, None)) == ()
+    assert with_calendar(of, by_key, by_key, "now", None, None) == by_key

@@ -97,6 +97,23 @@ def test_values_that_no_device_has_are_told_with_those_there_are(tmp_path: Path)
         "device: no device has 'osl/c'; there are 'osl/a', 'osl/b'",
         "role: no device has 'edge'; there are 'leaf', 'spine'",
     ]
+    assert not report.warnings
+
+
+def test_a_calendar_that_names_nobody_is_a_warning(tmp_path: Path) -> None:
+    _, report = read(tmp_path, [{"site": "oslo", "start": NIGHT[0]}, {"device": "a", "start": NIGHT[0]}])
+    (warning,) = report.warnings
+    assert warning.startswith("none of the 2 entries of the calendar names a device that is known")
+    assert report.to_dict()["warnings"] == [warning]
+
+
+def test_a_calendar_may_name_the_part_of_the_key_that_is_called_device(tmp_path: Path) -> None:
+    frames = {name: frame.rename(columns={"box": "device"}) for name, frame in good().items()}
+    content = {**BASE, "entity": ["site", "device"], "maintenance": {}}
+    rows = [{"device": name, "site": None, "start": NIGHT[0]} for name in ("a", "osl/b")]
+    found, report = read(tmp_path, rows, TelemetrySchema.from_dict(content), **frames)
+    assert [entry.scope for entry in found.values()] == [(("device", "a"),), (("device", "osl/b"),)]
+    assert (report.notes, report.warnings) == ([], [])
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,50 @@ def test_incidents_are_recognized_with_their_columns(tmp_path: Path, table: str,
     assert [time for device, time in found if device == "r2"] == at(*np.arange(15, 20, 0.5))
 
 
+def test_incidents_may_leave_out_a_level_of_the_key(tmp_path: Path) -> None:
+    given = frames()
+    del given["labels"], given["static"]
+    place = given["metrics"].pop("router").str[1:].astype(int)
+    sites = np.where(place < 3, "oslo", "rome")
+    given["metrics"] = given["metrics"].assign(site=sites, device="r" + (place % 3).astype(str))
+    rows = pd.DataFrame(
+        {
+            "site": [None, "rome", "rome"],
+            "device": ["r1", "r2", None],
+            "start": at(2, 5, 8),
+            "end": at(3, 6, 9),
+        }
+    )
+    folder = write(tmp_path, {**given, "incidents": rows}, ".csv")
+    _, schema = taken(folder)
+    assert (schema.entity, schema.labels.scope) == (("site", "device"), ("site", "device"))
+    found = {(device, (time - BEGIN).total_seconds() // 60) for device, time in errors(folder, schema)}
+    assert found == {
+        *(("oslo/r1", 2), ("rome/r1", 2)),
+        ("rome/r2", 5),
+        *((f"rome/r{number}", 8) for number in range(3)),
+    }
+
+
+@pytest.mark.parametrize("name", ["number", "ticket", "incident_id", "sys_id", "Ticket_Number", "id"])
+def test_a_column_of_ids_is_proposed_as_the_id(tmp_path: Path, name: str) -> None:
+    folder = write(tmp_path, with_labels("incidents", TICKETS.assign(**{name: ["INC1", "INC2"]})), ".csv")
+    check, schema = taken(folder)
+    assert schema.labels.id == name
+    assert check.to_dict()["tables"]["incidents"]["columns"][name]["role"] == "labels.id"
+    assert schema.labels.kind == "cause"
+    rows, _ = read_telemetry(folder, schema)
+    assert rows.incidents is not None and sorted(rows.incidents.frame["id"]) == ["INC1", "INC2"]
+
+
+@pytest.mark.parametrize(("name", "values"), [("number", ["1", "1"]), ("note", ["a", "b"])])
+def test_values_that_repeat_and_other_columns_are_no_ids(
+    tmp_path: Path, name: str, values: list[str]
+) -> None:
+    _, schema = taken(write(tmp_path, with_labels("incidents", TICKETS.assign(**{name: values})), ".csv"))
+    assert schema.labels.id == "id"
+
+
 def test_incidents_that_are_all_open_and_name_a_site(tmp_path: Path) -> None:
     open_ones = pd.DataFrame({"site": ["oslo"], "start": at(19), "end": [None], "severity": ["high"]})
     folder = write(tmp_path, with_labels("incidents", open_ones), ".csv")
@@ -68,6 +112,7 @@ def test_incidents_that_are_all_open_and_name_a_site(tmp_path: Path) -> None:
     open_ones.assign(site="olso").to_csv(folder / "incidents.csv", index=False)
     _, report = read_telemetry(folder, schema)
     assert "site: no device has 'olso'; there are 'oslo', 'bergen'" in report.labels.notes
+    assert report.labels.warnings[0].startswith("none of the 1 incidents names a device that is known")
 
 
 def test_incidents_with_names_of_their_own_and_decimal_commas(tmp_path: Path) -> None:

@@ -1,0 +1,125 @@
+"""What of a folder can be read with a schema, and yet does not fit it: one sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from feature_sets.checks import duration_seconds
+from feature_sets.rows.keyed_rows import Integers, KeyedRows
+from feature_sets.telemetry.frames import Telemetry
+from feature_sets.telemetry.incident_rows import CANCELLED, END, START
+from feature_sets.telemetry.label_form import ROWS
+from feature_sets.telemetry.schema import TelemetrySchema
+
+_LOOKED_AT = 1 << 18
+"""Readings whose intervals and rates are looked at, the first ones."""
+_MOST = 0.5
+_ALIKE = 1.5
+"""How many times longer or shorter an interval may be than another one that it is to fit."""
+
+
+def fit_notes(rows: Telemetry, schema: TelemetrySchema) -> list[str]:
+    """Sentences about labels, counters and intervals that most likely are not as they were meant.
+
+    :param rows: of a whole folder.
+    """
+    found = [*_label_notes(rows, schema)]
+    chunk = next(rows.all_readings(schema.time).chunks(_LOOKED_AT), None)
+    if chunk is None:
+        return found
+    order = np.lexsort((chunk.micros, chunk.codes))
+    same = chunk.codes[order][1:] == chunk.codes[order][:-1]
+    before, after = order[:-1][same], order[1:][same]
+    if not len(after):
+        return found
+    steps = chunk.micros[after] - chunk.micros[before]
+    usual = float(np.median(steps)) / 1e6
+    return [*found, *_counter_notes(chunk, before, after, schema), *_interval_notes(usual, schema)]
+
+
+def _label_notes(rows: Telemetry, schema: TelemetrySchema) -> Iterator[str]:
+    """About labels of one class, and incidents beside the readings."""
+    if rows.incidents is None:
+        values = (
+            rows.labels[schema.label].dropna() if schema.label in rows.labels else pd.Series(dtype="int64")
+        )
+        if values.nunique() == 1 and schema.labels.form == ROWS:
+            yield f"Every label is {int(values.iloc[0])}, so no model can learn to tell errors from health."
+        return
+    frame = rows.incidents.frame
+    frame = frame[~frame[CANCELLED]]
+    readings = rows.all_readings(schema.time)
+    first, last = readings.first_seen.min(), readings.last
+    if not len(frame) or last is None:
+        return
+    early = frame[START] - np.timedelta64(schema.labels.tolerance_seconds, "s")
+    if ((frame[END] <= first) | (early > last)).all():
+        yield (
+            f"All {len(frame):,} incidents lie outside of the time of the readings, {first.isoformat()} to "
+            f"{last.isoformat()}, so no reading is an error: look at the zone and the unit of their times."
+        )
+
+
+def _counter_notes(
+    chunk: KeyedRows, before: Integers, after: Integers, schema: TelemetrySchema
+) -> Iterator[str]:
+    """About counters that mostly have no rate.
+
+    :param before: places of readings that another one of the device follows.
+    :param after: places of those.
+    """
+    seconds = (chunk.micros[after] - chunk.micros[before]) / 1e6
+    for metric in schema.counter_metrics:
+        limit = metric.counter.max_rate if metric.counter is not None else None
+        values = chunk.frame[metric.column].astype("float64").to_numpy()
+        rates = (values[after] - values[before]) / seconds
+        rates = rates[rates >= 0]
+        if limit is not None and len(rates) and np.mean(rates > limit) > _MOST:
+            yield (
+                f"max_rate of {metric.name} is {limit:g} a second, and {np.mean(rates > limit):.0%} of its "
+                f"readings count faster, {np.median(rates):g} in the middle, so they have no rate."
+            )
+    if not schema.counter_metrics:
+        return
+    shortest = duration_seconds(schema.counters.min_interval)
+    for name, told, share in (
+        ("counters.min_interval", f"{shortest} s", np.mean(seconds < shortest)),
+        (
+            "the longest gap of a rate",
+            f"{schema.max_gap_seconds} s",
+            np.mean(seconds > schema.max_gap_seconds),
+        ),
+    ):
+        if share > _MOST:
+            yield (
+                f"With {name} of {told}, {share:.0%} of the readings of counters have no rate: "
+                f"they come every {np.median(seconds):g} s."
+            )
+
+
+def _interval_notes(usual: float, schema: TelemetrySchema) -> Iterator[str]:
+    """About settings that do not fit how often readings come.
+
+    :param usual: seconds between two readings of a device.
+    """
+    if schema.expected_interval is not None:
+        expected = duration_seconds(schema.expected_interval)
+        if usual > expected * _ALIKE:
+            yield (
+                f"expected_interval is {schema.expected_interval}, and readings come every {usual:g} s: "
+                "devices that report as usual would be told to be silent."
+            )
+        elif usual * _ALIKE < expected:
+            yield (
+                f"expected_interval is {schema.expected_interval}, and readings come every {usual:g} s: "
+                "a device that misses some would not be told."
+            )
+    short = [length for length in schema.windows.lengths if duration_seconds(length) < usual]
+    if short:
+        yield (
+            f"Readings come every {usual:g} s, so most windows of {', '.join(short)} hold a single one: "
+            "windows.lengths should be longer."
+        )

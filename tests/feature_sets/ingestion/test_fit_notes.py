@@ -1,0 +1,92 @@
+"""What is told of a folder that can be read with a schema, and yet does not fit it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from feature_sets.ingestion.fit_notes import fit_notes
+from feature_sets.telemetry.readers import read_telemetry
+from feature_sets.telemetry.schema import TelemetrySchema
+
+BEGIN = pd.Timestamp("2026-03-01T00:00:00Z")
+FITS = {
+    "name": "lab",
+    "entity": ["router"],
+    "time": "at",
+    "metrics": {"octets": {"kind": "counter", "max_rate": 1000}},
+    "label": "is_error",
+    "windows": {"lengths": ["5m", "10m"], "period": "1m"},
+    "expected_interval": "1m",
+}
+INCIDENTS = {"labels": {"form": "incidents"}}
+
+
+def notes(folder: Path, says: int | None = None, starts: int | None = None, **content: Any) -> list[str]:
+    """Of two routers that count 100 a second, and report every minute.
+
+    :param says: what all labels say; by default every other one is an error.
+    :param starts: minute in which incidents start, instead of labels.
+    """
+    minutes = np.arange(40) // 2
+    keys = pd.DataFrame({"router": ["r1", "r2"] * 20, "at": BEGIN + pd.to_timedelta(minutes * 60, unit="s")})
+    keys.assign(octets=10**6 + 6000 * minutes).to_parquet(folder / "metrics.parquet")
+    if starts is None:
+        told = minutes % 2 if says is None else says
+        keys.assign(is_error=told).to_parquet(folder / "labels.parquet")
+    else:
+        start = BEGIN + pd.Timedelta(minutes=starts)
+        ends = [start + pd.Timedelta(minutes=2), None if starts > 0 else start + pd.Timedelta(minutes=5)]
+        rows = pd.DataFrame({"router": ["r1", "r2"], "start": start, "end": ends})
+        rows.to_parquet(folder / "incidents.parquet")
+    schema = TelemetrySchema.from_dict({**FITS, **content})
+    return fit_notes(read_telemetry(folder, schema)[0], schema)
+
+
+def test_nothing_is_told_of_what_fits(tmp_path: Path) -> None:
+    assert notes(tmp_path) == []
+
+
+@pytest.mark.parametrize("starts", [-1, 5, 19])
+def test_nothing_is_told_of_incidents_that_meet_readings(tmp_path: Path, starts: int) -> None:
+    assert notes(tmp_path, starts=starts, **INCIDENTS) == []
+
+
+@pytest.mark.parametrize("starts", [-5, 20, 600])
+def test_incidents_beside_all_readings_are_told(tmp_path: Path, starts: int) -> None:
+    (note,) = notes(tmp_path, starts=starts, **INCIDENTS)
+    assert note.startswith(
+        "All 2 incidents lie outside of the time of the readings, 2026-03-01T00:00:00+00:00"
+    )
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_labels_of_one_class_are_told(tmp_path: Path, label: int) -> None:
+    assert notes(tmp_path, says=label) == [
+        f"Every label is {label}, so no model can learn to tell errors from health."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ({"metrics": {"octets": {"kind": "counter", "max_rate": 10}}}, "max_rate of octets is 10 a second"),
+        ({"counters": {"min_interval": "2m"}}, "With counters.min_interval of 120 s, 100% of the readings"),
+        ({"counters": {"max_gap": "30s"}}, "With the longest gap of a rate of 30 s, 100%"),
+        ({"expected_interval": "10s"}, "devices that report as usual would be told to be silent"),
+        ({"expected_interval": "10m"}, "a device that misses some would not be told"),
+        (
+            {"windows": {"lengths": ["30s", "5m"], "period": "10s"}},
+            "Readings come every 60 s, so most windows of 30s hold a single one",
+        ),
+    ],
+)
+def test_settings_that_do_not_fit_the_readings_are_told(
+    tmp_path: Path, content: dict[str, Any], told: str
+) -> None:
+    (note,) = notes(tmp_path, **content)
+    assert told in note
