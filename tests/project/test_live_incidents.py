@@ -168,3 +168,71 @@ def test_an_incident_that_was_live_before_is_changed_by_a_later_one(project, loc
     assert errors() == [0, 0, 0, 1]
     client.shut_down()
     forget_all()
+
+
+def with_labels(generator: np.random.Generator, ticks: int = 60):
+    """Readings, incidents, and labels of both values: before their reading, before an incident and in it."""
+    for path, body in conversation(generator, ticks):
+        yield path, body
+        if path == "/telemetry":
+            at = pd.Timestamp(body[0]["timestamp"])
+            about = [at - pd.Timedelta(seconds=TICK * int(back)) for back in generator.integers(-1, 8, 3)]
+            sent = [
+                {
+                    "device": f"dev-{generator.integers(0, 4)}",
+                    "timestamp": moment.isoformat(),
+                    "is_error": int(generator.random() < 0.3),
+                }
+                for moment in about
+            ]
+            yield "/labels", sent + sent[:1]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_the_endpoint_refused_is_no_history_either(project, local_stack, tmp_path, seed):
+    url, schema = local_stack.info.redis_url, of(healthy_after="1m")
+    forget_all()
+    folder = Folder(tmp_path / "files", schema)
+    (folder.path / "labels").rmdir()
+    folder.static(MODELS)
+    past = pd.DataFrame({DEVICE: "dev-0", "timestamp": [START - pd.Timedelta("1h")], "cpu": 50.0})
+    folder.add("metrics", "past", past.assign(latency=5.0))
+    pd.DataFrame({"box": [], "start": [], "end": [], "kind": []}).to_csv(
+        folder.path / "incidents.csv", index=False
+    )
+    folder.ingest()
+    served = tmp_path / "pairs"
+    settings = {"labeled_directory": str(served), "batch_seconds": 3600}
+    endpoint = open_endpoint(tmp_path, project, url, schema, **settings)
+    client = endpoint.start()
+    done, statuses = [], []
+    for number, (path, body) in enumerate(with_labels(np.random.default_rng(seed))):
+        answer = endpoint.send(path, body)
+        assert answer.status == 200
+        if path == "/labels" and "is_error" in body[0]:
+            statuses += [result["status"] for result in answer.json]
+        if number in (40, 41, 90):
+            done.append(take_live(endpoint.journal, schema))
+        if number == 60:
+            client.shut_down()
+            client = endpoint.start()
+    done.append(take_live(endpoint.journal, schema))
+    client.shut_down()
+    frame = pd.concat([pd.read_parquet(file) for file in sorted(served.glob("*.parquet"))])
+    pairs = {(row.device, row.timestamp.tz_localize(None)): row.is_error for row in frame.itertuples()}
+    grown = states(url)
+    history = labels_of(grown[1])
+    assert len(pairs) > 100
+    assert {key: history.get(key) for key in pairs} == pairs
+    refused = sum(result["labels_conflicting"] for result in done)
+    # One that is sent again is refused again, and answered as the same.
+    assert 20 < statuses.count("conflicting") <= refused
+    assert sum(result["labels"] for result in done) == len(statuses)
+
+    forget_all()
+    folder.ingest()
+    again = take_live(endpoint.journal, schema)
+    assert again["labels_conflicting"] == refused
+    for mine, theirs in zip(grown, states(url), strict=True):
+        assert_same_bits(mine.table, theirs.table)
+    forget_all()
