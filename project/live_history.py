@@ -37,7 +37,8 @@ COUNTS = (
     *("labels", "labels_new", "labels_known", "labels_quarantined", "labels_of_other_column"),
     "label_rows_new",
     *("labels_outside_population", "labels_conflicting", "labels_changed", "labels_rewritten"),
-    *("incidents", "incidents_quarantined", "incidents_unknown", "maintenance_changes", "devices_unknown"),
+    *("incidents", "incidents_quarantined", "incidents_unknown", "incidents_conflicting"),
+    *("maintenance_changes", "devices_unknown"),
 )
 """Counts of the job; ``readings`` and ``labels`` are the sums of new, known and those left out."""
 
@@ -226,6 +227,7 @@ def _results(
         "labels_known": retold.known,
         "labels_conflicting": retold.conflicting + counts["labels_contradicting"],
         "labels_changed": labels.changed,
+        "incidents_conflicting": done.contradicted.count,
         "labels_rewritten": labels.rewritten,
         "rows_ingested": metrics.rows,
         "label_rows": labels.rows,

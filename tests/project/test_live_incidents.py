@@ -236,3 +236,45 @@ def test_what_the_endpoint_refused_is_no_history_either(project, local_stack, tm
     for mine, theirs in zip(grown, states(url), strict=True):
         assert_same_bits(mine.table, theirs.table)
     forget_all()
+
+
+def test_a_file_that_ends_an_incident_otherwise_than_live_is_told(project, local_stack, tmp_path):
+    url, schema = local_stack.info.redis_url, of()
+    forget_all()
+    folder = Folder(tmp_path / "files", schema)
+    (folder.path / "labels").rmdir()
+    folder.static(MODELS)
+    past = pd.DataFrame({DEVICE: "dev-0", "timestamp": [START], "cpu": 50.0, "latency": 5.0})
+    folder.add("metrics", "past", past)
+    at = [(START + pd.Timedelta(seconds=TICK * number)).isoformat() for number in range(5)]
+
+    def told(**ends: str | None) -> dict[str, Any]:
+        rows = {"box": "dev-0", "id": list(ends), "start": at[0], "end": list(ends.values())}
+        table = pd.DataFrame(rows).assign(kind="link", cancelled=[end == "" for end in ends.values()])
+        table.to_csv(folder.path / "incidents.csv", index=False)
+        return folder.ingest()
+
+    told(A=None, B=None, C=at[1], D=None)
+    endpoint = open_endpoint(tmp_path, project, url, schema)
+    client = endpoint.start()
+    for name, end in (("A", at[2]), ("B", at[2]), ("D", at[3])):
+        whole = {"id": name, "device": "dev-0", "start": at[0], "end": end}
+        assert endpoint.send("/incidents", whole).status == 200
+    assert take_live(endpoint.journal, schema)["incidents_conflicting"] == 0
+    assert told(A=at[4], B=at[2], C=at[1], D=None)["incidents_conflicting"] == 1
+    last = told(A=at[4], B=at[2], C=at[1], D="")
+    assert (last["incidents_conflicting"], last["labels_changed"]) == (1, 0)
+    sample = {"key": "D", "time": at[0], "column": "cancelled", "kept": False, "given": True}
+    assert last["conflicts"] == [sample]
+    assert told(A=at[3], B=at[2], C=at[1], D="")["conflicts"] == [
+        {"key": "A", "time": at[0], "column": "end", "kept": at[2], "given": at[3]}
+    ]
+    lines = told(A=at[4], B=at[2], C=at[1], D="")["report_lines"]
+    assert "incidents: 1 of files end otherwise than was sent live, which counts:" in lines
+    assert f"  A of {at[0]}: end is {at[2]!r}, given {at[4]!r}" in lines
+    assert folder.ingest()["incidents_conflicting"] == 0
+    endpoint.send("/incidents", {"id": "C", "device": "dev-0", "start": at[0], "end": at[3]})
+    live = take_live(endpoint.journal, schema)
+    assert (live["incidents_conflicting"], live["conflicts"][0]["key"]) == (1, "C")
+    client.shut_down()
+    forget_all()
