@@ -154,6 +154,7 @@ class EventParser:
     def _key_and_time(self, body: Any) -> tuple[str, float]:
         if not isinstance(body, Mapping):
             raise EventError("event", "must be a JSON object", body)
+        self.check_names(body)
         device = self.device_of(body)
         moment = self.field_of(body, self._time)
         if moment is None:
@@ -189,6 +190,12 @@ class EventParser:
         if name in body or name not in self._sent_as:
             return body.get(name, absent)
         return body.get(self._sent_as[name], absent)
+
+    def check_names(self, body: Mapping[str, Any]) -> None:
+        """Raise EventError if a body has a field under both of its names: one of the two would be lost."""
+        for name, sent in self._sent_as.items():
+            if sent in body and name in body:
+                raise EventError(sent, f"must not be beside '{name}', which is the same field", body[sent])
 
     def device_of(self, body: Mapping[str, Any]) -> str:
         """Key of the device that a body names.
