@@ -26,6 +26,7 @@ from graphs.state.accepted_entries import accepted_entries
 from graphs.state.journal import TOLD, EntryId
 from graphs.state.journal_entries import BEFORE_ALL
 from project.function_names import SERVING
+from project.live_answers import without_refused
 from project.live_incidents import live_incidents
 from project.live_rows import LiveRows, as_id, just_before, live_rows
 from project.settings import Settings
@@ -36,7 +37,8 @@ COUNTS = (
     *("labels", "labels_new", "labels_known", "labels_quarantined", "labels_of_other_column"),
     "label_rows_new",
     *("labels_outside_population", "labels_conflicting", "labels_changed", "labels_rewritten"),
-    *("incidents", "incidents_quarantined", "incidents_unknown", "maintenance_changes", "devices_unknown"),
+    *("incidents", "incidents_quarantined", "incidents_unknown", "incidents_conflicting"),
+    *("maintenance_changes", "devices_unknown"),
 )
 """Counts of the job; ``readings`` and ``labels`` are the sums of new, known and those left out."""
 
@@ -140,7 +142,9 @@ def take_live(journal: LiveJournal, schema: TelemetrySchema) -> dict[str, Any]:
     if history is None:
         rule = "must have been begun by 'netops ingest' before what arrived live is added"
         raise InputError("history", rule, "none")
-    found = live_rows(entries, schema, arrived)
+    found, refused = without_refused(
+        live_rows(entries, schema, arrived), entries, journal.archive, schema, history.attributes
+    )
     mark = marks[-1].after(found, history, schema, max(found.position, last))
     read = {
         table: {"functions": {**history.read(table, LIVE).get("functions", {}), journal.function: mark}}
@@ -163,7 +167,7 @@ def take_live(journal: LiveJournal, schema: TelemetrySchema) -> dict[str, Any]:
         **found.counts,
         "late_readings": late,
         "labels_outside_population": len(found.rows.labels) - taken,
-        "labels_contradicting": 0 if done.retold else _contradicting(found.rows.labels, schema),
+        "labels_contradicting": refused if done.retold else _contradicting(found.rows.labels, schema),
         "incidents": len(found.incidents),
         "incidents_quarantined": incidents.quarantined if incidents else 0,
         "incidents_unknown": incidents.unknown if incidents else len(found.incidents),
@@ -223,6 +227,7 @@ def _results(
         "labels_known": retold.known,
         "labels_conflicting": retold.conflicting + counts["labels_contradicting"],
         "labels_changed": labels.changed,
+        "incidents_conflicting": done.contradicted.count,
         "labels_rewritten": labels.rewritten,
         "rows_ingested": metrics.rows,
         "label_rows": labels.rows,

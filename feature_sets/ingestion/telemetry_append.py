@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -25,6 +25,7 @@ from feature_sets.ingestion.rate_report import rate_lines
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.ingestion.telemetry_ingest import METRIC_OPTIONS, recorded_schema
 from feature_sets.ingestion.vectorized_ingest import Contents
+from feature_sets.labels.contradicted import Contradicted, contradicted
 from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
@@ -39,18 +40,20 @@ class TelemetryAppended:
     :param labels: of the labels of devices in the population.
     :param devices: of the devices.
     :param retold: of labels that are rows, where label rows are made of what was told.
+    :param contradicted: incidents of files that end otherwise than was sent live.
     """
 
     metrics: Appended
     labels: Appended
     devices: DeviceChanges
     retold: Retold | None = None
+    contradicted: Contradicted = field(default_factory=Contradicted)
 
     @property
     def conflicts(self) -> list[Mapping[str, Any]]:
         """Some of the rows that say something else than what stays."""
         labels = self.labels.conflicts if self.retold is None else self.retold.conflicts
-        return [*self.metrics.conflicts, *labels]
+        return [*self.metrics.conflicts, *labels, *self.contradicted.samples]
 
     def lines(self) -> list[str]:
         """What is worth knowing, for people."""
@@ -77,6 +80,7 @@ class TelemetryAppended:
                 f"given {conflict['given']!r}"
                 for conflict in done.conflicts
             ]
+        out += self.contradicted.lines()
         return out + [f"static: {line}" for line in self.devices.lines()]
 
     def _counted(self, name: str, done: Appended) -> str:
@@ -139,7 +143,8 @@ def append_telemetry(
         made = append_labels(
             before_labels, state, stored, devices.attributes, schema, contents["labels"], calendar
         )
-        return TelemetryAppended(done, made, devices, retold)
+        others = contradicted(state.incidents, known.incidents, schema)
+        return TelemetryAppended(done, made, devices, retold, others)
     labels = within_population(schema, rows.labels, devices.attributes)
     labels = plain_integers(labels.sort_values([schema.time, DEVICE], kind="stable", ignore_index=True))
     _add_calendar(history.labels, labels, schema)

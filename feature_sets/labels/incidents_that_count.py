@@ -43,10 +43,7 @@ def incidents_that_count(rows: pd.DataFrame, schema: TelemetrySchema) -> pd.Data
     if not len(rows):
         return rows
     columns = [at(column) for column in scope_columns(schema)]
-    is_live = (rows[SOURCE] == LIVE).to_numpy()
-    known = rows[KNOWN].dt.tz_localize(None).to_numpy().astype("datetime64[us]").astype(np.int64)
-    order = np.lexsort((rows[ROW].to_numpy(), rows[SOURCE].astype(str).to_numpy(), is_live, known))
-    ordered = rows.iloc[order]
+    ordered = in_order(rows)
     has_id = ordered[ID].notna()
     by_id = ordered[has_id].drop_duplicates(ID, keep="last")
     by_id = by_id[~by_id[CANCELLED].to_numpy()]
@@ -61,6 +58,15 @@ def incidents_that_count(rows: pd.DataFrame, schema: TelemetrySchema) -> pd.Data
     counts = ~last_cancelled & ~others[CANCELLED] & ~(closed & others[END].isna())
     both: pd.DataFrame = pd.concat([by_id, others[counts]]).reset_index(drop=True)
     return both
+
+
+def in_order(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows in the order in which they were known: of those with one id, the last one counts."""
+    is_live = (rows[SOURCE] == LIVE).to_numpy()
+    known = rows[KNOWN].dt.tz_localize(None).to_numpy().astype("datetime64[us]").astype(np.int64)
+    order = np.lexsort((rows[ROW].to_numpy(), rows[SOURCE].astype(str).to_numpy(), is_live, known))
+    ordered: pd.DataFrame = rows.iloc[order]
+    return ordered
 
 
 def source_ranks(rows: pd.DataFrame, schema: TelemetrySchema) -> Integers:

@@ -24,6 +24,9 @@ KNOWN_DEVICE = "must be a known device"
 
 _SHOWN = 80
 
+_DIGITS = 80
+"""Longest text that is taken for a whole number."""
+
 
 class EventError(InputError):
     """An event that is refused; what was given is kept in a short form that JSON can carry."""
@@ -94,7 +97,7 @@ class EventParser:
     def telemetry(self, body: Any) -> TelemetryEvent:
         """A reading. A metric is a number or null (no reading); one outside its range becomes no reading.
 
-        A counter is a whole number. The range of its rate is not looked at here.
+        A counter is a whole number, or digits that say one. The range of its rate is not looked at here.
 
         :raises EventError: naming the first field that breaks a rule.
         """
@@ -123,7 +126,7 @@ class EventParser:
     def _running(self, body: Mapping[str, Any], uptime: Uptime) -> float:
         """How long the device has been running, in microseconds, as a whole number; NaN if it is not told."""
         name = uptime.column
-        value = _number(name, self.field_of(body, name, self), self)
+        value = _number(name, _of_digits(self.field_of(body, name, self)), self)
         micros = float(uptime.micros(np.array([value]))[0])
         if micros == micros:
             return int(micros)
@@ -154,6 +157,7 @@ class EventParser:
     def _key_and_time(self, body: Any) -> tuple[str, float]:
         if not isinstance(body, Mapping):
             raise EventError("event", "must be a JSON object", body)
+        self.check_names(body)
         device = self.device_of(body)
         moment = self.field_of(body, self._time)
         if moment is None:
@@ -189,6 +193,12 @@ class EventParser:
         if name in body or name not in self._sent_as:
             return body.get(name, absent)
         return body.get(self._sent_as[name], absent)
+
+    def check_names(self, body: Mapping[str, Any]) -> None:
+        """Raise EventError if a body has a field under both of its names: one of the two would be lost."""
+        for name, sent in self._sent_as.items():
+            if sent in body and name in body:
+                raise EventError(sent, f"must not be beside '{name}', which is the same field", body[sent])
 
     def device_of(self, body: Mapping[str, Any]) -> str:
         """Key of the device that a body names.
@@ -277,6 +287,7 @@ def _whole(name: str, value: Any, absent: object, largest: int) -> float:
         raise EventError(name, "is required", None)
     if value is None:
         return math.nan
+    value = _of_digits(value)
     exact = isinstance(value, float) and value.is_integer() and abs(value) < EXACT
     if not exact and (not isinstance(value, int) or isinstance(value, bool)):
         rule = f"must be a whole number (a float from 2^53 = {EXACT} on is not exact) or null"
@@ -284,6 +295,13 @@ def _whole(name: str, value: Any, absent: object, largest: int) -> float:
     if not 0 <= value <= largest:
         raise EventError(name, f"must be a whole number from 0 to {largest} or null", value)
     return int(value)
+
+
+def _of_digits(value: Any) -> Any:
+    """A text of digits alone as the whole number that it says, as in files; JSON of gNMI has counters so."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _DIGITS:
+        return int(value)
+    return value
 
 
 def brief(got: object) -> object:

@@ -231,6 +231,7 @@ class IncidentParser:
             # A field that is ignored would make the incident a wider one, or leave it open.
             if name not in self._fields:
                 raise EventError(str(name), f"must be among {', '.join(sorted(self._fields))}", body[name])
+        self._events.check_names(body)
         return self._read(body, self._zone)
 
     def _read(self, body: Mapping[str, Any], zone: str | None) -> IncidentEvent:

@@ -96,6 +96,8 @@ class MaintenanceParser:
             name = field if field in self._fields else self._schema.rename.get(field, field)
             if name not in self._fields:
                 raise EventError("field", f"must be one of {', '.join(self._fields)}", field)
+            if name in found:  # One of the two would be lost.
+                raise EventError(field, f"must not be beside another field that is '{name}'", value)
             found[name] = value
         return found
 

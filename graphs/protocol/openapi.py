@@ -62,14 +62,18 @@ def _event_schemas(schema: TelemetrySchema) -> dict[str, Any]:
         metric.name: {"type": ["number", "null"], "description": f"unit: {metric.unit}; null: no reading"}
         if metric.counter is None
         else {
-            **{"type": ["integer", "null"], "minimum": 0, "maximum": metric.counter.largest},
+            **{"type": ["integer", "string", "null"], "minimum": 0, "maximum": metric.counter.largest},
+            "pattern": "^[0-9]+$",
             "description": f"what the counter shows; its rate, in {metric.unit}, is made of it",
         }
         for metric in schema.metrics
     }
     if schema.uptime is not None:
         unit = f"unit: {schema.uptime.unit}; null: not known"
-        metrics[schema.uptime.column] = {"type": ["number", "null"], "minimum": 0, "description": unit}
+        metrics[schema.uptime.column] = {
+            **{"type": ["number", "string", "null"], "minimum": 0, "pattern": "^[0-9]+$"},
+            "description": unit,
+        }
     prediction = {
         DEVICE: device,
         schema.time: time,

@@ -68,7 +68,7 @@ class DerivedLedger(LedgerCounts):
         horizon_seconds: int = 0,
     ) -> None:
         super().__init__(tolerance_seconds)
-        self._form, self._book = form, book
+        self._book = book
         self._horizon = horizon_seconds * 1_000_000
         self._joins = not horizon_seconds
         self._deadline = round(deadline_seconds * 1_000_000)
@@ -132,8 +132,7 @@ class DerivedLedger(LedgerCounts):
         if self._is_old(micros):
             self.expired["waiting_for_label"] += 1
             return pairs
-        known = self._devices.get(device)
-        if known is not None and micros in known.made:
+        if self._has_made(device, micros):
             return pairs
         pairs += self._room(predicted_at)
         known = self._devices.setdefault(device, RememberedDevice())
@@ -147,7 +146,9 @@ class DerivedLedger(LedgerCounts):
             if len(self._unlabeled) > 2 * self._max_size:  # Most are of predictions that are forgotten.
                 self._unlabeled = [(at, of) for at, of in self._unlabeled if self._has_made(of, at)]
                 heapq.heapify(self._unlabeled)
-        return pairs + self._looked_at(device, known, [micros], predicted_at)
+        place = bisect_left(known.times, micros)
+        around = known.times[max(0, place - 1) : place + 1]  # No label waits for the one before now.
+        return pairs + self._looked_at(device, known, around, predicted_at)
 
     def add_label(
         self, device: str, time: float, label: int | None, labeled_at: float
@@ -176,9 +177,7 @@ class DerivedLedger(LedgerCounts):
         insort(known.waiting, micros)
         self._remember(micros, device, False, "waiting_for_prediction")
         pairs += self._settled(device, known)
-        if known.told[micros].used is None and label is None:
-            return LabelStatus.KEPT, pairs
-        return known.told[micros].used or LabelStatus.WAITING, pairs
+        return known.told[micros].used or (LabelStatus.KEPT if label is None else LabelStatus.WAITING), pairs
 
     def add_observed(self, device: str, time: float, labeled_at: float) -> LabelStatus:
         """Note that a row says whether a device is in error: what it is part of is left to the history.
@@ -248,7 +247,8 @@ class DerivedLedger(LedgerCounts):
             if record.excluded:
                 continue
             if any(True for _ in self._book.covering(device, at)):
-                pairs.append(self._joined(device, record, 1, now))
+                if known.pending(at, self._beside) is None:  # A label that came before the incident counts.
+                    pairs.append(self._joined(device, record, 1, now))
             elif at <= bound and self._is_watched(at):  # It may have been passed over before.
                 heapq.heappush(self._unlabeled, (at, device))
         return pairs + self._healthy(now)

@@ -168,3 +168,116 @@ def test_an_incident_that_was_live_before_is_changed_by_a_later_one(project, loc
     assert errors() == [0, 0, 0, 1]
     client.shut_down()
     forget_all()
+
+
+def with_labels(generator: np.random.Generator, beside: int, ticks: int = 60):
+    """Readings, incidents, and labels of both values: before their reading, before an incident and in it.
+
+    :param beside: how much later than its reading a label is, seconds.
+    """
+    for path, body in conversation(generator, ticks):
+        yield path, body
+        if path == "/telemetry":
+            at = pd.Timestamp(body[0]["timestamp"])
+            about = [at - pd.Timedelta(seconds=TICK * int(back)) for back in generator.integers(-1, 8, 3)]
+            sent = [
+                {
+                    "device": f"dev-{generator.integers(0, 4)}",
+                    "timestamp": (moment + pd.Timedelta(seconds=beside)).isoformat(),
+                    "is_error": int(generator.random() < 0.3),
+                }
+                for moment in about
+            ]
+            yield "/labels", sent + sent[:1]
+
+
+@pytest.mark.parametrize(("seed", "beside"), [(0, 0), (1, 0), (2, 2), (3, 2)])
+def test_what_the_endpoint_refused_is_no_history_either(project, local_stack, tmp_path, seed, beside):
+    url, schema = local_stack.info.redis_url, of(healthy_after="1m", tolerance=f"{beside}s")
+    forget_all()
+    folder = Folder(tmp_path / "files", schema)
+    (folder.path / "labels").rmdir()
+    folder.static(MODELS)
+    past = pd.DataFrame({DEVICE: "dev-0", "timestamp": [START - pd.Timedelta("1h")], "cpu": 50.0})
+    folder.add("metrics", "past", past.assign(latency=5.0))
+    pd.DataFrame({"box": [], "start": [], "end": [], "kind": []}).to_csv(
+        folder.path / "incidents.csv", index=False
+    )
+    folder.ingest()
+    served = tmp_path / "pairs"
+    settings = {"labeled_directory": str(served), "batch_seconds": 3600}
+    endpoint = open_endpoint(tmp_path, project, url, schema, **settings)
+    client = endpoint.start()
+    done, statuses = [], []
+    for number, (path, body) in enumerate(with_labels(np.random.default_rng(seed), beside)):
+        answer = endpoint.send(path, body)
+        assert answer.status == 200
+        if path == "/labels" and "is_error" in body[0]:
+            statuses += [result["status"] for result in answer.json]
+        if number in (40, 41, 90):
+            done.append(take_live(endpoint.journal, schema))
+        if number == 60:
+            client.shut_down()
+            client = endpoint.start()
+    done.append(take_live(endpoint.journal, schema))
+    client.shut_down()
+    frame = pd.concat([pd.read_parquet(file) for file in sorted(served.glob("*.parquet"))])
+    pairs = {(row.device, row.timestamp.tz_localize(None)): row.is_error for row in frame.itertuples()}
+    grown = states(url)
+    history = labels_of(grown[1])
+    assert len(pairs) > 100
+    assert {key: history.get(key) for key in pairs} == pairs
+    refused = sum(result["labels_conflicting"] for result in done)
+    # One that is sent again is refused again, and answered as the same.
+    assert 20 < statuses.count("conflicting") <= refused
+    assert sum(result["labels"] for result in done) == len(statuses)
+
+    forget_all()
+    folder.ingest()
+    again = take_live(endpoint.journal, schema)
+    assert again["labels_conflicting"] == refused
+    for mine, theirs in zip(grown, states(url), strict=True):
+        assert_same_bits(mine.table, theirs.table)
+    forget_all()
+
+
+def test_a_file_that_ends_an_incident_otherwise_than_live_is_told(project, local_stack, tmp_path):
+    url, schema = local_stack.info.redis_url, of()
+    forget_all()
+    folder = Folder(tmp_path / "files", schema)
+    (folder.path / "labels").rmdir()
+    folder.static(MODELS)
+    past = pd.DataFrame({DEVICE: "dev-0", "timestamp": [START], "cpu": 50.0, "latency": 5.0})
+    folder.add("metrics", "past", past)
+    at = [(START + pd.Timedelta(seconds=TICK * number)).isoformat() for number in range(5)]
+
+    def told(**ends: str | None) -> dict[str, Any]:
+        rows = {"box": "dev-0", "id": list(ends), "start": at[0], "end": list(ends.values())}
+        table = pd.DataFrame(rows).assign(kind="link", cancelled=[end == "" for end in ends.values()])
+        table.to_csv(folder.path / "incidents.csv", index=False)
+        return folder.ingest()
+
+    told(A=None, B=None, C=at[1], D=None)
+    endpoint = open_endpoint(tmp_path, project, url, schema)
+    client = endpoint.start()
+    for name, end in (("A", at[2]), ("B", at[2]), ("D", at[3])):
+        whole = {"id": name, "device": "dev-0", "start": at[0], "end": end}
+        assert endpoint.send("/incidents", whole).status == 200
+    assert take_live(endpoint.journal, schema)["incidents_conflicting"] == 0
+    assert told(A=at[4], B=at[2], C=at[1], D=None)["incidents_conflicting"] == 1
+    last = told(A=at[4], B=at[2], C=at[1], D="")
+    assert (last["incidents_conflicting"], last["labels_changed"]) == (1, 0)
+    sample = {"key": "D", "time": at[0], "column": "cancelled", "kept": False, "given": True}
+    assert last["conflicts"] == [sample]
+    assert told(A=at[3], B=at[2], C=at[1], D="")["conflicts"] == [
+        {"key": "A", "time": at[0], "column": "end", "kept": at[2], "given": at[3]}
+    ]
+    lines = told(A=at[4], B=at[2], C=at[1], D="")["report_lines"]
+    assert "incidents: 1 of files end otherwise than was sent live, which counts:" in lines
+    assert f"  A of {at[0]}: end is {at[2]!r}, given {at[4]!r}" in lines
+    assert folder.ingest()["incidents_conflicting"] == 0
+    endpoint.send("/incidents", {"id": "C", "device": "dev-0", "start": at[0], "end": at[3]})
+    live = take_live(endpoint.journal, schema)
+    assert (live["incidents_conflicting"], live["conflicts"][0]["key"]) == (1, "C")
+    client.shut_down()
+    forget_all()

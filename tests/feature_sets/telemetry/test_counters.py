@@ -223,6 +223,15 @@ def test_null_is_no_reading_and_an_exact_float_is_one() -> None:
     assert (metrics["errors_counter"], type(metrics["errors_counter"])) == (5, int)
 
 
+@pytest.mark.parametrize("digits", ["0", "007", "9005500000000", str(2**53 + 1), str(2**64 - 1)])
+def test_digits_as_text_are_the_counter_that_a_file_has_of_them(digits: str, tmp_path: Path) -> None:
+    metrics = PARSER.telemetry({**GOOD, "octets": digits, "ticks": "150"}).metrics
+    assert (metrics["octets_counter"], type(metrics["octets_counter"])) == (int(digits), int)
+    assert metrics["ticks_us"] == 1_500_000
+    frame = frame_of(pa.array([digits]), tmp_path)
+    assert frame["octets_counter"].tolist() == [metrics["octets_counter"]]
+
+
 @pytest.mark.parametrize(
     ("field", "value", "rule"),
     [
@@ -231,13 +240,14 @@ def test_null_is_no_reading_and_an_exact_float_is_one() -> None:
         ("octets", 1.5, "must be a whole number"),
         ("octets", -1, "must be a whole number from 0 to 18446744073709551615"),
         ("octets", 2**64, "must be a whole number from 0 to 18446744073709551615"),
-        ("octets", "5", "must be a whole number"),
+        ("octets", "5.5", "must be a whole number"),
+        ("octets", str(2**64), "must be a whole number from 0 to 18446744073709551615"),
         ("octets", True, "must be a whole number"),
         ("octets", math.nan, "must be a whole number"),
         ("errors", 2**32, "must be a whole number from 0 to 4294967295"),
         ("ticks", -1, "must be how long the device has been running"),
         ("ticks", 1e300, "must be how long the device has been running"),
-        ("ticks", "5", "must be a finite number"),
+        ("ticks", "5 s", "must be a finite number"),
     ],
 )
 def test_what_is_no_counter_is_refused_by_name(field: str, value: Any, rule: str) -> None:

@@ -10,6 +10,8 @@ import pytest
 
 from feature_sets.telemetry.event_time import NAIVE_RULE
 from feature_sets.telemetry.events import KEY_LIMIT, EventError, EventParser, LabelEvent
+from feature_sets.telemetry.incident_events import IncidentParser
+from feature_sets.telemetry.maintenance_event import MaintenanceParser
 from feature_sets.telemetry.schema import TelemetrySchema
 
 SCHEMA = TelemetrySchema.from_dict(
@@ -190,3 +192,28 @@ def test_columns_that_exclude_a_label_are_text_as_in_files():
             parser.label({**body, "phase": value})
     with pytest.raises(EventError, match="bad_within_5m: is required"):
         parser.label({"box": "b", "at": 1.5})
+
+
+def test_a_field_under_both_of_its_names_is_refused_as_two_columns_of_a_file_are():
+    rename = {"CPU load %": "load", "when": "at", "faulty": "broken"}
+    parser = EventParser(TelemetrySchema.from_dict({**SCHEMA.to_dict(), "rename": rename}))
+    body = {"site": "osl", "box": "b1", "when": 1.5, "CPU load %": 5, "heat": 1.5}
+    assert parser.telemetry(body).metrics["load"] == 5.0
+    for sent, name in (("CPU load %", "load"), ("when", "at"), ("faulty", "broken")):
+        both = {**body, "faulty": 1, name: body.get(sent, 1)}  # Even where they say the same.
+        for read in (parser.telemetry, parser.label):
+            with pytest.raises(EventError) as caught:
+                read(both)
+            rule = f"must not be beside '{name}', which is the same field"
+            assert (caught.value.where, caught.value.rule) == (sent, rule)
+            assert parser.as_sent(caught.value, both).where == sent
+    extended = {"labels": {"form": "incidents"}, "rename": {"opened at": "start"}}
+    schema = TelemetrySchema.from_dict({**SCHEMA.to_dict(), **extended})
+    both = {"device": "osl/b1", "opened at": 1.5, "start": 2.5}
+    with pytest.raises(EventError, match="opened at: must not be beside 'start'"):
+        IncidentParser(schema, EventParser(schema)).incident(both)
+    schema = TelemetrySchema.from_dict(
+        {**SCHEMA.to_dict(), "maintenance": {}, "rename": {"opened at": "start"}}
+    )
+    with pytest.raises(EventError, match="start: must not be beside another field that is 'start'"):
+        MaintenanceParser(schema).change(both, {}, 3.0)

@@ -75,6 +75,24 @@ class Played:
         return {at: label for (_, at), label in self.labels.items()}
 
 
+def test_a_label_that_waits_for_the_next_prediction_counts_before_an_incident_that_comes_later():
+    played = Played(schema(form="incidents", tolerance="4s"))
+    played.predict(0, 10)
+    assert played.label(12, 0) is LabelStatus.WAITING
+    played.tell(start=0)
+    assert played.at == {0: 1}
+    assert played.label(22) is LabelStatus.WAITING
+    played.predict(21)  # The label 22 is of this one, or of one in between.
+    assert played.at == {0: 1, 10: 0}
+    played.predict(22)
+    assert played.at == {0: 1, 10: 0, 21: 1, 22: 1}
+    assert played.label(24, 0) is LabelStatus.WAITING
+    played.predict(23)
+    played.predict(30)
+    assert played.at == {0: 1, 10: 0, 21: 1, 22: 1, 23: 0, 30: 1}
+    assert played.ledger.conflicting == 0
+
+
 def test_a_label_beside_its_prediction_joins_when_the_next_one_shows_that_it_is_its_own():
     played = Played(schema(tolerance="10s"))
     played.predict(0)
