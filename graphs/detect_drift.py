@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from typing import Any, ClassVar
 
 from drift.drift_event import DriftEvent
 from drift.monitor import DriftMonitor
+from drift.performance_watch import SCORES, BasePerformance, PerformanceWatch
+from feature_sets.checks import InputError
+from feature_sets.windows import event_status
 from graphs.protocol.drift_callback import DriftCallback
 from graphs.protocol.errors import ApiError
 from graphs.protocol.records import LabeledPair, Position
@@ -24,6 +28,8 @@ _BY_SETTING, _ATTACHED = "setting", "attached"
 
 class DetectDrift(RequestStep):
     """Watches the stream of errors (prediction differs from label) with the detectors that were attached.
+
+    Beside them it scores the newest predictions and labels, if it was told what to compare them with.
 
     Kept beside the journal are the state of the detectors, the callback that is attached with them, and what
     could not be delivered yet; a restart continues from there. The callbacks are told about every drift that
@@ -47,6 +53,7 @@ class DetectDrift(RequestStep):
         self._callbacks: dict[str, DriftCallback] = {}
         self._call(_BY_SETTING, settings.callback_url)
         self._monitor: DriftMonitor | None = None
+        self._watch = PerformanceWatch()
         self._seen = Position(0, 0, 0)
         self._unsaved = 0
         saved = self._journal.load(_SAVED)
@@ -61,6 +68,8 @@ class DetectDrift(RequestStep):
     def _restore(self, saved: dict[str, Any]) -> None:
         self._monitor = DriftMonitor.from_dict(saved["monitor"])
         self._seen = Position(*saved["seen"])
+        if saved.get("performance") is not None:
+            self._score_by(BasePerformance.from_dict("saved performance", saved["performance"]))
         self._call(_ATTACHED, saved.get("callback"))
         for name, bodies in saved.get("undelivered", {}).items():
             if name in self._callbacks:
@@ -74,16 +83,21 @@ class DetectDrift(RequestStep):
             self._attach(request)
         elif request.kind is Kind.CALLBACK:
             self._attach_callback(request)
+        elif request.kind is Kind.PERFORMANCE:
+            self._attach_performance(request)
         elif request.kind is Kind.DETACH:
             self._monitor = None
+            self._score_by(None)
             self._call(_ATTACHED, None)
             self._save()
             request.reply(self.status())
-        elif self._monitor is not None:
-            for pair in request.pairs:
-                self._feed(self._monitor, pair)
-            if self._unsaved >= _SAVE_EVERY:
-                self._save_or_log()
+        else:
+            self._note(request)
+            if self._monitor is not None:
+                for pair in request.pairs:
+                    self._feed(self._monitor, pair)
+                if self._unsaved >= _SAVE_EVERY:
+                    self._save_or_log()
 
     def terminate(self) -> None:
         """Save the detectors' state."""
@@ -100,6 +114,7 @@ class DetectDrift(RequestStep):
         return {
             "attached": True,
             **self._monitor.status(),
+            "performance": self._watch.status(),
             "callback": attached.url if attached else None,
             "undelivered": sum(len(callback.pending) for callback in self._callbacks.values()),
         }
@@ -112,6 +127,7 @@ class DetectDrift(RequestStep):
                 422, "body", f"must be the saved state of a drift monitor: {error}", None
             ) from error
         self._monitor = monitor
+        self._score_by(None)
         # The new detectors see what is labeled from now on, also after a restart.
         self._seen = Position(*self._journal.append(Kind.LABELS, request.arrival, []), 0)
         self._save()
@@ -130,6 +146,34 @@ class DetectDrift(RequestStep):
         self._call(_ATTACHED, url)
         self._save()
         request.reply(self.status())
+
+    def _attach_performance(self, request: Request) -> None:
+        if self._monitor is None:
+            raise ApiError(422, "body", "must be given when detectors are attached", None)
+        try:
+            self._score_by(BasePerformance.from_dict("body", request.body))
+        except InputError as error:
+            raise ApiError(422, error.where, error.rule, error.got) from error
+        self._save()
+        request.reply(self.status())
+
+    def _score_by(self, base: BasePerformance | None) -> None:
+        """Tell, also Prometheus, how well the model does in comparison; None tells nothing."""
+        self._watch.base = base
+        self._metrics.performance.clear()
+        for of in self._watch.status() or ():
+            for score in SCORES:
+                value = partial(self._watch.score, of, score)
+                self._metrics.performance.labels(of, score).set_function(value)
+
+    def _note(self, request: Request) -> None:
+        """Note new predictions and pairs, whether or not scores are told; on replay too, nothing is saved."""
+        for record in request.telemetry:
+            made = record.prediction
+            if made is not None and record.maintenance is None and record.status in event_status.COUNTED:
+                self._watch.add_prediction(made.probability, made.prediction)
+        for pair in request.pairs:
+            self._watch.add_pair(pair.made.probability, pair.made.prediction, pair.label)
 
     def _call(self, name: str, url: str | None) -> None:
         """Tell an address about drift, or nobody; what waits for the one before waits for it."""
@@ -170,6 +214,7 @@ class DetectDrift(RequestStep):
             saved = {
                 "version": self._version,
                 "monitor": self._monitor.to_dict(),
+                "performance": self._watch.base and self._watch.base.to_dict(),
                 "seen": list(self._seen),
                 "callback": self.status()["callback"],
                 "undelivered": {name: each.pending for name, each in self._callbacks.items()},

@@ -27,6 +27,7 @@ class Kind(StrEnum):
     ATTACH = "attach"
     DETACH = "detach"
     CALLBACK = "callback"
+    PERFORMANCE = "performance"
     RELOAD = "reload"
     METRICS = "metrics"
     OPENAPI = "openapi"
@@ -103,6 +104,15 @@ ROUTES = (
     Route("GET", "/drift", Kind.DRIFT, "getDrift", _DRIFT),
     Route("PUT", "/drift/detectors", Kind.ATTACH, "attachDetectors", _DRIFT, has_body=True, guarded=True),
     Route("PUT", "/drift/callback", Kind.CALLBACK, "attachCallback", _DRIFT, has_body=True, guarded=True),
+    Route(
+        "PUT",
+        "/drift/performance",
+        Kind.PERFORMANCE,
+        "attachPerformance",
+        _DRIFT,
+        has_body=True,
+        guarded=True,
+    ),
     Route("DELETE", "/drift/detectors", Kind.DETACH, "detachDetectors", _DRIFT, guarded=True),
     Route("POST", "/devices/reload", Kind.RELOAD, "reloadDevices", ("preprocess", "respond"), guarded=True),
     Route("GET", "/metrics", Kind.METRICS, "getMetrics", ("device_states", "respond")),

@@ -36,6 +36,9 @@ class ServingMetrics:
         )
         self.pairs = counter("labeled_pairs", "Predictions with a label", "correct")
         self.drift_events = counter("drift_events", "Findings of the detectors", "detector", "level")
+        self.performance = Gauge(
+            "netops_performance", "Scores of the model", ("of", "score"), registry=self.registry
+        )
         self.callbacks = counter("drift_callbacks", "Calls that report a drift", "outcome")
         self.batch_failures = counter("batch_write_failures", "Failed attempts to write a Parquet batch")
         self.archive_failures = counter("archive_write_failures", "Failed attempts to archive the journal")

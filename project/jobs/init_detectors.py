@@ -6,10 +6,15 @@ import json
 
 import httpx
 import mlrun
+import numpy as np
+import pandas as pd
 
+from drift.fit_recalibration import fit_recalibration
+from drift.performance import performance
+from drift.performance_watch import BasePerformance
 from drift.reference_rows import in_arrival_order
 from drift.warm_up import DetectorSettings, warmed_monitor
-from feature_sets.model_package.columns import PREDICTION
+from feature_sets.model_package.columns import PREDICTION, PROBABILITY
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.endpoints import endpoint_address
 from project.function_names import RUNNER
@@ -59,6 +64,14 @@ def init_detectors(
             headers=headers,
             timeout=30,
         ).raise_for_status()
+    if PROBABILITY in base:
+        # Also beside detectors that stay: a model from before has none.
+        httpx.put(
+            f"{address}/drift/performance",
+            json=_performance(base, label).to_dict(),
+            headers=headers,
+            timeout=30,
+        ).raise_for_status()
     callback = None if installation.retrain == OFF else f"{endpoint_address(context.project, RUNNER)}/drift"
     httpx.put(
         f"{address}/drift/callback", json={"url": callback}, headers=headers, timeout=30
@@ -70,3 +83,10 @@ def init_detectors(
     context.log_result("detectors", sorted(monitor.status()["detectors"]))
     context.log_result("verdict", monitor.status()["verdict"])
     context.log_result("promise", monitor.promise)
+
+
+def _performance(base: pd.DataFrame, label: str) -> BasePerformance:
+    """What the scores were on the base data, and what a probability meant there."""
+    probability, labels = base[PROBABILITY].to_numpy(np.float64), base[label].to_numpy(np.int8)
+    scores = performance(labels.astype(np.float64), probability, base[PREDICTION].to_numpy() == 1)
+    return BasePerformance(scores, fit_recalibration(probability, labels))

@@ -14,6 +14,9 @@ import pytest
 
 from drift.detectors.ddm import DDM
 from drift.monitor import DriftMonitor
+from drift.performance import Performance
+from drift.performance_watch import BasePerformance
+from drift.recalibration import Recalibration
 from graphs.state.serving_state import serving_state
 from tests.graphs.conftest import Client, event, label, make_client
 
@@ -235,3 +238,28 @@ def test_detectors_go_on_after_a_restart_and_stay_detached(package: Path, redis_
     assert client.get("/drift").json["n"] == 100
     client.send("DELETE", "/drift/detectors")
     assert start().get("/drift").json["attached"] is False
+
+
+BASE = BasePerformance(Performance(900, 90.0, 0.9, 0.8, 0.7, 0.7, 0.7), Recalibration()).to_dict()
+
+
+def test_scores_are_told_of_the_newest_predictions_and_labels(client: Client) -> None:
+    refused = client.send("PUT", "/drift/performance", BASE)
+    assert (refused.status, refused.json["error"]["field"]) == (422, "body")
+    client.send("PUT", "/drift/detectors", DETECTORS)
+    assert client.get("/drift").json["performance"] is None
+    refused = client.send("PUT", "/drift/performance", {**BASE, "reference": 1})
+    assert (refused.status, refused.json["error"]["field"]) == (422, "body.reference")
+    assert client.send("PUT", "/drift/performance", BASE).json["performance"]["reference"]["f1"] == 0.7
+    stream(client, 0, 50, right=True)
+    client.post("/telemetry", event(seconds=10))  # A duplicate.
+    found = client.get("/drift").json["performance"]
+    assert (found["estimated"]["rows"], found["realized"]["rows"]) == (50, 50)
+    assert "not_enough_data" in found["realized"]
+    metrics = client.get("/metrics").json
+    assert 'netops_performance{of="reference",score="f1"} 0.7' in metrics
+    assert 'netops_performance{of="realized",score="f1"} NaN' in metrics
+    client.send("PUT", "/drift/performance", BASE)
+    assert client.get("/drift").json["performance"] == found
+    client.send("DELETE", "/drift/detectors")
+    assert "netops_performance{" not in client.get("/metrics").json

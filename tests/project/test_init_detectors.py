@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from feature_sets.model_package.columns import PREDICTION
+from feature_sets.model_package.columns import PREDICTION, PROBABILITY
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.jobs import init_detectors as job
 from tests.graphs.conftest import make_client, write_package
@@ -36,6 +36,7 @@ def test_a_run_that_serves_the_same_model_keeps_what_its_detectors_have_seen(con
             DEVICE: "a",
             SCHEMA.time: pd.date_range("2026-01-01", periods=500, freq="10s", tz="UTC"),
             **{name: (random.random(500) < 0.1).astype(int) for name in (SCHEMA.target, PREDICTION)},
+            PROBABILITY: random.random(500),
         }
     )
     test_set = SimpleNamespace(as_df=lambda: base)
@@ -53,6 +54,7 @@ def test_a_run_that_serves_the_same_model_keeps_what_its_detectors_have_seen(con
         graph.post("/telemetry", reading)
         graph.post("/labels", {"device": "a", "timestamp": 1e9, SCHEMA.target: 0})
         before = graph.get("/drift").json
+        assert before["performance"]["reference"]["rows"] == 500
         job.init_detectors(context, test_set, "serving")
     assert context.results["kept"] is True
     assert graph.get("/drift").json == before

@@ -1,0 +1,113 @@
+"""How well the model does now: estimated on the newest predictions, counted on the newest labels."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from drift.performance import Performance, performance
+from drift.recalibration import Recalibration
+from feature_sets.checks import InputError
+
+WINDOW = 5000
+"""Newest predictions, and newest labels, that scores are told of."""
+
+SCORES = ("roc_auc", "average_precision", "f1", "precision", "recall")
+
+
+class BasePerformance(NamedTuple):
+    """What the base data say of a model.
+
+    :param reference: its scores there.
+    :param recalibration: curve from its probabilities to the share of errors there.
+    """
+
+    reference: Performance
+    recalibration: Recalibration
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain content for JSON."""
+        return {"reference": self.reference._asdict(), "recalibration": self.recalibration.to_dict()}
+
+    @classmethod
+    def from_dict(cls, field: str, saved: Any) -> BasePerformance:
+        """Read what ``to_dict`` gave.
+
+        :raises InputError: unless it has both, in their form.
+        """
+        if not isinstance(saved, Mapping) or set(saved) != {"reference", "recalibration"}:
+            raise InputError(field, "must be an object with 'reference' and 'recalibration'", saved)
+        return cls(
+            Performance.from_dict(f"{field}.reference", saved["reference"]),
+            Recalibration.from_dict(f"{field}.recalibration", saved["recalibration"]),
+        )
+
+
+class PerformanceWatch:
+    """Remembers the newest predictions and labeled pairs of one model, and scores them when asked.
+
+    The estimate needs no label, but it takes for granted that a probability means what it meant on the base
+    data. So it sees that the mix of readings has changed, and not that the same readings now lead to other
+    errors. ``estimated_of_labeled`` is the estimate for the very pairs of ``realized``: where the two differ,
+    the estimate of the newest predictions is not to be trusted either. One thread at a time.
+    """
+
+    def __init__(self) -> None:
+        self._base: BasePerformance | None = None
+        self._predictions: deque[tuple[float, int]] = deque(maxlen=WINDOW)
+        self._pairs: deque[tuple[float, int, int]] = deque(maxlen=WINDOW)
+        self._scored: dict[str, Any] | None = None
+
+    @property
+    def base(self) -> BasePerformance | None:
+        """What scores are compared with; without it there are none."""
+        return self._base
+
+    @base.setter
+    def base(self, base: BasePerformance | None) -> None:
+        self._base, self._scored = base, None
+
+    def add_prediction(self, probability: float, prediction: int) -> None:
+        """Note a prediction when it is made.
+
+        :param probability: of an error, as the model gave it.
+        :param prediction: 0 or 1.
+        """
+        self._predictions.append((probability, prediction))
+        self._scored = None
+
+    def add_pair(self, probability: float, prediction: int, label: int) -> None:
+        """Note a prediction when its label is known."""
+        self._pairs.append((probability, prediction, label))
+        self._scored = None
+
+    def status(self) -> dict[str, Any] | None:
+        """``reference``, ``estimated``, ``realized`` and ``estimated_of_labeled``; None without a base."""
+        if self._scored is None and self._base is not None:
+            self._scored = self._scores(self._base)
+        return self._scored
+
+    def score(self, of: str, name: str) -> float:
+        """One score of ``status``; NaN while there is none.
+
+        :param of: ``reference``, ``estimated``, ``realized`` or ``estimated_of_labeled``.
+        :param name: among ``SCORES``.
+        """
+        value = (self.status() or {}).get(of, {}).get(name)
+        return math.nan if value is None else float(value)
+
+    def _scores(self, base: BasePerformance) -> dict[str, Any]:
+        made = np.array(self._predictions, dtype=np.float64).reshape(-1, 2)
+        labeled = np.array(self._pairs, dtype=np.float64).reshape(-1, 3)
+        expected = base.recalibration.apply
+        found = {
+            "reference": base.reference,
+            "estimated": performance(expected(made[:, 0]), made[:, 0], made[:, 1] == 1),
+            "realized": performance(labeled[:, 2], labeled[:, 0], labeled[:, 1] == 1),
+            "estimated_of_labeled": performance(expected(labeled[:, 0]), labeled[:, 0], labeled[:, 1] == 1),
+        }
+        return {name: scores.to_dict() for name, scores in found.items()}
