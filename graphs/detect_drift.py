@@ -48,7 +48,7 @@ class DetectDrift(RequestStep):
         settings = state.settings
         self._metrics = state.metrics
         self._journal = state.journal
-        self._token = state.token
+        self._state = state
         self._body = dict(settings.callback_body or {})
         self._callbacks: dict[str, DriftCallback] = {}
         self._call(_BY_SETTING, settings.callback_url)
@@ -181,7 +181,12 @@ class DetectDrift(RequestStep):
         if before is not None:
             before.close()
         if url:
-            self._callbacks[name] = DriftCallback(url, self._token, self._called)
+            # Who verifies a signature must not be given a token that lets him change the endpoint.
+            secret = self._state.callback_secret if name == _BY_SETTING else ""
+            token = "" if secret else self._state.token
+            self._callbacks[name] = DriftCallback(
+                url, token, self._called, secret=secret, clock=self._state.clock
+            )
             self._callbacks[name].send_all(before.pending if before else [])
 
     def _feed(self, monitor: DriftMonitor, pair: LabeledPair) -> None:

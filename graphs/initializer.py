@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphs.protocol.access import read_token
+from graphs.protocol.access import CALLBACK_SECRET, find_secret, read_token
 from graphs.protocol.raw_body import leave_bodies_alone
 from graphs.request_step import request_steps
 from graphs.state.serving_state import ServingState, attach_state
@@ -23,7 +23,8 @@ def initialize(server: Any) -> None:
     leave_bodies_alone(server)
     context = server.context
     settings = ServingSettings(**context.get_param(SETTINGS))
-    attach_state(context, ServingState.build(settings, read_token(context, settings.token_secret)))
+    token, secret = read_token(context, settings.token_secret), find_secret(context, CALLBACK_SECRET)
+    attach_state(context, ServingState.build(settings, token, callback_secret=secret))
     # Nuclio tells its workers before it ends them. A synchronous MLRun flow does not listen, so we do.
     platform = getattr(context, "platform", None)
     if platform is not None and hasattr(platform, "set_termination_callback"):

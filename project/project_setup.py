@@ -207,6 +207,8 @@ def _configure(function: mlrun.runtimes.BaseRuntime, settings: Settings) -> None
     if settings.profile == "local":
         if function.kind != "job":  # A job runs in a process of ours, which can read the token file.
             function.set_env("NETOPS_TOKEN", settings.bearer_token())
+            if settings.callback_secret:
+                function.set_env("NETOPS_CALLBACK_SECRET", settings.callback_secret)
         return
     function.with_source_archive(settings.source)
     function.set_env_from_secret("NETOPS_TOKEN", secret="netops", secret_key="token")  # noqa: S106 - names

@@ -8,6 +8,7 @@ Variables:
 ``NETOPS_TOKEN``            guards the runner and the drift routes
 ``NETOPS_STREAMS``          folder of the labeled stream
 ``NETOPS_DRIFT_CALLBACK``   address that is told about drift
+``NETOPS_CALLBACK_SECRET``  signs what it is told
 ``NETOPS_RETRAIN``          whether drift starts a training: auto, approve or off
 ``NETOPS_RETRAIN_POLICY``   when it does, such as ``cool_down=30m,runs_a_day=4``
 ``NETOPS_UNKNOWN_DEVICES``  reject or accept events of devices unknown or retired
@@ -50,6 +51,7 @@ class Settings:
     :param source: git, zip or tar address of this repository, from which a cluster loads the code.
     :param project: MLRun project that a deployed function belongs to.
     :param drift_callback: address that is told about every drift besides the runner.
+    :param callback_secret: signs what that address is told, which then gets no token; empty signs nothing.
     :param retrain: whether drift starts a training: ``auto``, ``approve`` to have a person promote what comes
         of it, or ``off``; empty is ``auto`` with profile local, else ``off``.
     :param retraining: when it does, see ``RetrainingPolicy``.
@@ -70,6 +72,7 @@ class Settings:
     source: str = ""
     project: str = "netops"
     drift_callback: str = ""
+    callback_secret: str = field(default="", repr=False)
     retrain: str = ""
     retraining: RetrainingPolicy = field(default_factory=RetrainingPolicy)
     unknown_devices: str = REJECT
@@ -115,6 +118,7 @@ class Settings:
             source=env.get("NETOPS_SOURCE", ""),
             project=env.get("NETOPS_PROJECT") or "netops",
             drift_callback=env.get("NETOPS_DRIFT_CALLBACK", ""),
+            callback_secret=env.get("NETOPS_CALLBACK_SECRET", ""),
             retrain=env.get("NETOPS_RETRAIN", ""),
             retraining=RetrainingPolicy.parse(env.get("NETOPS_RETRAIN_POLICY", "")),
             unknown_devices=env.get("NETOPS_UNKNOWN_DEVICES") or REJECT,

@@ -11,6 +11,9 @@ import mlrun
 from feature_sets.checks import InputError
 from graphs.protocol.errors import ApiError
 
+CALLBACK_SECRET = "NETOPS_CALLBACK_SECRET"  # noqa: S105 - its name
+"""Name of the secret, or the variable, with which callbacks of the settings are signed; there may be none."""
+
 
 class AccessGuard:
     """Compares the ``Authorization`` header with the token, in constant time.
@@ -41,7 +44,15 @@ def read_token(context: Any, secret: str | None) -> str:
     """
     if secret is None:
         return ""
-    token = context.get_secret(secret) or mlrun.get_secret_or_env(secret)
+    token = find_secret(context, secret)
     if not token:
         raise InputError(f"secret '{secret}'", "must hold the token of the drift routes", None)
-    return str(token)
+    return token
+
+
+def find_secret(context: Any, name: str) -> str:
+    """A secret of the function or the project, or an environment variable; empty if there is none.
+
+    :param context: MLRun's graph context.
+    """
+    return str(context.get_secret(name) or mlrun.get_secret_or_env(name) or "")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import httpx
+import orjson
 
 _WAITING = 100
 _TIMEOUT_SECONDS = 10.0
@@ -26,10 +31,13 @@ class DriftCallback:
 
     :param url: where to post.
     :param token: sent as bearer token, if not empty.
+    :param secret: signs each attempt, if not empty, in the headers of Standard Webhooks 1.0: the bytes of the
+        secret are the key.
     :param report: called with ``delivered``, ``failed`` (is tried again), ``refused`` or ``dropped``, and a
         text, after each attempt.
     :param transport: of the HTTP client; None is the network.
     :param first_pause: seconds before the second attempt.
+    :param clock: the wall clock, epoch seconds.
     """
 
     def __init__(
@@ -39,10 +47,13 @@ class DriftCallback:
         report: Callable[[str, str], None],
         transport: httpx.BaseTransport | None = None,
         first_pause: float = _FIRST_PAUSE,
+        secret: str = "",
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.url = url
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._report = report
+        self._secret, self._clock = secret.encode(), clock
         self._transport = transport
         self._first_pause = first_pause
         self._bodies: list[Body] = []
@@ -108,13 +119,27 @@ class DriftCallback:
 
     def _post(self, client: httpx.Client, body: Body) -> tuple[str, str]:
         try:
-            answer = client.post(self.url, json=body, headers=self._headers)
+            content = orjson.dumps(body)
+            headers = {"Content-Type": "application/json", **self._headers, **self._signature(body, content)}
+            answer = client.post(self.url, content=content, headers=headers)
         except httpx.HTTPError as error:
             return "failed", repr(error)
         if answer.is_success:
             return "delivered", str(answer.status_code)
         again = answer.is_server_error or answer.status_code in _TRY_AGAIN
         return "failed" if again else "refused", f"{answer.status_code} {answer.text[:200]}"
+
+    def _signature(self, body: Body, content: bytes) -> dict[str, str]:
+        if not self._secret:
+            return {}
+        moment = str(int(self._clock()))
+        signed = f"{body['id']}.{moment}.".encode() + content
+        digest = hmac.digest(self._secret, signed, hashlib.sha256)
+        return {
+            "webhook-id": body["id"],
+            "webhook-timestamp": moment,
+            "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
+        }
 
     def _rest(self, pause: float) -> float:
         """Wait before the next attempt; the pause after it."""

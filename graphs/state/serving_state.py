@@ -36,6 +36,7 @@ class ServingState:
     :param calendar: of maintenance; None if the schema has none.
     :param told: what the history says of errors; None if it is not asked.
     :param token: of the guarded routes and the callback; empty for none.
+    :param callback_secret: signs what the callback of the settings is told; empty signs nothing.
     :param metrics: what ``GET /metrics`` shows.
     :param clock: the wall clock, epoch seconds.
     :param arrivals: the clock that counts instead for events and labels; None if that is the wall's.
@@ -48,6 +49,7 @@ class ServingState:
     calendar: MaintenanceCalendar | None = None
     told: LabelSource | None = None
     token: str = field(default="", repr=False)
+    callback_secret: str = field(default="", repr=False)
     metrics: ServingMetrics = field(default_factory=ServingMetrics)
     clock: Callable[[], float] = time.time
     arrivals: ArrivalClock | None = None
@@ -59,12 +61,17 @@ class ServingState:
 
     @classmethod
     def build(
-        cls, settings: ServingSettings, token: str = "", clock: Callable[[], float] = time.time
+        cls,
+        settings: ServingSettings,
+        token: str = "",
+        clock: Callable[[], float] = time.time,
+        callback_secret: str = "",
     ) -> ServingState:
         """Fetch the model and the devices, and open the journal.
 
         :param token: of the guarded routes and the callback; empty for none.
         :param clock: the wall clock, epoch seconds.
+        :param callback_secret: signs what the callback of the settings is told; empty signs nothing.
         :raises ModelPackageError: if the model is absent, or differs from its digest.
         """
         package = fetch_model_package(settings.model_path)
@@ -87,7 +94,19 @@ class ServingState:
         told = None
         if settings.labels is not None and settings.tells_labels and telemetry.labels.form != ROWS:
             told = StoredLabels(settings.labels, telemetry)
-        return cls(settings, package, devices, journal, calendar, told, token, metrics, clock, arrivals)
+        return cls(
+            settings,
+            package,
+            devices,
+            journal,
+            calendar,
+            told,
+            token,
+            callback_secret,
+            metrics,
+            clock,
+            arrivals,
+        )
 
 
 def _calendar(settings: ServingSettings, schema: TelemetrySchema) -> MaintenanceCalendar:

@@ -167,6 +167,21 @@ def test_a_drift_is_reported_once_with_token_and_body(
     assert 'netops_drift_callbacks_total{outcome="delivered"} 1.0' in client.get("/metrics").json
 
 
+def test_a_signed_callback_does_not_get_the_token(
+    package: Path, receiver: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_TOKEN", TOKEN)
+    monkeypatch.setenv("NETOPS_CALLBACK_SECRET", "a secret")
+    address = f"http://127.0.0.1:{receiver.server_port}"
+    client = make_client(package, token_secret="TEST_TOKEN", callback_url=f"{address}/runs")
+    client.send("PUT", "/drift/detectors", DETECTORS, headers=BEARER)
+    client.send("PUT", "/drift/callback", {"url": f"{address}/drift"}, headers=BEARER)
+    stream(client, 0, 200, right=True)
+    stream(client, 200, 150, right=False)
+    callback_done(client)
+    assert {authorization for authorization, _ in receiver.posted} == {None, f"Bearer {TOKEN}"}
+
+
 def test_a_callback_that_fails_is_tried_again_and_harms_nobody(package: Path, receiver: Any) -> None:
     receiver.status = 409
     client = make_client(package, callback_url=f"http://127.0.0.1:{receiver.server_port}/runs")

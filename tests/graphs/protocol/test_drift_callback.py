@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import json
 import threading
 from collections.abc import Callable
@@ -98,3 +100,31 @@ def test_what_is_pending_when_it_is_closed_stays_so() -> None:
     assert failed.wait(10)
     calls.close()
     assert calls.pending == [{"id": "a"}]
+
+
+def test_each_attempt_is_signed_and_a_signature_holds_for_its_content_and_time() -> None:
+    requests: list[httpx.Request] = []
+
+    def second_time(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        return httpx.Response(202 if len(requests) > 1 else 503)
+
+    moments = iter([1_700_000_000.9, 1_700_000_060.0])
+    calls = DriftCallback(
+        URL,
+        "",
+        lambda outcome, text: None,
+        httpx.MockTransport(second_time),
+        first_pause=0.01,
+        secret="a secret",
+        clock=lambda: next(moments),
+    )
+    calls.send({"id": "3f", "event": {"level": "drift"}})
+    assert calls.wait()
+    assert [request.headers["webhook-timestamp"] for request in requests] == ["1700000000", "1700000060"]
+    for request in requests:
+        signed = f"3f.{request.headers['webhook-timestamp']}.".encode() + request.content
+        digest = hmac.new(b"a secret", signed, "sha256").digest()
+        assert request.headers["webhook-signature"] == f"v1,{base64.b64encode(digest).decode()}"
+        assert request.headers["webhook-id"] == json.loads(request.content)["id"] == "3f"
+        assert "authorization" not in request.headers
