@@ -19,7 +19,7 @@ def decisions(settings: Settings, dbpath: str, project: str) -> list[Decision]:
 
     :param dbpath: address of the MLRun API.
     """
-    own = StateFile(settings.loops, project).read().decisions
+    own = StateFile(settings.loops, project).every_decision()
     of_runs = _of_gate(runs(dbpath, project), {decision.run_id for decision in own if decision.run_id})
     return sorted([*own, *of_runs], key=lambda decision: decision.time)
 

@@ -1,6 +1,7 @@
-"""What the loop of a project knows, in one file: the case, the run under way, and every decision.
+"""What the loop of a project knows, in one file: the case, the run under way, and the newest decisions.
 
 The file is replaced as a whole, so a decision and what follows from it are written together or not at all.
+Older decisions are moved to a file that only grows, so a write costs the same after a year.
 """
 
 from __future__ import annotations
@@ -11,12 +12,16 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from feature_sets.checks import InputError
 
 FORMAT = 1
+
+MOST_DECISIONS = 500
+"""Decisions kept with the state; when there are more, the older half is moved."""
 
 # Outcomes of decisions.
 OPENED, MERGED, IGNORED, POSTPONED = "opened", "merged", "ignored", "postponed"
@@ -116,7 +121,8 @@ class LoopState:
     :param hold_reason: why.
     :param begun: when the runs of the last day began, ISO 8601 UTC.
     :param seen: ids of the drift events that were taken, newest last.
-    :param decisions: every one, oldest first.
+    :param decisions: the newest, oldest first.
+    :param moved: how many older ones there are.
     :param later: drift event of the model that the case has just put into production; taken after the case.
     """
 
@@ -130,6 +136,7 @@ class LoopState:
     begun: tuple[str, ...] = ()
     seen: tuple[str, ...] = ()
     decisions: tuple[Decision, ...] = ()
+    moved: int = 0
     later: Mapping[str, Any] = field(default_factory=dict)
 
     def told(self, decision: Decision) -> LoopState:
@@ -171,6 +178,7 @@ class StateFile:
 
     def __init__(self, folder: Path, project: str) -> None:
         self.path = folder / f"{project}.json"
+        self._older = folder / f"{project}.older.jsonl"
         self._lock = folder / f"{project}.lock"
 
     def read(self) -> LoopState:
@@ -182,12 +190,41 @@ class StateFile:
 
     def write(self, state: LoopState) -> None:
         """Replace the state, on disk when this returns; only while ``changing``."""
+        if len(state.decisions) > MOST_DECISIONS:
+            state = self._move_older(state)
         temporary = self.path.with_suffix(".unfinished")
         with temporary.open("w", encoding="utf-8") as file:
             json.dump(state.to_dict(), file)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(self.path)
+
+    def every_decision(self) -> list[Decision]:
+        """All decisions, oldest first."""
+        state = self.read()
+        older: list[Decision] = []
+        if state.moved:
+            with self._older.open(encoding="utf-8") as file:
+                older = [Decision(**json.loads(line)) for line in islice(file, state.moved)]
+        return [*older, *state.decisions]
+
+    def _move_older(self, state: LoopState) -> LoopState:
+        """Move the older half to their file.
+
+        A kill may leave more lines there than the state says, the last one torn. Whole lines hold: a decision
+        was on disk with the state before it is moved.
+        """
+        count = len(state.decisions) - MOST_DECISIONS // 2
+        with self._older.open("ab+") as file:
+            file.seek(0)
+            lines = file.read().splitlines(keepends=True)
+            whole = [line for line in lines if line.endswith(b"\n")]
+            file.truncate(sum(map(len, whole)))
+            for decision in state.decisions[max(0, len(whole) - state.moved) : count]:
+                file.write(json.dumps(asdict(decision)).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        return replace(state, decisions=state.decisions[count:], moved=state.moved + count)
 
     @contextmanager
     def changing(self) -> Iterator[LoopState]:

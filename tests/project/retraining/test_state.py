@@ -6,7 +6,7 @@ import time
 import pytest
 
 from feature_sets.checks import InputError
-from project.retraining.state import Attempt, Case, Decision, LoopState, StateFile
+from project.retraining.state import MOST_DECISIONS, Attempt, Case, Decision, LoopState, StateFile
 
 STATE = LoopState(
     case=Case("e1", "v1", {"source": "glr"}, "2024-05-01T11:00:00+00:00", "2026-01-01T12:00:00+00:00"),
@@ -54,3 +54,37 @@ def test_two_processes_lose_no_change(tmp_path):
     for worker in workers:
         worker.join()
     assert len(StateFile(tmp_path, "p").read().decisions) == 40
+
+
+def test_older_decisions_move_to_a_file_that_only_grows_and_none_is_lost(tmp_path):
+    file = StateFile(tmp_path, "p")
+    state, made = LoopState(), []
+    for number in range(3 * MOST_DECISIONS):
+        made.append(Decision(f"2026-01-01T00:00:00.{number:06}Z", "merged", f"ö {number}"))
+        state = state.told(made[-1])
+        file.write(state)
+        if number % 7:  # Else the next decision follows in the same change.
+            state = file.read()
+        assert len(file.read().decisions) <= MOST_DECISIONS
+    assert file.every_decision() == made
+    assert file.read().moved > MOST_DECISIONS
+
+
+def test_what_a_kill_left_among_the_older_decisions_changes_nothing(tmp_path, monkeypatch):
+    file = StateFile(tmp_path, "p")
+    made = [Decision("2026-01-01T00:00:00Z", "merged", str(number)) for number in range(MOST_DECISIONS + 2)]
+    before = LoopState(decisions=tuple(made[:-2]))
+    file.write(before)
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("project.retraining.state.os.fsync", killed)
+        file.write(before.told(made[-2]))
+    with (tmp_path / "p.older.jsonl").open("a") as torn:
+        torn.write('{"time": "2026')
+    assert file.every_decision() == made[:-2]
+    for decision in made[-2:]:
+        file.write(file.read().told(decision))
+    assert file.every_decision() == made
