@@ -11,13 +11,14 @@ about standard normal; errors that come in runs carry less information, and f is
 (``dependence.py``). A window counts only if it is worth 20 independent labels, and what is before it 50.
 
 - A rise of the error rate is drift if the tests of 200 labels in a row were beyond ``drift_level``, in
-  whatever window: a burst of errors that is over by then is none.
-- A fall is told as one only if it is abrupt: beyond ``fall_level`` in at most 100 labels. A model that learns
-  gets better slowly, and nothing has to be done about it. With the default of 12 that is the fall of an error
-  rate above a half. After a smaller one, a rise is found late: the worse labels are still part of what is
-  before it, until 5,000 have passed.
+  whatever window. Of 200 labels or more, both halves must be part of the rise: a burst of fewer than 100
+  labels is none, for soon it fills no half of any window.
+- A fall is told as one only if it is abrupt: at most 200 labels beyond ``fall_level`` against the 500 before
+  them, and against all before them. A model that learns gets better slowly, and the end of a burst of errors
+  is below the burst alone; nothing has to be done about either. After a fall that is not told, a rise is
+  found late: the worse labels are still part of what is before it, until 5,000 have passed.
 
-The level of 3.0, the 200 labels and the lengths were chosen on streams of learners that are never reset; the
+The levels, the 200 labels and the lengths were chosen on streams of learners that are never reset; the
 promised rate of false alarms is measured on others, see ``docs/drift_benchmark.md``.
 """
 
@@ -46,7 +47,10 @@ HISTORY = REFERENCE + WINDOWS[-1] + 1
 
 _STEP = 5
 _LAG_EVERY = 300
-_ABRUPT = 100
+_ABRUPT, _NEAR = 200, 500
+_HALVED = 200
+_LEAST_SHARE = 0.4
+"""Of the rise over a window, what each half of it must show."""
 _LEAST_EFFECTIVE = (50.0, 20.0)
 
 
@@ -90,7 +94,7 @@ class LikelihoodRatio(Detector):
         min_instances: int = LEAST_REFERENCE,
         warning_level: float = 2.5,
         drift_level: float = 3.0,
-        fall_level: float = 12.0,
+        fall_level: float = 5.0,
         persistence: int = 200,
         min_instances_after_drift: int | None = None,
     ) -> None:
@@ -190,34 +194,55 @@ class LikelihoodRatio(Detector):
         self._floors = self._sums.inflations(self._base_errors / n)
 
     def _test(self) -> None:
-        n, size = self._n, HISTORY + 1
         best, self._statistic, self._tested = 0.0, 0.0, False
         for i, w in enumerate(WINDOWS):
-            start = max(0, n - w - REFERENCE)
-            m = n - w - start
+            m = min(REFERENCE, self._n - w)
             if m < LEAST_REFERENCE or m < w:
                 break
-            now, cut, first = n % size, (n - w) % size, start % size
-            newest = self._errors[now] - self._errors[cut]
-            before = self._errors[cut] - self._errors[first]
-            rises = newest * m >= before * w
-            if not rises and w > _ABRUPT:
+            root = self._compared(i, w, m)
+            if root is not None and root < 0:
+                near = self._compared(i, w, min(m, _NEAR))
+                root = min(0.0, max(root, near or 0.0))
+            if root is None:
                 continue
-            pairs = (self._pairs[now] - self._pairs[cut], self._pairs[cut] - self._pairs[first])
-            factor = max(_correlated(newest, w, before, m, pairs), self._lag_factor, self._floors[i])
-            if m < _LEAST_EFFECTIVE[0] * factor or w < _LEAST_EFFECTIVE[1] * factor:
-                continue
-            root = _root(newest, w, before, m, factor)
-            share = root / (self.drift_level if rises else self.fall_level)
+            if root > self.drift_level and not self._lasts(w, m):
+                root = self.drift_level
+            share = root / self.drift_level if root >= 0 else -root / self.fall_level
             if not self._tested or share > best:
-                best, self._tested, self._length = share, True, w
-                self._statistic = root if rises else -root
+                best, self._tested, self._length, self._statistic = share, True, w, root
         self._fell = best > 1 and self._statistic < 0
         self._beyond = self._beyond + 1 if best > 1 and not self._fell else 0
         if self._beyond == 1:
             self._first_length = self._length or 0
         self._drift = self._fell or (self._beyond > 0 and self._beyond * _STEP >= self.persistence)
         self._warning = not self._drift and self._statistic > self.warning_level
+
+    def _compared(self, i: int, w: int, m: int) -> float | None:
+        """Signed root of the newest w labels against the m before them, below 0 for a fall.
+
+        :returns: None if either are worth too little, or a fall is not abrupt.
+        """
+        size = HISTORY + 1
+        now, cut, first = self._n % size, (self._n - w) % size, (self._n - w - m) % size
+        newest, before = self._errors[now] - self._errors[cut], self._errors[cut] - self._errors[first]
+        falls = newest * m < before * w
+        if falls and w > _ABRUPT:
+            return None
+        pairs = (self._pairs[now] - self._pairs[cut], self._pairs[cut] - self._pairs[first])
+        factor = max(_correlated(newest, w, before, m, pairs), self._lag_factor, self._floors[i])
+        if m < _LEAST_EFFECTIVE[0] * factor or w < _LEAST_EFFECTIVE[1] * factor:
+            return None
+        root = _root(newest, w, before, m, factor)
+        return -root if falls else root
+
+    def _lasts(self, w: int, m: int) -> bool:
+        """Whether both halves of the newest w labels rise above the m before them."""
+        if w < _HALVED:
+            return True
+        now, half, cut, first = (self._errors[(self._n - k) % (HISTORY + 1)] for k in (0, w // 2, w, w + m))
+        before = (cut - first) / m
+        least = before + _LEAST_SHARE * ((now - cut) / w - before)
+        return min(now - half, half - cut) / (w / 2) >= least
 
     def _kept_bits(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
         """The newest labels of the episode, at most ``HISTORY``."""

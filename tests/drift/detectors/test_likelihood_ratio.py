@@ -93,10 +93,20 @@ def test_devices_that_take_turns_are_known_from_the_first_test_on():
 
 def test_an_abrupt_fall_is_told_as_one_and_a_slow_one_is_not():
     assert [way for _, way in found(LikelihoodRatio(), independent(3, (5000, 0.6), (3000, 0.01)))] == ["fall"]
-    assert found(LikelihoodRatio(), independent(3, (5000, 0.5), (3000, 0.0))) == []
+    assert [way for _, way in found(LikelihoodRatio(), independent(3, (5000, 0.3), (3000, 0.1)))] == ["fall"]
+    assert found(LikelihoodRatio(), independent(3, (5000, 0.2), (3000, 0.15))) == []
     rates = np.interp(np.arange(12_000), [3000, 9000], [0.4, 0.02])
     slow = (np.random.default_rng(4).random(12_000) < rates).astype(int).tolist()
     assert found(LikelihoodRatio(), slow) == []
+
+
+def test_a_burst_of_errors_is_no_drift_and_its_end_no_fall():
+    """Right after it errors are fewer than in the burst, and as many as before it."""
+    for seed in range(10):
+        stream = independent(seed, (5000, 0.05), (80, 0.7), (2000, 0.05))
+        assert [at for at, _ in found(LikelihoodRatio(), stream) if at >= 5000] == []
+    longer = independent(3, (5000, 0.05), (400, 0.7))
+    assert [way for _, way in found(LikelihoodRatio(), longer)] == ["rise"]
 
 
 def test_a_fall_is_shown_below_zero_with_its_own_limit():
@@ -105,7 +115,7 @@ def test_a_fall_is_shown_below_zero_with_its_own_limit():
         detector.update(x)
         if detector.drift_detected:
             break
-    assert detector.statistic < detector.drift_limit == -12.0
+    assert detector.statistic < detector.drift_limit == -5.0
     detector.update(0)
     assert detector.drift_limit == 3.0
 
