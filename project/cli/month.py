@@ -15,6 +15,7 @@ from rich.console import Console
 
 from feature_sets.ingestion.device_registry import add_device, retire_device
 from project.api_reader import ready_endpoint
+from project.cli.scenario import AT_ONCE
 from project.cli.workflow_progress import run_to_end
 from project.device_reload import reload_devices
 from project.function_names import SERVING
@@ -28,9 +29,6 @@ from project.scenarios.month_traffic import Month
 from project.session import Session
 from project.settings import Settings
 from project.summary.facts import evaluation, read_steps
-
-AT_ONCE = "-at-once"
-"""What the name of the project that takes the month in at once has at its end."""
 
 
 def run_month(

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 SCENARIOS = ("month", "drift")
 _PARAMETERS = ("seed", "devices")
 _DEVICES = {"month": 10, "drift": 20}
+AT_ONCE = "-at-once"
+"""Ends the name of the project in which a month is ingested at once."""
 
 
 def run_scenario(
@@ -46,12 +48,12 @@ def run_scenario(
 
     name = project or f"netops-{scenario}"
     console = Console(stderr=as_json)
-    with passing_session(settings, keep) as session:
+    own = {name, f"{name}{AT_ONCE}"}
+    with passing_session(settings, keep, own) as session:
         # mlrun takes the address of its API when it is imported, from the session.
-        from project.cli.month import AT_ONCE
         from project.scenarios.drift import POLICY as DRIFT_POLICY
 
-        known = {name, f"{name}{AT_ONCE}"} & set(projects(session.mlrun_dbpath))
+        known = own & set(projects(session.mlrun_dbpath))
         if known:
             rule = "must be a project without runs; name another one with --project"
             raise InputError("--scenario", rule, sorted(known))
