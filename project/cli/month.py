@@ -15,7 +15,6 @@ from rich.console import Console
 
 from feature_sets.ingestion.device_registry import add_device, retire_device
 from project.api_reader import ready_endpoint
-from project.cli.scenario import AT_ONCE
 from project.cli.workflow_progress import run_to_end
 from project.device_reload import reload_devices
 from project.function_names import SERVING
@@ -23,6 +22,7 @@ from project.memory import recall, resolve
 from project.parameters import NAMES
 from project.project_setup import project_folder
 from project.run_lock import COMMAND, RUN, held
+from project.scenarios import AT_ONCE
 from project.scenarios.month import TRAINING_WINDOW, MonthReport, Night, Operations, play, write_files
 from project.scenarios.month_check import compared_rows, differing_answers, differing_pairs
 from project.scenarios.month_traffic import Month

@@ -11,6 +11,7 @@ from feature_sets.checks import InputError, check_choice
 from project.cli.arguments import parse_assignments
 from project.errors import NetopsError
 from project.retraining_policy import AUTO
+from project.scenarios import AT_ONCE
 from project.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 SCENARIOS = ("month", "drift")
 _PARAMETERS = ("seed", "devices")
 _DEVICES = {"month": 10, "drift": 20}
-AT_ONCE = "-at-once"
-"""Ends the name of the project in which a month is ingested at once."""
 
 
 def run_scenario(
