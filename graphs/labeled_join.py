@@ -110,6 +110,7 @@ class LabeledJoin(RequestStep):
                 self._metrics.pairs.labels("yes" if pair.made.prediction == pair.label else "no").inc()
         for state, count in self._ledger.states.items():
             self._metrics.ledger.labels(state).set(count)
+        self._metrics.contradicted.set(self._ledger.contradicted)
         self._unsaved += len(request.telemetry) + len(request.labels)
         if self._unsaved >= self._save_every and not request.replayed:
             self._save_incidents()
@@ -165,6 +166,7 @@ class LabeledJoin(RequestStep):
             "expired": self._ledger.expired["waiting_for_label"],
             "expired_labels": self._ledger.expired["waiting_for_prediction"],
             "conflicting": self._ledger.conflicting,
+            "contradicted": self._ledger.contradicted,
             "remembered": len(self._ledger),
             "newest_event_time": None if self._ledger.newest is None else iso_time(self._ledger.newest),
             "batches_written": self._batches.written if self._batches else 0,

@@ -154,6 +154,7 @@ def test_no_prediction_in_an_incident_of_a_file_is_called_healthy(project, local
         if number in (5, 11, 12, 22, 33):
             killed.start()
     assert told(steady) == told(killed) == [5, 1, 2]
+    contradicted = [endpoint.client.get("/labeled").json["contradicted"] for endpoint in (steady, killed)]
     for endpoint in (steady, killed):
         endpoint.client.shut_down()
     pd.testing.assert_frame_equal(
@@ -171,6 +172,7 @@ def test_no_prediction_in_an_incident_of_a_file_is_called_healthy(project, local
     differing = {key: (label, history.get(key)) for key, label in found.items() if history.get(key) != label}
     taken_back = [("dev-3", seconds) for seconds in (50, 55, 60, 65)] + [("dev-2", 90), ("dev-2", 95)]
     assert differing == dict.fromkeys(taken_back, (1, 0))
+    assert contradicted == [len(taken_back)] * 2
     assert ("dev-1", 80) in found and found["dev-1", 85] == 0
     kept = pd.read_parquet(states(url)[1].folder / "_incidents")
     assert sorted(kept["source"].str.rpartition("|")[2]) == ["incidents.csv"] * 4 + ["live"]
