@@ -235,3 +235,22 @@ def test_of_overlapping_sources_the_first_counts_live_as_in_files(project, local
     take_live(endpoint.journal, schema)
     found, history = labels_of(pairs(endpoint)), labels_of(states(url)[1].table.to_pandas())
     assert {key: history.get(key) for key in found} == found and 5 < sum(found.values()) < 20
+
+
+def test_positives_that_a_full_ledger_has_forgotten_are_not_journaled_again(project, local_stack, tmp_path):
+    url = local_stack.info.redis_url
+    folder = past_of(tmp_path, POSITIVES)
+    times = pd.to_datetime([at(-10), at(-5)], utc=True)
+    folder.add("labels", "first", pd.DataFrame({DEVICE: "dev-0", "timestamp": times, "kind": None}))
+    folder.ingest()
+    endpoint = serve(tmp_path, project, url, POSITIVES, "endpoint")
+    endpoint.start()
+    assert told(endpoint) == [2]
+    for _ in range(2):
+        # As if other events had taken their place.
+        ledger = endpoint.client.step("labeled_join")._ledger
+        ledger.has_label = lambda device, micros: False
+        assert endpoint.send("/devices/reload", None).json["incidents"] == 0
+        endpoint.start()
+    assert told(endpoint) == [2]
+    endpoint.client.shut_down()
