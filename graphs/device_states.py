@@ -147,7 +147,8 @@ class DeviceStates(RequestStep):
         for record in request.maintenance:
             record.status = self._status(record.event)
             self._take(request.entry, _Change(record.event, request.kind is Kind.MAINTENANCE))
-            record.devices = self._covered(record)
+            if request.kind is Kind.MAINTENANCE and not request.replayed:  # Nobody waits for other answers.
+                record.devices = self._covered(record)
         if not request.replayed:
             self._save_changes()
 

@@ -20,6 +20,7 @@ from feature_sets.telemetry.schema import DEVICE
 from graphs.protocol.access import AccessGuard
 from graphs.protocol.device_status import REJECT, DeviceStatus
 from graphs.protocol.errors import ApiError, error_object
+from graphs.protocol.event_hints import EventHints
 from graphs.protocol.json_body import decode
 from graphs.protocol.records import (
     IncidentRecord,
@@ -63,6 +64,8 @@ class Ingress:
             if state.schema.labels.has_incidents
             else None
         )
+        devices = state.devices
+        self._hints = EventHints(state.schema, lambda: () if devices is None else devices.known)
         self._guard = AccessGuard(state.token)
         self._max_events = state.settings.max_events
         self._max_body_bytes = state.settings.max_body_bytes
@@ -158,7 +161,8 @@ class Ingress:
             except EventError as error:
                 if error.rule == KNOWN_DEVICE:
                     self._unregistered.labels(DeviceStatus.UNKNOWN.value, REJECT).inc()
-                _refuse(request, place, self._parser.as_sent(error, body))
+                explain = self._hints.telemetry if request.kind is Kind.TELEMETRY else self._hints.key
+                _refuse(request, place, self._parser.as_sent(explain(error, body), body))
         if self._arrivals is not None:
             self._follow(self._arrivals, request, arrivals)
         return accepted

@@ -28,7 +28,7 @@ from graphs.state.kept_incidents import KeptIncidents
 from graphs.state.labeled_batches import LabeledBatches
 from graphs.state.ledger import PredictionLedger
 from graphs.state.serving_state import serving_state
-from graphs.state.told_labels import untold_incidents, untold_positives
+from graphs.state.told_labels import ToldPositives, untold_incidents, untold_positives
 
 _INCIDENTS = "incidents"
 """Document beside the journal."""
@@ -60,6 +60,7 @@ class LabeledJoin(RequestStep):
         self._schema, self._most_told = schema, max(1, settings.ledger_max_size // 2)
         self._save_every, self._unsaved = max(1, settings.journal_max_events // 4), 0
         self._incidents: KeptIncidents | None = None
+        self._told_positives = ToldPositives()
         if schema.labels.is_derived:
             features = state.devices.features if state.devices is not None else lambda device, time: {}
             self._book = IncidentBook(schema, features, settings.ledger_max_size)
@@ -110,6 +111,7 @@ class LabeledJoin(RequestStep):
                 self._metrics.pairs.labels("yes" if pair.made.prediction == pair.label else "no").inc()
         for state, count in self._ledger.states.items():
             self._metrics.ledger.labels(state).set(count)
+        self._metrics.contradicted.set(self._ledger.contradicted)
         self._unsaved += len(request.telemetry) + len(request.labels)
         if self._unsaved >= self._save_every and not request.replayed:
             self._save_incidents()
@@ -147,7 +149,8 @@ class LabeledJoin(RequestStep):
             oldest, most = ledger.oldest, self._most_told
             yield Kind.INCIDENTS, untold_incidents(state.incidents, self._schema, self._book, oldest, most)
         elif not self._schema.horizon_seconds:
-            yield Kind.INCIDENTS, untold_positives(state, self._schema, ledger, self._most_told)
+            told, most = self._told_positives, self._most_told
+            yield Kind.INCIDENTS, untold_positives(state, self._schema, ledger, told, most)
 
     def terminate(self) -> None:
         """Write the pairs that are in no batch yet, and save the incidents."""
@@ -165,6 +168,7 @@ class LabeledJoin(RequestStep):
             "expired": self._ledger.expired["waiting_for_label"],
             "expired_labels": self._ledger.expired["waiting_for_prediction"],
             "conflicting": self._ledger.conflicting,
+            "contradicted": self._ledger.contradicted,
             "remembered": len(self._ledger),
             "newest_event_time": None if self._ledger.newest is None else iso_time(self._ledger.newest),
             "batches_written": self._batches.written if self._batches else 0,
@@ -197,6 +201,8 @@ class LabeledJoin(RequestStep):
             if isinstance(record, IncidentRecord):
                 self._incident(request, record, request.arrived(index))
             else:
+                if request.kind is Kind.INCIDENTS:
+                    self._told_positives.note(record.event)
                 self._label(request, record, index)
 
     def _label(self, request: Request, record: LabelRecord, index: int) -> None:

@@ -14,7 +14,7 @@ from graphs.protocol.errors import ApiError
 from graphs.protocol.inference_protocol import inference_response, model_metadata, read_inputs, request_id
 from graphs.protocol.records import Prediction
 from graphs.protocol.request import Request
-from graphs.protocol.routes import Kind, kinds_of
+from graphs.protocol.routes import Kind, kinds_of, paths
 from graphs.request_step import RequestStep
 from graphs.state.serving_state import serving_state
 
@@ -65,6 +65,8 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
             request.reply({"name": request.model, "ready": bool(model.ready)}, 200 if model.ready else 503)
         elif request.kind is Kind.MODELS:
             request.reply({"models": list(self.routes.keys())})
+        elif request.kind is Kind.OVERVIEW:
+            request.reply(self._overview())
         elif request.kind is Kind.SERVER:
             request.reply(SERVER_METADATA)
         elif request.kind is Kind.LIVE:
@@ -72,6 +74,19 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
         else:
             ready = all(self._loaded(name).ready for name in self.routes.keys())  # noqa: SIM118 - MLRun's own dict
             request.reply({"ready": ready}, 200 if ready else 503)
+
+    def _overview(self) -> dict[str, Any]:
+        """What answers telemetry, and what there is to ask."""
+        schema = self._loaded(self._champion).schema
+        return {
+            **SERVER_METADATA,
+            "telemetry": schema.telemetry.name,
+            "label": schema.telemetry.target,
+            "model": self._champion,
+            "model_version": schema.version,
+            "threshold": schema.threshold,
+            "paths": paths(),
+        }
 
     def _loaded(self, name: str) -> OnnxModel:
         model: OnnxModel = self.routes[name].async_object

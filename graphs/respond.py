@@ -12,7 +12,13 @@ from feature_sets.telemetry.schema import DEVICE
 from graphs.protocol.errors import ApiError, error_object
 from graphs.protocol.maintenance_answer import maintenance_answer
 from graphs.protocol.openapi import openapi_document
-from graphs.protocol.records import IncidentRecord, LabelRecord, MaintenanceRecord, TelemetryRecord
+from graphs.protocol.records import (
+    IncidentRecord,
+    LabelRecord,
+    MaintenanceRecord,
+    Prediction,
+    TelemetryRecord,
+)
 from graphs.protocol.request import JSON, Request
 from graphs.protocol.routes import Kind
 from graphs.protocol.times import iso_time
@@ -36,6 +42,7 @@ class Respond:
         state = serving_state(context)
         self._metrics = state.metrics
         self._schema = state.schema
+        self._model = state.package.schema
 
     def post_init(self, mode: str = "sync", **kwargs: Any) -> None:
         """All steps were made, this being the last: remember what was before."""
@@ -103,12 +110,17 @@ class Respond:
             "version": made and made.version,
             "prediction": made and made.prediction if record.maintenance is None else None,
             "probability": made and made.probability,
+            "threshold": self._threshold(made),
             "inputs": made and len(made.features),
             "missing_inputs": made and made.missing,
             "status": record.status,
             "device_status": record.device_status.value,
             **told,
         }
+
+    def _threshold(self, made: Prediction | None) -> float | None:
+        """Probability from which on the model predicts an error; None where another version has predicted."""
+        return self._model.threshold if made is not None and made.version == self._model.version else None
 
     def _maintenance(self, record: MaintenanceRecord) -> dict[str, Any]:
         answer = maintenance_answer(record.event.id, record.event.entry, self._schema)

@@ -7,7 +7,7 @@ from typing import Any
 
 from feature_sets.model_package.tags import PRODUCTION
 from project.errors import NetopsError
-from project.function_names import MODEL
+from project.function_names import MODEL, what_brings_back
 from project.http_json import AbsentError, UnreachableError, get_json
 from project.model_addresses import MODEL_ARTIFACT
 
@@ -66,7 +66,8 @@ def ready_endpoint(dbpath: str, project: str, name: str) -> Endpoint:
     state = found.state if found else "none"
     if found is None or state != "ready":
         raise NetopsError(
-            f"endpoint '{name}' of project '{project}' must be ready, got {state}; see 'netops serve'"
+            f"endpoint '{name}' of project '{project}' must be ready, got {state}; "
+            f"next: {what_brings_back(project, name)}"
         )
     return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mlrun
 
 from project.errors import NetopsError
+from project.function_names import what_brings_back
 
 
 def endpoint_address(project: str, function: str) -> str:
@@ -20,6 +21,7 @@ def endpoint_address(project: str, function: str) -> str:
         ) from error
     if deployed.status.state != "ready":
         raise NetopsError(
-            f"function '{function}' of project '{project}' must be ready, got state {deployed.status.state!r}"
+            f"function '{function}' of project '{project}' must be ready, got state "
+            f"{deployed.status.state!r}; next: {what_brings_back(project, function)}"
         )
     return str(deployed.get_url()).rstrip("/")

@@ -13,3 +13,8 @@ ENDPOINTS = (SERVING, STAGING, GENERATOR, RUNNER)
 
 MODEL = "model"
 """Name of the served model, in paths and answers."""
+
+
+def what_brings_back(project: str, function: str) -> str:
+    """The command that deploys a function again."""
+    return f"netops {'serve' if function in (SERVING, RUNNER) else 'run'} --project {project}"

@@ -16,6 +16,7 @@ from typing import Any
 from feature_sets.checks import InputError, check_choice
 from project import parameters
 from project.http_json import AbsentError, get_json
+from project.overruled import overruled, without_effect
 from training.job.training_window import is_since
 
 KEY = "project-memory"
@@ -53,15 +54,27 @@ class Resolved:
     :param arguments: those given and those remembered; what is absent has its default.
     :param repeated: those of them that were remembered and not given.
     :param memory: what the project stands on, or None before its first run.
+    :param overruled: remembered values that are not repeated, by name, each with what was given against it.
+    :param without_effect: a sentence for each thing given that changes nothing.
     """
 
     arguments: dict[str, Any] = field(default_factory=dict)
     repeated: dict[str, Any] = field(default_factory=dict)
     memory: Memory | None = None
+    overruled: dict[str, tuple[Any, str]] = field(default_factory=dict)
+    without_effect: list[str] = field(default_factory=list)
 
     def value(self, name: str) -> Any:
         """Value of a workflow parameter."""
         return self.arguments.get(name, parameters.DEFAULTS[name])
+
+    def lines(self) -> list[str]:
+        """What is repeated and what is not, and what was given for nothing; a line each."""
+        told = [
+            f"not as last time, as {by} is given: {name}={value}"
+            for name, (value, by) in self.overruled.items()
+        ]
+        return [line for line in (self.line(), *told, *self.without_effect) if line]
 
     def line(self) -> str:
         """What is repeated, in one line; empty if nothing is."""
@@ -96,13 +109,22 @@ def recall(dbpath: str, project: str) -> Memory | None:
 
 
 def resolve(
-    project: str, names: Sequence[str], given: Mapping[str, Any], memory: Memory | None, *, local: bool = True
+    project: str,
+    names: Sequence[str],
+    given: Mapping[str, Any],
+    memory: Memory | None,
+    *,
+    local: bool = True,
+    keep: bool = False,
 ) -> Resolved:
     """Arguments of a run: given before remembered before default. Nothing is written.
+
+    What is remembered and would make what is given count for nothing has its default, see ``overruled``.
 
     :param names: parameters of the workflow, such as ``parameters.NAMES["main"]``.
     :param given: arguments that were given for this run.
     :param local: whether the paths are of this machine; on a cluster they are those of its pods.
+    :param keep: whether endpoints are to be left up afterwards.
     :raises InputError: for an unknown name or a value of another type, for another schema than the one that
         the project stands on unless ``replace`` is given, and for telemetry that is not there.
     """
@@ -110,15 +132,17 @@ def resolve(
     remembered = {
         name: value for name, value in (memory.arguments if memory else {}).items() if name in names
     }
-    repeated = {name: value for name, value in remembered.items() if name not in given}
-    arguments = {**remembered, **given}
+    against = overruled(given, remembered, keep)
+    repeated = {n: value for n, value in remembered.items() if n not in given and n not in against}
+    arguments = {**remembered, **{name: parameters.DEFAULTS[name] for name in against}, **given}
     if local:
         for name in ("telemetry", "schema"):
             if arguments.get(name):
                 arguments[name] = str(Path(arguments[name]).expanduser().resolve())
         if names:
             _check_source(project, arguments, repeated, memory)
-    return Resolved(arguments, repeated, memory)
+    values = {name: (remembered[name], by) for name, by in against.items()}
+    return Resolved(arguments, repeated, memory, values, without_effect(given, arguments, keep))
 
 
 def _check_source(

@@ -20,6 +20,8 @@ from feature_sets.checks import InputError
 from project import run_lock
 from project.disk import disk_failure
 from project.errors import NetopsError
+from project.function_names import what_brings_back
+from project.local.api.deployments.records import OFFLINE
 from project.local.processes import this_process
 from project.local.servers import ServerError
 from project.local.workflow_records import (
@@ -116,8 +118,13 @@ def _why_not_deployed(settings: Settings, project: str, error: str) -> str:
         deployed = local_stack(settings).deployments()
     except ServerError as gone:
         return f": {gone}"
-    found = [each for each in deployed if (each.project, each.name) == (project, failed["name"])]
-    return "".join(f": {each.reason}; its log: {each.log}" for each in found)
+    found = next((e for e in deployed if (e.project, e.name) == (project, failed["name"])), None)
+    if found is None:
+        return ""
+    if found.state == OFFLINE:
+        next_command = what_brings_back(project, found.name)
+        return f": it is {OFFLINE}, as somebody stopped it meanwhile; next: {next_command}"
+    return f": {found.reason}; its log: {found.log}"
 
 
 if __name__ == "__main__":

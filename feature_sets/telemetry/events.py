@@ -21,6 +21,7 @@ KEY_LIMIT = 512
 """Longest device key in characters."""
 
 KNOWN_DEVICE = "must be a known device"
+WHOLE_KEY = "must be a key with all of its parts"
 
 _SHOWN = 80
 
@@ -203,7 +204,7 @@ class EventParser:
     def device_of(self, body: Mapping[str, Any]) -> str:
         """Key of the device that a body names.
 
-        :raises EventError: unless it names a known one.
+        :raises EventError: unless it names a known one, or one that may be known later.
         """
         has_levels = all(self.field_of(body, column, self) is not self for column in self._entity)
         columns = self._entity if has_levels else (DEVICE,)
@@ -227,6 +228,8 @@ class EventParser:
             raise EventError(columns[-1], f"must make a key of at most {KEY_LIMIT} characters", device)
         if self._devices is not None and device not in self._devices:
             raise EventError(DEVICE, KNOWN_DEVICE, device)
+        if not has_levels and self._separator and device.count(self._separator) < len(self._entity) - 1:
+            raise EventError(DEVICE, WHOLE_KEY, device)
         return device
 
 

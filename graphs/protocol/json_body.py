@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from graphs.protocol.errors import ApiError
+from graphs.protocol.event_hints import text_hint
 
 
 def decode(body: Any, max_bytes: int) -> Any:
@@ -31,4 +32,6 @@ def decode(body: Any, max_bytes: int) -> Any:
         return json.loads(body)
     except (ValueError, RecursionError):
         rule = f"must be JSON: {failure.msg} at line {failure.lineno} column {failure.colno}"
+        hint = text_hint(body if isinstance(body, bytes) else body.encode(errors="replace"))
+        rule = f"{rule}; {hint}" if hint else rule
         raise ApiError(400, "body", rule, failure.doc[max(failure.pos - 20, 0) : failure.pos + 20]) from None

@@ -81,6 +81,10 @@ def _event_schemas(schema: TelemetrySchema) -> dict[str, Any]:
         "version": {"type": ["string", "null"]},
         "prediction": {"type": ["integer", "null"]},
         "probability": {"type": ["number", "null"]},
+        "threshold": {
+            "type": ["number", "null"],
+            "description": "probability from which on this version predicts 1",
+        },
         "inputs": {"type": ["integer", "null"], "description": "how many inputs the model has"},
         "missing_inputs": {
             "type": ["integer", "null"],

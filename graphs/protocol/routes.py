@@ -31,6 +31,7 @@ class Kind(StrEnum):
     RELOAD = "reload"
     METRICS = "metrics"
     OPENAPI = "openapi"
+    OVERVIEW = "overview"
     SERVER = "server"
     LIVE = "live"
     READY = "ready"
@@ -117,6 +118,7 @@ ROUTES = (
     Route("POST", "/devices/reload", Kind.RELOAD, "reloadDevices", ("preprocess", "respond"), guarded=True),
     Route("GET", "/metrics", Kind.METRICS, "getMetrics", ("device_states", "respond")),
     Route("GET", "/openapi.json", Kind.OPENAPI, "getOpenapi", _RESPOND),
+    Route("GET", "/", Kind.OVERVIEW, "getOverview", _ROUTER),
     Route("GET", "/v2", Kind.SERVER, "getServer", _ROUTER),
     Route("GET", "/v2/health/live", Kind.LIVE, "getLive", _ROUTER),
     Route("GET", "/v2/health/ready", Kind.READY, "getReady", _ROUTER),
@@ -148,6 +150,11 @@ def _by_path() -> tuple[dict[str, Methods], list[tuple[re.Pattern[str], Methods]
 _FIXED, _PATTERNS = _by_path()
 
 
+def paths() -> list[str]:
+    """Paths without placeholders, in the order of the table."""
+    return list(_FIXED)
+
+
 def kinds_of(step: str) -> frozenset[Kind]:
     """Kinds of request that a step handles."""
     return frozenset(route.kind for route in ROUTES if step in route.steps)
@@ -163,6 +170,7 @@ def find_route(method: str, path: str) -> RouteMatch:
 
     :raises ApiError: 404 for a path we do not have, 405 for a method it does not take.
     """
+    path = path or "/"
     methods, parts = _FIXED.get(path), {}
     if methods is None:
         for pattern, candidates in _PATTERNS:
@@ -170,7 +178,7 @@ def find_route(method: str, path: str) -> RouteMatch:
                 methods, parts = candidates, found.groupdict()
                 break
         else:
-            raise ApiError(404, "path", f"must be one of {', '.join(_FIXED)}, {_MODEL}…", path or "/")
+            raise ApiError(404, "path", f"must be one of {', '.join(_FIXED)}, {_MODEL}…", path)
     route = methods.get(method)
     if route is None:
         raise ApiError(405, "method", f"must be {' or '.join(methods)} for {path}", method)

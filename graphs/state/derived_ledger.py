@@ -10,36 +10,21 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from feature_sets.rows.event_micros import event_micros
-from feature_sets.telemetry.incident_events import Incident, IncidentEvent, IncidentStatus, after
+from feature_sets.telemetry.incident_events import Incident, IncidentEvent, after
 from feature_sets.telemetry.label_form import ROWS, LabelForm
 from feature_sets.telemetry.schema import DEVICE
 from graphs.protocol.label_status import LabelStatus
 from graphs.protocol.records import LabeledPair, Position, Prediction
 from graphs.state.incident_book import IncidentBook
+from graphs.state.incident_change import Changed
 from graphs.state.ledger_counts import LedgerCounts
 from graphs.state.remembered import Made, RememberedDevice, Told
 
 _NOWHERE = Position(0, 0, 0)
 _EXCLUDED = 2
-
-
-@dataclass(frozen=True)
-class Changed:
-    """What became of an incident.
-
-    :param status: of it.
-    :param labeled: predictions that it labeled as errors now.
-    :param too_late: predictions in it that were taken as healthy before.
-    :param pairs: that are complete now.
-    """
-
-    status: IncidentStatus
-    labeled: int
-    too_late: int
-    pairs: list[LabeledPair]
 
 
 class DerivedLedger(LedgerCounts):
@@ -204,15 +189,20 @@ class DerivedLedger(LedgerCounts):
         status, incident = after(before, event, arrived + self._tolerance)
         if incident is None:
             return Changed(status, 0, 0, [])
-        self._book.put(replace(incident, changed=0.0 if event.source else arrived))
+        incident = replace(incident, changed=0.0 if event.source else arrived)
         if not self._joins:
+            self._book.put(incident)
             return Changed(status, 0, 0, [])
+        named = list(self._named(incident, before))
+        self.contradicted -= sum(self._contradicted(*one) for one in named)
+        self._book.put(incident)
+        self.contradicted += sum(self._contradicted(*one) for one in named)
         pairs: list[LabeledPair] = []
         too_late = 0
-        for device, known, times in self._named(incident, before):
+        for device, known, times in named:
             inside = [at for at in times if not incident.cancelled and self._book.has(incident, at)]
             if not self._book.is_excluded(incident):
-                too_late += sum(known.made[at].label == 0 for at in inside)
+                too_late += sum(known.was_healthy(at, self._beside) for at in inside)
             pairs += self._looked_at(device, known, times, arrived)
         return Changed(status, sum(pair.label for pair in pairs), too_late, pairs)
 
@@ -232,6 +222,15 @@ class DerivedLedger(LedgerCounts):
             ]
             if times:
                 yield device, known, times
+
+    def _contradicted(self, device: str, known: RememberedDevice, times: Iterable[int]) -> int:
+        """How many of these predictions were joined with another label than their reading has by now."""
+        count = 0
+        for at in times:
+            joined, row = known.made[at].label, known.row_of(at, self._beside)
+            said = self._label_at(device, at) if row is None else row.label
+            count += joined is not None and said in (0, 1) and said != joined
+        return count
 
     def _looked_at(
         self, device: str, known: RememberedDevice, times: list[int], now: float
@@ -338,11 +337,12 @@ class DerivedLedger(LedgerCounts):
         elif record.label is None:
             label.used = LabelStatus.JOINED
             return [self._joined(device, record, label.label, label.labeled_at)]
-        elif record.label != label.label:
-            self.conflicting += 1
-            label.used = LabelStatus.CONFLICTING
         else:
-            label.used = LabelStatus.DUPLICATE
+            before = self._contradicted(device, known, [micros])
+            conflicts = record.label != label.label
+            self.conflicting += conflicts
+            label.used = LabelStatus.CONFLICTING if conflicts else LabelStatus.DUPLICATE
+            self.contradicted += self._contradicted(device, known, [micros]) - before
         return []
 
     def _joined(self, device: str, record: Made, label: int, labeled_at: float) -> LabeledPair:

@@ -19,6 +19,8 @@ class LedgerCounts:
         self.joined = 0
         self.expired: Counter[str] = Counter()
         self.conflicting = 0
+        self.contradicted = 0
+        """Pairs whose label was told otherwise since; they stay, and the history has what was told."""
 
     @property
     def states(self) -> dict[str, int]:

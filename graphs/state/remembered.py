@@ -39,6 +39,13 @@ class Told:
     used: LabelStatus | None = None
     observed: bool = False
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether it met a prediction, and the history has it as it was told."""
+        if self.used is LabelStatus.CONFLICTING:
+            return self.label == 1
+        return self.used in (LabelStatus.JOINED, LabelStatus.DUPLICATE)
+
 
 @dataclass(slots=True)
 class RememberedDevice:
@@ -54,13 +61,34 @@ class RememberedDevice:
 
         :param oldest: how much older than a label its prediction may be, microseconds.
         """
-        following = bisect_right(self.times, micros)
-        until = micros + oldest
-        if following < len(self.times):
-            until = min(until, self.times[following] - 1)
+        until = self._last_of(micros, oldest)
         place = bisect_left(self.waiting, micros)
         found = self.waiting[place] if place < len(self.waiting) else None
         return found if found is not None and found <= until else None
+
+    def _last_of(self, micros: int, beside: int) -> int:
+        """Latest time of a label that belongs to a prediction: another one may come before it."""
+        following = bisect_right(self.times, micros)
+        last = micros + beside
+        return min(last, self.times[following] - 1) if following < len(self.times) else last
+
+    def row_of(self, micros: int, beside: int) -> Told | None:
+        """The row that the history has of a prediction: the nearest that met it and was not refused.
+
+        A label 0 of a prediction that an incident had made an error is refused.
+
+        :param beside: how much older than a label its prediction may be, microseconds.
+        """
+        if not beside:
+            told = self.told.get(micros)
+            return told if told is not None and told.is_kept else None
+        until = self._last_of(micros, beside)
+        met = (at for at, told in self.told.items() if micros <= at <= until and told.is_kept)
+        return self.told[nearest] if (nearest := min(met, default=None)) is not None else None
+
+    def was_healthy(self, micros: int, beside: int) -> bool:
+        """Whether a prediction was taken as healthy, and no row said so."""
+        return self.made[micros].label == 0 and self.row_of(micros, beside) is None
 
     def has_observed(self, first: int, last: int) -> bool:
         """Whether a row said in a stretch of time whether the device is in error, or left that open."""

@@ -52,6 +52,11 @@ class ServingMetrics:
         self.ledger = Gauge(
             "netops_ledger_size", "Remembered events by state", ("state",), registry=self.registry
         )
+        self.contradicted = Gauge(
+            "netops_contradicted_pairs",
+            "Pairs whose label was told otherwise since: the history has that",
+            registry=self.registry,
+        )
         self.seconds = Histogram(
             "netops_request_seconds",
             "Time from the first step to the answer",

@@ -92,19 +92,41 @@ def untold_incidents(
     ]
 
 
+class ToldPositives:
+    """Positives of the history that an endpoint was told, also those that a full ledger has forgotten."""
+
+    def __init__(self) -> None:
+        self._times: set[tuple[str, int]] = set()
+
+    def note(self, event: LabelEvent) -> None:
+        """Remember one that is told now, or was before a restart."""
+        self._times.add((event.device, event_micros(event.time)))
+
+    def has(self, device: str, micros: int) -> bool:
+        """Whether that of a device and time, in microseconds, was told."""
+        return (device, micros) in self._times
+
+    def forget(self, before: int) -> None:
+        """Forget those of before a time, in microseconds, which no prediction can meet any more."""
+        self._times = {told for told in self._times if told[1] >= before}
+
+
 def untold_positives(
-    state: LabelState, schema: TelemetrySchema, ledger: DerivedLedger, most: int
+    state: LabelState, schema: TelemetrySchema, ledger: DerivedLedger, told: ToldPositives, most: int
 ) -> list[LabelEvent]:
     """Label rows of a history that an endpoint does not know, if a prediction may still meet them.
 
+    :param told: those that it was told before.
     :param most: so many are told at most, the latest.
     """
     oldest = ledger.oldest_of(state.newest)
+    told.forget(oldest)
     rows = state.statements.tail(most)
     columns = list(excluding_columns(schema))
     found = []
     for row, micros in zip(rows.to_dict("records"), column_micros(rows[schema.time]).tolist(), strict=True):
-        if micros >= oldest and not ledger.has_label(row[DEVICE], micros):
+        is_known = ledger.has_label(row[DEVICE], micros) or told.has(row[DEVICE], micros)
+        if micros >= oldest and not is_known:
             others = tuple(row[column] for column in columns)
             given = others if any(other is not None for other in others) else ()
             found.append(LabelEvent(row[DEVICE], micros / 1_000_000, int(row[schema.label]), given))

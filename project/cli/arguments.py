@@ -66,20 +66,22 @@ def as_last_time(
     names: Sequence[str],
     given: Mapping[str, Any],
     console: Console,
+    keep: bool = False,
 ) -> Resolved:
     """Arguments of a run; what is not given is as in the project's last successful run, and a line says so.
 
+    :param keep: whether endpoints are to be left up afterwards.
     :raises InputError: see ``resolve``; or if nobody says what the columns of a folder mean.
     """
     from project.memory import recall, resolve
 
     memory = recall(session.mlrun_dbpath, project)
-    resolved = resolve(project, names, given, memory, local=settings.profile == "local")
+    resolved = resolve(project, names, given, memory, local=settings.profile == "local", keep=keep)
     if given.get("telemetry") and "schema" not in resolved.arguments:
         rule = f"must say what the columns of --telemetry mean; project '{project}' remembers no schema"
         raise InputError("--schema", rule, None)
-    if resolved.repeated:
-        console.print(resolved.line(), highlight=False, soft_wrap=True)
+    for line in resolved.lines():
+        console.print(line, highlight=False, soft_wrap=True)
     return resolved
 
 

@@ -19,6 +19,7 @@ from project.cli.arguments import (
 )
 from project.cli.options import JsonOption, ProjectOption, SchemaOption, SetOption, TelemetryOption
 from project.settings import Settings
+from project.summary.live_labels import contradiction_lines
 
 _COUNTS = (
     *("rows_read", "rows_rejected", "rows_too_late", "rows_quarantined", "rows_known", "rows_new"),
@@ -106,7 +107,8 @@ def _live_lines(results: dict[str, Any], *, always: bool) -> list[str]:
 
     That the endpoint did not take over the devices is told in any case.
     """
-    failure = [results["reload_failure"]] if results.get("reload_failure") else []
+    failure = [*contradiction_lines(results)]
+    failure += [results["reload_failure"]] if results.get("reload_failure") else []
     arrived = ("readings", "labels", "incidents", "maintenance_changes")
     if not always and not any(results.get(name) for name in arrived):
         return failure

@@ -22,15 +22,13 @@ from project.memory import recall, resolve
 from project.parameters import NAMES
 from project.project_setup import project_folder
 from project.run_lock import COMMAND, RUN, held
+from project.scenarios import AT_ONCE
 from project.scenarios.month import TRAINING_WINDOW, MonthReport, Night, Operations, play, write_files
 from project.scenarios.month_check import compared_rows, differing_answers, differing_pairs
 from project.scenarios.month_traffic import Month
 from project.session import Session
 from project.settings import Settings
 from project.summary.facts import evaluation, read_steps
-
-AT_ONCE = "-at-once"
-"""What the name of the project that takes the month in at once has at its end."""
 
 
 def run_month(

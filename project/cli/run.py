@@ -67,9 +67,12 @@ def run(
     }
     console = Console(stderr=as_json)
     name = project_name(project, schema)
-    with held(settings.home, name, "netops run", COMMAND), passing_session(settings, keep) as session:
+    with (
+        held(settings.home, name, "netops run", COMMAND),
+        passing_session(settings, keep, {name}) as session,
+    ):
         console.print(f"netops run: project {name}, MLRun API {session.mlrun_dbpath}", highlight=False)
-        resolved = as_last_time(settings, session, name, parameters.NAMES["main"], arguments, console)
+        resolved = as_last_time(settings, session, name, parameters.NAMES["main"], arguments, console, keep)
         result = run_main_job(settings, session, name, resolved, console)
         if as_json:
             print(json.dumps(result, default=str))

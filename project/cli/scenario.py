@@ -11,6 +11,7 @@ from feature_sets.checks import InputError, check_choice
 from project.cli.arguments import parse_assignments
 from project.errors import NetopsError
 from project.retraining_policy import AUTO
+from project.scenarios import AT_ONCE
 from project.settings import Settings
 
 if TYPE_CHECKING:
@@ -46,12 +47,12 @@ def run_scenario(
 
     name = project or f"netops-{scenario}"
     console = Console(stderr=as_json)
-    with passing_session(settings, keep) as session:
+    own = {name, f"{name}{AT_ONCE}"}
+    with passing_session(settings, keep, own) as session:
         # mlrun takes the address of its API when it is imported, from the session.
-        from project.cli.month import AT_ONCE
         from project.scenarios.drift import POLICY as DRIFT_POLICY
 
-        known = {name, f"{name}{AT_ONCE}"} & set(projects(session.mlrun_dbpath))
+        known = own & set(projects(session.mlrun_dbpath))
         if known:
             rule = "must be a project without runs; name another one with --project"
             raise InputError("--scenario", rule, sorted(known))

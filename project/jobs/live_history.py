@@ -5,7 +5,9 @@ from __future__ import annotations
 import mlrun
 
 from feature_sets.checks import check_boolean
+from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.telemetry.schema import TelemetrySchema
+from project.contradicted_pairs import contradicted_pairs
 from project.device_reload import EarlierVersionError, reload_devices
 from project.endpoints import endpoint_address
 from project.errors import NetopsError
@@ -20,8 +22,8 @@ def add_live_history(
     """MLRun job: add what the endpoint accepted, readings and labels alike, to the feature sets.
 
     Each row becomes history once, however often this is done or interrupted. Logs the counts of
-    ``live_history.COUNTS``, the report, the watermark and ``feature_vector`` as it was given. If an
-    endpoint that is up does not take over the devices, it logs why as ``RELOAD_FAILURE``.
+    ``live_history.COUNTS`` and of ``contradicted_pairs``, the report, the watermark and ``feature_vector`` as
+    it was given. If an endpoint that is up does not take over the devices, it logs why as ``RELOAD_FAILURE``.
 
     :param schema: path of the telemetry schema; empty for the simulated network's.
     :param live: whether to do it; otherwise nothing is looked at.
@@ -30,13 +32,22 @@ def add_live_history(
     """
     if check_boolean("argument 'live'", live):
         journal = LiveJournal.of(context.project, Settings.from_environment())
-        results = take_live(journal, TelemetrySchema.load(schema))
-        for key, value in results.items():
+        telemetry = TelemetrySchema.load(schema)
+        results = take_live(journal, telemetry)
+        for key, value in {**results, **_contradicted(context.project, telemetry)}.items():
             context.log_result(key, value)
     failure = _tell_endpoint(context.project)
     if failure:
         context.log_result(RELOAD_FAILURE, failure)
     context.log_result("feature_vector", feature_vector)
+
+
+def _contradicted(project: str, schema: TelemetrySchema) -> dict[str, int]:
+    """Pairs of the endpoint whose label is another one in the history; nothing without both."""
+    history, pairs = TelemetryHistory.of(schema), Settings.from_environment().labeled_pairs(project)
+    if history is None or history.labels is None or not pairs.is_dir():
+        return {}
+    return contradicted_pairs(pairs, history.labels, schema)
 
 
 def _tell_endpoint(project: str) -> str:

@@ -1,1 +1,4 @@
 """Scenarios of ``netops run --scenario``: a project's life in fast motion."""
+
+AT_ONCE = "-at-once"
+"""Ends the name of the project in which a month is ingested at once."""

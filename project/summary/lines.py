@@ -6,6 +6,8 @@ import textwrap
 from collections import defaultdict
 from typing import Any
 
+from project.summary.live_labels import contradiction_lines
+
 _WIDTH = 110
 _INDENT = 14
 _PARAMETERS_INDENT = 18
@@ -75,7 +77,8 @@ def _taken_lines(taken: dict[str, Any]) -> list[str]:
 
     :param taken: results of the job that adds it.
     """
-    failure = _fact("devices", taken["reload_failure"]) if taken.get("reload_failure") else []
+    failure = [line for told in contradiction_lines(taken) for line in _fact("live labels", told)]
+    failure += _fact("devices", taken["reload_failure"]) if taken.get("reload_failure") else []
     if not any(taken.get(name) for name in ("readings", "labels", "incidents")):
         return failure
     text = (

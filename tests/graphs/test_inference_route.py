@@ -203,7 +203,8 @@ def test_health_and_server_routes(client: Client) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "status", "field"),
     [
-        ("GET", "/", 404, "path"),
+        ("GET", "/v1", 404, "path"),
+        ("POST", "/", 405, "method"),
         ("GET", "/v2/models/other", 404, "model"),
         ("POST", "/v2/models/other/infer", 404, "model"),
         ("GET", "/v2/models/model/versions/v9", 404, "version"),

@@ -11,11 +11,12 @@ import pytest
 from drift.detectors.ddm import DDM
 from drift.monitor import DriftMonitor
 from feature_sets.telemetry.calendar import Maintenance
+from feature_sets.telemetry.intervals import Scope
 from feature_sets.telemetry.schema import TelemetrySchema
 from graphs import device_states
 from graphs.protocol.times import iso_time
 from graphs.state import serving_state
-from graphs.state.maintenance_calendar import Known
+from graphs.state.maintenance_calendar import Known, MaintenanceCalendar
 from tests.graphs.conftest import DEVICES, START, Client, event, label, make_client, write_package
 
 
@@ -327,6 +328,28 @@ def with_history(
     monkeypatch.setattr(serving_state, "StoredCalendar", lambda *_: source)
     settings = {"redis_url": redis_url, "journal_key": key, "labels": "store://feature-sets/p/l"}
     return source, lambda: make_client(planned, **settings)
+
+
+def test_who_is_covered_is_counted_only_where_somebody_waits_for_the_answer(
+    planned: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[str] = []
+    covers = MaintenanceCalendar.covers
+
+    def counting(calendar: MaintenanceCalendar, scope: Scope, device: str) -> bool:
+        counted.append(device)
+        return covers(calendar, scope, device)
+
+    monkeypatch.setattr(MaintenanceCalendar, "covers", counting)
+    source, start = with_history(planned, redis_url, monkeypatch, "counted")
+    source.entries = {f"file:{number}": of_file(number, number + 1) for number in range(50)}
+    client = start()
+    assert len(client.get("/maintenance").json["entries"]) == 50
+    assert counted == []
+    assert client.post("/maintenance", window(100, 130, device="a/1")).json["devices"] == 1
+    assert sorted(counted) == sorted(DEVICES)
+    assert len(start().get("/maintenance").json["entries"]) == 51
+    assert len(counted) == len(DEVICES)
 
 
 def test_a_replay_has_what_the_history_knew_then_and_not_what_it_knows_by_now(

@@ -11,14 +11,29 @@ def test_one_event_is_answered_with_one_prediction(client: Client) -> None:
     answered = client.post("/telemetry", event())
     assert answered.status == 200
     assert set(answered.json) == {
-        "device", "timestamp", "model", "version", "prediction", "probability", "inputs", "missing_inputs",
-        "status", "device_status",
+        "device", "timestamp", "model", "version", "prediction", "probability", "threshold", "inputs",
+        "missing_inputs", "status", "device_status",
     }  # fmt: skip
     assert answered.json["device"] == "a/1"
     assert answered.json["timestamp"] == "2023-11-14T22:13:20.000Z"
     assert (answered.json["model"], answered.json["version"]) == ("model", "v3")
     assert answered.json["status"] == "accepted"
     assert answered.json["prediction"] == int(answered.json["probability"] >= 0.5)
+
+
+def test_the_answer_and_the_overview_tell_the_threshold(client: Client) -> None:
+    counted, unread = client.post(
+        "/telemetry", [event(), {**event(), "timestamp": "2100-01-01T00:00:00Z"}]
+    ).json
+    assert (counted["threshold"], unread["threshold"]) == (0.5, None)
+    overview = client.get("/").json
+    told = {name: overview[name] for name in ("model", "model_version", "threshold", "telemetry", "label")}
+    assert told == {
+        **{"model": counted["model"], "model_version": counted["version"]},
+        **{"threshold": 0.5, "telemetry": "tiny", "label": "is_error"},
+    }
+    assert "/telemetry" in overview["paths"]
+    assert client.get("/v2/models/model").json["parameters"]["threshold"] == overview["threshold"]
 
 
 def test_the_answer_says_how_many_inputs_had_no_value(client: Client) -> None:

@@ -50,7 +50,7 @@ def assert_refused(answer, status, field):
 def test_an_event_is_predicted_and_a_repeat_gets_the_same_answer(endpoint, event):
     first = endpoint.post("/telemetry", json=event).json()
     assert set(first) == {
-        *("device", "timestamp", "model", "version", "prediction", "probability"),
+        *("device", "timestamp", "model", "version", "prediction", "probability", "threshold"),
         *("inputs", "missing_inputs", "status", "device_status"),
     }
     assert first["status"] == "accepted"

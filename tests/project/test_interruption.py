@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
+from project import run_lock
 from project.cli import passing_session, workflow_progress
 from project.local.processes import start
 from project.local.workflow_records import WorkflowRecord, read_status, settle, write_status
@@ -112,25 +113,106 @@ def test_a_control_plane_that_ends_during_a_run_ends_the_run_at_once_with_the_wa
     assert read_status(workflow.folder)["error"] == "ended: the control plane was gone"
 
 
-def test_endpoints_that_are_being_built_are_stopped_too(tmp_path, monkeypatch):
-    before = SimpleNamespace(project="p", name="serving", state="ready")
-    after = [
-        *(before, SimpleNamespace(project="p", name="runner", state="building")),
-        *(SimpleNamespace(project="p", name=name, state=name) for name in ("offline", "error")),
-    ]
-    found, stopped = [before], []
-    session = Session("", "", owned=True, started=False)
-    monkeypatch.setattr(passing_session, "open_session", lambda _: session)
-    monkeypatch.setattr(passing_session, "endpoints", lambda _: list(found))
+def test_endpoints_that_are_being_built_are_stopped_too(tmp_path, stack):
+    stack.deployed = [deployed("p", "serving")]
     # A process that was started in the background ignores it.
     before_us = signal.signal(signal.SIGINT, signal.default_int_handler)
-    stack = SimpleNamespace(stop_function=lambda *function: stopped.append(function))
-    monkeypatch.setattr(passing_session, "local_stack", lambda _: stack)
     try:
-        with pytest.raises(KeyboardInterrupt), passing_session.passing_session(Settings(tmp_path), keep=True):
-            found[:] = after
+        with (
+            pytest.raises(KeyboardInterrupt),
+            passing_session.passing_session(Settings(tmp_path), True, {"p"}),
+        ):
+            stack.deployed += [deployed("p", "runner", "building")]
+            stack.deployed += [deployed("p", state, state) for state in ("offline", "error")]
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(1)
     finally:
         signal.signal(signal.SIGINT, before_us)
-    assert stopped == [("p", "runner")]
+    assert stack.stopped == [("p", "runner")]
+
+
+def deployed(project, name, state="ready", pid=None):
+    """A deployment as the control plane tells it."""
+    return SimpleNamespace(
+        project=project, name=name, state=state, pid=pid or (7 if state == "ready" else None)
+    )
+
+
+class FakeStack:
+    """A control plane with deployments, and what was stopped of it."""
+
+    def __init__(self):
+        self.deployed, self.stopped, self.lives = [], [], True
+
+    def deployments(self):
+        return list(self.deployed)
+
+    def control_plane_lives(self):
+        return self.lives
+
+    def orphans(self):
+        return [(each.project, each.name, "") for each in self.deployed if each.pid]
+
+    def stop_function(self, project, name):
+        self.stopped.append((project, name))
+
+    def stop(self):
+        self.stopped.append("everything")
+
+
+@pytest.fixture
+def stack(monkeypatch):
+    """A stack that was up before the session; a test may say otherwise with ``started``."""
+    fake = FakeStack()
+    fake.started, fake.runs = False, {}
+    session = lambda _: Session("", "", owned=True, started=fake.started)  # noqa: E731
+    monkeypatch.setattr(passing_session, "open_session", session)
+    monkeypatch.setattr(passing_session, "local_stack", lambda _: fake)
+    monkeypatch.setattr(passing_session, "known_projects", lambda _: list(fake.runs))
+    monkeypatch.setattr(passing_session, "runs", lambda _, project: fake.runs[project])
+    return fake
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_what_another_project_started_meanwhile_stays(tmp_path, stack, started):
+    stack.deployed, stack.started = [deployed("p", "serving")], started
+    # Its deployment failed before, and the version before answers.
+    stack.deployed += [deployed("p", "telemetry-generator", "error", 8)]
+    with passing_session.passing_session(Settings(tmp_path), False, {"p"}):
+        stack.deployed += [deployed("p", "runner"), deployed("q", "serving")]
+        stack.deployed += [deployed("q", "runner", "building")]
+    assert stack.stopped == [("p", "runner")]
+
+
+def test_a_stack_that_it_started_is_stopped_only_if_nobody_else_works_with_it(tmp_path, stack):
+    stack.started = True
+
+    def left(keep=False):
+        stack.stopped.clear()
+        stack.deployed = []
+        with passing_session.passing_session(Settings(tmp_path), keep, {"p"}):
+            stack.deployed = [deployed("p", "serving")]
+        return stack.stopped
+
+    def run(state):
+        return {"status": {"state": state}}
+
+    stack.runs = {"p": [run("running")], "q": [run("completed")]}
+    with run_lock.held(tmp_path, "p", "netops run", run_lock.COMMAND):
+        assert left() == ["everything"]
+        assert left(keep=True) == []
+    stack.runs["q"].append(run("running"))
+    assert left() == [("p", "serving")]
+    stack.runs = {}
+    with run_lock.held(tmp_path, "q", "netops stream", run_lock.COMMAND):
+        assert left() == [("p", "serving")]
+
+
+def test_with_a_control_plane_that_is_gone_endpoints_of_others_stay(tmp_path, stack):
+    stack.started = True
+    for project, stopped in (("p", ["everything"]), ("q", [])):
+        stack.lives, stack.deployed = True, []
+        stack.stopped.clear()
+        with passing_session.passing_session(Settings(tmp_path), False, {"p"}):
+            stack.deployed, stack.lives = [deployed(project, "serving")], False
+        assert stack.stopped == stopped

@@ -68,19 +68,34 @@ def test_an_error_that_nobody_expected_is_in_the_status_too(request_file, monkey
     assert (status["state"], status["error"]) == ("failed", "the API is gone")
 
 
-def test_a_failed_deployment_names_its_cause_and_its_log(request_file, monkeypatch):
-    def run(**_):
-        error = RuntimeError("Function serving deployment failed")
-        return SimpleNamespace(run_id="w1", state="Failed", exc=error)
+def error_of(request_file, monkeypatch, failed, deployed):
+    """What the status of a workflow says whose deployment failed."""
 
-    deployed = [
-        SimpleNamespace(project=project, name=name, reason=f"killed in {project}", log="serving.log")
-        for project, name in (("demo", "serving"), ("other", "serving"), ("demo", "runner"))
-    ]
+    def run(**_):
+        return SimpleNamespace(run_id="w1", state="Failed", exc=RuntimeError(failed))
+
     project = SimpleNamespace(workflows=[], run=run)
     monkeypatch.setattr(run_workflow, "load_project", lambda *_: project)
     monkeypatch.setattr(run_workflow, "recall", lambda *_: None)
     monkeypatch.setattr(run_workflow, "local_stack", lambda _: SimpleNamespace(deployments=lambda: deployed))
     assert run_workflow.run(request_file) == 1
-    told = "Function serving deployment failed: killed in demo; its log: serving.log"
-    assert run_workflow.read_status(request_file.parent)["error"] == told
+    return run_workflow.read_status(request_file.parent)["error"]
+
+
+def test_a_failed_deployment_names_its_cause_and_its_log(request_file, monkeypatch):
+    deployed = [
+        SimpleNamespace(project=project, name=name, state="error", reason=f"killed in {project}", log="a.log")
+        for project, name in (("demo", "serving"), ("other", "serving"), ("demo", "runner"))
+    ]
+    failed = "Function serving deployment failed"
+    told = "Function serving deployment failed: killed in demo; its log: a.log"
+    assert error_of(request_file, monkeypatch, failed, deployed) == told
+    assert error_of(request_file, monkeypatch, failed, []) == failed
+
+
+@pytest.mark.parametrize(("name", "command"), [("serving", "serve"), ("serving-staging", "run")])
+def test_a_deployment_that_was_stopped_names_state_and_next_command(request_file, monkeypatch, name, command):
+    deployed = [SimpleNamespace(project="demo", name=name, state="offline", reason="stopped", log="a.log")]
+    told = error_of(request_file, monkeypatch, f"Function {name} deployment failed", deployed)
+    end = f"it is offline, as somebody stopped it meanwhile; next: netops {command} --project demo"
+    assert told == f"Function {name} deployment failed: {end}"

@@ -8,12 +8,15 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from graphs.protocol.routes import Kind
 from graphs.state.accepted_entries import accepted_entries
 from graphs.state.journal_entries import BEFORE_ALL
 from graphs.state.told_labels import StoredLabels
+from project.contradicted_pairs import contradicted_pairs
 from project.live_history import take_live
+from project.summary.live_labels import COMPARED, CONTRADICTED, contradiction_lines
 from tests.feature_sets.ingestion.folders import MODELS, Folder, forget_all, states
 from tests.feature_sets.ingestion.histories import SCHEMA
 from tests.mlrun_connection import new_project
@@ -154,6 +157,7 @@ def test_no_prediction_in_an_incident_of_a_file_is_called_healthy(project, local
         if number in (5, 11, 12, 22, 33):
             killed.start()
     assert told(steady) == told(killed) == [5, 1, 2]
+    contradicted = [endpoint.client.get("/labeled").json["contradicted"] for endpoint in (steady, killed)]
     for endpoint in (steady, killed):
         endpoint.client.shut_down()
     pd.testing.assert_frame_equal(
@@ -171,6 +175,16 @@ def test_no_prediction_in_an_incident_of_a_file_is_called_healthy(project, local
     differing = {key: (label, history.get(key)) for key, label in found.items() if history.get(key) != label}
     taken_back = [("dev-3", seconds) for seconds in (50, 55, 60, 65)] + [("dev-2", 90), ("dev-2", 95)]
     assert differing == dict.fromkeys(taken_back, (1, 0))
+    assert contradicted == [len(taken_back)] * 2
+    labels, folder = TelemetryHistory.of(INCIDENTS).labels, Path(steady.settings["labeled_directory"])
+    counted = contradicted_pairs(folder, labels, INCIDENTS)
+    compared = sum(key in history for key in found)
+    assert counted == {COMPARED: compared, CONTRADICTED: len(taken_back)}
+    assert contradiction_lines(counted)[0].startswith(f"{len(taken_back)} of {compared} labeled pairs have")
+    newest = contradicted_pairs(folder, labels, INCIDENTS, most=1)
+    assert 0 < newest[COMPARED] <= 7 and newest[CONTRADICTED] == 0
+    assert contradiction_lines(newest) == []
+    assert contradicted_pairs(tmp_path / "none", labels, INCIDENTS) == {COMPARED: 0, CONTRADICTED: 0}
     assert ("dev-1", 80) in found and found["dev-1", 85] == 0
     kept = pd.read_parquet(states(url)[1].folder / "_incidents")
     assert sorted(kept["source"].str.rpartition("|")[2]) == ["incidents.csv"] * 4 + ["live"]
@@ -233,3 +247,22 @@ def test_of_overlapping_sources_the_first_counts_live_as_in_files(project, local
     take_live(endpoint.journal, schema)
     found, history = labels_of(pairs(endpoint)), labels_of(states(url)[1].table.to_pandas())
     assert {key: history.get(key) for key in found} == found and 5 < sum(found.values()) < 20
+
+
+def test_positives_that_a_full_ledger_has_forgotten_are_not_journaled_again(project, local_stack, tmp_path):
+    url = local_stack.info.redis_url
+    folder = past_of(tmp_path, POSITIVES)
+    times = pd.to_datetime([at(-10), at(-5)], utc=True)
+    folder.add("labels", "first", pd.DataFrame({DEVICE: "dev-0", "timestamp": times, "kind": None}))
+    folder.ingest()
+    endpoint = serve(tmp_path, project, url, POSITIVES, "endpoint")
+    endpoint.start()
+    assert told(endpoint) == [2]
+    for _ in range(2):
+        # As if other events had taken their place.
+        ledger = endpoint.client.step("labeled_join")._ledger
+        ledger.has_label = lambda device, micros: False
+        assert endpoint.send("/devices/reload", None).json["incidents"] == 0
+        endpoint.start()
+    assert told(endpoint) == [2]
+    endpoint.client.shut_down()

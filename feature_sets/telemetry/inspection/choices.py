@@ -44,6 +44,7 @@ class Proposal:
     :param fields: of the schema, as far as they are known.
     :param cadence: of the metrics.
     :param metric_reasons: why a metric is what it is, by its name in the schema.
+    :param uneven: metrics, as in the files, whose level is quite another one from device to device.
     """
 
     choices: list[Choice] = field(default_factory=list)
@@ -52,6 +53,7 @@ class Proposal:
     fields: dict[str, Any] = field(default_factory=dict)
     cadence: Cadence | None = None
     metric_reasons: dict[str, str] = field(default_factory=dict)
+    uneven: list[str] = field(default_factory=list)
 
     def choose(self, table: str, column: str, role: str, why: str, instead: str = "") -> None:
         """Note what a column would be."""

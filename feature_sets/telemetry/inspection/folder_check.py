@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from feature_sets.telemetry.errors import SchemaError
+from feature_sets.telemetry.file_format import FileFormat
 from feature_sets.telemetry.folder_files import find_files, table_names, unread_files, unread_note
 from feature_sets.telemetry.inspection.choices import Proposal
 from feature_sets.telemetry.inspection.likely_format import (
@@ -17,7 +18,7 @@ from feature_sets.telemetry.inspection.likely_format import (
     likely_format,
     likely_tables_of,
 )
-from feature_sets.telemetry.inspection.other_files import likely_tables
+from feature_sets.telemetry.inspection.other_files import likely_tables, readings_of_other_name
 from feature_sets.telemetry.inspection.other_names import other_names
 from feature_sets.telemetry.inspection.proposal import propose
 from feature_sets.telemetry.inspection.table_profile import TableProfile, profile_table
@@ -141,7 +142,7 @@ def check_folder(folder: Path) -> FolderCheck:
 
     :raises TelemetryError: if there is no such folder, or a file cannot be read.
     """
-    known = likely_tables_of(table_names(folder))
+    known = _with_readings(folder)
     files = {name: find_files(folder, name, optional=True, form=known) for name in TABLES}
     if files["labels"]:  # Rows are one form, and incidents another; a schema has one of both.
         files["incidents"] = []
@@ -152,6 +153,8 @@ def check_folder(folder: Path) -> FolderCheck:
     tables = {name: table.called(names) for name, table in tables.items()}
     proposal = propose(folder.resolve().name, tables, form, names)
     proposal.missing += different_forms(files, forms)
+    if "metrics" in known.tables:
+        proposal.decide.insert(0, f"{files['metrics'][0].name} is taken for the metrics (files.tables).")
     content = proposal.content
     if content is not None:
         try:
@@ -160,6 +163,16 @@ def check_folder(folder: Path) -> FolderCheck:
             proposal.missing.append(f"The schema cannot have these columns: {error}.")
     unread = unread_files(folder, [path for found in files.values() for path in found])
     return FolderCheck(folder, tables, proposal, unread, likely_tables(folder, unread))
+
+
+def _with_readings(folder: Path) -> FileFormat:
+    """The form with the name of the metrics, if they have another one: by that name, or by their columns."""
+    names = table_names(folder)
+    known = likely_tables_of(names)
+    if "metrics" in names or known.tables:
+        return known
+    other = readings_of_other_name(folder, [name for name in names if name not in TABLES])
+    return FileFormat(tables={"metrics": other}) if other else known
 
 
 def _yaml(content: dict[str, Any]) -> str:

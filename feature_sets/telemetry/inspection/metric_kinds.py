@@ -15,6 +15,7 @@ from feature_sets.telemetry.inspection.counter_shape import (
     repeated_snapshots,
     uptime_unit,
 )
+from feature_sets.telemetry.inspection.device_shape import has_uneven_levels
 
 _NAMED = 5
 
@@ -39,6 +40,7 @@ class MetricKinds:
         self._proposal, self._readings, self._decimal = proposal, readings, decimal
         self._counters: dict[str, dict[str, Any] | None] = {}
         self._uptimes: dict[str, str] = {}
+        self._uneven: list[str] = []
 
     def add(self, name: str, column: pa.ChunkedArray, rows: pd.Index | None = None) -> None:
         """Look at the numbers of a metric.
@@ -56,6 +58,8 @@ class MetricKinds:
             self._uptimes[name] = unit
             return
         self._counters[name] = counter_fields(column, readings, name, self._decimal)
+        if self._counters[name] is None and has_uneven_levels(column, readings, self._decimal):
+            self._uneven.append(name)
         if self._counters[name] is None and has_lost_units(column, name, self._decimal):
             self._proposal.decide.append(
                 f"'{name}' seems to be a counter, but some of its numbers are floats of 2^53 or more, which "
@@ -69,6 +73,7 @@ class MetricKinds:
         """
         proposal = self._proposal
         proposal.fields["metrics"] = {proposal.named(name): kind for name, kind in self._counters.items()}
+        proposal.uneven = list(self._uneven)
         counters = [name for name, kind in self._counters.items() if kind is not None]
         roles = {name: MetricRole("metrics", "numbers") for name in self._counters}
         for name in counters:

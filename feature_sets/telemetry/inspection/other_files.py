@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from feature_sets.checks import InputError
 from feature_sets.telemetry.arrow_files import SUFFIXES, is_table_file
 from feature_sets.telemetry.errors import TelemetryError
+from feature_sets.telemetry.file_format import FileFormat
+from feature_sets.telemetry.folder_files import find_files
 from feature_sets.telemetry.inspection.table_profile import TableProfile, profile_table
 
 _LIMIT = 20
@@ -22,6 +25,27 @@ def likely_tables(folder: Path, names: Sequence[str]) -> list[str]:
         except TelemetryError as error:
             sentences.append(f"{name} cannot be read: {error}.")
     return sentences
+
+
+def readings_of_other_name(folder: Path, names: Sequence[str]) -> str:
+    """The one of some tables that looks like readings; empty if none does, or several do.
+
+    :param names: of tables in the folder, none of which has another meaning.
+    """
+    found = []
+    for name in names[:_LIMIT]:
+        try:
+            form = FileFormat(tables={"metrics": name})
+            files = find_files(folder, "metrics", optional=True, form=form)
+            if not files:
+                continue
+            table = profile_table(folder, name, files, form)
+        except InputError:  # It can be no table, which is told of each file that nobody reads.
+            continue
+        kinds = [column.kind for column in table.columns.values()]
+        if kinds.count("time") == 1 and "number" in kinds:
+            found.append(name)
+    return found[0] if len(found) == 1 else ""
 
 
 def _likely(table: TableProfile) -> str:

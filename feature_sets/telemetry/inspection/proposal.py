@@ -6,10 +6,12 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from feature_sets.listed import listed
 from feature_sets.rows.entity_keys import free_separator
 from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.file_format import PLAIN, FileFormat
 from feature_sets.telemetry.inspection.choices import Proposal
+from feature_sets.telemetry.inspection.device_shape import has_times_apart
 from feature_sets.telemetry.inspection.interval_shape import (
     intervals_of,
     propose_incidents,
@@ -29,12 +31,14 @@ from feature_sets.telemetry.inspection.label_shape import propose_labels
 from feature_sets.telemetry.inspection.metric_columns import propose_metrics
 from feature_sets.telemetry.inspection.table_profile import TableProfile
 from feature_sets.telemetry.schema import TelemetrySchema
+from feature_sets.telemetry.split_rule import DEVICE_TIME
 
 _PERIODS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 _SHORT, _LONG = 6, 30
 """Periods in the two windows that are proposed."""
 
 _CATEGORIES = 20
+_SHOWN = 5
 
 
 def propose(
@@ -90,6 +94,12 @@ def propose(
     if "static" in tables:
         _static(proposal, tables["static"], entity)
     _windows(proposal)
+    if readings is not None and has_times_apart(readings):
+        proposal.fields["split"] = DEVICE_TIME
+        proposal.decide.append(
+            "Devices have their readings at different times, so the latest rows of each are evaluated on, "
+            "and not those of a few devices (split)."
+        )
     return proposal
 
 
@@ -230,6 +240,13 @@ def _windows(proposal: Proposal) -> None:
     period = max((given for given in _PERIODS if given <= cadence.seconds * 1.02), default=1)
     lengths = [_duration(period * _SHORT), _duration(period * _LONG)]
     proposal.fields["windows"] = {"lengths": lengths, "period": _duration(period)}
+    if proposal.uneven:
+        proposal.fields["derived"] = {"relative": {"operations": ["avg", "stddev"], "windows": lengths}}
+        names = listed([f"'{name}'" for name in proposal.uneven], _SHOWN)
+        proposal.decide.append(
+            f"The level of {names} is quite another one from device to device. "
+            "So there are features relative to the device's own past (derived.relative)."
+        )
     if cadence.expected is not None:
         proposal.fields["expected_interval"] = _duration(cadence.expected)
         gaps = f"; {cadence.gaps:.1%} of the times between them are longer" if cadence.gaps else ""

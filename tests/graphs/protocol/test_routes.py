@@ -33,7 +33,7 @@ def test_a_route_is_found_and_other_methods_are_not(route: Route) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "",
+        "/v1",
         "/v2/models/model/versions",
         "/v2/models//infer",
         "/v2/models/model/versions//infer",
@@ -46,11 +46,11 @@ def test_a_route_is_found_and_other_methods_are_not(route: Route) -> None:
 def test_other_paths_are_refused_and_the_known_ones_named(path: str) -> None:
     with pytest.raises(ApiError) as refused:
         find_route("GET", path)
-    assert (refused.value.status, refused.value.where, refused.value.got) == (404, "path", path or "/")
+    assert (refused.value.status, refused.value.where, refused.value.got) == (404, "path", path)
     assert refused.value.rule == (
         "must be one of /telemetry, /labels, /incidents, /maintenance, /devices, /labeled, /drift, "
         "/drift/detectors, /drift/callback, /drift/performance, /devices/reload, /metrics, /openapi.json, "
-        "/v2, /v2/health/live, /v2/health/ready, /v2/models, /v2/models/{name}…"
+        "/, /v2, /v2/health/live, /v2/health/ready, /v2/models, /v2/models/{name}…"
     )
 
 
@@ -63,6 +63,7 @@ def test_a_model_may_have_any_name() -> None:
 def test_a_path_is_read_without_query_and_final_slash() -> None:
     assert clean_path("/drift/?x=1") == "/drift"
     assert clean_path("/") == ""
+    assert find_route("GET", "").route.kind is Kind.OVERVIEW
 
 
 def test_ids_are_unique_and_every_kind_but_unknown_has_a_route() -> None:

@@ -149,6 +149,95 @@ def test_an_incident_labels_the_predictions_in_it_those_that_wait_and_those_that
     assert played.tell("9", start=100, arrived=0).status is IncidentStatus.QUARANTINED
 
 
+def test_pairs_whose_label_is_told_otherwise_later_are_counted_once_and_as_long_as_it_is_so():
+    played = Played(schema(form="incidents", healthy_after="30s"))
+    played.predict(0, 5, 10, 50)
+    assert played.at == {0: 0, 5: 0, 10: 0}
+    assert played.label(5, 0) is LabelStatus.DUPLICATE  # A row says so, and counts before incidents.
+    assert played.tell(start=-5, end=20).too_late == 2
+    assert played.ledger.contradicted == 2 and played.at == {0: 0, 5: 0, 10: 0}
+    assert played.tell(start=-5, end=21).too_late == 2
+    assert played.tell("8", start=8, end=12).too_late == 1
+    assert played.ledger.contradicted == 2
+    assert played.tell(end=4).status is IncidentStatus.CHANGED
+    assert played.ledger.contradicted == 2  # The one in the other incident is so still.
+    played.tell("8", cancelled=True)
+    assert played.ledger.contradicted == 1
+    assert played.label(10, 1) is LabelStatus.CONFLICTING
+    assert (played.ledger.contradicted, played.ledger.conflicting) == (2, 1)
+    # What an incident made an error, and is none by now.
+    played.tell("9", start=45)
+    assert played.at[50] == 1
+    played.tell("9", cancelled=True)
+    assert played.ledger.contradicted == 3
+
+
+@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize(
+    "labels",
+    [
+        {"form": "incidents", "healthy_after": "1m"},
+        {"form": "incidents", "healthy_after": "1m", "tolerance": "3s", "exclude_labels": {"kind": "test"}},
+        {"form": "incidents", "healthy_after": "1m", "scope": ["site"]},
+        {"form": "positives", "watched": "readings", "healthy_after": "1m"},
+    ],
+    ids=["incidents", "kind", "site", "positives"],
+)
+def test_as_many_pairs_are_contradicted_as_history_has_another_label_of(labels, seed):
+    """Incidents and positives at any time, late and changed ones; at the end everything is remembered."""
+    generator = random.Random(seed)
+    of = schema(**labels)
+    played, readings, statements, told = Played(of, deadline=10_000.0), [], [], []
+    unlabeled = []
+    for second in range(0, 600, 5):
+        for device in ("osl/a", "bgo/a"):
+            if generator.random() < 0.8:
+                readings.append((device, second))
+                unlabeled.append((device, second))
+                played.predict(second, device=device)
+        if of.labels.has_incidents and generator.random() < 0.3:
+            name, start = str(generator.randrange(8)), second - generator.randrange(200)
+            whom = generator.choice(["osl/a", "bgo/a"])
+            names = {DEVICE: whom} if not of.labels.scope else {"site": whom[:3]}
+            end = None if generator.random() < 0.2 else NOW + start + generator.randrange(90)
+            kind, cancelled = generator.choice(["link", "test"]), generator.random() < 0.2
+            event = IncidentEvent(name, names, NOW + start, end, True, cancelled, {"kind": kind})
+            told.append((event, NOW + second))
+            played._take(played.ledger.add_incident(event, NOW + second).pairs)
+        if unlabeled and not of.labels.tolerance_seconds and generator.random() < 0.3:
+            device, at = unlabeled.pop(generator.randrange(len(unlabeled)))
+            label = 1 if of.labels.form == "positives" else generator.randint(0, 1)
+            status = played.label(at, label, device=device)
+            if status is not LabelStatus.CONFLICTING or label:  # What is refused becomes no history.
+                statements.append((device, at, label))
+    readings.append(("osl/a", 700))
+    played.predict(700)
+    history = _history_of(of, readings, statements, told)
+    differing = {key for key, label in played.labels.items() if history.get(key, label) != label}
+    assert played.ledger.contradicted == len(differing)
+
+
+def _history_of(of, readings, statements, told):
+    """The labels that history makes of all this: device and seconds -> label, without what is excluded."""
+    rows = pd.DataFrame(readings, columns=[DEVICE, "timestamp"])
+    rows["timestamp"] = _times(rows["timestamp"])
+    given = pd.DataFrame(statements, columns=[DEVICE, "timestamp", "is_error"])
+    given["timestamp"] = _times(given["timestamp"])
+    given = given.assign(**dict.fromkeys(of.exclude_labels)).drop_duplicates([DEVICE, "timestamp"])
+    frame = no_incidents(of)
+    if of.labels.has_incidents:
+        frame = live_incidents(frame, told, of).part.frame
+    found = derived_labels(KeyedRows.of(rows, DEVICE, "timestamp"), Told(given, frame), of)
+    if of.horizon_seconds:
+        found = with_target(found, of).drop(columns="is_error").rename(columns={of.target: "is_error"})
+        found = found[found["is_error"].notna()].astype({"is_error": "int64"})
+    if of.exclude_labels:
+        found = found[found["kind"] != "test"]
+    micros = column_micros(found["timestamp"]) - int(NOW * 1_000_000)
+    moments = (micros / 1_000_000).round(6).tolist()
+    return dict(zip(zip(found[DEVICE], moments, strict=True), found["is_error"].tolist(), strict=True))
+
+
 def test_what_lies_in_no_incident_is_healthy_after_a_while():
     played = Played(schema(form="incidents", healthy_after="1m"))
     played.predict(0, 10, 30)
@@ -302,23 +391,7 @@ def test_what_is_joined_is_what_history_says(labels, seed):
         else:
             told.append((content, NOW + arrived))
             played._take(played.ledger.add_incident(content, NOW + arrived).pairs)
-    rows = pd.DataFrame(readings, columns=[DEVICE, "timestamp"])
-    rows["timestamp"] = _times(rows["timestamp"])
-    given = pd.DataFrame(statements, columns=[DEVICE, "timestamp", "is_error"])
-    given["timestamp"] = _times(given["timestamp"])
-    given = given.assign(**dict.fromkeys(of.exclude_labels)).drop_duplicates([DEVICE, "timestamp"])
-    frame = live_incidents(no_incidents(of), told, of).part.frame if has_incidents else no_incidents(of)
-    expected = derived_labels(KeyedRows.of(rows, DEVICE, "timestamp"), Told(given, frame), of)
-    if of.horizon_seconds:
-        expected = with_target(expected, of).drop(columns="is_error").rename(columns={of.target: "is_error"})
-        expected = expected[expected["is_error"].notna()].astype({"is_error": "int64"})
-    if of.exclude_labels:
-        expected = expected[expected["kind"] != "test"]
-    micros = column_micros(expected["timestamp"]) - int(NOW * 1_000_000)
-    moments = (micros / 1_000_000).round(6).tolist()
-    history = dict(
-        zip(zip(expected[DEVICE], moments, strict=True), expected["is_error"].tolist(), strict=True)
-    )
+    history = _history_of(of, readings, statements, told)
     newest = max(at for _, at in readings)
     # Labels of a device that is silent since are settled when its predictions are forgotten.
     played.predict(newest + 800, device="osl/z")

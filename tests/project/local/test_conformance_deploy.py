@@ -103,6 +103,20 @@ def test_a_first_deploy_that_fails_is_an_error_with_the_reason(client, local_sta
     assert "still answers" not in shown.reason
 
 
+def test_a_deploy_whose_function_is_stopped_meanwhile_fails_and_does_not_wait_for_ever(client, local_stack):
+    project, failed = new_project(), []
+    slow = {"WAIT": "60"}
+    thread = threading.Thread(
+        target=lambda: failed.append(client("deployments.deploy_nuclio", project, "echo", slow))
+    )
+    thread.start()
+    _until(lambda: any(each.project == project for each in local_stack.stack.deployments()))
+    local_stack.stack.stop_function(project, "echo")
+    thread.join(timeout=30)
+    assert failed == [{"error": "Function echo deployment failed", "state": "error"}]
+    assert _deployed(local_stack.stack, project, "echo").state == "offline"
+
+
 def test_requests_are_answered_throughout_a_redeploy(client, local_stack):
     project = new_project()
     address = client("deployments.deploy_nuclio", project, "echo", {"VERSION": "1"})["address"]

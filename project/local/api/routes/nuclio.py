@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from starlette.responses import Response
 from starlette.routing import Route
 
-from project.local.api.deployments.records import Deployment
+from project.local.api.deployments.records import ERROR, OFFLINE, Deployment
 from project.local.api.deployments.status import DEPLOYED_KINDS, deployed_name, live_status, normal_name
 from project.local.api.documents import Document, get_in
 from project.local.api.errors import InvalidError, UnsupportedError
@@ -48,11 +49,19 @@ def deploy(call: Call) -> Document:
 
 
 def status(call: Call) -> Response:
-    """State of a deployed function in headers, and as text what went wrong."""
+    """State of a deployed function in headers, and as text what went wrong.
+
+    MLRun's client waits until it is ready or has failed. So one that was stopped meanwhile has failed: it
+    would wait for ever.
+    """
     name = deployed_name(call.path["name"], call.value("tag"))
     deployment = call.context.deployments.wait(call.project, name, _LONG_POLL_SECONDS)
     text = ""
-    if deployment.state == "error":
+    if deployment.state == OFFLINE:
+        text = f"function '{name}' of project '{call.project}' is {OFFLINE}: stopped while it was deployed\n"
+        deployment = replace(deployment, state=ERROR)
+        return Response(text, media_type="text/plain", headers=_headers(deployment))
+    if deployment.state == ERROR:
         log = call.context.settings.function_log(deployment.project, deployment.name)
         text = f"{deployment.explanation}; its log ends with:\n{log_tail(log, start=deployment.log_start)}\n"
     return Response(text, media_type="text/plain", headers=_headers(deployment))
