@@ -90,6 +90,7 @@ class FolderCheck:
             "devices": cadence.devices if cadence else None,
             "interval_seconds": cadence.seconds if cadence else None,
             "repeated_rows": cadence.repeated if cadence else None,
+            "contradicting_rows": cadence.contradicting if cadence else None,
             "unread_files": self.unread,
             "likely": self.likely,
             "missing": self.proposal.missing,
@@ -129,10 +130,11 @@ class FolderCheck:
         )
         gaps = f", {cadence.gaps:.1%} of the times between readings are gaps" if cadence.gaps else ""
         out = [f"devices: {cadence.devices:,} in the rows looked at, {every}{gaps}"]
-        if cadence.repeated:
-            out.append(
-                f"repeated: {cadence.repeated:,} rows have the device and time of another; one of each stays"
-            )
+        equal = cadence.repeated - cadence.contradicting
+        if equal:
+            out.append(f"repeated: {equal:,} rows say the same as another of the same key; one of each stays")
+        if cadence.contradiction:
+            out.append(f"contradicting: {cadence.contradiction}")
         return out
 
 

@@ -40,6 +40,8 @@ class Cadence:
     :param devices: different keys.
     :param seconds: usual time between two readings of a device; None if none has two.
     :param repeated: rows that repeat a device and time.
+    :param contradicting: those of them that say something else.
+    :param contradiction: the same in one sentence, with an example; empty without one.
     :param even: whether nearly all devices report as often as that, or leave readings out.
     :param gaps: share of the times between readings that are longer by half or more.
     """
@@ -49,6 +51,8 @@ class Cadence:
     repeated: int
     even: bool = False
     gaps: float = 0.0
+    contradicting: int = 0
+    contradiction: str = ""
 
     @property
     def expected(self) -> int | None:

@@ -13,6 +13,8 @@ from feature_sets.rows.latest_row import latest_rows
 from feature_sets.telemetry.cell_text import texts_of, truth_of
 from feature_sets.telemetry.inspection.choices import Proposal
 from feature_sets.telemetry.inspection.interval_shape import LABEL
+from feature_sets.telemetry.inspection.key_and_time import device_times
+from feature_sets.telemetry.inspection.repeats import repeats_of
 from feature_sets.telemetry.inspection.table_profile import TableProfile
 from feature_sets.telemetry.label_form import POSITIVES
 from feature_sets.telemetry.time_columns import parse_times
@@ -43,6 +45,11 @@ def propose_labels(
     if not label:
         return
     if entity and time and time in table.columns:
+        if label in table.columns:
+            keys = device_times(table, entity, time).dropna()
+            again = repeats_of(table, keys, [*entity, time], [label])
+            if again.contradicting:
+                proposal.decide.append(f"Of the labels, {again.sentence()}.")
         tolerance = _tolerance(table, metrics, entity, time)
         if tolerance:
             form["tolerance"] = tolerance

@@ -6,9 +6,12 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
+import pandas as pd
+
 from feature_sets.rows.entity_keys import free_separator
 from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.file_format import PLAIN, FileFormat
+from feature_sets.telemetry.frames import VALID_FROM
 from feature_sets.telemetry.inspection.choices import Proposal
 from feature_sets.telemetry.inspection.interval_shape import (
     intervals_of,
@@ -27,6 +30,7 @@ from feature_sets.telemetry.inspection.key_and_time import (
 )
 from feature_sets.telemetry.inspection.label_shape import propose_labels
 from feature_sets.telemetry.inspection.metric_columns import propose_metrics
+from feature_sets.telemetry.inspection.repeats import repeats_of
 from feature_sets.telemetry.inspection.table_profile import TableProfile
 from feature_sets.telemetry.schema import TelemetrySchema
 
@@ -130,10 +134,7 @@ def _entity(
     if "static" in tables:
         fewest = fewest_keys(tables["static"], candidates)
         if not fewest:
-            proposal.decide.append(
-                f"The static file has several rows with equal {', '.join(candidates)}; "
-                "only the first of each is read, unless valid_from tells them apart."
-            )
+            _tell_static(proposal, tables["static"], candidates)
         elif len(fewest) < len(candidates):
             instead = f"{', '.join(fewest)} alone tells all devices apart, too"
     for column in candidates:
@@ -143,6 +144,16 @@ def _entity(
     if len(candidates) > 1:
         _separator(proposal, tables, candidates)
     return candidates
+
+
+def _tell_static(proposal: Proposal, table: TableProfile, entity: list[str]) -> None:
+    """Tell of devices of which two rows say different things, that is with one ``valid_from``."""
+    keys = [*entity, *([VALID_FROM] if VALID_FROM in table.columns else [])]
+    codes = pd.DataFrame({name: texts_of(table.head[name]).codes for name in keys})
+    again = repeats_of(table, codes, keys, [name for name in table.columns if name not in keys])
+    if again.contradicting:
+        way = "" if VALID_FROM in keys else f"; a column {VALID_FROM} may say from when each holds"
+        proposal.decide.append(f"In the static file, {again.sentence()}{way}.")
 
 
 def _separator(proposal: Proposal, tables: Mapping[str, TableProfile], entity: list[str]) -> None:

@@ -35,6 +35,7 @@ class TableProfile:
     :param head: the rows that were looked at.
     :param decimal: sign of numbers in text, a point or a comma.
     :param renamed: column -> how the files call it, where a schema would rename it.
+    :param lengths: rows of each file that were looked at.
     """
 
     name: str
@@ -47,6 +48,7 @@ class TableProfile:
     head: pa.Table = field(default_factory=lambda: pa.table({}))
     decimal: str = "."
     renamed: Mapping[str, str] = field(default_factory=dict)
+    lengths: tuple[int, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON."""
@@ -71,6 +73,11 @@ class TableProfile:
             head=self.head.rename_columns([new[name] for name in self.head.column_names]),
             renamed={new[name]: name for name in self.columns if new[name] != name},
         )
+
+    def row_text(self, place: int) -> str:
+        """Where a row that was looked at is, such as ``row 2 of a.csv``."""
+        file = int(np.searchsorted(np.cumsum(self.lengths), place, side="right"))
+        return f"row {place - sum(self.lengths[:file]) + 1:,} of {self.files[file]}"
 
     def heading(self) -> str:
         """One line about the table."""
@@ -122,6 +129,7 @@ def profile_table(folder: Path, name: str, files: Sequence[Path], form: FileForm
         frozenset(column for path in files for column in partition_values(path, folder, form)),
         whole,
         decimal,
+        lengths=tuple(head.num_rows for head in heads),
     )
 
 

@@ -124,7 +124,7 @@ def test_one_metric_without_a_name_is_a_column_of_another_table(tmp_path: Path) 
     )
     found, report = read_telemetry(folder, schema)
     assert found.metrics["value"].tolist() == [1.0, 2.0, 3.0, 4.0]
-    assert report.metrics.rejected == {"duplicate": 1}
+    assert report.metrics.rejected == {"contradicting": 1}
     assert found.labels["bad"].tolist() == [0, 1, 0, 0]
     with pytest.raises(TelemetryError, match="readings: must exist as readings"):
         (folder / "readings.parquet").unlink()
