@@ -169,7 +169,7 @@ class CheckedRows:
             return ""
         (cell,) = cells.values()
         try:
-            seconds_of(cell, self.schema.assume_timezone)
+            seconds_of(cell, *self.schema.time_rules)
         except InputError as error:
             return f": {error.rule}"
         return ""
@@ -181,6 +181,18 @@ class CheckedRows:
         return (
             f": has the separator {self.schema.separator!r}; name one in the schema that no value has{such}"
         )
+
+
+def check_times(marks: Mapping[str, FileMark], report: FileReport) -> None:
+    """Raise TelemetryError if no time of a file can be read: the whole file is written in another way.
+
+    :param marks: of the files that were read.
+    """
+    for name, mark in marks.items():
+        for reason, rows in mark.rejected.items():
+            if reason.startswith("unparsable_") and rows == mark.rows:
+                rule = "must have a time that can be read in some row"
+                raise TelemetryError(name, rule, report.samples.get(reason, reason))
 
 
 def none_left(report: FileReport) -> TelemetryError:

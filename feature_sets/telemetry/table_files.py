@@ -22,7 +22,7 @@ from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.events import brief
 from feature_sets.telemetry.file_chunks import file_chunks, read_ahead
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from feature_sets.telemetry.time_columns import parse_times
+from feature_sets.telemetry.time_columns import times_in_order
 
 _NAMED = 10
 """Columns that an error names at most."""
@@ -285,7 +285,8 @@ def joined(parts: Sequence[FileRows], kind: str) -> dict[str, Any]:
 def _type_columns(rows: FileRows, schema: TelemetrySchema, columns: Columns) -> None:
     table = rows.raw
     for column in columns.times:
-        parsed = parse_times(table[column], schema.assume_timezone)
+        where = f"{rows.name}, column '{column}'"
+        parsed = times_in_order(table[column], schema.time_rules, where, rows.first)
         rows.columns[column] = parsed.times
         rows.refused[column], rows.naive[column] = parsed.unparsable, parsed.naive
         rows.units[column] = parsed.units

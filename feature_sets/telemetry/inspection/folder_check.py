@@ -11,6 +11,7 @@ import yaml
 from feature_sets.telemetry.errors import SchemaError
 from feature_sets.telemetry.folder_files import find_files, table_names, unread_files, unread_note
 from feature_sets.telemetry.inspection.choices import Proposal
+from feature_sets.telemetry.inspection.folder_dates import folder_order
 from feature_sets.telemetry.inspection.likely_format import (
     different_forms,
     form_of,
@@ -150,6 +151,8 @@ def check_folder(folder: Path) -> FolderCheck:
     form = likely_format(folder, files, known)
     forms = {name: form_of(folder, found, form) for name, found in files.items()}
     tables = {name: profile_table(folder, name, found, forms[name]) for name, found in files.items() if found}
+    order = folder_order(tables)
+    tables = {name: table.in_order(order) for name, table in tables.items()}
     names = other_names(tables)
     tables = {name: table.called(names) for name, table in tables.items()}
     proposal = propose(folder.resolve().name, tables, form, names)

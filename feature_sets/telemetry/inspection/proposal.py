@@ -13,6 +13,8 @@ from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.file_format import PLAIN, FileFormat
 from feature_sets.telemetry.frames import VALID_FROM
 from feature_sets.telemetry.inspection.choices import Proposal
+from feature_sets.telemetry.inspection.date_order import EITHER, MIXED
+from feature_sets.telemetry.inspection.folder_dates import propose_order
 from feature_sets.telemetry.inspection.interval_shape import (
     intervals_of,
     propose_incidents,
@@ -79,8 +81,10 @@ def propose(
     if "metrics" not in tables:
         return proposal
     entity = _entity(proposal, tables, incidents)
+    propose_order(proposal, found)
     time = _time(proposal, tables, form)
-    readings = device_times(tables["metrics"], entity, time) if entity and time else None
+    told = bool(time) and tables["metrics"].columns[time].order not in (EITHER, MIXED)
+    readings = device_times(tables["metrics"], entity, time) if entity and told else None
     if readings is not None:
         proposal.cadence = cadence_of(readings)
     propose_metrics(proposal, tables["metrics"], readings, form)

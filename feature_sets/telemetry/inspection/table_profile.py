@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from feature_sets.checks import InputError
 from feature_sets.telemetry.arrow_files import file_columns, first_rows, partition_values
 from feature_sets.telemetry.cell_text import texts_of
+from feature_sets.telemetry.event_time import DATE_ORDERS
 from feature_sets.telemetry.file_format import PLAIN, FileFormat
 from feature_sets.telemetry.inspection.column_profile import ColumnProfile, profile_column
+from feature_sets.telemetry.inspection.date_order import EITHER
+from feature_sets.telemetry.time_columns import parse_times
 
 LOOKED_AT = 100_000
 """Rows of a table that are looked at; the whole of a small one."""
@@ -73,6 +77,21 @@ class TableProfile:
             head=self.head.rename_columns([new[name] for name in self.head.column_names]),
             renamed={new[name]: name for name in self.columns if new[name] != name},
         )
+
+    def in_order(self, order: str | None) -> TableProfile:
+        """The same with dates read in this order where their own numbers do not tell; None leaves them."""
+        columns = {
+            name: profile_column(name, self.head[name], self.decimal, order)
+            if order and column.order == EITHER
+            else column
+            for name, column in self.columns.items()
+        }
+        return replace(self, columns=columns)
+
+    def times(self, name: str) -> pd.Series:
+        """The times in a column, those without a zone as UTC; none where nobody knows the order of dates."""
+        order = self.columns[name].order
+        return parse_times(self.head[name], "UTC", order if order in DATE_ORDERS else None).times
 
     def row_text(self, place: int) -> str:
         """Where a row that was looked at is, such as ``row 2 of a.csv``."""
