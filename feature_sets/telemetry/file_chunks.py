@@ -19,7 +19,7 @@ from feature_sets.telemetry.arrow_files import (
     refuse_nul,
     unreadable,
 )
-from feature_sets.telemetry.file_format import PLAIN, FileFormat
+from feature_sets.telemetry.file_format import PLAIN, CsvFormat, FileFormat
 
 CHUNK_BYTES = 16 << 20
 """Of a table that is worked on at a time, about."""
@@ -52,7 +52,7 @@ def file_chunks(
         batches = (
             _parquet(path, columns)
             if path.suffix == ".parquet"
-            else _csv(path, columns, numbers, form, wholes)
+            else _csv(path, columns, numbers, form.csv_of(name), wholes)
         )
         yield from _joined(batches)
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -82,7 +82,7 @@ def _csv(
     path: Path,
     columns: Sequence[str],
     numbers: Collection[str],
-    form: FileFormat,
+    form: CsvFormat,
     wholes: Collection[str],
 ) -> Iterator[pa.Table]:
     """Batches of a CSV file. If a cell of a column of numbers is none, it goes on with these as text."""

@@ -15,7 +15,7 @@ import pyarrow as pa
 from feature_sets.checks import InputError
 from feature_sets.listed import listed
 from feature_sets.rows.keyed_rows import Bools, Integers
-from feature_sets.telemetry.arrow_files import partition_values, read_file
+from feature_sets.telemetry.arrow_files import check_separator, partition_values, read_file
 from feature_sets.telemetry.calendar import Calendar, Maintenance, checked_scope, scope_columns
 from feature_sets.telemetry.cell_text import plain_value, texts_of
 from feature_sets.telemetry.errors import TelemetryError
@@ -69,6 +69,7 @@ class _File:
                 rule = "is required"
                 if column == "scope":
                     rule = f"must be at least one of {', '.join(scope_columns(schema))}"
+                check_separator(path, self._name, schema.files)
                 raise TelemetryError(f"{self._name}, column '{column}'", rule, list(present))
         self._start = columns.start
         self._end = columns.end if columns.end in present else ""

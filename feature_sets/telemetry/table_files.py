@@ -14,7 +14,7 @@ import pyarrow as pa
 from feature_sets.checks import InputError
 from feature_sets.rows.entity_keys import KEY_TEXT_RULE, is_key_text
 from feature_sets.rows.keyed_rows import Bools, Integers
-from feature_sets.telemetry.arrow_files import file_columns, partition_values, read_file
+from feature_sets.telemetry.arrow_files import check_separator, file_columns, partition_values, read_file
 from feature_sets.telemetry.cell_numbers import numbers_of, wholes_of
 from feature_sets.telemetry.cell_text import Texts, one_form, texts_of, truth_of
 from feature_sets.telemetry.device_keys import compose_keys, no_keys
@@ -150,10 +150,12 @@ class _FilePlan:
             if DEVICE not in present:
                 absent = next(column for column in keys if column not in present)
                 rule = f"is required (or a column '{DEVICE}' with the full key)"
+                check_separator(path, name, schema.files)
                 raise TelemetryError(f"{name}, column '{absent}'", rule, list(present))
             keys = (DEVICE,)
         for column in columns.names:
             if column not in present:
+                check_separator(path, name, schema.files)
                 raise TelemetryError(f"{name}, column '{column}'", "is required", list(present))
         wanted = tuple(dict.fromkeys([*keys, *columns.names]))
         inside = [column for column in wanted if present[column] is not None]
