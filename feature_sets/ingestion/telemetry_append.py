@@ -60,7 +60,7 @@ class TelemetryAppended:
         out = []
         for name, done in (("metrics", self.metrics), ("labels", self.labels)):
             out.append(self._counted(name, done))
-            out += rate_lines(done.without_rate, done.new)
+            out += [f"  {line}" for line in rate_lines(done.without_rate, done.new)]
             if done.rewritten:
                 out.append(
                     f"  {done.rewritten:,} earlier rows computed anew, because of rows that came later: "

@@ -183,18 +183,6 @@ class CheckedRows:
         )
 
 
-def check_times(marks: Mapping[str, FileMark], report: FileReport) -> None:
-    """Raise TelemetryError if no time of a file can be read: the whole file is written in another way.
-
-    :param marks: of the files that were read.
-    """
-    for name, mark in marks.items():
-        for reason, rows in mark.rejected.items():
-            if reason.startswith("unparsable_") and rows == mark.rows:
-                rule = "must have a time that can be read in some row"
-                raise TelemetryError(name, rule, report.samples.get(reason, reason))
-
-
 def none_left(report: FileReport) -> TelemetryError:
     """What is told of a table without a usable row."""
     rule = f"must hold at least one usable row; rejected {report.rejected}"

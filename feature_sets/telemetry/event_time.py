@@ -36,7 +36,7 @@ DATE_ORDERS = (DAY_FIRST, MONTH_FIRST)
 
 _WHERE = "event time"
 _FORM = "must be ISO 8601 text with a zone or an epoch number"
-_ORDER = (
+ORDER_RULE = (
     "must be ISO 8601 text with a zone or an epoch number; for dates with the year last the schema says "
     "date_order: day_first or month_first"
 )
@@ -171,7 +171,7 @@ def _moment(text: str, order: str | None) -> datetime:
     if match is None or match["mark"] != match["again"]:
         raise InputError(_WHERE, _FORM, text)
     if order is None:
-        raise InputError(_WHERE, _ORDER, text)
+        raise InputError(_WHERE, ORDER_RULE, text)
     one, two = int(match["one"]), int(match["two"])
     day, month = (one, two) if order == DAY_FIRST else (two, one)
     if month > 12 >= day:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -161,8 +161,11 @@ class IngestReport:
         """Plain content for JSON."""
         return {report.name: report.to_dict() for report in self.tables}
 
-    def lines(self) -> list[str]:
-        """The report for people, one fact a line."""
+    def lines(self, more: Sequence[tuple[str, str]] = ()) -> list[str]:
+        """The report for people, one fact a line.
+
+        :param more: what else is told: of which table, and the line.
+        """
         out = []
         for report in self.tables:
             out.append(
@@ -177,4 +180,5 @@ class IngestReport:
                 out += [f"  {what}, such as {report.samples[what]}"] if what in report.samples else []
             out += [f"  warning: {warning}" for warning in report.warnings]
             out += [f"  note: {note}" for note in report.notes]
+            out += [f"  {line}" for table, line in more if table == report.name]
         return out

@@ -15,7 +15,7 @@ from feature_sets.rows.keyed_rows import Bools, Integers
 from feature_sets.rows.row_sort import RUN_BYTES, RowSort
 from feature_sets.rows.spilled_rows import RowSpool, check_free_space
 from feature_sets.telemetry.cell_text import Texts
-from feature_sets.telemetry.checked_rows import CheckedRows, FileTally, Where, check_times, none_left
+from feature_sets.telemetry.checked_rows import CheckedRows, FileTally, Where, none_left
 from feature_sets.telemetry.ingest_report import FileReport
 from feature_sets.telemetry.long_layout import JoinedReadings, LongLayout
 from feature_sets.telemetry.reading_columns import LongGaps, asked_columns, checked_readings, reject_readings
@@ -131,9 +131,7 @@ class _ReadingFiles:
             self._notes.tell_units(column, kind, report)
         if self._rules.some and not len(readings):
             raise none_left(report)
-        marks = self._tally.marks(len(self._rules.devices or ()))
-        check_times(marks, report)
-        report.marks |= marks
+        report.marks |= self._tally.marks(len(self._rules.devices or ()))
         return readings
 
     def _devices_of(self, texts: Texts) -> Integers:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from feature_sets.listed import listed
 from feature_sets.telemetry.cell_text import plain_value, texts_of
-from feature_sets.telemetry.checked_rows import CheckedRows, FileTally, Where, check_times, mark_of, none_left
+from feature_sets.telemetry.checked_rows import CheckedRows, FileTally, Where, mark_of, none_left
 from feature_sets.telemetry.ingest_report import FileMark, FileReport
 from feature_sets.telemetry.repeated_rows import (
     CONTRADICTING,
@@ -182,9 +182,7 @@ class TableRows(PartRows):
         """
         if some and not self.keep.any():
             raise none_left(self.report)
-        marks = self.tally.marks(devices)
-        check_times(marks, self.report)
-        self.report.marks |= marks
+        self.report.marks |= self.tally.marks(devices)
         return self.frame[self.keep].sort_values(order, kind="stable", ignore_index=True)
 
     @staticmethod

@@ -23,6 +23,7 @@ from feature_sets.telemetry.event_time import (
     LAST_SECOND,
     LOCAL_PATTERN,
     NUMBER_PATTERN,
+    ORDER_RULE,
     UNITS,
     TimeRules,
     order_rule,
@@ -81,7 +82,8 @@ def times_in_order(
 ) -> ParsedTimes:
     """``parse_times`` of a column of a file, in which all dates have the order that is declared.
 
-    One that has not tells that the others are misread where nobody can see it.
+    One that has not tells that the others are misread where nobody can see it. Where no order is declared, a
+    column of nothing but such dates is refused, too.
 
     :param where: what an error calls the column.
     :param first: number of the first row in the file, from 0 on.
@@ -91,8 +93,21 @@ def times_in_order(
     if rules.order is not None and parsed.other.any():
         row = int(np.argmax(parsed.other))
         rule = f"{order_rule(rules.order)}, in all of its dates; nothing of the file is read"
-        raise TelemetryError(where, rule, f"{brief(column[row].as_py())!r} in row {first + row + 1:,}")
-    return parsed
+    elif rules.order is None and parsed.unparsable.all() and _is_local(column):
+        row = int(np.argmax(np.asarray(column.is_valid())))
+        rule = ORDER_RULE
+    else:
+        return parsed
+    raise TelemetryError(where, rule, f"{brief(column[row].as_py())!r} in row {first + row + 1:,}")
+
+
+def _is_local(column: pa.ChunkedArray) -> bool:
+    """Whether all cells are dates with the year last, but for empty ones; and there are some."""
+    given = column.drop_null()
+    kind = given.type.value_type if pa.types.is_dictionary(given.type) else given.type
+    if not is_text(kind) or not len(given):
+        return False
+    return bool(_matches(given.cast(pa.string()), LOCAL_PATTERN).all())
 
 
 @dataclass

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from feature_sets.checks import InputError, check_column_name
+from feature_sets.plain_letters import plain_letters
 from feature_sets.telemetry.inspection.key_and_time import Cadence
 from feature_sets.telemetry.reserved_names import RESERVED, check_reserved
 
@@ -44,6 +45,7 @@ class Proposal:
     :param fields: of the schema, as far as they are known.
     :param cadence: of the metrics.
     :param metric_reasons: why a metric is what it is, by its name in the schema.
+    :param taken: names that columns of the files have.
     """
 
     choices: list[Choice] = field(default_factory=list)
@@ -52,6 +54,7 @@ class Proposal:
     fields: dict[str, Any] = field(default_factory=dict)
     cadence: Cadence | None = None
     metric_reasons: dict[str, str] = field(default_factory=dict)
+    taken: frozenset[str] = frozenset()
 
     def choose(self, table: str, column: str, role: str, why: str, instead: str = "") -> None:
         """Note what a column would be."""
@@ -69,10 +72,10 @@ class Proposal:
         except InputError:
             renamed: dict[str, str] = self.fields.setdefault("rename", {})
             if column not in renamed:
-                plain = re.sub(r"[^A-Za-z0-9]+", "_", column).strip("_") or "column"
+                plain = re.sub(r"[^A-Za-z0-9]+", "_", plain_letters(column)).strip("_") or "column"
                 plain = f"my_{plain}" if plain in RESERVED or not plain[0].isalpha() else plain
                 plain = f"my_{plain}" if plain.startswith(("t_", "aggr_")) else plain
-                while plain in renamed.values():
+                while plain in renamed.values() or plain in self.taken:
                     plain += "_"
                 renamed[column] = plain
             return renamed[column]

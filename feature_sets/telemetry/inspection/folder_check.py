@@ -156,7 +156,7 @@ def check_folder(folder: Path) -> FolderCheck:
     names = other_names(tables)
     tables = {name: table.called(names) for name, table in tables.items()}
     proposal = propose(folder.resolve().name, tables, form, names)
-    proposal.missing += different_forms(folder, files, forms)
+    proposal.missing += different_forms(files, forms)
     content = proposal.content
     if content is not None:
         try:

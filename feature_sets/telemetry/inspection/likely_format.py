@@ -79,9 +79,7 @@ def form_of(folder: Path, paths: Sequence[Path], known: FileFormat) -> FileForma
     return found
 
 
-def different_forms(
-    folder: Path, files: Mapping[str, Sequence[Path]], forms: Mapping[str, FileFormat]
-) -> list[str]:
+def different_forms(files: Mapping[str, Sequence[Path]], forms: Mapping[str, FileFormat]) -> list[str]:
     """A sentence for each table with CSV files of different separators, which no schema can say.
 
     :raises TelemetryError: if a file cannot be read.
@@ -90,7 +88,7 @@ def different_forms(
     for table, paths in files.items():
         usual = forms[table].csv_of_table(table).separator
         for path in [path for path in paths if _is_csv([path])][:_MOST] if _is_csv(paths) else ():
-            found = separator_of(path, str(path.relative_to(folder)))
+            found = separator_of(path, path.name)
             if found != usual:
                 told.append(
                     f"Cells are parted by {usual!r} in {paths[0].name} and by {found!r} in {path.name}; all "

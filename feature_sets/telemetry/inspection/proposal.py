@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 import pandas as pd
 
+from feature_sets.plain_letters import plain_letters
 from feature_sets.rows.entity_keys import free_separator
 from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.file_format import PLAIN, FileFormat
@@ -56,7 +57,8 @@ def propose(
     :param form: of the CSV files.
     :param names: of the files -> those that these columns have in the tables.
     """
-    proposal = Proposal(fields={"name": _slug(name)})
+    taken = frozenset(column for table in found.values() for column in table.columns)
+    proposal = Proposal(fields={"name": _slug(name)}, taken=taken)
     for column, called in names.items():
         renamed = proposal.named(called, reserved=False)
         proposal.fields.setdefault("rename", {})[column] = renamed
@@ -119,7 +121,7 @@ _ABSENT = {
 
 
 def _slug(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "my-network"
+    return re.sub(r"[^a-z0-9]+", "-", plain_letters(name).lower()).strip("-") or "my-network"
 
 
 def _entity(
