@@ -54,7 +54,7 @@ def file_columns(path: Path, name: str, form: FileFormat = PLAIN) -> list[str]:
         if path.suffix == ".parquet":
             columns = list(pq.read_schema(path).names)
         elif json_files.is_json(path):
-            columns = list(json_files.json_table(path, name, form).column_names)
+            columns = json_files.json_columns(path, name, form)
         else:
             columns = _csv_columns(path, form.csv_of(name))
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -112,8 +112,10 @@ def first_rows(path: Path, name: str, rows: int, form: FileFormat = PLAIN) -> tu
             head = _head(file.schema_arrow, file.iter_batches(min(rows, 1 << 16)), rows)
             return common(head), file.metadata.num_rows
         if json_files.is_json(path):
-            table = json_files.json_table(path, name, form)
-            return table.slice(0, rows), table.num_rows
+            names = json_files.json_columns(path, name, form)
+            parts = json_files.json_chunks(path, name, form, names, rows)
+            head = next(parts)
+            return head, None if next(parts, None) is not None else head.num_rows
         refuse_nul(path)
         csv = form.csv_of(name)
         types = {column: pa.string() for column in _csv_columns(path, csv)}
