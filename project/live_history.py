@@ -19,6 +19,7 @@ from feature_sets.ingestion.telemetry_append import TelemetryAppended, append_te
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.telemetry.calendar import Calendar
+from feature_sets.telemetry.repeated_rows import contradicting, first_contradiction, repeated
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.windows.event_status import TOO_LATE
 from graphs.serving_graph import journal_key
@@ -46,6 +47,8 @@ RELOAD_FAILURE = "reload_failure"
 """Result of the job if an endpoint that is up did not take over the devices: why, and the next command."""
 
 _TABLES = ("metrics", "labels")
+_SHOWN = 5
+"""Conflicts that are told at most."""
 
 
 @dataclass(frozen=True)
@@ -163,6 +166,7 @@ def take_live(journal: LiveJournal, schema: TelemetrySchema) -> dict[str, Any]:
     taken = done.labels.new + done.labels.known + done.labels.duplicates
     if done.retold is not None:  # Of those that belong to no reading of the population nothing is made.
         taken = done.retold.new + done.retold.known
+    repeats = _repeats(found.rows.metrics, schema)
     counts = {
         **found.counts,
         "late_readings": late,
@@ -174,7 +178,12 @@ def take_live(journal: LiveJournal, schema: TelemetrySchema) -> dict[str, Any]:
         "devices_unknown": len(unknown),
         "maintenance_changes": len(found.maintenance),
     }
-    return _results(counts, done, schema, found.position)
+    metrics = replace(
+        done.metrics,
+        conflicting=done.metrics.conflicting + len(repeats),
+        conflicts=[*done.metrics.conflicts, *repeats][:_SHOWN],
+    )
+    return _results(counts, replace(done, metrics=metrics), schema, found.position)
 
 
 def _calendar(found: LiveRows, history: TelemetryHistory, schema: TelemetrySchema) -> Calendar | None:
@@ -208,6 +217,25 @@ def _contradicting(labels: pd.DataFrame, schema: TelemetrySchema) -> int:
     """How many labels say something else than the first one here of their device and time."""
     first = labels.groupby([DEVICE, schema.time], sort=False)[schema.label].transform("first")
     return int((labels[schema.label] != first).sum())
+
+
+def _repeats(metrics: pd.DataFrame, schema: TelemetrySchema) -> list[dict[str, Any]]:
+    """Readings that say something else than the first one here of their device and time."""
+    rows, kept = repeated(metrics[[DEVICE, schema.time]])
+    values = {name: metrics[name] for name in schema.reading_columns}
+    other = contradicting(values, rows, kept)
+    found = []
+    for row, stays in zip(rows[other].tolist(), kept[other].tolist(), strict=True):
+        shown = first_contradiction(values, np.array([row]), np.array([stays]), np.zeros(1, dtype=np.int64))
+        key = {"key": metrics[DEVICE].iloc[row], "time": metrics[schema.time].iloc[row].isoformat()}
+        kept_value, given = (_plain(metrics[shown.column].iloc[place]) for place in (stays, row))
+        found.append({**key, "column": shown.column, "kept": kept_value, "given": given})
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it."""
+    return None if pd.isna(value) else getattr(value, "item", lambda: value)()
 
 
 def _results(

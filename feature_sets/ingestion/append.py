@@ -24,6 +24,7 @@ from feature_sets.ingestion.addition import Addition
 from feature_sets.ingestion.history.added_rows import utc
 from feature_sets.ingestion.history.computed import ComputedColumns, NothingComputed, WindowFeatures
 from feature_sets.ingestion.history.merged_rows import EARLIER, NEW, Part, touches
+from feature_sets.ingestion.history.rewritten_rows import RewrittenRows
 from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.history.typed_table import column_types, typed_table, widened_types
 from feature_sets.ingestion.next_history import Written
@@ -114,9 +115,11 @@ def prepare_rows(
     arrival: str | None = None,
     contents: Contents | None = None,
     computed: ComputedColumns | None = None,
+    rewritten: RewrittenRows | None = None,
 ) -> Callable[[], Appended]:
     """``append_rows`` in two steps: what it refuses is refused now, the rows are added when this is called.
 
+    :param rewritten: takes the rows of the history that are rewritten.
     :raises InputError: see ``append_rows``.
     """
     vectorized_support.check_growing(feature_set)
@@ -126,14 +129,14 @@ def prepare_rows(
     if history is None:
         return partial(_begin, feature_set, frame, infer_options, arrival, contents or Contents(), computed)
     contents = contents or Contents(history.manifest.schema, history.manifest.sources)
-    computed = computed or _computed(feature_set, arrival)
+    computed = computed or computed_columns(feature_set, arrival)
     _check_same(feature_set, history, contents)
     vectorized_support.check_frame(feature_set, _plain(frame), arrival)
     part = _part(history, frame, computed)
     addition = Addition(history, part, computed, contents, infer_options)
 
     def add() -> Appended:
-        return _appended(len(frame), part, addition, addition.write())
+        return _appended(len(frame), part, addition, addition.write(), rewritten)
 
     return add
 
@@ -149,7 +152,8 @@ def _keyed(feature_set: fstore.FeatureSet, frame: pd.DataFrame | KeyedRows) -> K
     return frame.in_event_order()
 
 
-def _computed(feature_set: fstore.FeatureSet, arrival: str | None) -> ComputedColumns:
+def computed_columns(feature_set: fstore.FeatureSet, arrival: str | None) -> ComputedColumns:
+    """Columns of a feature set's rows that are computed by its graph."""
     if not vectorized_support.has_windows(feature_set):
         return NothingComputed()
     return WindowFeatures(*vectorized_support.declared(feature_set), arrival)
@@ -240,7 +244,9 @@ def _other_keys(
     return [key for key in found if key not in known]
 
 
-def _appended(given: int, part: Part, addition: Addition, written: Written) -> Appended:
+def _appended(
+    given: int, part: Part, addition: Addition, written: Written, rows_rewritten: RewrittenRows | None
+) -> Appended:
     """What is told of an addition."""
     merged, found, added = addition.merged, addition.found, addition.added
     manifest = written.manifest
@@ -252,6 +258,8 @@ def _appended(given: int, part: Part, addition: Addition, written: Written) -> A
     known = int(np.count_nonzero(~added.new & ~part.early))
     moments = merged.rows.micros[found.changed]
     rewritten = written.rewritten | (merged.origin[found.changed] == EARLIER)
+    if rows_rewritten is not None:
+        rows_rewritten.add(merged.rows.take(np.flatnonzero(found.changed)[rewritten]))
     return Appended(
         rows=manifest.rows,
         new=int(np.count_nonzero(new)),

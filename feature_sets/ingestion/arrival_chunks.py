@@ -17,7 +17,8 @@ from feature_sets.rows.row_sort import RowSort
 from feature_sets.telemetry.reading_table import arrow_values, plain_values, times_of
 from feature_sets.telemetry.readings import Readings
 
-_KEY, _PLACE, _ARRIVAL = "(key)", "(place)", "(arrival)"
+_KEY, PLACE, _ARRIVAL = "(key)", "(place)", "(arrival)"
+"""Columns beside those of the readings; ``PLACE`` is that of a row in event order."""
 
 
 def arrival_chunks(
@@ -37,40 +38,30 @@ def arrival_chunks(
     keys: dict[str | int, int] = {}
     given_kinds: dict[str, bool] = {}
     kinds: dict[str, bool] = {}
-    arriving, back = RowSort(_ARRIVAL, folder), RowSort(_PLACE, folder)
-    place = 0
-    for chunk in readings.chunks(rows):
-        codes = np.array([keys.setdefault(key, len(keys)) for key in chunk.keys], dtype=np.int64)
-        frame = chunk.frame.drop(columns=chunk.entity)
-        places = np.arange(place, place + len(chunk))
-        arrivals = column_micros(frame[windows.arrival])
-        arriving.add(_table(frame, codes[chunk.codes], places).append_column(_ARRIVAL, pa.array(arrivals)))
-        place += len(chunk)
-        given_kinds = {str(name): _is_time(column) for name, column in frame.items()}
-    as_given = _Columns(list(keys), entity, time, given_kinds)
+    back = RowSort(PLACE, folder)
     left_out: dict[str, int] = {}
-    for table in arriving.slices(rows):
-        order = np.lexsort((table[_PLACE].to_numpy(), table[_ARRIVAL].to_numpy()))
-        given = as_given.rows(table.take(pa.array(order)))
-        given.frame[_PLACE] = table[_PLACE].to_numpy()[order]
+    for given in arrival_order(readings, entity, time, str(windows.arrival), rows, folder):
+        given_kinds = {
+            str(name): _is_time(column) for name, column in given.frame.items() if name not in (entity, PLACE)
+        }
         found = windows.columns(given)
         for status, count in found.left_out.items():
             left_out[status] = left_out.get(status, 0) + count
-        values = {name: column for name, column in found.values.items() if name != _PLACE}
+        values = {name: column for name, column in found.values.items() if name != PLACE}
         if found.rows is not None and found.count:
-            codes = np.array([keys[key] for key in found.rows.keys], dtype=np.int64)
-            back.add(_table(values, codes[found.rows.codes], found.values[_PLACE].to_numpy()))
+            numbers = [keys.setdefault(key, len(keys)) for key in found.rows.keys]
+            codes = np.array(numbers, dtype=np.int64)
+            back.add(_table(values, codes[found.rows.codes], found.values[PLACE].to_numpy()))
             kinds = {name: _is_time(column) for name, column in values.items()}
-    windows.check(left_out, place)
-    arriving.close()
+    windows.check(left_out, len(readings))
     of_frame = [
         entity,
         *given_kinds,
         *(name for name in windows.definition.rate_names if name not in given_kinds),
     ]
-    with_windows = _Columns(as_given.keys, entity, time, kinds)
+    with_windows = _Columns(list(keys), entity, time, kinds)
     for table in back.slices(rows):
-        table = table.take(pa.array(np.argsort(table[_PLACE].to_numpy())))
+        table = table.take(pa.array(np.argsort(table[PLACE].to_numpy())))
         whole = with_windows.rows(table)
         yield FeatureColumns(
             entity,
@@ -83,6 +74,31 @@ def arrival_chunks(
         )
         left_out = {}
     back.close()
+
+
+def arrival_order(
+    readings: Readings, entity: str, time: str, arrival: str, rows: int, folder: Path | None
+) -> Iterator[KeyedRows]:
+    """Readings in the order of their arrival, with the column ``PLACE``; see ``arrival_chunks``."""
+    keys: dict[str | int, int] = {}
+    kinds: dict[str, bool] = {}
+    arriving = RowSort(_ARRIVAL, folder)
+    place = 0
+    for chunk in readings.chunks(rows):
+        codes = np.array([keys.setdefault(key, len(keys)) for key in chunk.keys], dtype=np.int64)
+        frame = chunk.frame.drop(columns=chunk.entity)
+        places = np.arange(place, place + len(chunk))
+        arrivals = column_micros(frame[arrival])
+        arriving.add(_table(frame, codes[chunk.codes], places).append_column(_ARRIVAL, pa.array(arrivals)))
+        place += len(chunk)
+        kinds = {str(name): _is_time(column) for name, column in frame.items()}
+    columns = _Columns(list(keys), entity, time, kinds)
+    for table in arriving.slices(rows):
+        order = np.lexsort((table[PLACE].to_numpy(), table[_ARRIVAL].to_numpy()))
+        given = columns.rows(table.take(pa.array(order)))
+        given.frame[PLACE] = table[PLACE].to_numpy()[order]
+        yield given
+    arriving.close()
 
 
 class _Columns:
@@ -110,7 +126,7 @@ class _Columns:
 
 def _table(columns: Any, codes: Integers, places: Integers) -> pa.Table:
     """Columns with numbers alone."""
-    found = {_KEY: pa.array(codes), _PLACE: pa.array(places)}
+    found = {_KEY: pa.array(codes), PLACE: pa.array(places)}
     for name, column in columns.items():
         found[name] = pa.array(column_micros(column)) if _is_time(column) else arrow_values(column)
     return pa.table(found)

@@ -19,14 +19,16 @@ CHUNK_BYTES = 64 << 20
 
 _LEAST_ROWS = 4096
 _CELL_BYTES = 8
+_PLAIN_COLUMNS = 16
+"""Columns of rows without windows, about; text takes more than a cell."""
 
 Given = pd.DataFrame | KeyedRows | Readings
 
 
 def chunk_rows(feature_set: fstore.FeatureSet) -> int:
-    """Rows of readings that are a chunk."""
+    """Rows that are a chunk."""
     if not vectorized_support.has_windows(feature_set):
-        return _LEAST_ROWS
+        return max(_LEAST_ROWS, CHUNK_BYTES // (_CELL_BYTES * _PLAIN_COLUMNS))
     definition, derived = vectorized_support.declared(feature_set)
     columns = 2 + len(definition.input_columns) + len(definition.computed_names)
     columns += len(derived.all_names) if derived else 0
@@ -43,8 +45,8 @@ def feature_chunks(
 ) -> Iterator[FeatureColumns]:
     """Columns of rows with the windows that a feature set declares, at least one chunk.
 
-    A frame is one chunk. Readings are several, in event order; each sees the readings of those before it, or
-    of those that arrived before.
+    A frame is one chunk. Readings, or rows like them, are several, in event order; each sees the readings of
+    those before it, or of those that arrived before.
 
     :raises InputError: if the rows do not fit the feature set, or are not in their windows.
     """
@@ -57,6 +59,11 @@ def feature_chunks(
         return
     if not len(given):
         yield from feature_chunks(feature_set, given.frame(), arrival)
+        return
+    if not vectorized_support.has_windows(feature_set):
+        for rows in given.chunks(chunk_rows(feature_set)):
+            vectorized_support.check_frame(feature_set, rows.frame, arrival)
+            yield FeatureColumns.of(feature_set, rows, arrival)
         return
     windows = FeatureWindows.of(feature_set, arrival)
     if arrival is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,12 +22,19 @@ _ALIKE = 1.5
 """How many times longer or shorter an interval may be than another one that it is to fit."""
 
 
-def fit_notes(rows: Telemetry, schema: TelemetrySchema) -> list[str]:
+class FitNote(NamedTuple):
+    """A sentence about a table."""
+
+    table: str
+    sentence: str
+
+
+def fit_notes(rows: Telemetry, schema: TelemetrySchema) -> list[FitNote]:
     """Sentences about labels, counters and intervals that most likely are not as they were meant.
 
     :param rows: of a whole folder.
     """
-    found = [*_label_notes(rows, schema)]
+    found = [FitNote("labels", sentence) for sentence in _label_notes(rows, schema)]
     chunk = next(rows.all_readings(schema.time).chunks(_LOOKED_AT), None)
     if chunk is None:
         return found
@@ -37,7 +45,8 @@ def fit_notes(rows: Telemetry, schema: TelemetrySchema) -> list[str]:
         return found
     steps = chunk.micros[after] - chunk.micros[before]
     usual = float(np.median(steps)) / 1e6
-    return [*found, *_counter_notes(chunk, before, after, schema), *_interval_notes(usual, schema)]
+    of_readings = [*_counter_notes(chunk, before, after, schema), *_interval_notes(usual, schema)]
+    return found + [FitNote("metrics", sentence) for sentence in of_readings]
 
 
 def _label_notes(rows: Telemetry, schema: TelemetrySchema) -> Iterator[str]:

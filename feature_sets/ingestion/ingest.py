@@ -114,10 +114,12 @@ def _replaced(part: SourcePart, schema: TelemetrySchema, engine: str) -> dict[st
         "devices_changed": 0,
         "first_event": first,
         "last_event": last,
-        "report_lines": [
-            *part.report.lines(),
-            *rate_lines(counts.get("without_rate", {}), counts["rows_ingested"]),
-        ],
+        "report_lines": part.report.lines(
+            [
+                ("metrics", line)
+                for line in rate_lines(counts.get("without_rate", {}), counts["rows_ingested"])
+            ]
+        ),
     }
 
 

@@ -36,7 +36,7 @@ def rate_lines(found: Mapping[str, int], rows: int) -> list[str]:
     """
     why = "first ones, resets, long gaps, repeated snapshots, or faster than max_rate or range allow"
     return [
-        f"  {metric}: {count:,} of {rows:,} new rows have a counter without a rate ({why})"
+        f"{metric}: {count:,} of {rows:,} new rows have a counter without a rate ({why})"
         for metric, count in found.items()
         if count
     ]

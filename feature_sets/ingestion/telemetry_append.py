@@ -13,6 +13,7 @@ from feature_sets.device_labels import device_labels, plain_integers, within_pop
 from feature_sets.device_metrics import device_metrics
 from feature_sets.ingestion.added_calendar import check_scope, with_empty_calendar
 from feature_sets.ingestion.append import Appended, prepare_rows
+from feature_sets.ingestion.appended_readings import prepare_readings
 from feature_sets.ingestion.device_history import DeviceChanges, device_changes, ingest_devices
 from feature_sets.ingestion.history.computed import ComputedColumns
 from feature_sets.ingestion.history.horizon_target import HorizonTarget
@@ -26,7 +27,6 @@ from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.ingestion.telemetry_ingest import METRIC_OPTIONS, recorded_schema
 from feature_sets.ingestion.vectorized_ingest import Contents
 from feature_sets.labels.contradicted import Contradicted, contradicted
-from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.schema_content import CALENDAR, gets_calendar
@@ -60,7 +60,7 @@ class TelemetryAppended:
         out = []
         for name, done in (("metrics", self.metrics), ("labels", self.labels)):
             out.append(self._counted(name, done))
-            out += rate_lines(done.without_rate, done.new)
+            out += [f"  {line}" for line in rate_lines(done.without_rate, done.new)]
             if done.rewritten:
                 out.append(
                     f"  {done.rewritten:,} earlier rows computed anew, because of rows that came later: "
@@ -120,12 +120,9 @@ def append_telemetry(
         _check_schema(history, name, content)
     check_scope(schema, history.attributes)
     devices = device_changes(rows, schema, history.attributes, history.last)
-    add_metrics = prepare_rows(
-        device_metrics(schema),
-        KeyedRows.of(rows.all_readings(schema.time).frame(), DEVICE, schema.time),
-        METRIC_OPTIONS,
-        schema.arrival,
-        contents["metrics"],
+    readings = rows.all_readings(schema.time)
+    add_metrics = prepare_readings(
+        device_metrics(schema), readings, METRIC_OPTIONS, schema.arrival, contents["metrics"]
     )
     before = history.labels.manifest.sources if history.labels else {}
     sources = with_calendar(

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from feature_sets.checks import InputError
 from feature_sets.telemetry import json_files
 from feature_sets.telemetry.errors import TelemetryError
-from feature_sets.telemetry.file_format import PLAIN, SEPARATORS, FileFormat
+from feature_sets.telemetry.file_format import PLAIN, SEPARATORS, CsvFormat, FileFormat
 from feature_sets.telemetry.path_pattern import path_parts, path_values
 
 SUFFIXES = (".parquet", ".csv", ".csv.gz", *json_files.SUFFIXES)
@@ -25,6 +25,7 @@ NULL_WORDS = ("", "nan", "-nan", "null", "none", "na", "n/a")
 _TEXT = pa.dictionary(pa.int32(), pa.string())
 _VIEWS = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
 _BLOCK_BYTES = 1 << 20
+_SHOWN = 100
 
 
 def is_table_file(path: Path) -> bool:
@@ -53,10 +54,11 @@ def file_columns(path: Path, name: str, form: FileFormat = PLAIN) -> list[str]:
         if path.suffix == ".parquet":
             columns = list(pq.read_schema(path).names)
         elif json_files.is_json(path):
-            columns = list(json_files.json_table(path, name, form).column_names)
+            columns = json_files.json_columns(path, name, form)
         else:
-            columns = _csv_columns(path, form)
+            columns = _csv_columns(path, form.csv_of(name))
     except (pa.ArrowException, OSError, ValueError) as error:
+        check_separator(path, name, form)
         raise unreadable(name, error) from error
     twice = sorted({column for column in columns if columns.count(column) > 1})
     if twice:
@@ -87,13 +89,14 @@ def read_file(
         if json_files.is_json(path):
             return json_files.json_table(path, name, form).select(list(columns))
         refuse_nul(path)
+        csv = form.csv_of(name)
         try:
-            return _read_csv(path, csv_types(columns, numbers, wholes), form)
+            return _read_csv(path, csv_types(columns, numbers, wholes), csv)
         except pa.ArrowInvalid:
             if not numbers:
                 raise
             # Some cell is no number; as text it can be said which.
-            return _read_csv(path, csv_types(columns, numbers, [*wholes, *numbers]), form)
+            return _read_csv(path, csv_types(columns, numbers, [*wholes, *numbers]), csv)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise unreadable(name, error) from error
 
@@ -109,11 +112,14 @@ def first_rows(path: Path, name: str, rows: int, form: FileFormat = PLAIN) -> tu
             head = _head(file.schema_arrow, file.iter_batches(min(rows, 1 << 16)), rows)
             return common(head), file.metadata.num_rows
         if json_files.is_json(path):
-            table = json_files.json_table(path, name, form)
-            return table.slice(0, rows), table.num_rows
+            names = json_files.json_columns(path, name, form)
+            parts = json_files.json_chunks(path, name, form, names, rows)
+            head = next(parts)
+            return head, None if next(parts, None) is not None else head.num_rows
         refuse_nul(path)
-        types = {column: pa.string() for column in _csv_columns(path, form)}
-        with open_csv(path, types, form) as reader:
+        csv = form.csv_of(name)
+        types = {column: pa.string() for column in _csv_columns(path, csv)}
+        with open_csv(path, types, csv) as reader:
             head = _head(reader.schema, reader, rows)
             rest = any(batch.num_rows for batch in reader) if head.num_rows >= rows else False
             return head, None if rest else head.num_rows
@@ -126,12 +132,37 @@ def separator_of(path: Path, name: str) -> str:
 
     :raises TelemetryError: if it cannot be read.
     """
+    return max(SEPARATORS, key=_first_line(path, name).count)
+
+
+def check_separator(path: Path, name: str, form: FileFormat) -> None:
+    """Raise TelemetryError if the first line of a CSV file has less of its separator than of another one.
+
+    :param name: of the file in the folder.
+    """
+    if not name.endswith((".csv", ".csv.gz")):
+        return
+    given, line = form.csv_of(name).separator, _first_line(path, name)
+    found = max(SEPARATORS, key=line.count)
+    if line.count(found) > line.count(given):
+        rule = (
+            f"must have {given!r} between its cells, as files.separator in the schema says; it seems to have "
+            f"{found!r}, which files.separator can say of one table or of all"
+        )
+        raise TelemetryError(name, rule, line[:_SHOWN])
+
+
+def _first_line(path: Path, name: str) -> str:
+    """The first line of a file.
+
+    :raises TelemetryError: if it cannot be read.
+    """
     try:
         with pa.input_stream(str(path)) as file:
-            line = file.read(_BLOCK_BYTES).partition(b"\n")[0].decode("utf-8", "replace")
+            block: bytes = file.read(_BLOCK_BYTES)
     except (pa.ArrowException, OSError) as error:
         raise unreadable(name, error) from error
-    return max(SEPARATORS, key=line.count)
+    return block.partition(b"\n")[0].decode("utf-8", "replace").strip()
 
 
 def common(table: pa.Table) -> pa.Table:
@@ -153,7 +184,7 @@ def _head(schema: pa.Schema, batches: Iterator[pa.RecordBatch], rows: int) -> pa
     return pa.Table.from_batches(taken, schema).slice(0, rows)
 
 
-def _csv_columns(path: Path, form: FileFormat) -> list[str]:
+def _csv_columns(path: Path, form: CsvFormat) -> list[str]:
     options = pyarrow.csv.ReadOptions(block_size=_BLOCK_BYTES)
     parse = pyarrow.csv.ParseOptions(delimiter=form.separator, newlines_in_values=True)
     with pyarrow.csv.open_csv(path, read_options=options, parse_options=parse) as reader:
@@ -174,7 +205,7 @@ def csv_types(
 
 
 def open_csv(
-    path: Path, types: dict[str, pa.DataType], form: FileFormat, block: int = _BLOCK_BYTES
+    path: Path, types: dict[str, pa.DataType], form: CsvFormat, block: int = _BLOCK_BYTES
 ) -> pyarrow.csv.CSVStreamingReader:
     """A CSV file as a reader of batches.
 
@@ -185,7 +216,7 @@ def open_csv(
     return pyarrow.csv.open_csv(path, read_options=options, **_csv_options(types, form))
 
 
-def _csv_options(types: dict[str, pa.DataType], form: FileFormat) -> dict[str, Any]:
+def _csv_options(types: dict[str, pa.DataType], form: CsvFormat) -> dict[str, Any]:
     return {
         "parse_options": pyarrow.csv.ParseOptions(delimiter=form.separator, newlines_in_values=True),
         "convert_options": pyarrow.csv.ConvertOptions(
@@ -202,7 +233,7 @@ def _cases(word: str) -> tuple[str, ...]:
     return word, word.upper(), word.capitalize(), word.replace("nan", "NaN")
 
 
-def _read_csv(path: Path, types: dict[str, pa.DataType], form: FileFormat) -> pa.Table:
+def _read_csv(path: Path, types: dict[str, pa.DataType], form: CsvFormat) -> pa.Table:
     return pyarrow.csv.read_csv(path, **_csv_options(types, form))
 
 

@@ -17,6 +17,7 @@ from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.event_time import seconds_of
 from feature_sets.telemetry.events import brief
 from feature_sets.telemetry.ingest_report import FileMark, FileReport
+from feature_sets.telemetry.reading_table import file_and_row
 from feature_sets.telemetry.schema import TelemetrySchema
 
 
@@ -53,6 +54,14 @@ class FileTally:
         """Count rows of these files that are left out."""
         count = np.bincount(files, minlength=len(self._rows))
         self._rejected[reason] = self._rejected.get(reason, 0) + count
+
+    def row_text(self, number: int) -> str:
+        """Where a row is, such as ``row 2 of a.csv``.
+
+        :param number: see ``row_numbers``.
+        """
+        file, row = file_and_row(np.array([number]))
+        return f"row {int(row[0]) + 1:,} of {self.names[int(file[0])]}"
 
     def wait(self, file: int, due: float) -> None:
         """Note when a row that is from the future may be taken, epoch seconds."""
@@ -160,7 +169,7 @@ class CheckedRows:
             return ""
         (cell,) = cells.values()
         try:
-            seconds_of(cell, self.schema.assume_timezone)
+            seconds_of(cell, *self.schema.time_rules)
         except InputError as error:
             return f": {error.rule}"
         return ""

@@ -7,6 +7,10 @@ epoch time whose unit follows from its size: below 1e11 seconds, below 1e14 mill
 microseconds, else nanoseconds (so an instant from March 1973 on is read alike in every unit). A number with a
 fraction is the nearest microsecond. Refused is what may be two times: nanoseconds as a float, which does not
 hold them, and digits that may be a date (``20240501``, ``202405011200``).
+
+Where the order of day and month is declared, dates with the year last are read as well, such as
+``31.12.2024 23:59:59`` or ``12/31/2024 11:59 PM``. Their marks are points, slashes or dashes. Nothing is
+guessed from the digits.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pandas as pd
@@ -26,8 +30,16 @@ LAST_SECOND = 2**32
 
 NAIVE_RULE = "must have a zone, such as a final Z (if all are of one, say assume_timezone: UTC in the schema)"
 
+DAY_FIRST, MONTH_FIRST = "day_first", "month_first"
+DATE_ORDERS = (DAY_FIRST, MONTH_FIRST)
+"""Which of the two numbers before the year comes first."""
+
 _WHERE = "event time"
 _FORM = "must be ISO 8601 text with a zone or an epoch number"
+ORDER_RULE = (
+    "must be ISO 8601 text with a zone or an epoch number; for dates with the year last the schema says "
+    "date_order: day_first or month_first"
+)
 _RANGE = "must be between 1970 and 2106"
 _FLOAT = "must be a whole number of nanoseconds; a number with a decimal point does not hold them"
 _DATE = "must be an epoch number or a date with dashes; these digits may be either"
@@ -46,14 +58,34 @@ ISO_PATTERN = (
     r"(?:[.,](?P<fraction>[0-9]+))?)?)?"
     r" *(?P<zone>[Zz]|[Uu][Tt][Cc]|[Gg][Mm][Tt]|[+-][0-9]{2}(?::?[0-9]{2})?)?)?[ \t]*$"
 )
-_ISO_FORM, _INTEGER_FORM, _NUMBER_FORM = (
+LOCAL_PATTERN = (
+    r"^[ \t]*(?P<one>[0-9]{1,2})(?P<mark>[./-])(?P<two>[0-9]{1,2})(?P<again>[./-])(?P<year>[0-9]{4})"
+    r"(?:(?:[Tt]|,? +)(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})"
+    r"(?:[.,](?P<fraction>[0-9]+))?)?(?: *(?P<half>[AaPp])\.?[Mm]\.?)?"
+    r" *(?P<zone>[Zz]|[Uu][Tt][Cc]|[Gg][Mm][Tt]|[+-][0-9]{2}(?::?[0-9]{2})?)?)?[ \t]*$"
+)
+"""A date with the year last; which number is the day is declared, never guessed."""
+_ISO_FORM, _LOCAL_FORM, _INTEGER_FORM, _NUMBER_FORM = (
     re.compile(ISO_PATTERN),
+    re.compile(LOCAL_PATTERN),
     re.compile(_INTEGER),
     re.compile(NUMBER_PATTERN),
 )
 
 
-def seconds_of(value: Any, zone: str | None = None) -> float:
+class TimeRules(NamedTuple):
+    """What a schema says of the times in its telemetry.
+
+    :param zone: that times without one are of; without it they are refused.
+    :param order: of day and month in dates with the year last, one of ``DATE_ORDERS``; without it these are
+        refused.
+    """
+
+    zone: str | None = None
+    order: str | None = None
+
+
+def seconds_of(value: Any, zone: str | None = None, order: str | None = None) -> float:
     """Epoch seconds of one event time, exact to the microsecond.
 
     >>> seconds_of("2024-01-01T00:00:00.25Z")
@@ -64,6 +96,7 @@ def seconds_of(value: Any, zone: str | None = None) -> float:
     :param value: ISO 8601 text or a datetime with a zone, or an epoch number, as text too.
     :param zone: that times without one are of, such as ``UTC`` or ``Europe/Oslo``; without it they are
         refused, and with it those that clocks show twice or never because they change.
+    :param order: see ``TimeRules``.
     :raises InputError: unless it is one.
     """
     given = value
@@ -73,7 +106,7 @@ def seconds_of(value: Any, zone: str | None = None) -> float:
         elif _NUMBER_FORM.match(value):
             value = float(value)
         else:
-            value = _moment(value)
+            value = _moment(value, order)
     if isinstance(value, datetime) and value is not pd.NaT:
         if value.tzinfo is None:
             if zone is None:
@@ -119,16 +152,44 @@ def check_zone(where: str, zone: object) -> str:
         raise InputError(where, rule, zone) from None
 
 
-def _moment(text: str) -> datetime:
-    """Time that ISO 8601 text says, cut to microseconds."""
+def other_order(order: str | None) -> str | None:
+    """The order of day and month that is not the given one; None if none is given."""
+    return {DAY_FIRST: MONTH_FIRST, MONTH_FIRST: DAY_FIRST}.get(order or "")
+
+
+def order_rule(order: str) -> str:
+    """What dates must be that have the year last."""
+    return f"must have the {order.partition('_')[0]} first, as date_order says"
+
+
+def _moment(text: str, order: str | None) -> datetime:
+    """Time that text says, cut to microseconds."""
     match = _ISO_FORM.match(text)
-    if match is None or match["dash"] != match["again"]:
+    if match is not None and match["dash"] == match["again"]:
+        return _assembled(match, int(match["month"]), int(match["day"]), text)
+    match = _LOCAL_FORM.match(text)
+    if match is None or match["mark"] != match["again"]:
         raise InputError(_WHERE, _FORM, text)
+    if order is None:
+        raise InputError(_WHERE, ORDER_RULE, text)
+    one, two = int(match["one"]), int(match["two"])
+    day, month = (one, two) if order == DAY_FIRST else (two, one)
+    if month > 12 >= day:
+        raise InputError(_WHERE, order_rule(order), text)
+    return _assembled(match, month, day, text)
+
+
+def _assembled(match: re.Match[str], month: int, day: int, text: str) -> datetime:
     hour, minute, second = (int(match[part] or 0) for part in ("hour", "minute", "second"))
+    half = match.groupdict().get("half")
+    if half:
+        if not 1 <= hour <= 12:
+            raise InputError(_WHERE, _FORM, text)
+        hour = hour % 12 + (12 if half in "pP" else 0)
     fraction = int((match["fraction"] or "")[:6].ljust(6, "0"))
     try:
         moment = datetime(  # noqa: DTZ001 - it gets its zone below
-            int(match["year"]), int(match["month"]), int(match["day"]), hour, minute, second, fraction
+            int(match["year"]), month, day, hour, minute, second, fraction
         )
         if match["zone"] is None:
             return moment

@@ -91,7 +91,7 @@ class EventParser:
             (metric.name, metric.low, metric.high, metric.column, metric.counter) for metric in schema.metrics
         )
         self._uptime = schema.uptime
-        self._zone = schema.assume_timezone
+        self._times = schema.time_rules
         self._devices = devices
         self._sent_as = {name: sent for sent, name in schema.rename.items()}
 
@@ -164,7 +164,7 @@ class EventParser:
         if moment is None:
             raise EventError(self._time, "is required", None)
         try:
-            return device, seconds_of(moment, self._zone)
+            return device, seconds_of(moment, *self._times)
         except InputError as error:
             raise EventError(self._time, error.rule, moment) from None
 

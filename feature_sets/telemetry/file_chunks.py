@@ -15,11 +15,10 @@ from feature_sets.telemetry.arrow_files import (
     common,
     csv_types,
     open_csv,
-    read_file,
     refuse_nul,
     unreadable,
 )
-from feature_sets.telemetry.file_format import PLAIN, FileFormat
+from feature_sets.telemetry.file_format import PLAIN, CsvFormat, FileFormat
 
 CHUNK_BYTES = 16 << 20
 """Of a table that is worked on at a time, about."""
@@ -40,19 +39,22 @@ def file_chunks(
 ) -> Iterator[pa.Table]:
     """What ``read_file`` gives, in parts; at least one.
 
-    A JSON file is read as a whole. Where a column of numbers has a cell that is none, the parts from there on
-    have it as text.
+    A JSON file that is one value is read as a whole. Where a column of numbers has a cell that is none, the
+    parts from there on have it as text.
 
     :raises TelemetryError: if the file cannot be read.
     """
     if json_files.is_json(path):
-        yield from _slices(read_file(path, name, columns, numbers, form, wholes))
+        try:
+            yield from json_files.json_chunks(path, name, form, columns, _rows_of(len(columns)))
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise unreadable(name, error) from error
         return
     try:
         batches = (
             _parquet(path, columns)
             if path.suffix == ".parquet"
-            else _csv(path, columns, numbers, form, wholes)
+            else _csv(path, columns, numbers, form.csv_of(name), wholes)
         )
         yield from _joined(batches)
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -61,12 +63,6 @@ def file_chunks(
 
 def _rows_of(columns: int) -> int:
     return max(1, CHUNK_BYTES // (_CELL_BYTES * max(columns, 1)))
-
-
-def _slices(table: pa.Table) -> Iterator[pa.Table]:
-    rows = _rows_of(table.num_columns)
-    for start in range(0, max(table.num_rows, 1), rows):
-        yield table.slice(start, rows)
 
 
 def _parquet(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
@@ -82,7 +78,7 @@ def _csv(
     path: Path,
     columns: Sequence[str],
     numbers: Collection[str],
-    form: FileFormat,
+    form: CsvFormat,
     wholes: Collection[str],
 ) -> Iterator[pa.Table]:
     """Batches of a CSV file. If a cell of a column of numbers is none, it goes on with these as text."""

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from feature_sets.checks import InputError
 from feature_sets.telemetry.cell_text import cell_text, truth_of
 from feature_sets.telemetry.device_part import may_be_part
-from feature_sets.telemetry.event_time import seconds_of
+from feature_sets.telemetry.event_time import TimeRules, seconds_of
 from feature_sets.telemetry.events import KEY_LIMIT, EventError, EventParser, text_of
 from feature_sets.telemetry.incident_rows import scope_columns, texts_about
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
@@ -191,7 +191,8 @@ class IncidentParser:
         named |= set(self._scope if form.scope else self._entity)
         self._fields = named | {sent for sent, name in schema.rename.items() if name in named}
         zone = self._mapping.time_zone if self._mapping else None
-        self._zone, self._zone_of_tool = schema.assume_timezone, zone or schema.assume_timezone
+        self._times = schema.time_rules
+        self._times_of_tool = self._times._replace(zone=zone or schema.assume_timezone)
 
     def is_one(self, body: Any) -> bool:
         """Whether a body has the fields of an incident, and not of a label."""
@@ -214,7 +215,7 @@ class IncidentParser:
         if not isinstance(body, Mapping):
             raise EventError("incident", "must be a JSON object", body)
         try:
-            return self._read(self._mapping.columns(body, self._form), self._zone_of_tool)
+            return self._read(self._mapping.columns(body, self._form), self._times_of_tool)
         except EventError as error:
             path = self._mapping.fields.get(error.where)
             where = f"{error.where} (at {path})" if path else error.where
@@ -232,13 +233,13 @@ class IncidentParser:
             if name not in self._fields:
                 raise EventError(str(name), f"must be among {', '.join(sorted(self._fields))}", body[name])
         self._events.check_names(body)
-        return self._read(body, self._zone)
+        return self._read(body, self._times)
 
-    def _read(self, body: Mapping[str, Any], zone: str | None) -> IncidentEvent:
+    def _read(self, body: Mapping[str, Any], times: TimeRules) -> IncidentEvent:
         form, field = self._form, self._events.field_of
         names = self._names(body)
-        start = self._time(body, form.start, zone)
-        end = self._time(body, form.end, zone)
+        start = self._time(body, form.start, times)
+        end = self._time(body, form.end, times)
         if start is not None and end is not None and end < start:
             raise EventError(form.end, f"must not be before {form.start}", field(body, form.end))
         given = field(body, form.id)
@@ -291,12 +292,12 @@ class IncidentParser:
             raise EventError(name, f"must be text of 1 to {KEY_LIMIT} characters", value)
         return text
 
-    def _time(self, body: Mapping[str, Any], name: str, zone: str | None) -> float | None:
+    def _time(self, body: Mapping[str, Any], name: str, times: TimeRules) -> float | None:
         moment = self._events.field_of(body, name)
         if moment is None or moment == "":
             return None
         try:
-            return seconds_of(moment, zone)
+            return seconds_of(moment, *times)
         except InputError as error:
             raise EventError(name, error.rule, moment) from None
 

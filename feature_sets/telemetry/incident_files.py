@@ -204,6 +204,11 @@ def note_incidents(
         _note(report, frame, unknown, schema, "incidents name a device that is not known")
     if unknown.all():
         warn_of_nobody(report, "incidents", len(frame))
+    what = "incidents end when they start: no reading is an error by them (labels.tolerance)"
+    if schema.labels.tolerance_seconds:
+        what = f"incidents end when they start: they last for the {schema.labels.tolerance} before"
+    instants = (frame[START] == frame[END]) & ~frame[CANCELLED]
+    _note(report, frame, instants.to_numpy(), schema, what)
     order = frame.sort_values(START, kind="stable")
     far = pd.Timestamp.max.tz_localize("UTC")
     ends = order[END].fillna(far)

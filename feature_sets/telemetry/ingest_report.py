@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -65,7 +65,7 @@ class FileReport:
     :param rows_read: rows in the files.
     :param rejected: reason -> rows left out for it; a row counts once, for the first reason that fits.
     :param values: what was done -> column -> number of values in rows that were kept.
-    :param samples: reason -> the first cell that it was found at, and where.
+    :param samples: reason -> the first cell that it was found at, and where; also of what was done to values.
     :param notes: other things worth knowing.
     :param warnings: those among them that most likely are a mistake; a run tells them.
     :param marks: file -> its mark; of those that were read.
@@ -161,8 +161,11 @@ class IngestReport:
         """Plain content for JSON."""
         return {report.name: report.to_dict() for report in self.tables}
 
-    def lines(self) -> list[str]:
-        """The report for people, one fact a line."""
+    def lines(self, more: Sequence[tuple[str, str]] = ()) -> list[str]:
+        """The report for people, one fact a line.
+
+        :param more: what else is told: of which table, and the line.
+        """
         out = []
         for report in self.tables:
             out.append(
@@ -172,11 +175,10 @@ class IngestReport:
             for reason, rows in sorted(report.rejected.items()):
                 sample = report.samples.get(reason)
                 out.append(f"  rejected {reason}: {rows:,}" + (f", such as {sample}" if sample else ""))
-            out += [
-                f"  {what} in {column}: {values:,}"
-                for what, columns in sorted(report.values.items())
-                for column, values in sorted(columns.items())
-            ]
+            for what, columns in sorted(report.values.items()):
+                out += [f"  {what} in {column}: {values:,}" for column, values in sorted(columns.items())]
+                out += [f"  {what}, such as {report.samples[what]}"] if what in report.samples else []
             out += [f"  warning: {warning}" for warning in report.warnings]
             out += [f"  note: {note}" for note in report.notes]
+            out += [f"  {line}" for table, line in more if table == report.name]
         return out

@@ -5,12 +5,14 @@ Whole numbers stay as they are, however large. Objects in objects become columns
 
 from __future__ import annotations
 
+import io
+import itertools
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -22,6 +24,12 @@ SUFFIXES = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz")
 
 TIME = "timestamp"
 """Column of the times that gNMIc, Telegraf and Prometheus write."""
+
+STREAM_BYTES = 16 << 20
+"""Size from which on a file of lines is read some of them at a time."""
+
+_PACKED = 8
+"""How many times larger a packed file may be unpacked."""
 
 _EXACT = 2**53
 
@@ -39,31 +47,135 @@ def json_table(path: Path, name: str, form: FileFormat) -> pa.Table:
     :raises InputError: if it is no JSON, or not of the format.
     :raises OSError: if it cannot be read.
     """
-    found = path.stat()
-    is_metrics = Path(name).parts[0].partition(".")[0] == form.name_of("metrics")
-    kind = form.format if is_metrics else ""
-    return _table(str(path), (found.st_mtime_ns, found.st_size), kind, form.metric, form.value)
+    return _table(_File.of(path, name, form))
+
+
+def json_columns(path: Path, name: str, form: FileFormat) -> list[str]:
+    """Names of all columns of a file; of a large one of lines without keeping what is in them.
+
+    :raises InputError: see ``json_table``.
+    :raises OSError: see ``json_table``.
+    """
+    file = _File.of(path, name, form)
+    return list(_names(file) if file.is_streamed else _table(file).column_names)
+
+
+def json_chunks(
+    path: Path, name: str, form: FileFormat, columns: Sequence[str], rows: int
+) -> Iterator[pa.Table]:
+    """Columns of a file as of ``json_table``, some rows at a time; a file that is one value is held whole.
+
+    :param columns: which; one that a part has no value of is empty there.
+    :param rows: of a part; there is one at least.
+    :raises InputError: see ``json_table``.
+    :raises OSError: see ``json_table``.
+    """
+    file = _File.of(path, name, form)
+    if not file.is_streamed:
+        table = _table(file).select(list(columns))
+        yield from (table.slice(start, rows) for start in range(0, max(table.num_rows, 1), rows))
+        return
+    found = file.rows(_lines(path))
+    part = list(itertools.islice(found, rows))
+    while True:
+        following = list(itertools.islice(found, rows))
+        yield _of_rows(part, dict.fromkeys(columns))
+        if not following:
+            return
+        part = following
+
+
+class _File(NamedTuple):
+    """A file, and what is to be made of it.
+
+    :param stamp: time of the last change and size, so that it is another one if it changes.
+    :param kind: one of ``JSON_FORMATS``, or empty for rows.
+    :param metric: column with the name of a metric.
+    :param value: column with its value.
+    """
+
+    path: str
+    stamp: tuple[int, int]
+    kind: str
+    metric: str
+    value: str
+
+    @classmethod
+    def of(cls, path: Path, name: str, form: FileFormat) -> _File:
+        """Of a file with this name in the folder."""
+        found = path.stat()
+        is_metrics = Path(name).parts[0].partition(".")[0] == form.name_of("metrics")
+        kind = form.format if is_metrics else ""
+        return cls(str(path), (found.st_mtime_ns, found.st_size), kind, form.metric, form.value)
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether it is large, and has a value a line."""
+        size = self.stamp[1] * (_PACKED if self.path.endswith(".gz") else 1)
+        return size > STREAM_BYTES and _has_values_in_lines(self.path, self.stamp)
+
+    def rows(self, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+        """Rows of the values in lines."""
+        of_format = _Rows(self.kind, self.metric, self.value, Path(self.path).name.partition(".")[0])
+        return of_format.of(_values_of(lines))
+
+
+def _lines(path: str | Path) -> Iterator[str]:
+    with pa.input_stream(str(path)) as stream, io.TextIOWrapper(stream, "utf-8-sig", newline="\n") as text:
+        yield from text
+
+
+@lru_cache(maxsize=8)
+def _has_values_in_lines(path: str, stamp: tuple[int, int]) -> bool:
+    """Whether the first line is a value, and there are others.
+
+    :param stamp: see ``_File``.
+    """
+    with pa.input_stream(path) as stream:
+        begin = stream.read(STREAM_BYTES).decode("utf-8-sig", "replace")
+    first, newline, _ = begin.lstrip().partition("\n")
+    try:
+        json.loads(first)
+    except (ValueError, RecursionError):
+        return False
+    return bool(newline)
+
+
+@lru_cache(maxsize=8)
+def _names(file: _File) -> tuple[str, ...]:
+    """Names of the columns, read line by line."""
+    found: dict[str, None] = {}
+    for row in file.rows(_lines(file.path)):
+        found.update(dict.fromkeys(row))
+    return tuple(found) if found or not file.kind else (TIME, file.metric, file.value)
 
 
 @lru_cache(maxsize=1)
-def _table(path: str, stamp: tuple[int, int], kind: str, metric: str, value: str) -> pa.Table:
-    """The table; the last one is kept, as its columns are asked for first.
-
-    :param stamp: of the file, which is another one if it changes.
-    """
-    with pa.input_stream(path) as stream:
+def _table(file: _File) -> pa.Table:
+    """The table; the last one is kept, as its columns are asked for first."""
+    with pa.input_stream(file.path) as stream:
         text = stream.read().decode("utf-8-sig")
-    rows = _Rows(kind, metric, value, Path(path).name.partition(".")[0])
-    cells: dict[str, list[str | None]] = {}
+    table = _of_rows(file.rows(_parts(text)), {})
+    if file.kind and not table.num_columns:  # Nothing was measured, which is no fault.
+        return _of_rows([], dict.fromkeys((TIME, file.metric, file.value)))
+    return table
+
+
+def _of_rows(rows: Iterable[Mapping[str, Any]], only: Mapping[str, None]) -> pa.Table:
+    """A table of rows, all columns as text.
+
+    :param only: the columns of the table; all that there are, if empty.
+    """
+    cells: dict[str, list[str | None]] = {name: [] for name in only}
     size = 0
-    for row in rows.of(_documents(text)):
+    for row in rows:
         for name, cell in row.items():
+            if only and name not in only:
+                continue
             column = cells.setdefault(name, [])
             column += [None] * (size - len(column))
             column.append(_text(cell))
         size += 1
-    if kind and not cells:  # Nothing was measured, which is no fault.
-        cells = {TIME: [], metric: [], value: []}
     return pa.table({name: _column(column + [None] * (size - len(column))) for name, column in cells.items()})
 
 
@@ -74,21 +186,27 @@ def _column(cells: list[str | None]) -> pa.Array:
         return pa.array([None if cell is None else cell.encode("utf-8", "surrogatepass") for cell in cells])
 
 
-def _documents(text: str) -> Iterator[Any]:
-    """Values of a file: one a line, or one in all."""
+def _parts(text: str) -> list[str]:
+    """The parts of a text that are a value each: its lines, or all of it."""
     lines = text.split("\n") if "\n" in text.strip() else [text]
     try:
         first = next((line for line in lines if line.strip()), "")
         json.loads(first or "[]")
     except (ValueError, RecursionError):
-        lines = [text]
+        return [text]
+    return lines
+
+
+def _values_of(lines: Iterable[str]) -> Iterator[Any]:
+    """Values of a file: one a line, or one in all."""
+    is_one = isinstance(lines, list) and len(lines) == 1
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
             yield json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise InputError(f"line {number}" if len(lines) > 1 else "", "must be JSON", str(error)) from None
+            raise InputError("" if is_one else f"line {number}", "must be JSON", str(error)) from None
 
 
 class _Rows:

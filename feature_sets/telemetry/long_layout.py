@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,15 @@ from feature_sets.telemetry.reading_table import (
     row_numbers,
     unpacked,
 )
+from feature_sets.telemetry.readings import NEVER
+from feature_sets.telemetry.repeated_rows import (
+    FIRST_ROW,
+    Place,
+    contradiction,
+    differs,
+    first_contradiction,
+    kept_of,
+)
 from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.telemetry.table_files import AS_WHOLE, FileRows
 
@@ -37,6 +47,9 @@ GIVEN, REFUSED = "(given)", "(refused)"
 """Columns of a part of a reading: which values it has, and which of them are not what their metric is."""
 
 _SHOWN = 10
+
+Values = npt.NDArray[np.float64] | pd.arrays.IntegerArray
+"""Values of a field, missing where there is none."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +66,21 @@ class JoinedReadings:
     devices: Integers
     row: Integers
     arrival: Integers | None
-    values: dict[str, npt.NDArray[np.float64] | pd.arrays.IntegerArray]
+    values: dict[str, Values]
     refused: Bools
+
+
+class _Parts(NamedTuple):
+    """Parts of readings, by time, device and row.
+
+    :param row: number of the first row of each.
+    :param given: which fields each has; shape (fields, n).
+    """
+
+    micros: Integers
+    devices: Integers
+    row: Integers
+    given: Bools
 
 
 @dataclass
@@ -64,6 +90,8 @@ class LongLayout:
     Values of one device and time are one reading; of two of the same metric the first stays. A reading
     without any metric of the schema is left out, and told.
 
+    :param key: what a device, by its number, and a time in microseconds are called in the files.
+    :param row_text: where a row is, by its number.
     :param rows: that were read.
     :param readings: that they made.
     :param others: rows of names that are no metric of the schema.
@@ -72,10 +100,13 @@ class LongLayout:
 
     schema: TelemetrySchema
     report: FileReport
+    key: Callable[[int, int], Mapping[str, object]]
+    row_text: Callable[[int], str]
     rows: int = 0
     readings: int = 0
     others: dict[str, int] = field(default_factory=dict)
     no_arrivals: dict[int, object] = field(default_factory=dict)
+    _contradicting: int = NEVER
 
     def parts(self, part: FileRows, devices: Integers) -> tuple[pa.Table, Integers]:
         """What a part of a file has of readings, by time and device, and rows of values without either.
@@ -94,6 +125,14 @@ class LongLayout:
             at, keys = at[order], (keys[0][order], keys[1][order])
         first = _beginnings(*keys)
         reading = np.cumsum(first) - 1
+        again = _occurrences(metric[at] * len(first) + reading)
+        of_reading = first
+        if again is not None:  # Values that are given again are kept apart until all are put together.
+            order = np.lexsort((again, reading))
+            at, keys, again = at[order], (keys[0][order], keys[1][order]), again[order]
+            first = _beginnings(*keys) | np.concatenate([[True], again[1:] != again[:-1]])
+            of_reading = first & (again == 0)
+            reading = np.cumsum(first) - 1
         values, given, refused = self._values(part, metric[at], reading, at)
         starts = at[first]
         columns = {
@@ -108,7 +147,8 @@ class LongLayout:
             arrival[part.naive[schema.arrival]] = NAIVE_TIME
             columns[ARRIVAL] = pa.array(arrival[starts])
             for kind in (NO_TIME, NAIVE_TIME):
-                rows = np.sort(starts[arrival[starts] == kind])[:1]
+                of_kind = at[of_reading & (arrival[at] == kind)]
+                rows = np.sort(of_kind)[:1]
                 numbers = row_numbers(part.file, part.first + rows).tolist()
                 cells = [plain_value(part.raw[schema.arrival][row]) for row in rows.tolist()]
                 self.no_arrivals |= zip(numbers, cells, strict=True)
@@ -128,51 +168,60 @@ class LongLayout:
 
     def _values(
         self, part: FileRows, metric: Integers, reading: Integers, at: Integers
-    ) -> tuple[dict[str, npt.NDArray[np.float64] | pd.arrays.IntegerArray], Bools, Bools]:
+    ) -> tuple[dict[str, Values], Bools, Bools]:
         """Values of readings by field, and whether they are given and refused, shape (fields, n).
 
         :param metric: place of the field of each value.
-        :param reading: number of its reading.
-        :param at: its row in the part; of several of a field and reading the first one counts.
+        :param reading: number of its reading, which has one value of a field at most.
+        :param at: its row in the part.
         """
         schema, form = self.schema, self.schema.files
         fields, size = schema.sent_fields, int(reading[-1]) + 1 if len(reading) else 0
         cell = metric * size + reading
         given = np.zeros(len(fields) * size, dtype=np.bool_)
         given[cell] = True
-        self._count_repeated(np.bincount(metric, minlength=len(fields)), given.reshape(len(fields), size))
-        # Of equal places the last assignment stays, which is the first row this way.
-        back, backwards = cell[::-1], at[::-1]
         floats = np.full(len(given), np.nan)
-        floats[back] = part.columns[form.value].to_numpy()[backwards]
+        floats[cell] = part.columns[form.value].to_numpy()[at]
         refused = np.zeros(len(given), dtype=np.bool_)
-        refused[back] = part.refused[form.value][backwards]
-        found: dict[str, npt.NDArray[np.float64] | pd.arrays.IntegerArray] = dict(
-            zip(fields, floats.reshape(len(fields), size), strict=True)
-        )
+        refused[cell] = part.refused[form.value][at]
+        found: dict[str, Values] = dict(zip(fields, floats.reshape(len(fields), size), strict=True))
         refusals = refused.reshape(len(fields), size)
         whole = f"{form.value} {AS_WHOLE}"
         for counter in schema.counter_metrics:
             place = fields.index(counter.name)
-            mine = np.flatnonzero(metric[::-1] == place)
-            values, rows = part.columns[whole].array[backwards[mine]], reading[::-1][mine]
+            mine = np.flatnonzero(metric == place)
+            values, rows = part.columns[whole].array[at[mine]], reading[mine]
             numbers, told = np.zeros(size, dtype=np.uint64), np.zeros(size, dtype=np.bool_)
             numbers[rows], told[rows] = values.to_numpy(np.uint64, na_value=0), ~np.asarray(values.isna())
             refusals[place] = False
-            refusals[place][rows] = part.refused[whole][backwards[mine]]
+            refusals[place][rows] = part.refused[whole][at[mine]]
             if counter.counter is not None:
                 refusals[place] |= told & (numbers > np.uint64(counter.counter.largest))
             found[counter.name] = whole_array(numbers, told)
         return found, given.reshape(len(fields), size), refusals
 
-    def _count_repeated(self, rows: Integers, given: Bools) -> None:
-        """Count values that are given again.
+    def _tell_repeated(
+        self, name: str, column: Values, rows: Integers, kept: Integers, found: _Parts
+    ) -> None:
+        """Count values of a field that are given again, those that are equal apart from the others.
 
-        :param rows: of each field.
+        :param rows: places of the parts of readings with such a value.
+        :param kept: of each the place of that with the value that counts.
         """
-        distinct = np.count_nonzero(given, axis=1)
-        for name, count in zip(self.schema.sent_fields, (rows - distinct).tolist(), strict=True):
-            self.report.count("repeated_values", name, count)
+        other = differs(column, rows, kept)
+        self.report.count("repeated_values", name, int(np.count_nonzero(~other)))
+        self.report.count("contradicting_values", name, int(np.count_nonzero(other)))
+        numbers = found.row[rows[other]]
+        if not len(numbers) or numbers.min() >= self._contradicting:
+            return
+        self._contradicting = int(numbers.min())
+        row, stays, _ = first_contradiction({name: column}, rows[other], kept[other], numbers)
+        other_value, kept_value = (
+            Place(column[at], f"{self.row_text(int(found.row[at]))} on") for at in (row, stays)
+        )
+        key = self.key(int(found.devices[row]), int(found.micros[row]))
+        shown = contradiction(key, name, other_value, kept_value, FIRST_ROW)
+        self.report.samples["contradicting_values"] = shown
 
     def joined(self, table: pa.Table, ranks: Integers) -> JoinedReadings:
         """Readings of parts that are all there are of some times.
@@ -192,27 +241,28 @@ class LongLayout:
         arrival = table[ARRIVAL].to_numpy()[first] if self.schema.arrival is not None else None
         if not first.all():
             reading = np.cumsum(first) - 1
-            values, refused = self._first_given(values, unpacked(table[GIVEN], len(fields)), refused, reading)
+            found = _Parts(micros, devices, row, unpacked(table[GIVEN], len(fields)))
+            values, refused = self._first_given(values, found, refused, reading)
         self.readings += int(np.count_nonzero(first))
         return JoinedReadings(micros[first], devices[first], row[first], arrival, values, refused)
 
     def _first_given(
-        self,
-        values: dict[str, npt.NDArray[np.float64] | pd.arrays.IntegerArray],
-        given: Bools,
-        refused: Bools,
-        reading: Integers,
-    ) -> tuple[dict[str, npt.NDArray[np.float64] | pd.arrays.IntegerArray], Bools]:
-        """Of each field and reading the value of the first part that has one."""
+        self, values: dict[str, Values], parts: _Parts, refused: Bools, reading: Integers
+    ) -> tuple[dict[str, Values], Bools]:
+        """Of each field and reading the value of the first part that has one.
+
+        :param reading: number of the reading of each part, ascending.
+        """
         size = int(reading[-1]) + 1
         refusals = np.zeros((len(values), size), dtype=np.bool_)
-        found: dict[str, npt.NDArray[np.float64] | pd.arrays.IntegerArray] = {}
-        rows, distinct = np.zeros(len(values), dtype=np.int64), np.zeros((len(values), size), dtype=np.bool_)
+        found: dict[str, Values] = {}
         for place, (name, column) in enumerate(values.items()):
-            at = np.flatnonzero(given[place])[::-1]
+            at = np.flatnonzero(parts.given[place])
+            again = np.concatenate([[False], reading[at][1:] == reading[at][:-1]])[: len(at)]
+            if again.any():
+                self._tell_repeated(name, column, at[again], at[kept_of(again)][again], parts)
+                at = at[~again]
             of = reading[at]
-            rows[place] = len(at)
-            distinct[place, of] = True
             refusals[place, of] = refused[place, at]
             if isinstance(column, np.ndarray):
                 floats = np.full(size, np.nan)
@@ -223,7 +273,6 @@ class LongLayout:
                 numbers[of] = column[at].to_numpy(np.uint64, na_value=0)
                 told[of] = ~np.asarray(column[at].isna())
                 found[name] = whole_array(numbers, told)
-        self._count_repeated(rows, distinct)
         return found, refusals
 
     def tell(self) -> None:
@@ -239,3 +288,18 @@ def _beginnings(micros: Integers, devices: npt.NDArray[np.integer[Any]]) -> Bool
     """Which rows begin another reading than the row before them."""
     other = (micros[1:] != micros[:-1]) | (devices[1:] != devices[:-1])
     return np.concatenate([np.ones(min(len(micros), 1), dtype=np.bool_), other])
+
+
+def _occurrences(cells: Integers) -> Integers | None:
+    """How many equal ones there are before each; None if all differ.
+
+    >>> _occurrences(np.array([7, 8, 7, 7])).tolist()
+    [0, 0, 1, 2]
+    """
+    order = np.argsort(cells, kind="stable")
+    begins = np.concatenate([[True], cells[order][1:] != cells[order][:-1]])[: len(cells)]
+    if begins.all():
+        return None
+    found = np.empty(len(cells), dtype=np.int64)
+    found[order] = np.arange(len(cells)) - np.maximum.accumulate(np.where(begins, np.arange(len(cells)), 0))
+    return found

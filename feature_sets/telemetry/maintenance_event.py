@@ -123,6 +123,6 @@ class MaintenanceParser:
 
     def _moment(self, field: str, value: Any) -> int:
         try:
-            return event_micros(seconds_of(value, self._schema.assume_timezone))
+            return event_micros(seconds_of(value, *self._schema.time_rules))
         except InputError as error:
             raise EventError(field, error.rule, value) from None

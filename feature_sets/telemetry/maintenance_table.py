@@ -15,7 +15,7 @@ import pyarrow as pa
 from feature_sets.checks import InputError
 from feature_sets.listed import listed
 from feature_sets.rows.keyed_rows import Bools, Integers
-from feature_sets.telemetry.arrow_files import partition_values, read_file
+from feature_sets.telemetry.arrow_files import check_separator, partition_values, read_file
 from feature_sets.telemetry.calendar import Calendar, Maintenance, checked_scope, scope_columns
 from feature_sets.telemetry.cell_text import plain_value, texts_of
 from feature_sets.telemetry.errors import TelemetryError
@@ -26,7 +26,7 @@ from feature_sets.telemetry.intervals import OPEN
 from feature_sets.telemetry.maintenance_columns import MaintenanceColumns
 from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.telemetry.table_files import columns_of
-from feature_sets.telemetry.time_columns import parse_times
+from feature_sets.telemetry.time_columns import times_in_order
 
 _SHOWN = 5
 
@@ -69,6 +69,7 @@ class _File:
                 rule = "is required"
                 if column == "scope":
                     rule = f"must be at least one of {', '.join(scope_columns(schema))}"
+                check_separator(path, self._name, schema.files)
                 raise TelemetryError(f"{self._name}, column '{column}'", rule, list(present))
         self._start = columns.start
         self._end = columns.end if columns.end in present else ""
@@ -115,7 +116,8 @@ class _File:
 
     def _times(self, column: str, kind: str, given: Bools | None = None) -> Integers:
         """Microseconds since the epoch; rows without a time are left out."""
-        parsed = parse_times(self._table[column], self._schema.assume_timezone)
+        where = f"{self._name}, column '{column}'"
+        parsed = times_in_order(self._table[column], self._schema.time_rules, where)
         refused = parsed.unparsable if given is None else parsed.unparsable & given
         self._reject(f"unparsable_{kind}", refused, column)
         self._reject(f"naive_{kind}", parsed.naive, column)
@@ -141,7 +143,7 @@ class _File:
             cell = plain_value(self._table[column][row])
             rule = ""
             try:
-                seconds_of(cell, self._schema.assume_timezone)
+                seconds_of(cell, *self._schema.time_rules)
             except InputError as error:
                 rule = f": {error.rule}"
             sample = f"{column} {brief(cell)!r} in row {row + 1:,} of {self._name}{rule}"

@@ -35,6 +35,18 @@ from feature_sets.telemetry.reading_table import (
     times_of,
 )
 from feature_sets.telemetry.readings import NEVER, SortedReadings
+from feature_sets.telemetry.repeated_rows import (
+    CONTRADICTING,
+    EQUAL,
+    FIRST_ROW,
+    FIRST_TO_ARRIVE,
+    Place,
+    contradicting,
+    contradiction,
+    first_contradiction,
+    kept_of,
+    plain_of,
+)
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.table_files import FileRows, load_chunks
 from feature_sets.telemetry.table_rows import PartNotes, PartRows
@@ -94,7 +106,9 @@ class _ReadingFiles:
         self._tolerance = duration_seconds(schema.windows.future_tolerance)
         self._tally, self._notes = FileTally(base, files), PartNotes()
         self._numbers: dict[str, int] = {}
-        self._long = LongLayout(schema, report) if schema.files.is_long else None
+        self._long = (
+            LongLayout(schema, report, self._key, self._tally.row_text) if schema.files.is_long else None
+        )
         self._samples: dict[str, int] = {}
 
     def read(self) -> SortedReadings:
@@ -199,13 +213,41 @@ class _ReadingFiles:
         again = np.zeros(len(order), dtype=np.bool_)
         again[1:] = (micros[order][1:] == micros[order][:-1]) & (devices[order][1:] == devices[order][:-1])
         if again.any():
-            self._report.reject("duplicate", int(np.count_nonzero(again)))
-            self._tally.reject("duplicate", file_and_row(row[order[again]])[0])
+            self._tell_repeated(table, order, again)
             order = order[~again]
         frame = pd.DataFrame(
             {name: plain_values(table[name])[order] for name in self._schema.sent_fields}, copy=False
         )
         return micros[order], devices[order], None if arrival is None else arrival[order], frame
+
+    def _tell_repeated(self, table: pa.Table, order: Integers, again: Bools) -> None:
+        """Count the rows that repeat another, those that say the same apart from those that contradict it.
+
+        :param order: places of all rows in the table.
+        :param again: which of them, in this order, repeat the one before them.
+        """
+        rows, kept = order[again], order[kept_of(again)][again]
+        numbers = table[ROW].to_numpy()
+        values = {name: plain_values(table[name]) for name in self._schema.sent_fields}
+        other = contradicting(values, rows, kept)
+        for reason, mine in ((EQUAL, rows[~other]), (CONTRADICTING, rows[other])):
+            self._report.reject(reason, len(mine))
+            self._tally.reject(reason, file_and_row(numbers[mine])[0])
+        if not other.any() or numbers[rows[other]].min() >= self._samples.get(CONTRADICTING, NEVER):
+            return
+        self._samples[CONTRADICTING] = int(numbers[rows[other]].min())
+        shown = first_contradiction(values, rows[other], kept[other], numbers[rows[other]])
+        place, stays = (
+            Place(plain_of(values[shown.column], at), self._tally.row_text(int(numbers[at])))
+            for at in (shown.row, shown.kept)
+        )
+        key = self._key(int(table[DEVICE_CODE][shown.row].as_py()), int(table[TIME][shown.row].as_py()))
+        which = FIRST_ROW if self._schema.arrival is None else FIRST_TO_ARRIVE
+        self._report.samples[CONTRADICTING] = contradiction(key, shown.column, place, stays, which)
+
+    def _key(self, device: int, micros: int) -> dict[str, object]:
+        """What a device and a time are called in the files."""
+        return {DEVICE: list(self._numbers)[device], self._schema.time: times_of(np.array([micros]))[0]}
 
     def _of_parts(self, found: JoinedReadings, keys: Sequence[str]) -> _Checked:
         """Readings of long layout that nothing is wrong with."""

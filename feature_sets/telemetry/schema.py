@@ -15,12 +15,12 @@ from typing import Any
 
 import yaml
 
-from feature_sets.checks import InputError, check_column_name, duration_seconds
+from feature_sets.checks import InputError, check_choice, check_column_name, duration_seconds
 from feature_sets.telemetry.cell_text import check_value
 from feature_sets.telemetry.counter import CounterIntervals, Uptime
 from feature_sets.telemetry.derived import Derived
 from feature_sets.telemetry.errors import SchemaError
-from feature_sets.telemetry.event_time import check_zone
+from feature_sets.telemetry.event_time import DATE_ORDERS, TimeRules, check_zone
 from feature_sets.telemetry.expected_interval import check_expected_interval, presence_names
 from feature_sets.telemetry.file_format import PLAIN, FileFormat
 from feature_sets.telemetry.incident_mapping import IncidentMapping
@@ -28,7 +28,7 @@ from feature_sets.telemetry.label_form import AS_ROWS, ROWS, LabelForm
 from feature_sets.telemetry.maintenance_columns import IN_MAINTENANCE, MaintenanceColumns
 from feature_sets.telemetry.metric import Metric
 from feature_sets.telemetry.reserved_names import check_reserved
-from feature_sets.telemetry.schema_content import UNLABELED, schema_arguments
+from feature_sets.telemetry.schema_content import UNLABELED, check_rename, schema_arguments
 from feature_sets.telemetry.split_rule import BY_TIME, SplitRule
 from feature_sets.telemetry.window_settings import Windows
 
@@ -59,6 +59,8 @@ class TelemetrySchema:
     :param exclude_labels: rows left out of training and evaluation: label-file column -> value that excludes.
     :param assume_timezone: zone that times without one are of, ``UTC`` or a name such as ``Europe/Oslo``;
         otherwise such rows are rejected.
+    :param date_order: ``day_first`` or ``month_first``, of dates with the year last; otherwise such rows are
+        rejected.
     :param separator: what joins entity columns into the device key.
     :param rename: column of the files, or field of a live event -> the name that the schema has for it.
     :param files: how the files are written, where it is not the usual way.
@@ -85,6 +87,7 @@ class TelemetrySchema:
     population: Mapping[str, Any] = field(default_factory=dict)
     exclude_labels: Mapping[str, Any] = field(default_factory=dict)
     assume_timezone: str | None = None
+    date_order: str | None = None
     separator: str = "/"
     rename: Mapping[str, str] = field(default_factory=dict)
     files: FileFormat = PLAIN
@@ -117,8 +120,10 @@ class TelemetrySchema:
             check_column_name("entity" if column in self.entity else "static", column)
         if self.assume_timezone is not None:
             check_zone("assume_timezone", self.assume_timezone)
+        if self.date_order is not None:
+            check_choice("date_order", self.date_order, DATE_ORDERS)
         duration_seconds(self.horizon, "horizon")
-        self._check_rename()
+        check_rename(self.rename)
         for field_name, values in (("population", self.population), ("exclude_labels", self.exclude_labels)):
             for column, value in values.items():
                 check_value(f"{field_name}.{column}", value)
@@ -163,14 +168,6 @@ class TelemetrySchema:
         others = (DEVICE, self.time, self.label, self.target, *self.entity)
         split.check(self.group_columns, labels, others, where)
 
-    def _check_rename(self) -> None:
-        """Raise InputError unless every new name is a text of its own."""
-        names = list(self.rename.values())
-        for given, name in self.rename.items():
-            if not isinstance(name, str) or names.count(name) > 1 or name in self.rename:
-                rule = "must be one name for each column, which is not renamed itself"
-                raise InputError(f"rename.{given}", rule, name)
-
     def _check_counters(self) -> None:
         """Raise InputError unless what is said of counters is of some."""
         if not self.counter_metrics:
@@ -207,6 +204,11 @@ class TelemetrySchema:
         for column in columns:
             if column in generated:
                 raise InputError("columns", "must not equal the name of a generated feature", column)
+
+    @property
+    def time_rules(self) -> TimeRules:
+        """What is said of times, in files and live."""
+        return TimeRules(self.assume_timezone, self.date_order)
 
     @property
     def metric_names(self) -> tuple[str, ...]:
@@ -384,6 +386,7 @@ class TelemetrySchema:
             "assume_timezone": self.assume_timezone,
             "separator": self.separator,
             # Absent if they say nothing, so that histories of before they existed go on.
+            **({"date_order": self.date_order} if self.date_order is not None else {}),
             **({"rename": dict(self.rename)} if self.rename else {}),
             **({"files": self.files.to_dict()} if self.files != PLAIN else {}),
             **({"maintenance": self.maintenance.to_dict()} if self.maintenance is not None else {}),

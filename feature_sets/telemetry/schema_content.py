@@ -68,6 +68,15 @@ def schema_arguments(content: object, fields: Collection[str]) -> dict[str, Any]
     }
 
 
+def check_rename(rename: Mapping[str, Any]) -> None:
+    """Raise InputError unless every new name is a text of its own."""
+    names = list(rename.values())
+    for given, name in rename.items():
+        if not isinstance(name, str) or names.count(name) > 1 or name in rename:
+            rule = "must be one name for each column, which is not renamed itself"
+            raise InputError(f"rename.{given}", rule, name)
+
+
 def gets_calendar(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     """Whether a schema differs from an earlier one in nothing but that it has a calendar of maintenance.
 

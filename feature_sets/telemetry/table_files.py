@@ -14,7 +14,7 @@ import pyarrow as pa
 from feature_sets.checks import InputError
 from feature_sets.rows.entity_keys import KEY_TEXT_RULE, is_key_text
 from feature_sets.rows.keyed_rows import Bools, Integers
-from feature_sets.telemetry.arrow_files import file_columns, partition_values, read_file
+from feature_sets.telemetry.arrow_files import check_separator, file_columns, partition_values, read_file
 from feature_sets.telemetry.cell_numbers import numbers_of, wholes_of
 from feature_sets.telemetry.cell_text import Texts, one_form, texts_of, truth_of
 from feature_sets.telemetry.device_keys import compose_keys, no_keys
@@ -22,7 +22,7 @@ from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.events import brief
 from feature_sets.telemetry.file_chunks import file_chunks, read_ahead
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from feature_sets.telemetry.time_columns import parse_times
+from feature_sets.telemetry.time_columns import times_in_order
 
 _NAMED = 10
 """Columns that an error names at most."""
@@ -150,10 +150,12 @@ class _FilePlan:
             if DEVICE not in present:
                 absent = next(column for column in keys if column not in present)
                 rule = f"is required (or a column '{DEVICE}' with the full key)"
+                check_separator(path, name, schema.files)
                 raise TelemetryError(f"{name}, column '{absent}'", rule, list(present))
             keys = (DEVICE,)
         for column in columns.names:
             if column not in present:
+                check_separator(path, name, schema.files)
                 raise TelemetryError(f"{name}, column '{column}'", "is required", list(present))
         wanted = tuple(dict.fromkeys([*keys, *columns.names]))
         inside = [column for column in wanted if present[column] is not None]
@@ -285,7 +287,8 @@ def joined(parts: Sequence[FileRows], kind: str) -> dict[str, Any]:
 def _type_columns(rows: FileRows, schema: TelemetrySchema, columns: Columns) -> None:
     table = rows.raw
     for column in columns.times:
-        parsed = parse_times(table[column], schema.assume_timezone)
+        where = f"{rows.name}, column '{column}'"
+        parsed = times_in_order(table[column], schema.time_rules, where, rows.first)
         rows.columns[column] = parsed.times
         rows.refused[column], rows.naive[column] = parsed.unparsable, parsed.naive
         rows.units[column] = parsed.units

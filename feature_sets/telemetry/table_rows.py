@@ -14,6 +14,17 @@ from feature_sets.listed import listed
 from feature_sets.telemetry.cell_text import plain_value, texts_of
 from feature_sets.telemetry.checked_rows import CheckedRows, FileTally, Where, mark_of, none_left
 from feature_sets.telemetry.ingest_report import FileMark, FileReport
+from feature_sets.telemetry.repeated_rows import (
+    CONTRADICTING,
+    EQUAL,
+    FIRST_ROW,
+    Place,
+    contradicting,
+    contradiction,
+    first_contradiction,
+    plain_of,
+    repeated,
+)
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.table_files import Columns, FileRows, joined, load_file
 
@@ -142,11 +153,25 @@ class TableRows(PartRows):
         self._notes.tell_units(column, kind, self.report)
 
     def reject_duplicates(self, keys: list[str]) -> None:
-        """Leave out rows that repeat the keys of an earlier row that is kept."""
-        repeated = np.zeros(len(self.frame), dtype=np.bool_)
-        kept = np.flatnonzero(self.keep)
-        repeated[kept] = self.frame[keys].iloc[kept].duplicated().to_numpy()
-        self.reject("duplicate", repeated)
+        """Leave out rows that repeat the keys of an earlier one that is kept; a contradiction is shown."""
+        left = np.flatnonzero(self.keep)
+        rows, kept = (left[places] for places in repeated(self.frame[keys].iloc[left]))
+        values = {str(name): column for name, column in self.frame.items() if name not in keys}
+        other = contradicting(values, rows, kept)
+        for reason, mine in ((EQUAL, rows[~other]), (CONTRADICTING, rows[other])):
+            self.reject(reason, np.isin(np.arange(len(self.frame)), mine))
+        if other.any():
+            shown = first_contradiction(values, rows[other], kept[other], rows[other])
+            place, stays = (
+                Place(plain_of(values[shown.column], row), self._row_text(row))
+                for row in (shown.row, shown.kept)
+            )
+            key = {name: self.frame[name].iloc[shown.row] for name in keys}
+            self.report.samples[CONTRADICTING] = contradiction(key, shown.column, place, stays, FIRST_ROW)
+
+    def _row_text(self, row: int) -> str:
+        found = self.where(row, DEVICE)
+        return f"row {found.row + 1:,} of {found.file}"
 
     def accepted(self, order: list[str], some: bool = True, devices: int = 0) -> pd.DataFrame:
         """Rows that are left, sorted; the report gets the marks of the files.

@@ -15,13 +15,20 @@ import pyarrow.compute as pc
 
 from feature_sets.rows.keyed_rows import Bools, Integers
 from feature_sets.telemetry.cell_text import is_text
+from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.event_time import (
     DATES,
+    DAY_FIRST,
     ISO_PATTERN,
     LAST_SECOND,
+    LOCAL_PATTERN,
     NUMBER_PATTERN,
+    ORDER_RULE,
     UNITS,
+    TimeRules,
+    order_rule,
 )
+from feature_sets.telemetry.events import brief
 
 
 @dataclass(frozen=True)
@@ -32,28 +39,33 @@ class ParsedTimes:
     :param naive: rows rejected because they have no zone.
     :param unparsable: rows rejected because they are no time at all, or lie outside 1970 to 2106.
     :param units: epoch unit -> number of rows given in it.
+    :param other: unparsable rows that have month and day in the other order than the one declared.
     """
 
     times: pd.Series
     naive: Bools
     unparsable: Bools
     units: dict[str, int]
+    other: Bools
 
 
-def parse_times(column: pd.Series | pa.ChunkedArray, zone: str | None = None) -> ParsedTimes:
+def parse_times(
+    column: pd.Series | pa.ChunkedArray, zone: str | None = None, order: str | None = None
+) -> ParsedTimes:
     """Event times of a column of any type; the rules are those of ``seconds_of``, row by row.
 
     :param zone: that times without one are of; without it they are refused.
+    :param order: see ``TimeRules``.
     """
     cells = pa.chunked_array([_cells(column)]) if isinstance(column, pd.Series) else column
     if pa.types.is_dictionary(cells.type):
         cells = cells.unify_dictionaries()
         values = cells.chunk(0).dictionary if cells.num_chunks else pa.nulls(0)
-        read = _read(values).take(
+        read = _read(values, order).take(
             cells.combine_chunks().indices if cells.num_chunks else pa.nulls(0, pa.int32())
         )
     else:
-        read = _read(cells.combine_chunks())
+        read = _read(cells.combine_chunks(), order)
     if zone is not None:
         _localize(read, zone)
     good = read.good & (read.micros >= 0) & (read.micros < LAST_SECOND * 1_000_000)
@@ -62,26 +74,67 @@ def parse_times(column: pd.Series | pa.ChunkedArray, zone: str | None = None) ->
     times[~good | naive] = np.datetime64("NaT")
     counts = np.bincount(read.unit[good], minlength=len(UNITS) + 1)[1:].tolist()
     units = {unit: count for (unit, *_), count in zip(UNITS, counts, strict=True) if count}
-    return ParsedTimes(pd.Series(pd.DatetimeIndex(times, tz="UTC")), naive, ~good, units)
+    return ParsedTimes(pd.Series(pd.DatetimeIndex(times, tz="UTC")), naive, ~good, units, read.other)
+
+
+def times_in_order(
+    column: pd.Series | pa.ChunkedArray, rules: TimeRules, where: str, first: int = 0
+) -> ParsedTimes:
+    """``parse_times`` of a column of a file, in which all dates have the order that is declared.
+
+    One that has not tells that the others are misread where nobody can see it. Where no order is declared, a
+    column of nothing but such dates is refused, too.
+
+    :param where: what an error calls the column.
+    :param first: number of the first row in the file, from 0 on.
+    :raises TelemetryError: if a date fits into the other order only.
+    """
+    parsed = parse_times(column, *rules)
+    if rules.order is not None and parsed.other.any():
+        row = int(np.argmax(parsed.other))
+        rule = f"{order_rule(rules.order)}, in all of its dates; nothing of the file is read"
+    elif rules.order is None and parsed.unparsable.all() and _is_local(column):
+        row = int(np.argmax(np.asarray(column.is_valid())))
+        rule = ORDER_RULE
+    else:
+        return parsed
+    raise TelemetryError(where, rule, f"{brief(column[row].as_py())!r} in row {first + row + 1:,}")
+
+
+def _is_local(column: pa.ChunkedArray) -> bool:
+    """Whether all cells are dates with the year last, but for empty ones; and there are some."""
+    given = column.drop_null()
+    kind = given.type.value_type if pa.types.is_dictionary(given.type) else given.type
+    if not is_text(kind) or not len(given):
+        return False
+    return bool(_matches(given.cast(pa.string()), LOCAL_PATTERN).all())
 
 
 @dataclass
 class _Times:
-    """Times as they are read: microseconds, whether they are times, lack a zone, and the epoch unit or 0."""
+    """Times as they are read.
+
+    :param micros: microseconds since the epoch.
+    :param good: whether they are times.
+    :param naive: whether they lack a zone.
+    :param unit: number of the epoch unit, or 0.
+    :param other: whether they are dates of the other order.
+    """
 
     micros: Integers
     good: Bools
     naive: Bools
     unit: npt.NDArray[np.int8]
+    other: Bools
 
     @classmethod
     def none(cls, size: int) -> _Times:
         no = np.zeros(size, dtype=np.bool_)
-        return cls(np.zeros(size, dtype=np.int64), no, no.copy(), np.zeros(size, dtype=np.int8))
+        return cls(np.zeros(size, dtype=np.int64), no, no.copy(), np.zeros(size, dtype=np.int8), no.copy())
 
     def put(self, rows: Integers, part: _Times) -> None:
         """Take these rows from a part."""
-        for name in ("micros", "good", "naive", "unit"):
+        for name in _FIELDS:
             getattr(self, name)[rows] = getattr(part, name)
 
     def take(self, indices: pa.Array) -> _Times:
@@ -89,7 +142,10 @@ class _Times:
         at = indices.cast(pa.int64()).fill_null(len(self.good)).to_numpy(zero_copy_only=False)
         longer = _Times.none(len(self.good) + 1)
         longer.put(np.arange(len(self.good)), self)
-        return _Times(longer.micros[at], longer.good[at], longer.naive[at], longer.unit[at])
+        return _Times(*(getattr(longer, name)[at] for name in _FIELDS))
+
+
+_FIELDS = ("micros", "good", "naive", "unit", "other")
 
 
 def _localize(read: _Times, zone: str) -> None:
@@ -111,7 +167,7 @@ def _cells(column: pd.Series) -> pa.Array:
         return pa.array([None if cell is None else str(cell) for cell in column], type=pa.string())
 
 
-def _read(cells: pa.Array) -> _Times:
+def _read(cells: pa.Array, order: str | None = None) -> _Times:
     kind = cells.type
     if pa.types.is_timestamp(kind):
         return _of_stamps(cells, kind.unit, kind.tz is None)
@@ -131,7 +187,7 @@ def _read(cells: pa.Array) -> _Times:
         except pa.ArrowInvalid:
             return _Times.none(len(cells))
     if is_text(cells.type):
-        return _of_texts(cells.cast(pa.string()))
+        return _of_texts(cells.cast(pa.string()), order)
     return _Times.none(len(cells))
 
 
@@ -180,7 +236,7 @@ def _of_numbers(cells: pa.Array) -> _Times:
     return read
 
 
-def _of_texts(cells: pa.Array) -> _Times:
+def _of_texts(cells: pa.Array, order: str | None) -> _Times:
     for kind, naive in ((pa.timestamp("us", tz="UTC"), False), (pa.timestamp("us"), True)):
         try:
             # Ten times as fast, but it takes plain text of one form only, in every row.
@@ -192,7 +248,11 @@ def _of_texts(cells: pa.Array) -> _Times:
     rows = np.flatnonzero(is_number)
     if len(rows):
         read.put(rows, _of_number_texts(cells.take(pa.array(rows))))
-    rows = np.flatnonzero(~is_number)
+    is_local = np.zeros(len(cells), dtype=np.bool_) if order is None else _matches(cells, LOCAL_PATTERN)
+    rows = np.flatnonzero(is_local)
+    if order is not None and len(rows):
+        read.put(rows, _of_local_texts(cells.take(pa.array(rows)), order))
+    rows = np.flatnonzero(~is_number & ~is_local)
     if len(rows):
         read.put(rows, _of_iso_texts(cells.take(pa.array(rows))))
     return read
@@ -220,32 +280,60 @@ def _of_iso_texts(cells: pa.Array) -> _Times:
     read = _Times.none(len(cells))
     found = pc.extract_regex(cells, ISO_PATTERN)
     rows = np.flatnonzero(pc.is_valid(found).to_numpy(zero_copy_only=False))
-    found = found.take(pa.array(rows))
-    part = {found.type.field(i).name: pc.struct_field(found, i) for i in range(found.type.num_fields)}
+    part = _parts(found.take(pa.array(rows)))
+    same = pc.equal(part["dash"], part["again"]).to_numpy(zero_copy_only=False)
+    read.put(rows, _assembled(part, _number(part["month"]), _number(part["day"]), same))
+    return read
 
-    def number(text: pa.Array) -> Integers:
-        filled = pc.if_else(pc.equal(text, ""), "0", text)
-        return np.asarray(filled.cast(pa.int64()).to_numpy(zero_copy_only=False))
 
-    year, month, day, hour, minute, second = (
-        number(part[name]) for name in ("year", "month", "day", "hour", "minute", "second")
-    )
-    fraction = number(pc.utf8_rpad(pc.utf8_slice_codeunits(part["fraction"], 0, 6), 6, "0"))
+def _of_local_texts(cells: pa.Array, order: str) -> _Times:
+    """Dates with the year last."""
+    part = _parts(pc.extract_regex(cells, LOCAL_PATTERN))
+    one, two = _number(part["one"]), _number(part["two"])
+    day, month = (one, two) if order == DAY_FIRST else (two, one)
+    same = pc.equal(part["mark"], part["again"]).to_numpy(zero_copy_only=False)
+    read = _assembled(part, month, day, same)
+    read.other = same & (month > 12) & (day <= 12) & _assembled(part, day, month, same).good
+    return read
+
+
+def _parts(found: pa.Array) -> dict[str, pa.Array]:
+    return {found.type.field(i).name: pc.struct_field(found, i) for i in range(found.type.num_fields)}
+
+
+def _number(text: pa.Array) -> Integers:
+    filled = pc.if_else(pc.equal(text, ""), "0", text)
+    return np.asarray(filled.cast(pa.int64()).to_numpy(zero_copy_only=False))
+
+
+def _assembled(part: dict[str, pa.Array], month: Integers, day: Integers, good: Bools) -> _Times:
+    """Times of the parts of texts.
+
+    :param good: which of them may be times.
+    """
+    read = _Times.none(len(month))
+    year, hour, minute, second = (_number(part[name]) for name in ("year", "hour", "minute", "second"))
+    if "half" in part:
+        half = pc.utf8_lower(part["half"])
+        told = pc.not_equal(half, "").to_numpy(zero_copy_only=False)
+        good = good & (~told | (hour >= 1) & (hour <= 12))
+        afternoon = pc.equal(half, "p").to_numpy(zero_copy_only=False)
+        hour = np.where(told, hour % 12 + 12 * afternoon, hour)
+    fraction = _number(pc.utf8_rpad(pc.utf8_slice_codeunits(part["fraction"], 0, 6), 6, "0"))
     zone = pc.replace_substring(part["zone"], ":", "")
     signed = _matches(zone, "^[+-]")
-    of_zone = number(pc.if_else(pa.array(signed), pc.utf8_slice_codeunits(zone, 1, 3), "0"))
-    of_zone_minutes = number(pc.if_else(pa.array(signed), pc.utf8_slice_codeunits(zone, 3, 5), "0"))
-    good = (month >= 1) & (month <= 12) & (day >= 1) & (hour < 24) & (minute < 60) & (second < 60)
+    of_zone = _number(pc.if_else(pa.array(signed), pc.utf8_slice_codeunits(zone, 1, 3), "0"))
+    of_zone_minutes = _number(pc.if_else(pa.array(signed), pc.utf8_slice_codeunits(zone, 3, 5), "0"))
+    good = good & (month >= 1) & (month <= 12) & (day >= 1) & (hour < 24) & (minute < 60) & (second < 60)
     good &= (of_zone < 24) & (of_zone_minutes < 60)
-    good &= pc.equal(part["dash"], part["again"]).to_numpy(zero_copy_only=False)
     months = ((year - 1970) * 12 + np.where(good, month, 1) - 1).astype("datetime64[M]")
     good &= months.astype("datetime64[D]") + day <= (months + 1).astype("datetime64[D]")
     days = months.astype("datetime64[D]").astype(np.int64) + day - 1
     offset = np.where(_matches(zone, "^-"), -1, 1) * (of_zone * 3600 + of_zone_minutes * 60)
     seconds = days * 86_400 + hour * 3600 + minute * 60 + second - offset
-    read.good[rows] = good
-    read.micros[rows] = seconds * 1_000_000 + fraction
-    read.naive[rows] = good & pc.equal(zone, "").to_numpy(zero_copy_only=False)
+    read.good = good
+    read.micros = seconds * 1_000_000 + fraction
+    read.naive = good & pc.equal(zone, "").to_numpy(zero_copy_only=False)
     return read
 
 

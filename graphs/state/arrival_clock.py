@@ -24,7 +24,7 @@ class ArrivalClock:
 
     def __init__(self, schema: TelemetrySchema) -> None:
         self._column = schema.arrival
-        self._zone = schema.assume_timezone
+        self._times = schema.time_rules
         self.now = 0.0
 
     def arrival(self, body: Mapping[str, Any], event: TelemetryEvent | LabelEvent | IncidentEvent) -> float:
@@ -43,7 +43,7 @@ class ArrivalClock:
                 raise EventError(self._column, "is required: this instance takes its clock from it", None)
             return event.time
         try:
-            return seconds_of(told, self._zone)
+            return seconds_of(told, *self._times)
         except InputError as error:
             raise EventError(str(self._column), error.rule, told) from None
 

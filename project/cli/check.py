@@ -52,8 +52,9 @@ def _fit(folder: Path, schema: Path, as_json: bool) -> None:
     rows, report = read_telemetry(folder, given)
     notes = fit_notes(rows, given)
     if as_json:
-        print(json.dumps({**report.to_dict(), "devices": len(rows.static), "notes": notes}))
+        told = [note.sentence for note in notes]
+        print(json.dumps({**report.to_dict(), "devices": len(rows.static), "notes": told}))
         return
-    print("\n".join([*report.lines(), *(f"note: {note}" for note in notes)]))
+    print("\n".join(report.lines([(note.table, f"note: {note.sentence}") for note in notes])))
     fits = "every row was read; look at the notes first" if notes else "the folder fits"
     print(f"{fits}: netops run --telemetry {folder} --schema {schema}")

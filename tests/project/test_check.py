@@ -115,8 +115,10 @@ def test_what_does_not_fit_is_told_before_the_run_is_named(folder, tmp_path, cap
     schema = tmp_path / "schema.yaml"
     schema.write_text(json.dumps(content))
     check(folder, schema=schema)
-    *_, note, last = capsys.readouterr().out.splitlines()
-    assert note.startswith("note: Every label is 0")
+    *_, last = lines = capsys.readouterr().out.splitlines()
+    # Beneath its table, not beneath the last one.
+    note = lines[lines.index(next(line for line in lines if line.startswith("labels: "))) + 1]
+    assert note.startswith("  note: Every label is 0")
     assert last.startswith("every row was read; look at the notes first: netops run")
     check(folder, schema=schema, as_json=True)
-    assert json.loads(capsys.readouterr().out)["notes"] == [note.removeprefix("note: ")]
+    assert json.loads(capsys.readouterr().out)["notes"] == [note.removeprefix("  note: ")]

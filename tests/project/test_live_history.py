@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 
 import numpy as np
 import pandas as pd
@@ -281,6 +282,16 @@ def test_what_is_in_a_file_too_is_known_and_contradictions_are_told(project, loc
     found = take_live(journal, PLAIN)
     assert (found["readings_known"], found["readings_new"], found["readings_conflicting"]) == (8, 0, 1)
     assert found["conflicts"][0]["given"] == 77.0
+    later = START.timestamp() + 2 * 86_400
+    fresh = [event._replace(time=event.time + 86_400) for event in events[:2]]
+    kept.append(Kind.TELEMETRY, later, fresh)
+    kept.append(Kind.TELEMETRY, later + 1, fresh[:1])
+    kept.append(Kind.TELEMETRY, later + 2, [fresh[1]._replace(metrics={"cpu": 3.0, "latency": math.nan})])
+    found = take_live(journal, PLAIN)
+    assert (found["readings_known"], found["readings_new"], found["readings_conflicting"]) == (2, 2, 1)
+    assert found["conflicts"][0]["given"] == 3.0
+    assert found["conflicts"][0]["kept"] == fresh[1].metrics["cpu"]
+    assert any("given 3.0" in line for line in found["report_lines"])
     assert folder.ingest()["rows_new"] == 0
     forget_all()
 

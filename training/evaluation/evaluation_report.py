@@ -164,6 +164,7 @@ class EvaluationReport:
             better_than_rule=self.better_than_rule,
             undecided=self.undecided,
             worse_than=self.operating.worse_than,
+            tie=self.operating.tied_with,
             undecided_than=self.operating.undecided_than,
             may_serve=self.may_serve,
             threshold_uncertain=self.threshold_uncertain,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from scipy import stats
 
@@ -18,6 +19,27 @@ from training.evaluation.episode_view import EpisodeView
 NEVER = "never"
 DAYS = 7.0
 _WORDS = {ALWAYS: "alarming always", NEVER: "alarming never", SINGLE_FEATURE: "the rule of a single feature"}
+
+
+class Tie(NamedTuple):
+    """A baseline that does as well as the model at its threshold.
+
+    :param baseline: what it is, in words.
+    :param f1: of both.
+    :param is_rule: whether it is the rule of a single feature, which tells errors apart as the model does.
+    """
+
+    baseline: str
+    f1: float
+    is_rule: bool
+
+    def __str__(self) -> str:
+        return f"F1 {self.f1:.3f} of both"
+
+    @property
+    def is_perfect(self) -> bool:
+        """Whether no threshold could do better."""
+        return self.f1 >= 0.9995
 
 
 @dataclass(frozen=True)
@@ -54,6 +76,14 @@ class OperatingScores:
         return self._beside([name for name in self._no_better if self._open(name)])
 
     @property
+    def tied_with(self) -> Tie | None:
+        """The baseline of ``worse_than`` where it has the same F1 as the model, to three digits."""
+        best = self._best([name for name in self._no_better if not self._open(name)])
+        if best is None or f"{self.f1[best]:.3f}" != f"{self.f1[MODEL]:.3f}":
+            return None
+        return Tie(_WORDS[best], self.f1[best], is_rule=best == SINGLE_FEATURE)
+
+    @property
     def _no_better(self) -> list[str]:
         """Baselines with at least the F1 of the model."""
         return [name for name in self.f1 if name != MODEL and self.f1[name] >= self.f1[MODEL]]
@@ -62,13 +92,16 @@ class OperatingScores:
         return name in self.gains and self.gains[name].high > 0.0
 
     def _beside(self, names: Sequence[str]) -> str:
-        if not names:
+        name = self._best(names)
+        if name is None:
             return ""
-        name = max(names, key=lambda one: self.f1[one])
         text = f"F1 {self.f1[MODEL]:.3f} against {self.f1[name]:.3f} of {_WORDS[name]}"
         if name not in self.gains:
             return text
         return f"{text}, difference {self.gains[name].low:+.2f} to {self.gains[name].high:+.2f}"
+
+    def _best(self, names: Sequence[str]) -> str | None:
+        return max(names, key=lambda one: self.f1[one], default=None)
 
     def describe(self) -> dict[str, float | str]:
         """Results ready to be logged; what is not known is not in them."""

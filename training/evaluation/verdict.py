@@ -8,6 +8,7 @@ from feature_sets.telemetry.schema import TelemetrySchema
 from training.evaluation.baselines import MODEL, SINGLE_FEATURE, SingleFeatureRule
 from training.evaluation.bootstrap import Intervals
 from training.evaluation.episode_view import EpisodeView
+from training.evaluation.operating_scores import Tie
 from training.exploration.durations import in_words
 
 
@@ -70,6 +71,7 @@ def advice(
     better_than_rule: bool,
     undecided: str = "",
     worse_than: str = "",
+    tie: Tie | None = None,
     undecided_than: str = "",
     may_serve: bool = False,
     threshold_uncertain: bool = False,
@@ -83,6 +85,7 @@ def advice(
     :param better_than_rule: the same.
     :param undecided: the same.
     :param worse_than: see ``OperatingScores``.
+    :param tie: see ``OperatingScores.tied_with``.
     :param undecided_than: the same.
     :param may_serve: see ``EvaluationReport``.
     :param threshold_uncertain: see ``EvaluationReport``.
@@ -99,9 +102,9 @@ def advice(
         if not predictable:
             looks = f"Whether {what[0].lower()}{what[1:]} is predictable is open"
         if predictable and worse_than:
-            return (
-                f"{looks}, but not at this threshold ({worse_than}); there are no intervals ({why}): {more}."
-            )
+            beside = _beside_baseline(worse_than, tie)
+            way = f"use the rule, or {more}" if tie is not None and tie.is_rule else more
+            return f"{looks}, {beside}; there are no intervals ({why}): {way}."
         joined = "but" if predictable else "for"
         return f"{looks}, {joined} there are no intervals ({why}): {more}."
     if undecided:
@@ -111,7 +114,10 @@ def advice(
     if not better_than_rule:
         return f"{what} is predictable, but the model is not better than that rule: use the rule."
     if worse_than:
-        return f"{what} is predictable, but not at this threshold ({worse_than}): choose another one."
+        way = "choose another one"
+        if tie is not None and tie.is_rule:
+            way = "use the rule" if tie.is_perfect else f"{way}, or use the rule"
+        return f"{what} is predictable, {_beside_baseline(worse_than, tie)}: {way}."
     if undecided_than:
         return (
             f"{what} is predictable, but whether the model is better at this threshold cannot be told "
@@ -125,6 +131,15 @@ def advice(
             "it, so go by its rate of false alarms."
         )
     return f"{what} is predictable, and the model is clearly better than both baselines."
+
+
+def _beside_baseline(worse_than: str, tie: Tie | None) -> str:
+    """What a model is at its threshold that is no better there than a baseline."""
+    if tie is None:
+        return f"but not at this threshold ({worse_than})"
+    if tie.is_rule:
+        return f"and {tie.baseline} does as well at this threshold ({tie})"
+    return f"but at this threshold the model is no better than {tie.baseline} ({tie})"
 
 
 def _rounded(number: float) -> str:

@@ -19,10 +19,14 @@ from feature_sets.ingestion.history.parquet_partitions import (
     partitions,
 )
 from feature_sets.ingestion.history.stored_history import column_of_micros
+from feature_sets.ingestion.history.streamed_partition import StreamedPartition, batches, in_event_order
 from feature_sets.ingestion.history.target_folder import TargetFolder
 from feature_sets.ingestion.history.typed_table import ColumnTypes, noted, typed
 from feature_sets.rows.keyed_rows import Bools, Integers
 from feature_sets.rows.whole_numbers import to_frame
+
+_WHOLE_ROWS = 1 << 17
+"""Rows of a file that is rewritten in memory."""
 
 
 @dataclass(frozen=True)
@@ -159,6 +163,9 @@ def _rewrite(
     fresh = changes.fresh.take(pa.array(task.fresh))
     if task.file is None:
         return _written(following, task.folder, fresh, layout)
+    is_large = task.file.rows > _WHOLE_ROWS and not layout.widened
+    if is_large and in_event_order(current, task.file.path, layout.time):
+        return _streamed(task, task.file, fresh, current, following, layout, changes, rewritten)
     stored = current.read(task.file.path)
     table = typed(stored, layout.types)
     keep = np.ones(table.num_rows, dtype=np.bool_)
@@ -175,6 +182,41 @@ def _rewrite(
     merged = pa.concat_tables([table.filter(pa.array(keep)), fresh.cast(table.schema)])
     return _written(
         following, task.folder, merged, layout, None if layout.widened else stored.schema.metadata
+    )
+
+
+def _streamed(
+    task: _Task,
+    file: HistoryFile,
+    fresh: pa.Table,
+    current: TargetFolder,
+    following: TargetFolder,
+    layout: Layout,
+    changes: Changes,
+    rewritten: Bools,
+) -> HistoryFile | None:
+    """``_rewrite`` of a large file, batch by batch: first what differs, then the file.
+
+    :param fresh: the rows that belong here.
+    """
+    here = np.flatnonzero(changes.file[task.fresh] == task.number)
+    places = changes.place[task.fresh[here]]
+    gone = changes.gone_place[changes.gone_file == task.number]
+    compared = {name: layout.types[name] for name in layout.computed}
+    for start, batch in batches(current, file.path, compared) if len(here) and compared else ():
+        at = np.flatnonzero((places >= start) & (places < start + batch.num_rows))
+        stored = batch.take(pa.array(places[at] - start))
+        differs = _differ(stored, fresh.take(pa.array(here[at])), layout.computed)
+        rewritten[task.fresh[here[at[differs]]]] = True
+    if not len(gone) and not rewritten[task.fresh].any() and len(here) == len(task.fresh):
+        following.take_over(file.path, current)
+        return file
+    return StreamedPartition(following, layout.time, layout.entity, layout.arrival).write(
+        task.folder,
+        batches(current, file.path, layout.types),
+        np.concatenate([gone, places]),
+        fresh,
+        current.notes(file.path),
     )
 
 

@@ -69,7 +69,7 @@ def new_file(folder: str) -> str:
 
 def write_table(file_system: Any, address: str, table: pa.Table) -> int:
     """Write one Parquet file as storey does; gives the number of rows in it."""
-    with _OpenFile(file_system, address, "") as file:
+    with OpenFile(file_system, address, "") as file:
         file.write(table, np.empty(0, dtype=np.int64), None)
     return file.rows
 
@@ -86,7 +86,7 @@ def history_file(path: str, rows: int, micros: Array, arrivals: Array | None) ->
     return HistoryFile(path, rows, first, last, last if arrivals is None else int(arrivals.max()))
 
 
-class _OpenFile:
+class OpenFile:
     """A Parquet file that is being written as storey does.
 
     Strings have a dictionary, numbers are plain: telemetry repeats no float often enough for a dictionary,
@@ -163,8 +163,8 @@ class PartitionFiles:
         url, options = get_url_and_storage_options(path)
         self._file_system, root = url_to_file_system(url, options)
         self._root = root.rstrip("/") if not single_file else root
-        self._files: list[_OpenFile] = []
-        self._last: tuple[str, _OpenFile] | None = None
+        self._files: list[OpenFile] = []
+        self._last: tuple[str, OpenFile] | None = None
         self._writing: list[Future[None]] = []
 
     def add(self, table: pa.Table, times: Array, arrivals: Array | None = None) -> None:
@@ -206,13 +206,13 @@ class PartitionFiles:
             with contextlib.suppress(*STORAGE_ERRORS):
                 file.close()
 
-    def _begin(self, folder: str) -> _OpenFile:
+    def _begin(self, folder: str) -> OpenFile:
         relative = "" if self._single_file else new_file(folder)
         address = self._root if self._single_file else f"{self._root}/{relative}"
-        self._files.append(_OpenFile(self._file_system, address, relative))
+        self._files.append(OpenFile(self._file_system, address, relative))
         return self._files[-1]
 
-    def _close(self, files: Sequence[_OpenFile]) -> None:
+    def _close(self, files: Sequence[OpenFile]) -> None:
         try:
             for file in files:
                 file.close()
@@ -232,7 +232,7 @@ class PartitionFiles:
 
 
 def _write(
-    file: _OpenFile, table: pa.Table, rows: Array | slice, part: tuple[Array, Array | None], is_all: bool
+    file: OpenFile, table: pa.Table, rows: Array | slice, part: tuple[Array, Array | None], is_all: bool
 ) -> None:
     if isinstance(rows, slice):
         first = rows.start or 0

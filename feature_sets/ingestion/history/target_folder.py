@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from storey.utils import url_to_file_system
 from feature_sets.ingestion.errors import IngestError
 from feature_sets.ingestion.history import manifest
 from feature_sets.ingestion.history.manifest import Manifest
-from feature_sets.ingestion.history.parquet_partitions import STORAGE_ERRORS, write_table
+from feature_sets.ingestion.history.parquet_partitions import STORAGE_ERRORS, OpenFile, write_table
 
 SAMPLE = "_sample"
 """Rows that statistics are made of, as Parquet; readers of a folder pass over a file with such a name."""
@@ -102,6 +103,28 @@ class TargetFolder:
                 return pq.ParquetFile(stream).read(columns=columns)
         except STORAGE_ERRORS as error:
             raise IngestError(f"a file of the history must be readable, got {error!r}") from error
+
+    def batches(self, path: str, columns: list[str], rows: int) -> Iterator[pa.Table]:
+        """Rows of one Parquet file, some at a time; a row group of it is in memory.
+
+        :raises IngestError: if it cannot be read.
+        """
+        try:
+            with self.file_system.open(self.address(path), "rb") as stream:
+                for batch in pq.ParquetFile(stream).iter_batches(rows, columns=columns):
+                    yield pa.Table.from_batches([batch])
+        except STORAGE_ERRORS as error:
+            raise IngestError(f"a file of the history must be readable, got {error!r}") from error
+
+    def notes(self, path: str) -> dict[bytes, bytes] | None:
+        """What is noted beside the columns of a Parquet file."""
+        with self.file_system.open(self.address(path), "rb") as stream:
+            found: dict[bytes, bytes] | None = pq.read_schema(stream).metadata
+        return found
+
+    def open_file(self, path: str) -> OpenFile:
+        """A Parquet file that rows are written into."""
+        return OpenFile(self.file_system, self.address(path), path)
 
     def write(self, path: str, table: pa.Table) -> int:
         """Write one Parquet file; gives the number of rows in it."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from feature_sets.checks import InputError, check_column_name
+from feature_sets.plain_letters import plain_letters
 from feature_sets.telemetry.inspection.key_and_time import Cadence
 from feature_sets.telemetry.reserved_names import RESERVED, check_reserved
 
@@ -45,6 +46,7 @@ class Proposal:
     :param cadence: of the metrics.
     :param metric_reasons: why a metric is what it is, by its name in the schema.
     :param uneven: metrics, as in the files, whose level is quite another one from device to device.
+    :param taken: names that columns of the files have.
     """
 
     choices: list[Choice] = field(default_factory=list)
@@ -54,6 +56,7 @@ class Proposal:
     cadence: Cadence | None = None
     metric_reasons: dict[str, str] = field(default_factory=dict)
     uneven: list[str] = field(default_factory=list)
+    taken: frozenset[str] = frozenset()
 
     def choose(self, table: str, column: str, role: str, why: str, instead: str = "") -> None:
         """Note what a column would be."""
@@ -71,10 +74,10 @@ class Proposal:
         except InputError:
             renamed: dict[str, str] = self.fields.setdefault("rename", {})
             if column not in renamed:
-                plain = re.sub(r"[^A-Za-z0-9]+", "_", column).strip("_") or "column"
+                plain = re.sub(r"[^A-Za-z0-9]+", "_", plain_letters(column)).strip("_") or "column"
                 plain = f"my_{plain}" if plain in RESERVED or not plain[0].isalpha() else plain
                 plain = f"my_{plain}" if plain.startswith(("t_", "aggr_")) else plain
-                while plain in renamed.values():
+                while plain in renamed.values() or plain in self.taken:
                     plain += "_"
                 renamed[column] = plain
             return renamed[column]

@@ -12,6 +12,8 @@ import pyarrow.compute as pc
 from feature_sets.checks import InputError
 from feature_sets.telemetry.cell_numbers import numbers_of, wholes_of
 from feature_sets.telemetry.cell_text import Texts, cell_text, texts_of, truth_of
+from feature_sets.telemetry.event_time import DATE_ORDERS, DAY_FIRST
+from feature_sets.telemetry.inspection.date_order import EITHER, likely_order
 from feature_sets.telemetry.time_columns import ParsedTimes, parse_times
 
 SAMPLES = 3
@@ -39,6 +41,7 @@ class ColumnProfile:
     :param naive: whether some times have no zone.
     :param first: earliest time, ISO 8601.
     :param last: latest time.
+    :param order: of day and month in dates with the year last, see ``likely_order``.
     """
 
     name: str
@@ -55,6 +58,7 @@ class ColumnProfile:
     naive: bool = False
     first: str = ""
     last: str = ""
+    order: str = ""
 
     @property
     def missing_share(self) -> float:
@@ -91,11 +95,14 @@ class ColumnProfile:
         return "; ".join(parts)
 
 
-def profile_column(name: str, column: pa.ChunkedArray, decimal: str = ".") -> ColumnProfile:
+def profile_column(
+    name: str, column: pa.ChunkedArray, decimal: str = ".", order: str | None = None
+) -> ColumnProfile:
     """Look at one column.
 
     :param column: as ``first_rows`` gives it.
     :param decimal: of numbers in text, a point or a comma.
+    :param order: of dates with the year last; by default what their numbers tell.
     """
     kind = _type_name(column.type)
     rows = len(column)
@@ -125,6 +132,10 @@ def profile_column(name: str, column: pa.ChunkedArray, decimal: str = ".") -> Co
     times = _times(column, texts, numbers.values if is_number else None)
     if times is not None:
         return ColumnProfile(**base, samples=shown, kind="time", **_time_facts(column, times))
+    if not is_number:
+        order = order or likely_order(column)
+        if order:
+            return ColumnProfile(**base, samples=shown, kind="time", **_date_facts(column, order))
     if is_number:
         facts = {**_number_facts(numbers.values), **_whole_range(column, decimal)}
         # Words such as NaN count as missing here.
@@ -169,7 +180,9 @@ def _measured(name: str, kind: str, column: pa.ChunkedArray) -> ColumnProfile:
 
 
 def _times(
-    column: pa.ChunkedArray, texts: Texts | None, numbers: np.ndarray[Any, np.dtype[np.float64]] | None
+    column: pa.ChunkedArray,
+    texts: Texts | None,
+    numbers: np.ndarray[Any, np.dtype[np.float64]] | None,
 ) -> ParsedTimes | None:
     """The times, if nearly all cells are times and, as numbers, are large enough to be meant so."""
     if numbers is not None:
@@ -186,7 +199,16 @@ def _times(
     return parsed if given_rows and np.count_nonzero(found) >= 0.99 * given_rows else None
 
 
-def _time_facts(column: pa.ChunkedArray, parsed: ParsedTimes) -> dict[str, Any]:
+def _date_facts(column: pa.ChunkedArray, order: str) -> dict[str, Any]:
+    """Of dates with the year last; when they are is known only if their order is."""
+    parsed = parse_times(column, order=order if order in DATE_ORDERS else DAY_FIRST)
+    if order in DATE_ORDERS:
+        return {**_time_facts(column, parsed, order), "order": order}
+    form = "dates of either order" if order == EITHER else "dates of both orders"
+    return {"times": form, "naive": bool(parsed.naive.any()), "order": order}
+
+
+def _time_facts(column: pa.ChunkedArray, parsed: ParsedTimes, order: str | None = None) -> dict[str, Any]:
     naive = bool(parsed.naive.any())
     if parsed.units:
         form = f"epoch {' and '.join(parsed.units)}"
@@ -195,7 +217,7 @@ def _time_facts(column: pa.ChunkedArray, parsed: ParsedTimes) -> dict[str, Any]:
     else:
         zone = getattr(column.type, "tz", None)
         form = f"zone {zone}" if zone else "with a zone"
-    times = (parse_times(column, "UTC") if naive else parsed).times.dropna()
+    times = (parse_times(column, "UTC", order) if naive else parsed).times.dropna()
     ends = (times.min(), times.max()) if len(times) else ()
     # Of times without a zone as they are, in whatever zone.
     span = [(end.tz_localize(None) if naive else end).isoformat() for end in ends] or ["", ""]

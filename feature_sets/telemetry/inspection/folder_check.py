@@ -12,6 +12,7 @@ from feature_sets.telemetry.errors import SchemaError
 from feature_sets.telemetry.file_format import FileFormat
 from feature_sets.telemetry.folder_files import find_files, table_names, unread_files, unread_note
 from feature_sets.telemetry.inspection.choices import Proposal
+from feature_sets.telemetry.inspection.folder_dates import folder_order
 from feature_sets.telemetry.inspection.likely_format import (
     different_forms,
     form_of,
@@ -91,6 +92,7 @@ class FolderCheck:
             "devices": cadence.devices if cadence else None,
             "interval_seconds": cadence.seconds if cadence else None,
             "repeated_rows": cadence.repeated if cadence else None,
+            "contradicting_rows": cadence.contradicting if cadence else None,
             "unread_files": self.unread,
             "likely": self.likely,
             "missing": self.proposal.missing,
@@ -130,10 +132,11 @@ class FolderCheck:
         )
         gaps = f", {cadence.gaps:.1%} of the times between readings are gaps" if cadence.gaps else ""
         out = [f"devices: {cadence.devices:,} in the rows looked at, {every}{gaps}"]
-        if cadence.repeated:
-            out.append(
-                f"repeated: {cadence.repeated:,} rows have the device and time of another; one of each stays"
-            )
+        equal = cadence.repeated - cadence.contradicting
+        if equal:
+            out.append(f"repeated: {equal:,} rows say the same as another of the same key; one of each stays")
+        if cadence.contradiction:
+            out.append(f"contradicting: {cadence.contradiction}")
         return out
 
 
@@ -149,6 +152,8 @@ def check_folder(folder: Path) -> FolderCheck:
     form = likely_format(folder, files, known)
     forms = {name: form_of(folder, found, form) for name, found in files.items()}
     tables = {name: profile_table(folder, name, found, forms[name]) for name, found in files.items() if found}
+    order = folder_order(tables)
+    tables = {name: table.in_order(order) for name, table in tables.items()}
     names = other_names(tables)
     tables = {name: table.called(names) for name, table in tables.items()}
     proposal = propose(folder.resolve().name, tables, form, names)

@@ -81,6 +81,7 @@ def propose_incidents(
         proposal.choose(table.name, kind, "labels.kind", "few values, which say what kind it was")
         if proposal.named(kind, reserved=False) != LabelForm().kind:
             fields["kind"] = proposal.named(kind, reserved=False)
+    _tell_instants(proposal, table)
     _note_others(proposal, table)
     if len(table.files) > 1:
         names = listed([Path(name).name.partition(".")[0] for name in table.files], _SHOWN)
@@ -94,6 +95,19 @@ def propose_incidents(
         f"A reading inside of an incident is {LABEL}: 1, and one outside of all of them is healthy; if less "
         "than all readings were watched, say so in labels.watched."
     )
+
+
+def _tell_instants(proposal: Proposal, table: TableProfile) -> None:
+    """Tell of incidents that end when they start."""
+    found = intervals_of(table)
+    if found is None or not found.end:
+        return
+    instants = int((table.times(found.start) == table.times(found.end)).sum())
+    if instants:
+        proposal.decide.append(
+            f"{instants:,} of {table.looked_at:,} incidents end when they start, and make no reading an "
+            "error: labels.tolerance says how long before its start an incident begins."
+        )
 
 
 def propose_maintenance(

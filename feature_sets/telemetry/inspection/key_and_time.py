@@ -14,7 +14,6 @@ from feature_sets.rows.keyed_rows import Integers
 from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.inspection.column_profile import ColumnProfile
 from feature_sets.telemetry.inspection.table_profile import TableProfile
-from feature_sets.telemetry.time_columns import parse_times
 
 TIME_NAMES = ("timestamp", "time", "ts", "event_time", "datetime", "date_time", "date", "at", "when")
 DEVICE_NAME = re.compile(
@@ -40,6 +39,8 @@ class Cadence:
     :param devices: different keys.
     :param seconds: usual time between two readings of a device; None if none has two.
     :param repeated: rows that repeat a device and time.
+    :param contradicting: those of them that say something else.
+    :param contradiction: the same in one sentence, with an example; empty without one.
     :param even: whether nearly all devices report as often as that, or leave readings out.
     :param gaps: share of the times between readings that are longer by half or more.
     """
@@ -49,6 +50,8 @@ class Cadence:
     repeated: int
     even: bool = False
     gaps: float = 0.0
+    contradicting: int = 0
+    contradiction: str = ""
 
     @property
     def expected(self) -> int | None:
@@ -156,8 +159,7 @@ def is_far_from(column: ColumnProfile, time: ColumnProfile) -> bool:
 def device_times(table: TableProfile, entity: Sequence[str], time: str) -> pd.DataFrame:
     """Number of the ``device`` and the ``time`` of each row that was looked at."""
     codes = pd.DataFrame({name: texts_of(table.head[name]).codes for name in entity})
-    times = parse_times(table.head[time], zone="UTC").times
-    return pd.DataFrame({"device": codes.groupby(list(entity)).ngroup(), "time": times})
+    return pd.DataFrame({"device": codes.groupby(list(entity)).ngroup(), "time": table.times(time)})
 
 
 def cadence_of(readings: pd.DataFrame) -> Cadence:

@@ -12,10 +12,12 @@ from feature_sets.rows.event_micros import column_micros
 from feature_sets.rows.latest_row import latest_rows
 from feature_sets.telemetry.cell_text import texts_of, truth_of
 from feature_sets.telemetry.inspection.choices import Proposal
+from feature_sets.telemetry.inspection.date_order import EITHER, MIXED
 from feature_sets.telemetry.inspection.interval_shape import LABEL
+from feature_sets.telemetry.inspection.key_and_time import device_times
+from feature_sets.telemetry.inspection.repeats import repeats_of
 from feature_sets.telemetry.inspection.table_profile import TableProfile
 from feature_sets.telemetry.label_form import POSITIVES
-from feature_sets.telemetry.time_columns import parse_times
 
 _NAME = re.compile(r"error|fail|fault|label|anomal|incident|outage|broken|down|target|alarm|bad")
 _TOLERANCES = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
@@ -42,7 +44,12 @@ def propose_labels(
     label = _label(proposal, table, entity, time, form)
     if not label:
         return
-    if entity and time and time in table.columns:
+    if entity and time and time in table.columns and table.columns[time].order not in (EITHER, MIXED):
+        if label in table.columns:
+            keys = device_times(table, entity, time).dropna()
+            again = repeats_of(table, keys, [*entity, time], [label])
+            if again.contradicting:
+                proposal.decide.append(f"Of the labels, {again.sentence()}.")
         tolerance = _tolerance(table, metrics, entity, time)
         if tolerance:
             form["tolerance"] = tolerance
@@ -130,4 +137,4 @@ def _tolerance(table: TableProfile, metrics: TableProfile, entity: Sequence[str]
 def _keyed(table: TableProfile, entity: Sequence[str], time: str) -> pd.DataFrame:
     """Keys as text and times of the rows that were looked at and have both."""
     keys = {name: texts_of(table.head[name]).series() for name in entity}
-    return pd.DataFrame({**keys, "time": parse_times(table.head[time], zone="UTC").times}).dropna()
+    return pd.DataFrame({**keys, "time": table.times(time)}).dropna()

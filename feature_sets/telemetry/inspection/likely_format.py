@@ -13,11 +13,15 @@ from feature_sets.checks import InputError, check_column_name
 from feature_sets.telemetry.arrow_files import first_rows, separator_of
 from feature_sets.telemetry.cell_numbers import numbers_of
 from feature_sets.telemetry.cell_text import texts_of, truth_of
-from feature_sets.telemetry.file_format import PLAIN, FileFormat
+from feature_sets.telemetry.file_format import PLAIN, CsvFormat, FileFormat
 from feature_sets.telemetry.json_files import is_json
 from feature_sets.telemetry.path_pattern import path_parts
 
 _ROWS = 1000
+_MOST = 1000
+"""Files of a table whose separator is looked at."""
+
+_USUAL = CsvFormat()
 _READINGS = ("readings", "telemetry", "measurements", "samples", "data")
 """Names that a table of metrics may have, if there is none of its own name."""
 
@@ -41,10 +45,13 @@ def likely_format(folder: Path, files: Mapping[str, Sequence[Path]], known: File
     :raises TelemetryError: if a file cannot be read.
     """
     forms = {table: form_of(folder, paths, known) for table, paths in files.items()}
-    told = [forms[table] for table, paths in files.items() if _is_csv(paths)]
-    separator = next((form.separator for form in told), PLAIN.separator)
-    decimal = next((form.decimal for form in told if form.decimal != PLAIN.decimal), PLAIN.decimal)
-    found = replace(known, separator=separator, decimal=PLAIN.decimal if separator == decimal else decimal)
+    told = {table: forms[table].csv_of_table(table) for table, paths in files.items() if _is_csv(paths)}
+    separators = {table: csv.separator for table, csv in told.items() if csv.separator != _USUAL.separator}
+    decimals = {table: csv.decimal for table, csv in told.items() if csv.decimal != _USUAL.decimal}
+    found = replace(known, separator=separators, decimal=decimals)
+    if len({csv.separator for csv in told.values()}) <= 1:  # What holds of all need not be said of each.
+        separator, decimal = (next(iter(said.values()), "") for said in (separators, decimals))
+        found = replace(known, separator=separator or _USUAL.separator, decimal=decimal or _USUAL.decimal)
     metrics = files.get("metrics", ())
     if metrics and is_json(metrics[0]):
         found = replace(found, format=_writer(folder, metrics[0]))
@@ -73,18 +80,22 @@ def form_of(folder: Path, paths: Sequence[Path], known: FileFormat) -> FileForma
 
 
 def different_forms(files: Mapping[str, Sequence[Path]], forms: Mapping[str, FileFormat]) -> list[str]:
-    """A sentence if the CSV files of two tables are written in different ways, which no schema can say."""
-    first = ""
+    """A sentence for each table with CSV files of different separators, which no schema can say.
+
+    :raises TelemetryError: if a file cannot be read.
+    """
+    told = []
     for table, paths in files.items():
-        if not _is_csv(paths):
-            continue
-        first = first or table
-        if forms[table].separator != forms[first].separator:
-            return [
-                f"Cells are parted by {forms[first].separator!r} in {files[first][0].name} and by "
-                f"{forms[table].separator!r} in {paths[0].name}; all CSV files of a folder need the same."
-            ]
-    return []
+        usual = forms[table].csv_of_table(table).separator
+        for path in [path for path in paths if _is_csv([path])][:_MOST] if _is_csv(paths) else ():
+            found = separator_of(path, path.name)
+            if found != usual:
+                told.append(
+                    f"Cells are parted by {usual!r} in {paths[0].name} and by {found!r} in {path.name}; all "
+                    f"CSV files of the {table} need the same."
+                )
+                break
+    return told
 
 
 def _is_csv(paths: Sequence[Path]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from feature_sets.telemetry.inspection.choices import Proposal
 from feature_sets.telemetry.inspection.column_profile import ColumnProfile
 from feature_sets.telemetry.inspection.long_names import numeric_names
 from feature_sets.telemetry.inspection.metric_kinds import MetricKinds
+from feature_sets.telemetry.inspection.repeats import repeats_of
 from feature_sets.telemetry.inspection.table_profile import TableProfile
 
 _METRICS = 200
@@ -70,7 +71,12 @@ def _wide(
             proposal.choose("metrics", name, "none", f"is {value} in every row", "a metric")
         else:
             kinds.add(name, table.head[name])
-    _tell_repeated(proposal, table, readings)
+    values = [
+        name
+        for name, column in rest.items()
+        if column.kind not in ("time", "empty", "nested") and name not in table.of_folders
+    ]
+    _tell_repeated(proposal, table, readings, values)
     for name, found in kinds.propose().items():
         proposal.choose("metrics", name, *found)
 
@@ -107,7 +113,7 @@ def _long(
     for name in rest:
         if name not in columns:
             proposal.choose("metrics", name, "none", "neither name nor value of a metric")
-    _tell_repeated(proposal, table, readings, metric if metric in table.columns else "")
+    _tell_repeated(proposal, table, readings, [value], metric if metric in table.columns else "")
     told = kinds.propose()
     proposal.decide.append(
         f"The metrics are those that '{metric}' names in the first {table.looked_at:,} rows: "
@@ -147,10 +153,12 @@ def _tell_repeated(
     proposal: Proposal,
     table: TableProfile,
     readings: pd.DataFrame | None,
+    values: Sequence[str],
     metric: str = "",
 ) -> None:
     """Tell of values of one device and time, of which one is read, and which column tells them apart.
 
+    :param values: columns with what the rows say.
     :param metric: column with the names of metrics, if there is one.
     """
     if readings is None or proposal.cadence is None:
@@ -158,7 +166,16 @@ def _tell_repeated(
     rows = readings.assign(metric=texts_of(table.head[metric]).codes) if metric else readings
     rows = rows[rows.notna().all(axis=1)]
     count = int(rows.duplicated().sum())
-    proposal.cadence = dataclasses.replace(proposal.cadence, repeated=count)
+    keys = [
+        choice.column
+        for choice in proposal.choices
+        if choice.table == "metrics" and choice.role in ("entity", "time")
+    ]
+    named = [*keys, *([metric] if metric else [])]
+    found = repeats_of(table, rows, named, [name for name in values if name in table.columns])
+    proposal.cadence = dataclasses.replace(
+        proposal.cadence, repeated=count, contradicting=found.contradicting, contradiction=found.sentence()
+    )
     others = [
         choice.column
         for choice in proposal.choices

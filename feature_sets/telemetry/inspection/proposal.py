@@ -6,12 +6,18 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
+import pandas as pd
+
 from feature_sets.listed import listed
+from feature_sets.plain_letters import plain_letters
 from feature_sets.rows.entity_keys import free_separator
 from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.file_format import PLAIN, FileFormat
+from feature_sets.telemetry.frames import VALID_FROM
 from feature_sets.telemetry.inspection.choices import Proposal
+from feature_sets.telemetry.inspection.date_order import EITHER, MIXED
 from feature_sets.telemetry.inspection.device_shape import has_times_apart
+from feature_sets.telemetry.inspection.folder_dates import propose_order
 from feature_sets.telemetry.inspection.interval_shape import (
     intervals_of,
     propose_incidents,
@@ -29,6 +35,7 @@ from feature_sets.telemetry.inspection.key_and_time import (
 )
 from feature_sets.telemetry.inspection.label_shape import propose_labels
 from feature_sets.telemetry.inspection.metric_columns import propose_metrics
+from feature_sets.telemetry.inspection.repeats import repeats_of
 from feature_sets.telemetry.inspection.table_profile import TableProfile
 from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.telemetry.split_rule import DEVICE_TIME
@@ -54,7 +61,8 @@ def propose(
     :param form: of the CSV files.
     :param names: of the files -> those that these columns have in the tables.
     """
-    proposal = Proposal(fields={"name": _slug(name)})
+    taken = frozenset(column for table in found.values() for column in table.columns)
+    proposal = Proposal(fields={"name": _slug(name)}, taken=taken)
     for column, called in names.items():
         renamed = proposal.named(called, reserved=False)
         proposal.fields.setdefault("rename", {})[column] = renamed
@@ -79,8 +87,10 @@ def propose(
     if "metrics" not in tables:
         return proposal
     entity = _entity(proposal, tables, incidents)
+    propose_order(proposal, found)
     time = _time(proposal, tables, form)
-    readings = device_times(tables["metrics"], entity, time) if entity and time else None
+    told = bool(time) and tables["metrics"].columns[time].order not in (EITHER, MIXED)
+    readings = device_times(tables["metrics"], entity, time) if entity and told else None
     if readings is not None:
         proposal.cadence = cadence_of(readings)
     propose_metrics(proposal, tables["metrics"], readings, form)
@@ -121,7 +131,7 @@ _ABSENT = {
 
 
 def _slug(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "my-network"
+    return re.sub(r"[^a-z0-9]+", "-", plain_letters(name).lower()).strip("-") or "my-network"
 
 
 def _entity(
@@ -140,10 +150,7 @@ def _entity(
     if "static" in tables:
         fewest = fewest_keys(tables["static"], candidates)
         if not fewest:
-            proposal.decide.append(
-                f"The static file has several rows with equal {', '.join(candidates)}; "
-                "only the first of each is read, unless valid_from tells them apart."
-            )
+            _tell_static(proposal, tables["static"], candidates)
         elif len(fewest) < len(candidates):
             instead = f"{', '.join(fewest)} alone tells all devices apart, too"
     for column in candidates:
@@ -153,6 +160,16 @@ def _entity(
     if len(candidates) > 1:
         _separator(proposal, tables, candidates)
     return candidates
+
+
+def _tell_static(proposal: Proposal, table: TableProfile, entity: list[str]) -> None:
+    """Tell of devices of which two rows say different things, that is with one ``valid_from``."""
+    keys = [*entity, *([VALID_FROM] if VALID_FROM in table.columns else [])]
+    codes = pd.DataFrame({name: texts_of(table.head[name]).codes for name in keys})
+    again = repeats_of(table, codes, keys, [name for name in table.columns if name not in keys])
+    if again.contradicting:
+        way = "" if VALID_FROM in keys else f"; a column {VALID_FROM} may say from when each holds"
+        proposal.decide.append(f"In the static file, {again.sentence()}{way}.")
 
 
 def _separator(proposal: Proposal, tables: Mapping[str, TableProfile], entity: list[str]) -> None:

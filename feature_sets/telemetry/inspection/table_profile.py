@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from feature_sets.checks import InputError
 from feature_sets.telemetry.arrow_files import file_columns, first_rows, partition_values
 from feature_sets.telemetry.cell_text import texts_of
+from feature_sets.telemetry.event_time import DATE_ORDERS
 from feature_sets.telemetry.file_format import PLAIN, FileFormat
 from feature_sets.telemetry.inspection.column_profile import ColumnProfile, profile_column
+from feature_sets.telemetry.inspection.date_order import EITHER
+from feature_sets.telemetry.time_columns import parse_times
 
 LOOKED_AT = 100_000
 """Rows of a table that are looked at; the whole of a small one."""
@@ -35,6 +39,7 @@ class TableProfile:
     :param head: the rows that were looked at.
     :param decimal: sign of numbers in text, a point or a comma.
     :param renamed: column -> how the files call it, where a schema would rename it.
+    :param lengths: rows of each file that were looked at.
     """
 
     name: str
@@ -47,6 +52,7 @@ class TableProfile:
     head: pa.Table = field(default_factory=lambda: pa.table({}))
     decimal: str = "."
     renamed: Mapping[str, str] = field(default_factory=dict)
+    lengths: tuple[int, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON."""
@@ -71,6 +77,26 @@ class TableProfile:
             head=self.head.rename_columns([new[name] for name in self.head.column_names]),
             renamed={new[name]: name for name in self.columns if new[name] != name},
         )
+
+    def in_order(self, order: str | None) -> TableProfile:
+        """The same with dates read in this order where their own numbers do not tell; None leaves them."""
+        columns = {
+            name: profile_column(name, self.head[name], self.decimal, order)
+            if order and column.order == EITHER
+            else column
+            for name, column in self.columns.items()
+        }
+        return replace(self, columns=columns)
+
+    def times(self, name: str) -> pd.Series:
+        """The times in a column, those without a zone as UTC; none where nobody knows the order of dates."""
+        order = self.columns[name].order
+        return parse_times(self.head[name], "UTC", order if order in DATE_ORDERS else None).times
+
+    def row_text(self, place: int) -> str:
+        """Where a row that was looked at is, such as ``row 2 of a.csv``."""
+        file = int(np.searchsorted(np.cumsum(self.lengths), place, side="right"))
+        return f"row {place - sum(self.lengths[:file]) + 1:,} of {self.files[file]}"
 
     def heading(self) -> str:
         """One line about the table."""
@@ -122,6 +148,7 @@ def profile_table(folder: Path, name: str, files: Sequence[Path], form: FileForm
         frozenset(column for path in files for column in partition_values(path, folder, form)),
         whole,
         decimal,
+        lengths=tuple(head.num_rows for head in heads),
     )
 
 

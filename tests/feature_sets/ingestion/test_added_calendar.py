@@ -11,6 +11,10 @@ import pytest
 import yaml
 
 from feature_sets.checks import InputError
+from feature_sets.device_labels import device_labels
+from feature_sets.ingestion import feature_chunks
+from feature_sets.ingestion.history.stored_history import StoredHistory
+from feature_sets.ingestion.vectorized_ingest import Contents, ingest_vectorized
 from feature_sets.telemetry.maintenance_columns import MaintenanceColumns
 from feature_sets.telemetry.schema import TelemetrySchema
 from tests.feature_sets.ingestion.folders import MODELS, Folder, add_day, forget_all, states
@@ -31,8 +35,16 @@ def use(folder: Folder, schema: TelemetrySchema) -> None:
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("schema", [SCHEMA, NOW, OF_INCIDENTS], ids=["ahead", "now", "incidents"])
 def test_in_the_end_all_is_as_if_it_always_had_one(
-    tmp_path: Path, project: str, local_stack, seed: int, schema: TelemetrySchema
+    tmp_path: Path,
+    project: str,
+    local_stack,
+    monkeypatch: pytest.MonkeyPatch,
+    seed: int,
+    schema: TelemetrySchema,
 ) -> None:
+    if seed:  # In chunks, as a long history of labels.
+        monkeypatch.setattr(feature_chunks, "CHUNK_BYTES", 1)
+        monkeypatch.setattr(feature_chunks, "_LEAST_ROWS", 20)
     generator = np.random.default_rng([seed, 29])
     rows = readings(generator).drop(columns="received")
     forget_all()
@@ -102,3 +114,22 @@ def test_nothing_is_written_if_more_is_another(folder: Folder) -> None:
     with pytest.raises(InputError, match="must be that of the history"):
         folder.ingest()
     assert "in_maintenance" not in fstore.get_feature_set("device_labels").to_dataframe().columns
+
+
+def test_a_history_without_label_rows_gets_one(tmp_path: Path, project: str, local_stack) -> None:
+    forget_all()
+    folder = Folder(tmp_path / "net", NOW)
+    folder.static(MODELS)
+    add_day(folder, 0)
+    folder.ingest()
+    stored = StoredHistory.of(device_labels(NOW))
+    assert stored is not None
+    ingest_vectorized(
+        device_labels(NOW),
+        fstore.get_feature_set("device_labels").to_dataframe().reset_index().head(0),
+        contents=Contents(stored.manifest.schema, stored.manifest.sources),
+    )
+    use(folder, replace(NOW, maintenance=CALENDAR))
+    add_day(folder, 1)
+    folder.ingest()
+    assert "in_maintenance" in fstore.get_feature_set("device_labels").to_dataframe()

@@ -9,6 +9,7 @@ import pytest
 from feature_sets.device_labels import device_labels
 from feature_sets.device_metrics import device_metrics
 from feature_sets.ingestion.append import Appended, append_rows
+from feature_sets.ingestion.history import next_state, streamed_partition
 from feature_sets.ingestion.history.horizon_target import HorizonTarget
 from feature_sets.ingestion.vectorized_ingest import ingest_vectorized
 from feature_sets.labels.horizon import with_target
@@ -45,6 +46,13 @@ def in_parts(feature_set, cut, arrival=None, computed=None) -> list[Appended]:
     return [append_rows(feature_set(), part, arrival=arrival, computed=computed) for part in cut]
 
 
+def stream_files(monkeypatch, seed):
+    """Every other time files are rewritten batch by batch, as large ones are."""
+    if seed % 2:
+        monkeypatch.setattr(next_state, "_WHOLE_ROWS", 0)
+        monkeypatch.setattr(streamed_partition, "BATCH_ROWS", 1 + seed)
+
+
 SHAPES = {
     "in order": (SCHEMA, 12),
     "with arrival": (WITH_ARRIVAL, 12),
@@ -61,7 +69,8 @@ SHAPES = {
         for seed in range(seeds)
     ],
 )
-def test_readings_in_parts_equal_readings_at_once(project, local_stack, schema, seed):
+def test_readings_in_parts_equal_readings_at_once(project, local_stack, monkeypatch, schema, seed):
+    stream_files(monkeypatch, seed)
     generator = np.random.default_rng([seed, 1])
     rows = readings(generator)
     cut = parts(generator, rows, int(generator.integers(2, 7)))
@@ -87,7 +96,8 @@ def test_readings_in_parts_equal_readings_at_once(project, local_stack, schema, 
 
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("horizon", ["90s", "10m", "0s"])
-def test_labels_in_parts_equal_labels_at_once(project, local_stack, seed, horizon):
+def test_labels_in_parts_equal_labels_at_once(project, local_stack, monkeypatch, seed, horizon):
+    stream_files(monkeypatch, seed)
     generator = np.random.default_rng([seed, 2])
     schema = TelemetrySchema.from_dict({**SCHEMA.to_dict(), "horizon": horizon})
     rows = labels(generator, readings(generator))

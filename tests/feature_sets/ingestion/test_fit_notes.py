@@ -44,7 +44,7 @@ def notes(folder: Path, says: int | None = None, starts: int | None = None, **co
         rows = pd.DataFrame({"router": ["r1", "r2"], "start": start, "end": ends})
         rows.to_parquet(folder / "incidents.parquet")
     schema = TelemetrySchema.from_dict({**FITS, **content})
-    return fit_notes(read_telemetry(folder, schema)[0], schema)
+    return [note.sentence for note in fit_notes(read_telemetry(folder, schema)[0], schema)]
 
 
 def test_nothing_is_told_of_what_fits(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_series_of_servers_are_read_with_a_schema_only(tmp_path):
     schema = TelemetrySchema.from_dict(NAB)
     rows, report = read_telemetry(folder, schema)
     labels = labels_at_readings(rows, schema)
-    assert report.metrics.rejected == {"duplicate": 45}
+    assert report.metrics.rejected == {"duplicate": 15, "contradicting": 30}
     assert len(labels) == len(rows.metrics) == 137_301 - 45
     assert rows.incidents is not None and len(rows.incidents.frame) == 49
     given = pd.read_parquet(data / "incidents.parquet")

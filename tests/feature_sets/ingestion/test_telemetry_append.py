@@ -85,7 +85,11 @@ def test_a_folder_that_grows_equals_the_folder_read_at_once(tmp_path, project, l
         missing = int((stored["cpu"].isna() & stored["cpu_counter"].notna()).sum())
         assert whole["without_rate"] == {"cpu": missing}
         assert 0 < missing < stored["cpu_counter"].notna().sum()
-        assert f"cpu: {missing:,} of {len(stored):,} new rows" in "\n".join(whole["report_lines"])
+        lines = whole["report_lines"]
+        place = next(place for place, line in enumerate(lines) if line.startswith(f"  cpu: {missing:,} of"))
+        assert f"cpu: {missing:,} of {len(stored):,} new rows" in lines[place]
+        table = [line for line in lines[:place] if not line.startswith(" ")][-1]
+        assert table.startswith("metrics: ")
         told = [one for one in done if one["without_rate"]["cpu"]]
         assert told and all("without a rate" in "\n".join(one["report_lines"]) for one in told)
 

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from feature_sets.checks import InputError
 from feature_sets.telemetry.errors import SchemaError, TelemetryError
 from feature_sets.telemetry.file_format import PLAIN, FileFormat
 from feature_sets.telemetry.path_pattern import path_parts, path_values
@@ -124,7 +125,7 @@ def test_one_metric_without_a_name_is_a_column_of_another_table(tmp_path: Path) 
     )
     found, report = read_telemetry(folder, schema)
     assert found.metrics["value"].tolist() == [1.0, 2.0, 3.0, 4.0]
-    assert report.metrics.rejected == {"duplicate": 1}
+    assert report.metrics.rejected == {"contradicting": 1}
     assert found.labels["bad"].tolist() == [0, 1, 0, 0]
     with pytest.raises(TelemetryError, match="readings: must exist as readings"):
         (folder / "readings.parquet").unlink()
@@ -140,3 +141,60 @@ def test_incidents_may_be_called_labels(tmp_path: Path) -> None:
     found, _ = read_telemetry(folder, schema)
     assert found.incidents is not None
     assert found.incidents.files == ("labels.csv",)
+
+
+@pytest.mark.parametrize("table", ["metrics", "labels", "static", "maintenance"])
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz"])
+def test_each_table_may_have_a_separator_and_a_decimal_sign_of_its_own(
+    tmp_path: Path, table: str, suffix: str
+) -> None:
+    content: dict[str, Any] = {
+        "name": "apart",
+        "entity": ["box"],
+        "time": "at",
+        "metrics": {"load": {}, "octets": {"kind": "counter"}},
+        "label": "bad",
+        "static": ["os"],
+        "maintenance": {},
+        "files": {"separator": "|", "tables": {"metrics": "readings"}},
+    }
+    times = pd.date_range("2024-05-01T00:00:00Z", periods=4, freq="10s").strftime("%Y-%m-%dT%H:%M:%SZ")
+    tables = {
+        "metrics": pd.DataFrame(
+            {"box": "r1", "at": times, "load": [0.5, 1.25, 2.5, 4], "octets": [1, 2, 3, 2**60]}
+        ),
+        "labels": pd.DataFrame({"box": "r1", "at": times, "bad": [0, 1, 0, 1]}),
+        "static": pd.DataFrame({"box": ["r1"], "os": ["1,5"]}),
+        "maintenance": pd.DataFrame({"device": ["r1"], "start": times[:1], "end": times[1:2]}),
+    }
+    for name, frame in tables.items():
+        path = tmp_path / f"{'readings' if name == 'metrics' else name}{suffix}"
+        other = {"sep": ";", "decimal": ","} if name == table else {"sep": "|"}
+        frame.to_csv(path, index=False, **other)
+    usual = dict.fromkeys(("metrics", "labels", "static", "incidents", "maintenance"), "|")
+    files = {**content["files"], "separator": {**usual, table: ";"}, "decimal": {table: ","}}
+    schema = TelemetrySchema.from_dict({**content, "files": files})
+    assert TelemetrySchema.from_dict(schema.to_dict()) == schema
+    found, report = read_telemetry(tmp_path, schema)
+    assert found.metrics["load"].tolist() == [0.5, 1.25, 2.5, 4.0]
+    assert found.metrics["octets_counter"].tolist() == [1, 2, 3, 2**60]
+    assert found.labels["bad"].tolist() == [0, 1, 0, 1]
+    assert found.static["os"].tolist() == ["1,5"]
+    assert len(found.maintenance or {}) == 1
+    assert not any(part.rejected for part in report.files)
+    with pytest.raises(TelemetryError) as refused:
+        read_telemetry(tmp_path, TelemetrySchema.from_dict(content))
+    assert refused.value.where == f"{'readings' if table == 'metrics' else table}{suffix}"
+    assert "must have '|' between its cells, as files.separator in the schema says" in refused.value.rule
+    assert "seems to have ';'" in refused.value.rule
+
+
+def test_a_separator_of_a_table_is_checked() -> None:
+    for files, where in (
+        ({"separator": {"metric": ";"}}, "files.separator"),
+        ({"separator": {"metrics": ":"}}, "files.separator.metrics"),
+        ({"decimal": {"metrics": ","}}, "files.decimal"),
+        ({"separator": {"labels": ";"}, "decimal": ","}, "files.decimal"),
+    ):
+        with pytest.raises(InputError, match=where):
+            FileFormat.from_content(files)

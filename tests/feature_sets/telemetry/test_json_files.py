@@ -9,9 +9,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
+from feature_sets.checks import InputError
+from feature_sets.telemetry import file_chunks, json_files
 from feature_sets.telemetry.errors import TelemetryError
+from feature_sets.telemetry.inspection.folder_check import check_folder
 from feature_sets.telemetry.readers import read_telemetry
 from feature_sets.telemetry.schema import TelemetrySchema
 
@@ -199,3 +203,48 @@ def test_a_file_that_changes_is_read_anew(tmp_path: Path) -> None:
     found, _ = read_telemetry(folder, schema())
     assert len(found.metrics) == 2
     pd.testing.assert_series_equal(found.metrics["load"], pd.Series([0.0, 0.25], name="load"))
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+@pytest.mark.parametrize("form", FORMS)
+def test_a_large_file_of_lines_is_read_line_by_line_with_the_same_readings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str, packed: bool
+) -> None:
+    kind, suffix, text = FORMS[form]
+    folder = write(tmp_path, text, suffix + (".gz" if packed else ""))
+    expected, before = read_telemetry(folder, schema(kind))
+    checked = check_folder(folder).schema_text()
+    first, *others = text.strip().split("\n")
+    monkeypatch.setattr(json_files, "STREAM_BYTES", len(first) + 1)
+    monkeypatch.setattr(json_files, "_PACKED", 10**6)
+    monkeypatch.setattr(file_chunks, "CHUNK_BYTES", 0)
+    for cached in (json_files._table, json_files._names, json_files._has_values_in_lines):
+        cached.cache_clear()
+    found, report = read_telemetry(folder, schema(kind))
+    pd.testing.assert_frame_equal(found.metrics, expected.metrics)
+    assert report.to_dict() == before.to_dict()
+    assert check_folder(folder).schema_text() == checked
+    # Others than one value in all.
+    is_lines = bool(others) and first[-1] in "]}"
+    assert (json_files._names.cache_info().misses > 0) == is_lines
+
+
+def test_columns_and_faults_of_any_line_are_found_in_a_large_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_files, "STREAM_BYTES", 60)
+    entries = [{**tags(0), "timestamp": START + place, "load": place} for place in range(20)]
+    entries[13]["later"] = "x"
+    folder = write(tmp_path, lines(entries), "jsonl")
+    form = schema("").files
+    path = folder / "metrics.jsonl"
+    names = json_files.json_columns(path, "metrics.jsonl", form)
+    assert names[-1] == "later"
+    parts = list(json_files.json_chunks(path, "metrics.jsonl", form, ["load", "later"], 6))
+    assert [part.num_rows for part in parts] == [6, 6, 6, 2]
+    assert pa.concat_tables(parts).to_pylist() == [
+        {"load": str(place), "later": "x" if place == 13 else None} for place in range(20)
+    ]
+    path.write_text(lines(entries) + "{not JSON}\n", encoding="utf-8")
+    with pytest.raises(InputError, match="line 21"):
+        json_files.json_columns(path, "metrics.jsonl", form)

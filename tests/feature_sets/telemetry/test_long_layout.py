@@ -91,7 +91,8 @@ def test_other_names_repeated_values_and_bad_rows_are_told(tmp_path: Path) -> No
     parts = {"1": long, "2": extra, "3": again}
     found, report = read_telemetry(write(tmp_path, parts, frame), LONG)
     assert report.metrics.rejected == {"missing_device": 1, "unparsable_time": 1, "not_a_number": 1}
-    assert report.metrics.values["repeated_values"] == {"cpu": 1}
+    assert report.metrics.values["contradicting_values"] == {"cpu": 1}
+    assert "repeated_values" not in report.metrics.values
     assert "not metrics of the schema: temperature (1 rows)" in report.metrics.notes
     assert len(found.metrics) == 4
     assert found.metrics["cpu"].tolist() == [1.0] * 4
@@ -126,7 +127,7 @@ def test_values_in_any_files_are_the_same_readings(tmp_path: Path, seed: int) ->
             whole.to_csv(f"{path}.{kind}", index=False)
     found, report = read_telemetry(folder, LONG)
     pd.testing.assert_frame_equal(found.metrics, expected.metrics, rtol=1e-12)
-    assert sum(report.metrics.values.get("repeated_values", {}).values()) == len(again)
+    assert sum(report.metrics.values.get("contradicting_values", {}).values()) == len(again)
     assert sum(mark.rows for mark in report.metrics.marks.values()) == len(frame)
 
 

@@ -83,7 +83,7 @@ def test_a_folder_of_parts_is_read_in_name_order(tmp_path: Path) -> None:
     write(tmp_path, frames)
     telemetry, report = read_telemetry(tmp_path, SCHEMA)
     assert report.metrics.paths == ["metrics/a.csv", "metrics/b.parquet"]
-    assert report.metrics.rejected == {"duplicate": 1}
+    assert report.metrics.rejected == {"contradicting": 1}
     assert telemetry.metrics["load"].tolist() == [1.0, 2.0, 3.0, 9.0]
 
 

@@ -90,7 +90,8 @@ def test_of_readings_sent_twice_the_first_to_arrive_stays_unless_it_is_from_the_
     schema = TelemetrySchema.from_dict({**BASE, "arrival": "came"})
     telemetry, report = read(tmp_path, sent_twice, schema=schema)
     assert telemetry.metrics["load"].tolist() == [1.0, 2.0, 3.0, 4.0]
-    assert report.metrics.rejected == {"duplicate": 1}
+    assert report.metrics.rejected == {"contradicting": 1}
+    assert report.metrics.samples["contradicting"].endswith("which counts (the first to arrive)")
 
 
 def test_naive_times_alone_leave_nothing_which_is_an_error_with_the_counts(tmp_path: Path) -> None:
@@ -126,7 +127,11 @@ def test_the_first_of_rows_with_the_same_device_and_time_stays(tmp_path: Path) -
         frames["static"] = pd.concat([frames["static"], frames["static"].iloc[[0]].assign(role="edge")])
 
     telemetry, report = read(tmp_path, repeat)
-    assert [part.rejected for part in report.files] == [{"duplicate": 2}, {"duplicate": 1}, {"duplicate": 1}]
+    assert [part.rejected for part in report.files] == [
+        {"contradicting": 2},
+        {"contradicting": 1},
+        {"contradicting": 1},
+    ]
     assert telemetry.metrics["load"].tolist() == [1.0, 2.0, 3.0, 4.0]
     assert telemetry.labels["broken"].tolist() == [0, 1, 0, 1]
     assert telemetry.static["role"].tolist() == ["leaf", "spine"]

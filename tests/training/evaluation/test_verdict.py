@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from tests.training.network import make_schema
 from training.evaluation.baselines import SingleFeatureRule
-from training.evaluation.bootstrap import Intervals
+from training.evaluation.bootstrap import Interval, Intervals
 from training.evaluation.clusters import Clusters
 from training.evaluation.episode_view import EpisodeView, lag_column
+from training.evaluation.operating_scores import OperatingScores, Tie
 from training.evaluation.verdict import advice, finding
 
 NO_INTERVALS = Intervals(Clusters("device", np.zeros(1, dtype=np.intp), 4), 2, 0, 0, {}, {})
@@ -106,3 +109,72 @@ def test_undecided_and_uncertain_are_verdicts_of_their_own():
     assert advice(schema, NO_INTERVALS, **few).startswith(
         "Whether 'is_error' is predictable is open, for there are no intervals (4 devices, 2 of them"
     )
+
+
+TIES = {
+    "none": (None, "F1 0.100 against 0.300 of the rule of a single feature"),
+    "perfect": (Tie("the rule of a single feature", 1.0, is_rule=True), "F1 1.000 against 1.000 of the rule"),
+    "rule": (Tie("the rule of a single feature", 0.8, is_rule=True), "F1 0.800 against 0.800 of the rule"),
+    "always": (Tie("alarming always", 0.3, is_rule=False), "F1 0.300 against 0.300 of alarming always"),
+}
+
+
+def test_a_model_as_perfect_as_the_rule_is_not_told_to_have_another_threshold():
+    schema, some = make_schema(), Intervals(NO_INTERVALS.clusters, 9, 500, 0, {}, {})
+    tie, worse = TIES["perfect"]
+    equal = {"predictable": True, "beats_baselines": False, "worse_than": worse, "tie": tie}
+    assert advice(schema, NO_INTERVALS, **equal, better_than_rule=False) == (
+        "'is_error' looks predictable, and the rule of a single feature does as well at this threshold "
+        "(F1 1.000 of both); there are no intervals (4 devices, 2 of them with errors; at least 5 with "
+        "errors are needed): use the rule, or evaluate on more data."
+    )
+    assert advice(schema, some, **equal, better_than_rule=True) == (
+        "'is_error' is predictable, and the rule of a single feature does as well at this threshold "
+        "(F1 1.000 of both): use the rule."
+    )
+    tie, worse = TIES["always"]
+    assert advice(schema, some, **{**equal, "worse_than": worse, "tie": tie}, better_than_rule=True) == (
+        "'is_error' is predictable, but at this threshold the model is no better than alarming always "
+        "(F1 0.300 of both): choose another one."
+    )
+
+
+@pytest.mark.parametrize("kind", TIES)
+def test_every_combination_is_one_sentence_that_does_not_contradict_itself(kind):
+    tie, text = TIES[kind]
+    with_intervals = Intervals(NO_INTERVALS.clusters, 9, 500, 0, {}, {})
+    for intervals, *flags in itertools.product([NO_INTERVALS, with_intervals], *[[False, True]] * 7):
+        predictable, beats, better, undecided, worse, may_serve, uncertain = flags
+        told = advice(
+            make_schema(),
+            intervals,
+            predictable=predictable,
+            beats_baselines=beats,
+            better_than_rule=better,
+            undecided="guessing (difference -0.05 to +0.93)" if undecided else "",
+            worse_than=text if worse else "",
+            tie=tie if worse else None,
+            may_serve=may_serve,
+            threshold_uncertain=uncertain,
+        )
+        assert told.endswith(".")
+        if worse and tie is not None and tie.is_rule:
+            assert "choose another one." not in told and "but not at this threshold" not in told
+        assert not ("1.000" in told and "choose another" in told)
+        assert ("is not predictable" in told) + ("is predictable," in told) + (
+            "looks predictable" in told
+        ) <= 1
+
+
+@pytest.mark.parametrize(
+    ("own", "rule", "tied"),
+    [(1.0, 1.0, True), (0.99961, 0.99964, True), (0.8, 0.8, True), (0.7, 0.8, False), (0.9, 0.8, False)],
+)
+def test_equal_scores_to_three_digits_are_a_tie(own, rule, tied):
+    f1 = {"model": own, "single_feature": rule, "never": 0.0}
+    for gains in ({}, {"single_feature": Interval(-0.1, 0.0)}):
+        found = OperatingScores(f1, gains, None, None, None, None).tied_with
+        assert (found is not None) == tied
+        assert found is None or (found.is_rule and found.is_perfect == (own > 0.9))
+    open_ = OperatingScores(f1, {"single_feature": Interval(-0.1, 0.1)}, None, None, None, None)
+    assert open_.tied_with is None

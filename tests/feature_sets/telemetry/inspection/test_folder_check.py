@@ -319,16 +319,25 @@ def test_rows_that_another_column_tells_apart_are_told(tmp_path: Path) -> None:
     assert any("'port' tells them apart" in sentence for sentence in check.proposal.decide)
 
 
-def test_tables_with_other_separators_are_told_in_one_sentence(tmp_path: Path) -> None:
+def test_tables_may_have_other_separators_but_not_the_files_of_one(tmp_path: Path) -> None:
     tables = frames()
-    folder = write(tmp_path / "lab", {"metrics": tables["metrics"]}, ".csv")
-    tables["labels"].to_csv(folder / "labels.csv", index=False, sep=";")
+    folder = write(tmp_path / "lab", {"labels": tables["labels"]}, ".csv")
+    (folder / "metrics").mkdir()
+    for part in ("a", "b"):
+        tables["metrics"].to_csv(folder / "metrics" / f"{part}.csv", index=False, sep=";", decimal=",")
     check = check_folder(folder)
-    assert check.proposal.missing == [
-        "Cells are parted by ',' in metrics.csv and by ';' in labels.csv; "
-        "all CSV files of a folder need the same."
-    ]
+    schema = TelemetrySchema.from_dict(yaml.safe_load(check.schema_text() or ""))
+    assert check.proposal.fields["files"] == {"separator": {"metrics": ";"}, "decimal": {"metrics": ","}}
     assert check.proposal.fields["label"] == "is_error"
+    plain = write(tmp_path / "plain", tables, ".csv")
+    expected, _ = read_telemetry(plain, TelemetrySchema.from_dict({**schema.to_dict(), "files": {}}))
+    found, _ = read_telemetry(folder, schema)
+    pd.testing.assert_frame_equal(found.metrics, expected.metrics)
+    pd.testing.assert_frame_equal(found.labels, expected.labels)
+    tables["metrics"].to_csv(folder / "metrics" / "b.csv", index=False, sep="|")
+    assert check_folder(folder).proposal.missing == [
+        "Cells are parted by ';' in a.csv and by '|' in b.csv; all CSV files of the metrics need the same."
+    ]
 
 
 def test_files_of_other_names_are_looked_at(tmp_path: Path) -> None:

@@ -59,6 +59,26 @@ def test_incidents_are_recognized_with_their_columns(tmp_path: Path, table: str,
     assert [time for device, time in found if device == "r2"] == at(*np.arange(15, 20, 0.5))
 
 
+@pytest.mark.parametrize("tolerance", ["0s", "60s"])
+def test_incidents_that_end_when_they_start_are_told(tmp_path: Path, tolerance: str) -> None:
+    instants = TICKETS.assign(
+        closed_at=[TICKETS["opened_at"][0], TICKETS["opened_at"][1] + pd.Timedelta("1min")]
+    )
+    folder = write(tmp_path, with_labels("incidents", instants))
+    check, schema = taken(folder)
+    assert any(sentence.startswith("1 of 2 incidents end when") for sentence in check.proposal.decide)
+    schema = replace(schema, labels=replace(schema.labels, tolerance=tolerance))
+    _, report = read_telemetry(folder, schema)
+    (note,) = (note for note in report.labels.notes if "end when they start" in note)
+    found = [time for device, time in errors(folder, schema) if device == "r1"]
+    if tolerance == "0s":
+        assert found == []
+        assert "no reading is an error by them (labels.tolerance), such as device 'r1' from" in note
+    else:
+        assert found == at(1, 1.5)
+        assert "they last for the 60s before" in note
+
+
 def test_incidents_may_leave_out_a_level_of_the_key(tmp_path: Path) -> None:
     given = frames()
     del given["labels"], given["static"]
