@@ -14,7 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from feature_sets.model_package.calibration import Calibration
-from training.decision.alarm_runs import AlarmRuns, Moments, Positions, count_runs, rate_range
+from training.decision.alarm_runs import (
+    AlarmRuns,
+    Moments,
+    Positions,
+    independent_runs,
+    rate_range,
+    run_starts,
+)
 from training.decision.calibration import calibrated, fit_platt
 from training.decision.threshold_rules import (
     MAX_F1,
@@ -29,7 +36,9 @@ Flags = npt.NDArray[np.bool_]
 
 LEAST_RUNS = 10
 """Runs of false alarms that ``max_f1`` allows: the rate of fewer cannot be told within a factor of two."""
-KEPT_F1 = 0.9
+FEWEST_RUNS = 5.0
+"""With fewer independent ones no rate is stated, but its range alone: it would be off by more than that."""
+KEPT_F1 = 0.95
 """Share of the highest F1 that this may cost it, at most."""
 LEAST_EPISODES = 5
 """With fewer, a threshold is uncertain, whatever drawing them again says."""
@@ -74,18 +83,21 @@ class FalseAlarms:
     :param rate: share of the healthy rows that are called an error.
     :param low: lower end of the range that holds it, see ``rate_range``.
     :param high: upper end.
-    :param runs: of such rows, which the range rests on.
+    :param runs: of such rows.
+    :param certain: whether the rate is stated, and not its range alone.
     """
 
     rate: float
     low: float
     high: float
     runs: int
+    certain: bool
 
     def describe(self) -> dict[str, float]:
         """The same, under the names that results have."""
+        stated = {"false_alarm_rate": self.rate} if self.certain else {}
         return {
-            "false_alarm_rate": self.rate,
+            **stated,
             "false_alarm_rate_low": self.low,
             "false_alarm_rate_high": self.high,
             "false_alarm_runs": self.runs,
@@ -182,11 +194,16 @@ def _false_alarms(rows: OutOfFold, called: Flags) -> FalseAlarms | None:
     if not far.any():
         return None
     rate = float(far[called].sum() / far.sum())
-    at = rows.far & called
-    runs = count_runs(rows.devices[at], rows.moments[at], rows.apart)
+    at = np.flatnonzero(rows.far & called)
+    starts = at[run_starts(rows.devices[at], rows.moments[at], rows.apart)]
+    parts = int(rows.groups.max()) + 1
+    independent = independent_runs(
+        np.bincount(rows.groups[starts], minlength=parts), np.bincount(rows.groups[rows.far], minlength=parts)
+    )
     periods = np.column_stack([rows.devices, rows.moments // rows.apart])[rows.far]
-    low, high = rate_range(rate, runs, len(np.unique(periods, axis=0)))
-    return FalseAlarms(rate, low, high, runs)
+    low, high = rate_range(rate, independent, len(np.unique(periods, axis=0)))
+    certain = independent >= FEWEST_RUNS and rows.episodes >= LEAST_EPISODES
+    return FalseAlarms(rate, low, high, len(starts), certain)
 
 
 def _drawn(rule: ThresholdRule, rows: OutOfFold, probability: Floats, seed: int) -> Floats:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.decision.alarm_runs import AlarmRuns, count_runs, rate_range
+from training.decision.alarm_runs import AlarmRuns, independent_runs, rate_range, run_starts
 
 ARE_ONE = [
     ([0, 0, 0], [10, 15, 20], 1),
@@ -18,7 +18,12 @@ ARE_ONE = [
 
 @pytest.mark.parametrize(("devices", "moments", "runs"), ARE_ONE)
 def test_alarms_of_a_device_that_are_not_far_apart_are_one_run(devices, moments, runs):
-    assert count_runs(np.array(devices, np.intp), np.array(moments, np.int64), apart=5) == runs
+    assert len(run_starts(np.array(devices, np.intp), np.array(moments, np.int64), apart=5)) == runs
+
+
+def test_a_run_starts_with_its_earliest_alarm():
+    starts = run_starts(np.array([1, 0, 1, 1]), np.array([14, 3, 10, 30]), apart=5)
+    assert starts.tolist() == [1, 2, 3]
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -28,7 +33,16 @@ def test_runs_that_are_counted_one_by_one_are_those_of_all_in_any_order(seed):
     runs = AlarmRuns(5)
     for number in range(60):
         runs.add(int(devices[number]), int(moments[number]))
-        assert runs.count == count_runs(devices[: number + 1], moments[: number + 1], 5)
+        assert runs.count == len(run_starts(devices[: number + 1], moments[: number + 1], 5))
+
+
+def test_runs_that_crowd_in_one_part_of_the_time_tell_less():
+    rows = np.array([100, 100, 100, 100, 0])
+    assert independent_runs(np.array([3, 2, 3, 2, 0]), rows) == 10.0
+    assert independent_runs(np.array([10, 0, 0, 0, 0]), rows) == pytest.approx(1.0)
+    assert independent_runs(np.array([6, 3, 1, 0, 0]), rows) == pytest.approx(10.0 / 2.8)
+    assert independent_runs(np.array([4, 0]), np.array([9, 0])) == 4.0  # nothing to compare with
+    assert independent_runs(np.zeros(3, int), rows[:3]) == 0.0
 
 
 def test_ten_runs_tell_a_rate_within_a_factor_of_two_and_five_do_not():

@@ -52,7 +52,6 @@ def test_the_stated_rate_is_that_of_the_healthy_rows_far_from_errors():
     point = operating_point(F1, rows, 0)
     called = calibrated(rows.margins, point.calibration) >= point.threshold
     assert point.false_alarms.rate == called[rows.far].mean()
-    assert point.describe()["false_alarm_rate"] == point.false_alarms.rate
     near = rows.far & (np.arange(len(rows.labels)) % 400 < 100)
     other = operating_point(F1, dataclasses.replace(rows, far=near), 0)
     called = calibrated(rows.margins, other.calibration) >= other.threshold
@@ -119,10 +118,27 @@ def test_the_range_of_a_rate_is_wide_where_few_runs_tell_it():
     enough = operating_point(F1, rows, 0).false_alarms
     assert enough.runs == LEAST_RUNS
     assert enough.rate / 2 < enough.low < enough.rate < enough.high < 2 * enough.rate
+    assert enough.certain and enough.describe()["false_alarm_rate"] == enough.rate
     few = operating_point(parse_threshold_rule("false_alarms:0.001"), rows, 0).false_alarms
     assert 0 < few.runs < 5 and few.low < few.rate / 2 and few.high > 2 * few.rate
+    assert not few.certain and set(few.describe()) == {
+        "false_alarm_rate_low",
+        "false_alarm_rate_high",
+        "false_alarm_runs",
+    }
     none = operating_point(parse_threshold_rule("false_alarms:0.00001"), rows, 0).false_alarms
     assert (none.rate, none.low, none.runs) == (0.0, 0.0, 0) and 0.0 < none.high < 0.01
+
+
+def test_a_rate_of_few_episodes_or_of_one_bad_day_is_not_stated():
+    assert operating_point(F1, lasting(40, 6.0), 0).false_alarms.certain
+    asked = parse_threshold_rule("false_alarms:0.01")
+    few = operating_point(asked, lasting(4, 6.0, rows=3000), 0).false_alarms
+    assert few.runs >= 5 and not few.certain
+    rows = lasting(40, 6.0)
+    day = (rows.groups == 20) & (np.arange(len(rows.labels)) % 20 == 0) & rows.far
+    bad = operating_point(F1, dataclasses.replace(rows, margins=np.where(day, 8.0, rows.margins)), 0)
+    assert bad.false_alarms.runs >= 5 and not bad.false_alarms.certain
 
 
 def test_a_perfect_model_of_common_errors_does_not_alarm_always():
