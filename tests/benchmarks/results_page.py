@@ -145,8 +145,8 @@ TABLES: Mapping[str, Table] = {
     "few_incidents": Table(
         "Training on generated networks of few error episodes, in four shapes. F1 at the threshold that was "
         "chosen, as a share of the best possible on the test rows, in the median and in the worst tenth. "
-        "The share of networks for which a rate of false alarms is stated, how many of those are kept within "
-        "a factor of two either way, and how many of all ranges hold the true rate.",
+        "The share of networks for which a rate of false alarms is stated, and of those that are kept within "
+        "a factor of two either way. The share of all ranges that hold the true rate.",
         {
             "episodes": "{episodes}",
             "code": "{code}",
