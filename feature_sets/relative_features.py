@@ -17,10 +17,18 @@ Floats = npt.NDArray[np.float64]
 
 _ROWS = 4096
 """Rows that are turned at a time: as many as the processor's cache holds."""
+_HOUR = 3_600_000_000
+
+
+def hours_of(micros: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Hours since the epoch of times in microseconds."""
+    return micros // _HOUR
 
 
 class RelativeFeatures:
     """Windows less the mean that they had on the same device until then, over their standard deviation.
+
+    Those of the same hour are compared with that hour of the week, in UTC by event time, in earlier weeks.
 
     What counts is every row with a status that counts, in the order in which the rows were taken in. See
     ``feature_sets.telemetry.relative.Relative`` and ``Baselines``.
@@ -36,10 +44,11 @@ class RelativeFeatures:
         self.inputs: tuple[str, ...] = tuple(part.window_feature for part in parts)
         """The window feature that each is about."""
         self._after = declared.after if declared else 0
+        self._same_hour = sum(part.same_hour for part in parts)
 
     def baselines(self) -> Baselines:
         """State of devices without a past."""
-        return Baselines(len(self.inputs), self._after)
+        return Baselines(len(self.inputs) - self._same_hour, self._after, self._same_hour)
 
     def of_history(
         self,
@@ -62,24 +71,32 @@ class RelativeFeatures:
             order = np.argsort(column_micros(rows.frame[arrival]), kind="stable")
         if baselines is None:
             baselines = self.baselines()
-        columns = [windows[name] for name in self.inputs]
+        columns, hours = [windows[name] for name in self.inputs], hours_of(rows.micros)
         out = np.empty((len(self.names), len(rows)))
         for start in range(0, len(rows), _ROWS):
             at = slice(start, start + _ROWS) if order is None else order[start : start + _ROWS]
             features = np.column_stack([column[at] for column in columns])
-            out[:, at] = baselines.compare(rows.keys, rows.codes[at], features).T
+            out[:, at] = baselines.compare(rows.keys, rows.codes[at], features, hours[at]).T
         return dict(zip(self.names, out, strict=True))
 
-    def add_to(self, rows: Sequence[dict[str, Any]], devices: Sequence[str], baselines: Baselines) -> None:
+    def add_to(
+        self,
+        rows: Sequence[dict[str, Any]],
+        devices: Sequence[str],
+        micros: Sequence[int],
+        baselines: Baselines,
+    ) -> None:
         """Put the features into rows that have the window features, and take these in, in their order.
 
         :param devices: of each row.
+        :param micros: event time of each, in microseconds.
         """
         if not self.names or not rows:
             return
         numbers: dict[str | int, int] = {}
         codes = np.array([numbers.setdefault(device, len(numbers)) for device in devices], dtype=np.int64)
         windows = np.array([[row[name] for name in self.inputs] for row in rows], dtype=np.float64)
-        found = baselines.compare(list(numbers), codes, windows)
+        hours = hours_of(np.array(micros, dtype=np.int64))
+        found = baselines.compare(list(numbers), codes, windows, hours)
         for row, features in zip(rows, found.tolist(), strict=True):
             row.update(zip(self.names, features, strict=True))

@@ -73,7 +73,7 @@ class Preprocess(RequestStep):
             return
         devices = self._state.devices
         rows = self._update(request)
-        counted, devices_of = [], []
+        counted, devices_of, times = [], [], []
         for record, row in zip(request.telemetry, rows, strict=True):
             record.status = row.pop(event_status.COLUMN)
             if record.status not in event_status.COUNTED:
@@ -85,8 +85,9 @@ class Preprocess(RequestStep):
             record.features = row
             counted.append(row)
             devices_of.append(event.device)
+            times.append(event.time)
         self._derived.add_to(counted)
-        self._levels.add_to(counted, devices_of)
+        self._levels.add_to(counted, devices_of, times)
 
     def _reload(self) -> dict[str, int]:
         devices = self._state.devices

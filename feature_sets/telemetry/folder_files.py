@@ -13,6 +13,12 @@ from feature_sets.telemetry.file_format import PLAIN, FileFormat
 MAINTENANCE = "maintenance"
 """The table of the calendar, which is read where the schema has one."""
 
+_WITHOUT = {
+    "labels": "; without labels, the schema must have 'labels: {form: incidents}' and derived.relative",
+    "incidents": "; without incidents, the schema must have derived.relative",
+}
+"""What makes a table optional, where a schema may not know it."""
+
 _SHOWN = 20
 _DOCUMENTS = (".md", ".yaml", ".yml", ".rst", ".html")
 
@@ -26,7 +32,7 @@ def find_files(folder: Path, name: str, optional: bool = False, form: FileFormat
     """
     if not folder.is_dir():
         raise TelemetryError(folder.name, "must be a folder that exists", str(folder))
-    name = form.name_of(name)
+    remedy, name = _WITHOUT.get(name, ""), form.name_of(name)
     forms = [[path] for path in (folder / f"{name}{suffix}" for suffix in SUFFIXES) if path.is_file()]
     parts = [path for path in _below(folder / name) if is_table_file(path)]
     if parts:
@@ -37,7 +43,7 @@ def find_files(folder: Path, name: str, optional: bool = False, form: FileFormat
         raise TelemetryError(
             name,
             f"must exist as {name}.parquet, {name}.csv or a sub-folder {name}/ of such files "
-            "(or .csv.gz, .json)",
+            f"(or .csv.gz, .json){remedy}",
             sorted(path.name for path in folder.iterdir())[:_SHOWN],
         )
     if len(forms) > 1:

@@ -12,10 +12,14 @@ WHERE = "derived.relative"
 
 
 class RelativeFeature(NamedTuple):
-    """One relative feature and the window feature of the same row that it is about."""
+    """One relative feature, and the window feature of the same row that it is about.
+
+    ``same_hour`` is true where it is compared with that hour of earlier weeks, and not with all of the past.
+    """
 
     name: str
     window_feature: str
+    same_hour: bool = False
 
 
 @dataclass(frozen=True)
@@ -25,11 +29,14 @@ class Relative:
     :param operations: window operations, such as ``avg``.
     :param windows: lengths; feature ``{metric}_{operation}_{window}_relative``.
     :param after: rows of a device after which it has a level and a spread, at least 2.
+    :param same_hour: lengths; feature ``{metric}_{operation}_{window}_same_hour``, of which level and spread
+        are those of the same hour of the week, in UTC, in earlier weeks.
     """
 
     operations: tuple[str, ...]
     windows: tuple[str, ...]
     after: int = 20
+    same_hour: tuple[str, ...] = ()
 
     @classmethod
     def from_content(cls, content: object) -> Relative:
@@ -37,23 +44,33 @@ class Relative:
 
         :raises InputError: naming the field, the rule and what was given.
         """
-        given = check_mapping(WHERE, content, {"operations", "windows", "after"})
+        given = check_mapping(WHERE, content, {"operations", "windows", "after", "same_hour"})
         return cls(
             operations=check_names(f"{WHERE}.operations", given.get("operations")),
             windows=check_names(f"{WHERE}.windows", given.get("windows")),
             after=check_integer(f"{WHERE}.after", given.get("after", 20), at_least=2),
+            same_hour=check_names(f"{WHERE}.same_hour", given.get("same_hour") or []),
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for YAML or JSON."""
-        return {"operations": list(self.operations), "windows": list(self.windows), "after": self.after}
+        return {
+            "operations": list(self.operations),
+            "windows": list(self.windows),
+            "after": self.after,
+            # Absent without any, so that histories of before it existed go on.
+            **({"same_hour": list(self.same_hour)} if self.same_hour else {}),
+        }
 
     def check(self, lengths: Sequence[str], operations: Sequence[str]) -> None:
         """Raise InputError unless these windows are computed, and each is named once."""
         for field, names, known in (
             ("operations", self.operations, operations),
             ("windows", self.windows, lengths),
+            ("same_hour", self.same_hour, lengths),
         ):
+            if field == "same_hour" and not names:
+                continue
             if not names or len(set(names)) != len(names):
                 raise InputError(f"{WHERE}.{field}", "must name at least one, each once", list(names))
             for name in names:
@@ -61,9 +78,13 @@ class Relative:
                     raise InputError(f"{WHERE}.{field}", f"must be among windows: {', '.join(known)}", name)
 
     def features(self, metrics: Sequence[str]) -> Iterator[RelativeFeature]:
-        """Every relative feature, in feature order: metric by metric, operation by operation."""
-        for metric in metrics:
-            for operation in self.operations:
-                for window in self.windows:
-                    feature = f"{metric}_{operation}_{window}"
-                    yield RelativeFeature(f"{feature}_relative", feature)
+        """Every relative feature, in feature order: metric by metric, operation by operation.
+
+        Those of the same hour are after all others.
+        """
+        for word, windows in (("relative", self.windows), ("same_hour", self.same_hour)):
+            for metric in metrics:
+                for operation in self.operations:
+                    for window in windows:
+                        feature = f"{metric}_{operation}_{window}"
+                        yield RelativeFeature(f"{feature}_{word}", feature, word == "same_hour")

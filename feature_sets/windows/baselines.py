@@ -1,13 +1,15 @@
 """Running level and spread of features of each device, and how far a row is from them.
 
-A row is compared with the rows of its device that were taken in before it, then taken in itself. Level and
-spread are the mean and the standard deviation of all these rows, kept by the updates of Welford (1962, Note
-on a method for calculating corrected sums of squares and products, Technometrics 4). There is one compiled
-loop for one row and for a whole history, so both give the same bits.
+A row is compared with the rows of its device that were taken in before it, then taken in itself. Some
+features are compared with the same hour of earlier weeks only. Level and spread are the mean and the standard
+deviation of all these rows, kept by the updates of Welford (1962, Note on a method for calculating corrected
+sums of squares and products, Technometrics 4). One compiled loop serves one row and a whole history, so both
+give the same bits.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -17,6 +19,13 @@ from numba import njit
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
 Key = str | int
+Hours = npt.NDArray[np.int64]
+
+WEEK = 168
+"""Hours of a week, each with a level of its own; in UTC, from Thursday."""
+OPEN, STAMP = WEEK, WEEK + 1
+"""After those of the hours: what the hour that is open has taken in, and its number, plus one."""
+PLACES = WEEK + 2
 
 COUNT, MEAN, SQUARES = range(3)
 """Of each feature: values taken in, their mean, and the sum of the squared differences from it."""
@@ -44,42 +53,100 @@ def take(state: Floats, rows: Places, features: Floats, after: int, out: Floats)
         for k in range(features.shape[1]):
             value = features[i, k]
             out[i, k] = np.nan
+            if np.isfinite(value):
+                out[i, k] = _compared(value, state[rows[i], k], after)
+                _take(value, state[rows[i], k])
+
+
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+def take_by_hour(
+    state: Floats, first: int, rows: Places, hours: Hours, features: Floats, after: int, out: Floats
+) -> None:
+    """The same, but with the level of a row's hour of the week, which has what earlier weeks had in it.
+
+    Rows of the newest hour of a device are kept apart until a later one begins. What is late belongs to the
+    past at once.
+
+    :param state: shape (devices, features, 3); of these, each has ``PLACES`` in a row.
+    :param first: where they begin.
+    :param hours: hour of each row since the epoch, shape (n,).
+    """
+    for i in range(len(rows)):
+        for k in range(features.shape[1]):
+            value = features[i, k]
+            out[i, k] = np.nan
             if not np.isfinite(value):
                 continue
-            count, mean, squares = (
-                state[rows[i], k, COUNT],
-                state[rows[i], k, MEAN],
-                state[rows[i], k, SQUARES],
-            )
-            difference = value - mean
-            if count >= after:
-                spread = max(np.sqrt(squares / count), _RESIDUE * abs(mean))
-                if difference == 0.0:
-                    out[i, k] = 0.0
-                elif abs(difference) >= FARTHEST * spread:
-                    out[i, k] = FARTHEST if difference > 0.0 else -FARTHEST
-                else:
-                    out[i, k] = difference / spread
-            new_mean = mean + difference / (count + 1.0)
-            new_squares = squares + difference * (value - new_mean)
-            if np.isfinite(new_mean) and np.isfinite(new_squares):
-                state[rows[i], k, COUNT] = count + 1.0
-                state[rows[i], k, MEAN] = new_mean
-                state[rows[i], k, SQUARES] = new_squares
+            own = state[rows[i], first + k * PLACES : first + (k + 1) * PLACES]
+            stamp = hours[i] + 1.0
+            if own[STAMP, 0] == 0.0:
+                own[STAMP, 0] = stamp
+            elif stamp > own[STAMP, 0]:
+                _merge(own[OPEN], own[int(own[STAMP, 0] - 1.0) % WEEK])
+                own[STAMP, 0] = stamp
+            past = own[hours[i] % WEEK]
+            out[i, k] = _compared(value, past, after)
+            _take(value, own[OPEN] if stamp == own[STAMP, 0] else past)
+
+
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def _compared(value: float, level: Floats, after: int) -> float:
+    """How far a value is from a level, in spreads; NaN without one."""
+    count, mean, squares = level[COUNT], level[MEAN], level[SQUARES]
+    if count < after:
+        return math.nan
+    difference: float = value - mean
+    spread = max(np.sqrt(squares / count), _RESIDUE * abs(mean))
+    if difference == 0.0:
+        return 0.0
+    if abs(difference) >= FARTHEST * spread:
+        return FARTHEST if difference > 0.0 else -FARTHEST
+    return float(difference / spread)
+
+
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def _take(value: float, level: Floats) -> None:
+    """Take a value into a level, unless that would carry the sums beyond a float."""
+    count, mean, squares = level[COUNT], level[MEAN], level[SQUARES]
+    difference = value - mean
+    new_mean = mean + difference / (count + 1.0)
+    new_squares = squares + difference * (value - new_mean)
+    if np.isfinite(new_mean) and np.isfinite(new_squares):
+        level[COUNT], level[MEAN], level[SQUARES] = count + 1.0, new_mean, new_squares
+
+
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def _merge(level: Floats, into: Floats) -> None:
+    """Take all of a level into another one, and empty it.
+
+    T. Chan, G. Golub and R. LeVeque 1983, "Algorithms for computing the sample variance", The American
+    Statistician 37.
+    """
+    count = level[COUNT] + into[COUNT]
+    if level[COUNT] > 0.0:
+        difference = level[MEAN] - into[MEAN]
+        mean = into[MEAN] + difference * (level[COUNT] / count)
+        squares = into[SQUARES] + level[SQUARES]
+        squares += difference * difference * (into[COUNT] * level[COUNT] / count)
+        if np.isfinite(mean) and np.isfinite(squares):
+            into[COUNT], into[MEAN], into[SQUARES] = count, mean, squares
+    level[COUNT], level[MEAN], level[SQUARES] = 0.0, 0.0, 0.0
 
 
 class Baselines:
     """Level and spread of each device, known by its key.
 
-    The state of a device is three numbers for each feature. It never grows.
+    The state of a device is three numbers for each feature, and 510 for one of the same hour. It never grows.
 
-    :param features: how many.
+    :param features: how many are compared with all of the past.
     :param after: rows of a device after which it has a level.
+    :param same_hour: how many follow that are compared with the same hour of earlier weeks.
     """
 
-    def __init__(self, features: int, after: int) -> None:
+    def __init__(self, features: int, after: int, same_hour: int = 0) -> None:
         self._after = after
-        self._state = np.zeros((0, features, 3))
+        self._features = features
+        self._state = np.zeros((0, features + same_hour * PLACES, 3))
         self._places: dict[Key, int] = {}
         self._unused: list[int] = []
         self._used = 0
@@ -87,18 +154,28 @@ class Baselines:
     def __contains__(self, key: Key) -> bool:
         return key in self._places
 
-    def compare(self, keys: Sequence[Key], codes: Places, features: Floats) -> Floats:
+    def compare(
+        self, keys: Sequence[Key], codes: Places, features: Floats, hours: Hours | None = None
+    ) -> Floats:
         """How far each row is from its device's level, in spreads; takes the rows in, in their order.
 
         :param keys: the key of each code.
         :param codes: of each row, shape (n,).
-        :param features: shape (n, features); NaN where there is none.
+        :param features: shape (n, features), those of the same hour last; NaN where there is none.
+        :param hours: hour of each row since the epoch, shape (n,); not needed without features of the same
+            hour.
         :returns: shape (n, features), from -``FARTHEST`` to ``FARTHEST``; NaN without a value or a level.
         """
         places = np.array([self._place(key) for key in keys], dtype=np.int64)
-        out = np.empty(features.shape)
-        take(self._state, places[codes], np.ascontiguousarray(features), self._after, out)
-        return out
+        rows, own = places[codes], self._features
+        out = np.empty((len(features), own))
+        take(self._state, rows, np.ascontiguousarray(features[:, :own]), self._after, out)
+        if hours is None or features.shape[1] == own:
+            return out
+        by_hour = np.empty((len(features), features.shape[1] - own))
+        rest = np.ascontiguousarray(features[:, own:])
+        take_by_hour(self._state, own, rows, hours, rest, self._after, by_hour)
+        return np.concatenate([out, by_hour], axis=1)
 
     def forget(self, keys: Iterable[Key]) -> None:
         """Give up the state of devices."""

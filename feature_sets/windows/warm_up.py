@@ -28,7 +28,8 @@ def warm_up() -> Path:
     windows.update(pd.DataFrame({"device": ["a"], "at": [0.0], "load": [1.0]}))
     now[0] = 100.0
     windows.evict(20.0)
-    Baselines(1, 2).compare(["a"], np.zeros(1, dtype=np.int64), np.ones((1, 1)))
+    row = np.zeros(1, dtype=np.int64)
+    Baselines(1, 2, 1).compare(["a"], row, np.ones((1, 2)), row)
     return Path(kernel.take.stats.cache_path)
 
 

@@ -48,25 +48,24 @@ class LevelHistory:
 
     def before(
         self, device: str, time: float, arrived: float, left_out: frozenset[tuple[str, int]]
-    ) -> npt.NDArray[np.float64]:
-        """Features of the rows of a device that were there before its first live reading, in their order.
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+        """What the rows of a device say that were there before its first live reading, in their order.
 
         Which these are is as for ``ReadingHistory.before``, but however old they are.
 
         :param left_out: device and time of rows that are not meant, where no arrival tells which came later.
-        :returns: shape (n, features).
+        :returns: features, shape (n, features), and times in microseconds, shape (n,).
         """
         if self._rows is None:
             self._rows = self._load()
         past = self._rows.get(device)
         if past is None:
-            return np.empty((0, len(self._inputs)))
+            return np.empty((0, len(self._inputs))), np.empty(0, dtype=np.int64)
         moment = event_micros(time)
         given = past.micros < moment if past.arrivals is None else past.arrivals < event_micros(arrived)
         if left_out and past.arrivals is None:
             given &= [(device, micros) not in left_out for micros in past.micros.tolist()]
-        features: npt.NDArray[np.float64] = past.features[given]
-        return features
+        return past.features[given], past.micros[given]
 
     def _load(self) -> dict[str, _Past]:
         frame, time, arrival = self._read(), self._schema.time, self._schema.arrival

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from feature_sets.relative_features import RelativeFeatures
+from feature_sets.relative_features import RelativeFeatures, hours_of
+from feature_sets.rows.event_micros import column_micros, event_micros
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.windows import event_status
 from graphs.state.level_history import LevelHistory, stored_levels
@@ -27,6 +28,7 @@ class LiveLevels:
     """
 
     def __init__(self, schema: TelemetrySchema, history: str | None) -> None:
+        self._time = schema.time
         self._features = RelativeFeatures(schema)
         self._baselines = self._features.baselines()
         self._history: LevelHistory | None = (
@@ -38,9 +40,14 @@ class LiveLevels:
         """Whether there is anything to be kept."""
         return bool(self._features.names)
 
-    def add_to(self, rows: Sequence[dict[str, Any]], devices: Sequence[str]) -> None:
-        """Put the features into rows that count, in the order of arrival, and take the rows in."""
-        self._features.add_to(rows, devices, self._baselines)
+    def add_to(self, rows: Sequence[dict[str, Any]], devices: Sequence[str], times: Sequence[float]) -> None:
+        """Put the features into rows that count, in the order of arrival, and take the rows in.
+
+        :param devices: of each row.
+        :param times: event time of each, in epoch seconds.
+        """
+        if self.kept:
+            self._features.add_to(rows, devices, [event_micros(time) for time in times], self._baselines)
 
     def refresh(self) -> None:
         """Take over what was ingested since, for devices that begin later."""
@@ -61,9 +68,9 @@ class LiveLevels:
         """
         if self._history is None:
             return
-        past = self._history.before(device, time, arrived, left_out)
+        past, micros = self._history.before(device, time, arrived, left_out)
         self._baselines.forget([device])
-        self._baselines.compare([device], np.zeros(len(past), dtype=np.int64), past)
+        self._baselines.compare([device], np.zeros(len(past), dtype=np.int64), past, hours_of(micros))
 
     def take_filled(self, filled: pd.DataFrame, rows: pd.DataFrame, known: Collection[str | int]) -> None:
         """Take in what the windows of devices that are known here were filled with, if it counted.
@@ -77,4 +84,5 @@ class LiveLevels:
         new = rows[event_status.COLUMN].isin(event_status.COUNTED) & filled[DEVICE].isin(known)
         devices = filled.loc[new, DEVICE].tolist()
         shown = [{str(name): value for name, value in row.items()} for row in rows[new].to_dict("records")]
-        self._features.add_to(shown, devices, self._baselines)
+        micros = column_micros(filled.loc[new, self._time]).tolist()
+        self._features.add_to(shown, devices, micros, self._baselines)

@@ -1,9 +1,9 @@
 """How training holds on few incidents: F1 at the threshold it chooses, and the false alarms that it states.
 
-Run with ``python -m tests.benchmarks.few_incidents``; ``--seeds 3`` is quicker. Prints a JSON line for every
-number of episodes and one for all. Networks are generated: six devices, four metrics,
-windows of 5 and 15 minutes; an episode touches two metrics of one device. The latest 30 % of the rows are the
-test rows. ``best_f1`` is the highest F1 of any threshold on them. The true rate of false alarms is counted on
+Run with ``python -m tests.benchmarks.few_incidents``: 320 networks; ``--seeds 3`` is quicker. Prints a JSON
+line for every number of episodes and one for all. Networks are generated: six devices, four metrics, windows
+of 5 and 15 minutes; an episode touches two metrics of one device. The latest 30 % of the rows are the test
+rows. ``best_f1`` is the highest F1 of any threshold on them. The true rate of false alarms is counted on
 three more healthy periods of the same network, for on few rows it would be a matter of luck.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -36,8 +36,8 @@ SHAPES = ("level", "spikes", "ramp", "variance")
 DEVICES, METRICS, TICKS, STEP_SECONDS = 6, 4, 1200, 60
 HEALTHY_PERIODS = 3
 START = pd.Timestamp("2024-03-01T00:00:00Z")
-COMBINATIONS = 4
-FAMILIES = "random_forest,logistic_regression,hist_gradient_boosting,lightgbm"
+FAMILIES = "random_forest,logistic_regression,lightgbm"
+"""Each at its defaults: a search would choose among more, and take longer."""
 FACTOR = 2.0
 """A stated rate of false alarms is kept if the true one is at most so many times higher or lower."""
 
@@ -49,7 +49,9 @@ class Found:
     :param f1: on the test rows, at the threshold that was chosen.
     :param best_f1: of any threshold on the test rows.
     :param average_precision: on the test rows.
-    :param stated: share of healthy rows that the model is said to call an error.
+    :param stated: share of healthy rows that the model is said to call an error; None if it is not said.
+    :param low: lower end of the range in which that share is said to be.
+    :param high: upper end.
     :param true: the same on healthy rows that training has not seen.
     """
 
@@ -59,7 +61,9 @@ class Found:
     f1: float
     best_f1: float
     average_precision: float
-    stated: float
+    stated: float | None
+    low: float
+    high: float
     true: float
 
     @property
@@ -69,8 +73,13 @@ class Found:
 
     @property
     def kept(self) -> bool:
-        """Whether the stated rate of false alarms is kept."""
-        return self.stated / FACTOR <= self.true <= self.stated * FACTOR
+        """Whether a rate of false alarms is stated, and kept."""
+        return self.stated is not None and self.stated / FACTOR <= self.true <= self.stated * FACTOR
+
+    @property
+    def held(self) -> bool:
+        """Whether the range of the rate holds the true one."""
+        return self.low <= self.true <= self.high
 
 
 def network_schema() -> TelemetrySchema:
@@ -161,7 +170,7 @@ def measure(episodes: int, shape: str, seed: int) -> Found:
     fitted = fit_model(
         split.train,
         schema,
-        plan_search("random", COMBINATIONS, families=FAMILIES, seed=seed),
+        plan_search("random", len(FAMILIES.split(",")), families=FAMILIES, seed=seed),
         parse_search_metric("max.average_precision", SCORES),
         parse_threshold_rule("max_f1"),
         seed=seed,
@@ -172,6 +181,7 @@ def measure(episodes: int, shape: str, seed: int) -> Found:
         return calibrated(margin, fitted.schema.calibration)
 
     labels, score = split.test["is_error"].to_numpy(), probability(split.test)
+    said = fitted.schema.validation
     return Found(
         episodes=episodes,
         shape=shape,
@@ -179,7 +189,9 @@ def measure(episodes: int, shape: str, seed: int) -> Found:
         f1=float(f1_score(labels, score >= fitted.schema.threshold, zero_division=0.0)),
         best_f1=_best_f1(labels, score),
         average_precision=float(average_precision_score(labels, score)),
-        stated=_stated(fitted.schema.validation),
+        stated=said.get("false_alarm_rate"),
+        low=said["false_alarm_rate_low"],
+        high=said["false_alarm_rate_high"],
         true=float((probability(healthy) >= fitted.schema.threshold).mean()),
     )
 
@@ -190,12 +202,6 @@ def _best_f1(labels: npt.NDArray[np.int8], score: npt.NDArray[np.float64]) -> fl
     return float((2.0 * precision * recall / np.maximum(precision + recall, 1e-12)).max())
 
 
-def _stated(scores: Mapping[str, float]) -> float:
-    """Share of the healthy rows that training says are called an error; if it does not, that out of fold."""
-    false, right = scores["false_positives"], scores["true_negatives"]
-    return scores.get("false_alarm_rate", false / (false + right))
-
-
 def summary(found: Sequence[Found], failed: int) -> dict[str, float | int]:
     """What a line says of several networks."""
     facts: dict[str, float | int] = {"networks": len(found) + failed, "no_model": failed}
@@ -204,10 +210,13 @@ def summary(found: Sequence[Found], failed: int) -> dict[str, float | int]:
     for name in ("share", "f1", "best_f1", "average_precision"):
         facts[f"{name}_median"] = round(float(np.median([getattr(one, name) for one in found])), 3)
     facts["share_lowest_tenth"] = round(float(np.quantile([one.share for one in found], 0.1)), 3)
-    facts["stated_median"] = round(float(np.median([one.stated for one in found])), 5)
     facts["true_median"] = round(float(np.median([one.true for one in found])), 5)
-    facts["rate_kept"] = round(float(np.mean([one.kept for one in found])), 3)
-    facts["rate_not_exceeded"] = round(float(np.mean([one.true <= FACTOR * one.stated for one in found])), 3)
+    facts["range_held"] = round(float(np.mean([one.held for one in found])), 3)
+    stated = [one for one in found if one.stated is not None]
+    facts["stated_share"] = round(len(stated) / len(found), 3)
+    if stated:
+        facts["stated_median"] = round(float(np.median([one.stated or 0.0 for one in stated])), 5)
+        facts["rate_kept"] = round(float(np.mean([one.kept for one in stated])), 3)
     return facts
 
 

@@ -23,9 +23,9 @@ from feature_sets.windows.arrival_order import windows_as_known
 from feature_sets.windows.definition import WindowDefinition
 from tests.benchmarks.nab_score import Series, alarms_of, standard_score
 from tests.shared_data import data_set
-from training.decision.threshold_rules import FALSE_ALARMS, ThresholdRule
+from training.decision.threshold_rules import MAX_F1, ThresholdRule
 from training.packaging.onnx_export import export_onnx
-from training.unlabeled.fit import ALARM_SHARE, fit_unlabeled
+from training.unlabeled.fit import fit_unlabeled
 
 REST = np.timedelta64(12, "h")
 SCHEMA = TelemetrySchema.from_dict(
@@ -74,9 +74,7 @@ def answers(
     features = rows.frame[[DEVICE, SCHEMA.time]].assign(**relative.of_history(rows, None, columns))
     place = features.groupby(DEVICE).cumcount()
     beginning = features[place < features[DEVICE].map({name: one.probation for name, one in known.items()})]
-    made = fit_unlabeled(
-        beginning.assign(**{SCHEMA.target: np.int8(0)}), SCHEMA, ThresholdRule(FALSE_ALARMS, ALARM_SHARE)
-    )
+    made = fit_unlabeled(beginning.assign(**{SCHEMA.target: np.int8(0)}), SCHEMA, ThresholdRule(MAX_F1))
     model = OnnxSession(
         export_onnx(made.pipeline, len(made.schema.inputs), made.schema.calibration, made.schema.threshold)
     )

@@ -155,6 +155,14 @@ def test_a_schema_reads_back_what_it_writes():
         ({"relative": {"operations": ["avg"], "windows": ["1m"], "after": 1}}, "at least 2, got 1"),
         ({"relative": {"operations": ["avg"]}}, "relative.windows': must be a list of names, got None"),
         ({"relative": []}, "derived.relative"),
+        (
+            {"relative": {"operations": ["avg"], "windows": ["1m"], "same_hour": ["1h"]}},
+            "relative.same_hour': must be among windows",
+        ),
+        (
+            {"relative": {"operations": ["avg"], "windows": ["1m"], "same_hour": ["1m", "1m"]}},
+            "relative.same_hour': must name at least one, each once",
+        ),
     ],
 )
 def test_what_cannot_be_derived_is_refused(derived, words):
@@ -174,26 +182,40 @@ def test_relative_features_come_last_and_a_schema_without_them_is_written_as_bef
     assert schema_of(relative={"operations": ["avg"], "windows": ["1m"]}).derived.relative.after == 20
 
 
+def test_features_of_the_same_hour_follow_and_are_not_written_where_there_are_none():
+    schema = schema_of(relative={**RELATIVE, "same_hour": ["5m"]})
+    assert schema.relative_features == (
+        "heat_avg_1m_relative",
+        "heat_avg_5m_relative",
+        "heat_avg_5m_same_hour",
+    )
+    assert type(schema).from_dict(schema.to_dict()) == schema
+    assert "same_hour" not in schema_of(relative=RELATIVE).to_dict()["derived"]["relative"]
+
+
 def test_storey_does_not_compute_relative_features():
     with pytest.raises(SchemaError, match=r"derived.relative': must be absent for storey"):
         device_metrics(schema_of(relative=RELATIVE), "storey")
 
 
-def test_lists_and_single_events_give_the_same_bits_as_a_history():
-    features = RelativeFeatures(schema_of(relative=RELATIVE))
+@pytest.mark.parametrize(("same_hour", "step"), [([], 1.0), (["1m", "5m"], 8 * 3600.0)])
+def test_lists_and_single_events_give_the_same_bits_as_a_history(same_hour, step):
+    features = RelativeFeatures(schema_of(relative={**RELATIVE, "same_hour": same_hour}))
     generator = np.random.default_rng(3)
-    names = list(features.inputs)
-    frame = pd.DataFrame(generator.normal(size=(40, 2)), columns=names)
-    frame = frame.assign(device=[f"d{number % 3}" for number in range(40)], at=np.arange(40.0))
+    names, count = ["heat_avg_1m", "heat_avg_5m"], 300
+    frame = pd.DataFrame(generator.normal(size=(count, 2)), columns=names)
+    frame = frame.assign(device=[f"d{number % 3}" for number in range(count)], at=step * np.arange(count))
     rows = KeyedRows.of(frame, "device", "at").in_event_order()
     whole = features.of_history(rows, None, {name: rows.frame[name].to_numpy() for name in names})
     baselines, answered = features.baselines(), []
-    for start, stop in ((0, 1), (1, 20), (20, 40)):
+    for start, stop in ((0, 1), (1, 20), (20, count)):
         events = rows.frame[names].iloc[start:stop].to_dict("records")
-        features.add_to(events, rows.frame["device"].iloc[start:stop].tolist(), baselines)
+        devices = rows.frame["device"].iloc[start:stop].tolist()
+        features.add_to(events, devices, rows.micros[start:stop].tolist(), baselines)
         answered += events
     for name in features.names:
         assert np.array([row[name] for row in answered]).tobytes() == whole[name].tobytes()
+        assert np.isfinite(whole[name]).any()
     # Rows count in the order of their arrival.
     late = KeyedRows.of(frame.assign(arrived=-frame["at"]), "device", "at").in_event_order()
     turned = features.of_history(late, "arrived", {name: late.frame[name].to_numpy() for name in names})

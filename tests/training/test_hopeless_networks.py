@@ -41,6 +41,9 @@ NOTHING = (
     r"\(or, without labels, the schema must have derived.relative\), got \[0\]"
 )
 LATE = r"must hold both classes .*all errors are in the other part, 2024-03-01T02:10:00\+00:00 to .*another"
+EARLY = (
+    r"test part .*must hold both classes .*all errors are in the other part, .*: choose another test_fraction"
+)
 LONE = r"cross-validation of .*: must have two error episodes an embargo apart.*got \['1 error episode'"
 
 
@@ -54,6 +57,7 @@ LONE = r"cross-validation of .*: must have two error episodes an embargo apart.*
             r"both classes .*got \[1\]",
         ),
         (lambda frame: with_errors(frame, [*range(260, 264)]), "time", LATE),
+        (lambda frame: with_errors(frame, [*range(60, 64), *range(120, 124)]), "time", EARLY),
         (
             lambda frame: with_errors(frame[frame[DEVICE] == "site/0"], [50, 51, 280]),
             "time",
@@ -69,7 +73,18 @@ LONE = r"cross-validation of .*: must have two error episodes an embargo apart.*
         (lambda frame: frame, "first_rows:5000", r"test part .*must have at least 50 rows, got 0"),
         (lambda frame: frame[:90], "time", "labeled rows: must be at least 100 for a split, got 90"),
     ],
-    ids=["healthy", "errors", "late", "one episode", "one device", "one group", "all", "none left", "few"],
+    ids=[
+        "healthy",
+        "errors",
+        "late",
+        "early",
+        "one episode",
+        "one device",
+        "one group",
+        "all",
+        "none left",
+        "few",
+    ],
 )
 def test_labels_of_which_nothing_can_be_learned(run_db, tmp_path, unread, made, split, said):
     network = network_of(made(make_frame()), tmp_path)

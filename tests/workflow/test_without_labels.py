@@ -22,7 +22,7 @@ def test_a_network_without_labels_gets_a_model_that_is_served_and_that_labels_ju
     summary = workflow("unlabeled", schema, schema.parent, deploy_streaming=True, deploy_concept_drift=True)
     trained, test = summary["trained"], summary["test"]
     assert trained["unlabeled"] and trained["n_features"] == 8
-    assert 0.01 < trained["alarm_share"] < 0.03
+    assert 0.001 < trained["alarm_share"] < 0.1
     assert test["promoted"] and "no labels: first model" in test["promotion_reason"]
     assert "No labels:" in test["verdict"] and "alarms per device-day" in test["verdict"]
     assert 0 < test["alarm_share"] < 0.1

@@ -14,6 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from feature_sets.model_package.calibration import Calibration
+from training.decision.alarm_runs import (
+    AlarmRuns,
+    Moments,
+    Positions,
+    independent_runs,
+    rate_range,
+    run_starts,
+)
 from training.decision.calibration import calibrated, fit_platt
 from training.decision.threshold_rules import (
     MAX_F1,
@@ -26,8 +34,10 @@ Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int8]
 Flags = npt.NDArray[np.bool_]
 
-LEAST_FALSE_ALARMS = 10
-"""Healthy rows that ``max_f1`` lets be called an error: the rate of fewer cannot be told."""
+LEAST_RUNS = 10
+"""Runs of false alarms that ``max_f1`` allows: the rate of fewer cannot be told within a factor of two."""
+FEWEST_RUNS = 5.0
+"""With fewer independent ones no rate is stated, but its range alone: it would be off by more than that."""
 KEPT_F1 = 0.95
 """Share of the highest F1 that this may cost it, at most."""
 LEAST_EPISODES = 5
@@ -46,18 +56,52 @@ class OutOfFold:
     :param weights: how many rows each stands for, shape (n,).
     :param far: whether a row is healthy and an embargo or more from every error of its device, shape (n,).
     :param groups: number of the episode whose time a row lies in, from 0, shape (n,).
+    :param devices: number of each row's device, shape (n,).
+    :param moments: time of each row in nanoseconds, shape (n,).
+    :param apart: nanoseconds; alarms of a device that lie no further apart are one, see ``AlarmRuns``.
     """
 
     margins: Floats
     labels: Labels
     weights: Floats
     far: Flags
-    groups: npt.NDArray[np.intp]
+    groups: Positions
+    devices: Positions
+    moments: Moments
+    apart: int
 
     @property
     def episodes(self) -> int:
         """Groups that hold an error."""
         return len(np.unique(self.groups[self.labels == 1]))
+
+
+@dataclass(frozen=True)
+class FalseAlarms:
+    """What is promised of false alarms.
+
+    :param rate: share of the healthy rows that are called an error.
+    :param low: lower end of the range that holds it, see ``rate_range``.
+    :param high: upper end.
+    :param runs: of such rows.
+    :param certain: whether the rate is stated, and not its range alone.
+    """
+
+    rate: float
+    low: float
+    high: float
+    runs: int
+    certain: bool
+
+    def describe(self) -> dict[str, float]:
+        """The same, under the names that results have."""
+        stated = {"false_alarm_rate": self.rate} if self.certain else {}
+        return {
+            **stated,
+            "false_alarm_rate_low": self.low,
+            "false_alarm_rate_high": self.high,
+            "false_alarm_runs": self.runs,
+        }
 
 
 @dataclass(frozen=True)
@@ -68,7 +112,7 @@ class OperatingPoint:
     :param threshold: a row is called an error if its calibrated probability is at least this.
     :param low: lowest threshold of nine in ten draws of the episodes.
     :param high: the highest of them.
-    :param false_alarm_rate: share of the healthy rows far from errors that are called one; None without any.
+    :param false_alarms: on healthy rows far from errors; None without any.
     :param episodes: that it rests on.
     :param uncertain: whether other episodes may well give a threshold that is of less use.
     """
@@ -77,13 +121,13 @@ class OperatingPoint:
     threshold: float
     low: float
     high: float
-    false_alarm_rate: float | None
+    false_alarms: FalseAlarms | None
     episodes: int
     uncertain: bool
 
     def describe(self) -> dict[str, float]:
         """Facts of the threshold, beside the scores of the out-of-fold rows; without what is not known."""
-        known = {} if self.false_alarm_rate is None else {"false_alarm_rate": self.false_alarm_rate}
+        known = {} if self.false_alarms is None else self.false_alarms.describe()
         return {
             "threshold_low": self.low,
             "threshold_high": self.high,
@@ -96,10 +140,10 @@ class OperatingPoint:
 def operating_point(rule: ThresholdRule, rows: OutOfFold, seed: int) -> OperatingPoint:
     """Calibrate, choose the threshold, and tell what it promises.
 
-    With ``max_f1`` the threshold is lowered until ``LEAST_FALSE_ALARMS`` healthy rows far from errors are
-    called one, as long as F1 keeps ``KEPT_F1`` of its height and stays above that of alarming always. On many
-    rows that changes nothing. On few the highest F1 is one that the next episodes will not have, and a rate
-    of fewer false alarms is luck.
+    With ``max_f1`` the threshold is lowered until healthy rows far from errors give ``LEAST_RUNS`` runs of
+    false alarms, as long as F1 keeps ``KEPT_F1`` of its height and stays above that of alarming always. On
+    many rows that changes nothing. On few the highest F1 is one that the next episodes will not have, and a
+    rate of fewer runs is luck.
 
     :param rule: chooses the threshold.
     :param rows: both classes present.
@@ -111,7 +155,6 @@ def operating_point(rule: ThresholdRule, rows: OutOfFold, seed: int) -> Operatin
     threshold = choose_threshold(rule, rows.labels, probability, rows.weights)
     if rule.kind == MAX_F1:
         threshold = _lowered(rows, probability, threshold)
-    far = rows.weights * rows.far
     drawn = _drawn(rule, rows, probability, seed)
     low, high = (float(np.quantile(drawn, at)) for at in (0.05, 0.95)) if len(drawn) else (0.0, 1.0)
     reached = _f1(rows, probability, threshold)
@@ -121,23 +164,46 @@ def operating_point(rule: ThresholdRule, rows: OutOfFold, seed: int) -> Operatin
         threshold=threshold,
         low=min(low, threshold),
         high=max(high, threshold),
-        false_alarm_rate=float(far[probability >= threshold].sum() / far.sum()) if far.any() else None,
+        false_alarms=_false_alarms(rows, probability >= threshold),
         episodes=rows.episodes,
         uncertain=rows.episodes < LEAST_EPISODES or loses,
     )
 
 
 def _lowered(rows: OutOfFold, probability: Floats, threshold: float) -> float:
-    """The threshold, or the highest lower one that enough healthy rows reach, if F1 allows."""
-    reached = _f1(rows, probability, threshold)
-    called = int((probability[rows.far] >= threshold).sum())
-    always = _f1(rows, probability, 0.0)
-    for lower in np.sort(probability[rows.far])[::-1][called:LEAST_FALSE_ALARMS]:
-        kept = _f1(rows, probability, float(lower))
-        if kept < KEPT_F1 * reached or kept <= always:
-            break
-        threshold = float(lower)
+    """The threshold, or the highest lower one with enough runs of false alarms, if F1 allows."""
+    reached, always = _f1(rows, probability, threshold), _f1(rows, probability, 0.0)
+    runs = AlarmRuns(rows.apart)
+    far = np.flatnonzero(rows.far)
+    for row in far[np.argsort(-probability[far], kind="stable")]:
+        lower = float(probability[row])
+        if lower < threshold:
+            if runs.count >= LEAST_RUNS:
+                break
+            kept = _f1(rows, probability, lower)
+            if kept < KEPT_F1 * reached or kept <= always:
+                break
+            threshold = lower
+        runs.add(int(rows.devices[row]), int(rows.moments[row]))
     return threshold
+
+
+def _false_alarms(rows: OutOfFold, called: Flags) -> FalseAlarms | None:
+    """What the healthy rows far from errors say of those that are called an error."""
+    far = rows.weights * rows.far
+    if not far.any():
+        return None
+    rate = float(far[called].sum() / far.sum())
+    at = np.flatnonzero(rows.far & called)
+    starts = at[run_starts(rows.devices[at], rows.moments[at], rows.apart)]
+    parts = int(rows.groups.max()) + 1
+    independent = independent_runs(
+        np.bincount(rows.groups[starts], minlength=parts), np.bincount(rows.groups[rows.far], minlength=parts)
+    )
+    periods = np.column_stack([rows.devices, rows.moments // rows.apart])[rows.far]
+    low, high = rate_range(rate, independent, len(np.unique(periods, axis=0)))
+    certain = independent >= FEWEST_RUNS and rows.episodes >= LEAST_EPISODES
+    return FalseAlarms(rate, low, high, len(starts), certain)
 
 
 def _drawn(rule: ThresholdRule, rows: OutOfFold, probability: Floats, seed: int) -> Floats:

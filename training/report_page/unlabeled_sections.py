@@ -16,7 +16,7 @@ def unlabeled_candidates_section(model: ModelSchema) -> Section:
     text = (
         f"There are no labels, so nothing was searched for. The model is the root mean square of "
         f"{len(model.inputs)} features, each in spreads of the device itself. An alarm is a row from "
-        f"{model.validation['limit']:.3g} spreads on ({model.threshold_rule} of the training rows)."
+        f"{model.validation['limit']:.3g} spreads on ({model.threshold_rule} of the healthy rows)."
     )
     return Section("Candidates", (text,))
 

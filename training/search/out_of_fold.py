@@ -10,7 +10,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from training.dataset.device_times import DeviceTimes, moments_of
+from training.dataset.device_times import DeviceTimes, Moments, moments_of
 from training.dataset.stratified_sample import ClassWeights
 from training.decision.operating_point import OutOfFold
 from training.exploration.error_episodes import error_episodes
@@ -51,20 +51,34 @@ def out_of_fold(
         found = np.concatenate(list(pool.map(margins, prepared)))
     at = np.concatenate([fold.validation for fold in folds.decision])
     labels = frame[schema.target].to_numpy()[at]
-    far, groups = _surroundings(frame, schema, at)
+    codes = pd.factorize(frame[DEVICE])[0].astype(np.intp)
+    moments = moments_of(frame[schema.time])
+    far, groups = _surroundings(frame, schema, at, codes, moments)
     return OutOfFold(
         margins=found,
         labels=labels,
         weights=weights.of(labels),
         far=far,
         groups=groups,
+        devices=codes[at],
+        moments=moments[at],
+        apart=_apart(codes[at], moments[at], schema),
     )
 
 
-def _surroundings(frame: pd.DataFrame, schema: TelemetrySchema, at: Positions) -> tuple[Flags, Positions]:
+def _apart(codes: Positions, moments: Moments, schema: TelemetrySchema) -> int:
+    """How far alarms of one run may be apart: the embargo, or twice the usual step where rows are sparse."""
+    order = np.lexsort((moments, codes))
+    steps = np.diff(moments[order])[np.diff(codes[order]) == 0]
+    usual = int(np.median(steps)) if len(steps) else 0
+    return max(schema.embargo_seconds * SECOND, 2 * usual)
+
+
+def _surroundings(
+    frame: pd.DataFrame, schema: TelemetrySchema, at: Positions, codes: Positions, moment: Moments
+) -> tuple[Flags, Positions]:
     """Whether each row is healthy and far from errors, and the number of the episode next in time."""
-    codes = pd.factorize(frame[DEVICE])[0].astype(np.intp)
-    moment, wrong = moments_of(frame[schema.time]), frame[schema.target].to_numpy() == 1
+    wrong = frame[schema.target].to_numpy() == 1
     order = np.lexsort((moment[wrong], codes[wrong]))
     errors = DeviceTimes(codes[wrong][order], moment[wrong][order])
     embargo = schema.embargo_seconds * SECOND

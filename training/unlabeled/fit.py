@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+from scipy import stats
 from sklearn.pipeline import Pipeline
 
 from feature_sets.checks import InputError
@@ -20,11 +22,13 @@ from training.decision.threshold_rules import FALSE_ALARMS, ThresholdRule, find_
 from training.packaging.code_version import code_version
 from training.packaging.fitted_model import PREDICTION_BINS
 from training.packaging.package_writer import model_inputs
-from training.search.own_level_distance import OwnLevelDistance
+from training.search.own_level_distance import SMALLEST, OwnLevelDistance
 from training.search.pipelines import MODEL_STEP, error_margin
 
-ALARM_SHARE = 0.02
-"""Share of the training rows that are alarms, where the threshold rule does not say one."""
+ALARM_SHARE = 0.002
+"""Share of the healthy rows that are alarms, where the threshold rule says none: see ``limit_of_middle``."""
+COUNTED_SHARE = 0.02
+"""Share of the training rows that are alarms, where their middle tells nothing."""
 THRESHOLD = 0.5
 """What is told as the probability is distance / (distance + limit), a half at the limit."""
 
@@ -62,27 +66,42 @@ def relative_inputs(rows: pd.DataFrame, schema: TelemetrySchema) -> tuple[tuple[
     return kept, dropped
 
 
+def limit_of_middle(distances: npt.NDArray[np.float64], share: float) -> float:
+    """Distance that so many healthy rows exceed, told by the middle of all rows instead of counted.
+
+    The farthest training rows are what nobody vouches for: incidents that were not told, and a device's first
+    rows, whose spread was that of little. The nearer half has neither. The cube root of a squared distance is
+    nearly normal (E. B. Wilson and M. M. Hilferty 1931, "The distribution of chi-square", PNAS 17), so its
+    median and its quantile one deviation above tell where a share of the healthy rows ends.
+
+    :param distances: of all training rows, incidents included; at least one.
+    :param share: in (0, 0.5).
+    :returns: 0 if nearly all rows are at their level.
+    """
+    median, above = np.quantile(distances ** (2.0 / 3.0), (0.5, stats.norm.cdf(1.0)))
+    return float((median + stats.norm.ppf(1.0 - share) * (above - median)) ** 1.5)
+
+
 def fit_unlabeled(
     training_part: pd.DataFrame, schema: TelemetrySchema, rule: ThresholdRule
 ) -> UnlabeledModel:
     """Make the model of all relative features, with a threshold by the share of rows that are alarms.
 
-    All rows are taken to be healthy, which overstates the threshold where errors are frequent. A row without
-    any level yet is no row to choose the threshold on.
+    A row without any level yet is no row to choose the threshold on.
 
     :param training_part: device, time, features, label.
-    :param rule: ``false_alarms:SHARE`` says the share; another rule needs labels, and ``ALARM_SHARE`` counts.
+    :param rule: ``false_alarms:SHARE`` is the share of the training rows, all taken to be healthy. Another
+        rule needs labels: then it is ``ALARM_SHARE`` of the healthy ones, see ``limit_of_middle``.
     :raises InputError: unless a feature varies, and a row has a level.
     """
     names, dropped = relative_inputs(training_part, schema)
-    share = rule if rule.kind == FALSE_ALARMS else ThresholdRule(FALSE_ALARMS, ALARM_SHARE)
     inputs = tuple(replace(given, imputation=0.0) for given in model_inputs(training_part, names, schema))
     draft = ModelSchema(telemetry=schema, inputs=inputs, threshold=THRESHOLD, version="")
     pipeline = Pipeline([(MODEL_STEP, OwnLevelDistance())])
     rows = draft.matrix(training_part)
     pipeline.fit(rows.astype(np.float64))
     margins = error_margin(pipeline, rows)[training_part[list(names)].notna().any(axis=1).to_numpy()]
-    limit = find_threshold(share, np.zeros(len(margins), dtype=np.int8), margins)
+    share, limit = _limit(margins, rule)
     calibration = Calibration("limit", a=1.0, b=-limit)
     probability = calibrated(margins, calibration)
     counts, edges = np.histogram(probability, bins=PREDICTION_BINS, range=(0.0, 1.0))
@@ -101,3 +120,13 @@ def fit_unlabeled(
         code_version=code_version(),
     )
     return UnlabeledModel(pipeline, described, float(np.exp(limit)), dropped)
+
+
+def _limit(margins: npt.NDArray[np.float64], rule: ThresholdRule) -> tuple[ThresholdRule, float]:
+    """The rule that holds, and the logarithm of the distance from which on a row is an alarm."""
+    if rule.kind != FALSE_ALARMS:
+        limit = limit_of_middle(np.exp(margins), ALARM_SHARE)
+        if limit > 2.0 * SMALLEST:
+            return ThresholdRule(FALSE_ALARMS, ALARM_SHARE), float(np.log(limit))
+        rule = ThresholdRule(FALSE_ALARMS, COUNTED_SHARE)
+    return rule, find_threshold(rule, np.zeros(len(margins), dtype=np.int8), margins)

@@ -50,7 +50,12 @@ RELATIVE = TelemetrySchema.from_dict(
         **SCHEMA.to_dict(),
         "derived": {
             **SCHEMA.derived.to_dict(),
-            "relative": {"operations": ["avg", "stddev"], "windows": ["20s", "1m"], "after": 3},
+            "relative": {
+                "operations": ["avg", "stddev"],
+                "windows": ["20s", "1m"],
+                "after": 3,
+                "same_hour": ["1m"],
+            },
         },
     }
 )

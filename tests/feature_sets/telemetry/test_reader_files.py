@@ -45,8 +45,11 @@ def test_each_missing_file_is_named(tmp_path: Path, name: str) -> None:
 
     with pytest.raises(
         TelemetryError, match=rf"{name}: must exist as {name}\.parquet, {name}\.csv or a sub-folder"
-    ):
+    ) as told:
         read(tmp_path, remove)
+    assert ("without labels, the schema must have 'labels: {form: incidents}'" in str(told.value)) == (
+        name == "labels"
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feature_sets.windows.baselines import FARTHEST, Baselines
+from feature_sets.windows.baselines import FARTHEST, WEEK, Baselines
 
 
 def compared(values, after=3, device="a"):
@@ -78,3 +78,67 @@ def test_a_device_that_is_forgotten_begins_anew_and_its_place_is_used_again():
     many = [f"device-{number}" for number in range(200)]
     baselines.compare(many, np.arange(200), np.ones((200, 1)))
     assert baselines.compare(["b"], zeros[:1], rows[:1])[0, 0] < 0
+
+
+def by_hour(values, hours, after=2, batches=()):
+    baselines, found, start = Baselines(0, after, 1), [], 0
+    for stop in (*batches, len(values)):
+        rows = np.array(values[start:stop], dtype=np.float64).reshape(-1, 1)
+        at = np.array(hours[start:stop], dtype=np.int64)
+        found += baselines.compare(["a"], np.zeros(len(rows), dtype=np.int64), rows, at)[:, 0].tolist()
+        start = stop
+    return found
+
+
+def test_a_row_of_the_same_hour_is_compared_with_that_hour_of_earlier_weeks_alone():
+    values = [1.0, 3.0, 50.0, 5.0, 9.0, 7.0, 2.0]
+    hours = [5, 5, 6, 5 + WEEK, 5 + WEEK, 5 + 2 * WEEK, 6 + 2 * WEEK]
+    found = by_hour(values, hours)
+    assert found[3:5] == [3.0, 7.0]  # 1 and 3, not the 5 before in its own hour
+    past = [1.0, 3.0, 5.0, 9.0]
+    assert found[5] == pytest.approx((7.0 - statistics.fmean(past)) / statistics.pstdev(past), rel=1e-12)
+    assert all(math.isnan(found[at]) for at in (0, 1, 2, 6))
+    # A late row is compared with its hour of the week as it is known by then, and is of the past at once.
+    late = by_hour([1.0, 3.0, 100.0, 2.5, 2.5], [5, 5, 5 + WEEK, 5, 5 + WEEK])
+    assert late[3] == 0.5
+    assert late[4] == pytest.approx((2.5 - 6.5 / 3) / statistics.pstdev([1.0, 3.0, 2.5]))
+
+
+def plainly_by_hour(values, hours, after):
+    """The same, by lists of all values."""
+    past, opened, newest, found = {}, [], None, []
+    for value, hour in zip(values, hours, strict=True):
+        if math.isnan(value):
+            found.append(math.nan)
+            continue
+        if newest is None or hour > newest:
+            if newest is not None:
+                past.setdefault(newest % WEEK, []).extend(opened)
+            opened, newest = [], hour
+        known = past.setdefault(hour % WEEK, [])
+        spread = statistics.pstdev(known) if known else 0.0
+        found.append((value - statistics.fmean(known)) / spread if len(known) >= after else math.nan)
+        (opened if hour == newest else known).append(value)
+    return found
+
+
+some_hours = st.sampled_from([0, 1, WEEK - 1, WEEK, WEEK + 1, 2 * WEEK, 2 * WEEK + 1, 5 * WEEK + 1])
+spread_values = st.integers(0, 10**6).map(float) | st.just(math.nan)
+
+
+@given(st.lists(st.tuples(some_hours, spread_values), max_size=50, unique_by=lambda row: row[1]), st.data())
+def test_hours_of_the_week_are_those_of_plain_lists_in_any_batching(rows, data):
+    hours, values = [row[0] for row in rows], [row[1] for row in rows]
+    whole = by_hour(values, hours)
+    expected = [min(max(value, -FARTHEST), FARTHEST) for value in plainly_by_hour(values, hours, 2)]
+    np.testing.assert_allclose(whole, expected, rtol=1e-6, atol=1e-9)
+    stop = data.draw(st.integers(0, len(rows)))
+    assert np.array(by_hour(values, hours, batches=(stop,))).tobytes() == np.array(whole).tobytes()
+
+
+def test_the_same_hour_changes_nothing_of_what_is_compared_with_all_of_the_past():
+    rows = np.random.default_rng(0).normal(size=(500, 3))
+    codes, hours = np.arange(500) % 7, np.arange(500)
+    keys = [f"d{number}" for number in range(7)]
+    both = Baselines(2, 3, 1).compare(keys, codes, rows, hours)
+    assert both[:, :2].tobytes() == Baselines(2, 3).compare(keys, codes, rows[:, :2]).tobytes()

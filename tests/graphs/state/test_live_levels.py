@@ -43,9 +43,9 @@ def levels(schema, history):
     return found
 
 
-def answered(found, value, device="a/1"):
+def answered(found, value, device="a/1", at=START):
     row = {"cpu_avg_1m": value, "latency_avg_1m": -value}
-    found.add_to([row], [device])
+    found.add_to([row], [device], [at])
     return row["cpu_avg_1m_relative"], row["latency_avg_1m_relative"]
 
 
@@ -80,14 +80,16 @@ def test_with_an_arrival_what_had_arrived_counts_in_that_order_and_nothing_is_le
     frame["received"] = frame[arriving.time] + delay
     history = LevelHistory(lambda: frame, arriving, ["cpu_avg_1m"])
     known = {("a/1", int(START) * 1_000_000)}
-    assert history.before("a/1", START, START + 200.0, frozenset(known)).ravel().tolist() == [1.0, 3.0, 2.0]
+    past, micros = history.before("a/1", START, START + 200.0, frozenset(known))
+    assert past.ravel().tolist() == [1.0, 3.0, 2.0]
+    assert micros.tolist() == [int(START + after) * 1_000_000 for after in (0, 20, 10)]
 
 
 def test_without_an_arrival_what_a_replay_gives_itself_is_left_out(relative):
     history = LevelHistory(lambda: ingested(relative, [1.0, 2.0, 3.0]), relative, ["cpu_avg_1m"])
     left_out = frozenset({("a/1", int(START + 10) * 1_000_000)})
-    assert history.before("a/1", START + 20.0, START, left_out).ravel().tolist() == [1.0]
-    assert history.before("a/1", START + 20.0, START, NOTHING).ravel().tolist() == [1.0, 2.0]
+    assert history.before("a/1", START + 20.0, START, left_out)[0].ravel().tolist() == [1.0]
+    assert history.before("a/1", START + 20.0, START, NOTHING)[0].ravel().tolist() == [1.0, 2.0]
 
 
 def test_what_the_windows_are_filled_with_counts_for_devices_that_were_known(relative):
@@ -109,3 +111,32 @@ def test_a_history_without_the_features_is_refused(monkeypatch, relative, schema
     with pytest.raises(InputError, match="must hold latency_avg_1m of schema 'tiny'"):
         stored_levels("store://feature-sets/p/m", relative, RelativeFeatures(relative))
     assert stored_levels("store://feature-sets/p/m", schema, RelativeFeatures(schema)) is None
+
+
+WEEK = 7 * 86_400.0
+
+
+def test_live_a_device_is_compared_with_the_same_hour_of_earlier_weeks(relative):
+    content = relative.to_dict()
+    content["derived"]["relative"]["same_hour"] = ["1m"]
+    weekly = TelemetrySchema.from_dict(content)
+    values = [1.0, 3.0, 8.0]
+    history = LevelHistory(lambda: ingested(weekly, values), weekly, RelativeFeatures(weekly).inputs)
+    found = levels(weekly, history)
+
+    def same_hour(value, at):
+        row = {"cpu_avg_1m": value, "latency_avg_1m": -value}
+        found.add_to([row], ["a/1"], [at])
+        return row["cpu_avg_1m_same_hour"]
+
+    found.begin("a/1", START + 30.0, START + 30.0)
+    assert np.isnan(same_hour(9.0, START + 30.0)), "its own hour is no earlier week"
+    assert np.isnan(same_hour(9.0, START + 3600.0)), "nor is another hour"
+    known = [*values, 9.0]
+    assert same_hour(5.0, START + WEEK) == pytest.approx((5.0 - np.mean(known)) / np.std(known))
+    # What the windows are filled with is taken in at its own time: it is late, and so of the past at once.
+    filled = ingested(weekly, [20.0], ["a/1"])
+    rows = filled[["cpu_avg_1m", "latency_avg_1m"]].assign(event_status="accepted")
+    found.take_filled(filled, rows, {"a/1"})
+    known.append(20.0)
+    assert same_hour(5.0, START + WEEK + 1.0) == pytest.approx((5.0 - np.mean(known)) / np.std(known))

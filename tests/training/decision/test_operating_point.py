@@ -6,12 +6,35 @@ import dataclasses
 
 import numpy as np
 import pytest
+from sklearn.metrics import f1_score
 
 from training.decision.calibration import calibrated
-from training.decision.operating_point import LEAST_FALSE_ALARMS, OutOfFold, operating_point
+from training.decision.operating_point import KEPT_F1, LEAST_RUNS, OutOfFold, operating_point
 from training.decision.threshold_rules import parse_threshold_rule
 
 F1 = parse_threshold_rule("max_f1")
+MINUTE = 60 * 10**9
+
+
+def rows_of(margins, labels, groups):
+    """Rows of one device, one a minute; windows of a quarter of an hour."""
+    count = len(labels)
+    return OutOfFold(
+        margins=margins,
+        labels=labels,
+        weights=np.ones(count),
+        far=labels == 0,
+        groups=groups,
+        devices=np.zeros(count, np.intp),
+        moments=np.arange(count) * MINUTE,
+        apart=15 * MINUTE,
+    )
+
+
+def runs_of(rows, point):
+    called = calibrated(rows.margins, point.calibration) >= point.threshold
+    times = rows.moments[called & rows.far]
+    return 1 + int((np.diff(times) > rows.apart).sum()) if len(times) else 0
 
 
 def out_of_fold(episodes=10, rows=400, length=12, shift=3.0, spread=0.0, seed=0):
@@ -21,24 +44,24 @@ def out_of_fold(episodes=10, rows=400, length=12, shift=3.0, spread=0.0, seed=0)
     groups = np.repeat(np.arange(episodes), rows)
     heights = np.repeat(shift + spread * random.normal(size=episodes), rows)
     margins = random.normal(size=len(labels)) + labels * heights
-    return OutOfFold(margins, labels, np.ones(len(labels)), labels == 0, groups)
+    return rows_of(margins, labels, groups)
 
 
 def test_the_stated_rate_is_that_of_the_healthy_rows_far_from_errors():
     rows = out_of_fold()
     point = operating_point(F1, rows, 0)
     called = calibrated(rows.margins, point.calibration) >= point.threshold
-    assert point.false_alarm_rate == called[rows.far].mean()
+    assert point.false_alarms.rate == called[rows.far].mean()
     near = rows.far & (np.arange(len(rows.labels)) % 400 < 100)
     other = operating_point(F1, dataclasses.replace(rows, far=near), 0)
     called = calibrated(rows.margins, other.calibration) >= other.threshold
-    assert other.false_alarm_rate == called[near].mean()
+    assert other.false_alarms.rate == called[near].mean()
 
 
 def test_without_healthy_rows_far_from_errors_no_rate_is_stated():
     rows = out_of_fold()
     point = operating_point(F1, dataclasses.replace(rows, far=np.zeros(len(rows.labels), bool)), 0)
-    assert point.false_alarm_rate is None
+    assert point.false_alarms is None
     assert "false_alarm_rate" not in point.describe()
 
 
@@ -47,7 +70,11 @@ def test_healthy_rows_that_were_sampled_count_for_those_they_stand_for():
     whole = operating_point(F1, rows, 0)
     kept = np.flatnonzero((rows.labels == 1) | (np.arange(len(rows.labels)) % 5 == 0))
     weights = np.where(rows.labels == 1, 1.0, 5.0)[kept]
-    part = OutOfFold(rows.margins[kept], rows.labels[kept], weights, rows.far[kept], rows.groups[kept])
+    part = dataclasses.replace(
+        rows_of(rows.margins[kept], rows.labels[kept], rows.groups[kept]),
+        weights=weights,
+        moments=rows.moments[kept],
+    )
     sampled = operating_point(F1, part, 0)
     assert sampled.threshold == pytest.approx(whole.threshold, abs=0.15)
     assert sampled.calibration.a == pytest.approx(whole.calibration.a, rel=0.1)
@@ -57,20 +84,67 @@ def test_healthy_rows_that_were_sampled_count_for_those_they_stand_for():
     assert blind.calibration.b > whole.calibration.b + 1.0
 
 
-def test_a_rate_of_no_false_alarm_is_not_promised_on_few_rows():
-    rows = out_of_fold(episodes=6, rows=300, shift=4.0)
+def lasting(episodes, shift, seed=0, rows=300):
+    """The same, but what happens to healthy rows lasts for about ten minutes."""
+    random = np.random.default_rng(seed)
+    labels = np.tile((np.arange(rows) < 12).astype(np.int8), episodes)
+    noise = np.convolve(random.normal(size=len(labels) + 9), np.ones(10) / np.sqrt(10.0), mode="valid")
+    return rows_of(noise + shift * labels, labels, np.repeat(np.arange(episodes), rows))
+
+
+@pytest.mark.parametrize("shift", [4.5, 6.0])
+def test_false_alarms_are_counted_by_run_until_their_rate_can_be_told(shift):
+    rows = lasting(6, shift)
     point = operating_point(F1, rows, 0)
     called = calibrated(rows.margins, point.calibration) >= point.threshold
-    assert 0 < called[rows.far].sum() <= LEAST_FALSE_ALARMS
+    assert point.false_alarms.runs == runs_of(rows, point)
+    assert called[rows.far].sum() > point.false_alarms.runs
+    assert 0 < point.false_alarms.runs <= LEAST_RUNS
+    alone = operating_point(parse_threshold_rule("cost:1"), rows, 0)
+    assert point.threshold < alone.threshold
+
+    def f1(at):
+        return f1_score(rows.labels, calibrated(rows.margins, point.calibration) >= at)
+
+    # Either there are enough runs, or fewer is what F1 allowed.
+    assert point.false_alarms.runs == LEAST_RUNS or f1(point.threshold - 0.02) < KEPT_F1 * f1(alone.threshold)
     # Another rule is what somebody asked for.
     asked = operating_point(parse_threshold_rule("false_alarms:0.001"), rows, 0)
-    assert asked.false_alarm_rate <= 0.001
+    assert asked.false_alarms.rate <= 0.001
+
+
+def test_the_range_of_a_rate_is_wide_where_few_runs_tell_it():
+    rows = lasting(40, 6.0)
+    enough = operating_point(F1, rows, 0).false_alarms
+    assert enough.runs == LEAST_RUNS
+    assert enough.rate / 2 < enough.low < enough.rate < enough.high < 2 * enough.rate
+    assert enough.certain and enough.describe()["false_alarm_rate"] == enough.rate
+    few = operating_point(parse_threshold_rule("false_alarms:0.001"), rows, 0).false_alarms
+    assert 0 < few.runs < 5 and few.low < few.rate / 2 and few.high > 2 * few.rate
+    assert not few.certain and set(few.describe()) == {
+        "false_alarm_rate_low",
+        "false_alarm_rate_high",
+        "false_alarm_runs",
+    }
+    none = operating_point(parse_threshold_rule("false_alarms:0.00001"), rows, 0).false_alarms
+    assert (none.rate, none.low, none.runs) == (0.0, 0.0, 0) and 0.0 < none.high < 0.01
+
+
+def test_a_rate_of_few_episodes_or_of_one_bad_day_is_not_stated():
+    assert operating_point(F1, lasting(40, 6.0), 0).false_alarms.certain
+    asked = parse_threshold_rule("false_alarms:0.01")
+    few = operating_point(asked, lasting(4, 6.0, rows=3000), 0).false_alarms
+    assert few.runs >= 5 and not few.certain
+    rows = lasting(40, 6.0)
+    day = (rows.groups == 20) & (np.arange(len(rows.labels)) % 20 == 0) & rows.far
+    bad = operating_point(F1, dataclasses.replace(rows, margins=np.where(day, 8.0, rows.margins)), 0)
+    assert bad.false_alarms.runs >= 5 and not bad.false_alarms.certain
 
 
 def test_a_perfect_model_of_common_errors_does_not_alarm_always():
     labels = np.tile(np.array([1] * 19 + [0], np.int8), 30)
-    rows = OutOfFold(1.0 * labels, labels, np.ones(600), labels == 0, np.repeat(np.arange(6), 100))
-    assert operating_point(F1, rows, 0).false_alarm_rate == 0.0
+    rows = rows_of(1.0 * labels, labels, np.repeat(np.arange(6), 100))
+    assert operating_point(F1, rows, 0).false_alarms.rate == 0.0
 
 
 def test_a_threshold_of_few_or_unlike_episodes_is_uncertain():

@@ -162,6 +162,10 @@ def test_held_out_devices_are_resampled_whole():
     )
     assert found.intervals.clusters.unit == "device" and not found.intervals.resamples
     assert "On 800 rows of 2 devices not trained on the model" in found.verdict
+    assert (
+        "there are no intervals (2 devices, 2 of them with errors; at least 5 with errors are needed): "
+        "evaluate on more data" in found.verdict
+    )
     with pytest.raises(InputError, match="must say when its training rows end"):
         evaluated(training_end="")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from feature_sets.checks import InputError
 from feature_sets.model_package.onnx_session import OnnxSession
@@ -13,7 +14,7 @@ from feature_sets.telemetry.schema import DEVICE
 from tests.training.network import START, make_schema
 from training.decision.threshold_rules import MAX_F1, ThresholdRule, parse_threshold_rule
 from training.packaging.package_writer import write_model_package
-from training.unlabeled.fit import ALARM_SHARE, fit_unlabeled
+from training.unlabeled.fit import ALARM_SHARE, COUNTED_SHARE, fit_unlabeled, limit_of_middle
 
 SCHEMA = make_schema(
     windows={"lengths": ["1m", "5m"], "period": "10s", "operations": ["avg"]},
@@ -52,6 +53,33 @@ def test_the_threshold_keeps_the_stated_share_of_rows_with_a_level():
     frame = rows()
     distance = np.sqrt((frame[HEAT] ** 2 + frame[FLOW] ** 2) / 2).dropna()
     assert (distance >= made.limit).mean() == made.schema.validation["alarm_share"]
+
+
+def test_the_limit_is_told_by_the_middle_of_the_rows_and_not_by_the_farthest():
+    default = parse_threshold_rule(MAX_F1)
+    calm = fit_unlabeled(rows(count=20_000), SCHEMA, default)
+    assert calm.schema.validation["alarm_share"] == pytest.approx(ALARM_SHARE, abs=0.002)
+    restless = rows(count=20_000)
+    restless.loc[restless.index % 20 == 7, [HEAT, FLOW]] = 50.0  # incidents, or first rows with little spread
+    assert fit_unlabeled(restless, SCHEMA, default).limit == pytest.approx(calm.limit, rel=0.15)
+    counted = fit_unlabeled(restless, SCHEMA, ThresholdRule("false_alarms", COUNTED_SHARE))
+    assert counted.limit > 10 * calm.limit
+
+
+def test_the_limit_of_independent_features_is_that_of_their_distribution():
+    generator = np.random.default_rng(1)
+    for features in (2, 5, 20):
+        distances = np.sqrt(np.mean(generator.normal(size=(100_000, features)) ** 2, axis=1))
+        exact = np.sqrt(stats.chi2.ppf(0.998, features) / features)
+        assert limit_of_middle(distances, 0.002) == pytest.approx(exact, rel=0.03)
+
+
+def test_where_nearly_all_rows_are_at_their_level_the_farthest_are_counted():
+    still = rows()
+    still.loc[still.index % 10 != 0, [HEAT, FLOW]] = 0.0
+    made = fit_unlabeled(still, SCHEMA, parse_threshold_rule(MAX_F1))
+    assert made.schema.threshold_rule == f"false_alarms:{COUNTED_SHARE}"
+    assert 0.0 < made.schema.validation["alarm_share"] <= COUNTED_SHARE
 
 
 def test_the_graph_is_the_root_mean_square_against_the_limit(tmp_path):
