@@ -226,10 +226,10 @@ class DerivedLedger(LedgerCounts):
     def _contradicted(self, device: str, known: RememberedDevice, times: Iterable[int]) -> int:
         """How many of these predictions were joined with another label than their reading has by now."""
         count = 0
-        for at in times:
-            joined, row = known.made[at].label, known.row_of(at, self._beside)
+        for at in (at for at in times if known.made[at].label is not None):
+            row = known.row_of(at, self._beside)
             said = self._label_at(device, at) if row is None else row.label
-            count += joined is not None and said in (0, 1) and said != joined
+            count += said in (0, 1) and said != known.made[at].label
         return count
 
     def _looked_at(

@@ -115,6 +115,8 @@ class IncidentBook:
 
     def is_excluded(self, incident: Incident) -> bool:
         """Whether the schema leaves out the labels of an incident, which says that the label is 1."""
+        if not self._schema.exclude_labels:
+            return False
         texts = {**(incident.texts or {}), self._schema.label: "1"}
         return any(
             says_the_same(texts.get(column), value) for column, value in self._schema.exclude_labels.items()
@@ -127,8 +129,8 @@ class IncidentBook:
 
     def _counts(self, incident: Incident, device: str) -> bool:
         """Whether an incident overlaps none of an earlier source, where the schema asks for it."""
-        rank = self._rank(incident)
-        if not self._of_first or not rank:
+        rank = self._rank(incident) if self._of_first else 0
+        if not rank:
             return True
         start, end = self._stretch(incident)
         for group in self._groups_of(device, start):

@@ -79,7 +79,7 @@ class RememberedDevice:
 
         :param beside: how much older than a label its prediction may be, microseconds.
         """
-        if not beside:
+        if not beside or not self.told:
             told = self.told.get(micros)
             return told if told is not None and told.is_kept else None
         until = self._last_of(micros, beside)

@@ -375,23 +375,3 @@ def test_a_folder_that_is_none_and_a_broken_table_are_refused(tmp_path: Path) ->
     (tmp_path / "metrics.parquet").write_bytes(b"no")
     with pytest.raises(TelemetryError, match=r"metrics\.parquet: must be a readable file"):
         check_folder(tmp_path)
-
-
-def test_readings_of_any_other_name_are_found_by_their_columns(tmp_path: Path) -> None:
-    tables = frames()
-    tables["counters"] = tables.pop("metrics")
-    check, schema = taken(write(tmp_path / "one", tables))
-    assert schema.files.tables == {"metrics": "counters"}
-    assert check.proposal.decide[0] == "counters.parquet is taken for the metrics (files.tables)."
-    assert check.unread == [] and "load" in check.proposal.content["metrics"]
-    # Of two that may be, nobody knows.
-    write(tmp_path / "one", {"samples_of_then": tables["counters"]})
-    check = check_folder(tmp_path / "one")
-    assert check.proposal.content is None
-    assert check.unread == ["counters.parquet", "samples_of_then.parquet"]
-    # A table of its own name, and what has another meaning, is left alone.
-    write(tmp_path / "one", {"metrics": tables["counters"]})
-    assert "files" not in check_folder(tmp_path / "one").proposal.content
-    notes = pd.DataFrame({"router": ["r1"], "opened": [pd.Timestamp("2026-03-01", tz="UTC")], "text": ["x"]})
-    write(tmp_path / "two", {"labels": tables["labels"], "static": tables["static"], "notes": notes})
-    assert check_folder(tmp_path / "two").proposal.content is None
