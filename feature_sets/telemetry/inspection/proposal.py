@@ -154,7 +154,9 @@ def _entity(
         elif len(fewest) < len(candidates):
             instead = f"{', '.join(fewest)} alone tells all devices apart, too"
     for column in candidates:
-        why = f"in {where} alike, {tables['metrics'].columns[column].distinct:,} values in the metrics"
+        distinct = tables["metrics"].columns[column].distinct or 0
+        values = f"{distinct:,} value{'' if distinct == 1 else 's'}"
+        why = f"in {where} alike, {values} in the metrics" if len(tables) > 1 else f"{values} in the metrics"
         proposal.choose("metrics", column, "entity", why, instead)
     proposal.fields["entity"] = [proposal.named(column, reserved=False) for column in candidates]
     if len(candidates) > 1:
@@ -207,6 +209,8 @@ def _time(proposal: Proposal, tables: Mapping[str, TableProfile], form: FileForm
         return ""
     time, *others = candidates
     profile = metrics.columns[time]
+    # Large numbers, of a counter perhaps, are no times.
+    others = [name for name in others if not is_far_from(metrics.columns[name], profile)]
     instead = f"or {', '.join(others)}" if others else ""
     proposal.choose("metrics", time, "time", f"{profile.times}, {profile.first} to {profile.last}", instead)
     proposal.fields["time"] = proposal.named(time)
@@ -218,8 +222,6 @@ def _time(proposal: Proposal, tables: Mapping[str, TableProfile], form: FileForm
     if naive:
         proposal.assume_utc(naive)
     for column in others:
-        if is_far_from(metrics.columns[column], profile):
-            continue  # Large numbers, of a counter perhaps.
         if ARRIVAL_NAME.search(column.lower()) and "arrival" not in proposal.fields:
             proposal.fields["arrival"] = proposal.named(column)
             proposal.choose("metrics", column, "arrival", "times with the name of an arrival time")

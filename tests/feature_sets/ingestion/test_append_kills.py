@@ -47,7 +47,7 @@ class Death:
         self._at = at
         for owner, name in (
             (target_folder, "write_table"),
-            (parquet_partitions._OpenFile, "write"),
+            (parquet_partitions.OpenFile, "write"),
             (TargetFolder, "take_over"),
             (TargetFolder, "write_manifest"),
             (newest_rows, "write_newest"),

@@ -375,3 +375,15 @@ def test_a_folder_that_is_none_and_a_broken_table_are_refused(tmp_path: Path) ->
     (tmp_path / "metrics.parquet").write_bytes(b"no")
     with pytest.raises(TelemetryError, match=r"metrics\.parquet: must be a readable file"):
         check_folder(tmp_path)
+
+
+def test_a_large_counter_is_no_other_time_and_one_table_is_alike_with_none(tmp_path: Path) -> None:
+    tables = frames()
+    metrics = tables["metrics"].assign(octets=lambda frame: frame["octets"] + 2**40)
+    incidents = pd.DataFrame({"router": ["r1"], "start": [metrics["time"].min()], "end": [None]})
+    folder = write(tmp_path, {"metrics": metrics, "incidents": incidents})
+    choices = {choice.column: choice for choice in check_folder(folder).proposal.choices}
+    assert (choices["time"].role, choices["time"].instead) == ("time", "")
+    assert choices["octets"].role == "metrics"
+    assert choices["router"].why in ("6 values in the metrics", "names the device, as in the metrics")
+    assert all("alike" not in choice.why for choice in check_folder(folder).proposal.choices)
