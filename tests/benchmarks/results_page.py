@@ -174,9 +174,8 @@ TABLES: Mapping[str, Table] = {
     ),
     "unlabeled_limits": Table(
         "Rules for the limit of a model without labels: the standard score on the Numenta series, and its "
-        "mean over four generated fleets of 24 series. The limit is chosen on the first 15 % of the rows, or on "
-        "70 %, in which there are incidents. Runs prefer the middle of the rows; counting 2 % was the rule "
-        "before.",
+        "mean over four generated fleets of 24 series. The limit is chosen on the first 15 % of the rows, or "
+        "on 70 %, in which there are incidents. Runs prefer the middle of the rows, and counted 2 % before.",
         {
             "rule": "{rule}",
             "Numenta, 15 %": "{numenta_15%}",
