@@ -172,6 +172,18 @@ TABLES: Mapping[str, Table] = {
             "at its own limit": "{score_at_own_threshold:.1f}",
         },
     ),
+    "unlabeled_limits": Table(
+        "Rules for the limit of a model without labels: the standard score on the Numenta series, and its "
+        "mean over four generated fleets of 24 series. The limit is chosen on the first 15 % of the rows, or "
+        "on 70 %, in which there are incidents. Runs prefer the middle of the rows, and counted 2 % before.",
+        {
+            "rule": "{rule}",
+            "Numenta, 15 %": "{numenta_15%}",
+            "Numenta, 70 %": "{numenta_70%}",
+            "generated, 15 %": "{generated_15%}",
+            "generated, 70 %": "{generated_70%}",
+        },
+    ),
     "training": Table(
         "Selection and the search of 36 combinations, in seconds.",
         {
