@@ -6,7 +6,6 @@ from typing import Any
 
 from graphs.protocol.access import read_token
 from graphs.protocol.raw_body import leave_bodies_alone
-from graphs.request_step import request_steps
 from graphs.state.serving_state import ServingState, attach_state
 from graphs.state.settings import ServingSettings
 
@@ -31,9 +30,11 @@ def initialize(server: Any) -> None:
 
 
 def shut_down(context: Any) -> None:
-    """Run the shutdown hook of every step, in order; it may be done more than once.
+    """Run the shutdown hook of every step that has one, in order; it may be done more than once.
 
     :param context: MLRun's graph context, whose root is the graph.
     """
-    for step in request_steps(context.root):
-        step.terminate()
+    for step in context.root.steps.values():
+        terminate = getattr(step.async_object, "terminate", None)
+        if terminate is not None:
+            terminate()

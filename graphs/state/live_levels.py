@@ -12,6 +12,7 @@ from feature_sets.relative_features import RelativeFeatures
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.windows import event_status
 from graphs.state.level_history import LevelHistory, stored_levels
+from graphs.state.snapshots.saved_state import SavedState
 
 
 class LiveLevels:
@@ -41,6 +42,21 @@ class LiveLevels:
     def add_to(self, rows: Sequence[dict[str, Any]], devices: Sequence[str]) -> None:
         """Put the features into rows that count, in the order of arrival, and take the rows in."""
         self._features.add_to(rows, devices, self._baselines)
+
+    def saved(self) -> SavedState:
+        """Level and spread of each device; ``restore`` goes on from it exactly."""
+        devices, levels = self._baselines.content()
+        return SavedState({"inputs": list(self._features.inputs), "devices": devices}, {"levels": levels})
+
+    def restore(self, state: SavedState) -> bool:
+        """Go on from what was saved, if it is of these features; else nothing changes.
+
+        :returns: whether it is.
+        """
+        if state.plain["inputs"] != list(self._features.inputs):
+            return False
+        self._baselines.put(state.plain["devices"], state.arrays["levels"])
+        return True
 
     def refresh(self) -> None:
         """Take over what was ingested since, for devices that begin later."""

@@ -11,7 +11,7 @@ import pytest
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from graphs.protocol.routes import Kind
 from graphs.state.accepted_entries import accepted_entries
-from graphs.state.journal_entries import BEFORE_ALL
+from graphs.state.entry_id import BEFORE_ALL
 from graphs.state.told_labels import StoredLabels
 from project.live_history import take_live
 from tests.feature_sets.ingestion.folders import MODELS, Folder, forget_all, states
