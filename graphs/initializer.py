@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
+from feature_sets.windows.warm_up import warm_up
 from graphs.protocol.access import read_token
 from graphs.protocol.raw_body import leave_bodies_alone
 from graphs.state.serving_state import ServingState, attach_state
@@ -27,6 +29,13 @@ def initialize(server: Any) -> None:
     platform = getattr(context, "platform", None)
     if platform is not None and hasattr(platform, "set_termination_callback"):
         platform.set_termination_callback(lambda: shut_down(context))
+
+
+def preload() -> None:
+    """Load what every serving graph needs; a host calls it before it knows that it will answer."""
+    importlib.import_module("mlrun.feature_store")
+    importlib.import_module("onnxruntime")
+    warm_up()
 
 
 def shut_down(context: Any) -> None:

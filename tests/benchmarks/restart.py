@@ -1,8 +1,8 @@
 """How long a serving process takes to come back.
 
 ``python -m tests.benchmarks.restart [devices] [predictions]``: a process takes events of many devices, most
-of which wait for their label. It is ended with -9, and another one starts on its journal and snapshots. Printed
-are the processor time of the start without imports, what is joined afterwards, and the latency of single
+of which wait for their label. It is ended with -9, and another one starts on its journal and snapshots. It
+prints the processor time of the start without imports, what is joined afterwards, and the latency of single
 events with and without snapshots in one run.
 """
 

@@ -16,6 +16,8 @@ log = logging.getLogger("netops.api.deployments")
 _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 120.0
 _STEADY_SECONDS = 60.0
 """A function that has lived so long begins with the first attempt again."""
+_STANDBY_SECONDS = 15.0
+"""So long after a function is ready a process begins to wait for its end: it does not slow down a start."""
 ATTEMPTS = 8
 LOG_LINES = 10
 
@@ -25,6 +27,9 @@ class Starter(Protocol):
 
     def revive(self, project: str, name: str) -> None:
         """Start a function whose process died, unless it was stopped or deployed meanwhile."""
+
+    def prepare(self, deployment: Deployment) -> None:
+        """Have a process wait that takes over when that of a serving function dies."""
 
     def give_up(self, deployment: Deployment, attempts: int, lines: int) -> None:
         """Leave a function as it is, with the last lines of its log as a part of the reason."""
@@ -61,6 +66,8 @@ class RevivedFunctions:
         count, last = self._tries.get(key, (0, now))
         if deployment.state == READY and now - last > _STEADY_SECONDS:
             self._tries.pop(key, None)
+        if deployment.state == READY and time.time() - (deployment.ready_time or 0.0) > _STANDBY_SECONDS:
+            self._starter.prepare(deployment)
         if deployment.state != ERROR or not deployment.fallen or deployment.pid is not None:
             return
         if count >= ATTEMPTS:

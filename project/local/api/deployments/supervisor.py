@@ -45,7 +45,8 @@ class Supervisor:
         self._store = store
         self._settings = settings
         self._deployments = deployments
-        self._rollout = Rollout(deployments, Launcher(store, settings), settings)
+        self._launcher = Launcher(store, settings)
+        self._rollout = Rollout(deployments, self._launcher, settings)
         self._locks: dict[tuple[str, str], threading.Lock] = {}
         self._guard = threading.Lock()
         self._closing = False
@@ -60,6 +61,7 @@ class Supervisor:
             before = self._deployments.find(project, name) or Deployment(project, name, port=0)
             deployment = replace(self._next(before), fallen=0, restarts=0, last_exit="", last_exit_time=None)
             write_deployment(self._store, deployment, function)
+        self._launcher.drop(project, name)  # It may have imported what is older than this.
         return self._bring_up(deployment)
 
     def start(self, project: str, name: str) -> Deployment:
@@ -70,6 +72,7 @@ class Supervisor:
                 return before
             deployment = self._next(before)
             write_deployment(self._store, deployment)
+        self._launcher.drop(project, name)
         return self._bring_up(deployment)
 
     def revive(self, project: str, name: str) -> None:
@@ -81,6 +84,18 @@ class Supervisor:
             deployment = replace(self._next(before), restarts=before.restarts + 1)
             write_deployment(self._store, deployment)
         self._bring_up(deployment)
+
+    def prepare(self, deployment: Deployment) -> None:
+        """Have a process wait that takes over when that of a serving function dies."""
+        lock = self._lock(deployment.project, deployment.name)
+        if not lock.acquire(blocking=False):  # A change is under way.
+            return
+        try:
+            current = self._deployments.current(deployment)
+            if not self._closing and current is not None and current.state == READY:
+                self._launcher.prepare(current)
+        finally:
+            lock.release()
 
     def give_up(self, deployment: Deployment, attempts: int, lines: int) -> None:
         """Leave a function as it is, with the last lines of its log as a part of the reason."""
@@ -128,6 +143,7 @@ class Supervisor:
                 self._store,
                 replace(before, state=OFFLINE, reason="stopped", generation=generation, fallen=0),
             )
+        self._launcher.drop(project, name)
         # A deploy under way sees that it was superseded, stops its process and releases the lock.
         with self._lock(project, name):
             deployment = self._deployments.get(project, name)

@@ -36,6 +36,9 @@ class ControlPlane:
     def revive(self, project, name):
         self.started.append((project, name))
 
+    def prepare(self, deployment):
+        pass
+
     def give_up(self, deployment, attempts, lines):
         self.left.append(attempts)
         self.found = replace(deployment, fallen=0)
