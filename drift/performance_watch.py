@@ -8,10 +8,13 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from drift.performance import Performance, performance
 from drift.recalibration import Recalibration
 from feature_sets.checks import InputError
+
+Floats = npt.NDArray[np.float64]
 
 WINDOW = 5000
 """Newest predictions, and newest labels, that scores are told of."""
@@ -85,6 +88,17 @@ class PerformanceWatch:
         self._pairs.append((probability, prediction, label))
         self._scored = None
 
+    def noted(self) -> tuple[Floats, Floats]:
+        """Predictions and pairs, oldest first: shapes (n, 2) and (m, 3), columns as in ``add_prediction``."""
+        made = np.array(self._predictions, dtype=np.float64).reshape(-1, 2)
+        return made, np.array(self._pairs, dtype=np.float64).reshape(-1, 3)
+
+    def note_all(self, predictions: Floats, pairs: Floats) -> None:
+        """Note what ``noted`` gave."""
+        self._predictions.extend((chance, int(made)) for chance, made in predictions.tolist())
+        self._pairs.extend((chance, int(made), int(label)) for chance, made, label in pairs.tolist())
+        self._scored = None
+
     def status(self) -> dict[str, Any] | None:
         """``reference``, ``estimated``, ``realized`` and ``estimated_of_labeled``; None without a base."""
         if self._scored is None and self._base is not None:
@@ -101,8 +115,7 @@ class PerformanceWatch:
         return math.nan if value is None else float(value)
 
     def _scores(self, base: BasePerformance) -> dict[str, Any]:
-        made = np.array(self._predictions, dtype=np.float64).reshape(-1, 2)
-        labeled = np.array(self._pairs, dtype=np.float64).reshape(-1, 3)
+        made, labeled = self.noted()
         expected = base.recalibration.apply
         found = {
             "reference": base.reference,

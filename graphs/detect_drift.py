@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
+from collections.abc import Iterable
 from functools import partial
 from typing import Any, ClassVar
 
@@ -19,6 +21,7 @@ from graphs.protocol.routes import Kind, kinds_of
 from graphs.protocol.times import iso_time
 from graphs.request_step import RequestStep
 from graphs.state.serving_state import serving_state
+from graphs.state.snapshots.saved_state import SavedState
 
 _SAVED = "drift"
 _SAVE_EVERY = 500
@@ -51,10 +54,11 @@ class DetectDrift(RequestStep):
         self._state = state
         self._body = dict(settings.callback_body or {})
         self._callbacks: dict[str, DriftCallback] = {}
+        self._found: Counter[tuple[str, str]] = Counter()
         self._call(_BY_SETTING, settings.callback_url)
         self._monitor: DriftMonitor | None = None
         self._watch = PerformanceWatch()
-        self._seen = Position(0, 0, 0)
+        self._seen = self._attached_at = Position(0, 0, 0)
         self._unsaved = 0
         saved = self._journal.load(_SAVED)
         self._version = state.package.schema.version
@@ -68,12 +72,38 @@ class DetectDrift(RequestStep):
     def _restore(self, saved: dict[str, Any]) -> None:
         self._monitor = DriftMonitor.from_dict(saved["monitor"])
         self._seen = Position(*saved["seen"])
+        self._attached_at = Position(*saved.get("attached_at", (0, 0, 0)))
+        self._count(saved.get("found", ()))
         if saved.get("performance") is not None:
             self._score_by(BasePerformance.from_dict("saved performance", saved["performance"]))
         self._call(_ATTACHED, saved.get("callback"))
         for name, bodies in saved.get("undelivered", {}).items():
             if name in self._callbacks:
                 self._callbacks[name].send_all(bodies)
+
+    def saved(self) -> SavedState:
+        """What is kept beside the journal, too."""
+        predictions, pairs = self._watch.noted()
+        plain = {"drift": self._content(), "found": self._counts(), "version": self._version}
+        return SavedState(plain, {"predictions": predictions, "pairs": pairs})
+
+    def restore(self, state: SavedState, lost: bool) -> bool:
+        """Go on from the snapshot, where what is kept beside the journal is lost or older."""
+        self._count(state.plain["found"])
+        if state.plain["version"] == self._version:
+            self._watch.note_all(state.arrays["predictions"], state.arrays["pairs"])
+        saved = state.plain["drift"]
+        if saved is None or saved["version"] != self._version:
+            return True
+        is_same = self._monitor is not None and list(self._attached_at) == saved["attached_at"]
+        if (lost and self._monitor is None) or (is_same and Position(*saved["seen"]) > self._seen):
+            self._restore(saved)
+        return True
+
+    def before_snapshot(self, lost: bool) -> None:
+        """Keep beside the journal what the snapshot has."""
+        if lost or self._unsaved:
+            self._save_or_log()
 
     def handle(self, request: Request) -> None:
         """Feed the pairs of the request, or attach, detach or describe the detectors."""
@@ -130,6 +160,7 @@ class DetectDrift(RequestStep):
         self._score_by(None)
         # The new detectors see what is labeled from now on, also after a restart.
         self._seen = Position(*self._journal.append(Kind.LABELS, request.arrival, []), 0)
+        self._attached_at = self._seen
         self._save()
         request.reply(self.status())
 
@@ -167,13 +198,14 @@ class DetectDrift(RequestStep):
                 self._metrics.performance.labels(of, score).set_function(value)
 
     def _note(self, request: Request) -> None:
-        """Note new predictions and pairs, whether or not scores are told; on replay too, nothing is saved."""
+        """Note new predictions and pairs of the model that is served, whether or not scores are told."""
         for record in request.telemetry:
             made = record.prediction
             if made is not None and record.maintenance is None and record.status in event_status.COUNTED:
                 self._watch.add_prediction(made.probability, made.prediction)
         for pair in request.pairs:
-            self._watch.add_pair(pair.made.probability, pair.made.prediction, pair.label)
+            if pair.made.version == self._version:
+                self._watch.add_pair(pair.made.probability, pair.made.prediction, pair.label)
 
     def _call(self, name: str, url: str | None) -> None:
         """Tell an address about drift, or nobody; what waits for the one before waits for it."""
@@ -190,7 +222,7 @@ class DetectDrift(RequestStep):
             self._callbacks[name].send_all(before.pending if before else [])
 
     def _feed(self, monitor: DriftMonitor, pair: LabeledPair) -> None:
-        if pair.position <= self._seen:
+        if pair.position <= self._seen or pair.made.version != self._version:
             return
         wrong = int(pair.made.prediction != pair.label)
         for event in monitor.update(wrong, iso_time(pair.time)):
@@ -199,7 +231,7 @@ class DetectDrift(RequestStep):
         self._unsaved += 1
 
     def _report(self, event: DriftEvent) -> None:
-        self._metrics.drift_events.labels(event.source, event.level).inc()
+        self._count([(event.source, event.level, self._found[event.source, event.level] + 1)])
         self._logger.warn(f"{event.level} by {event.source} at {event.event_time}: {event.value}")
         self._unsaved = max(self._unsaved, _SAVE_EVERY)
         # Sent on replay too: had the state been saved after the first time, this pair would be skipped.
@@ -208,23 +240,40 @@ class DetectDrift(RequestStep):
             for name, callback in self._callbacks.items():
                 callback.send({**self._body, **told} if name == _BY_SETTING else told)
 
+    def _counts(self) -> list[tuple[str, str, int]]:
+        """Findings so far: detector, level, count."""
+        return [(*kind, count) for kind, count in self._found.items()]
+
+    def _count(self, found: Iterable[tuple[str, str, int]]) -> None:
+        """Have at least so many findings, here and in the metrics."""
+        for source, level, count in found:
+            more = count - self._found[source, level]
+            if more > 0:
+                self._found[source, level] = count
+                self._metrics.drift_events.labels(source, level).inc(more)
+
     def _id_of(self, event: DriftEvent) -> str:
         """The same for the same event, also where a restart finds it again."""
         text = f"{self._version} {event.source} {event.n_seen} {event.event_time}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
+    def _content(self) -> dict[str, Any] | None:
+        """What a restart goes on from; None without detectors."""
+        if self._monitor is None:
+            return None
+        return {
+            "version": self._version,
+            "monitor": self._monitor.to_dict(),
+            "performance": self._watch.base and self._watch.base.to_dict(),
+            "seen": list(self._seen),
+            "attached_at": list(self._attached_at),
+            "found": self._counts(),
+            "callback": self.status()["callback"],
+            "undelivered": {name: each.pending for name, each in self._callbacks.items()},
+        }
+
     def _save(self) -> None:
-        saved = None
-        if self._monitor is not None:
-            saved = {
-                "version": self._version,
-                "monitor": self._monitor.to_dict(),
-                "performance": self._watch.base and self._watch.base.to_dict(),
-                "seen": list(self._seen),
-                "callback": self.status()["callback"],
-                "undelivered": {name: each.pending for name, each in self._callbacks.items()},
-            }
-        self._journal.save(_SAVED, saved)
+        self._journal.save(_SAVED, self._content())
         self._unsaved = 0
 
     def _save_or_log(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from feature_sets.telemetry.calendar import Maintenance
@@ -20,9 +20,10 @@ from graphs.protocol.routes import Kind, kinds_of
 from graphs.protocol.times import iso_time
 from graphs.request_step import RequestStep
 from graphs.state.device_activity import DeviceActivity
-from graphs.state.journal import EntryId, Journal, JournalEvent
-from graphs.state.journal_entries import BEFORE_ALL
+from graphs.state.entry_id import BEFORE_ALL, EntryId
+from graphs.state.journal import Journal, JournalEvent
 from graphs.state.serving_state import serving_state
+from graphs.state.snapshots.saved_state import SavedState
 
 _CHANGES, _HEARD = "maintenance", "heard"
 _DAYS_KEPT = 30
@@ -74,11 +75,12 @@ class DeviceStates(RequestStep):
 
     def handle(self, request: Request) -> None:
         """Note readings, take changes over, or tell the states or the calendar."""
-        self._take_pending(request.entry)
+        self._take_pending(request.entry, is_before=bool(request.maintenance))
         if request.kind is Kind.TELEMETRY:
             self._readings(request)
         elif request.maintenance:
             self._change(request)
+            self._take_pending(request.entry)  # They are those of this entry.
         elif request.kind is Kind.DEVICES:
             request.reply(self._devices())
         elif request.kind is Kind.CALENDAR:
@@ -86,12 +88,47 @@ class DeviceStates(RequestStep):
         else:
             self._count_devices()
 
-    def before_replay(self, journal: Journal) -> None:
+    def saved(self) -> SavedState:
+        """When devices were last heard, and the calendar with its changes."""
+        plain: dict[str, Any] = {
+            "heard": self._activity.heard,
+            "newest": self._newest,
+            "swept": self._swept,
+            "changes": self._changes_content(),
+        }
+        if self._calendar is not None:
+            plain["calendar"] = self._calendar.saved()
+        return SavedState(plain)
+
+    def restore(self, state: SavedState, lost: bool) -> bool:
+        """Go on from what was saved."""
+        plain = state.plain
+        self._activity.heard.update(plain["heard"])
+        self._newest, self._swept = plain["newest"], plain["swept"]
+        if self._calendar is not None and "calendar" in plain:
+            self._calendar.restore(plain["calendar"])
+        for place, change in _read(plain["changes"]):
+            self._changes[place, change.event.id] = change
+        return True
+
+    def before_snapshot(self, lost: bool) -> None:
+        """Keep beside the journal again what is lost there."""
+        if lost:
+            self._save(_HEARD, self._activity.heard)
+            if self._calendar is not None:
+                self._save_changes()
+
+    def before_replay(self, journal: Journal, after: EntryId) -> None:
         """Remember what the journal may have dropped."""
         saved = journal.load(_CHANGES) or {"changes": []}
-        for milliseconds, sequence, name, entry, *told in saved["changes"]:
-            event = MaintenanceEvent(name, None if entry is None else Maintenance.from_list(entry))
-            self._pending.append(((milliseconds, sequence), _Change(event, is_posted=not told)))
+        self._pending = [
+            (place, change)
+            for place, change in _read(saved["changes"])
+            if place > after or after == BEFORE_ALL  # The calendar of the snapshot has the others.
+        ]
+        if after > BEFORE_ALL:
+            self._pending.sort(key=lambda pending: pending[0], reverse=True)
+            return
         if not saved.get(_TOLD) and self._calendar is not None and next(journal.entries(), None) is not None:
             # Earlier versions did not journal it: a replay began with what the history knew then.
             known = [_Change(event, is_posted=False) for event in self._calendar.untold()]
@@ -114,9 +151,14 @@ class DeviceStates(RequestStep):
         """Save when devices were last heard."""
         self._save(_HEARD, self._activity.heard)
 
-    def _take_pending(self, until: EntryId | None) -> None:
-        """Take over the remembered changes up to an entry; all of them without one."""
+    def _take_pending(self, until: EntryId | None, is_before: bool = False) -> None:
+        """Take over the remembered changes up to an entry; all of them without one.
+
+        :param is_before: whether those of the entry itself are left.
+        """
         while self._pending and (until is None or self._pending[-1][0] <= until):
+            if is_before and self._pending[-1][0] == until:
+                return
             self._take(*self._pending.pop())
 
     def _take(self, place: EntryId, change: _Change) -> None:
@@ -154,7 +196,10 @@ class DeviceStates(RequestStep):
 
     def _save_changes(self) -> None:
         self._forget_old()
-        saved = [
+        self._save(_CHANGES, {"changes": self._changes_content(), _TOLD: True})
+
+    def _changes_content(self) -> list[tuple[Any, ...]]:
+        return [
             (
                 *place,
                 name,
@@ -163,7 +208,6 @@ class DeviceStates(RequestStep):
             )
             for (place, name), (event, is_posted) in self._changes.items()
         ]
-        self._save(_CHANGES, {"changes": saved, _TOLD: True})
 
     def _forget_over(self, arrived: float) -> None:
         """Forget entries of the calendar that were over long ago, by events and by the clock."""
@@ -238,3 +282,10 @@ class DeviceStates(RequestStep):
             self._state.journal.save(name, content)
         except ApiError as error:
             self._logger.error(f"'{name}' could not be saved beside the journal: {error}")
+
+
+def _read(saved: Iterable[Sequence[Any]]) -> Iterator[tuple[EntryId, _Change]]:
+    """Changes from their plain form, each with its place."""
+    for milliseconds, sequence, name, entry, *told in saved:
+        event = MaintenanceEvent(name, None if entry is None else Maintenance.from_list(entry))
+        yield (milliseconds, sequence), _Change(event, is_posted=not told)

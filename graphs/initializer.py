@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
+from feature_sets.windows.warm_up import warm_up
 from graphs.protocol.access import CALLBACK_SECRET, find_secret, read_token
 from graphs.protocol.raw_body import leave_bodies_alone
-from graphs.request_step import request_steps
 from graphs.state.serving_state import ServingState, attach_state
 from graphs.state.settings import ServingSettings
 
@@ -31,10 +32,19 @@ def initialize(server: Any) -> None:
         platform.set_termination_callback(lambda: shut_down(context))
 
 
+def preload() -> None:
+    """Load what every serving graph needs; a host calls it before it knows that it will answer."""
+    importlib.import_module("mlrun.feature_store")
+    importlib.import_module("onnxruntime")
+    warm_up()
+
+
 def shut_down(context: Any) -> None:
-    """Run the shutdown hook of every step, in order; it may be done more than once.
+    """Run the shutdown hook of every step that has one, in order; it may be done more than once.
 
     :param context: MLRun's graph context, whose root is the graph.
     """
-    for step in request_steps(context.root):
-        step.terminate()
+    for step in context.root.steps.values():
+        terminate = getattr(step.async_object, "terminate", None)
+        if terminate is not None:
+            terminate()

@@ -8,8 +8,9 @@ from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of
 from graphs.replay import replay_entry
 from graphs.request_step import RequestStep, request_steps
-from graphs.state.journal_entries import BEFORE_ALL
+from graphs.state.entry_id import BEFORE_ALL
 from graphs.state.serving_state import serving_state
+from graphs.state.snapshots.saved_state import SavedState
 
 
 class JournalStep(RequestStep):
@@ -43,6 +44,10 @@ class JournalStep(RequestStep):
         request.entry = self._journal.append(kind, request.arrival, accepted)
         for entry in self._journal.missed():
             replay_entry(self._context, entry)
+
+    def saved(self) -> SavedState:
+        """What the journal holds."""
+        return self._journal.bounds.saved()
 
     def terminate(self) -> None:
         """End what the journal does beside the requests."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,13 +22,14 @@ from graphs.protocol.routes import Kind, kinds_of
 from graphs.protocol.times import iso_time
 from graphs.request_step import RequestStep
 from graphs.state.derived_ledger import DerivedLedger
+from graphs.state.entry_id import BEFORE_ALL, EntryId
 from graphs.state.incident_book import IncidentBook
-from graphs.state.journal import EntryId, Journal, JournalEvent
-from graphs.state.journal_entries import BEFORE_ALL
+from graphs.state.journal import Journal, JournalEvent
 from graphs.state.kept_incidents import KeptIncidents
 from graphs.state.labeled_batches import LabeledBatches
 from graphs.state.ledger import PredictionLedger
 from graphs.state.serving_state import serving_state
+from graphs.state.snapshots.saved_state import SavedState
 from graphs.state.told_labels import ToldPositives, untold_incidents, untold_positives
 
 _INCIDENTS = "incidents"
@@ -54,7 +56,10 @@ class LabeledJoin(RequestStep):
         self._calendar, self._horizon_seconds = state.calendar, schema.horizon_seconds
         # With a horizon a label is not known any sooner.
         deadline = settings.label_deadline_seconds + schema.horizon_seconds
-        tolerance = duration_seconds(schema.windows.future_tolerance)
+        if schema.labels.is_derived:
+            deadline = max(deadline, schema.labels.healthy_seconds + 2 * schema.horizon_seconds)
+        self._deadline, self._max_size = deadline, settings.ledger_max_size
+        self._tolerance = tolerance = duration_seconds(schema.windows.future_tolerance)
         self._ledger: PredictionLedger | DerivedLedger
         self._journal, self._told, self._devices = state.journal, state.told, state.devices
         self._schema, self._most_told = schema, max(1, settings.ledger_max_size // 2)
@@ -69,13 +74,13 @@ class LabeledJoin(RequestStep):
             self._ledger = DerivedLedger(
                 schema.labels,
                 self._book,
-                max(deadline, schema.labels.healthy_seconds + 2 * schema.horizon_seconds),
-                settings.ledger_max_size,
+                self._deadline,
                 tolerance,
                 horizon_seconds=schema.horizon_seconds,
             )
         else:
-            self._ledger = PredictionLedger(deadline, settings.ledger_max_size, tolerance)
+            self._ledger = PredictionLedger(deadline, tolerance)
+        self._inputs = state.package.schema.input_names
         self._excluding = tuple(excluding_columns(schema).values())
         self._batches: LabeledBatches | None = None
         if settings.labeled_directory:
@@ -106,9 +111,8 @@ class LabeledJoin(RequestStep):
             ]
         if request.pairs and self._batches is not None:
             self._batches.add(request.pairs, request.replayed)
-        if not request.replayed:
-            for pair in request.pairs:
-                self._metrics.pairs.labels("yes" if pair.made.prediction == pair.label else "no").inc()
+        for pair in request.pairs:
+            self._metrics.pairs.labels("yes" if pair.made.prediction == pair.label else "no").inc()
         for state, count in self._ledger.states.items():
             self._metrics.ledger.labels(state).set(count)
         self._metrics.contradicted.set(self._ledger.contradicted)
@@ -116,10 +120,39 @@ class LabeledJoin(RequestStep):
         if self._unsaved >= self._save_every and not request.replayed:
             self._save_incidents()
 
-    def before_replay(self, journal: Journal) -> None:
+    def saved(self) -> SavedState:
+        """The ledger, the incidents, and pairs that are in no file yet."""
+        parts = {"ledger": self._ledger.saved(self._inputs)}
+        if self._batches is not None:
+            parts["batches"] = self._batches.saved()
+        found = SavedState.of_parts(parts)
+        if isinstance(self._ledger, DerivedLedger):
+            found.plain["book"] = self._book.saved()
+        if self._incidents is not None:
+            found.plain["changes"] = self._incidents.content()
+        return found
+
+    def restore(self, state: SavedState, lost: bool) -> bool:
+        """Go on from the ledger; predictions of an earlier model stay what they were."""
+        self._ledger.restore(state.part("ledger"), self._inputs)
+        if isinstance(self._ledger, DerivedLedger):
+            self._book.restore(state.plain["book"])
+        if self._batches is not None and "batches" in state.plain:
+            self._batches.restore(state.part("batches"))
+        if self._incidents is not None:
+            self._incidents.restore(state.plain["changes"])
+        return True
+
+    def before_snapshot(self, lost: bool) -> None:
+        """Keep the incidents beside the journal again, if they are lost there."""
+        if lost and self._incidents is not None:
+            self._incidents.is_saved = False
+            self._save_incidents()
+
+    def before_replay(self, journal: Journal, after: EntryId) -> None:
         """Remember incidents of which the journal may have dropped what was said."""
         if self._incidents is not None:
-            self._incidents.load(journal.load(_INCIDENTS))
+            self._incidents.load(journal.load(_INCIDENTS), after)
 
     def after_replay(self) -> None:
         """Take over the incidents that are left."""
@@ -128,6 +161,8 @@ class LabeledJoin(RequestStep):
 
     def prepare(self, request: Request) -> None:
         """Have what is said of an incident that files told say all of it, so that history reads it alone."""
+        if request.entry == BEFORE_ALL:
+            self._check_room(request)
         if self._incidents is None or (request.kind is Kind.INCIDENTS and request.entry > BEFORE_ALL):
             return
         self._take_incidents(request.entry if request.entry > BEFORE_ALL else None)
@@ -175,6 +210,31 @@ class LabeledJoin(RequestStep):
             "unwritten": self._batches.unwritten if self._batches else 0,
             "directory": str(self._batches.directory) if self._batches else None,
         }
+
+    def _check_room(self, request: Request) -> None:
+        """Refuse what cannot be remembered: nothing that is within the deadline is forgotten for it.
+
+        Labels have as much room again, so that predictions that wait can always get theirs.
+
+        :raises ApiError: 503 if there are too many predictions and labels, and no newer event ends one.
+        """
+        most = self._max_size * (2 if request.labels else 1)
+        earliest = self._ledger.earliest
+        if len(self._ledger) < most or earliest is None:
+            return
+        times = [
+            record.event.time
+            for index, record in enumerate(request.telemetry)
+            if record.event.time <= request.arrived(index) + self._tolerance
+        ]
+        newest = max(times, default=-math.inf)
+        if self._ledger.newest is not None:
+            newest = max(newest, self._ledger.newest)
+        if earliest < newest - self._deadline:
+            return
+        self._metrics.refused.labels("ledger").inc()
+        rule = f"must be sent again later: {len(self._ledger)} events wait for their labels or deadline"
+        raise ApiError(503, "ledger", rule)
 
     def _predictions(self, request: Request) -> None:
         for index, record in enumerate(request.telemetry):

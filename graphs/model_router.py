@@ -112,12 +112,11 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
         ):
             if not math.isnan(chance):
                 record.prediction = Prediction(self._champion, model.version, row, prediction, chance, absent)
-        if not request.replayed:
-            silenced = [record.maintenance is not None for record in counted]
-            self._count(model, [made for made, silent in zip(decided, silenced, strict=True) if not silent])
-            for made, silent in zip(decided, silenced, strict=True):
-                if silent:
-                    self._metrics.suppressed.labels(made).inc()
+        silenced = [record.maintenance is not None for record in counted]
+        self._count(model, [made for made, silent in zip(decided, silenced, strict=True) if not silent])
+        for made, silent in zip(decided, silenced, strict=True):
+            if silent:
+                self._metrics.suppressed.labels(made).inc()
 
     def _infer(self, request: Request) -> dict[str, Any]:
         model = self._model(request)

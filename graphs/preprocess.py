@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
+from mlrun.utils import logger
 
-from feature_sets.checks import duration_seconds
+from feature_sets.checks import InputError, duration_seconds
 from feature_sets.derived_features import DerivedFeatures
 from feature_sets.rows.whole_numbers import whole_array
 from feature_sets.telemetry.schema import DEVICE
@@ -20,10 +21,13 @@ from feature_sets.windows.warm_up import warm_up
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of
 from graphs.request_step import RequestStep
+from graphs.state.entry_id import BEFORE_ALL, EntryId
 from graphs.state.journal import Journal
 from graphs.state.live_levels import LiveLevels
+from graphs.state.longest_reach import longest_reach
 from graphs.state.reading_history import ReadingHistory, Readings, stored_readings
 from graphs.state.serving_state import serving_state
+from graphs.state.snapshots.saved_state import SavedState
 
 _ARRIVAL = "(arrival)"
 """Field with the arrival time; no schema can have a column of this name."""
@@ -54,7 +58,8 @@ class Preprocess(RequestStep):
         self._gauges = [metric.name for metric in schema.metrics if metric.counter is None]
         definition = WindowDefinition.from_schema(schema)
         # Time is that of arrival, so that a replay forgets what was forgotten and nothing else.
-        self._windows = OnlineWindows(definition, lambda: self._arrived, _ARRIVAL)
+        self._definition = definition
+        self._windows = self._no_windows()
         self._arrived = 0.0
         self._idle_seconds = longest_reach(definition)
         self._swept = -math.inf
@@ -62,6 +67,10 @@ class Preprocess(RequestStep):
         self._levels = LiveLevels(schema, history)
         self._tolerance = duration_seconds(schema.windows.future_tolerance)
         self._started: set[str] = set()
+        self._is_restored = False
+
+    def _no_windows(self) -> OnlineWindows:
+        return OnlineWindows(self._definition, lambda: self._arrived, _ARRIVAL)
 
     def handle(self, request: Request) -> None:
         """Take the events into the windows, or the devices from the store anew.
@@ -101,11 +110,38 @@ class Preprocess(RequestStep):
             self._started.clear()
         return {"devices": len(devices) if devices is not None else 0}
 
-    def before_replay(self, journal: Journal) -> None:
+    def saved(self) -> SavedState:
+        """Windows and levels of all devices."""
+        parts = {
+            "windows": SavedState(arrays={"windows": np.frombuffer(self._windows.snapshot(), np.uint8)}),
+            "levels": self._levels.saved(),
+        }
+        found = SavedState.of_parts(parts)
+        found.plain.update(arrived=self._arrived, swept=self._swept, started=sorted(self._started))
+        return found
+
+    def restore(self, state: SavedState, lost: bool) -> bool:
+        """Go on from the windows, unless the model of now has others: then the journal fills them."""
+        try:
+            self._windows.restore(state.part("windows").arrays["windows"].tobytes())
+        except InputError as error:
+            logger.warning(f"the windows begin with the journal: {error}")
+            return False
+        if not self._levels.restore(state.part("levels")):
+            self._windows = self._no_windows()
+            logger.warning("the windows begin with the journal: other features are relative to a device")
+            return False
+        self._arrived, self._swept = state.plain["arrived"], state.plain["swept"]
+        self._started = set(state.plain["started"])
+        self._is_restored = True
+        return True
+
+    def before_replay(self, journal: Journal, after: EntryId) -> None:
         """Have the history leave out what the replay will give."""
         if self._history is not None:
+            begin = after if self._is_restored else BEFORE_ALL
             self._history.leave_out(
-                (event.device, event.time) for entry in journal.entries() for event in entry.events
+                (event.device, event.time) for entry in journal.entries(begin) for event in entry.events
             )
 
     def after_replay(self) -> None:
@@ -190,13 +226,3 @@ class Preprocess(RequestStep):
             )
             self._levels.take_filled(filled, self._windows.update(filled), known)
         self._started.update(found)  # Only now: if the history cannot be read, a later event asks again.
-
-
-def longest_reach(definition: WindowDefinition) -> float:
-    """Seconds after the arrival of an event in which it can still be in a window.
-
-    Its time may be ahead of its arrival by the tolerance; a later one may be behind its own by the lateness,
-    and its windows reach back the longest window from there, rates of counters further.
-    """
-    buckets = definition.kept_buckets + definition.lateness_buckets
-    return (buckets * definition.period_micros + definition.tolerance_micros) / 1_000_000

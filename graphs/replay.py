@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Sequence
 from typing import Any
 
 from feature_sets.telemetry.events import LabelEvent
@@ -9,8 +11,10 @@ from feature_sets.telemetry.incident_events import IncidentEvent
 from feature_sets.telemetry.maintenance_event import MaintenanceEvent
 from graphs.protocol.records import MaintenanceRecord, TelemetryRecord, label_record
 from graphs.protocol.request import Request
-from graphs.request_step import request_steps
-from graphs.state.journal import Entry
+from graphs.request_counts import count_request
+from graphs.request_step import RequestStep, request_steps
+from graphs.snapshot import restore_snapshot
+from graphs.state.journal import TOLD, Entry
 from graphs.state.serving_state import serving_state
 
 _CHUNK = 1000
@@ -18,20 +22,37 @@ _CHUNK = 1000
 
 
 def replay(context: Any) -> int:
-    """Send everything in the journal through the steps; nobody waits for the answers.
+    """Go on from the newest snapshot, and send what the journal has after it through the steps.
+
+    Nobody waits for the answers.
 
     Called when all steps have been made and before the first request.
 
     :param context: MLRun's graph context, whose root is the graph.
     :returns: number of events.
     """
+    # What is made here stays: looking for garbage among it, again and again, would take most of the time.
+    gc.disable()
+    try:
+        return _replay(context)
+    finally:
+        gc.enable()
+
+
+def _replay(context: Any) -> int:
     count = 0
     journal, steps = serving_state(context).journal, request_steps(context.root)
+    restored = restore_snapshot(context)
+    for step in steps if restored.lost else ():
+        step.before_snapshot(lost=True)
     for step in steps:
-        step.before_replay(journal)
-    for entry in journal.entries():
-        replay_entry(context, entry)
-        count += entry.size
+        step.before_replay(journal, restored.place)
+    for entry in journal.entries(restored.begin):
+        if entry.id > restored.place:
+            replay_entry(context, entry)
+            count += entry.size
+        else:
+            _replay_to(restored.behind, context, entry)
     for step in steps:
         step.after_replay()
     return count
@@ -73,6 +94,14 @@ def replay_entry(context: Any, entry: Entry, replayed: bool = True) -> None:
     :param replayed: whether they were sent through them before.
     :raises ApiError: 503 if a step lacks what it needs for them; no step has handled them then.
     """
+    steps = request_steps(context.root)
+    request = _replay_to(steps, context, entry, replayed)
+    if entry.kind not in TOLD:
+        count_request(serving_state(context).metrics, request)
+
+
+def _replay_to(steps: Sequence[RequestStep], context: Any, entry: Entry, replayed: bool = True) -> Request:
+    """Send the events of one entry through some steps."""
     clock = serving_state(context).arrivals
     if clock is not None:
         clock.advance([entry.arrival])
@@ -87,8 +116,8 @@ def replay_entry(context: Any, entry: Entry, replayed: bool = True) -> None:
         maintenance=[MaintenanceRecord(change, place) for place, change in enumerate(entry.maintenance)],
         entry=entry.id,
     )
-    steps = request_steps(context.root)
     for step in steps:
         step.prepare(request)
     for step in steps:
         step.do(request)
+    return request

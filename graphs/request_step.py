@@ -8,14 +8,16 @@ from typing import Any, ClassVar
 from graphs.protocol.errors import ApiError
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind
+from graphs.state.entry_id import EntryId
 from graphs.state.journal import Journal, JournalEvent
+from graphs.state.snapshots.saved_state import SavedState
 
 
 class RequestStep:
     """Handles the kinds of request it is for; the others pass on unchanged.
 
     MLRun calls ``do`` with the request of the ingress. The journal is replayed through each of these steps: a
-    replayed request leaves in a step's memory what a live one leaves, and is not counted in the metrics.
+    replayed request leaves in a step's memory, and in the metrics, what a live one leaves.
     """
 
     kinds: ClassVar[frozenset[Kind]] = frozenset()
@@ -53,8 +55,30 @@ class RequestStep:
     def post_init(self, mode: str = "sync", **kwargs: Any) -> None:
         """Called by MLRun after the step was made."""
 
-    def before_replay(self, journal: Journal) -> None:
-        """Called before the journal is replayed."""
+    def saved(self) -> SavedState:
+        """Everything that a replay of the journal would build in this step."""
+        return SavedState()
+
+    def restore(self, state: SavedState, lost: bool) -> bool:
+        """Go on from what ``saved`` gave; called before ``before_replay``.
+
+        :param lost: whether the journal's store lost its content, and with it what was kept beside it.
+        :returns: whether this step has all of it now; else it is given again all that the journal has.
+        :raises InputError: if it is of another kind, so that no step can go on from it.
+        """
+        return True
+
+    def before_snapshot(self, lost: bool) -> None:
+        """Called before a snapshot is taken, in the process that answers.
+
+        :param lost: whether what was kept beside the journal must be kept anew.
+        """
+
+    def before_replay(self, journal: Journal, after: EntryId) -> None:
+        """Called before the journal is replayed.
+
+        :param after: the last entry that a snapshot has; only those after it are replayed.
+        """
 
     def after_replay(self) -> None:
         """Called when the journal was replayed."""

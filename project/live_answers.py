@@ -25,10 +25,10 @@ from graphs.protocol.records import Prediction
 from graphs.protocol.routes import Kind
 from graphs.state.accepted_entries import AcceptedEntries
 from graphs.state.derived_ledger import DerivedLedger
+from graphs.state.entry_id import BEFORE_ALL, EntryId
 from graphs.state.incident_book import Features, IncidentBook
-from graphs.state.journal import EntryId
 from graphs.state.journal_archive import archived
-from graphs.state.journal_entries import BEFORE_ALL, RawEntry
+from graphs.state.journal_entries import RawEntry
 from graphs.state.settings import ServingSettings
 from project.live_rows import LiveRows
 
@@ -104,7 +104,7 @@ def _refused(
     tolerance = duration_seconds(schema.windows.future_tolerance)
     deadline = max(ServingSettings.label_deadline_seconds, schema.labels.healthy_seconds)
     book = IncidentBook(schema, features, sys.maxsize)
-    ledger = _Answers(schema.labels, book, deadline, sys.maxsize, tolerance)
+    ledger = _Answers(schema.labels, book, deadline, tolerance)
     metrics = schema.reading_columns
     places: set[_Place] = set()
     refused: set[tuple[str, int]] = set()

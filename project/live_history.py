@@ -24,8 +24,8 @@ from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.windows.event_status import TOO_LATE
 from graphs.serving_graph import journal_key
 from graphs.state.accepted_entries import accepted_entries
-from graphs.state.journal import TOLD, EntryId
-from graphs.state.journal_entries import BEFORE_ALL
+from graphs.state.entry_id import BEFORE_ALL, EntryId
+from graphs.state.journal import TOLD
 from project.function_names import SERVING
 from project.live_answers import without_refused
 from project.live_incidents import live_incidents

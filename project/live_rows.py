@@ -22,8 +22,9 @@ from feature_sets.windows.arrival_order import late
 from feature_sets.windows.whole_readings import wholes_of_list
 from graphs.protocol.routes import Kind
 from graphs.state.accepted_entries import AcceptedEntries
-from graphs.state.journal import TOLD, EntryId
-from graphs.state.journal_entries import BEFORE_ALL, RawEntry
+from graphs.state.entry_id import BEFORE_ALL, EntryId
+from graphs.state.journal import TOLD
+from graphs.state.journal_entries import RawEntry
 
 _ARRIVED = "(arrived)"
 

@@ -143,6 +143,7 @@ def serving_function(project: str, settings: Settings) -> mlrun.runtimes.Serving
         model_path=model_address(project, PRODUCTION),
         redis_url=settings.redis_url or mlrun.mlconf.redis.url or None,
         archive_directory=str(settings.accepted_events(project)),
+        snapshot_directory=str(settings.snapshots(project)),
         labeled_directory=str(settings.labeled_pairs(project)),
         callback_url=settings.drift_callback or None,
         callback_body={"workflow": "main"},

@@ -143,6 +143,10 @@ class Settings:
         """Folder of what the endpoint of a project accepted: the archive of its journal."""
         return self.labeled_streams / project / "accepted"
 
+    def snapshots(self, project: str) -> Path:
+        """Folder of the snapshots of the state of a project's endpoint."""
+        return self.labeled_streams / project / "snapshots"
+
     @property
     def loops(self) -> Path:
         """Folder of the state of each project's loop from drift to a new model."""

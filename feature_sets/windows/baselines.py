@@ -185,6 +185,16 @@ class Baselines:
                 self._state[place] = 0.0
                 self._unused.append(place)
 
+    def content(self) -> tuple[list[Key], Floats]:
+        """Keys of the devices, and the state of each, shape (devices, features, 3)."""
+        return list(self._places), self._state[list(self._places.values())]
+
+    def put(self, keys: Sequence[Key], state: Floats) -> None:
+        """Have these devices, and no others, with the state that ``content`` gave."""
+        self._state = np.array(state)
+        self._places = {key: place for place, key in enumerate(keys)}
+        self._unused, self._used = [], len(keys)
+
     def _place(self, key: Key) -> int:
         """Where the state of a device is, made if it is new."""
         place = self._places.get(key)

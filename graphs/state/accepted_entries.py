@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from graphs.state.journal import EntryId
+from graphs.state.entry_id import EntryId
 from graphs.state.journal_archive import archived
 from graphs.state.journal_entries import RawEntry
 from graphs.state.redis_journal import RedisJournal

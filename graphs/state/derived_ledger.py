@@ -20,14 +20,15 @@ from graphs.protocol.label_status import LabelStatus
 from graphs.protocol.records import LabeledPair, Position, Prediction
 from graphs.state.incident_book import IncidentBook
 from graphs.state.incident_change import Changed
-from graphs.state.ledger_counts import LedgerCounts
 from graphs.state.remembered import Made, RememberedDevice, Told
+from graphs.state.remembered_ledger import RememberedLedger
 
 _NOWHERE = Position(0, 0, 0)
 _EXCLUDED = 2
+_SPARE = 1000
 
 
-class DerivedLedger(LedgerCounts):
+class DerivedLedger(RememberedLedger):
     """Predictions, labels and incidents; the pairs that they make carry no position yet.
 
     A label is settled when its device has a prediction at its time or after it: then it is known which one
@@ -37,7 +38,6 @@ class DerivedLedger(LedgerCounts):
     :param form: of the labels.
     :param book: of incidents.
     :param deadline_seconds: how much later than its event, in event time, a label may come.
-    :param max_size: predictions and labels remembered at most.
     :param tolerance_seconds: how far ahead of the clock the time of a label may be.
     :param horizon_seconds: of what is predicted. With one, a prediction is labeled when it is known what
         incidents followed, see ``feature_sets.labels.horizon``; positives label none then.
@@ -48,15 +48,13 @@ class DerivedLedger(LedgerCounts):
         form: LabelForm,
         book: IncidentBook,
         deadline_seconds: float,
-        max_size: int,
         tolerance_seconds: float,
         horizon_seconds: int = 0,
     ) -> None:
-        super().__init__(tolerance_seconds)
+        super().__init__(deadline_seconds, tolerance_seconds)
         self._book = book
         self._horizon = horizon_seconds * 1_000_000
         self._joins = not horizon_seconds
-        self._deadline = round(deadline_seconds * 1_000_000)
         # What follows a prediction is known when rows up to twice the horizon after it are.
         healthy = form.healthy_seconds * 1_000_000
         self._healthy_after = healthy + 2 * self._horizon if healthy else self._deadline + 1
@@ -64,26 +62,6 @@ class DerivedLedger(LedgerCounts):
         self._watches = form.has_incidents or (self._joins and form.form != ROWS)
         self._from = 0 if form.watched_from is None else round(form.watched_from * 1_000_000)
         self._to = None if form.watched_to is None else round(form.watched_to * 1_000_000)
-        self._max_size = max_size
-        self._devices: dict[str, RememberedDevice] = {}
-        self._by_time: list[tuple[int, str, bool]] = []
-        self._unlabeled: list[tuple[int, str]] = []
-        self._newest: int | None = None
-        self._size = 0
-
-    def __len__(self) -> int:
-        """Predictions and labels remembered."""
-        return self._size
-
-    @property
-    def newest(self) -> float | None:
-        """Event time of the newest prediction, epoch seconds; None before the first."""
-        return None if self._newest is None else self._newest / 1_000_000
-
-    @property
-    def oldest(self) -> float | None:
-        """Earliest event time that a label may still be about, epoch seconds; None before a prediction."""
-        return None if self._newest is None else (self._newest - self._deadline) / 1_000_000
 
     def oldest_of(self, newest: int | None) -> int:
         """The same in microseconds; before a prediction, as if there had been one at a time."""
@@ -119,7 +97,6 @@ class DerivedLedger(LedgerCounts):
             return pairs
         if self._has_made(device, micros):
             return pairs
-        pairs += self._room(predicted_at)
         known = self._devices.setdefault(device, RememberedDevice())
         known.made[micros] = Made(time, made, predicted_at)
         insort(known.times, micros)
@@ -128,7 +105,7 @@ class DerivedLedger(LedgerCounts):
         pairs += self._settled(device, known)
         if self._is_watched(micros):
             heapq.heappush(self._unlabeled, (micros, device))
-            if len(self._unlabeled) > 2 * self._max_size:  # Most are of predictions that are forgotten.
+            if len(self._unlabeled) > 2 * self._size + _SPARE:  # Most are of predictions that are forgotten.
                 self._unlabeled = [(at, of) for at, of in self._unlabeled if self._has_made(of, at)]
                 heapq.heapify(self._unlabeled)
         place = bisect_left(known.times, micros)
@@ -156,12 +133,11 @@ class DerivedLedger(LedgerCounts):
                 return LabelStatus.DUPLICATE, []
             self.conflicting += 1
             return LabelStatus.CONFLICTING, []
-        pairs = self._room(labeled_at)
         known = self._devices.setdefault(device, RememberedDevice())
         known.told[micros] = Told(label, labeled_at)
         insort(known.waiting, micros)
         self._remember(micros, device, False, "waiting_for_prediction")
-        pairs += self._settled(device, known)
+        pairs = self._settled(device, known)
         return known.told[micros].used or (LabelStatus.KEPT if label is None else LabelStatus.WAITING), pairs
 
     def add_observed(self, device: str, time: float, labeled_at: float) -> LabelStatus:
@@ -174,7 +150,6 @@ class DerivedLedger(LedgerCounts):
         micros = event_micros(time)
         known = self._devices.get(device)
         if not self._is_old(micros) and (known is None or micros not in known.told):
-            self._room(labeled_at)
             known = self._devices.setdefault(device, RememberedDevice())
             known.told[micros] = Told(None, labeled_at, LabelStatus.KEPT, observed=True)
             self._remember(micros, device, False, "used")
@@ -367,13 +342,6 @@ class DerivedLedger(LedgerCounts):
         while self._by_time and self._by_time[0][0] < oldest:
             pairs += self._forgotten(*heapq.heappop(self._by_time))
         self._book.forget(oldest / 1_000_000)
-        return pairs
-
-    def _room(self, now: float) -> list[LabeledPair]:
-        """Forget what is oldest, if there is too much."""
-        pairs: list[LabeledPair] = []
-        while self._size >= self._max_size:
-            pairs += self._forgotten(*heapq.heappop(self._by_time))
         return pairs
 
     def _forgotten(self, micros: int, device: str, is_made: bool) -> list[LabeledPair]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
 
 from feature_sets.category_names import category_name
 from feature_sets.labels.incidents_that_count import LIVE, source_rank
@@ -48,6 +50,15 @@ class IncidentBook:
     def __iter__(self) -> Iterator[Incident]:
         """Incidents remembered, those that were none too."""
         return iter(self._known.values())
+
+    def saved(self) -> list[dict[str, Any]]:
+        """The incidents in the order in which they were put here; ``restore`` reads them back."""
+        return [asdict(incident) for incident in self]
+
+    def restore(self, saved: Iterable[Mapping[str, Any]]) -> None:
+        """Remember incidents beside those that are known."""
+        for incident in saved:
+            self.put(Incident(**incident))
 
     def get(self, name: str) -> Incident | None:
         """The incident of an id, if it is remembered."""

@@ -10,15 +10,15 @@ from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
 from feature_sets.telemetry.incident_events import IncidentEvent
 from feature_sets.telemetry.maintenance_event import MaintenanceEvent
 from graphs.protocol.routes import Kind
+from graphs.state.entry_id import EntryId
+from graphs.state.journal_bounds import JournalBounds
+from graphs.state.snapshots.saved_state import SavedState
 
 JournalEvent = TelemetryEvent | LabelEvent | IncidentEvent | MaintenanceEvent
 """What a journal keeps."""
 
 TOLD = frozenset((Kind.INCIDENTS, Kind.CALENDAR))
 """Kinds of entries that nobody sent: the history says so. Live incidents are among the labels."""
-
-EntryId = tuple[int, int]
-"""Milliseconds and sequence number, as in a Redis stream."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,33 @@ class Entry:
 class Journal(Protocol):
     """Takes accepted events and gives them back after a restart."""
 
+    bounds: JournalBounds
+
     def append(self, kind: Kind, arrival: float, events: Sequence[JournalEvent]) -> EntryId:
         """Keep the events of one request; ids only grow.
 
         :raises ApiError: 503 if they cannot be kept; they must not be processed then.
         """
 
-    def entries(self) -> Iterator[Entry]:
-        """Everything kept, oldest first."""
+    def entries(self, after: EntryId = (0, 0)) -> Iterator[Entry]:
+        """Everything kept after an id, oldest first."""
+
+    @property
+    def place(self) -> EntryId | None:
+        """The last entry, if all before it were given to who appends; else None, see ``missed``."""
+
+    def has_lost(self) -> bool:
+        """Whether the store lost what it had, since this was asked last."""
+
+    def go_on(self, place: EntryId, state: SavedState) -> bool:
+        """Go on after an entry, whatever is kept of before it.
+
+        :param state: ``bounds.saved`` of then.
+        :returns: whether the store still knows of that entry; else it lost its content.
+        """
+
+    def reaches_start(self) -> bool:
+        """Whether nothing was ever dropped."""
 
     def missed(self) -> Iterator[Entry]:
         """What another process appended between our latest entry and the one before it, oldest first."""

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from graphs.protocol.errors import ApiError
-from graphs.state.journal import EntryId
-from graphs.state.journal_entries import BEFORE_ALL, RawEntry
+from graphs.state.entry_id import BEFORE_ALL, EntryId
+from graphs.state.journal_entries import RawEntry
 
 _NAME = re.compile(r"^(\d{13,})-(\d{6,})\.parquet$")
 _UNFINISHED = ".unfinished"

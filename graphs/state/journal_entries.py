@@ -13,10 +13,8 @@ from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
 from feature_sets.telemetry.incident_events import IncidentEvent
 from feature_sets.telemetry.maintenance_event import MaintenanceEvent
 from graphs.protocol.routes import Kind
-from graphs.state.journal import Entry, EntryId, JournalEvent
-
-BEFORE_ALL: EntryId = (0, 0)
-"""Id before that of every entry."""
+from graphs.state.entry_id import EntryId
+from graphs.state.journal import Entry, JournalEvent
 
 
 class RawEntry(NamedTuple):

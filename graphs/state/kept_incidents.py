@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from feature_sets.telemetry.incident_events import Incident
-from graphs.state.journal import EntryId
+from graphs.state.entry_id import BEFORE_ALL, EntryId
 
 _KEPT = 10_000
 """So many changes are kept of incidents that are over or were changed again, for a replay of before."""
@@ -44,11 +44,18 @@ class KeptIncidents:
             self.note(at, incident)
             yield incident
 
-    def load(self, content: dict[str, Any] | None) -> None:
-        """Take what ``content`` gave."""
-        changes = content["changes"] if content else []
-        found = [((place[0], place[1]), Incident(**incident)) for place, incident in changes]
+    def load(self, content: dict[str, Any] | None, known_to: EntryId = BEFORE_ALL) -> None:
+        """Take what ``content`` gave.
+
+        :param known_to: an entry up to which everything is known; what was said by then is left out.
+        """
+        found = [change for change in _read(content) if change[0] > known_to or known_to == BEFORE_ALL]
         self._pending = sorted(found, key=lambda change: change[0], reverse=True)
+
+    def restore(self, content: dict[str, Any]) -> None:
+        """Keep what ``content`` gave; the incidents are remembered already."""
+        for place, incident in _read(content):
+            self.note(place, incident)
 
     def content(self) -> dict[str, Any]:
         """Plain content for JSON; ``load`` reads it back."""
@@ -62,3 +69,8 @@ class KeptIncidents:
         for key in past[: max(0, len(past) - _KEPT)]:
             del self._changes[key]
         self._most = 2 * max(len(self._changes), _KEPT)
+
+
+def _read(content: dict[str, Any] | None) -> list[tuple[EntryId, Incident]]:
+    changes = content["changes"] if content else []
+    return [((place[0], place[1]), Incident(**incident)) for place, incident in changes]

@@ -22,6 +22,8 @@ from feature_sets.model_package.columns import (
 )
 from feature_sets.telemetry.schema import DEVICE
 from graphs.protocol.records import LabeledPair, Position
+from graphs.state.snapshots.predictions import restored_pairs, saved_pairs
+from graphs.state.snapshots.saved_state import SavedState
 
 _NAME = re.compile(r"^(\d{13,})-(\d{6,})-(\d{6,})\.parquet$")
 _UNFINISHED = ".unfinished"
@@ -84,6 +86,14 @@ class LabeledBatches:
     def unwritten(self) -> int:
         """Pairs that are not in a file yet."""
         return len(self._pairs)
+
+    def saved(self) -> SavedState:
+        """Pairs that are not in a file yet; ``restore`` takes them anew."""
+        return saved_pairs(list(self._pairs), self._inputs)
+
+    def restore(self, state: SavedState) -> None:
+        """Take the pairs that were saved, but for those that are in a file by now."""
+        self.add(restored_pairs(state, self._inputs), replayed=True)
 
     def add(self, pairs: Sequence[LabeledPair], replayed: bool = False) -> None:
         """Take pairs.

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from graphs.protocol.label_status import LabelStatus
 from graphs.protocol.records import LabeledPair, Position, Prediction
 from graphs.state.ledger_counts import LedgerCounts
+from graphs.state.snapshots.predictions import restored_predictions, saved_predictions
+from graphs.state.snapshots.saved_state import SavedState, named, numbered
 
 
 @dataclass(slots=True)
@@ -31,18 +36,16 @@ class PredictionLedger(LedgerCounts):
     """Predictions waiting for their label and labels waiting for their prediction.
 
     Time is event time: a record is forgotten when the newest prediction is more than the deadline ahead of
-    it, or when there are too many, oldest first. A record that is forgotten unjoined counts as expired.
+    it, and at no other time. A record that is forgotten unjoined counts as expired.
     Joined records stay until then, so that repeats are answered and conflicting labels are noticed.
 
     :param deadline_seconds: how much later than its event, in event time, a label may come; above 0.
-    :param max_size: records remembered at most; at least 1.
     :param tolerance_seconds: how far ahead of the clock the time of a label may be.
     """
 
-    def __init__(self, deadline_seconds: float, max_size: int, tolerance_seconds: float) -> None:
+    def __init__(self, deadline_seconds: float, tolerance_seconds: float) -> None:
         super().__init__(tolerance_seconds)
         self._deadline = deadline_seconds
-        self._max_size = max_size
         self._records: dict[tuple[str, float], _Record] = {}
         self._by_time: list[tuple[float, str]] = []
         self._newest = float("-inf")
@@ -55,6 +58,11 @@ class PredictionLedger(LedgerCounts):
     def newest(self) -> float | None:
         """Event time of the newest prediction, epoch seconds; None before the first."""
         return self._newest if self._newest > float("-inf") else None
+
+    @property
+    def earliest(self) -> float | None:
+        """Event time of the oldest record, epoch seconds; None without one."""
+        return self._by_time[0][0] if self._by_time else None
 
     def prediction(self, device: str, time: float) -> Prediction | None:
         """The prediction made for a device and time, if it is still remembered."""
@@ -112,8 +120,6 @@ class PredictionLedger(LedgerCounts):
         key = (device, time)
         record = self._records.get(key)
         if record is None:
-            while len(self._records) >= self._max_size:
-                self._forget(heapq.heappop(self._by_time))
             record = self._records[key] = _Record()
             heapq.heappush(self._by_time, (time, device))
         return record
@@ -143,3 +149,53 @@ class PredictionLedger(LedgerCounts):
         self._states[state] -= 1
         if state != "joined":
             self.expired[state] += 1
+
+    def saved(self, inputs: Sequence[str]) -> SavedState:
+        """Everything that is remembered; ``restore`` goes on from it exactly.
+
+        :param inputs: names of the features of a prediction.
+        """
+        records = list(self._records.values())
+        devices, codes = numbered([device for device, _ in self._records])
+        made = [record.made for record in records if record.made is not None]
+        found = SavedState.of_parts({"made": saved_predictions(made, inputs)})
+        found.plain.update(counts=self.saved_counts(), newest=self._newest, devices=devices)
+        found.arrays.update(
+            device=codes,
+            times=np.array(
+                [
+                    (time, record.predicted_at, record.labeled_at)
+                    for (_, time), record in self._records.items()
+                ]
+            ).reshape(-1, 3),
+            is_made=np.array([record.made is not None for record in records], dtype=np.bool_),
+            label=np.array(
+                [-1 if record.label is None else record.label for record in records], dtype=np.int64
+            ),
+        )
+        return found
+
+    def restore(self, state: SavedState, inputs: Sequence[str]) -> None:
+        """Remember what was saved.
+
+        :param inputs: names of the features of the model that is served now.
+        """
+        arrays = state.arrays
+        devices = named(state.plain["devices"], arrays["device"])
+        times, predicted_at, labeled_at = arrays["times"].T.tolist()
+        made: list[Prediction | None] = list(restored_predictions(state.part("made"), inputs))
+        if len(made) < len(devices):
+            given = iter(made)
+            made = [next(given) if is_made else None for is_made in arrays["is_made"].tolist()]
+        label = [None if value < 0 else value for value in arrays["label"].tolist()]
+        self._records = dict(
+            zip(
+                zip(devices, times, strict=True),
+                map(_Record, made, predicted_at, label, labeled_at),
+                strict=True,
+            )
+        )
+        self._by_time = list(zip(times, devices, strict=True))
+        heapq.heapify(self._by_time)
+        self._newest = state.plain["newest"]
+        self.restore_counts(state.plain["counts"])

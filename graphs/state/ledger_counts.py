@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from typing import Any
 
 _STATES = ("waiting_for_label", "waiting_for_prediction", "joined")
 
@@ -30,3 +32,21 @@ class LedgerCounts:
     def from_future(self, time: float, labeled_at: float) -> bool:
         """Whether a label is about a time further ahead of the clock than the tolerance."""
         return time > labeled_at + self._tolerance
+
+    def saved_counts(self) -> dict[str, Any]:
+        """The counts in plain form; ``restore_counts`` reads them back."""
+        return {
+            "states": dict(self._states),
+            "joined": self.joined,
+            "expired": dict(self.expired),
+            "conflicting": self.conflicting,
+            "contradicted": self.contradicted,
+        }
+
+    def restore_counts(self, saved: Mapping[str, Any]) -> None:
+        """Go on from saved counts."""
+        self._states = Counter(saved["states"])
+        self.joined = saved["joined"]
+        self.expired = Counter(saved["expired"])
+        self.conflicting = saved["conflicting"]
+        self.contradicted = saved["contradicted"]

@@ -13,6 +13,7 @@ from feature_sets.rows.event_micros import column_micros, event_micros
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.windows import event_status
 from graphs.state.level_history import LevelHistory, stored_levels
+from graphs.state.snapshots.saved_state import SavedState
 
 
 class LiveLevels:
@@ -48,6 +49,21 @@ class LiveLevels:
         """
         if self.kept:
             self._features.add_to(rows, devices, [event_micros(time) for time in times], self._baselines)
+
+    def saved(self) -> SavedState:
+        """Level and spread of each device; ``restore`` goes on from it exactly."""
+        devices, levels = self._baselines.content()
+        return SavedState({"inputs": list(self._features.inputs), "devices": devices}, {"levels": levels})
+
+    def restore(self, state: SavedState) -> bool:
+        """Go on from what was saved, if it is of these features; else nothing changes.
+
+        :returns: whether it is.
+        """
+        if state.plain["inputs"] != list(self._features.inputs):
+            return False
+        self._baselines.put(state.plain["devices"], state.arrays["levels"])
+        return True
 
     def refresh(self) -> None:
         """Take over what was ingested since, for devices that begin later."""

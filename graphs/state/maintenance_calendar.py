@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import pandas as pd
 
@@ -158,6 +158,21 @@ class MaintenanceCalendar:
             self._intervals.drop(name)
         for name in [name for name, end in self._posted.items() if end < self._oldest]:
             del self._posted[name]
+
+    def saved(self) -> dict[str, Any]:
+        """Entries and what was posted, in plain form; ``restore`` goes on from it."""
+        return {
+            "entries": [[name, entry.to_list()] for name, entry in self._entries.items()],
+            "posted": self._posted,
+            "oldest": self._oldest,
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Have what was saved in the place of all entries."""
+        self._entries = {name: Maintenance.from_list(entry) for name, entry in saved["entries"]}
+        self._posted = dict(saved["posted"])
+        self._oldest = saved["oldest"]
+        self._combine()
 
     def _is_over(self, entry: Maintenance) -> bool:
         return self._oldest is not None and _over(entry) < self._oldest

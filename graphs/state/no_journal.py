@@ -6,7 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from graphs.protocol.routes import Kind
-from graphs.state.journal import Entry, EntryId, JournalEvent
+from graphs.state.entry_id import EntryId
+from graphs.state.journal import Entry, JournalEvent
+from graphs.state.journal_bounds import JournalBounds
+from graphs.state.snapshots.saved_state import SavedState
 
 
 class NoJournal:
@@ -14,6 +17,7 @@ class NoJournal:
 
     def __init__(self) -> None:
         self._last: EntryId = (0, 0)
+        self.bounds = JournalBounds(1, 0.0)
 
     def append(self, kind: Kind, arrival: float, events: Sequence[JournalEvent]) -> EntryId:
         """Give the events an id; nothing is written."""
@@ -23,7 +27,24 @@ class NoJournal:
         self._last = (milliseconds, sequence)
         return self._last
 
-    def entries(self) -> Iterator[Entry]:
+    @property
+    def place(self) -> EntryId | None:
+        """The last id that was given."""
+        return self._last
+
+    def has_lost(self) -> bool:
+        """It has nothing to lose."""
+        return False
+
+    def go_on(self, place: EntryId, state: SavedState) -> bool:
+        """There is nothing to go on from."""
+        return False
+
+    def reaches_start(self) -> bool:
+        """It keeps nothing, and drops nothing."""
+        return True
+
+    def entries(self, after: EntryId = (0, 0)) -> Iterator[Entry]:
         """Nothing."""
         return iter(())
 

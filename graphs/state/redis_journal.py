@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections import deque
+import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,12 @@ from redis.retry import Retry
 
 from graphs.protocol.errors import ApiError
 from graphs.protocol.routes import Kind
-from graphs.state.journal import TOLD, Entry, EntryId, JournalEvent
-from graphs.state.journal_archive import JournalArchive
-from graphs.state.journal_entries import BEFORE_ALL, RawEntry, encoded, entry_id, id_text
+from graphs.state.entry_id import BEFORE_ALL, EntryId
+from graphs.state.journal import TOLD, Entry, JournalEvent
+from graphs.state.journal_archive import JournalArchive, archived
+from graphs.state.journal_bounds import JournalBounds
+from graphs.state.journal_entries import RawEntry, encoded, entry_id, id_text
+from graphs.state.snapshots.saved_state import SavedState
 
 _CHUNK = 500
 _TIMEOUT_SECONDS = 2.0
@@ -47,13 +50,14 @@ class RedisJournal:
     :param key: prefix of our keys; one a function.
     :param metrics: columns of a reading in schema order; an entry holds values only. Entries with other
         metrics, of an earlier schema, are skipped and counted in ``skipped``.
-    :param max_events: events kept at least; older entries are dropped. It must cover the longest window and
-        the label deadline, for all devices.
+    :param max_events: events kept at least; older entries are dropped when a restart does not need them.
     :param label: column that the labels are of.
     :param archive: folder of Parquet files; an entry is dropped only after it is in one. None drops entries
         for good.
     :param on_failure: called with the error when a file of the archive cannot be written; entries stay in
         Redis until one can.
+    :param keep_seconds: how far a restart reaches back without a snapshot: to the label deadline, and as far
+        as windows do. What is younger is not dropped, unless snapshots have it.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class RedisJournal:
         label: str = "",
         archive: Path | None = None,
         on_failure: Callable[[Exception], None] = lambda error: None,
+        keep_seconds: float = 0.0,
     ) -> None:
         self._redis = redis.Redis.from_url(
             url,
@@ -80,12 +85,11 @@ class RedisJournal:
         self._schema = ",".join(metrics)
         self._label = label
         self.skipped = 0
-        self._max_events = max_events
+        self.bounds = JournalBounds(max_events, keep_seconds)
+        self._lost = False
         self._append = self._redis.register_script(_APPEND)
         self._last: EntryId = BEFORE_ALL
         self._gap: tuple[EntryId, EntryId] | None = None
-        self._sizes: deque[tuple[EntryId, int]] = deque()
-        self._total = 0
         self.archive: JournalArchive | None = None
         if archive is not None:
             rows = max(1, min(_ARCHIVE_ROWS, max_events // 2))
@@ -95,36 +99,94 @@ class RedisJournal:
         """Write one entry; see ``Journal``."""
         row = RawEntry(BEFORE_ALL, kind.value, self._schema, self._label, arrival, encoded(events))
         size = 0 if kind in TOLD else len(events)
-        try:
-            written, before = self._append(
-                [self._stream, f"{self._stream}:last"],
-                [self._oldest_kept(size), *(part for item in row.fields().items() for part in item)],
-            )
-        except redis.RedisError as error:
-            raise _away("accept events", error) from error
-        entry = entry_id(written)
-        if before and entry_id(before) > self._last:
+        entry, before = self._written(row, size)
+        if before < self._last:
+            self._lost = True
+            if entry <= self._last:  # The clock of the new one is behind.
+                self._go_on_after(self._last)
+                entry, _ = self._written(row, size)
+        elif self._gap or before > self._last:
             self._gap = (self._gap[0] if self._gap else self._last, entry)
         self._note(entry, size)
         return entry
 
-    def entries(self) -> Iterator[Entry]:
-        """Read everything kept, in chunks; from then on the journal knows how much it holds."""
-        self._sizes.clear()
-        self._total = self.skipped = 0
-        for raw in self._read("-", "+"):
+    def _written(self, row: RawEntry, size: int) -> tuple[EntryId, EntryId]:
+        """Append an entry; its id, and that of the one before it."""
+        archived_to = self.archive.last if self.archive is not None else None
+        oldest = self.bounds.oldest_kept(size, archived_to)
+        try:
+            written, before = self._append(
+                [self._stream, f"{self._stream}:last"],
+                [
+                    "" if oldest is None else id_text(oldest),
+                    *(part for item in row.fields().items() for part in item),
+                ],
+            )
+        except redis.RedisError as error:
+            raise _away("accept events", error) from error
+        return entry_id(written), entry_id(before) if before else BEFORE_ALL
+
+    @property
+    def place(self) -> EntryId | None:
+        """See ``Journal``."""
+        return self._last if self._gap is None else None
+
+    def has_lost(self) -> bool:
+        """See ``Journal``."""
+        lost, self._lost = self._lost, False
+        return lost
+
+    def go_on(self, place: EntryId, state: SavedState) -> bool:
+        """See ``Journal``."""
+        self.bounds.restore(state)
+        self._last = place
+        last = self._redis.get(f"{self._stream}:last")
+        return bool(last) and entry_id(last) >= place
+
+    def reaches_start(self) -> bool:
+        """See ``Journal``."""
+        try:
+            found = self._redis.xinfo_stream(self._stream)
+        except redis.ResponseError:  # There is no stream yet.
+            return True
+        return bool(found.get("entries-added", math.inf) == found["length"])
+
+    def entries(self, after: EntryId = BEFORE_ALL) -> Iterator[Entry]:
+        """Read everything kept after an id, in chunks; from then on the journal knows how much it holds.
+
+        What a snapshot was taken before, and the server lost, is taken from the archive.
+        """
+        if after == BEFORE_ALL:
+            self.bounds.clear()
+        self.skipped = 0
+        for raw in self._after(after):
             size, entry = self._decoded(raw)
             self._note(raw.id, size)
             if entry is not None:
                 yield entry
-        if self.archive is not None and self._last < self.archive.last:
-            self._go_on_after(self.archive.last)
+        archived_to = self.archive.last if self.archive is not None else BEFORE_ALL
+        newest = max(after, archived_to, self._last)
+        if newest > BEFORE_ALL:
+            self._go_on_after(newest)
+
+    def _after(self, after: EntryId) -> Iterator[RawEntry]:
+        if after > BEFORE_ALL and self.archive is not None:
+            first = next(self._read("-", "+"), None)
+            for raw in archived(self.archive.directory, after):
+                if first is not None and raw.id >= first.id:
+                    break
+                yield raw
+        yield from self._read(f"({id_text(after)}" if after > BEFORE_ALL else "-", "+")
 
     def _go_on_after(self, entry: EntryId) -> None:
         """Have ids grow beyond one that the server no longer knows: it lost its data, or is another one."""
+        last = self._redis.get(f"{self._stream}:last")
+        if last and entry_id(last) >= entry:
+            return
         empty = RawEntry(BEFORE_ALL, Kind.LABELS.value, self._schema, self._label, 0.0, encoded([]))
         with contextlib.suppress(redis.ResponseError):  # Its ids are beyond it already.
-            self._redis.xadd(self._stream, empty.fields(), id=id_text((entry[0], entry[1] + 1)))
+            written = self._redis.xadd(self._stream, empty.fields(), id=id_text((entry[0], entry[1] + 1)))
+            self._redis.set(f"{self._stream}:last", written)
 
     def raw(self, after: EntryId = BEFORE_ALL) -> Iterator[RawEntry]:
         """Everything kept after an id, of earlier schemas too, oldest first.
@@ -154,7 +216,7 @@ class RedisJournal:
             size, entry = self._decoded(raw)
             if entry is not None:
                 yield entry
-            self._total += size
+            self.bounds.add(size)
             self._gap = (raw.id, before)
         self._gap = None
 
@@ -200,24 +262,9 @@ class RedisJournal:
         if self.archive is not None:
             self.archive.close()
 
-    def _oldest_kept(self, incoming: int) -> str:
-        """Id of the first entry to keep, if the ones before it may be dropped; else empty."""
-        dropped = False
-        while self._sizes and self._total - self._sizes[0][1] + incoming >= self._max_events:
-            self._total -= self._sizes.popleft()[1]
-            dropped = True
-        if not dropped or not self._sizes:
-            return ""
-        oldest = self._sizes[0][0]
-        if self.archive is not None:
-            milliseconds, sequence = self.archive.last
-            oldest = min(oldest, (milliseconds, sequence + 1))
-        return id_text(oldest)
-
     def _note(self, entry: EntryId, size: int) -> None:
         self._last = entry
-        self._sizes.append((entry, size))
-        self._total += size
+        self.bounds.note(entry, size)
         if self.archive is not None:
             self.archive.note(entry, size)
 

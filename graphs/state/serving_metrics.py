@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
@@ -9,32 +11,38 @@ _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 
 
 class ServingMetrics:
-    """Counters since the process started, in a registry of their own.
+    """Counters in a registry of their own; those of events go on over restarts.
 
-    Events that are replayed from the journal are not counted again as requests, events or predictions.
+    What is replayed counts: the process begins with the counts of its snapshot, or with none. Requests, calls
+    and failures are counted since the process started.
     """
 
     content_type = CONTENT_TYPE_LATEST
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._kept: dict[str, Counter] = {}
 
         def counter(name: str, text: str, *labels: str) -> Counter:
             return Counter(f"netops_{name}", text, labels, registry=self.registry)
 
+        def kept(name: str, text: str, *labels: str) -> Counter:
+            self._kept[name] = counter(name, text, *labels)
+            return self._kept[name]
+
         self.requests = counter("requests", "Answered requests", "kind", "status")
-        self.events = counter("events", "Telemetry events by what became of them", "status")
-        self.unregistered = counter(
+        self.events = kept("events", "Telemetry events by what became of them", "status")
+        self.unregistered = kept(
             "unregistered_devices", "Events and labels of devices unknown or retired", "device", "policy"
         )
-        self.out_of_range = counter("out_of_range", "Readings outside the plausible range", "metric")
-        self.predictions = counter("predictions", "Predictions made", "model", "version", "prediction")
-        self.labels = counter("labels", "Labels by what became of them", "status")
-        self.incidents = counter("incidents", "Incidents by what became of them", "status")
-        self.unnamed = counter(
+        self.out_of_range = kept("out_of_range", "Readings outside the plausible range", "metric")
+        self.predictions = kept("predictions", "Predictions made", "model", "version", "prediction")
+        self.labels = kept("labels", "Labels by what became of them", "status")
+        self.incidents = kept("incidents", "Incidents by what became of them", "status")
+        self.unnamed = kept(
             "unmatched_scopes", "Incidents and maintenance that name no registered device", "kind"
         )
-        self.pairs = counter("labeled_pairs", "Predictions with a label", "correct")
+        self.pairs = kept("labeled_pairs", "Predictions with a label", "correct")
         self.drift_events = counter("drift_events", "Findings of the detectors", "detector", "level")
         self.performance = Gauge(
             "netops_performance", "Scores of the model", ("of", "score"), registry=self.registry
@@ -42,10 +50,13 @@ class ServingMetrics:
         self.callbacks = counter("drift_callbacks", "Calls that report a drift", "outcome")
         self.batch_failures = counter("batch_write_failures", "Failed attempts to write a Parquet batch")
         self.archive_failures = counter("archive_write_failures", "Failed attempts to archive the journal")
-        self.suppressed = counter(
+        self.suppressed = kept(
             "suppressed_predictions", "Predictions of devices in maintenance: no alarm", "prediction"
         )
-        self.maintenance = counter("maintenance_changes", "Changes of the calendar of maintenance", "status")
+        self.maintenance = kept("maintenance_changes", "Changes of the calendar of maintenance", "status")
+        self.snapshots = counter("snapshots", "Snapshots of the state by what became of them", "outcome")
+        self.refused = counter("refused_requests", "Requests that the state has no room for", "reason")
+        self.store_losses = counter("journal_losses", "Times that the journal's store lost its content")
         self.devices = Gauge(
             "netops_devices", "Devices by what they are doing now", ("state",), registry=self.registry
         )
@@ -64,6 +75,23 @@ class ServingMetrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
+
+    def saved(self) -> list[tuple[str, dict[str, str], float]]:
+        """The counts that go on over restarts: name, labels, count."""
+        return [
+            (name, sample.labels, sample.value)
+            for name, counter in self._kept.items()
+            for metric in counter.collect()
+            for sample in metric.samples
+            if sample.name.endswith("_total")
+        ]
+
+    def restore(self, saved: Iterable[tuple[str, Mapping[str, str], float]]) -> None:
+        """Go on from saved counts; those of earlier versions that are no more are left out."""
+        for name, labels, value in saved:
+            counter = self._kept.get(name)
+            if counter is not None:
+                (counter.labels(**labels) if labels else counter).inc(value)
 
     def text(self) -> str:
         """Everything in Prometheus' text format."""

@@ -11,9 +11,11 @@ from typing import Any
 from feature_sets.model_package.package import ModelPackage, fetch_model_package
 from feature_sets.telemetry.label_form import ROWS
 from feature_sets.telemetry.schema import TelemetrySchema
+from feature_sets.windows.definition import WindowDefinition
 from graphs.state.arrival_clock import ArrivalClock
 from graphs.state.clocks import ARRIVAL
 from graphs.state.journal import Journal
+from graphs.state.longest_reach import longest_reach
 from graphs.state.maintenance_calendar import MaintenanceCalendar, NoCalendar, StoredCalendar
 from graphs.state.no_journal import NoJournal
 from graphs.state.redis_journal import RedisJournal
@@ -55,6 +57,13 @@ class ServingState:
     arrivals: ArrivalClock | None = None
 
     @property
+    def snapshot_directory(self) -> Path | None:
+        """Where snapshots go; None without a journal: there is nothing to go on with after one."""
+        settings = self.settings
+        named = settings.snapshot_directory if settings.redis_url else None
+        return Path(named) if named else None
+
+    @property
     def schema(self) -> TelemetrySchema:
         """Columns of the events, as the model was trained on them."""
         return self.package.schema.telemetry
@@ -87,6 +96,7 @@ class ServingState:
                 telemetry.target,
                 Path(settings.archive_directory) if settings.archive_directory else None,
                 lambda error: metrics.archive_failures.inc(),
+                _needed_seconds(settings, telemetry),
             )
         devices = static_devices(settings.devices, clock)
         arrivals = ArrivalClock(telemetry) if settings.clock == ARRIVAL else None
@@ -107,6 +117,13 @@ class ServingState:
             clock,
             arrivals,
         )
+
+
+def _needed_seconds(settings: ServingSettings, schema: TelemetrySchema) -> float:
+    """How old an event may be that a restart without a snapshot needs."""
+    healthy = schema.labels.healthy_seconds + 2 * schema.horizon_seconds
+    deadline = max(settings.label_deadline_seconds + schema.horizon_seconds, healthy)
+    return max(deadline, longest_reach(WindowDefinition.from_schema(schema)))
 
 
 def _calendar(settings: ServingSettings, schema: TelemetrySchema) -> MaintenanceCalendar:

@@ -10,8 +10,15 @@ from feature_sets.checks import InputError, check_choice, check_integer, check_n
 from graphs.protocol.device_status import POLICIES, REJECT
 from graphs.state.clocks import ARRIVAL, CLOCKS, WALL
 
-_COUNTS = ("journal_max_events", "ledger_max_size", "batch_rows", "max_events", "max_body_bytes")
-_DURATIONS = ("label_deadline_seconds", "batch_seconds")
+_COUNTS = (
+    "journal_max_events",
+    "snapshot_events",
+    "ledger_max_size",
+    "batch_rows",
+    "max_events",
+    "max_body_bytes",
+)
+_DURATIONS = ("label_deadline_seconds", "snapshot_seconds", "batch_seconds")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,13 +37,18 @@ class ServingSettings:
         maintenance lies; None knows what is posted alone.
     :param tells_labels: whether incidents and positives that the history has are taken over, at the start and
         with the devices. Whoever plays a recording says them when they were known, and needs it not.
-    :param redis_url: where the journal and the detectors' state are kept; None keeps none, and a restart
-        starts empty: what the longest window and the label deadline cover is lost.
+    :param redis_url: where the journal is kept; None keeps none, and a restart starts empty: what the longest
+        window and the label deadline cover is lost.
     :param journal_key: prefix of the keys; empty makes it from the names of project and function.
-    :param journal_max_events: accepted events that the journal keeps at least; it must cover the longest
-        window and the label deadline, for all devices.
+    :param journal_max_events: accepted events that the journal keeps at least. It keeps more where a restart
+        needs them: all that both kept snapshots do not have or, without snapshots, all within the label
+        deadline and the longest window.
     :param archive_directory: where accepted events go, as Parquet, before the journal drops them; None drops
         them for good.
+    :param snapshot_directory: where snapshots of the state go, so that a restart replays only what came
+        after; None takes none. It counts only with a journal.
+    :param snapshot_events: accepted events after which a snapshot is due.
+    :param snapshot_seconds: time after which one is due, if anything was accepted.
     :param clock: ``wall``, or ``arrival`` to take the time from the events, see ``ArrivalClock``. That is for
         recordings: whoever sends to such an instance sets its clock.
     :param arrival_clock_in_production: whether ``arrival`` may be the clock of an instance with a journal,
@@ -45,7 +57,8 @@ class ServingSettings:
     :param labeled_anew: whether batches of an earlier instance in that directory are deleted at the start.
     :param label_deadline_seconds: how much later than its event and the horizon of the schema, in event time,
         a label may come.
-    :param ledger_max_size: predictions and labels remembered at most.
+    :param ledger_max_size: predictions and labels remembered at most; beyond it telemetry is answered 503
+        until some are past the deadline. None of them is forgotten for a newer one.
     :param batch_rows: pairs in a batch.
     :param batch_seconds: longest time that a pair waits for its batch.
     :param max_events: longest list in one request, and most rows of an inference request.
@@ -68,12 +81,15 @@ class ServingSettings:
     journal_key: str = ""
     journal_max_events: int = 100_000
     archive_directory: str | None = None
+    snapshot_directory: str | None = None
+    snapshot_events: int = 50_000
+    snapshot_seconds: float = 30.0
     clock: str = WALL
     arrival_clock_in_production: bool = False
     labeled_directory: str | None = None
     labeled_anew: bool = False
     label_deadline_seconds: float = 3600.0
-    ledger_max_size: int = 200_000
+    ledger_max_size: int = 2_000_000
     batch_rows: int = 1000
     batch_seconds: float = 5.0
     max_events: int = 10_000

@@ -9,7 +9,7 @@ from project.settings import Settings
 
 
 def serve(project: ProjectOption = None, as_json: JsonOption = False) -> None:
-    """Serve the production model. Brings a stopped or killed endpoint back."""
+    """Serve the production model. Brings an endpoint back that was stopped, or died too often."""
     from rich.console import Console
 
     from project.api_reader import check_production_model

@@ -59,12 +59,13 @@ def _print(
     as_json: bool,
 ) -> None:
     from project.api_reader import redis_url
+    from project.cli.restarts import deployed, facts, lives
 
     under_way, reports = holders(settings.home), latest_reports(settings.home)
 
-    reasons = failure_reasons(settings, session)
+    known = {(each.project, each.name): each for each in deployed(settings, session)}
     shown = [
-        {**vars(endpoint), "reason": reasons.get((endpoint.project, endpoint.name), "")}
+        {**vars(endpoint), **facts(known.get((endpoint.project, endpoint.name)))}
         for endpoint in found
         if endpoint.name in ENDPOINTS
     ]
@@ -72,7 +73,7 @@ def _print(
     if not online and not session.owned:
         online = redis_url(session.mlrun_dbpath)
     if as_json:
-        facts = {
+        told = {
             "mlrun_dbpath": session.mlrun_dbpath or None,
             "redis_url": online or None,
             "endpoints": shown,
@@ -80,7 +81,7 @@ def _print(
             "under_way": [vars(holder) for holder in under_way],
             "reports": {project: str(path) for project, path in reports.items()},
         }
-        print(json.dumps(facts))
+        print(json.dumps(told))
         return
     down = "not running; 'netops up' starts it"
     print(f"MLRun API     {session.mlrun_dbpath or down}\nonline store  {online or down}")
@@ -93,6 +94,9 @@ def _print(
         print_columns(header, [tuple(e[key] for key in ("project", "name", *header[2:])) for e in shown])
         for endpoint in (endpoint for endpoint in shown if endpoint["reason"]):
             print(f"{endpoint['name']} of {endpoint['project']}: {endpoint['reason']}")
+        for endpoint in (endpoint for endpoint in shown if endpoint.get("restarts")):
+            life = lives(known[endpoint["project"], endpoint["name"]])
+            print(f"{endpoint['name']} of {endpoint['project']}: {life}")
     else:
         print("endpoints     none")
     if schedules:
@@ -100,19 +104,6 @@ def _print(
             print("schedules     nothing starts them until the control plane runs")
         header = ("project", "schedule", "cron", "next (UTC)", "last time (UTC)", "not started")
         print_columns(header, [_schedule_row(schedule) for schedule in schedules])
-
-
-def failure_reasons(settings: Settings, session: Session) -> dict[tuple[str, str], str]:
-    """Why endpoints of this machine are not what they should be, and what brings them back."""
-    from project.session import local_stack
-
-    if not session.owned or not session.mlrun_dbpath:
-        return {}
-    return {
-        (each.project, each.name): f"{each.reason}; 'netops serve' or the next run brings it back"
-        for each in local_stack(settings).deployments()
-        if each.state == "error"
-    }
 
 
 def _schedule_row(schedule: Schedule) -> tuple[str, ...]:

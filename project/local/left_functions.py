@@ -71,6 +71,7 @@ def stop(home: Path) -> bool:
                     each.name,
                     state=OFFLINE,
                     reason="stopped",
+                    fallen=0,
                     pid=None,
                     created=None,
                     next_pid=None,

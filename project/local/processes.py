@@ -107,17 +107,23 @@ def _wait(identity: Process, process: psutil.Process, timeout: float) -> bool:
 
 
 def start(
-    command: Sequence[str], *, log: Path, cwd: Path | None = None, env: Mapping[str, str] | None = None
+    command: Sequence[str],
+    *,
+    log: Path,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    listens: bool = False,
 ) -> Process:
     """Start a process that outlives this one: own session, no input, output appended to a log.
 
     :param log: file for both outputs, made with its folder.
+    :param listens: whether it has an input, see ``tell``; it ends with this process.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         child = subprocess.Popen(
             list(command),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if listens else subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=cwd,
@@ -126,6 +132,22 @@ def start(
         )
     _children[child.pid] = child
     return Process(child.pid, psutil.Process(child.pid).create_time())
+
+
+def tell(process: Process, text: bytes) -> bool:
+    """Give a process that listens its one word, and close its input.
+
+    :returns: whether it was there to take it.
+    """
+    child = _children.get(process.pid)
+    if child is None or child.stdin is None or not process.alive():
+        return False
+    try:
+        with child.stdin:
+            child.stdin.write(text)
+    except BrokenPipeError:
+        return False
+    return True
 
 
 def this_process() -> Process:

@@ -42,6 +42,11 @@ class DeployedFunction:
     :param url: address it answers on when it answers.
     :param pid: the process that answers, or None.
     :param log: file of its output.
+    :param fallen: whether its process died and is started again.
+    :param restarts: how often it was started again after its process died.
+    :param last_exit: how it died last; empty if it never did.
+    :param last_exit_time: when, seconds since 1970.
+    :param ready_time: since when it is ready, or was.
     """
 
     project: str
@@ -53,6 +58,11 @@ class DeployedFunction:
     url: str
     pid: int | None
     log: str
+    fallen: bool = False
+    restarts: int = 0
+    last_exit: str = ""
+    last_exit_time: float | None = None
+    ready_time: float | None = None
 
 
 class Stack:

@@ -12,7 +12,8 @@ import pytest
 from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
 from graphs.protocol.errors import ApiError
 from graphs.protocol.routes import Kind
-from graphs.state.journal import Entry, EntryId, Journal
+from graphs.state.entry_id import EntryId
+from graphs.state.journal import Entry, Journal
 from graphs.state.no_journal import NoJournal
 from graphs.state.redis_journal import RedisJournal
 

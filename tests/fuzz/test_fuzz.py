@@ -21,7 +21,8 @@ import yaml
 from feature_sets.checks import InputError
 from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.protocol.routes import Kind
-from graphs.state.journal import EntryId, JournalEvent
+from graphs.state.entry_id import EntryId
+from graphs.state.journal import JournalEvent
 from graphs.state.journal_entries import RawEntry, encoded
 from graphs.state.no_journal import NoJournal
 from tests.feature_sets.ingestion.folders import forget_all, run

@@ -19,11 +19,12 @@ from feature_sets.checks import InputError
 from feature_sets.telemetry.errors import TelemetryError
 from project.cli import main
 from project.cli.arguments import parse_assignments, project_name, source_arguments
+from project.cli.restarts import deployed, facts, lives
 from project.cli.run import what_stays
 from project.cli.runs import results_text
-from project.cli.status import failure_reasons
 from project.disk import disk_failure
 from project.latest_report import link_report
+from project.local.stack import DeployedFunction
 from project.parameters import NAMES
 from project.run_lock import held, tell_run_id
 from project.session import _PATIENCE, Session
@@ -260,18 +261,32 @@ def test_of_a_file_outside_the_home_another_home_is_not_the_remedy(tmp_path):
 
 
 def test_a_failed_endpoint_says_why_and_what_brings_it_back(monkeypatch, tmp_path):
-    deployed = [
-        SimpleNamespace(project="p", name=name, state=state, reason="killed by signal 9 (SIGKILL)")
-        for name, state in (("runner", "error"), ("serving", "ready"))
-    ]
+    killed = "killed by signal 9 (SIGKILL)"
+
+    def function(state, **more):
+        return DeployedFunction("p", "serving", "serving", state, killed, "", "", None, "", **more)
+
+    assert facts(function("error"))["reason"] == f"{killed}; 'netops serve' or the next run brings it back"
+    assert facts(function("error", fallen=True))["reason"] == f"{killed}; it is started again"
+    assert facts(function("building", last_exit=killed))["reason"] == f"{killed}; it is being started again"
+    told = {"restarts": 2, "last_exit": killed, "last_exit_time": 1e9, "ready_time": 1e9 + 3}
+    assert facts(function("ready", **told)) == {
+        "reason": "",
+        "restarts": 2,
+        "last_exit": killed,
+        "last_exit_time": "2001-09-09T01:46:40+00:00",
+        "since": "2001-09-09T01:46:43+00:00",
+    }
+    assert str(lives(function("ready", **told))) == (
+        f"restarted 2 times, last exit 2001-09-09T01:46:40+00:00: {killed}; "
+        "ready since 2001-09-09T01:46:43+00:00"
+    )
     monkeypatch.setattr(
-        "project.session.local_stack", lambda _: SimpleNamespace(deployments=lambda: deployed)
+        "project.cli.restarts.local_stack", lambda _: SimpleNamespace(deployments=lambda: [1])
     )
     session = Session("http://127.0.0.1:9", "", owned=True, started=False)
-    assert failure_reasons(Settings(tmp_path), session) == {
-        ("p", "runner"): "killed by signal 9 (SIGKILL); 'netops serve' or the next run brings it back"
-    }
-    assert failure_reasons(Settings(tmp_path), replace(session, owned=False)) == {}
+    assert deployed(Settings(tmp_path), session) == [1]
+    assert not deployed(Settings(tmp_path), replace(session, owned=False))
 
 
 @pytest.mark.parametrize(

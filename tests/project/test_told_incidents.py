@@ -12,7 +12,7 @@ from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from graphs.protocol.routes import Kind
 from graphs.state.accepted_entries import accepted_entries
-from graphs.state.journal_entries import BEFORE_ALL
+from graphs.state.entry_id import BEFORE_ALL
 from graphs.state.told_labels import StoredLabels
 from project.contradicted_pairs import contradicted_pairs
 from project.live_history import take_live

@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 from project.local.api.context import Context
 from project.local.api.deployments.left_rehearsals import LeftRehearsals
 from project.local.api.deployments.live import LiveDeployments
-from project.local.api.deployments.revived_runner import RevivedRunner
+from project.local.api.deployments.revived_functions import RevivedFunctions
 from project.local.api.deployments.supervisor import Supervisor
 from project.local.api.documents import now
 from project.local.api.http.local_callers import LocalCallersOnly
@@ -62,8 +62,8 @@ def build_app(
     jobs = Jobs(store, settings, clock)
     scheduler = Scheduler(store, jobs.submit, clock)
     rehearsals = LeftRehearsals(store, supervisor, settings.home)
-    runners = RevivedRunner(supervisor, deployments)
-    ticker = Ticker([jobs.settle, rehearsals.end, runners.tick, scheduler.tick], tick_seconds)
+    revived = RevivedFunctions(supervisor, deployments)
+    ticker = Ticker([jobs.settle, rehearsals.end, revived.tick, scheduler.tick], tick_seconds)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

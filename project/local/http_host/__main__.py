@@ -2,7 +2,8 @@
 
 The function is loaded and initialized first. Only then the port is opened and the ready file written: "ready"
 means that requests are answered. With ``--take-over`` the listening socket is that of the process of the
-version before, which ends afterwards.
+version before, which ends afterwards. With ``--standby`` it imports everything and waits until the process
+that runs the function has died.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from project.local.http_host.app import DEFAULT_MAX_BODY, HostApp
 from project.local.http_host.events import make_context
 from project.local.http_host.functions import load_function
 from project.local.http_host.handover import listen, offer, take
+from project.local.http_host.preload import preload, wait
 
 _GRACE_SECONDS = 10
 
@@ -44,7 +46,6 @@ async def _serve(arguments: argparse.Namespace) -> None:
     document = json.loads(arguments.function.read_text())
     function = await load_function(document, make_context())
     # What is loaded now stays for good: later collections need not look at it, which keeps pauses short.
-    gc.collect()
     gc.freeze()
     listener = take(arguments.take_over) if arguments.take_over else None
     if listener is None:
@@ -76,8 +77,14 @@ def main() -> None:
     parser.add_argument("--max-body", type=int, default=DEFAULT_MAX_BODY, help="most bytes in a request")
     parser.add_argument("--take-over", type=int, metavar="PID", help="running host that this one replaces")
     parser.add_argument("--ready-file", type=Path, help="gets the process id once requests are answered")
+    parser.add_argument("--standby", action="store_true", help="import, then wait for the word on the input")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    preload(json.loads(arguments.function.read_text()))
+    gc.collect()
+    gc.freeze()
+    if arguments.standby and not wait():
+        return
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(arguments))
 

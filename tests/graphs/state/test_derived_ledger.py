@@ -26,9 +26,9 @@ NOW = 1_700_000_000.0
 MADE = Prediction("model", "v1", np.array([0.5]), 1, 0.75, 0)
 
 
-def make(of, deadline=600.0, max_size=10_000, features=None):
-    book = IncidentBook(of, features or (lambda device, time: {}), max_size)
-    return DerivedLedger(of.labels, book, deadline, max_size, 60.0, of.horizon_seconds)
+def make(of, deadline=600.0, features=None):
+    book = IncidentBook(of, features or (lambda device, time: {}), 10_000)
+    return DerivedLedger(of.labels, book, deadline, 60.0, of.horizon_seconds)
 
 
 def incident(name="7", start=None, end=None, cancelled=None, device="osl/a", ended=None, **texts):
@@ -310,14 +310,14 @@ def test_with_a_horizon_a_prediction_is_labeled_when_it_is_known_what_followed()
 
 def test_memory_is_bounded_and_counts_add_up():
     of = schema(form="incidents", tolerance="5s")
-    played = Played(of, deadline=50.0, max_size=40)
+    played = Played(of, deadline=50.0)
     for step in range(300):
         device = f"osl/{step % 3}"
         played.predict(step, device=device)
         played.label(step - 7 + 0.5, step % 2, device=device)
         played.tell(str(step), start=step - 3, end=step - 2, device=device, arrived=step)
         ledger = played.ledger
-        assert len(ledger) <= 40
+        assert len(ledger) <= 51 + 58
         states = ledger.states
         assert all(count >= 0 for count in states.values())
     assert len(ledger._book) < 60
@@ -326,12 +326,11 @@ def test_memory_is_bounded_and_counts_add_up():
 
 
 def test_what_waits_to_be_healthy_is_bounded_by_what_is_remembered():
-    played = Played(schema(form="incidents", healthy_after="1h"), deadline=10_000.0, max_size=50)
-    for step in range(1000):
+    played = Played(schema(form="incidents", healthy_after="1h"), deadline=50.0)
+    for step in range(2500):
         played.predict(step, device=f"osl/{step % 3}")
-    assert len(played.ledger) <= 50 and len(played.ledger._unlabeled) <= 100
-    played.predict(4590)
-    assert min(at for _, at in played.labels) >= 950 and set(played.labels.values()) == {0}
+    assert len(played.ledger) <= 51 and len(played.ledger._unlabeled) <= 2 * 51 + 1000
+    assert not played.labels and played.ledger.expired["waiting_for_label"] == 2500 - 51
 
 
 @pytest.mark.parametrize("seed", range(25))

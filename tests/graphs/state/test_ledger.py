@@ -14,10 +14,8 @@ AT = Position(1, 0, 0)
 NOW = 1e9
 
 
-def make(
-    deadline_seconds: float = 3600.0, max_size: int = 200_000, tolerance_seconds: float = 60.0
-) -> PredictionLedger:
-    return PredictionLedger(deadline_seconds, max_size, tolerance_seconds)
+def make(deadline_seconds: float = 3600.0, tolerance_seconds: float = 60.0) -> PredictionLedger:
+    return PredictionLedger(deadline_seconds, tolerance_seconds)
 
 
 def made(prediction: int = 1, features: float = 0.5) -> Prediction:
@@ -96,13 +94,14 @@ def test_a_label_about_the_future_is_quarantined_and_takes_no_place() -> None:
     assert len(ledger) == 1
 
 
-def test_the_oldest_are_forgotten_when_there_are_too_many() -> None:
-    ledger = make(deadline_seconds=1e6, max_size=3)
-    for second in range(5):
+def test_nothing_within_the_deadline_is_forgotten_however_many_there_are() -> None:
+    ledger = make(deadline_seconds=100_000)
+    for second in range(100_001):
         ledger.add_prediction("a", float(second), made(), NOW, AT)
-    assert len(ledger) == 3
-    assert ledger.prediction("a", 1.0) is None and ledger.prediction("a", 2.0) is not None
-    assert ledger.expired == {"waiting_for_label": 2}
+    assert len(ledger) == 100_001 and not ledger.expired
+    assert ledger.earliest == 0.0 and ledger.prediction("a", 0.0) is not None
+    ledger.add_prediction("a", 100_001.0, made(), NOW, AT)
+    assert ledger.expired == {"waiting_for_label": 1} and ledger.earliest == 1.0
 
 
 def test_joined_records_that_are_forgotten_did_not_expire() -> None:
@@ -116,7 +115,7 @@ def test_joined_records_that_are_forgotten_did_not_expire() -> None:
 
 def test_every_prediction_ends_in_exactly_one_state_whatever_the_order() -> None:
     generator = random.Random(5)
-    ledger = make(deadline_seconds=50, max_size=40)
+    ledger = make(deadline_seconds=12)
     keys = [(device, float(second)) for device in "abc" for second in range(100)]
     sent = [("prediction", key) for key in keys] + [
         ("label", key) for key in keys if generator.random() < 0.8
@@ -139,4 +138,4 @@ def test_every_prediction_ends_in_exactly_one_state_whatever_the_order() -> None
     assert labels == (
         pairs + refused + ledger.expired["waiting_for_prediction"] + states["waiting_for_prediction"]
     )
-    assert sum(states.values()) == len(ledger) <= 40
+    assert sum(states.values()) == len(ledger) <= 3 * (12 + 31)

@@ -4,10 +4,17 @@ import os
 import signal
 import threading
 import time
+from dataclasses import replace
 
 import httpx
+import psutil
 import pytest
 
+from project.local.api.deployments.launch import Launcher
+from project.local.api.deployments.records import read_deployment
+from project.local.api.records.store import Store
+from project.local.api.settings import Settings
+from project.local.ports import free_port
 from project.local.stack import Stack
 from tests.conftest import SOURCE_ROOT
 from tests.project.local.conformance import local_only, new_project
@@ -41,22 +48,64 @@ def test_a_serving_graph_is_deployed_redeployed_killed_and_started_again(client,
     _until(end.exists)
     assert end.read_text() == "ended"
 
+    # Nobody types anything: it is back at the same address, and says what happened.
     os.kill(second["answer"]["pid"], signal.SIGKILL)
-    _until(lambda: _deployed(stack, project, "adder").state == "error")
-    status = client("functions.function_status", project, "adder")
-    for shown in status.values():
-        assert shown["state"] == "error"
-        assert shown["reason"] == "killed by signal 9 (SIGKILL)"
-        assert shown["address"] == ""
-
-    again = stack.start_function(project, "adder")
-    assert (again.state, again.url) == ("ready", first["address"])
+    _until(lambda: _deployed(stack, project, "adder").restarts == 1)
+    _until(lambda: _deployed(stack, project, "adder").state == "ready")
+    again = _deployed(stack, project, "adder")
+    assert (again.url, again.last_exit) == (first["address"], "killed by signal 9 (SIGKILL)")
+    assert again.ready_time > again.last_exit_time > time.time() - 120
     assert httpx.post(again.url, json={"value": 5}).json()["value"] == 15
+    status = client("functions.function_status", project, "adder")
+    assert {shown["state"] for shown in status.values()} == {"ready"}
 
     stopped = stack.stop_function(project, "adder")
     assert (stopped.state, stopped.reason, stopped.pid) == ("offline", "stopped", None)
+    time.sleep(2.5)
+    assert _deployed(stack, project, "adder").state == "offline", "a stop is not undone"
+    started = stack.start_function(project, "adder")
+    assert (started.state, started.url) == ("ready", first["address"])
     client("functions.delete_function", project, "adder")
     assert [item for item in stack.deployments() if item.project == project] == []
+
+
+def test_a_process_that_waits_takes_over_and_has_imported_everything_before(client, local_stack):
+    stack, project = local_stack.stack, new_project()
+    client("deployments.deploy_serving", project, "adder", "sync", 7)
+    settings = Settings(stack.home, SOURCE_ROOT, local_stack.info.mlrun_dbpath)
+    store = Store(settings.database)
+    launcher = Launcher(store, settings)
+    deployment = replace(read_deployment(store, project, "adder"), port=free_port())
+    launcher.prepare(deployment)
+    launcher.prepare(deployment)
+    (waiting,) = (standby.process for standby in launcher._standbys.values())
+    _until(lambda: _is_waiting(waiting))
+    assert not launcher.ready(deployment, waiting)
+    before = sum(psutil.Process(waiting.pid).cpu_times()[:2])
+    started = launcher.start(deployment, None)
+    assert started == waiting
+    _until(lambda: launcher.ready(deployment, started))
+    assert sum(psutil.Process(waiting.pid).cpu_times()[:2]) - before < max(1.0, before / 2)
+    assert httpx.post(f"http://{deployment.address}", json={"value": 5}).json()["value"] == 12
+    started.stop()
+
+    launcher.prepare(deployment)
+    (waiting,) = (standby.process for standby in launcher._standbys.values())
+    launcher.drop(project, "adder")
+    assert not waiting.alive()
+    store.close()
+
+
+def _is_waiting(process):
+    """Whether a process sleeps, having imported MLRun."""
+    found = psutil.Process(process.pid)
+    return sum(found.cpu_times()[:2]) > 1.0 and _sleeps(found)
+
+
+def _sleeps(found):
+    used = sum(found.cpu_times()[:2])
+    time.sleep(0.5)
+    return found.status() == psutil.STATUS_SLEEPING and sum(found.cpu_times()[:2]) == used
 
 
 def test_an_async_graph_answers_too(client):
@@ -174,9 +223,9 @@ def test_everything_is_there_after_kill_9_of_the_control_plane_and_functions_liv
 
             # The new control plane did not start the process: it sees that it died, not how.
             os.kill(deployed["answer"]["pid"], signal.SIGKILL)
-            _until(lambda: _deployed(stack, "demo", "echo").state == "error")
-            assert "the process is gone" in _deployed(stack, "demo", "echo").reason
-            assert stack.start_function("demo", "echo").state == "ready"
+            _until(lambda: _deployed(stack, "demo", "echo").restarts == 1)
+            _until(lambda: _deployed(stack, "demo", "echo").state == "ready")
+            assert "the process is gone" in _deployed(stack, "demo", "echo").last_exit
         finally:
             client.close()
 

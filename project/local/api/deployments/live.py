@@ -61,9 +61,11 @@ class LiveDeployments:
             return deployment
         if deployment.state == ERROR and process is None:
             return deployment
-        changes: dict[str, object] = {"pid": None, "created": None}
+        reason = process.exit_reason() if process else "there is no process"
+        changes: dict[str, object] = {"pid": None, "created": None, "fallen": 1}
+        changes |= {"last_exit": reason, "last_exit_time": time.time()}
         if deployment.state == READY:
-            changes |= {"state": ERROR, "reason": process.exit_reason() if process else "there is no process"}
+            changes |= {"state": ERROR, "reason": reason}
         with self._store.write():
             current = read_deployment(self._store, deployment.project, deployment.name)
             if current is None or (current.pid, current.state) != (deployment.pid, deployment.state):

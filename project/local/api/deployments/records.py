@@ -28,6 +28,11 @@ class Deployment:
     :param next_created: when that process was created.
     :param log_start: where the log of the last deploy starts, in bytes.
     :param generation: counts deploys, starts and stops; work on an older generation is given up.
+    :param fallen: whether it was ready and its process died; it is started again until it is ready.
+    :param restarts: how often it was started again since it was deployed.
+    :param last_exit: how its process ended last, without being asked to; empty if it never did.
+    :param last_exit_time: when that was noticed, seconds since 1970.
+    :param ready_time: since when it is ready, or was.
     """
 
     project: str
@@ -41,6 +46,11 @@ class Deployment:
     next_created: float | None = None
     log_start: int = 0
     generation: int = 0
+    fallen: int = 0
+    restarts: int = 0
+    last_exit: str = ""
+    last_exit_time: float | None = None
+    ready_time: float | None = None
 
     @property
     def process(self) -> Process | None:
@@ -81,6 +91,11 @@ class Deployment:
             "url": f"http://{self.address}",
             "pid": self.pid,
             "log": log,
+            "fallen": bool(self.fallen),
+            "restarts": self.restarts,
+            "last_exit": self.last_exit,
+            "last_exit_time": self.last_exit_time,
+            "ready_time": self.ready_time,
         }
 
 

@@ -20,6 +20,7 @@ from project.local.processes import Process, log_tail
 STOP_SECONDS = 15.0
 _READY_SECONDS = 120.0
 _POLL_SECONDS = 0.05
+_PORT_SECONDS = 5.0
 
 
 class Rollout:
@@ -46,7 +47,12 @@ class Rollout:
         old = current.process
         if old is None or not old.alive():
             old = None
-            current = replace(current, port=free_port(current.port), pid=None, created=None)
+            port = free_port(current.port, _PORT_SECONDS if current.fallen else 0.0)
+            if current.fallen and port != current.port:
+                reason = f"port {current.port}, its address, is taken by another program"
+                self._deployments.change_current(current, state=ERROR, reason=reason)
+                return
+            current = replace(current, port=port, pid=None, created=None)
         new = self._launcher.start(current, old)
         self._deployments.change_current(
             current,
@@ -75,7 +81,15 @@ class Rollout:
             return
         if old is not None:
             old.stop(STOP_SECONDS)
-        self._deployments.change_current(current, state=READY, reason="", next_pid=None, next_created=None)
+        self._deployments.change_current(
+            current,
+            state=READY,
+            reason="",
+            next_pid=None,
+            next_created=None,
+            fallen=0,
+            ready_time=time.time(),
+        )
 
     def _wait_ready(self, deployment: Deployment, process: Process) -> str:
         """Wait for the new process; answers what went wrong, or nothing."""

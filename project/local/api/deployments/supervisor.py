@@ -1,7 +1,7 @@
 """Changes to deployed functions, each of which runs as a local process.
 
-A function that died is not restarted here: its state becomes ``error`` with the reason, until somebody starts
-or deploys it again. Only for a runner ``revived_runner`` does so.
+When a process dies, the state of its function becomes ``error`` with the reason. ``revived_functions``
+decides when it is started again.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from project.local.api.documents import Document
 from project.local.api.errors import ConflictError
 from project.local.api.records.store import Store
 from project.local.api.settings import Settings
+from project.local.processes import log_tail
 
 log = logging.getLogger("netops.api.supervisor")
 
@@ -44,7 +45,8 @@ class Supervisor:
         self._store = store
         self._settings = settings
         self._deployments = deployments
-        self._rollout = Rollout(deployments, Launcher(store, settings), settings)
+        self._launcher = Launcher(store, settings)
+        self._rollout = Rollout(deployments, self._launcher, settings)
         self._locks: dict[tuple[str, str], threading.Lock] = {}
         self._guard = threading.Lock()
         self._closing = False
@@ -57,8 +59,9 @@ class Supervisor:
         """
         with self._store.write():
             before = self._deployments.find(project, name) or Deployment(project, name, port=0)
-            deployment = self._next(before)
+            deployment = replace(self._next(before), fallen=0, restarts=0, last_exit="", last_exit_time=None)
             write_deployment(self._store, deployment, function)
+        self._launcher.drop(project, name)  # It may have imported what is older than this.
         return self._bring_up(deployment)
 
     def start(self, project: str, name: str) -> Deployment:
@@ -69,7 +72,37 @@ class Supervisor:
                 return before
             deployment = self._next(before)
             write_deployment(self._store, deployment)
+        self._launcher.drop(project, name)
         return self._bring_up(deployment)
+
+    def revive(self, project: str, name: str) -> None:
+        """Start a function whose process died, unless it was stopped or deployed meanwhile."""
+        with self._store.write():
+            before = self._deployments.find(project, name)
+            if before is None or before.state != ERROR or not before.fallen or before.pid is not None:
+                return
+            deployment = replace(self._next(before), restarts=before.restarts + 1)
+            write_deployment(self._store, deployment)
+        self._bring_up(deployment)
+
+    def prepare(self, deployment: Deployment) -> None:
+        """Have a process wait that takes over when that of a serving function dies."""
+        lock = self._lock(deployment.project, deployment.name)
+        if not lock.acquire(blocking=False):  # A change is under way.
+            return
+        try:
+            current = self._deployments.current(deployment)
+            if not self._closing and current is not None and current.state == READY:
+                self._launcher.prepare(current)
+        finally:
+            lock.release()
+
+    def give_up(self, deployment: Deployment, attempts: int, lines: int) -> None:
+        """Leave a function as it is, with the last lines of its log as a part of the reason."""
+        log_file = self._settings.function_log(deployment.project, deployment.name)
+        tail = log_tail(log_file, lines)
+        reason = f"{deployment.reason}; not started again after {attempts} attempts. Its log ends:\n{tail}"
+        self._deployments.change_current(deployment, reason=reason, fallen=0)
 
     def _next(self, before: Deployment) -> Deployment:
         """The deployment as it is recorded when its next version is about to start."""
@@ -107,8 +140,10 @@ class Supervisor:
             before = self._deployments.get(project, name)
             generation = before.generation + 1
             write_deployment(
-                self._store, replace(before, state=OFFLINE, reason="stopped", generation=generation)
+                self._store,
+                replace(before, state=OFFLINE, reason="stopped", generation=generation, fallen=0),
             )
+        self._launcher.drop(project, name)
         # A deploy under way sees that it was superseded, stops its process and releases the lock.
         with self._lock(project, name):
             deployment = self._deployments.get(project, name)

@@ -85,7 +85,15 @@ CREATE TABLE run_owners (
     PRIMARY KEY (project, uid));
 """
 
-_SCHEMAS = (_FIRST_SCHEMA, _SCHEDULES_AND_JOBS)
+_SUPERVISION = """
+ALTER TABLE deployments ADD COLUMN fallen INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE deployments ADD COLUMN restarts INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE deployments ADD COLUMN last_exit TEXT NOT NULL DEFAULT '';
+ALTER TABLE deployments ADD COLUMN last_exit_time REAL;
+ALTER TABLE deployments ADD COLUMN ready_time REAL;
+"""
+
+_SCHEMAS = (_FIRST_SCHEMA, _SCHEDULES_AND_JOBS, _SUPERVISION)
 """What each version adds to the one before; a file of an older version is brought up to date."""
 
 SCHEMA_VERSION = len(_SCHEMAS)

@@ -1,0 +1,144 @@
+"""The snapshot of a graph: all its steps at one place of the journal."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from feature_sets.checks import InputError
+from graphs.request_step import RequestStep, request_steps
+from graphs.state.entry_id import BEFORE_ALL, EntryId
+from graphs.state.serving_state import serving_state
+from graphs.state.snapshots.files import (
+    SnapshotFile,
+    clear_unfinished,
+    read_snapshot,
+    snapshot_files,
+)
+from graphs.state.snapshots.saved_state import SavedState
+from graphs.state.snapshots.taker import SnapshotTaker
+
+_GRAPH = "graph"
+_WRITTEN, _FAILED, _DAMAGED = "written", "failed", "damaged"
+
+
+class Restored(NamedTuple):
+    """Where a replay begins.
+
+    :param place: the last entry that the snapshot has; ``BEFORE_ALL`` without one.
+    :param begin: entries after it are read from the journal.
+    :param behind: steps that the snapshot has nothing for: they are given what is at or before ``place``.
+    :param lost: whether the journal's store lost its content.
+    """
+
+    place: EntryId
+    begin: EntryId
+    behind: Sequence[RequestStep] = ()
+    lost: bool = False
+
+
+def snapshot_taker(context: Any) -> SnapshotTaker | None:
+    """What takes the snapshots of a graph; None unless it has a journal and a folder for them.
+
+    :param context: MLRun's graph context, whose root is the graph.
+    """
+    state = serving_state(context)
+    directory = state.snapshot_directory
+    if directory is None:
+        return None
+    steps = request_steps(context.root)
+
+    def before(lost: bool) -> None:
+        if lost:
+            state.metrics.store_losses.inc()
+            context.logger.error("the journal's store lost its content; the state is kept in a snapshot now")
+        for step in steps:
+            step.before_snapshot(lost)
+
+    def outcome(error: str) -> None:
+        state.metrics.snapshots.labels(_FAILED if error else _WRITTEN).inc()
+        if error:
+            context.logger.error(f"a snapshot could not be written, so the journal keeps more: {error}")
+        state.journal.bounds.floor = taker.floor
+
+    clear_unfinished(directory)
+    settings = state.settings
+    taker = SnapshotTaker(
+        directory,
+        lambda: graph_state(context),
+        before,
+        settings.snapshot_events,
+        settings.snapshot_seconds,
+        outcome,
+    )
+    state.journal.bounds.floor = taker.floor
+    return taker
+
+
+def graph_state(context: Any) -> SavedState:
+    """Everything that a replay of the journal would build, in plain form."""
+    state = serving_state(context)
+    parts = {_step_name(step): step.saved() for step in request_steps(context.root)}
+    now = state.arrivals.now if state.arrivals is not None else None
+    telemetry = state.schema
+    own = {
+        "form": telemetry.labels.form,
+        "label": telemetry.target,
+        "horizon": telemetry.horizon_seconds,
+        "readings": list(telemetry.reading_columns),
+    }
+    parts[_GRAPH] = SavedState({"of": own, "now": now, "counts": state.metrics.saved()})
+    return SavedState.of_parts(parts)
+
+
+def restore_snapshot(context: Any) -> Restored:
+    """Have the steps go on from the newest snapshot that is whole.
+
+    :raises InputError: if no snapshot of several is whole, unless the journal reaches back to the start.
+    """
+    state = serving_state(context)
+    steps = request_steps(context.root)
+    nothing = Restored(BEFORE_ALL, BEFORE_ALL)
+    directory = state.snapshot_directory
+    if directory is None:
+        return nothing
+    files = snapshot_files(directory)
+    found = _newest_whole(context, files)
+    if found is None:
+        if files and not state.journal.reaches_start():
+            rule = (
+                "must hold one that is whole, as the journal no longer reaches back to its start; without "
+                "these files the state begins with what the journal still has"
+            )
+            raise InputError(f"snapshots in {directory}", rule, ", ".join(file.path.name for file in files))
+        return nothing
+    place, saved = found
+    own, now = saved.plain[_GRAPH], graph_state(context).plain[_GRAPH]
+    if own["of"] != now["of"]:
+        context.logger.warn(f"the snapshot is of another schema, so the journal alone counts: {own['of']}")
+        return nothing
+    known = state.journal.go_on(place, saved.part("journal"))
+    if not known:
+        state.metrics.store_losses.inc()
+        context.logger.warn("the journal's store lost its content: snapshot and archive count instead")
+    state.metrics.restore(own["counts"])
+    if state.arrivals is not None and own["now"] is not None:
+        state.arrivals.now = own["now"]
+    behind = [step for step in steps if not step.restore(saved.part(_step_name(step)), not known)]
+    return Restored(place, BEFORE_ALL if behind else place, behind, not known)
+
+
+def _newest_whole(context: Any, files: Sequence[SnapshotFile]) -> tuple[EntryId, SavedState] | None:
+    for file in files:
+        try:
+            return file.place, read_snapshot(file)
+        except (InputError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            serving_state(context).metrics.snapshots.labels(_DAMAGED).inc()
+            context.logger.warn(f"a snapshot is left out: {error}")
+    return None
+
+
+def _step_name(step: RequestStep) -> str:
+    name: str = step.name  # type: ignore[attr-defined]
+    return name

@@ -1,0 +1,176 @@
+"""Takes snapshots beside the answering path: a forked child writes what the memory held at one moment."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from graphs.state.entry_id import BEFORE_ALL, EntryId
+from graphs.state.snapshots.files import snapshot_files, write_snapshot
+from graphs.state.snapshots.saved_state import SavedState
+
+_PATIENCE_SECONDS = 600.0
+"""A child that takes longer is ended."""
+_REST = 4
+"""Between two snapshots passes at least so many times the time that the last one took."""
+_CLOSE_SECONDS = 8.0
+_WRITTEN, _MOST_SAID = "written", 4000
+
+
+class SnapshotTaker:
+    """Decides when a snapshot is due and has it written.
+
+    The memory is shared with the child until one of both changes a page. So the answering process pays for
+    the fork and for the pages that it changes meanwhile. The child writes at the lowest priority and ends.
+
+    :param directory: of the snapshots.
+    :param state: what is written; called in the child.
+    :param before: called in this process before each, with whether the journal's store lost its content.
+    :param events: a snapshot is due after so many,
+    :param seconds: or after so long, if there was any.
+    :param on_outcome: called with the error, or with nothing when one is written.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        state: Callable[[], SavedState],
+        before: Callable[[bool], None],
+        events: int,
+        seconds: float,
+        on_outcome: Callable[[str], None],
+    ) -> None:
+        self.directory = directory
+        self._state = state
+        self._before = before
+        self._events = events
+        self._seconds = seconds
+        self._on_outcome = on_outcome
+        self._waiting = 0
+        self._not_before = 0.0
+        self._due = time.monotonic() + seconds
+        self._child: int | None = None
+        self._result = -1
+        self._started = 0.0
+        self._taking = self._written = BEFORE_ALL
+
+    @property
+    def floor(self) -> EntryId:
+        """The journal may forget what is at or before it: both snapshots that are kept have it."""
+        files = snapshot_files(self.directory)
+        return files[1].place if len(files) > 1 else BEFORE_ALL
+
+    def note(self, place: EntryId, events: int, lost: bool = False) -> None:
+        """Take note of a request that is answered; take a snapshot if one is due.
+
+        :param place: last entry of the journal that is in the memory.
+        :param events: that were accepted with it.
+        :param lost: whether the journal's store lost what it had: then one is due now.
+        """
+        self._waiting += events
+        if self._child is not None:
+            self._look()
+        now = time.monotonic()
+        is_due = self._waiting >= self._events or (now >= self._due and place > self._written)
+        if lost or (is_due and now >= self._not_before):
+            if lost:
+                self._end(_CLOSE_SECONDS)
+            if self._child is None:
+                self._take(place, lost)
+
+    def close(self, place: EntryId) -> None:
+        """Wait for one that is being written, and write a last one; done again, it changes nothing."""
+        self._end(_CLOSE_SECONDS)
+        if place > self._written:
+            self._take(place, lost=False)
+            self._end(_CLOSE_SECONDS)
+
+    def wait(self, seconds: float = _PATIENCE_SECONDS) -> None:
+        """Wait for one that is being written."""
+        self._end(seconds)
+
+    def _take(self, place: EntryId, lost: bool) -> None:
+        self._before(lost)
+        self._waiting = 0
+        self._started = time.monotonic()
+        self._due = self._started + self._seconds
+        self._not_before = self._started + min(self._seconds, 1.0)
+        result, sender = os.pipe()
+        try:
+            child = os.fork()
+        except OSError as error:
+            os.close(result)
+            os.close(sender)
+            self._failed(str(error))
+            return
+        if not child:
+            _in_child(sender, lambda: write_snapshot(self.directory, place, self._state()))
+        os.close(sender)
+        self._child, self._result, self._taking = child, result, place
+
+    def _look(self) -> None:
+        """Take over what became of the child, if it has ended."""
+        child = self._child
+        if child is None:
+            return
+        try:
+            ended, _ = os.waitpid(child, os.WNOHANG)
+        except ChildProcessError:  # Another part of the program waited for it.
+            ended = child
+        if not ended:
+            if time.monotonic() - self._started > _PATIENCE_SECONDS:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
+            return
+        said = os.read(self._result, _MOST_SAID).decode(errors="replace")
+        os.close(self._result)
+        self._child = None
+        took = time.monotonic() - self._started
+        self._not_before = time.monotonic() + _REST * took
+        if said == _WRITTEN:
+            self._written = self._taking
+            self._on_outcome("")
+        else:
+            self._failed(said or "its process was ended")
+
+    def _end(self, seconds: float) -> None:
+        """Wait for the child; end it when it takes too long."""
+        deadline = time.monotonic() + seconds
+        while self._child is not None:
+            self._look()
+            if self._child is not None and time.monotonic() > deadline:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(self._child, signal.SIGKILL)
+            time.sleep(0.002 if self._child is not None else 0.0)
+
+    def _failed(self, error: str) -> None:
+        self._not_before = time.monotonic() + min(self._seconds, 5.0)
+        self._due = self._not_before
+        self._on_outcome(error)
+
+
+def _in_child(sender: int, write: Callable[[], object]) -> None:
+    """Write, say what became of it, and end without any of what the parent has at its end."""
+    said = "failed"
+    try:
+        gc.disable()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
+        # The sockets of the parent: a client must see at once when it dies, and its address be free.
+        os.closerange(3, sender)
+        os.closerange(sender + 1, 65_536)
+        with contextlib.suppress(OSError):
+            os.nice(19)
+        write()
+        said = _WRITTEN
+    except BaseException as error:
+        said = f"{type(error).__name__}: {error}"
+    finally:
+        with contextlib.suppress(OSError):
+            os.write(sender, said.encode()[:_MOST_SAID])
+        os._exit(0)

@@ -1,0 +1,70 @@
+"""What the local control plane knows of the lives of endpoints: restarts, the last exit, since when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from project.local.stack import DeployedFunction
+from project.session import Session, local_stack
+from project.settings import Settings
+
+
+class Lives(NamedTuple):
+    """How an endpoint has lived since it was deployed.
+
+    :param restarts: how often the control plane started it again.
+    :param last_exit: how it died last; empty if it never did.
+    :param last_exit_time: when, UTC; None if it never did.
+    :param since: since when it is ready, UTC; None if it is not.
+    """
+
+    restarts: int
+    last_exit: str
+    last_exit_time: str | None
+    since: str | None
+
+    def __str__(self) -> str:
+        """In words."""
+        times = "once" if self.restarts == 1 else f"{self.restarts} times"
+        text = f"restarted {times}, last exit {self.last_exit_time}: {self.last_exit}"
+        return f"{text}; ready since {self.since}" if self.since else text
+
+
+def deployed(settings: Settings, session: Session) -> Sequence[DeployedFunction]:
+    """Functions of the control plane of this machine; none where it is not ours or does not run."""
+    if not session.owned or not session.mlrun_dbpath:
+        return ()
+    return local_stack(settings).deployments()
+
+
+def lives(function: DeployedFunction) -> Lives:
+    """How a function has lived."""
+    return Lives(
+        function.restarts,
+        function.last_exit,
+        _utc(function.last_exit_time),
+        _utc(function.ready_time) if function.state == "ready" else None,
+    )
+
+
+def failure_reason(function: DeployedFunction) -> str:
+    """Why a function is not what it should be, and what brings it back."""
+    if function.state == "building" and function.last_exit:
+        return f"{function.last_exit}; it is being started again"
+    if function.state != "error":
+        return ""
+    again = "it is started again" if function.fallen else "'netops serve' or the next run brings it back"
+    return f"{function.reason}; {again}"
+
+
+def facts(function: DeployedFunction | None) -> dict[str, Any]:
+    """The same for JSON; nothing is known of a function of another API."""
+    if function is None:
+        return {"reason": ""}
+    return {"reason": failure_reason(function), **lives(function)._asdict()}
+
+
+def _utc(seconds: float | None) -> str | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

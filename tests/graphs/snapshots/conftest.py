@@ -1,0 +1,125 @@
+"""Graphs with snapshots, and a conversation with everything that a replay rebuilds."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drift.detectors.ddm import DDM
+from drift.detectors.page_hinkley import PageHinkley
+from drift.monitor import DriftMonitor
+from feature_sets.telemetry.schema import TelemetrySchema
+from tests.graphs.conftest import START, Client, label, make_client, write_package
+
+DETECTORS = DriftMonitor([DDM(), PageHinkley()], cool_down=5).to_dict()
+DERIVED = {"relative": {"operations": ["avg"], "windows": ["1m"], "after": 2}}
+INPUTS = ("cpu", "cpu_avg_1m", "octets", "octets_avg_5m", "cpu_avg_1m_relative", "model_x")
+FORMS: dict[str, dict[str, Any]] = {
+    "rows": {"form": "rows"},
+    "beside": {"form": "rows", "tolerance": "7s"},
+    "incidents": {"form": "incidents", "healthy_after": "2m", "tolerance": "3s"},
+}
+DEVICES = {f"a/{number}": {"model_x": number % 2, "model_y": 1 - number % 2} for number in range(4)}
+_keys = itertools.count()
+
+Request = tuple[str, str, Any]
+
+
+def schema_of(base: TelemetrySchema, form: str) -> TelemetrySchema:
+    """Everything that keeps state: a counter, levels, a calendar, states of devices, and labels."""
+    return TelemetrySchema.from_dict(
+        {
+            **base.to_dict(),
+            "metrics": {
+                "cpu": {"unit": "%", "range": [0, 100]},
+                "octets": {"kind": "counter", "max_rate": 1e6},
+            },
+            "derived": DERIVED,
+            "maintenance": {},
+            "expected_interval": "10s",
+            "labels": FORMS[form],
+        }
+    )
+
+
+def conversation(form: str, seed: int, steps: int = 60) -> list[Request]:
+    """Requests in order, late, repeated, from the future; labels early, late and conflicting."""
+    generator = random.Random(seed)
+    found: list[Request] = [("PUT", "/drift/detectors", DETECTORS)]
+    octets = dict.fromkeys(DEVICES, 0)
+
+    def reading(device: str, seconds: float) -> dict[str, Any]:
+        octets[device] = generator.choice([0, octets[device] + generator.randrange(10**6)])
+        cpu = generator.choice([generator.uniform(0, 100), None, 250.0])
+        return {"device": device, "timestamp": START + seconds, "cpu": cpu, "octets": octets[device]}
+
+    for step in range(steps):
+        seconds = 10.0 * step
+        events = [reading(device, seconds) for device in DEVICES if generator.random() < 0.8]
+        if generator.random() < 0.3:
+            events.append(reading("a/1", seconds - 45))
+        if events and generator.random() < 0.3:
+            events.append(events[0])
+        if generator.random() < 0.1:
+            events.append(reading("a/2", 10**9))
+        found += [("POST", "/telemetry", one) for one in events] if step % 3 else []
+        found += [] if step % 3 else [("POST", "/telemetry", events)]
+        shift = generator.choice([-20, 0, 10, 3])
+        labels = [label(device, seconds + shift, generator.randrange(2)) for device in DEVICES]
+        found.append(("POST", "/labels", labels if generator.random() < 0.7 else labels[0]))
+        if form == "incidents" and generator.random() < 0.3:
+            number = generator.randrange(8)
+            body = {"id": str(number), "device": f"a/{number % 4}", "start": START + seconds - 30}
+            more = generator.choice([{}, {"end": START + seconds}, {"cancelled": True}])
+            found.append(("POST", "/incidents", {**body, **more}))
+        if generator.random() < 0.15:
+            number = generator.randrange(3)
+            change = {"id": f"chg-{number}", "device": f"a/{number}", "start": START + seconds}
+            change["end"] = START + seconds + 35
+            found.append(("POST", "/maintenance", change))
+    return found
+
+
+class Network:
+    """One journal with its folders; processes begin and end on it."""
+
+    def __init__(self, package: Path, redis_url: str, folder: Path, **settings: Any) -> None:
+        self.folder = folder
+        self.snapshots = folder / "snapshots"
+        self._package = package
+        self._settings = {
+            "devices": DEVICES,
+            "redis_url": redis_url,
+            "journal_key": f"tests:snapshots:{next(_keys)}",
+            "label_deadline_seconds": 200,
+            "labeled_directory": str(folder / "labeled"),
+            "batch_seconds": 3600,
+            "snapshot_seconds": 3600,
+            "snapshot_directory": str(self.snapshots),
+            **settings,
+        }
+
+    def start(self, **settings: Any) -> Client:
+        return make_client(self._package, **{**self._settings, **settings})
+
+
+def taken(client: Client) -> None:
+    """Take a snapshot now, and wait until it is written."""
+    taker = client.step("respond")._taker
+    taker._take(client.step("journal")._journal.place, False)
+    taker.wait()
+
+
+@pytest.fixture
+def network(schema: TelemetrySchema, redis_url: str, tmp_path: Path) -> Callable[..., Network]:
+    def made(form: str = "rows", **settings: Any) -> Network:
+        (tmp_path / "model").mkdir(exist_ok=True)
+        package = write_package(tmp_path / "model", schema_of(schema, form), inputs=INPUTS)
+        return Network(package, redis_url, tmp_path, **settings)
+
+    return made
