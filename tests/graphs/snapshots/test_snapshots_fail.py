@@ -357,3 +357,20 @@ def test_a_tail_that_is_read_twice_is_counted_once(network: Networks) -> None:
     journal = where.start().step("journal")._journal
     list(journal.entries(snapshot_files(where.snapshots)[0].place))
     assert journal.bounds._total == 3 and len(journal.bounds._sizes) == 2
+
+
+def test_a_store_that_is_full_answers_503_until_there_is_room(network: Networks, tmp_path: Path) -> None:
+    home = tmp_path / "valkey"
+    server = valkey.start(home)
+    try:
+        client = network(redis_url=server.url).start()
+        assert client.post("/telemetry", event("a/1", 0)).status == 200
+        store = client.step("journal")._journal._redis
+        store.config_set("maxmemory", 1)
+        before = client.get("/labeled").json
+        assert client.post("/telemetry", event("a/1", 10)).status == 503
+        assert client.get("/labeled").json == before
+        store.config_set("maxmemory", 0)
+        assert client.post("/telemetry", event("a/1", 10)).json["status"] == "accepted"
+    finally:
+        valkey.stop(home)
