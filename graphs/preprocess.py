@@ -21,6 +21,7 @@ from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of
 from graphs.request_step import RequestStep
 from graphs.state.journal import Journal
+from graphs.state.live_groups import LiveGroups
 from graphs.state.live_levels import LiveLevels
 from graphs.state.reading_history import ReadingHistory, Readings, stored_readings
 from graphs.state.serving_state import serving_state
@@ -60,6 +61,7 @@ class Preprocess(RequestStep):
         self._swept = -math.inf
         self._history = stored_readings(history, schema) if history else None
         self._levels = LiveLevels(schema, history)
+        self._groups = LiveGroups.of(self._state)
         self._tolerance = duration_seconds(schema.windows.future_tolerance)
         self._started: set[str] = set()
 
@@ -73,8 +75,8 @@ class Preprocess(RequestStep):
             return
         devices = self._state.devices
         rows = self._update(request)
-        counted, devices_of = [], []
-        for record, row in zip(request.telemetry, rows, strict=True):
+        counted, devices_of, places = [], [], []
+        for place, (record, row) in enumerate(zip(request.telemetry, rows, strict=True)):
             record.status = row.pop(event_status.COLUMN)
             if record.status not in event_status.COUNTED:
                 continue
@@ -85,8 +87,10 @@ class Preprocess(RequestStep):
             record.features = row
             counted.append(row)
             devices_of.append(event.device)
+            places.append(place)
         self._derived.add_to(counted)
         self._levels.add_to(counted, devices_of)
+        self._groups.add_to(counted, request, places)
 
     def _reload(self) -> dict[str, int]:
         devices = self._state.devices
@@ -97,6 +101,7 @@ class Preprocess(RequestStep):
         if self._history is not None:
             self._history.refresh()
             self._levels.refresh()
+            self._groups.refresh()
             self._started.clear()
         return {"devices": len(devices) if devices is not None else 0}
 
@@ -148,7 +153,9 @@ class Preprocess(RequestStep):
     def _forget_idle(self) -> None:
         """Give up the devices that sent nothing for long; looks at all, so it is done once in that time."""
         self._swept = self._arrived
-        self._levels.forget(self._windows.evict(self._idle_seconds))
+        idle = self._windows.evict(self._idle_seconds)
+        self._levels.forget(idle)
+        self._groups.forget(idle)
         self._started.intersection_update(self._windows.devices)
 
     def _start(self, history: ReadingHistory, request: Request) -> None:
@@ -171,6 +178,7 @@ class Preprocess(RequestStep):
         for device, (time, arrival) in first.items():
             if device not in known:
                 self._levels.begin(device, time, arrival, history.left_out)
+            self._groups.begin(device, time, arrival, history.left_out)
         sizes = [len(readings.micros) for _, readings in found.values()]
         if any(sizes):
             values = np.concatenate([readings.values for _, readings in found.values()])

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from mlrun.datastore.targets import TargetTypes
 
+from feature_sets.ingestion.group_report import without_others
 from feature_sets.ingestion.history.computed import ComputedColumns, WindowFeatures
 from feature_sets.ingestion.history.merged_rows import (
     NEW,
@@ -93,6 +94,15 @@ class Addition(NextHistory):
                 for name in definition.whole_columns
             },
         )
+
+    @property
+    def without_others(self) -> dict[str, int]:
+        """Neighbors or peers -> how many new rows have none of their values."""
+        if not isinstance(self._computed, WindowFeatures):
+            return {}
+        new = self.merged.origin[self.found.changed] == NEW
+        values = {name: column[new] for name, column in self.found.values.items()}
+        return without_others(self._computed.derived, values)
 
     def _write_online(self, targets: Sequence[Any]) -> OnlineWrite | None:
         """Write the newest rows of devices that changed near them."""

@@ -49,6 +49,7 @@ def arrival_chunks(
         given_kinds = {str(name): _is_time(column) for name, column in frame.items()}
     as_given = _Columns(list(keys), entity, time, given_kinds)
     left_out: dict[str, int] = {}
+    without_others: dict[str, int] = {}
     for table in arriving.slices(rows):
         order = np.lexsort((table[_PLACE].to_numpy(), table[_ARRIVAL].to_numpy()))
         given = as_given.rows(table.take(pa.array(order)))
@@ -56,6 +57,8 @@ def arrival_chunks(
         found = windows.columns(given)
         for status, count in found.left_out.items():
             left_out[status] = left_out.get(status, 0) + count
+        for what, count in found.without_others.items():
+            without_others[what] = without_others.get(what, 0) + count
         values = {name: column for name, column in found.values.items() if name != _PLACE}
         if found.rows is not None and found.count:
             codes = np.array([keys[key] for key in found.rows.keys], dtype=np.int64)
@@ -80,8 +83,9 @@ def arrival_chunks(
             {name: whole.frame[name] for name in kinds},
             KeyedRows(whole.frame[of_frame], entity, time, whole.codes, whole.keys, whole.micros),
             left_out,
+            without_others,
         )
-        left_out = {}
+        left_out, without_others = {}, {}
     back.close()
 
 

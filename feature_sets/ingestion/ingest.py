@@ -11,6 +11,7 @@ from feature_sets.checks import InputError
 from feature_sets.device_metrics import STOREY, VECTORIZED, check_engine, device_metrics
 from feature_sets.feature_vector import all_features
 from feature_sets.ingestion.defaults import DEVICES, SEED, TICKS
+from feature_sets.ingestion.group_report import group_lines
 from feature_sets.ingestion.history.added_rows import utc
 from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.maintenance_history import rows_in_maintenance
@@ -117,6 +118,7 @@ def _replaced(part: SourcePart, schema: TelemetrySchema, engine: str) -> dict[st
         "report_lines": [
             *part.report.lines(),
             *rate_lines(counts.get("without_rate", {}), counts["rows_ingested"]),
+            *group_lines(counts.get("without_others", {}), counts["rows_ingested"]),
         ],
     }
 
@@ -154,6 +156,8 @@ def _added(part: SourcePart, schema: TelemetrySchema, history: TelemetryHistory)
         results["rewritten_from"] = metrics.rewritten_from
     if schema.counter_metrics:
         results["without_rate"] = dict(metrics.without_rate)
+    if schema.group_features:
+        results["without_others"] = dict(metrics.without_others)
     if schema.arrival is not None:
         results |= {f"rows_{name}": metrics.left_out.get(name, 0) for name in (TOO_LATE, QUARANTINED)}
     return results

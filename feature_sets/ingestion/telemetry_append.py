@@ -14,6 +14,7 @@ from feature_sets.device_metrics import device_metrics
 from feature_sets.ingestion.added_calendar import check_scope, with_empty_calendar
 from feature_sets.ingestion.append import Appended, prepare_rows
 from feature_sets.ingestion.device_history import DeviceChanges, device_changes, ingest_devices
+from feature_sets.ingestion.group_report import group_lines
 from feature_sets.ingestion.history.computed import ComputedColumns
 from feature_sets.ingestion.history.horizon_target import HorizonTarget
 from feature_sets.ingestion.history.label_columns import LabelColumns
@@ -24,6 +25,7 @@ from feature_sets.ingestion.maintenance_history import CalendarChange, Sources, 
 from feature_sets.ingestion.rate_report import rate_lines
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.ingestion.telemetry_ingest import METRIC_OPTIONS, recorded_schema
+from feature_sets.ingestion.topology_history import with_links
 from feature_sets.ingestion.vectorized_ingest import Contents
 from feature_sets.labels.contradicted import Contradicted, contradicted
 from feature_sets.rows.keyed_rows import KeyedRows
@@ -61,6 +63,7 @@ class TelemetryAppended:
         for name, done in (("metrics", self.metrics), ("labels", self.labels)):
             out.append(self._counted(name, done))
             out += rate_lines(done.without_rate, done.new)
+            out += group_lines(done.without_others, done.new)
             if done.rewritten:
                 out.append(
                     f"  {done.rewritten:,} earlier rows computed anew, because of rows that came later: "
@@ -120,6 +123,7 @@ def append_telemetry(
         _check_schema(history, name, content)
     check_scope(schema, history.attributes)
     devices = device_changes(rows, schema, history.attributes, history.last)
+    contents["metrics"] = with_links(contents["metrics"], rows.links, schema, history, devices.attributes)
     add_metrics = prepare_rows(
         device_metrics(schema),
         KeyedRows.of(rows.all_readings(schema.time).frame(), DEVICE, schema.time),

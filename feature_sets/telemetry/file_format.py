@@ -94,7 +94,7 @@ class FileFormat:
         return {name: value for name, value in content.items() if value or name not in _LATER}
 
 
-TABLES = ("metrics", "labels", "static", "incidents", "maintenance")
+TABLES = ("metrics", "labels", "static", "incidents", "maintenance", "topology")
 """Tables whose files may have other names."""
 
 PLAIN = FileFormat()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from feature_sets.checks import InputError, check_integer, check_mapping, check_names
+from feature_sets.checks import check_each_once, check_integer, check_mapping, check_names
 
 WHERE = "derived.relative"
 
@@ -50,15 +50,8 @@ class Relative:
 
     def check(self, lengths: Sequence[str], operations: Sequence[str]) -> None:
         """Raise InputError unless these windows are computed, and each is named once."""
-        for field, names, known in (
-            ("operations", self.operations, operations),
-            ("windows", self.windows, lengths),
-        ):
-            if not names or len(set(names)) != len(names):
-                raise InputError(f"{WHERE}.{field}", "must name at least one, each once", list(names))
-            for name in names:
-                if name not in known:
-                    raise InputError(f"{WHERE}.{field}", f"must be among windows: {', '.join(known)}", name)
+        check_each_once(f"{WHERE}.operations", self.operations, operations, "windows: ")
+        check_each_once(f"{WHERE}.windows", self.windows, lengths, "windows: ")
 
     def features(self, metrics: Sequence[str]) -> Iterator[RelativeFeature]:
         """Every relative feature, in feature order: metric by metric, operation by operation."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from feature_sets.derived_features import DerivedFeatures
+from feature_sets.groups import Groups
 from feature_sets.ingestion.errors import IngestError
 from feature_sets.rows.event_micros import column_micros
-from feature_sets.rows.keyed_rows import Bools, KeyedRows
+from feature_sets.rows.keyed_rows import Bools, Integers, KeyedRows
 from feature_sets.windows import event_status
 from feature_sets.windows.arrival_order import windows_as_known
 from feature_sets.windows.definition import WindowDefinition
@@ -112,11 +114,13 @@ class WindowFeatures:
     :param definition: of the windows.
     :param derived: see ``DerivedFeatures``; None if nothing is.
     :param arrival: column with the time at which each row arrived; None where nobody knows.
+    :param groups: which devices the features of neighbors and peers are about; None is no others.
     """
 
     definition: WindowDefinition
     derived: DerivedFeatures | None = None
     arrival: str | None = None
+    groups: Groups | None = None
     again: Ranges = ()
     names: tuple[str, ...] = field(init=False)
     inputs: tuple[str, ...] = field(init=False)
@@ -129,8 +133,14 @@ class WindowFeatures:
 
     @property
     def whole_devices(self) -> bool:
-        """Whether there are features relative to the device's own past."""
-        return self.derived is not None and bool(self.derived.relative.names)
+        """Whether there are features relative to the device's own past, or of other devices."""
+        return self.derived is not None and bool(self.derived.relative.names or self.derived.groups.names)
+
+    def together(self, keys: Collection[str | int]) -> list[str | int]:
+        """Keys of other devices whose rows change with those of some devices."""
+        if self.derived is None or not self.derived.groups.names or self.groups is None:
+            return []
+        return sorted(self.groups.together(keys) - set(keys), key=lambda key: (isinstance(key, str), key))
 
     @property
     def behind(self) -> int:
@@ -150,7 +160,8 @@ class WindowFeatures:
     def recompute(self, rows: KeyedRows, added: Bools) -> Recomputed:
         """Windows of the rows that see an added one, see ``reach``.
 
-        A feature relative to the device's past changes with every row from an added one on.
+        A feature relative to the device's past changes with every row from an added one on, and one of other
+        devices with every row that arrived since on a device that depends on it.
         """
         definition = self.definition
         arrivals = column_micros(rows.frame[self.arrival]) if self.arrival else rows.micros
@@ -165,7 +176,13 @@ class WindowFeatures:
         )
         shown, needed = found.changed, found.needed
         if self.whole_devices:
-            shown, needed = _from_the_first(shown, rows.codes[order], found.too_late)
+            units = self._units(rows)[rows.codes]
+            by_unit = np.lexsort((rows.micros, arrivals, units))
+            ranks = np.empty(len(order), dtype=np.intp)
+            ranks[order] = np.arange(len(order))
+            of_device = ranks[by_unit]  # From the order of units to that of devices.
+            in_units = _from_the_first(shown[of_device], units[by_unit], found.too_late[of_device])
+            shown, needed = (_put_back(mask, of_device) for mask in in_units)
         changed, needed, too_late = (_put_back(mask, order) for mask in (shown, needed, found.too_late))
         if not changed.any():
             return Recomputed(changed, {name: np.empty(0) for name in self.names}, too_late)
@@ -184,7 +201,19 @@ class WindowFeatures:
             columns = {name: windows[name].to_numpy() for name in self.derived.relative.inputs}
             relative = self.derived.relative.of_history(used, self.arrival, columns)
             values |= {name: column[kept] for name, column in relative.items()}
+            groups = self.derived.groups
+            given = {name: _column(windows, used, name) for name in groups.inputs}
+            around = groups.of_history(used, self.arrival, given, groups.state(self.groups))
+            values |= {name: column[kept] for name, column in around.items()}
         return Recomputed(changed, values, too_late)
+
+    def _units(self, rows: KeyedRows) -> Integers:
+        """Number of what each device's rows depend on: its own, or all of those it must be together with."""
+        if self.groups is None or self.derived is None or not self.derived.groups.names:
+            return np.arange(len(rows.keys))
+        numbers: dict[str | int, int] = {}
+        roots = [self.groups.shard_key(key) for key in rows.keys]
+        return np.array([numbers.setdefault(root, len(numbers)) for root in roots], dtype=np.int64)
 
     def with_rates(self, rows: KeyedRows) -> KeyedRows:
         """Rows with the rates of their counters, where these are made from rows that are among them.
@@ -198,10 +227,17 @@ class WindowFeatures:
         return replace(rows, frame=rows.frame.assign(**{name: rates[name].to_numpy() for name in names}))
 
 
-def _from_the_first(changed: Bools, codes: npt.NDArray[np.int64], too_late: Bools) -> tuple[Bools, Bools]:
-    """Rows from the first changed one of their device on, and all rows of such devices, but those too late.
+def _column(windows: pd.DataFrame, rows: KeyedRows, name: str) -> npt.NDArray[np.float64]:
+    """A column that is computed, or one that was read."""
+    column = windows[name] if name in windows else rows.frame[name]
+    found: npt.NDArray[np.float64] = column.to_numpy(dtype=np.float64)
+    return found
 
-    :param codes: number of each row's device, ascending; those of a device in the order of arrival.
+
+def _from_the_first(changed: Bools, codes: npt.NDArray[np.int64], too_late: Bools) -> tuple[Bools, Bools]:
+    """Rows from the first changed one of their unit on, and all rows of such units, but those too late.
+
+    :param codes: number of each row's unit, ascending; those of a unit in the order of arrival.
     """
     before = np.cumsum(changed)
     starts = np.searchsorted(codes, codes, side="left")
