@@ -134,6 +134,10 @@ class GroupFeatures:
         """
         if not self.names or not rows:
             return
+        if len(rows) == 1:  # Most requests: putting one row in order costs more than its features.
+            given = np.array([[rows[0][name] for name in self.inputs]], dtype=np.float64)
+            rows[0].update(zip(self.names, state.compare(devices, _FIRST, at, given)[0].tolist(), strict=True))
+            return
         numbers: dict[str | int, int] = {}
         codes = np.array([numbers.setdefault(device, len(numbers)) for device in devices], dtype=np.int64)
         values = np.array([[row[name] for name in self.inputs] for row in rows], dtype=np.float64)
@@ -143,4 +147,5 @@ class GroupFeatures:
             rows[place].update(zip(self.names, features, strict=True))
 
 
+_FIRST = np.zeros(1, dtype=np.int64)
 _STATISTICS = dict(zip(STATISTICS, (others.MAX, others.MEAN, others.MIN, others.MEDIAN), strict=True))

@@ -138,6 +138,7 @@ def _around(
     group_spans: Ints,
     members: Ints,
     member_spans: Ints,
+    current: Ints,
     moments: Ints,
     found: Ints,
 ) -> int:
@@ -153,11 +154,12 @@ def _around(
             other = member_spans[m, 0]
             if other == device or not member_spans[m, 1] <= time < member_spans[m, 2]:
                 continue
-            for state in range(2):
-                if moments[other, state] < moment:
-                    found[count, 0], found[count, 1] = other, state
-                    count += 1
-                    break
+            state = current[other]
+            if moments[other, state] >= moment:
+                state = 1 - state
+            if moments[other, state] < moment:
+                found[count, 0], found[count, 1] = other, state
+                count += 1
     return count
 
 
@@ -168,25 +170,25 @@ def _take_in(
     time: int,
     row: Floats,
     is_reading: Any,
+    current: Ints,
     moments: Ints,
     newest: Ints,
     values: Floats,
     times: Ints,
 ) -> None:
-    """Make a row the newest state of its device."""
-    if moments[place, 0] < moment:
-        moments[place, 1], newest[place, 1] = moments[place, 0], newest[place, 0]
-        for k in range(len(row)):
-            values[place, 1, k], times[place, 1, k] = values[place, 0, k], times[place, 0, k]
-        moments[place, 0] = moment
-    newest[place, 0] = max(newest[place, 0], time)
+    """Make a row the newest state of its device; what it lacks stays."""
+    before = current[place]
+    now = before
+    if moments[place, before] < moment:
+        now = 1 - before
+        current[place], moments[place, now] = now, moment
+    newest[place, now] = max(newest[place, before], time)
     for k in range(len(row)):
-        if not np.isfinite(row[k]):
-            continue
-        if not is_reading[k]:
-            values[place, 0, k], times[place, 0, k] = row[k], newest[place, 0]
-        elif time >= times[place, 0, k]:
-            values[place, 0, k], times[place, 0, k] = row[k], time
+        told = time if is_reading[k] else newest[place, now]
+        if np.isfinite(row[k]) and told >= times[place, before, k]:
+            values[place, now, k], times[place, now, k] = row[k], told
+        else:
+            values[place, now, k], times[place, now, k] = values[place, before, k], times[place, before, k]
 
 
 @njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
@@ -202,6 +204,7 @@ def take(
     group_spans: Ints,
     members: Ints,
     member_spans: Ints,
+    current: Ints,
     moments: Ints,
     newest: Ints,
     values: Floats,
@@ -225,7 +228,7 @@ def take(
     """
     for i in range(len(rows)):
         place, moment, time = rows[i], at[i, 0], at[i, 1]
-        now = max(newest[place, 0], time)
+        now = max(newest[place, current[place]], time)
         for relation in range(len(max_ages)):
             around = _around(
                 place,
@@ -235,6 +238,7 @@ def take(
                 group_spans,
                 members,
                 member_spans,
+                current,
                 moments,
                 found,
             )
@@ -253,12 +257,13 @@ def take(
                     if not count:
                         out[i, feature] = np.nan
                         continue
-                    # A copy, as the median moves the values, and a sum depends on their order.
-                    for j in range(count):
-                        fresh[1, j] = fresh[0, j]
-                    statistic = _statistic(fresh[1], count, features[feature, STATISTIC])
+                    asked = features[feature, STATISTIC]
+                    if asked == MEDIAN:  # Of a copy: it moves the values, and a sum depends on their order.
+                        for j in range(count):
+                            fresh[1, j] = fresh[0, j]
+                    statistic = _statistic(fresh[1 if asked == MEDIAN else 0], count, asked)
                     out[i, feature] = _compared(given[i, k], statistic, features[feature, COMPARISON])
-        _take_in(place, moment, time, given[i], is_reading, moments, newest, values, times)
+        _take_in(place, moment, time, given[i], is_reading, current, moments, newest, values, times)
 
 
 class NewestValues:
@@ -273,6 +278,7 @@ class NewestValues:
     def __init__(self, asked: Asked, relations: Sequence[Relation]) -> None:
         self._asked = asked
         values = len(asked.is_reading)
+        self._current = np.empty(0, dtype=np.int64)
         self._moments = np.empty((0, 2), dtype=np.int64)
         self._newest = np.empty((0, 2), dtype=np.int64)
         self._values = np.empty((0, 2, values))
@@ -350,6 +356,7 @@ class NewestValues:
             self._group_spans,
             self._members,
             self._member_spans,
+            self._current,
             self._moments,
             self._newest,
             self._values,
@@ -363,7 +370,7 @@ class NewestValues:
     def moment(self, key: Key) -> int:
         """When the newest row of a device was taken in; NEVER for one without a row."""
         place = self._places.get(key)
-        return NEVER if place is None else int(self._moments[place, 0])
+        return NEVER if place is None else int(self._moments[place].max())
 
     def forget(self, keys: Iterable[Key]) -> None:
         """Give up the state of devices that nobody looks at."""
@@ -381,13 +388,14 @@ class NewestValues:
                 place, self._used = self._used, self._used + 1
                 if place == len(self._moments):
                     self._grow(max(64, 2 * place))
+            self._current[place] = 0
             self._moments[place], self._newest[place] = NEVER, NEVER
             self._values[place], self._times[place] = np.nan, NEVER
             self._places[key] = place
         return place
 
     def _grow(self, size: int) -> None:
-        for name in ("_moments", "_newest", "_values", "_times"):
+        for name in ("_current", "_moments", "_newest", "_values", "_times"):
             before = getattr(self, name)
             longer = np.empty((size, *before.shape[1:]), dtype=before.dtype)
             longer[: len(before)] = before
