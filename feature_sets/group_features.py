@@ -136,7 +136,9 @@ class GroupFeatures:
             return
         if len(rows) == 1:  # Most requests: putting one row in order costs more than its features.
             given = np.array([[rows[0][name] for name in self.inputs]], dtype=np.float64)
-            rows[0].update(zip(self.names, state.compare(devices, _FIRST, at, given)[0].tolist(), strict=True))
+            rows[0].update(
+                zip(self.names, state.compare(devices, _FIRST, at, given)[0].tolist(), strict=True)
+            )
             return
         numbers: dict[str | int, int] = {}
         codes = np.array([numbers.setdefault(device, len(numbers)) for device in devices], dtype=np.int64)

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from project.session import Session
 
-SCENARIOS = ("month", "drift")
+SCENARIOS = ("month", "drift", "chain")
 _PARAMETERS = ("seed", "devices")
-_DEVICES = {"month": 10, "drift": 20}
+_DEVICES = {"month": 10, "drift": 20, "chain": 6}
 
 
 def run_scenario(
@@ -48,10 +48,11 @@ def run_scenario(
     console = Console(stderr=as_json)
     with passing_session(settings, keep) as session:
         # mlrun takes the address of its API when it is imported, from the session.
+        from project.cli.chain_scenario import ALONE
         from project.cli.month import AT_ONCE
         from project.scenarios.drift import POLICY as DRIFT_POLICY
 
-        known = {name, f"{name}{AT_ONCE}"} & set(projects(session.mlrun_dbpath))
+        known = {name, f"{name}{AT_ONCE}", f"{name}{ALONE}"} & set(projects(session.mlrun_dbpath))
         if known:
             rule = "must be a project without runs; name another one with --project"
             raise InputError("--scenario", rule, sorted(known))
@@ -59,7 +60,7 @@ def run_scenario(
         os.environ["NETOPS_CLOCK"] = "arrival"
         if scenario == "drift":
             os.environ.setdefault("NETOPS_RETRAIN_POLICY", DRIFT_POLICY)
-        play = _month if scenario == "month" else _drift
+        play = {"month": _month, "drift": _drift, "chain": _chain}[scenario]
         parameters = {"devices": _DEVICES[scenario], **given}
         result, lines, check = play(Settings.from_environment(), session, name, parameters, console)
     if as_json:
@@ -93,6 +94,24 @@ def _drift(
         raise InputError("NETOPS_RETRAIN", "must be auto for the scenario drift", settings.retrain)
     result = run_drift(settings, session, project, DriftingNetwork(**parameters), console)
     return result, drift_lines(result), _check_drift
+
+
+def _chain(
+    settings: Settings, session: Session, project: str, parameters: dict[str, Any], console: Console
+) -> _Played:
+    from feature_sets.telemetry.simulation.chain import ChainNetwork
+    from project.cli.chain_scenario import chain_lines, run_chain
+
+    result = run_chain(settings, session, project, ChainNetwork(**parameters), console)
+    return result, chain_lines(result), _check_chain
+
+
+def _check_chain(result: dict[str, Any]) -> None:
+    from project.cli.chain_scenario import LEAST
+
+    found = result["with_neighbors"]["average_precision"]
+    if found < LEAST:
+        raise NetopsError(f"average precision with neighbors must be at least {LEAST:g}, got {found:.3f}")
 
 
 def _check_drift(result: dict[str, Any]) -> None:
