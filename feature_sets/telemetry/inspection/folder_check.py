@@ -17,6 +17,7 @@ from feature_sets.telemetry.inspection.likely_format import (
     likely_format,
     likely_tables_of,
 )
+from feature_sets.telemetry.inspection.link_shape import find_links
 from feature_sets.telemetry.inspection.other_files import likely_tables
 from feature_sets.telemetry.inspection.other_names import other_names
 from feature_sets.telemetry.inspection.proposal import propose
@@ -152,13 +153,17 @@ def check_folder(folder: Path) -> FolderCheck:
     tables = {name: table.called(names) for name, table in tables.items()}
     proposal = propose(folder.resolve().name, tables, form, names)
     proposal.missing += different_forms(files, forms)
+    unread = unread_files(folder, [path for found in files.values() for path in found])
+    links = find_links(folder, unread, proposal, tables["metrics"], form) if "metrics" in tables else None
+    if links is not None:
+        tables[links.name] = links
+        unread = [name for name in unread if name not in links.files]
     content = proposal.content
     if content is not None:
         try:
             TelemetrySchema.from_dict(content)
         except SchemaError as error:
             proposal.missing.append(f"The schema cannot have these columns: {error}.")
-    unread = unread_files(folder, [path for found in files.values() for path in found])
     return FolderCheck(folder, tables, proposal, unread, likely_tables(folder, unread))
 
 
