@@ -8,6 +8,7 @@ import pytest
 
 from feature_sets.checks import InputError
 from feature_sets.device_metrics import device_metrics
+from feature_sets.ingestion.device_registry import add_device
 from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.topology_history import stored_links
 from feature_sets.telemetry.links import BEGINNING, OPEN
@@ -115,3 +116,13 @@ def test_the_past_cannot_get_other_links_or_peers(folder, local_stack):
     table = states(local_stack.info.redis_url)[0].table.to_pandas()
     alone = table[(table["device"] == "dev-0") & (table["timestamp"].dt.day == 2)]
     assert len(alone) == 20 and np.isnan(alone["cpu_peers_median_difference"]).all()
+
+
+def test_a_device_cannot_be_registered_with_other_peers_in_the_past(folder, local_stack):
+    links(folder, ("dev-0", "dev-1"))
+    folder.ingest()
+    before = pd.Timestamp("2024-03-01T00:00:30Z")
+    with pytest.raises(InputError, match=r"peers of dev-0: must hold as the history was made"):
+        add_device(SCHEMA, "dev-0", {"model": "n"}, before)
+    assert add_device(SCHEMA, "dev-0", {"model": "n"}, None)[0].startswith("dev-0 changed: model 'm' to 'n'")
+    assert add_device(SCHEMA, "dev-7", {"model": "m"}, None) == ["dev-7 joined"]
