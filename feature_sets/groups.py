@@ -99,9 +99,16 @@ class Groups:
 
     def together(self, devices: Iterable[Key]) -> set[Key]:
         """All devices that must be in one place with one of these, these among them."""
-        devices = set(devices)
-        roots = {self.shard_key(device) for device in devices}
-        return devices | {device for device, root in self._roots.items() if root in roots}
+        found = set(devices)
+        return found.union(*(self._units.get(root, ()) for root in {self.shard_key(key) for key in found}))
+
+    @cached_property
+    def _units(self) -> Mapping[Key, list[Key]]:
+        """The devices that look at others, or that others look at, by shard key."""
+        units: dict[Key, list[Key]] = {}
+        for device, root in self._roots.items():
+            units.setdefault(root, []).append(device)
+        return units
 
 
 def _join(root: Callable[[Key], Key], parents: dict[Key, Key], keys: list[Key]) -> None:

@@ -266,6 +266,11 @@ def take(
         _take_in(place, moment, time, given[i], is_reading, current, moments, newest, values, times)
 
 
+_STATE = ("current", "moments", "newest", "values", "times")
+"""Arrays with the state of each device: which of its two states is the newer one; of both the moment, the
+newest event time until then, and each value with its event time."""
+
+
 class NewestValues:
     """The newest values of each device, known by its key.
 
@@ -378,6 +383,20 @@ class NewestValues:
             if key not in self._kept and key in self._places:
                 self._unused.append(self._places.pop(key))
 
+    def content(self) -> tuple[list[Key], dict[str, npt.NDArray[Any]]]:
+        """Keys of the devices, and the state of each; what they look at is not in it."""
+        places = list(self._places.values())
+        return list(self._places), {name: getattr(self, f"_{name}")[places] for name in _STATE}
+
+    def put(self, keys: Sequence[Key], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Have these devices the state that ``content`` gave, and no other device any."""
+        places = list(self._places.values())
+        self._moments[places], self._newest[places] = NEVER, NEVER
+        self._values[places], self._times[places] = np.nan, NEVER
+        places = [self._place(key) for key in keys]
+        for name in _STATE:
+            getattr(self, f"_{name}")[places] = arrays[name]
+
     def _place(self, key: Key) -> int:
         """Where the state of a device is, made if it is new."""
         place = self._places.get(key)
@@ -395,11 +414,11 @@ class NewestValues:
         return place
 
     def _grow(self, size: int) -> None:
-        for name in ("_current", "_moments", "_newest", "_values", "_times"):
-            before = getattr(self, name)
+        for name in _STATE:
+            before = getattr(self, f"_{name}")
             longer = np.empty((size, *before.shape[1:]), dtype=before.dtype)
             longer[: len(before)] = before
-            setattr(self, name, longer)
+            setattr(self, f"_{name}", longer)
 
 
 def _flat(spans: Sequence[Sequence[tuple[int, int, int]]]) -> tuple[Ints, Ints]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -223,6 +223,28 @@ class LiveGroups:
                     self._last = arrived = max(arrived, self._last + 1)
                 at[row, 0] = arrived
         self._features.add_to(rows, [event.device for event in events], at, self._state)
+
+    def content(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        """All that is kept: plain content for JSON, and arrays; ``put`` goes on from it exactly."""
+        keys, arrays = self._state.content()
+        plain = {
+            "inputs": list(self._features.inputs),
+            "devices": keys,
+            "begun": sorted(self._begun, key=str),
+            "last": self._last,
+        }
+        return plain, arrays
+
+    def put(self, plain: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> bool:
+        """Go on from what ``content`` gave, if it is of these features; else nothing changes.
+
+        :returns: whether it is.
+        """
+        if plain["inputs"] != list(self._features.inputs):
+            return False
+        self._state.put(plain["devices"], arrays)
+        self._begun, self._last = set(plain["begun"]), int(plain["last"])
+        return True
 
     def forget(self, devices: Iterable[str | int]) -> None:
         """Give up devices that no other looks at."""

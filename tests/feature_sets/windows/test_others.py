@@ -168,3 +168,15 @@ def test_a_ratio_to_nothing_is_missing():
     at = np.array([[1, 1], [2, 2]])
     found = state.compare(["c", "a"], np.array([0, 1]), at, np.array([[1.0, 0.0], [1.0, 3.0]]))
     assert found[1, 4] == 3.0 and np.isnan(found[1, 8])
+
+
+def test_a_state_that_was_kept_goes_on_with_the_same_bits():
+    codes, at, values = stream(7)
+    whole = NewestValues(ASKED, RELATIONS).compare(DEVICES, codes, at, values)
+    before, after = NewestValues(ASKED, RELATIONS), NewestValues(ASKED, RELATIONS)
+    before.compare(DEVICES, codes[:200], at[:200], values[:200])
+    # It had other rows, of which nothing stays.
+    after.compare([*DEVICES, "gone"], np.arange(6), at[:6], values[:6])
+    after.put(*before.content())
+    assert after.moment("gone") == NEVER
+    assert after.compare(DEVICES, codes[200:], at[200:], values[200:]).tobytes() == whole[200:].tobytes()
