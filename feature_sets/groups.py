@@ -181,11 +181,9 @@ def _groups_of(
         values = [column[place] for column in columns]
         if any(value is None for value in values):
             continue
-        span = (since[place] if follows else BEGINNING, since[place + 1] if goes_on else OPEN)
-        found.setdefault(device, []).append(("\0".join(map(str, values)), *span))
+        begin, end = since[place] if follows else BEGINNING, since[place + 1] if goes_on else OPEN
+        group, spans = "\0".join(map(str, values)), found.setdefault(device, [])
+        if spans and spans[-1][0] == group and spans[-1][2] == begin:  # Something else of it changed.
+            begin = spans.pop()[1]
+        spans.append((group, begin, end))
     return found
-
-
-def no_groups(schema: TelemetrySchema) -> Groups:
-    """Devices of which nobody said how they are linked, nor what they share."""
-    return Groups(schema, {})

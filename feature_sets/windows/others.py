@@ -31,7 +31,7 @@ LARGEST_RATIO = 1e9
 """A ratio of a larger size is rounding residue; see ``derived_features.LARGEST_QUOTIENT``."""
 
 NEVER = -(2**62)
-ALWAYS = 2**62
+"""A moment, or a time in microseconds, before every other."""
 
 Spans = Sequence[tuple[Key, int, int]]
 """Names with the first microsecond from which each holds, and the first at which it no longer does."""
@@ -68,7 +68,10 @@ class Asked:
 
 @njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
 def _smallest(values: Floats, count: int, rank: int) -> float:
-    """The value of a rank, 0 the smallest; all before it are then no larger (Hoare, 1961, Find)."""
+    """The value of a rank, 0 the smallest; all before it are then no larger (Hoare, 1961, Find).
+
+    As in the kernel of the windows: Numba's cache notices changes of a function's own file only.
+    """
     low, high = 0, count - 1
     while low < high:
         pivot = values[(low + high) >> 1]

@@ -131,6 +131,10 @@ def test_peers_share_values_of_the_key_and_of_attributes_at_the_time():
             "valid_from": pd.to_datetime([None, None, 7_000_000, None, None], unit="us", utc=True),
         }
     )
+    # What stays as it was is one stretch of time.
+    again = attributes.iloc[[0]].assign(valid_from=pd.Timestamp("2024-01-01", tz="UTC"))
+    attributes = pd.concat([attributes, again], ignore_index=True)
+    attributes["valid_from"] = pd.to_datetime(attributes["valid_from"], utc=True)
     relation = Groups(schema, {}, attributes).relations[0]
     assert relation.members["oslo\0x"] == [("oslo/a", BEGINNING, OPEN), ("oslo/b", BEGINNING, 7_000_000)]
     assert relation.members["oslo\0y"] == [("oslo/b", 7_000_000, OPEN)]

@@ -8,8 +8,9 @@ import statistics
 import numpy as np
 import pytest
 
+from feature_sets.telemetry.links import OPEN
 from feature_sets.windows import others
-from feature_sets.windows.others import ALWAYS, NEVER, Asked, NewestValues, Relation
+from feature_sets.windows.others import NEVER, Asked, NewestValues, Relation
 
 STATISTICS = {
     others.MAX: max,
@@ -33,16 +34,16 @@ ASKED = Asked(
 )
 DEVICES = ["a", "b", "c", "d", "alone"]
 LINKS = {
-    "a": [("b", NEVER, ALWAYS), ("c", 100, ALWAYS)],
-    "b": [("a", NEVER, ALWAYS), ("d", NEVER, 150)],
-    "c": [("a", 100, ALWAYS)],
+    "a": [("b", NEVER, OPEN), ("c", 100, OPEN)],
+    "b": [("a", NEVER, OPEN), ("d", NEVER, 150)],
+    "c": [("a", 100, OPEN)],
     "d": [("b", NEVER, 150)],
 }
 GROUPS = {
-    "a": [("x", NEVER, ALWAYS)],
-    "b": [("x", NEVER, 120), ("y", 120, ALWAYS)],
-    "c": [("x", NEVER, ALWAYS)],
-    "d": [("y", NEVER, ALWAYS)],
+    "a": [("x", NEVER, OPEN)],
+    "b": [("x", NEVER, 120), ("y", 120, OPEN)],
+    "c": [("x", NEVER, OPEN)],
+    "d": [("y", NEVER, OPEN)],
 }
 MEMBERS = {
     group: [
@@ -51,7 +52,7 @@ MEMBERS = {
     for group in ("x", "y")
 }
 RELATIONS = [
-    Relation({device: [(device, NEVER, ALWAYS)] for device in LINKS}, LINKS),
+    Relation({device: [(device, NEVER, OPEN)] for device in LINKS}, LINKS),
     Relation(GROUPS, MEMBERS),
 ]
 
