@@ -15,7 +15,7 @@ from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.telemetry.neighbors import CALLED, STATISTICS
 from feature_sets.telemetry.peers import DIFFERENCE
 from feature_sets.telemetry.schema import TelemetrySchema
-from feature_sets.windows import others
+from feature_sets.windows import others_kernel
 from feature_sets.windows.others import Asked, NewestValues, Relation
 
 Floats = npt.NDArray[np.float64]
@@ -59,7 +59,12 @@ class GroupFeatures:
             self.by_relation["peers"] = [part.name for part in of_peers]
         place = {name: index for index, name in enumerate(self.inputs)}
         asked = [
-            (self.relations.index(part.direction), place[part.window_feature], part.statistic, others.PLAIN)
+            (
+                self.relations.index(part.direction),
+                place[part.window_feature],
+                part.statistic,
+                others_kernel.PLAIN,
+            )
             for part in of_neighbors
         ]
         asked += [
@@ -67,7 +72,7 @@ class GroupFeatures:
                 len(self.relations) - 1,
                 place[part.metric],
                 part.statistic,
-                others.DIFFERENCE if part.comparison == DIFFERENCE else others.RATIO,
+                others_kernel.DIFFERENCE if part.comparison == DIFFERENCE else others_kernel.RATIO,
             )
             for part in of_peers
         ]
@@ -150,4 +155,10 @@ class GroupFeatures:
 
 
 _FIRST = np.zeros(1, dtype=np.int64)
-_STATISTICS = dict(zip(STATISTICS, (others.MAX, others.MEAN, others.MIN, others.MEDIAN), strict=True))
+_STATISTICS = dict(
+    zip(
+        STATISTICS,
+        (others_kernel.MAX, others_kernel.MEAN, others_kernel.MIN, others_kernel.MEDIAN),
+        strict=True,
+    )
+)

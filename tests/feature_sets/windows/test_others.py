@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 
 from feature_sets.telemetry.links import OPEN
-from feature_sets.windows import others
-from feature_sets.windows.others import NEVER, Asked, NewestValues, Relation
+from feature_sets.windows import others_kernel
+from feature_sets.windows.others import Asked, NewestValues, Relation
+from feature_sets.windows.others_kernel import NEVER
 
 STATISTICS = {
-    others.MAX: max,
-    others.MIN: min,
-    others.MEAN: lambda values: math.fsum(values) / len(values),
-    others.MEDIAN: statistics.median,
+    others_kernel.MAX: max,
+    others_kernel.MIN: min,
+    others_kernel.MEAN: lambda values: math.fsum(values) / len(values),
+    others_kernel.MEDIAN: statistics.median,
 }
 MAX_AGE = 40
 ASKED = Asked(
@@ -24,9 +25,9 @@ ASKED = Asked(
     max_ages=np.array([MAX_AGE, MAX_AGE // 2]),
     features=np.array(
         [
-            *[(statistic, others.PLAIN) for statistic in STATISTICS],
-            *[(statistic, others.DIFFERENCE) for statistic in STATISTICS],
-            (others.MEDIAN, others.RATIO),
+            *[(statistic, others_kernel.PLAIN) for statistic in STATISTICS],
+            *[(statistic, others_kernel.DIFFERENCE) for statistic in STATISTICS],
+            (others_kernel.MEDIAN, others_kernel.RATIO),
         ]
     ),
     # Of the first relation the window, of the second the reading.
@@ -104,9 +105,9 @@ def plain(codes, at, values):
                     answer.append(math.nan)
                     continue
                 found = STATISTICS[statistic](fresh)
-                if comparison == others.DIFFERENCE:
+                if comparison == others_kernel.DIFFERENCE:
                     found = own - found
-                elif comparison == others.RATIO:
+                elif comparison == others_kernel.RATIO:
                     found = own / found
                 answer.append(found)
         out.append(answer)
