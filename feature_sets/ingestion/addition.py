@@ -64,9 +64,12 @@ class Addition(NextHistory):
             granularity=granularity_of(history.target),
             widened=types != before,
         )
-        stored = rows_around(history, part, computed)
-        self.merged, self.added = merge(part, stored, layout, computed)
-        self.found = computed.recompute(self.merged.rows, self.merged.origin != STORED)
+        for is_whole in (False, True):
+            stored = rows_around(history, part, computed, is_whole)
+            self.merged, self.added = merge(part, stored, layout, computed)
+            self.found = computed.recompute(self.merged.rows, self.merged.origin != STORED, is_whole)
+            if not self.found.lacks:
+                break
         self._computed = computed
         super().__init__(
             history,

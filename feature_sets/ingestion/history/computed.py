@@ -18,6 +18,7 @@ from feature_sets.rows.keyed_rows import Bools, Integers, KeyedRows
 from feature_sets.windows import event_status
 from feature_sets.windows.arrival_order import windows_as_known
 from feature_sets.windows.definition import WindowDefinition
+from feature_sets.windows.group_reach import group_reach
 from feature_sets.windows.reach import reach
 
 Ranges = tuple[tuple[int, int], ...]
@@ -31,11 +32,14 @@ class Recomputed:
     :param changed: rows whose computed columns may be others now, the added ones among them; shape (n,).
     :param values: the computed columns of the changed rows, in their order.
     :param too_late: rows that are no part of the history, because they arrived too late.
+    :param lacks: whether they depend on rows further back than those that were given: then all rows of the
+        devices are needed, and the rest says nothing.
     """
 
     changed: Bools
     values: Mapping[str, npt.NDArray[np.float64]]
     too_late: Bools
+    lacks: bool = False
 
 
 class ComputedColumns(Protocol):
@@ -78,11 +82,12 @@ class ComputedColumns(Protocol):
     def early(self, micros: npt.NDArray[np.int64], arrivals: npt.NDArray[np.int64]) -> Bools:
         """Rows that are no part of the history, because they arrived before their own time."""
 
-    def recompute(self, rows: KeyedRows, added: Bools) -> Recomputed:
+    def recompute(self, rows: KeyedRows, added: Bools, is_whole: bool = False) -> Recomputed:
         """What the added rows change.
 
         :param rows: in event order, with the inputs.
         :param added: which of them are new.
+        :param is_whole: whether these are all rows of the devices.
         """
 
 
@@ -102,7 +107,7 @@ class NothingComputed:
         """None."""
         return np.zeros(len(micros), dtype=np.bool_)
 
-    def recompute(self, rows: KeyedRows, added: Bools) -> Recomputed:
+    def recompute(self, rows: KeyedRows, added: Bools, is_whole: bool = False) -> Recomputed:
         """The added rows alone."""
         return Recomputed(added, {}, np.zeros(len(rows), dtype=np.bool_))
 
@@ -133,23 +138,39 @@ class WindowFeatures:
 
     @property
     def whole_devices(self) -> bool:
-        """Whether there are features relative to the device's own past, or of other devices."""
-        return self.derived is not None and bool(self.derived.relative.names or self.derived.groups.names)
+        """Whether there are features relative to the device's own past."""
+        return self.derived is not None and bool(self.derived.relative.names)
+
+    @property
+    def _has_groups(self) -> bool:
+        return self.groups is not None and self.derived is not None and bool(self.derived.groups.names)
+
+    @property
+    def _age(self) -> int:
+        """How old values of other devices are at most."""
+        return self.derived.groups.max_age_micros if self.derived is not None else 0
+
+    @property
+    def _reach(self) -> int:
+        return (self.definition.kept_buckets + 1) * self.definition.period_micros
 
     def together(self, keys: Collection[str | int]) -> list[str | int]:
         """Keys of other devices whose rows change with those of some devices."""
-        if self.derived is None or not self.derived.groups.names or self.groups is None:
+        if not self._has_groups or self.groups is None:
             return []
         return sorted(self.groups.together(keys) - set(keys), key=lambda key: (isinstance(key, str), key))
 
     @property
     def behind(self) -> int:
-        """The longest window and what rates reach back, and a step because time is cut into steps."""
-        return (self.definition.kept_buckets + 1) * self.definition.period_micros
+        """The longest window and what rates reach back, and a step because time is cut into steps.
+
+        With other devices also how old their values are, twice: a device may be behind the others.
+        """
+        return self._reach + 2 * self._age
 
     @property
     def ahead(self) -> int:
-        """As far as behind: a row is in the windows of those rows."""
+        """As far as behind: a row is in the windows of those rows, and seen by others for as long."""
         return self.behind
 
     def early(self, micros: npt.NDArray[np.int64], arrivals: npt.NDArray[np.int64]) -> Bools:
@@ -157,11 +178,11 @@ class WindowFeatures:
         early: Bools = micros > arrivals + self.definition.tolerance_micros
         return early
 
-    def recompute(self, rows: KeyedRows, added: Bools) -> Recomputed:
+    def recompute(self, rows: KeyedRows, added: Bools, is_whole: bool = False) -> Recomputed:
         """Windows of the rows that see an added one, see ``reach``.
 
         A feature relative to the device's past changes with every row from an added one on, and one of other
-        devices with every row that arrived since on a device that depends on it.
+        devices with theirs, see ``group_reach``.
         """
         definition = self.definition
         arrivals = column_micros(rows.frame[self.arrival]) if self.arrival else rows.micros
@@ -175,13 +196,29 @@ class WindowFeatures:
             definition.rate_buckets,
         )
         shown, needed = found.changed, found.needed
-        if self.whole_devices:
-            units = self._units(rows)[rows.codes]
-            by_unit = np.lexsort((rows.micros, arrivals, units))
+        if self.whole_devices or self._has_groups:
+            units = self._units(rows)
+            by_unit = np.lexsort((rows.micros, arrivals, units[rows.codes]))
             ranks = np.empty(len(order), dtype=np.intp)
             ranks[order] = np.arange(len(order))
             of_device = ranks[by_unit]  # From the order of units to that of devices.
-            in_units = _from_the_first(shown[of_device], units[by_unit], found.too_late[of_device])
+            of_unit = units[rows.codes[by_unit]]
+            if self.whole_devices:
+                in_units = _from_the_first(shown[of_device], of_unit, found.too_late[of_device])
+            else:
+                around = group_reach(
+                    of_unit,
+                    rows.codes[by_unit],
+                    rows.micros[by_unit],
+                    shown[of_device],
+                    found.too_late[of_device],
+                    self._age,
+                    self._reach,
+                )
+                earliest = rows.micros[added].min(initial=np.iinfo(np.int64).max) - self.behind
+                if not is_whole and around.earliest is not None and around.earliest < earliest:
+                    return Recomputed(added, {}, added, lacks=True)
+                in_units = around.changed, around.needed
             shown, needed = (_put_back(mask, of_device) for mask in in_units)
         changed, needed, too_late = (_put_back(mask, order) for mask in (shown, needed, found.too_late))
         if not changed.any():
@@ -203,13 +240,13 @@ class WindowFeatures:
             values |= {name: column[kept] for name, column in relative.items()}
             groups = self.derived.groups
             given = {name: _column(windows, used, name) for name in groups.inputs}
-            around = groups.of_history(used, self.arrival, given, groups.state(self.groups))
-            values |= {name: column[kept] for name, column in around.items()}
+            seen = groups.of_history(used, self.arrival, given, groups.state(self.groups))
+            values |= {name: column[kept] for name, column in seen.items()}
         return Recomputed(changed, values, too_late)
 
     def _units(self, rows: KeyedRows) -> Integers:
         """Number of what each device's rows depend on: its own, or all of those it must be together with."""
-        if self.groups is None or self.derived is None or not self.derived.groups.names:
+        if self.groups is None or not self._has_groups:
             return np.arange(len(rows.keys))
         numbers: dict[str | int, int] = {}
         roots = [self.groups.shard_key(key) for key in rows.keys]
