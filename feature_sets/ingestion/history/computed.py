@@ -18,8 +18,8 @@ from feature_sets.rows.keyed_rows import Bools, Integers, KeyedRows
 from feature_sets.windows import event_status
 from feature_sets.windows.arrival_order import windows_as_known
 from feature_sets.windows.definition import WindowDefinition
-from feature_sets.windows.group_reach import group_reach
-from feature_sets.windows.reach import reach
+from feature_sets.windows.group_reach import GroupReach, group_reach
+from feature_sets.windows.reach import Reach, reach
 
 Ranges = tuple[tuple[int, int], ...]
 """Times from the first microsecond up to one that is no longer meant, in order."""
@@ -197,29 +197,11 @@ class WindowFeatures:
         )
         shown, needed = found.changed, found.needed
         if self.whole_devices or self._has_groups:
-            units = self._units(rows)
-            by_unit = np.lexsort((rows.micros, arrivals, units[rows.codes]))
-            ranks = np.empty(len(order), dtype=np.intp)
-            ranks[order] = np.arange(len(order))
-            of_device = ranks[by_unit]  # From the order of units to that of devices.
-            of_unit = units[rows.codes[by_unit]]
-            if self.whole_devices:
-                in_units = _from_the_first(shown[of_device], of_unit, found.too_late[of_device])
-            else:
-                around = group_reach(
-                    of_unit,
-                    rows.codes[by_unit],
-                    rows.micros[by_unit],
-                    shown[of_device],
-                    found.too_late[of_device],
-                    self._age,
-                    self._reach,
-                )
-                earliest = rows.micros[added].min(initial=np.iinfo(np.int64).max) - self.behind
-                if not is_whole and around.earliest is not None and around.earliest < earliest:
-                    return Recomputed(added, {}, added, lacks=True)
-                in_units = around.changed, around.needed
-            shown, needed = (_put_back(mask, of_device) for mask in in_units)
+            beyond = self._beyond(rows, arrivals, order, found)
+            earliest = rows.micros[added].min(initial=np.iinfo(np.int64).max) - self.behind
+            if not is_whole and beyond.earliest is not None and beyond.earliest < earliest:
+                return Recomputed(added, {}, added, lacks=True)
+            shown, needed = beyond.changed, beyond.needed
         changed, needed, too_late = (_put_back(mask, order) for mask in (shown, needed, found.too_late))
         if not changed.any():
             return Recomputed(changed, {name: np.empty(0) for name in self.names}, too_late)
@@ -243,6 +225,32 @@ class WindowFeatures:
             seen = groups.of_history(used, self.arrival, given, groups.state(self.groups))
             values |= {name: column[kept] for name, column in seen.items()}
         return Recomputed(changed, values, too_late)
+
+    def _beyond(
+        self,
+        rows: KeyedRows,
+        arrivals: npt.NDArray[np.int64],
+        order: npt.NDArray[np.intp],
+        found: Reach,
+    ) -> GroupReach:
+        """What changed rows do beyond their windows, in the order of the devices.
+
+        :param order: of the devices, and of each in the order of arrival.
+        :param found: what they do to windows, in this order.
+        """
+        units = self._units(rows)[rows.codes]
+        by_unit = np.lexsort((rows.micros, arrivals, units))
+        ranks = np.empty(len(order), dtype=np.intp)
+        ranks[order] = np.arange(len(order))
+        of_device = ranks[by_unit]  # From the order of units to that of devices.
+        units, codes, micros = units[by_unit], rows.codes[by_unit], rows.micros[by_unit]
+        changed, too_late = found.changed[of_device], found.too_late[of_device]
+        if self.whole_devices:
+            beyond = GroupReach(*_from_the_first(changed, units, too_late), None)
+        else:
+            beyond = group_reach(units, codes, micros, changed, too_late, self._age, self._reach)
+        changed, needed = (_put_back(mask, of_device) for mask in (beyond.changed, beyond.needed))
+        return GroupReach(changed, needed, beyond.earliest)
 
     def _units(self, rows: KeyedRows) -> Integers:
         """Number of what each device's rows depend on: its own, or all of those it must be together with."""
