@@ -56,7 +56,8 @@ class Ingress:
         self._devices = state.devices
         self._policy = state.settings.unknown_devices
         self._unregistered = state.metrics.unregistered
-        self._parser = EventParser(state.schema, state.devices if self._policy == REJECT else None)
+        known = state.devices if self._policy == REJECT else None
+        self._parser = EventParser(state.schema, known, whole_keys=state.devices is not None)
         self._calendar, self._maintenance = state.calendar, MaintenanceParser(state.schema)
         self._form = state.schema.labels.form
         self._incidents = (

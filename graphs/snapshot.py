@@ -13,6 +13,7 @@ from graphs.state.serving_state import serving_state
 from graphs.state.snapshots.files import (
     SnapshotFile,
     clear_unfinished,
+    cut_at,
     read_snapshot,
     snapshot_files,
 )
@@ -49,35 +50,39 @@ def snapshot_taker(context: Any) -> SnapshotTaker | None:
         return None
     steps = request_steps(context.root)
 
+    counts: list[tuple[str, dict[str, str], float]] = []
+
     def before(lost: bool) -> None:
         if lost:
             state.metrics.store_losses.inc()
             context.logger.error("the journal's store lost its content; the state is kept in a snapshot now")
         for step in steps:
             step.before_snapshot(lost)
+        counts[:] = state.metrics.saved()  # It takes locks, which a forked process may find taken.
 
     def outcome(error: str) -> None:
         state.metrics.snapshots.labels(_FAILED if error else _WRITTEN).inc()
         if error:
             context.logger.error(f"a snapshot could not be written, so the journal keeps more: {error}")
-        state.journal.bounds.floor = taker.floor
+        state.journal.bounds.floor = cut_at(directory)
 
     clear_unfinished(directory)
     settings = state.settings
-    taker = SnapshotTaker(
+    return SnapshotTaker(
         directory,
-        lambda: graph_state(context),
+        lambda: graph_state(context, counts),
         before,
         settings.snapshot_events,
         settings.snapshot_seconds,
         outcome,
     )
-    state.journal.bounds.floor = taker.floor
-    return taker
 
 
-def graph_state(context: Any) -> SavedState:
-    """Everything that a replay of the journal would build, in plain form."""
+def graph_state(context: Any, counts: Sequence[tuple[str, dict[str, str], float]] = ()) -> SavedState:
+    """Everything that a replay of the journal would build, in plain form.
+
+    :param counts: of the metrics.
+    """
     state = serving_state(context)
     parts = {_step_name(step): step.saved() for step in request_steps(context.root)}
     now = state.arrivals.now if state.arrivals is not None else None
@@ -88,7 +93,7 @@ def graph_state(context: Any) -> SavedState:
         "horizon": telemetry.horizon_seconds,
         "readings": list(telemetry.reading_columns),
     }
-    parts[_GRAPH] = SavedState({"of": own, "now": now, "counts": state.metrics.saved()})
+    parts[_GRAPH] = SavedState({"of": own, "now": now, "counts": list(counts)})
     return SavedState.of_parts(parts)
 
 
@@ -103,10 +108,11 @@ def restore_snapshot(context: Any) -> Restored:
     directory = state.snapshot_directory
     if directory is None:
         return nothing
+    state.journal.bounds.floor = cut_at(directory)
     files = snapshot_files(directory)
-    found = _newest_whole(context, files)
+    found, is_foreign = _newest_usable(context, files)
     if found is None:
-        if files and not state.journal.reaches_start():
+        if files and not is_foreign and not state.journal.reaches_start():
             rule = (
                 "must hold one that is whole, as the journal no longer reaches back to its start; without "
                 "these files the state begins with what the journal still has"
@@ -114,10 +120,7 @@ def restore_snapshot(context: Any) -> Restored:
             raise InputError(f"snapshots in {directory}", rule, ", ".join(file.path.name for file in files))
         return nothing
     place, saved = found
-    own, now = saved.plain[_GRAPH], graph_state(context).plain[_GRAPH]
-    if own["of"] != now["of"]:
-        context.logger.warn(f"the snapshot is of another schema, so the journal alone counts: {own['of']}")
-        return nothing
+    own = saved.plain[_GRAPH]
     known = state.journal.go_on(place, saved.part("journal"))
     if not known:
         state.metrics.store_losses.inc()
@@ -129,14 +132,24 @@ def restore_snapshot(context: Any) -> Restored:
     return Restored(place, BEFORE_ALL if behind else place, behind, not known)
 
 
-def _newest_whole(context: Any, files: Sequence[SnapshotFile]) -> tuple[EntryId, SavedState] | None:
+def _newest_usable(
+    context: Any, files: Sequence[SnapshotFile]
+) -> tuple[tuple[EntryId, SavedState] | None, bool]:
+    """The newest snapshot that is whole and of this schema, and whether there was one of another."""
+    now, is_foreign = graph_state(context).plain[_GRAPH], False
     for file in files:
         try:
-            return file.place, read_snapshot(file)
+            saved = read_snapshot(file)
+            of = saved.plain[_GRAPH]["of"]
         except (InputError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             serving_state(context).metrics.snapshots.labels(_DAMAGED).inc()
             context.logger.warn(f"a snapshot is left out: {error}")
-    return None
+            continue
+        if of == now["of"]:
+            return (file.place, saved), is_foreign
+        is_foreign = True
+        context.logger.warn(f"a snapshot is left out, as it is of another schema: {of}")
+    return None, is_foreign
 
 
 def _step_name(step: RequestStep) -> str:

@@ -81,7 +81,8 @@ def train(
     ``training.unlabeled``, with ``unlabeled``, ``alarm_share`` and ``limit`` in the place of scores.
 
     Results: average_precision, roc_auc, f1, precision, recall and the confusion matrix of the winner on its
-    out-of-fold rows, ``threshold``, ``threshold_rule``, ``calibration_a``, ``calibration_b``; ``candidate``,
+    out-of-fold rows, ``threshold``, ``threshold_rule``, ``calibration_a``, ``calibration_b``; the facts of
+    ``training.decision.operating_point``, such as ``false_alarm_rate`` and its range; ``candidate``,
     ``family``, ``best_iteration``, ``search``, ``combinations`` (tried), ``combinations_possible``,
     ``search_metric``, ``rungs`` (rows of each), ``folds`` (how they are placed), ``folds_used``,
     ``folds_skipped``, ``search_seconds``, ``fit_seconds``, ``converged``, ``version``, ``code_version``,

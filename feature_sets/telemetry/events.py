@@ -77,9 +77,12 @@ class EventParser:
 
     :param schema: whose columns the bodies have.
     :param devices: the known device keys; without it every key is accepted.
+    :param whole_keys: whether a key must have all of its parts.
     """
 
-    def __init__(self, schema: TelemetrySchema, devices: Container[str] | None = None) -> None:
+    def __init__(
+        self, schema: TelemetrySchema, devices: Container[str] | None = None, whole_keys: bool = False
+    ) -> None:
         self._entity = schema.entity
         self._separator = schema.separator
         self._time = schema.time
@@ -92,7 +95,7 @@ class EventParser:
         )
         self._uptime = schema.uptime
         self._times = schema.time_rules
-        self._devices = devices
+        self._devices, self._whole_keys = devices, whole_keys and bool(schema.separator)
         self._sent_as = {name: sent for sent, name in schema.rename.items()}
 
     def telemetry(self, body: Any) -> TelemetryEvent:
@@ -228,7 +231,7 @@ class EventParser:
             raise EventError(columns[-1], f"must make a key of at most {KEY_LIMIT} characters", device)
         if self._devices is not None and device not in self._devices:
             raise EventError(DEVICE, KNOWN_DEVICE, device)
-        if not has_levels and self._separator and device.count(self._separator) < len(self._entity) - 1:
+        if self._whole_keys and device.count(self._separator) < len(self._entity) - 1:
             raise EventError(DEVICE, WHOLE_KEY, device)
         return device
 

@@ -16,6 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from feature_sets.checks import InputError
+
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
 Key = str | int
@@ -164,14 +166,17 @@ class Baselines:
         :param features: shape (n, features), those of the same hour last; NaN where there is none.
         :param hours: hour of each row since the epoch, shape (n,); not needed without features of the same
             hour.
+        :raises InputError: without hours that are needed.
         :returns: shape (n, features), from -``FARTHEST`` to ``FARTHEST``; NaN without a value or a level.
         """
         places = np.array([self._place(key) for key in keys], dtype=np.int64)
         rows, own = places[codes], self._features
         out = np.empty((len(features), own))
         take(self._state, rows, np.ascontiguousarray(features[:, :own]), self._after, out)
-        if hours is None or features.shape[1] == own:
+        if features.shape[1] == own:
             return out
+        if hours is None:
+            raise InputError("hours", "must be given for features of the same hour", hours)
         by_hour = np.empty((len(features), features.shape[1] - own))
         rest = np.ascontiguousarray(features[:, own:])
         take_by_hour(self._state, own, rows, hours, rest, self._after, by_hour)

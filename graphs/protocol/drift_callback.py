@@ -63,9 +63,11 @@ class DriftCallback:
 
     @property
     def pending(self) -> list[Body]:
-        """Bodies that nobody has taken yet, oldest first."""
-        with self._changed:
-            return list(self._bodies)
+        """Bodies that nobody has taken yet, oldest first.
+
+        No lock is taken: a forked process may ask, in which nobody would let go of it.
+        """
+        return list(self._bodies)
 
     def send(self, body: Mapping[str, Any]) -> None:
         """Post a body soon; never waits. The oldest one is dropped, and reported, if too many are waiting.

@@ -27,10 +27,10 @@ class JournalBounds:
         self._total = 0
         self.floor: EntryId | None = None
 
-    def clear(self) -> None:
-        """Know of no entry."""
-        self._sizes.clear()
-        self._total = 0
+    def forget_after(self, entry: EntryId) -> None:
+        """Know of no entry after this one: they are about to be read, maybe again."""
+        while self._sizes and self._sizes[-1][0] > entry:
+            self._total -= self._sizes.pop()[1]
 
     def note(self, entry: EntryId, size: int) -> None:
         """Take note of an entry with so many events."""

@@ -156,8 +156,7 @@ class RedisJournal:
 
         What a snapshot was taken before, and the server lost, is taken from the archive.
         """
-        if after == BEFORE_ALL:
-            self.bounds.clear()
+        self.bounds.forget_after(after)
         self.skipped = 0
         for raw in self._after(after):
             size, entry = self._decoded(raw)

@@ -81,8 +81,15 @@ class LocalOperations:
         return str(holder) if holder else ""
 
     def begin(self, key: str, workflow: str, arguments: Mapping[str, Any]) -> None:
-        """Start a run in a folder of this name."""
-        WorkflowProcess.start(self._settings, self._project, workflow, dict(arguments), key)
+        """Start a run in a folder of this name.
+
+        One that trains serves what passes, and repeats nothing that was tried since the champion's run.
+        """
+        given = dict(arguments)
+        if workflow == "main":
+            tried = [name for name in self._memory().arguments if name in parameters.NAMES["main"]]
+            given = {**{name: parameters.DEFAULTS[name] for name in tried}, **given, "deploy_streaming": True}
+        WorkflowProcess.start(self._settings, self._project, workflow, given, key)
 
     def look(self, key: str) -> RunLook:
         """A run by the name of its folder. One that has not begun is kept from it for good."""

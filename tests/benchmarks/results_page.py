@@ -98,6 +98,16 @@ TABLES: Mapping[str, Table] = {
             "ingest job, MB": "{ours_ingest_peak_mb:,}",
         },
     ),
+    "append_memory": Table(
+        "The same files: MB resident at most while the first values are ingested, and while as many more are "
+        "added to them, all in one day.",
+        {
+            "values": "{rows:,}",
+            "readings": "{first_readings:,}",
+            "first, MB": "{first_peak_mb:,}",
+            "added, MB": "{added_peak_mb:,}",
+        },
+    ),
     "online_features": Table(
         "Newest features from Valkey, p50 and p99 in milliseconds a request, beside MLRun's online service "
         "and a bare `HGETALL`.",

@@ -13,6 +13,9 @@ import pytest
 
 from drift.detectors.ddm import DDM
 from drift.monitor import DriftMonitor
+from drift.performance import Performance
+from drift.performance_watch import BasePerformance
+from drift.recalibration import Recalibration
 from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
 from graphs.protocol.errors import ApiError
 from graphs.protocol.records import LabelRecord, TelemetryRecord
@@ -36,6 +39,9 @@ EVENT_KINDS = (Kind.TELEMETRY, Kind.LABELS)
 BODIES: dict[Kind, Any] = {
     Kind.ATTACH: DriftMonitor([DDM()], cool_down=1000).to_dict(),
     Kind.CALLBACK: {"url": "http://127.0.0.1:9/drift"},
+    Kind.PERFORMANCE: BasePerformance(
+        Performance(900, 90.0, 0.9, 0.8, 0.7, 0.7, 0.7), Recalibration()
+    ).to_dict(),
     Kind.INFER: {
         "inputs": [
             {"name": "input", "shape": [1, len(INPUTS)], "datatype": "FP32", "data": [1.5] * len(INPUTS)}

@@ -58,6 +58,9 @@ def graph(package: Path, redis_url: str, key: str, directory: Path) -> Client:
         journal_key=key,
         labeled_directory=str(directory),
         label_deadline_seconds=300,
+        snapshot_directory=str(directory.parent / f"{directory.name}-snapshots"),
+        snapshot_events=20,
+        snapshot_seconds=0.1,
         batch_rows=16,
         batch_seconds=3600,
     )
@@ -111,38 +114,42 @@ def test_events_of_devices_that_are_known_no_more_do_not_stop_a_start(package: P
     assert client.post("/telemetry", event("a/2")).status == 422
 
 
-def converse_and_be_killed(package: Path, redis_url: str, directory: Path, last: int, answers: Path) -> None:
+def converse_and_be_killed(
+    package: Path, redis_url: str, directory: Path, first: int, last: int, answers: Path
+) -> None:
     """Body of a process that dies, without any last words, when it has answered a request."""
     client = graph(package, redis_url, "killed", directory)
-    with answers.open("w") as file:
-        for method, path, body in conversation()[: last + 1]:
+    with answers.open("a") as file:
+        for method, path, body in conversation()[first : last + 1]:
             print(json.dumps(client.send(method, path, body).json), file=file, flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_after_kill_9_no_answered_event_and_no_pair_is_lost(
+def test_after_every_kill_9_no_answered_event_and_no_pair_is_lost(
     package: Path, redis_url: str, tmp_path: Path
 ) -> None:
-    last = 130
-    # Forked, for a new interpreter would spend most of the test importing MLRun.
-    process = multiprocessing.get_context("fork").Process(
-        target=converse_and_be_killed,
-        args=(package, redis_url, tmp_path / "killed", last, tmp_path / "answers"),
-    )
-    process.start()
-    try:
-        process.join(120)
-    finally:
-        process.kill()
-        process.join()
-    assert process.exitcode == -signal.SIGKILL
+    kills = [30, 31, 75, 130]
+    for first, last in zip([0, *(kill + 1 for kill in kills)], kills, strict=False):
+        # Forked, for a new interpreter would spend most of the test importing MLRun.
+        process = multiprocessing.get_context("fork").Process(
+            target=converse_and_be_killed,
+            args=(package, redis_url, tmp_path / "killed", first, last, tmp_path / "answers"),
+        )
+        process.start()
+        try:
+            process.join(120)
+        finally:
+            process.kill()
+            process.join()
+        assert process.exitcode == -signal.SIGKILL
     answers = [json.loads(line) for line in (tmp_path / "answers").read_text().splitlines()]
-    assert len(answers) == last + 1
+    assert len(answers) == kills[-1] + 1
+    assert list((tmp_path / "killed-snapshots").glob("*.npz")), "some began from a snapshot"
     steady = graph(package, redis_url, "unkilled", tmp_path / "steady")
     started_again = graph(package, redis_url, "killed", tmp_path / "killed")
     for number, (method, path, body) in enumerate(conversation()):
         expected = steady.send(method, path, body).json
-        got = answers[number] if number <= last else started_again.send(method, path, body).json
+        got = answers[number] if number <= kills[-1] else started_again.send(method, path, body).json
         assert got == expected, f"request {number} to {path}"
     assert started_again.get("/drift").json == steady.get("/drift").json
     flush(steady)

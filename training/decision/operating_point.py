@@ -36,8 +36,8 @@ Flags = npt.NDArray[np.bool_]
 
 LEAST_RUNS = 10
 """Runs of false alarms that ``max_f1`` allows: the rate of fewer cannot be told within a factor of two."""
-FEWEST_RUNS = 5.0
-"""With fewer independent ones no rate is stated, but its range alone: it would be off by more than that."""
+FACTOR = 2.0
+"""A rate is stated where its range lies within so many times it either way, and its range alone elsewhere."""
 KEPT_F1 = 0.95
 """Share of the highest F1 that this may cost it, at most."""
 LEAST_EPISODES = 5
@@ -202,7 +202,8 @@ def _false_alarms(rows: OutOfFold, called: Flags) -> FalseAlarms | None:
     )
     periods = np.column_stack([rows.devices, rows.moments // rows.apart])[rows.far]
     low, high = rate_range(rate, independent, len(np.unique(periods, axis=0)))
-    certain = independent >= FEWEST_RUNS and rows.episodes >= LEAST_EPISODES
+    within = rate / FACTOR <= low and high <= FACTOR * rate
+    certain = within and rows.episodes >= LEAST_EPISODES
     return FalseAlarms(rate, low, high, len(starts), certain)
 
 

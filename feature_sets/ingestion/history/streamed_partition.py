@@ -74,7 +74,9 @@ class StreamedPartition:
                     keep[gone[first:end] - start] = False
                     batch = batch.filter(pa.array(keep))
                 until = int(np.searchsorted(moments, last))
-                here = self._ordered(pa.concat_tables([waiting, batch, fresh.slice(done, until - done)]))
+                here = pa.concat_tables([waiting, batch])
+                if until > done:  # Otherwise it is in order, which need not cost a sort.
+                    here = self._ordered(pa.concat_tables([here, fresh.slice(done, until - done)]))
                 ready = int(np.searchsorted(column_of_micros(here[self._time]), last))
                 count += self._put(file, here.slice(0, ready), notes)
                 waiting, done = here.slice(ready), until

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from feature_sets.checks import InputError
-from graphs.state.entry_id import EntryId
+from graphs.state.entry_id import BEFORE_ALL, EntryId
 from graphs.state.snapshots.saved_state import Array, SavedState
 
 VERSION = 1
@@ -62,6 +62,12 @@ def snapshot_files(directory: Path) -> list[SnapshotFile]:
     found = ((_NAME.match(path.name), path) for path in directory.iterdir())
     files = [SnapshotFile((int(at[1]), int(at[2])), at[3], path) for at, path in found if at]
     return sorted(files, key=lambda file: file.place, reverse=True)
+
+
+def cut_at(directory: Path) -> EntryId:
+    """A journal may forget what is at or before this entry: all snapshots that are kept have it."""
+    files = snapshot_files(directory)
+    return files[KEPT - 1].place if len(files) >= KEPT else BEFORE_ALL
 
 
 def write_snapshot(directory: Path, place: EntryId, state: SavedState) -> SnapshotFile:

@@ -57,13 +57,8 @@ class SnapshotTaker:
         self._child: int | None = None
         self._result = -1
         self._started = 0.0
-        self._taking = self._written = BEFORE_ALL
-
-    @property
-    def floor(self) -> EntryId:
-        """The journal may forget what is at or before it: both snapshots that are kept have it."""
-        files = snapshot_files(self.directory)
-        return files[1].place if len(files) > 1 else BEFORE_ALL
+        newest = next(iter(snapshot_files(directory)), None)
+        self._taking = self._written = newest.place if newest is not None else BEFORE_ALL
 
     def note(self, place: EntryId, events: int, lost: bool = False) -> None:
         """Take note of a request that is answered; take a snapshot if one is due.
@@ -78,23 +73,27 @@ class SnapshotTaker:
         now = time.monotonic()
         is_due = self._waiting >= self._events or (now >= self._due and place > self._written)
         if lost or (is_due and now >= self._not_before):
-            if lost:
+            if lost and self._child is not None:
+                os.kill(self._child, signal.SIGKILL)  # What it writes is of before.
                 self._end(_CLOSE_SECONDS)
             if self._child is None:
                 self._take(place, lost)
 
     def close(self, place: EntryId) -> None:
-        """Wait for one that is being written, and write a last one; done again, it changes nothing."""
+        """Write a last one, unless an earlier one takes too long; done again, it changes nothing.
+
+        A child that is not ready then goes on by itself.
+        """
         self._end(_CLOSE_SECONDS)
-        if place > self._written:
-            self._take(place, lost=False)
+        if self._child is None and place > self._written:
+            self._take(place, lost=False, nice=0)
             self._end(_CLOSE_SECONDS)
 
     def wait(self, seconds: float = _PATIENCE_SECONDS) -> None:
         """Wait for one that is being written."""
         self._end(seconds)
 
-    def _take(self, place: EntryId, lost: bool) -> None:
+    def _take(self, place: EntryId, lost: bool, nice: int = 19) -> None:
         self._before(lost)
         self._waiting = 0
         self._started = time.monotonic()
@@ -109,7 +108,7 @@ class SnapshotTaker:
             self._failed(str(error))
             return
         if not child:
-            _in_child(sender, lambda: write_snapshot(self.directory, place, self._state()))
+            _in_child(sender, nice, lambda: write_snapshot(self.directory, place, self._state()))
         os.close(sender)
         self._child, self._result, self._taking = child, result, place
 
@@ -139,14 +138,12 @@ class SnapshotTaker:
             self._failed(said or "its process was ended")
 
     def _end(self, seconds: float) -> None:
-        """Wait for the child; end it when it takes too long."""
+        """Wait for the child."""
         deadline = time.monotonic() + seconds
-        while self._child is not None:
+        while self._child is not None and time.monotonic() < deadline:
             self._look()
-            if self._child is not None and time.monotonic() > deadline:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(self._child, signal.SIGKILL)
-            time.sleep(0.002 if self._child is not None else 0.0)
+            if self._child is not None:
+                time.sleep(0.002)
 
     def _failed(self, error: str) -> None:
         self._not_before = time.monotonic() + min(self._seconds, 5.0)
@@ -154,7 +151,7 @@ class SnapshotTaker:
         self._on_outcome(error)
 
 
-def _in_child(sender: int, write: Callable[[], object]) -> None:
+def _in_child(sender: int, nice: int, write: Callable[[], object]) -> None:
     """Write, say what became of it, and end without any of what the parent has at its end."""
     said = "failed"
     try:
@@ -165,7 +162,7 @@ def _in_child(sender: int, write: Callable[[], object]) -> None:
         os.closerange(3, sender)
         os.closerange(sender + 1, 65_536)
         with contextlib.suppress(OSError):
-            os.nice(19)
+            os.nice(nice)
         write()
         said = _WRITTEN
     except BaseException as error:

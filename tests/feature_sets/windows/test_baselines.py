@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feature_sets.checks import InputError
 from feature_sets.windows.baselines import FARTHEST, WEEK, Baselines
 
 
@@ -142,3 +143,8 @@ def test_the_same_hour_changes_nothing_of_what_is_compared_with_all_of_the_past(
     keys = [f"d{number}" for number in range(7)]
     both = Baselines(2, 3, 1).compare(keys, codes, rows, hours)
     assert both[:, :2].tobytes() == Baselines(2, 3).compare(keys, codes, rows[:, :2]).tobytes()
+
+
+def test_features_of_the_same_hour_need_the_hours():
+    with pytest.raises(InputError, match="hours: must be given for features of the same hour"):
+        Baselines(1, 2, 1).compare(["a"], np.zeros(1, dtype=np.int64), np.ones((1, 2)))

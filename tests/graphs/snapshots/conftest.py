@@ -155,6 +155,6 @@ def network(
     def made(form: str = "rows", **settings: Any) -> Network:
         (tmp_path / "model").mkdir(exist_ok=True)
         package = write_package(tmp_path / "model", schema_of(schema, form), inputs=INPUTS)
-        return Network(package, redis_url, tmp_path, **settings)
+        return Network(package, settings.pop("redis_url", redis_url), tmp_path, **settings)
 
     return made

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.state.entry_id import BEFORE_ALL
 from graphs.state.snapshots import files
 from graphs.state.snapshots.files import read_snapshot, snapshot_files
+from project.local import valkey
 from tests.graphs.conftest import START, Client, label, write_package
 from tests.graphs.snapshots.conftest import INPUTS, Network, conversation, schema_of, taken
 from tests.graphs.snapshots.state_walk import differences, state_of
@@ -308,3 +312,85 @@ def test_the_store_is_told_of_a_loss_once(network: Networks, redis_url: str) -> 
     assert client.post("/telemetry", event("a/1", 10)).status == 200
     journal = client.step("journal")._journal
     assert journal.has_lost() and not journal.has_lost()
+
+
+@pytest.mark.parametrize("is_emptied", [False, True], ids=["its file is there", "it is empty"])
+def test_a_store_that_is_killed_answers_503_and_nothing_is_lost_when_it_is_back(
+    network: Networks, tmp_path: Path, is_emptied: bool
+) -> None:
+    home = tmp_path / "valkey"
+    server = valkey.start(home)
+    try:
+        where = network(redis_url=server.url)
+        client = where.start()
+        assert client.post("/telemetry", event("a/1", 0)).status == 200
+        time.sleep(1.1)  # Its file is flushed each second.
+        os.kill(server.pid, signal.SIGKILL)
+        expected = state_of(client)
+        for path, body in (("/telemetry", event("a/1", 10)), ("/labels", label("a/1", 0, 1))):
+            refused = client.post(path, body)
+            assert (refused.status, refused.json["error"]["field"]) == (503, "journal")
+        changed = differences(state_of(client), expected)
+        assert all(text.startswith(".Preprocess._arrived:") for text in changed), "only when it was asked"
+        assert client.get("/labeled").status == 200
+        if is_emptied:
+            shutil.rmtree(home / "valkey" / "appendonlydir")
+        assert valkey.start(home).url == server.url
+        assert client.post("/telemetry", event("a/1", 10)).json["status"] == "accepted"
+        assert client.post("/labels", label("a/1", 0, 1)).json["status"] == "joined"
+        assert counted(client, "netops_journal_losses_total") == is_emptied
+        client.step("respond")._taker.wait()
+        assert len(snapshot_files(where.snapshots)) == is_emptied
+        assert differences(state_of(where.start()), state_of(client)) == []
+    finally:
+        valkey.stop(home)
+
+
+def test_a_snapshot_of_another_schema_is_left_out_for_an_older_one_of_ours(
+    network: Networks, schema: TelemetrySchema, tmp_path: Path
+) -> None:
+    where = network()
+    client = where.start()
+    client.post("/telemetry", event("a/1", 0))
+    taken(client)
+    ours = (tmp_path / "model").rename(tmp_path / "ours")
+    (tmp_path / "model").mkdir()
+    other = schema_of(schema, "rows").to_dict()
+    other["label"] = "is_down"
+    write_package(tmp_path / "model", TelemetrySchema.from_dict(other), inputs=INPUTS)
+    between = where.start()
+    between.post("/telemetry", event("a/1", 10))
+    taken(between)
+    (tmp_path / "model").rename(tmp_path / "other")
+    ours.rename(tmp_path / "model")
+    again = where.start()
+    assert again.get("/labeled").json["waiting"] == 2
+    assert counted(again, "netops_events_total") == 2
+
+
+def test_a_tail_that_is_read_twice_is_counted_once(network: Networks) -> None:
+    where = network()
+    client = where.start()
+    client.post("/telemetry", event("a/1", 0))
+    taken(client)
+    client.post("/telemetry", [event("a/1", 10), event("a/1", 20)])
+    journal = where.start().step("journal")._journal
+    list(journal.entries(snapshot_files(where.snapshots)[0].place))
+    assert journal.bounds._total == 3 and len(journal.bounds._sizes) == 2
+
+
+def test_a_store_that_is_full_answers_503_until_there_is_room(network: Networks, tmp_path: Path) -> None:
+    home = tmp_path / "valkey"
+    server = valkey.start(home)
+    try:
+        client = network(redis_url=server.url).start()
+        assert client.post("/telemetry", event("a/1", 0)).status == 200
+        store = client.step("journal")._journal._redis
+        store.config_set("maxmemory", 1)
+        before = client.get("/labeled").json
+        assert client.post("/telemetry", event("a/1", 10)).status == 503
+        assert client.get("/labeled").json == before
+        store.config_set("maxmemory", 0)
+        assert client.post("/telemetry", event("a/1", 10)).json["status"] == "accepted"
+    finally:
+        valkey.stop(home)

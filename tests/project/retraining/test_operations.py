@@ -13,7 +13,8 @@ from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.errors import NetopsError
 from project.local.processes import Process
 from project.local.workflow_records import GIVEN_UP_FILE, write_process, write_status
-from project.memory import Memory, schema_digest
+from project.memory import Memory, resolve, schema_digest
+from project.parameters import NAMES
 from project.retraining import operations as module
 from project.retraining.loop import ABSENT, ENDED, KILLED, RUNNING, RunLook
 from project.retraining.operations import LocalOperations
@@ -123,6 +124,25 @@ def test_what_was_tried_since_is_not_of_the_champion(operations, tmp_path, monke
     remembered(monkeypatch, {"devices": 5, "split": "device_time", "min_votes": 0.9})
     champion(monkeypatch, "made-it")
     assert operations.arguments() == {"seed": 7, "devices": 5}
+
+
+def test_a_run_of_the_loop_serves_and_repeats_nothing_that_was_tried_since(operations, monkeypatch):
+    tried = {"devices": 5, "split": "device_time", "min_votes": 0.9, "deploy_streaming": False}
+    remembered(monkeypatch, tried)
+    begun = []
+    monkeypatch.setattr(module.WorkflowProcess, "start", lambda *given: begun.append(given[2:4]))
+    operations.begin("key", "main", {"seed": 7, "devices": 5})
+    operations.begin("key", "main", {"devices": 5, "deploy_streaming": False})
+    operations.begin("key", "release", {"version": "v1"})
+    expected = {"devices": 5, "split": "", "min_votes": 0.5, "deploy_streaming": True}
+    assert begun == [
+        ("main", {**expected, "seed": 7}),
+        ("main", expected),
+        ("release", {"version": "v1"}),
+    ]
+    # The process that runs it repeats what the project remembers, as for any other run.
+    resolved = resolve("p", NAMES["main"], begun[0][1], operations._memory())
+    assert resolved.arguments == begun[0][1] and resolved.repeated == {}
 
 
 @pytest.mark.parametrize("by_argument", [False, True])
