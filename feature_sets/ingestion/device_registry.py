@@ -179,8 +179,7 @@ def _write(
 ) -> None:
     if schema.derived.peers is not None:
         before = stored_groups(schema, history.metrics, history.attributes)
-        last = history.metrics.manifest.last if history.metrics else None
-        check_past(before, replace(before, attributes=changes.attributes), last, history.device_keys)
+        check_past(before, replace(before, attributes=changes.attributes), history)
     sources = history.static.manifest.sources if history.static else {}
     contents = Contents(recorded_schema(schema), sources)
     ingest_devices(schema, changes, history.static, contents, states)

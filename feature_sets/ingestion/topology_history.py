@@ -18,7 +18,7 @@ from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.ingestion.vectorized_ingest import Contents
 from feature_sets.telemetry.links import GivenLinks, Links, following, merged
-from feature_sets.telemetry.schema import TelemetrySchema
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
 LINKS = "_topology"
 """File beside those of the feature set ``device_metrics``, as Parquet: both ends of each link, and when."""
@@ -90,23 +90,35 @@ def with_links(
     before = stored_groups(schema, history.metrics, history.attributes)
     now = Groups(schema, following(given, before.links, last), attributes)
     if schema.group_features:
-        check_past(before, now, last, history.device_keys)
+        check_past(before, now, history)
     return replace(contents, attachments=attachments(schema, now.links), groups=now)
 
 
-def check_past(before: Groups, now: Groups, last: int | None, devices: Collection[str]) -> None:
-    """Raise InputError if known devices had other neighbors or peers at times of the history.
-
-    :param last: event time of its newest reading, microseconds; None without one.
-    :param devices: that the history knows.
-    """
-    if last is None:
+def check_past(before: Groups, now: Groups, history: TelemetryHistory) -> None:
+    """Raise InputError if devices with readings had other neighbors or peers at times of the history."""
+    if history.metrics is None or history.metrics.manifest.last is None:
         return
-    old, new = (dict(groups.until(last + 1, devices)) for groups in (before, now))
-    for what in sorted({*old, *new}):
-        if old.get(what) != new.get(what):
-            rule = (
-                "must hold as the history was made, up to its newest reading; give the time from which it is "
-                "another, or replace the history (netops ingest --replace)"
-            )
-            raise InputError(what, rule, "another before that")
+    end = history.metrics.manifest.last + 1
+    if not _differing(before, now, end, history.device_keys):
+        return
+    # Of a known device there may be no reading yet: no row of the history depends on what it is linked to.
+    for what in _differing(before, now, end, _with_readings(history.metrics)):
+        rule = (
+            "must hold as the history was made, up to its newest reading; give the time from which it is "
+            "another, or replace the history (netops ingest --replace)"
+        )
+        raise InputError(what, rule, "another before that")
+
+
+def _differing(before: Groups, now: Groups, end: int, devices: Collection[str]) -> list[str]:
+    """What of links and peers of some devices is another before a time."""
+    old, new = (dict(groups.until(end, devices)) for groups in (before, now))
+    return [what for what in sorted({*old, *new}) if old.get(what) != new.get(what)]
+
+
+def _with_readings(metrics: StoredHistory) -> set[str]:
+    """Keys of the devices of which a history has readings."""
+    found: set[str] = set()
+    for file in metrics.manifest.files:
+        found.update(metrics.folder.read(file.path, [DEVICE])[DEVICE].unique().to_pylist())
+    return found

@@ -8,6 +8,7 @@ import pytest
 
 from feature_sets.checks import InputError
 from feature_sets.device_metrics import device_metrics
+from feature_sets.ingestion import telemetry_append
 from feature_sets.ingestion.device_registry import add_device
 from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.topology_history import stored_links
@@ -126,3 +127,27 @@ def test_a_device_cannot_be_registered_with_other_peers_in_the_past(folder, loca
         add_device(SCHEMA, "dev-0", {"model": "n"}, before)
     assert add_device(SCHEMA, "dev-0", {"model": "n"}, None)[0].startswith("dev-0 changed: model 'm' to 'n'")
     assert add_device(SCHEMA, "dev-7", {"model": "m"}, None) == ["dev-7 joined"]
+
+
+def test_links_of_a_device_that_joins_hold_though_its_readings_failed_at_first(
+    folder, local_stack, monkeypatch
+):
+    always = {"valid_from": "", "valid_until": "2025-01-01T00:00:00Z"}
+    links(folder, ("dev-0", "dev-1"), **always)
+    folder.ingest()
+    links(folder, ("dev-0", "dev-1"), ("dev-1", "dev-9"), **always)
+    folder.static(dict.fromkeys((*DEVICES, "dev-9"), "m"))
+    add_day(folder, 1, devices=(*DEVICES, "dev-9"))
+
+    def failing(*given):
+        raise OSError("the disk is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(telemetry_append, "prepare_readings", lambda *given: failing)
+        with pytest.raises(OSError, match="the disk is gone"):
+            folder.ingest()
+    assert folder.ingest()["rows_new"] == 80
+    in_parts = states(local_stack.info.redis_url)[0].table
+    forget_all()
+    folder.ingest()
+    assert_same_bits(states(local_stack.info.redis_url)[0].table, in_parts)
