@@ -152,6 +152,18 @@ def check_names(where: str, value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
+def check_each_once(where: str, names: Sequence[str], known: Collection[str], what: str = "") -> None:
+    """Raise InputError unless names are some of those known, at least one, and none twice.
+
+    :param what: what the known ones are called, with a colon.
+    """
+    if not names or len(set(names)) != len(names):
+        raise InputError(where, "must name at least one, each once", list(names))
+    for name in names:
+        if name not in known:
+            raise InputError(where, f"must be among {what}{', '.join(known)}", name)
+
+
 def check_column_name(where: str, name: object) -> str:
     """Raise InputError unless a value can be the name of a column, here and in MLRun."""
     if not isinstance(name, str) or not _NAME.match(name):

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from feature_sets.group_features import GroupFeatures
 from feature_sets.relative_features import RelativeFeatures
 from feature_sets.telemetry.schema import TelemetrySchema
 
@@ -44,6 +45,8 @@ class DerivedFeatures:
         """Names of the features, in output order."""
         self.relative = RelativeFeatures(schema)
         """Those that depend on earlier rows too; ``of`` does not give them."""
+        self.groups = GroupFeatures(schema)
+        """Those that depend on other devices; ``of`` does not give them."""
         parts = schema.derived.features(schema.metric_names)
         self.inputs: tuple[str, ...] = tuple(
             dict.fromkeys(name for part in parts for name in (part.left, part.right))
@@ -58,13 +61,13 @@ class DerivedFeatures:
 
     @property
     def all_names(self) -> tuple[str, ...]:
-        """Names of the features, then of those that depend on earlier rows too."""
-        return (*self.names, *self.relative.names)
+        """Names of the features, then of those that depend on earlier rows too, then on other devices."""
+        return (*self.names, *self.relative.names, *self.groups.names)
 
     @property
     def all_inputs(self) -> tuple[str, ...]:
         """Window features that all of them need."""
-        return tuple(dict.fromkeys([*self.inputs, *self.relative.inputs]))
+        return tuple(dict.fromkeys([*self.inputs, *self.relative.inputs, *self.groups.windows]))
 
     @classmethod
     def from_feature_set(cls, feature_set: Any) -> DerivedFeatures | None:

@@ -53,6 +53,11 @@ def device_metrics(schema: TelemetrySchema, engine: str = VECTORIZED) -> fstore.
             rule = "must be of gauges for storey; the vectorized engine alone computes rates of counters"
             names = [metric.name for metric in schema.counter_metrics]
             raise SchemaError("schema field 'metrics'", rule, names)
+        if schema.group_features:
+            rule = "must be absent for storey; the vectorized engine computes what depends on other devices"
+            raise SchemaError(
+                "schema fields 'derived.neighbors', 'derived.peers'", rule, list(schema.group_features)
+            )
         if schema.relative_features:
             rule = "must be absent for storey; the vectorized engine computes what depends on earlier rows"
             raise SchemaError("schema field 'derived.relative'", rule, list(schema.relative_features))
@@ -84,7 +89,7 @@ def device_metrics(schema: TelemetrySchema, engine: str = VECTORIZED) -> fstore.
         )
     if schema.counter_metrics:
         feature_set.graph.add_step(counters.STEP, "counter_rates", after="$prev", schema=schema.to_dict())
-    if schema.derived_features or schema.relative_features:
+    if schema.derived_features or schema.relative_features or schema.group_features:
         feature_set.graph.add_step(
             derived_features.STEP, "derive_features", after="$prev", schema=schema.to_dict()
         )

@@ -23,6 +23,7 @@ from graphs.protocol.routes import Kind, kinds_of
 from graphs.request_step import RequestStep
 from graphs.state.entry_id import BEFORE_ALL, EntryId
 from graphs.state.journal import Journal
+from graphs.state.live_groups import LiveGroups
 from graphs.state.live_levels import LiveLevels
 from graphs.state.longest_reach import longest_reach
 from graphs.state.reading_history import ReadingHistory, Readings, stored_readings
@@ -59,18 +60,20 @@ class Preprocess(RequestStep):
         definition = WindowDefinition.from_schema(schema)
         # Time is that of arrival, so that a replay forgets what was forgotten and nothing else.
         self._definition = definition
-        self._windows = self._no_windows()
         self._arrived = 0.0
         self._idle_seconds = longest_reach(definition)
         self._swept = -math.inf
         self._history = stored_readings(history, schema) if history else None
-        self._levels = LiveLevels(schema, history)
+        self._begin_anew()
         self._tolerance = duration_seconds(schema.windows.future_tolerance)
         self._started: set[str] = set()
         self._is_restored = False
 
-    def _no_windows(self) -> OnlineWindows:
-        return OnlineWindows(self._definition, lambda: self._arrived, _ARRIVAL)
+    def _begin_anew(self) -> None:
+        """Know of no device."""
+        self._windows = OnlineWindows(self._definition, lambda: self._arrived, _ARRIVAL)
+        self._levels = LiveLevels(self._schema, self._state.settings.history)
+        self._groups = LiveGroups.of(self._state)
 
     def handle(self, request: Request) -> None:
         """Take the events into the windows, or the devices from the store anew.
@@ -82,8 +85,8 @@ class Preprocess(RequestStep):
             return
         devices = self._state.devices
         rows = self._update(request)
-        counted, devices_of, times = [], [], []
-        for record, row in zip(request.telemetry, rows, strict=True):
+        counted, devices_of, times, places = [], [], [], []
+        for place, (record, row) in enumerate(zip(request.telemetry, rows, strict=True)):
             record.status = row.pop(event_status.COLUMN)
             if record.status not in event_status.COUNTED:
                 continue
@@ -95,8 +98,10 @@ class Preprocess(RequestStep):
             counted.append(row)
             devices_of.append(event.device)
             times.append(event.time)
+            places.append(place)
         self._derived.add_to(counted)
         self._levels.add_to(counted, devices_of, times)
+        self._groups.add_to(counted, request, places)
 
     def _reload(self) -> dict[str, int]:
         devices = self._state.devices
@@ -107,14 +112,16 @@ class Preprocess(RequestStep):
         if self._history is not None:
             self._history.refresh()
             self._levels.refresh()
+            self._groups.refresh()
             self._started.clear()
         return {"devices": len(devices) if devices is not None else 0}
 
     def saved(self) -> SavedState:
-        """Windows and levels of all devices."""
+        """Windows and levels of all devices, and their newest values, which others see."""
         parts = {
             "windows": SavedState(arrays={"windows": np.frombuffer(self._windows.snapshot(), np.uint8)}),
             "levels": self._levels.saved(),
+            "groups": SavedState(*self._groups.content()),
         }
         found = SavedState.of_parts(parts)
         found.plain.update(arrived=self._arrived, swept=self._swept, started=sorted(self._started))
@@ -127,10 +134,15 @@ class Preprocess(RequestStep):
         except InputError as error:
             logger.warning(f"the windows begin with the journal: {error}")
             return False
-        if not self._levels.restore(state.part("levels")):
-            self._windows = self._no_windows()
-            logger.warning("the windows begin with the journal: other features are relative to a device")
-            return False
+        groups = state.part("groups")
+        for what, is_restored in (
+            ("are relative to a device", self._levels.restore(state.part("levels"))),
+            ("are of other devices", self._groups.put(groups.plain, groups.arrays)),
+        ):
+            if not is_restored:
+                self._begin_anew()
+                logger.warning(f"the windows begin with the journal: other features {what}")
+                return False
         self._arrived, self._swept = state.plain["arrived"], state.plain["swept"]
         self._started = set(state.plain["started"])
         self._is_restored = True
@@ -185,7 +197,9 @@ class Preprocess(RequestStep):
     def _forget_idle(self) -> None:
         """Give up the devices that sent nothing for long; looks at all, so it is done once in that time."""
         self._swept = self._arrived
-        self._levels.forget(self._windows.evict(self._idle_seconds))
+        idle = self._windows.evict(self._idle_seconds)
+        self._levels.forget(idle)
+        self._groups.forget(idle)
         self._started.intersection_update(self._windows.devices)
 
     def _start(self, history: ReadingHistory, request: Request) -> None:
@@ -208,6 +222,7 @@ class Preprocess(RequestStep):
         for device, (time, arrival) in first.items():
             if device not in known:
                 self._levels.begin(device, time, arrival, history.left_out)
+            self._groups.begin(device, time, arrival, history.left_out)
         sizes = [len(readings.micros) for _, readings in found.values()]
         if any(sizes):
             values = np.concatenate([readings.values for _, readings in found.values()])

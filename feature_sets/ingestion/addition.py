@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from mlrun.datastore.targets import TargetTypes
 
+from feature_sets.ingestion.group_report import without_others
 from feature_sets.ingestion.history.computed import ComputedColumns, WindowFeatures
 from feature_sets.ingestion.history.merged_rows import (
     NEW,
@@ -63,9 +64,12 @@ class Addition(NextHistory):
             granularity=granularity_of(history.target),
             widened=types != before,
         )
-        stored = rows_around(history, part, computed)
-        self.merged, self.added = merge(part, stored, layout, computed)
-        self.found = computed.recompute(self.merged.rows, self.merged.origin != STORED)
+        for is_whole in (False, True):
+            stored = rows_around(history, part, computed, is_whole)
+            self.merged, self.added = merge(part, stored, layout, computed)
+            self.found = computed.recompute(self.merged.rows, self.merged.origin != STORED, is_whole)
+            if not self.found.lacks:
+                break
         self._computed = computed
         super().__init__(
             history,
@@ -93,6 +97,15 @@ class Addition(NextHistory):
                 for name in definition.whole_columns
             },
         )
+
+    @property
+    def without_others(self) -> dict[str, int]:
+        """Neighbors or peers -> how many new rows have none of their values."""
+        if not isinstance(self._computed, WindowFeatures):
+            return {}
+        new = self.merged.origin[self.found.changed] == NEW
+        values = {name: column[new] for name, column in self.found.values.items()}
+        return without_others(self._computed.derived, values)
 
     def _write_online(self, targets: Sequence[Any]) -> OnlineWrite | None:
         """Write the newest rows of devices that changed near them."""

@@ -19,6 +19,7 @@ import pandas as pd
 from mlrun.data_types import InferOptions
 
 from feature_sets.checks import InputError
+from feature_sets.groups import Groups
 from feature_sets.ingestion import vectorized_support
 from feature_sets.ingestion.addition import Addition
 from feature_sets.ingestion.history.added_rows import utc
@@ -58,6 +59,7 @@ class Appended:
     :param last: latest event time.
     :param online: what became of the newest rows; None without an online target.
     :param without_rate: counter -> how many of its new readings have no rate.
+    :param without_others: neighbors or peers -> how many new rows have none of their values.
     """
 
     rows: int
@@ -75,6 +77,7 @@ class Appended:
     last: str | None = None
     online: OnlineWrite | None = None
     without_rate: Mapping[str, int] = field(default_factory=dict)
+    without_others: Mapping[str, int] = field(default_factory=dict)
 
 
 def append_rows(
@@ -129,7 +132,7 @@ def prepare_rows(
     if history is None:
         return partial(_begin, feature_set, frame, infer_options, arrival, contents or Contents(), computed)
     contents = contents or Contents(history.manifest.schema, history.manifest.sources)
-    computed = computed or computed_columns(feature_set, arrival)
+    computed = computed or computed_columns(feature_set, arrival, contents.groups)
     _check_same(feature_set, history, contents)
     vectorized_support.check_frame(feature_set, _plain(frame), arrival)
     part = _part(history, frame, computed)
@@ -152,11 +155,16 @@ def _keyed(feature_set: fstore.FeatureSet, frame: pd.DataFrame | KeyedRows) -> K
     return frame.in_event_order()
 
 
-def computed_columns(feature_set: fstore.FeatureSet, arrival: str | None) -> ComputedColumns:
-    """Columns of a feature set's rows that are computed by its graph."""
+def computed_columns(
+    feature_set: fstore.FeatureSet, arrival: str | None, groups: Groups | None
+) -> ComputedColumns:
+    """Columns of a feature set's rows that are computed by its graph.
+
+    :param groups: see ``WindowFeatures``.
+    """
     if not vectorized_support.has_windows(feature_set):
         return NothingComputed()
-    return WindowFeatures(*vectorized_support.declared(feature_set), arrival)
+    return WindowFeatures(*vectorized_support.declared(feature_set), arrival, groups)
 
 
 def _begin(
@@ -185,6 +193,7 @@ def _begin(
         last=None if last is None else utc(last),
         online=done.online,
         without_rate=done.without_rate,
+        without_others=done.without_others,
     )
 
 
@@ -227,6 +236,8 @@ def _part(history: StoredHistory, frame: pd.DataFrame | KeyedRows, computed: Com
     early = computed.early(rows.micros, arrivals)
     if computed.again:
         rows = replace(rows, keys=[*rows.keys, *_other_keys(history, computed, rows.keys)])
+    if isinstance(computed, WindowFeatures):
+        rows = replace(rows, keys=[*rows.keys, *computed.together(rows.keys)])
     return Part(typed_table(types, columns, len(rows)), types, rows, early)
 
 
@@ -275,6 +286,7 @@ def _appended(
         last=None if manifest.last is None else utc(manifest.last),
         online=written.online,
         without_rate=addition.without_rate,
+        without_others=addition.without_others,
     )
 
 

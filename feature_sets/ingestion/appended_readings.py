@@ -38,7 +38,8 @@ def prepare_readings(
 ) -> Callable[[], Appended]:
     """``prepare_rows`` of any number of readings, in memory that does not grow with it.
 
-    Features relative to the past of a device need all of its rows: with these it is one step.
+    Features relative to the past of a device need all of its rows: with these it is one step. Those of other
+    devices need only rows near those of a step, of all devices that depend on each other.
 
     :param readings: each key and time once.
     :raises InputError: see ``append_rows``.
@@ -46,7 +47,7 @@ def prepare_readings(
     entity, time = feature_set.spec.entities[0].name, feature_set.spec.timestamp_key
     rows = STEP_CHUNKS * chunk_rows(feature_set)
     history = StoredHistory.of(feature_set)
-    whole = computed_columns(feature_set, arrival).whole_devices
+    whole = computed_columns(feature_set, arrival, contents.groups).whole_devices
     if history is None or len(readings) <= rows or whole:
         once = KeyedRows.of(readings.frame(), entity, time)
         return prepare_rows(feature_set, once, infer_options, arrival, contents)
@@ -98,6 +99,7 @@ def _together(done: list[Appended], rewritten: RewrittenRows) -> Appended:
         dropped=sum(one.dropped for one in done),
         online=next((one.online for one in reversed(done) if one.online is not None), None),
         without_rate=_sums([one.without_rate for one in done]),
+        without_others=_sums([one.without_others for one in done]),
     )
 
 

@@ -40,6 +40,7 @@ def arrival_chunks(
     kinds: dict[str, bool] = {}
     back = RowSort(PLACE, folder)
     left_out: dict[str, int] = {}
+    without_others: dict[str, int] = {}
     for given in arrival_order(readings, entity, time, str(windows.arrival), rows, folder):
         given_kinds = {
             str(name): _is_time(column) for name, column in given.frame.items() if name not in (entity, PLACE)
@@ -47,6 +48,8 @@ def arrival_chunks(
         found = windows.columns(given)
         for status, count in found.left_out.items():
             left_out[status] = left_out.get(status, 0) + count
+        for what, count in found.without_others.items():
+            without_others[what] = without_others.get(what, 0) + count
         values = {name: column for name, column in found.values.items() if name != PLACE}
         if found.rows is not None and found.count:
             numbers = [keys.setdefault(key, len(keys)) for key in found.rows.keys]
@@ -71,8 +74,9 @@ def arrival_chunks(
             {name: whole.frame[name] for name in kinds},
             KeyedRows(whole.frame[of_frame], entity, time, whole.codes, whole.keys, whole.micros),
             left_out,
+            without_others,
         )
-        left_out = {}
+        left_out, without_others = {}, {}
     back.close()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -15,6 +15,7 @@ from feature_sets.ingestion.history.stored_history import StoredHistory, column_
 from feature_sets.ingestion.maintenance_history import calendar_of, intervals_of
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.ingestion.telemetry_ingest import recorded_schema
+from feature_sets.ingestion.topology_history import check_past, stored_groups
 from feature_sets.ingestion.vectorized_ingest import Contents
 from feature_sets.rows.entity_keys import KEY_TEXT_RULE, is_key_text
 from feature_sets.telemetry.cell_text import cell_text, one_form
@@ -95,7 +96,8 @@ def add_device(
         none. What a known device is not given stays, of a new one it is missing.
     :param since: from when they hold; None is from the beginning for a new device, else from now on.
     :returns: what changed, a line each.
-    :raises InputError: if the device or an attribute breaks a rule; nothing is written then.
+    :raises InputError: if the device or an attribute breaks a rule, or it would have had other peers before;
+        nothing is written then.
     :raises IngestError: if another process changed the devices meanwhile; nothing is written then.
     """
     history = _history(schema)
@@ -175,6 +177,9 @@ def _nothing_yet() -> InputError:
 def _write(
     schema: TelemetrySchema, history: TelemetryHistory, changes: DeviceChanges, states: pd.DataFrame
 ) -> None:
+    if schema.derived.peers is not None:
+        before = stored_groups(schema, history.metrics, history.attributes)
+        check_past(before, replace(before, attributes=changes.attributes), history)
     sources = history.static.manifest.sources if history.static else {}
     contents = Contents(recorded_schema(schema), sources)
     ingest_devices(schema, changes, history.static, contents, states)

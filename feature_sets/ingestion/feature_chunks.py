@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import mlrun.feature_store as fstore
 import pandas as pd
 
+from feature_sets.groups import Groups
 from feature_sets.ingestion import vectorized_support
 from feature_sets.ingestion.arrival_chunks import arrival_chunks
 from feature_sets.ingestion.history.target_folder import scratch_folder
@@ -41,13 +42,14 @@ def is_one_chunk(feature_set: fstore.FeatureSet, given: Given) -> bool:
 
 
 def feature_chunks(
-    feature_set: fstore.FeatureSet, given: Given, arrival: str | None
+    feature_set: fstore.FeatureSet, given: Given, arrival: str | None, groups: Groups | None = None
 ) -> Iterator[FeatureColumns]:
     """Columns of rows with the windows that a feature set declares, at least one chunk.
 
     A frame is one chunk. Readings, or rows like them, are several, in event order; each sees the readings of
     those before it, or of those that arrived before.
 
+    :param groups: see ``FeatureWindows``.
     :raises InputError: if the rows do not fit the feature set, or are not in their windows.
     """
     if isinstance(given, pd.DataFrame) and given.index.names != [None]:
@@ -55,17 +57,17 @@ def feature_chunks(
     if isinstance(given, pd.DataFrame | KeyedRows):
         plain = given if isinstance(given, pd.DataFrame) else given.frame
         vectorized_support.check_frame(feature_set, plain, arrival)
-        yield FeatureColumns.of(feature_set, given, arrival)
+        yield FeatureColumns.of(feature_set, given, arrival, groups)
         return
     if not len(given):
-        yield from feature_chunks(feature_set, given.frame(), arrival)
+        yield from feature_chunks(feature_set, given.frame(), arrival, groups)
         return
     if not vectorized_support.has_windows(feature_set):
         for rows in given.chunks(chunk_rows(feature_set)):
             vectorized_support.check_frame(feature_set, rows.frame, arrival)
-            yield FeatureColumns.of(feature_set, rows, arrival)
+            yield FeatureColumns.of(feature_set, rows, arrival, groups)
         return
-    windows = FeatureWindows.of(feature_set, arrival)
+    windows = FeatureWindows.of(feature_set, arrival, groups)
     if arrival is not None:
         yield from arrival_chunks(given, windows, chunk_rows(feature_set), scratch_folder(feature_set))
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import mlrun
@@ -11,6 +12,7 @@ from feature_sets.checks import InputError
 from feature_sets.device_metrics import STOREY, VECTORIZED, check_engine, device_metrics
 from feature_sets.feature_vector import all_features
 from feature_sets.ingestion.defaults import DEVICES, SEED, TICKS
+from feature_sets.ingestion.group_report import group_lines
 from feature_sets.ingestion.history.added_rows import utc
 from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.maintenance_history import rows_in_maintenance
@@ -114,13 +116,17 @@ def _replaced(part: SourcePart, schema: TelemetrySchema, engine: str) -> dict[st
         "devices_changed": 0,
         "first_event": first,
         "last_event": last,
-        "report_lines": part.report.lines(
-            [
-                ("metrics", line)
-                for line in rate_lines(counts.get("without_rate", {}), counts["rows_ingested"])
-            ]
-        ),
+        "report_lines": part.report.lines([("metrics", line) for line in _of_readings(counts)]),
     }
+
+
+def _of_readings(counts: Mapping[str, Any]) -> list[str]:
+    """What the report says of readings that lack a rate, or values of other devices."""
+    rows = counts["rows_ingested"]
+    return [
+        *rate_lines(counts.get("without_rate", {}), rows),
+        *group_lines(counts.get("without_others", {}), rows),
+    ]
 
 
 def _added(part: SourcePart, schema: TelemetrySchema, history: TelemetryHistory) -> dict[str, Any]:
@@ -156,6 +162,8 @@ def _added(part: SourcePart, schema: TelemetrySchema, history: TelemetryHistory)
         results["rewritten_from"] = metrics.rewritten_from
     if schema.counter_metrics:
         results["without_rate"] = dict(metrics.without_rate)
+    if schema.group_features:
+        results["without_others"] = dict(metrics.without_others)
     if schema.arrival is not None:
         results |= {f"rows_{name}": metrics.left_out.get(name, 0) for name in (TOO_LATE, QUARANTINED)}
     return results

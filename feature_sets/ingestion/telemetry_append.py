@@ -15,6 +15,7 @@ from feature_sets.ingestion.added_calendar import check_scope, with_empty_calend
 from feature_sets.ingestion.append import Appended, prepare_rows
 from feature_sets.ingestion.appended_readings import prepare_readings
 from feature_sets.ingestion.device_history import DeviceChanges, device_changes, ingest_devices
+from feature_sets.ingestion.group_report import group_lines
 from feature_sets.ingestion.history.computed import ComputedColumns
 from feature_sets.ingestion.history.horizon_target import HorizonTarget
 from feature_sets.ingestion.history.label_columns import LabelColumns
@@ -25,6 +26,7 @@ from feature_sets.ingestion.maintenance_history import CalendarChange, Sources, 
 from feature_sets.ingestion.rate_report import rate_lines
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.ingestion.telemetry_ingest import METRIC_OPTIONS, recorded_schema
+from feature_sets.ingestion.topology_history import with_links
 from feature_sets.ingestion.vectorized_ingest import Contents
 from feature_sets.labels.contradicted import Contradicted, contradicted
 from feature_sets.telemetry.frames import Telemetry
@@ -61,6 +63,7 @@ class TelemetryAppended:
         for name, done in (("metrics", self.metrics), ("labels", self.labels)):
             out.append(self._counted(name, done))
             out += [f"  {line}" for line in rate_lines(done.without_rate, done.new)]
+            out += [f"  {line}" for line in group_lines(done.without_others, done.new)]
             if done.rewritten:
                 out.append(
                     f"  {done.rewritten:,} earlier rows computed anew, because of rows that came later: "
@@ -120,6 +123,7 @@ def append_telemetry(
         _check_schema(history, name, content)
     check_scope(schema, history.attributes)
     devices = device_changes(rows, schema, history.attributes, history.last)
+    contents["metrics"] = with_links(contents["metrics"], rows.links, schema, history, devices.attributes)
     readings = rows.all_readings(schema.time)
     add_metrics = prepare_readings(
         device_metrics(schema), readings, METRIC_OPTIONS, schema.arrival, contents["metrics"]

@@ -13,6 +13,7 @@ from mlrun.data_types.infer import InferOptions
 from feature_sets.device_labels import device_labels, plain_integers, within_population
 from feature_sets.device_metrics import STOREY, VECTORIZED, check_engine, device_metrics
 from feature_sets.devices import as_names, devices
+from feature_sets.groups import Groups
 from feature_sets.ingestion.device_history import device_changes, ingest_devices
 from feature_sets.ingestion.errors import IngestError
 from feature_sets.ingestion.history.stored_history import StoredHistory
@@ -20,6 +21,7 @@ from feature_sets.ingestion.label_history import made_labels
 from feature_sets.ingestion.label_state import LabelState
 from feature_sets.ingestion.maintenance_history import intervals_of, with_calendar
 from feature_sets.ingestion.storey_ingest import ingest_with_storey
+from feature_sets.ingestion.topology_history import attachments
 from feature_sets.ingestion.vectorized_ingest import Contents, ingest_vectorized
 from feature_sets.labels.derived_labels import Told, derived_labels
 from feature_sets.labels.horizon import with_target
@@ -27,6 +29,7 @@ from feature_sets.labels.maintenance import with_maintenance
 from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.intervals import Intervals
+from feature_sets.telemetry.links import following
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.windows.event_status import QUARANTINED, TOO_LATE
 
@@ -51,7 +54,8 @@ def ingest_telemetry(
     :param read: table -> what was read of the source.
     :returns: rows that each feature set took: ``devices``, ``rows_ingested``, ``label_rows``; with an
         arrival time in the schema ``rows_too_late`` and ``rows_quarantined``, those left out because of it;
-        with counters ``without_rate``, how many readings of each have no rate.
+        with counters ``without_rate``, how many readings of each have no rate; with neighbors or peers
+        ``without_others``, how many rows have none of their values.
     :raises IngestError: if a row of the metrics did not arrive.
     """
     check_engine(engine)
@@ -81,9 +85,16 @@ def ingest_telemetry(
         )
         contents["labels"] = replace(contents["labels"], sources=sources)
         ingest_devices(schema, changes, None, contents["static"])
+        links = following(rows.links, {}, None)
+        contents["metrics"] = replace(
+            contents["metrics"],
+            attachments=attachments(schema, links),
+            groups=Groups(schema, links, changes.attributes),
+        )
         done = ingest_vectorized(feature_set, readings, METRIC_OPTIONS, schema.arrival, contents["metrics"])
         ingested = done.rows
         rates = {"without_rate": dict(done.without_rate)} if schema.counter_metrics else {}
+        rates |= {"without_others": dict(done.without_others)} if schema.group_features else {}
         if schema.arrival is not None:
             left_out = {f"rows_{name}": done.left_out.get(name, 0) for name in (TOO_LATE, QUARANTINED)}
         label_contents, given = contents["labels"], rows.labels

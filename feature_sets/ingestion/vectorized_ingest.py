@@ -27,6 +27,7 @@ from mlrun.datastore.targets import (
     validate_target_list,
 )
 
+from feature_sets.groups import Groups
 from feature_sets.ingestion import vectorized_support
 from feature_sets.ingestion.arrow_table import arrow_table
 from feature_sets.ingestion.errors import IngestError
@@ -57,12 +58,14 @@ class Contents:
     :param sources: what was read, by source.
     :param attachments: further files of the folder: Parquet by name, which begins with an underscore.
     :param later: fields of the schema that a history may have been without so far.
+    :param groups: which devices the features of neighbors and peers are about; None is no others.
     """
 
     schema: Mapping[str, Any] = field(default_factory=dict)
     sources: Mapping[str, Any] = field(default_factory=dict)
     attachments: Mapping[str, pa.Table] = field(default_factory=dict)
     later: frozenset[str] = frozenset()
+    groups: Groups | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,7 @@ class Ingested:
     :param left_out: ``too_late`` and ``quarantined`` -> rows left out because of their arrival time, if any.
         These, ``rows`` and ``duplicates`` together are the rows given.
     :param without_rate: counter -> how many of its readings have no rate.
+    :param without_others: neighbors or peers -> how many rows have none of their values.
     """
 
     rows: int
@@ -83,6 +87,7 @@ class Ingested:
     online: OnlineWrite | None
     left_out: Mapping[str, int] = field(default_factory=dict)
     without_rate: Mapping[str, int] = field(default_factory=dict)
+    without_others: Mapping[str, int] = field(default_factory=dict)
 
 
 def ingest_vectorized(
@@ -121,7 +126,7 @@ def ingest_vectorized(
     :raises OnlineStoreError: if Redis does not take the newest rows.
     """
     vectorized_support.check_feature_set(feature_set)
-    chunks = feature_chunks(feature_set, frame, arrival)
+    chunks = feature_chunks(feature_set, frame, arrival, contents.groups if contents else None)
     first = next(chunks)
     if InferOptions.get_common_options(infer_options, InferOptions.schema()):
         head = first.frame(slice(0, _SCHEMA_ROWS))
@@ -155,6 +160,7 @@ def ingest_vectorized(
         online=online,
         left_out=filling.left_out,
         without_rate=filling.without_rate,
+        without_others=filling.without_others,
     )
 
 
@@ -184,6 +190,7 @@ class _Filling:
         self.rows = 0
         self.left_out: dict[str, int] = {}
         self.without_rate: dict[str, int] = {}
+        self.without_others: dict[str, int] = {}
         self._last: int | None = None
 
     def fill(
@@ -250,6 +257,7 @@ class _Filling:
         for totals, found in (
             (self.left_out, columns.left_out),
             (self.without_rate, columns.without_rate),
+            (self.without_others, columns.without_others),
         ):
             for name, rows in found.items():
                 totals[name] = totals.get(name, 0) + rows

@@ -15,7 +15,9 @@ import pandas as pd
 
 from feature_sets.checks import InputError
 from feature_sets.derived_features import DerivedFeatures
+from feature_sets.groups import Groups
 from feature_sets.ingestion import one_hot, vectorized_support
+from feature_sets.ingestion.group_report import without_others
 from feature_sets.ingestion.rate_report import without_rate
 from feature_sets.rows.event_micros import column_micros, event_micros
 from feature_sets.rows.keyed_rows import KeyedRows
@@ -24,6 +26,7 @@ from feature_sets.windows.baselines import Baselines
 from feature_sets.windows.definition import WindowDefinition
 from feature_sets.windows.known_columns import known_columns, known_engine
 from feature_sets.windows.online import OnlineWindows
+from feature_sets.windows.others import NewestValues
 
 _TURNED_ROWS = 4096
 """Rows that are put into columns at a time: as many as the processor's cache holds."""
@@ -39,6 +42,7 @@ class FeatureColumns:
         further in the future than is tolerated.
     :param values: the windows, then the columns of the frame without the entity, then what is derived of the
         windows, by name.
+    :param without_others: see ``group_report``.
     """
 
     entity: str
@@ -48,16 +52,22 @@ class FeatureColumns:
     values: dict[str, pd.Series]
     rows: KeyedRows | None = None
     left_out: dict[str, int] = field(default_factory=dict)
+    without_others: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(
-        cls, feature_set: fstore.FeatureSet, given: pd.DataFrame | KeyedRows, arrival: str | None = None
+        cls,
+        feature_set: fstore.FeatureSet,
+        given: pd.DataFrame | KeyedRows,
+        arrival: str | None = None,
+        groups: Groups | None = None,
     ) -> FeatureColumns:
         """Compute the windows that a feature set declares, if any, and what it derives from them.
 
         :param given: rows that ``vectorized_support.check_frame`` took; not changed, and shared. Where their
             keys are numbered already, they are not numbered again.
         :param arrival: see ``windows_as_known``.
+        :param groups: see ``FeatureWindows``.
         :raises InputError: if a row has no key, or is not in its windows.
         """
         entity, time = feature_set.spec.entities[0].name, feature_set.spec.timestamp_key
@@ -66,7 +76,7 @@ class FeatureColumns:
             frame.index = pd.RangeIndex(len(frame))
             values = one_hot.encoded(feature_set, _without(frame, entity))
             return cls(entity, time, None, frame[entity], values)
-        windows = FeatureWindows.of(feature_set, arrival)
+        windows = FeatureWindows.of(feature_set, arrival, groups)
         keyed = given if isinstance(given, KeyedRows) else KeyedRows.of(given, entity, time)
         rows = keyed.in_event_order()
         columns = windows.columns(rows)
@@ -114,6 +124,7 @@ class FeatureWindows:
     :param arrival: column of the arrival time, if there is one.
     :param engine: that has taken the chunks before.
     :param baselines: that have taken them too; None without derived features.
+    :param others: the newest values of each device, which have taken them too; the same.
     """
 
     definition: WindowDefinition
@@ -121,13 +132,20 @@ class FeatureWindows:
     arrival: str | None
     engine: OnlineWindows
     baselines: Baselines | None
+    others: NewestValues | None
 
     @classmethod
-    def of(cls, feature_set: fstore.FeatureSet, arrival: str | None) -> FeatureWindows:
-        """Raise InputError if the feature set declares windows that our engine does not compute."""
+    def of(
+        cls, feature_set: fstore.FeatureSet, arrival: str | None, groups: Groups | None = None
+    ) -> FeatureWindows:
+        """Raise InputError if the feature set declares windows that our engine does not compute.
+
+        :param groups: which devices the features of neighbors and peers are about; None is no others.
+        """
         definition, derived = vectorized_support.declared(feature_set)
         baselines = derived.relative.baselines() if derived else None
-        return cls(definition, derived, arrival, known_engine(definition, arrival), baselines)
+        others = derived.groups.state(groups) if derived else None
+        return cls(definition, derived, arrival, known_engine(definition, arrival), baselines, others)
 
     def columns(self, rows: KeyedRows) -> FeatureColumns:
         """The columns of rows that follow those before.
@@ -149,14 +167,16 @@ class FeatureWindows:
         rates = {name: columns[name] for name in definition.rate_names}
         if rates:  # In the frame too: what the windows were computed from are the rates.
             rows = replace(rows, frame=rows.frame.assign(**rates))
+        derived = self._derived(features, rows)
         return FeatureColumns(
             rows.entity,
             rows.time,
             definition,
             rows.frame[rows.entity],
-            {**features, **_without(rows.frame, rows.entity), **self._derived(features, rows)},
+            {**features, **_without(rows.frame, rows.entity), **derived},
             rows,
             left_out,
+            without_others(self.derived, {name: column.to_numpy() for name, column in derived.items()}),
         )
 
     def check(self, left_out: Mapping[str, int], rows: int) -> None:
@@ -178,13 +198,19 @@ class FeatureWindows:
 
         :param kept: the rows, all of which count.
         """
-        if self.derived is None or self.baselines is None:
+        if self.derived is None or self.baselines is None or self.others is None:
             return {}
         relative = self.derived.relative
         columns = {name: windows[name].to_numpy() for name in relative.inputs}
         found = _of_row(windows, self.derived) | relative.of_history(
             kept, self.arrival, columns, self.baselines
         )
+        groups = self.derived.groups
+        inputs = {
+            name: (windows[name] if name in windows else kept.frame[name]).to_numpy(np.float64)
+            for name in groups.inputs
+        }
+        found |= groups.of_history(kept, self.arrival, inputs, self.others)
         return {name: pd.Series(column, copy=False) for name, column in found.items()}
 
 

@@ -167,3 +167,17 @@ class Uptime:
     def to_dict(self) -> dict[str, Any]:
         """Plain content for YAML or JSON."""
         return {"column": self.column, "unit": self.unit}
+
+
+def check_counters(intervals: CounterIntervals, uptime: Uptime | None, max_gap_seconds: int | None) -> None:
+    """Raise InputError unless what is said of counters is of some.
+
+    :param max_gap_seconds: longest time that a rate spans; None without counters.
+    """
+    if max_gap_seconds is None:
+        for name, given in (("uptime", uptime), ("counters", intervals)):
+            if given and given != CounterIntervals():
+                raise InputError(name, "must come with a metric of kind counter", given.to_dict())
+    elif max_gap_seconds <= duration_seconds(intervals.min_interval):
+        rule = f"must be less than the longest gap of a rate, {max_gap_seconds} s"
+        raise InputError("counters.min_interval", rule, intervals.min_interval)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from feature_sets.checks import InputError, check_mapping, check_names, duration_seconds
+from feature_sets.telemetry.neighbors import Neighbors
+from feature_sets.telemetry.peers import Peers
 from feature_sets.telemetry.relative import Relative
 
 
@@ -51,12 +53,16 @@ class Derived:
     :param change: windows whose change, last - first reading, is ``{metric}_change_{window}``.
     :param relative: windows relative to the device's own past, see ``Relative``; None for none. They are not
         among ``features``, as they depend on earlier rows.
+    :param neighbors: windows of the devices around, see ``Neighbors``; not among ``features`` either.
+    :param peers: readings against those of a group, see ``Peers``; the same.
     """
 
     ratios: tuple[Ratio, ...] = ()
     variation: tuple[str, ...] = ()
     change: tuple[str, ...] = ()
     relative: Relative | None = None
+    neighbors: Neighbors | None = None
+    peers: Peers | None = None
 
     @classmethod
     def from_content(cls, content: object) -> Derived:
@@ -64,8 +70,10 @@ class Derived:
 
         :raises InputError: naming the field, the rule and what was given.
         """
-        given = check_mapping("derived", content, {"ratios", "variation", "change", "relative"})
+        fields = {"ratios", "variation", "change", "relative", "neighbors", "peers"}
+        given = check_mapping("derived", content, fields)
         ratios, relative = given.get("ratios") or [], given.get("relative")
+        neighbors, peers = given.get("neighbors"), given.get("peers")
         if isinstance(ratios, str) or not isinstance(ratios, Sequence):
             raise InputError("derived.ratios", "must be a list", ratios)
         return cls(
@@ -73,6 +81,8 @@ class Derived:
             variation=check_names("derived.variation", given.get("variation") or []),
             change=check_names("derived.change", given.get("change") or []),
             relative=None if relative is None else Relative.from_content(relative),
+            neighbors=None if neighbors is None else Neighbors.from_content(neighbors),
+            peers=None if peers is None else Peers.from_content(peers),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -86,6 +96,8 @@ class Derived:
             "change": list(self.change),
             # Absent without any, so that histories of before it existed go on.
             **({"relative": self.relative.to_dict()} if self.relative is not None else {}),
+            **({"neighbors": self.neighbors.to_dict()} if self.neighbors is not None else {}),
+            **({"peers": self.peers.to_dict()} if self.peers is not None else {}),
         }
 
     def check(self, lengths: Sequence[str], operations: Sequence[str]) -> None:
@@ -108,6 +120,10 @@ class Derived:
             _check_lengths("derived.change", self.change, lengths)
         if self.relative is not None:
             self.relative.check(lengths, operations)
+        if self.neighbors is not None:
+            self.neighbors.check(lengths, operations)
+        if self.peers is not None:
+            self.peers.check()
         for field, entries in (
             ("ratios", self.ratios),
             ("variation", self.variation),
@@ -119,6 +135,20 @@ class Derived:
     def features(self, metrics: Sequence[str]) -> tuple[DerivedFeature, ...]:
         """Every derived feature, in feature order: metric by metric, ratios first."""
         return tuple(feature for metric in metrics for feature in self._features_of(metric))
+
+    def group_features(self, metrics: Sequence[str]) -> tuple[str, ...]:
+        """Names of the features of neighbors, then of peers."""
+        neighbors = self.neighbors.features(metrics) if self.neighbors is not None else ()
+        peers = self.peers.features(metrics) if self.peers is not None else ()
+        return (*(part.name for part in neighbors), *(part.name for part in peers))
+
+    @property
+    def group_age_seconds(self) -> int:
+        """How much older the values of neighbors and peers are at most; 0 without such features."""
+        return max(
+            (duration_seconds(part.max_age) for part in (self.neighbors, self.peers) if part is not None),
+            default=0,
+        )
 
     def _features_of(self, metric: str) -> Iterator[DerivedFeature]:
         for ratio in self.ratios:

@@ -13,7 +13,7 @@ from feature_sets.telemetry.path_pattern import check_pattern
 SEPARATORS = (",", ";", "\t", "|")
 DECIMALS = (".", ",")
 JSON_FORMATS = ("gnmic", "telegraf", "prometheus")
-TABLES = ("metrics", "labels", "static", "incidents", "maintenance")
+TABLES = ("metrics", "labels", "static", "incidents", "maintenance", "topology")
 """Tables whose files may be written in ways of their own."""
 
 _TABLE_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9 _-]*$")

@@ -9,11 +9,15 @@ import pandas as pd
 
 from feature_sets.rows.entity_keys import key_parts
 from feature_sets.telemetry.frames import Telemetry
+from feature_sets.telemetry.links import BEGINNING, OPEN, GivenLinks
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.telemetry.topology import Topology
 
 
 def write_folder(path: str | Path, telemetry: Telemetry, schema: TelemetrySchema | None = None) -> None:
-    """Write ``metrics.parquet``, ``labels.parquet`` and ``static.parquet``; the key is split into its levels.
+    """Write ``metrics.parquet``, ``labels.parquet`` and ``static.parquet``, and links if there are any.
+
+    The key is split into its levels.
 
     :param path: folder; made when absent.
     :param schema: schema whose entity columns the key is made of; without it the simulated network's.
@@ -32,3 +36,18 @@ def write_folder(path: str | Path, telemetry: Telemetry, schema: TelemetrySchema
         }
         out = pd.concat([pd.DataFrame(parts), frame.drop(columns=DEVICE).reset_index(drop=True)], axis=1)
         out.to_parquet(folder / f"{name}.parquet", index=False)
+    if telemetry.links is not None and schema.topology is not None:
+        link_rows(telemetry.links, schema.topology).to_parquet(folder / "topology.parquet", index=False)
+
+
+def link_rows(given: GivenLinks, topology: Topology) -> pd.DataFrame:
+    """Links as a table has them."""
+    rows = [(*pair, *span) for pair, spans in given.links.items() for span in spans]
+    frame = pd.DataFrame(rows, columns=[*topology.ends, topology.valid_from, topology.valid_until])
+    times = [topology.valid_from, topology.valid_until]
+    if not given.timed:
+        return frame.drop(columns=times)
+    for column, unbounded in zip(times, (BEGINNING, OPEN), strict=True):
+        told = frame[column].where(frame[column] != unbounded)
+        frame[column] = pd.to_datetime(told, unit="us", utc=True)
+    return frame

@@ -8,6 +8,7 @@ import pandas as pd
 
 from feature_sets.telemetry.calendar import Calendar
 from feature_sets.telemetry.incident_rows import IncidentPart
+from feature_sets.telemetry.links import GivenLinks
 from feature_sets.telemetry.readings import FrameReadings, Readings
 
 VALID_FROM = "valid_from"
@@ -30,6 +31,7 @@ class Telemetry:
     :param incidents: errors with a start and an end, where the schema has its labels in that form.
     :param restated: devices of which the source says nothing new; they are not in the two frames above.
     :param maintenance: every entry that the source has in its calendar; None where it says nothing of it.
+    :param links: what the source says of links between devices; None where it says nothing.
     :param readings: those that are not in memory; ``metrics`` has no row then.
     """
 
@@ -41,6 +43,7 @@ class Telemetry:
     maintenance: Calendar | None = None
     incidents: IncidentPart | None = None
     readings: Readings | None = None
+    links: GivenLinks | None = None
 
     def all_readings(self, time: str) -> Readings:
         """The readings, wherever they are.

@@ -146,11 +146,13 @@ class IngestReport:
     labels: FileReport = field(default_factory=lambda: FileReport("labels"))
     static: FileReport = field(default_factory=lambda: FileReport("static"))
     maintenance: FileReport | None = None
+    topology: FileReport | None = None
 
     @property
     def tables(self) -> tuple[FileReport, ...]:
-        """The reports of all tables that were read; the calendar of maintenance comes last."""
-        return self.files if self.maintenance is None else (*self.files, self.maintenance)
+        """The reports of all tables that were read; the calendar and the links come last."""
+        others = (self.maintenance, self.topology)
+        return (*self.files, *(report for report in others if report is not None))
 
     @property
     def files(self) -> tuple[FileReport, ...]:

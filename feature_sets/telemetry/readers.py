@@ -33,6 +33,7 @@ from feature_sets.telemetry.incident_rows import IncidentPart, said, texts_about
 from feature_sets.telemetry.ingest_report import FileMark, FileReport, IngestReport
 from feature_sets.telemetry.label_form import POSITIVES
 from feature_sets.telemetry.label_notes import note_labels_beside
+from feature_sets.telemetry.links import GivenLinks
 from feature_sets.telemetry.maintenance_table import read_calendar, scopes_of
 from feature_sets.telemetry.reading_files import ReadingRules, read_readings
 from feature_sets.telemetry.readings import Readings, SortedReadings
@@ -41,6 +42,8 @@ from feature_sets.telemetry.schema_notes import note_absent_values, note_lone_ca
 from feature_sets.telemetry.scope_notes import note_absent_scopes, warn_of_nobody
 from feature_sets.telemetry.table_files import Columns, has_column
 from feature_sets.telemetry.table_rows import TableRows, split_files
+from feature_sets.telemetry.topology_table import TABLE as TOPOLOGY
+from feature_sets.telemetry.topology_table import find_link_files, read_links
 from feature_sets.telemetry.valid_from import in_time_order, newest
 
 __all__ = [
@@ -126,7 +129,9 @@ def open_telemetry(
     calendar_files: list[Path] = []
     if schema.maintenance is not None:
         calendar_files = find_files(base, MAINTENANCE, optional=True, form=schema.files)
-    unread = unread_files(base, [path for found in (*files.values(), calendar_files) for path in found])
+    link_files = find_link_files(base, schema, known is not None)
+    others = [*calendar_files, *link_files]
+    unread = unread_files(base, [*(path for found in files.values() for path in found), *others])
     reading = _Reading(base, schema, known, clock(), scratch)
     listed = bool(files["static"]) or known is not None
     attributes = reading.static(files["static"], report.static)
@@ -154,12 +159,16 @@ def open_telemetry(
         nowhere = note_absent_scopes(scopes_of(calendar), schema, devices, every, report.maintenance)
         if calendar and all(nowhere.intersection(entry.scope) for entry in calendar.values()):
             warn_of_nobody(report.maintenance, "entries of the calendar", len(calendar))
+    links: GivenLinks | None = None
+    if link_files:
+        report.topology = FileReport(TOPOLOGY)
+        links = read_links(base, link_files, schema, report.topology, devices)
     if known is None:
         _compare(metrics, labels, static, schema, report)
     history = attributes if VALID_FROM in attributes else None
     nothing = SortedReadings.none(schema).frame()
     found = Telemetry(nothing, labels, static, history, incidents=incidents, maintenance=calendar)
-    return replace(found, readings=metrics), report
+    return replace(found, readings=metrics, links=links), report
 
 
 def _compare(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from feature_sets.checks import InputError, check_integer, check_mapping, check_names
+from feature_sets.checks import check_each_once, check_integer, check_mapping, check_names
 
 WHERE = "derived.relative"
 
@@ -64,18 +64,11 @@ class Relative:
 
     def check(self, lengths: Sequence[str], operations: Sequence[str]) -> None:
         """Raise InputError unless these windows are computed, and each is named once."""
-        for field, names, known in (
-            ("operations", self.operations, operations),
-            ("windows", self.windows, lengths),
-            ("same_hour", self.same_hour, lengths),
-        ):
-            if field == "same_hour" and not names:
-                continue
-            if not names or len(set(names)) != len(names):
-                raise InputError(f"{WHERE}.{field}", "must name at least one, each once", list(names))
-            for name in names:
-                if name not in known:
-                    raise InputError(f"{WHERE}.{field}", f"must be among windows: {', '.join(known)}", name)
+        each = [("operations", self.operations, operations), ("windows", self.windows, lengths)]
+        if self.same_hour:
+            each.append(("same_hour", self.same_hour, lengths))
+        for field, names, known in each:
+            check_each_once(f"{WHERE}.{field}", names, known, "windows: ")
 
     def features(self, metrics: Sequence[str]) -> Iterator[RelativeFeature]:
         """Every relative feature, in feature order: metric by metric, operation by operation.

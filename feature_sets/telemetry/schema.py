@@ -17,7 +17,7 @@ import yaml
 
 from feature_sets.checks import InputError, check_choice, check_column_name, duration_seconds
 from feature_sets.telemetry.cell_text import check_value
-from feature_sets.telemetry.counter import CounterIntervals, Uptime
+from feature_sets.telemetry.counter import CounterIntervals, Uptime, check_counters
 from feature_sets.telemetry.derived import Derived
 from feature_sets.telemetry.errors import SchemaError
 from feature_sets.telemetry.event_time import DATE_ORDERS, TimeRules, check_zone
@@ -30,6 +30,7 @@ from feature_sets.telemetry.metric import Metric
 from feature_sets.telemetry.reserved_names import check_reserved
 from feature_sets.telemetry.schema_content import UNLABELED, check_rename, schema_arguments
 from feature_sets.telemetry.split_rule import BY_TIME, SplitRule
+from feature_sets.telemetry.topology import Topology, check_groups
 from feature_sets.telemetry.window_settings import Windows
 
 DEVICE = "device"
@@ -72,6 +73,7 @@ class TelemetrySchema:
     :param labels: the form in which there are labels, if they are not rows of 0 and 1.
     :param incident_mapping: where the JSON of an incident tool has what an incident needs.
     :param split: which labeled rows are learned from, and which are evaluated on.
+    :param topology: columns of the links between devices; None without them.
     """
 
     name: str
@@ -98,6 +100,7 @@ class TelemetrySchema:
     labels: LabelForm = AS_ROWS
     incident_mapping: IncidentMapping | None = None
     split: SplitRule = BY_TIME
+    topology: Topology | None = None
 
     def __post_init__(self) -> None:
         if not re.match(r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", self.name or ""):
@@ -132,8 +135,10 @@ class TelemetrySchema:
         check_reserved("label", [self.label])
         check_reserved("arrival", [] if self.arrival is None else [self.arrival])
         check_reserved("exclude_labels", self.exclude_labels)
-        self._check_counters()
+        check_counters(self.counters, self.uptime, self.max_gap_seconds if self.counter_metrics else None)
         self.derived.check(self.windows.lengths, self.windows.operations)
+        others = (DEVICE, self.time, self.label, *self.metric_names)
+        check_groups(self.derived.neighbors, self.derived.peers, self.topology, others)
         if self.expected_interval is not None:
             check_expected_interval(self.expected_interval)
         if self.maintenance is not None:
@@ -168,16 +173,6 @@ class TelemetrySchema:
         others = (DEVICE, self.time, self.label, self.target, *self.entity)
         split.check(self.group_columns, labels, others, where)
 
-    def _check_counters(self) -> None:
-        """Raise InputError unless what is said of counters is of some."""
-        if not self.counter_metrics:
-            for name, given in (("uptime", self.uptime), ("counters", self.counters)):
-                if given and given != CounterIntervals():
-                    raise InputError(name, "must come with a metric of kind counter", given.to_dict())
-        elif self.max_gap_seconds <= duration_seconds(self.counters.min_interval):
-            rule = f"must be less than the longest gap of a rate, {self.max_gap_seconds} s"
-            raise InputError("counters.min_interval", rule, self.counters.min_interval)
-
     def _check_columns(self) -> None:
         """Raise InputError unless every column, given or generated, has a name of its own."""
         columns = [DEVICE, self.time, self.label, *self.metric_names, *self.static]
@@ -195,12 +190,7 @@ class TelemetrySchema:
                 if column == IN_MAINTENANCE:
                     rule = f"must not be {IN_MAINTENANCE}, which NetOps writes itself"
                 raise InputError("columns", rule, column)
-        generated = {
-            *self.window_features,
-            *self.presence_features,
-            *self.derived_features,
-            *self.relative_features,
-        }
+        generated = set(self.live_features[len(self.metrics) :])
         for column in columns:
             if column in generated:
                 raise InputError("columns", "must not equal the name of a generated feature", column)
@@ -220,8 +210,8 @@ class TelemetrySchema:
         """Columns of the static file that are kept: features, population, scopes of maintenance, a group."""
         scope = self.maintenance.scope if self.maintenance is not None else ()
         others = [column for column in scope if column not in (DEVICE, *self.entity)]
-        group = self.split.group_column
-        others += [group] if group and group not in (DEVICE, *self.entity) else []
+        groups = (self.split.group_column, *(self.derived.peers.by if self.derived.peers else ()))
+        others += [column for column in groups if column and column not in (DEVICE, *self.entity)]
         return tuple(dict.fromkeys([*self.static, *self.population, *others]))
 
     @property
@@ -292,6 +282,11 @@ class TelemetrySchema:
         return tuple(feature.name for feature in features)
 
     @property
+    def group_features(self) -> tuple[str, ...]:
+        """Names of the features of neighbors and peers; without any, devices are independent."""
+        return self.derived.group_features(self.metric_names)
+
+    @property
     def live_features(self) -> tuple[str, ...]:
         """Names of all that is known of a device from its readings: metrics, and what is made of them."""
         return (
@@ -300,6 +295,7 @@ class TelemetrySchema:
             *self.presence_features,
             *self.derived_features,
             *self.relative_features,
+            *self.group_features,
         )
 
     @property
@@ -311,9 +307,10 @@ class TelemetrySchema:
     def embargo_seconds(self) -> int:
         """Shortest gap between rows to train on and rows to evaluate on: longest window and horizon.
 
-        With counters also what rates reach back beyond a window.
+        With counters also what rates reach back beyond a window, and how old values of other devices may be.
         """
-        return self.longest_window_seconds + self.rate_reach_seconds + self.horizon_seconds
+        others = self.derived.group_age_seconds
+        return self.longest_window_seconds + self.rate_reach_seconds + others + self.horizon_seconds
 
     @property
     def target(self) -> str:
@@ -396,4 +393,5 @@ class TelemetrySchema:
             **({"labels": self.labels.to_dict()} if self.labels != AS_ROWS else {}),
             **({"incident_mapping": self.incident_mapping.to_dict()} if self.incident_mapping else {}),
             **({"split": self.split.to_dict()} if self.split != BY_TIME else {}),
+            **({"topology": self.topology.to_dict()} if self.topology is not None else {}),
         }

@@ -15,6 +15,7 @@ from feature_sets.telemetry.label_form import INCIDENTS, LabelForm
 from feature_sets.telemetry.maintenance_columns import MaintenanceColumns
 from feature_sets.telemetry.metric import Metric
 from feature_sets.telemetry.split_rule import BY_TIME, SplitRule
+from feature_sets.telemetry.topology import Topology
 from feature_sets.telemetry.window_settings import Windows
 
 _REQUIRED = ("name", "entity", "time", "metrics")
@@ -65,10 +66,11 @@ def schema_arguments(content: object, fields: Collection[str]) -> dict[str, Any]
         "uptime": Uptime.from_content(given["uptime"]) if given.get("uptime") else None,
         "counters": CounterIntervals.from_content(given.get("counters") or {}),
         "split": SplitRule.from_content(given["split"]) if given.get("split") else BY_TIME,
+        "topology": Topology.from_content(given["topology"] or {}) if "topology" in given else None,
     }
 
 
-def check_rename(rename: Mapping[str, Any]) -> None:
+def check_rename(rename: Mapping[str, str]) -> None:
     """Raise InputError unless every new name is a text of its own."""
     names = list(rename.values())
     for given, name in rename.items():

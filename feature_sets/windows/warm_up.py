@@ -15,6 +15,7 @@ from feature_sets.windows import kernel
 from feature_sets.windows.baselines import Baselines
 from feature_sets.windows.definition import WindowDefinition
 from feature_sets.windows.online import OnlineWindows
+from feature_sets.windows.others import Asked, NewestValues, Relation
 
 
 def warm_up() -> Path:
@@ -30,6 +31,8 @@ def warm_up() -> Path:
     windows.evict(20.0)
     row = np.zeros(1, dtype=np.int64)
     Baselines(1, 2, 1).compare(["a"], row, np.ones((1, 2)), row)
+    asked = Asked(np.ones(1, np.bool_), np.ones(1, np.int64), np.zeros((1, 2), np.int64), np.arange(2))
+    NewestValues(asked, [Relation({}, {})]).compare(["a"], row, np.zeros((1, 2), np.int64), np.ones((1, 1)))
     return Path(kernel.take.stats.cache_path)
 
 

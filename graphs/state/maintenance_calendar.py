@@ -7,16 +7,14 @@ from typing import Any, NamedTuple, Protocol
 
 import pandas as pd
 
-from feature_sets.checks import InputError
 from feature_sets.ingestion.device_history import stored_attributes
-from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.maintenance_history import calendar_of, intervals_of
 from feature_sets.rows.event_micros import event_micros
 from feature_sets.telemetry.calendar import Calendar, Maintenance
 from feature_sets.telemetry.intervals import OPEN, Scope
 from feature_sets.telemetry.maintenance_event import MaintenanceEvent
 from feature_sets.telemetry.schema import TelemetrySchema
-from graphs.state.moving_feature_set import MovingFeatureSet
+from graphs.state.moving_feature_set import MovingFeatureSet, stored_history
 
 
 class Known(NamedTuple):
@@ -62,21 +60,14 @@ class StoredCalendar:
     def read(self) -> Known:
         """What the newest ingestion left."""
         self._labels.refresh()
-        labels = self._labels.read(_history)
+        labels = self._labels.read(stored_history)
         entries = calendar_of(labels.manifest.sources) if labels else {}
         attributes = None
         if self._devices is not None:
             self._devices.refresh()
-            devices = self._devices.read(_history)
+            devices = self._devices.read(stored_history)
             attributes = stored_attributes(devices) if devices else None
         return Known(entries, attributes)
-
-
-def _history(feature_set: object) -> StoredHistory | None:
-    try:
-        return StoredHistory.of(feature_set)  # type: ignore[arg-type]
-    except InputError:  # Of an engine that keeps no calendar.
-        return None
 
 
 class MaintenanceCalendar:

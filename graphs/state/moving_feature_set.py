@@ -12,7 +12,9 @@ from typing import Any, TypeVar
 import mlrun.errors
 import mlrun.feature_store as fstore
 
+from feature_sets.checks import InputError
 from feature_sets.ingestion.errors import IngestError
+from feature_sets.ingestion.history.stored_history import StoredHistory
 from graphs.protocol.errors import ApiError
 
 Found = TypeVar("Found")
@@ -59,3 +61,11 @@ class MovingFeatureSet:
     def _away(self, error: Exception) -> ApiError:
         rule = f"must be readable in the feature store ({type(error).__name__})"
         return ApiError(503, "feature set", rule, self._uri)
+
+
+def stored_history(feature_set: object) -> StoredHistory | None:
+    """What lies beside the files of a feature set; None if an engine made them that keeps nothing there."""
+    try:
+        return StoredHistory.of(feature_set)  # type: ignore[arg-type]
+    except InputError:
+        return None

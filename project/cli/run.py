@@ -34,7 +34,7 @@ def run(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the endpoints up afterwards.")] = False,
     scenario: Annotated[
         str | None,
-        typer.Option(help="Live through a scenario instead, in a project of its own: month, drift."),
+        typer.Option(help="Live through a scenario instead, in a project of its own: month, drift, chain."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

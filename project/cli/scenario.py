@@ -11,7 +11,7 @@ from feature_sets.checks import InputError, check_choice
 from project.cli.arguments import parse_assignments
 from project.errors import NetopsError
 from project.retraining_policy import AUTO
-from project.scenarios import AT_ONCE
+from project.scenarios import ALONE, AT_ONCE
 from project.settings import Settings
 
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from project.session import Session
 
-SCENARIOS = ("month", "drift")
+SCENARIOS = ("month", "drift", "chain")
 _PARAMETERS = ("seed", "devices")
-_DEVICES = {"month": 10, "drift": 20}
+_DEVICES = {"month": 10, "drift": 20, "chain": 6}
 
 
 def run_scenario(
@@ -47,7 +47,7 @@ def run_scenario(
 
     name = project or f"netops-{scenario}"
     console = Console(stderr=as_json)
-    own = {name, f"{name}{AT_ONCE}"}
+    own = {name, f"{name}{AT_ONCE}", f"{name}{ALONE}"}
     with passing_session(settings, keep, own) as session:
         # mlrun takes the address of its API when it is imported, from the session.
         from project.scenarios.drift import POLICY as DRIFT_POLICY
@@ -60,7 +60,7 @@ def run_scenario(
         os.environ["NETOPS_CLOCK"] = "arrival"
         if scenario == "drift":
             os.environ.setdefault("NETOPS_RETRAIN_POLICY", DRIFT_POLICY)
-        play = _month if scenario == "month" else _drift
+        play = {"month": _month, "drift": _drift, "chain": _chain}[scenario]
         parameters = {"devices": _DEVICES[scenario], **given}
         result, lines, check = play(Settings.from_environment(), session, name, parameters, console)
     if as_json:
@@ -94,6 +94,24 @@ def _drift(
         raise InputError("NETOPS_RETRAIN", "must be auto for the scenario drift", settings.retrain)
     result = run_drift(settings, session, project, DriftingNetwork(**parameters), console)
     return result, drift_lines(result), _check_drift
+
+
+def _chain(
+    settings: Settings, session: Session, project: str, parameters: dict[str, Any], console: Console
+) -> _Played:
+    from feature_sets.telemetry.simulation.chain import ChainNetwork
+    from project.cli.chain_scenario import chain_lines, run_chain
+
+    result = run_chain(settings, session, project, ChainNetwork(**parameters), console)
+    return result, chain_lines(result), _check_chain
+
+
+def _check_chain(result: dict[str, Any]) -> None:
+    from project.cli.chain_scenario import LEAST
+
+    found = result["with_neighbors"]["average_precision"]
+    if found < LEAST:
+        raise NetopsError(f"average precision with neighbors must be at least {LEAST:g}, got {found:.3f}")
 
 
 def _check_drift(result: dict[str, Any]) -> None:

@@ -13,8 +13,11 @@ from feature_sets.telemetry.incident_mapping import IncidentMapping
 from feature_sets.telemetry.label_form import LabelForm
 from feature_sets.telemetry.maintenance_columns import MaintenanceColumns
 from feature_sets.telemetry.metric import Metric
+from feature_sets.telemetry.neighbors import Neighbors
+from feature_sets.telemetry.peers import Peers
 from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.telemetry.split_rule import SplitRule
+from feature_sets.telemetry.topology import Topology
 from feature_sets.telemetry.window_settings import OPERATIONS, Windows
 from feature_sets.windows.event_status import COUNTED, STATUSES
 from tests.benchmarks import results_page
@@ -42,7 +45,7 @@ def names(cell):
     "kind",
     [
         *(TelemetrySchema, MaintenanceColumns, Windows, Derived, Ratio, Uptime, CounterIntervals),
-        *(LabelForm, IncidentMapping, SplitRule),
+        *(LabelForm, IncidentMapping, SplitRule, Neighbors, Peers, Topology),
     ],
     ids=lambda kind: kind.__name__,
 )

@@ -145,7 +145,7 @@ def test_a_schema_reads_back_what_it_writes():
         ({"ratios": "avg"}, "must be a list"),
         ({"variation": ["5m", "5m"]}, "must not repeat a feature"),
         ({"change": ["2m"]}, "windows among"),
-        ({"slope": ["1m"]}, "must be among change, ratios, relative, variation"),
+        ({"slope": ["1m"]}, "must be among change, neighbors, peers, ratios, relative, variation"),
         (
             {"relative": {"operations": ["avg"], "windows": ["1h"]}},
             "relative.windows': must be among windows",

@@ -61,7 +61,7 @@ def write_package(
     directory: Path, schema: TelemetrySchema, seed: int = 3, inputs: tuple[str, ...] = INPUTS
 ) -> Path:
     generator = np.random.default_rng(seed)
-    rows = generator.normal([40, 40, 20, 20, 2, 0.5][: len(inputs)], 10, (300, len(inputs))).astype(
+    rows = generator.normal([40, 40, 20, 20, 2, 0.5, 40][: len(inputs)], 10, (300, len(inputs))).astype(
         np.float32
     )
     labels = (rows[:, 0] + rows[:, 2 % len(inputs)] + generator.normal(0, 5, 300) > 60).astype(int)

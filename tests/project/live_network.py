@@ -21,6 +21,8 @@ from tests.feature_sets.ingestion.folders import MODELS, Folder
 from tests.feature_sets.ingestion.histories import (
     COUNTED,
     COUNTED_WITH_ARRIVAL,
+    GROUPED,
+    GROUPED_WITH_ARRIVAL,
     RELATIVE,
     RELATIVE_WITH_ARRIVAL,
     SCHEMA,
@@ -37,6 +39,8 @@ COUNTING = TelemetrySchema.from_dict({**COUNTED.to_dict(), "horizon": "0s"})
 COUNTING_ARRIVING = TelemetrySchema.from_dict({**COUNTED_WITH_ARRIVAL.to_dict(), "horizon": "0s"})
 RELATIVE_PLAIN = TelemetrySchema.from_dict({**RELATIVE.to_dict(), "horizon": "0s"})
 RELATIVE_ARRIVING = TelemetrySchema.from_dict({**RELATIVE_WITH_ARRIVAL.to_dict(), "horizon": "0s"})
+GROUPED_PLAIN = TelemetrySchema.from_dict({**GROUPED.to_dict(), "horizon": "0s"})
+GROUPED_ARRIVING = TelemetrySchema.from_dict({**GROUPED_WITH_ARRIVAL.to_dict(), "horizon": "0s"})
 INPUTS = ("cpu", "cpu_avg_1m", "latency", "latency_avg_1m", "latency_stddev_20s")
 START = pd.Timestamp("2024-01-03T06:00:00Z")
 TICK = 5

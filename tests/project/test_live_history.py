@@ -28,6 +28,8 @@ from tests.project.live_network import (
     ARRIVING,
     COUNTING,
     COUNTING_ARRIVING,
+    GROUPED_ARRIVING,
+    GROUPED_PLAIN,
     PLAIN,
     RELATIVE_ARRIVING,
     RELATIVE_PLAIN,
@@ -52,8 +54,11 @@ EXPECTING = TelemetrySchema.from_dict({**ARRIVING.to_dict(), "expected_interval"
 
 both_schemas = pytest.mark.parametrize(
     "schema",
-    [PLAIN, ARRIVING, COUNTING, COUNTING_ARRIVING, RELATIVE_ARRIVING],
-    ids=["no arrival", "arrival", "counters, no arrival", "counters, arrival", "relative, arrival"],
+    [PLAIN, ARRIVING, COUNTING, COUNTING_ARRIVING, RELATIVE_ARRIVING, GROUPED_ARRIVING],
+    ids=[
+        *("no arrival", "arrival", "counters, no arrival", "counters, arrival", "relative, arrival"),
+        "groups, arrival",
+    ],
 )
 
 
@@ -167,11 +172,13 @@ def in_order(generator: np.random.Generator, ticks: int = 60):
         *((PLAIN, in_order), (ARRIVING, in_order), (ARRIVING, conversation)),
         *((COUNTING, in_order), (COUNTING_ARRIVING, conversation), (EXPECTING, conversation)),
         *((RELATIVE_PLAIN, in_order), (RELATIVE_ARRIVING, conversation)),
+        *((GROUPED_PLAIN, in_order), (GROUPED_ARRIVING, conversation)),
     ],
     ids=[
         *("no arrival", "arrival", "arrival, late readings"),
         *("counters, no arrival", "counters, arrival, late readings", "expected interval, late readings"),
         *("relative, no arrival", "relative, arrival, late readings"),
+        *("groups, no arrival", "groups, arrival, late readings"),
     ],
 )
 def test_a_restart_serves_the_same_after_live_has_become_history(

@@ -15,6 +15,7 @@ import pandas as pd
 from feature_sets import device_metrics
 from feature_sets.checks import InputError
 from feature_sets.derived_features import DerivedFeatures
+from feature_sets.ingestion.topology_history import project_groups
 from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.rows.stored_rows import feature_set_frame, in_utc
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
@@ -58,6 +59,7 @@ def _check_cut(split: Split, schema: TelemetrySchema) -> None:
     allowed = split.cut - pd.Timedelta(seconds=schema.embargo_seconds)
     if last > allowed:
         rates = ", and what rates reach back" if schema.rate_reach_seconds else ""
+        rates += ", and how old values of other devices may be" if schema.group_features else ""
         rule = (
             f"must end {schema.embargo_seconds} s (longest window and horizon{rates}) before the test part, "
             f"which begins at {split.cut.isoformat()}: by {allowed.isoformat()}"
@@ -135,8 +137,13 @@ def _scale(values: npt.NDArray[np.float64]) -> float:
 def _recomputed(uri: str, rows: pd.DataFrame, schema: TelemetrySchema) -> pd.DataFrame:
     """Features of rows, made anew from the raw readings; in the order of the rows."""
     columns = [*schema.reading_columns, *([schema.arrival] if schema.arrival else [])]
-    readings = feature_set_frame(fstore.get_feature_vector(uri), device_metrics.NAME, columns)
-    readings = in_utc(readings[readings[DEVICE].isin(rows[DEVICE].unique())], schema.time)
+    vector = fstore.get_feature_vector(uri)
+    readings = feature_set_frame(vector, device_metrics.NAME, columns)
+    groups = project_groups(schema, vector.metadata.project) if schema.group_features else None
+    seen = set(rows[DEVICE])
+    if groups is not None:  # What a row shows of others follows from their readings.
+        seen = groups.together(seen)
+    readings = in_utc(readings[readings[DEVICE].isin(seen)], schema.time)
     times = readings[schema.time].dt.as_unit(rows[schema.time].dt.unit)
     readings = readings[[DEVICE, schema.time, *columns]].assign(**{schema.time: times})
     ordered = KeyedRows.of(readings, DEVICE, schema.time).in_event_order()
@@ -148,6 +155,12 @@ def _recomputed(uri: str, rows: pd.DataFrame, schema: TelemetrySchema) -> pd.Dat
     )
     inputs = {name: windows[name].to_numpy() for name in derived.relative.inputs}
     features = features.assign(**derived.relative.of_history(ordered, schema.arrival, inputs))
+    given = {
+        name: (windows[name] if name in windows else ordered.frame[name]).to_numpy(np.float64)
+        for name in derived.groups.inputs
+    }
+    state = derived.groups.state(groups)
+    features = features.assign(**derived.groups.of_history(ordered, schema.arrival, given, state))
     known = pd.concat([ordered.frame, features], axis=1)
     keys = rows[[DEVICE, schema.time]].assign(_place=np.arange(len(rows)))
     joined = pd.merge_asof(keys.sort_values(schema.time, kind="stable"), known, on=schema.time, by=DEVICE)

@@ -58,7 +58,7 @@ class HorizonTarget:
         """None."""
         return np.zeros(len(micros), dtype=np.bool_)
 
-    def recompute(self, rows: KeyedRows, added: Bools) -> Recomputed:
+    def recompute(self, rows: KeyedRows, added: Bools, is_whole: bool = False) -> Recomputed:
         """Targets of the added rows and of those up to twice the horizon before one of them."""
         order = np.lexsort((rows.micros, rows.codes))
         micros, codes = rows.micros[order], rows.codes[order]

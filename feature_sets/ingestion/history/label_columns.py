@@ -63,7 +63,7 @@ class LabelColumns:
         """None."""
         return np.zeros(len(micros), dtype=np.bool_)
 
-    def recompute(self, rows: KeyedRows, added: Bools) -> Recomputed:
+    def recompute(self, rows: KeyedRows, added: Bools, is_whole: bool = False) -> Recomputed:
         """Both columns of added rows, of those in ``again``, and of rows whose target may see one of them."""
         looked_at = added.copy()
         for first, end in self.again:

@@ -69,14 +69,19 @@ class NewestRows:
     around: KeyedRows
 
 
-def rows_around(history: StoredHistory, part: Part, computed: ComputedColumns) -> StoredRows:
-    """The rows of the history that the part may change, and those that its columns are computed from."""
+def rows_around(
+    history: StoredHistory, part: Part, computed: ComputedColumns, is_whole: bool = False
+) -> StoredRows:
+    """The rows of the history that the part may change, and those that its columns are computed from.
+
+    :param is_whole: whether all rows of the devices are needed.
+    """
     files = list(history.manifest.files)
     taken = part.rows.micros[~part.early]
     again = [(first - computed.behind, end + computed.ahead) for first, end in computed.again]
     if not len(taken) and not again:
         return history.near([], part.table.column_names, part.rows.keys, _within([]))
-    if computed.whole_devices:
+    if computed.whole_devices or is_whole:
         return history.near(files, part.table.column_names, part.rows.keys, _all)
     if computed.arrival is None:
         # Those of a file between two rows of the part, but near neither, need not be read.

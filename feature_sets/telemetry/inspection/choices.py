@@ -17,7 +17,7 @@ from feature_sets.telemetry.reserved_names import RESERVED, check_reserved
 class Choice:
     """What one column is proposed to be.
 
-    :param table: ``metrics``, ``labels``, ``static``, ``incidents`` or ``maintenance``.
+    :param table: ``metrics``, ``labels``, ``static``, ``incidents``, ``maintenance`` or ``topology``.
     :param column: in its files.
     :param role: field of the schema, such as ``metrics``; ``none`` if nobody would read it.
     :param why: reason, for people.

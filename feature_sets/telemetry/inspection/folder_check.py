@@ -19,6 +19,7 @@ from feature_sets.telemetry.inspection.likely_format import (
     likely_format,
     likely_tables_of,
 )
+from feature_sets.telemetry.inspection.link_shape import find_links
 from feature_sets.telemetry.inspection.other_files import likely_tables, readings_of_other_name
 from feature_sets.telemetry.inspection.other_names import other_names
 from feature_sets.telemetry.inspection.proposal import propose
@@ -160,13 +161,17 @@ def check_folder(folder: Path) -> FolderCheck:
     proposal.missing += different_forms(files, forms)
     if "metrics" in known.tables:
         proposal.decide.insert(0, f"{files['metrics'][0].name} is taken for the metrics (files.tables).")
+    unread = unread_files(folder, [path for found in files.values() for path in found])
+    links = find_links(folder, unread, proposal, tables["metrics"], form) if "metrics" in tables else None
+    if links is not None:
+        tables[links.name] = links
+        unread = [name for name in unread if name not in links.files]
     content = proposal.content
     if content is not None:
         try:
             TelemetrySchema.from_dict(content)
         except SchemaError as error:
             proposal.missing.append(f"The schema cannot have these columns: {error}.")
-    unread = unread_files(folder, [path for found in files.values() for path in found])
     return FolderCheck(folder, tables, proposal, unread, likely_tables(folder, unread))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-_STREAMS = ("levels", "noise", "errors", "surges")
+_STREAMS = ("levels", "noise", "errors", "surges", "chain", "chain errors", "chain surges")
 
 
 def counter_random(seed: int, stream: str, counter: int) -> np.random.Generator:

@@ -13,7 +13,7 @@ import yaml
 
 from feature_sets.ingestion.ingest import ingest
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from tests.feature_sets.ingestion.histories import SCHEMA, forget, state_of
+from tests.feature_sets.ingestion.histories import SCHEMA, forget, links, state_of
 
 SETS = ("device_metrics", "device_labels")
 
@@ -55,6 +55,8 @@ class Folder:
         self.path = path
         for table in ("metrics", "labels"):
             (path / table).mkdir(parents=True, exist_ok=True)
+        if schema.topology is not None:
+            links().to_parquet(path / "topology.parquet", index=False)
         self.schema = path.with_suffix(".yaml")
         self.schema.write_text(yaml.safe_dump(schema.to_dict()))
 

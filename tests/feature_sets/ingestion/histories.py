@@ -62,6 +62,32 @@ RELATIVE = TelemetrySchema.from_dict(
 
 RELATIVE_WITH_ARRIVAL = TelemetrySchema.from_dict({**RELATIVE.to_dict(), "arrival": "received"})
 
+GROUPED = TelemetrySchema.from_dict(
+    {
+        **SCHEMA.to_dict(),
+        "topology": {"directed": True},
+        "derived": {
+            **SCHEMA.derived.to_dict(),
+            "neighbors": {
+                "operations": ["avg", "max"],
+                "windows": ["20s"],
+                "statistics": ["max", "mean", "median"],
+                "directions": ["any", "upstream"],
+                "hops": 2,
+                "max_age": "1m",
+            },
+            "peers": {
+                "by": "model",
+                "statistics": ["median", "mean"],
+                "comparisons": ["difference", "ratio"],
+                "max_age": "30s",
+            },
+        },
+    }
+)
+
+GROUPED_WITH_ARRIVAL = TelemetrySchema.from_dict({**GROUPED.to_dict(), "arrival": "received"})
+
 COUNTED = TelemetrySchema.from_dict(
     {
         **SCHEMA.to_dict(),
@@ -72,6 +98,10 @@ COUNTED = TelemetrySchema.from_dict(
 )
 
 COUNTED_WITH_ARRIVAL = TelemetrySchema.from_dict({**COUNTED.to_dict(), "arrival": "received"})
+
+COUNTED_GROUPED = TelemetrySchema.from_dict(
+    {**COUNTED_WITH_ARRIVAL.to_dict(), **{name: GROUPED.to_dict()[name] for name in ("topology", "derived")}}
+)
 
 MIDNIGHT = pd.Timestamp("2024-01-02T00:00:00Z")
 
@@ -217,3 +247,16 @@ def assert_same_state(one: State, other: State) -> None:
     assert one.online == other.online
     assert one.stats == other.stats
     assert one.last_written == other.last_written
+
+
+def links() -> pd.DataFrame:
+    """A chain of the devices ``dev-0`` to ``dev-3``, of which one link is moved at midnight."""
+    none = pd.NaT
+    rows = [
+        ("dev-0", "dev-1", none, MIDNIGHT),
+        ("dev-0", "dev-2", MIDNIGHT, none),
+        ("dev-1", "dev-2", none, none),
+        ("dev-2", "dev-3", none, none),
+    ]
+    frame = pd.DataFrame(rows, columns=["device", "neighbor", "valid_from", "valid_until"])
+    return frame.astype(dict.fromkeys(["valid_from", "valid_until"], "datetime64[ns, UTC]"))

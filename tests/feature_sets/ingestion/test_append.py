@@ -8,13 +8,18 @@ import pytest
 
 from feature_sets.device_labels import device_labels
 from feature_sets.device_metrics import device_metrics
+from feature_sets.groups import Groups
 from feature_sets.ingestion.append import Appended, append_rows
 from feature_sets.ingestion.history import next_state, streamed_partition
 from feature_sets.ingestion.history.horizon_target import HorizonTarget
-from feature_sets.ingestion.vectorized_ingest import ingest_vectorized
+from feature_sets.ingestion.vectorized_ingest import Contents, ingest_vectorized
 from feature_sets.labels.horizon import with_target
+from feature_sets.telemetry.links import BEGINNING, OPEN
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from tests.feature_sets.ingestion.histories import (
+    GROUPED,
+    GROUPED_WITH_ARRIVAL,
+    MIDNIGHT,
     RELATIVE,
     RELATIVE_WITH_ARRIVAL,
     SCHEMA,
@@ -42,8 +47,24 @@ def first_to_come(rows: pd.DataFrame, schema: TelemetrySchema) -> pd.DataFrame:
     return rows.drop_duplicates([DEVICE, "timestamp"]).sort_values(["timestamp", DEVICE], ignore_index=True)
 
 
-def in_parts(feature_set, cut, arrival=None, computed=None) -> list[Appended]:
-    return [append_rows(feature_set(), part, arrival=arrival, computed=computed) for part in cut]
+def in_parts(feature_set, cut, arrival=None, computed=None, contents=None) -> list[Appended]:
+    return [
+        append_rows(feature_set(), part, arrival=arrival, contents=contents, computed=computed)
+        for part in cut
+    ]
+
+
+def contents_of(schema: TelemetrySchema) -> Contents | None:
+    """With links that change, and peers by model; the last device is linked to none, and has no model."""
+    if not schema.group_features:
+        return None
+    middle = int(MIDNIGHT.value // 1000)
+    linked = {
+        ("dev-0", "dev-1"): ((BEGINNING, middle), (middle + 60_000_000, OPEN)),
+        ("dev-1", "dev-2"): ((BEGINNING, OPEN),),
+    }
+    attributes = pd.DataFrame({DEVICE: ["dev-0", "dev-1", "dev-2", "dev-3"], "model": ["a", "b", "a", None]})
+    return Contents(groups=Groups(schema, linked, attributes))
 
 
 def stream_files(monkeypatch, seed):
@@ -58,6 +79,8 @@ SHAPES = {
     "with arrival": (WITH_ARRIVAL, 12),
     "relative": (RELATIVE, 4),
     "relative with arrival": (RELATIVE_WITH_ARRIVAL, 4),
+    "groups": (GROUPED, 4),
+    "groups with arrival": (GROUPED_WITH_ARRIVAL, 4),
 }
 
 
@@ -73,14 +96,15 @@ def test_readings_in_parts_equal_readings_at_once(project, local_stack, monkeypa
     stream_files(monkeypatch, seed)
     generator = np.random.default_rng([seed, 1])
     rows = readings(generator)
+    contents = contents_of(schema)
     cut = parts(generator, rows, int(generator.integers(2, 7)))
     whole = first_to_come(of_schema(pd.concat(cut), schema), schema)
-    done = ingest_vectorized(device_metrics(schema), whole, arrival=schema.arrival)
+    done = ingest_vectorized(device_metrics(schema), whole, arrival=schema.arrival, contents=contents)
     expected = state_of("device_metrics", local_stack.info.redis_url)
 
     forget("device_metrics")
     cut = [first_to_come(of_schema(part, schema), schema) for part in cut]
-    appended = in_parts(lambda: device_metrics(schema), cut, schema.arrival)
+    appended = in_parts(lambda: device_metrics(schema), cut, schema.arrival, contents=contents)
     found = state_of("device_metrics", local_stack.info.redis_url)
     assert_same_state(found, expected)
     assert appended[-1].rows == done.rows == found.table.num_rows
@@ -89,7 +113,7 @@ def test_readings_in_parts_equal_readings_at_once(project, local_stack, monkeypa
         assert one.new + one.known + sum(one.left_out.values()) == len(part)
 
     # Once more, in another order: nothing changes, not even the files.
-    again = in_parts(lambda: device_metrics(schema), cut[::-1], schema.arrival)
+    again = in_parts(lambda: device_metrics(schema), cut[::-1], schema.arrival, contents=contents)
     assert sum(one.new + one.rewritten + one.dropped for one in again) == 0
     assert state_of("device_metrics", local_stack.info.redis_url).folder == found.folder
 

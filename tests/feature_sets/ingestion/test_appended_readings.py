@@ -18,6 +18,8 @@ from tests.feature_sets.ingestion.folders import MODELS, Folder, forget_all, sta
 from tests.feature_sets.ingestion.histories import (
     COUNTED,
     COUNTED_WITH_ARRIVAL,
+    GROUPED,
+    GROUPED_WITH_ARRIVAL,
     RELATIVE,
     SCHEMA,
     WITH_ARRIVAL,
@@ -34,6 +36,8 @@ SCHEMAS = {
     "counters": COUNTED,
     "counters with arrival": COUNTED_WITH_ARRIVAL,
     "relative": RELATIVE,
+    "groups": GROUPED,
+    "groups with arrival": GROUPED_WITH_ARRIVAL,
 }
 
 
@@ -116,7 +120,9 @@ def test_steps_leave_what_one_addition_leaves(tmp_path, project, local_stack, mo
     assert folder.ingest()["rows_new"] == 0
 
 
-@pytest.mark.parametrize("schema", [SCHEMA, WITH_ARRIVAL], ids=["in order", "with arrival"])
+@pytest.mark.parametrize(
+    "schema", [SCHEMA, WITH_ARRIVAL, GROUPED_WITH_ARRIVAL], ids=["in order", "with arrival", "groups"]
+)
 def test_what_a_failure_leaves_is_completed_by_the_next_ingestion(
     tmp_path, project, local_stack, monkeypatch, schema
 ):

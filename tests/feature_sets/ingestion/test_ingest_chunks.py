@@ -29,6 +29,9 @@ from feature_sets.telemetry.schema import DEVICE
 from tests.feature_sets.ingestion.folders import MODELS, Folder, add_day, forget_all, states
 from tests.feature_sets.ingestion.histories import (
     COUNTED,
+    COUNTED_GROUPED,
+    GROUPED,
+    GROUPED_WITH_ARRIVAL,
     RELATIVE,
     RELATIVE_WITH_ARRIVAL,
     SCHEMA,
@@ -46,6 +49,9 @@ SCHEMAS = {
     "arrival": WITH_ARRIVAL,
     "relative": RELATIVE,
     "relative with arrival": RELATIVE_WITH_ARRIVAL,
+    "groups": GROUPED,
+    "groups with arrival": GROUPED_WITH_ARRIVAL,
+    "groups of counters with arrival": COUNTED_GROUPED,
 }
 
 

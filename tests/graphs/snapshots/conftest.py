@@ -8,17 +8,31 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from drift.detectors.ddm import DDM
 from drift.detectors.page_hinkley import PageHinkley
 from drift.monitor import DriftMonitor
-from feature_sets.telemetry.schema import TelemetrySchema
+from feature_sets.groups import Groups
+from feature_sets.telemetry.links import BEGINNING, OPEN
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from graphs.state.live_groups import LiveGroups
+from graphs.state.serving_state import ServingState
 from tests.graphs.conftest import START, Client, label, make_client, write_package
 
 DETECTORS = DriftMonitor([DDM(), PageHinkley()], cool_down=5).to_dict()
-DERIVED = {"relative": {"operations": ["avg"], "windows": ["1m"], "after": 2}}
-INPUTS = ("cpu", "cpu_avg_1m", "octets", "octets_avg_5m", "cpu_avg_1m_relative", "model_x")
+DERIVED = {
+    "relative": {"operations": ["avg"], "windows": ["1m"], "same_hour": ["5m"], "after": 2},
+    "neighbors": {"operations": ["avg"], "windows": ["1m"], "statistics": ["max"], "max_age": "1m"},
+    "peers": {"by": "model", "max_age": "30s"},
+}
+INPUTS = (
+    *("cpu", "cpu_avg_1m", "octets", "octets_avg_5m", "cpu_avg_1m_relative", "model_x"),
+    "cpu_avg_1m_neighbors_max",
+)
+LINKS = {("a/0", "a/1"): ((BEGINNING, OPEN),), ("a/1", "a/2"): ((BEGINNING, OPEN),)}
+MODELS = pd.DataFrame({DEVICE: ["a/0", "a/1", "a/2", "a/3"], "model": ["x", "x", "x", "y"]})
 FORMS: dict[str, dict[str, Any]] = {
     "rows": {"form": "rows"},
     "beside": {"form": "rows", "tolerance": "7s"},
@@ -31,7 +45,7 @@ Request = tuple[str, str, Any]
 
 
 def schema_of(base: TelemetrySchema, form: str) -> TelemetrySchema:
-    """Everything that keeps state: a counter, levels, a calendar, states of devices, and labels."""
+    """Everything that keeps state: a counter, levels, a calendar, states of devices, labels, and others."""
     return TelemetrySchema.from_dict(
         {
             **base.to_dict(),
@@ -40,9 +54,11 @@ def schema_of(base: TelemetrySchema, form: str) -> TelemetrySchema:
                 "octets": {"kind": "counter", "max_rate": 1e6},
             },
             "derived": DERIVED,
+            "topology": {},
             "maintenance": {},
             "expected_interval": "10s",
             "labels": FORMS[form],
+            "arrival": "received" if form == "beside" else None,
         }
     )
 
@@ -115,8 +131,27 @@ def taken(client: Client) -> None:
     taker.wait()
 
 
+class Linked:
+    """Links and peers as a store has them."""
+
+    def __init__(self, schema: TelemetrySchema) -> None:
+        self._schema = schema
+
+    def read(self) -> Groups:
+        return Groups(self._schema, LINKS, MODELS)
+
+
+def linked_groups(state: ServingState) -> LiveGroups:
+    tells_arrival = state.arrivals is not None
+    return LiveGroups(state.schema, source=Linked(state.schema), tells_arrival=tells_arrival)  # type: ignore[arg-type]
+
+
 @pytest.fixture
-def network(schema: TelemetrySchema, redis_url: str, tmp_path: Path) -> Callable[..., Network]:
+def network(
+    schema: TelemetrySchema, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Network]:
+    monkeypatch.setattr(LiveGroups, "of", linked_groups)
+
     def made(form: str = "rows", **settings: Any) -> Network:
         (tmp_path / "model").mkdir(exist_ok=True)
         package = write_package(tmp_path / "model", schema_of(schema, form), inputs=INPUTS)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from feature_sets.windows.baselines import Baselines
+from feature_sets.windows.others import NewestValues
 from feature_sets.windows.sharded_state import ShardedState
 from graphs.request_step import request_steps
 from graphs.state.incident_book import IncidentBook
@@ -42,6 +43,8 @@ NOT_STATE = {
     "*._told",
     "MaintenanceCalendar._source",
     "MaintenanceCalendar._known",
+    "LiveGroups._groups",
+    "LiveGroups._source",
     # How much was not saved beside the journal so far: no answer depends on it.
     "*._unsaved",
     "KeptIncidents.is_saved",
@@ -96,7 +99,7 @@ def _attributes(value: Any, module: str) -> dict[str, Any]:
     return found
 
 
-_OWN_STATE = {"feature_sets.windows.online"}
+_OWN_STATE = {"feature_sets.windows.online", "graphs.state.live_groups"}
 
 
 def described(value: Any) -> Any:
@@ -119,6 +122,9 @@ def described(value: Any) -> Any:
     if isinstance(value, Baselines):
         keys, levels = value.content()
         return {key: described(level) for key, level in zip(keys, levels, strict=True)}
+    if isinstance(value, NewestValues):
+        keys, arrays = value.content()
+        return {key: [described(array[at]) for array in arrays.values()] for at, key in enumerate(keys)}
     if isinstance(value, LabeledBatches):
         return described(list(value._pairs))
     if isinstance(value, IncidentBook):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from graphs.state.snapshots.files import snapshot_files
-from tests.graphs.snapshots.conftest import FORMS, Network, conversation, taken
+from tests.graphs.snapshots.conftest import DEVICES, FORMS, Network, conversation, taken
 from tests.graphs.snapshots.state_walk import differences, state_of
 
 Networks = Callable[..., Network]
@@ -31,6 +32,8 @@ def test_snapshot_and_tail_equal_the_uninterrupted_run_at_random_cuts(
         if number == cuts[2]:
             break
     expected = state_of(live)
+    devices, newest = live.step("preprocess")._groups._state.content()
+    assert set(devices) == set(DEVICES) and np.isfinite(newest["values"]).any()
     ledger = live.get("/labeled").json
     assert ledger["joined"] > 3 and ledger["remembered"] > 10
     restored = where.start()

@@ -212,12 +212,32 @@ def test_with_other_windows_these_begin_with_the_journal_and_the_ledger_stays(
     other = schema_of(schema, "rows").to_dict()
     other["windows"]["lengths"] = ["2m", "5m"]
     inputs = ("cpu", "cpu_avg_2m", "octets")
-    other["derived"]["relative"]["windows"] = ["2m"]
+    for name in ("relative", "neighbors"):
+        other["derived"][name]["windows"] = ["2m"]
     write_package(tmp_path / "model", TelemetrySchema.from_dict(other), seed=4, inputs=inputs)
     again = where.start()
     assert again.get("/labeled").json["waiting"] == 10
     assert again.post("/telemetry", event("a/1", 50)).json["status"] == "duplicate"
     assert counted(again, "netops_events_total") == 11
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [("relative", {"windows": ["1m", "5m"], "same_hour": []}), ("neighbors", {"operations": ["stddev"]})],
+    ids=["past", "others"],
+)
+def test_with_features_of_another_past_or_of_others_the_windows_begin_with_the_journal(
+    network: Networks, schema: TelemetrySchema, tmp_path: Path, name: str, changes: dict[str, Any]
+) -> None:
+    where = network()
+    served(where)
+    other = schema_of(schema, "rows").to_dict()
+    other["derived"][name] |= changes
+    write_package(tmp_path / "model", TelemetrySchema.from_dict(other), seed=4, inputs=("cpu", "cpu_avg_1m"))
+    again, replayed = where.start(), where.start(snapshot_directory=None)
+    assert not again.step("preprocess")._is_restored
+    assert differences(state_of(again)["Preprocess"], state_of(replayed)["Preprocess"]) == []
+    assert again.post("/telemetry", event("a/1", 1000)).status == 200
 
 
 def test_a_full_ledger_refuses_and_forgets_nothing_within_the_deadline(network: Networks) -> None:

@@ -140,3 +140,17 @@ def test_live_a_device_is_compared_with_the_same_hour_of_earlier_weeks(relative)
     found.take_filled(filled, rows, {"a/1"})
     known.append(20.0)
     assert same_hour(5.0, START + WEEK + 1.0) == pytest.approx((5.0 - np.mean(known)) / np.std(known))
+
+
+def test_levels_of_other_features_are_not_taken_for_those_of_now(relative):
+    content = relative.to_dict()
+    content["metrics"] = {"cpu": {"unit": "%"}}
+    content["derived"]["relative"]["windows"] = ["1m", "5m"]
+    plain = TelemetrySchema.from_dict(content)
+    content["derived"]["relative"] |= {"windows": ["1m"], "same_hour": ["5m"]}
+    weekly = TelemetrySchema.from_dict(content)
+    for one, other in ((plain, weekly), (weekly, plain)):
+        found = LiveLevels(one, None)
+        found.add_to([{"cpu_avg_1m": 1.0, "cpu_avg_5m": 2.0}], ["a/1"], [START])
+        assert not LiveLevels(other, None).restore(found.saved())
+        assert LiveLevels(one, None).restore(found.saved())

@@ -314,3 +314,15 @@ def test_a_change_has_the_unit_of_its_metric_and_a_ratio_none():
     units = input_units(make_schema(windows=windows, derived=derived))
     assert units["flow_change_1m"] == "l/s"
     assert units["flow_avg_1m_to_5m"] == units["flow_cv_5m"] == ""
+
+
+def test_features_of_others_have_the_unit_of_what_they_are_about():
+    windows = {"lengths": ["1m"], "period": "10s", "operations": ["avg", "count"]}
+    derived = {
+        "neighbors": {"operations": ["avg", "count"], "windows": ["1m"], "statistics": ["max"]},
+        "peers": {"by": "model", "comparisons": ["difference", "ratio"]},
+    }
+    units = input_units(make_schema(windows=windows, derived=derived, topology={}))
+    assert units["flow_avg_1m_neighbors_max"] == units["flow_peers_median_difference"] == "l/s"
+    assert units["flow_count_1m_neighbors_max"] == "readings"
+    assert units["flow_peers_median_ratio"] == ""

@@ -1,0 +1,108 @@
+"""The table ``topology`` of a folder of telemetry: the links between devices, row by row.
+
+A row is left out for the first reason that fits: ``missing_end``, ``unparsable_valid_from``,
+``naive_valid_from``, ``unparsable_valid_until``, ``naive_valid_until``, ``unknown_device`` (an end that is no
+known device), ``self_link``, ``end_before_start``, ``duplicate``, ``overlapping_link`` (of one link two rows
+hold at a time) and, where links have a direction, ``opposite_link`` (each end is upstream of the other).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from feature_sets.rows.keyed_rows import Bools, Integers
+from feature_sets.telemetry.folder_files import find_files
+from feature_sets.telemetry.ingest_report import FileReport
+from feature_sets.telemetry.links import BEGINNING, OPEN, GivenLinks, Span
+from feature_sets.telemetry.schema import TelemetrySchema
+from feature_sets.telemetry.table_files import Columns, has_column
+from feature_sets.telemetry.table_rows import TableRows
+from feature_sets.telemetry.topology import Topology
+
+TABLE = "topology"
+
+
+def find_link_files(folder: Path, schema: TelemetrySchema, is_known: bool) -> list[Path]:
+    """Files of the table; none if the schema has no links.
+
+    :param is_known: whether a history has links already, so that there need not be any.
+    :raises TelemetryError: if features need it and there is none, or it is there in more than one form.
+    """
+    if schema.topology is None:
+        return []
+    needed = schema.derived.neighbors is not None and not is_known
+    return find_files(folder, TABLE, optional=not needed, form=schema.files)
+
+
+def read_links(
+    folder: Path,
+    files: Sequence[Path],
+    schema: TelemetrySchema,
+    report: FileReport,
+    devices: Collection[str],
+) -> GivenLinks:
+    """Links of all files.
+
+    :param schema: with ``topology``.
+    :param devices: keys of the known ones.
+    :raises TelemetryError: if a file cannot be read or lacks a column, or no row is left.
+    """
+    topology = schema.topology or Topology()
+    times = [
+        column
+        for column in (topology.valid_from, topology.valid_until)
+        if has_column(folder, files, schema, column)
+    ]
+    rows = TableRows(
+        folder, files, schema, report, Columns(times=tuple(times), texts=topology.ends, keyed=False)
+    )
+    ends = [rows.frame[column].to_numpy(dtype=object) for column in topology.ends]
+    for column in topology.ends:
+        rows.reject("missing_end", rows.frame[column].isna().to_numpy(), column)
+    for column, kind in ((topology.valid_from, "valid_from"), (topology.valid_until, "valid_until")):
+        if column in times:
+            rows.reject_times(column, kind, optional=True)
+    for column in topology.ends:
+        rows.reject("unknown_device", ~rows.frame[column].isin(list(devices)).to_numpy(), column)
+    rows.reject("self_link", ends[0] == ends[1], topology.ends[1])
+    since = _micros(rows, topology.valid_from, BEGINNING)
+    until = _micros(rows, topology.valid_until, OPEN)
+    rows.reject("end_before_start", until <= since, topology.valid_until)
+    found: dict[tuple[str, str], tuple[Span, ...]] = {}
+    contradicted: dict[str, Bools] = {}
+    for row in np.flatnonzero(rows.keep).tolist():
+        pair, span = (str(ends[0][row]), str(ends[1][row])), (int(since[row]), int(until[row]))
+        if not topology.directed:
+            pair = (min(pair), max(pair))
+        reason = _contradiction(found, pair, span)
+        if reason:
+            contradicted.setdefault(reason, np.zeros(len(since), dtype=np.bool_))[row] = True
+        else:
+            found[pair] = tuple(sorted([*found.get(pair, ()), span]))
+    for reason, at in contradicted.items():
+        rows.reject(reason, at, topology.ends[1])
+    rows.accepted(list(topology.ends))
+    return GivenLinks({pair: found[pair] for pair in sorted(found)}, bool(times))
+
+
+def _micros(rows: TableRows, column: str, missing: int) -> Integers:
+    """Times of a column, microseconds since the epoch."""
+    found: Integers = np.full(len(rows.frame), missing, dtype=np.int64)
+    if column in rows.frame:
+        told = rows.frame[column].notna().to_numpy()
+        times = rows.frame[column][told].dt.tz_convert("UTC").dt.tz_localize(None)
+        found[told] = times.to_numpy("datetime64[us]").astype(np.int64)
+    return found
+
+
+def _contradiction(found: dict[tuple[str, str], tuple[Span, ...]], pair: tuple[str, str], span: Span) -> str:
+    """Why a row cannot hold beside those before it; empty if it can."""
+    if span in found.get(pair, ()):
+        return "duplicate"
+    for reason, there in (("overlapping_link", pair), ("opposite_link", (pair[1], pair[0]))):
+        if any(span[0] < until and since < span[1] for since, until in found.get(there, ())):
+            return reason
+    return ""

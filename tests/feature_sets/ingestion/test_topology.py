@@ -1,0 +1,153 @@
+"""Links and peers of a project: remembered, changed from now on, and never in the past of its rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from feature_sets.checks import InputError
+from feature_sets.device_metrics import device_metrics
+from feature_sets.ingestion import telemetry_append
+from feature_sets.ingestion.device_registry import add_device
+from feature_sets.ingestion.history.stored_history import StoredHistory
+from feature_sets.ingestion.topology_history import stored_links
+from feature_sets.telemetry.links import BEGINNING, OPEN
+from feature_sets.telemetry.schema import TelemetrySchema
+from tests.feature_sets.ingestion.folders import Folder, add_day, forget_all, states
+from tests.feature_sets.ingestion.histories import GROUPED, assert_same_bits
+
+SCHEMA = TelemetrySchema.from_dict(
+    {
+        **GROUPED.to_dict(),
+        "topology": {},
+        "derived": {
+            "neighbors": {"operations": ["avg"], "windows": ["20s"], "statistics": ["max"]},
+            "peers": {"by": "model"},
+        },
+    }
+)
+DEVICES = ("dev-0", "dev-1", "dev-2")
+
+
+@pytest.fixture
+def folder(tmp_path, project):
+    forget_all()
+    found = Folder(tmp_path / "telemetry", SCHEMA)
+    (found.path / "topology.parquet").unlink()
+    found.static(dict.fromkeys(DEVICES, "m"))
+    add_day(found, 0, devices=DEVICES)
+    yield found
+    forget_all()
+
+
+def links(folder, *pairs, **times):
+    frame = pd.DataFrame(pairs, columns=["device", "neighbor"]).assign(**times)
+    frame.to_csv(folder.path / "topology.csv", index=False)
+
+
+def kept():
+    return stored_links(StoredHistory.of(device_metrics(SCHEMA)))
+
+
+def test_links_without_times_change_from_the_newest_reading_on(folder, local_stack):
+    links(folder, ("dev-0", "dev-1"))
+    done = folder.ingest()
+    assert kept() == {("dev-0", "dev-1"): ((BEGINNING, OPEN),)}
+    # The first row of each device comes before all others, and nobody is linked to the third.
+    assert done["without_others"] == {"neighbors": 22, "peers": 3}
+    assert any("neighbors: 22 of 60 rows (36.7 %) have no value" in line for line in done["report_lines"])
+    last = int(pd.Timestamp(done["last_event"]).value // 1000)
+
+    links(folder, ("dev-1", "dev-2"))
+    add_day(folder, 1, devices=DEVICES)
+    done = folder.ingest()
+    assert kept() == {
+        ("dev-0", "dev-1"): ((BEGINNING, last + 1),),
+        ("dev-1", "dev-2"): ((last + 1, OPEN),),
+    }
+    assert done["rows_rewritten"] == 0 and done["without_others"] == {"neighbors": 22, "peers": 3}
+    # Without the table they stay, and so they do when it is read again.
+    add_day(folder, 2, devices=DEVICES)
+    folder.ingest()
+    (folder.path / "topology.csv").unlink()
+    add_day(folder, 3, devices=DEVICES)
+    folder.ingest()
+    assert list(kept()) == [("dev-0", "dev-1"), ("dev-1", "dev-2")]
+
+    table = states(local_stack.info.redis_url)[0].table.to_pandas()
+    shown = table.groupby([table["timestamp"].dt.day, "device"], observed=True)["cpu_avg_20s_neighbors_max"]
+    assert shown.apply(lambda column: column.notna().any()).unstack().to_numpy().tolist() == [
+        [True, True, False],
+        *([[False, True, True]] * 3),
+    ]
+
+
+def test_a_table_with_times_in_parts_leaves_what_one_ingestion_leaves(folder, local_stack):
+    times = {"valid_from": ["", "2024-03-02T00:00:50Z"], "valid_until": ["2024-03-02T00:01:00Z", ""]}
+    links(folder, ("dev-0", "dev-1"), ("dev-1", "dev-2"), **times)
+    folder.ingest()
+    add_day(folder, 1, devices=DEVICES)
+    folder.ingest()
+    in_parts = states(local_stack.info.redis_url)[0].table
+    forget_all()
+    folder.ingest()
+    assert_same_bits(states(local_stack.info.redis_url)[0].table, in_parts)
+
+
+def test_the_past_cannot_get_other_links_or_peers(folder, local_stack):
+    links(folder, ("dev-0", "dev-1"))
+    folder.ingest()
+    before = states(local_stack.info.redis_url)[0]
+    links(folder, ("dev-0", "dev-1"), ("dev-1", "dev-2"), valid_from="2024-03-01T00:00:10Z")
+    add_day(folder, 1, devices=DEVICES)
+    with pytest.raises(InputError, match=r"link of dev-0 and dev-1: must hold as the history was made"):
+        folder.ingest()
+    links(folder, ("dev-0", "dev-1"))
+    since = pd.to_datetime(["2024-03-01T00:00:10Z"] * len(DEVICES))
+    folder.static(dict(zip(DEVICES, "nmm", strict=True)), valid_from=since)
+    with pytest.raises(InputError, match=r"peers of dev-0: must hold as the history was made"):
+        folder.ingest()
+    assert states(local_stack.info.redis_url)[0].folder == before.folder
+    # From the second day on it may, and a device that joins changes nothing of before.
+    since = pd.to_datetime(["2024-03-02T00:00:00Z"] * (len(DEVICES) + 1))
+    folder.static(dict(zip((*DEVICES, "dev-9"), "nmmm", strict=True)), valid_from=since)
+    done = folder.ingest()
+    assert done["rows_new"] == 60 and done["rows_rewritten"] == 0
+    table = states(local_stack.info.redis_url)[0].table.to_pandas()
+    alone = table[(table["device"] == "dev-0") & (table["timestamp"].dt.day == 2)]
+    assert len(alone) == 20 and np.isnan(alone["cpu_peers_median_difference"]).all()
+
+
+def test_a_device_cannot_be_registered_with_other_peers_in_the_past(folder, local_stack):
+    links(folder, ("dev-0", "dev-1"))
+    folder.ingest()
+    before = pd.Timestamp("2024-03-01T00:00:30Z")
+    with pytest.raises(InputError, match=r"peers of dev-0: must hold as the history was made"):
+        add_device(SCHEMA, "dev-0", {"model": "n"}, before)
+    assert add_device(SCHEMA, "dev-0", {"model": "n"}, None)[0].startswith("dev-0 changed: model 'm' to 'n'")
+    assert add_device(SCHEMA, "dev-7", {"model": "m"}, None) == ["dev-7 joined"]
+
+
+def test_links_of_a_device_that_joins_hold_though_its_readings_failed_at_first(
+    folder, local_stack, monkeypatch
+):
+    always = {"valid_from": "", "valid_until": "2025-01-01T00:00:00Z"}
+    links(folder, ("dev-0", "dev-1"), **always)
+    folder.ingest()
+    links(folder, ("dev-0", "dev-1"), ("dev-1", "dev-9"), **always)
+    folder.static(dict.fromkeys((*DEVICES, "dev-9"), "m"))
+    add_day(folder, 1, devices=(*DEVICES, "dev-9"))
+
+    def failing(*given):
+        raise OSError("the disk is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(telemetry_append, "prepare_readings", lambda *given: failing)
+        with pytest.raises(OSError, match="the disk is gone"):
+            folder.ingest()
+    assert folder.ingest()["rows_new"] == 80
+    in_parts = states(local_stack.info.redis_url)[0].table
+    forget_all()
+    folder.ingest()
+    assert_same_bits(states(local_stack.info.redis_url)[0].table, in_parts)

@@ -1,0 +1,169 @@
+"""Live features of other devices: begun from what was ingested, in the order in which rows came."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import ClassVar
+
+import mlrun.feature_store as fstore
+import numpy as np
+import pandas as pd
+import pytest
+
+from feature_sets.checks import InputError
+from feature_sets.group_features import GroupFeatures
+from feature_sets.groups import Groups
+from feature_sets.telemetry.links import BEGINNING, OPEN
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from graphs.state.live_groups import IngestedValues, LiveGroups
+from tests.graphs.conftest import START
+
+ALWAYS = ((BEGINNING, OPEN),)
+NAME = "cpu_avg_1m_neighbors_max"
+
+
+@pytest.fixture
+def linked(schema):
+    content = schema.to_dict()
+    content["topology"] = {}
+    content["derived"] = {
+        "neighbors": {"operations": ["avg"], "windows": ["1m"], "statistics": ["max"], "max_age": "1m"}
+    }
+    return TelemetrySchema.from_dict(content)
+
+
+class Source:
+    """Links that may change."""
+
+    def __init__(self, schema, *pairs):
+        self.schema, self.pairs = schema, pairs
+
+    def read(self):
+        return Groups(self.schema, dict.fromkeys(self.pairs, ALWAYS))
+
+
+def ingested(schema, values, devices=("a/1", "a/2", "b/9"), delay=0.0):
+    rows = [
+        {DEVICE: device, schema.time: START + 10.0 * at, "cpu_avg_1m": value, "latency_avg_1m": -value}
+        for at, value in enumerate(values)
+        for device in devices
+    ]
+    frame = pd.DataFrame(rows)
+    frame[schema.time] = pd.to_datetime(frame[schema.time], unit="s", utc=True)
+    if schema.arrival:
+        frame[schema.arrival] = frame[schema.time] + pd.Timedelta(seconds=delay)
+    return frame
+
+
+def answered(groups, time, *given, arrivals=()):
+    """Features of one list of readings: device and value of each."""
+    events = [SimpleNamespace(event=SimpleNamespace(device=device, time=time)) for device, _ in given]
+    request = SimpleNamespace(
+        telemetry=events, arrived=lambda place: arrivals[place] if arrivals else time + 1e6
+    )
+    rows = [{"cpu_avg_1m": value, "latency_avg_1m": -value} for _, value in given]
+    groups.add_to(rows, request, range(len(rows)))
+    return [row[NAME] for row in rows]
+
+
+def live(schema, frame=None, *pairs, **kwargs):
+    reads = []
+
+    def read(start, end):
+        reads.append((start, end))
+        return frame[(frame[schema.time] > start) & (frame[schema.time] <= end)]
+
+    history = None if frame is None else IngestedValues(read, schema, GroupFeatures(schema))
+    return LiveGroups(schema, history, Source(schema, *pairs), **kwargs), reads
+
+
+def test_a_device_that_comes_first_sees_what_was_ingested_of_its_neighbors(linked):
+    groups, reads = live(linked, ingested(linked, [1.0, 3.0, 8.0]), ("a/1", "a/2"))
+    groups.begin("a/1", START + 20.0, START + 1e6)
+    # The reading of the neighbor at the same time had not come before.
+    assert answered(groups, START + 20.0, ("a/1", 0.0)) == [3.0]
+    groups.begin("b/9", START + 20.0, START + 1e6)
+    assert np.isnan(answered(groups, START + 20.0, ("b/9", 0.0))).all()
+    groups.begin("a/2", START + 30.0, START + 1e6)
+    assert answered(groups, START + 30.0, ("a/2", 5.0)) == [0.0]
+    assert answered(groups, START + 40.0, ("a/1", 0.0)) == [5.0]
+    assert len(reads) == 1
+    # A neighbor that has been silent for longer than the age says nothing.
+    assert np.isnan(answered(groups, START + 95.0, ("a/1", 0.0))).all()
+
+
+def test_what_a_replay_gives_itself_is_not_taken_from_the_history(linked):
+    groups, _ = live(linked, ingested(linked, [1.0, 3.0]), ("a/1", "a/2"))
+    left_out = frozenset({("a/2", int(START + 10) * 1_000_000)})
+    groups.begin("a/1", START + 20.0, START + 1e6, left_out)
+    assert answered(groups, START + 20.0, ("a/1", 0.0)) == [1.0]
+
+
+def test_links_and_rows_that_were_ingested_since_count_after_a_refresh(linked):
+    frame = ingested(linked, [1.0, 3.0])
+    groups, reads = live(linked, frame, ("a/1", "a/2"))
+    groups.begin("a/1", START + 5.0, START + 1e6)
+    assert answered(groups, START + 5.0, ("a/1", 0.0)) == [1.0]
+    groups._source.pairs = (("a/1", "b/9"),)
+    groups.refresh()
+    groups.begin("a/1", START + 20.0, START + 1e6)
+    assert answered(groups, START + 20.0, ("a/1", 0.0)) == [3.0] and len(reads) == 2
+    assert groups._groups.shard_key("b/9") == "a/1"
+
+
+def test_readings_of_one_list_follow_each_other_unless_they_say_when_they_arrived(linked):
+    arriving = TelemetrySchema.from_dict({**linked.to_dict(), "arrival": "received"})
+    groups, _ = live(arriving, None, ("a/1", "a/2"))
+    first, second = answered(groups, START, ("a/1", 1.0), ("a/2", 2.0))
+    assert np.isnan(first) and second == 1.0
+    # Its clock may go back; readings still follow.
+    assert answered(groups, START, ("a/1", 0.0), arrivals=[0.0]) == [2.0]
+    told, _ = live(arriving, None, ("a/1", "a/2"), tells_arrival=True)
+    assert np.isnan(answered(told, START, ("a/1", 1.0), ("a/2", 2.0), arrivals=[9.0, 9.0])).all()
+    assert answered(told, START, ("a/1", 0.0), arrivals=[9.5]) == [2.0]
+    # Without an arrival a list is taken in order of event time, and those of one time do not see each other.
+    plain, _ = live(linked, None, ("a/1", "a/2"))
+    assert np.isnan(answered(plain, START, ("a/1", 1.0), ("a/2", 2.0))).all()
+
+
+def test_with_an_arrival_what_had_arrived_counts(linked):
+    arriving = TelemetrySchema.from_dict({**linked.to_dict(), "arrival": "received"})
+    frame = ingested(arriving, [1.0, 3.0], delay=100.0)
+    groups, _ = live(arriving, frame, ("a/1", "a/2"))
+    groups.begin("a/1", START + 10.0, START + 105.0)
+    assert answered(groups, START + 10.0, ("a/1", 0.0), arrivals=[START + 105.0]) == [1.0]
+
+
+def test_what_is_kept_goes_on_and_that_of_other_features_is_refused(linked):
+    groups, _ = live(linked, ingested(linked, [1.0, 3.0]), ("a/1", "a/2"))
+    groups.begin("a/1", START + 10.0, START + 1e6)
+    answered(groups, START + 10.0, ("a/2", 7.0))
+    other, reads = live(linked, ingested(linked, [1.0, 3.0]), ("a/1", "a/2"))
+    assert other.put(*groups.content())
+    other.forget(["a/2", "nobody"])
+    assert answered(other, START + 20.0, ("a/1", 0.0)) == [7.0] and not reads
+    plain, arrays = groups.content()
+    assert not other.put({**plain, "inputs": ["cpu"]}, arrays)
+
+
+def test_a_schema_without_them_does_nothing_and_a_history_without_the_windows_is_refused(
+    monkeypatch, linked, schema
+):
+    class Known:
+        class spec:
+            features: ClassVar = {"cpu_avg_1m": None}
+
+    monkeypatch.setattr(fstore, "get_feature_set", lambda _uri: Known)
+    uri = "store://feature-sets/p/m"
+
+    def state(of):
+        return SimpleNamespace(schema=of, settings=SimpleNamespace(history=uri, devices=None), arrivals=None)
+
+    with pytest.raises(InputError, match="must hold latency_avg_1m of schema 'tiny'"):
+        LiveGroups.of(state(linked))
+    groups = LiveGroups.of(state(schema))
+    groups.begin("a/1", START, START)
+    groups.refresh()
+    rows = [{"cpu_avg_1m": 1.0}]
+    groups.add_to(rows, SimpleNamespace(), [0])
+    assert rows == [{"cpu_avg_1m": 1.0}]
