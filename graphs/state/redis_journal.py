@@ -171,7 +171,8 @@ class RedisJournal:
     def _after(self, after: EntryId) -> Iterator[RawEntry]:
         if after > BEFORE_ALL and self.archive is not None:
             first = next(self._read("-", "+"), None)
-            for raw in archived(self.archive.directory, after):
+            is_whole = first is not None and first.id <= after
+            for raw in () if is_whole else archived(self.archive.directory, after):
                 if first is not None and raw.id >= first.id:
                     break
                 yield raw

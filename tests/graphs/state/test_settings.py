@@ -21,6 +21,8 @@ from graphs.state.settings import ServingSettings
         ("label_deadline_seconds", math.inf),
         ("ledger_max_size", 0),
         ("journal_max_events", 0),
+        ("snapshot_events", 0),
+        ("snapshot_seconds", 0),
         ("batch_rows", 0),
         ("batch_rows", 1.5),
         ("batch_seconds", 0.0),

@@ -93,6 +93,15 @@ def test_a_process_that_waits_takes_over_and_has_imported_everything_before(clie
     (waiting,) = (standby.process for standby in launcher._standbys.values())
     launcher.drop(project, "adder")
     assert not waiting.alive()
+
+    launcher.prepare(deployment)
+    (standby,) = launcher._standbys.values()
+    standby.process.stop()
+    launcher.prepare(deployment)
+    assert list(launcher._standbys.values()) == [standby], "one that cannot live is not started all the time"
+    other = launcher.start(deployment, None)
+    assert other != standby.process
+    other.stop()
     store.close()
 
 

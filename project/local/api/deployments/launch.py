@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,9 @@ from project.local.http_host.preload import GO
 from project.local.processes import Process, tell
 from project.local.processes import start as start_process
 
+_AGAIN_SECONDS = 300.0
+"""One that died while it waited is replaced after so long."""
+
 
 class _Standby(NamedTuple):
     """A process that has imported everything, and what it was started for."""
@@ -24,6 +28,7 @@ class _Standby(NamedTuple):
     command: list[str]
     environment: dict[str, str]
     folder: Path
+    started: float
 
 
 class Launcher:
@@ -66,7 +71,9 @@ class Launcher:
         key = (deployment.project, deployment.name)
         with self._guard:
             known = self._standbys.get(key)
-            if known is not None and known.process.alive():
+            if known is not None and (
+                known.process.alive() or time.monotonic() - known.started < _AGAIN_SECONDS
+            ):
                 return
             if read_function(self._store, deployment).get("kind") != "serving":
                 return
@@ -78,7 +85,7 @@ class Launcher:
                 env=environment,
                 listens=True,
             )
-            self._standbys[key] = _Standby(process, command, environment, folder)
+            self._standbys[key] = _Standby(process, command, environment, folder, time.monotonic())
 
     def drop(self, project: str, name: str) -> None:
         """End the process that waits beside a function."""
