@@ -240,8 +240,10 @@ class LiveGroups:
 
         :returns: whether it is.
         """
-        if plain["inputs"] != list(self._features.inputs):
+        if plain.get("inputs", []) != list(self._features.inputs):
             return False
+        if not plain:  # Saved before there were such features.
+            return True
         self._state.put(plain["devices"], arrays)
         self._begun, self._last = set(plain["begun"]), int(plain["last"])
         return True

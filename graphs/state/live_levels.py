@@ -53,14 +53,14 @@ class LiveLevels:
     def saved(self) -> SavedState:
         """Level and spread of each device; ``restore`` goes on from it exactly."""
         devices, levels = self._baselines.content()
-        return SavedState({"features": list(self._features.names), "devices": devices}, {"levels": levels})
+        return SavedState({"names": list(self._features.names), "devices": devices}, {"levels": levels})
 
     def restore(self, state: SavedState) -> bool:
         """Go on from what was saved, if it is of these features; else nothing changes.
 
         :returns: whether it is.
         """
-        if state.plain["features"] != list(self._features.names):
+        if state.plain.get("names") != list(self._features.names):
             return False
         self._baselines.put(state.plain["devices"], state.arrays["levels"])
         return True

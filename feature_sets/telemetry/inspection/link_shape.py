@@ -9,7 +9,7 @@ from pathlib import Path
 from feature_sets.telemetry.arrow_files import is_table_file
 from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.errors import TelemetryError
-from feature_sets.telemetry.file_format import FileFormat
+from feature_sets.telemetry.file_format import TABLES, CsvFormat, FileFormat
 from feature_sets.telemetry.inspection.choices import Proposal
 from feature_sets.telemetry.inspection.likely_format import form_of
 from feature_sets.telemetry.inspection.table_profile import TableProfile, profile_table
@@ -44,12 +44,14 @@ def find_links(
     for name in sorted(names[:_LIMIT], key=lambda name: (_stem(name) != TABLE, name)):
         try:
             path = folder / name
-            table = profile_table(folder, TABLE, [path], form_of(folder, [path], form))
+            own = form_of(folder, [path], form)
+            table = profile_table(folder, TABLE, [path], own)
         except TelemetryError:
             continue  # What cannot be read is told elsewhere.
         ends = _ends(table, keys)
         if ends is not None:
             _propose(proposal, table, ends, _stem(name))
+            _say_form(proposal, form, own.csv_of_table(TABLE))
             return table
     return None
 
@@ -116,8 +118,23 @@ def _propose(proposal: Proposal, table: TableProfile, ends: tuple[str, str], cal
     neighbors: dict[str, object] = {"operations": ["avg"], "windows": [windows["lengths"][0]]}
     if directed:
         neighbors["directions"] = ["upstream", "downstream"]
-    proposal.fields["derived"] = {"neighbors": neighbors}
+    proposal.fields.setdefault("derived", {})["neighbors"] = neighbors
     proposal.decide.append(
         f"{table.files[0]} has links between devices (topology), so windows of neighbors are features "
         "(derived.neighbors). Without both, devices are independent of each other."
     )
+
+
+def _say_form(proposal: Proposal, form: FileFormat, own: CsvFormat) -> None:
+    """Say how the table is written, where what is said of the others does not hold for it.
+
+    :param form: of the others.
+    """
+    if form.csv_of_table(TABLE) == own:
+        return
+    each = {table: form.csv_of_table(table) for table in TABLES} | {TABLE: own}
+    files = proposal.fields.setdefault("files", {})
+    for part, usual in CsvFormat()._asdict().items():
+        said = {table: getattr(csv, part) for table, csv in each.items() if getattr(csv, part) != usual}
+        files.pop(part, None)
+        files.update({part: said} if said else {})

@@ -88,6 +88,13 @@ GROUPED = TelemetrySchema.from_dict(
 
 GROUPED_WITH_ARRIVAL = TelemetrySchema.from_dict({**GROUPED.to_dict(), "arrival": "received"})
 
+GROUPED_RELATIVE = TelemetrySchema.from_dict(
+    {
+        **GROUPED_WITH_ARRIVAL.to_dict(),
+        "derived": {**GROUPED.derived.to_dict(), "relative": RELATIVE.derived.to_dict()["relative"]},
+    }
+)
+
 COUNTED = TelemetrySchema.from_dict(
     {
         **SCHEMA.to_dict(),

@@ -18,6 +18,7 @@ from feature_sets.telemetry.links import BEGINNING, OPEN
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from tests.feature_sets.ingestion.histories import (
     GROUPED,
+    GROUPED_RELATIVE,
     GROUPED_WITH_ARRIVAL,
     MIDNIGHT,
     RELATIVE,
@@ -81,6 +82,7 @@ SHAPES = {
     "relative with arrival": (RELATIVE_WITH_ARRIVAL, 4),
     "groups": (GROUPED, 4),
     "groups with arrival": (GROUPED_WITH_ARRIVAL, 4),
+    "groups and relative": (GROUPED_RELATIVE, 4),
 }
 
 

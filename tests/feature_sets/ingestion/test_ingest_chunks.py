@@ -31,6 +31,7 @@ from tests.feature_sets.ingestion.histories import (
     COUNTED,
     COUNTED_GROUPED,
     GROUPED,
+    GROUPED_RELATIVE,
     GROUPED_WITH_ARRIVAL,
     RELATIVE,
     RELATIVE_WITH_ARRIVAL,
@@ -52,6 +53,7 @@ SCHEMAS = {
     "groups": GROUPED,
     "groups with arrival": GROUPED_WITH_ARRIVAL,
     "groups of counters with arrival": COUNTED_GROUPED,
+    "groups and relative": GROUPED_RELATIVE,
 }
 
 

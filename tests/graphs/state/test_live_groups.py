@@ -77,6 +77,11 @@ def live(schema, frame=None, *pairs, **kwargs):
     return LiveGroups(schema, history, Source(schema, *pairs), **kwargs), reads
 
 
+def test_what_was_saved_before_there_were_groups_is_of_a_schema_without(schema, linked):
+    assert LiveGroups(schema).put({}, {})
+    assert not LiveGroups(linked).put({}, {})
+
+
 def test_a_device_that_comes_first_sees_what_was_ingested_of_its_neighbors(linked):
     groups, reads = live(linked, ingested(linked, [1.0, 3.0, 8.0]), ("a/1", "a/2"))
     groups.begin("a/1", START + 20.0, START + 1e6)

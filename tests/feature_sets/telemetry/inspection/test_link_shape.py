@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+import pytest
 
 from tests.feature_sets.telemetry.inspection.test_folder_check import frames, taken, write
 
@@ -48,3 +49,23 @@ def test_what_names_no_two_devices_a_row_is_no_table_of_links(tmp_path):
     check, schema = taken(write(tmp_path, {**frames(), **others}, ".csv"))
     assert schema.topology is None and not schema.group_features
     assert sorted(check.unread) == ["owners.csv", "strangers.csv", "triples.csv"]
+
+
+@pytest.mark.parametrize("of_links", [",", ";", "|"])
+@pytest.mark.parametrize("of_others", [",", ";"])
+def test_a_table_of_links_may_be_written_in_its_own_way(tmp_path, of_links, of_others):
+    for name, frame in frames().items():
+        frame.to_csv(tmp_path / f"{name}.csv", sep=of_others, index=False)
+    LINKS.to_csv(tmp_path / "cables.csv", sep=of_links, index=False)
+    _, schema = taken(tmp_path)
+    assert schema.group_features
+    assert schema.files.csv_of("cables.csv").separator == of_links
+    assert schema.files.csv_of("metrics.csv").separator == of_others
+
+
+def test_features_of_neighbors_are_proposed_beside_those_relative_to_the_device(tmp_path):
+    tables = frames()
+    size = 10.0 ** tables["metrics"]["router"].str[1:].astype(int)
+    tables["metrics"]["load"] *= size
+    _, schema = taken(write(tmp_path, {**tables, "topology": LINKS}, ".csv"))
+    assert schema.derived.relative is not None and schema.derived.neighbors is not None
