@@ -37,8 +37,9 @@ class Process:
     def alive(self) -> bool:
         """Whether this very process still runs (a zombie does not)."""
         child = _children.get(self.pid)
-        if child is not None:
-            child.poll()
+        if child is not None and child.poll() is not None and child.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                child.stdin.close()
         try:
             found = psutil.Process(self.pid)
             return bool(
@@ -91,6 +92,7 @@ class Process:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
             _wait(self, process, 10.0)
+        self.alive()  # Closes the input of one that ended.
         return willing
 
 

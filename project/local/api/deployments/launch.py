@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import threading
 import time
@@ -28,7 +29,6 @@ class _Standby(NamedTuple):
     command: list[str]
     environment: dict[str, str]
     folder: Path
-    started: float
 
 
 class Launcher:
@@ -46,6 +46,7 @@ class Launcher:
         self._store = store
         self._settings = settings
         self._standbys: dict[tuple[str, str], _Standby] = {}
+        self._tried: dict[tuple[str, str], float] = {}
         self._guard = threading.Lock()
 
     def start(self, deployment: Deployment, old: Process | None) -> Process:
@@ -54,6 +55,8 @@ class Launcher:
         command, environment, folder = self._call(deployment)
         with self._guard:
             standby = self._standbys.pop((deployment.project, deployment.name), None)
+            if standby is not None and standby.process.alive():
+                self._tried.pop((deployment.project, deployment.name), None)
         if standby is not None:
             fits = (standby.command, standby.environment, standby.folder) == (command, environment, folder)
             if fits and old is None and tell(standby.process, GO):
@@ -71,12 +74,13 @@ class Launcher:
         key = (deployment.project, deployment.name)
         with self._guard:
             known = self._standbys.get(key)
-            if known is not None and (
-                known.process.alive() or time.monotonic() - known.started < _AGAIN_SECONDS
-            ):
+            if known is not None and known.process.alive():
+                return
+            if time.monotonic() - self._tried.get(key, -math.inf) < _AGAIN_SECONDS:
                 return
             if read_function(self._store, deployment).get("kind") != "serving":
                 return
+            self._tried[key] = time.monotonic()
             command, environment, folder = self._call(deployment)
             process = start_process(
                 [*command, "--standby"],
@@ -85,12 +89,13 @@ class Launcher:
                 env=environment,
                 listens=True,
             )
-            self._standbys[key] = _Standby(process, command, environment, folder, time.monotonic())
+            self._standbys[key] = _Standby(process, command, environment, folder)
 
     def drop(self, project: str, name: str) -> None:
         """End the process that waits beside a function."""
         with self._guard:
             standby = self._standbys.pop((project, name), None)
+            self._tried.pop((project, name), None)
         if standby is not None:
             standby.process.stop()
 

@@ -15,8 +15,8 @@ log = logging.getLogger("netops.api.deployments")
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 120.0
 _STEADY_SECONDS = 60.0
-"""A function that has lived so long begins with the first attempt again."""
-_STANDBY_SECONDS = 15.0
+"""A function that has been ready for so long begins with the first attempt again."""
+_STANDBY_SECONDS = 60.0
 """So long after a function is ready a process begins to wait for its end: it does not slow down a start."""
 ATTEMPTS = 8
 LOG_LINES = 10
@@ -54,17 +54,23 @@ class RevivedFunctions:
         self._deployments = deployments
         self._clock = clock
         self._tries: dict[tuple[str, str], tuple[int, float]] = {}
+        self._ready_since: dict[tuple[str, str], float] = {}
 
     def tick(self) -> None:
         """Start those that are dead and whose pause is over; called every second."""
         for deployment in self._deployments.all():
             if deployment.name != STAGING:
-                self._look(deployment)
+                try:
+                    self._look(deployment)
+                except Exception:  # The others are looked after all the same.
+                    log.exception("%s of %s cannot be looked after", deployment.name, deployment.project)
 
     def _look(self, deployment: Deployment) -> None:
         now, key = self._clock(), (deployment.project, deployment.name)
         count, last = self._tries.get(key, (0, now))
-        if deployment.state == READY and now - last > _STEADY_SECONDS:
+        if deployment.state != READY:
+            self._ready_since.pop(key, None)
+        elif now - self._ready_since.setdefault(key, now) > _STEADY_SECONDS:
             self._tries.pop(key, None)
         if deployment.state == READY and time.time() - (deployment.ready_time or 0.0) > _STANDBY_SECONDS:
             self._starter.prepare(deployment)

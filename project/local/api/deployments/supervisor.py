@@ -146,6 +146,7 @@ class Supervisor:
         self._launcher.drop(project, name)
         # A deploy under way sees that it was superseded, stops its process and releases the lock.
         with self._lock(project, name):
+            self._launcher.drop(project, name)  # One that was being started when the record said "ready".
             deployment = self._deployments.get(project, name)
             if deployment.generation != generation:
                 # A later deploy has taken the record over, with the processes in it.

@@ -78,6 +78,34 @@ def test_after_a_steady_minute_it_is_started_at_once_again():
     assert plane.starts(1) == [66]
 
 
+def test_one_that_takes_long_to_start_and_dies_soon_is_left_too():
+    plane = ControlPlane()
+    for _ in range(ATTEMPTS):
+        plane.set(ERROR)
+        while not plane.starts(1):
+            assert plane.now < 3600
+        plane.set(BUILDING, 2)
+        plane.starts(70)
+        plane.set(READY, 2, fallen=0)
+        plane.starts(5)
+    plane.set(ERROR)
+    plane.starts(2)
+    assert plane.left == [ATTEMPTS]
+
+
+def test_one_that_cannot_be_looked_after_does_not_keep_others_from_it():
+    plane = ControlPlane()
+    plane.set(ERROR)
+    broken = replace(plane.found, name="broken", state=READY, fallen=0, ready_time=0.0)
+    plane.all = lambda: [broken, plane.found]
+
+    def fails(deployment):
+        raise OSError("no space left on device")
+
+    plane.prepare = fails
+    assert plane.starts(1) == [0]
+
+
 @pytest.mark.parametrize(
     ("state", "pid", "fallen"),
     [(OFFLINE, None, 0), (BUILDING, None, 1), (ERROR, 7, 1), (ERROR, None, 0)],
