@@ -161,6 +161,7 @@ class Preprocess(RequestStep):
         if self._history is not None:
             self._history.leave_out(())
             self._started.clear()
+            self._groups.begin_anew()
 
     def prepare(self, request: Request) -> None:
         """Have the windows of devices that are new here begin with the history.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import zipfile
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -64,7 +65,10 @@ def snapshot_taker(context: Any) -> SnapshotTaker | None:
         state.metrics.snapshots.labels(_FAILED if error else _WRITTEN).inc()
         if error:
             context.logger.error(f"a snapshot could not be written, so the journal keeps more: {error}")
-        state.journal.bounds.floor = cut_at(directory)
+        try:
+            state.journal.bounds.floor = cut_at(directory)
+        except OSError as problem:  # The one before is lower, so nothing is dropped too early.
+            context.logger.error(f"the folder of the snapshots cannot be listed: {problem}")
 
     clear_unfinished(directory)
     settings = state.settings
@@ -112,7 +116,7 @@ def restore_snapshot(context: Any) -> Restored:
     files = snapshot_files(directory)
     found, is_foreign = _newest_usable(context, files)
     if found is None:
-        if files and not is_foreign and not state.journal.reaches_start():
+        if files and not is_foreign and not state.journal.reaches_start(files[-1].place):
             rule = (
                 "must hold one that is whole, as the journal no longer reaches back to its start; without "
                 "these files the state begins with what the journal still has"
@@ -135,8 +139,12 @@ def restore_snapshot(context: Any) -> Restored:
 def _newest_usable(
     context: Any, files: Sequence[SnapshotFile]
 ) -> tuple[tuple[EntryId, SavedState] | None, bool]:
-    """The newest snapshot that is whole and of this schema, and whether there was one of another."""
+    """The newest snapshot that is whole and of this schema, and whether there were only ones of another.
+
+    Damaged ones before it are put aside: they must not take the place of one that is whole.
+    """
     now, is_foreign = graph_state(context).plain[_GRAPH], False
+    damaged: list[SnapshotFile] = []
     for file in files:
         try:
             saved = read_snapshot(file)
@@ -144,12 +152,16 @@ def _newest_usable(
         except (InputError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             serving_state(context).metrics.snapshots.labels(_DAMAGED).inc()
             context.logger.warn(f"a snapshot is left out: {error}")
+            damaged.append(file)
             continue
         if of == now["of"]:
+            for aside in damaged:
+                with contextlib.suppress(OSError):
+                    aside.path.rename(aside.path.with_suffix(".damaged"))
             return (file.place, saved), is_foreign
         is_foreign = True
         context.logger.warn(f"a snapshot is left out, as it is of another schema: {of}")
-    return None, is_foreign
+    return None, is_foreign and not damaged
 
 
 def _step_name(step: RequestStep) -> str:

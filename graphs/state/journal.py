@@ -76,8 +76,11 @@ class Journal(Protocol):
         :returns: whether the store still knows of that entry; else it lost its content.
         """
 
-    def reaches_start(self) -> bool:
-        """Whether nothing was ever dropped."""
+    def reaches_start(self, known: EntryId = (0, 0)) -> bool:
+        """Whether nothing was ever dropped or lost.
+
+        :param known: an entry that there was.
+        """
 
     def missed(self) -> Iterator[Entry]:
         """What another process appended between our latest entry and the one before it, oldest first."""

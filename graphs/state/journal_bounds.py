@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -31,6 +32,11 @@ class JournalBounds:
         """Know of no entry after this one: they are about to be read, maybe again."""
         while self._sizes and self._sizes[-1][0] > entry:
             self._total -= self._sizes.pop()[1]
+
+    @property
+    def entries(self) -> Sequence[tuple[EntryId, int]]:
+        """Entries that are known, the oldest first, each with the number of its events."""
+        return tuple(self._sizes)
 
     def note(self, entry: EntryId, size: int) -> None:
         """Take note of an entry with so many events."""

@@ -204,6 +204,10 @@ class LiveGroups:
                 self._state.compare([other], np.zeros(len(at), dtype=np.int64), at, values)
         self._begun.add(root)
 
+    def begin_anew(self) -> None:
+        """Have each group look at the history again: it may have rows that a replay does not give."""
+        self._begun.clear()
+
     def add_to(self, rows: Sequence[dict[str, Any]], request: Request, places: Sequence[int]) -> None:
         """Put the features into rows that count, and take the rows in.
 

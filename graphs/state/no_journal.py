@@ -40,7 +40,7 @@ class NoJournal:
         """There is nothing to go on from."""
         return False
 
-    def reaches_start(self) -> bool:
+    def reaches_start(self, known: EntryId = (0, 0)) -> bool:
         """It keeps nothing, and drops nothing."""
         return True
 

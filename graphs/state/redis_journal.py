@@ -140,11 +140,17 @@ class RedisJournal:
         """See ``Journal``."""
         self.bounds.restore(state)
         self._last = place
+        if self.archive is not None:
+            for entry, size in self.bounds.entries:
+                self.archive.note(entry, size)
         last = self._redis.get(f"{self._stream}:last")
         return bool(last) and entry_id(last) >= place
 
-    def reaches_start(self) -> bool:
+    def reaches_start(self, known: EntryId = BEFORE_ALL) -> bool:
         """See ``Journal``."""
+        last = self._redis.get(f"{self._stream}:last")
+        if known > BEFORE_ALL and (not last or entry_id(last) < known):
+            return False
         try:
             found = self._redis.xinfo_stream(self._stream)
         except redis.ResponseError:  # There is no stream yet.
@@ -169,14 +175,21 @@ class RedisJournal:
             self._go_on_after(newest)
 
     def _after(self, after: EntryId) -> Iterator[RawEntry]:
+        newest = after
         if after > BEFORE_ALL and self.archive is not None:
             first = next(self._read("-", "+"), None)
             is_whole = first is not None and first.id <= after
             for raw in () if is_whole else archived(self.archive.directory, after):
                 if first is not None and raw.id >= first.id:
                     break
+                newest = raw.id
                 yield raw
-        yield from self._read(f"({id_text(after)}" if after > BEFORE_ALL else "-", "+")
+        for raw in self._read(f"({id_text(after)}" if after > BEFORE_ALL else "-", "+"):
+            newest = raw.id
+            yield raw
+        # A server that went back to an earlier state has the beginning, and not the end.
+        if after > BEFORE_ALL and self.archive is not None and self.archive.last > newest:
+            yield from archived(self.archive.directory, newest)
 
     def _go_on_after(self, entry: EntryId) -> None:
         """Have ids grow beyond one that the server no longer knows: it lost its data, or is another one."""

@@ -123,7 +123,9 @@ def _needed_seconds(settings: ServingSettings, schema: TelemetrySchema) -> float
     """How old an event may be that a restart without a snapshot needs."""
     healthy = schema.labels.healthy_seconds + 2 * schema.horizon_seconds
     deadline = max(settings.label_deadline_seconds + schema.horizon_seconds, healthy)
-    return max(deadline, longest_reach(WindowDefinition.from_schema(schema)))
+    # A window that another device had may still be looked at when it is as old as this.
+    reach = longest_reach(WindowDefinition.from_schema(schema)) + schema.derived.group_age_seconds
+    return max(deadline, reach)
 
 
 def _calendar(settings: ServingSettings, schema: TelemetrySchema) -> MaintenanceCalendar:

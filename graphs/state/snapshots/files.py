@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -120,8 +121,9 @@ def read_snapshot(file: SnapshotFile) -> SavedState:
 def clear_unfinished(directory: Path) -> None:
     """Delete what a killed process left half written; a younger one may be of a process that still writes."""
     for path in directory.glob(f"*{_UNFINISHED}") if directory.is_dir() else ():
-        if time.time() - path.stat().st_mtime > _STALE_SECONDS:
-            path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # Its process may finish it just now.
+            if time.time() - path.stat().st_mtime > _STALE_SECONDS:
+                path.unlink(missing_ok=True)
 
 
 def _write(stream: Any, state: SavedState) -> None:

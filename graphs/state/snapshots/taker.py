@@ -99,12 +99,13 @@ class SnapshotTaker:
         self._started = time.monotonic()
         self._due = self._started + self._seconds
         self._not_before = self._started + min(self._seconds, 1.0)
-        result, sender = os.pipe()
+        ends: tuple[int, ...] = ()
         try:
+            result, sender = ends = os.pipe()
             child = os.fork()
         except OSError as error:
-            os.close(result)
-            os.close(sender)
+            for end in ends:
+                os.close(end)
             self._failed(str(error))
             return
         if not child:

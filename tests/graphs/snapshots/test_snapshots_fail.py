@@ -91,6 +91,25 @@ def test_with_both_damaged_a_journal_that_was_cut_is_refused(network: Networks) 
         where.start()
 
 
+def test_with_both_damaged_a_store_that_lost_its_content_is_refused(network: Networks) -> None:
+    where = network()
+    live = served(where)
+    for file in snapshot_files(where.snapshots):
+        damage(file.path)
+    live.step("journal")._journal._redis.flushall()
+    with pytest.raises(InputError, match="must hold one that is whole"):
+        where.start()
+
+
+def test_a_damaged_snapshot_does_not_take_the_place_of_one_that_is_whole(network: Networks) -> None:
+    where = network()
+    served(where)
+    newest, older = snapshot_files(where.snapshots)
+    damage(newest.path)
+    where.start()
+    assert [file.place for file in snapshot_files(where.snapshots)] == [older.place]
+
+
 def test_the_journal_is_cut_only_behind_the_older_snapshot(network: Networks) -> None:
     where = network(journal_max_events=1)
     client = where.start()
