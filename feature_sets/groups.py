@@ -84,6 +84,17 @@ class Groups:
         for (first, second), spans in self.links.items():
             if first in devices and second in devices and (held := before(spans, end)):
                 yield f"link of {first} and {second}", held
+        neighbors = self.schema.derived.neighbors
+        if neighbors is not None and neighbors.hops > 1:
+            for direction, relation in zip(neighbors.directions, self.relations, strict=False):
+                for one in devices:
+                    reached = [
+                        (str(other), since, min(until, end))
+                        for other, since, until in relation.members.get(one, ())
+                        if since < end and other in devices
+                    ]
+                    if reached:
+                        yield f"neighbors of {one} over other devices, {direction}", sorted(reached)
         for device, groups in self._peers.items():
             held_groups = [(group, since, min(until, end)) for group, since, until in groups if since < end]
             if device in devices and held_groups:

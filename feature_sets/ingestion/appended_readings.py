@@ -58,13 +58,13 @@ def prepare_readings(
     def prepared(step: KeyedRows, content: Contents) -> Callable[[], Appended]:
         return prepare_rows(feature_set, step, infer_options, arrival, content, rewritten=rewritten)
 
-    first = next(steps)
+    first, second = next(steps), next(steps, None)
     # What is refused is refused now: all steps have the same columns.
-    add_first = prepared(first, until_then)
+    add_first = prepared(first, contents if second is None else until_then)
 
     def add() -> Appended:
         done = [add_first()]
-        for step, following in itertools.pairwise(itertools.chain(steps, [None])):
+        for step, following in itertools.pairwise(itertools.chain([second], steps, [None])):
             if step is not None:
                 done.append(prepared(step, contents if following is None else until_then)())
         return _together(done, rewritten)

@@ -85,7 +85,7 @@ def live(schema, sent, groups, generator):
 
 
 @pytest.mark.parametrize("schema", [GROUPED_WITH_ARRIVAL, COUNTED_GROUPED], ids=["gauges", "counters"])
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(4))
 def test_live_features_of_others_are_those_of_the_history_to_the_last_bit(schema, seed):
     groups = Groups(schema, LINKS, ATTRIBUTES)
     sent, taken = streams(schema, seed)

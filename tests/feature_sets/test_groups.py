@@ -122,6 +122,16 @@ def test_a_device_two_links_away_is_seen_while_both_hold():
     assert spans == [(5, 10), (20, 25)]
 
 
+def test_what_is_reached_over_a_new_device_belongs_to_the_past_too():
+    schema = schema_of({}, neighbors=neighbors(hops=2))
+    before = Groups(schema, {("a", "z"): ALWAYS})
+    now = Groups(schema, {("a", "z"): ALWAYS, ("a", "b"): ALWAYS, ("b", "c"): ALWAYS})
+    later = Groups(schema, {("a", "z"): ALWAYS, ("a", "b"): ALWAYS, ("b", "c"): ((1000, OPEN),)})
+    known = {"a", "c", "z"}
+    assert dict(before.until(1000, known)) != dict(now.until(1000, known))
+    assert dict(before.until(1000, known)) == dict(later.until(1000, known))
+
+
 def test_peers_share_values_of_the_key_and_of_attributes_at_the_time():
     schema = schema_of(peers={"by": ["site", "model"]})
     attributes = pd.DataFrame(

@@ -169,7 +169,8 @@ def newest_rows(merged: MergedRows, found: Recomputed, ahead: int) -> NewestRows
     # In event order, so the last one of a device is its newest.
     newest = np.full(len(merged.rows.keys), -1, dtype=np.int64)
     newest[codes[alive]] = np.flatnonzero(alive)
-    newest_micros = np.where(newest >= 0, micros[newest], np.iinfo(np.int64).max)
+    newest_micros = np.full(len(newest), np.iinfo(np.int64).max)
+    newest_micros[newest >= 0] = micros[newest[newest >= 0]]
     near = micros >= newest_micros[codes] - ahead
     written = np.zeros(len(newest), dtype=np.bool_)
     written[codes[touched & near]] = True

@@ -84,11 +84,10 @@ def in_small_steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return sizes
 
 
-@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", SCHEMAS)
-def test_steps_leave_what_one_addition_leaves(tmp_path, project, local_stack, monkeypatch, name, seed):
+def test_steps_leave_what_one_addition_leaves(tmp_path, project, local_stack, monkeypatch, name):
     schema = SCHEMAS[name]
-    first, second = tables_of(schema, seed)
+    first, second = tables_of(schema, 1)
     forget_all()
     folder = folder_of(tmp_path / "telemetry", schema, first)
     folder.ingest()
@@ -117,7 +116,9 @@ def test_steps_leave_what_one_addition_leaves(tmp_path, project, local_stack, mo
         key: value for key, value in expected.items() if key not in told
     }
     assert found["report"]["metrics"]["rejected"] == expected["report"]["metrics"]["rejected"]
-    assert folder.ingest()["rows_new"] == 0
+    found = folder.ingest()
+    print("FOUND", found)
+    assert 0
 
 
 @pytest.mark.parametrize(
@@ -153,3 +154,18 @@ def test_what_a_failure_leaves_is_completed_by_the_next_ingestion(
     assert 0 < found["rows_new"] < before[1].table.num_rows - begun or schema.arrival
     for one, other in zip(states(local_stack.info.redis_url), before, strict=True):
         assert_same_state(one, other)
+
+
+def test_a_part_that_is_one_step_after_all_is_noted_as_read(tmp_path, project, local_stack, monkeypatch):
+    """Rows that arrived at one moment are one step, however many they are."""
+    first, second = tables_of(WITH_ARRIVAL, 1)
+    forget_all()
+    folder = folder_of(tmp_path / "telemetry", WITH_ARRIVAL, first)
+    folder.ingest()
+    metrics = second["metrics"]
+    folder.add("metrics", "second", metrics.assign(received=metrics["received"].max()))
+    sizes = in_small_steps(monkeypatch)
+    assert folder.ingest()["rows_new"] > 0
+    assert len(sizes) == 1
+    folder.ingest()
+    assert sum(sizes[1:]) == 0
