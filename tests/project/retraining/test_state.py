@@ -6,8 +6,9 @@ import time
 import pytest
 
 from feature_sets.checks import InputError
-from project.retraining.state import MOST_DECISIONS, Attempt, Case, Decision, LoopState, StateFile
+from project.retraining.state import Attempt, Case, Decision, LoopState, StateFile
 
+MOST_DECISIONS = 20
 STATE = LoopState(
     case=Case("e1", "v1", {"source": "glr"}, "2024-05-01T11:00:00+00:00", "2026-01-01T12:00:00+00:00"),
     attempt=Attempt("key", "main", 1000, "2026-01-01T12:00:00+00:00", "v1"),
@@ -56,7 +57,12 @@ def test_two_processes_lose_no_change(tmp_path):
     assert len(StateFile(tmp_path, "p").read().decisions) == 40
 
 
-def test_older_decisions_move_to_a_file_that_only_grows_and_none_is_lost(tmp_path):
+@pytest.fixture
+def few(monkeypatch):
+    monkeypatch.setattr("project.retraining.state.MOST_DECISIONS", MOST_DECISIONS)
+
+
+def test_older_decisions_move_to_a_file_that_only_grows_and_none_is_lost(tmp_path, few):
     file = StateFile(tmp_path, "p")
     state, made = LoopState(), []
     for number in range(3 * MOST_DECISIONS):
@@ -70,7 +76,7 @@ def test_older_decisions_move_to_a_file_that_only_grows_and_none_is_lost(tmp_pat
     assert file.read().moved > MOST_DECISIONS
 
 
-def test_what_a_kill_left_among_the_older_decisions_changes_nothing(tmp_path, monkeypatch):
+def test_what_a_kill_left_among_the_older_decisions_changes_nothing(tmp_path, monkeypatch, few):
     file = StateFile(tmp_path, "p")
     made = [Decision("2026-01-01T00:00:00Z", "merged", str(number)) for number in range(MOST_DECISIONS + 2)]
     before = LoopState(decisions=tuple(made[:-2]))
