@@ -94,7 +94,7 @@ class LikelihoodRatio(Detector):
         min_instances: int = LEAST_REFERENCE,
         warning_level: float = 2.5,
         drift_level: float = 3.0,
-        fall_level: float = 5.0,
+        fall_level: float = 6.0,
         persistence: int = 200,
         min_instances_after_drift: int | None = None,
     ) -> None:

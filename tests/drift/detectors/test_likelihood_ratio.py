@@ -93,7 +93,7 @@ def test_devices_that_take_turns_are_known_from_the_first_test_on():
 
 def test_an_abrupt_fall_is_told_as_one_and_a_slow_one_is_not():
     assert [way for _, way in found(LikelihoodRatio(), independent(3, (5000, 0.6), (3000, 0.01)))] == ["fall"]
-    assert [way for _, way in found(LikelihoodRatio(), independent(3, (5000, 0.3), (3000, 0.1)))] == ["fall"]
+    assert [way for _, way in found(LikelihoodRatio(), independent(3, (5000, 0.4), (3000, 0.1)))] == ["fall"]
     assert found(LikelihoodRatio(), independent(3, (5000, 0.2), (3000, 0.15))) == []
     rates = np.interp(np.arange(12_000), [3000, 9000], [0.4, 0.02])
     slow = (np.random.default_rng(4).random(12_000) < rates).astype(int).tolist()
@@ -115,7 +115,7 @@ def test_a_fall_is_shown_below_zero_with_its_own_limit():
         detector.update(x)
         if detector.drift_detected:
             break
-    assert detector.statistic < detector.drift_limit == -5.0
+    assert detector.statistic < detector.drift_limit == -6.0
     detector.update(0)
     assert detector.drift_limit == 3.0
 
