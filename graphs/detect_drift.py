@@ -140,12 +140,11 @@ class DetectDrift(RequestStep):
         if self._monitor is None:
             summary = "not watched: no detectors are attached"
             return {"attached": False, "summary": summary, "state": "not_watched", "detectors": {}}
-        attached = self._callbacks.get(_ATTACHED)
         return {
             "attached": True,
             **self._monitor.status(),
             "performance": self._watch.status(),
-            "callback": attached.url if attached else None,
+            "callback": self._attached_url(),
             "undelivered": sum(len(callback.pending) for callback in self._callbacks.values()),
         }
 
@@ -206,6 +205,10 @@ class DetectDrift(RequestStep):
         for pair in request.pairs:
             if pair.made.version == self._version:
                 self._watch.add_pair(pair.made.probability, pair.made.prediction, pair.label)
+
+    def _attached_url(self) -> str | None:
+        attached = self._callbacks.get(_ATTACHED)
+        return attached.url if attached else None
 
     def _call(self, name: str, url: str | None) -> None:
         """Tell an address about drift, or nobody; what waits for the one before waits for it."""
@@ -268,7 +271,7 @@ class DetectDrift(RequestStep):
             "seen": list(self._seen),
             "attached_at": list(self._attached_at),
             "found": self._counts(),
-            "callback": self.status()["callback"],
+            "callback": self._attached_url(),
             "undelivered": {name: each.pending for name, each in self._callbacks.items()},
         }
 

@@ -10,7 +10,7 @@ from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
 from feature_sets.telemetry.incident_events import IncidentEvent
 from feature_sets.telemetry.maintenance_event import MaintenanceEvent
 from graphs.protocol.routes import Kind
-from graphs.state.entry_id import EntryId
+from graphs.state.entry_id import BEFORE_ALL, EntryId
 from graphs.state.journal_bounds import JournalBounds
 from graphs.state.snapshots.saved_state import SavedState
 
@@ -59,7 +59,7 @@ class Journal(Protocol):
         :raises ApiError: 503 if they cannot be kept; they must not be processed then.
         """
 
-    def entries(self, after: EntryId = (0, 0)) -> Iterator[Entry]:
+    def entries(self, after: EntryId = BEFORE_ALL) -> Iterator[Entry]:
         """Everything kept after an id, oldest first."""
 
     @property
@@ -76,7 +76,7 @@ class Journal(Protocol):
         :returns: whether the store still knows of that entry; else it lost its content.
         """
 
-    def reaches_start(self, known: EntryId = (0, 0)) -> bool:
+    def reaches_start(self, known: EntryId = BEFORE_ALL) -> bool:
         """Whether nothing was ever dropped or lost.
 
         :param known: an entry that there was.

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from graphs.protocol.routes import Kind
-from graphs.state.entry_id import EntryId
+from graphs.state.entry_id import BEFORE_ALL, EntryId
 from graphs.state.journal import Entry, JournalEvent
 from graphs.state.journal_bounds import JournalBounds
 from graphs.state.snapshots.saved_state import SavedState
@@ -16,7 +16,7 @@ class NoJournal:
     """Keeps nothing: windows, ledger and detectors start empty after a restart."""
 
     def __init__(self) -> None:
-        self._last: EntryId = (0, 0)
+        self._last: EntryId = BEFORE_ALL
         self.bounds = JournalBounds(1, 0.0)
 
     def append(self, kind: Kind, arrival: float, events: Sequence[JournalEvent]) -> EntryId:
@@ -40,11 +40,11 @@ class NoJournal:
         """There is nothing to go on from."""
         return False
 
-    def reaches_start(self, known: EntryId = (0, 0)) -> bool:
+    def reaches_start(self, known: EntryId = BEFORE_ALL) -> bool:
         """It keeps nothing, and drops nothing."""
         return True
 
-    def entries(self, after: EntryId = (0, 0)) -> Iterator[Entry]:
+    def entries(self, after: EntryId = BEFORE_ALL) -> Iterator[Entry]:
         """Nothing."""
         return iter(())
 
