@@ -14,7 +14,8 @@ from feature_sets.telemetry.links import BEGINNING, OPEN, Links, Span, before, m
 from feature_sets.telemetry.neighbors import ANY, DOWNSTREAM, UPSTREAM
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.valid_from import from_beginning
-from feature_sets.windows.others import Key, Relation
+from feature_sets.windows.device_places import Key
+from feature_sets.windows.others import Relation
 
 _Around = dict[str, dict[str, tuple[Span, ...]]]
 """Device -> each other one that it sees, and when."""

@@ -17,10 +17,11 @@ import numpy.typing as npt
 from numba import njit
 
 from feature_sets.checks import InputError
+from feature_sets.windows.device_places import DevicePlaces, Key
 
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
-Key = str | int
+
 Hours = npt.NDArray[np.int64]
 
 WEEK = 168
@@ -149,9 +150,7 @@ class Baselines:
         self._after = after
         self._features = features
         self._state = np.zeros((0, features + same_hour * PLACES, 3))
-        self._places: dict[Key, int] = {}
-        self._unused: list[int] = []
-        self._used = 0
+        self._places = DevicePlaces()
 
     def __contains__(self, key: Key) -> bool:
         return key in self._places
@@ -185,32 +184,26 @@ class Baselines:
     def forget(self, keys: Iterable[Key]) -> None:
         """Give up the state of devices."""
         for key in keys:
-            place = self._places.pop(key, None)
+            place = self._places.give_up(key)
             if place is not None:
                 self._state[place] = 0.0
-                self._unused.append(place)
 
     def content(self) -> tuple[list[Key], Floats]:
         """Keys of the devices, and the state of each, shape (devices, features, 3)."""
-        return list(self._places), self._state[list(self._places.values())]
+        return self._places.keys, self._state[self._places.rows]
 
     def put(self, keys: Sequence[Key], state: Floats) -> None:
         """Have these devices, and no others, with the state that ``content`` gave."""
         self._state = np.array(state)
-        self._places = {key: place for place, key in enumerate(keys)}
-        self._unused, self._used = [], len(keys)
+        self._places = DevicePlaces(keys)
 
     def _place(self, key: Key) -> int:
         """Where the state of a device is, made if it is new."""
         place = self._places.get(key)
         if place is None:
-            if self._unused:
-                place = self._unused.pop()
-            else:
-                place, self._used = self._used, self._used + 1
-                if place == len(self._state):
-                    longer = np.zeros((max(64, 2 * place), *self._state.shape[1:]))
-                    longer[:place] = self._state
-                    self._state = longer
-            self._places[key] = place
+            place = self._places.add(key)
+            if place == len(self._state):
+                longer = np.zeros((max(64, 2 * place), *self._state.shape[1:]))
+                longer[:place] = self._state
+                self._state = longer
         return place

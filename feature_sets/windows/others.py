@@ -16,9 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from feature_sets.windows import others_kernel
+from feature_sets.windows.device_places import DevicePlaces, Key
 from feature_sets.windows.others_kernel import NEVER, Floats, Ints
-
-Key = str | int
 
 Spans = Sequence[tuple[Key, int, int]]
 """Names with the first microsecond from which each holds, and the first at which it no longer does."""
@@ -75,9 +74,7 @@ class NewestValues:
         self._newest = np.empty((0, 2), dtype=np.int64)
         self._values = np.empty((0, 2, values))
         self._times = np.empty((0, 2, values), dtype=np.int64)
-        self._places: dict[Key, int] = {}
-        self._unused: list[int] = []
-        self._used = 0
+        self._places = DevicePlaces()
         self.relate(relations)
 
     def __contains__(self, key: Key) -> bool:
@@ -107,7 +104,7 @@ class NewestValues:
                 }
             )
             self._kept.update(relation.groups)
-        places = self._used
+        places = self._places.used
         self._members, self._member_spans = _flat(members)
         rows = [_flat([found.get(place, []) for place in range(places)]) for found in looks]
         offsets = np.cumsum([0, *(len(spans) for _, spans in rows)])
@@ -167,17 +164,17 @@ class NewestValues:
     def forget(self, keys: Iterable[Key]) -> None:
         """Give up the state of devices that nobody looks at."""
         for key in keys:
-            if key not in self._kept and key in self._places:
-                self._unused.append(self._places.pop(key))
+            if key not in self._kept:
+                self._places.give_up(key)
 
     def content(self) -> tuple[list[Key], dict[str, npt.NDArray[Any]]]:
         """Keys of the devices, and the state of each; what they look at is not in it."""
-        places = list(self._places.values())
-        return list(self._places), {name: getattr(self, f"_{name}")[places] for name in _STATE}
+        places = self._places.rows
+        return self._places.keys, {name: getattr(self, f"_{name}")[places] for name in _STATE}
 
     def put(self, keys: Sequence[Key], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Have these devices the state that ``content`` gave, and no other device any."""
-        places = list(self._places.values())
+        places = self._places.rows
         self._moments[places], self._newest[places] = NEVER, NEVER
         self._values[places], self._times[places] = np.nan, NEVER
         places = [self._place(key) for key in keys]
@@ -188,16 +185,12 @@ class NewestValues:
         """Where the state of a device is, made if it is new."""
         place = self._places.get(key)
         if place is None:
-            if self._unused:
-                place = self._unused.pop()
-            else:
-                place, self._used = self._used, self._used + 1
-                if place == len(self._moments):
-                    self._grow(max(64, 2 * place))
+            place = self._places.add(key)
+            if place == len(self._moments):
+                self._grow(max(64, 2 * place))
             self._current[place] = 0
             self._moments[place], self._newest[place] = NEVER, NEVER
             self._values[place], self._times[place] = np.nan, NEVER
-            self._places[key] = place
         return place
 
     def _grow(self, size: int) -> None:
