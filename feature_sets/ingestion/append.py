@@ -29,7 +29,7 @@ from feature_sets.ingestion.history.rewritten_rows import RewrittenRows
 from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.history.typed_table import column_types, typed_table, widened_types
 from feature_sets.ingestion.next_history import Written
-from feature_sets.ingestion.vectorized_ingest import Contents, ingest_vectorized
+from feature_sets.ingestion.vectorized_ingest import Contents, Ingested, ingest_vectorized
 from feature_sets.online_store.redis_write import OnlineWrite
 from feature_sets.rows.event_micros import column_micros
 from feature_sets.rows.keyed_rows import KeyedRows
@@ -182,12 +182,17 @@ def _begin(
         values = computed.recompute(rows, np.ones(len(rows), dtype=np.bool_)).values
         given = replace(rows, frame=rows.frame.assign(**values))
     done = ingest_vectorized(feature_set, given, infer_options, arrival, contents)
+    return begun(feature_set, done, duplicates=len(frame) - len(rows))
+
+
+def begun(feature_set: fstore.FeatureSet, done: Ingested, duplicates: int = 0) -> Appended:
+    """What is told of the rows that began a history."""
     history = StoredHistory.of(feature_set)
     first, last = (history.manifest.first, history.manifest.last) if history else (None, None)
     return Appended(
         rows=done.rows,
         new=done.rows,
-        duplicates=len(frame) - len(rows),
+        duplicates=duplicates,
         left_out=done.left_out,
         first=None if first is None else utc(first),
         last=None if last is None else utc(last),

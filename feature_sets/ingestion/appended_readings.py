@@ -14,14 +14,14 @@ from dataclasses import replace
 import mlrun.feature_store as fstore
 import numpy as np
 
-from feature_sets.ingestion.append import Appended, computed_columns, prepare_rows
+from feature_sets.ingestion.append import Appended, begun, computed_columns, prepare_rows
 from feature_sets.ingestion.arrival_chunks import PLACE, arrival_order
 from feature_sets.ingestion.feature_chunks import chunk_rows
 from feature_sets.ingestion.history.added_rows import SAMPLES, utc
 from feature_sets.ingestion.history.rewritten_rows import RewrittenRows
 from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.history.target_folder import scratch_folder
-from feature_sets.ingestion.vectorized_ingest import Contents
+from feature_sets.ingestion.vectorized_ingest import Contents, ingest_vectorized
 from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.telemetry.readings import Readings
 
@@ -47,8 +47,12 @@ def prepare_readings(
     entity, time = feature_set.spec.entities[0].name, feature_set.spec.timestamp_key
     rows = STEP_CHUNKS * chunk_rows(feature_set)
     history = StoredHistory.of(feature_set)
+    if history is None:  # A first ingestion that was killed left none.
+        return lambda: begun(
+            feature_set, ingest_vectorized(feature_set, readings, infer_options, arrival, contents)
+        )
     whole = computed_columns(feature_set, arrival, contents.groups).whole_devices
-    if history is None or len(readings) <= rows or whole:
+    if len(readings) <= rows or whole:
         once = KeyedRows.of(readings.frame(), entity, time)
         return prepare_rows(feature_set, once, infer_options, arrival, contents)
     until_then = replace(contents, sources=history.manifest.sources)

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from feature_sets.ingestion import appended_readings, feature_chunks
+from feature_sets.ingestion import appended_readings, feature_chunks, telemetry_ingest
 from feature_sets.ingestion.history import next_state, streamed_partition
 from feature_sets.rows import row_sort
 from feature_sets.telemetry import reading_files
+from feature_sets.telemetry.readings import Readings
 from feature_sets.telemetry.schema import TelemetrySchema
 from tests.feature_sets.ingestion.folders import MODELS, Folder, forget_all, states
 from tests.feature_sets.ingestion.histories import (
@@ -166,3 +167,29 @@ def test_a_part_that_is_one_step_after_all_is_noted_as_read(tmp_path, project, l
     assert len(sizes) == 1
     folder.ingest()
     assert sum(sizes[1:]) == 0
+
+
+def test_a_first_ingestion_that_failed_is_made_good_chunk_by_chunk(
+    tmp_path, project, local_stack, monkeypatch
+):
+    """The retry finds devices without a history of readings, and does not load all readings."""
+    first, _ = tables_of(SCHEMA, 2)
+    forget_all()
+    folder = folder_of(tmp_path / "telemetry", SCHEMA, first)
+    folder.ingest()
+    before = states(local_stack.info.redis_url)
+    forget_all()
+
+    def failing(*given: Any, **named: Any) -> Any:
+        raise OSError("the disk is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(telemetry_ingest, "ingest_vectorized", failing)
+        with pytest.raises(OSError, match="the disk is gone"):
+            folder.ingest()
+    in_small_steps(monkeypatch)
+    monkeypatch.setattr(appended_readings, "prepare_rows", failing)
+    monkeypatch.setattr(Readings, "frame", failing)
+    folder.ingest()
+    for one, other in zip(states(local_stack.info.redis_url), before, strict=True):
+        assert_same_state(one, other)
