@@ -296,13 +296,12 @@ def drift_texts(drift: dict[str, Any], since: str = "since it was attached") -> 
 
 def _detector_text(state: dict[str, Any], since: str) -> str:
     """What it says now, then what it said before."""
-    newest = f" (newest {_minute(state['last_drift_time'])})" if state.get("last_drift_time") else ""
-    counts = (
-        (state["drifts"], "drift", newest),
-        (state["warnings"], "warning", ""),
-        (state.get("improvements", 0), "improvement", ""),
-    )
-    found = [f"{count:,} {noun}{'s' * (count > 1)}{when}" for count, noun, when in counts if count]
+    found = []
+    for noun in ("drift", "warning", "improvement"):
+        if count := state.get(f"{noun}s", 0):
+            newest = state.get(f"last_{noun}_time")
+            when = f" (newest {_minute(newest)})" if newest else ""
+            found.append(f"{count:,} {noun}{'s' * (count > 1)}{when}")
     if not found:
         return "no drift, no warning"
     now = {"drift": "drift now", "warning": "no drift, but a warning now"}.get(state["state"], "no drift now")

@@ -251,13 +251,18 @@ def test_each_detector_says_what_is_now_and_then_what_was():
                 "drifts": 3,
                 "last_drift_time": "2024-01-06T18:52:10Z",
             },
-            "eddm": {"state": "drift", "warnings": 2, "drifts": 1},
+            "eddm": {
+                "state": "drift",
+                "warnings": 2,
+                "drifts": 1,
+                "last_warning_time": "2024-01-06T18:40:00Z",
+            },
             "page_hinkley": {"state": "warning", "warnings": 1, "drifts": 0, "last_drift_time": None},
         }
     }
     assert drift_texts(drift) == [
         "ddm: no drift now; 3 drifts (newest 2024-01-06 18:52) and 8 warnings since it was attached",
-        "eddm: drift now; 1 drift and 2 warnings since it was attached",
+        "eddm: drift now; 1 drift and 2 warnings (newest 2024-01-06 18:40) since it was attached",
         "page_hinkley: no drift, but a warning now; 1 warning since it was attached",
     ]
     assert drift_texts({"detectors": {}}) == ["no detector attached"]
