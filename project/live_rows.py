@@ -26,7 +26,10 @@ from graphs.state.entry_id import BEFORE_ALL, EntryId
 from graphs.state.journal import TOLD
 from graphs.state.journal_entries import RawEntry
 
-_ARRIVED = "(arrived)"
+ARRIVED = "(arrived)"
+"""Column of the arrival in ``LiveRows.late``."""
+
+_ACCEPTED = "(accepted)"
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,8 @@ class LiveRows:
     :param position: id of the last entry that was looked at.
     :param arrived: arrival of the last reading, microseconds since the epoch, see ``live_rows``.
     :param counts: ``readings`` and ``labels`` that were accepted, and those that are left out, by reason.
-    :param late: where the schema has no arrival, device and time of readings that arrived after a later one.
+    :param late: where the schema has no arrival, device, time and ``ARRIVED`` of readings that arrived after
+        a later one.
     :param label_entries: entry of each label in ``rows``.
     :param maintenance: changes of the calendar of maintenance, in their order.
     :param incidents: what was said of incidents, with its arrival in epoch seconds.
@@ -134,10 +138,10 @@ def live_rows(entries: AcceptedEntries, schema: TelemetrySchema, arrived: int = 
     for entry in entries.new:
         reader.read(entry)
     metrics = _metrics(reader.readings, schema)
-    behind = metrics[[DEVICE, schema.time]].head(0)
+    behind = pd.DataFrame(columns=[DEVICE, schema.time, ARRIVED])
     if schema.arrival is None:
         behind = _late(metrics, entries.before, schema)
-        metrics = metrics.drop(columns=_ARRIVED)
+        metrics = metrics.drop(columns=ARRIVED)
     columns = [DEVICE, *schema.attributes]
     return LiveRows(
         Telemetry(metrics, _labels(reader.labels, schema), pd.DataFrame(columns=columns, dtype="object")),
@@ -158,7 +162,7 @@ def _metrics(readings: Sequence[tuple[TelemetryEvent, int]], schema: TelemetrySc
         {
             DEVICE: pd.Series([event.device for event in events], dtype="object"),
             schema.time: _times([event_micros(event.time) for event in events]),
-            schema.arrival or _ARRIVED: _times([arrived for _, arrived in readings]),
+            schema.arrival or ARRIVED: _times([arrived for _, arrived in readings]),
             **{
                 name: whole_array(*wholes_of_list(name, column, 2**64 - 1))
                 if name in schema.whole_columns
@@ -198,7 +202,7 @@ def _times(micros: Sequence[int]) -> pd.Series:
 
 
 def _late(metrics: pd.DataFrame, before: Sequence[RawEntry], schema: TelemetrySchema) -> pd.DataFrame:
-    """Readings that arrived after a later one of their device, each once.
+    """Readings that arrived after a later one of their device, each once, with their arrival.
 
     :param before: entries that were accepted before these.
     """
@@ -208,12 +212,12 @@ def _late(metrics: pd.DataFrame, before: Sequence[RawEntry], schema: TelemetrySc
             reader.read(entry)
     earlier = _metrics(reader.readings, schema)
     both = pd.concat([frame for frame in (earlier, metrics) if len(frame)] or [metrics], ignore_index=True)
-    both = both.assign(_order=np.arange(len(both)))
+    order = np.arange(len(both))
     # In the order in which they were accepted; arrivals of the two parts were made apart from each other.
-    both[_ARRIVED] = pd.to_datetime(both["_order"], unit="us", utc=True)
+    both = both.assign(_order=order, **{_ACCEPTED: pd.to_datetime(order, unit="us", utc=True)})
     both = both.drop_duplicates([DEVICE, schema.time], ignore_index=True)
-    found = late(both, schema.time, _ARRIVED) & (both["_order"] >= len(earlier)).to_numpy()
-    return both.loc[found, [DEVICE, schema.time]]
+    found = late(both, schema.time, _ACCEPTED) & (both["_order"] >= len(earlier)).to_numpy()
+    return both.loc[found, [DEVICE, schema.time, ARRIVED]]
 
 
 def just_before(entry: EntryId) -> EntryId:

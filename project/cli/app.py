@@ -9,6 +9,7 @@ import typer
 
 from feature_sets.checks import InputError
 from feature_sets.telemetry.errors import TelemetryError
+from project.cli.audit import audit
 from project.cli.check import check
 from project.cli.compile import compile_workflow
 from project.cli.devices import devices
@@ -53,6 +54,7 @@ for name, command in (
     ("status", status),
     ("stop", stop),
     ("runs", list_runs),
+    ("audit", audit),
     ("history", history),
     ("retrain", retrain),
     ("rollback", rollback),

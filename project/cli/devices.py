@@ -11,6 +11,7 @@ import typer
 
 from feature_sets.checks import InputError, check_choice
 from project.cli.arguments import project_name
+from project.cli.open_project import open_project
 from project.cli.options import JsonOption, ProjectOption
 from project.errors import NetopsError
 from project.settings import Settings
@@ -58,11 +59,11 @@ def devices(
     name = project_name(project)
     session = open_session(settings)
     if action == LIST:
-        _list(_open(session, name, settings), _live_states(session, name), as_json)
+        _list(open_project(session, name, settings), _live_states(session, name), as_json)
         return
     command = f"netops devices {action}"
     with held(settings.home, name, command, COMMAND):
-        schema = _open(session, name, settings)
+        schema = open_project(session, name, settings)
         with held(settings.home, name, command, RUN):  # A workflow looks at this one alone.
             lines = _changed(schema, action, device, given, since)
         try:
@@ -81,23 +82,6 @@ def _attributes(assignments: list[str]) -> dict[str, str]:
             raise InputError("--attribute", "must be name=value", assignment)
         found[name] = value
     return found
-
-
-def _open(session: Session, project: str, settings: Settings) -> TelemetrySchema:
-    """Make a project the current one; gives its telemetry schema."""
-    import mlrun
-
-    from feature_sets.telemetry.schema import TelemetrySchema
-    from project.api_reader import projects
-    from project.memory import recall
-    from project.project_setup import project_folder
-
-    if project not in projects(session.mlrun_dbpath):
-        raise InputError("--project", "must be one that there is; 'netops ingest' begins one", project)
-    mlrun.utils.logger.set_logger_level("WARNING")  # It prints to the output.
-    mlrun.get_or_create_project(project, context=str(project_folder(project, settings)))
-    memory = recall(session.mlrun_dbpath, project)
-    return TelemetrySchema.load(memory.schema if memory and memory.schema else "")
 
 
 def _live_states(session: Session, project: str) -> dict[str, dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -15,16 +16,18 @@ from rich.console import Console
 
 from feature_sets.ingestion.device_registry import add_device, retire_device
 from project.api_reader import ready_endpoint
+from project.audit import audit
 from project.cli.workflow_progress import run_to_end
 from project.device_reload import reload_devices
 from project.function_names import SERVING
+from project.live_history import LiveJournal
 from project.memory import recall, resolve
 from project.parameters import NAMES
 from project.project_setup import project_folder
 from project.run_lock import COMMAND, RUN, held
 from project.scenarios import AT_ONCE
 from project.scenarios.month import TRAINING_WINDOW, MonthReport, Night, Operations, play, write_files
-from project.scenarios.month_check import compared_rows, differing_answers, differing_pairs
+from project.scenarios.month_check import compared_rows, differing_answers
 from project.scenarios.month_traffic import Month
 from project.session import Session
 from project.settings import Settings
@@ -99,9 +102,14 @@ def _compare(
     run_to_end(settings, session, project, "live", {"schema": source["schema"]}, _silent())
     run_to_end(settings, session, other, "ingest", source, _silent())
     schema = month.schema
+    journal, pairs = LiveJournal.of(project, settings), settings.labeled_pairs(project)
+    found = audit(project, pairs, journal, schema, sys.maxsize)
     return {
         **compared_rows(project, other, schema),
-        "differing_pairs": differing_pairs(project, settings.labeled_pairs(project), schema),
+        "differing_pairs": {
+            "pairs": found.compared,
+            "differing": found.pairs - found.compared + found.mismatches,
+        },
         "differing_answers": differing_answers(project, report.answers, schema),
     }
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
-import mlrun
 import mlrun.feature_store as fstore
 import numpy as np
 import pandas as pd
 
 from feature_sets import device_labels, device_metrics, devices
+from feature_sets.checks import InputError
 from feature_sets.feature_vector import ALL_FEATURES
 from feature_sets.model_package.columns import PROBABILITY, VERSION
-from feature_sets.model_package.package import ModelPackage, fetch_model_package
+from feature_sets.model_package.package import ModelPackage
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from project.audit import differing, model_of
 from project.jobs.model_server_tester import TOLERANCE
 from training.dataset.vector_rows import read_vector
 
@@ -45,26 +45,7 @@ def _rows(project: str, name: str, schema: TelemetrySchema) -> pd.DataFrame:
 def _differing(rows: pd.DataFrame, others: pd.DataFrame) -> int:
     if len(rows) != len(others) or sorted(rows.columns) != sorted(others.columns):
         return max(len(rows), len(others))
-    same = np.ones(len(rows), dtype=np.bool_)
-    for column in rows.columns:
-        left, right = rows[column].to_numpy(), others[column].to_numpy()
-        same &= (left == right) | (pd.isna(left) & pd.isna(right))
-    return int((~same).sum())
-
-
-def differing_pairs(project: str, directory: Path, schema: TelemetrySchema) -> dict[str, int]:
-    """How many labeled pairs of an endpoint have inputs that are not those of the history, to the last bit.
-
-    :param directory: of the Parquet batches.
-    :returns: ``pairs`` and ``differing``.
-    """
-    files = [pd.read_parquet(path) for path in sorted(directory.glob("*.parquet"))]
-    pairs = pd.concat(files, ignore_index=True).sort_values([schema.time, DEVICE], ignore_index=True)
-    differing = sum(
-        _differing(served[list(history.columns)], history)
-        for _, served, history in _by_model(project, pairs, schema)
-    )
-    return {"pairs": len(pairs), "differing": differing}
+    return int(np.logical_or.reduce([differing(rows[name], others[name]) for name in rows.columns]).sum())
 
 
 def differing_answers(
@@ -79,12 +60,12 @@ def differing_answers(
     """
     answered = pd.DataFrame(answers)
     answered[schema.time] = pd.to_datetime(answered[schema.time], utc=True, format="ISO8601")
-    differing = 0
+    others = 0
     for package, served, history in _by_model(project, answered, schema):
         offline = package.session().probability(package.schema.matrix(history))
         alike = np.abs(offline - served[PROBABILITY].to_numpy()) <= TOLERANCE
-        differing += int(np.count_nonzero(~alike))
-    return {"answers": len(answered), "differing": differing}
+        others += int(np.count_nonzero(~alike))
+    return {"answers": len(answered), "differing": others}
 
 
 def _by_model(
@@ -97,8 +78,9 @@ def _by_model(
     keys = [DEVICE, schema.time]
     history = read_vector(f"store://feature-vectors/{project}/{ALL_FEATURES}", schema, served[keys])
     for version, part in served.groupby(VERSION):
-        found = mlrun.get_run_db().list_artifacts(project=project, labels=f"version={version}", kind="model")
-        package = fetch_model_package(str(found[0]["spec"]["target_path"]))
+        package = model_of(project, str(version))
+        if package is None:
+            raise InputError(f"model version {version}", "must be registered", "none")
         rows = part.reset_index(drop=True)
         known = history[[*keys, *package.schema.input_names]]
         yield package, rows, rows[keys].merge(known, on=keys, how="left", validate="1:1")

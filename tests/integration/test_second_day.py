@@ -173,6 +173,9 @@ def test_an_empty_request_to_the_runner_repeats_the_arguments(installation):
     assert live["labels_new"] >= installation.summary["labeled"]["joined"]
     again = json.loads(installation.netops("ingest", "--live", "--json").stdout)["live"]
     assert (again["readings"], again["labels"]) == (0, 0)
+    found = json.loads(installation.netops("audit", "--json").stdout)
+    assert found["compared"] == found["pairs"] >= installation.summary["labeled"]["joined"]
+    assert found["mismatches"] == 0
 
 
 def test_a_device_joins_and_is_retired_while_the_endpoint_runs(installation):

@@ -19,7 +19,7 @@ def home(tmp_path, monkeypatch):
     """Home of a project whose devices change without a feature store."""
     monkeypatch.setenv("NETOPS_HOME", str(tmp_path))
     monkeypatch.setattr(session, "open_session", lambda settings: SimpleNamespace(mlrun_dbpath=""))
-    monkeypatch.setattr(command, "_open", lambda *arguments: None)
+    monkeypatch.setattr(command, "open_project", lambda *arguments: None)
     monkeypatch.setattr(command, "_changed", lambda *arguments: ["dev-7 joined"])
     monkeypatch.setattr(command, "_taken_over", lambda *arguments: ["the endpoint knows 3 devices"])
     return tmp_path

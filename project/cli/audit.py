@@ -1,0 +1,48 @@
+"""``netops audit``: whether what was served is what the history says."""
+
+from __future__ import annotations
+
+import json
+from contextlib import redirect_stdout
+from dataclasses import asdict
+from io import StringIO
+from typing import Annotated
+
+import typer
+
+from project.cli.arguments import project_name
+from project.cli.open_project import open_project
+from project.cli.options import JsonOption, ProjectOption
+from project.settings import Settings
+
+_MOST = 100_000
+
+
+def audit(
+    project: ProjectOption = None,
+    pairs: Annotated[int, typer.Option(help="Newest labeled pairs to look at, about.", min=1)] = _MOST,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare what was served with the history: features to the last bit, and answers.
+
+    The features of labeled pairs are read from the history, which computes them in batches, and their models
+    answer again. Nothing is changed. What arrived live must be history: 'netops ingest --live'. Exits with 1
+    if anything differs.
+    """
+    from project.session import open_session
+
+    settings = Settings.from_environment()
+    session = open_session(settings)
+    name = project_name(project)
+
+    # MLRun reports on standard output.
+    with redirect_stdout(StringIO()):
+        # Only now, because these take seconds to load.
+        from project.audit import audit as look
+        from project.live_history import LiveJournal
+
+        schema = open_project(session, name, settings)
+        found = look(name, settings.labeled_pairs(name), LiveJournal.of(name, settings), schema, pairs)
+    print(json.dumps(asdict(found)) if as_json else "\n".join(found.lines()))
+    if found.mismatches:
+        raise typer.Exit(1)
