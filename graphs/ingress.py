@@ -18,6 +18,7 @@ from feature_sets.telemetry.incident_events import IncidentEvent, IncidentParser
 from feature_sets.telemetry.maintenance_event import MaintenanceParser
 from feature_sets.telemetry.schema import DEVICE
 from graphs.protocol.access import AccessGuard
+from graphs.protocol.content_coding import CONTENT_ENCODING, CodingError, decompressed
 from graphs.protocol.device_status import REJECT, DeviceStatus
 from graphs.protocol.errors import ApiError, error_object
 from graphs.protocol.event_hints import EventHints
@@ -101,7 +102,7 @@ class Ingress:
             self._guard.check(headers)
         if not route.has_body:
             return
-        request.body = decode(body, self._max_body_bytes)
+        request.body = decode(self._plain(body, headers), self._max_body_bytes)
         if route.kind is Kind.TELEMETRY:
             request.telemetry = self._accepted(request, self._parser.telemetry, TelemetryRecord)
         elif route.kind in (Kind.LABELS, Kind.INCIDENTS):
@@ -112,6 +113,16 @@ class Ingress:
             )
         elif route.kind is Kind.MAINTENANCE:
             request.maintenance = self._changes(request)
+
+    def _plain(self, body: Any, headers: Mapping[str, Any]) -> Any:
+        """A body as it was before it was compressed; a trigger may have done that already."""
+        if not isinstance(body, bytes):
+            return body
+        coding = next((str(value) for key, value in headers.items() if key.lower() == CONTENT_ENCODING), "")
+        try:
+            return decompressed(body, coding, self._max_body_bytes)
+        except CodingError as error:
+            raise ApiError(error.status, error.where, error.rule, error.got) from None
 
     def _label(self, body: Any) -> LabelEvent | IncidentEvent:
         """A label or, by its fields, an incident."""

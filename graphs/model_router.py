@@ -11,7 +11,13 @@ import numpy as np
 from feature_sets.model_package.imputation import count_missing
 from graphs.onnx_model import OnnxModel
 from graphs.protocol.errors import ApiError
-from graphs.protocol.inference_protocol import inference_response, model_metadata, read_inputs, request_id
+from graphs.protocol.inference_protocol import (
+    inference_response,
+    model_metadata,
+    read_inputs,
+    request_id,
+    requested_outputs,
+)
 from graphs.protocol.records import Prediction
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of, paths
@@ -121,14 +127,14 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
     def _infer(self, request: Request) -> dict[str, Any]:
         model = self._model(request)
         inputs = read_inputs(request.body, model.schema.input_names, self._max_rows)
-        given_id = request_id(request.body)
+        given_id, outputs = request_id(request.body), requested_outputs(request.body)
         probability = model.probability(inputs)
         if np.isnan(probability).any():
             row = int(np.argmax(np.isnan(probability)))
             raise ApiError(422, "inputs", "must lead to a number in every row", f"none in row {row}")
         decided = model.decide(probability)
         self._count(model, decided.tolist())
-        return inference_response(request.model, model.version, decided, probability, given_id)
+        return inference_response(request.model, model.version, decided, probability, given_id, outputs)
 
     def _count(self, model: OnnxModel, decided: list[int]) -> None:
         ones = sum(decided)

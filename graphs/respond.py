@@ -70,7 +70,10 @@ class Respond:
         self._metrics.requests.labels(request.kind.value, request.status).inc()
         self._metrics.seconds.labels(request.kind.value).observe(time.perf_counter() - request.started)
         event.body = self._context.Response(
-            body=body, content_type=request.content_type, status_code=request.status
+            headers=request.headers,
+            body=body,
+            content_type=request.content_type,
+            status_code=request.status,
         )
         if self._taker is not None:
             place = self._journal.place

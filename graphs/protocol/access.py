@@ -32,7 +32,8 @@ class AccessGuard:
         given = given if isinstance(given, bytes) else str(given).encode()
         if not hmac.compare_digest(given, self._expected):
             got = "another value" if given else "none"
-            raise ApiError(401, "authorization", "must be 'Bearer' and the token", got)
+            challenge = {"WWW-Authenticate": "Bearer"}
+            raise ApiError(401, "authorization", "must be 'Bearer' and the token", got, headers=challenge)
 
 
 def read_token(context: Any, secret: str | None) -> str:

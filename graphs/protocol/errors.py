@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from feature_sets.checks import InputError
@@ -15,11 +16,20 @@ class ApiError(InputError):
     :param field: the field that breaks a rule.
     :param rule: the rule, for people.
     :param got: the value given; made JSON-able and cut to a readable length.
+    :param headers: of the answer, beside those of any.
     """
 
-    def __init__(self, status: int, field: str, rule: str, got: object = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        field: str,
+        rule: str,
+        got: object = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(field, rule, brief(got))
         self.status = status
+        self.headers = dict(headers or {})
 
 
 def error_object(error: InputError) -> dict[str, Any]:

@@ -18,6 +18,8 @@ Floats = npt.NDArray[np.float64]
 INPUT = "input"
 """Name of the one tensor that holds all inputs, shape [n, inputs]."""
 
+OUTPUTS = (PREDICTION, PROBABILITY)
+"""Tensors of an answer."""
 
 DATATYPES = ("FP32", "FP64")
 
@@ -103,6 +105,43 @@ def _values(where: str, tensor: Mapping[str, Any], columns: int, max_rows: int) 
     return values.reshape(shape[0], columns)
 
 
+def requested_outputs(body: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of the tensors that the caller asks for, in its order; all of them where it names none.
+
+    :param body: decoded request body that ``read_inputs`` took.
+    :raises ApiError: 422 if it asks for what there is not, or has a part that would count for nothing.
+    """
+    _check_parts("", body, ("id", "parameters", "inputs", "outputs"))
+    for index, tensor in enumerate(body["inputs"]):
+        _check_parts(f"inputs[{index}].", tensor, ("name", "shape", "datatype", "parameters", "data"))
+    asked = body.get("outputs")
+    if asked is None or asked == []:
+        return OUTPUTS
+    if not isinstance(asked, list):
+        raise ApiError(422, "outputs", "must be a list of tensors", asked)
+    names: list[str] = []
+    for index, tensor in enumerate(asked):
+        where = f"outputs[{index}]"
+        if not isinstance(tensor, Mapping):
+            raise ApiError(422, where, "must be a tensor with a name", tensor)
+        _check_parts(f"{where}.", tensor, ("name", "parameters"))
+        name = tensor.get("name")
+        if name not in OUTPUTS or name in names:
+            raise ApiError(422, f"{where}.name", f"must be {' or '.join(OUTPUTS)}, each once", name)
+        names.append(name)
+    return tuple(names)
+
+
+def _check_parts(where: str, given: Mapping[str, Any], known: Sequence[str]) -> None:
+    """Raise ApiError for a part of a request that would count for nothing."""
+    for name in given:
+        if name not in known:
+            raise ApiError(422, f"{where}{name}", f"must be one of {', '.join(known)}", given[name])
+    if given.get("parameters"):
+        rule = "must be empty: this server has no parameters of requests"
+        raise ApiError(422, f"{where}parameters", rule, given["parameters"])
+
+
 def request_id(body: Mapping[str, Any]) -> str | None:
     """Id that the caller gave the request, to be sent back.
 
@@ -115,17 +154,23 @@ def request_id(body: Mapping[str, Any]) -> str | None:
 
 
 def inference_response(
-    name: str, version: str, prediction: npt.NDArray[np.int64], probability: Floats, given_id: str | None
+    name: str,
+    version: str,
+    prediction: npt.NDArray[np.int64],
+    probability: Floats,
+    given_id: str | None,
+    outputs: Sequence[str] = OUTPUTS,
 ) -> dict[str, Any]:
-    """Answer of an inference request: tensors ``prediction`` and ``probability`` of shape [n]."""
+    """Answer of an inference request: tensors of shape [n], those that were asked for."""
     shape = [len(prediction)]
+    tensors = {
+        PREDICTION: {"datatype": "INT64", "data": prediction.tolist()},
+        PROBABILITY: {"datatype": "FP64", "data": probability.tolist()},
+    }
     content: dict[str, Any] = {
         "model_name": name,
         "model_version": version,
-        "outputs": [
-            {"name": PREDICTION, "shape": shape, "datatype": "INT64", "data": prediction.tolist()},
-            {"name": PROBABILITY, "shape": shape, "datatype": "FP64", "data": probability.tolist()},
-        ],
+        "outputs": [{"name": each, "shape": shape, **tensors[each]} for each in outputs],
     }
     if given_id is not None:
         content["id"] = given_id

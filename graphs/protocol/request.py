@@ -45,6 +45,7 @@ class Request:
     :param status: HTTP status of the answer.
     :param answer: content of the answer; ``answered`` tells whether it is complete.
     :param content_type: MIME type of the answer.
+    :param headers: of the answer, beside its type.
     """
 
     kind: Kind
@@ -69,6 +70,7 @@ class Request:
     answer: Any = None
     answered: bool = False
     content_type: str = JSON
+    headers: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """Short text for logs; bodies may be large or private."""
@@ -80,6 +82,7 @@ class Request:
 
     def fail(self, error: ApiError) -> None:
         """Complete the answer with an error object."""
+        self.headers = error.headers
         self.reply({"error": error_object(error)}, error.status)
 
     @property

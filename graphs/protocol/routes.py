@@ -166,9 +166,9 @@ def clean_path(path: str) -> str:
 
 
 def find_route(method: str, path: str) -> RouteMatch:
-    """Route of a cleaned path.
+    """Route of a cleaned path; ``HEAD`` has that of ``GET``, and servers leave out the body of its answer.
 
-    :raises ApiError: 404 for a path we do not have, 405 for a method it does not take.
+    :raises ApiError: 404 for a path we do not have, 405 with ``Allow`` for a method it does not take.
     """
     path = path or "/"
     methods, parts = _FIXED.get(path), {}
@@ -179,7 +179,9 @@ def find_route(method: str, path: str) -> RouteMatch:
                 break
         else:
             raise ApiError(404, "path", f"must be one of {', '.join(_FIXED)}, {_MODEL}…", path)
-    route = methods.get(method)
+    route = methods.get("GET" if method == "HEAD" else method)
     if route is None:
-        raise ApiError(405, "method", f"must be {' or '.join(methods)} for {path}", method)
+        allowed = [*methods, *(["HEAD"] if "GET" in methods else [])]
+        rule = f"must be {' or '.join(methods)} for {path}"
+        raise ApiError(405, "method", rule, method, headers={"Allow": ", ".join(allowed)})
     return RouteMatch(route, parts.get("name", ""), parts.get("version", ""))

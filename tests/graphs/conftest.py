@@ -99,6 +99,7 @@ class Answered:
     status: int
     json: Any
     content_type: str
+    headers: dict[str, str]
 
 
 class Client:
@@ -114,7 +115,7 @@ class Client:
         response = self.server.test(path, body=body, method=method, silent=True, get_body=False, **kwargs)
         text = response.body.decode() if isinstance(response.body, bytes) else response.body
         content = json.loads(text) if response.content_type == "application/json" else text
-        return Answered(response.status_code, content, response.content_type)
+        return Answered(response.status_code, content, response.content_type, response.headers)
 
     def post(self, path: str, body: Any, **kwargs: Any) -> Answered:
         return self.send("POST", path, body, **kwargs)

@@ -67,6 +67,15 @@ def test_a_row_alone_is_answered_as_in_a_batch(client: Client, rows: np.ndarray)
     assert alone == pytest.approx(together, abs=1e-6)
 
 
+def test_the_outputs_that_are_asked_for_are_answered_in_their_order(client: Client, rows: np.ndarray) -> None:
+    every = client.post(INFER, one_tensor(rows, parameters={})).json["outputs"]
+    for names in (["probability"], ["probability", "prediction"], ["prediction", "probability"], []):
+        asked = [{"name": name, "parameters": {}} for name in names]
+        answered = client.post(INFER, one_tensor(rows, outputs=asked)).json["outputs"]
+        expected = names or ["prediction", "probability"]
+        assert answered == [next(one for one in every if one["name"] == name) for name in expected]
+
+
 def test_columns_by_name_in_any_order_and_nested_rows_are_the_same(client: Client, rows: np.ndarray) -> None:
     expected = outputs(client.post(INFER, one_tensor(rows)).json)
     by_name = [
@@ -164,6 +173,17 @@ def test_live_telemetry_is_predicted_as_its_features_are_offline(package: Path, 
          , 422, "inputs[5].shape"),
         ({"id": "\ud800", "inputs": [tensor("input", [1, 6], [1] * 6)]}, 422, "id"),
         ({"id": 7, "inputs": [tensor("input", [1, 6], [1] * 6)]}, 422, "id"),
+        ({"outputs": {}, "inputs": [tensor("input", [1, 6], [1] * 6)]}, 422, "outputs"),
+        ({"outputs": ["prediction"], "inputs": [tensor("input", [1, 6], [1] * 6)]}, 422, "outputs[0]"),
+        ({"outputs": [{"name": "logit"}], "inputs": [tensor("input", [1, 6], [1] * 6)]}
+         , 422, "outputs[0].name"),
+        ({"outputs": [{"name": "prediction"}] * 2, "inputs": [tensor("input", [1, 6], [1] * 6)]}
+         , 422, "outputs[1].name"),
+        ({"outputs": [{"name": "prediction", "parameters": {"binary_data": True}}],
+          "inputs": [tensor("input", [1, 6], [1] * 6)]}, 422, "outputs[0].parameters"),
+        ({"parameters": {"priority": 1}, "inputs": [tensor("input", [1, 6], [1] * 6)]}, 422, "parameters"),
+        ({"timeout": 1, "inputs": [tensor("input", [1, 6], [1] * 6)]}, 422, "timeout"),
+        ({"inputs": [{**tensor("input", [1, 6], [1] * 6), "unit": "%"}]}, 422, "inputs[0].unit"),
     ],
 )  # fmt: skip
 def test_a_bad_inference_request_is_a_4xx_that_names_the_field(
@@ -219,3 +239,4 @@ def test_health_and_server_routes(client: Client) -> None:
 def test_unknown_routes_and_methods(client: Client, method: str, path: str, status: int, field: str) -> None:
     answered = client.send(method, path, {"inputs": []} if method == "POST" else None)
     assert (answered.status, answered.json["error"]["field"]) == (status, field)
+    assert ("Allow" in answered.headers) == (status == 405)

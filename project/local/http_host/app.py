@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
 from feature_sets.checks import InputError
+from graphs.protocol.content_coding import CONTENT_ENCODING, CodingError, decompressed
 from project.local.http_host.body import BodyTooLargeError, DisconnectedError, Receive, read_body
 from project.local.http_host.events import make_event
 from project.local.http_host.functions import Function
@@ -19,6 +20,7 @@ DEFAULT_MAX_BODY = 8 * 1024 * 1024
 READY_PATH = "/__host__/ready"
 
 Scope = MutableMapping[str, Any]
+Headers = list[tuple[bytes, bytes]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
@@ -54,11 +56,12 @@ class HostApp:
         headers = scope["headers"]
         try:
             body = await read_body(receive, headers, self._max_body)
+            body, headers = _plain(body, headers, self._max_body)
             event = make_event(
                 scope["method"], scope["path"], scope["query_string"], headers, body, self._function.json_only
             )
         except InputError as error:
-            status = 413 if isinstance(error, BodyTooLargeError) else 400
+            status = error.status if isinstance(error, BodyTooLargeError | CodingError) else 400
             return error_result(status, error.where, error.rule, str(error.got))
         try:
             return to_result(await self._function(event))
@@ -78,6 +81,19 @@ class HostApp:
             await send({"type": "lifespan.shutdown.failed", "message": str(error)})
         else:
             await send({"type": "lifespan.shutdown.complete"})
+
+
+def _plain(body: bytes, headers: Headers, most: int) -> tuple[bytes, Headers]:
+    """A body before it was compressed, and headers that say no more that it is.
+
+    :raises CodingError: if it is not what they say.
+    """
+    coding = CONTENT_ENCODING.encode()
+    given = next((value for name, value in headers if name == coding), b"")
+    if not given or not body:
+        return body, headers
+    plain = decompressed(body, given.decode("latin-1"), most)
+    return plain, [(name, value) for name, value in headers if name != coding]
 
 
 async def _send(result: Result, send: Send) -> None:

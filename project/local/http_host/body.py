@@ -24,6 +24,8 @@ class BodyTooLargeError(InputError):
     :param got: what was sent, in words.
     """
 
+    status = 413
+
     def __init__(self, limit: int, got: str) -> None:
         super().__init__("body", f"must be at most {limit} bytes", got)
 

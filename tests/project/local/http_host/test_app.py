@@ -1,4 +1,5 @@
 import asyncio
+import gzip
 
 import nuclio_sdk
 import orjson
@@ -57,6 +58,19 @@ def test_a_body_over_the_limit_is_a_413_with_the_error_object():
     assert (status, headers[b"connection"]) == (413, b"close")
     error = {"field": "body", "rule": "must be at most 100 bytes", "got": "more than 100 bytes"}
     assert orjson.loads(body) == {"error": error}
+
+
+def test_a_compressed_body_is_read_under_the_same_limit():
+    def handler(context, event):
+        return {"body": event.body, "coding": event.headers.get("Content-Encoding")}
+
+    packed = [*JSON, (b"content-encoding", b"gzip")]
+    function = nuclio_function(handler)
+    status, _, body = _answer(function, body=gzip.compress(b'{"a": 1}'), headers=packed)
+    assert (status, orjson.loads(body)) == (200, {"body": {"a": 1}, "coding": None})
+    assert _answer(function, body=gzip.compress(b" " * 101), headers=packed)[0] == 413
+    assert _answer(function, body=b'{"a": 1}', headers=packed)[0] == 400
+    assert _answer(function, body=b"x", headers=[(b"content-encoding", b"br")])[0] == 415
 
 
 def test_a_graph_gets_no_bad_json():

@@ -1,0 +1,49 @@
+"""Bodies that were compressed on the way (RFC 9110, section 8.4: ``Content-Encoding``)."""
+
+from __future__ import annotations
+
+import zlib
+
+from feature_sets.checks import InputError
+
+CONTENT_ENCODING = "content-encoding"
+"""The header, as HTTP/2 writes it."""
+
+CODINGS = ("gzip", "deflate", "identity")
+_WINDOW = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
+
+
+class CodingError(InputError):
+    """A body that is not what its ``Content-Encoding`` says.
+
+    :param status: HTTP status: 415 for a coding that is not taken, 413 for a body over the limit, else 400.
+    """
+
+    def __init__(self, status: int, where: str, rule: str, got: object) -> None:
+        super().__init__(where, rule, got)
+        self.status = status
+
+
+def decompressed(body: bytes, coding: str, most: int) -> bytes:
+    """A body as it was before it was compressed; no more of it than the limit is ever in memory.
+
+    :param coding: value of the header ``Content-Encoding``; empty and ``identity`` are not compressed.
+    :param most: bytes that it may have.
+    :raises CodingError: if the coding is another, the body is damaged, goes on behind its end or is longer.
+    """
+    coding = coding.strip().lower()
+    if coding in ("", "identity"):
+        return body
+    if coding not in _WINDOW:
+        raise CodingError(415, CONTENT_ENCODING, f"must be one of {', '.join(CODINGS)}", coding)
+    reader = zlib.decompressobj(_WINDOW[coding])
+    try:
+        found = reader.decompress(body, most + 1)
+    except zlib.error as error:
+        raise CodingError(400, "body", f"must be {coding}, as content-encoding says", str(error)) from None
+    if len(found) > most:
+        raise CodingError(413, "body", f"must be at most {most} bytes", f"more than {most} bytes of {coding}")
+    if not reader.eof or reader.unused_data:
+        got = "bytes behind its end" if reader.eof else "a part of it"
+        raise CodingError(400, "body", f"must be {coding}, as content-encoding says", got)
+    return found
