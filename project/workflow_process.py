@@ -52,11 +52,12 @@ class WorkflowProcess:
         :param name: of its folder; empty makes one.
         """
         folder = _new_folder(settings, project, workflow, arguments, name)
+        paths = [str(SOURCE_ROOT), os.environ.get("PYTHONPATH")]
         process = start_process(
             [sys.executable, "-m", "project.run_workflow", str(folder / REQUEST_FILE)],
             log=folder / "log.txt",
             cwd=SOURCE_ROOT,
-            env={**os.environ, "PYTHONPATH": str(SOURCE_ROOT)},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
         )
         write_process(folder, process)
         return cls(process, folder)

@@ -17,6 +17,7 @@ import pytest
 from project.api_reader import endpoints
 from project.local.stack import Stack
 from project.settings import SOURCE_ROOT
+from tests.integration.process_watch import watch
 
 NETOPS = Path(sys.executable).with_name("netops")
 
@@ -106,6 +107,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
             "stream_rate=500",
             "--set",
             "combinations=10",
+            **watch(home),
         )
         yield Installation(home, json.loads(done.stdout), done.stderr)
     finally:

@@ -3,9 +3,14 @@
 import os
 import signal
 import time
+from urllib.parse import urlsplit
 
 import httpx
 import psutil
+
+from project.local.stack import Stack
+from project.settings import SOURCE_ROOT
+from tests.integration.process_watch import noted
 
 
 def test_every_row_read_is_ingested_or_rejected_with_a_reason(installation):
@@ -43,6 +48,21 @@ def test_predictions_met_their_labels_and_the_detectors_watch(installation):
 def test_the_output_has_no_traceback_and_no_warning(installation):
     assert "Traceback" not in installation.output
     assert "arning" not in installation.output
+
+
+def test_no_socket_of_the_run_is_of_another_machine(installation):
+    """Python's sockets as each process noted them; Valkey's as the system has them."""
+    found = noted(installation.home)
+    assert {"socket.bind", "socket.connect"} <= set(found)
+    for event in ("socket.bind", "socket.connect", "socket.getaddrinfo"):
+        assert found.get(event, set()) <= {"127.0.0.1", "::1", "localhost", "unix"}, event
+    servers = [c for c in psutil.net_connections("inet") if c.status == "LISTEN" and c.pid]
+    port = urlsplit(Stack(installation.home, SOURCE_ROOT).find().redis_url).port
+    assert {c.laddr.ip for c in servers if c.laddr.port == port} == {"127.0.0.1"}
+
+
+def test_an_endpoint_unpickles_nothing(installation):
+    assert noted(installation.home).get("pickle.find_class", set()) == set()
 
 
 def test_runs_are_listed_with_parameters_and_results(installation):
