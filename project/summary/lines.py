@@ -180,7 +180,7 @@ def _live_lines(facts: dict[str, Any]) -> list[str]:
     lines = []
     endpoint, tester = facts["endpoint"], facts["tester"]
     if endpoint is None or not endpoint["address"]:
-        lines += _fact("endpoint", "none deployed")
+        lines += _fact("endpoint", f"none deployed{_why_none(facts)}")
     else:
         state = f"{endpoint['state']}, model version {endpoint['version']}"
         lines.append(f"{'endpoint':{_INDENT}}{endpoint['address']}  {state}")
@@ -207,6 +207,13 @@ def _live_lines(facts: dict[str, Any]) -> list[str]:
     if facts["magnitude"]:
         lines += _fact("magnitude", facts["magnitude"].get("verdict", ""))
     return lines
+
+
+def _why_none(facts: dict[str, Any]) -> str:
+    """Why a run has no endpoint, if it is known."""
+    evaluated = facts["test"]
+    promoted = evaluated.get("passed", evaluated.get("promoted", True))
+    return ": the gate kept the model out of production, see above" if not promoted else ""
 
 
 def _traffic_lines(facts: dict[str, Any]) -> list[str]:

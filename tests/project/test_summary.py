@@ -120,7 +120,9 @@ def test_a_run_without_streaming_says_that_nothing_is_deployed():
     assert "36 computed, 12 selected" in text
     assert "on 500 of 700 earlier rows, 2024-01-01 00:00 to 2024-01-02 07:00" in text
     assert "on all 290 later rows: average precision 0.500" in text
-    assert "endpoint      none deployed" in text
+    assert "endpoint      none deployed: the gate kept the model out of production, see above\n" in text
+    promoted = "\n".join(summary_lines(facts_without_streaming(promoted=True)))
+    assert "endpoint      none deployed\n" in promoted
     assert max(map(len, text.splitlines())) <= 112
     assert "\nverdict       On later rows it is good. " in text
     assert (

@@ -11,6 +11,9 @@ from training.evaluation.episode_view import EpisodeView
 from training.evaluation.operating_scores import Tie
 from training.exploration.durations import in_words
 
+RULES = "threshold_rule, such as false_alarms:0.001"
+"""What a person sets to get another threshold."""
+
 
 def finding(
     rows: str,
@@ -114,14 +117,14 @@ def advice(
     if not better_than_rule:
         return f"{what} is predictable, but the model is not better than that rule: use the rule."
     if worse_than:
-        way = "choose another one"
+        way = f"choose another one ({RULES})"
         if tie is not None and tie.is_rule:
             way = "use the rule" if tie.is_perfect else f"{way}, or use the rule"
         return f"{what} is predictable, {_beside_baseline(worse_than, tie)}: {way}."
     if undecided_than:
         return (
             f"{what} is predictable, but whether the model is better at this threshold cannot be told "
-            f"({undecided_than}): choose another one, or evaluate on more data."
+            f"({undecided_than}): choose another one ({RULES}), or evaluate on more data."
         )
     if not beats_baselines:
         return f"{what} is predictable, but the model is not clearly better than that rule: {more}."

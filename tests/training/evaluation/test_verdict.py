@@ -14,7 +14,7 @@ from training.evaluation.bootstrap import Interval, Intervals
 from training.evaluation.clusters import Clusters
 from training.evaluation.episode_view import EpisodeView, lag_column
 from training.evaluation.operating_scores import OperatingScores, Tie
-from training.evaluation.verdict import advice, finding
+from training.evaluation.verdict import RULES, advice, finding
 
 NO_INTERVALS = Intervals(Clusters("device", np.zeros(1, dtype=np.intp), 4), 2, 0, 0, {}, {})
 
@@ -98,7 +98,7 @@ def test_undecided_and_uncertain_are_verdicts_of_their_own():
     )
     worse = "F1 0.100 against 0.300 of the rule of a single feature"
     assert advice(schema, some, **better, worse_than=worse) == (
-        f"'is_error' is predictable, but not at this threshold ({worse}): choose another one."
+        f"'is_error' is predictable, but not at this threshold ({worse}): choose another one ({RULES})."
     )
     open_ = {"predictable": True, "beats_baselines": False, "better_than_rule": False}
     assert advice(schema, some, **open_, undecided="that rule (difference -0.05 to +0.93)") == (
@@ -135,7 +135,7 @@ def test_a_model_as_perfect_as_the_rule_is_not_told_to_have_another_threshold():
     tie, worse = TIES["always"]
     assert advice(schema, some, **{**equal, "worse_than": worse, "tie": tie}, better_than_rule=True) == (
         "'is_error' is predictable, but at this threshold the model is no better than alarming always "
-        "(F1 0.300 of both): choose another one."
+        f"(F1 0.300 of both): choose another one ({RULES})."
     )
 
 
@@ -159,7 +159,7 @@ def test_every_combination_is_one_sentence_that_does_not_contradict_itself(kind)
         )
         assert told.endswith(".")
         if worse and tie is not None and tie.is_rule:
-            assert "choose another one." not in told and "but not at this threshold" not in told
+            assert f"choose another one ({RULES})." not in told and "but not at this threshold" not in told
         assert not ("1.000" in told and "choose another" in told)
         assert ("is not predictable" in told) + ("is predictable," in told) + (
             "looks predictable" in told
