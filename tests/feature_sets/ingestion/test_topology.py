@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,10 +13,12 @@ from feature_sets.device_metrics import device_metrics
 from feature_sets.ingestion import telemetry_append
 from feature_sets.ingestion.device_registry import add_device
 from feature_sets.ingestion.history.stored_history import StoredHistory
+from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.ingestion.topology_history import stored_links
+from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.links import BEGINNING, OPEN
 from feature_sets.telemetry.schema import TelemetrySchema
-from tests.feature_sets.ingestion.folders import Folder, add_day, forget_all, states
+from tests.feature_sets.ingestion.folders import Folder, add_day, day_of, forget_all, states
 from tests.feature_sets.ingestion.histories import GROUPED, assert_same_bits
 
 SCHEMA = TelemetrySchema.from_dict(
@@ -151,3 +155,113 @@ def test_links_of_a_device_that_joins_hold_though_its_readings_failed_at_first(
     forget_all()
     folder.ingest()
     assert_same_bits(states(local_stack.info.redis_url)[0].table, in_parts)
+
+
+def first_day(url):
+    table = states(url)[0].table.to_pandas()
+    rows = table[table["timestamp"] < "2024-03-02"].astype({"device": str})
+    return rows.sort_values(["timestamp", "device"], ignore_index=True)
+
+
+def attributes_of(device):
+    known = TelemetryHistory.of(SCHEMA).attributes
+    rows = known[known["device"] == device]
+    since = [None if pd.isna(time) else time.isoformat()[:19] for time in rows["valid_from"]]
+    return dict(zip(since, rows["model"].where(rows["model"].notna(), None), strict=True))
+
+
+def test_a_change_without_a_time_holds_after_the_history_though_labels_and_readings_with_it_are_older(
+    folder, local_stack
+):
+    """Labels come late, and a file that grows has its old rows, too."""
+    days = [day_of(number, devices=DEVICES)[0] for number in (0, 1)]
+    links(folder, ("dev-0", "dev-1"))
+    folder.ingest()
+    before = first_day(local_stack.info.redis_url)
+    folder.add("labels", "late", days[0][["device", "timestamp"]].assign(is_error=1, repair=False)[:3])
+    folder.static(dict(zip(DEVICES, "nmm", strict=True)))
+    done = folder.ingest()
+    assert done["devices_changed"] == 1 and done["rows_rewritten"] == 0
+    assert attributes_of("dev-0") == {None: "m", "2024-03-01T00:03:10": "n"}
+    pd.testing.assert_frame_equal(first_day(local_stack.info.redis_url), before, check_exact=True)
+    folder.static(dict(zip(DEVICES, "nnm", strict=True)))
+    folder.add("metrics", "day-00", pd.concat(days))
+    done = folder.ingest()
+    assert (done["devices_changed"], done["rows_new"], done["rows_rewritten"]) == (1, 60, 0)
+    assert attributes_of("dev-1") == {None: "m", "2024-03-01T00:03:10": "n"}
+    pd.testing.assert_frame_equal(first_day(local_stack.info.redis_url), before, check_exact=True)
+    table = states(local_stack.info.redis_url)[0].table.to_pandas()
+    shown = table[table["timestamp"] >= "2024-03-02"].groupby("device", observed=True)
+    found = shown["cpu_peers_median_difference"].apply(lambda column: column.notna().any())
+    assert found.to_dict() == {
+        "dev-0": True,
+        "dev-1": True,
+        "dev-2": False,
+    }
+
+
+def test_without_peers_a_change_holds_after_the_device_s_own_readings(tmp_path, project, local_stack):
+    forget_all()
+    folder = Folder(tmp_path / "plain")
+    folder.static(dict.fromkeys(DEVICES, "m"))
+    add_day(folder, 0, devices=DEVICES[:2])
+    folder.ingest()
+    # One has readings of the time, another has none; its first ones come with the change.
+    for table, frame in zip(("metrics", "labels"), day_of(0, devices=DEVICES), strict=True):
+        folder.add(table, "all", frame[frame["timestamp"] >= "2024-03-01T00:00:20Z"])
+    folder.static(dict.fromkeys(DEVICES, "n"))
+    folder.ingest()
+    assert attributes_of("dev-0") == {None: "m", "2024-03-01T00:03:10": "n"}
+    assert attributes_of("dev-2") == {None: "m", "2024-03-01T00:00:20": "n"}
+    forget_all()
+
+
+def seen_live(device):
+    """Have readings of a device that nobody registered in the history, as those that were sent live."""
+    rows = day_of(0, devices=(device,))[0]
+    history = TelemetryHistory.of(SCHEMA)
+    part = Telemetry(rows, rows.head(0), pd.DataFrame({"device": [], "model": []}, dtype=object))
+    part = replace(part, labels=rows.head(0)[["device", "timestamp"]].assign(is_error=[], repair=[]))
+    telemetry_append.append_telemetry(part, SCHEMA, history, "live", {})
+
+
+def test_a_device_that_was_only_seen_live_gets_no_other_past(folder, local_stack):
+    links(folder, ("dev-0", "dev-1"))
+    folder.ingest()
+    seen_live("dev-8")
+    before = first_day(local_stack.info.redis_url)
+    assert "dev-8" in before["device"].tolist()
+    # Links and peers that hold in the past are refused, with the way out.
+    links(folder, ("dev-0", "dev-1"), ("dev-1", "dev-8"), valid_from="", valid_until="2025-01-01T00:00:00Z")
+    way_out = r"at 2024-03-01T00:03:10Z; give a later time .*valid_from, or --from.*netops ingest --replace"
+    folder.static(dict.fromkeys((*DEVICES, "dev-8"), "m"))
+    add_day(folder, 1, devices=DEVICES)
+    with pytest.raises(
+        InputError, match=rf"link of dev-1 and dev-8.*must hold as the history was made.*{way_out}"
+    ):
+        folder.ingest()
+    with pytest.raises(InputError, match="peers of dev-"):
+        add_device(SCHEMA, "dev-8", {"model": "m"}, pd.Timestamp("2024-03-01T00:00:10Z"))
+    # Without a time they hold after what there is.
+    links(folder, ("dev-0", "dev-1"), ("dev-1", "dev-8"))
+    done = folder.ingest()
+    assert (done["devices_new"], done["rows_rewritten"]) == (1, 0)
+    assert kept()[("dev-1", "dev-8")][0][0] == pd.Timestamp("2024-03-01T00:03:10.000001Z").value // 1000
+    assert attributes_of("dev-8") == {None: None, "2024-03-01T00:03:10": "m"}
+    pd.testing.assert_frame_equal(first_day(local_stack.info.redis_url), before, check_exact=True)
+    table = states(local_stack.info.redis_url)[0].table.to_pandas()
+    assert table.loc[table["timestamp"] >= "2024-03-02", "cpu_peers_median_difference"].notna().any()
+    # What is said again changes nothing.
+    assert folder.ingest()["devices_changed"] == 0
+
+
+def test_a_device_that_was_only_seen_live_is_registered_from_now_on(folder, local_stack):
+    links(folder, ("dev-0", "dev-1"))
+    folder.ingest()
+    seen_live("dev-8")
+    assert add_device(SCHEMA, "dev-8", {"model": "m"}, None) == ["dev-8 joined"]
+    assert attributes_of("dev-8") == {None: None, "2024-03-01T00:03:10": "m"}
+    seen_live("dev-9")
+    later = pd.Timestamp("2024-03-01T00:05:00Z")
+    assert add_device(SCHEMA, "dev-9", {"model": "m"}, later) == ["dev-9 joined"]
+    assert attributes_of("dev-9") == {None: None, "2024-03-01T00:05:00": "m"}
