@@ -7,18 +7,20 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from feature_sets.checks import InputError
 from feature_sets.device_metrics import device_metrics
+from feature_sets.group_features import GroupFeatures
 from feature_sets.ingestion import telemetry_append
 from feature_sets.ingestion.device_registry import add_device
 from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
-from feature_sets.ingestion.topology_history import stored_links
+from feature_sets.ingestion.topology_history import stored_groups, stored_links
 from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.links import BEGINNING, OPEN
 from feature_sets.telemetry.schema import TelemetrySchema
-from tests.feature_sets.ingestion.folders import Folder, add_day, day_of, forget_all, states
+from tests.feature_sets.ingestion.folders import Folder, add_day, day_of, forget_all, run, states
 from tests.feature_sets.ingestion.histories import GROUPED, assert_same_bits
 
 SCHEMA = TelemetrySchema.from_dict(
@@ -265,3 +267,39 @@ def test_a_device_that_was_only_seen_live_is_registered_from_now_on(folder, loca
     later = pd.Timestamp("2024-03-01T00:05:00Z")
     assert add_device(SCHEMA, "dev-9", {"model": "m"}, later) == ["dev-9 joined"]
     assert attributes_of("dev-9") == {None: None, "2024-03-01T00:05:00": "m"}
+
+
+PORTS = [f"r{router}/e{port}" for router in (1, 2) for port in range(3)]
+
+
+def test_links_by_the_part_called_device_reach_every_interface_offline_and_live(
+    tmp_path, project, local_stack
+):
+    forget_all()
+    content = {**SCHEMA.to_dict(), "entity": ["device", "port"], "static": []}
+    content["derived"] = {"neighbors": SCHEMA.derived.neighbors.to_dict()}
+    schema = TelemetrySchema.from_dict(content)
+    rows, labels = day_of(0, devices=PORTS)
+    times = rows["timestamp"] + pd.to_timedelta(np.arange(len(rows)) % 6, unit="s")
+    for name, frame in (("metrics", rows), ("labels", labels)):
+        parts = frame["device"].str.split("/", expand=True)
+        frame = frame.assign(device=parts[0], port=parts[1], timestamp=times)
+        frame.to_csv(tmp_path / f"{name}.csv", index=False)
+    (tmp_path / "topology.csv").write_text("device,neighbor\nr1,r2\n")
+    path = tmp_path / "schema.yaml"
+    path.write_text(yaml.safe_dump(schema.to_dict()))
+    assert run(tmp_path, path)["without_others"] == {"neighbors": 3}
+    history = TelemetryHistory.of(schema)
+    groups = stored_groups(schema, history.metrics, history.attributes)
+    assert len(groups.links) == 9 and {groups.shard_key(port) for port in PORTS} == {"r1/e0"}
+    offline = states(local_stack.info.redis_url)[0].table.to_pandas()
+    offline = offline.sort_values("timestamp", ignore_index=True).astype({"device": str})
+    features = GroupFeatures(schema)
+    state, served = features.state(groups), []
+    for row in offline.to_dict("records"):
+        at = np.array([[row["timestamp"].value // 1000] * 2])
+        given = {name: row[name] for name in features.inputs}
+        features.add_to([given], [row["device"]], at, state)
+        served.append([given[name] for name in features.names])
+    np.testing.assert_array_equal(offline[list(features.names)].to_numpy(), np.array(served))
+    forget_all()
