@@ -210,17 +210,20 @@ class Preprocess(RequestStep):
         begins like this.
         """
         found: dict[str, tuple[float, Readings]] = {}
+        new: list[tuple[float, float, str]] = []
         known = set(self._windows.devices) if self._levels.kept else set()
         for index, record in enumerate(request.telemetry):
             device, time, arrival = record.event.device, record.event.time, request.arrived(index)
             if device in self._started or time > arrival + self._tolerance:
                 continue  # The time of one that will be quarantined does not say where the device is.
-            self._groups.begin(device, time, arrival, history.left_out)
+            new.append((time, arrival, device))
             if device in found:
                 continue
             found[device] = arrival, history.before(device, time, arrival)
             if device not in known:
                 self._levels.begin(device, time, arrival, history.left_out)
+        for time, arrival, device in sorted(new):  # In order of time, so that each stretch is read once.
+            self._groups.begin(device, time, arrival, history.left_out)
         sizes = [len(readings.micros) for _, readings in found.values()]
         if any(sizes):
             values = np.concatenate([readings.values for _, readings in found.values()])
