@@ -207,15 +207,29 @@ class LiveGroups:
         if self._history is None:
             return
         moment = event_micros(arrived if self._has_arrival else time)
-        stretch = self._history.load(event_micros(time))
+        stretch = self._begin_around(self._history, event_micros(time), device, moment, left_out)
+        if moment > stretch[1]:  # What the others sent lately is further than a device that is far behind.
+            self._begin_around(self._history, moment, device, moment, left_out)
+
+    def _begin_around(
+        self,
+        history: IngestedValues,
+        time: int,
+        device: str,
+        moment: int,
+        left_out: frozenset[tuple[str, int]],
+    ) -> tuple[int, int]:
+        """Have what may count at an event time, microseconds, taken in; gives the stretch that was read."""
+        stretch = history.load(time)
         unit = self._groups.shard_key(device)
         looked_at, until = self._begun.get(unit, (stretch, NEVER))
         since = until if looked_at == stretch else NEVER
-        past = self._history.between(unit, lambda: self._groups.together([device]), since, moment)
+        past = history.between(unit, lambda: self._groups.together([device]), since, moment)
         past = past.take(self._is_new(past, left_out))
         if len(past.codes):
             self._past.append(past)
         self._begun[unit] = stretch, max(since, moment)
+        return stretch
 
     def _is_new(self, past: DeviceRows, left_out: frozenset[tuple[str, int]]) -> npt.NDArray[np.bool_]:
         """Which rows are not older than what is known of their devices, nor left out."""

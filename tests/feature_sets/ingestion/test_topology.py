@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import mlrun.feature_store as fstore
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,6 +15,7 @@ from feature_sets.device_metrics import device_metrics
 from feature_sets.group_features import GroupFeatures
 from feature_sets.ingestion import telemetry_append
 from feature_sets.ingestion.device_registry import add_device
+from feature_sets.ingestion.device_timeline import DeviceTimeline
 from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.ingestion.topology_history import stored_groups, stored_links
@@ -263,6 +265,10 @@ def test_a_device_that_was_only_seen_live_is_registered_from_now_on(folder, loca
     seen_live("dev-8")
     assert add_device(SCHEMA, "dev-8", {"model": "m"}, None) == ["dev-8 joined"]
     assert attributes_of("dev-8") == {None: None, "2024-03-01T00:03:10": "m"}
+    # Serving and training take what was missing for nothing that they know.
+    timeline = DeviceTimeline.of(fstore.get_feature_set("devices"))
+    rows = timeline.features[timeline.features["device"] == "dev-8"]
+    assert rows["model_m"].tolist() == [0.0, 1.0]
     seen_live("dev-9")
     later = pd.Timestamp("2024-03-01T00:05:00Z")
     assert add_device(SCHEMA, "dev-9", {"model": "m"}, later) == ["dev-9 joined"]

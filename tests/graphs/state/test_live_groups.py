@@ -145,6 +145,19 @@ def test_with_an_arrival_what_had_arrived_counts(linked):
     assert answered(groups, START + 10.0, ("a/1", 0.0), arrivals=[START + 105.0]) == [1.0]
 
 
+def test_a_device_days_behind_sees_what_the_others_sent_lately_where_arrivals_tell(linked):
+    arriving = TelemetrySchema.from_dict({**linked.to_dict(), "arrival": "received"})
+    groups, reads = live(arriving, ingested(arriving, [1.0, 3.0, 8.0]), ("a/1", "a/2"))
+    behind, now = START - 2 * 86_400.0, START + 25.0
+    groups.begin("a/1", behind, now)
+    assert answered(groups, behind, ("a/1", 0.0), arrivals=[now]) == [8.0] and len(reads) == 2
+    # One that is hours behind needs no second look, and rows that had not arrived do not count.
+    groups, reads = live(arriving, ingested(arriving, [1.0, 3.0, 8.0]), ("a/1", "a/2"))
+    groups.begin("a/1", START - 7_200.0, START + 15.0)
+    assert answered(groups, START - 7_200.0, ("a/1", 0.0), arrivals=[START + 15.0]) == [3.0]
+    assert len(reads) == 1
+
+
 def test_what_is_kept_goes_on_and_that_of_other_features_is_refused(linked):
     groups, _ = live(linked, ingested(linked, [1.0, 3.0]), ("a/1", "a/2"))
     groups.begin("a/1", START + 10.0, START + 1e6)
