@@ -200,6 +200,15 @@ def test_a_schema_without_them_does_nothing_and_a_history_without_the_windows_is
     assert rows == [{"cpu_avg_1m": 1.0}]
 
 
+def frame_of(schema, rows):
+    """Rows as they are ingested: device, time and value of each."""
+    frame = pd.DataFrame(
+        [{DEVICE: d, schema.time: at, "cpu_avg_1m": value, "latency_avg_1m": -value} for d, at, value in rows]
+    )
+    frame[schema.time] = pd.to_datetime(frame[schema.time], unit="s", utc=True)
+    return frame
+
+
 def far_apart(schema, seed):
     """Ingested rows of four devices that are up to hours apart, and what they send, in any order."""
     generator = np.random.default_rng([seed, 31])
@@ -213,11 +222,7 @@ def far_apart(schema, seed):
     past = [row for row in rows if row[1] < newest[row[0]]]
     sent = [row for row in rows if row[1] >= newest[row[0]]]
     assert sorted({device for device, _, _ in sent}) == sorted(FAR)
-    frame = pd.DataFrame(
-        [{DEVICE: d, schema.time: at, "cpu_avg_1m": value, "latency_avg_1m": -value} for d, at, value in past]
-    )
-    frame[schema.time] = pd.to_datetime(frame[schema.time], unit="s", utc=True)
-    return frame, past, [sent[place] for place in generator.permutation(len(sent))]
+    return frame_of(schema, past), past, [sent[place] for place in generator.permutation(len(sent))]
 
 
 FAR = ["a/1", "a/2", "b/9", "c/3"]
@@ -258,13 +263,26 @@ def test_one_request_of_devices_far_apart_gets_what_the_history_has_and_a_replay
     found = answers(groups, sent)
     np.testing.assert_equal(found, {place: offline[place] for place in found})
     # Since then the rows were ingested, and the journal gives them again.
-    rows = pd.DataFrame(
-        [{DEVICE: d, linked.time: at, "cpu_avg_1m": value, "latency_avg_1m": -value} for d, at, value in sent]
-    )
-    rows[linked.time] = pd.to_datetime(rows[linked.time], unit="s", utc=True)
-    again, _ = live(linked, pd.concat([frame, rows]), *RING)
+    again, _ = live(linked, pd.concat([frame, frame_of(linked, sent)]), *RING)
     left_out = frozenset((device, round(time * 1e6)) for device, time, _ in sent)
     np.testing.assert_equal(answers(again, sent, left_out), found)
+
+
+def test_without_an_arrival_a_row_behind_an_earlier_request_sees_the_row_before_the_newest_at_best(linked):
+    def played(groups, left_out=frozenset()):
+        return [value for sent in requests for value in answers(groups, [sent], left_out).values()]
+
+    requests = [("a/2", START + 20.0, 3.0), ("a/2", START + 30.0, 8.0)]
+    requests += [("a/1", START + 25.0, 0.0), ("a/1", START + 15.0, 0.0), ("a/1", START + 35.0, 0.0)]
+    frame = ingested(linked, [1.0, 2.0])  # At the start, and ten seconds later.
+    pairs = [("a/1", "a/2")]
+    found = played(live(linked, frame, *pairs)[0])
+    # Offline the second row of the device that is behind would see 2.
+    np.testing.assert_equal(found, [2.0, 2.0, 3.0, np.nan, 8.0])
+    # A restart after these rows were ingested gives the same answers.
+    again, _ = live(linked, pd.concat([frame, frame_of(linked, requests)]), *pairs)
+    left_out = frozenset((device, round(time * 1e6)) for device, time, _ in requests)
+    np.testing.assert_equal(played(again, left_out), found)
 
 
 def test_the_step_has_each_event_of_a_request_see_what_was_ingested_before_it(linked, tmp_path, monkeypatch):
