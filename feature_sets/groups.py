@@ -81,9 +81,9 @@ class Groups:
         return {key: root(key) for key in list(parents)}
 
     @property
-    def devices(self) -> Collection[Key]:
-        """Those that look at others, or that others look at."""
-        return self._roots.keys()
+    def devices(self) -> set[str]:
+        """Those with a link, or with values by which others may be their peers."""
+        return {*(end for pair in self.links for end in pair), *map(str, self._peers)}
 
     def until(self, end: int, devices: Collection[str]) -> Iterator[tuple[str, object]]:
         """What links and peers of some devices are before a time, by what it is called; to be compared."""

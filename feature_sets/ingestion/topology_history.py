@@ -101,9 +101,9 @@ def check_past(before: Groups, now: Groups, history: TelemetryHistory) -> None:
     known device there may be no reading yet: no row of the history depends on what it is linked to.
     """
     last = history.last
-    if history.metrics is None or history.metrics.manifest.last is None or last is None:
+    if last is None:
         return
-    end = history.metrics.manifest.last + 1
+    end = last.value // 1000 + 1
     if not _differing(before, now, end, None):
         return
     for what in _differing(before, now, end, set(history.seen.index)):
@@ -118,7 +118,6 @@ def check_past(before: Groups, now: Groups, history: TelemetryHistory) -> None:
 
 def _differing(before: Groups, now: Groups, end: int, devices: Collection[str] | None) -> list[str]:
     """What of links and peers of some devices is another before a time; of all if none are named."""
-    if devices is None:
-        devices = {str(key) for groups in (before, now) for key in groups.devices}
+    devices = before.devices | now.devices if devices is None else devices
     old, new = (dict(groups.until(end, devices)) for groups in (before, now))
     return [what for what in sorted({*old, *new}) if old.get(what) != new.get(what)]

@@ -232,7 +232,18 @@ def seen_live(device):
 def test_a_device_that_was_only_seen_live_gets_no_other_past(folder, local_stack):
     links(folder, ("dev-0", "dev-1"))
     folder.ingest()
-    seen_live("dev-8")
+    for device in ("dev-7", "dev-8", "dev-9"):
+        seen_live(device)
+    # Registered by hand it is a peer from now on, or from a later time.
+    assert add_device(SCHEMA, "dev-7", {"model": "m"}, pd.Timestamp("2024-03-01T00:05:00Z")) == [
+        "dev-7 joined"
+    ]
+    assert attributes_of("dev-7") == {None: None, "2024-03-01T00:05:00": "m"}
+    assert add_device(SCHEMA, "dev-9", {"model": "m"}, None) == ["dev-9 joined"]
+    assert attributes_of("dev-9") == {None: None, "2024-03-01T00:03:10": "m"}
+    # Serving and training take what was missing for nothing that they know.
+    timeline = DeviceTimeline.of(fstore.get_feature_set("devices")).features
+    assert timeline.loc[timeline["device"] == "dev-9", "model_m"].tolist() == [0.0, 1.0]
     before = first_day(local_stack.info.redis_url)
     assert "dev-8" in before["device"].tolist()
     # Links and peers that hold in the past are refused, with the way out.
@@ -257,22 +268,6 @@ def test_a_device_that_was_only_seen_live_gets_no_other_past(folder, local_stack
     assert table.loc[table["timestamp"] >= "2024-03-02", "cpu_peers_median_difference"].notna().any()
     # What is said again changes nothing.
     assert folder.ingest()["devices_changed"] == 0
-
-
-def test_a_device_that_was_only_seen_live_is_registered_from_now_on(folder, local_stack):
-    links(folder, ("dev-0", "dev-1"))
-    folder.ingest()
-    seen_live("dev-8")
-    assert add_device(SCHEMA, "dev-8", {"model": "m"}, None) == ["dev-8 joined"]
-    assert attributes_of("dev-8") == {None: None, "2024-03-01T00:03:10": "m"}
-    # Serving and training take what was missing for nothing that they know.
-    timeline = DeviceTimeline.of(fstore.get_feature_set("devices"))
-    rows = timeline.features[timeline.features["device"] == "dev-8"]
-    assert rows["model_m"].tolist() == [0.0, 1.0]
-    seen_live("dev-9")
-    later = pd.Timestamp("2024-03-01T00:05:00Z")
-    assert add_device(SCHEMA, "dev-9", {"model": "m"}, later) == ["dev-9 joined"]
-    assert attributes_of("dev-9") == {None: None, "2024-03-01T00:05:00": "m"}
 
 
 PORTS = [f"r{router}/e{port}" for router in (1, 2) for port in range(3)]
