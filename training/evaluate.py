@@ -119,33 +119,29 @@ def evaluate(
         gets the tag ``candidate`` and the outcome ``waits for approval``, and the champion stays.
     """
     arguments = SplitArguments(test_fraction, test_devices, train_rows, seed, training_window, split)
-    bootstrap_by = parse_bootstrap_by(bootstrap_by)
-    promote = check_boolean("argument 'promote'", promote)
-    rehearse = check_boolean("argument 'rehearse'", rehearse)
+    by = parse_bootstrap_by(bootstrap_by)
+    promote, rehearse, approve = _checked(promote=promote, rehearse=rehearse, approve=approve)
     package = fetch_model_package(model_path)
     telemetry = package.schema.telemetry
     parts = _read(context, feature_vector, package, arguments)
     groups = score_groups(feature_vector, telemetry, scores_by, parts)
     history = read_label_history(feature_vector, telemetry, parts.tested_devices)
-    report = _report(parts, package, history, arguments.seed, bootstrap_by)
-    champion = _champion(context, tag, parts, report, feature_vector, telemetry, arguments.seed, bootstrap_by)
+    report = _report(parts, package, history, arguments.seed, by)
+    champion = _champion(context, tag, parts, report, feature_vector, telemetry, arguments.seed, by)
     gate = _gate(report, package.schema.version, champion, promote)
-    if check_boolean("argument 'approve'", approve) and _has_model(context, tag):
-        gate = gate.before_approval()
-    gate = gate.before_rehearsal() if rehearse else gate
-    registered = _with_scores(package.schema, report)
-    passed = STAGING if rehearse else tag
-    model_uri = _register(context, package, registered, feature_vector, gate, passed)
+    gate = _postponed(gate, approve and _has_model(context, tag), rehearse)
+    model = _with_scores(package.schema, report)
+    uri = _register(context, package, model, feature_vector, gate, STAGING if rehearse else tag)
     if rehearse and not gate.passed and champion is not None:
         _stage(context, tag)
     _warn(context, report, gate)
-    of_champion = champion.predictions if champion else None
-    served = report.predictions if gate.passed else of_champion
-    _log_artifacts(context, report, parts, registered.threshold, groups)
-    _log_predictions(context, SERVED_KEY, report.predictions if served is None else served, parts.label)
-    facts = {**report.describe(), **gate.describe(), **parts.describe()}
-    facts |= {"model_uri": model_uri, "version": registered.version, "threshold": registered.threshold}
-    context.log_results({**facts, "production": served is not None})
+    _log_artifacts(context, report, parts, model.threshold, groups)
+    _log_results(context, report, gate, parts, model, uri, champion)
+
+
+def _checked(**given: object) -> list[bool]:
+    """Raise InputError unless arguments are booleans; gives them in their order."""
+    return [check_boolean(f"argument '{name}'", value) for name, value in given.items()]
 
 
 def _read(
@@ -173,6 +169,12 @@ def _gate(report: Report, version: str, champion: Champion | None, promote: bool
         known = (champion.comparison.version, champion.unlabeled) if champion else None
         return decide_without_labels(version, report.false_alarm_share, known, promote)
     return decide(report.candidate(version), champion.comparison if champion else None, promote)
+
+
+def _postponed(gate: Promotion, approve: bool, rehearse: bool) -> Promotion:
+    """What the gate says before a person, or a rehearsal, has had their say."""
+    gate = gate.before_approval() if approve else gate
+    return gate.before_rehearsal() if rehearse else gate
 
 
 def _stage(context: mlrun.MLClientCtx, tag: str) -> None:
@@ -253,6 +255,30 @@ def _register(
             feature_vector=feature_vector,
             tag=tag if gate.passed else CANDIDATE if gate.outcome == HELD else REJECTED,
         )
+
+
+def _log_served(
+    context: mlrun.MLClientCtx, report: Report, gate: Promotion, champion: Champion | None, label: str
+) -> bool:
+    """Log the predictions of the model that is in production now; whether there is one that can be served."""
+    served = report.predictions if gate.passed else champion.predictions if champion else None
+    _log_predictions(context, SERVED_KEY, report.predictions if served is None else served, label)
+    return served is not None
+
+
+def _log_results(
+    context: mlrun.MLClientCtx,
+    report: Report,
+    gate: Promotion,
+    split: Split,
+    model: ModelSchema,
+    uri: str,
+    champion: Champion | None,
+) -> None:
+    is_served = _log_served(context, report, gate, champion, split.label)
+    facts = {**report.describe(), **gate.describe(), **split.describe(), "production": is_served}
+    facts |= {"model_uri": uri, "version": model.version, "threshold": model.threshold}
+    context.log_results(facts)
 
 
 def _log_predictions(context: mlrun.MLClientCtx, key: str, predictions: pd.DataFrame, label: str) -> None:

@@ -2,11 +2,14 @@
 
 # No postponed annotations here: MLRun reads a handler's type hints and cannot resolve them from text.
 
+from collections.abc import Sequence
+
 import mlrun
 import pandas as pd
 
 from feature_sets.checks import check_integer
 from feature_sets.model_package.package import fetch_model_package
+from feature_sets.model_package.schema import ModelSchema
 from training.job.run_artifacts import artifact_path
 from training.report_page.candidates_section import candidates_section
 from training.report_page.data_section import data_section
@@ -73,31 +76,15 @@ def report(
     model = fetch_model_package(model_path).schema
     telemetry = model.telemetry
     balance = class_balance.as_df()
-    of_test = (
-        test_device_scores.as_df(),
-        test_episodes.as_df(),
-        test_false_alarms.as_df(),
-        test_set_preds.as_df(),
-    )
-    judged: tuple[Section, Section]
+    of_test = [
+        item.as_df() for item in (test_device_scores, test_episodes, test_false_alarms, test_set_preds)
+    ]
     if model.unlabeled:
-        judged = (
-            unlabeled_candidates_section(model),
-            unlabeled_evaluation_section(*of_test, model, split_summary),
-        )
+        evaluated = _unlabeled_sections(model, of_test, split_summary)
     else:
-        judged = (
-            candidates_section(search_results.as_df(), model),
-            evaluation_section(
-                test_scores_table.as_df(),
-                *of_test,
-                model,
-                intervals,
-                split_summary,
-                _frame(test_group_scores),
-                _frame(left_out_groups),
-            ),
-        )
+        groups = (_frame(test_group_scores), _frame(left_out_groups))
+        scores = (search_results.as_df(), test_scores_table.as_df())
+        evaluated = _labeled_sections(model, of_test, split_summary, scores, intervals, groups)
     told = ingest_report.get(encoding="utf-8").splitlines() if ingest_report is not None else []
     page = Page(
         title=f"{telemetry.name}: {what_is_predicted(telemetry)}",
@@ -107,12 +94,50 @@ def report(
         sections=(
             data_section(balance, class_histograms.as_df(), correlations.as_df(), telemetry, told),
             selection_section(feature_scores.as_df(), votes_needed),
-            *judged,
+            *evaluated,
             model_section(model),
         ),
         footer=f"model version {model.version}, {model_path}, code {model.code_version}",
     )
     _log_page(context, page)
+
+
+def _unlabeled_sections(
+    model: ModelSchema, of_test: Sequence[pd.DataFrame], split_summary: str
+) -> tuple[Section, Section]:
+    """Candidates and evaluation of a model without labels.
+
+    :param of_test: scores by device, episodes, false alarms and predictions, on the test rows.
+    """
+    devices, episodes, alarms, predictions = of_test
+    return (
+        unlabeled_candidates_section(model),
+        unlabeled_evaluation_section(devices, episodes, alarms, predictions, model, split_summary),
+    )
+
+
+def _labeled_sections(
+    model: ModelSchema,
+    of_test: Sequence[pd.DataFrame],
+    split_summary: str,
+    scores: tuple[pd.DataFrame, pd.DataFrame],
+    intervals: str,
+    groups: tuple[pd.DataFrame | None, pd.DataFrame | None],
+) -> tuple[Section, Section]:
+    """Candidates and evaluation of a model with labels.
+
+    :param of_test: see ``_unlabeled_sections``.
+    :param scores: of the search, and of the evaluation.
+    :param groups: scores by group, and those with each group left out.
+    """
+    searched, evaluated = scores
+    devices, episodes, alarms, predictions = of_test
+    return (
+        candidates_section(searched, model),
+        evaluation_section(
+            evaluated, devices, episodes, alarms, predictions, model, intervals, split_summary, *groups
+        ),
+    )
 
 
 def _log_page(context: mlrun.MLClientCtx, page: Page) -> None:

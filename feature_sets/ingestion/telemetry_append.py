@@ -122,7 +122,7 @@ def append_telemetry(
     for name, content in contents.items():
         _check_schema(history, name, content)
     check_scope(schema, history.attributes)
-    devices = device_changes(rows, schema, history.attributes, history.last)
+    devices = device_changes(rows, schema, history.attributes, history)
     contents["metrics"] = with_links(contents["metrics"], rows.links, schema, history, devices.attributes)
     readings = rows.all_readings(schema.time)
     add_metrics = prepare_readings(

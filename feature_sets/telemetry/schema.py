@@ -60,8 +60,8 @@ class TelemetrySchema:
     :param exclude_labels: rows left out of training and evaluation: label-file column -> value that excludes.
     :param assume_timezone: zone that times without one are of, ``UTC`` or a name such as ``Europe/Oslo``;
         otherwise such rows are rejected.
-    :param date_order: ``day_first`` or ``month_first``, of dates with the year last; otherwise such rows are
-        rejected.
+    :param date_order: ``day_first`` or ``month_first``, of dates with the year last; without it files with
+        such a date are refused, and such events.
     :param separator: what joins entity columns into the device key.
     :param rename: column of the files, or field of a live event -> the name that the schema has for it.
     :param files: how the files are written, where it is not the usual way.

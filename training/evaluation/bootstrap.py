@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from training.evaluation.clusters import LEAST_CLUSTERS, Clusters
+from training.evaluation.clusters import EPISODE, LEAST_CLUSTERS, Clusters
 from training.evaluation.ranking import Ranking
 from training.evaluation.scores import Scored
 
@@ -81,12 +81,17 @@ class Intervals:
 
     def __str__(self) -> str:
         """What the intervals rest on, or why there are none."""
-        count = self.clusters.count
-        units = f"{count} {self.clusters.unit}{'s' * (count != 1)}, {self.with_errors} of them with errors"
+        count, some = self.clusters.count, self.with_errors
+        units = f"{count} {self.clusters.unit}{'s' * (count != 1)}, {some} of them with errors"
+        needed = f"at least {LEAST_CLUSTERS} with errors are needed"
+        if self.clusters.unit == EPISODE:
+            # Others than those that can be caught, which begin in the test period.
+            units = f"{some} error episode{'s' * (some != 1)} in the test rows, begun there or before"
+            needed = f"at least {LEAST_CLUSTERS} are needed"
         if self.clusters.of_devices > count:
             units += f" (the {self.clusters.of_devices} of the devices, simultaneous ones as one)"
         if not self.resamples:
-            return f"none: {units}; at least {LEAST_CLUSTERS} with errors are needed"
+            return f"none: {units}; {needed}"
         return f"95 % by resampling {units}"
 
 

@@ -50,12 +50,28 @@ def finding(
 
 
 def _caught(view: EpisodeView) -> str:
+    """How many episodes were caught, of which, and which do not count."""
     facts = view.describe()
+    others = [
+        f"{facts[name]:,} {why}"
+        for name, why in (
+            ("episodes_begun_before_test", "that began before it"),
+            ("episodes_without_test_rows", "without a test row"),
+        )
+        if facts[name]
+    ]
+    not_counted = f"not counting {' and '.join(others)}" if others else ""
     if not facts["episodes"]:
-        return "there is no error episode to catch"
-    caught = f"it catches {facts['episodes_caught']:,} of {facts['episodes']:,} error episodes"
-    if facts["episodes_already_on"]:
-        caught += f" ({facts['episodes_already_on']:,} by an alarm that was already on)"
+        nothing = "there is no error episode to catch"
+        return f"{nothing} in the test period, {not_counted}" if others else nothing
+    caught = (
+        f"it catches {facts['episodes_caught']:,} of {facts['episodes']:,} error episodes that began in the "
+        "test period"
+    )
+    already_on = "by an alarm that was already on"
+    on = f"{facts['episodes_already_on']:,} {already_on}" if facts["episodes_already_on"] else ""
+    if on or others:
+        caught += f" ({'; '.join(filter(None, (on, not_counted)))})"
     median = facts.get(f"median_{view.lag}")
     if median is None:
         return caught
