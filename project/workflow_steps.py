@@ -32,6 +32,8 @@ TESTED = (
     "test_group_scores",
     "test_episodes",
     "test_false_alarms",
+    "test_importance",
+    "test_contributions",
 )
 """Data sets of the steps that the report is made from."""
 

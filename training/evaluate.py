@@ -31,6 +31,7 @@ from training.evaluation.evaluation_plots import alarms_figure, calibration_figu
 from training.evaluation.evaluation_report import EvaluationReport
 from training.evaluation.group_scores import group_scores
 from training.evaluation.promotion_gate import HELD, Promotion, decide, decide_without_labels
+from training.explanation.explain import Explanation, explain
 from training.job.defaults import (
     PROMOTE,
     SCORES_BY,
@@ -94,8 +95,9 @@ def evaluate(
     (whether a model can be rehearsed and served: the new one, or a champion that can be scored here).
 
     Data sets: ``test_set_preds``, ``served_set_preds``, ``test_scores_table``, ``test_device_scores``,
-    ``test_group_scores``, ``test_episodes``, ``test_false_alarms``. Plots: ``test_scores``,
-    ``test_calibration``, ``test_alarms``. Model: ``model``.
+    ``test_group_scores``, ``test_episodes``, ``test_false_alarms``, ``test_importance`` and
+    ``test_contributions`` (see ``Explanation``). Plots: ``test_scores``, ``test_calibration``,
+    ``test_alarms``. Model: ``model``.
 
     :param context: of the run.
     :param model_path: address of the model, for instance ``outputs["model"]`` of the training run.
@@ -128,6 +130,7 @@ def evaluate(
     groups = score_groups(feature_vector, telemetry, scores_by, parts)
     history = read_label_history(feature_vector, telemetry, parts.tested_devices)
     report = _report(parts, package, history, arguments.seed, bootstrap_by)
+    explained = _explained(parts, package, report, arguments.seed)
     champion = _champion(context, tag, parts, report, feature_vector, telemetry, arguments.seed, bootstrap_by)
     gate = _gate(report, package.schema.version, champion, promote)
     if check_boolean("argument 'approve'", approve) and _has_model(context, tag):
@@ -141,7 +144,7 @@ def evaluate(
     _warn(context, report, gate)
     of_champion = champion.predictions if champion else None
     served = report.predictions if gate.passed else of_champion
-    _log_artifacts(context, report, parts, registered.threshold, groups)
+    _log_artifacts(context, report, explained, parts, registered.threshold, groups)
     _log_predictions(context, SERVED_KEY, report.predictions if served is None else served, parts.label)
     facts = {**report.describe(), **gate.describe(), **parts.describe()}
     facts |= {"model_uri": model_uri, "version": registered.version, "threshold": registered.threshold}
@@ -165,6 +168,13 @@ def _report(
     if parts.unlabeled:
         return evaluate_unlabeled(parts, package.schema, package.session(), history)
     return evaluate_model(parts, package.schema, package.session(), history, seed, bootstrap_by)
+
+
+def _explained(parts: Split, package: ModelPackage, report: Report, seed: int) -> Explanation:
+    """What drives the model, on the test rows."""
+    clusters = None if isinstance(report, UnlabeledReport) else report.intervals.clusters
+    session = package.session()
+    return explain(parts, package.schema, session, report.predictions, report.episodes, clusters, seed)
 
 
 def _gate(report: Report, version: str, champion: Champion | None, promote: bool) -> Promotion:
@@ -270,6 +280,7 @@ def _log_predictions(context: mlrun.MLClientCtx, key: str, predictions: pd.DataF
 def _log_artifacts(
     context: mlrun.MLClientCtx,
     report: Report,
+    explained: Explanation,
     split: Split,
     threshold: float,
     groups: Mapping[str, str],
@@ -283,6 +294,8 @@ def _log_artifacts(
             "test_group_scores": group_scores(report.predictions, split.label, groups, threshold),
             "test_episodes": report.episodes.episodes,
             "test_false_alarms": report.episodes.false_alarms,
+            "test_importance": explained.importance,
+            "test_contributions": explained.contributions,
         },
     )
     rows, scores = report.predictions, report.scores[MODEL]

@@ -85,6 +85,12 @@ def test_a_vector_becomes_a_registered_model(steps, frame, schema):
     assert episodes["counted"].sum() == found["episodes"] > 0
     assert table(evaluated, "test_device_scores")["false_alarms"].sum() == found["false_alarms"]
     assert len(table(evaluated, "test_false_alarms")) == found["false_alarms"]
+    importance = table(evaluated, "test_importance")
+    assert set(importance["feature"]) == set(selected.outputs["selected"])
+    assert importance["group_importance"].max() > 0.1
+    explained = table(evaluated, "test_contributions")
+    assert set(explained["case"]) <= {"false alarm", "missed episode", "caught episode"}
+    assert set(explained["group"]) == set(importance["group"])
     for key in ("test_scores", "test_calibration", "test_alarms"):
         assert_opens_without_network(evaluated, key)
 
@@ -131,6 +137,7 @@ def test_the_report_is_one_page_of_the_whole_run(shared_network, steps, tmp_path
     told = tmp_path / "ingest_report.txt"
     told.write_text("metrics: 5 rows read\n  rejected naive_time: 1, such as at '2024'\n", encoding="utf-8")
     inputs["ingest_report"] = str(told)
+    inputs |= {key: evaluated[key] for key in ("test_importance", "test_contributions")}
     reported = shared_network.run(
         "report",
         inputs=inputs,
@@ -143,7 +150,7 @@ def test_the_report_is_one_page_of_the_whole_run(shared_network, steps, tmp_path
     assert reported.outputs["report"].startswith("store://artifacts/")
     assert evaluated["verdict"].replace("'", "&#39;").replace(">", "&gt;").replace("<", "&lt;") in page
     assert "<td>rejected naive_time: 1, such as at &#39;2024&#39;</td>" in page
-    for section in ("Data", "Selection", "Candidates", "Evaluation", "Model"):
+    for section in ("Data", "Selection", "Candidates", "Evaluation", "Drivers", "Model"):
         assert f"<h2>{section}</h2>" in page
     assert f"<td>{evaluated['f1']:.3f}" in page
     assert f"&gt;= {evaluated['single_feature_rule'].split()[-1]}" in page

@@ -139,7 +139,7 @@ def bootstrap(
         skills[resample] = 1.0 - rest[2] / constant
     precision = draws[:, :, SCORES.index("average_precision")]
     f1 = draws[:, :, SCORES.index("f1")]
-    tail = _tail(with_errors)
+    tail = tail_share(with_errors)
     return Intervals(
         clusters=clusters,
         with_errors=with_errors,
@@ -147,23 +147,29 @@ def bootstrap(
         one_class=one_class,
         scores={
             **{
-                name: {score: _interval(draws[:, place, at], tail) for at, score in enumerate(SCORES)}
-                | ({SKILL: _interval(skills, tail)} if place == 0 else {})
+                name: {
+                    score: percentile_interval(draws[:, place, at], tail) for at, score in enumerate(SCORES)
+                }
+                | ({SKILL: percentile_interval(skills, tail)} if place == 0 else {})
                 for place, name in enumerate(names)
             },
-            BASE_RATE: {BASE_RATE: _interval(rates, tail)},
+            BASE_RATE: {BASE_RATE: percentile_interval(rates, tail)},
         },
         gains={
             **{
-                name: _interval(precision[:, 0] - precision[:, place], tail)
+                name: percentile_interval(precision[:, 0] - precision[:, place], tail)
                 for place, name in enumerate(names)
                 if place
             },
-            BASE_RATE: _interval(precision[:, 0] - rates, tail),
+            BASE_RATE: percentile_interval(precision[:, 0] - rates, tail),
         },
         f1_gains={
-            **{name: _interval(f1[:, 0] - f1[:, place], tail) for place, name in enumerate(names) if place},
-            ALWAYS: _interval(f1[:, 0] - f1_of_always(rates), tail),
+            **{
+                name: percentile_interval(f1[:, 0] - f1[:, place], tail)
+                for place, name in enumerate(names)
+                if place
+            },
+            ALWAYS: percentile_interval(f1[:, 0] - f1_of_always(rates), tail),
         },
     )
 
@@ -195,12 +201,13 @@ def _ratio(part: float, whole: float) -> float:
     return part / whole if whole else 0.0
 
 
-def _tail(clusters: int) -> float:
+def tail_share(clusters: int) -> float:
     """Share of the resamples below the low bound of an interval over so many clusters."""
     wider = math.sqrt(clusters / (clusters - 1)) * float(stats.t.ppf(0.975, clusters - 1))
     return float(stats.norm.cdf(-wider))
 
 
-def _interval(draws: Floats, tail: float) -> Interval:
+def percentile_interval(draws: Floats, tail: float) -> Interval:
+    """Interval that leaves out a share of the resamples on either side, and those without a score."""
     low, high = np.quantile(draws[~np.isnan(draws)], (tail, 1.0 - tail))
     return Interval(float(low), float(high))

@@ -41,7 +41,7 @@ class Ranking:
         self._first = first[places[new_group]]
         self._last = last[places[new_group]]
 
-    def scores(self, counts: npt.NDArray[np.int64]) -> tuple[float, float]:
+    def scores(self, counts: npt.NDArray[np.int64] | npt.NDArray[np.float64]) -> tuple[float, float]:
         """Average precision and ROC AUC when each row counts as often as its cluster.
 
         :param counts: of each cluster, shape (clusters,).
@@ -51,8 +51,8 @@ class Ranking:
         upto = np.cumsum(weights)
         gained = np.add.reduceat(weights[self._positives], self._groups)
         hits = np.cumsum(gained)
-        positives = int(hits[-1])
-        negatives = int(upto[-1]) - positives
+        positives = hits[-1].item()
+        negatives = upto[-1].item() - positives
         if not positives or not negatives:
             return math.nan, math.nan
         rows = upto[self._last]
