@@ -24,7 +24,7 @@ INGESTED = "ingest_report"
 
 EXPLORED = ("class_balance", "class_histograms", "correlations")
 SELECTED = ("feature_scores",)
-SEARCHED = ("search_results", "left_out_groups")
+SEARCHED = ("search_results", "left_out_groups", "split_timeline")
 TESTED = (
     "test_set_preds",
     "test_scores_table",

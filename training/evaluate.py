@@ -4,7 +4,6 @@
 
 import dataclasses
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 
 import mlrun
@@ -144,7 +143,8 @@ def evaluate(
     _warn(context, report, gate)
     of_champion = champion.predictions if champion else None
     served = report.predictions if gate.passed else of_champion
-    _log_artifacts(context, report, explained, parts, registered.threshold, groups)
+    told = group_scores(report.predictions, telemetry, groups, registered.threshold, arguments.seed)
+    _log_artifacts(context, report, explained, parts, registered.threshold, told)
     _log_predictions(context, SERVED_KEY, report.predictions if served is None else served, parts.label)
     facts = {**report.describe(), **gate.describe(), **parts.describe()}
     facts |= {"model_uri": model_uri, "version": registered.version, "threshold": registered.threshold}
@@ -283,7 +283,7 @@ def _log_artifacts(
     explained: Explanation,
     split: Split,
     threshold: float,
-    groups: Mapping[str, str],
+    groups: pd.DataFrame,
 ) -> None:
     _log_predictions(context, PREDICTIONS_KEY, report.predictions, split.label)
     log_tables(
@@ -291,7 +291,7 @@ def _log_artifacts(
         {
             "test_scores_table": report.table(),
             "test_device_scores": report.device_table(),
-            "test_group_scores": group_scores(report.predictions, split.label, groups, threshold),
+            "test_group_scores": groups,
             "test_episodes": report.episodes.episodes,
             "test_false_alarms": report.episodes.false_alarms,
             "test_importance": explained.importance,

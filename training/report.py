@@ -10,12 +10,13 @@ from feature_sets.model_package.package import fetch_model_package
 from training.job.run_artifacts import artifact_path
 from training.report_page.candidates_section import candidates_section
 from training.report_page.data_section import data_section
-from training.report_page.drivers_section import drivers_section
+from training.report_page.drivers_section import drivers_sections
 from training.report_page.evaluation_section import evaluation_section
 from training.report_page.headline import facts, what_is_predicted
 from training.report_page.model_section import model_section
 from training.report_page.page import Page, Section, render
 from training.report_page.selection_section import selection_section
+from training.report_page.split_section import split_sections
 from training.report_page.unlabeled_sections import unlabeled_candidates_section, unlabeled_evaluation_section
 
 REPORT_KEY = "report"
@@ -45,6 +46,7 @@ def report(
     test_group_scores: mlrun.DataItem = None,
     test_importance: mlrun.DataItem = None,
     test_contributions: mlrun.DataItem = None,
+    split_timeline: mlrun.DataItem = None,
 ) -> None:
     """MLRun job: write the report of a training run, one HTML page that needs no network.
 
@@ -73,6 +75,7 @@ def report(
     :param test_group_scores: data set of the evaluation.
     :param test_importance: the same.
     :param test_contributions: the same.
+    :param split_timeline: data set of the training.
     """
     votes_needed = check_integer("argument 'votes_needed'", votes_needed, at_least=1)
     model = fetch_model_package(model_path).schema
@@ -112,8 +115,9 @@ def report(
         sections=(
             data_section(balance, class_histograms.as_df(), correlations.as_df(), telemetry, told),
             selection_section(feature_scores.as_df(), votes_needed),
+            *split_sections(_frame(split_timeline), split_summary),
             *judged,
-            *drivers_section(_frame(test_importance), _frame(test_contributions)),
+            *drivers_sections(_frame(test_importance), _frame(test_contributions)),
             model_section(model),
         ),
         footer=f"model version {model.version}, {model_path}, code {model.code_version}",

@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from training.dataset.stratified_sample import ONE_EACH, ClassWeights
 from training.evaluation.clusters import LEAST_CLUSTERS, Clusters
 from training.evaluation.ranking import Ranking
 from training.evaluation.scores import Scored
@@ -97,6 +98,7 @@ def bootstrap(
     reference: float,
     seed: int,
     resamples: int = RESAMPLES,
+    weights: ClassWeights = ONE_EACH,
 ) -> Intervals:
     """Percentile intervals of the scores of several scorers, all on the same resamples.
 
@@ -108,13 +110,14 @@ def bootstrap(
     :param reference: constant probability that the Brier skill of the first scorer is measured against.
     :param seed: of the draws.
     :param resamples: how often to resample.
+    :param weights: how many rows each stands for.
     """
     with_errors = len(np.unique(clusters.codes[labels == 1]))
     if with_errors < LEAST_CLUSTERS:
         return Intervals(clusters, with_errors, 0, 0, {}, {})
     names = list(scorers)
-    rankings = [Ranking(labels, scorers[name].score, clusters.codes) for name in names]
-    sums = _cluster_sums(labels, [scorers[name] for name in names], reference, clusters)
+    rankings = [Ranking(labels, scorers[name].score, clusters.codes, weights) for name in names]
+    sums = _cluster_sums(labels, [scorers[name] for name in names], reference, clusters, weights)
     draws = np.full((resamples, len(names), len(SCORES)), math.nan)
     rates, skills = np.empty(resamples), np.empty(resamples)
     random = np.random.default_rng(seed)
@@ -179,7 +182,9 @@ def f1_of_always(rate: T) -> T:
     return 2.0 * rate / (1.0 + rate)
 
 
-def _cluster_sums(labels: Labels, scorers: list[Scored], reference: float, clusters: Clusters) -> Floats:
+def _cluster_sums(
+    labels: Labels, scorers: list[Scored], reference: float, clusters: Clusters, weights: ClassWeights
+) -> Floats:
     """What adds up over rows, for each cluster.
 
     :returns: rows, errors, squared errors of the constant; then of each scorer its hits, alarms and squared
@@ -188,9 +193,10 @@ def _cluster_sums(labels: Labels, scorers: list[Scored], reference: float, clust
     columns = [np.ones(len(labels)), labels == 1, (reference - labels) ** 2]
     for scored in scorers:
         columns += [scored.predicted & (labels == 1), scored.predicted, (scored.probability - labels) ** 2]
+    counted = weights.of(labels)
     return np.column_stack(
         [
-            np.bincount(clusters.codes, weights=np.asarray(column, np.float64), minlength=clusters.count)
+            np.bincount(clusters.codes, weights=counted * column, minlength=clusters.count)
             for column in columns
         ]
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from feature_sets.model_package.columns import PROBABILITY
@@ -18,7 +19,7 @@ from training.evaluation.clusters import Clusters
 from training.evaluation.episode_view import EpisodeView
 from training.explanation.contributions import contributions, healthy_row
 from training.explanation.importance import COLUMNS, REPEATS, Floats, permutation_importance
-from training.explanation.input_groups import input_columns, input_groups
+from training.explanation.input_groups import InputColumn, InputGroup, Matrix, input_columns, input_groups
 from training.explanation.notable_rows import CASE, notable_rows
 
 MOST_ROWS = 2_000
@@ -27,7 +28,9 @@ MOST_PREDICTIONS = 200_000
 """Predictions that it may take: with many features there are fewer rows."""
 SHOWN_GROUPS = 5
 """Contributions that are told of each prediction, the largest."""
-CONTRIBUTION_COLUMNS = [CASE, DEVICE, "time", PROBABILITY, "group", "value", "healthy", "contribution"]
+SHOWN_COLUMNS = 4
+"""Features that are named of a group, the most unusual in the row."""
+CONTRIBUTION_COLUMNS = [CASE, DEVICE, "time", PROBABILITY, "group", "values", "contribution"]
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,8 @@ class Explanation:
 
     :param importance: see ``permutation_importance``; empty without labels.
     :param contributions: ``CONTRIBUTION_COLUMNS``: a row for each of the largest contributions to each of the
-        ``notable_rows``, the largest first. ``value`` is what the row has in the group, ``healthy`` what it
-        is compared with, ``contribution`` in log-odds.
+        ``notable_rows``, the largest first. ``values`` are what the row has in the group, each with what it
+        is compared with in brackets; ``contribution`` is in log-odds.
     """
 
     importance: pd.DataFrame
@@ -67,7 +70,8 @@ def explain(
     labels = predictions[split.label].to_numpy()
     matrix = schema.matrix(predictions)
     chosen, weights = sample_healthy_rows(labels, _rows(len(columns)), seed)
-    groups = input_groups(columns, matrix[chosen])
+    # An error moves many features at once: what moves together when nothing is wrong says the same.
+    groups = input_groups(columns, matrix[chosen[labels[chosen] == 0]])
     importance = pd.DataFrame(columns=COLUMNS)
     if clusters is not None:
         importance = permutation_importance(
@@ -80,18 +84,48 @@ def explain(
             seed,
         )
     notable = notable_rows(predictions, split.time, view, labeled=clusters is not None)
-    healthy = split.train[(split.train[split.label] == 0).to_numpy()]
-    reference = healthy_row(schema.matrix(healthy), columns)
+    healthy = schema.matrix(split.train[(split.train[split.label] == 0).to_numpy()])
+    normal = Normal(healthy_row(healthy, columns), np.std(healthy, axis=0, dtype=np.float64))
     rows, missing = schema.matrix(notable), notable[list(schema.input_names)].isna().to_numpy()
-    parts = contributions(model.probability, rows, reference, groups, seed)
+    parts = contributions(model.probability, rows, normal.row, groups, seed)
     table = []
     for at, place in _largest(parts):
-        group = groups[place]
         told = notable.loc[at, [CASE, DEVICE, split.time, PROBABILITY]]
-        value = ", ".join(column.shown(rows[at], missing[at]) for column in group.columns)
-        normal = ", ".join(column.shown(reference, missing[at] & False) for column in group.columns)
-        table.append((*told, group.name, value, normal, float(parts[at, place])))
+        values = normal.beside(groups[place], rows[at], missing[at])
+        table.append((*told, groups[place].name, values, float(parts[at, place])))
     return Explanation(importance, pd.DataFrame(table, columns=CONTRIBUTION_COLUMNS))
+
+
+@dataclass(frozen=True)
+class Normal:
+    """What rows are compared with.
+
+    :param row: a healthy row, shape (inputs,).
+    :param spread: standard deviation of each input among healthy rows, shape (inputs,).
+    """
+
+    row: Matrix
+    spread: Floats
+
+    def beside(self, group: InputGroup, row: Matrix, missing: npt.NDArray[np.bool_]) -> str:
+        """What a row has in the columns of a group, each with what is normal in brackets.
+
+        :param row: model input, shape (inputs,).
+        :param missing: which of these are replaced, as there was no reading.
+        """
+
+        def unusual(column: InputColumn) -> float:
+            places = list(column.places)
+            apart = np.abs(row[places].astype(np.float64) - self.row[places])
+            return float(np.max(apart / np.maximum(self.spread[places], 1e-9)))
+
+        columns = sorted(group.columns, key=unusual, reverse=True)
+        told = [
+            f"{column.name} {column.shown(row, missing)} ({column.shown(self.row)})"
+            for column in columns[:SHOWN_COLUMNS]
+        ]
+        more = len(columns) - len(told)
+        return ", ".join([*told, f"and {more} more"] if more else told)
 
 
 def _rows(columns: int) -> int:

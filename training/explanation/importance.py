@@ -98,30 +98,26 @@ class _Loss:
         scores: Floats,
         random: np.random.Generator,
     ) -> None:
-        self._labels = labels
         _, within = np.unique(clusters.codes, return_inverse=True)
-        self._codes = 2 * within + labels
-        count = int(within.max()) + 1
-        self._counted = np.tile([weights.healthy, weights.error], count)
-        self._tail = 0.0
-        self._draws: list[Floats] = []
-        with_errors = len(np.unique(within[labels == 1]))
+        self._rows = labels, within.astype(np.intp), weights
+        count, with_errors = int(within.max()) + 1, len(np.unique(within[labels == 1]))
+        self._counts = [np.ones(count, dtype=np.int64)]
         if with_errors >= LEAST_CLUSTERS:
-            self._tail = tail_share(with_errors)
-            drawn = random.multinomial(count, np.full(count, 1.0 / count), RESAMPLES)
-            self._draws = [np.repeat(counts, 2) * self._counted for counts in drawn]
+            self._counts += list(random.multinomial(count, np.full(count, 1.0 / count), RESAMPLES))
+        self._tail = tail_share(with_errors) if with_errors > 1 else 0.0
         self._before = self._scores(scores)
 
     def _scores(self, scores: Floats) -> Floats:
         """Average precision of all rows, then of each resample."""
-        ranking = Ranking(self._labels, scores, self._codes)
-        return np.array([ranking.scores(counts)[0] for counts in (self._counted, *self._draws)])
+        labels, codes, weights = self._rows
+        ranking = Ranking(labels, scores, codes, weights)
+        return np.array([ranking.scores(counts)[0] for counts in self._counts])
 
     def of(self, scores: Sequence[Floats]) -> tuple[float, float, float]:
         """Mean loss with its bounds, of the scores after each shuffle."""
         losses = self._before - np.array([self._scores(each) for each in scores])
         mean = float(losses[:, 0].mean())
-        if not self._draws:
+        if len(self._counts) == 1:
             return mean, float(losses[:, 0].min()), float(losses[:, 0].max())
         interval = percentile_interval(losses[:, 1:].mean(axis=0), self._tail)
         return mean, interval.low, interval.high

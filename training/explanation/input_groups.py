@@ -31,15 +31,16 @@ class InputColumn:
     places: tuple[int, ...]
     values: tuple[str, ...] = ()
 
-    def shown(self, row: Matrix, missing: npt.NDArray[np.bool_]) -> str:
+    def shown(self, row: Matrix, missing: npt.NDArray[np.bool_] | None = None) -> str:
         """What a row has in it, for people.
 
         :param row: model input, shape (inputs,).
-        :param missing: which of these are replaced, as there was no reading.
+        :param missing: which of these are replaced, as there was no reading; None for none.
         """
         if not self.values:
             place = self.places[0]
-            return f"{float(row[place]):.4g}" + " (missing)" * bool(missing[place])
+            replaced = missing is not None and bool(missing[place])
+            return "missing" if replaced else f"{float(row[place]):.4g}"
         held = [value for place, value in zip(self.places, self.values, strict=True) if row[place] > 0.5]
         return ", ".join(held) or "other"
 
@@ -83,7 +84,7 @@ def input_groups(columns: Sequence[InputColumn], rows: Matrix) -> tuple[InputGro
     Clusters of features by Spearman's rank correlation, joined while the mean of their correlations is at
     least ``TOGETHER``. A static column is a group of its own.
 
-    :param rows: model input, shape (n, inputs).
+    :param rows: model input of healthy rows, shape (n, inputs).
     """
     numbers = [column for column in columns if not column.values]
     alone = [InputGroup((column,)) for column in columns if column.values]

@@ -1,4 +1,4 @@
-"""The section of the report on what drives the model."""
+"""The sections of the report on what drives the model."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _DRAWN = 15
 _LONGEST_NAME = 40
 
 
-def drivers_section(
+def drivers_sections(
     importance: pd.DataFrame | None, contributions: pd.DataFrame | None
 ) -> tuple[Section, ...]:
     """What the model needs, and what made it call single rows as it did; nothing of runs of before.
@@ -51,31 +51,34 @@ def drivers_section(
     :param importance: see ``permutation_importance``; empty without labels.
     :param contributions: see ``Explanation``.
     """
-    if importance is None or contributions is None:
-        return ()
-    text = (*((_IMPORTANCE,) if len(importance) else ()), *((_CONTRIBUTION,) if len(contributions) else ()))
-    figures = (importance_figure(importance),) if len(importance) else ()
-    tables = []
-    if len(importance):
-        shown = importance.head(SHOWN_ROWS)
-        caption = f"Importance by feature, those of the most important group first, {how_many_of(importance)}"
-        tables.append(Table(importance_rows(shown), caption))
-    for case, rows in contributions.groupby(CASE, sort=False):
-        tables.append(Table(contribution_rows(rows), _CAPTIONS[str(case)]))
-    return (Section("Drivers", text, tuple(tables), figures),) if text else ()
+    sections = []
+    if importance is not None and len(importance):
+        shown = importance_rows(importance).head(SHOWN_ROWS)
+        caption = f"Features, those of the most important group first, {how_many_of(importance)}"
+        figure = importance_figure(importance)
+        sections.append(Section("Drivers", (_IMPORTANCE,), (Table(shown, caption),), (figure,)))
+    if contributions is not None and len(contributions):
+        tables = tuple(
+            Table(contribution_rows(rows), _CAPTIONS[str(case)])
+            for case, rows in contributions.groupby(CASE, sort=False)
+        )
+        sections.append(Section("Explained rows", (_CONTRIBUTION,), tables))
+    return tuple(sections)
 
 
 def importance_rows(importance: pd.DataFrame) -> pd.DataFrame:
-    """Each feature with what is lost by it alone, and by its group where it has one."""
+    """Each feature with what is lost by it alone, and by its group, which is told once."""
     rows = []
+    sizes, before = importance["group"].value_counts(), None
     for row in importance.to_dict("records"):
-        alone = row["group"] == row["feature"]
+        group, size = row["group"], sizes[row["group"]]
+        first, before = group != before, group
         rows.append(
             {
                 "feature": row["feature"],
                 "loss alone": _with_range(row, ""),
-                "loss of its group": "" if alone else _with_range(row, "group_"),
-                "group": "" if alone else row["group"],
+                "group": (f"{size} features together" if first else "as above") if size > 1 else "",
+                "loss of the group": _with_range(row, "group_") if size > 1 and first else "",
             }
         )
     return pd.DataFrame(rows)
@@ -83,9 +86,9 @@ def importance_rows(importance: pd.DataFrame) -> pd.DataFrame:
 
 def contribution_rows(rows: pd.DataFrame) -> pd.DataFrame:
     """Contributions with the row that they are to, which is named once."""
-    table = rows.drop(columns=CASE).rename(columns={"healthy": "healthy row"}).astype({DEVICE: object})
+    table = rows[[DEVICE, "time", PROBABILITY, "contribution", "values"]].astype(object)
     table["contribution"] = [f"{value:+.2f}" for value in table["contribution"]]
-    table = table.astype(object)
+    table = table.rename(columns={"values": "of value (healthy row)"})
     again = rows.duplicated([DEVICE, "time"]).to_numpy()
     table.loc[again, [DEVICE, "time", PROBABILITY]] = None
     return table.reset_index(drop=True)
