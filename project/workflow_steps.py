@@ -34,6 +34,7 @@ TESTED = (
     "test_false_alarms",
     "test_importance",
     "test_contributions",
+    "labels_wanted",
 )
 """Data sets of the steps that the report is made from."""
 

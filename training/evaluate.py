@@ -4,9 +4,11 @@
 
 import dataclasses
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import mlrun
+import numpy as np
 import pandas as pd
 
 from feature_sets.checks import check_boolean
@@ -15,12 +17,13 @@ from feature_sets.model_package.errors import ModelPackageError
 from feature_sets.model_package.package import ModelPackage, fetch_model_package
 from feature_sets.model_package.schema import ModelSchema
 from feature_sets.model_package.tags import CANDIDATE, MODEL_KEY, PRODUCTION, STAGING
-from feature_sets.telemetry.schema import TelemetrySchema
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.dataset.device_groups import score_groups
 from training.dataset.label_history import read_label_history
 from training.dataset.split import Split
 from training.dataset.split_arguments import SplitArguments
 from training.dataset.training_set import read_split
+from training.dataset.unlabeled_rows import read_unlabeled
 from training.evaluation.baselines import MODEL, SINGLE_FEATURE
 from training.evaluation.bootstrap import BASE_RATE
 from training.evaluation.champion import Champion, compare, find_champion
@@ -29,6 +32,8 @@ from training.evaluation.evaluate_model import evaluate_model
 from training.evaluation.evaluation_plots import alarms_figure, calibration_figure, score_figure
 from training.evaluation.evaluation_report import EvaluationReport
 from training.evaluation.group_scores import group_scores
+from training.evaluation.label_advice import COLUMNS as ADVICE_COLUMNS
+from training.evaluation.label_advice import label_advice
 from training.evaluation.promotion_gate import HELD, Promotion, decide, decide_without_labels
 from training.explanation.explain import Explanation, explain
 from training.job.defaults import (
@@ -95,8 +100,8 @@ def evaluate(
 
     Data sets: ``test_set_preds``, ``served_set_preds``, ``test_scores_table``, ``test_device_scores``,
     ``test_group_scores``, ``test_episodes``, ``test_false_alarms``, ``test_importance`` and
-    ``test_contributions`` (see ``Explanation``). Plots: ``test_scores``, ``test_calibration``,
-    ``test_alarms``. Model: ``model``.
+    ``test_contributions`` (see ``Explanation``), ``labels_wanted`` (see ``label_advice``). Plots:
+    ``test_scores``, ``test_calibration``, ``test_alarms``. Model: ``model``.
 
     :param context: of the run.
     :param model_path: address of the model, for instance ``outputs["model"]`` of the training run.
@@ -143,8 +148,15 @@ def evaluate(
     _warn(context, report, gate)
     of_champion = champion.predictions if champion else None
     served = report.predictions if gate.passed else of_champion
-    told = group_scores(report.predictions, telemetry, groups, registered.threshold, arguments.seed)
-    _log_artifacts(context, report, explained, parts, registered.threshold, told)
+    tables = {
+        "test_group_scores": group_scores(
+            report.predictions, telemetry, groups, registered.threshold, arguments.seed
+        ),
+        "test_importance": explained.importance,
+        "test_contributions": explained.contributions,
+        "labels_wanted": _advice(feature_vector, parts, package, report, arguments.seed),
+    }
+    _log_artifacts(context, report, parts, registered.threshold, tables)
     _log_predictions(context, SERVED_KEY, report.predictions if served is None else served, parts.label)
     facts = {**report.describe(), **gate.describe(), **parts.describe()}
     facts |= {"model_uri": model_uri, "version": registered.version, "threshold": registered.threshold}
@@ -175,6 +187,19 @@ def _explained(parts: Split, package: ModelPackage, report: Report, seed: int) -
     clusters = None if isinstance(report, UnlabeledReport) else report.intervals.clusters
     session = package.session()
     return explain(parts, package.schema, session, report.predictions, report.episodes, clusters, seed)
+
+
+def _advice(uri: str, parts: Split, package: ModelPackage, report: Report, seed: int) -> pd.DataFrame:
+    """Which labels would help most; of none where there are no labels at all."""
+    schema, telemetry = package.schema, package.schema.telemetry
+    if parts.unlabeled:
+        return pd.DataFrame(columns=ADVICE_COLUMNS)
+    rows = read_unlabeled(uri, telemetry, seed)
+    probability = package.session().probability(schema.matrix(rows)) if len(rows) else np.empty(0)
+    unlabeled = rows[[DEVICE, parts.time]].assign(**{PROBABILITY: probability})
+    return label_advice(
+        unlabeled, report.predictions, parts.time, parts.label, schema.threshold, telemetry.embargo_seconds
+    )
 
 
 def _gate(report: Report, version: str, champion: Champion | None, promote: bool) -> Promotion:
@@ -280,10 +305,9 @@ def _log_predictions(context: mlrun.MLClientCtx, key: str, predictions: pd.DataF
 def _log_artifacts(
     context: mlrun.MLClientCtx,
     report: Report,
-    explained: Explanation,
     split: Split,
     threshold: float,
-    groups: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
 ) -> None:
     _log_predictions(context, PREDICTIONS_KEY, report.predictions, split.label)
     log_tables(
@@ -291,11 +315,9 @@ def _log_artifacts(
         {
             "test_scores_table": report.table(),
             "test_device_scores": report.device_table(),
-            "test_group_scores": groups,
             "test_episodes": report.episodes.episodes,
             "test_false_alarms": report.episodes.false_alarms,
-            "test_importance": explained.importance,
-            "test_contributions": explained.contributions,
+            **tables,
         },
     )
     rows, scores = report.predictions, report.scores[MODEL]

@@ -13,6 +13,7 @@ from training.report_page.data_section import data_section
 from training.report_page.drivers_section import drivers_sections
 from training.report_page.evaluation_section import evaluation_section
 from training.report_page.headline import facts, what_is_predicted
+from training.report_page.labels_section import labels_sections
 from training.report_page.model_section import model_section
 from training.report_page.page import Page, Section, render
 from training.report_page.selection_section import selection_section
@@ -47,6 +48,7 @@ def report(
     test_importance: mlrun.DataItem = None,
     test_contributions: mlrun.DataItem = None,
     split_timeline: mlrun.DataItem = None,
+    labels_wanted: mlrun.DataItem = None,
 ) -> None:
     """MLRun job: write the report of a training run, one HTML page that needs no network.
 
@@ -76,6 +78,7 @@ def report(
     :param test_importance: the same.
     :param test_contributions: the same.
     :param split_timeline: data set of the training.
+    :param labels_wanted: data set of the evaluation.
     """
     votes_needed = check_integer("argument 'votes_needed'", votes_needed, at_least=1)
     model = fetch_model_package(model_path).schema
@@ -118,6 +121,7 @@ def report(
             *split_sections(_frame(split_timeline), split_summary),
             *judged,
             *drivers_sections(_frame(test_importance), _frame(test_contributions)),
+            *labels_sections(_frame(labels_wanted)),
             model_section(model),
         ),
         footer=f"model version {model.version}, {model_path}, code {model.code_version}",

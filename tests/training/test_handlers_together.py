@@ -88,6 +88,7 @@ def test_a_vector_becomes_a_registered_model(steps, frame, schema):
     importance = table(evaluated, "test_importance")
     assert set(importance["feature"]) == set(selected.outputs["selected"])
     assert importance["group_importance"].max() > 0.1
+    assert "expected_wrong" in table(evaluated, "labels_wanted")
     explained = table(evaluated, "test_contributions")
     assert set(explained["case"]) <= {"false alarm", "missed episode", "caught episode"}
     assert set(explained["group"]) == set(importance["group"])
@@ -137,7 +138,7 @@ def test_the_report_is_one_page_of_the_whole_run(shared_network, steps, tmp_path
     told = tmp_path / "ingest_report.txt"
     told.write_text("metrics: 5 rows read\n  rejected naive_time: 1, such as at '2024'\n", encoding="utf-8")
     inputs["ingest_report"] = str(told)
-    inputs |= {key: evaluated[key] for key in ("test_importance", "test_contributions")}
+    inputs |= {key: evaluated[key] for key in ("test_importance", "test_contributions", "labels_wanted")}
     inputs["split_timeline"] = steps["train"].outputs["split_timeline"]
     reported = shared_network.run(
         "report",
