@@ -129,7 +129,8 @@ def group_rows(groups: pd.DataFrame) -> pd.DataFrame:
     table = groups[["group", "devices", "rows", "positives", "base_rate"]].copy()
     for score, shown_as in _GROUP_SCORES:
         table[shown_as] = [_of_group(row, score) for row in groups.to_dict("records")]
-    return table.assign(false_alarm_share=groups["false_alarm_share"])
+    shares = ["" if pd.isna(share) else f"{share:.2%}" for share in groups["false_alarm_share"]]
+    return table.assign(**{"false alarms": shares})
 
 
 def _of_group(row: Mapping[Hashable, Any], score: str) -> str:
@@ -138,7 +139,7 @@ def _of_group(row: Mapping[Hashable, Any], score: str) -> str:
         return ""
     if str(row.get("intervals", "")).startswith("none"):
         return "too few episodes" if score == "average_precision" else ""
-    return with_interval(row, score)
+    return with_interval(row, score) if score in ("average_precision", "f1") else f"{row[score]:.3f}"
 
 
 def score_rows(scores: pd.DataFrame) -> pd.DataFrame:

@@ -61,8 +61,13 @@ def split_figure(timeline: pd.DataFrame) -> go.Figure:
             name=f"{kind}s ({len(drawn):,})" if marks else kind,
             # The markers show a stretch of a single row, which has no length.
             mode="lines+markers",
-            line={"color": color, "width": 6 if marks else 14},
-            marker={"color": color, "symbol": "line-ns", "size": 9, "line": {"color": color, "width": 1}},
+            line={"color": color, "width": 5 if marks else 14},
+            marker={
+                "color": color,
+                "symbol": "line-ns",
+                "size": 5 if marks else 9,
+                "line": {"color": color, "width": 1},
+            },
             hovertemplate="%{y}<br>%{text}<extra></extra>",
         )
     figure.update_layout(

@@ -1,6 +1,6 @@
 """Where in time the rows of a training lie: learned from, validated on, left out between, evaluated on.
 
-A lane is all devices where time is cut for all alike, and then each fold; else a group or a device.
+Lanes are all devices where time is cut for all alike, their errors, and each fold; else groups or devices.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ TIMELINE_KEY = "split_timeline"
 COLUMNS = ["lane", "part", "start", "end", "rows"]
 LEARNED, VALIDATION, EMBARGO, TEST = "learned from", "validation", "embargo", "test"
 EPISODE = "error episode"
+ERRORS = "errors"
+"""Lane of the episodes of all devices, which would hide what is below them."""
 ALL = "all devices"
 MOST_LANES = 30
 """Groups or devices that have a lane, those with the most errors."""
@@ -53,6 +55,7 @@ def split_timeline(split: Split, schema: TelemetrySchema, folds: Folds | None) -
     for lane in sorted(lanes.dropna().unique()):
         within = (lanes == lane).to_numpy()
         spans += _spans(lane, rows.loc[within, schema.time], parts[within], split.embargoed_rows > 0)
+    spans += _episodes(rows, pd.Series(ERRORS, index=rows.index) if by_time else lanes, schema)
     if by_time:
         for number, fold in enumerate(used, start=1):
             of_fold = np.full(len(split.train), "", dtype=object)
@@ -60,7 +63,6 @@ def split_timeline(split: Split, schema: TelemetrySchema, folds: Folds | None) -
             kept = of_fold != ""
             lane = f"fold {number} of {len(used)}"
             spans += _spans(lane, split.train.loc[kept, schema.time], of_fold[kept], embargo=False)
-    spans += _episodes(rows, lanes, schema)
     return pd.DataFrame(spans, columns=COLUMNS)
 
 

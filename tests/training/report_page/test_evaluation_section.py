@@ -22,10 +22,13 @@ def test_groups_have_intervals_or_are_said_to_have_too_few_episodes():
         ],
         columns=COLUMNS,
     )
+    only_errors = table.assign(false_alarm_share=np.nan)
+    assert set(group_rows(only_errors)["false alarms"]) == {""}
     shown = group_rows(table).set_index("group")
     assert shown.loc["a", "average precision"] == "0.900 (0.500 to 0.500)"
     assert shown.loc["b", ["average precision", "F1", "recall"]].tolist() == ["too few episodes", "", ""]
-    assert shown.loc["c", "average precision"] == "" and (shown["false_alarm_share"] == 0.01).all()
+    assert shown.loc["c", "average precision"] == "" and (shown["false alarms"] == "1.00%").all()
+    assert shown.loc["a", "precision"] == "0.700"
 
 
 def test_a_table_of_a_run_of_before_has_scores_alone():

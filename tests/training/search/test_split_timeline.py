@@ -36,7 +36,13 @@ def test_where_time_is_cut_all_devices_are_a_lane_and_each_fold_is_one():
     folds = folds_of(split)
     table = split_timeline(split, SCHEMA, folds)
     assert list(table.columns) == COLUMNS
-    assert list(dict.fromkeys(table["lane"])) == ["all devices", "fold 1 of 3", "fold 2 of 3", "fold 3 of 3"]
+    assert list(dict.fromkeys(table["lane"])) == [
+        "all devices",
+        "errors",
+        "fold 1 of 3",
+        "fold 2 of 3",
+        "fold 3 of 3",
+    ]
     learned, embargo, test = spans(table, "all devices")
     assert learned == (
         "learned from",
@@ -83,8 +89,15 @@ def test_episodes_are_marks_in_their_lane_and_not_too_many():
     split = split_by_time(frame, SCHEMA, 0.3)
     table = split_timeline(split, SCHEMA, None)
     marks = table[table["part"] == "error episode"]
-    assert set(marks["lane"]) == {"all devices"} and len(marks) == 5
+    assert set(marks["lane"]) == {"errors"} and len(marks) == 5
     assert tuple(marks.iloc[0][["start", "rows"]]) == (frame["timestamp"].min() + 9 * STEP, 4)
+
+
+def test_episodes_of_a_device_are_in_its_lane():
+    split = split_within_devices(make_frame(ticks=400), SCHEMA, SplitRule(DEVICE_TIME), 0.3)
+    table = split_timeline(split, SCHEMA, None)
+    marks = table[table["part"] == "error episode"]
+    assert set(marks["lane"]) == {f"site/{number}" for number in range(4)}
 
 
 def test_of_many_episodes_some_are_drawn():
