@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
+import numpy as np
 import pandas as pd
 
 from feature_sets.model_package.columns import PROBABILITY
 from feature_sets.telemetry.schema import DEVICE
+from training.dataset.device_times import DeviceTimes, moments_of
 from training.evaluation.episode_view import EpisodeView
 
 CASE = "case"
@@ -39,7 +39,7 @@ def notable_rows(predictions: pd.DataFrame, time: str, view: EpisodeView, labele
     parts = []
     for case, stretches, episodes in kinds:
         before = episodes and bool(view.horizon_seconds)
-        rows = predictions.loc[list(_highest(predictions, time, stretches, ahead if before else None))]
+        rows = predictions.iloc[_highest(predictions, time, stretches, ahead if before else None)]
         order = rows.sort_values([PROBABILITY, time, DEVICE], ascending=[case == MISSED, True, True])
         parts.append(order.head(MOST).assign(**{CASE: case}))
     return pd.concat(parts, ignore_index=True)
@@ -47,14 +47,23 @@ def notable_rows(predictions: pd.DataFrame, time: str, view: EpisodeView, labele
 
 def _highest(
     predictions: pd.DataFrame, time: str, stretches: pd.DataFrame, ahead: pd.Timedelta | None
-) -> Iterator[int]:
-    """Index of the row of the highest probability in each stretch, or in the time ahead of it."""
-    known = dict(tuple(predictions[[DEVICE, time, PROBABILITY]].groupby(DEVICE, sort=False)))
-    for device, start, end in stretches[[DEVICE, "start", "end"]].itertuples(index=False):
-        rows = known.get(device)
-        if rows is None:
-            continue
-        at = rows[time]
-        inside = (at >= start) & (at <= end) if ahead is None else (at >= start - ahead) & (at < start)
-        if inside.any():
-            yield rows.loc[inside, PROBABILITY].idxmax()
+) -> list[int]:
+    """Position of the row of the highest probability in each stretch, or in the time ahead of it.
+
+    A stretch without a row has none.
+    """
+    names = pd.Index(sorted({*predictions[DEVICE], *stretches[DEVICE]}))
+    device, moments = names.get_indexer(predictions[DEVICE]).astype(np.intp), moments_of(predictions[time])
+    order = np.lexsort((moments, device))
+    rows = DeviceTimes(device[order], moments[order])
+    of, start = names.get_indexer(stretches[DEVICE]).astype(np.intp), moments_of(stretches["start"])
+    if ahead is None:
+        first, after = rows.first_at(of, start), rows.first_after(of, moments_of(stretches["end"]))
+    else:
+        first, after = rows.first_at(of, start - ahead.value), rows.first_at(of, start)
+    probability = predictions[PROBABILITY].to_numpy()[order]
+    return [
+        int(order[begin + np.argmax(probability[begin:end])])
+        for begin, end in zip(first, after, strict=True)
+        if begin < end
+    ]
