@@ -82,7 +82,8 @@ def _unlabeled(vector: fstore.FeatureVector, schema: TelemetrySchema) -> pd.Data
     readings = in_utc(stored[[DEVICE, schema.time, *arrival]], schema.time)
     readings = readings.sort_values([schema.time, DEVICE], kind="stable", ignore_index=True)
     labels = feature_set_frame(vector, label_set)
-    told = labels[schema.target].notna() | (labels[schema.label] == 1) | excluded_rows(labels, schema)
+    # With a horizon a known label may not tell yet what follows; nobody else can.
+    told = labels[schema.target].notna() | labels[schema.label].notna() | excluded_rows(labels, schema)
     known = in_utc(labels.loc[told, [DEVICE, schema.time]], schema.time)
     known = known.assign(**{schema.time: known[schema.time].astype(readings[schema.time].dtype)})
     known = known.sort_values(schema.time, kind="stable")

@@ -46,11 +46,11 @@ def group_scores(
     :param seed: of the intervals.
     :returns: ``COLUMNS``, most errors first.
     """
-    of = predictions[DEVICE].map(groups)
-    positives = predictions[schema.target].groupby(of).sum().sort_values(ascending=False, kind="stable")
+    of = predictions.groupby(predictions[DEVICE].map(groups), sort=True)
+    positives = of[schema.target].sum().sort_values(ascending=False, kind="stable")
     rows = []
     for place, name in enumerate(positives.index):
-        within = predictions[(of == name).to_numpy()]
+        within = predictions.iloc[of.indices[name]]
         resamples = RESAMPLES if place < MOST_RESAMPLED else 0
         probability = within[PROBABILITY].to_numpy()
         rows.append(row_scores(str(name), within, schema, probability, threshold, seed, resamples=resamples))

@@ -57,6 +57,15 @@ def test_what_labels_leave_open_is_unlabeled_and_what_they_exclude_is_not(run_db
     assert set(read_unlabeled(uri, schema, 0)[DEVICE]) == {"site/2"}
 
 
+def test_with_a_horizon_what_nobody_can_tell_yet_is_not_asked_for(run_db, tmp_path):
+    schema = make_schema(horizon="20m")
+    frame = make_frame(ticks=60)
+    late = frame["timestamp"] > START + pd.Timedelta(minutes=10)
+    labels = labels_of(frame, schema).assign(**{schema.target: np.where(late, np.nan, 0.0)})
+    uri = store_vector(frame, tmp_path, labels, label=schema.target)
+    assert schema.target != schema.label and read_unlabeled(uri, schema, 0).empty
+
+
 def test_where_all_is_labeled_nothing_is_read(run_db, tmp_path, schema):
     frame = make_frame(ticks=60)
     uri = store_vector(frame, tmp_path)
