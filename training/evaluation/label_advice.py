@@ -15,7 +15,7 @@ import pandas as pd
 from feature_sets.model_package.columns import PROBABILITY
 from feature_sets.telemetry.schema import DEVICE
 
-ALARM, UNLABELED, NO_ERRORS = "unlabeled alarm", "device without labels", "device without errors"
+ALARM, UNLABELED, NO_ERRORS = "unlabeled alarm", "unlabeled readings", "device without errors"
 COLUMNS = ["kind", DEVICE, "start", "end", "rows", PROBABILITY, "expected_wrong"]
 MOST = 20
 """Of each kind."""

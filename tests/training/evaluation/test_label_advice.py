@@ -51,7 +51,7 @@ def test_alarms_without_a_label_come_first_by_probability_each_run_once():
 
 def test_devices_are_ranked_by_the_mistakes_that_the_model_expects():
     found = advice(UNLABELED, TESTED).groupby("kind")
-    unlabeled = found.get_group("device without labels")
+    unlabeled = found.get_group("unlabeled readings")
     assert list(unlabeled["device"]) == ["a", "b", "d"]
     assert list(unlabeled["expected_wrong"]) == pytest.approx([0.5 + 0.3 + 0.1 + 0.6, 0.1, 0.05])
     without = found.get_group("device without errors")
