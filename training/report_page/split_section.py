@@ -10,11 +10,12 @@ from training.report_page.page import Section
 from training.search.split_timeline import EMBARGO, EPISODE, LEARNED, TEST, VALIDATION
 
 _COLORS = {
-    LEARNED: "#1f77b4",
-    VALIDATION: "#ff9f40",
-    EMBARGO: "#8c8c8c",
-    TEST: "#2ca02c",
-    EPISODE: "#d62728",
+    (LEARNED, False): "#1f77b4",
+    (VALIDATION, False): "#ff9f40",
+    (VALIDATION, True): "#ffc078",
+    (EMBARGO, False): "#8c8c8c",
+    (TEST, False): "#2ca02c",
+    (EPISODE, False): "#d62728",
 }
 _TEXT = (
     "Each lane shows the rows that are used: what the model learned from, what the folds of the search were "
@@ -42,9 +43,11 @@ def split_figure(timeline: pd.DataFrame) -> go.Figure:
     """
     lanes = list(dict.fromkeys(timeline["lane"]))
     kinds = timeline["part"].str.partition(",")[0]
+    # Folds that follow each other differ in shade.
+    paler = timeline["part"].str.extract(r"fold (\d+)$")[0].astype(float) % 2 == 0
     figure = go.Figure()
-    for kind, color in _COLORS.items():
-        drawn = timeline[(kinds == kind).to_numpy()]
+    for (kind, pale), color in _COLORS.items():
+        drawn = timeline[((kinds == kind) & (paler == pale)).to_numpy()]
         if drawn.empty:
             continue
         starts, ends = (drawn[side].dt.strftime("%Y-%m-%d %H:%M:%S").tolist() for side in ("start", "end"))
@@ -59,6 +62,8 @@ def split_figure(timeline: pd.DataFrame) -> go.Figure:
             y=y,
             text=hints,
             name=f"{kind}s ({len(drawn):,})" if marks else kind,
+            legendgroup=kind,
+            showlegend=not pale,
             # The markers show a stretch of a single row, which has no length.
             mode="lines+markers",
             line={"color": color, "width": 5 if marks else 14},

@@ -128,9 +128,10 @@ def test_the_plot_has_a_trace_a_part_and_lanes_from_the_top():
     table = split_timeline(split, SCHEMA, folds_of(split))
     figure = split_figure(table)
     names = [trace.name.partition(" (")[0] for trace in figure.data]
-    assert names == ["learned from", "validation", "embargo", "test", "error episodes"]
+    assert names == ["learned from", "validation", "validation", "embargo", "test", "error episodes"]
+    assert [trace.showlegend for trace in figure.data] == [True, True, False, True, True, True]
     assert figure.layout.yaxis.categoryarray[0] == "all devices"
-    assert "validation, fold 2<br>" in " ".join(figure.data[1].text)
+    assert "validation, fold 2<br>" in " ".join(figure.data[2].text)
     (section,) = split_sections(table, "Rows are split by time.")
     assert section.text[0] == "Rows are split by time."
 
