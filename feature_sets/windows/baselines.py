@@ -209,18 +209,21 @@ class Baselines:
         :returns: shape (n, features), from -``FARTHEST`` to ``FARTHEST``; NaN without a value or a level.
         """
         places = np.array([self._place(key) for key in keys], dtype=np.int64)
-        rows, own, by_hour = places[codes], self._features, self._same_hour
-        parts = np.split(features, (own, own + by_hour), axis=1)
-        found = [np.empty(part.shape) for part in parts]
-        level, same_hour, of_max = (np.ascontiguousarray(part) for part in parts)
-        take(self._state, rows, level, self._after, found[0])
-        if by_hour:
+        rows, own = places[codes], self._features
+        out = np.empty((len(features), own))
+        take(self._state, rows, np.ascontiguousarray(features[:, :own]), self._after, out)
+        found = [out]
+        if self._same_hour:
             if hours is None:
                 raise InputError("hours", "must be given for features of the same hour", hours)
-            take_by_hour(self._state, own, rows, hours, same_hour, self._after, found[1])
+            part = np.ascontiguousarray(features[:, own : own + self._same_hour])
+            found.append(np.empty(part.shape))
+            take_by_hour(self._state, own, rows, hours, part, self._after, found[-1])
         if self._of_max:
-            take_of_max(self._state, own + by_hour * PLACES, rows, of_max, self._after, found[2])
-        return np.concatenate(found, axis=1) if by_hour or self._of_max else found[0]
+            part = np.ascontiguousarray(features[:, own + self._same_hour :])
+            found.append(np.empty(part.shape))
+            take_of_max(self._state, own + self._same_hour * PLACES, rows, part, self._after, found[-1])
+        return np.concatenate(found, axis=1) if len(found) > 1 else out
 
     def forget(self, keys: Iterable[Key]) -> None:
         """Give up the state of devices."""
