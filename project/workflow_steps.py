@@ -24,7 +24,7 @@ INGESTED = "ingest_report"
 
 EXPLORED = ("class_balance", "class_histograms", "correlations")
 SELECTED = ("feature_scores",)
-SEARCHED = ("search_results", "left_out_groups")
+SEARCHED = ("search_results", "left_out_groups", "split_timeline")
 TESTED = (
     "test_set_preds",
     "test_scores_table",
@@ -32,6 +32,9 @@ TESTED = (
     "test_group_scores",
     "test_episodes",
     "test_false_alarms",
+    "test_importance",
+    "test_contributions",
+    "labels_wanted",
 )
 """Data sets of the steps that the report is made from."""
 

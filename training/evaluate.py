@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import mlrun
+import numpy as np
 import pandas as pd
 
 from feature_sets.checks import check_boolean
@@ -16,12 +17,13 @@ from feature_sets.model_package.errors import ModelPackageError
 from feature_sets.model_package.package import ModelPackage, fetch_model_package
 from feature_sets.model_package.schema import ModelSchema
 from feature_sets.model_package.tags import CANDIDATE, MODEL_KEY, PRODUCTION, STAGING
-from feature_sets.telemetry.schema import TelemetrySchema
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.dataset.device_groups import score_groups
 from training.dataset.label_history import read_label_history
 from training.dataset.split import Split
 from training.dataset.split_arguments import SplitArguments
 from training.dataset.training_set import read_split
+from training.dataset.unlabeled_rows import read_unlabeled
 from training.evaluation.baselines import MODEL, SINGLE_FEATURE
 from training.evaluation.bootstrap import BASE_RATE
 from training.evaluation.champion import Champion, compare, find_champion
@@ -30,7 +32,10 @@ from training.evaluation.evaluate_model import evaluate_model
 from training.evaluation.evaluation_plots import alarms_figure, calibration_figure, score_figure
 from training.evaluation.evaluation_report import EvaluationReport
 from training.evaluation.group_scores import group_scores
+from training.evaluation.label_advice import COLUMNS as ADVICE_COLUMNS
+from training.evaluation.label_advice import label_advice
 from training.evaluation.promotion_gate import HELD, Promotion, decide, decide_without_labels
+from training.explanation.explain import Explanation, explain
 from training.job.defaults import (
     PROMOTE,
     SCORES_BY,
@@ -94,8 +99,9 @@ def evaluate(
     (whether a model can be rehearsed and served: the new one, or a champion that can be scored here).
 
     Data sets: ``test_set_preds``, ``served_set_preds``, ``test_scores_table``, ``test_device_scores``,
-    ``test_group_scores``, ``test_episodes``, ``test_false_alarms``. Plots: ``test_scores``,
-    ``test_calibration``, ``test_alarms``. Model: ``model``.
+    ``test_group_scores``, ``test_episodes``, ``test_false_alarms``, ``test_importance`` and
+    ``test_contributions`` (see ``Explanation``), ``labels_wanted`` (see ``label_advice``). Plots:
+    ``test_scores``, ``test_calibration``, ``test_alarms``. Model: ``model``.
 
     :param context: of the run.
     :param model_path: address of the model, for instance ``outputs["model"]`` of the training run.
@@ -127,6 +133,7 @@ def evaluate(
     groups = score_groups(feature_vector, telemetry, scores_by, parts)
     history = read_label_history(feature_vector, telemetry, parts.tested_devices)
     report = _report(parts, package, history, arguments.seed, by)
+    explained = _explained(parts, package, report, arguments.seed)
     champion = _champion(context, tag, parts, report, feature_vector, telemetry, arguments.seed, by)
     gate = _gate(report, package.schema.version, champion, promote)
     gate = _postponed(gate, approve and _has_model(context, tag), rehearse)
@@ -135,7 +142,15 @@ def evaluate(
     if rehearse and not gate.passed and champion is not None:
         _stage(context, tag)
     _warn(context, report, gate)
-    _log_artifacts(context, report, parts, model.threshold, groups)
+    tables = {
+        "test_group_scores": group_scores(
+            report.predictions, telemetry, groups, model.threshold, arguments.seed
+        ),
+        "test_importance": explained.importance,
+        "test_contributions": explained.contributions,
+        "labels_wanted": _advice(feature_vector, parts, package, report, arguments.seed),
+    }
+    _log_artifacts(context, report, parts, model.threshold, tables)
     _log_results(context, report, gate, parts, model, uri, champion)
 
 
@@ -161,6 +176,26 @@ def _report(
     if parts.unlabeled:
         return evaluate_unlabeled(parts, package.schema, package.session(), history)
     return evaluate_model(parts, package.schema, package.session(), history, seed, bootstrap_by)
+
+
+def _explained(parts: Split, package: ModelPackage, report: Report, seed: int) -> Explanation:
+    """What drives the model, on the test rows."""
+    clusters = None if isinstance(report, UnlabeledReport) else report.intervals.clusters
+    session = package.session()
+    return explain(parts, package.schema, session, report.predictions, report.episodes, clusters, seed)
+
+
+def _advice(uri: str, parts: Split, package: ModelPackage, report: Report, seed: int) -> pd.DataFrame:
+    """Which labels would help most; of none where there are no labels at all."""
+    schema, telemetry = package.schema, package.schema.telemetry
+    if parts.unlabeled:
+        return pd.DataFrame(columns=ADVICE_COLUMNS)
+    rows = read_unlabeled(uri, telemetry, seed)
+    probability = package.session().probability(schema.matrix(rows)) if len(rows) else np.empty(0)
+    unlabeled = rows[[DEVICE, parts.time]].assign(**{PROBABILITY: probability})
+    return label_advice(
+        unlabeled, report.predictions, parts.time, parts.label, schema.threshold, telemetry.embargo_seconds
+    )
 
 
 def _gate(report: Report, version: str, champion: Champion | None, promote: bool) -> Promotion:
@@ -298,7 +333,7 @@ def _log_artifacts(
     report: Report,
     split: Split,
     threshold: float,
-    groups: Mapping[str, str],
+    tables: Mapping[str, pd.DataFrame],
 ) -> None:
     _log_predictions(context, PREDICTIONS_KEY, report.predictions, split.label)
     log_tables(
@@ -306,9 +341,9 @@ def _log_artifacts(
         {
             "test_scores_table": report.table(),
             "test_device_scores": report.device_table(),
-            "test_group_scores": group_scores(report.predictions, split.label, groups, threshold),
             "test_episodes": report.episodes.episodes,
             "test_false_alarms": report.episodes.false_alarms,
+            **tables,
         },
     )
     rows, scores = report.predictions, report.scores[MODEL]

@@ -13,11 +13,14 @@ from feature_sets.model_package.schema import ModelSchema
 from training.job.run_artifacts import artifact_path
 from training.report_page.candidates_section import candidates_section
 from training.report_page.data_section import data_section
+from training.report_page.drivers_section import drivers_sections
 from training.report_page.evaluation_section import evaluation_section
 from training.report_page.headline import facts, what_is_predicted
+from training.report_page.labels_section import labels_sections
 from training.report_page.model_section import model_section
 from training.report_page.page import Page, Section, render
 from training.report_page.selection_section import selection_section
+from training.report_page.split_section import split_sections
 from training.report_page.unlabeled_sections import unlabeled_candidates_section, unlabeled_evaluation_section
 
 REPORT_KEY = "report"
@@ -45,6 +48,10 @@ def report(
     split_summary: str = "",
     left_out_groups: mlrun.DataItem = None,
     test_group_scores: mlrun.DataItem = None,
+    test_importance: mlrun.DataItem = None,
+    test_contributions: mlrun.DataItem = None,
+    split_timeline: mlrun.DataItem = None,
+    labels_wanted: mlrun.DataItem = None,
 ) -> None:
     """MLRun job: write the report of a training run, one HTML page that needs no network.
 
@@ -71,6 +78,10 @@ def report(
     :param split_summary: how rows were split, a sentence of the evaluation.
     :param left_out_groups: data set of the training.
     :param test_group_scores: data set of the evaluation.
+    :param test_importance: the same.
+    :param test_contributions: the same.
+    :param split_timeline: data set of the training.
+    :param labels_wanted: data set of the evaluation.
     """
     votes_needed = check_integer("argument 'votes_needed'", votes_needed, at_least=1)
     model = fetch_model_package(model_path).schema
@@ -94,7 +105,10 @@ def report(
         sections=(
             data_section(balance, class_histograms.as_df(), correlations.as_df(), telemetry, told),
             selection_section(feature_scores.as_df(), votes_needed),
+            *split_sections(_frame(split_timeline), split_summary),
             *evaluated,
+            *drivers_sections(_frame(test_importance), _frame(test_contributions)),
+            *labels_sections(_frame(labels_wanted)),
             model_section(model),
         ),
         footer=f"model version {model.version}, {model_path}, code {model.code_version}",

@@ -46,6 +46,7 @@ from training.search.progress import Progress
 from training.search.search_iterations import TABLE_KEY, log_iterations, results_table
 from training.search.search_metric import SearchMetric, parse_search_metric
 from training.search.search_space import Plan, plan_search
+from training.search.split_timeline import TIMELINE_KEY, split_timeline
 from training.search.successive_halving import SCORES
 from training.search.time_folds import check_folds
 from training.selection.selection_mark import HELD_OUT, refuse_selection_on_test_rows
@@ -87,8 +88,8 @@ def train(
     ``search_metric``, ``rungs`` (rows of each), ``folds`` (how they are placed), ``folds_used``,
     ``folds_skipped``, ``search_seconds``, ``fit_seconds``, ``converged``, ``version``, ``code_version``,
     ``n_features``, ``dropped`` (feature -> why it is useless), ``split``, ``embargo_seconds``, and ``train_``
-    with start, end, rows, positives, rows_available. Data sets: ``search_results``, ``left_out_groups``.
-    Model: ``model``.
+    with start, end, rows, positives, rows_available. Data sets: ``search_results``, ``left_out_groups``,
+    ``split_timeline``. Model: ``model``.
 
     :param context: of the run.
     :param feature_vector: address of the vector to train on.
@@ -150,7 +151,11 @@ def _train_unlabeled(
     """Make and log a model without labels, with tables and results in the place of a search's."""
     made = make_unlabeled(context, parts, telemetry, rule)
     written = _log_model(context, made, OWN_LEVEL_DISTANCE, parts, feature_vector)
-    tables = {TABLE_KEY: unlabeled_table(made, parts), LEFT_OUT_KEY: pd.DataFrame(columns=COLUMNS)}
+    tables = {
+        TABLE_KEY: unlabeled_table(made, parts),
+        LEFT_OUT_KEY: pd.DataFrame(columns=COLUMNS),
+        TIMELINE_KEY: split_timeline(parts, telemetry, None),
+    }
     log_tables(context, tables)
     context.log_results({**unlabeled_facts(written, made), **_training_part(parts)})
 
@@ -172,7 +177,9 @@ def _train_labeled(
     log_iterations(context, fitted.outcome)
     written = _log_model(context, fitted, str(fitted.outcome.winner.candidate), parts, feature_vector)
     left_out = left_out_groups(parts, fitted, groups, asked.seed)
-    log_tables(context, {TABLE_KEY: results_table(fitted.outcome), LEFT_OUT_KEY: left_out})
+    timeline = split_timeline(parts, telemetry, fitted.folds)
+    tables = {TABLE_KEY: results_table(fitted.outcome), LEFT_OUT_KEY: left_out, TIMELINE_KEY: timeline}
+    log_tables(context, tables)
     context.log_results(
         {
             **_search_facts(asked.plan, asked.metric, fitted, seconds),
