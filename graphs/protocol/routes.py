@@ -29,6 +29,8 @@ class Kind(StrEnum):
     CALLBACK = "callback"
     PERFORMANCE = "performance"
     RELOAD = "reload"
+    ROUTING = "routing"
+    REROUTE = "reroute"
     METRICS = "metrics"
     OPENAPI = "openapi"
     OVERVIEW = "overview"
@@ -116,6 +118,16 @@ ROUTES = (
     ),
     Route("DELETE", "/drift/detectors", Kind.DETACH, "detachDetectors", _DRIFT, guarded=True),
     Route("POST", "/devices/reload", Kind.RELOAD, "reloadDevices", ("preprocess", "respond"), guarded=True),
+    Route("GET", "/routing", Kind.ROUTING, "getRouting", _ROUTER, guarded=True),
+    Route(
+        "PUT",
+        "/routing",
+        Kind.REROUTE,
+        "changeRouting",
+        ("model_router", "detect_drift"),
+        has_body=True,
+        guarded=True,
+    ),
     Route("GET", "/metrics", Kind.METRICS, "getMetrics", ("device_states", "respond")),
     Route("GET", "/openapi.json", Kind.OPENAPI, "getOpenapi", _RESPOND),
     Route("GET", "/", Kind.OVERVIEW, "getOverview", _ROUTER),

@@ -49,7 +49,8 @@ def test_other_paths_are_refused_and_the_known_ones_named(path: str) -> None:
     assert (refused.value.status, refused.value.where, refused.value.got) == (404, "path", path)
     assert refused.value.rule == (
         "must be one of /telemetry, /labels, /incidents, /maintenance, /devices, /labeled, /drift, "
-        "/drift/detectors, /drift/callback, /drift/performance, /devices/reload, /metrics, /openapi.json, "
+        "/drift/detectors, /drift/callback, /drift/performance, /devices/reload, /routing, /metrics, "
+        "/openapi.json, "
         "/, /v2, /v2/health/live, /v2/health/ready, /v2/models, /v2/models/{name}…"
     )
 
