@@ -12,6 +12,7 @@ from graphs.change_loader import ChangeLoader, Loading, loaded
 from graphs.loaded_versions import LoadedVersions
 from graphs.onnx_model import OnnxModel
 from graphs.protocol.errors import ApiError
+from graphs.protocol.times import iso_time
 from graphs.routing.change import APPLIED, DEPLOYMENT, ENDPOINT, REFUSED, ChangeRequest, RoutingChange
 from graphs.routing.document import CANARY, CHAMPION, RoutingDocument
 from graphs.routing.routing import Routing
@@ -187,7 +188,7 @@ def _told(change: RoutingChange) -> dict[str, Any]:
     """A change as people read it."""
     return {
         "id": change.id,
-        "time": change.time,
+        "time": iso_time(change.time),
         "who": change.who,
         "why": change.why,
         "outcome": change.outcome,

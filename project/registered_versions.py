@@ -1,12 +1,13 @@
-"""The versions of the model that a project has registered."""
+"""The versions of the model that a project has registered.
+
+mlrun takes the address of its API when it is imported, so that is done when a session is open.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
 from typing import Any
-
-import mlrun
 
 from feature_sets.model_package.schema import SCHEMA_FILE
 from graphs.routing.document import RoutedVersion
@@ -33,6 +34,8 @@ class RegisteredVersion:
 
     def routed(self, role: str, share: float = 0.0) -> RoutedVersion:
         """The version in a role."""
+        import mlrun
+
         address = str(self.artifact.get_store_url(with_tag=False))
         file = f"{str(self.artifact.get_target_path()).rstrip('/')}/{SCHEMA_FILE}"
         digest = hashlib.sha256(mlrun.get_dataitem(file).get()).hexdigest()
@@ -41,6 +44,8 @@ class RegisteredVersion:
 
 def registered_versions(project: str) -> list[RegisteredVersion]:
     """Every version, the newest first."""
+    import mlrun
+
     found: dict[str, tuple[Any, list[str]]] = {}
     listed = mlrun.get_run_db().list_artifacts(name=MODEL_ARTIFACT, project=project, tag="*")
     for row in listed:

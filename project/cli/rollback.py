@@ -21,22 +21,25 @@ def rollback(project: ProjectOption = None, as_json: JsonOption = False) -> None
     a new model takes: rehearsed, then served. The loop from drift to a new model does not undo that within a
     day, see NETOPS_RETRAIN_POLICY. A second rollback undoes the first.
     """
-    from rich.console import Console
-
-    from project.cli.release import release_version
-    from project.cli.routing import promote_version
-    from project.retraining.history import replaced_version
-    from project.retraining.policy import rolled_back
-    from project.retraining.state import StateFile
     from project.session import open_session
 
     settings = Settings.from_environment()
     session = open_session(settings)
+    # mlrun takes the address of its API when it is imported, so what imports it comes after.
+    from project.cli.routing import promote_version
+
     name = project_name(project)
     promoted_over = _promoted_over(settings, session, name)
     if promoted_over:
         promote_version(settings, name, promoted_over, "rolled back", as_json)
         return
+    from rich.console import Console
+
+    from project.cli.release import release_version
+    from project.retraining.history import replaced_version
+    from project.retraining.policy import rolled_back
+    from project.retraining.state import StateFile
+
     now, before = replaced_version(session.mlrun_dbpath, name)
     run_id = release_version(settings, session, name, before, Console(stderr=as_json))
     file = StateFile(settings.loops, name)

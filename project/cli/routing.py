@@ -146,7 +146,9 @@ def _change(
                 change_routing(up.address, token, before.document, who_asks(), again, declared=True)
                 raise NetopsError(f"{again}, so the champion of before is back: {error}") from error
         after = read_routing(up.address, token)
-    print(json.dumps({"project": project, "change": told}) if as_json else "\n".join(_lines(after)))
+    champions = {"before": before.document.champion.version, "after": after.document.champion.version}
+    content = {"project": project, **champions, "change": told}
+    print(json.dumps(content) if as_json else "\n".join(_lines(after)))
 
 
 def _lines(routing: Any) -> list[str]:

@@ -429,3 +429,30 @@ def test_a_document_can_be_deployed_and_a_wrong_one_cannot(graph: Graph, package
             graph(routing={"versions": [wrong]})
     with pytest.raises(InputError, match="must name versions that can be loaded"):
         graph(routing={"versions": [champion, {**canary, "sha256": "1" * 64}]})
+
+
+def test_no_request_fails_while_versions_are_swapped_again_and_again(
+    graph: Graph, packages: dict[str, Path]
+) -> None:
+    client = graph()
+    answered: list[tuple[float, str, float]] = []
+
+    def send() -> str:
+        answer = client.post("/telemetry", event("a/1", 10.0 * len(answered)))
+        assert answer.status == 200
+        answered.append((10.0 * len(answered), answer.json["version"], answer.json["probability"]))
+        return str(answer.json["version"])
+
+    before = "v3"
+    for number in range(12):
+        wanted = ("v5", "v7", "v3")[number % 3]
+        body = {"routing": {"versions": [routed(packages, wanted, "champion")]}, "who": "kim", "why": "load"}
+        asked = client.send("PUT", "/routing", body).json["change"]
+        while not any(told["id"] == asked for told in client.get("/routing").json["changes"]):
+            assert send() in (before, wanted)
+        assert send() == wanted
+        before = wanted
+    restarted = graph()
+    for seconds, version, chance in answered[-20:]:
+        repeated = restarted.post("/telemetry", event("a/1", seconds)).json
+        assert (repeated["version"], repeated["probability"]) == (version, chance)
