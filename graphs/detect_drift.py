@@ -44,7 +44,7 @@ class DetectDrift(RequestStep):
     :param name: name of the step.
     """
 
-    kinds: ClassVar[frozenset[Kind]] = kinds_of("detect_drift")
+    kinds: ClassVar[frozenset[Kind]] = kinds_of("detect_drift") | {Kind.REROUTED}
 
     def __init__(self, context: Any, name: str = "detect_drift") -> None:
         self.name = name
@@ -141,7 +141,7 @@ class DetectDrift(RequestStep):
 
     def handle(self, request: Request) -> None:
         """Feed the pairs of the request, or attach, detach or describe the detectors."""
-        if request.kind is Kind.REROUTE:
+        if request.kind is Kind.REROUTED:
             self._reroute(request)
         elif request.kind is Kind.DRIFT:
             request.reply(self.status())

@@ -16,7 +16,6 @@ from graphs.request_step import RequestStep
 from graphs.routing.change import RoutingChange
 from graphs.routing_state import RoutingState
 from graphs.scoring import Scoring
-from graphs.state.entry_id import BEFORE_ALL
 from graphs.state.serving_state import serving_state
 from graphs.state.snapshots.saved_state import SavedState
 
@@ -35,7 +34,7 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
     :param kwargs: what MLRun adds.
     """
 
-    kinds: ClassVar[frozenset[Kind]] = kinds_of("model_router")
+    kinds: ClassVar[frozenset[Kind]] = kinds_of("model_router") | {Kind.REROUTED}
 
     def __init__(self, context: Any, name: str, routes: Any = None, **kwargs: Any) -> None:
         super().__init__(context=context, name=name, routes=routes, **kwargs)
@@ -60,8 +59,9 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
     def restore(self, state: SavedState, lost: bool) -> bool:
         """Know the routing of the snapshot; what is kept beside the journal may know more."""
         if "routing" in state.plain:
-            self._routing.trail.take(state.plain["routing"])
-            self._routing.is_saved &= not lost
+            trail, before = self._routing.trail, self._routing.trail.revision
+            trail.take(state.plain["routing"])
+            self._routing.is_saved &= not lost and trail.revision == before
         return True
 
     def before_snapshot(self, lost: bool) -> None:
@@ -87,7 +87,9 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
         if request.kind is Kind.TELEMETRY:
             self._predict(request)
         elif request.kind is Kind.REROUTE:
-            self._reroute(request)
+            request.reply(self._routing.start_change_of(request.body), 202)
+        elif request.kind is Kind.REROUTED:
+            self._rerouted(request)
         elif request.kind is Kind.ROUTING:
             request.reply(self._routing.answer())
         elif request.kind is Kind.INFER:
@@ -146,11 +148,8 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
         counted = [record for record in request.telemetry if record.features is not None]
         self._scoring.score(counted, self._routing.trail.at(request.entry))
 
-    def _reroute(self, request: Request) -> None:
-        """Begin a change, or follow one of the journal."""
-        if request.entry == BEFORE_ALL:
-            request.reply(self._routing.start_change_of(request.body), 202)
-            return
+    def _rerouted(self, request: Request) -> None:
+        """Follow changes of the journal."""
         for change in request.routing:
             if self._routing.apply(request.entry, change, request.replayed):
                 self._state.metrics.routing_changes.labels(change.outcome).inc()

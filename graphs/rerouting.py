@@ -41,7 +41,7 @@ def journal_change(context: Any, change: RoutingChange) -> None:
     """
     state = serving_state(context)
     arrival = state.arrivals.now if state.arrivals is not None else state.clock()
-    append_and_handle(context, Kind.REROUTE, arrival, [change])
+    append_and_handle(context, Kind.REROUTED, arrival, [change])
 
 
 def start_routing(context: Any) -> None:

@@ -116,7 +116,7 @@ class RoutingState:
         :raises InputError: if a version of a document that is declared anew cannot be loaded.
         """
         declared, trail = self._state.declared, self.trail
-        if not trail.changes and declared == trail.base.document:
+        if not trail.changes and not trail.is_kept:  # The first start.
             self._load_all(declared)
             trail.base = self._with_thresholds(trail.base)
             return None

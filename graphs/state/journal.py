@@ -18,7 +18,7 @@ from graphs.state.snapshots.saved_state import SavedState
 JournalEvent = TelemetryEvent | LabelEvent | IncidentEvent | MaintenanceEvent | RoutingChange
 """What a journal keeps."""
 
-TOLD = frozenset((Kind.INCIDENTS, Kind.CALENDAR, Kind.REROUTE))
+TOLD = frozenset((Kind.INCIDENTS, Kind.CALENDAR, Kind.REROUTED))
 """Kinds of entries that are no events of the network: what the history says, and changes of the routing.
 
 Live incidents are among the labels.

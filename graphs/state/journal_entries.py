@@ -23,7 +23,7 @@ class RawEntry(NamedTuple):
 
     :param id: its place in the order of all entries.
     :param kind: ``telemetry``, ``labels``, ``maintenance``, ``incidents``, ``calendar``
-        or ``reroute``.
+        or ``rerouted``.
     :param schema: columns of a reading in the order of the values, with commas: of each metric, and of the
         uptime.
     :param label: column that the labels are of; empty in an entry of an earlier version.
@@ -84,7 +84,7 @@ class RawEntry(NamedTuple):
             return Entry(self.id, kind, self.arrival, labels=[_label(row) for row in self.rows])
         if kind in (Kind.MAINTENANCE, Kind.CALENDAR):
             return Entry(self.id, kind, self.arrival, maintenance=self.changes)
-        if kind is Kind.REROUTE:
+        if kind is Kind.REROUTED:
             changes = [RoutingChange.of_row(row) for row in self.rows]
             return Entry(self.id, kind, self.arrival, routing=changes)
         events = [

@@ -191,7 +191,8 @@ class LabeledBatches:
         }
         if any(pair.made.shadows for pair in batch):
             columns[SHADOWS] = pa.array(
-                [[answer._asdict() for answer in pair.made.shadows] for pair in batch], _SHADOWS_TYPE
+                [[answer._asdict() for answer in pair.made.shadows] or None for pair in batch],
+                _SHADOWS_TYPE,
             )
         return pa.table(columns)
 

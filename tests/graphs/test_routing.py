@@ -15,6 +15,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from drift.detectors.ddm import DDM
+from drift.monitor import DriftMonitor
 from feature_sets.checks import InputError
 from feature_sets.model_package.files import MODEL_FILE
 from feature_sets.model_package.golden import GOLDEN_FILE, GoldenRows
@@ -201,6 +203,26 @@ def test_shadows_are_scored_on_the_same_rows_and_never_answer(
         assert said.pop("v7") == expected[row["device"]]
         assert list(said) == (["v3"] if row["version"] == "v5" else [])
     assert rows[list(INPUTS)].notna().to_numpy().any()
+
+
+def test_detectors_and_scores_are_those_of_the_champion(packages: dict[str, Path]) -> None:
+    client = make_client(packages["v3"], devices=DEVICES)
+    client.send("PUT", "/drift/detectors", DriftMonitor([DDM()]).to_dict())
+
+    def watched(seconds: float) -> tuple[int, int]:
+        versions = list(versions_of(client, seconds).values())
+        client.post("/labels", [label(device, seconds) for device in DEVICES])
+        made, pairs = client.step("detect_drift")._watch.noted()
+        assert len(made) == len(pairs)
+        return versions.count("v3"), len(pairs)
+
+    assert watched(0) == (40, 40)
+    change(client, routed(packages, "v3", "champion"), routed(packages, "v5", "canary", share=0.25))
+    assert watched(10) == (30, 70)
+    assert client.get("/drift").json["n"] == 70
+    change(client, routed(packages, "v5", "champion"), routed(packages, "v3", "canary", share=0.5))
+    assert not client.get("/drift").json["attached"]
+    assert watched(20) == (20, 20)
 
 
 def test_a_version_in_shadow_that_fails_disturbs_nobody(packages: dict[str, Path]) -> None:
@@ -417,6 +439,19 @@ def test_a_version_that_is_gone_at_a_restart_gives_way_and_that_is_told(
         "endpoint",
         "no longer loadable: v13",
     )
+
+
+def test_a_shadow_of_a_deployed_document_that_is_gone_keeps_no_restart_from_answering(
+    graph: Graph, packages: dict[str, Path], schema: TelemetrySchema, tmp_path: Path
+) -> None:
+    (tmp_path / "v15").mkdir()
+    gone = {"v15": with_golden(write_package(tmp_path / "v15", schema, 15))}
+    document = {"versions": [routed(packages, "v3", "champion"), routed(gone, "v15", "shadow")]}
+    assert len(graph(routing=document).get("/routing").json["versions"]) == 2
+    (tmp_path / "v15" / MODEL_FILE).unlink()
+    told = graph(routing=document).get("/routing").json
+    assert [each["version"] for each in told["versions"]] == ["v3"]
+    assert [each["version"] for each in graph(routing=document).get("/routing").json["versions"]] == ["v3"]
 
 
 def test_a_document_can_be_deployed_and_a_wrong_one_cannot(graph: Graph, packages: dict[str, Path]) -> None:
