@@ -103,4 +103,4 @@ class Scoring:
         ones = sum(decided)
         for value, count in ((0, len(decided) - ones), (1, ones)):
             if count:
-                self._metrics.predictions.labels(self._name, model.version, value).inc(count)
+                self._metrics.predictions.labels(model.name, model.version, value).inc(count)

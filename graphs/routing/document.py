@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 from feature_sets.checks import InputError, check_choice, check_mapping, check_number
@@ -88,17 +89,17 @@ class RoutingDocument:
         if total > 1:
             raise InputError("versions", "must have shares of at most 1 in all", float(total))
 
-    @property
+    @cached_property
     def champion(self) -> RoutedVersion:
         """The version that answers all devices that no canary answers."""
         return next(each for each in self.versions if each.role == CHAMPION)
 
-    @property
+    @cached_property
     def canaries(self) -> tuple[RoutedVersion, ...]:
         """Versions that answer a share of the devices, in order."""
         return tuple(each for each in self.versions if each.role == CANARY)
 
-    @property
+    @cached_property
     def shadows(self) -> tuple[RoutedVersion, ...]:
         """Versions that are scored and never answer."""
         return tuple(each for each in self.versions if each.role == SHADOW)

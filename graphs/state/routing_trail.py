@@ -67,6 +67,9 @@ class RoutingTrail:
 
     def threshold(self, version: str) -> float | None:
         """Probability from which on a version predicts 1; None for one that was never routed."""
+        now = self.now.thresholds.get(version)
+        if now is not None:
+            return now
         known: Iterable[Routing] = [placed.change.routing for placed in reversed(self.changes)]
         for routing in (*known, self.base):
             if version in routing.thresholds:
