@@ -48,13 +48,14 @@ class EndpointRouting:
         """The champion that a person has replaced by the one of now; empty if a deployment brought it."""
         now = self.document.champion.version
         for change in reversed(self.changes):
-            before, after = _champion(change["from"]), _champion(change["to"])
+            before, after = champion_of(change["from"]), champion_of(change["to"])
             if change["outcome"] == "applied" and before != after:
                 return before if after == now and change["who"] != DEPLOYMENT else ""
         return ""
 
 
-def _champion(brief: Sequence[Mapping[str, Any]]) -> str:
+def champion_of(brief: Sequence[Mapping[str, Any]]) -> str:
+    """Version of the champion in a list of versions and roles."""
     return str(next(each["version"] for each in brief if each["role"] == CHAMPION))
 
 
