@@ -23,6 +23,7 @@ from graphs.protocol.routes import Kind
 from graphs.protocol.times import iso_time
 from graphs.replay import replay, tell_history
 from graphs.request_counts import count_request
+from graphs.rerouting import start_routing
 from graphs.snapshot import snapshot_taker
 from graphs.state.serving_state import serving_state
 from graphs.state.snapshots.taker import SnapshotTaker
@@ -44,7 +45,7 @@ class Respond:
         state = serving_state(context)
         self._metrics = state.metrics
         self._schema = state.schema
-        self._model = state.package.schema
+        self._routing = state.routing
         self._journal = state.journal
         self._taker: SnapshotTaker | None = None
 
@@ -54,6 +55,7 @@ class Respond:
         events = replay(self._context)
         seconds = time.perf_counter() - started
         self._context.logger.info(f"replayed {events} events from the journal in {seconds:.1f} s")
+        start_routing(self._context)
         told = tell_history(self._context)
         self._context.logger.info(f"took over from the history: {told}")
         self._taker = snapshot_taker(self._context)
@@ -132,8 +134,8 @@ class Respond:
         }
 
     def _threshold(self, made: Prediction | None) -> float | None:
-        """Probability from which on the model predicts an error; None where another version has predicted."""
-        return self._model.threshold if made is not None and made.version == self._model.version else None
+        """Probability from which on the version predicts an error; None for one that is no longer known."""
+        return None if made is None else self._routing.threshold(made.version)
 
     def _maintenance(self, record: MaintenanceRecord) -> dict[str, Any]:
         answer = maintenance_answer(record.event.id, record.event.entry, self._schema)

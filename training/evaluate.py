@@ -276,7 +276,7 @@ def _register(
     """Log the package with this schema, under the tag if it passed the gate; returns the model's address."""
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder)
-        write_files(directory, schema, package.graph)
+        write_files(directory, schema, package.graph, package.golden)
         return log_model_package(
             context,
             directory,

@@ -27,6 +27,19 @@ class Position(NamedTuple):
     place: int
 
 
+class ShadowAnswer(NamedTuple):
+    """What a version said about an event that another version has answered.
+
+    :param version: of the model.
+    :param prediction: 0 or 1.
+    :param probability: of 1.
+    """
+
+    version: str
+    prediction: int
+    probability: float
+
+
 class Prediction(NamedTuple):
     """What the model said about one event.
 
@@ -36,6 +49,8 @@ class Prediction(NamedTuple):
     :param prediction: 0 or 1.
     :param probability: of 1.
     :param missing: how many of the features are missing and were imputed.
+    :param inputs: names of the features; empty for those of the model that the graph was deployed with.
+    :param shadows: what other versions said about the same event.
     """
 
     model: str
@@ -44,6 +59,8 @@ class Prediction(NamedTuple):
     prediction: int
     probability: float
     missing: int
+    inputs: tuple[str, ...] = ()
+    shadows: tuple[ShadowAnswer, ...] = ()
 
 
 class LabeledPair(NamedTuple):

@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from feature_sets.model_package.errors import ModelPackageError
 from feature_sets.model_package.package import ModelPackage, fetch_model_package
 from feature_sets.telemetry.label_form import ROWS
 from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.windows.definition import WindowDefinition
+from graphs.routing.document import CHAMPION, RoutedVersion, RoutingDocument
+from graphs.routing.routing import Routing
 from graphs.state.arrival_clock import ArrivalClock
 from graphs.state.clocks import ARRIVAL
 from graphs.state.journal import Journal
@@ -19,12 +22,16 @@ from graphs.state.longest_reach import longest_reach
 from graphs.state.maintenance_calendar import MaintenanceCalendar, NoCalendar, StoredCalendar
 from graphs.state.no_journal import NoJournal
 from graphs.state.redis_journal import RedisJournal
+from graphs.state.routing_trail import RoutingTrail
 from graphs.state.serving_metrics import ServingMetrics
 from graphs.state.settings import ServingSettings
 from graphs.state.static_devices import StaticDevices, static_devices
 from graphs.state.told_labels import LabelSource, StoredLabels
 
 _ATTRIBUTE = "netops_serving_state"
+
+ROUTING = "routing"
+"""Document beside the journal that has the trail of the routing."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,8 @@ class ServingState:
     :param settings: the parameters of the graph.
     :param package: the model that predicts telemetry.
     :param devices: what is known of each device; None accepts every device.
+    :param declared: the routing that the function was deployed with.
+    :param routing: what was in force when.
     :param journal: accepted events, to be replayed after a restart.
     :param calendar: of maintenance; None if the schema has none.
     :param told: what the history says of errors; None if it is not asked.
@@ -47,6 +56,8 @@ class ServingState:
     settings: ServingSettings
     package: ModelPackage
     devices: StaticDevices | None
+    declared: RoutingDocument
+    routing: RoutingTrail
     journal: Journal
     calendar: MaintenanceCalendar | None = None
     told: LabelSource | None = None
@@ -99,6 +110,14 @@ class ServingState:
                 _needed_seconds(settings, telemetry),
             )
         devices = static_devices(settings.devices, clock)
+        declared = _declared(settings, package)
+        known = None if devices is None else devices.known
+        routing = RoutingTrail(
+            Routing.of(declared, known, {package.schema.version: package.schema.threshold})
+        )
+        saved = journal.load(ROUTING)
+        if saved is not None:
+            routing.take(saved)
         arrivals = ArrivalClock(telemetry) if settings.clock == ARRIVAL else None
         calendar = _calendar(settings, telemetry) if telemetry.maintenance is not None else None
         told = None
@@ -108,6 +127,8 @@ class ServingState:
             settings,
             package,
             devices,
+            declared,
+            routing,
             journal,
             calendar,
             told,
@@ -117,6 +138,28 @@ class ServingState:
             clock,
             arrivals,
         )
+
+
+def _declared(settings: ServingSettings, package: ModelPackage) -> RoutingDocument:
+    """The document that the settings have, or one of their model alone.
+
+    :raises ModelPackageError: if the champion of the document is another than its package.
+    """
+    schema = package.schema
+    if settings.routing is None:
+        champion = RoutedVersion(schema.version, CHAMPION, package.address, package.digest)
+        return RoutingDocument((champion,))
+    document = RoutingDocument.from_dict(settings.routing)
+    champion = document.champion
+    for what, given, found in (
+        ("sha256", champion.sha256, package.digest),
+        ("version", champion.version, schema.version),
+    ):
+        if given != found:
+            raise ModelPackageError(
+                f"routing, champion: {what}", f"must be that of {champion.model_path}", given
+            )
+    return document
 
 
 def _needed_seconds(settings: ServingSettings, schema: TelemetrySchema) -> float:
