@@ -12,6 +12,7 @@ from training.report_page.candidates_section import candidates_section
 from training.report_page.data_section import data_section
 from training.report_page.evaluation_section import evaluation_section
 from training.report_page.headline import facts, what_is_predicted
+from training.report_page.lead_time_section import lead_time_sections
 from training.report_page.model_section import model_section
 from training.report_page.page import Page, Section, render
 from training.report_page.selection_section import selection_section
@@ -42,6 +43,7 @@ def report(
     split_summary: str = "",
     left_out_groups: mlrun.DataItem = None,
     test_group_scores: mlrun.DataItem = None,
+    lead_times: mlrun.DataItem = None,
 ) -> None:
     """MLRun job: write the report of a training run, one HTML page that needs no network.
 
@@ -68,6 +70,7 @@ def report(
     :param split_summary: how rows were split, a sentence of the evaluation.
     :param left_out_groups: data set of the training.
     :param test_group_scores: data set of the evaluation.
+    :param lead_times: data set of the further horizons.
     """
     votes_needed = check_integer("argument 'votes_needed'", votes_needed, at_least=1)
     model = fetch_model_package(model_path).schema
@@ -108,6 +111,7 @@ def report(
             data_section(balance, class_histograms.as_df(), correlations.as_df(), telemetry, told),
             selection_section(feature_scores.as_df(), votes_needed),
             *judged,
+            *lead_time_sections(_frame(lead_times)),
             model_section(model),
         ),
         footer=f"model version {model.version}, {model_path}, code {model.code_version}",

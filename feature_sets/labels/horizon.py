@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from feature_sets.labels.excluded import excluded_rows
+from feature_sets.telemetry.each_horizon import by_horizon
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
 Flags = npt.NDArray[np.bool_]
@@ -14,7 +15,7 @@ Moments = npt.NDArray[np.datetime64]
 
 
 def with_target(labels: pd.DataFrame, schema: TelemetrySchema) -> pd.DataFrame:
-    """Label rows with the column ``schema.target``; unchanged where errors now are predicted.
+    """Label rows with what is predicted ahead, a column for each horizon; unchanged if only errors now are.
 
     A label is known unless it is missing or its row is excluded by ``schema.exclude_labels``. With horizon H,
     a row at t whose label is known and not an error is
@@ -37,8 +38,12 @@ def with_target(labels: pd.DataFrame, schema: TelemetrySchema) -> pd.DataFrame:
     :param labels: device, time (any order; a device has one row at a time), label (0 or 1), the columns of
         ``exclude_labels`` and further ones; not changed.
     """
-    if not schema.horizon_seconds:
-        return labels
+    targets = {one.target: _target(labels, one) for one in by_horizon(schema).values() if one.horizon_seconds}
+    return labels.assign(**targets) if targets else labels
+
+
+def _target(labels: pd.DataFrame, schema: TelemetrySchema) -> npt.NDArray[np.float64]:
+    """What is predicted with one horizon of each row, NaN where it is not known."""
     horizon = np.timedelta64(schema.horizon_seconds, "s")
     times = labels[schema.time]
     moments = (
@@ -62,7 +67,7 @@ def with_target(labels: pd.DataFrame, schema: TelemetrySchema) -> pd.DataFrame:
     unknown = ~known | in_error
     target = np.full(len(order), np.nan)
     target[order] = np.where(unknown, np.nan, np.where(starts, 1.0, np.where(quiet, 0.0, np.nan)))
-    return labels.assign(**{schema.target: target})
+    return target
 
 
 def _next(marked: Flags, moment: Moments, device: npt.NDArray[np.intp]) -> Moments:
