@@ -12,7 +12,7 @@ from feature_sets.rows.event_micros import event_micros
 from feature_sets.telemetry.cell_text import cell_text, says_the_same
 from feature_sets.telemetry.events import LabelEvent, excluding_columns
 from feature_sets.telemetry.incident_events import CHANGES, IncidentStatus
-from feature_sets.telemetry.schema import DEVICE
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.windows import event_status
 from graphs.protocol.errors import ApiError
 from graphs.protocol.label_status import LabelStatus
@@ -209,6 +209,7 @@ class LabeledJoin(RequestStep):
             "batches_written": self._batches.written if self._batches else 0,
             "unwritten": self._batches.unwritten if self._batches else 0,
             "directory": str(self._batches.directory) if self._batches else None,
+            **_joined_horizons(self._schema),
         }
 
     def _check_room(self, request: Request) -> None:
@@ -356,3 +357,10 @@ class LabeledJoin(RequestStep):
     def _write_failed(self, error: Exception) -> None:
         self._metrics.batch_failures.inc()
         self._logger.error(f"a batch of labeled pairs could not be written and is kept: {error}")
+
+
+def _joined_horizons(schema: TelemetrySchema) -> dict[str, Any]:
+    """Of several horizons that whose predictions are joined, and the others, whose are not."""
+    if not schema.further_horizons:
+        return {}
+    return {"joined_horizon": schema.horizon, "horizons_not_joined": list(schema.further_horizons)}

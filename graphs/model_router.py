@@ -9,10 +9,11 @@ import mlrun.serving
 import numpy as np
 
 from feature_sets.model_package.imputation import count_missing
+from graphs.horizon_models import horizon_models, predict_ahead
 from graphs.onnx_model import OnnxModel
 from graphs.protocol.errors import ApiError
 from graphs.protocol.inference_protocol import inference_response, model_metadata, read_inputs, request_id
-from graphs.protocol.records import Prediction
+from graphs.protocol.records import Ahead, Prediction, TelemetryRecord
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of, paths
 from graphs.request_step import RequestStep
@@ -41,11 +42,19 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
         self._metrics = state.metrics
         self._champion = state.settings.model_name
         self._max_rows = state.settings.max_events
+        self._horizons = state.schema.horizons
+        self._further: dict[str, OnnxModel] = {}
 
     def post_init(self, mode: str = "sync", **kwargs: Any) -> None:
         """All models are loaded; the champion must be among them."""
         if self._champion not in self.routes:
             raise ValueError(f"champion must be one of {list(self.routes.keys())}, got {self._champion!r}")
+        self._further = horizon_models(self.context)
+
+    @property
+    def _names(self) -> list[str]:
+        """Of all models, those of further horizons last."""
+        return [*self.routes.keys(), *(model.name for model in self._further.values())]
 
     def do_event(self, event: Any, *args: Any, **kwargs: Any) -> Any:
         """MLRun's entry point for routers."""
@@ -64,7 +73,7 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
             model = self._model(request)
             request.reply({"name": request.model, "ready": bool(model.ready)}, 200 if model.ready else 503)
         elif request.kind is Kind.MODELS:
-            request.reply({"models": list(self.routes.keys())})
+            request.reply({"models": self._names})
         elif request.kind is Kind.OVERVIEW:
             request.reply(self._overview())
         elif request.kind is Kind.SERVER:
@@ -72,7 +81,7 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
         elif request.kind is Kind.LIVE:
             request.reply({"live": True})
         else:
-            ready = all(self._loaded(name).ready for name in self.routes.keys())  # noqa: SIM118 - MLRun's own dict
+            ready = all(self._loaded(name).ready for name in self._names)
             request.reply({"ready": ready}, 200 if ready else 503)
 
     def _overview(self) -> dict[str, Any]:
@@ -85,16 +94,27 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
             "model": self._champion,
             "model_version": schema.version,
             "threshold": schema.threshold,
+            **self._versions(schema.version),
             "paths": paths(),
         }
 
+    def _versions(self, primary: str) -> dict[str, Any]:
+        """Version of the model of each horizon, None without one; nothing where there is one horizon."""
+        if len(self._horizons) == 1:
+            return {}
+        found = {horizon: model.version for horizon, model in self._further.items()}
+        return {"horizons": {self._horizons[0]: primary, **{h: found.get(h) for h in self._horizons[1:]}}}
+
     def _loaded(self, name: str) -> OnnxModel:
+        for further in self._further.values():
+            if further.name == name:
+                return further
         model: OnnxModel = self.routes[name].async_object
         return model
 
     def _model(self, request: Request) -> OnnxModel:
-        if request.model not in self.routes:
-            raise ApiError(404, "model", f"must be one of {', '.join(self.routes.keys())}", request.model)
+        if request.model not in self._names:
+            raise ApiError(404, "model", f"must be one of {', '.join(self._names)}", request.model)
         model = self._loaded(request.model)
         if request.version not in ("", model.version):
             raise ApiError(404, "version", f"must be {model.version}", request.version)
@@ -107,12 +127,19 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
         probability = model.probability(inputs)
         decided = model.decide(probability).tolist()
         missing = count_missing(inputs).tolist()
-        for record, row, prediction, chance, absent in zip(
-            counted, inputs, decided, probability.tolist(), missing, strict=True
+        ahead = predict_ahead(self._further, counted)
+        for record, row, prediction, chance, absent, further in zip(
+            counted, inputs, decided, probability.tolist(), missing, ahead, strict=True
         ):
             if not math.isnan(chance):
-                record.prediction = Prediction(self._champion, model.version, row, prediction, chance, absent)
+                made = Prediction(self._champion, model.version, row, prediction, chance, absent, further)
+                record.prediction = made
         silenced = [record.maintenance is not None for record in counted]
+        for horizon, one in self._further.items():
+            said = [
+                said.prediction for record in counted for said in _said(record) if said.horizon == horizon
+            ]
+            self._count(one, said)
         self._count(model, [made for made, silent in zip(decided, silenced, strict=True) if not silent])
         for made, silent in zip(decided, silenced, strict=True):
             if silent:
@@ -135,3 +162,8 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
         for value, count in ((0, len(decided) - ones), (1, ones)):
             if count:
                 self._metrics.predictions.labels(model.name, model.version, value).inc(count)
+
+
+def _said(record: TelemetryRecord) -> tuple[Ahead, ...]:
+    """What further models predicted of an event that may raise alarms."""
+    return record.prediction.ahead if record.prediction and record.maintenance is None else ()

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from mlrun.serving import V2ModelServer
 
 from feature_sets.model_package.errors import ModelPackageError
-from feature_sets.model_package.package import fetch_model_package
+from feature_sets.model_package.package import ModelPackage, fetch_model_package
 from feature_sets.model_package.schema import ModelSchema
 from graphs.state.serving_state import serving_state
 
@@ -25,14 +25,23 @@ class OnnxModel(V2ModelServer):
     :param context: MLRun's graph context.
     :param name: name of the model, as in the path.
     :param model_path: address of the model package; empty for the one that the settings name.
+    :param package: in its place, if it is fetched already.
     :param kwargs: what MLRun adds.
     """
 
     schema: ModelSchema
     """Inputs, threshold and version of the loaded model."""
 
-    def __init__(self, context: Any, name: str, model_path: str = "", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        context: Any,
+        name: str,
+        model_path: str = "",
+        package: ModelPackage | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(context=context, name=name, model_path=model_path, **kwargs)
+        self._package = package
 
     @property
     def version(self) -> str:
@@ -50,7 +59,8 @@ class OnnxModel(V2ModelServer):
         :raises ModelPackageError: if a file, an input or the answer is not right.
         """
         state = serving_state(self.context)
-        package = fetch_model_package(self.model_path) if self.model_path else state.package
+        named = fetch_model_package(self.model_path) if self.model_path else state.package
+        package = self._package or named
         self.schema = package.schema
         known = set(self.schema.telemetry.live_features)
         if state.devices is not None:

@@ -27,6 +27,21 @@ class Position(NamedTuple):
     place: int
 
 
+class Ahead(NamedTuple):
+    """What the model of a further horizon said about one event.
+
+    :param horizon: as the schema has it.
+    :param version: of the model.
+    :param prediction: 0 or 1.
+    :param probability: of 1.
+    """
+
+    horizon: str
+    version: str
+    prediction: int
+    probability: float
+
+
 class Prediction(NamedTuple):
     """What the model said about one event.
 
@@ -36,6 +51,7 @@ class Prediction(NamedTuple):
     :param prediction: 0 or 1.
     :param probability: of 1.
     :param missing: how many of the features are missing and were imputed.
+    :param ahead: of further horizons, as far as they have a model.
     """
 
     model: str
@@ -44,6 +60,7 @@ class Prediction(NamedTuple):
     prediction: int
     probability: float
     missing: int
+    ahead: tuple[Ahead, ...] = ()
 
 
 class LabeledPair(NamedTuple):

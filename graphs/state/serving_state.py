@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.windows.definition import WindowDefinition
 from graphs.state.arrival_clock import ArrivalClock
 from graphs.state.clocks import ARRIVAL
+from graphs.state.further_packages import further_packages
 from graphs.state.journal import Journal
 from graphs.state.longest_reach import longest_reach
 from graphs.state.maintenance_calendar import MaintenanceCalendar, NoCalendar, StoredCalendar
@@ -42,6 +43,7 @@ class ServingState:
     :param metrics: what ``GET /metrics`` shows.
     :param clock: the wall clock, epoch seconds.
     :param arrivals: the clock that counts instead for events and labels; None if that is the wall's.
+    :param further: the models of further horizons, as far as there are any, by horizon.
     """
 
     settings: ServingSettings
@@ -55,6 +57,7 @@ class ServingState:
     metrics: ServingMetrics = field(default_factory=ServingMetrics)
     clock: Callable[[], float] = time.time
     arrivals: ArrivalClock | None = None
+    further: Mapping[str, ModelPackage] = field(default_factory=dict)
 
     @property
     def snapshot_directory(self) -> Path | None:
@@ -116,6 +119,7 @@ class ServingState:
             metrics,
             clock,
             arrivals,
+            further_packages(settings.model_path, telemetry),
         )
 
 

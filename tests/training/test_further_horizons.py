@@ -104,6 +104,7 @@ def test_each_horizon_is_judged_for_itself_and_goes_into_production_alone(steps)
     logged = {}
     promote(SimpleNamespace(project="test-network", log_result=logged.__setitem__))
     assert logged["versions"] == {"5m": rows.loc["5m", "version"], "20m": ""}
+    assert logged["promotions"] == {"5m": "promoted"}
     promoted = horizon_model("test-network", "5m", "production")
     assert promoted.spec.parameters["promotion"] == "promoted"
     assert horizon_model("test-network", "20m", "production") is None

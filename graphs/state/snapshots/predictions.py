@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from graphs.protocol.records import LabeledPair, Position, Prediction
+from graphs.protocol.records import Ahead, LabeledPair, Position, Prediction
 from graphs.state.snapshots.saved_state import SavedState, named, numbered
 
 
@@ -15,7 +15,7 @@ def saved_predictions(made: Sequence[Prediction], inputs: Sequence[str]) -> Save
     kinds = {(one.model, one.version): 0 for one in made}
     numbers = {kind: number for number, kind in enumerate(kinds)}
     features = np.concatenate([one.features for one in made]) if made else np.empty(0)
-    return SavedState(
+    found = SavedState(
         {"kinds": [list(kind) for kind in kinds], "inputs": list(inputs)},
         {
             "kind": np.array([numbers[one.model, one.version] for one in made], dtype=np.int64),
@@ -25,6 +25,20 @@ def saved_predictions(made: Sequence[Prediction], inputs: Sequence[str]) -> Save
             "missing": np.array([one.missing for one in made], dtype=np.int64),
         },
     )
+    # A row for each further horizon of a prediction; absent without any.
+    ahead = [(place, one) for place, each in enumerate(made) for one in each.ahead]
+    if ahead:
+        further = {(one.horizon, one.version): 0 for _, one in ahead}
+        codes = {kind: number for number, kind in enumerate(further)}
+        found.plain["further"] = [list(kind) for kind in further]
+        found.arrays.update(
+            ahead=np.array(
+                [(place, codes[one.horizon, one.version], one.prediction) for place, one in ahead],
+                dtype=np.int64,
+            ),
+            ahead_probability=np.array([one.probability for _, one in ahead], dtype=np.float64),
+        )
+    return found
 
 
 def restored_predictions(state: SavedState, inputs: Sequence[str]) -> list[Prediction]:
@@ -51,8 +65,20 @@ def restored_predictions(state: SavedState, inputs: Sequence[str]) -> list[Predi
             state.arrays["prediction"].tolist(),
             state.arrays["probability"].tolist(),
             state.arrays["missing"].tolist(),
+            _restored_ahead(state, len(kind)),
         )
     )
+
+
+def _restored_ahead(state: SavedState, count: int) -> list[tuple[Ahead, ...]]:
+    """What the models of further horizons said, of each prediction."""
+    found: list[tuple[Ahead, ...]] = [()] * count
+    if "ahead" in state.arrays:
+        rows = zip(state.arrays["ahead"].tolist(), state.arrays["ahead_probability"].tolist(), strict=True)
+        for (place, code, prediction), probability in rows:
+            horizon, version = state.plain["further"][code]
+            found[place] += (Ahead(horizon, version, prediction, probability),)
+    return found
 
 
 def saved_pairs(pairs: Sequence[LabeledPair], inputs: Sequence[str]) -> SavedState:
