@@ -44,16 +44,33 @@ def with_target(labels: pd.DataFrame, schema: TelemetrySchema) -> pd.DataFrame:
 
 def _target(labels: pd.DataFrame, schema: TelemetrySchema) -> npt.NDArray[np.float64]:
     """What is predicted with one horizon of each row, NaN where it is not known."""
-    horizon = np.timedelta64(schema.horizon_seconds, "s")
     times = labels[schema.time]
     moments = (
         times.dt.tz_convert("UTC").dt.tz_localize(None) if times.dt.tz is not None else times
     ).to_numpy()
     codes = pd.factorize(labels[DEVICE])[0]
+    label = labels[schema.label].to_numpy(dtype=np.float64, na_value=np.nan)
+    return starts_soon(codes, moments, label, excluded_rows(labels, schema), schema.horizon_seconds)
+
+
+def starts_soon(
+    codes: npt.NDArray[np.intp],
+    moments: Moments,
+    labels: npt.NDArray[np.float64],
+    excluded: Flags,
+    horizon_seconds: int,
+) -> npt.NDArray[np.float64]:
+    """The rule of ``with_target`` on the columns of its rows, in any order; each has shape (n,).
+
+    :param codes: number of the device.
+    :param moments: event times.
+    :param labels: 0 or 1, NaN where missing.
+    :param excluded: whether the row is.
+    """
+    horizon = np.timedelta64(horizon_seconds, "s")
     order = np.lexsort((moments, codes))
     moment, device = moments[order], codes[order]
-    label = labels[schema.label].to_numpy(dtype=np.float64, na_value=np.nan)[order]
-    excluded = excluded_rows(labels, schema)[order]
+    label, excluded = labels[order], excluded[order]
     known = ~excluded & ~np.isnan(label)
     in_error = known & (label == 1)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from feature_sets.model_package.package import ModelPackage, fetch_model_package
+from feature_sets.telemetry.each_horizon import longest_horizon_seconds
 from feature_sets.telemetry.label_form import ROWS
 from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.windows.definition import WindowDefinition
@@ -129,7 +130,9 @@ def _needed_seconds(settings: ServingSettings, schema: TelemetrySchema) -> float
     deadline = max(settings.label_deadline_seconds + schema.horizon_seconds, healthy)
     # A window that another device had may still be looked at when it is as old as this.
     reach = longest_reach(WindowDefinition.from_schema(schema)) + schema.derived.group_age_seconds
-    return max(deadline, reach)
+    # What follows a prediction of a further horizon is looked at now and then, see ``AheadJoin``.
+    ahead = 60 + 2.25 * longest_horizon_seconds(schema) if schema.further_horizons else 0
+    return max(deadline + ahead, reach)
 
 
 def _calendar(settings: ServingSettings, schema: TelemetrySchema) -> MaintenanceCalendar:

@@ -15,7 +15,6 @@ from tests.graphs.conftest import (
     INPUTS,
     Client,
     event,
-    label,
     make_client,
     offline_probability,
     write_package,
@@ -61,14 +60,6 @@ def test_one_event_is_answered_for_every_horizon(client: Client, package: Path) 
     assert soon["probability"] == pytest.approx(float(expected[0]), abs=1e-7)
     assert (soon["prediction"], soon["model_version"]) == (int(soon["probability"] >= 0.5), "v4")
     assert later == dict.fromkeys(("prediction", "probability", "threshold", "model_version"))
-
-
-def test_what_is_joined_with_labels_is_told(client: Client) -> None:
-    client.post("/telemetry", [event(), event(seconds=10)])
-    client.post("/labels", label())
-    told = client.get("/labeled").json
-    assert (told["joined"], told["waiting"]) == (1, 1)
-    assert (told["joined_horizon"], told["horizons_not_joined"]) == ("0s", ["10m", "1h"])
 
 
 def test_a_repeat_gets_what_it_got_and_an_event_that_is_not_counted_nothing(client: Client) -> None:

@@ -25,19 +25,9 @@ def saved_predictions(made: Sequence[Prediction], inputs: Sequence[str]) -> Save
             "missing": np.array([one.missing for one in made], dtype=np.int64),
         },
     )
-    # A row for each further horizon of a prediction; absent without any.
-    ahead = [(place, one) for place, each in enumerate(made) for one in each.ahead]
-    if ahead:
-        further = {(one.horizon, one.version): 0 for _, one in ahead}
-        codes = {kind: number for number, kind in enumerate(further)}
-        found.plain["further"] = [list(kind) for kind in further]
-        found.arrays.update(
-            ahead=np.array(
-                [(place, codes[one.horizon, one.version], one.prediction) for place, one in ahead],
-                dtype=np.int64,
-            ),
-            ahead_probability=np.array([one.probability for _, one in ahead], dtype=np.float64),
-        )
+    ahead = saved_ahead([one.ahead for one in made])
+    found.plain.update(ahead.plain)
+    found.arrays.update(ahead.arrays)
     return found
 
 
@@ -65,13 +55,30 @@ def restored_predictions(state: SavedState, inputs: Sequence[str]) -> list[Predi
             state.arrays["prediction"].tolist(),
             state.arrays["probability"].tolist(),
             state.arrays["missing"].tolist(),
-            _restored_ahead(state, len(kind)),
+            restored_ahead(state, len(kind)),
         )
     )
 
 
-def _restored_ahead(state: SavedState, count: int) -> list[tuple[Ahead, ...]]:
-    """What the models of further horizons said, of each prediction."""
+def saved_ahead(made: Sequence[tuple[Ahead, ...]]) -> SavedState:
+    """What the models of further horizons said, a row for each horizon of a prediction; empty without any."""
+    ahead = [(place, one) for place, each in enumerate(made) for one in each]
+    if not ahead:
+        return SavedState()
+    kinds = {(one.horizon, one.version): 0 for _, one in ahead}
+    codes = {kind: number for number, kind in enumerate(kinds)}
+    rows = [(place, codes[one.horizon, one.version], one.prediction) for place, one in ahead]
+    return SavedState(
+        {"further": [list(kind) for kind in kinds]},
+        {
+            "ahead": np.array(rows, dtype=np.int64),
+            "ahead_probability": np.array([one.probability for _, one in ahead], dtype=np.float64),
+        },
+    )
+
+
+def restored_ahead(state: SavedState, count: int) -> list[tuple[Ahead, ...]]:
+    """Inverse of ``saved_ahead`` for so many predictions."""
     found: list[tuple[Ahead, ...]] = [()] * count
     if "ahead" in state.arrays:
         rows = zip(state.arrays["ahead"].tolist(), state.arrays["ahead_probability"].tolist(), strict=True)
