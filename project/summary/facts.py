@@ -90,6 +90,12 @@ def _horizons(by_name: dict[str, Run]) -> dict[str, Any]:
     primary = evaluation(by_name)
     own = {name: primary[name] for name in ("promotion", "promotion_reason") if name in primary}
     further = [{**lead, "promotion": promoted.get(lead["horizon"], lead["promotion"])} for lead in leads[1:]]
+    if primary.get("production") is False:  # Nothing was rehearsed: the endpoint answers for it first.
+        waits = f"waits for a model of the primary horizon {leads[0]['horizon']}, nothing is served before"
+        further = [
+            {**lead, "promotion": waits} if "after its rehearsal" in lead["promotion"] else lead
+            for lead in further
+        ]
     return {"horizons": [{**leads[0], **own}, *further]}
 
 

@@ -404,5 +404,11 @@ def test_each_horizon_is_told_with_what_the_gate_says_of_it():
         "10m: promoted: better; average precision 0.700, 7 of 9 episodes caught",
         "1h: not trained: too few errors",
     ]
+    # Without a model of the primary horizon nothing is rehearsed, and so nothing promoted.
+    del by_name["promote"]
+    by_name["evaluate"] = {"metadata": {}, "spec": {}, "status": {"results": {"production": False}}}
+    _, soon, later = collect_facts("p", "r", by_name, [], None)["horizons"]
+    assert soon["promotion"].startswith("waits for a model of the primary horizon 0s, nothing is served")
+    assert later["promotion"] == "not trained"
     by_name["horizons"]["status"]["results"]["horizons"] = leads[:1]
     assert "horizons" not in collect_facts("p", "r", by_name, [], None)
