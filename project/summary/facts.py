@@ -89,13 +89,17 @@ def _horizons(by_name: dict[str, Run]) -> dict[str, Any]:
     promoted = step_results(by_name, "promote").get("promotions") or {}
     primary = evaluation(by_name)
     own = {name: primary[name] for name in ("promotion", "promotion_reason") if name in primary}
-    further = [{**lead, "promotion": promoted.get(lead["horizon"], lead["promotion"])} for lead in leads[1:]]
-    if primary.get("production") is False:  # Nothing was rehearsed: the endpoint answers for it first.
+    waits = ""
+    if primary.get("production") is False:  # The endpoint answers for the primary horizon first.
         waits = f"waits for a model of the primary horizon {leads[0]['horizon']}, nothing is served before"
-        further = [
-            {**lead, "promotion": waits} if "after its rehearsal" in lead["promotion"] else lead
-            for lead in further
-        ]
+    elif "promote" in by_name:  # What is served was made before the schema had this horizon.
+        waits = f"waits for a new model of the primary horizon {leads[0]['horizon']} (--promote makes one)"
+    further = [
+        {**lead, "promotion": waits}
+        if waits and "after its rehearsal" in lead["promotion"] and lead["horizon"] not in promoted
+        else {**lead, "promotion": promoted.get(lead["horizon"], lead["promotion"])}
+        for lead in leads[1:]
+    ]
     return {"horizons": [{**leads[0], **own}, *further]}
 
 

@@ -404,6 +404,11 @@ def test_each_horizon_is_told_with_what_the_gate_says_of_it():
         "10m: promoted: better; average precision 0.700, 7 of 9 episodes caught",
         "1h: not trained: too few errors",
     ]
+    # The model in production knows one horizon: it was made before the schema had others.
+    by_name["promote"]["status"]["results"] = {"version": "v0"}
+    _, soon, later = collect_facts("p", "r", by_name, [], None)["horizons"]
+    assert soon["promotion"] == "waits for a new model of the primary horizon 0s (--promote makes one)"
+    assert later["promotion"] == "not trained"
     # Without a model of the primary horizon nothing is rehearsed, and so nothing promoted.
     del by_name["promote"]
     by_name["evaluate"] = {"metadata": {}, "spec": {}, "status": {"results": {"production": False}}}
