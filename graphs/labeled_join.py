@@ -249,7 +249,7 @@ class LabeledJoin(RequestStep):
         for index, record in enumerate(request.telemetry):
             event, made = record.event, record.prediction
             if record.maintenance is not None:
-                self._ahead.exclude(event.device, event.time)
+                self._ahead.exclude(event.device, event.time, self._ledger.newest)
                 continue
             if made is None:
                 if record.status == event_status.DUPLICATE:
@@ -291,7 +291,7 @@ class LabeledJoin(RequestStep):
         if event.label is None or excluded:
             future = ledger.from_future(event.time, arrived)
             if excluded and not future:
-                self._ahead.exclude(event.device, event.time)
+                self._ahead.exclude(event.device, event.time, ledger.newest)
             record.status = (LabelStatus.QUARANTINED if future else LabelStatus.KEPT).value
             return
         status, pair = ledger.add_label(

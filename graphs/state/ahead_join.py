@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from feature_sets.labels.horizon import starts_soon
 from feature_sets.model_package.horizon_names import name_of_horizon
@@ -22,12 +21,34 @@ from graphs.state.settled import Settled
 from graphs.state.snapshots.predictions import restored_ahead, saved_ahead
 from graphs.state.snapshots.saved_state import SavedState, named, numbered
 
-Micros = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
-
 _LEAST_STEP = 60_000_000
 """Microseconds of event time between two looks at what has followed."""
 _NOWHERE, _BEGINNING = Position(0, 0, 0), -(2**62)
+
+
+_NO_FEATURES = np.empty(0)
+
+
+class _Columns(NamedTuple):
+    """What of rows the rule looks at, in the order of time."""
+
+    micros: npt.NDArray[np.int64]
+    codes: npt.NDArray[np.intp]
+    labels: npt.NDArray[np.float64]
+    excluded: npt.NDArray[np.bool_]
+
+
+def _columns_of(rows: Sequence[Settled], numbers: dict[str, int]) -> _Columns:
+    """Columns of rows.
+
+    :param numbers: of devices; new ones get the next.
+    """
+    return _Columns(
+        np.array([event_micros(row.time) for row in rows], dtype=np.int64),
+        np.array([numbers.setdefault(row.device, len(numbers)) for row in rows], dtype=np.intp),
+        np.array([math.nan if row.label is None else row.label for row in rows], dtype=np.float64),
+        np.array([row.excluded for row in rows], dtype=np.bool_),
+    )
 
 
 class AheadJoin:
@@ -48,21 +69,24 @@ class AheadJoin:
         self._model, self._calendar = model, calendar
         self._horizons = {horizon: one.horizon_seconds for horizon, one in further(schema).items()}
         self._rows: list[Settled] = []
-        self._excluded: set[tuple[str, float]] = set()
+        self._columns = _columns_of([], {})
+        self._numbers: dict[str, int] = {}
+        self._new: list[Settled] = []
+        self._told: set[tuple[str, float]] = set()
         self._done: dict[str, int] = {}
         self.counts: dict[str, Counter[str]] = {horizon: Counter() for horizon in self._horizons}
 
     def __len__(self) -> int:
         """Rows remembered."""
-        return len(self._rows)
+        return len(self._rows) + len(self._new)
 
     def settle(self, row: Settled) -> None:
         """Note a row that no label can change any more."""
-        self._rows.append(row)
+        self._new.append(row)
 
     def exclude(self, device: str, time: float) -> None:
-        """Note that a label says that a row does not count, which may not be settled yet."""
-        self._excluded.add((device, time))
+        """Note that a label says that a row does not count, which is not settled yet."""
+        self._told.add((device, time))
 
     def joined(self, settled_until: float, now: float) -> dict[str, list[LabeledPair]]:
         """Pairs that are complete now, by horizon and without a position; of all horizons that are due.
@@ -75,87 +99,108 @@ class AheadJoin:
         for horizon, seconds in self._horizons.items():
             until = bound - 2 * seconds * 1_000_000
             before = self._done.get(horizon, _BEGINNING)
-            if until - before >= max(_LEAST_STEP, seconds * 250_000):
+            if until - before >= max(_LEAST_STEP, seconds * 62_500):
                 due[horizon] = (before, until)
         if not due:
             return {}
-        self._rows += [
-            Settled(device, time, None, True)
-            for device, time in sorted(self._excluded)
-            if event_micros(time) < bound
-        ]
-        self._excluded = {one for one in self._excluded if event_micros(one[1]) >= bound}
-        micros = np.array([event_micros(row.time) for row in self._rows], dtype=np.int64)
-        excluded = self._excluded_rows()
-        pairs = {horizon: self._pairs(horizon, micros, excluded, span, now) for horizon, span in due.items()}
+        self._take_new(bound)
+        pairs = {horizon: self._pairs(horizon, *span, now) for horizon, span in due.items()}
         self._done |= {horizon: until for horizon, (_, until) in due.items()}
-        oldest = min(self._done.values())
-        self._rows = [row for row, at in zip(self._rows, micros.tolist(), strict=True) if at >= oldest]
+        if len(self._done) == len(self._horizons):
+            self._forget(min(self._done.values()))
         return pairs
 
-    def _pairs(
-        self, horizon: str, micros: Micros, excluded: Flags, span: tuple[int, int], now: float
-    ) -> list[LabeledPair]:
+    def _take_new(self, bound: int) -> None:
+        """Have the new rows among the others, in the order of time; maintenance counts as it is known now."""
+        late = {one for one in self._told if event_micros(one[1]) < bound}
+        self._told -= late
+        met = {(row.device, row.time) for row in self._new} if late else set()
+        new = [row._replace(excluded=True) if self._is_excluded(row, late) else row for row in self._new]
+        new += [Settled(device, time, None, True) for device, time in sorted(late - met)]
+        # Rows settle in the order of time, but those that a label alone told of.
+        new.sort(key=lambda row: row.time)
+        self._new = []
+        self._add(new)
+
+    def _is_excluded(self, row: Settled, told: set[tuple[str, float]]) -> bool:
+        if row.excluded or (row.device, row.time) in told:
+            return True
+        return self._calendar is not None and self._calendar.meets(row.device, row.time, 0)
+
+    def _add(self, rows: list[Settled]) -> None:
+        new, before = _columns_of(rows, self._numbers), self._columns
+        self._columns = _Columns(
+            np.concatenate([before.micros, new.micros]),
+            np.concatenate([before.codes, new.codes]),
+            np.concatenate([before.labels, new.labels]),
+            np.concatenate([before.excluded, new.excluded]),
+        )
+        self._rows += rows
+
+    def _forget(self, oldest: int) -> None:
+        """Rows before a time, of which all horizons are joined."""
+        first = int(np.searchsorted(self._columns.micros, oldest))
+        kept = self._columns
+        self._columns = _Columns(
+            kept.micros[first:], kept.codes[first:], kept.labels[first:], kept.excluded[first:]
+        )
+        self._rows = self._rows[first:]
+
+    def _pairs(self, horizon: str, first: int, end: int, now: float) -> list[LabeledPair]:
         """Pairs of the predictions in a stretch of time, in the order of time and device."""
-        rows = self._rows
-        labels = np.array([math.nan if row.label is None else row.label for row in rows], dtype=np.float64)
-        codes = pd.factorize(np.array([row.device for row in rows], dtype=object))[0]
-        found = starts_soon(codes, micros.astype("datetime64[us]"), labels, excluded, self._horizons[horizon])
-        looked_at = np.flatnonzero((micros >= span[0]) & (micros < span[1])).tolist()
+        begin, stop = np.searchsorted(self._columns.micros, [first, end]).tolist()
+        columns = self._columns
+        found = starts_soon(
+            columns.codes[begin:],
+            columns.micros[begin:].astype("datetime64[us]"),
+            columns.labels[begin:],
+            columns.excluded[begin:],
+            self._horizons[horizon],
+        )[: stop - begin]
+        counted, name = self.counts[horizon], name_of_horizon(self._model, horizon)
+        both = zip(self._rows[begin:stop], found.tolist(), strict=True)
+        rows = sorted(both, key=lambda one: (one[0].time, one[0].device))
         pairs = []
-        for place in sorted(looked_at, key=lambda at: (micros[at], rows[at].device)):
-            row, label = rows[place], found[place]
+        for row, label in rows:
             for said in row.ahead:
                 if said.horizon != horizon:
                     continue
                 if math.isnan(label):
-                    self.counts[horizon]["unknown"] += 1
+                    counted["unknown"] += 1
                     continue
-                self.counts[horizon]["joined"] += 1
-                self.counts[horizon]["right"] += int(said.prediction == label)
-                name = name_of_horizon(self._model, horizon)
-                made = Prediction(name, said.version, np.empty(0), said.prediction, said.probability, 0)
+                counted["joined"] += 1
+                counted["right"] += int(said.prediction == label)
+                made = Prediction(name, said.version, _NO_FEATURES, said.prediction, said.probability, 0)
                 pair = LabeledPair(row.device, row.time, made, row.predicted_at, int(label), now, _NOWHERE)
                 pairs.append(pair)
         return pairs
-
-    def _excluded_rows(self) -> Flags:
-        """Which rows do not count: a label says so, or their device is in maintenance."""
-        told = {(row.device, row.time) for row in self._rows if row.excluded}
-        calendar = self._calendar
-        return np.array(
-            [
-                (row.device, row.time) in told
-                or (calendar is not None and calendar.meets(row.device, row.time, 0))
-                for row in self._rows
-            ],
-            dtype=np.bool_,
-        )
 
     def waiting(self, horizon: str) -> int:
         """Settled predictions of a horizon that wait for what follows them."""
         done = self._done.get(horizon, _BEGINNING)
         return sum(
             said.horizon == horizon and event_micros(row.time) >= done
-            for row in self._rows
+            for row in (*self._rows, *self._new)
             for said in row.ahead
         )
 
     def saved(self) -> SavedState:
         """Everything that is remembered; ``restore`` goes on from it exactly."""
-        devices, codes = numbered([row.device for row in self._rows])
-        found = saved_ahead([row.ahead for row in self._rows])
+        rows = [*self._rows, *self._new]
+        devices, codes = numbered([row.device for row in rows])
+        found = saved_ahead([row.ahead for row in rows])
         found.plain.update(
             devices=devices,
-            excluded=[list(one) for one in sorted(self._excluded)],
+            looked_at=len(self._rows),
+            told=[list(one) for one in sorted(self._told)],
             done=dict(self._done),
             counts={horizon: dict(count) for horizon, count in self.counts.items()},
         )
         found.arrays.update(
             device=codes,
-            times=np.array([(row.time, row.predicted_at) for row in self._rows]).reshape(-1, 2),
+            times=np.array([(row.time, row.predicted_at) for row in rows]).reshape(-1, 2),
             label=np.array(
-                [(-1 if row.label is None else row.label, row.excluded) for row in self._rows], dtype=np.int64
+                [(-1 if row.label is None else row.label, row.excluded) for row in rows], dtype=np.int64
             ).reshape(-1, 2),
         )
         return found
@@ -164,20 +209,21 @@ class AheadJoin:
         """Remember what was saved; a snapshot of one horizon alone has nothing of it."""
         if not state.plain:
             return
-        rows: Sequence[Any] = list(
-            zip(
-                named(state.plain["devices"], state.arrays["device"]),
-                state.arrays["times"].tolist(),
-                state.arrays["label"].tolist(),
-                restored_ahead(state, len(state.arrays["device"])),
-                strict=True,
-            )
+        known = zip(
+            named(state.plain["devices"], state.arrays["device"]),
+            state.arrays["times"].tolist(),
+            state.arrays["label"].tolist(),
+            restored_ahead(state, len(state.arrays["device"])),
+            strict=True,
         )
-        self._rows = [
+        rows = [
             Settled(device, time, None if label < 0 else label, bool(excluded), ahead, at)
-            for device, (time, at), (label, excluded), ahead in rows
+            for device, (time, at), (label, excluded), ahead in known
         ]
-        self._excluded = {(device, time) for device, time in state.plain["excluded"]}
+        looked_at = state.plain["looked_at"]
+        self._add(rows[:looked_at])
+        self._new = rows[looked_at:]
+        self._told = {(device, time) for device, time in state.plain["told"]}
         self._done = {name: value for name, value in state.plain["done"].items() if name in self._horizons}
         for horizon, count in state.plain["counts"].items():
             if horizon in self.counts:

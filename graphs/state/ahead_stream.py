@@ -50,9 +50,12 @@ class AheadStream:
                 anew=settings.labeled_anew,
             )
 
-    def exclude(self, device: str, time: float) -> None:
-        """Note that the row of a device at a time does not count."""
-        if self.join is not None:
+    def exclude(self, device: str, time: float, newest: float | None) -> None:
+        """Note that the row of a device at a time does not count, if that is told within the deadline.
+
+        :param newest: event time of the newest prediction, epoch seconds.
+        """
+        if self.join is not None and (newest is None or time >= newest - self._deadline):
             self.join.exclude(device, time)
 
     def advance(self, newest: float | None, now: float) -> None:
