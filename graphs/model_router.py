@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import mlrun.serving
 import numpy as np
 
+from graphs.horizon_models import horizon_models, predict_ahead
 from graphs.onnx_model import OnnxModel
 from graphs.protocol.errors import ApiError
 from graphs.protocol.inference_protocol import (
@@ -16,6 +17,7 @@ from graphs.protocol.inference_protocol import (
     request_id,
     requested_outputs,
 )
+from graphs.protocol.records import Ahead, TelemetryRecord
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of, paths
 from graphs.request_step import RequestStep
@@ -47,11 +49,14 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
         self._state = serving_state(context)
         self._name = self._state.settings.model_name
         self._max_rows = self._state.settings.max_events
+        self._horizons = self._state.schema.horizons
+        self._further: dict[str, OnnxModel] = {}
 
     def post_init(self, mode: str = "sync", **kwargs: Any) -> None:
         """All models are loaded; the one that the settings name must be among them."""
         if self._name not in self.routes:
             raise ValueError(f"champion must be one of {list(self.routes.keys())}, got {self._name!r}")
+        self._further = horizon_models(self.context)
         declared: OnnxModel = self.routes[self._name].async_object
         self._routing = RoutingState(self.context, self._state, declared)
         self._scoring = Scoring(
@@ -83,6 +88,11 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
             self._routing.save()
         return change
 
+    @property
+    def _names(self) -> list[str]:
+        """Of all models, those of further horizons last."""
+        return [*self.routes.keys(), *(model.name for model in self._further.values())]
+
     def do_event(self, event: Any, *args: Any, **kwargs: Any) -> Any:
         """MLRun's entry point for routers."""
         self.do(event.body)
@@ -106,7 +116,7 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
             model = self._model(request)
             request.reply({"name": request.model, "ready": bool(model.ready)}, 200 if model.ready else 503)
         elif request.kind is Kind.MODELS:
-            request.reply({"models": list(self.routes.keys())})
+            request.reply({"models": self._names})
         elif request.kind is Kind.OVERVIEW:
             request.reply(self._overview())
         elif request.kind is Kind.SERVER:
@@ -114,7 +124,7 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
         elif request.kind is Kind.LIVE:
             request.reply({"live": True})
         else:
-            every = [self._champion(), *(route.async_object for route in self.routes.values())]
+            every = [self._champion(), *self._others()]
             ready = all(model.ready for model in every)
             request.reply({"ready": ready}, 200 if ready else 503)
 
@@ -128,17 +138,29 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
             "model": self._name,
             "model_version": schema.version,
             "threshold": schema.threshold,
+            **self._versions(schema.version),
             "paths": paths(),
         }
+
+    def _versions(self, primary: str) -> dict[str, Any]:
+        """Version of the model of each horizon, None without one; nothing where there is one horizon."""
+        if len(self._horizons) == 1:
+            return {}
+        found = {horizon: model.version for horizon, model in self._further.items()}
+        return {"horizons": {self._horizons[0]: primary, **{h: found.get(h) for h in self._horizons[1:]}}}
 
     def _champion(self) -> OnnxModel:
         return self._routing.versions.needed(self._routing.trail.now.document.champion)
 
+    def _others(self) -> list[OnnxModel]:
+        """Models of routes of their own, and of further horizons."""
+        return [*(route.async_object for route in self.routes.values()), *self._further.values()]
+
     def _model(self, request: Request) -> OnnxModel:
-        if request.model not in self.routes:
-            raise ApiError(404, "model", f"must be one of {', '.join(self.routes.keys())}", request.model)
-        if request.model != self._name:  # It has a route of its own.
-            other: OnnxModel = self.routes[request.model].async_object
+        if request.model not in self._names:
+            raise ApiError(404, "model", f"must be one of {', '.join(self._names)}", request.model)
+        if request.model != self._name:
+            other = next(model for model in self._others() if model.name == request.model)
             if request.version not in ("", other.version):
                 raise ApiError(404, "version", f"must be {other.version}", request.version)
             return other
@@ -153,6 +175,18 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
     def _predict(self, request: Request) -> None:
         counted = [record for record in request.telemetry if record.features is not None]
         self._scoring.score(counted, self._routing.trail.at(request.entry))
+        self._predict_ahead(counted)
+
+    def _predict_ahead(self, counted: list[TelemetryRecord]) -> None:
+        """Add what the models of further horizons say to the predictions."""
+        if not self._further:
+            return
+        for record, ahead in zip(counted, predict_ahead(self._further, counted), strict=True):
+            if record.prediction is not None:
+                record.prediction = record.prediction._replace(ahead=ahead)
+        for horizon, model in self._further.items():
+            said = [one for record in counted for one in _said(record) if one.horizon == horizon]
+            self._scoring.count(model, [one.prediction for one in said])
 
     def _rerouted(self, request: Request) -> None:
         """Follow changes of the journal."""
@@ -175,3 +209,8 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
         decided = model.decide(probability)
         self._scoring.count(model, decided.tolist())
         return inference_response(request.model, model.version, decided, probability, given_id, outputs)
+
+
+def _said(record: TelemetryRecord) -> tuple[Ahead, ...]:
+    """What further models predicted of an event that may raise alarms."""
+    return record.prediction.ahead if record.prediction and record.maintenance is None else ()

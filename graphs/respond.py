@@ -12,6 +12,7 @@ from graphs.protocol.errors import ApiError, error_object
 from graphs.protocol.maintenance_answer import maintenance_answer
 from graphs.protocol.openapi import openapi_document
 from graphs.protocol.records import (
+    Ahead,
     IncidentRecord,
     LabelRecord,
     MaintenanceRecord,
@@ -46,6 +47,10 @@ class Respond:
         self._metrics = state.metrics
         self._schema = state.schema
         self._routing = state.routing
+        self._further = {
+            (horizon, package.schema.version): package.schema.threshold
+            for horizon, package in state.further.items()
+        }
         self._journal = state.journal
         self._taker: SnapshotTaker | None = None
 
@@ -115,9 +120,11 @@ class Respond:
 
     def _prediction(self, record: TelemetryRecord) -> dict[str, Any]:
         made = record.prediction
-        told = {"device_state": record.device_state} if record.device_state else {}
+        told: dict[str, Any] = {"device_state": record.device_state} if record.device_state else {}
         if record.maintenance is not None:
             told["maintenance"] = record.maintenance
+        if self._schema.further_horizons:
+            told["horizons"] = self._by_horizon(made, record.maintenance is not None)
         return {
             DEVICE: record.event.device,
             self._schema.time: iso_time(record.event.time),
@@ -132,6 +139,29 @@ class Respond:
             "device_status": record.device_status.value,
             **told,
         }
+
+    def _by_horizon(self, made: Prediction | None, is_silenced: bool) -> dict[str, Any]:
+        """What the model of each horizon says, the primary one first; nulls where there is none."""
+        said: dict[str, Ahead] = {}
+        if made is not None:
+            primary = Ahead(self._schema.horizon, made.version, made.prediction, made.probability)
+            said = {one.horizon: one for one in (primary, *made.ahead)}
+        found = {}
+        for horizon in self._schema.horizons:
+            one = said.get(horizon)
+            found[horizon] = {
+                "prediction": one and (None if is_silenced else one.prediction),
+                "probability": one and one.probability,
+                "threshold": one and self._threshold_of(one),
+                "model_version": one and one.version,
+            }
+        return found
+
+    def _threshold_of(self, said: Ahead) -> float | None:
+        """The same of any horizon."""
+        if said.horizon == self._schema.horizon:
+            return self._routing.threshold(said.version)
+        return self._further.get((said.horizon, said.version))
 
     def _threshold(self, made: Prediction | None) -> float | None:
         """Probability from which on the version predicts an error; None for one that is no longer known."""

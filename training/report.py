@@ -17,6 +17,7 @@ from training.report_page.drivers_section import drivers_sections
 from training.report_page.evaluation_section import evaluation_section
 from training.report_page.headline import facts, what_is_predicted
 from training.report_page.labels_section import labels_sections
+from training.report_page.lead_time_section import lead_time_sections
 from training.report_page.model_section import model_section
 from training.report_page.page import Page, Section, render
 from training.report_page.selection_section import selection_section
@@ -52,6 +53,7 @@ def report(
     test_contributions: mlrun.DataItem = None,
     split_timeline: mlrun.DataItem = None,
     labels_wanted: mlrun.DataItem = None,
+    lead_times: mlrun.DataItem = None,
 ) -> None:
     """MLRun job: write the report of a training run, one HTML page that needs no network.
 
@@ -82,6 +84,7 @@ def report(
     :param test_contributions: the same.
     :param split_timeline: data set of the training.
     :param labels_wanted: data set of the evaluation.
+    :param lead_times: data set of the further horizons.
     """
     votes_needed = check_integer("argument 'votes_needed'", votes_needed, at_least=1)
     model = fetch_model_package(model_path).schema
@@ -109,6 +112,7 @@ def report(
             *evaluated,
             *drivers_sections(_frame(test_importance), _frame(test_contributions)),
             *labels_sections(_frame(labels_wanted)),
+            *lead_time_sections(_frame(lead_times)),
             model_section(model),
         ),
         footer=f"model version {model.version}, {model_path}, code {model.code_version}",

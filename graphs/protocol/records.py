@@ -40,6 +40,21 @@ class ShadowAnswer(NamedTuple):
     probability: float
 
 
+class Ahead(NamedTuple):
+    """What the model of a further horizon said about one event.
+
+    :param horizon: as the schema has it.
+    :param version: of the model.
+    :param prediction: 0 or 1.
+    :param probability: of 1.
+    """
+
+    horizon: str
+    version: str
+    prediction: int
+    probability: float
+
+
 class Prediction(NamedTuple):
     """What the model said about one event.
 
@@ -51,6 +66,7 @@ class Prediction(NamedTuple):
     :param missing: how many of the features are missing and were imputed.
     :param inputs: names of the features; empty for those of the model that the graph was deployed with.
     :param shadows: what other versions said about the same event.
+    :param ahead: of further horizons, as far as they have a model.
     """
 
     model: str
@@ -61,6 +77,7 @@ class Prediction(NamedTuple):
     missing: int
     inputs: tuple[str, ...] = ()
     shadows: tuple[ShadowAnswer, ...] = ()
+    ahead: tuple[Ahead, ...] = ()
 
 
 class LabeledPair(NamedTuple):

@@ -53,6 +53,9 @@ class ServingMetrics:
             "unmatched_scopes", "Incidents and maintenance that name no registered device", "kind"
         )
         self.pairs = kept("labeled_pairs", "Predictions with a label", "correct")
+        self.ahead_pairs = kept(
+            "ahead_pairs", "Predictions of further horizons with what followed", "horizon", "correct"
+        )
         self.drift_events = counter("drift_events", "Findings of the detectors", "detector", "level")
         self.performance = Gauge(
             "netops_performance", "Scores of the model", ("of", "score"), registry=self.registry

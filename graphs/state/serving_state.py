@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from feature_sets.model_package.errors import ModelPackageError
 from feature_sets.model_package.package import ModelPackage, fetch_model_package
+from feature_sets.telemetry.each_horizon import longest_horizon_seconds
 from feature_sets.telemetry.label_form import ROWS
 from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.windows.definition import WindowDefinition
@@ -17,6 +18,7 @@ from graphs.routing.document import CHAMPION, RoutedVersion, RoutingDocument
 from graphs.routing.routing import Routing
 from graphs.state.arrival_clock import ArrivalClock
 from graphs.state.clocks import ARRIVAL
+from graphs.state.further_packages import further_packages
 from graphs.state.journal import Journal
 from graphs.state.longest_reach import longest_reach
 from graphs.state.maintenance_calendar import MaintenanceCalendar, NoCalendar, StoredCalendar
@@ -51,6 +53,7 @@ class ServingState:
     :param metrics: what ``GET /metrics`` shows.
     :param clock: the wall clock, epoch seconds.
     :param arrivals: the clock that counts instead for events and labels; None if that is the wall's.
+    :param further: the models of further horizons, as far as there are any, by horizon.
     """
 
     settings: ServingSettings
@@ -66,6 +69,7 @@ class ServingState:
     metrics: ServingMetrics = field(default_factory=ServingMetrics)
     clock: Callable[[], float] = time.time
     arrivals: ArrivalClock | None = None
+    further: Mapping[str, ModelPackage] = field(default_factory=dict)
 
     @property
     def snapshot_directory(self) -> Path | None:
@@ -137,6 +141,7 @@ class ServingState:
             metrics,
             clock,
             arrivals,
+            further_packages(settings.model_path, telemetry),
         )
 
 
@@ -168,7 +173,9 @@ def _needed_seconds(settings: ServingSettings, schema: TelemetrySchema) -> float
     deadline = max(settings.label_deadline_seconds + schema.horizon_seconds, healthy)
     # A window that another device had may still be looked at when it is as old as this.
     reach = longest_reach(WindowDefinition.from_schema(schema)) + schema.derived.group_age_seconds
-    return max(deadline, reach)
+    # What follows a prediction of a further horizon is looked at now and then, see ``AheadJoin``.
+    ahead = 60 + 2.25 * longest_horizon_seconds(schema) if schema.further_horizons else 0
+    return max(deadline + ahead, reach)
 
 
 def _calendar(settings: ServingSettings, schema: TelemetrySchema) -> MaintenanceCalendar:

@@ -143,7 +143,18 @@ def _model_lines(facts: dict[str, Any]) -> list[str]:
         lines += _fact(
             "gate", f"{evaluated['promotion']}: {evaluated['promotion_reason']}{_stays_text(evaluated)}"
         )
+    for place, lead in enumerate(facts.get("horizons") or []):
+        lines += _fact("" if place else "horizons", _lead_text(lead))
     return lines
+
+
+def _lead_text(lead: dict[str, Any]) -> str:
+    """How well one horizon does, and what the gate says of it."""
+    told = f"{lead['horizon']}: {lead['promotion']}: {lead['promotion_reason']}"
+    if lead.get("average_precision") is None:
+        return told
+    caught = f"{lead.get('episodes_caught', 0):.0f} of {lead.get('episodes', 0):.0f} episodes caught"
+    return f"{told}; average precision {_number(lead['average_precision'])}, {caught}"
 
 
 def _scores_text(evaluated: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ import pandas as pd
 from sklearn.metrics import average_precision_score
 
 from feature_sets.checks import InputError
-from feature_sets.feature_vector import ALL_FEATURES
+from feature_sets.feature_vector import every_feature_beside
 from feature_sets.listed import listed
 from feature_sets.model_package.columns import PREDICTION, PROBABILITY
 from feature_sets.model_package.package import ModelPackage, fetch_model_package
@@ -131,10 +131,7 @@ def _with_inputs(
     """
     names = champion.schema.input_names
     if not set(names) <= set(rows.columns):
-        project = feature_vector.removeprefix("store://feature-vectors/").partition("/")[0]
-        every = read_vector(
-            f"store://feature-vectors/{project}/{ALL_FEATURES}", champion.schema.telemetry, rows
-        )
+        every = read_vector(every_feature_beside(feature_vector), champion.schema.telemetry, rows)
         missing = sorted(set(names) - set(every.columns))
         if missing:
             named = listed(missing, _NAMED)

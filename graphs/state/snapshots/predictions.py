@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from graphs.protocol.records import LabeledPair, Position, Prediction, ShadowAnswer
+from graphs.protocol.records import Ahead, LabeledPair, Position, Prediction, ShadowAnswer
 from graphs.state.snapshots.saved_state import Array, SavedState, named, numbered
 
 
@@ -21,7 +21,7 @@ def saved_predictions(made: Sequence[Prediction], inputs: Sequence[str]) -> Save
     numbers = {kind: number for number, kind in enumerate(kinds)}
     kind = np.array([numbers[one.model, one.version] for one in made], dtype=np.int64)
     columns = list(dict.fromkeys(name for names in [inputs, *kinds.values()] for name in names))
-    return SavedState(
+    found = SavedState(
         {
             "kinds": [list(kind) for kind in kinds],
             "inputs": columns,
@@ -37,6 +37,10 @@ def saved_predictions(made: Sequence[Prediction], inputs: Sequence[str]) -> Save
             **_saved_shadows(made),
         },
     )
+    ahead = saved_ahead([one.ahead for one in made])
+    found.plain.update(ahead.plain)
+    found.arrays.update(ahead.arrays)
+    return found
 
 
 def _places(columns: Sequence[str], names: Sequence[str]) -> list[int]:
@@ -102,6 +106,7 @@ def restored_predictions(state: SavedState, inputs: Sequence[str]) -> list[Predi
             state.arrays["missing"].tolist(),
             [names[number] for number in codes],
             _restored_shadows(state, len(codes)),
+            restored_ahead(state, len(codes)),
         )
     )
 
@@ -119,6 +124,34 @@ def _restored_shadows(state: SavedState, count: int) -> list[tuple[ShadowAnswer,
         strict=True,
     ):
         found[row] = (*found[row], ShadowAnswer(*told))
+    return found
+
+
+def saved_ahead(made: Sequence[tuple[Ahead, ...]]) -> SavedState:
+    """What the models of further horizons said, a row for each horizon of a prediction; empty without any."""
+    ahead = [(place, one) for place, each in enumerate(made) for one in each]
+    if not ahead:
+        return SavedState()
+    kinds = {(one.horizon, one.version): 0 for _, one in ahead}
+    codes = {kind: number for number, kind in enumerate(kinds)}
+    rows = [(place, codes[one.horizon, one.version], one.prediction) for place, one in ahead]
+    return SavedState(
+        {"further": [list(kind) for kind in kinds]},
+        {
+            "ahead": np.array(rows, dtype=np.int64),
+            "ahead_probability": np.array([one.probability for _, one in ahead], dtype=np.float64),
+        },
+    )
+
+
+def restored_ahead(state: SavedState, count: int) -> list[tuple[Ahead, ...]]:
+    """Inverse of ``saved_ahead`` for so many predictions."""
+    found: list[tuple[Ahead, ...]] = [()] * count
+    if "ahead" in state.arrays:
+        rows = zip(state.arrays["ahead"].tolist(), state.arrays["ahead_probability"].tolist(), strict=True)
+        for (place, code, prediction), probability in rows:
+            horizon, version = state.plain["further"][code]
+            found[place] += (Ahead(horizon, version, prediction, probability),)
     return found
 
 
