@@ -38,6 +38,8 @@ class JournalStep(RequestStep):
             return
         for step in request_steps(self._context.root):
             step.prepare(request)
+        if not request.records:
+            return
         # Labels and incidents are told apart by themselves.
         kind = Kind.LABELS if request.labels else request.kind
         accepted = [record.event for record in request.records]

@@ -28,6 +28,7 @@ from graphs.state.journal import Journal, JournalEvent
 from graphs.state.kept_incidents import KeptIncidents
 from graphs.state.labeled_batches import LabeledBatches
 from graphs.state.ledger import PredictionLedger
+from graphs.state.new_incidents import refuse_nameless
 from graphs.state.serving_state import serving_state
 from graphs.state.snapshots.saved_state import SavedState
 from graphs.state.told_labels import ToldPositives, untold_incidents, untold_positives
@@ -163,6 +164,9 @@ class LabeledJoin(RequestStep):
         """Have what is said of an incident that files told say all of it, so that history reads it alone."""
         if request.entry == BEFORE_ALL:
             self._check_room(request)
+            if isinstance(self._ledger, DerivedLedger):
+                self._take_incidents(None)
+                refuse_nameless(request, self._book)
         if self._incidents is None or (request.kind is Kind.INCIDENTS and request.entry > BEFORE_ALL):
             return
         self._take_incidents(request.entry if request.entry > BEFORE_ALL else None)
@@ -298,6 +302,10 @@ class LabeledJoin(RequestStep):
         record.too_late = changed.too_late
         if not request.replayed and not record.event.source:  # Nobody waits for the other answers.
             record.devices = self._named(record.event.id)
+            known = self._book.get(record.event.id)
+            record.stays_cancelled = (
+                known is not None and known.cancelled and changed.status != IncidentStatus.CANCELLED
+            )
         self._take(request, changed.pairs)
         incident = self._book.get(record.event.id)
         if changed.status in CHANGES and incident is not None and self._incidents is not None:
