@@ -28,7 +28,7 @@ from feature_sets.telemetry.label_form import AS_ROWS, ROWS, LabelForm
 from feature_sets.telemetry.maintenance_columns import IN_MAINTENANCE, MaintenanceColumns
 from feature_sets.telemetry.metric import Metric
 from feature_sets.telemetry.reserved_names import check_reserved
-from feature_sets.telemetry.schema_content import UNLABELED, check_rename, schema_arguments
+from feature_sets.telemetry.schema_content import UNLABELED, check_rename, rows_depend_on, schema_arguments
 from feature_sets.telemetry.split_rule import BY_TIME, SplitRule
 from feature_sets.telemetry.topology import Topology, check_groups
 from feature_sets.telemetry.window_settings import Windows
@@ -152,7 +152,7 @@ class TelemetrySchema:
 
     def history_content(self) -> dict[str, Any]:
         """What of ``to_dict`` a history depends on: of the split only a column that is kept for it alone."""
-        content, split = self.to_dict(), self.split
+        content, split = rows_depend_on(self.to_dict()), self.split
         content.pop("split", None)
         of_devices = (DEVICE, *self.entity, *self.static, *self.population)
         kept = self.exclude_labels if split.label_column else of_devices

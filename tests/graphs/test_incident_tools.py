@@ -149,3 +149,24 @@ def test_a_refused_incident_is_in_no_journal(schema: TelemetrySchema, redis_url:
     client.shut_down()
     again = open_client(tmp_path, of, redis_url=redis_url, journal_key="nameless")
     assert [one.id for one in again.step("labeled_join")._book] == ["1"]
+
+
+@pytest.mark.parametrize("form", ["incidents", "rows"])
+def test_a_mapping_that_is_mended_needs_no_new_model(
+    schema: TelemetrySchema, tmp_path: Path, form: str
+) -> None:
+    typo = {**SERVICENOW, "fields": {**SERVICENOW["fields"], "device": "ci.name"}}
+    more = {"incident_mapping": typo} if form == "incidents" else {}
+    of = with_labels(schema, more, form=form)
+    client = open_client(tmp_path, of, incident_mapping=SERVICENOW)
+    assert client.post("/incidents", ticket()).status == (200 if form == "incidents" else 422)
+
+
+def test_a_mapping_of_another_schema_leaves_that_of_the_model(
+    schema: TelemetrySchema, tmp_path: Path
+) -> None:
+    of = with_labels(schema, {"incident_mapping": SERVICENOW}, form="incidents")
+    other = {"fields": {"start": "at", "rack": "rack"}}
+    assert open_client(tmp_path, of, incident_mapping=other).post("/incidents", ticket()).status == 200
+    # Without a content there is none.
+    assert open_client(tmp_path, of, incident_mapping={}).post("/incidents", ticket()).status == 422
