@@ -23,6 +23,7 @@ from graphs.protocol.times import iso_time
 from graphs.request_step import RequestStep
 from graphs.state.derived_ledger import DerivedLedger
 from graphs.state.entry_id import BEFORE_ALL, EntryId
+from graphs.state.history_incidents import HistoryIncidents
 from graphs.state.incident_book import IncidentBook
 from graphs.state.journal import Journal, JournalEvent
 from graphs.state.kept_incidents import KeptIncidents
@@ -71,6 +72,7 @@ class LabeledJoin(RequestStep):
             features = state.devices.features if state.devices is not None else lambda device, time: {}
             self._book = IncidentBook(schema, features, settings.ledger_max_size)
             if schema.labels.has_incidents:
+                self._history = HistoryIncidents(schema, self._most_told)
                 self._incidents = KeptIncidents(lambda name: self._book.get(name) is not None)
             self._ledger = DerivedLedger(
                 schema.labels,
@@ -186,10 +188,21 @@ class LabeledJoin(RequestStep):
             return
         if self._incidents is not None:
             oldest, most = ledger.oldest, self._most_told
+            self._history.load(state.incidents)
             yield Kind.INCIDENTS, untold_incidents(state.incidents, self._schema, self._book, oldest, most)
         elif not self._schema.horizon_seconds:
             told, most = self._told_positives, self._most_told
             yield Kind.INCIDENTS, untold_positives(state, self._schema, ledger, told, most)
+
+    def asked(self, request: Request) -> Iterator[tuple[Kind, Sequence[JournalEvent]]]:
+        """Incidents that are not known here any more: the history knows what a request leaves out."""
+        if self._incidents is None or not request.labels:
+            return
+        self._take_incidents(None)
+        ids = [record.event.id for record in request.labels if isinstance(record, IncidentRecord)]
+        names = [name for name in dict.fromkeys(ids) if self._book.get(name) is None]
+        if names:
+            yield Kind.INCIDENTS, list(self._history.told(names, self._incidents))
 
     def terminate(self) -> None:
         """Write the pairs that are in no batch yet, and save the incidents."""

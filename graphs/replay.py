@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from feature_sets.telemetry.events import LabelEvent
@@ -11,10 +11,11 @@ from feature_sets.telemetry.incident_events import IncidentEvent
 from feature_sets.telemetry.maintenance_event import MaintenanceEvent
 from graphs.protocol.records import MaintenanceRecord, TelemetryRecord, label_record
 from graphs.protocol.request import Request
+from graphs.protocol.routes import Kind
 from graphs.request_counts import count_request
 from graphs.request_step import RequestStep, request_steps
 from graphs.snapshot import restore_snapshot
-from graphs.state.journal import TOLD, Entry
+from graphs.state.journal import TOLD, Entry, JournalEvent
 from graphs.state.serving_state import serving_state
 
 _CHUNK = 1000
@@ -68,11 +69,18 @@ def tell_history(context: Any) -> dict[str, int]:
     :returns: how many incidents or labels, and how many changes of the calendar of maintenance.
     :raises ApiError: 503 if the history cannot be read, or the journal takes nothing.
     """
+    return tell(context, [step.untold for step in request_steps(context.root)])
+
+
+def tell(
+    context: Any, sources: Iterable[Callable[[], Iterable[tuple[Kind, Sequence[JournalEvent]]]]]
+) -> dict[str, int]:
+    """The same of what each source gives."""
     state = serving_state(context)
     arrival = state.arrivals.now if state.arrivals is not None else state.clock()
     counts: dict[str, int] = dict.fromkeys(("incidents", "maintenance"), 0)
-    for step in request_steps(context.root):
-        for kind, events in step.untold():
+    for source in sources:
+        for kind, events in source():
             for first in range(0, len(events), _CHUNK):
                 part = list(events[first : first + _CHUNK])
                 place = state.journal.append(kind, arrival, part)
