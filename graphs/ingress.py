@@ -151,7 +151,7 @@ class Ingress:
         body = request.body
         found = [self._incidents.bodies(one) for one in (body if isinstance(body, list) else [body])]
         if not found or any(one is None for one in found):
-            return self._incidents.incident
+            return self._incidents.incident_or_hint
         bodies = [incident for one in found for incident in one or ()]
         request.body = bodies if isinstance(body, list) or len(bodies) != 1 else bodies[0]
         return self._incidents.mapped

@@ -267,6 +267,22 @@ class IncidentParser:
         is_open = event.ended and event.end is None and event.cancelled is None
         return event._replace(cancelled=False) if is_open else event
 
+    def incident_or_hint(self, body: Any) -> IncidentEvent:
+        """The same; of a body with no field of an incident, the error says what of the mapping does not fit.
+
+        :raises EventError: naming the first field that breaks a rule.
+        """
+        try:
+            return self.incident(body)
+        except EventError as error:
+            if not isinstance(body, Mapping) or self.is_one(body):
+                raise
+            hint = "the JSON of an incident tool needs incident_mapping in the schema"
+            if self._mapping is not None:
+                places = self._mapping.each or ", ".join(self._mapping.nothing_at(body))
+                hint = f"incident_mapping finds {'no list' if self._mapping.each else 'nothing'} at {places}"
+            raise EventError(error.where, f"{error.rule}; {hint}", error.got) from None
+
     def _read(self, body: Mapping[str, Any], times: TimeRules) -> IncidentEvent:
         form, field = self._form, self._events.field_of
         names = self._names(body)

@@ -170,3 +170,28 @@ def test_a_mapping_of_another_schema_leaves_that_of_the_model(
     assert open_client(tmp_path, of, incident_mapping=other).post("/incidents", ticket()).status == 200
     # Without a content there is none.
     assert open_client(tmp_path, of, incident_mapping={}).post("/incidents", ticket()).status == 422
+
+
+def test_a_body_of_no_known_tool_is_told_what_the_mapping_finds_not(
+    client_of: Any, schema: TelemetrySchema, tmp_path: Path
+) -> None:
+    webhook = {"receiver": "netops", "status": "firing", "alerts": [alert("firing", NEVER)]}
+    table = {"result": [ticket()]}
+    cases = [
+        (client_of("alertmanager", each="alertz"), webhook, "incident_mapping finds no list at alertz"),
+        (None, {"alerts": {}}, "incident_mapping finds no list at alertz"),
+        (client_of("servicenow"), table, "incident_mapping finds nothing at sys_id, opened_at, closed_at"),
+        (
+            open_client(tmp_path, with_labels(schema, form="incidents")),
+            webhook,
+            "the JSON of an incident tool needs incident_mapping in the schema",
+        ),
+    ]
+    client = None
+    for given, body, hint in cases:
+        client = given or client
+        assert client is not None
+        answered = client.post("/incidents", body)
+        assert answered.status == 422 and hint in answered.json["error"]["rule"]
+        own = client.post("/incidents", {"id": "1", "ennd": None})
+        assert own.status == 422 and "incident_mapping" not in own.json["error"]["rule"]
