@@ -99,6 +99,12 @@ class PerformanceWatch:
         self._pairs.extend((chance, int(made), int(label)) for chance, made, label in pairs.tolist())
         self._scored = None
 
+    def note_none(self) -> None:
+        """Begin anew, with another model."""
+        self._predictions.clear()
+        self._pairs.clear()
+        self._scored = None
+
     def status(self) -> dict[str, Any] | None:
         """``reference``, ``estimated``, ``realized`` and ``estimated_of_labeled``; None without a base."""
         if self._scored is None and self._base is not None:

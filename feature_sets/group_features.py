@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from feature_sets.telemetry.neighbors import CALLED, STATISTICS
 from feature_sets.telemetry.peers import DIFFERENCE
 from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.windows import others_kernel
+from feature_sets.windows.device_places import Key
 from feature_sets.windows.others import Asked, NewestValues, Relation
 
 Floats = npt.NDArray[np.float64]
@@ -23,6 +24,27 @@ Ints = npt.NDArray[np.int64]
 
 _ROWS = 4096
 """Rows that are turned at a time: as many as the processor's cache holds."""
+
+
+class DeviceRows(NamedTuple):
+    """Rows of several devices that others may see.
+
+    :param keys: the key of each code.
+    :param codes: of each row, shape (n,).
+    :param at: moment and event time of each, microseconds, shape (n, 2).
+    :param values: of each input, shape (n, inputs); NaN where there is none.
+    """
+
+    keys: Sequence[Key]
+    codes: Ints
+    at: Ints
+    values: Floats
+
+    def take(self, which: npt.NDArray[np.bool_]) -> DeviceRows:
+        """Those where a mask says so, with the keys of these."""
+        codes, numbers = np.unique(self.codes[which], return_inverse=True)
+        keys = [self.keys[code] for code in codes.tolist()]
+        return DeviceRows(keys, numbers, self.at[which], self.values[which])
 
 
 class GroupFeatures:
@@ -129,29 +151,60 @@ class GroupFeatures:
         return dict(zip(self.names, out, strict=True))
 
     def add_to(
-        self, rows: Sequence[dict[str, Any]], devices: Sequence[str], at: Ints, state: NewestValues
+        self,
+        rows: Sequence[dict[str, Any]],
+        devices: Sequence[str],
+        at: Ints,
+        state: NewestValues,
+        past: Sequence[DeviceRows] = (),
     ) -> None:
         """Put the features into rows that have the inputs, and take these in.
 
         :param devices: of each row.
         :param at: moment and event time of each row, microseconds, shape (n, 2). Of one list of rows those of
             an earlier moment come first, in whatever order they were sent.
+        :param past: rows that are taken in among them, by their moments.
         """
         if not self.names or not rows:
             return
-        if len(rows) == 1:  # Most requests: putting one row in order costs more than its features.
+        if len(rows) == 1 and not past:  # Most requests: putting one row in order costs more than it has.
             given = np.array([[rows[0][name] for name in self.inputs]], dtype=np.float64)
             rows[0].update(
                 zip(self.names, state.compare(devices, _FIRST, at, given)[0].tolist(), strict=True)
             )
             return
-        numbers: dict[str | int, int] = {}
+        numbers: dict[Key, int] = {}
         codes = np.array([numbers.setdefault(device, len(numbers)) for device in devices], dtype=np.int64)
         values = np.array([[row[name] for name in self.inputs] for row in rows], dtype=np.float64)
-        order = np.argsort(at[:, 0], kind="stable")
-        found = state.compare(list(numbers), codes[order], at[order], values[order])
-        for place, features in zip(order.tolist(), found.tolist(), strict=True):
+        sent = DeviceRows(list(numbers), codes, at, values)
+        for place, features in self._taken([*past, sent], len(rows), state):
             rows[place].update(zip(self.names, features, strict=True))
+
+    def take_in(self, past: Sequence[DeviceRows], state: NewestValues) -> None:
+        """Take rows in whose features nobody asks for."""
+        for _ in self._taken(past, 0, state):
+            pass
+
+    def _taken(
+        self, parts: Sequence[DeviceRows], last: int, state: NewestValues
+    ) -> Iterator[tuple[int, list[float]]]:
+        """Place and features of each of the last rows; all are taken in, in the order of their moments."""
+        numbers: dict[Key, int] = {}
+        codes = [
+            np.array([numbers.setdefault(key, len(numbers)) for key in part.keys], dtype=np.int64)[part.codes]
+            for part in parts
+        ]
+        if not codes:
+            return
+        code, at = np.concatenate(codes), np.concatenate([part.at for part in parts])
+        values = np.concatenate([part.values for part in parts])
+        order = np.argsort(at[:, 0], kind="stable")
+        keys, first = list(numbers), len(order) - last
+        for start in range(0, len(order), _ROWS):
+            rows = order[start : start + _ROWS]
+            found = state.compare(keys, code[rows], at[rows], values[rows])
+            asked = np.flatnonzero(rows >= first)
+            yield from zip((rows[asked] - first).tolist(), found[asked].tolist(), strict=True)
 
 
 _FIRST = np.zeros(1, dtype=np.int64)

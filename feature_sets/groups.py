@@ -80,6 +80,11 @@ class Groups:
                     _join(root, parents, [device, *(key for key, _, _ in members[:1])])
         return {key: root(key) for key in list(parents)}
 
+    @property
+    def devices(self) -> set[str]:
+        """Those with a link, or with values by which others may be their peers."""
+        return {*(end for pair in self.links for end in pair), *map(str, self._peers)}
+
     def until(self, end: int, devices: Collection[str]) -> Iterator[tuple[str, object]]:
         """What links and peers of some devices are before a time, by what it is called; to be compared."""
         for (first, second), spans in self.links.items():

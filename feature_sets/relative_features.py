@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy.typing as npt
 
 from feature_sets.rows.event_micros import column_micros
 from feature_sets.rows.keyed_rows import KeyedRows
+from feature_sets.telemetry.relative import LEVEL, OF_MAX, SAME_HOUR
 from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.windows.baselines import Baselines
 
@@ -29,6 +31,7 @@ class RelativeFeatures:
     """Windows less the mean that they had on the same device until then, over their standard deviation.
 
     Those of the same hour are compared with that hour of the week, in UTC by event time, in earlier weeks.
+    Those of the maximum are divided by the largest value that they had on the same device until then.
 
     What counts is every row with a status that counts, in the order in which the rows were taken in. See
     ``feature_sets.telemetry.relative.Relative`` and ``Baselines``.
@@ -44,11 +47,13 @@ class RelativeFeatures:
         self.inputs: tuple[str, ...] = tuple(part.window_feature for part in parts)
         """The window feature that each is about."""
         self._after = declared.after if declared else 0
-        self._same_hour = sum(part.same_hour for part in parts)
+        kinds = Counter(part.kind for part in parts)
+        self._of_kinds = kinds[LEVEL], kinds[SAME_HOUR], kinds[OF_MAX]
 
     def baselines(self) -> Baselines:
         """State of devices without a past."""
-        return Baselines(len(self.inputs) - self._same_hour, self._after, self._same_hour)
+        level, same_hour, of_max = self._of_kinds
+        return Baselines(level, self._after, same_hour, of_max)
 
     def of_history(
         self,

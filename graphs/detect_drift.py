@@ -20,6 +20,8 @@ from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of
 from graphs.protocol.times import iso_time
 from graphs.request_step import RequestStep
+from graphs.state.entry_id import EntryId
+from graphs.state.journal import Journal
 from graphs.state.serving_state import serving_state
 from graphs.state.snapshots.saved_state import SavedState
 
@@ -42,7 +44,7 @@ class DetectDrift(RequestStep):
     :param name: name of the step.
     """
 
-    kinds: ClassVar[frozenset[Kind]] = kinds_of("detect_drift")
+    kinds: ClassVar[frozenset[Kind]] = kinds_of("detect_drift") | {Kind.REROUTED}
 
     def __init__(self, context: Any, name: str = "detect_drift") -> None:
         self.name = name
@@ -60,16 +62,14 @@ class DetectDrift(RequestStep):
         self._watch = PerformanceWatch()
         self._seen = self._attached_at = Position(0, 0, 0)
         self._unsaved = 0
+        self._watched = ""
         saved = self._journal.load(_SAVED)
-        self._version = state.package.schema.version
-        if saved is not None and saved["version"] != self._version:
-            self._logger.info(
-                f"the detectors of model version {saved['version']} are detached; {self._version} is served"
-            )
-        elif saved is not None:
+        self._version = state.routing.now.document.champion.version
+        if saved is not None:
             self._restore(saved)
 
     def _restore(self, saved: dict[str, Any]) -> None:
+        self._watched = saved["version"]
         self._monitor = DriftMonitor.from_dict(saved["monitor"])
         self._seen = Position(*saved["seen"])
         self._attached_at = Position(*saved.get("attached_at", (0, 0, 0)))
@@ -90,10 +90,10 @@ class DetectDrift(RequestStep):
     def restore(self, state: SavedState, lost: bool) -> bool:
         """Go on from the snapshot, where what is kept beside the journal is lost or older."""
         self._count(state.plain["found"])
-        if state.plain["version"] == self._version:
-            self._watch.note_all(state.arrays["predictions"], state.arrays["pairs"])
+        self._version = state.plain["version"]
+        self._watch.note_all(state.arrays["predictions"], state.arrays["pairs"])
         saved = state.plain["drift"]
-        if saved is None or saved["version"] != self._version:
+        if saved is None:
             return True
         is_same = self._monitor is not None and list(self._attached_at) == saved["attached_at"]
         if (lost and self._monitor is None) or (is_same and Position(*saved["seen"]) > self._seen):
@@ -105,9 +105,45 @@ class DetectDrift(RequestStep):
         if lost or self._unsaved:
             self._save_or_log()
 
+    def before_replay(self, journal: Journal, after: EntryId) -> None:
+        """Begin with the version that was the champion then."""
+        self._follow(after)
+
+    def after_replay(self) -> None:
+        """Detach detectors of a version that is the champion no longer."""
+        self._follow(None)
+        if self._monitor is not None and self._watched != self._version:
+            self._detach()
+
+    def _follow(self, entry: EntryId | None) -> None:
+        """Have the champion of after an entry, or of now: its scores begin with it."""
+        routing = self._state.routing
+        found = routing.now if entry is None else routing.at((entry[0], entry[1] + 1))
+        if found.document.champion.version != self._version:
+            self._version = found.document.champion.version
+            self._watch.note_none()
+
+    def _reroute(self, request: Request) -> None:
+        """Follow a change of the champion; detectors of another are not its own."""
+        self._follow(request.entry)
+        attached_later = Position(*request.entry, 0) <= self._attached_at
+        if self._monitor is not None and self._watched != self._version and not attached_later:
+            self._detach()
+
+    def _detach(self) -> None:
+        self._logger.info(
+            f"the detectors of model version {self._watched} are detached; {self._version} is the champion"
+        )
+        self._monitor = None
+        self._score_by(None)
+        self._call(_ATTACHED, None)
+        self._save_or_log()
+
     def handle(self, request: Request) -> None:
         """Feed the pairs of the request, or attach, detach or describe the detectors."""
-        if request.kind is Kind.DRIFT:
+        if request.kind is Kind.REROUTED:
+            self._reroute(request)
+        elif request.kind is Kind.DRIFT:
             request.reply(self.status())
         elif request.kind is Kind.ATTACH:
             self._attach(request)
@@ -155,7 +191,7 @@ class DetectDrift(RequestStep):
             raise ApiError(
                 422, "body", f"must be the saved state of a drift monitor: {error}", None
             ) from error
-        self._monitor = monitor
+        self._monitor, self._watched = monitor, self._version
         self._score_by(None)
         # The new detectors see what is labeled from now on, also after a restart.
         self._seen = Position(*self._journal.append(Kind.LABELS, request.arrival, []), 0)
@@ -200,7 +236,9 @@ class DetectDrift(RequestStep):
         """Note new predictions and pairs of the model that is served, whether or not scores are told."""
         for record in request.telemetry:
             made = record.prediction
-            if made is not None and record.maintenance is None and record.status in event_status.COUNTED:
+            if made is None or made.version != self._version:
+                continue
+            if record.maintenance is None and record.status in event_status.COUNTED:
                 self._watch.add_prediction(made.probability, made.prediction)
         for pair in request.pairs:
             if pair.made.version == self._version:
@@ -225,7 +263,7 @@ class DetectDrift(RequestStep):
             self._callbacks[name].send_all(before.pending if before else [])
 
     def _feed(self, monitor: DriftMonitor, pair: LabeledPair) -> None:
-        if pair.position <= self._seen or pair.made.version != self._version:
+        if pair.position <= self._seen or pair.made.version != self._watched:
             return
         wrong = int(pair.made.prediction != pair.label)
         for event in monitor.update(wrong, iso_time(pair.time)):
@@ -239,7 +277,7 @@ class DetectDrift(RequestStep):
         self._unsaved = max(self._unsaved, _SAVE_EVERY)
         # Sent on replay too: had the state been saved after the first time, this pair would be skipped.
         if event.level == "drift":
-            told = {"id": self._id_of(event), "version": self._version, "event": event.to_dict()}
+            told = {"id": self._id_of(event), "version": self._watched, "event": event.to_dict()}
             for name, callback in self._callbacks.items():
                 callback.send({**self._body, **told} if name == _BY_SETTING else told)
 
@@ -257,7 +295,7 @@ class DetectDrift(RequestStep):
 
     def _id_of(self, event: DriftEvent) -> str:
         """The same for the same event, also where a restart finds it again."""
-        text = f"{self._version} {event.source} {event.n_seen} {event.event_time}"
+        text = f"{self._watched} {event.source} {event.n_seen} {event.event_time}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def _content(self) -> dict[str, Any] | None:
@@ -265,7 +303,7 @@ class DetectDrift(RequestStep):
         if self._monitor is None:
             return None
         return {
-            "version": self._version,
+            "version": self._watched,
             "monitor": self._monitor.to_dict(),
             "performance": self._watch.base and self._watch.base.to_dict(),
             "seen": list(self._seen),

@@ -9,6 +9,7 @@ from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of
 from graphs.replay import replay_entry, tell
 from graphs.request_step import RequestStep, request_steps
+from graphs.rerouting import settle_routing
 from graphs.state.entry_id import BEFORE_ALL
 from graphs.state.serving_state import serving_state
 from graphs.state.snapshots.saved_state import SavedState
@@ -28,7 +29,14 @@ class JournalStep(RequestStep):
     def __init__(self, context: Any, name: str = "journal") -> None:
         self.name = name
         self._context = context
-        self._journal = serving_state(context).journal
+        state = serving_state(context)
+        self._journal, self._routing = state.journal, state.routing
+
+    def do(self, request: Request) -> Request:
+        """Have a change of the routing that waits take effect before this request, then handle it."""
+        if self._routing.waiting is not None and not request.replayed and request.entry == BEFORE_ALL:
+            settle_routing(self._context)
+        return super().do(request)
 
     def handle(self, request: Request) -> None:
         """Write the accepted events, unless they are of an entry of the journal.

@@ -21,6 +21,7 @@ from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of
 from graphs.protocol.times import iso_time
 from graphs.request_step import RequestStep
+from graphs.state.ahead_stream import AheadStream
 from graphs.state.derived_ledger import DerivedLedger
 from graphs.state.entry_id import BEFORE_ALL, EntryId
 from graphs.state.history_incidents import HistoryIncidents
@@ -83,6 +84,9 @@ class LabeledJoin(RequestStep):
             )
         else:
             self._ledger = PredictionLedger(deadline, tolerance)
+        self._ahead = AheadStream(state, deadline, self._write_failed)
+        if self._ahead.join is not None:
+            self._ledger.on_settled = self._ahead.join.settle
         self._inputs = state.package.schema.input_names
         self._excluding = tuple(excluding_columns(schema).values())
         self._batches: LabeledBatches | None = None
@@ -114,6 +118,7 @@ class LabeledJoin(RequestStep):
             ]
         if request.pairs and self._batches is not None:
             self._batches.add(request.pairs, request.replayed)
+        self._ahead.write(request)
         for pair in request.pairs:
             self._metrics.pairs.labels("yes" if pair.made.prediction == pair.label else "no").inc()
         for state, count in self._ledger.states.items():
@@ -133,7 +138,8 @@ class LabeledJoin(RequestStep):
             found.plain["book"] = self._book.saved()
         if self._incidents is not None:
             found.plain["changes"] = self._incidents.content()
-        return found
+        ahead = self._ahead.saved()
+        return found if not ahead.plain else found.with_part("ahead", ahead)
 
     def restore(self, state: SavedState, lost: bool) -> bool:
         """Go on from the ledger; predictions of an earlier model stay what they were."""
@@ -144,6 +150,7 @@ class LabeledJoin(RequestStep):
             self._batches.restore(state.part("batches"))
         if self._incidents is not None:
             self._incidents.restore(state.plain["changes"])
+        self._ahead.restore(state.part("ahead"))
         return True
 
     def before_snapshot(self, lost: bool) -> None:
@@ -208,6 +215,7 @@ class LabeledJoin(RequestStep):
         """Write the pairs that are in no batch yet, and save the incidents."""
         if self._batches is not None:
             self._batches.close()
+        self._ahead.close()
         self._save_incidents()
 
     def summary(self) -> dict[str, Any]:
@@ -226,6 +234,7 @@ class LabeledJoin(RequestStep):
             "batches_written": self._batches.written if self._batches else 0,
             "unwritten": self._batches.unwritten if self._batches else 0,
             "directory": str(self._batches.directory) if self._batches else None,
+            **self._ahead.summary(),
         }
 
     def _check_room(self, request: Request) -> None:
@@ -257,6 +266,7 @@ class LabeledJoin(RequestStep):
         for index, record in enumerate(request.telemetry):
             event, made = record.event, record.prediction
             if record.maintenance is not None:
+                self._ahead.exclude(event.device, event.time, self._ledger.newest)
                 continue
             if made is None:
                 if record.status == event_status.DUPLICATE:
@@ -266,12 +276,13 @@ class LabeledJoin(RequestStep):
             if isinstance(self._ledger, DerivedLedger):
                 pairs = self._ledger.add_prediction(event.device, event.time, made, arrived)
                 self._take(request, pairs)
-                continue
-            pair = self._ledger.add_prediction(
-                event.device, event.time, made, arrived, request.position(index)
-            )
-            if pair is not None:
-                request.pairs.append(pair)
+            else:
+                pair = self._ledger.add_prediction(
+                    event.device, event.time, made, arrived, request.position(index)
+                )
+                if pair is not None:
+                    request.pairs.append(pair)
+            self._ahead.advance(self._ledger.newest, arrived)
 
     def _labels(self, request: Request) -> None:
         for index, record in enumerate(request.labels):
@@ -296,6 +307,8 @@ class LabeledJoin(RequestStep):
             return
         if event.label is None or excluded:
             future = ledger.from_future(event.time, arrived)
+            if excluded and not future:
+                self._ahead.exclude(event.device, event.time, ledger.newest)
             record.status = (LabelStatus.QUARANTINED if future else LabelStatus.KEPT).value
             return
         status, pair = ledger.add_label(

@@ -1,14 +1,13 @@
-"""Fourth step: the model that a request is for answers it."""
+"""Fourth step: the version of the model that a request is for answers it."""
 
 from __future__ import annotations
 
-import math
 from typing import Any, ClassVar
 
 import mlrun.serving
 import numpy as np
 
-from feature_sets.model_package.imputation import count_missing
+from graphs.horizon_models import horizon_models, predict_ahead
 from graphs.onnx_model import OnnxModel
 from graphs.protocol.errors import ApiError
 from graphs.protocol.inference_protocol import (
@@ -18,17 +17,21 @@ from graphs.protocol.inference_protocol import (
     request_id,
     requested_outputs,
 )
-from graphs.protocol.records import Prediction
+from graphs.protocol.records import Ahead, TelemetryRecord
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of, paths
 from graphs.request_step import RequestStep
+from graphs.routing.change import RoutingChange
+from graphs.routing_state import RoutingState
+from graphs.scoring import Scoring
 from graphs.state.serving_state import serving_state
+from graphs.state.snapshots.saved_state import SavedState
 
 SERVER_METADATA = {"name": "netops", "version": "2", "extensions": []}
 
 
 class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
-    """MLRun's model router for our requests: telemetry goes to the champion, inference by name.
+    """MLRun's model router for our requests: telemetry goes to the version of its device, inference by name.
 
     Of the base class it keeps the routes. Its event handling is replaced, for it asks the MLRun API about
     model endpoints on the way and answers in another form.
@@ -39,19 +42,56 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
     :param kwargs: what MLRun adds.
     """
 
-    kinds: ClassVar[frozenset[Kind]] = kinds_of("model_router")
+    kinds: ClassVar[frozenset[Kind]] = kinds_of("model_router") | {Kind.REROUTED}
 
     def __init__(self, context: Any, name: str, routes: Any = None, **kwargs: Any) -> None:
         super().__init__(context=context, name=name, routes=routes, **kwargs)
-        state = serving_state(context)
-        self._metrics = state.metrics
-        self._champion = state.settings.model_name
-        self._max_rows = state.settings.max_events
+        self._state = serving_state(context)
+        self._name = self._state.settings.model_name
+        self._max_rows = self._state.settings.max_events
+        self._horizons = self._state.schema.horizons
+        self._further: dict[str, OnnxModel] = {}
 
     def post_init(self, mode: str = "sync", **kwargs: Any) -> None:
-        """All models are loaded; the champion must be among them."""
-        if self._champion not in self.routes:
-            raise ValueError(f"champion must be one of {list(self.routes.keys())}, got {self._champion!r}")
+        """All models are loaded; the one that the settings name must be among them."""
+        if self._name not in self.routes:
+            raise ValueError(f"champion must be one of {list(self.routes.keys())}, got {self._name!r}")
+        self._further = horizon_models(self.context)
+        declared: OnnxModel = self.routes[self._name].async_object
+        self._routing = RoutingState(self.context, self._state, declared)
+        self._scoring = Scoring(
+            self._name, self._routing.versions.needed, self._state.metrics, self._shadow_failed
+        )
+
+    def saved(self) -> SavedState:
+        """The routing over time."""
+        return SavedState({"routing": self._routing.trail.content()})
+
+    def restore(self, state: SavedState, lost: bool) -> bool:
+        """Know the routing of the snapshot; what is kept beside the journal may know more."""
+        if "routing" in state.plain:
+            trail, before = self._routing.trail, self._routing.trail.revision
+            trail.take(state.plain["routing"])
+            self._routing.is_saved &= not lost and trail.revision == before
+        return True
+
+    def before_snapshot(self, lost: bool) -> None:
+        """Keep the routing beside the journal again, if it is lost there."""
+        self._routing.is_saved &= not lost
+        self._routing.save()
+
+    def start_change(self) -> RoutingChange | None:
+        """What the routing becomes by the start of this process, after the replay; None if it stays."""
+        change = self._routing.start_change()
+        if change is None:
+            self._routing.forget_unused()
+            self._routing.save()
+        return change
+
+    @property
+    def _names(self) -> list[str]:
+        """Of all models, those of further horizons last."""
+        return [*self.routes.keys(), *(model.name for model in self._further.values())]
 
     def do_event(self, event: Any, *args: Any, **kwargs: Any) -> Any:
         """MLRun's entry point for routers."""
@@ -62,6 +102,12 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
         """Predict, or tell about the models."""
         if request.kind is Kind.TELEMETRY:
             self._predict(request)
+        elif request.kind is Kind.REROUTE:
+            request.reply(self._routing.start_change_of(request.body), 202)
+        elif request.kind is Kind.REROUTED:
+            self._rerouted(request)
+        elif request.kind is Kind.ROUTING:
+            request.reply(self._routing.answer())
         elif request.kind is Kind.INFER:
             request.reply(self._infer(request))
         elif request.kind is Kind.MODEL:
@@ -70,7 +116,7 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
             model = self._model(request)
             request.reply({"name": request.model, "ready": bool(model.ready)}, 200 if model.ready else 503)
         elif request.kind is Kind.MODELS:
-            request.reply({"models": list(self.routes.keys())})
+            request.reply({"models": self._names})
         elif request.kind is Kind.OVERVIEW:
             request.reply(self._overview())
         elif request.kind is Kind.SERVER:
@@ -78,66 +124,93 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
         elif request.kind is Kind.LIVE:
             request.reply({"live": True})
         else:
-            ready = all(self._loaded(name).ready for name in self.routes.keys())  # noqa: SIM118 - MLRun's own dict
+            every = [self._champion(), *self._others()]
+            ready = all(model.ready for model in every)
             request.reply({"ready": ready}, 200 if ready else 503)
 
     def _overview(self) -> dict[str, Any]:
         """What answers telemetry, and what there is to ask."""
-        schema = self._loaded(self._champion).schema
+        schema = self._champion().schema
         return {
             **SERVER_METADATA,
             "telemetry": schema.telemetry.name,
             "label": schema.telemetry.target,
-            "model": self._champion,
+            "model": self._name,
             "model_version": schema.version,
             "threshold": schema.threshold,
+            **self._versions(schema.version),
             "paths": paths(),
         }
 
-    def _loaded(self, name: str) -> OnnxModel:
-        model: OnnxModel = self.routes[name].async_object
-        return model
+    def _versions(self, primary: str) -> dict[str, Any]:
+        """Version of the model of each horizon, None without one; nothing where there is one horizon."""
+        if len(self._horizons) == 1:
+            return {}
+        found = {horizon: model.version for horizon, model in self._further.items()}
+        return {"horizons": {self._horizons[0]: primary, **{h: found.get(h) for h in self._horizons[1:]}}}
+
+    def _champion(self) -> OnnxModel:
+        return self._routing.versions.needed(self._routing.trail.now.document.champion)
+
+    def _others(self) -> list[OnnxModel]:
+        """Models of routes of their own, and of further horizons."""
+        return [*(route.async_object for route in self.routes.values()), *self._further.values()]
 
     def _model(self, request: Request) -> OnnxModel:
-        if request.model not in self.routes:
-            raise ApiError(404, "model", f"must be one of {', '.join(self.routes.keys())}", request.model)
-        model = self._loaded(request.model)
-        if request.version not in ("", model.version):
-            raise ApiError(404, "version", f"must be {model.version}", request.version)
+        if request.model not in self._names:
+            raise ApiError(404, "model", f"must be one of {', '.join(self._names)}", request.model)
+        if request.model != self._name:
+            other = next(model for model in self._others() if model.name == request.model)
+            if request.version not in ("", other.version):
+                raise ApiError(404, "version", f"must be {other.version}", request.version)
+            return other
+        if not request.version:
+            return self._champion()
+        model = self._routing.versions.get(request.version)
+        if model is None:
+            known = " or ".join(each.version for each in self._routing.trail.now.document.versions)
+            raise ApiError(404, "version", f"must be {known}", request.version)
         return model
 
     def _predict(self, request: Request) -> None:
-        model = self._loaded(self._champion)
         counted = [record for record in request.telemetry if record.features is not None]
-        inputs = model.inputs([record.features for record in counted if record.features is not None])
-        probability = model.probability(inputs)
-        decided = model.decide(probability).tolist()
-        missing = count_missing(inputs).tolist()
-        for record, row, prediction, chance, absent in zip(
-            counted, inputs, decided, probability.tolist(), missing, strict=True
-        ):
-            if not math.isnan(chance):
-                record.prediction = Prediction(self._champion, model.version, row, prediction, chance, absent)
-        silenced = [record.maintenance is not None for record in counted]
-        self._count(model, [made for made, silent in zip(decided, silenced, strict=True) if not silent])
-        for made, silent in zip(decided, silenced, strict=True):
-            if silent:
-                self._metrics.suppressed.labels(made).inc()
+        self._scoring.score(counted, self._routing.trail.at(request.entry))
+        self._predict_ahead(counted)
+
+    def _predict_ahead(self, counted: list[TelemetryRecord]) -> None:
+        """Add what the models of further horizons say to the predictions."""
+        if not self._further:
+            return
+        for record, ahead in zip(counted, predict_ahead(self._further, counted), strict=True):
+            if record.prediction is not None:
+                record.prediction = record.prediction._replace(ahead=ahead)
+        for horizon, model in self._further.items():
+            said = [one for record in counted for one in _said(record) if one.horizon == horizon]
+            self._scoring.count(model, [one.prediction for one in said])
+
+    def _rerouted(self, request: Request) -> None:
+        """Follow changes of the journal."""
+        for change in request.routing:
+            if self._routing.apply(request.entry, change, request.replayed):
+                self._state.metrics.routing_changes.labels(change.outcome).inc()
+
+    def _shadow_failed(self, version: str, error: Exception) -> None:
+        self._state.metrics.shadow_failures.labels(version).inc()
+        self.context.logger.error(f"version {version} in shadow failed: {type(error).__name__}: {error}")
 
     def _infer(self, request: Request) -> dict[str, Any]:
         model = self._model(request)
-        inputs = read_inputs(request.body, model.schema.input_names, self._max_rows)
+        inputs = read_inputs(request.body, model.input_names, self._max_rows)
         given_id, outputs = request_id(request.body), requested_outputs(request.body)
         probability = model.probability(inputs)
         if np.isnan(probability).any():
             row = int(np.argmax(np.isnan(probability)))
             raise ApiError(422, "inputs", "must lead to a number in every row", f"none in row {row}")
         decided = model.decide(probability)
-        self._count(model, decided.tolist())
+        self._scoring.count(model, decided.tolist())
         return inference_response(request.model, model.version, decided, probability, given_id, outputs)
 
-    def _count(self, model: OnnxModel, decided: list[int]) -> None:
-        ones = sum(decided)
-        for value, count in ((0, len(decided) - ones), (1, ones)):
-            if count:
-                self._metrics.predictions.labels(model.name, model.version, value).inc(count)
+
+def _said(record: TelemetryRecord) -> tuple[Ahead, ...]:
+    """What further models predicted of an event that may raise alarms."""
+    return record.prediction.ahead if record.prediction and record.maintenance is None else ()

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from mlrun.serving import V2ModelServer
+from mlrun.utils import logger
 
 from feature_sets.model_package.errors import ModelPackageError
-from feature_sets.model_package.package import fetch_model_package
+from feature_sets.model_package.package import ModelPackage, fetch_model_package
 from feature_sets.model_package.schema import ModelSchema
 from graphs.state.serving_state import serving_state
 
@@ -25,14 +26,28 @@ class OnnxModel(V2ModelServer):
     :param context: MLRun's graph context.
     :param name: name of the model, as in the path.
     :param model_path: address of the model package; empty for the one that the settings name.
+    :param package: the package itself, where it was fetched already.
     :param kwargs: what MLRun adds.
     """
 
     schema: ModelSchema
     """Inputs, threshold and version of the loaded model."""
 
-    def __init__(self, context: Any, name: str, model_path: str = "", **kwargs: Any) -> None:
+    input_names: tuple[str, ...]
+    """Inputs in model order."""
+    digest: str
+    """SHA-256 of its ``model.json``."""
+
+    def __init__(
+        self,
+        context: Any,
+        name: str,
+        model_path: str = "",
+        package: ModelPackage | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(context=context, name=name, model_path=model_path, **kwargs)
+        self._package = package
 
     @property
     def version(self) -> str:
@@ -50,12 +65,16 @@ class OnnxModel(V2ModelServer):
         :raises ModelPackageError: if a file, an input or the answer is not right.
         """
         state = serving_state(self.context)
-        package = fetch_model_package(self.model_path) if self.model_path else state.package
-        self.schema = package.schema
+        package = self._package
+        if package is None:
+            package = fetch_model_package(self.model_path) if self.model_path else state.package
+        self._package = None
+        self.schema, self.digest = package.schema, package.digest
+        self.input_names = package.schema.input_names
         known = set(self.schema.telemetry.live_features)
         if state.devices is not None:
             known |= state.devices.names
-        for name in self.schema.input_names:
+        for name in self.input_names:
             if name not in known:
                 where = f"model '{self.name}', input '{name}'"
                 raise ModelPackageError(where, "must be a feature of live events", name)
@@ -64,6 +83,10 @@ class OnnxModel(V2ModelServer):
         if golden.shape != (1,) or not 0.0 <= golden[0] <= 1.0:
             rule = "must answer the imputation values with a probability"
             raise ModelPackageError(f"model '{self.name}'", rule, golden)
+        if package.golden is not None:
+            package.golden.check(f"model '{self.name}', version {self.version}", self.probability)
+        else:
+            logger.info(f"version {self.version} was packaged without golden rows: only one row was tried")
         self.ready = True
 
     def inputs(self, features: list[dict[str, float]]) -> Floats:
@@ -72,7 +95,7 @@ class OnnxModel(V2ModelServer):
         :param features: features by name; further ones are ignored.
         :returns: shape (n, inputs).
         """
-        names = self.schema.input_names
+        names = self.input_names
         rows = [[row.get(name, math.nan) for name in names] for row in features]
         return np.array(rows, dtype=np.float64).reshape(len(rows), len(names))
 

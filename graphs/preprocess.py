@@ -210,19 +210,19 @@ class Preprocess(RequestStep):
         begins like this.
         """
         found: dict[str, tuple[float, Readings]] = {}
-        first: dict[str, tuple[float, float]] = {}
-        for index, record in enumerate(request.telemetry):
-            event, arrival = record.event, request.arrived(index)
-            if event.device in self._started or event.device in found:
-                continue
-            if event.time > arrival + self._tolerance:
-                continue  # It will be quarantined; its time says nothing about where the device is.
-            first[event.device] = event.time, arrival
-            found[event.device] = arrival, history.before(event.device, event.time, arrival)
+        new: list[tuple[float, float, str]] = []
         known = set(self._windows.devices) if self._levels.kept else set()
-        for device, (time, arrival) in first.items():
+        for index, record in enumerate(request.telemetry):
+            device, time, arrival = record.event.device, record.event.time, request.arrived(index)
+            if device in self._started or time > arrival + self._tolerance:
+                continue  # The time of one that will be quarantined does not say where the device is.
+            new.append((time, arrival, device))
+            if device in found:
+                continue
+            found[device] = arrival, history.before(device, time, arrival)
             if device not in known:
                 self._levels.begin(device, time, arrival, history.left_out)
+        for time, arrival, device in sorted(new):  # In order of time, so that each stretch is read once.
             self._groups.begin(device, time, arrival, history.left_out)
         sizes = [len(readings.micros) for _, readings in found.values()]
         if any(sizes):

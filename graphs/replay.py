@@ -14,6 +14,7 @@ from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind
 from graphs.request_counts import count_request
 from graphs.request_step import RequestStep, request_steps
+from graphs.routing.change import RoutingChange
 from graphs.snapshot import restore_snapshot
 from graphs.state.journal import TOLD, Entry, JournalEvent
 from graphs.state.serving_state import serving_state
@@ -82,17 +83,32 @@ def tell(
     for source in sources:
         for kind, events in source():
             for first in range(0, len(events), _CHUNK):
-                part = list(events[first : first + _CHUNK])
-                place = state.journal.append(kind, arrival, part)
-                for missed in state.journal.missed():
-                    replay_entry(context, missed)
-                labels = [event for event in part if isinstance(event, LabelEvent | IncidentEvent)]
-                changes = [event for event in part if isinstance(event, MaintenanceEvent)]
-                entry = Entry(place, kind, arrival, labels=labels, maintenance=changes)
-                replay_entry(context, entry, replayed=False)
-                counts["incidents"] += len(labels)
-                counts["maintenance"] += len(changes)
+                entry = append_and_handle(context, kind, arrival, events[first : first + _CHUNK])
+                counts["incidents"] += len(entry.labels)
+                counts["maintenance"] += len(entry.maintenance)
     return counts
+
+
+def append_and_handle(context: Any, kind: Kind, arrival: float, events: Sequence[JournalEvent]) -> Entry:
+    """Journal what no request has sent, and send it through the steps, after what others appended before it.
+
+    :param context: MLRun's graph context, whose root is the graph.
+    :raises ApiError: 503 if the journal takes nothing.
+    """
+    journal = serving_state(context).journal
+    place = journal.append(kind, arrival, list(events))
+    for missed in journal.missed():
+        replay_entry(context, missed)
+    entry = Entry(
+        place,
+        kind,
+        arrival,
+        labels=[event for event in events if isinstance(event, LabelEvent | IncidentEvent)],
+        maintenance=[event for event in events if isinstance(event, MaintenanceEvent)],
+        routing=[event for event in events if isinstance(event, RoutingChange)],
+    )
+    replay_entry(context, entry, replayed=False)
+    return entry
 
 
 def replay_entry(context: Any, entry: Entry, replayed: bool = True) -> None:
@@ -122,6 +138,7 @@ def _replay_to(steps: Sequence[RequestStep], context: Any, entry: Entry, replaye
         telemetry=[TelemetryRecord(reading, place) for place, reading in enumerate(entry.events)],
         labels=[label_record(label, place) for place, label in enumerate(entry.labels)],
         maintenance=[MaintenanceRecord(change, place) for place, change in enumerate(entry.maintenance)],
+        routing=entry.routing,
         entry=entry.id,
     )
     for step in steps:

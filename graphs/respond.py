@@ -12,6 +12,7 @@ from graphs.protocol.errors import ApiError, error_object
 from graphs.protocol.maintenance_answer import maintenance_answer
 from graphs.protocol.openapi import openapi_document
 from graphs.protocol.records import (
+    Ahead,
     IncidentRecord,
     LabelRecord,
     MaintenanceRecord,
@@ -23,6 +24,7 @@ from graphs.protocol.routes import Kind
 from graphs.protocol.times import iso_time
 from graphs.replay import replay, tell_history
 from graphs.request_counts import count_request
+from graphs.rerouting import start_routing
 from graphs.snapshot import snapshot_taker
 from graphs.state.serving_state import serving_state
 from graphs.state.snapshots.taker import SnapshotTaker
@@ -49,7 +51,11 @@ class Respond:
         state = serving_state(context)
         self._metrics = state.metrics
         self._schema = state.schema
-        self._model = state.package.schema
+        self._routing = state.routing
+        self._further = {
+            (horizon, package.schema.version): package.schema.threshold
+            for horizon, package in state.further.items()
+        }
         self._journal = state.journal
         self._taker: SnapshotTaker | None = None
 
@@ -59,6 +65,7 @@ class Respond:
         events = replay(self._context)
         seconds = time.perf_counter() - started
         self._context.logger.info(f"replayed {events} events from the journal in {seconds:.1f} s")
+        start_routing(self._context)
         told = tell_history(self._context)
         self._context.logger.info(f"took over from the history: {told}")
         self._taker = snapshot_taker(self._context)
@@ -118,9 +125,11 @@ class Respond:
 
     def _prediction(self, record: TelemetryRecord) -> dict[str, Any]:
         made = record.prediction
-        told = {"device_state": record.device_state} if record.device_state else {}
+        told: dict[str, Any] = {"device_state": record.device_state} if record.device_state else {}
         if record.maintenance is not None:
             told["maintenance"] = record.maintenance
+        if self._schema.further_horizons:
+            told["horizons"] = self._by_horizon(made, record.maintenance is not None)
         return {
             DEVICE: record.event.device,
             self._schema.time: iso_time(record.event.time),
@@ -136,9 +145,32 @@ class Respond:
             **told,
         }
 
+    def _by_horizon(self, made: Prediction | None, is_silenced: bool) -> dict[str, Any]:
+        """What the model of each horizon says, the primary one first; nulls where there is none."""
+        said: dict[str, Ahead] = {}
+        if made is not None:
+            primary = Ahead(self._schema.horizon, made.version, made.prediction, made.probability)
+            said = {one.horizon: one for one in (primary, *made.ahead)}
+        found = {}
+        for horizon in self._schema.horizons:
+            one = said.get(horizon)
+            found[horizon] = {
+                "prediction": one and (None if is_silenced else one.prediction),
+                "probability": one and one.probability,
+                "threshold": one and self._threshold_of(one),
+                "model_version": one and one.version,
+            }
+        return found
+
+    def _threshold_of(self, said: Ahead) -> float | None:
+        """The same of any horizon."""
+        if said.horizon == self._schema.horizon:
+            return self._routing.threshold(said.version)
+        return self._further.get((said.horizon, said.version))
+
     def _threshold(self, made: Prediction | None) -> float | None:
-        """Probability from which on the model predicts an error; None where another version has predicted."""
-        return self._model.threshold if made is not None and made.version == self._model.version else None
+        """Probability from which on the version predicts an error; None for one that is no longer known."""
+        return None if made is None else self._routing.threshold(made.version)
 
     def _maintenance(self, record: MaintenanceRecord) -> dict[str, Any]:
         answer = maintenance_answer(record.event.id, record.event.entry, self._schema)

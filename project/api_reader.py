@@ -88,8 +88,20 @@ def check_production_model(dbpath: str, project: str) -> None:
         get_json(f"{dbpath}/api/v2/projects/{project}/artifacts/{MODEL_ARTIFACT}", _TIMEOUT, tag=PRODUCTION)
     except AbsentError as error:
         raise NetopsError(
-            f"project '{project}' has no model in production; 'netops run --project {project}' trains one"
+            f"project '{project}' has no model in production; {_way(dbpath, project)}"
         ) from error
+
+
+def _way(dbpath: str, project: str) -> str:
+    """How a project comes to a model in production."""
+    try:
+        get_json(f"{dbpath}/api/v2/projects/{project}/artifacts/{MODEL_ARTIFACT}", _TIMEOUT, tag="latest")
+    except AbsentError:
+        return f"'netops run --project {project}' trains one"
+    return (
+        f"the gate kept out those that were trained: 'netops history --project {project}' tells why, "
+        f"'netops run --project {project} --promote' overrules it"
+    )
 
 
 def check_endpoint(dbpath: str, project: str, name: str) -> None:

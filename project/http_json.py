@@ -36,16 +36,19 @@ def get_json(address: str, timeout: float = 30.0, **query: str | int) -> Any:
     return _answer(Request(url), address, timeout)  # noqa: S310 - addresses of the user's own servers
 
 
-def patch_json(address: str, body: Any, timeout: float = 30.0) -> Any:
-    """Content of the answer to a PATCH request with a JSON body.
+def get_guarded(address: str, token: str, timeout: float = 30.0) -> Any:
+    """The same of a route that takes a bearer token."""
+    return _answer(Request(address, headers=_bearer(token)), address, timeout)  # noqa: S310 - as above
 
-    :param address: http or https address.
-    :raises UnreachableError: unless the server answers with a status of success and JSON.
-    """
-    content = json.dumps(body).encode()
-    headers = {"Content-Type": "application/json"}
-    request = Request(address, content, headers, method="PATCH")  # noqa: S310 - as above
-    return _answer(request, address, timeout)
+
+def patch_json(address: str, body: Any, timeout: float = 30.0) -> Any:
+    """Content of the answer to a PATCH request with a JSON body, see ``post_json``."""
+    return _sent("PATCH", address, body, timeout)
+
+
+def put_json(address: str, body: Any, timeout: float = 30.0, token: str = "") -> Any:
+    """Content of the answer to a PUT request with a JSON body, see ``post_json``."""
+    return _sent("PUT", address, body, timeout, token)
 
 
 def post_json(address: str, body: Any, timeout: float = 30.0, token: str = "") -> Any:
@@ -55,11 +58,17 @@ def post_json(address: str, body: Any, timeout: float = 30.0, token: str = "") -
     :param token: bearer token, or empty.
     :raises UnreachableError: unless the server answers with a status of success and JSON.
     """
-    headers = {"Content-Type": "application/json"}
-    if token:
-        headers["Authorization"] = f"Bearer {token}"
-    request = Request(address, json.dumps(body).encode(), headers, method="POST")  # noqa: S310 - as above
+    return _sent("POST", address, body, timeout, token)
+
+
+def _sent(method: str, address: str, body: Any, timeout: float, token: str = "") -> Any:
+    headers = {"Content-Type": "application/json", **_bearer(token)}
+    request = Request(address, json.dumps(body).encode(), headers, method=method)  # noqa: S310 - as above
     return _answer(request, address, timeout)
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 def _answer(request: Request, address: str, timeout: float) -> Any:
@@ -69,4 +78,16 @@ def _answer(request: Request, address: str, timeout: float) -> Any:
     except (OSError, HTTPException, ValueError) as error:
         absent = isinstance(error, HTTPError) and error.code == 404
         kind = AbsentError if absent else UnreachableError
-        raise kind(f"{address}: must answer {request.get_method()} with JSON, got {error}") from error
+        got = f"{error}{_reason(error)}"
+        raise kind(f"{address}: must answer {request.get_method()} with JSON, got {got}") from error
+
+
+def _reason(error: Exception) -> str:
+    """What an error object of our endpoints says beside the status."""
+    if not isinstance(error, HTTPError):
+        return ""
+    try:
+        said = json.loads(error.read())["error"]
+        return f" ({said['field']}: {said['rule']}, got {said['got']})"
+    except (OSError, HTTPException, ValueError, LookupError, TypeError):
+        return ""

@@ -36,6 +36,7 @@ JOBS = {
     "select-features": "training.select_features.select_features",
     "train": "training.train.train",
     "evaluate": "training.evaluate.evaluate",
+    "horizons": "training.further_horizons.train_further_horizons",
     "report": "training.report.report",
     "model-server-tester": "project.jobs.model_server_tester.test_model_server",
     "rehearse": "project.jobs.rehearse.rehearse",

@@ -7,12 +7,20 @@ from typing import Any
 
 
 def column_lines(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Aligned columns, nothing cut: an address must be there whole to be copied."""
-    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
+    """Aligned columns, nothing cut: an address must be there whole to be copied.
+
+    What would break a line, such as a newline in the name of a device, is written as an escape.
+    """
+    lines = [[_one_line(cell) for cell in row] for row in [header, *rows]]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in [header, *rows]
+        for row in lines
     ]
+
+
+def _one_line(text: str) -> str:
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def print_columns(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

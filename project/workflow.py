@@ -155,16 +155,23 @@ def _main(given: Mapping[str, Any]) -> None:
     trained = steps.train(selected, {**plan, **split, **told})
     gate = {**_only(given, "promote", "approve"), "rehearse": given["deploy_streaming"]}
     evaluated = steps.evaluate(selected, trained, {**gate, **split, **told})
-    steps.report(filled, explored, selected, trained, evaluated)
+    of_horizons = {**limits, **plan, **gate, **split, **told}
+    horizons = steps.train_horizons(ingested, evaluated, of_horizons)
+    steps.report(filled, explored, selected, trained, evaluated, horizons)
 
     # Where the gate keeps the new model out, the one before it is served.
-    if_any = partial(_when, evaluated.outputs["production"], "production", partial(_live, given, evaluated))
+    live = partial(_live, given, evaluated, horizons)
+    if_any = partial(_when, evaluated.outputs["production"], "production", live)
     _when(given["deploy_streaming"], "deploy_streaming", if_any)
 
 
-def _live(given: Mapping[str, Any], evaluated: Any) -> None:
-    """Rehearse the model, then serve it. Only the simulated network streams to the endpoint itself."""
-    last = [evaluated]
+def _live(given: Mapping[str, Any], evaluated: Any, made: Any) -> None:
+    """Rehearse the model, then serve it. Only the simulated network streams to the endpoint itself.
+
+    :param evaluated: knows the test rows.
+    :param made: the last step that makes a model of those to be served.
+    """
+    last = [made]
 
     def rehearse() -> None:
         options = _only(given, "schema", "stream_seconds", "stream_rate")
@@ -174,7 +181,7 @@ def _live(given: Mapping[str, Any], evaluated: Any) -> None:
         last.append(steps.stream(last[-1], _only(given, *STREAM)))
 
     with _rehearsal(given):
-        last.append(steps.stage(evaluated))
+        last.append(steps.stage(evaluated, made))
         _when(given["telemetry"] != "", "own_telemetry", rehearse)
     serving = steps.serve(last[-1])
     last.append(serving)
@@ -242,7 +249,8 @@ def release(
     """
     given = dict(locals())
     with workflow_run("release", given), _any_end(given):
-        _live(given, steps.release(_only(given, "version")))
+        released = steps.release(_only(given, "version"))
+        _live(given, released, released)
 
 
 WORKFLOWS: dict[str, Callable[..., None]] = {

@@ -24,7 +24,7 @@ INGESTED = "ingest_report"
 
 EXPLORED = ("class_balance", "class_histograms", "correlations")
 SELECTED = ("feature_scores",)
-SEARCHED = ("search_results", "left_out_groups")
+SEARCHED = ("search_results", "left_out_groups", "split_timeline")
 TESTED = (
     "test_set_preds",
     "test_scores_table",
@@ -32,8 +32,14 @@ TESTED = (
     "test_group_scores",
     "test_episodes",
     "test_false_alarms",
+    "test_importance",
+    "test_contributions",
+    "labels_wanted",
 )
 """Data sets of the steps that the report is made from."""
+
+LEADS = "lead_times"
+"""Data set of the curve of lead time."""
 
 GATE = ("promotion", "promotion_reason")
 SERVED = "served_set_preds"
@@ -104,17 +110,41 @@ def evaluate(selected: Step, trained: Step, settings: Arguments) -> Step:
     return _run("evaluate", {**given, **settings}, outputs=outputs).after(trained)
 
 
+def train_horizons(ingested: Step, evaluated: Step, settings: Arguments) -> Step:
+    """Make the models of further horizons, each judged for itself; with one horizon there are none.
+
+    :param ingested: gives the vector of all features.
+    :param evaluated: the evaluation of the primary horizon.
+    """
+    given = {
+        "feature_vector": ingested.outputs["feature_vector"],
+        "model_path": evaluated.outputs["model_uri"],
+        **{key: evaluated.outputs[key] for key in GATE},
+    }
+    inputs = {key: evaluated.outputs[key] for key in ("test_scores_table", "test_episodes")}
+    return _run("horizons", {**given, **settings}, inputs, [LEADS]).after(evaluated)
+
+
 def release(settings: Arguments) -> Step:
     """Stage a registered model; gives the predictions of its test rows, as ``evaluate`` does."""
     return _run("release", settings, outputs=[SERVED])
 
 
-def report(filled: Step, explored: Step, selected: Step, trained: Step, evaluated: Step) -> Step:
+def report(
+    filled: Step, explored: Step, selected: Step, trained: Step, evaluated: Step, horizons: Step
+) -> Step:
     """Put data, selection, candidates and evaluation on one page.
 
     :param filled: the ingestion.
+    :param horizons: the models of further horizons.
     """
-    tables = ((explored, EXPLORED), (selected, SELECTED), (trained, SEARCHED), (evaluated, TESTED))
+    tables = (
+        (explored, EXPLORED),
+        (selected, SELECTED),
+        (trained, SEARCHED),
+        (evaluated, TESTED),
+        (horizons, (LEADS,)),
+    )
     given = {
         "model_path": evaluated.outputs["model_uri"],
         "verdict": evaluated.outputs["verdict"],
@@ -125,15 +155,17 @@ def report(filled: Step, explored: Step, selected: Step, trained: Step, evaluate
     }
     inputs = {key: step.outputs[key] for step, keys in tables for key in keys}
     inputs[INGESTED] = filled.outputs[INGESTED]
-    return _run("report", given, inputs).after(evaluated).after(explored)
+    return _run("report", given, inputs).after(horizons).after(explored)
 
 
-def stage(evaluated: Step) -> Step:
+def stage(evaluated: Step, made: Step) -> Step:
     """Deploy the staging endpoint, and hold its answers to test rows against the offline ones.
 
+    :param evaluated: knows the test rows.
+    :param made: the last step that makes a model of those to be served.
     :returns: the check of the model that is to be served.
     """
-    staged = mlrun.get_current_project().deploy_function(STAGING).after(evaluated)
+    staged = mlrun.get_current_project().deploy_function(STAGING).after(made)
     test_set = {"test_set": evaluated.outputs[SERVED]}
     return _run("model-server-tester", {"function": STAGING}, test_set).after(staged)
 

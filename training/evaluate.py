@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import mlrun
+import numpy as np
 import pandas as pd
 
 from feature_sets.checks import check_boolean
@@ -16,12 +17,13 @@ from feature_sets.model_package.errors import ModelPackageError
 from feature_sets.model_package.package import ModelPackage, fetch_model_package
 from feature_sets.model_package.schema import ModelSchema
 from feature_sets.model_package.tags import CANDIDATE, MODEL_KEY, PRODUCTION, STAGING
-from feature_sets.telemetry.schema import TelemetrySchema
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.dataset.device_groups import score_groups
 from training.dataset.label_history import read_label_history
 from training.dataset.split import Split
 from training.dataset.split_arguments import SplitArguments
 from training.dataset.training_set import read_split
+from training.dataset.unlabeled_rows import read_unlabeled
 from training.evaluation.baselines import MODEL, SINGLE_FEATURE
 from training.evaluation.bootstrap import BASE_RATE
 from training.evaluation.champion import Champion, compare, find_champion
@@ -30,7 +32,10 @@ from training.evaluation.evaluate_model import evaluate_model
 from training.evaluation.evaluation_plots import alarms_figure, calibration_figure, score_figure
 from training.evaluation.evaluation_report import EvaluationReport
 from training.evaluation.group_scores import group_scores
+from training.evaluation.label_advice import COLUMNS as ADVICE_COLUMNS
+from training.evaluation.label_advice import label_advice
 from training.evaluation.promotion_gate import HELD, Promotion, decide, decide_without_labels
+from training.explanation.explain import Explanation, explain
 from training.job.defaults import (
     PROMOTE,
     SCORES_BY,
@@ -94,8 +99,9 @@ def evaluate(
     (whether a model can be rehearsed and served: the new one, or a champion that can be scored here).
 
     Data sets: ``test_set_preds``, ``served_set_preds``, ``test_scores_table``, ``test_device_scores``,
-    ``test_group_scores``, ``test_episodes``, ``test_false_alarms``. Plots: ``test_scores``,
-    ``test_calibration``, ``test_alarms``. Model: ``model``.
+    ``test_group_scores``, ``test_episodes``, ``test_false_alarms``, ``test_importance`` and
+    ``test_contributions`` (see ``Explanation``), ``labels_wanted`` (see ``label_advice``). Plots:
+    ``test_scores``, ``test_calibration``, ``test_alarms``. Model: ``model``.
 
     :param context: of the run.
     :param model_path: address of the model, for instance ``outputs["model"]`` of the training run.
@@ -119,33 +125,38 @@ def evaluate(
         gets the tag ``candidate`` and the outcome ``waits for approval``, and the champion stays.
     """
     arguments = SplitArguments(test_fraction, test_devices, train_rows, seed, training_window, split)
-    bootstrap_by = parse_bootstrap_by(bootstrap_by)
-    promote = check_boolean("argument 'promote'", promote)
-    rehearse = check_boolean("argument 'rehearse'", rehearse)
+    by = parse_bootstrap_by(bootstrap_by)
+    promote, rehearse, approve = _checked(promote=promote, rehearse=rehearse, approve=approve)
     package = fetch_model_package(model_path)
     telemetry = package.schema.telemetry
     parts = _read(context, feature_vector, package, arguments)
     groups = score_groups(feature_vector, telemetry, scores_by, parts)
     history = read_label_history(feature_vector, telemetry, parts.tested_devices)
-    report = _report(parts, package, history, arguments.seed, bootstrap_by)
-    champion = _champion(context, tag, parts, report, feature_vector, telemetry, arguments.seed, bootstrap_by)
+    report = _report(parts, package, history, arguments.seed, by)
+    explained = _explained(parts, package, report, arguments.seed)
+    champion = _champion(context, tag, parts, report, feature_vector, telemetry, arguments.seed, by)
     gate = _gate(report, package.schema.version, champion, promote)
-    if check_boolean("argument 'approve'", approve) and _has_model(context, tag):
-        gate = gate.before_approval()
-    gate = gate.before_rehearsal() if rehearse else gate
-    registered = _with_scores(package.schema, report)
-    passed = STAGING if rehearse else tag
-    model_uri = _register(context, package, registered, feature_vector, gate, passed)
+    gate = _postponed(gate, approve and _has_model(context, tag), rehearse)
+    model = _with_scores(package.schema, report)
+    uri = _register(context, package, model, feature_vector, gate, STAGING if rehearse else tag)
     if rehearse and not gate.passed and champion is not None:
         _stage(context, tag)
     _warn(context, report, gate)
-    of_champion = champion.predictions if champion else None
-    served = report.predictions if gate.passed else of_champion
-    _log_artifacts(context, report, parts, registered.threshold, groups)
-    _log_predictions(context, SERVED_KEY, report.predictions if served is None else served, parts.label)
-    facts = {**report.describe(), **gate.describe(), **parts.describe()}
-    facts |= {"model_uri": model_uri, "version": registered.version, "threshold": registered.threshold}
-    context.log_results({**facts, "production": served is not None})
+    tables = {
+        "test_group_scores": group_scores(
+            report.predictions, telemetry, groups, model.threshold, arguments.seed
+        ),
+        "test_importance": explained.importance,
+        "test_contributions": explained.contributions,
+        "labels_wanted": _advice(feature_vector, parts, package, report, arguments.seed),
+    }
+    _log_artifacts(context, report, parts, model.threshold, tables)
+    _log_results(context, report, gate, parts, model, uri, champion)
+
+
+def _checked(**given: object) -> list[bool]:
+    """Raise InputError unless arguments are booleans; gives them in their order."""
+    return [check_boolean(f"argument '{name}'", value) for name, value in given.items()]
 
 
 def _read(
@@ -167,12 +178,38 @@ def _report(
     return evaluate_model(parts, package.schema, package.session(), history, seed, bootstrap_by)
 
 
+def _explained(parts: Split, package: ModelPackage, report: Report, seed: int) -> Explanation:
+    """What drives the model, on the test rows."""
+    clusters = None if isinstance(report, UnlabeledReport) else report.intervals.clusters
+    session = package.session()
+    return explain(parts, package.schema, session, report.predictions, report.episodes, clusters, seed)
+
+
+def _advice(uri: str, parts: Split, package: ModelPackage, report: Report, seed: int) -> pd.DataFrame:
+    """Which labels would help most; of none where there are no labels at all."""
+    schema, telemetry = package.schema, package.schema.telemetry
+    if parts.unlabeled:
+        return pd.DataFrame(columns=ADVICE_COLUMNS)
+    rows = read_unlabeled(uri, telemetry, seed)
+    probability = package.session().probability(schema.matrix(rows)) if len(rows) else np.empty(0)
+    unlabeled = rows[[DEVICE, parts.time]].assign(**{PROBABILITY: probability})
+    return label_advice(
+        unlabeled, report.predictions, parts.time, parts.label, schema.threshold, telemetry.embargo_seconds
+    )
+
+
 def _gate(report: Report, version: str, champion: Champion | None, promote: bool) -> Promotion:
     """Whether the model goes into production, with labels or without."""
     if isinstance(report, UnlabeledReport):
         known = (champion.comparison.version, champion.unlabeled) if champion else None
         return decide_without_labels(version, report.false_alarm_share, known, promote)
     return decide(report.candidate(version), champion.comparison if champion else None, promote)
+
+
+def _postponed(gate: Promotion, approve: bool, rehearse: bool) -> Promotion:
+    """What the gate says before a person, or a rehearsal, has had their say."""
+    gate = gate.before_approval() if approve else gate
+    return gate.before_rehearsal() if rehearse else gate
 
 
 def _stage(context: mlrun.MLClientCtx, tag: str) -> None:
@@ -239,7 +276,7 @@ def _register(
     """Log the package with this schema, under the tag if it passed the gate; returns the model's address."""
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder)
-        write_files(directory, schema, package.graph)
+        write_files(directory, schema, package.graph, package.golden)
         return log_model_package(
             context,
             directory,
@@ -253,6 +290,30 @@ def _register(
             feature_vector=feature_vector,
             tag=tag if gate.passed else CANDIDATE if gate.outcome == HELD else REJECTED,
         )
+
+
+def _log_served(
+    context: mlrun.MLClientCtx, report: Report, gate: Promotion, champion: Champion | None, label: str
+) -> bool:
+    """Log the predictions of the model that is in production now; whether there is one that can be served."""
+    served = report.predictions if gate.passed else champion.predictions if champion else None
+    _log_predictions(context, SERVED_KEY, report.predictions if served is None else served, label)
+    return served is not None
+
+
+def _log_results(
+    context: mlrun.MLClientCtx,
+    report: Report,
+    gate: Promotion,
+    split: Split,
+    model: ModelSchema,
+    uri: str,
+    champion: Champion | None,
+) -> None:
+    is_served = _log_served(context, report, gate, champion, split.label)
+    facts = {**report.describe(), **gate.describe(), **split.describe(), "production": is_served}
+    facts |= {"model_uri": uri, "version": model.version, "threshold": model.threshold}
+    context.log_results(facts)
 
 
 def _log_predictions(context: mlrun.MLClientCtx, key: str, predictions: pd.DataFrame, label: str) -> None:
@@ -272,7 +333,7 @@ def _log_artifacts(
     report: Report,
     split: Split,
     threshold: float,
-    groups: Mapping[str, str],
+    tables: Mapping[str, pd.DataFrame],
 ) -> None:
     _log_predictions(context, PREDICTIONS_KEY, report.predictions, split.label)
     log_tables(
@@ -280,9 +341,9 @@ def _log_artifacts(
         {
             "test_scores_table": report.table(),
             "test_device_scores": report.device_table(),
-            "test_group_scores": group_scores(report.predictions, split.label, groups, threshold),
             "test_episodes": report.episodes.episodes,
             "test_false_alarms": report.episodes.false_alarms,
+            **tables,
         },
     )
     rows, scores = report.predictions, report.scores[MODEL]

@@ -2,19 +2,26 @@
 
 # No postponed annotations here: MLRun reads a handler's type hints and cannot resolve them from text.
 
+from collections.abc import Sequence
+
 import mlrun
 import pandas as pd
 
 from feature_sets.checks import check_integer
 from feature_sets.model_package.package import fetch_model_package
+from feature_sets.model_package.schema import ModelSchema
 from training.job.run_artifacts import artifact_path
 from training.report_page.candidates_section import candidates_section
 from training.report_page.data_section import data_section
+from training.report_page.drivers_section import drivers_sections
 from training.report_page.evaluation_section import evaluation_section
 from training.report_page.headline import facts, what_is_predicted
+from training.report_page.labels_section import labels_sections
+from training.report_page.lead_time_section import lead_time_sections
 from training.report_page.model_section import model_section
 from training.report_page.page import Page, Section, render
 from training.report_page.selection_section import selection_section
+from training.report_page.split_section import split_sections
 from training.report_page.unlabeled_sections import unlabeled_candidates_section, unlabeled_evaluation_section
 
 REPORT_KEY = "report"
@@ -42,6 +49,11 @@ def report(
     split_summary: str = "",
     left_out_groups: mlrun.DataItem = None,
     test_group_scores: mlrun.DataItem = None,
+    test_importance: mlrun.DataItem = None,
+    test_contributions: mlrun.DataItem = None,
+    split_timeline: mlrun.DataItem = None,
+    labels_wanted: mlrun.DataItem = None,
+    lead_times: mlrun.DataItem = None,
 ) -> None:
     """MLRun job: write the report of a training run, one HTML page that needs no network.
 
@@ -68,36 +80,25 @@ def report(
     :param split_summary: how rows were split, a sentence of the evaluation.
     :param left_out_groups: data set of the training.
     :param test_group_scores: data set of the evaluation.
+    :param test_importance: the same.
+    :param test_contributions: the same.
+    :param split_timeline: data set of the training.
+    :param labels_wanted: data set of the evaluation.
+    :param lead_times: data set of the further horizons.
     """
     votes_needed = check_integer("argument 'votes_needed'", votes_needed, at_least=1)
     model = fetch_model_package(model_path).schema
     telemetry = model.telemetry
     balance = class_balance.as_df()
-    of_test = (
-        test_device_scores.as_df(),
-        test_episodes.as_df(),
-        test_false_alarms.as_df(),
-        test_set_preds.as_df(),
-    )
-    judged: tuple[Section, Section]
+    of_test = [
+        item.as_df() for item in (test_device_scores, test_episodes, test_false_alarms, test_set_preds)
+    ]
     if model.unlabeled:
-        judged = (
-            unlabeled_candidates_section(model),
-            unlabeled_evaluation_section(*of_test, model, split_summary),
-        )
+        evaluated = _unlabeled_sections(model, of_test, split_summary)
     else:
-        judged = (
-            candidates_section(search_results.as_df(), model),
-            evaluation_section(
-                test_scores_table.as_df(),
-                *of_test,
-                model,
-                intervals,
-                split_summary,
-                _frame(test_group_scores),
-                _frame(left_out_groups),
-            ),
-        )
+        groups = (_frame(test_group_scores), _frame(left_out_groups))
+        scores = (search_results.as_df(), test_scores_table.as_df())
+        evaluated = _labeled_sections(model, of_test, split_summary, scores, intervals, groups)
     told = ingest_report.get(encoding="utf-8").splitlines() if ingest_report is not None else []
     page = Page(
         title=f"{telemetry.name}: {what_is_predicted(telemetry)}",
@@ -107,12 +108,54 @@ def report(
         sections=(
             data_section(balance, class_histograms.as_df(), correlations.as_df(), telemetry, told),
             selection_section(feature_scores.as_df(), votes_needed),
-            *judged,
+            *split_sections(_frame(split_timeline), split_summary),
+            *evaluated,
+            *drivers_sections(_frame(test_importance), _frame(test_contributions)),
+            *labels_sections(_frame(labels_wanted)),
+            *lead_time_sections(_frame(lead_times)),
             model_section(model),
         ),
         footer=f"model version {model.version}, {model_path}, code {model.code_version}",
     )
     _log_page(context, page)
+
+
+def _unlabeled_sections(
+    model: ModelSchema, of_test: Sequence[pd.DataFrame], split_summary: str
+) -> tuple[Section, Section]:
+    """Candidates and evaluation of a model without labels.
+
+    :param of_test: scores by device, episodes, false alarms and predictions, on the test rows.
+    """
+    devices, episodes, alarms, predictions = of_test
+    return (
+        unlabeled_candidates_section(model),
+        unlabeled_evaluation_section(devices, episodes, alarms, predictions, model, split_summary),
+    )
+
+
+def _labeled_sections(
+    model: ModelSchema,
+    of_test: Sequence[pd.DataFrame],
+    split_summary: str,
+    scores: tuple[pd.DataFrame, pd.DataFrame],
+    intervals: str,
+    groups: tuple[pd.DataFrame | None, pd.DataFrame | None],
+) -> tuple[Section, Section]:
+    """Candidates and evaluation of a model with labels.
+
+    :param of_test: see ``_unlabeled_sections``.
+    :param scores: of the search, and of the evaluation.
+    :param groups: scores by group, and those with each group left out.
+    """
+    searched, evaluated = scores
+    devices, episodes, alarms, predictions = of_test
+    return (
+        candidates_section(searched, model),
+        evaluation_section(
+            evaluated, devices, episodes, alarms, predictions, model, intervals, split_summary, *groups
+        ),
+    )
 
 
 def _log_page(context: mlrun.MLClientCtx, page: Page) -> None:

@@ -17,6 +17,7 @@ from feature_sets.feature_vector import selected_features
 from feature_sets.telemetry.schema import TelemetrySchema
 from training.dataset.column_medians import column_medians
 from training.dataset.feature_columns import feature_columns, useless_features
+from training.dataset.horizons_fit import check_horizons_fit
 from training.dataset.split import Split
 from training.dataset.split_arguments import SplitArguments
 from training.dataset.too_little import TooLittleDataError, telling_too_little
@@ -149,8 +150,9 @@ def save_selected_vector(uri: str, schema: TelemetrySchema, selection: Selection
     :param selection: its features, in model order, and the split that it saw the training part of.
     :returns: address of the new vector.
     """
-    vector = selected_features(schema, selection.election.selected)
-    vector.metadata.project = fstore.get_feature_vector(uri).metadata.project
+    source = fstore.get_feature_vector(uri).metadata
+    vector = selected_features(schema, selection.election.selected, source.name)
+    vector.metadata.project = source.project
     mark_selection(vector, selection.split)
     vector.save()
     return str(vector.uri)
@@ -206,6 +208,7 @@ def select_features(
     max_correlation = check_number("argument 'max_correlation'", max_correlation, above=0, at_most=1)
     max_drift = check_number("argument 'max_drift'", max_drift, above=0, at_most=1)
     votes_needed(min_votes)  # refused now, and not after the rows were read
+    check_horizons_fit(feature_vector, telemetry)
     parts = read_split(context, feature_vector, telemetry, arguments, check=partial(check_folds, telemetry))
     with telling_too_little(context):
         selection = select_from(

@@ -46,6 +46,7 @@ from training.search.progress import Progress
 from training.search.search_iterations import TABLE_KEY, log_iterations, results_table
 from training.search.search_metric import SearchMetric, parse_search_metric
 from training.search.search_space import Plan, plan_search
+from training.search.split_timeline import TIMELINE_KEY, split_timeline
 from training.search.successive_halving import SCORES
 from training.search.time_folds import check_folds
 from training.selection.selection_mark import HELD_OUT, refuse_selection_on_test_rows
@@ -87,8 +88,8 @@ def train(
     ``search_metric``, ``rungs`` (rows of each), ``folds`` (how they are placed), ``folds_used``,
     ``folds_skipped``, ``search_seconds``, ``fit_seconds``, ``converged``, ``version``, ``code_version``,
     ``n_features``, ``dropped`` (feature -> why it is useless), ``split``, ``embargo_seconds``, and ``train_``
-    with start, end, rows, positives, rows_available. Data sets: ``search_results``, ``left_out_groups``.
-    Model: ``model``.
+    with start, end, rows, positives, rows_available. Data sets: ``search_results``, ``left_out_groups``,
+    ``split_timeline``. Model: ``model``.
 
     :param context: of the run.
     :param feature_vector: address of the vector to train on.
@@ -122,27 +123,67 @@ def train(
     plan = plan_search(search, combinations, families, candidates, arguments.seed)
     parts = _read(context, feature_vector, telemetry, arguments)
     if parts.unlabeled:
-        made = make_unlabeled(context, parts, telemetry, rule)
-        written = _log_model(context, made, OWN_LEVEL_DISTANCE, parts, feature_vector)
-        log_tables(
-            context, {TABLE_KEY: unlabeled_table(made, parts), LEFT_OUT_KEY: pd.DataFrame(columns=COLUMNS)}
-        )
-        context.log_results({**unlabeled_facts(written, made), **_training_part(parts)})
+        _train_unlabeled(context, parts, telemetry, rule, feature_vector)
         return
     groups = score_groups(feature_vector, telemetry, scores_by, parts)
-    context.logger.info(f"search: {plan}")
+    asked = _Asked(plan, metric, rule, folds, arguments.seed)
+    _train_labeled(context, parts, telemetry, asked, feature_vector, groups)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Asked:
+    """What a search is for: combinations, the score that decides, the rule of the threshold, folds, seed."""
+
+    plan: Plan
+    metric: SearchMetric
+    rule: ThresholdRule
+    folds: int
+    seed: int
+
+
+def _train_unlabeled(
+    context: mlrun.MLClientCtx,
+    parts: Split,
+    telemetry: TelemetrySchema,
+    rule: ThresholdRule,
+    feature_vector: str,
+) -> None:
+    """Make and log a model without labels, with tables and results in the place of a search's."""
+    made = make_unlabeled(context, parts, telemetry, rule)
+    written = _log_model(context, made, OWN_LEVEL_DISTANCE, parts, feature_vector)
+    tables = {
+        TABLE_KEY: unlabeled_table(made, parts),
+        LEFT_OUT_KEY: pd.DataFrame(columns=COLUMNS),
+        TIMELINE_KEY: split_timeline(parts, telemetry, None),
+    }
+    log_tables(context, tables)
+    context.log_results({**unlabeled_facts(written, made), **_training_part(parts)})
+
+
+def _train_labeled(
+    context: mlrun.MLClientCtx,
+    parts: Split,
+    telemetry: TelemetrySchema,
+    asked: _Asked,
+    feature_vector: str,
+    groups: Mapping[str, str],
+) -> None:
+    """Search, fit the winner, and log both with tables and results."""
+    context.logger.info(f"search: {asked.plan}")
     started = time.perf_counter()
-    fitted = _fitted(context, parts, telemetry, plan, metric, rule, folds, arguments.seed)
+    fitted = _fitted(context, parts, telemetry, asked)
     seconds = time.perf_counter() - started
     _log_doubts(context, fitted)
     log_iterations(context, fitted.outcome)
     written = _log_model(context, fitted, str(fitted.outcome.winner.candidate), parts, feature_vector)
-    left_out = left_out_groups(parts, fitted, groups, arguments.seed)
-    log_tables(context, {TABLE_KEY: results_table(fitted.outcome), LEFT_OUT_KEY: left_out})
+    left_out = left_out_groups(parts, fitted, groups, asked.seed)
+    timeline = split_timeline(parts, telemetry, fitted.folds)
+    tables = {TABLE_KEY: results_table(fitted.outcome), LEFT_OUT_KEY: left_out, TIMELINE_KEY: timeline}
+    log_tables(context, tables)
     context.log_results(
         {
-            **_search_facts(plan, metric, fitted, seconds),
-            **_model_facts(written, rule, fitted),
+            **_search_facts(asked.plan, asked.metric, fitted, seconds),
+            **_model_facts(written, asked.rule, fitted),
             **_training_part(parts),
         }
     )
@@ -158,19 +199,22 @@ def _read(
 
 
 def _fitted(
-    context: mlrun.MLClientCtx,
-    parts: Split,
-    telemetry: TelemetrySchema,
-    plan: Plan,
-    metric: SearchMetric,
-    rule: ThresholdRule,
-    folds: int,
-    seed: int,
+    context: mlrun.MLClientCtx, parts: Split, telemetry: TelemetrySchema, asked: _Asked
 ) -> FittedModel:
     """Search on the training part, and fit the winner; the log of the run tells how far it is."""
+    plan, metric, rule = asked.plan, asked.metric, asked.rule
     with telling_too_little(context), Progress(context.logger.info) as progress:
         return fit_model(
-            parts.train, telemetry, plan, metric, rule, folds, seed, progress, parts.weights, parts.shape
+            parts.train,
+            telemetry,
+            plan,
+            metric,
+            rule,
+            asked.folds,
+            asked.seed,
+            progress,
+            parts.weights,
+            parts.shape,
         )
 
 

@@ -22,6 +22,7 @@ from feature_sets.ingestion.vectorized_ingest import Contents, ingest_vectorized
 from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.rows.spilled_rows import rechunked
 from feature_sets.rows.whole_numbers import to_frame
+from feature_sets.telemetry.each_horizon import ahead_targets
 from feature_sets.telemetry.maintenance_columns import IN_MAINTENANCE
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.schema_content import gets_calendar
@@ -115,6 +116,6 @@ class _LabelsInNone:
         frame = to_frame(table)
         frame[schema.time] = pd.to_datetime(frame[schema.time], utc=True).dt.as_unit("ns")
         # What is predicted comes last, where it is a column of its own.
-        last = [IN_MAINTENANCE, *([schema.target] if schema.target != schema.label else [])]
+        last = [IN_MAINTENANCE, *ahead_targets(schema)]
         ordered = [*(name for name in frame.columns if name not in last), *last]
         return plain_integers(frame.assign(**{IN_MAINTENANCE: 0})[ordered])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,8 @@ from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.frames import VALID_FROM, Telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.valid_from import in_time_order, newest
+
+_MOMENT = pd.Timedelta("1us")
 
 ATTRIBUTES = "_attributes"
 """File beside those of the feature set ``devices``, as Parquet: every attribute with its ``valid_from``."""
@@ -79,16 +81,29 @@ def stored_attributes(history: StoredHistory) -> pd.DataFrame:
     return frame
 
 
+class PastReadings(Protocol):
+    """The readings of a history, as far as changes of devices need them."""
+
+    @property
+    def last(self) -> pd.Timestamp | None:
+        """Latest event time; None without a reading."""
+
+    @property
+    def last_seen(self) -> pd.Series:
+        """Time of the newest reading of each device, by its key."""
+
+
 def device_changes(
-    part: Telemetry, schema: TelemetrySchema, known: pd.DataFrame | None, after: pd.Timestamp | None
+    part: Telemetry, schema: TelemetrySchema, known: pd.DataFrame | None, past: PastReadings | None
 ) -> DeviceChanges:
     """What a part says of the devices, beside what is known of them.
 
     Attributes hold from the time that the part gives; else those of a new device from the beginning, and
-    those that change from the device's first row in the part.
+    those that change from the device's first reading in the part. What rows of the history are made with
+    stays: a change without a time holds after them, and so do the first attributes of a device with peers.
 
     :param known: see ``stored_attributes``; None without a history.
-    :param after: the latest event time of the history, for changes that come without a row.
+    :param past: None without a history.
     """
     columns = list(schema.attributes)
     given = part.static if part.attributes is None else part.attributes
@@ -98,10 +113,10 @@ def device_changes(
         return DeviceChanges(given)
     last = newest(known).set_index(DEVICE)
     is_new = ~given[DEVICE].isin(last.index).to_numpy()
-    joined, met = given[is_new], given[~is_new]
+    joined, met = _without_past(given[is_new], schema, past), given[~is_new]
     if part.attributes is None:
         met = met[_differs(met, last.reindex(met[DEVICE]), columns)]
-        met = met.assign(**{VALID_FROM: _moments(met, known, part, schema, after)})
+        met = met.assign(**{VALID_FROM: _moments(met, known, part, schema, past)})
     else:
         before = known.set_index([DEVICE, VALID_FROM])
         places = pd.MultiIndex.from_frame(met[[DEVICE, VALID_FROM]])
@@ -130,23 +145,50 @@ def _differs(rows: pd.DataFrame, others: pd.DataFrame, columns: Sequence[str]) -
     return differs
 
 
+def _without_past(rows: pd.DataFrame, schema: TelemetrySchema, past: PastReadings | None) -> pd.DataFrame:
+    """Attributes of devices that join, which are no peers of others in readings that the history has of them.
+
+    What such a device was then is missing; without a time, its attributes hold from the newest reading on.
+    """
+    last = past.last if past is not None else None
+    if schema.derived.peers is None or past is None or last is None or not len(rows):
+        return rows
+    is_seen = rows[DEVICE].isin(past.last_seen.index)
+    is_only = ~rows[DEVICE].duplicated(keep=False)
+    rows = rows.assign(
+        **{VALID_FROM: rows[VALID_FROM].mask(is_seen & is_only & rows[VALID_FROM].isna(), last + _MOMENT)}
+    )
+    told_before = rows.loc[rows[VALID_FROM].isna(), DEVICE]
+    new = rows[is_seen & ~rows[DEVICE].isin(told_before)].drop_duplicates(DEVICE)
+    if not len(new):
+        return rows
+    nothing = new[[DEVICE]].reindex(columns=rows.columns)
+    return pd.concat([nothing.astype(rows.dtypes), rows])
+
+
 def _moments(
     rows: pd.DataFrame,
     known: pd.DataFrame,
     part: Telemetry,
     schema: TelemetrySchema,
-    after: pd.Timestamp | None,
+    past: PastReadings | None,
 ) -> pd.Series:
-    """From when changed attributes hold: from the first row of the device in the part.
+    """From when changed attributes hold: from the first reading of the device in the part.
 
-    Where it has none, from the first row of the part; where that has none, from the last of the history.
+    Where it has none, from the first one of the part; where that has none, from the last of the history. It
+    is after every reading of the device in the history, and with peers after those of all devices.
     """
-    of_labels = part.labels.groupby(DEVICE)[schema.time].min()
-    first = pd.concat([part.all_readings(schema.time).first_seen, of_labels]).groupby(level=0).min()
-    moments = pd.to_datetime(rows[DEVICE].map(first), utc=True).fillna(first.min() if len(first) else after)
+    first, last = part.all_readings(schema.time).first_seen, past.last if past is not None else None
+    start = first.min() if len(first) else part.labels[schema.time].min() if last is None else last
+    moments = pd.to_datetime(rows[DEVICE].map(first), utc=True).fillna(start)
     # The newest holds, even if the part is of an earlier time than the change before.
-    floor = rows[DEVICE].map(known.groupby(DEVICE)[VALID_FROM].max()) + pd.Timedelta("1us")
-    return moments.where(floor.isna() | (moments >= floor), floor)
+    floors = [rows[DEVICE].map(known.groupby(DEVICE)[VALID_FROM].max())]
+    if past is not None and last is not None and not (moments > last).all():
+        seen = pd.to_datetime(rows[DEVICE].map(past.last_seen), utc=True)
+        floors.append(seen if schema.derived.peers is None else seen.where(seen.isna(), last))
+    for floor in floors:
+        moments = moments.where(floor.isna() | (moments > floor), floor + _MOMENT)
+    return moments
 
 
 def _changes(rows: pd.DataFrame, last: pd.DataFrame, columns: Sequence[str]) -> list[dict[str, Any]]:

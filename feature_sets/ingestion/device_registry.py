@@ -11,7 +11,6 @@ import pandas as pd
 from feature_sets.checks import InputError
 from feature_sets.ingestion.device_history import DeviceChanges, device_changes, ingest_devices
 from feature_sets.ingestion.device_states import RETIRED, stored_states, with_state
-from feature_sets.ingestion.history.stored_history import StoredHistory, column_of_micros
 from feature_sets.ingestion.maintenance_history import calendar_of, intervals_of
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.ingestion.telemetry_ingest import recorded_schema
@@ -63,7 +62,7 @@ def registered_devices(schema: TelemetrySchema, now: pd.Timestamp) -> list[Regis
     last_rows = newest(attributes).set_index(DEVICE)
     states = stored_states(history.static)
     current = states[states[VALID_FROM] <= now].drop_duplicates(DEVICE, keep="last").set_index(DEVICE)
-    seen = _seen(history.metrics)
+    seen = {str(device): (_text(first), _text(last)) for device, first, last in history.seen.itertuples()}
     calendar = calendar_of(history.labels.manifest.sources) if history.labels else {}
     intervals = intervals_of(schema, calendar, attributes)
     columns = [name for name in last_rows.columns if name != VALID_FROM]
@@ -119,7 +118,7 @@ def add_device(
         if name in attributes:
             row[name] = _attribute(name, attributes[name])
     given = pd.DataFrame([row]).astype({VALID_FROM: "datetime64[ns, UTC]"})
-    changes = device_changes(_part(schema, given), schema, known, history.last)
+    changes = device_changes(_part(schema, given), schema, known, history)
     states = stored_states(history.static)
     lines = [f"{device} joined"] if device in changes.joined else []
     lines += changes.changed_lines()
@@ -209,25 +208,6 @@ def _check_key(schema: TelemetrySchema, device: str) -> None:
     if len(parts) != len(schema.entity) or not all(part.strip() == part and part for part in parts):
         form = schema.separator.join(schema.entity)
         raise InputError("device", f"must be a key of the form {form}", device)
-
-
-def _seen(history: StoredHistory | None) -> dict[str, tuple[str, str]]:
-    """First and last reading of each device."""
-    if history is None:
-        return {}
-    entity, time = history.record.spec.entities[0].name, history.record.spec.timestamp_key
-    frames = []
-    for file in history.manifest.files:
-        table = history.folder.read(file.path, [time, entity])
-        frame = pd.DataFrame({DEVICE: table[entity].to_pandas(), "micros": column_of_micros(table[time])})
-        frames.append(frame.groupby(DEVICE)["micros"].agg(["min", "max"]))
-    if not frames:
-        return {}
-    both = pd.concat(frames).groupby(level=0).agg({"min": "min", "max": "max"})
-    return {
-        str(device): (_text(pd.Timestamp(first, unit="us")), _text(pd.Timestamp(last, unit="us")))
-        for device, first, last in both.itertuples()
-    }
 
 
 def _text(moment: Any) -> str:

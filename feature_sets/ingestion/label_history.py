@@ -27,6 +27,7 @@ from feature_sets.labels.horizon import with_target
 from feature_sets.labels.maintenance import with_maintenance
 from feature_sets.rows.event_micros import column_micros
 from feature_sets.rows.keyed_rows import Bools, Integers, KeyedRows
+from feature_sets.telemetry.each_horizon import ahead_targets, longest_horizon_seconds
 from feature_sets.telemetry.maintenance_columns import IN_MAINTENANCE
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
@@ -129,7 +130,7 @@ class _Change:
         record = history.record
         self._history = history
         types = column_types(record)
-        reach = 2 * schema.horizon_seconds * 1_000_000
+        reach = 2 * longest_horizon_seconds(schema) * 1_000_000
         stored = whole_rows(history, list(types), stretches.widened(reach, reach))
         around = ~stretches.have(stored.micros)
         rows = with_target(_joined(stored, around, made, schema), schema)
@@ -137,8 +138,8 @@ class _Change:
         near = stretches.widened(reach, 0).have(micros)
         rows, micros = plain_integers(rows[near]), micros[near]
         columns = {str(name): rows[name] for name in rows.columns}
-        target = [] if schema.target == schema.label else [schema.target]
-        computed = tuple(target if schema.maintenance is None else [*target, IN_MAINTENANCE])
+        target = ahead_targets(schema)
+        computed = target if schema.maintenance is None else (*target, IN_MAINTENANCE)
         given = {name: kind for name, kind in types.items() if name not in computed}
         self._types = widened_types(given, {name: columns[name] for name in given}) if len(rows) else given
         types = {**types, **self._types}

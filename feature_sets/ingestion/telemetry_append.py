@@ -29,6 +29,7 @@ from feature_sets.ingestion.telemetry_ingest import METRIC_OPTIONS, recorded_sch
 from feature_sets.ingestion.topology_history import with_links
 from feature_sets.ingestion.vectorized_ingest import Contents
 from feature_sets.labels.contradicted import Contradicted, contradicted
+from feature_sets.telemetry.each_horizon import ahead_targets
 from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.schema_content import CALENDAR, gets_calendar, rows_depend_on
@@ -122,7 +123,7 @@ def append_telemetry(
     for name, content in contents.items():
         _check_schema(history, name, content)
     check_scope(schema, history.attributes)
-    devices = device_changes(rows, schema, history.attributes, history.last)
+    devices = device_changes(rows, schema, history.attributes, history)
     contents["metrics"] = with_links(contents["metrics"], rows.links, schema, history, devices.attributes)
     readings = rows.all_readings(schema.time)
     add_metrics = prepare_readings(
@@ -166,7 +167,7 @@ def _add_calendar(stored: StoredHistory | None, labels: pd.DataFrame, schema: Te
     if stored is None or not gets_calendar(stored.manifest.schema, recorded):
         return
     plain = replace(schema, maintenance=None)
-    computed = HorizonTarget(plain) if plain.horizon_seconds else None
+    computed = HorizonTarget(plain) if ahead_targets(plain) else None
     prepare_rows(device_labels(plain), labels, computed=computed)
     with_empty_calendar(stored, schema, recorded)
 
@@ -189,7 +190,7 @@ def _label_columns(
     :param now: the same, with this part.
     """
     if schema.maintenance is None:
-        return HorizonTarget(schema) if schema.horizon_seconds else None
+        return HorizonTarget(schema) if ahead_targets(schema) else None
     calendar = CalendarChange.of(schema, before, now, attributes)
     return LabelColumns(schema, calendar.intervals, calendar.again)
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from feature_sets import device_labels, device_metrics, devices
 from feature_sets.ingestion.device_history import stored_attributes
-from feature_sets.ingestion.history.stored_history import StoredHistory
+from feature_sets.ingestion.history.stored_history import StoredHistory, column_of_micros
 from feature_sets.ingestion.maintenance_history import SCOPES
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
@@ -78,3 +78,23 @@ class TelemetryHistory:
         """Latest event time of the readings."""
         last = self.metrics.manifest.last if self.metrics else None
         return None if last is None else pd.Timestamp(last, unit="us", tz="UTC")
+
+    @cached_property
+    def seen(self) -> pd.DataFrame:
+        """Time of the first and of the newest reading of each device, by its key: ``first`` and ``last``."""
+        frames, metrics = [], self.metrics
+        if metrics is not None:
+            entity, time = metrics.record.spec.entities[0].name, metrics.record.spec.timestamp_key
+            for file in metrics.manifest.files:
+                table = metrics.folder.read(file.path, [time, entity])
+                micros = pd.Series(column_of_micros(table[time])).groupby(table[entity].to_pandas())
+                frames.append(micros.agg(first="min", last="max"))
+        if not frames:
+            return pd.DataFrame({"first": [], "last": []}, dtype="datetime64[us, UTC]")
+        both = pd.concat(frames).groupby(level=0).agg({"first": "min", "last": "max"})
+        return pd.DataFrame({name: pd.to_datetime(both[name], unit="us", utc=True) for name in both})
+
+    @property
+    def last_seen(self) -> pd.Series:
+        """Time of the newest reading of each device, by its key."""
+        return self.seen["last"]

@@ -18,7 +18,7 @@ from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.ingestion.vectorized_ingest import Contents
 from feature_sets.telemetry.links import GivenLinks, Links, following, merged
-from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.telemetry.schema import TelemetrySchema
 
 LINKS = "_topology"
 """File beside those of the feature set ``device_metrics``, as Parquet: both ends of each link, and when."""
@@ -95,30 +95,29 @@ def with_links(
 
 
 def check_past(before: Groups, now: Groups, history: TelemetryHistory) -> None:
-    """Raise InputError if devices with readings had other neighbors or peers at times of the history."""
-    if history.metrics is None or history.metrics.manifest.last is None:
+    """Raise InputError if devices with readings had other neighbors or peers at times of the history.
+
+    Devices that only sent live, and that nobody registered, are among them: their rows were made, too. Of a
+    known device there may be no reading yet: no row of the history depends on what it is linked to.
+    """
+    last = history.last
+    if last is None:
         return
-    end = history.metrics.manifest.last + 1
-    if not _differing(before, now, end, history.device_keys):
+    end = last.value // 1000 + 1
+    if not _differing(before, now, end, None):
         return
-    # Of a known device there may be no reading yet: no row of the history depends on what it is linked to.
-    for what in _differing(before, now, end, _with_readings(history.metrics)):
+    for what in _differing(before, now, end, set(history.seen.index)):
+        newest = last.isoformat().replace("+00:00", "Z")
         rule = (
-            "must hold as the history was made, up to its newest reading; give the time from which it is "
-            "another, or replace the history (netops ingest --replace)"
+            f"must hold as the history was made, up to its newest reading at {newest}; give a later time "
+            "from which it is another (valid_from, or --from), or replace the history "
+            "(netops ingest --replace)"
         )
         raise InputError(what, rule, "another before that")
 
 
-def _differing(before: Groups, now: Groups, end: int, devices: Collection[str]) -> list[str]:
-    """What of links and peers of some devices is another before a time."""
+def _differing(before: Groups, now: Groups, end: int, devices: Collection[str] | None) -> list[str]:
+    """What of links and peers of some devices is another before a time; of all if none are named."""
+    devices = before.devices | now.devices if devices is None else devices
     old, new = (dict(groups.until(end, devices)) for groups in (before, now))
     return [what for what in sorted({*old, *new}) if old.get(what) != new.get(what)]
-
-
-def _with_readings(metrics: StoredHistory) -> set[str]:
-    """Keys of the devices of which a history has readings."""
-    found: set[str] = set()
-    for file in metrics.manifest.files:
-        found.update(metrics.folder.read(file.path, [DEVICE])[DEVICE].unique().to_pylist())
-    return found

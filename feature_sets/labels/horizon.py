@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from feature_sets.labels.excluded import excluded_rows
+from feature_sets.telemetry.each_horizon import by_horizon
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
 Flags = npt.NDArray[np.bool_]
@@ -14,7 +15,7 @@ Moments = npt.NDArray[np.datetime64]
 
 
 def with_target(labels: pd.DataFrame, schema: TelemetrySchema) -> pd.DataFrame:
-    """Label rows with the column ``schema.target``; unchanged where errors now are predicted.
+    """Label rows with what is predicted ahead, a column for each horizon; unchanged if only errors now are.
 
     A label is known unless it is missing or its row is excluded by ``schema.exclude_labels``. With horizon H,
     a row at t whose label is known and not an error is
@@ -37,18 +38,39 @@ def with_target(labels: pd.DataFrame, schema: TelemetrySchema) -> pd.DataFrame:
     :param labels: device, time (any order; a device has one row at a time), label (0 or 1), the columns of
         ``exclude_labels`` and further ones; not changed.
     """
-    if not schema.horizon_seconds:
-        return labels
-    horizon = np.timedelta64(schema.horizon_seconds, "s")
+    targets = {one.target: _target(labels, one) for one in by_horizon(schema).values() if one.horizon_seconds}
+    return labels.assign(**targets) if targets else labels
+
+
+def _target(labels: pd.DataFrame, schema: TelemetrySchema) -> npt.NDArray[np.float64]:
+    """What is predicted with one horizon of each row, NaN where it is not known."""
     times = labels[schema.time]
     moments = (
         times.dt.tz_convert("UTC").dt.tz_localize(None) if times.dt.tz is not None else times
     ).to_numpy()
     codes = pd.factorize(labels[DEVICE])[0]
+    label = labels[schema.label].to_numpy(dtype=np.float64, na_value=np.nan)
+    return starts_soon(codes, moments, label, excluded_rows(labels, schema), schema.horizon_seconds)
+
+
+def starts_soon(
+    codes: npt.NDArray[np.intp],
+    moments: Moments,
+    labels: npt.NDArray[np.float64],
+    excluded: Flags,
+    horizon_seconds: int,
+) -> npt.NDArray[np.float64]:
+    """The rule of ``with_target`` on the columns of its rows, in any order; each has shape (n,).
+
+    :param codes: number of the device.
+    :param moments: event times.
+    :param labels: 0 or 1, NaN where missing.
+    :param excluded: whether the row is.
+    """
+    horizon = np.timedelta64(horizon_seconds, "s")
     order = np.lexsort((moments, codes))
     moment, device = moments[order], codes[order]
-    label = labels[schema.label].to_numpy(dtype=np.float64, na_value=np.nan)[order]
-    excluded = excluded_rows(labels, schema)[order]
+    label, excluded = labels[order], excluded[order]
     known = ~excluded & ~np.isnan(label)
     in_error = known & (label == 1)
 
@@ -62,7 +84,7 @@ def with_target(labels: pd.DataFrame, schema: TelemetrySchema) -> pd.DataFrame:
     unknown = ~known | in_error
     target = np.full(len(order), np.nan)
     target[order] = np.where(unknown, np.nan, np.where(starts, 1.0, np.where(quiet, 0.0, np.nan)))
-    return labels.assign(**{schema.target: target})
+    return target
 
 
 def _next(marked: Flags, moment: Moments, device: npt.NDArray[np.intp]) -> Moments:

@@ -30,9 +30,14 @@ def read_model_schema(schema_path: str | Path, files: Sequence[str | Path]) -> M
     except (OSError, json.JSONDecodeError) as error:
         raise ModelPackageError(str(schema_path), "must be a readable JSON file", str(error)) from error
     for path in files:
-        name = Path(path).name
-        expected = schema.sha256.get(name)
-        actual = file_sha256(path)
-        if expected != actual:
-            raise ModelPackageError(f"{name}: SHA-256", f"must be {expected} to be served", actual)
+        check_file(schema, path)
     return schema
+
+
+def check_file(schema: ModelSchema, path: str | Path) -> None:
+    """Raise ModelPackageError unless a file of the package is listed and has its digest."""
+    name = Path(path).name
+    expected = schema.sha256.get(name)
+    actual = file_sha256(path)
+    if expected != actual:
+        raise ModelPackageError(f"{name}: SHA-256", f"must be {expected} to be served", actual)

@@ -108,7 +108,8 @@ class FileReport:
                 self.reject(reason, rows)
         if files:
             rows = sum(mark.rows for mark in files.values())
-            self.notes.append(f"{len(files):,} files unchanged; their {rows:,} rows were not read again")
+            count = f"{len(files):,} file{'s' * (len(files) > 1)} unchanged"
+            self.notes.append(f"{count}; their {rows:,} rows were not read again")
 
     def reject(self, reason: str, rows: int) -> None:
         """Count rows left out for a reason."""

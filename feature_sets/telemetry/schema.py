@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from feature_sets.checks import InputError, check_choice, check_column_name, duration_seconds
 from feature_sets.telemetry.cell_text import check_value
 from feature_sets.telemetry.counter import CounterIntervals, Uptime, check_counters
@@ -23,12 +21,13 @@ from feature_sets.telemetry.errors import SchemaError
 from feature_sets.telemetry.event_time import DATE_ORDERS, TimeRules, check_zone
 from feature_sets.telemetry.expected_interval import check_expected_interval, presence_names
 from feature_sets.telemetry.file_format import PLAIN, FileFormat
+from feature_sets.telemetry.horizons import ahead_of, check_horizons, target_of
 from feature_sets.telemetry.incident_mapping import IncidentMapping
 from feature_sets.telemetry.label_form import AS_ROWS, ROWS, LabelForm
 from feature_sets.telemetry.maintenance_columns import IN_MAINTENANCE, MaintenanceColumns
 from feature_sets.telemetry.metric import Metric
 from feature_sets.telemetry.reserved_names import check_reserved
-from feature_sets.telemetry.schema_content import UNLABELED, check_rename, rows_depend_on, schema_arguments
+from feature_sets.telemetry.schema_content import UNLABELED, check_rename, file_content, schema_arguments
 from feature_sets.telemetry.split_rule import BY_TIME, SplitRule
 from feature_sets.telemetry.topology import Topology, check_groups
 from feature_sets.telemetry.window_settings import Windows
@@ -53,6 +52,7 @@ class TelemetrySchema:
     :param derived: features computed from the windows of the same row.
     :param horizon: ``0s`` to predict that a device is in error now, else how far ahead to predict that an
         error starts; rows already in error are then neither trained on nor evaluated.
+    :param further_horizons: longer ones; content has all as a list ``horizon``, see ``horizons``.
     :param arrival: column of the metrics file with the time at which each reading arrived, UTC; absent where
         nobody knows. With it, features of the past show what was known then: a late reading counts from its
         arrival on.
@@ -60,8 +60,8 @@ class TelemetrySchema:
     :param exclude_labels: rows left out of training and evaluation: label-file column -> value that excludes.
     :param assume_timezone: zone that times without one are of, ``UTC`` or a name such as ``Europe/Oslo``;
         otherwise such rows are rejected.
-    :param date_order: ``day_first`` or ``month_first``, of dates with the year last; otherwise such rows are
-        rejected.
+    :param date_order: ``day_first`` or ``month_first``, of dates with the year last; without it files with
+        such a date are refused, and such events.
     :param separator: what joins entity columns into the device key.
     :param rename: column of the files, or field of a live event -> the name that the schema has for it.
     :param files: how the files are written, where it is not the usual way.
@@ -85,6 +85,7 @@ class TelemetrySchema:
     windows: Windows = field(default_factory=Windows)
     derived: Derived = field(default_factory=Derived)
     horizon: str = "0s"
+    further_horizons: tuple[str, ...] = ()
     arrival: str | None = None
     population: Mapping[str, Any] = field(default_factory=dict)
     exclude_labels: Mapping[str, Any] = field(default_factory=dict)
@@ -125,7 +126,7 @@ class TelemetrySchema:
             check_zone("assume_timezone", self.assume_timezone)
         if self.date_order is not None:
             check_choice("date_order", self.date_order, DATE_ORDERS)
-        duration_seconds(self.horizon, "horizon")
+        check_horizons(self.horizons)
         check_rename(self.rename)
         for field_name, values in (("population", self.population), ("exclude_labels", self.exclude_labels)):
             for column, value in values.items():
@@ -152,7 +153,8 @@ class TelemetrySchema:
 
     def history_content(self) -> dict[str, Any]:
         """What of ``to_dict`` a history depends on: of the split only a column that is kept for it alone."""
-        content, split = rows_depend_on(self.to_dict()), self.split
+        content, split = self.to_dict(), self.split
+        content.pop("incident_mapping", None)  # See ``schema_content.TOOL``.
         content.pop("split", None)
         of_devices = (DEVICE, *self.entity, *self.static, *self.population)
         kept = self.exclude_labels if split.label_column else of_devices
@@ -170,7 +172,7 @@ class TelemetrySchema:
         """Raise InputError unless rows can be split by what this schema keeps."""
         # Rows that are made of incidents or positives say nothing else of themselves.
         labels = (*self.exclude_labels, self.split.label_column) if self.labels.form == ROWS else ()
-        others = (DEVICE, self.time, self.label, self.target, *self.entity)
+        others = (DEVICE, self.time, self.label, *ahead_of(self.label, self.horizons), *self.entity)
         split.check(self.group_columns, labels, others, where)
 
     def _check_columns(self) -> None:
@@ -178,8 +180,7 @@ class TelemetrySchema:
         columns = [DEVICE, self.time, self.label, *self.metric_names, *self.static]
         columns += self.whole_columns
         columns += [] if self.uptime is None else [self.uptime.column]
-        if self.target != self.label:
-            columns.append(self.target)
+        columns += ahead_of(self.label, self.horizons)
         if self.arrival is not None:
             columns.append(self.arrival)
         if self.maintenance is not None:
@@ -299,6 +300,11 @@ class TelemetrySchema:
         )
 
     @property
+    def horizons(self) -> tuple[str, ...]:
+        """All horizons, ascending: the primary one and the further ones."""
+        return (self.horizon, *self.further_horizons)
+
+    @property
     def horizon_seconds(self) -> int:
         """How far ahead errors are predicted, in seconds; 0 for errors now."""
         return duration_seconds(self.horizon)
@@ -315,7 +321,7 @@ class TelemetrySchema:
     @property
     def target(self) -> str:
         """Column that is predicted: the label or, with a horizon, ``{label}_within_{horizon}``."""
-        return f"{self.label}_within_{self.horizon}" if self.horizon_seconds else self.label
+        return target_of(self.label, self.horizon)
 
     @property
     def longest_window_seconds(self) -> int:
@@ -328,13 +334,7 @@ class TelemetrySchema:
 
         :raises SchemaError: if the file is absent, is not YAML or breaks a rule.
         """
-        try:
-            content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        except (OSError, UnicodeError) as error:
-            raise SchemaError("schema file", "must be a readable YAML file", str(path)) from error
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
-            raise SchemaError("schema file", f"must be valid YAML ({error})", str(path)) from error
-        return cls.from_dict(content)
+        return cls.from_dict(file_content(path))
 
     @classmethod
     def load(cls, source: str | Path | Mapping[str, Any] | None = None) -> TelemetrySchema:
@@ -361,7 +361,8 @@ class TelemetrySchema:
         :raises SchemaError: naming the field, the rule and what was given.
         """
         try:
-            return cls(**schema_arguments(content, {field.name for field in dataclasses.fields(cls)}))
+            fields = {field.name for field in dataclasses.fields(cls)} - {"further_horizons"}
+            return cls(**schema_arguments(content, fields))
         except InputError as error:
             raise SchemaError(f"schema field '{error.where}'", error.rule, error.got) from None
 
@@ -376,7 +377,7 @@ class TelemetrySchema:
             "static": list(self.static),
             "windows": self.windows.to_dict(),
             "derived": self.derived.to_dict(),
-            "horizon": self.horizon,
+            "horizon": list(self.horizons) if self.further_horizons else self.horizon,
             "arrival": self.arrival,
             "population": dict(self.population),
             "exclude_labels": dict(self.exclude_labels),

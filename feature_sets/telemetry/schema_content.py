@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from feature_sets.checks import InputError, check_mapping, check_names
 from feature_sets.telemetry.counter import CounterIntervals, Uptime
 from feature_sets.telemetry.derived import Derived
+from feature_sets.telemetry.errors import SchemaError
 from feature_sets.telemetry.file_format import FileFormat
+from feature_sets.telemetry.horizons import primary_and_further
 from feature_sets.telemetry.incident_mapping import IncidentMapping
 from feature_sets.telemetry.label_form import INCIDENTS, LabelForm
 from feature_sets.telemetry.maintenance_columns import MaintenanceColumns
@@ -31,6 +36,19 @@ TOOL = "incident_mapping"
 """Field that no row depends on: it says how live bodies are read, so it may be another at any time."""
 
 
+def file_content(path: str | Path) -> object:
+    """Content of a schema file.
+
+    :raises SchemaError: if the file is absent or is not YAML.
+    """
+    try:
+        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeError) as error:
+        raise SchemaError("schema file", "must be a readable YAML file", str(path)) from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise SchemaError("schema file", f"must be valid YAML ({error})", str(path)) from error
+
+
 def schema_arguments(content: object, fields: Collection[str]) -> dict[str, Any]:
     """Arguments of a schema, from the content of a YAML file.
 
@@ -47,8 +65,11 @@ def schema_arguments(content: object, fields: Collection[str]) -> dict[str, Any]
         if not isinstance(given[text], str):
             raise InputError(text, "must be text", given[text])
     metrics = check_mapping("metrics", given["metrics"])
+    horizon, further = primary_and_further(given.get("horizon", "0s"))
     return {
         **given,
+        "horizon": horizon,
+        "further_horizons": further,
         "entity": check_names("entity", given["entity"]),
         "metrics": tuple(Metric.from_content(name, value) for name, value in metrics.items()),
         "static": check_names("static", given.get("static") or []),

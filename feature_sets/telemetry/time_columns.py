@@ -18,10 +18,10 @@ from feature_sets.telemetry.cell_text import is_text
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.event_time import (
     DATES,
-    DAY_FIRST,
     ISO_PATTERN,
     LAST_SECOND,
     LOCAL_PATTERN,
+    MONTH_FIRST,
     NUMBER_PATTERN,
     ORDER_RULE,
     UNITS,
@@ -39,7 +39,8 @@ class ParsedTimes:
     :param naive: rows rejected because they have no zone.
     :param unparsable: rows rejected because they are no time at all, or lie outside 1970 to 2106.
     :param units: epoch unit -> number of rows given in it.
-    :param other: unparsable rows that have month and day in the other order than the one declared.
+    :param other: unparsable rows that are dates of the other order than the one declared; without a declared
+        one, that are dates with the year last.
     """
 
     times: pd.Series
@@ -82,32 +83,20 @@ def times_in_order(
 ) -> ParsedTimes:
     """``parse_times`` of a column of a file, in which all dates have the order that is declared.
 
-    One that has not tells that the others are misread where nobody can see it. Where no order is declared, a
-    column of nothing but such dates is refused, too.
+    One that has not tells that the others are misread where nobody can see it. Where no order is declared,
+    one date with the year last is refused, too: a column may be read in parts, and all need the same answer.
 
     :param where: what an error calls the column.
     :param first: number of the first row in the file, from 0 on.
-    :raises TelemetryError: if a date fits into the other order only.
+    :raises TelemetryError: if a date fits into the other order only, or needs one and none is declared.
     """
     parsed = parse_times(column, *rules)
-    if rules.order is not None and parsed.other.any():
-        row = int(np.argmax(parsed.other))
-        rule = f"{order_rule(rules.order)}, in all of its dates; nothing of the file is read"
-    elif rules.order is None and parsed.unparsable.all() and _is_local(column):
-        row = int(np.argmax(np.asarray(column.is_valid())))
-        rule = ORDER_RULE
-    else:
+    if not parsed.other.any():
         return parsed
+    row = int(np.argmax(parsed.other))
+    told = None if rules.order is None else f"{order_rule(rules.order)}, in all of its dates"
+    rule = f"{told or ORDER_RULE}; nothing of the file is read"
     raise TelemetryError(where, rule, f"{brief(column[row].as_py())!r} in row {first + row + 1:,}")
-
-
-def _is_local(column: pa.ChunkedArray) -> bool:
-    """Whether all cells are dates with the year last, but for empty ones; and there are some."""
-    given = column.drop_null()
-    kind = given.type.value_type if pa.types.is_dictionary(given.type) else given.type
-    if not is_text(kind) or not len(given):
-        return False
-    return bool(_matches(given.cast(pa.string()), LOCAL_PATTERN).all())
 
 
 @dataclass
@@ -248,9 +237,9 @@ def _of_texts(cells: pa.Array, order: str | None) -> _Times:
     rows = np.flatnonzero(is_number)
     if len(rows):
         read.put(rows, _of_number_texts(cells.take(pa.array(rows))))
-    is_local = np.zeros(len(cells), dtype=np.bool_) if order is None else _matches(cells, LOCAL_PATTERN)
+    is_local = _matches(cells, LOCAL_PATTERN)
     rows = np.flatnonzero(is_local)
-    if order is not None and len(rows):
+    if len(rows):
         read.put(rows, _of_local_texts(cells.take(pa.array(rows)), order))
     rows = np.flatnonzero(~is_number & ~is_local)
     if len(rows):
@@ -286,14 +275,19 @@ def _of_iso_texts(cells: pa.Array) -> _Times:
     return read
 
 
-def _of_local_texts(cells: pa.Array, order: str) -> _Times:
-    """Dates with the year last."""
+def _of_local_texts(cells: pa.Array, order: str | None) -> _Times:
+    """Dates with the year last; none is a time without an order."""
     part = _parts(pc.extract_regex(cells, LOCAL_PATTERN))
     one, two = _number(part["one"]), _number(part["two"])
-    day, month = (one, two) if order == DAY_FIRST else (two, one)
+    day, month = (two, one) if order == MONTH_FIRST else (one, two)
     same = pc.equal(part["mark"], part["again"]).to_numpy(zero_copy_only=False)
-    read = _assembled(part, month, day, same)
-    read.other = same & (month > 12) & (day <= 12) & _assembled(part, day, month, same).good
+    read, swapped = _assembled(part, month, day, same), _assembled(part, day, month, same)
+    if order is None:
+        either = read.good | swapped.good
+        read = _Times.none(len(cells))
+        read.other = either
+    else:
+        read.other = same & (month > 12) & (day <= 12) & swapped.good
     return read
 
 

@@ -15,7 +15,8 @@ from feature_sets.telemetry.peers import Peers
 class Topology:
     """Columns of the table ``topology``, with one link a row.
 
-    :param ends: the two columns with the keys of the devices that are linked.
+    :param ends: the two columns with the devices that are linked: their keys, or the part that is called
+        ``device``, which stands for every device with it.
     :param directed: whether the first end is upstream of the second.
     :param valid_from: from when a link holds; empty is from the beginning. The column may be absent.
     :param valid_until: from when it no longer does; empty while it does. The column may be absent.

@@ -1,10 +1,10 @@
 """Running level and spread of features of each device, and how far a row is from them.
 
 A row is compared with the rows of its device that were taken in before it, then taken in itself. Some
-features are compared with the same hour of earlier weeks only. Level and spread are the mean and the standard
-deviation of all these rows, kept by the updates of Welford (1962, Note on a method for calculating corrected
-sums of squares and products, Technometrics 4). One compiled loop serves one row and a whole history, so both
-give the same bits.
+features are compared with the same hour of earlier weeks only, and some with the largest value alone. Level
+and spread are the mean and the standard deviation of all these rows, kept by the updates of Welford (1962,
+Note on a method for calculating corrected sums of squares and products, Technometrics 4). One compiled loop
+serves one row and a whole history, so both give the same bits.
 """
 
 from __future__ import annotations
@@ -33,8 +33,11 @@ PLACES = WEEK + 2
 COUNT, MEAN, SQUARES = range(3)
 """Of each feature: values taken in, their mean, and the sum of the squared differences from it."""
 
+LARGEST = MEAN
+"""Where the largest value is kept in the place of a mean."""
+
 FARTHEST = 100.0
-"""A row that is further away, in spreads, is given as this far: it says no more, and a spread may be 0."""
+"""A row that is further away, in spreads or largest values, is given as this far: both may be 0."""
 
 _RESIDUE = 1e-9
 """A spread below this share of the level is rounding residue, and counts as this share."""
@@ -92,6 +95,39 @@ def take_by_hour(
             _take(value, own[OPEN] if stamp == own[STAMP, 0] else past)
 
 
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+def take_of_max(state: Floats, first: int, rows: Places, features: Floats, after: int, out: Floats) -> None:
+    """The same, but a row is divided by the largest value that was taken in before it.
+
+    A largest value below 0 is no measure of size: the answer is NaN then.
+
+    :param state: shape (devices, features, 3).
+    :param first: where those of these features begin.
+    """
+    for i in range(len(rows)):
+        for k in range(features.shape[1]):
+            value = features[i, k]
+            out[i, k] = np.nan
+            if not np.isfinite(value):
+                continue
+            own = state[rows[i], first + k]
+            if own[COUNT] >= after and own[LARGEST] >= 0.0:
+                out[i, k] = _share(value, own[LARGEST])
+            if own[COUNT] == 0.0 or value > own[LARGEST]:
+                own[LARGEST] = value
+            own[COUNT] += 1.0
+
+
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def _share(value: float, largest: float) -> float:
+    """A value as a share of the largest one, which is not below 0."""
+    if value == 0.0:
+        return 0.0
+    if abs(value) >= FARTHEST * largest:
+        return FARTHEST if value > 0.0 else -FARTHEST
+    return float(value / largest)
+
+
 @njit(nogil=True, cache=True, error_model="numpy", inline="always")
 def _compared(value: float, level: Floats, after: int) -> float:
     """How far a value is from a level, in spreads; NaN without one."""
@@ -144,12 +180,15 @@ class Baselines:
     :param features: how many are compared with all of the past.
     :param after: rows of a device after which it has a level.
     :param same_hour: how many follow that are compared with the same hour of earlier weeks.
+    :param of_max: how many follow that are divided by the largest value.
     """
 
-    def __init__(self, features: int, after: int, same_hour: int = 0) -> None:
+    def __init__(self, features: int, after: int, same_hour: int = 0, of_max: int = 0) -> None:
         self._after = after
         self._features = features
-        self._state = np.zeros((0, features + same_hour * PLACES, 3))
+        self._same_hour = same_hour
+        self._of_max = of_max
+        self._state = np.zeros((0, features + same_hour * PLACES + of_max, 3))
         self._places = DevicePlaces()
 
     def __contains__(self, key: Key) -> bool:
@@ -162,7 +201,8 @@ class Baselines:
 
         :param keys: the key of each code.
         :param codes: of each row, shape (n,).
-        :param features: shape (n, features), those of the same hour last; NaN where there is none.
+        :param features: shape (n, features), those of the same hour after the others and those of the maximum
+            last; NaN where there is none.
         :param hours: hour of each row since the epoch, shape (n,); not needed without features of the same
             hour.
         :raises InputError: without hours that are needed.
@@ -172,14 +212,18 @@ class Baselines:
         rows, own = places[codes], self._features
         out = np.empty((len(features), own))
         take(self._state, rows, np.ascontiguousarray(features[:, :own]), self._after, out)
-        if features.shape[1] == own:
-            return out
-        if hours is None:
-            raise InputError("hours", "must be given for features of the same hour", hours)
-        by_hour = np.empty((len(features), features.shape[1] - own))
-        rest = np.ascontiguousarray(features[:, own:])
-        take_by_hour(self._state, own, rows, hours, rest, self._after, by_hour)
-        return np.concatenate([out, by_hour], axis=1)
+        found = [out]
+        if self._same_hour:
+            if hours is None:
+                raise InputError("hours", "must be given for features of the same hour", hours)
+            part = np.ascontiguousarray(features[:, own : own + self._same_hour])
+            found.append(np.empty(part.shape))
+            take_by_hour(self._state, own, rows, hours, part, self._after, found[-1])
+        if self._of_max:
+            part = np.ascontiguousarray(features[:, own + self._same_hour :])
+            found.append(np.empty(part.shape))
+            take_of_max(self._state, own + self._same_hour * PLACES, rows, part, self._after, found[-1])
+        return np.concatenate(found, axis=1) if len(found) > 1 else out
 
     def forget(self, keys: Iterable[Key]) -> None:
         """Give up the state of devices."""

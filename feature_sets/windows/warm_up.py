@@ -30,7 +30,7 @@ def warm_up() -> Path:
     now[0] = 100.0
     windows.evict(20.0)
     row = np.zeros(1, dtype=np.int64)
-    Baselines(1, 2, 1).compare(["a"], row, np.ones((1, 2)), row)
+    Baselines(1, 2, 1, 1).compare(["a"], row, np.ones((1, 3)), row)
     asked = Asked(np.ones(1, np.bool_), np.ones(1, np.int64), np.zeros((1, 2), np.int64), np.arange(2))
     NewestValues(asked, [Relation({}, {})]).compare(["a"], row, np.zeros((1, 2), np.int64), np.ones((1, 1)))
     return Path(kernel.take.stats.cache_path)

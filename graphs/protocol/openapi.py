@@ -99,6 +99,8 @@ def _event_schemas(schema: TelemetrySchema) -> dict[str, Any]:
         told["device_state"] = STATE
     if schema.maintenance is not None:
         told["maintenance"] = {"type": "string", "description": "id of the entry that the device is in"}
+    if schema.further_horizons:
+        told["horizons"] = _horizons(schema)
     labeled = {
         DEVICE: device,
         schema.time: time,
@@ -123,6 +125,17 @@ def _event_schemas(schema: TelemetrySchema) -> dict[str, Any]:
 
 
 STATE = {"type": "string", "enum": [state.value for state in ORDER]}
+
+
+def _horizons(schema: TelemetrySchema) -> dict[str, Any]:
+    """What the model of each horizon says."""
+    said = {
+        "prediction": {"type": ["integer", "null"], "description": "null: no model, or in maintenance"},
+        "probability": {"type": ["number", "null"]},
+        "threshold": {"type": ["number", "null"]},
+        "model_version": {"type": ["string", "null"]},
+    }
+    return _object({horizon: _object(said, list(said)) for horizon in schema.horizons}, list(schema.horizons))
 
 
 def _maintenance_schemas(schema: TelemetrySchema, time: dict[str, Any]) -> dict[str, Any]:

@@ -27,6 +27,34 @@ class Position(NamedTuple):
     place: int
 
 
+class ShadowAnswer(NamedTuple):
+    """What a version said about an event that another version has answered.
+
+    :param version: of the model.
+    :param prediction: 0 or 1.
+    :param probability: of 1.
+    """
+
+    version: str
+    prediction: int
+    probability: float
+
+
+class Ahead(NamedTuple):
+    """What the model of a further horizon said about one event.
+
+    :param horizon: as the schema has it.
+    :param version: of the model.
+    :param prediction: 0 or 1.
+    :param probability: of 1.
+    """
+
+    horizon: str
+    version: str
+    prediction: int
+    probability: float
+
+
 class Prediction(NamedTuple):
     """What the model said about one event.
 
@@ -36,6 +64,9 @@ class Prediction(NamedTuple):
     :param prediction: 0 or 1.
     :param probability: of 1.
     :param missing: how many of the features are missing and were imputed.
+    :param inputs: names of the features; empty for those of the model that the graph was deployed with.
+    :param shadows: what other versions said about the same event.
+    :param ahead: of further horizons, as far as they have a model.
     """
 
     model: str
@@ -44,6 +75,9 @@ class Prediction(NamedTuple):
     prediction: int
     probability: float
     missing: int
+    inputs: tuple[str, ...] = ()
+    shadows: tuple[ShadowAnswer, ...] = ()
+    ahead: tuple[Ahead, ...] = ()
 
 
 class LabeledPair(NamedTuple):

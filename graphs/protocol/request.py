@@ -17,6 +17,7 @@ from graphs.protocol.records import (
     TelemetryRecord,
 )
 from graphs.protocol.routes import Kind
+from graphs.routing.change import RoutingChange
 
 JSON = "application/json"
 
@@ -40,6 +41,7 @@ class Request:
     :param telemetry: accepted readings, in the order they were sent.
     :param labels: accepted labels and incidents, in the order they were sent.
     :param maintenance: accepted changes of the calendar, in the order they were sent.
+    :param routing: changes of the routing that take effect here, of an entry of the journal.
     :param errors: error objects of refused events, each with its position.
     :param entry: id of the journal entry that holds the accepted events.
     :param pairs: pairs that this request completed.
@@ -64,6 +66,7 @@ class Request:
     telemetry: list[TelemetryRecord] = field(default_factory=list)
     labels: list[LabelRecord | IncidentRecord] = field(default_factory=list)
     maintenance: list[MaintenanceRecord] = field(default_factory=list)
+    routing: list[RoutingChange] = field(default_factory=list)
     errors: list[dict[str, Any]] = field(default_factory=list)
     entry: tuple[int, int] = (0, 0)
     pairs: list[LabeledPair] = field(default_factory=list)

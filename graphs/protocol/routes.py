@@ -14,7 +14,10 @@ from graphs.protocol.errors import ApiError
 
 
 class Kind(StrEnum):
-    """What a request asks for; each step handles the kinds it is for and passes the others on."""
+    """What a request asks for; each step handles the kinds it is for and passes the others on.
+
+    ``REROUTED`` is of the journal alone: a change of the routing takes effect.
+    """
 
     TELEMETRY = "telemetry"
     LABELS = "labels"
@@ -29,6 +32,9 @@ class Kind(StrEnum):
     CALLBACK = "callback"
     PERFORMANCE = "performance"
     RELOAD = "reload"
+    ROUTING = "routing"
+    REROUTE = "reroute"
+    REROUTED = "rerouted"
     METRICS = "metrics"
     OPENAPI = "openapi"
     OVERVIEW = "overview"
@@ -116,6 +122,8 @@ ROUTES = (
     ),
     Route("DELETE", "/drift/detectors", Kind.DETACH, "detachDetectors", _DRIFT, guarded=True),
     Route("POST", "/devices/reload", Kind.RELOAD, "reloadDevices", ("preprocess", "respond"), guarded=True),
+    Route("GET", "/routing", Kind.ROUTING, "getRouting", _ROUTER, guarded=True),
+    Route("PUT", "/routing", Kind.REROUTE, "changeRouting", _ROUTER, has_body=True, guarded=True),
     Route("GET", "/metrics", Kind.METRICS, "getMetrics", ("device_states", "respond")),
     Route("GET", "/openapi.json", Kind.OPENAPI, "getOpenapi", _RESPOND),
     Route("GET", "/", Kind.OVERVIEW, "getOverview", _ROUTER),

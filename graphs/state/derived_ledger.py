@@ -22,6 +22,7 @@ from graphs.state.incident_book import IncidentBook
 from graphs.state.incident_change import Changed
 from graphs.state.remembered import Made, RememberedDevice, Told
 from graphs.state.remembered_ledger import RememberedLedger
+from graphs.state.settled import OnSettled, Settled
 
 _NOWHERE = Position(0, 0, 0)
 _EXCLUDED = 2
@@ -55,6 +56,7 @@ class DerivedLedger(RememberedLedger):
         self._book = book
         self._horizon = horizon_seconds * 1_000_000
         self._joins = not horizon_seconds
+        self.on_settled: OnSettled | None = None
         # What follows a prediction is known when rows up to twice the horizon after it are.
         healthy = form.healthy_seconds * 1_000_000
         self._healthy_after = healthy + 2 * self._horizon if healthy else self._deadline + 1
@@ -353,6 +355,10 @@ class DerivedLedger(RememberedLedger):
             pairs += self._met(device, known, micros, told) if told is not None else []
             record = known.made.pop(micros)
             del known.times[bisect_left(known.times, micros)]
+            if self.on_settled is not None:
+                is_excluded = record.excluded or record.left_out
+                row = Settled(device, record.time, record.label, is_excluded, record.made.ahead)
+                self.on_settled(row._replace(predicted_at=record.predicted_at))
             state = "joined" if record.label is not None else "waiting_for_label"
             self._states[state] -= 1
         else:

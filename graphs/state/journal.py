@@ -10,15 +10,19 @@ from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
 from feature_sets.telemetry.incident_events import IncidentEvent
 from feature_sets.telemetry.maintenance_event import MaintenanceEvent
 from graphs.protocol.routes import Kind
+from graphs.routing.change import RoutingChange
 from graphs.state.entry_id import BEFORE_ALL, EntryId
 from graphs.state.journal_bounds import JournalBounds
 from graphs.state.snapshots.saved_state import SavedState
 
-JournalEvent = TelemetryEvent | LabelEvent | IncidentEvent | MaintenanceEvent
+JournalEvent = TelemetryEvent | LabelEvent | IncidentEvent | MaintenanceEvent | RoutingChange
 """What a journal keeps."""
 
-TOLD = frozenset((Kind.INCIDENTS, Kind.CALENDAR))
-"""Kinds of entries that nobody sent: the history says so. Live incidents are among the labels."""
+TOLD = frozenset((Kind.INCIDENTS, Kind.CALENDAR, Kind.REROUTED))
+"""Kinds of entries that are no events of the network: what the history says, and changes of the routing.
+
+Live incidents are among the labels.
+"""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,7 @@ class Entry:
     :param events: telemetry, in the order it was sent.
     :param labels: labels and incidents, in the order they were sent.
     :param maintenance: changes of the calendar, in the order they were sent.
+    :param routing: changes of the routing.
     """
 
     id: EntryId
@@ -39,6 +44,7 @@ class Entry:
     events: list[TelemetryEvent] = field(default_factory=list)
     labels: list[LabelEvent | IncidentEvent] = field(default_factory=list)
     maintenance: list[MaintenanceEvent] = field(default_factory=list)
+    routing: list[RoutingChange] = field(default_factory=list)
 
     @property
     def size(self) -> int:

@@ -13,6 +13,7 @@ from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
 from feature_sets.telemetry.incident_events import IncidentEvent
 from feature_sets.telemetry.maintenance_event import MaintenanceEvent
 from graphs.protocol.routes import Kind
+from graphs.routing.change import RoutingChange
 from graphs.state.entry_id import EntryId
 from graphs.state.journal import Entry, JournalEvent
 
@@ -21,7 +22,8 @@ class RawEntry(NamedTuple):
     """An entry as it is kept; nothing of it is read yet.
 
     :param id: its place in the order of all entries.
-    :param kind: ``telemetry``, ``labels``, ``maintenance``, ``incidents`` or ``calendar``.
+    :param kind: ``telemetry``, ``labels``, ``maintenance``, ``incidents``, ``calendar``
+        or ``rerouted``.
     :param schema: columns of a reading in the order of the values, with commas: of each metric, and of the
         uptime.
     :param label: column that the labels are of; empty in an entry of an earlier version.
@@ -82,6 +84,9 @@ class RawEntry(NamedTuple):
             return Entry(self.id, kind, self.arrival, labels=[_label(row) for row in self.rows])
         if kind in (Kind.MAINTENANCE, Kind.CALENDAR):
             return Entry(self.id, kind, self.arrival, maintenance=self.changes)
+        if kind is Kind.REROUTED:
+            changes = [RoutingChange.of_row(row) for row in self.rows]
+            return Entry(self.id, kind, self.arrival, routing=changes)
         events = [
             TelemetryEvent(device, time, dict(zip(metrics, map(_reading, values), strict=True)))
             for device, time, *values in self.rows
@@ -94,7 +99,7 @@ def encoded(events: Sequence[JournalEvent]) -> bytes:
     return orjson.dumps(
         [
             event.row()
-            if isinstance(event, IncidentEvent)
+            if isinstance(event, IncidentEvent | RoutingChange)
             else (event.device, event.time, *event.metrics.values())
             if isinstance(event, TelemetryEvent)
             else _label_row(event)

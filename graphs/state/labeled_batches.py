@@ -18,6 +18,7 @@ from feature_sets.model_package.columns import (
     PREDICTED_AT,
     PREDICTION,
     PROBABILITY,
+    SHADOWS,
     VERSION,
 )
 from feature_sets.telemetry.schema import DEVICE
@@ -28,6 +29,9 @@ from graphs.state.snapshots.saved_state import SavedState
 _NAME = re.compile(r"^(\d{13,})-(\d{6,})-(\d{6,})\.parquet$")
 _UNFINISHED = ".unfinished"
 _UTC_MICROS = pa.timestamp("us", tz="UTC")
+_SHADOWS_TYPE = pa.list_(
+    pa.struct([(VERSION, pa.string()), (PREDICTION, pa.int64()), (PROBABILITY, pa.float64())])
+)
 
 
 class LabeledBatches:
@@ -38,7 +42,7 @@ class LabeledBatches:
     not taken again when the journal is replayed.
 
     Columns: device, event time, model, version, the model's inputs before imputation, prediction,
-    probability, label, predicted_at, labeled_at.
+    probability, label, predicted_at, labeled_at. Where versions in shadow said something, ``shadows`` has it.
 
     :param directory: where the files go; made if it does not exist.
     :param time: name of the event-time column.
@@ -172,20 +176,37 @@ class LabeledBatches:
         self.written += 1
 
     def _table(self, batch: list[LabeledPair]) -> pa.Table:
-        features = np.array([pair.made.features for pair in batch])
+        names, features = self._features(batch)
         columns: dict[str, Any] = {
             DEVICE: [pair.device for pair in batch],
             self._time: _instants([pair.time for pair in batch]),
             MODEL: [pair.made.model for pair in batch],
             VERSION: [pair.made.version for pair in batch],
-            **{name: pa.array(features[:, i]) for i, name in enumerate(self._inputs)},
+            **{name: pa.array(features[:, i]) for i, name in enumerate(names)},
             PREDICTION: pa.array([pair.made.prediction for pair in batch], pa.int64()),
             PROBABILITY: [pair.made.probability for pair in batch],
             self._label: pa.array([pair.label for pair in batch], pa.int64()),
             PREDICTED_AT: _instants([pair.predicted_at for pair in batch]),
             LABELED_AT: _instants([pair.labeled_at for pair in batch]),
         }
+        if any(pair.made.shadows for pair in batch):
+            columns[SHADOWS] = pa.array(
+                [[answer._asdict() for answer in pair.made.shadows] or None for pair in batch],
+                _SHADOWS_TYPE,
+            )
         return pa.table(columns)
+
+    def _features(self, batch: list[LabeledPair]) -> tuple[list[str], np.ndarray[Any, np.dtype[np.float64]]]:
+        """Names and values of the features; a version may have others than the deployed model."""
+        own = tuple(self._inputs)
+        if all(pair.made.inputs in ((), own) for pair in batch):
+            return self._inputs, np.array([pair.made.features for pair in batch])
+        names = list(dict.fromkeys([*own, *(name for pair in batch for name in pair.made.inputs)]))
+        places = {name: place for place, name in enumerate(names)}
+        features = np.full((len(batch), len(names)), np.nan)
+        for row, pair in zip(features, batch, strict=True):
+            row[[places[name] for name in pair.made.inputs or own]] = pair.made.features
+        return names, features
 
 
 def last_position(directory: Path) -> Position | None:

@@ -11,6 +11,7 @@ import numpy as np
 from graphs.protocol.label_status import LabelStatus
 from graphs.protocol.records import LabeledPair, Position, Prediction
 from graphs.state.ledger_counts import LedgerCounts
+from graphs.state.settled import OnSettled, Settled
 from graphs.state.snapshots.predictions import restored_predictions, saved_predictions
 from graphs.state.snapshots.saved_state import SavedState, named, numbered
 
@@ -49,6 +50,8 @@ class PredictionLedger(LedgerCounts):
         self._records: dict[tuple[str, float], _Record] = {}
         self._by_time: list[tuple[float, str]] = []
         self._newest = float("-inf")
+        self.on_settled: OnSettled | None = None
+        """Told of each record that is forgotten, in the order of event time."""
 
     def __len__(self) -> int:
         """Records remembered."""
@@ -145,7 +148,11 @@ class PredictionLedger(LedgerCounts):
 
     def _forget(self, entry: tuple[float, str]) -> None:
         time, device = entry
-        state = self._records.pop((device, time)).state
+        record = self._records.pop((device, time))
+        state = record.state
+        if self.on_settled is not None:
+            ahead = record.made.ahead if record.made is not None else ()
+            self.on_settled(Settled(device, time, record.label, False, ahead, record.predicted_at))
         self._states[state] -= 1
         if state != "joined":
             self.expired[state] += 1

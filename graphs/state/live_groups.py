@@ -9,12 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from feature_sets.group_features import GroupFeatures
+from feature_sets.group_features import DeviceRows, GroupFeatures
 from feature_sets.groups import Groups
 from feature_sets.ingestion.device_history import stored_attributes
 from feature_sets.ingestion.topology_history import stored_groups
 from feature_sets.rows.event_micros import column_micros, event_micros
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.windows.device_places import Key
+from feature_sets.windows.others_kernel import NEVER
 from graphs.protocol.request import Request
 from graphs.state.moving_feature_set import MovingFeatureSet, stored_history
 from graphs.state.serving_state import ServingState
@@ -47,27 +49,33 @@ class IngestedValues:
     def refresh(self) -> None:
         """Read anew when a device asks again."""
         self._start = self._end = 0
-        self._places: dict[str, npt.NDArray[np.intp]] = {}
+        self._keys: list[Key] = []
+        self._codes: Ints = np.empty(0, dtype=np.int64)
         self._at: Ints = np.empty((0, 2), dtype=np.int64)
         self._values = np.empty((0, len(self._inputs)))
+        self._of_device: dict[Key, npt.NDArray[np.intp]] = {}
+        self._of_unit: dict[Key, tuple[npt.NDArray[np.intp], Ints]] = {}
 
-    def before(self, device: str, since: int, moment: int) -> tuple[Ints, npt.NDArray[np.float64]]:
-        """Rows of a device that came between two moments, both excluded, in the order of these.
+    def between(self, unit: Key, devices: Callable[[], Iterable[Key]], since: int, moment: int) -> DeviceRows:
+        """Rows of what depends on each other that came at a moment or later, and before another.
 
-        :returns: moment and event time, microseconds, shape (n, 2), and the values, shape (n, values).
+        :param unit: names it.
+        :param devices: gives the devices in it.
         """
-        places = self._places.get(device)
-        if places is None:
-            return self._at[:0], self._values[:0]
-        moments = self._at[places, 0]
-        chosen = places[(moments > since) & (moments < moment)]
-        return self._at[chosen], self._values[chosen]
+        if unit not in self._of_unit:
+            found = [self._of_device[device] for device in devices() if device in self._of_device]
+            places = np.sort(np.concatenate(found)) if found else np.empty(0, dtype=np.intp)
+            self._of_unit[unit] = places, self._at[places, 0]
+        places, moments = self._of_unit[unit]
+        first, end = np.searchsorted(moments, [since, moment]).tolist()
+        chosen = places[first:end]
+        return DeviceRows(self._keys, self._codes[chosen], self._at[chosen], self._values[chosen])
 
-    def load(self, time: int) -> None:
-        """Have what may count at an event time, microseconds, in memory."""
+    def load(self, time: int) -> tuple[int, int]:
+        """Have what may count at an event time in memory, microseconds; gives from when to when that is."""
         earliest, latest = time - self._reach, time + self._ahead
         if self._start <= earliest and latest <= self._end:
-            return
+            return self._start, self._end
         start, end = earliest - self._reach, latest + self._reach
         frame = self._read(pd.Timestamp(start, unit="us", tz="UTC"), pd.Timestamp(end, unit="us", tz="UTC"))
         times = column_micros(frame[self._schema.time])
@@ -75,11 +83,15 @@ class IngestedValues:
         at = np.column_stack([times if arrival is None else column_micros(frame[arrival]), times])
         order = np.lexsort((at[:, 1], at[:, 0]))
         self._at, self._values = at[order], frame[self._inputs].to_numpy("float64")[order]
-        self._places = {
+        codes, keys = pd.factorize(frame[DEVICE].astype(str).iloc[order])
+        self._codes, self._keys = codes.astype(np.int64), list(keys)
+        self._of_device = {
             str(device): places
             for device, places in frame.iloc[order].groupby(DEVICE, sort=False).indices.items()
         }
+        self._of_unit = {}
         self._start, self._end = start, end
+        return start, end
 
 
 class StoredGroups:
@@ -118,11 +130,10 @@ def _attributes(feature_set: object) -> pd.DataFrame | None:
 class LiveGroups:
     """Gives features of neighbors and peers; does nothing where the schema has none.
 
-    When the first device of those that depend on each other shows up, all of them begin with what was
-    ingested. Each takes in what was ingested since when it shows up itself, and again after a refresh.
-
-    Rows count in the order in which the history has them. Readings that arrive at once follow each other, as
-    they do there, unless they say themselves when they arrived.
+    When a device shows up, all that depend on each other with it take in what was ingested until then, and
+    again after a refresh. Rows of a request and what was ingested before them count in one order, that of the
+    history, however far the devices are apart. Readings that arrive at once follow each other, as they do
+    there, unless they say themselves when they arrived.
 
     :param schema: declares the features.
     :param history: of what was ingested; None for nothing.
@@ -143,7 +154,13 @@ class LiveGroups:
         self._history, self._source = history, source
         self._groups = source.read() if source is not None else Groups(schema, {})
         self._state = self._features.state(self._groups)
-        self._begun: set[str | int] = set()
+        self._begin_again()
+
+    def _begin_again(self) -> None:
+        self._begun: dict[Key, tuple[tuple[int, int], int]] = {}
+        """Of what depends on each other: the stretch of time that was looked at, and until which moment."""
+        self._past: list[DeviceRows] = []
+        """Ingested rows that are taken in with the next ones that are sent."""
 
     @classmethod
     def of(cls, state: ServingState) -> LiveGroups:
@@ -174,7 +191,7 @@ class LiveGroups:
         self._groups = self._source.read()
         self._state.relate(self._groups.relations)
         self._history.refresh()
-        self._begun.clear()
+        self._begin_again()
 
     def begin(
         self, device: str, time: float, arrived: float, left_out: frozenset[tuple[str, int]] = frozenset()
@@ -190,19 +207,40 @@ class LiveGroups:
         if self._history is None:
             return
         moment = event_micros(arrived if self._has_arrival else time)
-        self._history.load(event_micros(time))
-        root = self._groups.shard_key(device)
-        others: Iterable[str | int] = [device]
-        if root not in self._begun:
-            others = sorted(self._groups.together([device]), key=str)
-        for other in others:
-            at, values = self._history.before(str(other), self._state.moment(other), moment)
-            if left_out and not self._has_arrival:
-                kept = [(str(other), micros) not in left_out for micros in at[:, 1].tolist()]
-                at, values = at[kept], values[kept]
-            if len(at):
-                self._state.compare([other], np.zeros(len(at), dtype=np.int64), at, values)
-        self._begun.add(root)
+        stretch = self._begin_around(self._history, event_micros(time), device, moment, left_out)
+        if moment > stretch[1]:  # What the others sent lately is further than a device that is far behind.
+            self._begin_around(self._history, moment, device, moment, left_out)
+
+    def _begin_around(
+        self,
+        history: IngestedValues,
+        time: int,
+        device: str,
+        moment: int,
+        left_out: frozenset[tuple[str, int]],
+    ) -> tuple[int, int]:
+        """Have what may count at an event time, microseconds, taken in; gives the stretch that was read."""
+        stretch = history.load(time)
+        unit = self._groups.shard_key(device)
+        looked_at, until = self._begun.get(unit, (stretch, NEVER))
+        since = until if looked_at == stretch else NEVER
+        past = history.between(unit, lambda: self._groups.together([device]), since, moment)
+        past = past.take(self._is_new(past, left_out))
+        if len(past.codes):
+            self._past.append(past)
+        self._begun[unit] = stretch, max(since, moment)
+        return stretch
+
+    def _is_new(self, past: DeviceRows, left_out: frozenset[tuple[str, int]]) -> npt.NDArray[np.bool_]:
+        """Which rows are not older than what is known of their devices, nor left out."""
+        codes, numbers = np.unique(past.codes, return_inverse=True)
+        known = np.array([self._state.moment(past.keys[code]) for code in codes], dtype=np.int64)
+        found: npt.NDArray[np.bool_] = past.at[:, 0] > known[numbers]
+        if left_out and not self._has_arrival:
+            rows = zip(past.codes.tolist(), past.at[:, 1].tolist(), strict=True)
+            given = [(str(past.keys[code]), micros) not in left_out for code, micros in rows]
+            found &= np.array(given, dtype=np.bool_)
+        return found
 
     def begin_anew(self) -> None:
         """Have each group look at the history again: it may have rows that a replay does not give."""
@@ -226,17 +264,15 @@ class LiveGroups:
                 if not self._tells_arrival:
                     self._last = arrived = max(arrived, self._last + 1)
                 at[row, 0] = arrived
-        self._features.add_to(rows, [event.device for event in events], at, self._state)
+        past, self._past = self._past, []
+        self._features.add_to(rows, [event.device for event in events], at, self._state, past)
 
     def content(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         """All that is kept: plain content for JSON, and arrays; ``put`` goes on from it exactly."""
+        past, self._past = self._past, []
+        self._features.take_in(past, self._state)
         keys, arrays = self._state.content()
-        plain = {
-            "inputs": list(self._features.inputs),
-            "devices": keys,
-            "begun": sorted(self._begun, key=str),
-            "last": self._last,
-        }
+        plain = {"inputs": list(self._features.inputs), "devices": keys, "last": self._last}
         return plain, arrays
 
     def put(self, plain: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> bool:
@@ -249,7 +285,7 @@ class LiveGroups:
         if not plain:  # Saved before there were such features.
             return True
         self._state.put(plain["devices"], arrays)
-        self._begun, self._last = set(plain["begun"]), int(plain["last"])
+        self._last = int(plain["last"])
         return True
 
     def forget(self, devices: Iterable[str | int]) -> None:

@@ -25,6 +25,7 @@ from graphs.state.snapshots.saved_state import SavedState
 _CHUNK = 500
 _TIMEOUT_SECONDS = 2.0
 _ARCHIVE_ROWS = 10_000
+_OF_ANY_SCHEMA = (Kind.MAINTENANCE, Kind.CALENDAR, Kind.REROUTED)
 
 _APPEND = """
 local before = redis.call('GET', KEYS[2])
@@ -244,7 +245,7 @@ class RedisJournal:
 
     def _decoded(self, raw: RawEntry) -> tuple[int, Entry | None]:
         """How many events an entry has, and the entry itself unless it is of an earlier schema."""
-        if raw.schema == self._schema or raw.kind in (Kind.MAINTENANCE, Kind.CALENDAR):
+        if raw.schema == self._schema or raw.kind in _OF_ANY_SCHEMA:
             entry = raw.decoded(self._metrics)
             return entry.size, entry
         size = 0 if raw.kind in TOLD else len(raw.rows)

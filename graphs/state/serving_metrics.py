@@ -37,12 +37,25 @@ class ServingMetrics:
         )
         self.out_of_range = kept("out_of_range", "Readings outside the plausible range", "metric")
         self.predictions = kept("predictions", "Predictions made", "model", "version", "prediction")
+        self.shadow_predictions = kept(
+            "shadow_predictions",
+            "What versions in shadow said; nobody was answered with it",
+            "version",
+            "prediction",
+        )
+        self.shadow_failures = counter(
+            "shadow_failures", "Requests that a version in shadow failed on", "version"
+        )
+        self.routing_changes = counter("routing_changes", "Changes of the routing", "outcome")
         self.labels = kept("labels", "Labels by what became of them", "status")
         self.incidents = kept("incidents", "Incidents by what became of them", "status")
         self.unnamed = kept(
             "unmatched_scopes", "Incidents and maintenance that name no registered device", "kind"
         )
         self.pairs = kept("labeled_pairs", "Predictions with a label", "correct")
+        self.ahead_pairs = kept(
+            "ahead_pairs", "Predictions of further horizons with what followed", "horizon", "correct"
+        )
         self.drift_events = counter("drift_events", "Findings of the detectors", "detector", "level")
         self.performance = Gauge(
             "netops_performance", "Scores of the model", ("of", "score"), registry=self.registry

@@ -4,32 +4,42 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from mlrun.utils import logger
 
 from feature_sets.checks import InputError
+from feature_sets.model_package.errors import ModelPackageError
 from feature_sets.model_package.package import ModelPackage, fetch_model_package
+from feature_sets.telemetry.each_horizon import longest_horizon_seconds
 from feature_sets.telemetry.incident_mapping import IncidentMapping
 from feature_sets.telemetry.label_form import ROWS
 from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.windows.definition import WindowDefinition
+from graphs.routing.document import CHAMPION, RoutedVersion, RoutingDocument
+from graphs.routing.routing import Routing
 from graphs.state.arrival_clock import ArrivalClock
 from graphs.state.clocks import ARRIVAL
+from graphs.state.further_packages import further_packages
 from graphs.state.journal import Journal
 from graphs.state.longest_reach import longest_reach
 from graphs.state.maintenance_calendar import MaintenanceCalendar, NoCalendar, StoredCalendar
 from graphs.state.no_journal import NoJournal
 from graphs.state.redis_journal import RedisJournal
+from graphs.state.routing_trail import RoutingTrail
 from graphs.state.serving_metrics import ServingMetrics
 from graphs.state.settings import ServingSettings
 from graphs.state.static_devices import StaticDevices, static_devices
 from graphs.state.told_labels import LabelSource, StoredLabels
 
 _ATTRIBUTE = "netops_serving_state"
+
+ROUTING = "routing"
+"""Document beside the journal that has the trail of the routing."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,8 @@ class ServingState:
     :param settings: the parameters of the graph.
     :param package: the model that predicts telemetry.
     :param devices: what is known of each device; None accepts every device.
+    :param declared: the routing that the function was deployed with.
+    :param routing: what was in force when.
     :param journal: accepted events, to be replayed after a restart.
     :param calendar: of maintenance; None if the schema has none.
     :param told: what the history says of errors; None if it is not asked.
@@ -47,11 +59,14 @@ class ServingState:
     :param metrics: what ``GET /metrics`` shows.
     :param clock: the wall clock, epoch seconds.
     :param arrivals: the clock that counts instead for events and labels; None if that is the wall's.
+    :param further: the models of further horizons, as far as there are any, by horizon.
     """
 
     settings: ServingSettings
     package: ModelPackage
     devices: StaticDevices | None
+    declared: RoutingDocument
+    routing: RoutingTrail
     journal: Journal
     calendar: MaintenanceCalendar | None = None
     told: LabelSource | None = None
@@ -60,6 +75,7 @@ class ServingState:
     metrics: ServingMetrics = field(default_factory=ServingMetrics)
     clock: Callable[[], float] = time.time
     arrivals: ArrivalClock | None = None
+    further: Mapping[str, ModelPackage] = field(default_factory=dict)
 
     @property
     def snapshot_directory(self) -> Path | None:
@@ -68,7 +84,7 @@ class ServingState:
         named = settings.snapshot_directory if settings.redis_url else None
         return Path(named) if named else None
 
-    @property
+    @cached_property
     def schema(self) -> TelemetrySchema:
         """Columns of the events, as the model was trained on them; tools may send otherwise by now."""
         schema, mapping = self.package.schema.telemetry, self.settings.incident_mapping
@@ -113,6 +129,14 @@ class ServingState:
                 _needed_seconds(settings, telemetry),
             )
         devices = static_devices(settings.devices, clock)
+        declared = _declared(settings, package)
+        known = None if devices is None else devices.known
+        routing = RoutingTrail(
+            Routing.of(declared, known, {package.schema.version: package.schema.threshold})
+        )
+        saved = journal.load(ROUTING)
+        if saved is not None:
+            routing.take(saved)
         arrivals = ArrivalClock(telemetry) if settings.clock == ARRIVAL else None
         calendar = _calendar(settings, telemetry) if telemetry.maintenance is not None else None
         told = None
@@ -122,6 +146,8 @@ class ServingState:
             settings,
             package,
             devices,
+            declared,
+            routing,
             journal,
             calendar,
             told,
@@ -130,7 +156,30 @@ class ServingState:
             metrics,
             clock,
             arrivals,
+            further_packages(settings.model_path, telemetry),
         )
+
+
+def _declared(settings: ServingSettings, package: ModelPackage) -> RoutingDocument:
+    """The document that the settings have, or one of their model alone.
+
+    :raises ModelPackageError: if the champion of the document is another than its package.
+    """
+    schema = package.schema
+    if settings.routing is None:
+        champion = RoutedVersion(schema.version, CHAMPION, package.address, package.digest)
+        return RoutingDocument((champion,))
+    document = RoutingDocument.from_dict(settings.routing)
+    champion = document.champion
+    for what, given, found in (
+        ("sha256", champion.sha256, package.digest),
+        ("version", champion.version, schema.version),
+    ):
+        if given != found:
+            raise ModelPackageError(
+                f"routing, champion: {what}", f"must be that of {champion.model_path}", given
+            )
+    return document
 
 
 def _needed_seconds(settings: ServingSettings, schema: TelemetrySchema) -> float:
@@ -139,7 +188,9 @@ def _needed_seconds(settings: ServingSettings, schema: TelemetrySchema) -> float
     deadline = max(settings.label_deadline_seconds + schema.horizon_seconds, healthy)
     # A window that another device had may still be looked at when it is as old as this.
     reach = longest_reach(WindowDefinition.from_schema(schema)) + schema.derived.group_age_seconds
-    return max(deadline, reach)
+    # What follows a prediction of a further horizon is looked at now and then, see ``AheadJoin``.
+    ahead = 60 + 2.25 * longest_horizon_seconds(schema) if schema.further_horizons else 0
+    return max(deadline + ahead, reach)
 
 
 def _calendar(settings: ServingSettings, schema: TelemetrySchema) -> MaintenanceCalendar:

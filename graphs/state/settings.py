@@ -8,6 +8,7 @@ from typing import Any
 
 from feature_sets.checks import InputError, check_choice, check_integer, check_number
 from graphs.protocol.device_status import POLICIES, REJECT
+from graphs.routing.document import RoutingDocument
 from graphs.state.clocks import ARRIVAL, CLOCKS, WALL
 
 _COUNTS = (
@@ -25,8 +26,10 @@ _DURATIONS = ("label_deadline_seconds", "snapshot_seconds", "batch_seconds")
 class ServingSettings:
     """Parameters of the serving graph. They travel in the function's spec, so they are plain JSON.
 
-    :param model_path: address of the model package: ``store://models/...`` or a directory.
+    :param model_path: address of the model package: ``store://models/...`` or a directory. It may be left
+        empty with ``routing``.
     :param model_name: name in paths and answers.
+    :param routing: the routing document that is deployed, see ``RoutingDocument``; None for the model alone.
     :param devices: ``store://feature-sets/...`` address of the static feature set, or the features by device;
         None accepts every device and knows no static features.
     :param unknown_devices: what becomes of an event whose device is unknown, or retired by then: ``reject``
@@ -72,8 +75,9 @@ class ServingSettings:
     :raises InputError: naming the first parameter that breaks a rule.
     """
 
-    model_path: str
+    model_path: str = ""
     model_name: str = "model"
+    routing: Mapping[str, Any] | None = None
     devices: str | Mapping[str, Mapping[str, float]] | None = None
     unknown_devices: str = REJECT
     history: str | None = None
@@ -102,6 +106,12 @@ class ServingSettings:
     callback_body: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
+        if self.routing is not None:
+            document = RoutingDocument.from_dict(self.routing)
+            if self.model_path not in ("", document.champion.model_path):
+                rule = f"must be that of the champion, {document.champion.model_path}, or empty"
+                raise InputError("argument 'model_path'", rule, self.model_path)
+            object.__setattr__(self, "model_path", document.champion.model_path)
         for name in ("model_path", "model_name"):
             if not getattr(self, name):
                 raise InputError(f"argument '{name}'", "must not be empty", getattr(self, name))
@@ -126,4 +136,7 @@ class ServingSettings:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain form; ``ServingSettings(**content)`` reads it."""
-        return dataclasses.asdict(self)
+        plain = dataclasses.asdict(self)
+        if plain["routing"] is None:
+            del plain["routing"]
+        return plain

@@ -17,9 +17,11 @@ from project.cli.history import history
 from project.cli.ingest import ingest
 from project.cli.init import init
 from project.cli.interruption import INTERRUPTED, told_interruption, watch_for_interruption
+from project.cli.models import models
 from project.cli.replay import replay
 from project.cli.retrain import retrain
 from project.cli.rollback import rollback
+from project.cli.routing import canary, promote, shadow
 from project.cli.run import run
 from project.cli.runs import list_runs
 from project.cli.serve import serve
@@ -57,6 +59,10 @@ for name, command in (
     ("audit", audit),
     ("history", history),
     ("retrain", retrain),
+    ("models", models),
+    ("promote", promote),
+    ("shadow", shadow),
+    ("canary", canary),
     ("rollback", rollback),
     ("compile", compile_workflow),
 ):

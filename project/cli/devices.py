@@ -11,6 +11,7 @@ import typer
 
 from feature_sets.checks import InputError, check_choice
 from project.cli.arguments import project_name
+from project.cli.endpoint import running_endpoint
 from project.cli.open_project import open_project
 from project.cli.options import JsonOption, ProjectOption
 from project.errors import NetopsError
@@ -88,22 +89,12 @@ def _live_states(session: Session, project: str) -> dict[str, dict[str, Any]]:
     """What the endpoint says of each device; nothing if none is up, or it does not say."""
     from project.device_reload import live_states
 
-    up = _endpoint(session, project)
+    up = running_endpoint(session, project)
     try:
         return live_states(up.address) if up is not None else {}
     except NetopsError as error:  # The devices are registered all the same.
         print(error, file=sys.stderr)
         return {}
-
-
-def _endpoint(session: Session, project: str) -> Any:
-    """The endpoint of a project, if it is up."""
-    from project.api_reader import endpoints
-    from project.function_names import SERVING
-
-    wanted = (project, SERVING, "ready")
-    every = endpoints(session.mlrun_dbpath)
-    return next((one for one in every if (one.project, one.name, one.state) == wanted), None)
 
 
 def _list(schema: TelemetrySchema, live: dict[str, dict[str, Any]], as_json: bool) -> None:
@@ -164,7 +155,7 @@ def _taken_over(session: Session, project: str, settings: Settings) -> list[str]
     """
     from project.device_reload import reload_devices
 
-    up = _endpoint(session, project)
+    up = running_endpoint(session, project)
     if up is None:
         return ["no endpoint is up; it takes over the devices when it starts"]
     known = reload_devices(up.address, settings.bearer_token())

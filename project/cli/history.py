@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Annotated, Any
 
 import typer
 
 from project.cli.arguments import project_name
 from project.cli.options import JsonOption, ProjectOption
+from project.errors import NetopsError
 from project.settings import Settings
 
 
@@ -19,14 +21,27 @@ def history(
 ) -> None:
     """Tell every decision about the model in production, newest last: what, when, why, on what evidence.
 
-    Those of the loop from drift to a new model, those of the gate in other runs, and those of people.
+    Those of the loop from drift to a new model, those of the gate in other runs, and those of people. What
+    was promoted at once is told while the endpoint is up, which has it.
     """
-    from project.retraining.history import decisions, lines
+    from project.cli.endpoint import running_endpoint
+    from project.endpoint_routing import read_routing
+    from project.http_json import AbsentError
+    from project.retraining.history import decisions, lines, with_people
     from project.session import open_session
 
     settings = Settings.from_environment()
     session = open_session(settings)
-    found = decisions(settings, session.mlrun_dbpath, project_name(project))[-limit:]
+    name = project_name(project)
+    found, up = decisions(settings, session.mlrun_dbpath, name), running_endpoint(session, name)
+    if up is not None:
+        try:
+            found = with_people(found, read_routing(up.address, settings.bearer_token()).changes)
+        except AbsentError:  # An endpoint of an earlier version.
+            pass
+        except NetopsError as error:  # The others are told all the same.
+            print(error, file=sys.stderr)
+    found = found[-limit:]
     if as_json:
         print(json.dumps([vars(decision) for decision in found], default=_plain))
         return

@@ -4,29 +4,42 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from project.cli.arguments import project_name
 from project.cli.options import JsonOption, ProjectOption
 from project.settings import Settings
 
+if TYPE_CHECKING:
+    from project.session import Session
+
 
 def rollback(project: ProjectOption = None, as_json: JsonOption = False) -> None:
-    """Put the model that was in production before back, by the way a new one takes: rehearsed, then served.
+    """Put the model that was in production before back.
 
-    The loop from drift to a new model does not undo that within a day, see NETOPS_RETRAIN_POLICY. A second
-    rollback undoes the first.
+    What 'netops promote' did is undone at once, in the running endpoint. What a run did is undone by the way
+    a new model takes: rehearsed, then served. The loop from drift to a new model does not undo that within a
+    day, see NETOPS_RETRAIN_POLICY. A second rollback undoes the first.
     """
+    from project.session import open_session
+
+    settings = Settings.from_environment()
+    session = open_session(settings)
+    # mlrun takes the address of its API when it is imported, so what imports it comes after.
+    from project.cli.routing import promote_version
+
+    name = project_name(project)
+    promoted_over = _promoted_over(settings, session, name)
+    if promoted_over:
+        promote_version(settings, name, promoted_over, "rolled back", as_json)
+        return
     from rich.console import Console
 
     from project.cli.release import release_version
     from project.retraining.history import replaced_version
     from project.retraining.policy import rolled_back
     from project.retraining.state import StateFile
-    from project.session import open_session
 
-    settings = Settings.from_environment()
-    session = open_session(settings)
-    name = project_name(project)
     now, before = replaced_version(session.mlrun_dbpath, name)
     run_id = release_version(settings, session, name, before, Console(stderr=as_json))
     file = StateFile(settings.loops, name)
@@ -36,3 +49,16 @@ def rollback(project: ProjectOption = None, as_json: JsonOption = False) -> None
         print(json.dumps({"project": name, "before": now, "after": before, "run_id": run_id}))
     else:
         print(f"version {before[:8]} is in production again, instead of {now[:8]}")
+
+
+def _promoted_over(settings: Settings, session: Session, project: str) -> str:
+    """The version that a person has replaced in the running endpoint; empty if a run brought the champion."""
+    from project.cli.endpoint import running_endpoint
+    from project.endpoint_routing import read_routing
+    from project.http_json import AbsentError
+
+    up = running_endpoint(session, project)
+    try:
+        return read_routing(up.address, settings.bearer_token()).champion_before if up is not None else ""
+    except AbsentError:  # An endpoint of an earlier version.
+        return ""

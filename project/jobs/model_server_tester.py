@@ -13,9 +13,12 @@ import numpy as np
 import pandas as pd
 
 from feature_sets.model_package.columns import PREDICTION, PROBABILITY
+from feature_sets.model_package.horizon_names import name_of_horizon
+from feature_sets.model_package.tags import MODEL_KEY
 from project.endpoints import endpoint_address
 from project.errors import NetopsError
 from project.function_names import MODEL
+from training.evaluate import PREDICTIONS_KEY
 
 _BATCH = 200
 _SINGLE_REQUESTS = 100
@@ -46,6 +49,9 @@ def test_model_server(
 ) -> None:
     """MLRun job: log ``rows``, ``mismatches``, ``errors`` and the latencies; fail on any mismatch or error.
 
+    So it does for each further horizon with a model, on the test rows of its own evaluation; ``horizons`` has
+    the rows of each, where there are any.
+
     :param test_set: ``served_set_preds`` of the evaluate step: model inputs, ``prediction``, ``probability``.
     :param function: name of the serving function.
     :param rows: test rows to send at most, evenly spread.
@@ -54,28 +60,65 @@ def test_model_server(
     address = endpoint_address(context.project, function)
     with httpx.Client(base_url=address, timeout=30.0) as client:
         result = check_endpoint(client, frame, rows)
+        served = client.get("/").raise_for_status().json().get("horizons") or {}
+        further = {horizon: version for horizon, version in list(served.items())[1:] if version}
+        test_sets = {
+            horizon: further_test_set(context.project, horizon, further[horizon]) for horizon in further
+        }
+        ahead = {
+            horizon: check_endpoint(client, found, rows, name_of_horizon(MODEL, horizon))
+            for horizon, found in test_sets.items()
+            if found is not None
+        }
     for key, value in vars(result).items():
         context.log_result(key, value)
-    if result.mismatches or result.errors:
-        raise NetopsError(
-            f"endpoint {address} must answer every test row as the model does offline, "
-            f"got {result.mismatches} mismatches and {result.errors} errors in {result.rows} rows; "
-            "the model is not served, and what is in production stays"
-        )
+    if ahead:
+        context.log_result("horizons", {horizon: one.rows for horizon, one in ahead.items()})
+    for name, one in {MODEL: result, **ahead}.items():
+        if one.mismatches or one.errors:
+            what = "the model" if name == MODEL else f"the model of horizon {name}"
+            raise NetopsError(
+                f"endpoint {address} must answer every test row as {what} does offline, "
+                f"got {one.mismatches} mismatches and {one.errors} errors in {one.rows} rows; "
+                "the model is not served, and what is in production stays"
+            )
 
 
 # pytest collects functions by this prefix; this one is a job.
 test_model_server.__test__ = False  # type: ignore[attr-defined]
 
 
+def further_test_set(project: str, horizon: str, version: str) -> pd.DataFrame | None:
+    """Predictions of the test rows of a model of a further horizon; None where they are gone.
+
+    :param version: of the model.
+    """
+    database = mlrun.get_run_db()
+    names = [name_of_horizon("evaluate", horizon) + rest for rest in (f"_{MODEL_KEY}", f"_{PREDICTIONS_KEY}")]
+    found = database.list_artifacts(name=names[0], project=project, labels=[f"version={version}"], tag="*")
+    if not found:
+        return None
+    tree = mlrun.artifacts.dict_to_artifact(found[0]).tree
+    beside = database.list_artifacts(name=names[1], project=project, tree=tree, tag="*")
+    if not beside:
+        return None
+    rows: pd.DataFrame = mlrun.get_dataitem(mlrun.artifacts.dict_to_artifact(beside[0]).target_path).as_df()
+    return rows
+
+
 def check_endpoint(
-    client: httpx.Client, frame: pd.DataFrame, rows: int, clock: Callable[[], float] = time.perf_counter
+    client: httpx.Client,
+    frame: pd.DataFrame,
+    rows: int,
+    model: str = MODEL,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> TesterResult:
     """Send up to ``rows`` rows: the first hundred one by one for the latency, the rest in batches.
 
     :param frame: model inputs by name, ``prediction`` and ``probability``, shape (n, any).
+    :param model: name of the model.
     """
-    metadata = client.get(f"/v2/models/{MODEL}").raise_for_status().json()
+    metadata = client.get(f"/v2/models/{model}").raise_for_status().json()
     names = [column["name"] for column in metadata["parameters"]["features"]]
     chosen = frame.iloc[np.unique(np.linspace(0, len(frame) - 1, min(rows, len(frame))).astype(int))]
     matrix = chosen[names].to_numpy(np.float32)
@@ -88,7 +131,7 @@ def check_endpoint(
     starts = [*range(singles), *range(singles, len(chosen), _BATCH)]
     for start, stop in zip(starts, [*starts[1:], len(chosen)], strict=True):
         started = clock()
-        response = client.post(f"/v2/models/{MODEL}/infer", json=_request(matrix[start:stop]))
+        response = client.post(f"/v2/models/{model}/infer", json=_request(matrix[start:stop]))
         if start < singles:
             seconds.append(clock() - started)
         if response.status_code != httpx.codes.OK:

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from drift.drift_event import utc_time
+from graphs.routing.change import APPLIED, DEPLOYMENT
 from project.api_reader import runs
+from project.endpoint_routing import champion_of
 from project.errors import NetopsError
 from project.retraining.operations import production_version
 from project.retraining.state import Decision, StateFile
@@ -39,6 +41,25 @@ def replaced_version(dbpath: str, project: str) -> tuple[str, str]:
     raise NetopsError(
         f"project '{project}' must have replaced a model before it is put back, got {what} in production"
     )
+
+
+def with_people(found: Sequence[Decision], changes: Sequence[Mapping[str, Any]]) -> list[Decision]:
+    """Decisions with those that people made in the running endpoint, oldest first.
+
+    :param changes: of the routing, see ``GET /routing``. Those of deployments are what runs have decided.
+    """
+    made = [
+        Decision(
+            time=utc_time(change["time"]),
+            outcome="promoted at once" if change["outcome"] == APPLIED else "refused",
+            reason=f"{change['who']}: {change['why']}" + (f"; {change['error']}" if change["error"] else ""),
+            before=champion_of(change["from"]),
+            after=champion_of(change["to"]),
+        )
+        for change in changes
+        if change["who"] != DEPLOYMENT and champion_of(change["from"]) != champion_of(change["to"])
+    ]
+    return sorted([*found, *made], key=lambda decision: decision.time)
 
 
 def _of_gate(found: Sequence[Mapping[str, Any]], known: set[str]) -> list[Decision]:

@@ -56,6 +56,7 @@ def collect_facts(
         "trained": step_results(by_name, "train"),
         "candidates": candidates(by_name.get("train")),
         "test": evaluation(by_name),
+        **_horizons(by_name),
         "report": step_results(by_name, "report").get("report_path"),
         "endpoint": vars(serving) if serving else None,
         "tester": step_results(by_name, "model-server-tester") or None,
@@ -78,6 +79,28 @@ def evaluation(by_name: dict[str, Run]) -> dict[str, Any]:
         name: promoted[name] for name in ("promoted", "promotion", "promotion_reason") if name in promoted
     }
     return {**step_results(by_name, "evaluate"), **known}
+
+
+def _horizons(by_name: dict[str, Run]) -> dict[str, Any]:
+    """What became of each horizon, the primary one first; nothing where there is one."""
+    leads = step_results(by_name, "horizons").get("horizons") or []
+    if len(leads) < 2:
+        return {}
+    promoted = step_results(by_name, "promote").get("promotions") or {}
+    primary = evaluation(by_name)
+    own = {name: primary[name] for name in ("promotion", "promotion_reason") if name in primary}
+    waits = ""
+    if primary.get("production") is False:  # The endpoint answers for the primary horizon first.
+        waits = f"waits for a model of the primary horizon {leads[0]['horizon']}, nothing is served before"
+    elif "promote" in by_name:  # What is served was made before the schema had this horizon.
+        waits = f"waits for a new model of the primary horizon {leads[0]['horizon']} (--promote makes one)"
+    further = [
+        {**lead, "promotion": waits}
+        if waits and "after its rehearsal" in lead["promotion"] and lead["horizon"] not in promoted
+        else {**lead, "promotion": promoted.get(lead["horizon"], lead["promotion"])}
+        for lead in leads[1:]
+    ]
+    return {"horizons": [{**leads[0], **own}, *further]}
 
 
 def simulated_stream(by_name: dict[str, Run]) -> bool:

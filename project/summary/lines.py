@@ -143,7 +143,18 @@ def _model_lines(facts: dict[str, Any]) -> list[str]:
         lines += _fact(
             "gate", f"{evaluated['promotion']}: {evaluated['promotion_reason']}{_stays_text(evaluated)}"
         )
+    for place, lead in enumerate(facts.get("horizons") or []):
+        lines += _fact("" if place else "horizons", _lead_text(lead))
     return lines
+
+
+def _lead_text(lead: dict[str, Any]) -> str:
+    """How well one horizon does, and what the gate says of it."""
+    told = f"{lead['horizon']}: {lead['promotion']}: {lead['promotion_reason']}"
+    if lead.get("average_precision") is None:
+        return told
+    caught = f"{lead.get('episodes_caught', 0):.0f} of {lead.get('episodes', 0):.0f} episodes caught"
+    return f"{told}; average precision {_number(lead['average_precision'])}, {caught}"
 
 
 def _scores_text(evaluated: dict[str, Any]) -> str:
@@ -180,7 +191,7 @@ def _live_lines(facts: dict[str, Any]) -> list[str]:
     lines = []
     endpoint, tester = facts["endpoint"], facts["tester"]
     if endpoint is None or not endpoint["address"]:
-        lines += _fact("endpoint", "none deployed")
+        lines += _fact("endpoint", f"none deployed{_why_none(facts)}")
     else:
         state = f"{endpoint['state']}, model version {endpoint['version']}"
         lines.append(f"{'endpoint':{_INDENT}}{endpoint['address']}  {state}")
@@ -207,6 +218,13 @@ def _live_lines(facts: dict[str, Any]) -> list[str]:
     if facts["magnitude"]:
         lines += _fact("magnitude", facts["magnitude"].get("verdict", ""))
     return lines
+
+
+def _why_none(facts: dict[str, Any]) -> str:
+    """Why a run has no endpoint, if it is known."""
+    evaluated = facts["test"]
+    promoted = evaluated.get("passed", evaluated.get("promoted", True))
+    return ": the gate kept the model out of production, see above" if not promoted else ""
 
 
 def _traffic_lines(facts: dict[str, Any]) -> list[str]:

@@ -52,6 +52,7 @@ def names(cell):
 def test_the_schema_reference_has_every_field_with_its_default(kind):
     written = {name: default for cell, default, _ in rows("schema.md", kind.__name__) for name in names(cell)}
     fields = {field.name: field for field in dataclasses.fields(kind)}
+    fields.pop("further_horizons", None)  # In a file they are in the list of ``horizon``.
     assert list(written) == list(fields)
     for name, default in written.items():
         field = fields[name]

@@ -163,6 +163,14 @@ def test_a_schema_reads_back_what_it_writes():
             {"relative": {"operations": ["avg"], "windows": ["1m"], "same_hour": ["1m", "1m"]}},
             "relative.same_hour': must name at least one, each once",
         ),
+        (
+            {"relative": {"operations": ["avg"], "windows": ["1m"], "of_max": ["1h"]}},
+            "relative.of_max': must be among windows",
+        ),
+        (
+            {"relative": {"operations": ["avg"], "windows": ["1m"], "of_max": 5}},
+            "relative.of_max': must be a list of names, got 5",
+        ),
     ],
 )
 def test_what_cannot_be_derived_is_refused(derived, words):
@@ -193,14 +201,34 @@ def test_features_of_the_same_hour_follow_and_are_not_written_where_there_are_no
     assert "same_hour" not in schema_of(relative=RELATIVE).to_dict()["derived"]["relative"]
 
 
+def test_features_of_the_maximum_are_last_and_not_written_where_there_are_none():
+    schema = schema_of(relative={**RELATIVE, "of_max": ["5m"], "same_hour": ["1m"]})
+    assert schema.relative_features == (
+        "heat_avg_1m_relative",
+        "heat_avg_5m_relative",
+        "heat_avg_1m_same_hour",
+        "heat_avg_5m_of_max",
+    )
+    assert type(schema).from_dict(schema.to_dict()) == schema
+    assert "of_max" not in schema_of(relative=RELATIVE).to_dict()["derived"]["relative"]
+
+
 def test_storey_does_not_compute_relative_features():
     with pytest.raises(SchemaError, match=r"derived.relative': must be absent for storey"):
         device_metrics(schema_of(relative=RELATIVE), "storey")
 
 
-@pytest.mark.parametrize(("same_hour", "step"), [([], 1.0), (["1m", "5m"], 8 * 3600.0)])
-def test_lists_and_single_events_give_the_same_bits_as_a_history(same_hour, step):
-    features = RelativeFeatures(schema_of(relative={**RELATIVE, "same_hour": same_hour}))
+@pytest.mark.parametrize(
+    ("more", "step"),
+    [
+        ({}, 1.0),
+        ({"same_hour": ["1m", "5m"]}, 8 * 3600.0),
+        ({"of_max": ["1m", "5m"]}, 1.0),
+        ({"same_hour": ["5m"], "of_max": ["1m"]}, 8 * 3600.0),
+    ],
+)
+def test_lists_and_single_events_give_the_same_bits_as_a_history(more, step):
+    features = RelativeFeatures(schema_of(relative={**RELATIVE, **more}))
     generator = np.random.default_rng(3)
     names, count = ["heat_avg_1m", "heat_avg_5m"], 300
     frame = pd.DataFrame(generator.normal(size=(count, 2)), columns=names)

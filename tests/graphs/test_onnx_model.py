@@ -85,6 +85,9 @@ class Artifact:
     def get_target_path(self) -> str:
         return self.path
 
+    def get_store_url(self, with_tag: bool) -> str:
+        return self.path
+
 
 def test_a_model_artifact_leads_to_its_files(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found: dict[str, Any] = {"store://models/p/m": Artifact("model", f"{package}/")}

@@ -58,5 +58,11 @@ def test_the_history_tells_it_with_evidence_and_a_rollback_undoes_it(installatio
     back = json.loads(installation.netops("rollback", "--project", "drifting", "--json").stdout)
     assert (back["before"], back["after"]) == (drifted["promoted"], drifted["first"])
     assert installation.endpoint(project="drifting")["version"] == drifted["first"]
+    # A promotion of the running endpoint, and its end: the release above was none.
+    at_once = ("promote", drifted["promoted"][:8], "--project", "drifting", "--json")
+    swapped = json.loads(installation.netops(*at_once).stdout)
+    assert (swapped["before"], swapped["after"]) == (drifted["first"], drifted["promoted"])
+    undone = json.loads(installation.netops("rollback", "--project", "drifting", "--json").stdout)
+    assert (undone["before"], undone["after"]) == (drifted["promoted"], drifted["first"])
     state = json.loads(installation.netops("retrain", "--project", "drifting", "--json").stdout)
     assert state["hold_reason"] == "after a rollback"

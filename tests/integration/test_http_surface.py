@@ -143,6 +143,66 @@ def test_the_rest_of_the_routes(endpoint):
     assert_refused(endpoint.put("/drift/detectors", json={}), 401, "authorization")
 
 
+ROUTING = """
+import contextlib, dataclasses, io, json, tempfile
+from pathlib import Path
+from project.session import open_session
+from project.settings import Settings
+
+settings = Settings.from_environment()
+open_session(settings)
+import mlrun
+from feature_sets.model_package.package import fetch_model_package
+from project.cli.models import models
+from project.cli.routing import canary, shadow
+from training.packaging.model_artifact import log_model_package
+from training.packaging.package_writer import model_version, write_files
+
+mlrun.get_or_create_project("netops", str(settings.home / "projects" / "netops"))
+package = fetch_model_package("store://models/netops/evaluate_model:production")
+schema = dataclasses.replace(package.schema, threshold=0.99)
+schema = dataclasses.replace(schema, version=model_version(package.graph, schema))
+context = mlrun.get_or_create_ctx("evaluate", project="netops")
+context.artifact_path = str(settings.home / "registered")
+with tempfile.TemporaryDirectory() as folder:
+    write_files(Path(folder), schema, package.graph, package.golden)
+    log_model_package(
+        context, Path(folder), schema, algorithm="copy", parameters=package.parameters, feature_vector=""
+    )
+
+def told(command, *arguments, **options):
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        command(*arguments, as_json=True, **options)
+    return json.loads(said.getvalue().splitlines()[-1])
+
+print(json.dumps({
+    "version": schema.version,
+    "golden": package.golden is not None,
+    "shadow": told(shadow, schema.version[:6], why="a try"),
+    "canary": told(canary, schema.version[:6], share=0.3, why="a larger try"),
+    "models": told(models),
+    "off": told(canary, schema.version[:6], off=True),
+}))
+"""
+"""Registers a copy of the model in production as another version, and tries it beside that."""
+
+
+def test_a_version_is_tried_beside_the_champion_by_commands(installation, endpoint):
+    told = installation.python(ROUTING)
+    version, champion = told["version"], endpoint.get("/").json()["model_version"]
+    assert told["golden"]
+    roles = {each["version"]: each for each in told["models"]["versions"]}
+    assert (roles[champion]["role"], "production" in roles[champion]["tags"]) == ("champion", True)
+    # 8 devices: the smallest whole number that is at least 2.4.
+    assert (roles[version]["role"], roles[version]["share"], roles[version]["devices"]) == ("canary", 0.3, 3)
+    assert [change["why"] for change in told["models"]["changes"]][-2:] == ["a try", "a larger try"]
+    token = (installation.home / "token").read_text()
+    routing = endpoint.get("/routing", headers={"Authorization": f"Bearer {token}"}).json()
+    assert [(each["version"], each["role"]) for each in routing["versions"]] == [(champion, "champion")]
+    assert_refused(endpoint.get("/routing"), 401, "authorization")
+    assert_refused(endpoint.put("/routing", json={}), 401, "authorization")
+
+
 def test_the_runner_guards_its_route(installation):
     address = installation.endpoint("runner")["address"]
     assert_refused(httpx.post(f"{address}/runs", json={}), 401, "authorization")

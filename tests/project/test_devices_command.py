@@ -80,7 +80,9 @@ def test_an_endpoint_of_an_earlier_version_tells_no_states(monkeypatch):
 def test_devices_are_listed_with_their_live_states(home, monkeypatch, capsys):
     found = [RegisteredDevice("dev-7", "maintenance", {}, state_since="2026-01-01T00:00:00Z")]
     monkeypatch.setattr(device_registry, "registered_devices", lambda *arguments: found)
-    monkeypatch.setattr(command, "_endpoint", lambda *arguments: SimpleNamespace(address="http://there"))
+    monkeypatch.setattr(
+        command, "running_endpoint", lambda *arguments: SimpleNamespace(address="http://there")
+    )
     states = {"dev-7": {"device": "dev-7", "state": "silent"}}
     monkeypatch.setattr(device_reload, "live_states", lambda address: states)
     command.devices("list", project="p")

@@ -1,9 +1,13 @@
+from types import SimpleNamespace
+
 import httpx
 import numpy as np
 import pandas as pd
 import pytest
 
-from project.jobs.model_server_tester import check_endpoint
+from project.errors import NetopsError
+from project.jobs import model_server_tester
+from project.jobs.model_server_tester import check_endpoint, test_model_server
 from tests.project.fake_endpoint import fake_endpoint
 
 NAMES = ["b", "a"]
@@ -67,3 +71,28 @@ def test_requests_that_fail_are_counted_as_errors(frame):
 
 def test_rows_are_spread_over_the_test_set(frame):
     assert check(frame, model(), rows=10).rows == 10
+
+
+def test_each_horizon_that_has_a_model_is_held_against_its_own_test_rows(frame, monkeypatch):
+    asked = []
+
+    def several(method, path, body):
+        asked.append(path)
+        if path == "/":
+            return 200, {"horizons": {"0s": "v1", "10m": "v2", "1h": None}}
+        return model(wrong=int("10m" in path and method == "POST"))(method, path, body)
+
+    logged = {}
+    context = SimpleNamespace(project="p", log_result=logged.__setitem__)
+    test_sets = {("p", "10m", "v2"): frame.head(150)}
+    monkeypatch.setattr(model_server_tester, "further_test_set", lambda *key: test_sets[key])
+    with fake_endpoint(several) as address:
+        monkeypatch.setattr(model_server_tester, "endpoint_address", lambda *_: address)
+        test_set = SimpleNamespace(as_df=lambda: frame)
+        with pytest.raises(NetopsError, match="as the model of horizon 10m does offline, got 101 mismatches"):
+            test_model_server(context, test_set, "staging")
+        assert (logged["mismatches"], logged["horizons"]) == (0, {"10m": 150})
+        test_sets["p", "10m", "v2"] = None  # The files of an old model may be gone.
+        logged.clear()
+        test_model_server(context, test_set, "staging")
+    assert "horizons" not in logged and "/v2/models/model-1h" not in asked

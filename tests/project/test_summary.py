@@ -120,7 +120,9 @@ def test_a_run_without_streaming_says_that_nothing_is_deployed():
     assert "36 computed, 12 selected" in text
     assert "on 500 of 700 earlier rows, 2024-01-01 00:00 to 2024-01-02 07:00" in text
     assert "on all 290 later rows: average precision 0.500" in text
-    assert "endpoint      none deployed" in text
+    assert "endpoint      none deployed: the gate kept the model out of production, see above\n" in text
+    promoted = "\n".join(summary_lines(facts_without_streaming(promoted=True)))
+    assert "endpoint      none deployed\n" in promoted
     assert max(map(len, text.splitlines())) <= 112
     assert "\nverdict       On later rows it is good. " in text
     assert (
@@ -384,3 +386,41 @@ def test_what_arrived_live_has_a_line_and_nothing_has_none():
     assert text.endswith("3 times an incident was told of, 1,200 labels are others now")
     (failed,) = _taken_lines({"reload_failure": "the endpoint must take over the devices"})
     assert failed.startswith("devices ") and failed.endswith(" the endpoint must take over the devices")
+
+
+def test_each_horizon_is_told_with_what_the_gate_says_of_it():
+    leads = [
+        {"horizon": "0s", "promotion": "to be promoted after its rehearsal", "promotion_reason": "first"},
+        {
+            **{"horizon": "10m", "promotion": "to be promoted after its rehearsal"},
+            **{"promotion_reason": "better", "average_precision": 0.7},
+            **{"episodes": 9.0, "episodes_caught": 7.0},
+        },
+        {"horizon": "1h", "promotion": "not trained", "promotion_reason": "too few errors"},
+    ]
+    promoted = {"promotion": "promoted", "promotion_reason": "first", "promotions": {"10m": "promoted"}}
+    by_name = {
+        name: {"metadata": {"name": name}, "spec": {}, "status": {"results": results}}
+        for name, results in (("horizons", {"horizons": leads}), ("promote", promoted))
+    }
+    facts = collect_facts("p", "r", by_name, [], None)
+    assert [lead["promotion"] for lead in facts["horizons"]] == ["promoted", "promoted", "not trained"]
+    told = [line.strip() for line in _model_lines({**facts, "trained": {}, "test": {}})]
+    assert told[-3:] == [
+        "horizons      0s: promoted: first",
+        "10m: promoted: better; average precision 0.700, 7 of 9 episodes caught",
+        "1h: not trained: too few errors",
+    ]
+    # The model in production knows one horizon: it was made before the schema had others.
+    by_name["promote"]["status"]["results"] = {"version": "v0"}
+    _, soon, later = collect_facts("p", "r", by_name, [], None)["horizons"]
+    assert soon["promotion"] == "waits for a new model of the primary horizon 0s (--promote makes one)"
+    assert later["promotion"] == "not trained"
+    # Without a model of the primary horizon nothing is rehearsed, and so nothing promoted.
+    del by_name["promote"]
+    by_name["evaluate"] = {"metadata": {}, "spec": {}, "status": {"results": {"production": False}}}
+    _, soon, later = collect_facts("p", "r", by_name, [], None)["horizons"]
+    assert soon["promotion"].startswith("waits for a model of the primary horizon 0s, nothing is served")
+    assert later["promotion"] == "not trained"
+    by_name["horizons"]["status"]["results"]["horizons"] = leads[:1]
+    assert "horizons" not in collect_facts("p", "r", by_name, [], None)

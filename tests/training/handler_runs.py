@@ -17,6 +17,7 @@ HANDLERS = {
     "train": "training.train.train",
     "evaluate": "training.evaluate.evaluate",
     "report": "training.report.report",
+    "horizons": "training.further_horizons.train_further_horizons",
 }
 
 
@@ -37,7 +38,7 @@ class Network:
         params = {"schema": str(self.schema_file), **params}
         if name in ("evaluate", "report"):
             del params["schema"]  # the model's own counts
-        if not inputs:
+        if not inputs and name != "horizons":
             params.setdefault("feature_vector", self.uri)
         return function.run(
             name=name,

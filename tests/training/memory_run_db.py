@@ -67,6 +67,9 @@ class MemoryRunDB:
             artifacts.metadata.iter or 0,
         )
 
+    def delete_artifacts_tags(self, artifacts, project, tag_name):
+        del self.tags[artifacts.spec.db_key, tag_name]
+
     def store_run(self, struct, uid, project="", iter=0):
         self.runs[(uid, iter)] = copy.deepcopy(struct)
 

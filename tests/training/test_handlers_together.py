@@ -85,6 +85,13 @@ def test_a_vector_becomes_a_registered_model(steps, frame, schema):
     assert episodes["counted"].sum() == found["episodes"] > 0
     assert table(evaluated, "test_device_scores")["false_alarms"].sum() == found["false_alarms"]
     assert len(table(evaluated, "test_false_alarms")) == found["false_alarms"]
+    importance = table(evaluated, "test_importance")
+    assert set(importance["feature"]) == set(selected.outputs["selected"])
+    assert importance["group_importance"].max() > 0.1
+    assert "expected_wrong" in table(evaluated, "labels_wanted")
+    explained = table(evaluated, "test_contributions")
+    assert set(explained["case"]) <= {"false alarm", "missed episode", "caught episode"}
+    assert set(explained["group"]) == set(importance["group"])
     for key in ("test_scores", "test_calibration", "test_alarms"):
         assert_opens_without_network(evaluated, key)
 
@@ -131,6 +138,8 @@ def test_the_report_is_one_page_of_the_whole_run(shared_network, steps, tmp_path
     told = tmp_path / "ingest_report.txt"
     told.write_text("metrics: 5 rows read\n  rejected naive_time: 1, such as at '2024'\n", encoding="utf-8")
     inputs["ingest_report"] = str(told)
+    inputs |= {key: evaluated[key] for key in ("test_importance", "test_contributions", "labels_wanted")}
+    inputs["split_timeline"] = steps["train"].outputs["split_timeline"]
     reported = shared_network.run(
         "report",
         inputs=inputs,
@@ -143,9 +152,18 @@ def test_the_report_is_one_page_of_the_whole_run(shared_network, steps, tmp_path
     assert reported.outputs["report"].startswith("store://artifacts/")
     assert evaluated["verdict"].replace("'", "&#39;").replace(">", "&gt;").replace("<", "&lt;") in page
     assert "<td>rejected naive_time: 1, such as at &#39;2024&#39;</td>" in page
-    for section in ("Data", "Selection", "Candidates", "Evaluation", "Model"):
+    for section in (
+        "Data",
+        "Selection",
+        "Split",
+        "Candidates",
+        "Evaluation",
+        "Drivers",
+        "Explained rows",
+        "Model",
+    ):
         assert f"<h2>{section}</h2>" in page
-    assert f"<td>{evaluated['f1']:.3f}" in page
+    assert re.search(rf"<td[^>]*>{evaluated['f1']:.3f}", page)
     assert f"&gt;= {evaluated['single_feature_rule'].split()[-1]}" in page
     assert re.search(r"<td>heat_felt</td>\s*<td>0</td>\s*<td>r = 0.98", page)
     assert page.count("Plotly.newPlot(") >= 5

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+
 Positions = npt.NDArray[np.intp]
 Moments = npt.NDArray[np.int64]
+SECOND = 10**9
 
 
 def moments_of(times: pd.Series) -> Moments:
     """Nanoseconds since the Unix epoch, shape (n,)."""
     return np.asarray(times.dt.as_unit("ns").astype(np.int64), dtype=np.int64)
+
+
+def label_gap_seconds(labels: pd.DataFrame, schema: TelemetrySchema) -> int:
+    """The longest gap that labels bridge: the longest window or, where they are sparse, twice the usual step.
+
+    :param labels: device and time of label rows, in any order.
+    """
+    moments = moments_of(labels[schema.time])
+    device = pd.factorize(labels[DEVICE])[0]
+    order = np.lexsort((moments, device))
+    steps = np.diff(moments[order])[device[order][1:] == device[order][:-1]]
+    usual = 2.0 * float(np.median(steps)) / SECOND if len(steps) else 0.0
+    return max(schema.longest_window_seconds, math.ceil(usual))
 
 
 class DeviceTimes:

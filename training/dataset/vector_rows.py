@@ -53,7 +53,7 @@ def read_vector(uri: str, schema: TelemetrySchema, label_rows: pd.DataFrame) -> 
     if missing:
         raise InputError(f"feature vector {uri}", f"must give the columns {missing}", list(frame))
     frame = in_utc(frame[[DEVICE, schema.time, *names, schema.target]], schema.time)
-    frame = _with_attributes_as_of(vector, fields.get(devices.NAME, []), frame, schema.time)
+    frame = with_attributes_as_of(vector, fields.get(devices.NAME, []), frame, schema.time)
     if not len(frame):
         raise InputError(f"feature vector {uri}", "must hold labeled rows", 0)
     for name in names:
@@ -78,7 +78,7 @@ def _as_stored(
     return label_rows.assign(**{schema.time: times})
 
 
-def _with_attributes_as_of(
+def with_attributes_as_of(
     vector: fstore.FeatureVector, fields: Sequence[tuple[str, str | None]], frame: pd.DataFrame, time: str
 ) -> pd.DataFrame:
     """The rows with the attributes that each device had at the time of the row.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
-
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
@@ -16,36 +14,14 @@ RANGE = 0.9
 """Share of the cases in which a rate is to lie within its range."""
 
 
-class AlarmRuns:
-    """Counts runs of alarms while rows are added, in any order.
-
-    Alarms of a device that lie no further apart than the longest window share readings: they are one run.
-
-    :param apart: alarms of a device further apart than this are two runs.
-    """
-
-    def __init__(self, apart: int) -> None:
-        self.count = 0
-        self._apart = apart
-        self._moments: dict[int, list[int]] = {}
-
-    def add(self, device: int, moment: int) -> None:
-        """An alarm of a device."""
-        known = self._moments.setdefault(device, [])
-        at = bisect_left(known, moment)
-        before = at > 0 and moment - known[at - 1] <= self._apart
-        after = at < len(known) and known[at] - moment <= self._apart
-        joined = 0 < at < len(known) and known[at] - known[at - 1] <= self._apart
-        self.count += 1 - before - after + joined
-        insort(known, moment)
-
-
 def run_starts(devices: Positions, moments: Moments, apart: int) -> Positions:
     """Positions of the alarms that begin a run.
 
+    Alarms of a device that lie no further apart than the longest window share readings: they are one run.
+
     :param devices: number of the device of each, shape (n,).
     :param moments: time of each, shape (n,).
-    :param apart: see ``AlarmRuns``.
+    :param apart: alarms of a device further apart than this are two runs.
     """
     order = np.lexsort((moments, devices))
     follows = (np.diff(devices[order]) == 0) & (np.diff(moments[order]) <= apart)

@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from feature_sets.model_package.calibration import Calibration
 from training.decision.alarm_runs import (
-    AlarmRuns,
     Moments,
     Positions,
     independent_runs,
@@ -24,7 +23,6 @@ from training.decision.alarm_runs import (
 )
 from training.decision.calibration import calibrated, fit_platt
 from training.decision.threshold_rules import (
-    MAX_F1,
     ThresholdRule,
     choose_threshold,
     find_threshold,
@@ -34,12 +32,8 @@ Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int8]
 Flags = npt.NDArray[np.bool_]
 
-LEAST_RUNS = 10
-"""Runs of false alarms that ``max_f1`` allows: the rate of fewer cannot be told within a factor of two."""
 FACTOR = 2.0
 """A rate is stated where its range lies within so many times it either way, and its range alone elsewhere."""
-KEPT_F1 = 0.95
-"""Share of the highest F1 that this may cost it, at most."""
 LEAST_EPISODES = 5
 """With fewer, a threshold is uncertain, whatever drawing them again says."""
 RESAMPLES = 100
@@ -58,7 +52,7 @@ class OutOfFold:
     :param groups: number of the episode whose time a row lies in, from 0, shape (n,).
     :param devices: number of each row's device, shape (n,).
     :param moments: time of each row in nanoseconds, shape (n,).
-    :param apart: nanoseconds; alarms of a device that lie no further apart are one, see ``AlarmRuns``.
+    :param apart: nanoseconds; alarms of a device that lie no further apart are one run: they share readings.
     """
 
     margins: Floats
@@ -140,11 +134,6 @@ class OperatingPoint:
 def operating_point(rule: ThresholdRule, rows: OutOfFold, seed: int) -> OperatingPoint:
     """Calibrate, choose the threshold, and tell what it promises.
 
-    With ``max_f1`` the threshold is lowered until healthy rows far from errors give ``LEAST_RUNS`` runs of
-    false alarms, as long as F1 keeps ``KEPT_F1`` of its height and stays above that of alarming always. On
-    many rows that changes nothing. On few the highest F1 is one that the next episodes will not have, and a
-    rate of fewer runs is luck.
-
     :param rule: chooses the threshold.
     :param rows: both classes present.
     :param seed: of the draws.
@@ -153,8 +142,6 @@ def operating_point(rule: ThresholdRule, rows: OutOfFold, seed: int) -> Operatin
     calibration = fit_platt(rows.margins, rows.labels, rows.weights)
     probability = calibrated(rows.margins, calibration)
     threshold = choose_threshold(rule, rows.labels, probability, rows.weights)
-    if rule.kind == MAX_F1:
-        threshold = _lowered(rows, probability, threshold)
     drawn = _drawn(rule, rows, probability, seed)
     low, high = (float(np.quantile(drawn, at)) for at in (0.05, 0.95)) if len(drawn) else (0.0, 1.0)
     reached = _f1(rows, probability, threshold)
@@ -168,24 +155,6 @@ def operating_point(rule: ThresholdRule, rows: OutOfFold, seed: int) -> Operatin
         episodes=rows.episodes,
         uncertain=rows.episodes < LEAST_EPISODES or loses,
     )
-
-
-def _lowered(rows: OutOfFold, probability: Floats, threshold: float) -> float:
-    """The threshold, or the highest lower one with enough runs of false alarms, if F1 allows."""
-    reached, always = _f1(rows, probability, threshold), _f1(rows, probability, 0.0)
-    runs = AlarmRuns(rows.apart)
-    far = np.flatnonzero(rows.far)
-    for row in far[np.argsort(-probability[far], kind="stable")]:
-        lower = float(probability[row])
-        if lower < threshold:
-            if runs.count >= LEAST_RUNS:
-                break
-            kept = _f1(rows, probability, lower)
-            if kept < KEPT_F1 * reached or kept <= always:
-                break
-            threshold = lower
-        runs.add(int(rows.devices[row]), int(rows.moments[row]))
-    return threshold
 
 
 def _false_alarms(rows: OutOfFold, called: Flags) -> FalseAlarms | None:

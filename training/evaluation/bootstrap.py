@@ -23,7 +23,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from training.evaluation.clusters import LEAST_CLUSTERS, Clusters
+from training.dataset.stratified_sample import ONE_EACH, ClassWeights
+from training.evaluation.clusters import EPISODE, LEAST_CLUSTERS, Clusters
 from training.evaluation.ranking import Ranking
 from training.evaluation.scores import Scored
 
@@ -81,12 +82,17 @@ class Intervals:
 
     def __str__(self) -> str:
         """What the intervals rest on, or why there are none."""
-        count = self.clusters.count
-        units = f"{count} {self.clusters.unit}{'s' * (count != 1)}, {self.with_errors} of them with errors"
+        count, some = self.clusters.count, self.with_errors
+        units = f"{count} {self.clusters.unit}{'s' * (count != 1)}, {some} of them with errors"
+        needed = f"at least {LEAST_CLUSTERS} with errors are needed"
+        if self.clusters.unit == EPISODE:
+            # Others than those that can be caught, which begin in the test period.
+            units = f"{some} error episode{'s' * (some != 1)} in the test rows, begun there or before"
+            needed = f"at least {LEAST_CLUSTERS} are needed"
         if self.clusters.of_devices > count:
             units += f" (the {self.clusters.of_devices} of the devices, simultaneous ones as one)"
         if not self.resamples:
-            return f"none: {units}; at least {LEAST_CLUSTERS} with errors are needed"
+            return f"none: {units}; {needed}"
         return f"95 % by resampling {units}"
 
 
@@ -97,6 +103,7 @@ def bootstrap(
     reference: float,
     seed: int,
     resamples: int = RESAMPLES,
+    weights: ClassWeights = ONE_EACH,
 ) -> Intervals:
     """Percentile intervals of the scores of several scorers, all on the same resamples.
 
@@ -108,13 +115,14 @@ def bootstrap(
     :param reference: constant probability that the Brier skill of the first scorer is measured against.
     :param seed: of the draws.
     :param resamples: how often to resample.
+    :param weights: how many rows each stands for.
     """
     with_errors = len(np.unique(clusters.codes[labels == 1]))
     if with_errors < LEAST_CLUSTERS:
         return Intervals(clusters, with_errors, 0, 0, {}, {})
     names = list(scorers)
-    rankings = [Ranking(labels, scorers[name].score, clusters.codes) for name in names]
-    sums = _cluster_sums(labels, [scorers[name] for name in names], reference, clusters)
+    rankings = [Ranking(labels, scorers[name].score, clusters.codes, weights) for name in names]
+    sums = _cluster_sums(labels, [scorers[name] for name in names], reference, clusters, weights)
     draws = np.full((resamples, len(names), len(SCORES)), math.nan)
     rates, skills = np.empty(resamples), np.empty(resamples)
     random = np.random.default_rng(seed)
@@ -139,7 +147,7 @@ def bootstrap(
         skills[resample] = 1.0 - rest[2] / constant
     precision = draws[:, :, SCORES.index("average_precision")]
     f1 = draws[:, :, SCORES.index("f1")]
-    tail = _tail(with_errors)
+    tail = tail_share(with_errors)
     return Intervals(
         clusters=clusters,
         with_errors=with_errors,
@@ -147,23 +155,29 @@ def bootstrap(
         one_class=one_class,
         scores={
             **{
-                name: {score: _interval(draws[:, place, at], tail) for at, score in enumerate(SCORES)}
-                | ({SKILL: _interval(skills, tail)} if place == 0 else {})
+                name: {
+                    score: percentile_interval(draws[:, place, at], tail) for at, score in enumerate(SCORES)
+                }
+                | ({SKILL: percentile_interval(skills, tail)} if place == 0 else {})
                 for place, name in enumerate(names)
             },
-            BASE_RATE: {BASE_RATE: _interval(rates, tail)},
+            BASE_RATE: {BASE_RATE: percentile_interval(rates, tail)},
         },
         gains={
             **{
-                name: _interval(precision[:, 0] - precision[:, place], tail)
+                name: percentile_interval(precision[:, 0] - precision[:, place], tail)
                 for place, name in enumerate(names)
                 if place
             },
-            BASE_RATE: _interval(precision[:, 0] - rates, tail),
+            BASE_RATE: percentile_interval(precision[:, 0] - rates, tail),
         },
         f1_gains={
-            **{name: _interval(f1[:, 0] - f1[:, place], tail) for place, name in enumerate(names) if place},
-            ALWAYS: _interval(f1[:, 0] - f1_of_always(rates), tail),
+            **{
+                name: percentile_interval(f1[:, 0] - f1[:, place], tail)
+                for place, name in enumerate(names)
+                if place
+            },
+            ALWAYS: percentile_interval(f1[:, 0] - f1_of_always(rates), tail),
         },
     )
 
@@ -173,7 +187,9 @@ def f1_of_always(rate: T) -> T:
     return 2.0 * rate / (1.0 + rate)
 
 
-def _cluster_sums(labels: Labels, scorers: list[Scored], reference: float, clusters: Clusters) -> Floats:
+def _cluster_sums(
+    labels: Labels, scorers: list[Scored], reference: float, clusters: Clusters, weights: ClassWeights
+) -> Floats:
     """What adds up over rows, for each cluster.
 
     :returns: rows, errors, squared errors of the constant; then of each scorer its hits, alarms and squared
@@ -182,9 +198,10 @@ def _cluster_sums(labels: Labels, scorers: list[Scored], reference: float, clust
     columns = [np.ones(len(labels)), labels == 1, (reference - labels) ** 2]
     for scored in scorers:
         columns += [scored.predicted & (labels == 1), scored.predicted, (scored.probability - labels) ** 2]
+    counted = weights.of(labels)
     return np.column_stack(
         [
-            np.bincount(clusters.codes, weights=np.asarray(column, np.float64), minlength=clusters.count)
+            np.bincount(clusters.codes, weights=counted * column, minlength=clusters.count)
             for column in columns
         ]
     )
@@ -195,12 +212,13 @@ def _ratio(part: float, whole: float) -> float:
     return part / whole if whole else 0.0
 
 
-def _tail(clusters: int) -> float:
+def tail_share(clusters: int) -> float:
     """Share of the resamples below the low bound of an interval over so many clusters."""
     wider = math.sqrt(clusters / (clusters - 1)) * float(stats.t.ppf(0.975, clusters - 1))
     return float(stats.norm.cdf(-wider))
 
 
-def _interval(draws: Floats, tail: float) -> Interval:
+def percentile_interval(draws: Floats, tail: float) -> Interval:
+    """Interval that leaves out a share of the resamples on either side, and those without a score."""
     low, high = np.quantile(draws[~np.isnan(draws)], (tail, 1.0 - tail))
     return Interval(float(low), float(high))

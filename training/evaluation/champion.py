@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import mlrun
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 from sklearn.metrics import average_precision_score
 
 from feature_sets.checks import InputError
-from feature_sets.feature_vector import ALL_FEATURES
+from feature_sets.feature_vector import every_feature_beside
 from feature_sets.listed import listed
 from feature_sets.model_package.columns import PREDICTION, PROBABILITY
 from feature_sets.model_package.package import ModelPackage, fetch_model_package
@@ -95,7 +96,8 @@ def compare(
     if not unseen.any():
         return Champion(Comparison(schema.version), predictions, unlabeled)
     beside, there = _part(candidate, unseen), _part(scored, unseen)
-    comparison = _comparison(schema.version, rows[unseen], split, beside, there, seed, bootstrap_by)
+    units = Units(split.time, split.label, split.embargo_seconds, split.groups, bootstrap_by)
+    comparison = compared(schema.version, rows[unseen], units, beside, there, seed)
     return Champion(comparison, predictions[unseen].reset_index(drop=True), unlabeled)
 
 
@@ -110,10 +112,10 @@ def _unseen(rows: pd.DataFrame, time: str, schema: ModelSchema) -> npt.NDArray[n
 
 def _check_same_question(before: TelemetrySchema, now: TelemetrySchema) -> None:
     """Raise InputError unless two models predict the same."""
-    for field in ("label", "horizon_seconds"):
-        asked, asks = getattr(before, field), getattr(now, field)
+    for name in ("label", "horizon_seconds"):
+        asked, asks = getattr(before, name), getattr(now, name)
         if asked != asks:
-            raise InputError(field.removesuffix("_seconds"), f"must be {asks!r} to be compared", asked)
+            raise InputError(name.removesuffix("_seconds"), f"must be {asks!r} to be compared", asked)
 
 
 def _part(scored: Scored, rows: npt.NDArray[np.bool_]) -> Scored:
@@ -129,10 +131,7 @@ def _with_inputs(
     """
     names = champion.schema.input_names
     if not set(names) <= set(rows.columns):
-        project = feature_vector.removeprefix("store://feature-vectors/").partition("/")[0]
-        every = read_vector(
-            f"store://feature-vectors/{project}/{ALL_FEATURES}", champion.schema.telemetry, rows
-        )
+        every = read_vector(every_feature_beside(feature_vector), champion.schema.telemetry, rows)
         missing = sorted(set(names) - set(every.columns))
         if missing:
             named = listed(missing, _NAMED)
@@ -142,19 +141,39 @@ def _with_inputs(
     return rows
 
 
-def _comparison(
-    version: str,
-    rows: pd.DataFrame,
-    split: Split,
-    candidate: Scored,
-    champion: Scored,
-    seed: int,
-    bootstrap_by: str,
+@dataclass(frozen=True)
+class Units:
+    """What is resampled where two models are compared, see ``row_clusters``.
+
+    :param time: name of the time column.
+    :param label: name of the label column.
+    :param apart_seconds: error rows of a device further apart are two episodes.
+    :param groups: group of each device, where whole groups are evaluated on.
+    :param by: the resampling unit.
+    """
+
+    time: str
+    label: str
+    apart_seconds: int
+    groups: Mapping[str, str] = field(default_factory=dict)
+    by: str = AUTO
+
+
+def compared(
+    version: str, rows: pd.DataFrame, units: Units, candidate: Scored, champion: Scored, seed: int
 ) -> Comparison:
-    labels: npt.NDArray[np.int8] = rows[split.label].to_numpy()
+    """Two models on the same rows; the difference has an interval where enough units have errors.
+
+    :param version: of the champion.
+    :param rows: device, time (UTC) and label (0 or 1).
+    :param candidate: what the new model says of these rows.
+    :param champion: what the model in production says of them.
+    :param seed: of the resamples.
+    """
+    labels: npt.NDArray[np.int8] = rows[units.label].to_numpy()
     if not labels.any() or labels.all():
         return Comparison(version, rows=len(rows), units="resampling units")
-    clusters = row_clusters(rows, split.time, split.label, bootstrap_by, split.embargo_seconds, split.groups)
+    clusters = row_clusters(rows, units.time, units.label, units.by, units.apart_seconds, units.groups)
     scorers = {CANDIDATE: candidate, CHAMPION: champion}
     intervals = bootstrap(labels, scorers, clusters, float(labels.mean()), seed)
     return Comparison(

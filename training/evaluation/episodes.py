@@ -11,7 +11,6 @@ is a false alarm whatever it is part of, and episodes that found the alarm on al
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +18,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from training.dataset.device_times import DeviceTimes, Moments, Positions, moments_of
+from training.dataset.device_times import (
+    DeviceTimes,
+    Moments,
+    Positions,
+    label_gap_seconds,
+    moments_of,
+)
 from training.evaluation.episode_view import EpisodeView, lag_column
 from training.exploration.error_episodes import error_episodes
 
@@ -51,7 +56,7 @@ def episode_view(
     :param schema: names the columns; gives the horizon and the longest window.
     :param cut: when the test period begins: for all, or by device, of every device of the label history.
     """
-    gap = _longest_gap_seconds(label_history, schema)
+    gap = label_gap_seconds(label_history, schema)
     found = error_episodes(label_history, schema.time, schema.label, gap)
     names = pd.Index(sorted({*rows[DEVICE], *found[DEVICE]}))
     device = names.get_indexer(pd.Index(rows[DEVICE])).astype(np.intp)
@@ -79,15 +84,6 @@ def episode_view(
         devices=_observed(test, names),
         horizon_seconds=schema.horizon_seconds,
     )
-
-
-def _longest_gap_seconds(label_history: pd.DataFrame, schema: TelemetrySchema) -> int:
-    moments = moments_of(label_history[schema.time])
-    device = pd.factorize(label_history[DEVICE])[0]
-    order = np.lexsort((moments, device))
-    steps = np.diff(moments[order])[device[order][1:] == device[order][:-1]]
-    usual = 2.0 * float(np.median(steps)) / SECOND if len(steps) else 0.0
-    return max(schema.longest_window_seconds, math.ceil(usual))
 
 
 @dataclass(frozen=True)

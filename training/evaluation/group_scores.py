@@ -9,72 +9,100 @@ import numpy.typing as npt
 import pandas as pd
 
 from feature_sets.model_package.columns import PROBABILITY
-from feature_sets.telemetry.schema import DEVICE
-from training.evaluation.scores import classification_scores
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from training.dataset.stratified_sample import ONE_EACH, ClassWeights
+from training.evaluation.baselines import MODEL
+from training.evaluation.bootstrap import bootstrap
+from training.evaluation.clusters import AUTO, row_clusters
+from training.evaluation.scores import Scored, classification_scores
 
 GROUP = "group"
+RESAMPLES = 200
+MOST_RESAMPLED = 50
+"""Groups that get intervals, those with the most errors: more take long."""
+_RANGED = ("average_precision", "f1", "precision", "recall")
 COLUMNS = [
     GROUP,
     "devices",
     "rows",
     "positives",
     "base_rate",
-    "average_precision",
-    "f1",
-    "precision",
-    "recall",
+    *_RANGED,
     "false_alarm_share",
+    *(f"{score}_{bound}" for score in _RANGED for bound in ("low", "high")),
+    "intervals",
 ]
 
 
 def group_scores(
-    predictions: pd.DataFrame, label: str, groups: Mapping[str, str], threshold: float
+    predictions: pd.DataFrame, schema: TelemetrySchema, groups: Mapping[str, str], threshold: float, seed: int
 ) -> pd.DataFrame:
     """Scores of a model on each group of test rows.
 
     :param predictions: of an evaluation report.
-    :param label: name of the label column.
+    :param schema: names the columns and gives the embargo.
     :param groups: group of each device; rows of others are in no group.
     :param threshold: of the model.
+    :param seed: of the intervals.
     :returns: ``COLUMNS``, most errors first.
     """
-    rows = [
-        row_scores(str(name), of[DEVICE], of[label].to_numpy(), of[PROBABILITY].to_numpy(), threshold)
-        for name, of in predictions.groupby(predictions[DEVICE].map(groups), sort=True)
-    ]
-    return pd.DataFrame(rows, columns=COLUMNS).sort_values(
-        "positives", ascending=False, kind="stable", ignore_index=True
-    )
+    of = predictions.groupby(predictions[DEVICE].map(groups), sort=True)
+    positives = of[schema.target].sum().sort_values(ascending=False, kind="stable")
+    rows = []
+    for place, name in enumerate(positives.index):
+        within = predictions.iloc[of.indices[name]]
+        resamples = RESAMPLES if place < MOST_RESAMPLED else 0
+        probability = within[PROBABILITY].to_numpy()
+        rows.append(row_scores(str(name), within, schema, probability, threshold, seed, resamples=resamples))
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def row_scores(
     name: str,
-    devices: pd.Series,
-    labels: npt.NDArray[np.int8],
+    rows: pd.DataFrame,
+    schema: TelemetrySchema,
     probability: npt.NDArray[np.float64],
     threshold: float,
-    weights: npt.NDArray[np.float64] | None = None,
+    seed: int,
+    weights: ClassWeights = ONE_EACH,
+    resamples: int = RESAMPLES,
 ) -> dict[str, object]:
     """Scores of one group: those that need both classes are missing without.
 
-    :param devices: of each row, shape (n,).
-    :param labels: 0 or 1, shape (n,).
+    Its intervals rest on its own devices or error episodes, see ``row_clusters``; ``intervals`` says on
+    which, or why there are none.
+
+    :param rows: device, time and label of each row.
     :param probability: of an error, shape (n,).
     :param threshold: decision threshold, inclusive.
-    :param weights: how many rows each stands for, shape (n,); None for one each.
+    :param seed: of the intervals.
+    :param weights: how many rows each stands for.
+    :param resamples: how often to resample; 0 for no intervals.
     """
-    counted = np.ones(len(labels)) if weights is None else weights
+    labels = rows[schema.target].to_numpy()
+    counted = weights.of(labels)
     healthy, alarm = counted * (labels == 0), probability >= threshold
     facts: dict[str, object] = {
         GROUP: name,
-        "devices": devices.nunique(),
+        "devices": rows[DEVICE].nunique(),
         "rows": len(labels),
         "positives": int(labels.sum()),
         "base_rate": float(np.average(labels, weights=counted)),
+        "intervals": "none: errors and healthy rows are needed",
     }
-    if len(np.unique(labels)) == 2:
-        scores = classification_scores(labels, probability, threshold, counted)
-        facts |= {score: scores[score] for score in ("average_precision", "f1", "precision", "recall")}
     if healthy.any():
         facts["false_alarm_share"] = float(healthy[alarm].sum() / healthy.sum())
+    if len(np.unique(labels)) < 2:
+        return facts
+    scores = classification_scores(labels, probability, threshold, counted)
+    facts |= {score: scores[score] for score in _RANGED}
+    facts["intervals"] = f"only of the {MOST_RESAMPLED} groups with the most errors"
+    if resamples:
+        clusters = row_clusters(rows, schema.time, schema.target, AUTO, schema.embargo_seconds)
+        scored = {MODEL: Scored(probability, threshold, probability)}
+        found = bootstrap(labels, scored, clusters, weights.share(labels), seed, resamples, weights)
+        facts["intervals"] = str(found)
+        for score in _RANGED if found.resamples else ():
+            interval = found.scores[MODEL][score]
+            facts |= {f"{score}_low": interval.low, f"{score}_high": interval.high}
     return facts

@@ -7,6 +7,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from training.dataset.stratified_sample import ONE_EACH, ClassWeights
+
 
 class Ranking:
     """Rows from the highest score to the lowest, each in a cluster that counts a number of times.
@@ -18,6 +20,7 @@ class Ranking:
     :param labels: 0 or 1, shape (n,), at least one of each.
     :param score: larger means more likely an error, shape (n,); no NaN.
     :param codes: cluster of each row, shape (n,).
+    :param weights: how many rows each stands for.
     """
 
     def __init__(
@@ -25,6 +28,7 @@ class Ranking:
         labels: npt.NDArray[np.int8],
         score: npt.NDArray[np.float64],
         codes: npt.NDArray[np.intp],
+        weights: ClassWeights = ONE_EACH,
     ) -> None:
         order = np.argsort(-score, kind="stable")
         ordered = score[order]
@@ -36,6 +40,7 @@ class Ranking:
         # Only places with an error add to either score; the other rows matter by how many lie before them.
         new_group = np.concatenate([[True], places[1:] != places[:-1]])
         self._codes = codes[order]
+        self._weights = None if weights == ONE_EACH else weights.of(labels)[order]
         self._positives = positives
         self._groups = np.flatnonzero(new_group)
         self._first = first[places[new_group]]
@@ -47,12 +52,12 @@ class Ranking:
         :param counts: of each cluster, shape (clusters,).
         :returns: NaN for both where a class does not count.
         """
-        weights = counts[self._codes]
+        weights = counts[self._codes] if self._weights is None else counts[self._codes] * self._weights
         upto = np.cumsum(weights)
         gained = np.add.reduceat(weights[self._positives], self._groups)
         hits = np.cumsum(gained)
-        positives = int(hits[-1])
-        negatives = int(upto[-1]) - positives
+        positives = hits[-1].item()
+        negatives = upto[-1].item() - positives
         if not positives or not negatives:
             return math.nan, math.nan
         rows = upto[self._last]

@@ -11,6 +11,9 @@ from training.evaluation.episode_view import EpisodeView
 from training.evaluation.operating_scores import Tie
 from training.exploration.durations import in_words
 
+RULES = "threshold_rule, such as false_alarms:0.001"
+"""What a person sets to get another threshold."""
+
 
 def finding(
     rows: str,
@@ -47,12 +50,28 @@ def finding(
 
 
 def _caught(view: EpisodeView) -> str:
+    """How many episodes were caught, of which, and which do not count."""
     facts = view.describe()
+    others = [
+        f"{facts[name]:,} {why}"
+        for name, why in (
+            ("episodes_begun_before_test", "that began before it"),
+            ("episodes_without_test_rows", "without a test row"),
+        )
+        if facts[name]
+    ]
+    not_counted = f"not counting {' and '.join(others)}" if others else ""
     if not facts["episodes"]:
-        return "there is no error episode to catch"
-    caught = f"it catches {facts['episodes_caught']:,} of {facts['episodes']:,} error episodes"
-    if facts["episodes_already_on"]:
-        caught += f" ({facts['episodes_already_on']:,} by an alarm that was already on)"
+        nothing = "there is no error episode to catch"
+        return f"{nothing} in the test period, {not_counted}" if others else nothing
+    caught = (
+        f"it catches {facts['episodes_caught']:,} of {facts['episodes']:,} error episodes that began in the "
+        "test period"
+    )
+    already_on = "by an alarm that was already on"
+    on = f"{facts['episodes_already_on']:,} {already_on}" if facts["episodes_already_on"] else ""
+    if on or others:
+        caught += f" ({'; '.join(filter(None, (on, not_counted)))})"
     median = facts.get(f"median_{view.lag}")
     if median is None:
         return caught
@@ -114,14 +133,14 @@ def advice(
     if not better_than_rule:
         return f"{what} is predictable, but the model is not better than that rule: use the rule."
     if worse_than:
-        way = "choose another one"
+        way = f"choose another one ({RULES})"
         if tie is not None and tie.is_rule:
             way = "use the rule" if tie.is_perfect else f"{way}, or use the rule"
         return f"{what} is predictable, {_beside_baseline(worse_than, tie)}: {way}."
     if undecided_than:
         return (
             f"{what} is predictable, but whether the model is better at this threshold cannot be told "
-            f"({undecided_than}): choose another one, or evaluate on more data."
+            f"({undecided_than}): choose another one ({RULES}), or evaluate on more data."
         )
     if not beats_baselines:
         return f"{what} is predictable, but the model is not clearly better than that rule: {more}."

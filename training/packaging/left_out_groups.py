@@ -29,7 +29,7 @@ def left_out_groups(split: Split, fitted: FittedModel, groups: Mapping[str, str]
     :param split: of the training.
     :param fitted: what it gave.
     :param groups: group of each device; rows of others are in no group.
-    :param seed: of the models.
+    :param seed: of the models and the intervals.
     :returns: ``COLUMNS``, most errors first; none where fewer than two groups can be left out.
     """
     frame, names, schema = split.train, fitted.schema.input_names, fitted.schema.telemetry
@@ -48,7 +48,6 @@ def left_out_groups(split: Split, fitted: FittedModel, groups: Mapping[str, str]
         pipeline = build_pipeline(fitted.outcome.winner.candidate, seed)
         fit_pipeline(pipeline, rows.rows, rows.labels)
         probability = calibrated(error_margin(pipeline, rows.validation_rows), fitted.point.calibration)
-        devices, of = frame[DEVICE].iloc[fold.validation], rows.validation_labels
-        counted, threshold = split.weights.of(of), fitted.point.threshold
-        tables.append(row_scores(str(name), devices, of, probability, threshold, counted))
+        of, threshold = frame.iloc[fold.validation], fitted.point.threshold
+        tables.append(row_scores(str(name), of, schema, probability, threshold, seed, split.weights))
     return pd.DataFrame(tables if len(tables) > 1 else [], columns=COLUMNS)

@@ -10,6 +10,7 @@ import mlrun
 from mlrun.features import Feature
 
 from feature_sets.model_package.files import MODEL_FILE
+from feature_sets.model_package.golden import GOLDEN_FILE
 from feature_sets.model_package.schema import SCHEMA_FILE, ModelSchema
 from feature_sets.model_package.tags import MODEL_KEY
 from training.job.run_artifacts import artifact_path
@@ -28,7 +29,7 @@ def log_model_package(
     """Log a package as the model artifact ``model`` of a run.
 
     :param context: of the run; the artifact's key in the database is ``{run name}_model``.
-    :param directory: holds ``model.onnx`` and ``model.json``.
+    :param directory: holds the files of the package.
     :param schema: content of ``model.json``.
     :param algorithm: kind of model.
     :param parameters: hyper-parameters and seed.
@@ -40,7 +41,7 @@ def log_model_package(
         MODEL_KEY,
         model_dir=str(directory),
         model_file=MODEL_FILE,
-        extra_data={SCHEMA_FILE: SCHEMA_FILE},
+        extra_data={name: name for name in (SCHEMA_FILE, GOLDEN_FILE) if (directory / name).is_file()},
         artifact_path=artifact_path(context),
         framework="onnx",
         algorithm=algorithm,

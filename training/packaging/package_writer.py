@@ -1,4 +1,4 @@
-"""The model package: ``model.onnx`` and ``model.json``, what training hands to serving.
+"""The model package: ``model.onnx``, ``model.json`` and ``golden.json``, what training hands to serving.
 
 Nothing is pickled. The ONNX graph is checked against scikit-learn on real rows before it is written, and
 the same rows and seed give the same bytes.
@@ -20,6 +20,7 @@ from sklearn.pipeline import Pipeline
 from feature_sets.model_package.calibration import Calibration
 from feature_sets.model_package.errors import ModelPackageError
 from feature_sets.model_package.files import MODEL_FILE
+from feature_sets.model_package.golden import GOLDEN_FILE, GoldenRows
 from feature_sets.model_package.model_input import ModelInput
 from feature_sets.model_package.onnx_session import OnnxSession
 from feature_sets.model_package.schema import SCHEMA_FILE, ModelSchema
@@ -79,7 +80,7 @@ def model_inputs(
 def write_model_package(
     directory: Path, pipeline: Pipeline, schema: ModelSchema, check_rows: npt.NDArray[np.float32]
 ) -> ModelSchema:
-    """Convert a fitted pipeline with its calibration, check it, and write both files.
+    """Convert a fitted pipeline with its calibration, check it, and write the files.
 
     :param directory: existing directory; files of an older package are replaced.
     :param pipeline: fitted, from ``build_pipeline``.
@@ -90,12 +91,17 @@ def write_model_package(
     """
     graph = export_onnx(pipeline, len(schema.inputs), schema.calibration, schema.threshold)
     check_equal(graph, pipeline, schema.calibration, check_rows)
+    session = OnnxSession(graph, threads=1)
+    golden = GoldenRows.of(check_rows, lambda rows: session.probability(schema.impute(rows)))
     written = dataclasses.replace(
         schema,
         version=model_version(graph, schema),
-        sha256={MODEL_FILE: hashlib.sha256(graph).hexdigest()},
+        sha256={
+            MODEL_FILE: hashlib.sha256(graph).hexdigest(),
+            GOLDEN_FILE: hashlib.sha256(golden.to_bytes()).hexdigest(),
+        },
     )
-    write_files(directory, written, graph)
+    write_files(directory, written, graph, golden)
     return written
 
 
@@ -131,8 +137,13 @@ def model_version(graph: bytes, schema: ModelSchema) -> str:
     return digest.hexdigest()[:12]
 
 
-def write_files(directory: Path, schema: ModelSchema, graph: bytes) -> None:
-    """Write both files; the keys of ``model.json`` keep their order, so equal models give equal bytes."""
+def write_files(directory: Path, schema: ModelSchema, graph: bytes, golden: GoldenRows | None) -> None:
+    """Write the files; the keys of ``model.json`` keep their order, so equal models give equal bytes.
+
+    :param golden: rows with their answers; None for a model of an earlier version, which had none.
+    """
     (directory / MODEL_FILE).write_bytes(graph)
+    if golden is not None:
+        (directory / GOLDEN_FILE).write_bytes(golden.to_bytes())
     content = json.dumps(schema.to_dict(), indent=2, allow_nan=False)
     (directory / SCHEMA_FILE).write_text(content + "\n", encoding="utf-8")

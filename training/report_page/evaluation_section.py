@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
+from typing import Any
+
 import pandas as pd
 
 from feature_sets.model_package.columns import PROBABILITY
@@ -34,6 +37,7 @@ _DEVICE_COLUMNS = [
     "episodes_caught",
     "false_alarms_per_day",
 ]
+_GROUP_SCORES = tuple(pair for pair in _SCORES if pair[0] not in ("roc_auc", "brier"))
 _CELLS = ("true_positives", "false_positives", "false_negatives", "true_negatives")
 
 
@@ -97,7 +101,9 @@ def evaluation_section(
                 f"Devices with false alarms, most per day first, {how_many_of(noisy)}",
             ),
             *(
-                Table(table.head(SHOWN_ROWS), f"{caption}, most errors first, {how_many_of(table)}")
+                Table(
+                    group_rows(table.head(SHOWN_ROWS)), f"{caption}, most errors first, {how_many_of(table)}"
+                )
                 for table, caption in (
                     (groups, "Groups of the test part"),
                     (left_out, "Groups of the training part, each left out in turn"),
@@ -113,6 +119,27 @@ def evaluation_section(
             alarms_figure(episodes, false_alarms, (times.min(), times.max())),
         ),
     )
+
+
+def group_rows(groups: pd.DataFrame) -> pd.DataFrame:
+    """A row a group: scores with intervals, and where they rest on too little, that it is so.
+
+    :param groups: see ``group_scores``.
+    """
+    table = groups[["group", "devices", "rows", "positives", "base_rate"]].copy()
+    for score, shown_as in _GROUP_SCORES:
+        table[shown_as] = [_of_group(row, score) for row in groups.to_dict("records")]
+    shares = ["" if pd.isna(share) else f"{share:.2%}" for share in groups["false_alarm_share"]]
+    return table.assign(**{"false alarms": shares})
+
+
+def _of_group(row: Mapping[Hashable, Any], score: str) -> str:
+    """A score of a group, or why there is none; in tables of before there were intervals, the score alone."""
+    if pd.isna(row[score]):
+        return ""
+    if str(row.get("intervals", "")).startswith("none"):
+        return "too few episodes" if score == "average_precision" else ""
+    return with_interval(row, score) if score in ("average_precision", "f1") else f"{row[score]:.3f}"
 
 
 def score_rows(scores: pd.DataFrame) -> pd.DataFrame:

@@ -16,7 +16,7 @@ def what_is_predicted(schema: TelemetrySchema) -> str:
     """The question that the model answers, in words."""
     if schema.horizon_seconds:
         return f"will '{schema.label}' start on a device within {schema.horizon}?"
-    return f"is '{schema.label}' on at a device now?"
+    return f"is '{schema.label}' true of a device now?"
 
 
 def facts(model: ModelSchema, balance: pd.DataFrame) -> dict[str, str]:

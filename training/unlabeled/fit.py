@@ -15,6 +15,7 @@ from feature_sets.model_package.calibration import Calibration
 from feature_sets.model_package.families import OWN_LEVEL_DISTANCE
 from feature_sets.model_package.histogram import Histogram
 from feature_sets.model_package.schema import ModelSchema
+from feature_sets.telemetry.relative import OF_MAX
 from feature_sets.telemetry.schema import TelemetrySchema
 from training.dataset.feature_columns import useless_features
 from training.decision.calibration import calibrated
@@ -50,12 +51,14 @@ class UnlabeledModel:
 
 
 def relative_inputs(rows: pd.DataFrame, schema: TelemetrySchema) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Features that the distance is made of, and those left out with the reason.
+    """Features in spreads of the device, which the distance is made of, and those left out with the reason.
 
     :param rows: to learn from; features that the table does not have are passed over.
     :raises InputError: if no feature is left.
     """
-    names = [name for name in schema.relative_features if name in rows.columns]
+    relative = schema.derived.relative
+    declared = relative.features(schema.metric_names) if relative is not None else ()
+    names = [part.name for part in declared if part.kind != OF_MAX and part.name in rows.columns]
     dropped = useless_features(rows, names, constant=True)
     kept = tuple(name for name in names if name not in dropped)
     if not kept:

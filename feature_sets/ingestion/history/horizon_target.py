@@ -10,18 +10,19 @@ import numpy.typing as npt
 from feature_sets.ingestion.history.computed import Ranges, Recomputed
 from feature_sets.labels.horizon import with_target
 from feature_sets.rows.keyed_rows import Bools, KeyedRows
+from feature_sets.telemetry.each_horizon import ahead_targets, longest_horizon_seconds
 from feature_sets.telemetry.schema import TelemetrySchema
 
 
 @dataclass(frozen=True)
 class HorizonTarget:
-    """The column ``schema.target`` of the labels; the schema has a horizon H.
+    """What is predicted ahead, a column for each horizon; H is the longest of them.
 
     A label at s says something of rows after s − H: an error that starts within H of them, or an excluded
     row. And it may close a silence that begins before s, in which a row up to H earlier saw an end of what
     is known: so of all rows in (s − 2H, s]. What is true of a row at t is said by rows up to t + 2H.
 
-    :param schema: of the labels.
+    :param schema: of the labels; one of its horizons is ahead.
     """
 
     schema: TelemetrySchema
@@ -30,8 +31,8 @@ class HorizonTarget:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The target."""
-        return (self.schema.target,)
+        """The targets, in the order of the horizons."""
+        return ahead_targets(self.schema)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -46,12 +47,12 @@ class HorizonTarget:
 
     @property
     def behind(self) -> int:
-        """Twice the horizon."""
-        return 2 * self.schema.horizon_seconds * 1_000_000
+        """Twice the longest horizon."""
+        return 2 * longest_horizon_seconds(self.schema) * 1_000_000
 
     @property
     def ahead(self) -> int:
-        """Twice the horizon."""
+        """Twice the longest horizon."""
         return self.behind
 
     def early(self, micros: npt.NDArray[np.int64], arrivals: npt.NDArray[np.int64]) -> Bools:
@@ -70,5 +71,6 @@ class HorizonTarget:
         changed[order] = (
             exists & (codes[following] == codes) & (micros[following] - micros < max(self.behind, 1))
         )
-        targets = with_target(rows.frame, self.schema)[self.schema.target].to_numpy(dtype=np.float64)
-        return Recomputed(changed, {self.schema.target: targets[changed]}, np.zeros_like(changed))
+        found = with_target(rows.frame, self.schema)
+        targets = {name: found[name].to_numpy(dtype=np.float64)[changed] for name in self.names}
+        return Recomputed(changed, targets, np.zeros_like(changed))

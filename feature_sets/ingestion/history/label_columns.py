@@ -11,6 +11,7 @@ from feature_sets.ingestion.history.computed import Ranges, Recomputed
 from feature_sets.ingestion.history.horizon_target import HorizonTarget
 from feature_sets.labels.maintenance import with_maintenance
 from feature_sets.rows.keyed_rows import Bools, KeyedRows
+from feature_sets.telemetry.each_horizon import ahead_targets
 from feature_sets.telemetry.intervals import Intervals
 from feature_sets.telemetry.maintenance_columns import IN_MAINTENANCE
 from feature_sets.telemetry.schema import TelemetrySchema
@@ -32,7 +33,7 @@ class LabelColumns:
 
     @property
     def _target(self) -> HorizonTarget | None:
-        return HorizonTarget(self.schema) if self.schema.horizon_seconds else None
+        return HorizonTarget(self.schema) if ahead_targets(self.schema) else None
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from feature_sets.telemetry.file_format import TABLES, CsvFormat, FileFormat
 from feature_sets.telemetry.inspection.choices import Proposal
 from feature_sets.telemetry.inspection.likely_format import form_of
 from feature_sets.telemetry.inspection.table_profile import TableProfile, profile_table
+from feature_sets.telemetry.schema import DEVICE
 from feature_sets.telemetry.topology import Topology
 from feature_sets.telemetry.topology_table import TABLE
 from feature_sets.telemetry.window_settings import Windows
@@ -61,7 +62,7 @@ def _stem(name: str) -> str:
 
 
 def _keys(proposal: Proposal, metrics: TableProfile) -> set[str]:
-    """Keys of the devices in the rows of the metrics that were looked at."""
+    """Keys of the devices in the rows of the metrics that were looked at, and parts that stand for them."""
     entity = [
         choice.column
         for choice in proposal.choices
@@ -71,7 +72,10 @@ def _keys(proposal: Proposal, metrics: TableProfile) -> set[str]:
     ]
     columns = [texts_of(metrics.head[column]).series().tolist() for column in entity]
     separator = str(proposal.fields.get("separator", "/"))
-    return {separator.join(parts) for parts in zip(*columns, strict=True) if None not in parts}
+    keys = {separator.join(parts) for parts in zip(*columns, strict=True) if None not in parts}
+    if len(entity) > 1 and DEVICE in entity:
+        keys.update(name for name in columns[entity.index(DEVICE)] if name is not None)
+    return keys
 
 
 def _ends(table: TableProfile, keys: Collection[str]) -> tuple[str, str] | None:

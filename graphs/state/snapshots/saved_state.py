@@ -35,6 +35,11 @@ class SavedState:
         }
         return cls({name: part.plain for name, part in parts.items()}, arrays)
 
+    def with_part(self, name: str, part: SavedState) -> SavedState:
+        """The same with one part more."""
+        both = SavedState.of_parts({name: part})
+        return SavedState({**self.plain, **both.plain}, {**self.arrays, **both.arrays})
+
     def part(self, name: str) -> SavedState:
         """The state under a name; empty if there is none."""
         begin = f"{name}{_BETWEEN}"

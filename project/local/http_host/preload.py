@@ -28,8 +28,8 @@ def preload(document: Mapping[str, Any]) -> None:
             hook = getattr(importlib.import_module(module), HOOK, None)
             if callable(hook):
                 hook()
-        except Exception as error:
-            log.warning("%s could not be loaded ahead: %s", module, error)
+        except Exception as error:  # Code of others runs here, which may fail in any way.
+            log.warning("%s could not be loaded ahead: %s: %s", module, type(error).__name__, error)
 
 
 def wait() -> bool:

@@ -55,6 +55,7 @@ RELATIVE = TelemetrySchema.from_dict(
                 "windows": ["20s", "1m"],
                 "after": 3,
                 "same_hour": ["1m"],
+                "of_max": ["20s"],
             },
         },
     }

@@ -71,7 +71,10 @@ def grow_and_compare(folder: Folder, local_stack, add) -> list[dict[str, Any]]:
     ("labels", "content"),
     [
         ({"form": "incidents"}, {"horizon": "0s"}),
-        ({"form": "incidents", "tolerance": "5s", "healthy_after": "2m"}, {"horizon": "90s", **KIND}),
+        (
+            {"form": "incidents", "tolerance": "5s", "healthy_after": "2m"},
+            {"horizon": ["0s", "90s", "3m"], **KIND},
+        ),
         ({"form": "incidents", "scope": ["model"]}, {"horizon": "0s", **KIND}),
         ({"form": "incidents"}, {**WITH_ARRIVAL.to_dict(), **KIND}),
     ],

@@ -183,7 +183,7 @@ def test_in_the_end_all_is_as_if_ingested_at_once(tmp_path, project, local_stack
 
 
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("horizon", ["90s", "0s"])
+@pytest.mark.parametrize("horizon", [["0s", "90s", "3m"], "0s"], ids=str)
 def test_labels_made_of_incidents_are_in_maintenance_too(tmp_path, project, local_stack, seed, horizon):
     generator = np.random.default_rng([seed, 17])
     schema = incidents_schema(

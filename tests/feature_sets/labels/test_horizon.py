@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feature_sets.labels.horizon import with_target
-from feature_sets.telemetry.schema import DEVICE
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from tests.training.network import START, make_schema
 
 SCHEMA = make_schema(horizon="60s")
@@ -157,3 +157,16 @@ def test_other_zones_change_nothing(zone):
     table = labels(("a", 0, 0), ("a", 30, 1))
     table["timestamp"] = table["timestamp"].dt.tz_convert(zone)
     assert with_target(table, SCHEMA)[TARGET].iloc[0] == 1.0
+
+
+def test_each_of_several_horizons_says_what_it_says_alone():
+    rows = labels(*[("a", 20 * tick, int(tick % 37 in (20, 21))) for tick in range(120)])
+    several = make_schema(horizon="60s")
+    several = TelemetrySchema.from_dict({**several.to_dict(), "horizon": ["0s", "60s", "10m"]})
+    found = with_target(rows, several)
+    assert list(found.columns) == [*rows.columns, "is_error_within_60s", "is_error_within_10m"]
+    for horizon in ("60s", "10m"):
+        alone = make_schema(horizon=horizon)
+        expected = with_target(rows, alone)[alone.target]
+        assert expected.nunique() == 2
+        pd.testing.assert_series_equal(found[alone.target], expected)

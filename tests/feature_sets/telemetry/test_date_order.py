@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feature_sets.checks import InputError
+from feature_sets.telemetry import file_chunks
 from feature_sets.telemetry.event_time import DATE_ORDERS, seconds_of
 from feature_sets.telemetry.events import EventError, EventParser
 from feature_sets.telemetry.incident_events import IncidentParser
@@ -193,6 +194,42 @@ def test_an_added_file_of_dates_without_a_declared_order_is_refused(tmp_path: Pa
     assert refused.value.where == f"{table}.csv, column 'at'"
     assert "date_order: day_first or month_first" in refused.value.rule
     assert refused.value.got == "'30.12.2024 22:00:00' in row 1"
+
+
+@pytest.mark.parametrize("size", [1, 300, 16 << 20])
+@pytest.mark.parametrize(
+    ("order", "cell"), [(None, "01.02.2024 03:00"), ("day_first", "12/31/2024"), (None, "31.12.2024")]
+)
+@pytest.mark.parametrize("layout", ["wide", "long"])
+def test_one_date_of_no_declared_order_is_told_whatever_is_read_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, order: str | None, cell: str, layout: str
+) -> None:
+    """Of some parts all rows are such dates, of others none, of others some."""
+    monkeypatch.setattr(file_chunks, "CHUNK_BYTES", size)
+    monkeypatch.setattr(file_chunks, "_BLOCK_BYTES", max(size, 100))
+    folder = folder_of(tmp_path, "%Y-%m-%dT%H:%M:%S%z")
+    times = [*TIMES.strftime("%Y-%m-%dT%H:%M:%S%z")[:7], cell, cell, *TIMES.strftime("%d.%m.%Y %H:%M")[9:]]
+    rows = pd.DataFrame({"box": "r1", "at": times, "load": range(12)})
+    others: dict[str, Any] = {}
+    if layout == "long":
+        rows = rows.rename(columns={"load": "what"}).assign(name="load")
+        others = {"files": {"layout": "long", "metric": "name", "value": "what"}}
+    rows.to_csv(folder / "metrics.csv", index=False)
+    with pytest.raises(TelemetryError) as refused:
+        read_telemetry(folder, schema_of(order, **others))
+    assert refused.value.where == "metrics.csv, column 'at'"
+    assert refused.value.got == f"'{cell}' in row 8"
+    assert refused.value.rule.endswith("; nothing of the file is read")
+    assert "date_order" in refused.value.rule
+
+
+def test_what_is_no_date_in_any_order_is_left_out_as_before(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, "%Y-%m-%dT%H:%M:%S%z")
+    times = [*TIMES.strftime("%Y-%m-%dT%H:%M:%S%z")[:10], "32.13.2024", "1.2/2024"]
+    rows = pd.DataFrame({"box": "r1", "at": times, "load": range(12)})
+    rows.to_csv(folder / "metrics.csv", index=False)
+    found, report = read_telemetry(folder, schema_of(None))
+    assert len(found.metrics) == 10 and report.metrics.rejected == {"unparsable_time": 2}
 
 
 @pytest.mark.parametrize("order", DATE_ORDERS)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from feature_sets.telemetry.each_horizon import ahead_targets, by_horizon
 from feature_sets.telemetry.errors import SchemaError
 from feature_sets.telemetry.schema import DEFAULT_SCHEMA_PATH, TelemetrySchema
 from feature_sets.telemetry.window_settings import OPERATIONS
@@ -128,3 +129,36 @@ def test_a_file_that_cannot_be_read_is_a_schema_error(tmp_path: Path) -> None:
 def test_every_operation_of_storey_can_be_asked_for() -> None:
     schema = TelemetrySchema.from_dict(changed(windows={"operations": list(OPERATIONS)}))
     assert len(schema.window_features) == 2 * len(OPERATIONS) * 2
+
+
+def test_several_horizons_are_one_list_and_one_of_a_list_is_that_one() -> None:
+    several = TelemetrySchema.from_dict(changed(horizon=["0s", "10m", "1h"]))
+    assert (several.horizon, several.further_horizons) == ("0s", ("10m", "1h"))
+    assert several.to_dict()["horizon"] == ["0s", "10m", "1h"]
+    assert TelemetrySchema.from_dict(several.to_dict()) == several
+    one = TelemetrySchema.from_dict(changed(horizon="10m"))
+    assert TelemetrySchema.from_dict(changed(horizon=["10m"])) == one
+    assert one.to_dict()["horizon"] == "10m"
+    assert by_horizon(several)["10m"] == one and by_horizon(one) == {"10m": one}
+    assert ahead_targets(several) == ("broken_within_10m", "broken_within_1h")
+    embargoes = [each.embargo_seconds for each in by_horizon(several).values()]
+    assert [embargo - embargoes[0] for embargo in embargoes] == [0, 600, 3600]
+
+
+@pytest.mark.parametrize(
+    ("horizon", "words"),
+    [
+        ([], "must be one, or a list of 1 to 6"),
+        ([f"{minutes}m" for minutes in range(7)], "must be one, or a list of 1 to 6"),
+        (["10m", "600s"], "must be in ascending order, each length once"),
+        (["1h", "10m"], "must be in ascending order, each length once"),
+        (["0s", "10"], "must be a whole number with a unit"),
+        (["0s", 10], "must be a whole number with a unit"),
+        ({"10m": 1}, "must be a whole number with a unit"),
+        (["0s", None], "must be a whole number with a unit"),
+    ],
+    ids=str,
+)
+def test_horizons_that_say_nothing_clear_are_refused(horizon: Any, words: str) -> None:
+    with pytest.raises(SchemaError, match=f"schema field 'horizon': {words}"):
+        TelemetrySchema.from_dict(changed(horizon=horizon))

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from feature_sets.groups import Groups
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.links import BEGINNING, OPEN
 from feature_sets.telemetry.readers import KnownTelemetry, read_telemetry
@@ -112,3 +113,72 @@ def test_without_the_field_the_file_belongs_to_no_table(folder):
     rows, report = read_telemetry(folder, TelemetrySchema.from_dict(content))
     assert rows.links is None and report.topology is None
     assert any("topology.csv" in note for note in report.metrics.notes)
+
+
+@pytest.fixture
+def routers(tmp_path):
+    """Two routers of two and three interfaces, and a third of one."""
+    keys = [("r1", "e0"), ("r1", "e1"), ("r2", "e0"), ("r2", "e1"), ("r2", "e2"), ("r3", "e0")]
+    rows = pd.DataFrame(
+        [
+            {"device": device, "port": port, "at": at, "load": 1.0}
+            for at in pd.date_range("2024-01-01", periods=5, freq="1min")
+            for device, port in keys
+        ]
+    )
+    rows.to_csv(tmp_path / "metrics.csv", index=False)
+    rows.assign(bad=0).drop(columns="load").to_csv(tmp_path / "labels.csv", index=False)
+    return tmp_path
+
+
+def ports(**content):
+    return schema_of(entity=["device", "port"], **content)
+
+
+def test_an_end_may_be_the_part_that_is_called_device_for_all_that_have_it(routers):
+    text = "device,neighbor\nr1,r2\nr2/e0,r3/e0\n"
+    found, report = links(routers, text, ports())
+    expected = {(f"r1/e{one}", f"r2/e{other}") for one in range(2) for other in range(3)}
+    assert set(found.links) == {*expected, ("r2/e0", "r3/e0")}
+    assert set(found.links.values()) == {((BEGINNING, OPEN),)}
+    assert (report.rows_accepted, dict(report.rejected)) == (2, {})
+    # Every interface sees all of the other device, and its own not by that.
+    groups = Groups(ports(), found.links)
+    (relation,) = groups.relations
+    assert {key for key, _, _ in relation.members["r1/e0"]} == {"r2/e0", "r2/e1", "r2/e2"}
+    assert {key for key, _, _ in relation.members["r2/e0"]} == {"r1/e0", "r1/e1", "r3/e0"}
+    assert groups.shard_key("r3/e0") == "r1/e0"
+    # One that is known from before counts as those of the folder do.
+    known = KnownTelemetry(devices=["r1/e9", *(f"r2/e{at}" for at in range(3))])
+    found, _ = links(routers, "device,neighbor\nr1,r2/e1\n", ports(), known)
+    assert ("r1/e9", "r2/e1") in found.links
+
+
+def test_a_part_and_a_key_may_link_the_same_and_what_cannot_be_is_left_out(routers):
+    text = (
+        "device,neighbor,valid_from,valid_until\n"
+        "r1,r3,2024-01-01,2024-01-03\n"
+        "r1/e0,r3/e0,2024-01-02,2024-01-05\n"
+        "r1,r3,2024-01-01,2024-01-03\n"
+        "r1,r3,2024-01-02,\n"
+        "r1,r1,,\n"
+        "r3,r3/e0,,\n"
+        "r1,r9,,\n"
+        "r3,r1/e1,2024-01-02,\n"
+    )
+    found, report = links(routers, text, ports())
+    assert report.rejected == {"duplicate": 1, "overlapping_link": 1, "self_link": 2, "unknown_device": 1}
+    first, last = (int(pd.Timestamp(day).value // 1000) for day in ("2024-01-01", "2024-01-05"))
+    assert found.links == {
+        ("r1/e0", "r3/e0"): ((first, last),),
+        ("r1/e1", "r3/e0"): ((first, OPEN),),
+    }
+    directed = ports(topology={"directed": True})
+    _, report = links(routers, "device,neighbor\nr1,r2\nr2/e2,r1/e0\n", directed)
+    assert report.rejected == {"opposite_link": 1}
+
+
+def test_without_a_part_of_that_name_an_end_is_a_key(routers):
+    schema = schema_of(entity=["box", "port"], rename={"device": "box"}, topology={"ends": ["one", "other"]})
+    with pytest.raises(TelemetryError, match="topology"):
+        links(routers, "one,other\nr1,r2\n", schema)

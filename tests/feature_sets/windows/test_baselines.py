@@ -148,3 +148,56 @@ def test_the_same_hour_changes_nothing_of_what_is_compared_with_all_of_the_past(
 def test_features_of_the_same_hour_need_the_hours():
     with pytest.raises(InputError, match="hours: must be given for features of the same hour"):
         Baselines(1, 2, 1).compare(["a"], np.zeros(1, dtype=np.int64), np.ones((1, 2)))
+
+
+def of_max(values, after=2):
+    rows = np.array(values, dtype=np.float64).reshape(-1, 1)
+    return Baselines(0, after, 0, 1).compare(["a"], np.zeros(len(rows), dtype=np.int64), rows)[:, 0].tolist()
+
+
+def test_a_row_is_a_share_of_the_largest_value_before_it():
+    found = of_max([2.0, 8.0, 4.0, 10.0, -5.0, 20.0, 0.0])
+    assert all(math.isnan(value) for value in found[:2])
+    assert found[2:] == [0.5, 1.25, -0.5, 2.0, 0.0]
+
+
+def test_a_largest_value_that_is_no_size_is_said():
+    assert of_max([0.0, 0.0, 0.0, 1e-9, -1.0])[2:] == [0.0, FARTHEST, -FARTHEST]
+    assert all(math.isnan(value) for value in of_max([-3.0, -2.0, -1.0, -4.0]))
+    assert of_max([-3.0, -2.0, 4.0, 2.0])[3] == 0.5
+    assert of_max([1e308, 1e308, -1e308, math.inf, 5e307])[2:] == [
+        -1.0,
+        pytest.approx(math.nan, nan_ok=True),
+        0.5,
+    ]
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), finite, finite), max_size=60), st.data())
+def test_the_largest_value_is_that_of_a_plain_list_in_any_batching_and_beside_other_kinds(rows, data):
+    keys = ["a", "b", "c"]
+    codes = np.array([row[0] for row in rows], dtype=np.int64)
+    values = np.array([[*row[1:], row[1], row[2]] for row in rows], dtype=np.float64).reshape(-1, 4)
+    hours, start, found = np.arange(len(rows)) * 50, 0, [np.empty((0, 4))]
+    batched = Baselines(1, 2, 1, 2)
+    while start < len(rows):
+        stop = data.draw(st.integers(start + 1, len(rows)))
+        at = slice(start, stop)
+        found.append(batched.compare(keys, codes[at], values[at], hours[at]))
+        batched.put(*batched.content())  # as a snapshot does
+        start = stop
+    shown = np.concatenate(found)
+    before = {}
+    for code, row, answer in zip(codes, values, shown, strict=True):
+        for place in (2, 3):
+            past = before.setdefault((code, place), [])
+            known = max(past, default=-1.0) if len(past) >= 2 else -1.0
+            if math.isnan(row[place]) or known < 0.0:
+                assert math.isnan(answer[place])
+            elif abs(row[place]) < FARTHEST * known:
+                assert answer[place] == row[place] / known
+            else:
+                assert answer[place] == (math.copysign(FARTHEST, row[place]) if row[place] else 0.0)
+            if not math.isnan(row[place]):
+                past.append(row[place])
+    alone = Baselines(1, 2, 1).compare(keys, codes, values[:, :2], hours)
+    assert shown[:, :2].tobytes() == alone.tobytes()

@@ -52,7 +52,8 @@ def test_other_paths_are_refused_and_the_known_ones_named(path: str) -> None:
     assert (refused.value.status, refused.value.where, refused.value.got) == (404, "path", path)
     assert refused.value.rule == (
         "must be one of /telemetry, /labels, /incidents, /maintenance, /devices, /labeled, /drift, "
-        "/drift/detectors, /drift/callback, /drift/performance, /devices/reload, /metrics, /openapi.json, "
+        "/drift/detectors, /drift/callback, /drift/performance, /devices/reload, /routing, /metrics, "
+        "/openapi.json, "
         "/, /v2, /v2/health/live, /v2/health/ready, /v2/models, /v2/models/{name}…"
     )
 
@@ -69,7 +70,7 @@ def test_a_path_is_read_without_query_and_final_slash() -> None:
     assert find_route("GET", "").route.kind is Kind.OVERVIEW
 
 
-def test_ids_are_unique_and_every_kind_but_unknown_has_a_route() -> None:
+def test_ids_are_unique_and_every_kind_that_is_asked_for_has_a_route() -> None:
     assert len({route.operation for route in ROUTES}) == len(ROUTES)
-    assert {route.kind for route in ROUTES} == set(Kind) - {Kind.UNKNOWN}
+    assert {route.kind for route in ROUTES} == set(Kind) - {Kind.UNKNOWN, Kind.REROUTED}
     assert kinds_of("labeled_join") == {Kind.TELEMETRY, Kind.LABELS, Kind.INCIDENTS, Kind.LABELED}

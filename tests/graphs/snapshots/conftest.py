@@ -22,8 +22,9 @@ from graphs.state.serving_state import ServingState
 from tests.graphs.conftest import START, Client, label, make_client, write_package
 
 DETECTORS = DriftMonitor([DDM(), PageHinkley()], cool_down=5).to_dict()
+RELATIVE = {"operations": ["avg"], "windows": ["1m"], "same_hour": ["5m"], "of_max": ["5m"], "after": 2}
 DERIVED = {
-    "relative": {"operations": ["avg"], "windows": ["1m"], "same_hour": ["5m"], "after": 2},
+    "relative": RELATIVE,
     "neighbors": {"operations": ["avg"], "windows": ["1m"], "statistics": ["max"], "max_age": "1m"},
     "peers": {"by": "model", "max_age": "30s"},
 }

@@ -45,9 +45,17 @@ NOT_STATE = {
     "MaintenanceCalendar._known",
     "LiveGroups._groups",
     "LiveGroups._source",
+    # Versions of the model, which are loaded anew, and what is asked for and not in the journal yet.
+    "RoutingState.versions",
+    "RoutingState._loader",
+    "RoutingTrail.is_kept",
+    "RoutingTrail.waiting",
+    "ModelRouter._scoring",
+    "ModelRouter._name",
     # How much was not saved beside the journal so far: no answer depends on it.
     "*._unsaved",
     "KeptIncidents.is_saved",
+    "RoutingState.is_saved",
     # What a restart needs until it is over.
     "Preprocess._is_restored",
     "Preprocess._started",

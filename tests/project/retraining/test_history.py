@@ -84,3 +84,26 @@ def test_the_state_is_told_in_words():
     assert "no run begins before 2026-01-02T12:00:00: after a rollback" in status_lines(back, "auto", NOW)
     stopped = tried(tried(tried(opened(), "failed"), "failed"), "failed")
     assert "--resume" in status_lines(take(stopped, told(2), "v1", NOW), "auto", NOW)[1]
+
+
+def test_what_people_did_in_the_running_endpoint_is_told_in_its_place(settings):
+    def change(at, who, before, after, outcome="applied", error=""):
+        def brief(version):
+            return [{"version": version, "role": "champion"}, {"version": "x", "role": "shadow"}]
+
+        told = {"who": who, "why": "a reason", "outcome": outcome, "error": error}
+        return {"time": f"2026-01-01T{at}:00Z", **told, "from": brief(before), "to": brief(after)}
+
+    changes = [
+        change("09:40", "deployment", "v9", "v0"),
+        change("09:45", "kim", "v0", "v7"),
+        change("09:50", "kim", "v7", "v8", "refused", "a golden row"),
+        change("09:55", "kim", "v7", "v7"),
+    ]
+    found = module.with_people(module.decisions(settings, "", "p"), changes)
+    assert [each.time for each in found] == sorted(each.time for each in found)
+    made = [each for each in found if each.reason.startswith("kim")]
+    assert [(each.outcome, each.reason, each.before, each.after) for each in made] == [
+        ("promoted at once", "kim: a reason", "v0", "v7"),
+        ("refused", "kim: a reason; a golden row", "v7", "v8"),
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.decision.alarm_runs import AlarmRuns, independent_runs, rate_range, run_starts
+from training.decision.alarm_runs import independent_runs, rate_range, run_starts
 
 ARE_ONE = [
     ([0, 0, 0], [10, 15, 20], 1),
@@ -24,16 +24,6 @@ def test_alarms_of_a_device_that_are_not_far_apart_are_one_run(devices, moments,
 def test_a_run_starts_with_its_earliest_alarm():
     starts = run_starts(np.array([1, 0, 1, 1]), np.array([14, 3, 10, 30]), apart=5)
     assert starts.tolist() == [1, 2, 3]
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_runs_that_are_counted_one_by_one_are_those_of_all_in_any_order(seed):
-    random = np.random.default_rng(seed)
-    devices, moments = random.integers(0, 3, 60), random.integers(0, 400, 60)
-    runs = AlarmRuns(5)
-    for number in range(60):
-        runs.add(int(devices[number]), int(moments[number]))
-        assert runs.count == len(run_starts(devices[: number + 1], moments[: number + 1], 5))
 
 
 def test_runs_that_crowd_in_one_part_of_the_time_tell_less():

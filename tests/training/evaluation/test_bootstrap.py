@@ -245,7 +245,9 @@ def test_the_hours_of_one_incident_are_one_thing():
     labels = rows["broken"].to_numpy().astype(np.int8)
     scored = Scored(np.linspace(1.0, 0.0, len(rows)), 0.5, np.linspace(1.0, 0.0, len(rows)))
     found = bootstrap(labels, {"model": scored}, clusters, 0.5, 0)
-    assert str(found) == "none: 1 episode, 1 of them with errors; at least 5 with errors are needed"
+    assert str(found) == (
+        "none: 1 error episode in the test rows, begun there or before; at least 5 are needed"
+    )
 
 
 def test_it_is_told_that_simultaneous_episodes_are_one():
@@ -255,7 +257,31 @@ def test_it_is_told_that_simultaneous_episodes_are_one():
     labels = rows["broken"].to_numpy().astype(np.int8)
     score = np.linspace(1.0, 0.0, len(rows))
     found = bootstrap(labels, {"model": Scored(score, 0.5, score)}, clusters, 0.5, 0)
-    assert str(found).endswith("6 of them with errors (the 24 of the devices, simultaneous ones as one)")
+    assert str(found) == (
+        "95 % by resampling 6 error episodes in the test rows, begun there or before (the 24 of the devices, "
+        "simultaneous ones as one)"
+    )
+
+
+@pytest.mark.parametrize("failing", range(LEAST_CLUSTERS + 2))
+def test_whole_groups_give_an_interval_from_five_with_errors_on(failing):
+    """However many groups, devices and episodes there are, and however many rows are errors."""
+    rows = rows_of(12, 24)
+    groups = {device: f"site-{int(device[1:]) % 8}" for device in rows["device"].unique()}
+    sites = rows["device"].map(groups)
+    rows["broken"] = (sites < f"site-{failing}") & (rows["timestamp"].dt.hour % 4 == 0)
+    rows["broken"] = rows["broken"].astype(int)
+    clusters = row_clusters(rows, "timestamp", "broken", "auto", 3600, groups)
+    assert (clusters.unit, clusters.count) == ("group", 8)
+    labels = rows["broken"].to_numpy().astype(np.int8)
+    score = np.linspace(1.0, 0.0, len(rows))
+    found = bootstrap(labels, {"model": Scored(score, 0.5, score)}, clusters, 0.5, 0)
+    said = f"8 groups, {failing} of them with errors"
+    if failing < LEAST_CLUSTERS:
+        assert str(found) == f"none: {said}; at least 5 with errors are needed"
+        assert (found.resamples, found.scores, found.gains) == (0, {}, {})
+    else:
+        assert str(found) == f"95 % by resampling {said}" and found.resamples == 500
 
 
 def test_what_counts_are_devices_with_errors():

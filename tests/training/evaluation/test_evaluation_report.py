@@ -11,7 +11,7 @@ import pytest
 from feature_sets.checks import InputError
 from feature_sets.model_package.schema import ModelInput, ModelSchema
 from feature_sets.telemetry.schema import DEVICE
-from feature_sets.telemetry.split_rule import DEVICES, SplitRule
+from feature_sets.telemetry.split_rule import DEVICES, GROUP, SplitRule
 from tests.training.network import make_frame, make_schema
 from training.dataset.group_split import split_by_groups
 from training.dataset.time_split import split_by_time
@@ -43,12 +43,14 @@ def guessing(matrix):
     return np.random.default_rng(3).random(len(matrix))
 
 
-def evaluated(formula=good, frame=None, threshold=0.5, seed=0, rule=None, training_end=None, **options):
+def evaluated(
+    formula=good, frame=None, threshold=0.5, seed=0, rule=None, training_end=None, groups=None, **options
+):
     frame = make_frame(ticks=400, devices=12) if frame is None else frame
     schema = make_schema()
     split = split_by_time(frame, schema, 0.4)
     if rule is not None:
-        groups = {device: device for device in frame[DEVICE]}
+        groups = groups or {device: device for device in frame[DEVICE]}
         split = split_by_groups(frame, schema, rule, groups, 0.4, seed)
     package = ModelSchema(
         telemetry=schema,
@@ -168,6 +170,24 @@ def test_held_out_devices_are_resampled_whole():
     )
     with pytest.raises(InputError, match="must say when its training rows end"):
         evaluated(training_end="")
+
+
+def test_fewer_than_five_failing_groups_have_no_interval_whatever_they_hold_and_it_is_said():
+    """Five sites are evaluated on, one without an error; each has several devices and many episodes."""
+    frame = make_frame(ticks=400, devices=18)
+    groups = {f"site/{number}": f"s{number % 6}" for number in range(18)}
+    frame.loc[frame[DEVICE].map(groups) == "s4", "is_error"] = 0
+    rule = SplitRule(GROUP, column="place", test=tuple(f"s{number}" for number in range(5)))
+    found = evaluated(frame=frame, rule=rule, groups=groups)
+    few = "5 groups, 4 of them with errors; at least 5 with errors are needed"
+    facts = found.describe()
+    assert facts["intervals"] == f"none: {few}" and "average_precision_low" not in facts
+    assert f"there are no intervals ({few}): evaluate on more data" in facts["verdict"]
+    assert found.predictable and not found.beats_baselines
+    gate = decide(found.candidate("new"), None)
+    on_trial = f"on trial: better than both baselines, though not clearly (no intervals: {few})"
+    assert gate.promoted and gate.reason.endswith(on_trial)
+    assert not decide(found.candidate("new"), Comparison("old")).passed
 
 
 def test_training_rows_that_reach_into_the_embargo_are_refused():

@@ -14,13 +14,13 @@ from training.evaluation.bootstrap import Interval, Intervals
 from training.evaluation.clusters import Clusters
 from training.evaluation.episode_view import EpisodeView, lag_column
 from training.evaluation.operating_scores import OperatingScores, Tie
-from training.evaluation.verdict import advice, finding
+from training.evaluation.verdict import RULES, advice, finding
 
 NO_INTERVALS = Intervals(Clusters("device", np.zeros(1, dtype=np.intp), 4), 2, 0, 0, {}, {})
 
 
-def view(lags, *, horizon=0, already_on=0, false_alarms=17, days=1.0):
-    """Episodes with these lags (None: missed), and false alarms of one device."""
+def view(lags, *, horizon=0, already_on=0, false_alarms=17, days=1.0, before=0, unseen=0):
+    """Episodes with these lags (None: missed), others that do not count, and false alarms of one device."""
     caught = [lag is not None for lag in lags]
     episodes = pd.DataFrame(
         {
@@ -32,6 +32,15 @@ def view(lags, *, horizon=0, already_on=0, false_alarms=17, days=1.0):
             lag_column(horizon): pd.Series(lags, dtype=np.float64),
         }
     )
+    others = pd.DataFrame(
+        {
+            "counted": False,
+            "began_before": [True] * before + [False] * unseen,
+            "test_rows": 0,
+            "caught": False,
+        }
+    )
+    episodes = pd.concat([episodes, others], ignore_index=True) if before or unseen else episodes
     alarms = pd.DataFrame(index=range(false_alarms))
     return EpisodeView(episodes, alarms, pd.DataFrame({"days": [days]}), horizon)
 
@@ -45,7 +54,8 @@ def found(episodes):
 def test_all_that_was_found_is_one_sentence():
     assert found(view([0.0, 0.0, None], already_on=1)) == (
         "On 3,600 later rows the model's average precision is 0.944, against 0.100 for guessing and 0.855 "
-        "for the rule heat >= 310; it catches 2 of 3 error episodes (1 by an alarm that was already on), "
+        "for the rule heat >= 310; it catches 2 of 3 error episodes that began in the test period (1 by an "
+        "alarm that was already on), "
         "at least half of them at once, with 17 false alarms per device-day (1.6 % of the healthy rows)."
     )
 
@@ -55,7 +65,20 @@ def test_all_that_was_found_is_one_sentence():
     [
         (view([180.0, 60.0]), "in the median 2 min after they began, with"),
         (view([180.0, 60.0], horizon=600), "in the median 2 min before they begin, with"),
-        (view([None]), "it catches 0 of 1 error episodes, with"),
+        (view([None]), "it catches 0 of 1 error episodes that began in the test period, with"),
+        (
+            view([0.0, None], already_on=1, before=2, unseen=1),
+            "it catches 1 of 2 error episodes that began in the test period (1 by an alarm that was already "
+            "on; not counting 2 that began before it and 1 without a test row), at least half",
+        ),
+        (
+            view([None], unseen=3),
+            "of 1 error episodes that began in the test period (not counting 3 without a test row), with",
+        ),
+        (
+            view([], before=1),
+            "is no error episode to catch in the test period, not counting 1 that began before it, with",
+        ),
         (view([]), "there is no error episode to catch, with"),
         (
             view([0.0], false_alarms=71, days=10.0),
@@ -98,7 +121,7 @@ def test_undecided_and_uncertain_are_verdicts_of_their_own():
     )
     worse = "F1 0.100 against 0.300 of the rule of a single feature"
     assert advice(schema, some, **better, worse_than=worse) == (
-        f"'is_error' is predictable, but not at this threshold ({worse}): choose another one."
+        f"'is_error' is predictable, but not at this threshold ({worse}): choose another one ({RULES})."
     )
     open_ = {"predictable": True, "beats_baselines": False, "better_than_rule": False}
     assert advice(schema, some, **open_, undecided="that rule (difference -0.05 to +0.93)") == (
@@ -135,7 +158,7 @@ def test_a_model_as_perfect_as_the_rule_is_not_told_to_have_another_threshold():
     tie, worse = TIES["always"]
     assert advice(schema, some, **{**equal, "worse_than": worse, "tie": tie}, better_than_rule=True) == (
         "'is_error' is predictable, but at this threshold the model is no better than alarming always "
-        "(F1 0.300 of both): choose another one."
+        f"(F1 0.300 of both): choose another one ({RULES})."
     )
 
 
@@ -159,7 +182,7 @@ def test_every_combination_is_one_sentence_that_does_not_contradict_itself(kind)
         )
         assert told.endswith(".")
         if worse and tie is not None and tie.is_rule:
-            assert "choose another one." not in told and "but not at this threshold" not in told
+            assert f"choose another one ({RULES})." not in told and "but not at this threshold" not in told
         assert not ("1.000" in told and "choose another" in told)
         assert ("is not predictable" in told) + ("is predictable," in told) + (
             "looks predictable" in told

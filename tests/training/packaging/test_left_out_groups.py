@@ -8,7 +8,7 @@ import pytest
 
 from feature_sets.model_package.calibration import Calibration
 from feature_sets.telemetry.schema import DEVICE
-from tests.training.network import make_frame, make_schema
+from tests.training.network import START, make_frame, make_schema
 from training.dataset.split import Split
 from training.dataset.stratified_sample import ONE_EACH, ClassWeights
 from training.decision.operating_point import OperatingPoint
@@ -70,12 +70,34 @@ def test_scores_of_test_rows_by_group_lack_what_one_class_does_not_tell():
     rows = pd.DataFrame(
         {
             DEVICE: ["a", "a", "b", "b", "c"],
+            "timestamp": START,
             "is_error": np.array([1, 0, 0, 0, 1], np.int8),
             "probability": [0.9, 0.2, 0.8, 0.1, 0.9],
         }
     )
-    found = group_scores(rows, "is_error", {"a": "x", "b": "y"}, 0.5).set_index("group")
+    found = group_scores(rows, make_schema(), {"a": "x", "b": "y"}, 0.5, 1).set_index("group")
     assert list(found.index) == ["x", "y"]
     assert found.loc["x", ["f1", "false_alarm_share"]].tolist() == [1.0, 0.0]
     assert np.isnan(found.loc["y", "f1"]) and found.loc["y", "false_alarm_share"] == 0.5
-    assert group_scores(rows, "is_error", {}, 0.5).empty
+    assert found.loc["x", "intervals"].startswith("none: 1 episode, 1 of them with errors")
+    assert found["f1_low"].isna().all()
+    assert group_scores(rows, make_schema(), {}, 0.5, 1).empty
+
+
+@pytest.mark.parametrize("weights", [ONE_EACH, ClassWeights(healthy=10)])
+def test_scores_of_a_group_have_intervals_of_its_own_episodes(weights):
+    frame = make_frame(ticks=300, devices=10)
+    found = scores(
+        frame, {device: "many" if device > "site/4" else "few" for device in frame[DEVICE]}, weights
+    )
+    for score in ("average_precision", "f1", "precision", "recall"):
+        assert (found[f"{score}_low"] < found[score]).all() and (found[score] < found[f"{score}_high"]).all()
+    assert found["intervals"].str.startswith("95 % by resampling").all()
+
+
+def test_only_so_many_groups_are_resampled(monkeypatch):
+    monkeypatch.setattr("training.evaluation.group_scores.MOST_RESAMPLED", 1)
+    frame = make_frame(ticks=200, devices=4).assign(probability=lambda rows: rows["is_error"] * 0.7 + 0.1)
+    found = group_scores(frame, make_schema(), by_pairs(frame), 0.5, 1)
+    assert found["f1_low"].isna().tolist() == [False, True] and (found["f1"] == 1.0).all()
+    assert found.loc[1, "intervals"].startswith("only of the 1 groups")

@@ -175,7 +175,7 @@ def test_the_same_rows_and_seed_give_the_same_bytes_and_version(family, frame, s
         rows = model.schema.matrix(split.train)
         written.append(write_model_package(tmp_path / name, model.pipeline, model.schema, rows))
     assert written[0] == written[1]
-    for file in ("model.onnx", "model.json"):
+    for file in ("model.onnx", "model.json", "golden.json"):
         assert (tmp_path / "first" / file).read_bytes() == (tmp_path / "second" / file).read_bytes()
 
 
@@ -247,6 +247,22 @@ def test_a_changed_model_file_is_refused(fitted, tmp_path):
     with pytest.raises(
         ModelPackageError, match=r"model\.onnx: SHA-256: must be [0-9a-f]{64} to be served, got"
     ):
+        read_model_package(tmp_path)
+
+
+def test_golden_rows_travel_with_the_model_and_must_be_as_they_were_written(fitted, tmp_path):
+    model, split = fitted
+    written = write_model_package(tmp_path, model.pipeline, model.schema, model.schema.matrix(split.train))
+    package = read_model_package(tmp_path)
+    session = package.session()
+    package.golden.check("model", lambda rows: session.probability(written.impute(rows)))
+    file = tmp_path / "golden.json"
+    content = file.read_bytes()
+    file.write_bytes(content.replace(b"0.", b"1.", 1))
+    with pytest.raises(ModelPackageError, match=r"golden\.json: SHA-256: must be"):
+        read_model_package(tmp_path)
+    file.unlink()
+    with pytest.raises(ModelPackageError, match=r"golden\.json: must be in"):
         read_model_package(tmp_path)
 
 

@@ -47,6 +47,15 @@ def test_the_inputs_are_the_relative_features_that_vary_and_a_missing_one_is_at_
     assert made.schema.unlabeled and made.schema.threshold_rule == f"false_alarms:{ALARM_SHARE}"
 
 
+def test_a_share_of_the_largest_value_is_no_distance_in_spreads():
+    relative = {"operations": ["avg"], "windows": ["1m"], "of_max": ["1m"]}
+    schema = make_schema(**{**SCHEMA.to_dict(), "derived": {"relative": relative}})
+    frame = rows()
+    frame = frame.assign(heat_avg_1m_of_max=np.linspace(0.5, 1.0, len(frame)))
+    assert "heat_avg_1m_of_max" in schema.relative_features
+    assert fit_unlabeled(frame, schema, parse_threshold_rule(MAX_F1)).schema.input_names == (HEAT, FLOW)
+
+
 def test_the_threshold_keeps_the_stated_share_of_rows_with_a_level():
     made = fit_unlabeled(rows(), SCHEMA, ThresholdRule("false_alarms", 0.05))
     assert made.schema.validation["alarm_share"] == pytest.approx(0.05, abs=0.001)

@@ -62,7 +62,8 @@ class RevivedFunctions:
             if deployment.name != STAGING:
                 try:
                     self._look(deployment)
-                except Exception:  # The others are looked after all the same.
+                except Exception:
+                    # Narrower, a fault of our own with one would keep all after it from being started again.
                     log.exception("%s of %s cannot be looked after", deployment.name, deployment.project)
 
     def _look(self, deployment: Deployment) -> None:

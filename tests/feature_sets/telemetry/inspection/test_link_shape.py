@@ -69,3 +69,14 @@ def test_features_of_neighbors_are_proposed_beside_those_relative_to_the_device(
     tables["metrics"]["load"] *= size
     _, schema = taken(write(tmp_path, {**tables, "topology": LINKS}, ".csv"))
     assert schema.derived.relative is not None and schema.derived.neighbors is not None
+
+
+def test_a_table_of_the_part_that_is_called_device_is_one_of_links(tmp_path):
+    tables = {}
+    for name, frame in frames().items():
+        frame = frame.rename(columns={"router": "device"})
+        ports = [frame.assign(interface=port) for port in ("eth0", "eth1")]
+        tables[name] = pd.concat(ports, ignore_index=True)
+    check, schema = taken(write(tmp_path, {**tables, "topology": LINKS}, ".csv"))
+    assert schema.entity == ("device", "interface") and check.proposal.fields["topology"] == {}
+    assert schema.derived.neighbors is not None

@@ -172,3 +172,20 @@ def test_one_that_is_left_says_so_with_the_end_of_its_log_and_can_be_started(wor
     assert read_deployment(store, "p", SERVING).state == ERROR
     supervisor.start("p", SERVING)
     assert read_deployment(store, "p", SERVING).state == BUILDING
+
+
+def test_a_fault_with_one_function_of_whatever_kind_keeps_no_other_from_being_started(caplog):
+    plane = ControlPlane()
+    plane.set(ERROR)
+    broken = replace(plane.found, name="broken")
+    plane.all = lambda: [broken, plane.found]
+    start = plane.revive
+
+    def revive(project, name):
+        if name == "broken":
+            raise KeyError("a record that nobody thought of")
+        start(project, name)
+
+    plane.revive = revive
+    assert plane.starts(3) == [0, 2]
+    assert "broken of p cannot be looked after" in caplog.text and "KeyError" in caplog.text

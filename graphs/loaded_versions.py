@@ -1,0 +1,114 @@
+"""The versions of the model that are loaded, by version."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from mlrun.utils import logger
+
+from feature_sets.checks import InputError
+from feature_sets.model_package.errors import ModelPackageError
+from feature_sets.model_package.package import fetch_model_package
+from feature_sets.telemetry.schema import TelemetrySchema
+from graphs.onnx_model import OnnxModel
+from graphs.routing.document import RoutedVersion
+
+DEPLOY = (
+    "for a swap while the endpoint runs, as windows and labels go on; deploy the model instead "
+    "(netops run, or the workflow release)"
+)
+
+
+class LoadedVersions:
+    """Loads versions and keeps them.
+
+    :param context: MLRun's graph context.
+    :param declared: the model that the function was deployed with; it stays.
+    """
+
+    def __init__(self, context: Any, declared: OnnxModel) -> None:
+        self._context = context
+        self._declared = declared
+        self._models = {declared.version: declared}
+        self._absent: set[str] = set()
+
+    @property
+    def names(self) -> list[str]:
+        """Versions that are loaded."""
+        return list(self._models)
+
+    def get(self, version: str) -> OnnxModel | None:
+        """A version that is loaded."""
+        return self._models.get(version)
+
+    def load(self, routed: RoutedVersion) -> OnnxModel:
+        """Load a version beside the others, unless it is there; it is not kept yet.
+
+        A digest is checked before anything of the package is run. Its golden rows warm it up.
+
+        :raises InputError: if the package is not what the document says, is of another schema than the
+            endpoint, or does not answer its golden rows.
+        """
+        model = self._models.get(routed.version)
+        if model is not None:
+            if model.digest != routed.sha256:
+                raise _wrong_digest(routed, model.digest)
+            return model
+        package = fetch_model_package(routed.model_path)
+        where = f"version '{routed.version}'"
+        if package.digest != routed.sha256:
+            raise _wrong_digest(routed, package.digest)
+        if package.schema.version != routed.version:
+            raise ModelPackageError(where, "must be the version of its package", package.schema.version)
+        check_same_telemetry(where, self._declared.schema.telemetry, package.schema.telemetry)
+        model = OnnxModel(self._context, self._declared.name, routed.model_path, package=package)
+        model.load()
+        return model
+
+    def put(self, *models: OnnxModel) -> None:
+        """Keep models."""
+        self._models.update({model.version: model for model in models})
+
+    def needed(self, routed: RoutedVersion) -> OnnxModel:
+        """A version, loaded if it must be. One that is no longer there is replaced by the deployed model.
+
+        Only a replay may ask for such a one, or a process that another one has told of it.
+        """
+        model = self._models.get(routed.version)
+        if model is not None:
+            return model
+        if routed.version not in self._absent:
+            try:
+                self.put(self.load(routed))
+                return self._models[routed.version]
+            except (InputError, OSError, ValueError) as error:
+                self._absent.add(routed.version)
+                logger.error(f"version {routed.version} is replaced by {self._declared.version}: {error}")
+        return self._declared
+
+    def is_there(self, routed: RoutedVersion) -> bool:
+        """Whether a version is loaded, or can be."""
+        return self.needed(routed).version == routed.version
+
+    def keep(self, versions: Collection[str]) -> None:
+        """Forget all versions but these, and the deployed one."""
+        for version in [name for name in self._models if name not in versions]:
+            if self._models[version] is not self._declared:
+                del self._models[version]
+
+
+def check_same_telemetry(where: str, running: TelemetrySchema, other: TelemetrySchema) -> None:
+    """Raise ModelPackageError unless a model was trained on the schema that an endpoint runs with."""
+    ours, theirs = running.to_dict(), other.to_dict()
+    differing = sorted(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))
+    if differing:
+        raise ModelPackageError(
+            f"{where}, schema", f"must be that of the endpoint {DEPLOY}", f"another {', '.join(differing)}"
+        )
+
+
+def _wrong_digest(routed: RoutedVersion, got: str) -> ModelPackageError:
+    return ModelPackageError(
+        f"version '{routed.version}': SHA-256 of its model.json", f"must be {routed.sha256}", got
+    )

@@ -1,0 +1,1 @@
+"""Which version of the model answers which device: plain documents, no loaded models."""

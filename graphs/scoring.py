@@ -1,0 +1,106 @@
+"""The answers of one or several versions to the events of a request."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from feature_sets.model_package.imputation import count_missing
+from graphs.onnx_model import OnnxModel
+from graphs.protocol.records import Prediction, ShadowAnswer, TelemetryRecord
+from graphs.routing.document import RoutedVersion
+from graphs.routing.routing import Routing
+from graphs.state.serving_metrics import ServingMetrics
+
+Records = Sequence[TelemetryRecord]
+ModelOf = Callable[[RoutedVersion], OnnxModel]
+
+
+class Scoring:
+    """Has each event answered by the version of its device, and scored by those in shadow.
+
+    :param name: of the model in answers.
+    :param model_of: gives the model of a version.
+    :param metrics: count predictions.
+    :param on_failure: called with the error of a version in shadow; nobody's answer depends on it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        model_of: ModelOf,
+        metrics: ServingMetrics,
+        on_failure: Callable[[str, Exception], None],
+    ) -> None:
+        self._name = name
+        self._model_of = model_of
+        self._metrics = metrics
+        self._on_failure = on_failure
+
+    def score(self, records: Records, routing: Routing) -> None:
+        """Note the predictions in the records.
+
+        :param records: with features.
+        """
+        document = routing.document
+        by_version: dict[RoutedVersion, list[TelemetryRecord]] = {document.champion: []}
+        if routing.ends:
+            for record in records:
+                by_version.setdefault(routing.answers(record.event.device), []).append(record)
+        else:
+            by_version[document.champion] = list(records)
+        for routed, answered in by_version.items():
+            if answered:
+                self._answer(self._model_of(routed), answered)
+        for routed in document.shadows:
+            self._shadow(routed, records)
+        if routing.ends:
+            # What the champion says of a canary's devices, so that both can be judged on the same rows.
+            others = [each for routed, each in by_version.items() if routed is not document.champion]
+            self._shadow(document.champion, [record for each in others for record in each])
+
+    def _answer(self, model: OnnxModel, records: Records) -> None:
+        inputs = model.inputs([record.features for record in records if record.features is not None])
+        probability = model.probability(inputs)
+        decided = model.decide(probability).tolist()
+        missing = count_missing(inputs).tolist()
+        for record, row, prediction, chance, absent in zip(
+            records, inputs, decided, probability.tolist(), missing, strict=True
+        ):
+            if not math.isnan(chance):
+                record.prediction = Prediction(
+                    self._name, model.version, row, prediction, chance, absent, model.input_names
+                )
+        silenced = [record.maintenance is not None for record in records]
+        self.count(model, [made for made, silent in zip(decided, silenced, strict=True) if not silent])
+        for made, silent in zip(decided, silenced, strict=True):
+            if silent:
+                self._metrics.suppressed.labels(made).inc()
+
+    def _shadow(self, routed: RoutedVersion, records: Records) -> None:
+        scored = [record for record in records if record.prediction is not None]
+        if not scored:
+            return
+        try:
+            model = self._model_of(routed)
+            if model.version != routed.version:  # It is gone; the log says so.
+                return
+            inputs = model.inputs([record.features for record in scored if record.features is not None])
+            probability = model.probability(inputs)
+            decided = model.decide(probability).tolist()
+        except Exception as error:  # Whatever it is, the answers are made.
+            self._on_failure(routed.version, error)
+            return
+        for record, prediction, chance in zip(scored, decided, probability.tolist(), strict=True):
+            made = record.prediction
+            if made is not None and not math.isnan(chance):
+                told = ShadowAnswer(routed.version, prediction, chance)
+                record.prediction = made._replace(shadows=(*made.shadows, told))
+                self._metrics.shadow_predictions.labels(routed.version, prediction).inc()
+
+    def count(self, model: OnnxModel, decided: Sequence[int]) -> None:
+        """Count predictions by what they say."""
+        ones = sum(decided)
+        for value, count in ((0, len(decided) - ones), (1, ones)):
+            if count:
+                self._metrics.predictions.labels(model.name, model.version, value).inc(count)

@@ -1,0 +1,54 @@
+"""The packages of further horizons beside that of the primary one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import mlrun
+from mlrun.utils import logger
+
+from feature_sets.model_package.horizon_names import address_of_horizon
+from feature_sets.model_package.package import ModelPackage, fetch_model_package
+from feature_sets.telemetry.each_horizon import further
+from feature_sets.telemetry.schema import TelemetrySchema
+from feature_sets.telemetry.split_rule import BY_TIME
+
+FOLDER = "horizons"
+"""Beside a package in a folder, those of further horizons are in here, each in a folder named like it."""
+
+
+def further_packages(model_path: str, schema: TelemetrySchema) -> dict[str, ModelPackage]:
+    """Models of further horizons with the same tag as the primary one; a horizon may have none.
+
+    One that was made with another schema of the telemetry is left out, and the log says so: it may ask for
+    features that live events do not have any more.
+
+    :param model_path: address of the primary package.
+    :param schema: of the primary package.
+    :raises ModelPackageError: if a package is there, but cannot be read.
+    """
+    found = {}
+    for horizon, one in further(schema).items():
+        package = _fetched(model_path, horizon)
+        if package is None:
+            logger.warn(f"horizon {horizon} has no model: its predictions are null")
+        elif replace(package.schema.telemetry, split=BY_TIME) != replace(one, split=BY_TIME):
+            logger.warn(
+                f"horizon {horizon} has a model of another telemetry schema: its predictions are null"
+            )
+        else:
+            found[horizon] = package
+    return found
+
+
+def _fetched(model_path: str, horizon: str) -> ModelPackage | None:
+    if not mlrun.datastore.is_store_uri(model_path):
+        folder = Path(model_path) / FOLDER / horizon
+        return fetch_model_package(str(folder)) if folder.is_dir() else None
+    address = address_of_horizon(model_path, horizon)
+    try:
+        known = bool(address) and mlrun.datastore.get_store_resource(address) is not None
+    except mlrun.errors.MLRunNotFoundError:
+        known = False
+    return fetch_model_package(address) if known else None

@@ -1,0 +1,110 @@
+"""The routing of an endpoint over time: which document was in force at which place of the journal."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from graphs.routing.change import DEPLOYMENT, RoutingChange
+from graphs.routing.document import RoutingDocument
+from graphs.routing.routing import Routing
+from graphs.state.entry_id import BEFORE_ALL, EntryId
+
+MOST = 500
+"""Changes that are kept; what was in force before the oldest of them is kept, too."""
+
+
+class Placed(NamedTuple):
+    """A change and its entry of the journal."""
+
+    place: EntryId
+    change: RoutingChange
+
+
+class RoutingTrail:
+    """Every change of the routing in the order of the journal, applied or refused.
+
+    Events are answered by what was in force at their entry. So a replay answers as it was answered then.
+
+    :param base: in force before the first change.
+    """
+
+    def __init__(self, base: Routing) -> None:
+        self.base = base
+        self.changes: list[Placed] = []
+        self._applied: list[Placed] = []
+        self.dropped = 0
+        self.is_kept = False
+        """Whether it was taken from where it is kept."""
+        self.waiting: Callable[[], RoutingChange] | None = None
+        """Gives a change that is checked, to be journaled before the next event."""
+
+    @property
+    def now(self) -> Routing:
+        """What is in force."""
+        return self._applied[-1].change.routing if self._applied else self.base
+
+    @property
+    def revision(self) -> int:
+        """Grows by one with each change."""
+        return self.dropped + len(self.changes)
+
+    @property
+    def declared(self) -> RoutingDocument:
+        """What the newest deployment that counted has declared."""
+        for _, change in reversed(self._applied):
+            if change.declared or change.who == DEPLOYMENT:
+                return change.routing.document
+        return self.base.document
+
+    def at(self, entry: EntryId) -> Routing:
+        """What was in force for the events of an entry."""
+        if not self._applied or entry > self._applied[-1].place:
+            return self.now
+        place = bisect_left(self._applied, entry, key=lambda placed: placed.place)
+        return self._applied[place - 1].change.routing if place else self.base
+
+    def threshold(self, version: str) -> float | None:
+        """Probability from which on a version predicts 1; None for one that was never routed."""
+        now = self.now.thresholds.get(version)
+        if now is not None:
+            return now
+        known: Iterable[Routing] = [placed.change.routing for placed in reversed(self.changes)]
+        for routing in (*known, self.base):
+            if version in routing.thresholds:
+                return routing.thresholds[version]
+        return None
+
+    def note(self, place: EntryId, change: RoutingChange) -> bool:
+        """Note a change; whether it is new here."""
+        if any(placed.change.id == change.id for placed in self.changes):
+            return False
+        self.changes.append(Placed(place, change))
+        self.changes.sort(key=lambda placed: placed.place)
+        while len(self.changes) > MOST:
+            oldest = self.changes.pop(0)
+            self.dropped += 1
+            if oldest.change.is_applied:
+                self.base = oldest.change.routing
+        self._applied = [placed for placed in self.changes if placed.change.is_applied]
+        return True
+
+    def content(self) -> dict[str, Any]:
+        """Plain form; ``take`` reads it."""
+        return {
+            "base": self.base.to_dict(),
+            "dropped": self.dropped,
+            "changes": [[list(placed.place), placed.change.row()] for placed in self.changes],
+        }
+
+    def take(self, content: Mapping[str, Any]) -> None:
+        """Know what was kept, beside what is known already."""
+        self.is_kept = True
+        oldest = self.changes[0].place if self.changes else BEFORE_ALL
+        is_older = content["dropped"] < self.dropped
+        if not is_older:
+            self.base, self.dropped = Routing.from_dict(content["base"]), content["dropped"]
+        for place, row in content["changes"]:
+            if not is_older or tuple(place) > oldest:
+                self.note((place[0], place[1]), RoutingChange.of_row(row))

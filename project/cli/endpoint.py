@@ -1,0 +1,26 @@
+"""The endpoint that a command speaks to."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from project.api_reader import Endpoint
+    from project.session import Session
+
+
+def running_endpoint(session: Session, project: str) -> Endpoint | None:
+    """The endpoint of a project, if it is up."""
+    from project.api_reader import endpoints
+    from project.function_names import SERVING
+
+    wanted = (project, SERVING, "ready")
+    every = endpoints(session.mlrun_dbpath)
+    return next((one for one in every if (one.project, one.name, one.state) == wanted), None)
+
+
+def who_asks() -> str:
+    """The user of this command, for the trail of the endpoint."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"

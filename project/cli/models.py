@@ -1,0 +1,65 @@
+"""``netops models``: the versions of the model, and what the endpoint does with each."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from project.cli.arguments import project_name
+from project.cli.options import JsonOption, ProjectOption
+from project.settings import Settings
+from project.tables import print_columns
+
+
+def models(project: ProjectOption = None, as_json: JsonOption = False) -> None:
+    """List the versions of the model with their tags, and what the running endpoint does with each."""
+    from project.cli.endpoint import running_endpoint
+    from project.endpoint_routing import read_routing
+    from project.registered_versions import registered_versions
+    from project.session import open_session
+
+    settings = Settings.from_environment()
+    session = open_session(settings)
+    name = project_name(project)
+    up = running_endpoint(session, name)
+    routing = read_routing(up.address, settings.bearer_token()) if up is not None else None
+    registered = registered_versions(name)
+    versions = list(
+        dict.fromkeys(
+            [
+                *(each.version for each in (routing.document.versions if routing else ())),
+                *(each.version for each in registered),
+            ]
+        )
+    )
+    roles = {each.version: each for each in (routing.document.versions if routing else ())}
+    rows: list[dict[str, Any]] = []
+    for version in versions:
+        known = next((each for each in registered if each.version == version), None)
+        routed = roles.get(version)
+        rows.append(
+            {
+                "version": version,
+                "role": routed.role if routed else "",
+                "share": routed.share if routed and routed.share else None,
+                "devices": routing.devices.get(version) if routing else None,
+                "tags": list(known.tags) if known else [],
+                "algorithm": known.algorithm if known else "",
+                "registered": known.registered if known else "",
+            }
+        )
+    if as_json:
+        changes = [dict(change) for change in routing.changes] if routing else []
+        print(json.dumps({"project": name, "versions": rows, "changes": changes}))
+        return
+    header = ("version", "role", "share", "devices", "tags", "algorithm", "registered (UTC)")
+    print_columns(header, [_cells(row) for row in rows])
+    if up is None:
+        print("no endpoint is up, so none has a role; 'netops serve' starts it")
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    share = "" if row["share"] is None else f"{row['share']:g}"
+    devices = "" if row["devices"] is None else str(row["devices"])
+    registered = row["registered"][:19].replace("T", " ")
+    return (row["version"], row["role"], share, devices, ", ".join(row["tags"]), row["algorithm"], registered)

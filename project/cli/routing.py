@@ -1,0 +1,160 @@
+"""``netops promote``, ``shadow`` and ``canary``: what the running endpoint does with a version."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from feature_sets.checks import InputError, check_number
+from graphs.routing.document import CANARY, CHAMPION, SHADOW, RoutingDocument
+from project.cli.arguments import project_name
+from project.cli.options import JsonOption, ProjectOption
+from project.errors import NetopsError
+from project.settings import Settings
+
+VersionArgument = Annotated[str, typer.Argument(help="Version of the model, or how it begins.")]
+WhyOption = Annotated[str, typer.Option("--why", help="The reason, for the trail of the endpoint.")]
+OffOption = Annotated[bool, typer.Option("--off", help="No longer have it beside the champion.")]
+
+NO_REASON = "none was given"
+
+
+def promote(
+    version: VersionArgument,
+    why: WhyOption = NO_REASON,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a version the champion of the running endpoint, at once and without a rehearsal.
+
+    Its golden rows are checked first; if that fails the champion stays. The tag production moves with it, so
+    the next deployment serves it, too. 'netops rollback' undoes it.
+    """
+    promote_version(Settings.from_environment(), project_name(project), version, why, as_json)
+
+
+def shadow(
+    version: VersionArgument,
+    off: OffOption = False,
+    why: WhyOption = NO_REASON,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Have a version score every event of the running endpoint, and answer none."""
+    _beside(version, SHADOW, 0.0, off, why, project, as_json)
+
+
+def canary(
+    version: VersionArgument,
+    share: Annotated[
+        float | None, typer.Option(help="Share of the devices that it answers, above 0 and at most 1.")
+    ] = None,
+    off: OffOption = False,
+    why: WhyOption = NO_REASON,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Have a version answer an exact share of the devices of the running endpoint."""
+    if off == (share is not None):
+        raise InputError("--share", "must be given, or --off", share)
+    given = 0.0 if share is None else check_number("--share", share, above=0, at_most=1)
+    _beside(version, CANARY, given, off, why, project, as_json)
+
+
+def promote_version(settings: Settings, project: str, version: str, why: str, as_json: bool) -> None:
+    """Make a version the champion, and give it the tag of production."""
+    from project.endpoint_routing import with_role
+    from project.registered_versions import find_version
+
+    def changed(document: RoutingDocument) -> RoutingDocument:
+        found = find_version(project, version)
+        if found.version == document.champion.version:
+            raise NetopsError(f"version {found.version} must be another than the champion, which it is")
+        return with_role(document, found.routed(CHAMPION))
+
+    def tag(document: RoutingDocument) -> None:
+        import mlrun
+
+        from feature_sets.model_package.tags import PRODUCTION
+
+        model = find_version(project, document.champion.version).artifact
+        mlrun.get_run_db().tag_artifacts(model, project, tag_name=PRODUCTION)
+
+    _change(settings, project, "netops promote", changed, why, as_json, tag)
+
+
+def _beside(
+    version: str, role: str, share: float, off: bool, why: str, project: str | None, as_json: bool
+) -> None:
+    from project.endpoint_routing import with_role, without
+    from project.registered_versions import find_version
+
+    name = project_name(project)
+
+    def changed(document: RoutingDocument) -> RoutingDocument:
+        if off:
+            found = [each for each in document.versions if each.version.startswith(version)]
+            if len(found) != 1 or found[0].role != role:
+                have = [each.version for each in document.versions if each.role == role]
+                raise NetopsError(
+                    f"version {version!r} must be a {role}: {', '.join(have) or 'there is none'}"
+                )
+            return without(document, found[0].version)
+        registered = find_version(name, version)
+        if registered.version == document.champion.version:
+            raise NetopsError(f"version {registered.version} must be another than the champion, which it is")
+        return with_role(document, registered.routed(role, share))
+
+    _change(Settings.from_environment(), name, f"netops {role}", changed, why, as_json)
+
+
+def _change(
+    settings: Settings,
+    project: str,
+    command: str,
+    changed: Callable[[RoutingDocument], RoutingDocument],
+    why: str,
+    as_json: bool,
+    declare: Callable[[RoutingDocument], None] | None = None,
+) -> None:
+    """Change the routing of the endpoint, and tell what it is.
+
+    :param declare: done after it; if that fails the routing of before is put in force again.
+    """
+    from project.cli.endpoint import running_endpoint, who_asks
+    from project.endpoint_routing import change_routing, read_routing
+    from project.run_lock import RUN, held
+    from project.session import open_session
+
+    session, token = open_session(settings), settings.bearer_token()
+    with held(settings.home, project, command, RUN):
+        up = running_endpoint(session, project)
+        if up is None:
+            raise NetopsError(f"the endpoint of project '{project}' must be up; 'netops serve' starts it")
+        before = read_routing(up.address, token)
+        document = changed(before.document)
+        declares = declare is not None
+        told = change_routing(up.address, token, document, who_asks(), why, before.revision, declares)
+        if declare is not None:
+            try:
+                declare(document)
+            except Exception as error:
+                again = f"the tag of {document.champion.version} could not be moved"
+                change_routing(up.address, token, before.document, who_asks(), again, declared=True)
+                raise NetopsError(f"{again}, so the champion of before is back: {error}") from error
+        after = read_routing(up.address, token)
+    champions = {"before": before.document.champion.version, "after": after.document.champion.version}
+    content = {"project": project, **champions, "change": told}
+    print(json.dumps(content) if as_json else "\n".join(_lines(after)))
+
+
+def _lines(routing: Any) -> list[str]:
+    lines = []
+    for each in routing.document.versions:
+        devices = routing.devices.get(each.version)
+        share = f" for {each.share:g} of the devices" if each.role == CANARY else ""
+        lines.append(f"{each.role} {each.version}{share}{'' if devices is None else f', {devices} of them'}")
+    return lines

@@ -1,0 +1,118 @@
+"""The routing of a running endpoint: read, and changed through its guarded route."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from graphs.routing.change import DEPLOYMENT
+from graphs.routing.document import CHAMPION, RoutedVersion, RoutingDocument
+from project.errors import NetopsError
+from project.http_json import get_guarded, put_json
+
+_PATIENCE_SECONDS = 120.0
+_PAUSE_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class EndpointRouting:
+    """What an endpoint says of its routing.
+
+    :param document: in force.
+    :param revision: grows with each change.
+    :param devices: version of a canary -> how many devices it was given; None where none are registered.
+    :param changes: every change, the newest last, see ``GET /routing``.
+    """
+
+    document: RoutingDocument
+    revision: int
+    devices: Mapping[str, int | None]
+    changes: Sequence[Mapping[str, Any]]
+
+    @classmethod
+    def of_answer(cls, answer: Mapping[str, Any]) -> EndpointRouting:
+        """From the answer of the route."""
+        fields = ("version", "role", "model_path", "sha256", "share")
+        versions = [{name: each[name] for name in fields if name in each} for each in answer["versions"]]
+        return cls(
+            RoutingDocument.from_dict({"salt": answer["salt"], "versions": versions}),
+            answer["revision"],
+            {each["version"]: each["devices"] for each in answer["versions"] if "devices" in each},
+            answer["changes"],
+        )
+
+    @property
+    def champion_before(self) -> str:
+        """The champion that a person has replaced by the one of now; empty if a deployment brought it."""
+        now = self.document.champion.version
+        for change in reversed(self.changes):
+            before, after = champion_of(change["from"]), champion_of(change["to"])
+            if change["outcome"] == "applied" and before != after:
+                return before if after == now and change["who"] != DEPLOYMENT else ""
+        return ""
+
+
+def champion_of(brief: Sequence[Mapping[str, Any]]) -> str:
+    """Version of the champion in a list of versions and roles."""
+    return str(next(each["version"] for each in brief if each["role"] == CHAMPION))
+
+
+def read_routing(address: str, token: str) -> EndpointRouting:
+    """What is in force at an endpoint.
+
+    :param address: of the endpoint.
+    :param token: of its guarded routes.
+    :raises NetopsError: if it does not tell.
+    """
+    return EndpointRouting.of_answer(get_guarded(_route(address), token))
+
+
+def change_routing(
+    address: str,
+    token: str,
+    document: RoutingDocument,
+    who: str,
+    why: str,
+    revision: int | None = None,
+    declared: bool = False,
+) -> dict[str, Any]:
+    """Put a document in force, and wait until it is.
+
+    :param revision: of the routing that the document was made from; another one refuses the change.
+    :param declared: whether deployments declare its champion from then on, as its tag moves.
+    :returns: the change as the endpoint tells it.
+    :raises NetopsError: if it is refused; what was in force stays.
+    """
+    body = {"routing": document.to_dict(), "who": who, "why": why, "revision": revision, "declared": declared}
+    asked = put_json(_route(address), body, token=token)["change"]
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        changes = get_guarded(_route(address), token)["changes"]
+        told = next((dict(change) for change in changes if change["id"] == asked), None)
+        if told is not None and told["outcome"] != "applied":
+            raise NetopsError(f"the endpoint refuses the change, and goes on as before: {told['error']}")
+        if told is not None:
+            return told
+        time.sleep(_PAUSE_SECONDS)
+    raise NetopsError(f"the endpoint must load the versions within {_PATIENCE_SECONDS:g} s, and has not")
+
+
+def _route(address: str) -> str:
+    return f"{address.rstrip('/')}/routing"
+
+
+def with_role(document: RoutingDocument, version: RoutedVersion) -> RoutingDocument:
+    """A document in which a version has a role, and no other; a new champion replaces the old one."""
+    kept = [
+        each
+        for each in document.versions
+        if each.version != version.version and not (version.role == each.role == CHAMPION)
+    ]
+    return replace(document, versions=(*kept, version))
+
+
+def without(document: RoutingDocument, version: str) -> RoutingDocument:
+    """A document without a version."""
+    return replace(document, versions=tuple(each for each in document.versions if each.version != version))

@@ -1,0 +1,81 @@
+"""The versions of the model that a project has registered.
+
+mlrun takes the address of its API when it is imported, so that is done when a session is open.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from feature_sets.model_package.schema import SCHEMA_FILE
+from graphs.routing.document import RoutedVersion
+from project.errors import NetopsError
+from project.model_addresses import MODEL_ARTIFACT
+
+
+@dataclass(frozen=True)
+class RegisteredVersion:
+    """One version.
+
+    :param version: of the model.
+    :param algorithm: its family.
+    :param registered: when, ISO 8601 UTC.
+    :param tags: it has.
+    :param artifact: of MLRun.
+    """
+
+    version: str
+    algorithm: str
+    registered: str
+    tags: tuple[str, ...]
+    artifact: Any
+
+    def routed(self, role: str, share: float = 0.0) -> RoutedVersion:
+        """The version in a role."""
+        import mlrun
+
+        address = str(self.artifact.get_store_url(with_tag=False))
+        file = f"{str(self.artifact.get_target_path()).rstrip('/')}/{SCHEMA_FILE}"
+        digest = hashlib.sha256(mlrun.get_dataitem(file).get()).hexdigest()
+        return RoutedVersion(self.version, role, address, digest, share)
+
+
+def registered_versions(project: str) -> list[RegisteredVersion]:
+    """Every version, the newest first."""
+    import mlrun
+
+    found: dict[str, tuple[Any, list[str]]] = {}
+    listed = mlrun.get_run_db().list_artifacts(name=MODEL_ARTIFACT, project=project, tag="*")
+    for row in listed:
+        model = mlrun.artifacts.dict_to_artifact(row)
+        tags = found.setdefault(model.uid, (model, []))[1]
+        if model.metadata.tag and model.metadata.tag not in tags:
+            tags.append(model.metadata.tag)
+    every = [
+        RegisteredVersion(
+            str(model.spec.parameters["version"]),
+            str(model.spec.algorithm or ""),
+            str(model.metadata.updated or model.metadata.created or ""),
+            tuple(tags),
+            model,
+        )
+        for model, tags in found.values()
+    ]
+    return sorted(every, key=lambda each: each.registered, reverse=True)
+
+
+def find_version(project: str, text: str) -> RegisteredVersion:
+    """The one version that begins with a text.
+
+    :raises NetopsError: if there is none, or several.
+    """
+    known = registered_versions(project)
+    found = [each for each in known if each.version.startswith(text)] if text else []
+    versions = sorted({each.version for each in found})
+    if len(versions) != 1:
+        names = ", ".join(versions or sorted({each.version for each in known})) or "none"
+        what = "more of its letters" if versions else "one that is registered"
+        raise NetopsError(f"version {text!r} of project '{project}' must be {what}: {names}")
+    return found[0]

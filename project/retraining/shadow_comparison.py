@@ -1,0 +1,159 @@
+"""A challenger beside the champion: the same live events with the same labels, in a mature period."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from feature_sets.model_package.columns import PREDICTION, PROBABILITY, SHADOWS, VERSION
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from training.evaluation.champion import Units, compared
+from training.evaluation.promotion_gate import Comparison
+from training.evaluation.scores import Scored
+
+_BOTH = ("champion", "challenger")
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What the decisions of a version came to.
+
+    :param caught: errors that it predicted.
+    :param missed: errors that it did not.
+    :param false_alarms: healthy rows that it took for errors.
+    """
+
+    caught: int
+    missed: int
+    false_alarms: int
+
+
+@dataclass(frozen=True)
+class ShadowComparison:
+    """Two versions on the rows that both have scored.
+
+    :param comparison: with intervals, as the gate has it.
+    :param champion: what its decisions came to.
+    :param challenger: the same of the other.
+    :param devices: how many the rows are of.
+    :param first: event time of the first row, ISO 8601 UTC; empty without rows.
+    :param last: that of the last.
+    """
+
+    comparison: Comparison
+    champion: Decisions
+    challenger: Decisions
+    devices: int
+    first: str = ""
+    last: str = ""
+
+
+def mature_until(newest_event_time: str, deadline_seconds: float, schema: TelemetrySchema) -> datetime:
+    """End of the period in which no label is to come any more.
+
+    :param newest_event_time: of the endpoint, see ``GET /labeled``.
+    :param deadline_seconds: how much later than its event, and the horizon, a label may come.
+    """
+    late = deadline_seconds + schema.horizon_seconds
+    if schema.labels.is_derived:
+        late = max(late, schema.labels.healthy_seconds + 2 * schema.horizon_seconds)
+    return datetime.fromisoformat(newest_event_time) - timedelta(seconds=late)
+
+
+def compare_on_live_rows(
+    folder: Path,
+    schema: TelemetrySchema,
+    champion: str,
+    challenger: str,
+    since: datetime,
+    until: datetime,
+    seed: int = 1,
+) -> ShadowComparison:
+    """Compare two versions on the labeled stream, one of them or both in shadow.
+
+    Rows that only one of them has scored are left out: a version that was tried later, or on a canary's
+    devices only, is compared on what it has seen. Each decides as it did then.
+
+    :param folder: of the labeled pairs of the endpoint.
+    :param schema: names the columns and gives the embargo.
+    :param champion: version.
+    :param challenger: version.
+    :param since: rows later than this count,
+    :param until: up to this, see ``mature_until``.
+    :param seed: of the resamples.
+    """
+    rows = _rows(folder, schema, {champion: _BOTH[0], challenger: _BOTH[1]}, since, until)
+    units = Units(schema.time, schema.target, schema.embargo_seconds)
+    scored = {who: _scored(rows, who) for who in _BOTH}
+    comparison = compared(champion, rows, units, scored[_BOTH[1]], scored[_BOTH[0]], seed)
+    times = rows[schema.time]
+    return ShadowComparison(
+        comparison,
+        _decisions(rows, schema, _BOTH[0]),
+        _decisions(rows, schema, _BOTH[1]),
+        devices=int(rows[DEVICE].nunique()),
+        first=times.min().isoformat() if len(rows) else "",
+        last=times.max().isoformat() if len(rows) else "",
+    )
+
+
+def _rows(
+    folder: Path, schema: TelemetrySchema, wanted: dict[str, str], since: datetime, until: datetime
+) -> pd.DataFrame:
+    """Rows with the answers of both, each event once."""
+    columns = [DEVICE, schema.time, schema.target, VERSION, PREDICTION, PROBABILITY]
+    period = [(schema.time, ">", pd.Timestamp(since)), (schema.time, "<=", pd.Timestamp(until))]
+    answers = [f"{who}_{what}" for who in _BOTH for what in (PREDICTION, PROBABILITY)]
+    kept = [pd.DataFrame(columns=[DEVICE, schema.time, schema.target, *answers])]
+    for path in sorted(folder.glob("*.parquet")) if folder.is_dir() else []:
+        if SHADOWS not in pq.read_schema(path).names:
+            continue
+        rows = pq.read_table(path, columns=[*columns, SHADOWS], filters=period).to_pandas()
+        if not len(rows):
+            continue
+        told = zip(*(rows[name] for name in (VERSION, PREDICTION, PROBABILITY, SHADOWS)), strict=True)
+        said = pd.DataFrame(
+            [_said(row, wanted) for row in told], columns=answers, index=rows.index, dtype="float64"
+        )
+        kept.append(pd.concat([rows[columns[:3]], said], axis=1).dropna(subset=answers))
+    found = pd.concat([part for part in kept if len(part)] or kept[:1], ignore_index=True)
+    return found.drop_duplicates([DEVICE, schema.time]).sort_values(schema.time, ignore_index=True)
+
+
+def _said(row: tuple[Any, ...], wanted: dict[str, str]) -> tuple[float, ...]:
+    """Prediction and probability of the champion, then of the challenger; NaN where there is none.
+
+    :param row: version, prediction and probability of the answer, then what others said.
+    """
+    version, prediction, probability, shadows = row
+    told = {version: (prediction, probability)}
+    for answer in shadows if shadows is not None else ():
+        told[answer[VERSION]] = (answer[PREDICTION], answer[PROBABILITY])
+    none = (np.nan, np.nan)
+    return tuple(value for name in wanted for value in told.get(name, none))
+
+
+def _scored(rows: pd.DataFrame, who: str) -> Scored:
+    """What a version said, with the decisions that it made.
+
+    A threshold lies between the largest probability of a 0 and the smallest of a 1; both are of one version.
+    """
+    probability = rows[f"{who}_{PROBABILITY}"].to_numpy(dtype=np.float64)
+    alarms = probability[rows[f"{who}_{PREDICTION}"].to_numpy() == 1]
+    return Scored(probability, float(alarms.min()) if len(alarms) else np.inf, probability)
+
+
+def _decisions(rows: pd.DataFrame, schema: TelemetrySchema, who: str) -> Decisions:
+    predicted = rows[f"{who}_{PREDICTION}"].to_numpy() == 1
+    wrong = rows[schema.target].to_numpy() == 1
+    return Decisions(
+        caught=int((predicted & wrong).sum()),
+        missed=int((~predicted & wrong).sum()),
+        false_alarms=int((predicted & ~wrong).sum()),
+    )

@@ -1,0 +1,186 @@
+"""Predictions of further horizons meet what followed them, as the history says of the same labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from feature_sets.labels.horizon import with_target
+from feature_sets.telemetry.each_horizon import by_horizon, further
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from graphs.protocol.records import Ahead
+from graphs.state.ahead_join import AheadJoin
+from graphs.state.settled import Settled
+from graphs.state.snapshots.saved_state import SavedState
+from tests.graphs.conftest import START, Client, event, label, make_client, write_package
+
+HORIZONS = ["0s", "1m", "5m"]
+DEADLINE = 120.0
+FORMS: dict[str, dict[str, Any]] = {
+    "rows": {"exclude_labels": {"planned": 1}},
+    "incidents": {"labels": {"form": "incidents"}, "label": "down", "exclude_labels": {"kind": "test"}},
+}
+
+
+def of_form(schema: TelemetrySchema, form: str) -> TelemetrySchema:
+    return TelemetrySchema.from_dict({**schema.to_dict(), "horizon": HORIZONS, **FORMS[form]})
+
+
+@pytest.fixture(scope="module", params=FORMS)
+def package(request: Any, schema: TelemetrySchema, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    several = of_form(schema, request.param)
+    folder = write_package(tmp_path_factory.mktemp("several"), several)
+    for seed, (horizon, one) in enumerate(further(several).items(), start=4):
+        (folder / "horizons" / horizon).mkdir(parents=True)
+        write_package(folder / "horizons" / horizon, one, seed)
+    return folder
+
+
+def played(seed: int, form: str) -> tuple[list[tuple[str, Any]], pd.DataFrame]:
+    """Requests in the order in which they are sent, and the label rows that they amount to."""
+    random = np.random.default_rng(seed)
+    sent: list[tuple[float, str, Any]] = []
+    rows = []
+    for device in ("a/1", "a/2"):
+        in_error = planned = 0
+        for tick in range(150):
+            seconds = 10.0 * tick
+            begins = not in_error and random.random() < 0.04
+            in_error = 6 if begins else max(0, in_error - 1)
+            planned = int(random.random() < 0.03) if form == "rows" else planned * (in_error > 0)
+            if begins and form == "incidents":
+                planned = int(random.random() < 0.3)
+                end = {
+                    "start": START + seconds,
+                    "end": START + seconds + 60,
+                    "kind": "test" if planned else "x",
+                }
+                sent.append((seconds + 30, "/incidents", {DEVICE: device, "id": f"{device} {tick}", **end}))
+            if random.random() < 0.1:  # No reading, and now and then a label without one.
+                in_file = form == "rows" and random.random() < 0.5
+            else:
+                in_file = form == "incidents" or random.random() < 0.95
+                sent.append((seconds, "/telemetry", event(device, seconds, float(random.integers(0, 99)))))
+            if in_file:
+                rows.append((device, seconds, int(in_error > 0), planned))
+                body = {**label(device, seconds, int(in_error > 0)), "planned": planned}
+                delay = float(random.integers(0, int(DEADLINE) - 20))
+                sent += [(seconds + delay, "/labels", body)] if form == "rows" else []
+    sent += [(10_000.0, "/telemetry", event(device, 10_000.0)) for device in ("a/1", "a/2")]
+    table = pd.DataFrame(rows, columns=[DEVICE, "seconds", "label", "excluded"])
+    return [(path, body) for _, path, body in sorted(sent, key=lambda one: one[0])], table
+
+
+def send(client: Client, sent: list[tuple[str, Any]]) -> None:
+    for path, body in sent:
+        assert client.post(path, body).status == 200, body
+
+
+def pairs(folder: Path, target: str) -> pd.DataFrame:
+    return pq.read_table(folder).to_pandas().sort_values(["timestamp", DEVICE], ignore_index=True)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_each_horizon_is_joined_as_the_history_labels_it(package, schema, tmp_path, seed):
+    form = "incidents" if b"incidents" in (package / "model.json").read_bytes() else "rows"
+    several = of_form(schema, form)
+    sent, table = played(seed, form)
+    client = make_client(package, labeled_directory=str(tmp_path / "pairs"), label_deadline_seconds=DEADLINE)
+    send(client, sent)
+    told, metrics = client.get("/labeled").json["horizons"], client.get("/metrics").json
+    client.shut_down()
+    rows = table.assign(
+        timestamp=pd.to_datetime(table["seconds"] + START, unit="s", utc=True),
+        **{several.label: table["label"], "planned": table["excluded"]},
+        kind=np.where(table["excluded"] == 1, "test", "x"),
+    )
+    made = {(body[DEVICE], body["timestamp"] - START) for path, body in sent if path == "/telemetry"}
+    for horizon, one in further(several).items():
+        expected = with_target(rows, one)
+        known = expected[expected[one.target].notna()]
+        keys = list(zip(known[DEVICE], known["seconds"], strict=True))
+        wanted = {key: value for key, value in zip(keys, known[one.target], strict=True) if key in made}
+        found = pairs(Path(f"{tmp_path / 'pairs'}-{horizon}"), one.target)
+        seconds = found["timestamp"].astype("int64") // 1_000_000 - START
+        got = dict(zip(zip(found[DEVICE], seconds, strict=True), found[one.target], strict=True))
+        assert got == wanted and set(wanted.values()) == {0.0, 1.0}
+        right = int((found["prediction"] == found[one.target]).sum())
+        assert (told[horizon]["joined"], told[horizon]["right"]) == (len(wanted), right)
+        assert f'netops_ahead_pairs_total{{correct="yes",horizon="{horizon}"}} {right}.0' in metrics
+        assert set(found["model"]) == {f"model-{horizon}"}
+
+
+def test_a_restart_joins_what_waited_as_if_there_was_none(package, tmp_path, redis_url):
+    form = "incidents" if b"incidents" in (package / "model.json").read_bytes() else "rows"
+    sent, _ = played(7, form)
+    settings = {"label_deadline_seconds": DEADLINE}
+    whole = make_client(package, labeled_directory=str(tmp_path / "whole"), **settings)
+    send(whole, sent)
+    expected = whole.get("/labeled").json["horizons"]
+    whole.shut_down()
+    for kept in ("snapshots", ""):
+        mine = tmp_path / f"mine{kept}"
+        settings |= {"redis_url": redis_url, "journal_key": f"ahead-{form}{kept}"}
+        settings |= {
+            "labeled_directory": str(mine),
+            "snapshot_directory": str(tmp_path / kept) if kept else None,
+        }
+        for part in (sent[: len(sent) // 2], sent[len(sent) // 2 :]):
+            client = make_client(package, **settings)
+            send(client, part)
+            found = client.get("/labeled").json["horizons"]
+            client.shut_down()
+        for horizon in ("1m", "5m"):
+            counted = {name: value for name, value in found[horizon].items() if name != "directory"}
+            assert counted == {name: expected[horizon][name] for name in counted}
+            columns = [DEVICE, "timestamp", "prediction", "probability"]
+            first = pairs(Path(f"{tmp_path / 'whole'}-{horizon}"), "")[columns]
+            pd.testing.assert_frame_equal(pairs(Path(f"{mine}-{horizon}"), "")[columns], first)
+
+
+def test_where_the_primary_horizon_is_ahead_nothing_else_is_joined_and_that_is_told(schema, tmp_path):
+    several = TelemetrySchema.from_dict({**schema.to_dict(), "horizon": ["1m", "5m"]})
+    client = make_client(write_package(tmp_path, several), labeled_directory=str(tmp_path / "pairs"))
+    told = client.get("/labeled").json
+    assert (told["joined_horizon"], told["horizons_not_joined"]) == ("1m", ["5m"])
+    assert not (tmp_path / "pairs-5m").exists()
+    assert list(by_horizon(several)) == ["1m", "5m"]
+
+
+class Calendar:
+    """One device is in maintenance for a while."""
+
+    def meets(self, device, time, seconds):
+        return device == "a/1" and START + 30 <= time < START + 50
+
+
+def test_what_follows_a_maintenance_is_not_known(schema):
+    join = AheadJoin(of_form(schema, "rows"), "model", Calendar())
+    for tick in range(60):
+        for device in ("a/1", "a/2"):
+            said = (Ahead("1m", "v1", 1, 0.9),)
+            row = Settled(device, START + 10.0 * tick, int(tick == 6), False, said, START)
+            join.settle(row)
+    found = join.joined(START + 600.0, START)["1m"]
+    ones = {(pair.device, pair.time - START) for pair in found if pair.label == 1}
+    assert {second for device, second in ones if device == "a/2"} == {0, 10, 20, 30, 40, 50}
+    assert {second for device, second in ones if device == "a/1"} == {50}
+    again = AheadJoin(of_form(schema, "rows"), "model", Calendar())
+    again.restore(join.saved())
+    assert (len(again), again.counts) == (len(join), join.counts) and len(join) > 0
+    # Not due again before a minute has passed.
+    assert again.joined(START + 659.0, START) == {} and set(again.joined(START + 661.0, START)) == {
+        "1m",
+        "5m",
+    }
+
+
+def test_a_snapshot_of_one_horizon_alone_is_an_empty_beginning(schema):
+    join = AheadJoin(of_form(schema, "rows"), "model")
+    join.restore(SavedState())
+    assert len(join) == 0 and join.waiting("1m") == 0

@@ -1,0 +1,95 @@
+"""Two versions on the same live rows with the same labels."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from feature_sets.telemetry.schema import TelemetrySchema
+from project.retraining.shadow_comparison import Decisions, compare_on_live_rows, mature_until
+
+SCHEMA = TelemetrySchema.load("")
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+END = datetime(2026, 1, 2, tzinfo=UTC)
+SHADOWS = pa.list_(
+    pa.struct([("version", pa.string()), ("prediction", pa.int64()), ("probability", pa.float64())])
+)
+
+
+def write(
+    folder: Path,
+    name: str,
+    count: int,
+    labels,
+    own,
+    other,
+    versions=("a", "b"),
+    with_shadows=True,
+    hour=1,
+    step=1,
+) -> None:
+    times = np.datetime64(f"2026-01-01T{hour:02d}:00:00") + step * np.arange(count).astype("timedelta64[s]")
+    columns = {
+        "device": [f"x/y/dev-{number % 30}" for number in range(count)],
+        SCHEMA.time: pa.array(times.astype("datetime64[us]"), pa.timestamp("us", tz="UTC")),
+        SCHEMA.target: pa.array(labels, pa.int64()),
+        "version": [versions[0]] * count,
+        "prediction": pa.array([int(value >= 0.5) for value in own], pa.int64()),
+        "probability": list(own),
+    }
+    if with_shadows:
+        told = [
+            [{"version": versions[1], "prediction": int(value >= 0.7), "probability": value}]
+            for value in other
+        ]
+        columns["shadows"] = pa.array(told, SHADOWS)
+    pq.write_table(pa.table(columns), folder / f"{name}.parquet")
+
+
+def test_a_better_challenger_is_told_on_the_same_rows_with_an_interval(tmp_path: Path) -> None:
+    random = np.random.default_rng(5)
+    labels = (random.random(900) < 0.2).astype(int)
+    blurred = np.clip(0.3 * labels + random.random(900) * 0.6, 0, 1)
+    sharp = np.clip(0.8 * labels + random.random(900) * 0.19, 0, 1)
+    write(tmp_path, "1", 900, labels, blurred, sharp, step=60)
+    write(tmp_path, "2", 900, labels, blurred, sharp, with_shadows=False, hour=17)
+    found = compare_on_live_rows(tmp_path, SCHEMA, "a", "b", BEGIN, END)
+    assert (found.comparison.version, found.comparison.rows, found.devices) == ("a", 900, 30)
+    assert found.comparison.candidate > 0.99 > found.comparison.champion
+    assert found.comparison.difference is not None and found.comparison.difference.low > 0.05
+    assert found.challenger == Decisions(int(labels.sum()), 0, 0)
+    alarms = blurred >= 0.5
+    assert found.champion == Decisions(
+        int((alarms & (labels == 1)).sum()),
+        int((~alarms & (labels == 1)).sum()),
+        int((alarms & (labels == 0)).sum()),
+    )
+    assert (found.first, found.last) == ("2026-01-01T01:00:00+00:00", "2026-01-01T15:59:00+00:00")
+
+
+def test_on_the_devices_of_a_canary_the_champion_is_the_one_in_shadow(tmp_path: Path) -> None:
+    labels = [0, 1] * 50
+    write(tmp_path, "1", 100, labels, [0.1, 0.9] * 50, [0.2, 0.8] * 50, versions=("b", "a"))
+    found = compare_on_live_rows(tmp_path, SCHEMA, "a", "b", BEGIN, END)
+    assert found.comparison.rows == 100
+    assert found.champion == found.challenger == Decisions(50, 0, 0)
+
+
+def test_only_the_mature_period_counts_and_no_rows_are_no_verdict(tmp_path: Path) -> None:
+    write(tmp_path, "1", 100, [0, 1] * 50, [0.1, 0.9] * 50, [0.2, 0.8] * 50)
+    until = mature_until("2026-01-01T02:00:30Z", 3600.0, SCHEMA)
+    assert until == datetime(2026, 1, 1, 1, 0, 30, tzinfo=UTC)
+    assert compare_on_live_rows(tmp_path, SCHEMA, "a", "b", BEGIN, until).comparison.rows == 31
+    for folder, challenger in ((tmp_path, "c"), (tmp_path / "nowhere", "b")):
+        found = compare_on_live_rows(folder, SCHEMA, "a", challenger, BEGIN, END)
+        assert (found.comparison.rows, found.comparison.difference, found.first) == (0, None, "")
+
+
+def test_an_event_that_is_in_two_files_counts_once(tmp_path: Path) -> None:
+    for number in range(2):
+        write(tmp_path, str(number), 100, [0, 1] * 50, [0.1, 0.9] * 50, [0.2, 0.8] * 50)
+    assert compare_on_live_rows(tmp_path, SCHEMA, "a", "b", BEGIN, END).comparison.rows == 100

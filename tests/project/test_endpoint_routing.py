@@ -1,0 +1,101 @@
+"""What commands say to the routing of an endpoint, and what they make of its answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from graphs.routing.document import CANARY, CHAMPION, SHADOW, RoutedVersion, RoutingDocument
+from project.endpoint_routing import EndpointRouting, change_routing, read_routing, with_role, without
+from project.errors import NetopsError
+from tests.project.fake_endpoint import fake_endpoint
+
+
+def routed(version: str, role: str, share: float = 0.0) -> RoutedVersion:
+    return RoutedVersion(version, role, f"store://{version}", "a" * 64, share)
+
+
+DOCUMENT = RoutingDocument((routed("one", CHAMPION), routed("two", CANARY, 0.1), routed("six", SHADOW)))
+
+
+def answer(document: RoutingDocument, *changes: dict[str, Any]) -> dict[str, Any]:
+    versions: list[dict[str, Any]] = [{**each.to_dict(), "threshold": 0.5} for each in document.versions]
+    for each in versions:
+        if each["role"] == CANARY:
+            each["devices"] = 3
+    return {"revision": 7, "salt": "netops", "versions": versions, "pending": None, "changes": list(changes)}
+
+
+def change(before: str, after: str, who: str = "kim", outcome: str = "applied") -> dict[str, Any]:
+    return {
+        "id": f"{before}-{after}",
+        "who": who,
+        "outcome": outcome,
+        "error": "a golden row" if outcome == "refused" else "",
+        "from": [{"version": before, "role": CHAMPION}],
+        "to": [{"version": after, "role": CHAMPION}],
+    }
+
+
+def test_what_is_in_force_is_read_back() -> None:
+    with fake_endpoint(lambda method, path, body: (200, answer(DOCUMENT))) as address:
+        routing = read_routing(f"{address}/", "token")
+    assert (routing.document, routing.revision, routing.devices) == (DOCUMENT, 7, {"two": 3})
+
+
+@pytest.mark.parametrize(
+    ("changes", "before"),
+    [
+        ([], ""),
+        ([change("old", "one")], "old"),
+        ([change("old", "one", who="deployment")], ""),
+        ([change("old", "one"), change("one", "new", outcome="refused")], "old"),
+        ([change("old", "one"), change("one", "one")], "old"),
+        ([change("one", "old"), change("old", "one")], "old"),
+    ],
+)
+def test_only_what_a_person_promoted_can_be_undone_at_once(
+    changes: list[dict[str, Any]], before: str
+) -> None:
+    assert EndpointRouting.of_answer(answer(DOCUMENT, *changes)).champion_before == before
+
+
+@pytest.mark.parametrize("outcome", ["applied", "refused"])
+def test_a_change_is_waited_for_and_a_refusal_says_why(outcome: str) -> None:
+    asked: list[Any] = []
+
+    def respond(method: str, path: str, body: Any) -> tuple[int, Any]:
+        asked.append((method, path, body))
+        if method == "PUT":
+            return 202, {"change": "one-new", "state": "loading"}
+        done = len(asked) > 2
+        return 200, answer(DOCUMENT, *([change("one", "new", outcome=outcome)] if done else []))
+
+    with fake_endpoint(respond) as address:
+        if outcome == "applied":
+            told = change_routing(address, "token", DOCUMENT, "kim", "a test", 6, declared=True)
+            assert told["outcome"] == "applied"
+        else:
+            with pytest.raises(NetopsError, match="refuses the change, and goes on as before: a golden row"):
+                change_routing(address, "token", DOCUMENT, "kim", "a test")
+    method, path, body = asked[0]
+    assert (method, path, body["routing"], body["who"]) == ("PUT", "/routing", DOCUMENT.to_dict(), "kim")
+    assert [each[0] for each in asked[1:]] == ["GET", "GET"]
+
+
+def test_a_refusal_at_once_is_told_with_its_rule() -> None:
+    error = {"error": {"field": "revision", "rule": "must be 8", "got": 7}}
+    with (
+        fake_endpoint(lambda *_: (409, error)) as address,
+        pytest.raises(NetopsError, match=r"409: Conflict \(revision: must be 8, got 7\)"),
+    ):
+        change_routing(address, "token", DOCUMENT, "kim", "a test", 7)
+
+
+def test_a_version_has_one_role_and_a_new_champion_replaces_the_old_one() -> None:
+    promoted = with_role(DOCUMENT, routed("two", CHAMPION))
+    assert [(each.version, each.role) for each in promoted.versions] == [("six", SHADOW), ("two", CHAMPION)]
+    larger = with_role(DOCUMENT, routed("two", CANARY, 0.5))
+    assert (larger.champion.version, [each.share for each in larger.canaries]) == ("one", [0.5])
+    assert [each.version for each in without(DOCUMENT, "two").versions] == ["one", "six"]

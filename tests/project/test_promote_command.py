@@ -1,0 +1,104 @@
+"""``netops promote``: the routing of the endpoint and the tag of production move together, or none does."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from graphs.routing.document import CANARY, CHAMPION, RoutedVersion, RoutingDocument
+from project import endpoint_routing, registered_versions, session
+from project.cli import endpoint, routing
+from project.endpoint_routing import EndpointRouting
+from project.errors import NetopsError
+
+DOCUMENT = RoutingDocument((RoutedVersion("one", CHAMPION, "m1", "a" * 64),))
+
+
+class Endpoint:
+    """An endpoint that takes every change, and a registry of one other version."""
+
+    def __init__(self) -> None:
+        self.document = DOCUMENT
+        self.asked: list[dict[str, Any]] = []
+        self.tagged: list[str] = []
+
+    def read(self, address: str, token: str) -> EndpointRouting:
+        return EndpointRouting(self.document, len(self.asked), {"two": 4}, [])
+
+    def change(self, address: str, token: str, document: RoutingDocument, *args: Any, **more: Any) -> Any:
+        self.document = document
+        self.asked.append({"champion": document.champion.version, "arguments": args, **more})
+        return {"outcome": "applied"}
+
+    def find(self, project: str, text: str) -> Any:
+        def routed(role: str, share: float = 0.0) -> RoutedVersion:
+            return RoutedVersion("two", role, "m2", "b" * 64, share)
+
+        return SimpleNamespace(version="two", routed=routed, artifact="artifact of two")
+
+
+@pytest.fixture
+def up(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Endpoint:
+    found = Endpoint()
+    monkeypatch.setenv("NETOPS_HOME", str(tmp_path))
+    opened = SimpleNamespace(mlrun_dbpath="")
+    monkeypatch.setattr(session, "open_session", lambda settings: opened)
+    monkeypatch.setattr(
+        endpoint, "running_endpoint", lambda *arguments: SimpleNamespace(address="http://there")
+    )
+    monkeypatch.setattr(endpoint_routing, "read_routing", found.read)
+    monkeypatch.setattr(endpoint_routing, "change_routing", found.change)
+    monkeypatch.setattr(registered_versions, "find_version", found.find)
+    return found
+
+
+def tagging(monkeypatch: pytest.MonkeyPatch, tag: Any) -> None:
+    import mlrun
+
+    monkeypatch.setattr(mlrun, "get_run_db", lambda: SimpleNamespace(tag_artifacts=tag))
+
+
+def test_routing_and_tag_move_together(
+    up: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tagging(monkeypatch, lambda model, project, tag_name: up.tagged.append(f"{tag_name}: {model}"))
+    routing.promote("tw", why="better")
+    (asked,) = up.asked
+    who, why, revision, declared = asked["arguments"]
+    assert (asked["champion"], why, revision, declared) == ("two", "better", 0, True)
+    assert who.count("@") == 1
+    assert up.tagged == ["production: artifact of two"]
+    assert capsys.readouterr().out == "champion two, 4 of them\n"
+    with pytest.raises(NetopsError, match="must be another than the champion"):
+        routing.promote("tw")
+
+
+def test_a_tag_that_cannot_be_moved_brings_the_champion_back(
+    up: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*arguments: Any, **more: Any) -> None:
+        raise OSError("no route to host")
+
+    tagging(monkeypatch, away)
+    with pytest.raises(NetopsError, match="the champion of before is back: no route to host"):
+        routing.promote("tw")
+    assert [asked["champion"] for asked in up.asked] == ["two", "one"]
+
+
+def test_a_canary_does_not_move_the_tag_and_ends_by_name(up: Endpoint) -> None:
+    routing.canary("tw", share=0.2)
+    assert up.document.canaries == (RoutedVersion("two", CANARY, "m2", "b" * 64, 0.2),)
+    assert up.asked[0]["arguments"][-1] is False
+    with pytest.raises(NetopsError, match="'tw' must be a shadow: there is none"):
+        routing.shadow("tw", off=True)
+    routing.canary("tw", off=True)
+    assert up.document == DOCUMENT
+
+
+def test_nothing_is_changed_while_no_endpoint_is_up(up: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoint, "running_endpoint", lambda *arguments: None)
+    with pytest.raises(NetopsError, match="must be up; 'netops serve' starts it"):
+        routing.shadow("tw")
+    assert up.asked == []
