@@ -20,7 +20,7 @@ from feature_sets.telemetry.schema import DEVICE
 from graphs.protocol.access import AccessGuard
 from graphs.protocol.content_coding import CONTENT_ENCODING, CodingError, decompressed
 from graphs.protocol.device_status import REJECT, DeviceStatus
-from graphs.protocol.errors import ApiError, error_object
+from graphs.protocol.errors import ApiError
 from graphs.protocol.event_hints import EventHints
 from graphs.protocol.json_body import decode
 from graphs.protocol.records import (
@@ -111,6 +111,8 @@ class Ingress:
             request.labels = self._accepted(
                 request, parse, lambda event, place, _: label_record(event, place)
             )
+            if self._incidents is not None and parse == self._incidents.mapped:
+                _note_mapping(request, self._incidents)
         elif route.kind is Kind.MAINTENANCE:
             request.maintenance = self._changes(request)
 
@@ -149,7 +151,7 @@ class Ingress:
         body = request.body
         found = [self._incidents.bodies(one) for one in (body if isinstance(body, list) else [body])]
         if not found or any(one is None for one in found):
-            return self._incidents.incident
+            return self._incidents.incident_or_hint
         bodies = [incident for one in found for incident in one or ()]
         request.body = bodies if isinstance(body, list) or len(bodies) != 1 else bodies[0]
         return self._incidents.mapped
@@ -174,7 +176,7 @@ class Ingress:
                 if error.rule == KNOWN_DEVICE:
                     self._unregistered.labels(DeviceStatus.UNKNOWN.value, REJECT).inc()
                 explain = self._hints.telemetry if request.kind is Kind.TELEMETRY else self._hints.key
-                _refuse(request, place, self._parser.as_sent(explain(error, body), body))
+                request.refuse(place, self._parser.as_sent(explain(error, body), body))
         if self._arrivals is not None:
             self._follow(self._arrivals, request, arrivals)
         return accepted
@@ -196,7 +198,7 @@ class Ingress:
             try:
                 event = self._maintenance.change(body, known, request.arrival)
             except EventError as error:
-                _refuse(request, place, error)
+                request.refuse(place, error)
                 continue
             accepted.append(MaintenanceRecord(event, place))
             if event.entry is None:
@@ -228,11 +230,10 @@ class Ingress:
         return status
 
 
-def _refuse(request: Request, place: int, error: EventError) -> None:
-    """Note an event that breaks a rule.
-
-    :raises ApiError: 422 if it was the only one.
-    """
-    request.errors.append({"position": place, **error_object(error)})
-    if request.single:
-        raise ApiError(422, error.where, error.rule, error.got) from error
+def _note_mapping(request: Request, parser: IncidentParser) -> None:
+    """Note what the mapping of a tool finds nothing for."""
+    bodies = [request.body] if request.single else request.body
+    for record in request.labels:
+        if isinstance(record, IncidentRecord):
+            record.nothing_at = parser.nothing_at(bodies[record.place])
+            record.too_little = parser.too_little(record.event, record.nothing_at)

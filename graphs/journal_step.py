@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, ClassVar
 
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of
-from graphs.replay import replay_entry
+from graphs.replay import replay_entry, tell
 from graphs.request_step import RequestStep, request_steps
 from graphs.rerouting import settle_routing
 from graphs.state.entry_id import BEFORE_ALL
@@ -44,8 +45,13 @@ class JournalStep(RequestStep):
         """
         if not request.records or request.replayed or request.entry > BEFORE_ALL:
             return
-        for step in request_steps(self._context.root):
+        steps = request_steps(self._context.root)
+        if request.labels:
+            tell(self._context, [partial(step.asked, request) for step in steps])
+        for step in steps:
             step.prepare(request)
+        if not request.records:
+            return
         # Labels and incidents are told apart by themselves.
         kind = Kind.LABELS if request.labels else request.kind
         accepted = [record.event for record in request.records]

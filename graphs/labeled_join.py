@@ -24,11 +24,13 @@ from graphs.request_step import RequestStep
 from graphs.state.ahead_stream import AheadStream
 from graphs.state.derived_ledger import DerivedLedger
 from graphs.state.entry_id import BEFORE_ALL, EntryId
+from graphs.state.history_incidents import HistoryIncidents
 from graphs.state.incident_book import IncidentBook
 from graphs.state.journal import Journal, JournalEvent
 from graphs.state.kept_incidents import KeptIncidents
 from graphs.state.labeled_batches import LabeledBatches
 from graphs.state.ledger import PredictionLedger
+from graphs.state.new_incidents import refuse_nameless
 from graphs.state.serving_state import serving_state
 from graphs.state.snapshots.saved_state import SavedState
 from graphs.state.told_labels import ToldPositives, untold_incidents, untold_positives
@@ -71,6 +73,7 @@ class LabeledJoin(RequestStep):
             features = state.devices.features if state.devices is not None else lambda device, time: {}
             self._book = IncidentBook(schema, features, settings.ledger_max_size)
             if schema.labels.has_incidents:
+                self._history = HistoryIncidents(schema, self._most_told)
                 self._incidents = KeptIncidents(lambda name: self._book.get(name) is not None)
             self._ledger = DerivedLedger(
                 schema.labels,
@@ -170,6 +173,9 @@ class LabeledJoin(RequestStep):
         """Have what is said of an incident that files told say all of it, so that history reads it alone."""
         if request.entry == BEFORE_ALL:
             self._check_room(request)
+            if isinstance(self._ledger, DerivedLedger):
+                self._take_incidents(None)
+                refuse_nameless(request, self._book)
         if self._incidents is None or (request.kind is Kind.INCIDENTS and request.entry > BEFORE_ALL):
             return
         self._take_incidents(request.entry if request.entry > BEFORE_ALL else None)
@@ -189,10 +195,21 @@ class LabeledJoin(RequestStep):
             return
         if self._incidents is not None:
             oldest, most = ledger.oldest, self._most_told
+            self._history.load(state.incidents)
             yield Kind.INCIDENTS, untold_incidents(state.incidents, self._schema, self._book, oldest, most)
         elif not self._schema.horizon_seconds:
             told, most = self._told_positives, self._most_told
             yield Kind.INCIDENTS, untold_positives(state, self._schema, ledger, told, most)
+
+    def asked(self, request: Request) -> Iterator[tuple[Kind, Sequence[JournalEvent]]]:
+        """Incidents that are not known here any more: the history knows what a request leaves out."""
+        if self._incidents is None or not request.labels:
+            return
+        self._take_incidents(None)
+        ids = [record.event.id for record in request.labels if isinstance(record, IncidentRecord)]
+        names = [name for name in dict.fromkeys(ids) if self._book.get(name) is None]
+        if names:
+            yield Kind.INCIDENTS, list(self._history.told(names, self._incidents))
 
     def terminate(self) -> None:
         """Write the pairs that are in no batch yet, and save the incidents."""
@@ -311,6 +328,10 @@ class LabeledJoin(RequestStep):
         record.too_late = changed.too_late
         if not request.replayed and not record.event.source:  # Nobody waits for the other answers.
             record.devices = self._named(record.event.id)
+            known = self._book.get(record.event.id)
+            record.stays_cancelled = (
+                known is not None and known.cancelled and changed.status != IncidentStatus.CANCELLED
+            )
         self._take(request, changed.pairs)
         incident = self._book.get(record.event.id)
         if changed.status in CHANGES and incident is not None and self._incidents is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from feature_sets.telemetry.events import LabelEvent
@@ -70,11 +70,18 @@ def tell_history(context: Any) -> dict[str, int]:
     :returns: how many incidents or labels, and how many changes of the calendar of maintenance.
     :raises ApiError: 503 if the history cannot be read, or the journal takes nothing.
     """
+    return tell(context, [step.untold for step in request_steps(context.root)])
+
+
+def tell(
+    context: Any, sources: Iterable[Callable[[], Iterable[tuple[Kind, Sequence[JournalEvent]]]]]
+) -> dict[str, int]:
+    """The same of what each source gives."""
     state = serving_state(context)
     arrival = state.arrivals.now if state.arrivals is not None else state.clock()
     counts: dict[str, int] = dict.fromkeys(("incidents", "maintenance"), 0)
-    for step in request_steps(context.root):
-        for kind, events in step.untold():
+    for source in sources:
+        for kind, events in source():
             for first in range(0, len(events), _CHUNK):
                 entry = append_and_handle(context, kind, arrival, events[first : first + _CHUNK])
                 counts["incidents"] += len(entry.labels)

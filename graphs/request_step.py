@@ -52,6 +52,10 @@ class RequestStep:
         """
         return iter(())
 
+    def asked(self, request: Request) -> Iterator[tuple[Kind, Sequence[JournalEvent]]]:
+        """The same of what a request is about; called before it is prepared and journaled."""
+        return iter(())
+
     def post_init(self, mode: str = "sync", **kwargs: Any) -> None:
         """Called by MLRun after the step was made."""
 

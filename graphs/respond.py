@@ -32,6 +32,11 @@ from graphs.state.snapshots.taker import SnapshotTaker
 NO_DEVICE = "no registered device has the values of this scope; it holds for those that register later"
 """Note of an answer whose scope names none."""
 
+STAYS_CANCELLED = (
+    "it is still cancelled, so that no reading is an error by it; cancelled: false takes that back"
+)
+"""Note of an answer to a change of an incident that was none."""
+
 
 class Respond:
     """Completes the answer of every request.
@@ -178,7 +183,8 @@ class Respond:
                 "status": record.status,
                 "labeled": record.labeled,
                 "too_late": record.too_late,
-                **_devices(record),
+                "devices": record.devices,
+                **_notes(record),
             }
         return {
             DEVICE: record.event.device,
@@ -200,10 +206,20 @@ class Respond:
             request.reply(answer, 422)
 
 
-def _devices(record: MaintenanceRecord | IncidentRecord) -> dict[str, Any]:
+def _devices(record: MaintenanceRecord) -> dict[str, Any]:
     """How many devices a scope names, with a note if there is none: a value may be misspelled."""
     note = {"note": NO_DEVICE} if record.devices == 0 else {}
     return {"devices": record.devices, **note}
+
+
+def _notes(record: IncidentRecord) -> dict[str, str]:
+    """What the sender of an incident may not expect, if there is anything."""
+    notes = [NO_DEVICE] if record.devices == 0 else []
+    if record.stays_cancelled:
+        notes.append(STAYS_CANCELLED)
+    if record.nothing_at:
+        notes.append(f"incident_mapping finds nothing at {', '.join(record.nothing_at)}")
+    return {"note": "; ".join(notes)} if notes else {}
 
 
 class ErrorHandler:

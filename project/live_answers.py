@@ -23,11 +23,10 @@ from feature_sets.telemetry.valid_from import from_beginning
 from graphs.protocol.label_status import LabelStatus
 from graphs.protocol.records import Prediction
 from graphs.protocol.routes import Kind
-from graphs.state.accepted_entries import AcceptedEntries
+from graphs.state.accepted_entries import AcceptedEntries, all_entries
 from graphs.state.derived_ledger import DerivedLedger
-from graphs.state.entry_id import BEFORE_ALL, EntryId
+from graphs.state.entry_id import EntryId
 from graphs.state.incident_book import Features, IncidentBook
-from graphs.state.journal_archive import archived
 from graphs.state.journal_entries import RawEntry
 from graphs.state.settings import ServingSettings
 from project.live_rows import LiveRows
@@ -68,7 +67,7 @@ def without_refused(
         return found, 0
     devices = set(labels[DEVICE][zeros])
     oldest = column_micros(labels[schema.time][zeros]).min() / 1_000_000 - schema.labels.tolerance_seconds
-    refused = _refused(_all(entries, archive), schema, _features(schema, attributes), devices, oldest)
+    refused = _refused(all_entries(entries, archive), schema, _features(schema, attributes), devices, oldest)
     places = zip(
         (entry for entry, _ in found.label_entries),
         labels[DEVICE],
@@ -79,18 +78,6 @@ def without_refused(
     rows = replace(found.rows, labels=labels[kept].reset_index(drop=True))
     of_rows = [entry for entry, is_kept in zip(found.label_entries, kept.tolist(), strict=True) if is_kept]
     return replace(found, rows=rows, label_entries=of_rows), int(np.count_nonzero(~kept))
-
-
-def _all(entries: AcceptedEntries, archive: Path) -> Iterator[RawEntry]:
-    """All that was ever accepted, in order, up to the last of the new entries."""
-    last, first_new = BEFORE_ALL, entries.new[0].id
-    for entry in archived(archive, BEFORE_ALL):
-        if entry.id >= first_new:
-            break
-        last = entry.id
-        yield entry
-    yield from (entry for entry in entries.before if entry.id > last)
-    yield from entries.new
 
 
 def _refused(

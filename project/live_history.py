@@ -30,6 +30,7 @@ from project.function_names import SERVING
 from project.live_answers import without_refused
 from project.live_incidents import live_incidents
 from project.live_rows import LiveRows, as_id, just_before, live_rows
+from project.live_too_late import newest_before
 from project.settings import Settings
 
 COUNTS = (
@@ -146,7 +147,11 @@ def take_live(journal: LiveJournal, schema: TelemetrySchema) -> dict[str, Any]:
         rule = "must have been begun by 'netops ingest' before what arrived live is added"
         raise InputError("history", rule, "none")
     found, refused = without_refused(
-        live_rows(entries, schema, arrived), entries, journal.archive, schema, history.attributes
+        live_rows(entries, schema, arrived, newest_before(entries, journal.archive, schema)),
+        entries,
+        journal.archive,
+        schema,
+        history.attributes,
     )
     mark = marks[-1].after(found, history, schema, max(found.position, last))
     read = {
@@ -247,7 +252,7 @@ def _results(
         **{name: count for name, count in counts.items() if name in COUNTS},
         "readings_new": metrics.new,
         "readings_known": metrics.known + metrics.duplicates,
-        "readings_too_late": metrics.left_out.get(TOO_LATE, 0),
+        "readings_too_late": counts["readings_too_late"] + metrics.left_out.get(TOO_LATE, 0),
         "readings_conflicting": metrics.conflicting,
         "readings_rewritten": metrics.rewritten,
         "labels_new": retold.new,

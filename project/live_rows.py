@@ -25,6 +25,7 @@ from graphs.state.accepted_entries import AcceptedEntries
 from graphs.state.entry_id import BEFORE_ALL, EntryId
 from graphs.state.journal import TOLD
 from graphs.state.journal_entries import RawEntry
+from project.live_too_late import NewestBuckets
 
 ARRIVED = "(arrived)"
 """Column of the arrival in ``LiveRows.late``."""
@@ -60,8 +61,8 @@ class LiveRows:
 class _Reader:
     """The entries of a journal, one after the other."""
 
-    def __init__(self, schema: TelemetrySchema, arrived: int) -> None:
-        self.schema = schema
+    def __init__(self, schema: TelemetrySchema, arrived: int, newest: NewestBuckets | None = None) -> None:
+        self.schema, self.newest = schema, newest
         self.metrics = schema.reading_columns
         self.tolerance = duration_seconds(schema.windows.future_tolerance)
         self.readings: list[tuple[TelemetryEvent, int]] = []
@@ -72,7 +73,7 @@ class _Reader:
         self.arrived = arrived
         self.counts = dict.fromkeys(
             (
-                *("readings", "readings_quarantined", "readings_of_other_schema"),
+                *("readings", "readings_quarantined", "readings_too_late", "readings_of_other_schema"),
                 *("labels", "labels_quarantined", "labels_of_other_column"),
             ),
             0,
@@ -103,6 +104,8 @@ class _Reader:
             self.arrived = max(arrival, self.arrived + 1)
             if event_micros(event.time) > latest:
                 self.counts["readings_quarantined"] += 1
+            elif self.newest is not None and not self.newest.takes(event.device, event.time, arrival):
+                self.counts["readings_too_late"] += 1
             else:
                 self.readings.append((event, self.arrived))
 
@@ -124,17 +127,24 @@ class _Reader:
                 self.label_entries.append((entry.id, self.arrived))
 
 
-def live_rows(entries: AcceptedEntries, schema: TelemetrySchema, arrived: int = 0) -> LiveRows:
+def live_rows(
+    entries: AcceptedEntries,
+    schema: TelemetrySchema,
+    arrived: int = 0,
+    newest: NewestBuckets | None = None,
+) -> LiveRows:
     """Rows of the new entries of a journal.
 
-    A reading from the future was not counted live and is left out, and so is a label from the future. All
-    others are rows, those that were sent again among them: a history knows them. The arrival of a row is that
-    of its request; readings that arrived at once, or after the clock was set back, follow each other by a
+    A reading from the future was not counted live and is left out, and so is a label from the future. So is a
+    reading that was too late, if ``newest`` is given; with an arrival the history finds those. All others are
+    rows, those that were sent again among them: a history knows them. The arrival of a row is that of its
+    request; readings that arrived at once, or after the clock was set back, follow each other by a
     microsecond, in the order in which they were counted.
 
     :param arrived: ``LiveRows.arrived`` of the entries before.
+    :param newest: where the devices were before.
     """
-    reader = _Reader(schema, arrived)
+    reader = _Reader(schema, arrived, newest)
     for entry in entries.new:
         reader.read(entry)
     metrics = _metrics(reader.readings, schema)

@@ -149,7 +149,7 @@ def _check_source(
     project: str, arguments: Mapping[str, Any], repeated: Mapping[str, Any], memory: Memory | None
 ) -> None:
     from feature_sets.telemetry.schema import TelemetrySchema
-    from feature_sets.telemetry.schema_content import gets_calendar
+    from feature_sets.telemetry.schema_content import TOOL, gets_calendar
 
     folder = arguments.get("telemetry")
     if folder and not Path(folder).is_dir():
@@ -171,7 +171,10 @@ def _check_source(
     given = TelemetrySchema.load(schema)
     content = given.to_dict()
     # A calendar of maintenance may be added, see ``feature_sets.ingestion.added_calendar``.
-    same = gets_calendar(memory.schema, content) or schema_digest(given.history_content()) == memory.digest
+    digests = {memory.digest}
+    if TOOL in memory.schema:  # It was in the digest once.
+        digests.add(schema_digest(TelemetrySchema.load(memory.schema).history_content()))
+    same = gets_calendar(memory.schema, content) or schema_digest(given.history_content()) in digests
     if not same:
         changed = [key for key in {**content, **memory.schema} if content.get(key) != memory.schema.get(key)]
         rule = (

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import mlrun
 from feature_sets import device_labels, device_metrics, devices
 from feature_sets.model_package.tags import PRODUCTION
 from feature_sets.model_package.tags import STAGING as STAGING_TAG
+from feature_sets.telemetry.schema import TelemetrySchema
+from feature_sets.telemetry.schema_content import TOOL
 from graphs.serving_graph import build_serving_graph
 from graphs.state.clocks import ARRIVAL
 from project.function_names import GENERATOR, MODEL, RUNNER, SERVING, STAGING
@@ -84,6 +87,7 @@ def register(
 
     :param memory: what the project stands on; its arguments become those of the workflows.
     """
+    mapping = memory.schema.get(TOOL, {}) if memory and memory.schema else None
     for name, handler in JOBS.items():
         function = mlrun.new_function(name, kind="job", image=settings.image, project=project.metadata.name)
         function.spec.default_handler = handler
@@ -97,12 +101,23 @@ def register(
         _configure(function, settings)
         project.set_function(function, name=name)
     for function in (
-        serving_function(project.metadata.name, settings),
+        serving_function(project.metadata.name, settings, mapping),
         staging_function(project.metadata.name, settings),
     ):
         project.set_function(function, name=function.metadata.name)
     _register_workflows(project, settings, memory)
     return project
+
+
+def register_mapping(project: mlrun.projects.MlrunProject, settings: Settings, schema: str) -> None:
+    """Register the serving function anew, with the ``incident_mapping`` of a schema.
+
+    :param schema: path of its file; empty for the simulated network's. On a cluster it is one of a pod.
+    """
+    if schema and not Path(schema).is_file():
+        return
+    mapping = TelemetrySchema.load(schema).to_dict().get(TOOL, {})
+    project.set_function(serving_function(project.metadata.name, settings, mapping), name=SERVING)
 
 
 def _register_workflows(
@@ -135,8 +150,13 @@ def _as_before(workflow: dict[str, Any], before: dict[str, Any], memory: Memory 
     return {**workflow, **{key: value for key, value in kept.items() if value}}
 
 
-def serving_function(project: str, settings: Settings) -> mlrun.runtimes.ServingRuntime:
-    """The serving function with its graph; it serves the model that carries the tag ``production``."""
+def serving_function(
+    project: str, settings: Settings, incident_mapping: Mapping[str, Any] | None = None
+) -> mlrun.runtimes.ServingRuntime:
+    """The serving function with its graph; it serves the model that carries the tag ``production``.
+
+    :param incident_mapping: as it is by now; None is that of the model.
+    """
     return _serving(
         SERVING,
         project,
@@ -148,6 +168,7 @@ def serving_function(project: str, settings: Settings) -> mlrun.runtimes.Serving
         labeled_directory=str(settings.labeled_pairs(project)),
         callback_url=settings.drift_callback or None,
         callback_body={"workflow": "main"},
+        incident_mapping=incident_mapping,
         clock=settings.clock,
         arrival_clock_in_production=settings.clock == ARRIVAL,
     )

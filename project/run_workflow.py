@@ -33,7 +33,7 @@ from project.local.workflow_records import (
 )
 from project.memory import recall, resolve
 from project.parameters import NAMES
-from project.project_setup import load_project
+from project.project_setup import load_project, register_mapping
 from project.session import local_stack
 from project.settings import Settings
 from project.workflow import WORKFLOWS
@@ -86,6 +86,8 @@ def _run(request: dict[str, Any], folder: Path, settings: Settings, announce: Ca
     # What somebody has set on the workflow counts as given; what the project remembers, as remembered.
     given = {name: value for name, value in stored.items() if name not in known} | request["arguments"]
     arguments = resolve(request["project"], NAMES[workflow], given, memory, local=local).arguments
+    if "schema" in arguments:
+        register_mapping(project, settings, arguments["schema"])
 
     def announced(**arguments: Any) -> None:
         # The local engine makes the run id just before it calls the handler and returns it at the end.

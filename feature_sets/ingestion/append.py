@@ -33,6 +33,7 @@ from feature_sets.ingestion.vectorized_ingest import Contents, Ingested, ingest_
 from feature_sets.online_store.redis_write import OnlineWrite
 from feature_sets.rows.event_micros import column_micros
 from feature_sets.rows.keyed_rows import KeyedRows
+from feature_sets.telemetry.schema_content import rows_depend_on
 from feature_sets.windows import event_status
 
 
@@ -213,7 +214,7 @@ def _check_same(feature_set: fstore.FeatureSet, history: StoredHistory, contents
     ):
         if given != known:
             raise InputError(f"{where}, {what}", f"must be as in its history: {known}", given)
-    before, now = history.manifest.schema, contents.schema
+    before, now = rows_depend_on(history.manifest.schema), contents.schema
     for part in sorted({*before, *now}):
         if before.get(part) != now.get(part) and not (part in contents.later and part not in before):
             rule = (

@@ -32,7 +32,7 @@ from feature_sets.labels.contradicted import Contradicted, contradicted
 from feature_sets.telemetry.each_horizon import ahead_targets
 from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from feature_sets.telemetry.schema_content import CALENDAR, gets_calendar
+from feature_sets.telemetry.schema_content import CALENDAR, gets_calendar, rows_depend_on
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ def _check_schema(history: TelemetryHistory, table: str, contents: Contents) -> 
     stored = history.table(table)
     if stored is None:
         return
-    before, now = stored.manifest.schema, contents.schema
+    before, now = rows_depend_on(stored.manifest.schema), contents.schema
     if gets_calendar(before, now):
         return
     differing = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]

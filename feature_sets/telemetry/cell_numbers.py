@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +17,11 @@ from feature_sets.telemetry.arrow_files import NULL_WORDS
 from feature_sets.telemetry.cell_text import is_text
 
 _NUMBER = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?$|^[+-]?inf(?:inity)?$"
+_IS_NUMBER = re.compile(_NUMBER)
+_DIGITS = 20
+"""Most digits of a whole number of 64 bits."""
+_LONGEST = 1000
+"""Longest text that is read as a number of a live event."""
 
 
 class Numbers(NamedTuple):
@@ -140,6 +147,36 @@ def numbers_of(column: pa.ChunkedArray | pa.Array, decimal: str = ".") -> Number
     ):
         return Numbers(_floats(column), np.zeros(len(column), dtype=np.bool_))
     return _refused(column)
+
+
+def number_of_text(text: str) -> float | None:
+    """A text as a number, by the rule of ``numbers_of``: NaN if it says that there is none, else None.
+
+    >>> number_of_text("1.5"), number_of_text("True"), number_of_text("n/a"), number_of_text("high")
+    (1.5, 1.0, nan, None)
+    """
+    word = text.strip().lower()
+    if word in NULL_WORDS:
+        return math.nan
+    if word in ("true", "false"):
+        return float(word == "true")
+    return float(word) if len(word) <= _LONGEST and _IS_NUMBER.match(word) else None
+
+
+def whole_of_text(text: str) -> int | float | None:
+    """A text as a whole number of at least 0, by the rule of ``wholes_of``; NaN and None as of a number.
+
+    >>> whole_of_text("18446744073709551615"), whole_of_text("7.0"), whole_of_text("1.5")
+    (18446744073709551615, 7, None)
+    """
+    word = text.strip().lower().removeprefix("+")
+    if word.isascii() and word.isdigit():
+        digits = word.lstrip("0") or "0"
+        return int(digits) if len(digits) <= _DIGITS else None
+    number = None if word in ("true", "false") else number_of_text(text)
+    if number is None or number != number:
+        return number
+    return int(number) if 0 <= number < EXACT and number.is_integer() else None
 
 
 def _floats(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.float64]:

@@ -11,6 +11,7 @@ import numpy as np
 from feature_sets.checks import InputError
 from feature_sets.rows.entity_keys import KEY_TEXT_RULE, is_key_text
 from feature_sets.rows.whole_numbers import EXACT
+from feature_sets.telemetry.cell_numbers import number_of_text, whole_of_text
 from feature_sets.telemetry.cell_text import cell_text, one_form, truth_of
 from feature_sets.telemetry.counter import Uptime
 from feature_sets.telemetry.event_time import seconds_of
@@ -24,9 +25,6 @@ KNOWN_DEVICE = "must be a known device"
 WHOLE_KEY = "must be a key with all of its parts"
 
 _SHOWN = 80
-
-_DIGITS = 80
-"""Longest text that is taken for a whole number."""
 
 
 class EventError(InputError):
@@ -101,7 +99,8 @@ class EventParser:
     def telemetry(self, body: Any) -> TelemetryEvent:
         """A reading. A metric is a number or null (no reading); one outside its range becomes no reading.
 
-        A counter is a whole number, or digits that say one. The range of its rate is not looked at here.
+        A counter is a whole number. Texts are read as those of files, and a truth value is 1 or 0 of a gauge.
+        The range of a rate is not looked at here.
 
         :raises EventError: naming the first field that breaks a rule.
         """
@@ -130,7 +129,7 @@ class EventParser:
     def _running(self, body: Mapping[str, Any], uptime: Uptime) -> float:
         """How long the device has been running, in microseconds, as a whole number; NaN if it is not told."""
         name = uptime.column
-        value = _number(name, _of_digits(self.field_of(body, name, self)), self)
+        value = _number(name, self.field_of(body, name, self), self)
         micros = float(uptime.micros(np.array([value]))[0])
         if micros == micros:
             return int(micros)
@@ -276,7 +275,11 @@ def _number(name: str, value: Any, absent: object) -> float:
         raise EventError(name, "is required", None)
     if value is None:
         return math.nan
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, str) and (read := number_of_text(value)) is not None:
+        if read != read:
+            return read
+        value = read
+    if not isinstance(value, int | float):
         raise EventError(name, "must be a finite number or null", value)
     try:
         number = float(value)
@@ -293,21 +296,22 @@ def _whole(name: str, value: Any, absent: object, largest: int) -> float:
         raise EventError(name, "is required", None)
     if value is None:
         return math.nan
-    value = _of_digits(value)
+    rule = f"must be a whole number from 0 to {largest} or null"
+    if isinstance(value, str):
+        read = whole_of_text(value)
+        if read is None:
+            raise EventError(name, rule, value)
+        if read != read:
+            return math.nan
+        value = read
     exact = isinstance(value, float) and value.is_integer() and abs(value) < EXACT
     if not exact and (not isinstance(value, int) or isinstance(value, bool)):
-        rule = f"must be a whole number (a float from 2^53 = {EXACT} on is not exact) or null"
-        raise EventError(name, rule, value)
+        is_inexact = isinstance(value, float) and value >= EXACT and not math.isinf(value)
+        inexact = f"must be a whole number (a float from 2^53 = {EXACT} on is not exact) or null"
+        raise EventError(name, inexact if is_inexact else rule, value)
     if not 0 <= value <= largest:
-        raise EventError(name, f"must be a whole number from 0 to {largest} or null", value)
+        raise EventError(name, rule, value)
     return int(value)
-
-
-def _of_digits(value: Any) -> Any:
-    """A text of digits alone as the whole number that it says, as in files; JSON of gNMI has counters so."""
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _DIGITS:
-        return int(value)
-    return value
 
 
 def brief(got: object) -> object:

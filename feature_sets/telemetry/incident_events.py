@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -188,7 +188,8 @@ class IncidentParser:
         self._entity = (*schema.entity, DEVICE)
         self._texts = texts_about(schema)
         named = {form.start, form.end, form.id, form.cancelled, form.known, form.kind, *self._texts}
-        named |= set(self._scope if form.scope else self._entity)
+        self._whom = self._scope if form.scope else self._entity
+        named |= set(self._whom)
         self._fields = named | {sent for sent, name in schema.rename.items() if name in named}
         zone = self._mapping.time_zone if self._mapping else None
         self._times = schema.time_rules
@@ -214,12 +215,40 @@ class IncidentParser:
             raise EventError("incident_mapping", "must be in the schema", None)
         if not isinstance(body, Mapping):
             raise EventError("incident", "must be a JSON object", body)
+        mapping = self._mapping
+        columns = mapping.columns(body, self._form, self._whom)
+        if self._form.id in mapping.fields and self._form.id not in columns:
+            raise EventError(self._at(self._form.id), "must be found there in each incident", None)
         try:
-            return self._read(self._mapping.columns(body, self._form), self._times_of_tool)
+            return self._read(columns, self._times_of_tool)
         except EventError as error:
-            path = self._mapping.fields.get(error.where)
-            where = f"{error.where} (at {path})" if path else error.where
-            raise EventError(where, error.rule, error.got) from None
+            raise EventError(self._at(error.where), error.rule, error.got) from None
+
+    def nothing_at(self, body: Any) -> tuple[str, ...]:
+        """Paths of the mapping at which a body of the tool has nothing, not even an empty value."""
+        return self._mapping.nothing_at(body) if self._mapping is not None else ()
+
+    def too_little(self, event: IncidentEvent, nothing_at: Collection[str]) -> EventError | None:
+        """Why a body of the tool does not make an incident that is new; None if it does.
+
+        :param nothing_at: see there.
+        """
+        if event.names and event.start is not None:
+            return None
+        mapping = self._mapping.fields if self._mapping is not None else {}
+        wanted = (self._form.start,) if event.names else self._whom
+        column = next((column for column in wanted if column in mapping), wanted[0])
+        rule = "must not be empty, as there is no incident of this id yet"
+        if column not in mapping:
+            rule = "must be in incident_mapping.fields, as there is no incident of this id yet"
+        elif mapping[column] in nothing_at:
+            rule = "must be found there, as there is no incident of this id yet"
+        return EventError(self._at(column), rule, None)
+
+    def _at(self, column: str) -> str:
+        """A column with where the tool has it."""
+        path = self._mapping.fields.get(column) if self._mapping is not None else None
+        return f"{column} (at {path})" if path else column
 
     def incident(self, body: Any) -> IncidentEvent:
         """An incident with the columns of the schema.
@@ -233,7 +262,26 @@ class IncidentParser:
             if name not in self._fields:
                 raise EventError(str(name), f"must be among {', '.join(sorted(self._fields))}", body[name])
         self._events.check_names(body)
-        return self._read(body, self._times)
+        event = self._read(body, self._times)
+        # Who opens it again says that it is one.
+        is_open = event.ended and event.end is None and event.cancelled is None
+        return event._replace(cancelled=False) if is_open else event
+
+    def incident_or_hint(self, body: Any) -> IncidentEvent:
+        """The same; of a body with no field of an incident, the error says what of the mapping does not fit.
+
+        :raises EventError: naming the first field that breaks a rule.
+        """
+        try:
+            return self.incident(body)
+        except EventError as error:
+            if not isinstance(body, Mapping) or self.is_one(body):
+                raise
+            hint = "the JSON of an incident tool needs incident_mapping in the schema"
+            if self._mapping is not None:
+                places = self._mapping.each or ", ".join(self._mapping.nothing_at(body))
+                hint = f"incident_mapping finds {'no list' if self._mapping.each else 'nothing'} at {places}"
+            raise EventError(error.where, f"{error.rule}; {hint}", error.got) from None
 
     def _read(self, body: Mapping[str, Any], times: TimeRules) -> IncidentEvent:
         form, field = self._form, self._events.field_of

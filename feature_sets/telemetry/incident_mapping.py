@@ -12,6 +12,8 @@ from feature_sets.telemetry.event_time import check_zone
 from feature_sets.telemetry.label_form import LabelForm
 
 _WHERE = "incident_mapping"
+_NOTHING = object()
+"""In the place of a value where there is no such field."""
 
 
 @dataclass(frozen=True)
@@ -71,19 +73,43 @@ class IncidentMapping:
         paths = self.fields.values()
         return [body] if any(value_at(body, path) is not None for path in paths) else None
 
-    def columns(self, incident: object, form: LabelForm) -> dict[str, Any]:
-        """An incident of the tool with the columns of the schema; those without a value are left out."""
-        found = {column: value_at(incident, path) for column, path in self.fields.items()}
-        given = {
-            column: value
-            for column, value in found.items()
-            if value is not None and value != "" and value not in self.empty
-        }
-        if form.end in self.fields and (form.end not in given or self._says(self.open, incident)):
-            given[form.end] = None
+    def columns(self, incident: object, form: LabelForm, whom: Collection[str]) -> dict[str, Any]:
+        """An incident of the tool with the columns of the schema; those without a value are left out.
+
+        One with its start and whom it names is whole: without an end it has none, and unless it says that it
+        was none, it is one. Of another, what is not in the body is not said.
+
+        :param whom: columns that devices are named by.
+        """
+        found = {column: value_at(incident, path, _NOTHING) for column, path in self.fields.items()}
+        given = {column: value for column, value in found.items() if not self._is_empty(value)}
+        is_whole = form.start in given and any(column in given for column in whom)
+        is_open = self._says(self.open, incident)
+        if form.end in self.fields:
+            has_none = form.end not in given and (is_whole or found[form.end] is not _NOTHING)
+            is_open = is_open or has_none
+            if is_open:
+                given[form.end] = None
         if self._says(self.cancelled, incident):
             given[form.cancelled] = True
+        elif (self.cancelled or form.cancelled in self.fields) and (
+            is_whole or is_open or self._is_told(form.cancelled, incident)
+        ):
+            given.setdefault(form.cancelled, False)
         return given
+
+    def nothing_at(self, incident: object) -> tuple[str, ...]:
+        """Paths at which an incident of the tool has nothing, not even an empty value."""
+        paths = dict.fromkeys([*self.fields.values(), *self.open, *self.cancelled])
+        return tuple(path for path in paths if value_at(incident, path, _NOTHING) is _NOTHING)
+
+    def _is_empty(self, value: object) -> bool:
+        return value is _NOTHING or value is None or value == "" or value in self.empty
+
+    def _is_told(self, cancelled: str, incident: object) -> bool:
+        """Whether a body says anything of whether the incident was none."""
+        paths = [*self.cancelled, *(path for name, path in self.fields.items() if name == cancelled)]
+        return any(value_at(incident, path, _NOTHING) is not _NOTHING for path in paths)
 
     @staticmethod
     def _says(values: Mapping[str, tuple[str, ...]], incident: object) -> bool:
@@ -116,20 +142,26 @@ class IncidentMapping:
         return {**content, "empty": list(self.empty)}
 
 
-def value_at(body: object, path: str) -> Any:
-    """What a body holds at a path; None if there is nothing.
+def value_at(body: object, path: str, nothing: object = None) -> Any:
+    """What a body holds at a path; below a field without a value there is none either.
 
     >>> value_at({"issue": {"parts": [{"name": "r1"}]}}, "issue.parts.0.name")
     'r1'
+    >>> value_at({"issue": None}, "issue.parts", "nothing"), value_at({"isue": 1}, "issue", "nothing")
+    (None, 'nothing')
+
+    :param nothing: is given if there is no such field.
     """
     found = body
     for name in path.split("."):
         if isinstance(found, Mapping):
-            found = found.get(name)
+            found = found.get(name, nothing)
         elif isinstance(found, list) and name.isdecimal() and int(name) < len(found):
             found = found[int(name)]
-        else:
+        elif found is None or found == "" or found == []:
             return None
+        else:
+            return nothing
     return found
 
 

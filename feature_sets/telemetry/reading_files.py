@@ -16,6 +16,7 @@ from feature_sets.rows.row_sort import RUN_BYTES, RowSort
 from feature_sets.rows.spilled_rows import RowSpool, check_free_space
 from feature_sets.telemetry.cell_text import Texts
 from feature_sets.telemetry.checked_rows import CheckedRows, FileTally, Where, none_left
+from feature_sets.telemetry.early_readings import EarlyReadings
 from feature_sets.telemetry.ingest_report import FileReport
 from feature_sets.telemetry.long_layout import JoinedReadings, LongLayout
 from feature_sets.telemetry.reading_columns import LongGaps, asked_columns, checked_readings, reject_readings
@@ -175,7 +176,7 @@ class _ReadingFiles:
         ranks[sorted(range(len(keys)), key=keys.__getitem__)] = np.arange(len(keys))
         spool = RowSpool(self._rules.folder, RUN_BYTES)
         firsts, newest = np.full(len(keys), NEVER), None
-        gaps = LongGaps(schema, len(keys))
+        gaps, early = LongGaps(schema, len(keys)), EarlyReadings()
         # As many rows as are sorted at a time, about.
         rows = max(1, RUN_BYTES // (4 * _CELL_BYTES * (len(schema.sent_fields) + 3)))
         for table in sort.slices(rows):
@@ -188,6 +189,7 @@ class _ReadingFiles:
                 continue
             frame = checked_readings(frame, schema, self._report)
             gaps.take(devices, micros)
+            early.take(devices, micros)
             np.minimum.at(firsts, devices, micros)
             newest = int(micros[-1])
             columns = {TIME: pa.array(micros), DEVICE_CODE: pa.array(devices.astype(np.int32))}
@@ -196,6 +198,7 @@ class _ReadingFiles:
             columns |= {name: arrow_values(frame[name]) for name in schema.reading_columns}
             spool.append(pa.table(columns))
         gaps.tell(self._report)
+        early.tell(keys, self._report)
         return SortedReadings(schema, keys, spool, firsts, newest)
 
     def _once(self, table: pa.Table, ranks: Integers) -> _Checked:

@@ -154,6 +154,7 @@ class TelemetrySchema:
     def history_content(self) -> dict[str, Any]:
         """What of ``to_dict`` a history depends on: of the split only a column that is kept for it alone."""
         content, split = self.to_dict(), self.split
+        content.pop("incident_mapping", None)  # See ``schema_content.TOOL``.
         content.pop("split", None)
         of_devices = (DEVICE, *self.entity, *self.static, *self.population)
         kept = self.exclude_labels if split.label_column else of_devices

@@ -32,6 +32,9 @@ UNLABELED = "is_error"
 CALENDAR = "maintenance"
 """Field that the schema of a history may get later: until then no device was in maintenance."""
 
+TOOL = "incident_mapping"
+"""Field that no row depends on: it says how live bodies are read, so it may be another at any time."""
+
 
 def file_content(path: str | Path) -> object:
     """Content of a schema file.
@@ -110,7 +113,13 @@ def gets_calendar(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     :param now: as plain content.
     """
     rest = {name: value for name, value in now.items() if name != CALENDAR}
-    return CALENDAR in now and CALENDAR not in before and _plain(rest) == _plain(before)
+    same = _plain(rows_depend_on(rest)) == _plain(rows_depend_on(before))
+    return CALENDAR in now and CALENDAR not in before and same
+
+
+def rows_depend_on(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of a schema without what no row of a history depends on; older histories kept that, too."""
+    return {name: value for name, value in content.items() if name != TOOL}
 
 
 def _plain(content: Mapping[str, Any]) -> str:

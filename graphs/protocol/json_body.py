@@ -17,7 +17,8 @@ def decode(body: Any, max_bytes: int) -> Any:
     :raises ApiError: 413 if it is too large, 400 if it is absent or not JSON.
     """
     if body is None or body == b"" or body == "":
-        raise ApiError(400, "body", "must be JSON", None)
+        # A trigger that has decoded it gives the same for null.
+        raise ApiError(400, "body", "must be JSON, and neither empty nor null", None)
     if not isinstance(body, bytes | str):
         return body
     if len(body) > max_bytes:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
+from feature_sets.telemetry.events import EventError, LabelEvent, TelemetryEvent
 from feature_sets.telemetry.incident_events import IncidentEvent
 from feature_sets.telemetry.maintenance_event import MaintenanceEvent
 from graphs.protocol.device_status import DeviceStatus
@@ -165,6 +165,9 @@ class IncidentRecord:
     :param labeled: predictions that it labeled as errors.
     :param too_late: predictions in it that had been taken as healthy.
     :param devices: how many registered devices it names at its start; None where that is not known.
+    :param nothing_at: paths of ``incident_mapping`` at which the body of a tool had nothing.
+    :param too_little: why the body of a tool makes no incident that is new.
+    :param stays_cancelled: whether it was none before, and still is.
     """
 
     event: IncidentEvent
@@ -173,6 +176,9 @@ class IncidentRecord:
     labeled: int = 0
     too_late: int = 0
     devices: int | None = None
+    nothing_at: tuple[str, ...] = ()
+    too_little: EventError | None = None
+    stays_cancelled: bool = False
 
 
 def label_record(event: LabelEvent | IncidentEvent, place: int) -> LabelRecord | IncidentRecord:

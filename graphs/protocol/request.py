@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from feature_sets.telemetry.events import EventError
 from graphs.protocol.errors import ApiError, error_object
 from graphs.protocol.records import (
     IncidentRecord,
@@ -87,6 +88,16 @@ class Request:
         """Complete the answer with an error object."""
         self.headers = error.headers
         self.reply({"error": error_object(error)}, error.status)
+
+    def refuse(self, place: int, error: EventError) -> None:
+        """Note an event that breaks a rule.
+
+        :param place: of the event in the list that was sent.
+        :raises ApiError: 422 if it was the only one.
+        """
+        self.errors.append({"position": place, **error_object(error)})
+        if self.single:
+            raise ApiError(422, error.where, error.rule, error.got) from error
 
     @property
     def records(self) -> Sequence[TelemetryRecord | LabelRecord | IncidentRecord | MaintenanceRecord]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from graphs.state.entry_id import EntryId
+from graphs.state.entry_id import BEFORE_ALL, EntryId
 from graphs.state.journal_archive import archived
 from graphs.state.journal_entries import RawEntry
 from graphs.state.redis_journal import RedisJournal
@@ -39,3 +40,18 @@ def accepted_entries(url: str, key: str, archive: Path, after: EntryId) -> Accep
     return AcceptedEntries(
         [found[entry] for entry in sorted(found)], [entry for entry in kept if entry.id <= after]
     )
+
+
+def all_entries(entries: AcceptedEntries, archive: Path) -> Iterator[RawEntry]:
+    """All that was ever accepted, in order, up to the last of the new entries.
+
+    :raises OSError: if a file cannot be read.
+    """
+    last, first_new = BEFORE_ALL, entries.new[0].id
+    for entry in archived(archive, BEFORE_ALL):
+        if entry.id >= first_new:
+            break
+        last = entry.id
+        yield entry
+    yield from (entry for entry in entries.before if entry.id > last)
+    yield from entries.new

@@ -24,6 +24,7 @@ class KeptIncidents:
     def __init__(self, is_known: Callable[[str], bool]) -> None:
         self._is_known = is_known
         self._changes: dict[tuple[EntryId, str], Incident] = {}
+        self._newest: dict[str, EntryId] = {}
         self._pending: list[tuple[EntryId, Incident]] = []
         self._most = 2 * _KEPT
         self.is_saved = True
@@ -33,9 +34,15 @@ class KeptIncidents:
         """Keep what became of an incident by an entry."""
         self._changes.pop((place, incident.id), None)
         self._changes[place, incident.id] = incident
+        self._newest[incident.id] = place
         self.is_saved = False
         if len(self._changes) > self._most:
             self._tidy()
+
+    def last(self, name: str) -> Incident | None:
+        """The incident of an id after its last change, if that is kept."""
+        place = self._newest.get(name)
+        return None if place is None else self._changes[place, name]
 
     def before(self, place: EntryId | None) -> Iterator[Incident]:
         """What was loaded of before an entry and is not given yet, in its order; all of it without one."""
@@ -64,10 +71,12 @@ class KeptIncidents:
 
     def _tidy(self) -> None:
         """Forget changes that are not the last one of an incident that is remembered, the oldest first."""
-        newest = {name: place for place, name in self._changes}
+        self._newest = newest = {name: place for place, name in self._changes}
         past = [key for key in self._changes if newest[key[1]] != key[0] or not self._is_known(key[1])]
         for key in past[: max(0, len(past) - _KEPT)]:
             del self._changes[key]
+            if newest[key[1]] == key[0]:
+                del newest[key[1]]
         self._most = 2 * max(len(self._changes), _KEPT)
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from mlrun.utils import logger
+
+from feature_sets.checks import InputError
 from feature_sets.model_package.errors import ModelPackageError
 from feature_sets.model_package.package import ModelPackage, fetch_model_package
 from feature_sets.telemetry.each_horizon import longest_horizon_seconds
+from feature_sets.telemetry.incident_mapping import IncidentMapping
 from feature_sets.telemetry.label_form import ROWS
 from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.windows.definition import WindowDefinition
@@ -78,10 +84,19 @@ class ServingState:
         named = settings.snapshot_directory if settings.redis_url else None
         return Path(named) if named else None
 
-    @property
+    @cached_property
     def schema(self) -> TelemetrySchema:
-        """Columns of the events, as the model was trained on them."""
-        return self.package.schema.telemetry
+        """Columns of the events, as the model was trained on them; tools may send otherwise by now."""
+        schema, mapping = self.package.schema.telemetry, self.settings.incident_mapping
+        if mapping is None or not schema.labels.has_incidents:
+            return schema
+        try:
+            return dataclasses.replace(schema, incident_mapping=IncidentMapping.from_content(mapping or None))
+        except InputError as error:  # The schema is another one by now, and this model is of the one before.
+            logger.warning(
+                f"the incident_mapping of the model stays, as the one of now does not fit it: {error}"
+            )
+            return schema
 
     @classmethod
     def build(

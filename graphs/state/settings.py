@@ -38,6 +38,8 @@ class ServingSettings:
         start from those just before its first live event. None starts them empty.
     :param labels: ``store://feature-sets/...`` address of the ingested labels, beside which the calendar of
         maintenance lies; None knows what is posted alone.
+    :param incident_mapping: field of the schema, where it is another one by now than at the training;
+        None is that of the model, and without a content there is none.
     :param tells_labels: whether incidents and positives that the history has are taken over, at the start and
         with the devices. Whoever plays a recording says them when they were known, and needs it not.
     :param redis_url: where the journal is kept; None keeps none, and a restart starts empty: what the longest
@@ -80,6 +82,7 @@ class ServingSettings:
     unknown_devices: str = REJECT
     history: str | None = None
     labels: str | None = None
+    incident_mapping: Mapping[str, Any] | None = None
     tells_labels: bool = True
     redis_url: str | None = None
     journal_key: str = ""

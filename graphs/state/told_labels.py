@@ -87,8 +87,8 @@ def untold_incidents(
     found.sort(key=lambda incident: (incident.end is None, incident.end or 0.0, incident.start))
     told = [incident for incident in found[-most:] if not _says_the_same(book.get(incident.id), incident)]
     gone = [known for known in book if known.id not in wanted and not known.cancelled and not is_newer(known)]
-    return [_event(one, one.source) for one in told] + [
-        _event(one, one.source or LIVE)._replace(cancelled=True) for one in gone
+    return [told_event(one, one.source) for one in told] + [
+        told_event(one, one.source or LIVE)._replace(cancelled=True) for one in gone
     ]
 
 
@@ -172,7 +172,8 @@ def _content(incident: Incident) -> tuple[object, ...]:
     return dict(incident.names), event_micros(incident.start), end, incident.cancelled, texts
 
 
-def _event(incident: Incident, source: str) -> IncidentEvent:
+def told_event(incident: Incident, source: str) -> IncidentEvent:
+    """An incident as the history says it, whole."""
     return IncidentEvent(
         incident.id,
         incident.names,

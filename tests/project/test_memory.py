@@ -1,7 +1,7 @@
 """What a project remembers, and what of it a new run repeats."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from types import SimpleNamespace
 
 import mlrun
@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from feature_sets.checks import InputError
+from feature_sets.telemetry.schema import TelemetrySchema
 from project import memory, parameters, project_setup
 from project.memory import Memory, after_run, recall, resolve
 from project.settings import Settings
@@ -104,6 +105,26 @@ def test_a_calendar_may_be_added_to_the_schema_and_nothing_else_may_be_taken_awa
     second = ran({**lab, **given}, before=first)
     with pytest.raises(InputError, match="It differs in maintenance"):
         resolve("p", MAIN, {"schema": lab["schema"]}, second)
+
+
+def test_an_incident_mapping_may_come_later_be_mended_and_go(lab, tmp_path):
+    content = yaml.safe_load((tmp_path / "load.yaml").read_text()) | {"labels": {"form": "incidents"}}
+    mappings = [None, {"start": "at"}, {"start": "opened_at", "id": "number"}]
+    files = []
+    for number, fields in enumerate(mappings):
+        mapped = {"incident_mapping": {"fields": fields}} if fields else {}
+        files.append(tmp_path / f"{number}.yaml")
+        files[-1].write_text(yaml.safe_dump({**content, **mapped}))
+    stands_on = [ran({**lab, "schema": str(file)}) for file in files]
+    # One of before kept the mapping in the digest.
+    old = {**content, "incident_mapping": stands_on[1].schema["incident_mapping"]}
+    whole = memory.schema_digest(TelemetrySchema.from_dict(old).to_dict())
+    for before in (*stands_on, replace(stands_on[1], digest=whole)):
+        for file in files:
+            assert resolve("p", MAIN, {"schema": str(file)}, before).arguments["schema"] == str(file)
+    both = tmp_path / "both.yaml"
+    both.write_text(yaml.safe_dump({**content, "maintenance": {}}))
+    assert resolve("p", MAIN, {"schema": str(both)}, stands_on[2]).arguments["schema"] == str(both)
 
 
 def test_who_replaces_the_history_may_give_another_schema_which_is_remembered(lab, tmp_path):

@@ -5,8 +5,10 @@ from importlib import import_module
 import mlrun
 import pytest
 
+from graphs.initializer import SETTINGS
 from project import project_setup
 from project.function_names import ENDPOINTS, SERVING
+from project.memory import Memory
 from project.settings import Settings
 
 CLUSTER = {
@@ -19,12 +21,12 @@ CLUSTER = {
 }
 
 
-def registered(environment, tmp_path):
+def registered(environment, tmp_path, memory=None):
     project = mlrun.projects.MlrunProject()
     project.metadata.name = "p"
     project.spec.context = str(tmp_path)
     settings = Settings.from_environment({**environment, "NETOPS_HOME": str(tmp_path)})
-    return project_setup.register(project, settings)
+    return project_setup.register(project, settings, memory)
 
 
 @pytest.mark.parametrize("handler", sorted({*project_setup.JOBS.values(), *project_setup.HANDLERS.values()}))
@@ -39,6 +41,30 @@ def test_a_laptop_gets_its_home_and_token_and_the_local_engine(tmp_path):
     assert serving.get_env("NETOPS_HOME") == str(tmp_path)
     assert serving.get_env("NETOPS_TOKEN") == (tmp_path / "token").read_text()
     assert {workflow["engine"] for workflow in project.spec.workflows} == {"local"}
+
+
+def test_the_endpoint_reads_tools_by_the_mapping_of_now(tmp_path):
+    def mapping_of(project):
+        return project.get_function(SERVING).spec.parameters[SETTINGS]["incident_mapping"]
+
+    def remembered(**schema):
+        return Memory({}, schema, "", "0123", "main", "")
+
+    fields = {"fields": {"start": "at"}}
+    assert mapping_of(registered({}, tmp_path)) is None
+    assert mapping_of(registered({}, tmp_path, remembered(name="lab"))) == {}
+    project = registered({}, tmp_path, remembered(incident_mapping=fields))
+    assert mapping_of(project) == fields
+    file = tmp_path / "lab.yaml"
+    file.write_text(
+        "{name: lab, entity: [device], time: at, metrics: {load: }, labels: {form: incidents}, "
+        "incident_mapping: {fields: {start: opened_at}}}"
+    )
+    settings = Settings.from_environment({"NETOPS_HOME": str(tmp_path)})
+    project_setup.register_mapping(project, settings, str(file))
+    assert mapping_of(project)["fields"] == {"start": "opened_at"}
+    project_setup.register_mapping(project, settings, "/of/a/pod.yaml")
+    assert mapping_of(project)["fields"] == {"start": "opened_at"}
 
 
 def test_a_laptop_s_workflows_are_found_from_any_folder(tmp_path):

@@ -249,6 +249,50 @@ def test_of_overlapping_sources_the_first_counts_live_as_in_files(project, local
     assert {key: history.get(key) for key in found} == found and 5 < sum(found.values()) < 20
 
 
+def test_incidents_that_were_over_before_the_start_are_known_by_their_id(project, local_stack, tmp_path):
+    url, after = local_stack.info.redis_url, TICK * 3
+    folder = past_of(tmp_path, INCIDENTS)
+    over = [incident("dev-0", first, first + 10) for first in (-100, -90, -70, -50, -30)]
+    write(folder, *over)
+    folder.ingest()
+
+    def ones() -> int:
+        return sum(labels_of(states(url)[1].table.to_pandas()).values())
+
+    assert ones() == 10
+    endpoint = serve(tmp_path, project, url, INCIDENTS, "endpoint")
+    endpoint.settings["label_deadline_seconds"] = 5
+    endpoint.start()
+
+    def status(body: dict[str, Any]) -> str:
+        answered = endpoint.send("/incidents", body)
+        assert answered.status == 200
+        return answered.json["status"]
+
+    assert endpoint.send("/telemetry", tick(after)).status == 200  # All of them are forgotten by now.
+    assert not len(endpoint.client.step("labeled_join")._book)
+    assert status({"id": "INC1", "cancelled": True}) == "cancelled"
+    assert status({"id": "INC2", "end": at(-55)}) == "changed"
+    assert status({"id": "INC3", "end": at(-40)}) == "duplicate"
+    assert status({"id": "INC4", "start": at(-20), "end": at(-15)}) == "changed"
+    assert status({"id": "INC9", "cancelled": True}) == "unknown"
+    assert endpoint.send("/telemetry", tick(after + 2)).status == 200
+    # What was sent counts before the file, though the history has it not yet.
+    endpoint.start()
+    assert status({"id": "INC2", "kind": "power"}) == "changed"
+    assert endpoint.client.step("labeled_join")._book.get("INC2").end == pd.Timestamp(at(-55)).timestamp()
+    assert sum(told(endpoint)) == 5 + 5
+    take_live(endpoint.journal, INCIDENTS)
+    history = labels_of(states(url)[1].table.to_pandas())
+    assert {at_ for (_, at_), label in history.items() if label} == {-100, -95, -70, -65, -60, -50, -45, -20}
+    endpoint.send("/devices/reload", None)
+    endpoint.send("/telemetry", tick(after + 4))
+    assert status({"id": "INC1", "cancelled": False}) == "changed"
+    take_live(endpoint.journal, INCIDENTS)
+    assert ones() == 10
+    endpoint.client.shut_down()
+
+
 def test_positives_that_a_full_ledger_has_forgotten_are_not_journaled_again(project, local_stack, tmp_path):
     url = local_stack.info.redis_url
     folder = past_of(tmp_path, POSITIVES)

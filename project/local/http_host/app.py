@@ -16,7 +16,7 @@ from project.local.http_host.results import Result, error_result, to_result
 
 log = logging.getLogger("netops.http_host")
 
-DEFAULT_MAX_BODY = 8 * 1024 * 1024
+DEFAULT_MAX_BODY = 8_000_000
 READY_PATH = "/__host__/ready"
 
 Scope = MutableMapping[str, Any]

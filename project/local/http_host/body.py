@@ -89,4 +89,8 @@ def parse_json(body: bytes) -> Any:
         try:
             return json.loads(body)
         except (ValueError, RecursionError) as error:
-            raise InputError("body", "must be JSON", str(error) or type(error).__name__) from error
+            from graphs.protocol.event_hints import text_hint  # Only now: it needs much more than a host.
+
+            hint = text_hint(body)
+            rule = f"must be JSON; {hint}" if hint else "must be JSON"
+            raise InputError("body", rule, str(error) or type(error).__name__) from error

@@ -133,3 +133,34 @@ def test_a_history_without_label_rows_gets_one(tmp_path: Path, project: str, loc
     add_day(folder, 1)
     folder.ingest()
     assert "in_maintenance" in fstore.get_feature_set("device_labels").to_dataframe()
+
+
+def add_readings(folder: Folder, day: int) -> None:
+    add_day(folder, day)
+    (folder.path / "labels" / f"day-{day:02}.parquet").unlink()
+
+
+def test_the_mapping_of_a_tool_is_no_part_of_a_history(tmp_path: Path, project: str, local_stack) -> None:
+    forget_all()
+    mapped = {"incident_mapping": {"fields": {"start": "at"}}}
+    folder = Folder(tmp_path / "net", OF_INCIDENTS)
+    folder.static(MODELS)
+    add_readings(folder, 0)
+    incidents(np.random.default_rng(3)).to_parquet(folder.path / "incidents.parquet")
+    folder.ingest()
+    stored = StoredHistory.of(device_labels(OF_INCIDENTS))
+    assert stored is not None and "incident_mapping" not in stored.manifest.schema
+    add_readings(folder, 1)
+    now = TelemetrySchema.from_dict({**OF_INCIDENTS.to_dict(), "maintenance": {}})
+    use(folder, TelemetrySchema.from_dict({**now.to_dict(), **mapped}))  # Both at once.
+    folder.ingest()
+    # A history of before kept it.
+    stored = StoredHistory.of(device_labels(OF_INCIDENTS))
+    assert stored is not None
+    frame = fstore.get_feature_set("device_labels").to_dataframe().reset_index()
+    old = Contents({**stored.manifest.schema, **mapped}, stored.manifest.sources)
+    ingest_vectorized(device_labels(now), frame, contents=old)
+    add_readings(folder, 2)
+    use(folder, now)
+    folder.ingest()
+    assert "in_maintenance" in fstore.get_feature_set("device_labels").to_dataframe()

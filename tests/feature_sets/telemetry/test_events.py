@@ -6,8 +6,10 @@ import json
 import math
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
+from feature_sets.telemetry.cell_numbers import numbers_of
 from feature_sets.telemetry.event_time import NAIVE_RULE
 from feature_sets.telemetry.events import KEY_LIMIT, EventError, EventParser, LabelEvent
 from feature_sets.telemetry.incident_events import IncidentParser
@@ -85,8 +87,9 @@ def without(field: str) -> dict[str, Any]:
         ),
         ({**GOOD, "at": "noon"}, "at", "must be ISO 8601 text with a zone or an epoch number"),
         ({**GOOD, "at": -5}, "at", "must be between 1970 and 2106"),
-        ({**GOOD, "load": "5"}, "load", "must be a finite number or null"),
-        ({**GOOD, "load": True}, "load", "must be a finite number or null"),
+        ({**GOOD, "load": "5 %"}, "load", "must be a finite number or null"),
+        ({**GOOD, "load": "inf"}, "load", "must be a finite number or null"),
+        ({**GOOD, "load": "9" * 5000}, "load", "must be a finite number or null"),
         ({**GOOD, "load": math.nan}, "load", "must be a finite number or null"),
         ({**GOOD, "heat": math.inf}, "heat", "must be a finite number or null"),
         ({**GOOD, "heat": -math.inf}, "heat", "must be a finite number or null"),
@@ -100,6 +103,44 @@ def test_a_bad_event_is_refused_with_field_and_rule(body: Any, field: str, rule:
     assert (caught.value.where, caught.value.rule) == (field, rule)
     assert str(caught.value).startswith(f"{field}: {rule}, got ")
     json.dumps(caught.value.got, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [("5.3", 5.3), (" 1e2 ", 100.0), ("+7", 7.0), (True, 1.0), ("False", 0.0), ("n/a", None), ("", None)],
+)
+def test_a_metric_is_read_as_in_files(given: Any, read: float | None) -> None:
+    load = PARSER.telemetry({**GOOD, "load": given}).metrics["load"]
+    assert load == read if read is not None else math.isnan(load)
+    column = pa.array([given])
+    (in_file,) = numbers_of(column).values.tolist()
+    assert (in_file == load) or (math.isnan(in_file) and math.isnan(load))
+
+
+@pytest.mark.parametrize(
+    ("given", "rule"),
+    [
+        ("12.5", "must be a whole number from 0 to 4294967295 or null"),
+        (12.5, "must be a whole number from 0 to 4294967295 or null"),
+        ("many", "must be a whole number from 0 to 4294967295 or null"),
+        (True, "must be a whole number from 0 to 4294967295 or null"),
+        (2.0**53, f"must be a whole number (a float from 2^53 = {2**53} on is not exact) or null"),
+        (2**32, "must be a whole number from 0 to 4294967295 or null"),
+    ],
+)
+def test_what_is_no_counter_is_told_why(given: Any, rule: str) -> None:
+    schema = {
+        **{"name": "lab", "entity": ["box"], "time": "at", "label": "bad"},
+        "metrics": {"octets": {"kind": "counter", "bits": 32}},
+    }
+    parser = EventParser(TelemetrySchema.from_dict(schema))
+    with pytest.raises(EventError) as caught:
+        parser.telemetry({"box": "1", "at": GOOD["at"], "octets": given})
+    assert caught.value.rule == rule
+    taken = [
+        parser.telemetry({"box": "1", "at": GOOD["at"], "octets": text}) for text in ("12.0", "+12", "012")
+    ]
+    assert {event.metrics["octets_counter"] for event in taken} == {12}
 
 
 def test_the_separator_may_be_in_the_last_level() -> None:

@@ -3,6 +3,8 @@ import asyncio
 import pytest
 
 from feature_sets.checks import InputError
+from graphs.state.settings import ServingSettings
+from project.local.http_host.app import DEFAULT_MAX_BODY
 from project.local.http_host.body import BodyTooLargeError, DisconnectedError, parse_json, read_body
 from tests.project.local.http_host.support import receiver
 
@@ -58,3 +60,11 @@ def test_nan_is_read_as_mlrun_reads_it_and_other_text_is_no_json():
         parse_json(b"{bad")
     with pytest.raises(InputError, match="must be JSON"):
         parse_json(b"[" * 100_000)
+    with pytest.raises(
+        InputError, match="must be JSON; it looks like one object a line; send a list of them"
+    ):
+        parse_json(b'{"a": 1}\n{"a": 2}\n')
+
+
+def test_the_limit_is_that_of_the_graph():
+    assert ServingSettings.max_body_bytes == DEFAULT_MAX_BODY

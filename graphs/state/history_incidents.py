@@ -1,0 +1,72 @@
+"""Incidents of the history by id, for those that are over long before anybody says something more of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from feature_sets.labels.incidents_that_count import LIVE, in_order, incident_of
+from feature_sets.rows.event_micros import event_micros
+from feature_sets.telemetry.incident_events import IncidentEvent
+from feature_sets.telemetry.incident_rows import ID, KNOWN, SOURCE, START
+from feature_sets.telemetry.schema import TelemetrySchema
+from graphs.state.kept_incidents import KeptIncidents
+from graphs.state.told_labels import told_event
+
+_TAKEN = "taken"
+
+
+class HistoryIncidents:
+    """What the history said of each incident when it was read last, without a Python object for each.
+
+    :param schema: of the labels.
+    :param most: so many are known at most, those that began last.
+    """
+
+    def __init__(self, schema: TelemetrySchema, most: int) -> None:
+        self._schema, self._most = schema, most
+        self._rows: pa.Table | None = None
+
+    def load(self, rows: pd.DataFrame) -> None:
+        """Know the incidents of a history in the place of those of before.
+
+        :param rows: of all sources, see ``incident_types``.
+        """
+        named = rows[rows[ID].notna()]
+        if not len(named):
+            self._rows = None
+            return
+        ordered = in_order(named)
+        live = ordered[ordered[SOURCE] == LIVE].drop_duplicates(ID, keep="last").set_index(ID)[KNOWN]
+        last = ordered.drop_duplicates(ID, keep="last")
+        last = last.assign(**{_TAKEN: last[ID].map(live)}).sort_values(START, kind="stable").tail(self._most)
+        self._rows = pa.Table.from_pandas(last, preserve_index=False)
+
+    def told(self, names: Collection[str], kept: KeptIncidents) -> Iterator[IncidentEvent]:
+        """The incidents of these ids as whole events of the history; those that nobody knows are left out.
+
+        :param kept: what was said live and the history may not have yet.
+        """
+        rows = self._found(names)
+        for name in names:
+            row = rows.get(name)
+            sent = kept.last(name)
+            if sent is not None and not sent.source:
+                taken = None if row is None else row[_TAKEN]
+                if taken is None or pd.isna(taken) or event_micros(sent.changed) > event_micros(taken):
+                    yield told_event(sent, LIVE)
+                    continue
+            if row is not None:
+                source = str(row[SOURCE]).rpartition("|")[2]
+                yield told_event(incident_of(row, self._schema), source)
+
+    def _found(self, names: Collection[str]) -> dict[str, dict[Any, Any]]:
+        if self._rows is None:
+            return {}
+        places = pc.index_in(pa.array(names, pa.string()), value_set=self._rows[ID].cast(pa.string()))
+        frame = self._rows.take(places.drop_null()).to_pandas()
+        return {str(row[ID]): row for row in frame.to_dict("records")}
