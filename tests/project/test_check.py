@@ -122,3 +122,6 @@ def test_what_does_not_fit_is_told_before_the_run_is_named(folder, tmp_path, cap
     assert last.startswith("every row was read; look at the notes first: netops run")
     check(folder, schema=schema, as_json=True)
     assert json.loads(capsys.readouterr().out)["notes"] == [note.removeprefix("  note: ")]
+    keys.assign(is_error=[2, *[0] * 30, *[1] * 29]).to_parquet(folder / "labels.parquet")
+    check(folder, schema=schema)
+    assert capsys.readouterr().out.splitlines()[-1].startswith("1 row would be left out; look at the reasons")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from feature_sets.listed import listed
 from feature_sets.telemetry.inspection.choices import Proposal
@@ -119,8 +119,11 @@ def propose_maintenance(
     :param attributes: columns of the static file.
     """
     columns = _interval(proposal, table, MaintenanceColumns())
-    if columns is None or _scope(proposal, table, entity, attributes) is None:
+    scope = _scope(proposal, table, entity, attributes)
+    if columns is None or scope is None:
         return
+    if scope:
+        columns["scope"] = scope
     kind = _kind(table, proposal)
     if kind:
         proposal.choose(table.name, kind, "maintenance.reason", "few values, which say why")
@@ -132,12 +135,12 @@ def propose_maintenance(
 
 def _interval(
     proposal: Proposal, table: TableProfile, usual: LabelForm | MaintenanceColumns
-) -> dict[str, str] | None:
+) -> dict[str, Any] | None:
     """Start and end, as far as they have other names than the usual ones."""
     found = intervals_of(table)
     if found is None:
         return None
-    named: dict[str, str] = {}
+    named: dict[str, Any] = {}
     if not found.end:
         proposal.decide.append(f"The {table.name} have no column of ends: all of them are open.")
     for role, column in found._asdict().items():
@@ -168,18 +171,20 @@ def _scope(
     for name in levels or [DEVICE]:
         if name in table.columns:
             proposal.choose(table.name, name, f"{_field(table)}.scope", "names the device, as in the metrics")
-    whole = levels == list(entity) and (
-        len(levels) == 1 or not any(table.columns[name].missing for name in levels)
-    )
-    if whole or (not levels and DEVICE in table.columns):
-        return []
     others = [name for name in attributes if name in table.columns and name not in entity]
-    for name in others:
-        proposal.choose(
-            table.name, name, f"{_field(table)}.scope", "names devices by what the static file says"
-        )
-    if levels or others:
-        return [proposal.named(name, reserved=False) for name in (*levels, *others)]
+    named = levels or [name for name in (DEVICE,) if name in table.columns]
+    missing = any(table.columns[name].missing for name in named)
+    whole = bool(named) and (levels in ([], list(entity))) and not (missing and (others or len(levels) > 1))
+    # A calendar is read with all columns that the static file says of devices.
+    if not whole or table.name == "maintenance":
+        for name in others:
+            proposal.choose(
+                table.name, name, f"{_field(table)}.scope", "names devices by what the static file says"
+            )
+    if whole:
+        return []
+    if named or others:
+        return [proposal.named(name, reserved=False) for name in (*named, *others)]
     known = ", ".join(dict.fromkeys([*entity, *attributes]))
     proposal.missing.append(
         f"The {table.name} name no devices: they need a column that metrics or static have, such as {known}."

@@ -232,10 +232,15 @@ def _time(proposal: Proposal, tables: Mapping[str, TableProfile], form: FileForm
 
 def _static(proposal: Proposal, table: TableProfile, entity: list[str]) -> None:
     chosen: list[str] = []
+    scope = proposal.fields.get("labels", {}).get("scope", ())
     for name, column in table.columns.items():
         if name in entity:
             continue
         distinct = column.distinct or 0
+        if proposal.named(name, reserved=False) in scope:
+            proposal.choose("static", name, "static", "incidents name devices by it")
+            chosen.append(proposal.named(name, reserved=False))
+            continue
         if name == "valid_from":
             proposal.choose("static", name, "none", "is read as the time from which a row holds")
         elif column.kind in ("nested", "empty", "time") or column.distinct is None:

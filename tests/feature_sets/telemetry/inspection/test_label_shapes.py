@@ -79,6 +79,37 @@ def test_incidents_that_end_when_they_start_are_told(tmp_path: Path, tolerance: 
         assert "they last for the 60s before" in note
 
 
+BY_EITHER = pd.DataFrame(
+    {"router": ["r1", None], "site": [None, "oslo"], "start": at(2, 15), "end": at(5, 16), "kind": ["a", "b"]}
+)
+
+
+@pytest.mark.parametrize("sites", [["oslo", "bergen"] * 3, ["oslo"] * 6, ["oslo", *"abcde"]])
+def test_incidents_of_a_device_or_a_site_name_devices_by_both(tmp_path: Path, sites: list[str]) -> None:
+    given = with_labels("incidents", BY_EITHER)
+    given["static"]["site"] = sites
+    folder = write(tmp_path, given, ".csv")
+    check, schema = taken(folder)
+    assert schema.labels.scope == ("router", "site") and "site" in schema.static
+    columns = check.to_dict()["tables"]["incidents"]["columns"]
+    assert columns["router"]["role"] == columns["site"]["role"] == "labels.scope"
+    inside = [f"r{number}" for number, site in enumerate(sites) if site == "oslo"]
+    found = errors(folder, schema)
+    assert sorted(device for device, time in found if time == at(15)[0]) == inside
+    assert [time for device, time in found if time < at(10)[0]] == at(*np.arange(2, 5, 0.5))
+
+
+def test_maintenance_of_a_device_or_a_site_names_devices_by_both(tmp_path: Path) -> None:
+    given = {**with_labels("incidents", TICKETS), "maintenance": BY_EITHER}
+    given["static"]["site"] = ["oslo", *"abcde"]  # Too many to be a feature.
+    folder = write(tmp_path, given, ".csv")
+    check, schema = taken(folder)
+    assert check.to_dict()["tables"]["maintenance"]["columns"]["site"]["role"] == "maintenance.scope"
+    rows, report = read_telemetry(folder, schema)
+    assert rows.maintenance is not None and len(rows.maintenance) == 2
+    assert report.maintenance is not None and not report.maintenance.rejected
+
+
 def test_incidents_may_leave_out_a_level_of_the_key(tmp_path: Path) -> None:
     given = frames()
     del given["labels"], given["static"]
