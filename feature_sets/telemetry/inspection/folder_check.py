@@ -104,6 +104,7 @@ class FolderCheck:
     def lines(self) -> list[str]:
         """What was found, for people."""
         out: list[str] = []
+        of_metrics = self.tables["metrics"].columns if "metrics" in self.tables else {}
         chosen = {(choice.table, choice.column): choice for choice in self.proposal.choices}
         for name, table in self.tables.items():
             out.append(table.heading())
@@ -112,7 +113,10 @@ class FolderCheck:
                 called = f" ('{table.renamed[column]}' in the files)" if column in table.renamed else ""
                 out.append(f"  {column}{called}: {profile.words()}")
                 if choice is None:
-                    out.append("    -> as in the metrics")
+                    shared = name != "metrics" and column in of_metrics
+                    out.append(
+                        f"    -> {'as in the metrics' if shared else 'not known, see what is missing'}"
+                    )
                 else:
                     instead = f" (instead: {choice.instead})" if choice.instead else ""
                     out.append(f"    -> {choice.role}: {choice.why}{instead}")

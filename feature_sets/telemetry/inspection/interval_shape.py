@@ -15,13 +15,14 @@ from feature_sets.telemetry.maintenance_columns import MaintenanceColumns
 from feature_sets.telemetry.schema import DEVICE
 
 _START = re.compile(r"start|begin|began|open|from|since|raised|onset|detect|creat|report|occur|first")
-_END = re.compile(r"end|stop|clos|until|resolv|clear|finish|^to$|_to$")
+_END = re.compile(r"end|stop|clos|until|resolv|clear|finish|recover|restor|^to$|_to$")
 _KIND = re.compile(r"kind|cause|type|reason|categor|class|severity")
 _ID = re.compile(
     r"^(number|ticket|sys_?id|id|key|case)$|(incident|ticket|case|event|alert|issue|alarm|problem)"
     r"[ _.-]?(id|no|nr|number|key|ref)$|^(incident|ticket)$"
 )
 """What columns with the id of an incident are called."""
+_LENGTH = re.compile(r"duration|^length|elapsed|_(sec|secs|seconds|min|mins|minutes|hours)$")
 _KINDS = 20
 _SHOWN = 5
 _ALWAYS = ("incidents", "maintenance")
@@ -142,7 +143,7 @@ def _interval(
         return None
     named: dict[str, Any] = {}
     if not found.end:
-        proposal.decide.append(f"The {table.name} have no column of ends: all of them are open.")
+        _tell_open(proposal, table)
     for role, column in found._asdict().items():
         if not column:
             continue
@@ -157,6 +158,41 @@ def _interval(
     ):
         proposal.assume_utc([table.name])
     return named
+
+
+def _tell_open(proposal: Proposal, table: TableProfile) -> None:
+    """Tell of a table without ends, which may have the length of each instead."""
+    none = f"The {table.name} have no column of ends"
+    lengths = [
+        name
+        for name, column in table.columns.items()
+        if column.kind in ("number", "truth", "text") and _LENGTH.search(name.lower())
+    ]
+    if lengths:
+        proposal.missing.append(
+            f"{none}, and '{lengths[0]}' may say how long each was: they need a column with the time of the "
+            "end, which is the start and that."
+        )
+    else:
+        proposal.decide.append(f"{none}: all of them are open.")
+
+
+def not_understood(table: TableProfile) -> str:
+    """What is missing in a table that is there and holds no intervals, as its name says."""
+    named = [name for name in table.columns if _START.search(name.lower()) or _END.search(name.lower())]
+    texts = [
+        name for name, column in table.columns.items() if column.kind == "text" and "time" in name.lower()
+    ]
+    shown = [
+        f"'{name}' such as {table.columns[name].samples[0]}"
+        for name in (named or texts)
+        if table.columns[name].samples
+    ]
+    why = f" ({listed(shown, _SHOWN)} is none)" if shown else ""
+    return (
+        f"{table.files[0]} has no times that could be the start{why}: times are ISO 8601 text, epoch "
+        "numbers, or a type of times."
+    )
 
 
 def _field(table: TableProfile) -> str:

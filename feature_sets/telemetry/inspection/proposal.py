@@ -20,6 +20,7 @@ from feature_sets.telemetry.inspection.device_shape import has_times_apart
 from feature_sets.telemetry.inspection.folder_dates import propose_order
 from feature_sets.telemetry.inspection.interval_shape import (
     intervals_of,
+    not_understood,
     propose_incidents,
     propose_maintenance,
 )
@@ -71,7 +72,10 @@ def propose(
     intervals = {table: profile for table in found if (profile := _of_intervals(table, found)) is not None}
     tables = {table: found[table] for table in _TABLES if table in found and table not in intervals}
     incidents = intervals.get("incidents") or intervals.get("labels")
-    for table in ("metrics", *([] if incidents else ["labels"])):
+    for table in ("incidents", "maintenance"):
+        if table in found and table not in intervals:
+            proposal.missing.append(not_understood(found[table]))
+    for table in ("metrics", *([] if incidents or "incidents" in found else ["labels"])):
         if table not in tables:
             proposal.missing.append(_ABSENT[table])
     if "static" not in tables:

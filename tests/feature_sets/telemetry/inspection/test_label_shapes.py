@@ -196,6 +196,44 @@ def test_incidents_without_a_column_of_ends_are_all_open(tmp_path: Path, suffix:
     assert "no column 'end': all incidents are open" in report.labels.notes
 
 
+@pytest.mark.parametrize(("name", "length"), [("duration_min", 9), ("Duration", "9m"), ("outage_minutes", 1)])
+def test_the_length_of_incidents_is_no_end(tmp_path: Path, name: str, length: object) -> None:
+    rows = pd.DataFrame({"router": ["r1", "r2"], "start": at(2, 8), name: length})
+    check = check_folder(write(tmp_path, with_labels("incidents", rows), ".csv"))
+    (missing,) = check.proposal.missing
+    assert missing.startswith(f"The incidents have no column of ends, and '{name}' may say how long")
+    assert not any("are open" in sentence for sentence in check.proposal.decide)
+
+
+def test_incidents_without_times_are_told_with_what_is_none(tmp_path: Path) -> None:
+    rows = pd.DataFrame({"host_name": ["no"], "Start time": ["Friday at noon"], "end": ["later"]})
+    check = check_folder(write(tmp_path, with_labels("incidents", rows), ".csv"))
+    assert check.proposal.missing == [
+        "incidents.csv has no times that could be the start ('Start time' such as 'Friday at noon', 'end' "
+        "such as 'later' is none): times are ISO 8601 text, epoch numbers, or a type of times."
+    ]
+    said = check.lines()
+    assert said[said.index(next(line for line in said if "host_name" in line)) + 1].startswith(
+        "    -> not known"
+    )
+
+
+def test_incidents_of_zabbix_with_half_days_are_read(tmp_path: Path) -> None:
+    clock = "%Y-%m-%d %I:%M:%S %p"
+    rows = pd.DataFrame(
+        {
+            "Time": [BEGIN.strftime(clock), (BEGIN + pd.Timedelta("12h")).strftime(clock)],
+            "Recovery time": [(BEGIN + pd.Timedelta(minutes=2)).strftime(clock), None],
+            "Status": ["RESOLVED", "PROBLEM"],
+            "Host": ["r1", "r2"],
+        }
+    )
+    folder = write(tmp_path, with_labels("incidents", rows), ".csv")
+    _, schema = taken(folder)
+    assert (schema.labels.start, schema.labels.end) == ("Time", "Recovery_time")
+    assert errors(folder, schema) == [("r1", time) for time in at(0, 0.5, 1, 1.5)]
+
+
 def test_incidents_of_several_files_are_told(tmp_path: Path) -> None:
     folder = write(tmp_path, {name: frame for name, frame in frames().items() if name != "labels"})
     (folder / "incidents").mkdir()
