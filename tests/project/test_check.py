@@ -71,6 +71,8 @@ def test_init_writes_the_schema_once(folder, tmp_path, monkeypatch):
 
 
 def test_a_folder_that_lacks_something_exits_with_one(folder, tmp_path):
+    metrics = pd.read_parquet(folder / "metrics.parquet").assign(is_error=[0, 1] * 30)
+    metrics.to_parquet(folder / "metrics.parquet")
     (folder / "labels.parquet").unlink()
     done = netops(tmp_path, "check", folder)
     assert done.returncode == 1

@@ -38,8 +38,15 @@ from feature_sets.telemetry.inspection.label_shape import propose_labels
 from feature_sets.telemetry.inspection.metric_columns import propose_metrics
 from feature_sets.telemetry.inspection.repeats import repeats_of
 from feature_sets.telemetry.inspection.table_profile import TableProfile
+from feature_sets.telemetry.inspection.unlabeled import (
+    NO_LABELS,
+    NO_READINGS,
+    is_unlabeled,
+    propose_unlabeled,
+)
 from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.telemetry.split_rule import DEVICE_TIME
+from feature_sets.telemetry.window_settings import Windows
 
 _PERIODS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 _SHORT, _LONG = 6, 30
@@ -75,9 +82,11 @@ def propose(
     for table in ("incidents", "maintenance"):
         if table in found and table not in intervals:
             proposal.missing.append(not_understood(found[table]))
-    for table in ("metrics", *([] if incidents or "incidents" in found else ["labels"])):
-        if table not in tables:
-            proposal.missing.append(_ABSENT[table])
+    labeled = bool({"labels", "incidents"} & set(found))
+    if "metrics" not in tables:
+        proposal.missing += [NO_READINGS] if labeled else [NO_READINGS, NO_LABELS]
+    elif not labeled:
+        propose_unlabeled(proposal, tables["metrics"])
     if "static" not in tables:
         proposal.decide.append(
             "There is no static.parquet or static.csv with one row a device: "
@@ -125,13 +134,6 @@ def _of_intervals(table: str, found: Mapping[str, TableProfile]) -> TableProfile
     if table not in ("incidents", "maintenance", "labels") or (table == "labels" and "incidents" in found):
         return None
     return found[table] if intervals_of(found[table]) is not None else None
-
-
-_ABSENT = {
-    "metrics": "There are no readings: metrics.parquet or metrics.csv with device, time and numbers.",
-    "labels": "There are no labels: labels.parquet or labels.csv with device, time and a column of 0 and 1, "
-    "or incidents.parquet or incidents.csv with device, start and end.",
-}
 
 
 def _slug(name: str) -> str:
@@ -264,12 +266,16 @@ def _static(proposal: Proposal, table: TableProfile, entity: list[str]) -> None:
 def _windows(proposal: Proposal) -> None:
     cadence = proposal.cadence
     if cadence is None or cadence.seconds is None:
+        if is_unlabeled(proposal):
+            lengths = list(Windows().lengths)
+            proposal.fields["derived"] = {"relative": {"operations": ["avg", "stddev"], "windows": lengths}}
         return
     period = max((given for given in _PERIODS if given <= cadence.seconds * 1.02), default=1)
     lengths = [_duration(period * _SHORT), _duration(period * _LONG)]
     proposal.fields["windows"] = {"lengths": lengths, "period": _duration(period)}
-    if proposal.uneven:
+    if proposal.uneven or is_unlabeled(proposal):
         proposal.fields["derived"] = {"relative": {"operations": ["avg", "stddev"], "windows": lengths}}
+    if proposal.uneven:
         names = listed([f"'{name}'" for name in proposal.uneven], _SHOWN)
         proposal.decide.append(
             f"The level of {names} is quite another one from device to device. "
