@@ -28,6 +28,7 @@ from feature_sets.telemetry.inspection.other_files import (
 from feature_sets.telemetry.inspection.other_names import other_names
 from feature_sets.telemetry.inspection.proposal import propose
 from feature_sets.telemetry.inspection.table_profile import TableProfile, profile_table
+from feature_sets.telemetry.inspection.text_numbers import with_row_numbers
 from feature_sets.telemetry.inspection.unlabeled import tell_unread
 from feature_sets.telemetry.schema import TelemetrySchema
 
@@ -162,6 +163,7 @@ def check_folder(folder: Path) -> FolderCheck:
     form = likely_format(folder, files, known)
     forms = {name: form_of(folder, found, form) for name, found in files.items()}
     tables = {name: profile_table(folder, name, found, forms[name]) for name, found in files.items() if found}
+    tables = {name: with_row_numbers(table) for name, table in tables.items()}
     order = folder_order(tables)
     tables = {name: table.in_order(order) for name, table in tables.items()}
     names = other_names(tables)

@@ -14,6 +14,7 @@ from feature_sets.rows.event_micros import column_micros
 from feature_sets.rows.latest_row import latest_rows
 from feature_sets.telemetry.cell_text import texts_of, truth_of
 from feature_sets.telemetry.inspection.choices import Proposal
+from feature_sets.telemetry.inspection.column_profile import ROW_NUMBER
 from feature_sets.telemetry.inspection.date_order import EITHER, MIXED
 from feature_sets.telemetry.inspection.interval_shape import LABEL
 from feature_sets.telemetry.inspection.key_and_time import device_times
@@ -98,7 +99,7 @@ def _label(
         time
         and time in table.columns
         and not many
-        and all(column.kind in ("text", "empty") for column in rest.values())
+        and all(column.kind in ("text", "empty", ROW_NUMBER) for column in rest.values())
     ):
         label = LABEL
         proposal.fields["label"] = LABEL

@@ -15,6 +15,7 @@ from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.file_format import PLAIN, FileFormat
 from feature_sets.telemetry.frames import VALID_FROM
 from feature_sets.telemetry.inspection.choices import Proposal
+from feature_sets.telemetry.inspection.column_profile import ROW_NUMBER
 from feature_sets.telemetry.inspection.date_order import EITHER, MIXED
 from feature_sets.telemetry.inspection.device_shape import has_times_apart
 from feature_sets.telemetry.inspection.folder_dates import propose_order
@@ -249,7 +250,7 @@ def _static(proposal: Proposal, table: TableProfile, entity: list[str]) -> None:
             continue
         if name == "valid_from":
             proposal.choose("static", name, "none", "is read as the time from which a row holds")
-        elif column.kind in ("nested", "empty", "time") or column.distinct is None:
+        elif column.kind in ("nested", "empty", "time", ROW_NUMBER) or column.distinct is None:
             proposal.choose("static", name, "none", f"{column.kind}, not categories")
         elif column.is_constant:
             proposal.choose("static", name, "none", f"is {column.samples[0]} for every device")
