@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from feature_sets.checks import duration_seconds
+from feature_sets.labels.class_notes import class_note
+from feature_sets.labels.derived_labels import labels_at_readings
 from feature_sets.rows.keyed_rows import Integers, KeyedRows
 from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.incident_rows import CANCELLED, END, START
-from feature_sets.telemetry.label_form import ROWS
 from feature_sets.telemetry.schema import TelemetrySchema
 
 _LOOKED_AT = 1 << 18
@@ -49,14 +49,21 @@ def fit_notes(rows: Telemetry, schema: TelemetrySchema) -> list[FitNote]:
     return found + [FitNote("metrics", sentence) for sentence in of_readings]
 
 
-def _label_notes(rows: Telemetry, schema: TelemetrySchema) -> Iterator[str]:
-    """About labels of one class, and incidents beside the readings."""
+def _label_notes(rows: Telemetry, schema: TelemetrySchema) -> list[str]:
+    """About incidents beside the readings, and labels that are nearly all of one class."""
+    beside = list(_beside_notes(rows, schema))
+    if beside or (rows.incidents is not None and not len(rows.incidents.frame)):
+        return beside
+    labels = labels_at_readings(rows.loaded(), schema)
+    if schema.label not in labels:
+        return []
+    note = class_note(int(labels[schema.label].sum()), len(labels), schema.labels.is_derived)
+    return [note] if note else []
+
+
+def _beside_notes(rows: Telemetry, schema: TelemetrySchema) -> Iterator[str]:
+    """About incidents that all lie beside the readings."""
     if rows.incidents is None:
-        values = (
-            rows.labels[schema.label].dropna() if schema.label in rows.labels else pd.Series(dtype="int64")
-        )
-        if values.nunique() == 1 and schema.labels.form == ROWS:
-            yield f"Every label is {int(values.iloc[0])}, so no model can learn to tell errors from health."
         return
     frame = rows.incidents.frame
     frame = frame[~frame[CANCELLED]]

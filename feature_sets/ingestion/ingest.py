@@ -7,8 +7,10 @@ from typing import Any
 
 import mlrun
 import pandas as pd
+import pyarrow.compute as pc
 
 from feature_sets.checks import InputError
+from feature_sets.device_labels import device_labels
 from feature_sets.device_metrics import STOREY, VECTORIZED, check_engine, device_metrics
 from feature_sets.feature_vector import all_features
 from feature_sets.ingestion.defaults import DEVICES, SEED, TICKS
@@ -21,6 +23,7 @@ from feature_sets.ingestion.sources import FolderSource, SimulatedSource, Source
 from feature_sets.ingestion.telemetry_append import append_telemetry
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.ingestion.telemetry_ingest import ingest_telemetry
+from feature_sets.labels.class_notes import class_note
 from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.windows.event_status import QUARANTINED, TOO_LATE
 
@@ -77,6 +80,10 @@ def ingest(
     if results.get("label_rows_in_maintenance"):
         results["report_lines"].append(f"labels: {results['label_rows_in_maintenance']:,} in maintenance")
 
+    if engine == VECTORIZED and (warning := _label_warning(telemetry_schema, part)):
+        part.report.labels.warnings.append(warning)
+        results["report_lines"].append(f"labels: warning: {warning}")
+
     vector = all_features(telemetry_schema)
     vector.save()
     context.log_result("feature_vector", vector.uri)
@@ -87,6 +94,21 @@ def ingest(
     context.log_result("watermark", {"source": part.source, **watermark})
     body = "\n".join(results["report_lines"]) + "\n"
     context.log_artifact("ingest_report", body=body, local_path="ingest_report.txt", format="txt")
+
+
+def _label_warning(schema: TelemetrySchema, part: SourcePart) -> str:
+    """What is wrong with the labels of the whole history, if nearly all are of one class; else empty."""
+    report = part.report.labels
+    if not report.rows_accepted:  # Errors may be told live, or never.
+        return ""
+    history = StoredHistory.of(device_labels(schema))
+    if history is None:
+        return ""
+    counts = (
+        pc.sum(history.folder.read(file.path, [schema.label])[schema.label]).as_py() or 0
+        for file in history.manifest.files
+    )
+    return class_note(int(sum(counts)), history.manifest.rows, schema.labels.is_derived)
 
 
 def _replaced(part: SourcePart, schema: TelemetrySchema, engine: str) -> dict[str, Any]:

@@ -162,9 +162,11 @@ class CheckedRows:
         return f"{shown} in row {found.row + 1:,} of {found.file}{self._rule(reason, found.cells)}"
 
     def _rule(self, reason: str, cells: Mapping[str, object]) -> str:
-        """What a time must be, in the words of the live events; what remedies a key that is ambiguous."""
+        """What a time must be, in the words of the live events; what remedies a bad key or label."""
         if reason == "separator_in_key":
             return self._other_separator(cells)
+        if reason == "bad_label":
+            return ": must be 0 or 1, or a word that labels.values gives a meaning"
         if not reason.startswith(("unparsable_", "naive_")):
             return ""
         (cell,) = cells.values()

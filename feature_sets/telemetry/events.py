@@ -12,7 +12,7 @@ from feature_sets.checks import InputError
 from feature_sets.rows.entity_keys import KEY_TEXT_RULE, is_key_text
 from feature_sets.rows.whole_numbers import EXACT
 from feature_sets.telemetry.cell_numbers import number_of_text, whole_of_text
-from feature_sets.telemetry.cell_text import cell_text, one_form, truth_of
+from feature_sets.telemetry.cell_text import cell_text, one_form
 from feature_sets.telemetry.counter import Uptime
 from feature_sets.telemetry.event_time import seconds_of
 from feature_sets.telemetry.label_form import POSITIVES
@@ -86,7 +86,7 @@ class EventParser:
         self._time = schema.time
         self._label = schema.target
         self._observed = schema.label if schema.label != schema.target else ""
-        self._positives = schema.labels.form == POSITIVES
+        self._form, self._positives = schema.labels, schema.labels.form == POSITIVES
         self._excluding = excluding_columns(schema)
         self._metrics = tuple(
             (metric.name, metric.low, metric.high, metric.column, metric.counter) for metric in schema.metrics
@@ -179,9 +179,10 @@ class EventParser:
         if value is self:
             return None
         text = plain_text(name, value) if isinstance(value, str | int | float) else None
-        truth = None if text is None else truth_of(text)
+        truth = self._form.truth_of(text)
         if truth is None:
-            raise EventError(name, "must be 0 or 1", value)
+            words = f", or among {', '.join(self._form.values)}" if self._form.values else ""
+            raise EventError(name, f"must be 0 or 1{words}", value)
         return int(truth)
 
     def as_sent(self, error: EventError, body: Any) -> EventError:

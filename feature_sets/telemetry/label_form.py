@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
 from typing import Any
 
 from feature_sets.checks import (
@@ -15,7 +16,9 @@ from feature_sets.checks import (
     check_names,
     duration_seconds,
 )
+from feature_sets.telemetry.cell_text import truth_of
 from feature_sets.telemetry.event_time import seconds_of
+from feature_sets.telemetry.label_words import label_words, word_form
 
 ROWS, POSITIVES, INCIDENTS = FORMS = ("rows", "positives", "incidents")
 UNION, FIRST = CONFLICTS = ("union", "first")
@@ -49,6 +52,8 @@ class LabelForm:
     :param sources: names of the files of incidents, first those that count first.
     :param conflict: what counts where incidents of several files overlap on a device: ``union`` all of them,
         ``first`` those of the first file.
+    :param values: word of the label -> 1 if it says an error, 0 if it says none; of rows and positives whose
+        label has other words than those of truth values.
     """
 
     form: str = ROWS
@@ -64,6 +69,7 @@ class LabelForm:
     scope: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     conflict: str = UNION
+    values: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_choice("labels.form", self.form, FORMS)
@@ -78,6 +84,7 @@ class LabelForm:
                 raise InputError("labels", "must name a column once", column)
         for column in self.scope:
             check_column_name("labels.scope", column)
+        label_words(self.values)
         self._check_use()
         self._period()
 
@@ -91,12 +98,14 @@ class LabelForm:
             raise InputError("labels.watched", rule, None)
         of_rows = ("watched", "healthy_after") if self.form == ROWS else ()
         of_others = ("scope", "sources") if self.form != INCIDENTS else ()
+        of_incidents = ("values",) if self.form == INCIDENTS else ()
         for names, rule in (
+            (of_incidents, "must be absent for incidents, which have no column of the label"),
             (of_rows, "must be absent for rows, which say what is healthy"),
             (of_others, "must be absent unless the form is incidents"),
         ):
             for name in names:
-                if getattr(self, name) not in (None, (), "0s"):
+                if getattr(self, name) not in (None, (), "0s", {}):
                     raise InputError(f"labels.{name}", rule, getattr(self, name))
 
     def _period(self) -> tuple[float | None, float | None]:
@@ -117,6 +126,21 @@ class LabelForm:
         if start is not None and end is not None and end <= start:
             raise InputError(f"{where}.to", "must be after 'from'", given["to"])
         return start, end
+
+    @cached_property
+    def _meanings(self) -> dict[str, bool]:
+        return {word_form(word): bool(meaning) for word, meaning in self.values.items()}
+
+    def truth_of(self, text: str | None) -> bool | None:
+        """What the text of a label says: by ``values``, else as a truth value; None if it is neither.
+
+        >>> form = LabelForm(values={"critical": 1, "ok": 0, "yes": 0})
+        >>> form.truth_of("OK"), form.truth_of("1"), form.truth_of("0"), form.truth_of("warning")
+        (False, False, False, None)
+        """
+        if text is None:
+            return None
+        return self._meanings.get(word_form(text), truth_of(text))
 
     def check(self, devices: Collection[str], others: Collection[str], excluding: Collection[str]) -> None:
         """Raise InputError unless the columns fit those of a schema.
@@ -176,6 +200,7 @@ class LabelForm:
             given[name] = check_names(f"labels.{name}", given.get(name) or [])
         if isinstance(given.get("watched"), Mapping):
             given["watched"] = {name: _text(value) for name, value in given["watched"].items()}
+        given["values"] = label_words(given.get("values") or {})
         return cls(**given)
 
     def to_dict(self) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from feature_sets.rows.entity_keys import KEY_TEXT_RULE, is_key_text
 from feature_sets.rows.keyed_rows import Bools, Integers
 from feature_sets.telemetry.arrow_files import check_separator, file_columns, partition_values, read_file
 from feature_sets.telemetry.cell_numbers import numbers_of, wholes_of
-from feature_sets.telemetry.cell_text import Texts, one_form, texts_of, truth_of
+from feature_sets.telemetry.cell_text import Texts, one_form, texts_of
 from feature_sets.telemetry.device_keys import compose_keys, no_keys
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.events import brief
@@ -37,7 +37,7 @@ class Columns:
 
     :param times: read by the grammar of ``event_time``.
     :param numbers: as float64.
-    :param truths: 0 or 1.
+    :param truths: 0 or 1, or a word of ``labels.values``.
     :param texts: of any type, as text.
     :param wholes: name -> the largest whole number that there may be.
     :param keyed: whether each row is of one device; without that there is no key.
@@ -303,8 +303,9 @@ def _type_columns(rows: FileRows, schema: TelemetrySchema, columns: Columns) -> 
         rows.columns[key] = pd.Series(whole)
     for column in columns.truths:
         texts = _texts(table, column, rows.name)
-        truths = [np.nan if truth_of(text) is None else float(bool(truth_of(text))) for text in texts.values]
-        values = np.array([*truths, np.nan])[texts.codes]
+        truths = [schema.labels.truth_of(text) for text in texts.values]
+        numbers = [np.nan if truth is None else float(truth) for truth in truths]
+        values = np.array([*numbers, np.nan])[texts.codes]
         rows.columns[column], rows.refused[column] = pd.Series(values), np.isnan(values)
     for column in columns.texts:
         # Where no row needs a key, a column of keys is text as others are.

@@ -106,7 +106,9 @@ def _event_schemas(schema: TelemetrySchema) -> dict[str, Any]:
         schema.time: time,
         "status": {"type": "string", "enum": [status.value for status in LabelStatus]},
     }
-    binary = {"type": "integer", "enum": [0, 1]}
+    binary: dict[str, Any] = {"type": "integer", "enum": [0, 1]}
+    if schema.labels.values:
+        binary = {"enum": [0, 1, *schema.labels.values]}
     labels = {schema.target: binary, schema.label: binary}
     excluding = {column: {"description": "may be absent"} for column in excluding_columns(schema)}
     return {

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from feature_sets.telemetry.ingest_report import IngestReport
 from project.cli.options import JsonOption
 
 FolderArgument = Annotated[Path, typer.Argument(help="Folder with metrics, labels and static files.")]
@@ -56,5 +57,14 @@ def _fit(folder: Path, schema: Path, as_json: bool) -> None:
         print(json.dumps({**report.to_dict(), "devices": len(rows.static), "notes": told}))
         return
     print("\n".join(report.lines([(note.table, f"note: {note.sentence}") for note in notes])))
-    fits = "every row was read; look at the notes first" if notes else "the folder fits"
-    print(f"{fits}: netops run --telemetry {folder} --schema {schema}")
+    print(f"{_verdict(report, bool(notes))}: netops run --telemetry {folder} --schema {schema}")
+
+
+def _verdict(report: IngestReport, noted: bool) -> str:
+    """Whether the folder fits; not if rows are left out or something is warned of."""
+    left_out = sum(table.rows_rejected for table in report.tables)
+    if left_out:
+        return f"{left_out:,} row{'' if left_out == 1 else 's'} would be left out; look at the reasons first"
+    if noted or any(table.warnings for table in report.tables):
+        return "every row was read; look at the notes first"
+    return "the folder fits"

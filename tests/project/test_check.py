@@ -71,6 +71,8 @@ def test_init_writes_the_schema_once(folder, tmp_path, monkeypatch):
 
 
 def test_a_folder_that_lacks_something_exits_with_one(folder, tmp_path):
+    metrics = pd.read_parquet(folder / "metrics.parquet").assign(is_error=[0, 1] * 30)
+    metrics.to_parquet(folder / "metrics.parquet")
     (folder / "labels.parquet").unlink()
     done = netops(tmp_path, "check", folder)
     assert done.returncode == 1
@@ -122,3 +124,6 @@ def test_what_does_not_fit_is_told_before_the_run_is_named(folder, tmp_path, cap
     assert last.startswith("every row was read; look at the notes first: netops run")
     check(folder, schema=schema, as_json=True)
     assert json.loads(capsys.readouterr().out)["notes"] == [note.removeprefix("  note: ")]
+    keys.assign(is_error=[2, *[0] * 30, *[1] * 29]).to_parquet(folder / "labels.parquet")
+    check(folder, schema=schema)
+    assert capsys.readouterr().out.splitlines()[-1].startswith("1 row would be left out; look at the reasons")

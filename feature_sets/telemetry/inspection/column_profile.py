@@ -16,6 +16,8 @@ from feature_sets.telemetry.event_time import DATE_ORDERS, DAY_FIRST
 from feature_sets.telemetry.inspection.date_order import EITHER, likely_order
 from feature_sets.telemetry.time_columns import ParsedTimes, parse_times
 
+ROW_NUMBER = "row number"
+"""Kind of a column that a program wrote beside the others, with the number of each row."""
 SAMPLES = 3
 _SHOWN = 40
 _FEW = 1000
@@ -33,7 +35,8 @@ class ColumnProfile:
     :param missing: of them without a value.
     :param distinct: how many different values; None if nobody counted them, as of measured numbers.
     :param samples: some values.
-    :param kind: ``number``, ``truth`` (0 and 1, yes and no), ``time``, ``text``, ``empty`` or ``nested``.
+    :param kind: ``number``, ``truth`` (0 and 1, yes and no), ``time``, ``text``, ``empty``, ``nested`` or
+        ``row number``.
     :param whole: whether the numbers are all whole.
     :param low: smallest number.
     :param high: largest number.

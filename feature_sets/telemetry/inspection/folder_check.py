@@ -20,10 +20,16 @@ from feature_sets.telemetry.inspection.likely_format import (
     likely_tables_of,
 )
 from feature_sets.telemetry.inspection.link_shape import find_links
-from feature_sets.telemetry.inspection.other_files import likely_tables, readings_of_other_name
+from feature_sets.telemetry.inspection.other_files import (
+    labels_of_other_name,
+    likely_tables,
+    readings_of_other_name,
+)
 from feature_sets.telemetry.inspection.other_names import other_names
 from feature_sets.telemetry.inspection.proposal import propose
 from feature_sets.telemetry.inspection.table_profile import TableProfile, profile_table
+from feature_sets.telemetry.inspection.text_numbers import with_row_numbers
+from feature_sets.telemetry.inspection.unlabeled import tell_unread
 from feature_sets.telemetry.schema import TelemetrySchema
 
 TABLES = ("metrics", "labels", "static", "incidents", "maintenance")
@@ -104,6 +110,7 @@ class FolderCheck:
     def lines(self) -> list[str]:
         """What was found, for people."""
         out: list[str] = []
+        of_metrics = self.tables["metrics"].columns if "metrics" in self.tables else {}
         chosen = {(choice.table, choice.column): choice for choice in self.proposal.choices}
         for name, table in self.tables.items():
             out.append(table.heading())
@@ -112,7 +119,10 @@ class FolderCheck:
                 called = f" ('{table.renamed[column]}' in the files)" if column in table.renamed else ""
                 out.append(f"  {column}{called}: {profile.words()}")
                 if choice is None:
-                    out.append("    -> as in the metrics")
+                    shared = name != "metrics" and column in of_metrics
+                    out.append(
+                        f"    -> {'as in the metrics' if shared else 'not known, see what is missing'}"
+                    )
                 else:
                     instead = f" (instead: {choice.instead})" if choice.instead else ""
                     out.append(f"    -> {choice.role}: {choice.why}{instead}")
@@ -146,26 +156,28 @@ def check_folder(folder: Path) -> FolderCheck:
 
     :raises TelemetryError: if there is no such folder, or a file cannot be read.
     """
-    known = _with_readings(folder)
+    known = _with_names(folder)
     files = {name: find_files(folder, name, optional=True, form=known) for name in TABLES}
     if files["labels"]:  # Rows are one form, and incidents another; a schema has one of both.
         files["incidents"] = []
     form = likely_format(folder, files, known)
     forms = {name: form_of(folder, found, form) for name, found in files.items()}
     tables = {name: profile_table(folder, name, found, forms[name]) for name, found in files.items() if found}
+    tables = {name: with_row_numbers(table) for name, table in tables.items()}
     order = folder_order(tables)
     tables = {name: table.in_order(order) for name, table in tables.items()}
     names = other_names(tables)
     tables = {name: table.called(names) for name, table in tables.items()}
     proposal = propose(folder.resolve().name, tables, form, names)
     proposal.missing += different_forms(files, forms)
-    if "metrics" in known.tables:
-        proposal.decide.insert(0, f"{files['metrics'][0].name} is taken for the metrics (files.tables).")
+    for table in known.tables:
+        proposal.decide.insert(0, f"{files[table][0].name} is taken for the {table} (files.tables).")
     unread = unread_files(folder, [path for found in files.values() for path in found])
     links = find_links(folder, unread, proposal, tables["metrics"], form) if "metrics" in tables else None
     if links is not None:
         tables[links.name] = links
         unread = [name for name in unread if name not in links.files]
+    tell_unread(proposal, unread)
     content = proposal.content
     if content is not None:
         try:
@@ -175,14 +187,18 @@ def check_folder(folder: Path) -> FolderCheck:
     return FolderCheck(folder, tables, proposal, unread, likely_tables(folder, unread))
 
 
-def _with_readings(folder: Path) -> FileFormat:
-    """The form with the name of the metrics, if they have another one: by that name, or by their columns."""
+def _with_names(folder: Path) -> FileFormat:
+    """The form with names of metrics and labels, if they have other ones: by these, or by their columns."""
     names = table_names(folder)
-    known = likely_tables_of(names)
-    if "metrics" in names or known.tables:
-        return known
-    other = readings_of_other_name(folder, [name for name in names if name not in TABLES])
-    return FileFormat(tables={"metrics": other}) if other else known
+    tables = dict(likely_tables_of(names).tables)
+    others = [name for name in names if name not in (*TABLES, *tables.values())]
+    if "metrics" not in names and not tables:
+        other = readings_of_other_name(folder, others)
+        tables |= {"metrics": other} if other else {}
+    if not {"labels", "incidents"} & set(names):
+        found = labels_of_other_name(folder, [name for name in others if name not in tables.values()])
+        tables |= dict([found]) if found else {}
+    return FileFormat(tables=tables)
 
 
 def _yaml(content: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from feature_sets.listed import listed
 from feature_sets.telemetry.inspection.choices import Proposal
@@ -15,13 +15,14 @@ from feature_sets.telemetry.maintenance_columns import MaintenanceColumns
 from feature_sets.telemetry.schema import DEVICE
 
 _START = re.compile(r"start|begin|began|open|from|since|raised|onset|detect|creat|report|occur|first")
-_END = re.compile(r"end|stop|clos|until|resolv|clear|finish|^to$|_to$")
+_END = re.compile(r"end|stop|clos|until|resolv|clear|finish|recover|restor|^to$|_to$")
 _KIND = re.compile(r"kind|cause|type|reason|categor|class|severity")
 _ID = re.compile(
     r"^(number|ticket|sys_?id|id|key|case)$|(incident|ticket|case|event|alert|issue|alarm|problem)"
     r"[ _.-]?(id|no|nr|number|key|ref)$|^(incident|ticket)$"
 )
 """What columns with the id of an incident are called."""
+_LENGTH = re.compile(r"duration|^length|elapsed|_(sec|secs|seconds|min|mins|minutes|hours)$")
 _KINDS = 20
 _SHOWN = 5
 _ALWAYS = ("incidents", "maintenance")
@@ -119,8 +120,11 @@ def propose_maintenance(
     :param attributes: columns of the static file.
     """
     columns = _interval(proposal, table, MaintenanceColumns())
-    if columns is None or _scope(proposal, table, entity, attributes) is None:
+    scope = _scope(proposal, table, entity, attributes)
+    if columns is None or scope is None:
         return
+    if scope:
+        columns["scope"] = scope
     kind = _kind(table, proposal)
     if kind:
         proposal.choose(table.name, kind, "maintenance.reason", "few values, which say why")
@@ -132,14 +136,14 @@ def propose_maintenance(
 
 def _interval(
     proposal: Proposal, table: TableProfile, usual: LabelForm | MaintenanceColumns
-) -> dict[str, str] | None:
+) -> dict[str, Any] | None:
     """Start and end, as far as they have other names than the usual ones."""
     found = intervals_of(table)
     if found is None:
         return None
-    named: dict[str, str] = {}
+    named: dict[str, Any] = {}
     if not found.end:
-        proposal.decide.append(f"The {table.name} have no column of ends: all of them are open.")
+        _tell_open(proposal, table)
     for role, column in found._asdict().items():
         if not column:
             continue
@@ -156,6 +160,41 @@ def _interval(
     return named
 
 
+def _tell_open(proposal: Proposal, table: TableProfile) -> None:
+    """Tell of a table without ends, which may have the length of each instead."""
+    none = f"The {table.name} have no column of ends"
+    lengths = [
+        name
+        for name, column in table.columns.items()
+        if column.kind in ("number", "truth", "text") and _LENGTH.search(name.lower())
+    ]
+    if lengths:
+        proposal.missing.append(
+            f"{none}, and '{lengths[0]}' may say how long each was: they need a column with the time of the "
+            "end, which is the start and that."
+        )
+    else:
+        proposal.decide.append(f"{none}: all of them are open.")
+
+
+def not_understood(table: TableProfile) -> str:
+    """What is missing in a table that is there and holds no intervals, as its name says."""
+    named = [name for name in table.columns if _START.search(name.lower()) or _END.search(name.lower())]
+    texts = [
+        name for name, column in table.columns.items() if column.kind == "text" and "time" in name.lower()
+    ]
+    shown = [
+        f"'{name}' such as {table.columns[name].samples[0]}"
+        for name in (named or texts)
+        if table.columns[name].samples
+    ]
+    why = f" ({listed(shown, _SHOWN)} is none)" if shown else ""
+    return (
+        f"{table.files[0]} has no times that could be the start{why}: times are ISO 8601 text, epoch "
+        "numbers, or a type of times."
+    )
+
+
 def _field(table: TableProfile) -> str:
     return "maintenance" if table.name == "maintenance" else "labels"
 
@@ -168,18 +207,20 @@ def _scope(
     for name in levels or [DEVICE]:
         if name in table.columns:
             proposal.choose(table.name, name, f"{_field(table)}.scope", "names the device, as in the metrics")
-    whole = levels == list(entity) and (
-        len(levels) == 1 or not any(table.columns[name].missing for name in levels)
-    )
-    if whole or (not levels and DEVICE in table.columns):
-        return []
     others = [name for name in attributes if name in table.columns and name not in entity]
-    for name in others:
-        proposal.choose(
-            table.name, name, f"{_field(table)}.scope", "names devices by what the static file says"
-        )
-    if levels or others:
-        return [proposal.named(name, reserved=False) for name in (*levels, *others)]
+    named = levels or [name for name in (DEVICE,) if name in table.columns]
+    missing = any(table.columns[name].missing for name in named)
+    whole = bool(named) and (levels in ([], list(entity))) and not (missing and (others or len(levels) > 1))
+    # A calendar is read with all columns that the static file says of devices.
+    if not whole or table.name == "maintenance":
+        for name in others:
+            proposal.choose(
+                table.name, name, f"{_field(table)}.scope", "names devices by what the static file says"
+            )
+    if whole:
+        return []
+    if named or others:
+        return [proposal.named(name, reserved=False) for name in (*named, *others)]
     known = ", ".join(dict.fromkeys([*entity, *attributes]))
     proposal.missing.append(
         f"The {table.name} name no devices: they need a column that metrics or static have, such as {known}."

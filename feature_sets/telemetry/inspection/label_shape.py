@@ -1,30 +1,44 @@
-"""Labels that are rows: 0 and 1, or errors only; at the times of readings, or beside them."""
+"""Labels that are rows: 0 and 1, words for them, or errors only; at the times of readings, or beside them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from feature_sets.listed import listed
 from feature_sets.rows.event_micros import column_micros
 from feature_sets.rows.latest_row import latest_rows
 from feature_sets.telemetry.cell_text import texts_of, truth_of
 from feature_sets.telemetry.inspection.choices import Proposal
+from feature_sets.telemetry.inspection.column_profile import ROW_NUMBER
 from feature_sets.telemetry.inspection.date_order import EITHER, MIXED
 from feature_sets.telemetry.inspection.interval_shape import LABEL
 from feature_sets.telemetry.inspection.key_and_time import device_times
 from feature_sets.telemetry.inspection.repeats import repeats_of
 from feature_sets.telemetry.inspection.table_profile import TableProfile
+from feature_sets.telemetry.inspection.word_labels import (
+    WordLabels,
+    knows_health,
+    meaning_of,
+    means_healthy,
+    words_of,
+)
 from feature_sets.telemetry.label_form import POSITIVES
 
 _NAME = re.compile(r"error|fail|fault|label|anomal|incident|outage|broken|down|target|alarm|bad")
+_WORD_NAME = re.compile(_NAME.pattern + "|stat|sever|level|health|condition|class|result")
 _TOLERANCES = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
 _BESIDE = 0.1
 """Share of the labels that lie beside the readings, from which on a tolerance is proposed."""
 _COVERED = 95
 """Per cent of these that the tolerance that is proposed covers."""
+_SHOWN = 10
+_MANY = 0.25
+"""Rows of labels a reading, from which on they cannot be those of errors only."""
 
 
 def propose_labels(
@@ -40,8 +54,9 @@ def propose_labels(
     :param time: column of the event time.
     :param metrics: with the readings.
     """
-    form: dict[str, str] = {}
-    label = _label(proposal, table, entity, time, form)
+    form: dict[str, Any] = {}
+    many = _rows_a_reading(table, metrics, entity, time) >= _MANY
+    label = _label(proposal, table, entity, time, form, many)
     if not label:
         return
     if entity and time and time in table.columns and table.columns[time].order not in (EITHER, MIXED):
@@ -62,32 +77,111 @@ def propose_labels(
 
 
 def _label(
-    proposal: Proposal, table: TableProfile, entity: Sequence[str], time: str, form: dict[str, str]
+    proposal: Proposal,
+    table: TableProfile,
+    entity: Sequence[str],
+    time: str,
+    form: dict[str, Any],
+    many: bool,
 ) -> str:
-    """Choose the label and note what the other columns would be; empty if nothing can be one."""
+    """Choose the label and note what the other columns would be; empty if nothing can be one.
+
+    :param many: whether there are too many rows to be those of errors only.
+    """
     rest = {name: column for name, column in table.columns.items() if name not in (*entity, time)}
     candidates = [name for name, column in rest.items() if column.kind == "truth"]
     if candidates:
         label = _among(proposal, table, candidates)
-        if table.columns[label].is_constant and truth_of(table.columns[label].samples[0].strip("'")):
-            _positives(proposal, form, f"'{label}' is 1 in every row looked at")
-        elif table.columns[label].is_constant:
-            only = table.columns[label].samples[0]
-            proposal.decide.append(
-                f"'{label}' is {only} in every row looked at: nothing can be learned from that."
-            )
-    elif time and time in table.columns and all(column.kind in ("text", "empty") for column in rest.values()):
+        _tell_values(proposal, table, label, form, many)
+    elif label := _of_words(proposal, table, list(rest), form, many):
+        proposal.fields["label"] = proposal.named(label)
+    elif (
+        time
+        and time in table.columns
+        and not many
+        and all(column.kind in ("text", "empty", ROW_NUMBER) for column in rest.values())
+    ):
         label = LABEL
         proposal.fields["label"] = LABEL
         _positives(proposal, form, "The labels have no column of 0 and 1")
     else:
-        proposal.missing.append("No column of the labels holds 0 and 1 (or true and false, yes and no).")
+        proposal.missing.append(_no_label(table, list(rest)))
         return ""
     for name, column in rest.items():
         if name != label:
             instead = "exclude_labels" if column.kind in ("truth", "text", "number") else ""
             proposal.choose("labels", name, "none", "the label is another column", instead)
     return label
+
+
+def _tell_values(
+    proposal: Proposal, table: TableProfile, label: str, form: dict[str, Any], many: bool
+) -> None:
+    """Tell of a label of 0 and 1 that has one of them only, or seems to say the opposite."""
+    column = table.columns[label]
+    if not column.is_constant:
+        if means_healthy(label):
+            words = words_of(table, label)
+            meaning = WordLabels({word: int(not truth_of(word)) for word in words})
+            form["values"] = meaning.field()
+            proposal.decide.append(meaning.sentence(label))
+        return
+    only = column.samples[0]
+    if truth_of(only.strip("'")) and not many:
+        _positives(proposal, form, f"'{label}' is 1 in every row looked at")
+    else:
+        proposal.decide.append(
+            f"'{label}' is {only} in every row looked at: nothing can be learned from that."
+        )
+
+
+def _of_words(
+    proposal: Proposal, table: TableProfile, names: Sequence[str], form: dict[str, Any], many: bool
+) -> str:
+    """Choose a label that has words, or two numbers, for 0 and 1; empty if there is none."""
+    for name in sorted(names, key=lambda name: not _WORD_NAME.search(name.lower())):
+        column = table.columns[name]
+        words = words_of(table, name) if column.kind in ("text", "number") else {}
+        # Of rows that are errors only, words tell the cause.
+        if not words or not (many or knows_health(words)):
+            continue
+        meaning = meaning_of(words, column)
+        if meaning is not None:
+            if values := meaning.field():
+                form["values"] = values
+            proposal.choose("labels", name, "label", f"{len(words):,} words, some of them of errors")
+            proposal.decide.append(meaning.sentence(name))
+            return name
+    return ""
+
+
+def _no_label(table: TableProfile, names: Sequence[str]) -> str:
+    """What is missing where no column can be the label."""
+    none = "No column of the labels holds 0 and 1 (or true and false, yes and no)"
+    words = {name: words_of(table, name) for name in names if table.columns[name].kind in ("text", "number")}
+    for name, found in words.items():
+        if found:
+            shown = listed([repr(word) for word in found], _SHOWN)
+            return (
+                f"{none}. If '{name}' says it, the schema needs label: {name}, and in labels.values 0 or 1 "
+                f"for each of {shown}."
+            )
+    return f"{none}."
+
+
+def _rows_a_reading(table: TableProfile, metrics: TableProfile, entity: Sequence[str], time: str) -> float:
+    """Rows of labels for each reading, in the time that was looked at of both; 0 if nobody knows."""
+    if not entity or not time or any(name not in table.columns for name in (*entity, time)):
+        return 0.0
+    readings, labels = (_keyed(profile, entity, time).drop_duplicates() for profile in (metrics, table))
+    labels = labels[labels["time"] <= readings["time"].max()]
+    devices = list(entity)
+    if metrics.rows != metrics.looked_at:  # The other devices may come later.
+        labels = labels.merge(readings[devices].drop_duplicates(), on=devices)
+    if table.rows != table.looked_at:
+        readings = readings[readings["time"] <= labels["time"].max()]
+        readings = readings.merge(labels[devices].drop_duplicates(), on=devices)
+    return len(labels) / len(readings) if len(readings) else 0.0
 
 
 def _among(proposal: Proposal, table: TableProfile, candidates: Sequence[str]) -> str:

@@ -14,11 +14,12 @@ from feature_sets.listed import listed
 from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.file_format import FileFormat
 from feature_sets.telemetry.inspection.choices import Proposal
-from feature_sets.telemetry.inspection.column_profile import ColumnProfile
+from feature_sets.telemetry.inspection.column_profile import ROW_NUMBER, ColumnProfile
 from feature_sets.telemetry.inspection.long_names import numeric_names
 from feature_sets.telemetry.inspection.metric_kinds import MetricKinds
 from feature_sets.telemetry.inspection.repeats import repeats_of
 from feature_sets.telemetry.inspection.table_profile import TableProfile
+from feature_sets.telemetry.inspection.text_numbers import plain_number_hint
 
 _METRICS = 200
 _SHOWN = 10
@@ -63,6 +64,11 @@ def _wide(
     for name, column in rest.items():
         if name in table.of_folders:
             proposal.choose("metrics", name, "none", "names of folders")
+        elif column.kind == ROW_NUMBER:
+            proposal.choose("metrics", name, "none", "numbers of the rows, not readings")
+        elif hint := plain_number_hint(table, name) if column.kind == "text" else "":
+            proposal.choose("metrics", name, "none", f"text: {hint}", "a metric, if they are plain numbers")
+            proposal.decide.append(f"'{name}' has {hint}: it is a metric only if they are plain numbers.")
         elif not column.holds_numbers:
             instead = "a static column, if it is in the static file" if column.kind == "text" else ""
             proposal.choose("metrics", name, "none", f"{column.kind}, not numbers", instead)
@@ -74,7 +80,7 @@ def _wide(
     values = [
         name
         for name, column in rest.items()
-        if column.kind not in ("time", "empty", "nested") and name not in table.of_folders
+        if column.kind not in ("time", "empty", "nested", ROW_NUMBER) and name not in table.of_folders
     ]
     _tell_repeated(proposal, table, readings, values)
     for name, found in kinds.propose().items():

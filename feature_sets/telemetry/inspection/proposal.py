@@ -15,11 +15,13 @@ from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.file_format import PLAIN, FileFormat
 from feature_sets.telemetry.frames import VALID_FROM
 from feature_sets.telemetry.inspection.choices import Proposal
+from feature_sets.telemetry.inspection.column_profile import ROW_NUMBER
 from feature_sets.telemetry.inspection.date_order import EITHER, MIXED
 from feature_sets.telemetry.inspection.device_shape import has_times_apart
 from feature_sets.telemetry.inspection.folder_dates import propose_order
 from feature_sets.telemetry.inspection.interval_shape import (
     intervals_of,
+    not_understood,
     propose_incidents,
     propose_maintenance,
 )
@@ -37,8 +39,15 @@ from feature_sets.telemetry.inspection.label_shape import propose_labels
 from feature_sets.telemetry.inspection.metric_columns import propose_metrics
 from feature_sets.telemetry.inspection.repeats import repeats_of
 from feature_sets.telemetry.inspection.table_profile import TableProfile
+from feature_sets.telemetry.inspection.unlabeled import (
+    NO_LABELS,
+    NO_READINGS,
+    is_unlabeled,
+    propose_unlabeled,
+)
 from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.telemetry.split_rule import DEVICE_TIME
+from feature_sets.telemetry.window_settings import Windows
 
 _PERIODS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 _SHORT, _LONG = 6, 30
@@ -71,9 +80,14 @@ def propose(
     intervals = {table: profile for table in found if (profile := _of_intervals(table, found)) is not None}
     tables = {table: found[table] for table in _TABLES if table in found and table not in intervals}
     incidents = intervals.get("incidents") or intervals.get("labels")
-    for table in ("metrics", *([] if incidents else ["labels"])):
-        if table not in tables:
-            proposal.missing.append(_ABSENT[table])
+    for table in ("incidents", "maintenance"):
+        if table in found and table not in intervals:
+            proposal.missing.append(not_understood(found[table]))
+    labeled = bool({"labels", "incidents"} & set(found))
+    if "metrics" not in tables:
+        proposal.missing += [NO_READINGS] if labeled else [NO_READINGS, NO_LABELS]
+    elif not labeled:
+        propose_unlabeled(proposal, tables["metrics"])
     if "static" not in tables:
         proposal.decide.append(
             "There is no static.parquet or static.csv with one row a device: "
@@ -121,13 +135,6 @@ def _of_intervals(table: str, found: Mapping[str, TableProfile]) -> TableProfile
     if table not in ("incidents", "maintenance", "labels") or (table == "labels" and "incidents" in found):
         return None
     return found[table] if intervals_of(found[table]) is not None else None
-
-
-_ABSENT = {
-    "metrics": "There are no readings: metrics.parquet or metrics.csv with device, time and numbers.",
-    "labels": "There are no labels: labels.parquet or labels.csv with device, time and a column of 0 and 1, "
-    "or incidents.parquet or incidents.csv with device, start and end.",
-}
 
 
 def _slug(name: str) -> str:
@@ -232,13 +239,18 @@ def _time(proposal: Proposal, tables: Mapping[str, TableProfile], form: FileForm
 
 def _static(proposal: Proposal, table: TableProfile, entity: list[str]) -> None:
     chosen: list[str] = []
+    scope = proposal.fields.get("labels", {}).get("scope", ())
     for name, column in table.columns.items():
         if name in entity:
             continue
         distinct = column.distinct or 0
+        if proposal.named(name, reserved=False) in scope:
+            proposal.choose("static", name, "static", "incidents name devices by it")
+            chosen.append(proposal.named(name, reserved=False))
+            continue
         if name == "valid_from":
             proposal.choose("static", name, "none", "is read as the time from which a row holds")
-        elif column.kind in ("nested", "empty", "time") or column.distinct is None:
+        elif column.kind in ("nested", "empty", "time", ROW_NUMBER) or column.distinct is None:
             proposal.choose("static", name, "none", f"{column.kind}, not categories")
         elif column.is_constant:
             proposal.choose("static", name, "none", f"is {column.samples[0]} for every device")
@@ -255,12 +267,16 @@ def _static(proposal: Proposal, table: TableProfile, entity: list[str]) -> None:
 def _windows(proposal: Proposal) -> None:
     cadence = proposal.cadence
     if cadence is None or cadence.seconds is None:
+        if is_unlabeled(proposal):
+            lengths = list(Windows().lengths)
+            proposal.fields["derived"] = {"relative": {"operations": ["avg", "stddev"], "windows": lengths}}
         return
     period = max((given for given in _PERIODS if given <= cadence.seconds * 1.02), default=1)
     lengths = [_duration(period * _SHORT), _duration(period * _LONG)]
     proposal.fields["windows"] = {"lengths": lengths, "period": _duration(period)}
-    if proposal.uneven:
+    if proposal.uneven or is_unlabeled(proposal):
         proposal.fields["derived"] = {"relative": {"operations": ["avg", "stddev"], "windows": lengths}}
+    if proposal.uneven:
         names = listed([f"'{name}'" for name in proposal.uneven], _SHOWN)
         proposal.decide.append(
             f"The level of {names} is quite another one from device to device. "

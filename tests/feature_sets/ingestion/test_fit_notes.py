@@ -64,6 +64,16 @@ def test_incidents_beside_all_readings_are_told(tmp_path: Path, starts: int) -> 
     )
 
 
+def test_incidents_that_never_end_are_told(tmp_path: Path) -> None:
+    notes(tmp_path, starts=2, **INCIDENTS)
+    rows = pd.DataFrame({"router": ["r1", "r2"], "start": BEGIN + pd.Timedelta(minutes=2), "end": None})
+    rows.to_csv(tmp_path / "incidents.csv", index=False)
+    (tmp_path / "incidents.parquet").unlink()
+    schema = TelemetrySchema.from_dict({**FITS, **INCIDENTS})
+    (note,) = fit_notes(read_telemetry(tmp_path, schema)[0], schema)
+    assert note.sentence.startswith("By these labels 90.0% are errors (36 of 40): ")
+
+
 @pytest.mark.parametrize("label", [0, 1])
 def test_labels_of_one_class_are_told(tmp_path: Path, label: int) -> None:
     assert notes(tmp_path, says=label) == [

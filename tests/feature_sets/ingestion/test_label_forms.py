@@ -182,11 +182,15 @@ def errors() -> list[int]:
 
 
 def test_an_incident_opens_grows_closes_comes_late_and_is_cancelled(incident_folder):
-    tell(incident_folder, (35, None))
+    done = tell(incident_folder, (35, None))
     assert errors() == [0, 0, 0, 0, 1, 1, 1, 1, 1, 1]
+    (warning,) = done["report"]["labels"]["warnings"]
+    assert warning.startswith("By these labels 60.0% are errors (6 of 10): ")
+    assert f"labels: warning: {warning}" in done["report_lines"]
     done = tell(incident_folder, (35, 60))
     assert errors() == [0, 0, 0, 0, 1, 1, 0, 0, 0, 0]
     assert (done["labels_changed"], done["label_rows_new"], done["label_rows_conflicting"]) == (4, 0, 0)
+    assert "warnings" not in done["report"]["labels"]
     assert "4 earlier labels are others now" in "\n".join(done["report_lines"])
     assert tell(incident_folder, (35, 60), (0, 20))["labels_changed"] == 2
     assert errors() == [1, 1, 0, 0, 1, 1, 0, 0, 0, 0]
@@ -196,7 +200,10 @@ def test_an_incident_opens_grows_closes_comes_late_and_is_cancelled(incident_fol
 
 
 def test_an_incident_before_its_readings_is_kept_until_they_come(incident_folder):
-    tell(incident_folder, (95, 130))
+    told = tell(incident_folder, (95, 130))["report"]["labels"]["warnings"]
+    assert told == [
+        "By these labels no reading is an error (of 10), so no model can learn to tell errors from health."
+    ]
     assert errors() == [0] * 10
     times = pd.date_range(MIDNIGHT + pd.Timedelta("100s"), periods=4, freq="10s")
     later = pd.DataFrame({DEVICE: "dev-0", "timestamp": times, "cpu": 1.0, "latency": 1.0})
@@ -207,7 +214,7 @@ def test_an_incident_before_its_readings_is_kept_until_they_come(incident_folder
 
 
 def test_a_folder_without_an_incident_is_healthy(incident_folder):
-    tell(incident_folder)
+    assert "warnings" not in tell(incident_folder)["report"]["labels"]
     assert errors() == [0] * 10
 
 

@@ -346,14 +346,14 @@ def test_files_of_other_names_are_looked_at(tmp_path: Path) -> None:
         tmp_path,
         {
             "mine": frames()["metrics"],
-            "others": frames()["metrics"],
-            "tickets": pd.DataFrame({"router": ["r1", "r2"], "start": span, "end": span, "kind": ["a", "b"]}),
+            "others": frames()["metrics"].drop(columns="mtu"),
+            "visits": pd.DataFrame({"router": ["r1", "r2"], "start": span, "end": span, "kind": ["a", "b"]}),
         },
     )
     (tmp_path / "broken.csv").write_text("", encoding="utf-8")
     (tmp_path / "notes.md").write_text("# not data", encoding="utf-8")
     check = check_folder(tmp_path)
-    assert check.unread == ["broken.csv", "mine.parquet", "others.parquet", "tickets.parquet"]
+    assert check.unread == ["broken.csv", "mine.parquet", "others.parquet", "visits.parquet"]
     assert "as metrics.parquet it would be read" in check.likely[1]
     assert "as metrics.parquet it would be read" in check.likely[2]
     assert "looks like incidents, from start to end" in check.likely[3]

@@ -79,6 +79,37 @@ def test_incidents_that_end_when_they_start_are_told(tmp_path: Path, tolerance: 
         assert "they last for the 60s before" in note
 
 
+BY_EITHER = pd.DataFrame(
+    {"router": ["r1", None], "site": [None, "oslo"], "start": at(2, 15), "end": at(5, 16), "kind": ["a", "b"]}
+)
+
+
+@pytest.mark.parametrize("sites", [["oslo", "bergen"] * 3, ["oslo"] * 6, ["oslo", *"abcde"]])
+def test_incidents_of_a_device_or_a_site_name_devices_by_both(tmp_path: Path, sites: list[str]) -> None:
+    given = with_labels("incidents", BY_EITHER)
+    given["static"]["site"] = sites
+    folder = write(tmp_path, given, ".csv")
+    check, schema = taken(folder)
+    assert schema.labels.scope == ("router", "site") and "site" in schema.static
+    columns = check.to_dict()["tables"]["incidents"]["columns"]
+    assert columns["router"]["role"] == columns["site"]["role"] == "labels.scope"
+    inside = [f"r{number}" for number, site in enumerate(sites) if site == "oslo"]
+    found = errors(folder, schema)
+    assert sorted(device for device, time in found if time == at(15)[0]) == inside
+    assert [time for device, time in found if time < at(10)[0]] == at(*np.arange(2, 5, 0.5))
+
+
+def test_maintenance_of_a_device_or_a_site_names_devices_by_both(tmp_path: Path) -> None:
+    given = {**with_labels("incidents", TICKETS), "maintenance": BY_EITHER}
+    given["static"]["site"] = ["oslo", *"abcde"]  # Too many to be a feature.
+    folder = write(tmp_path, given, ".csv")
+    check, schema = taken(folder)
+    assert check.to_dict()["tables"]["maintenance"]["columns"]["site"]["role"] == "maintenance.scope"
+    rows, report = read_telemetry(folder, schema)
+    assert rows.maintenance is not None and len(rows.maintenance) == 2
+    assert report.maintenance is not None and not report.maintenance.rejected
+
+
 def test_incidents_may_leave_out_a_level_of_the_key(tmp_path: Path) -> None:
     given = frames()
     del given["labels"], given["static"]
@@ -163,6 +194,44 @@ def test_incidents_without_a_column_of_ends_are_all_open(tmp_path: Path, suffix:
     assert read.incidents is not None
     assert read.incidents.frame[said("severity")].tolist() == [str(2**53 + 1)]
     assert "no column 'end': all incidents are open" in report.labels.notes
+
+
+@pytest.mark.parametrize(("name", "length"), [("duration_min", 9), ("Duration", "9m"), ("outage_minutes", 1)])
+def test_the_length_of_incidents_is_no_end(tmp_path: Path, name: str, length: object) -> None:
+    rows = pd.DataFrame({"router": ["r1", "r2"], "start": at(2, 8), name: length})
+    check = check_folder(write(tmp_path, with_labels("incidents", rows), ".csv"))
+    (missing,) = check.proposal.missing
+    assert missing.startswith(f"The incidents have no column of ends, and '{name}' may say how long")
+    assert not any("are open" in sentence for sentence in check.proposal.decide)
+
+
+def test_incidents_without_times_are_told_with_what_is_none(tmp_path: Path) -> None:
+    rows = pd.DataFrame({"host_name": ["no"], "Start time": ["Friday at noon"], "end": ["later"]})
+    check = check_folder(write(tmp_path, with_labels("incidents", rows), ".csv"))
+    assert check.proposal.missing == [
+        "incidents.csv has no times that could be the start ('Start time' such as 'Friday at noon', 'end' "
+        "such as 'later' is none): times are ISO 8601 text, epoch numbers, or a type of times."
+    ]
+    said = check.lines()
+    assert said[said.index(next(line for line in said if "host_name" in line)) + 1].startswith(
+        "    -> not known"
+    )
+
+
+def test_incidents_of_zabbix_with_half_days_are_read(tmp_path: Path) -> None:
+    clock = "%Y-%m-%d %I:%M:%S %p"
+    rows = pd.DataFrame(
+        {
+            "Time": [BEGIN.strftime(clock), (BEGIN + pd.Timedelta("12h")).strftime(clock)],
+            "Recovery time": [(BEGIN + pd.Timedelta(minutes=2)).strftime(clock), None],
+            "Status": ["RESOLVED", "PROBLEM"],
+            "Host": ["r1", "r2"],
+        }
+    )
+    folder = write(tmp_path, with_labels("incidents", rows), ".csv")
+    _, schema = taken(folder)
+    assert (schema.labels.start, schema.labels.end) == ("Time", "Recovery_time")
+    assert errors(folder, schema) == [("r1", time) for time in at(0, 0.5, 1, 1.5)]
 
 
 def test_incidents_of_several_files_are_told(tmp_path: Path) -> None:

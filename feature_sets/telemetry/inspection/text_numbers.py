@@ -1,0 +1,62 @@
+"""Columns that are no numbers, though they look so: with a unit, with marks of thousands, of rows."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import numpy as np
+
+from feature_sets.telemetry.cell_text import texts_of
+from feature_sets.telemetry.inspection.column_profile import ROW_NUMBER
+from feature_sets.telemetry.inspection.table_profile import TableProfile
+
+_ROW_NAME = re.compile(r"^(unnamed: ?[0-9.]+|level_[0-9]|#|row[ _]?(id|no|nr|num|number|index)?|)$")
+"""What the numbers of rows are called, as pandas and R write them."""
+_UNIT = re.compile(r"^[+-]?[0-9][0-9.,]* ?(%|‰|°?[A-Za-zµ]+(/[A-Za-z]+)?)$")
+_THOUSANDS = re.compile(r"^[+-]?[0-9]{1,3}(?:([, '\u00a0\u202f.])[0-9]{3})(?:\1[0-9]{3})*(?:[.,][0-9]+)?$")
+_LOOKED_AT = 1000
+_FEW = 10
+"""Up to so many different values are rather names, such as ``10G``."""
+
+
+def _numbers_rows(table: TableProfile, name: str) -> bool:
+    """Whether a column has the numbers of rows: by its name, and each once in a file."""
+    column = table.columns[name]
+    if not _ROW_NAME.search(name.strip().lower()) or column.missing:
+        return False
+    if not (column.kind == "number" and column.whole) and column.kind != "truth":
+        return False
+    codes, first = texts_of(table.head[name]).codes, 0
+    for length in table.lengths:
+        part = codes[first : first + length]
+        if len(np.unique(part)) != len(part):
+            return False
+        first += length
+    return True
+
+
+def with_row_numbers(table: TableProfile) -> TableProfile:
+    """The same, in which columns with the numbers of rows are of that kind, which has no use."""
+    columns = {
+        name: replace(column, kind=ROW_NUMBER) if _numbers_rows(table, name) else column
+        for name, column in table.columns.items()
+    }
+    return replace(table, columns=columns)
+
+
+def plain_number_hint(table: TableProfile, name: str) -> str:
+    """What keeps a column of text from being numbers, if all of its first values have it; else empty."""
+    values = texts_of(table.head[name]).values
+    if len(values) <= _FEW:
+        return ""
+    values = values[:_LOOKED_AT]
+    units = {found[1] for value in values if (found := _UNIT.search(value))}
+    if len(units) == 1 and all(_UNIT.search(value) for value in values):
+        return f"numbers with '{units.pop()}' behind, such as {values[0]!r}"
+    plain = re.compile(r"^[+-]?[0-9]+([.,][0-9]+)?$")
+    marks = {found[1] for value in values if (found := _THOUSANDS.search(value))}
+    if len(marks) == 1 and all(_THOUSANDS.search(value) or plain.search(value) for value in values):
+        shown = next(value for value in values if _THOUSANDS.search(value))
+        return f"numbers with {marks.pop()!r} between thousands, such as {shown!r}"
+    return ""

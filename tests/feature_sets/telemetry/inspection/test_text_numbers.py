@@ -1,0 +1,78 @@
+"""Columns that look like numbers, and are none: of rows, with units, with marks between thousands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from feature_sets.telemetry.inspection.folder_check import check_folder
+from tests.feature_sets.telemetry.inspection.test_folder_check import frames, taken, write
+from tests.feature_sets.telemetry.inspection.test_label_shapes import at
+
+
+@pytest.mark.parametrize("name", ["Unnamed: 0", "", "row_id"])
+def test_numbers_of_rows_are_neither_metric_nor_key_nor_feature(tmp_path: Path, name: str) -> None:
+    given = {table: frame.copy() for table, frame in frames(devices=2).items()}
+    for frame in given.values():
+        frame.insert(0, name, np.arange(len(frame)))
+    check, schema = taken(write(tmp_path, given, ".csv"))
+    assert (schema.entity, schema.metric_names) == (("router",), ("load", "octets", "up"))
+    assert schema.static == ("role", "serial") and schema.label == "is_error"
+    found = check.to_dict()["tables"]["metrics"]["columns"][name]
+    assert (found["role"], found["why"]) == ("none", "numbers of the rows, not readings")
+    assert not any("contradict" in line for line in check.lines())
+
+
+def test_numbers_of_rows_are_those_of_each_file(tmp_path: Path) -> None:
+    given = frames()
+    metrics = given.pop("metrics")
+    write(tmp_path, given)
+    halves = (metrics.iloc[:120], metrics.iloc[120:])
+    parts = {f"{n}": half.reset_index(drop=True) for n, half in enumerate(halves)}
+    write(
+        tmp_path / "metrics",
+        {name: part.assign(**{"Unnamed: 0": part.index}) for name, part in parts.items()},
+    )
+    assert "Unnamed_0" not in taken(tmp_path)[1].metric_names
+    twice = {name: part.assign(**{"Unnamed: 0": part.index // 2}) for name, part in parts.items()}
+    write(tmp_path / "metrics", twice)
+    assert "Unnamed_0" in taken(tmp_path)[1].metric_names
+
+
+def test_positives_may_have_numbers_of_rows(tmp_path: Path) -> None:
+    rows = pd.DataFrame(
+        {"": [0, 1, 2], "router": ["r1", "r3", "r4"], "time": at(2, 7, 8), "note": list("abc")}
+    )
+    _, schema = taken(write(tmp_path, {**frames(), "labels": rows}, ".csv"))
+    assert schema.labels.form == "positives"
+
+
+@pytest.mark.parametrize(
+    ("form", "told"),
+    [
+        ("{:.1f} %", "numbers with '%' behind, such as "),
+        ("{:.2f}ms", "numbers with 'ms' behind, such as "),
+        ("{:,.0f}", "numbers with ',' between thousands, such as "),
+    ],
+)
+def test_numbers_that_are_text_are_told_with_the_way_out(tmp_path: Path, form: str, told: str) -> None:
+    given = frames()
+    given["metrics"]["octets"] = [form.format(number) for number in given["metrics"]["octets"] / 7]
+    check, schema = taken(write(tmp_path, given))
+    assert "octets" not in schema.metric_names
+    (sentence,) = (sentence for sentence in check.proposal.decide if "'octets'" in sentence)
+    assert sentence.startswith(f"'octets' has {told}")
+    assert sentence.endswith("it is a metric only if they are plain numbers.")
+
+
+@pytest.mark.parametrize(
+    "words", [["10G", "100G"], [f"v{n}" for n in range(40)], [f"10.0.{n}.1" for n in range(40)]]
+)
+def test_names_are_no_numbers(tmp_path: Path, words: list[str]) -> None:
+    given = frames()
+    given["metrics"]["octets"] = (words * 240)[:240]
+    check = check_folder(write(tmp_path, given))
+    assert not any("plain numbers" in sentence for sentence in check.proposal.decide)
