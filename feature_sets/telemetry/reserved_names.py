@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 from feature_sets.checks import InputError
 
-OF_PREDICTIONS = frozenset({"model", "version", "prediction", "probability", "predicted_at", "labeled_at"})
+OF_PREDICTIONS = frozenset(
+    {"model", "version", "prediction", "probability", "shadows", "predicted_at", "labeled_at"}
+)
 """What a model adds to a row, see ``feature_sets.model_package.columns``."""
 
 OF_PARTITIONS = frozenset({"year", "month", "day", "hour"})

@@ -79,7 +79,7 @@ def test_scores_of_test_rows_by_group_lack_what_one_class_does_not_tell():
     assert list(found.index) == ["x", "y"]
     assert found.loc["x", ["f1", "false_alarm_share"]].tolist() == [1.0, 0.0]
     assert np.isnan(found.loc["y", "f1"]) and found.loc["y", "false_alarm_share"] == 0.5
-    assert found.loc["x", "intervals"].startswith("none: 1 episode, 1 of them with errors")
+    assert found.loc["x", "intervals"].startswith("none: 1 error episode in the test rows")
     assert found["f1_low"].isna().all()
     assert group_scores(rows, make_schema(), {}, 0.5, 1).empty
 
