@@ -12,7 +12,6 @@ from feature_sets.listed import listed
 from feature_sets.telemetry.cell_text import texts_of, truth_of
 from feature_sets.telemetry.inspection.column_profile import ColumnProfile
 from feature_sets.telemetry.inspection.table_profile import TableProfile
-from feature_sets.telemetry.label_words import word_form
 
 _MOST = 20
 """Different words of a label, at most."""
@@ -51,8 +50,8 @@ class WordLabels(NamedTuple):
     guessed: bool = False
 
     def field(self) -> dict[str, int]:
-        """Content of ``labels.values``: without truth values that mean what they always do."""
-        return {word: meaning for word, meaning in self.values.items() if truth_of(word) != bool(meaning)}
+        """Content of ``labels.values``: without truth values, which mean what they always do."""
+        return {word: meaning for word, meaning in self.values.items() if truth_of(word) is None}
 
     def sentence(self, label: str) -> str:
         """What the owner has to look at."""
@@ -80,7 +79,7 @@ def words_of(table: TableProfile, name: str) -> dict[str, int]:
     first: dict[str, str] = {}
     found: dict[str, int] = {}
     for word, count in zip(texts.values, rows.tolist(), strict=True):
-        one = first.setdefault(word_form(word), word)
+        one = first.setdefault(word.lower(), word)
         found[one] = found.get(one, 0) + count
     if not 1 < len(found) <= _MOST:
         return {}
