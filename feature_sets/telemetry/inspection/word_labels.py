@@ -68,9 +68,9 @@ class WordLabels(NamedTuple):
 
 
 def words_of(table: TableProfile, name: str) -> dict[str, int]:
-    """The different words of a column, in capitals or not, with their rows, the most frequent first.
+    """The words of a column with their rows, the most frequent first; empty if they are many, or one only.
 
-    None if there are many, or one only.
+    Of words that differ by capitals only the first stands for all.
     """
     texts = texts_of(table.head[name])
     if len(texts.values) > 2 * _MOST:
@@ -113,7 +113,7 @@ def meaning_of(words: Mapping[str, int], column: ColumnProfile) -> WordLabels | 
     slight = tuple(word for word in told if _SLIGHT.search(_plain(word)))
     known = {word: meaning for word, meaning in told.items() if meaning is not None}
     rest = [word for word in told if word not in known]
-    if rest and 0 in known.values():
+    if rest and any(meaning == 0 and word not in slight for word, meaning in known.items()):
         known |= dict.fromkeys(rest, 1)
     elif len(told) == 2 and len(rest) == 1:
         known[rest[0]] = 0

@@ -59,7 +59,7 @@ def test_words_that_say_nothing_are_left_out(tmp_path: Path) -> None:
     assert any("Rows that say 'UNKNOWN' are left out" in sentence for sentence in check.proposal.decide)
 
 
-@pytest.mark.parametrize("words", [["a", "b", "c"], [0, 1, 2, 5], [1, 2]])
+@pytest.mark.parametrize("words", [["a", "b", "c"], ["warning", "a", "b"], [0, 1, 2, 5], [1, 2]])
 def test_words_that_nobody_knows_are_asked_for(tmp_path: Path, words: list[str | int]) -> None:
     check = check_folder(write(tmp_path, said(words), ".csv"))
     assert check.schema_text() is None
