@@ -18,7 +18,7 @@ from feature_sets.checks import (
 )
 from feature_sets.telemetry.cell_text import truth_of
 from feature_sets.telemetry.event_time import seconds_of
-from feature_sets.telemetry.label_words import label_words, word_form
+from feature_sets.telemetry.label_words import label_words
 
 ROWS, POSITIVES, INCIDENTS = FORMS = ("rows", "positives", "incidents")
 UNION, FIRST = CONFLICTS = ("union", "first")
@@ -129,18 +129,18 @@ class LabelForm:
 
     @cached_property
     def _meanings(self) -> dict[str, bool]:
-        return {word_form(word): bool(meaning) for word, meaning in self.values.items()}
+        return {word.lower(): bool(meaning) for word, meaning in self.values.items()}
 
     def truth_of(self, text: str | None) -> bool | None:
         """What the text of a label says: by ``values``, else as a truth value; None if it is neither.
 
-        >>> form = LabelForm(values={"critical": 1, "ok": 0, "yes": 0})
+        >>> form = LabelForm(values={"critical": 1, "ok": 0})
         >>> form.truth_of("OK"), form.truth_of("1"), form.truth_of("0"), form.truth_of("warning")
-        (False, False, False, None)
+        (False, True, False, None)
         """
         if text is None:
             return None
-        return self._meanings.get(word_form(text), truth_of(text))
+        return self._meanings.get(text.lower(), truth_of(text))
 
     def check(self, devices: Collection[str], others: Collection[str], excluding: Collection[str]) -> None:
         """Raise InputError unless the columns fit those of a schema.

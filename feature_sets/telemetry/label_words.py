@@ -16,7 +16,7 @@ def label_words(content: object) -> dict[str, int]:
     >>> label_words({"critical": 1, "ok": 0, 3: True})
     {'critical': 1, 'ok': 0, '3': 1}
 
-    :raises InputError: unless it maps different words to 0 or 1.
+    :raises InputError: unless it maps different words to 0 or 1, those of truth values to what they mean.
     """
     if not isinstance(content, Mapping):
         raise InputError(_WHERE, "must be a mapping of words to 0 or 1", content)
@@ -26,17 +26,11 @@ def label_words(content: object) -> dict[str, int]:
         word = str(cell_text(given))
         if not isinstance(meaning, int) or meaning not in (0, 1):
             raise InputError(f"{_WHERE}.{word}", "must be 0 or 1", meaning)
-        if word_form(word) in map(word_form, words):
+        if truth_of(word) not in (None, bool(meaning)):
+            # Labels are 0 and 1 wherever the product sends them.
+            rule = f"must be {int(not meaning)}, which this word always means"
+            raise InputError(f"{_WHERE}.{word}", rule, meaning)
+        if word.lower() in map(str.lower, words):
             raise InputError(f"{_WHERE}.{word}", "must be there once, in capitals or not", list(words))
         words[word] = int(meaning)
     return words
-
-
-def word_form(text: str) -> str:
-    """One form for a word in capitals or not, and for all words of a truth value.
-
-    >>> word_form("OK"), word_form("yes"), word_form("1")
-    ('ok', 'True', 'True')
-    """
-    truth = truth_of(text)
-    return text.lower() if truth is None else str(truth)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from feature_sets.telemetry.label_form import LabelForm
 from feature_sets.telemetry.schema import TelemetrySchema
 from tests.graphs.conftest import Client, event, label, make_client, write_package
 
@@ -120,3 +121,23 @@ def test_what_excludes_by_the_label_itself_excludes_live_as_in_files(
     assert client.post("/labels", label(seconds=0, is_error=1)).json["status"] == "kept"
     assert client.post("/labels", label(seconds=10, is_error=0)).json["status"] == status
     assert client.get("/labeled").json["joined"] == (status == "joined")
+
+
+def test_a_label_in_words_of_the_schema_is_joined_as_what_it_means(
+    tmp_path: Path, schema: TelemetrySchema
+) -> None:
+    words = dataclasses.replace(schema, labels=LabelForm(values={"down": 1, "up": 0}))
+    client = make_client(write_package(tmp_path, words))
+    client.post("/telemetry", [event(seconds=0), event(seconds=10)])
+    told = [
+        label(seconds=0, is_error="Down"),
+        label(seconds=0, is_error=1),
+        label(seconds=10, is_error="down"),
+    ]
+    told += [label(seconds=10, is_error="up")]
+    statuses = [row["status"] for row in client.post("/labels", told).json]
+    assert statuses == ["joined", "duplicate", "joined", "conflicting"]
+    refused = client.post("/labels", label(is_error="off-line")).json["error"]
+    assert refused["rule"] == "must be 0 or 1, or among down, up"
+    sent = client.get("/openapi.json").json["components"]["schemas"]["Label"]["properties"]["is_error"]
+    assert sent == {"enum": [0, 1, "down", "up"]}

@@ -21,7 +21,6 @@ from feature_sets.telemetry.inspection.key_and_time import device_times
 from feature_sets.telemetry.inspection.repeats import repeats_of
 from feature_sets.telemetry.inspection.table_profile import TableProfile
 from feature_sets.telemetry.inspection.word_labels import (
-    WordLabels,
     knows_health,
     meaning_of,
     means_healthy,
@@ -121,10 +120,10 @@ def _tell_values(
     column = table.columns[label]
     if not column.is_constant:
         if means_healthy(label):
-            words = words_of(table, label)
-            meaning = WordLabels({word: int(not truth_of(word)) for word in words})
-            form["values"] = meaning.field()
-            proposal.decide.append(meaning.sentence(label))
+            proposal.missing.append(
+                f"'{label}' sounds as if 1 were no error, and the label needs 1 for an error: turn it "
+                "round in the files, or write words such as up and down (labels.values)."
+            )
         return
     only = column.samples[0]
     if truth_of(only.strip("'")) and not many:

@@ -13,6 +13,8 @@ LABEL_NAME = re.compile(
     r"error|fail|fault|label|anomal|incident|outage|broken|target|alarm|alert|ticket|problem"
 )
 """What labels are called, as a file or as a column."""
+_COUNTED = re.compile(r"(error|failure|fault|alarm|alert|problem|incident|outage|ticket)s$")
+"""What rather is a count, which may be 0 and 1 for long."""
 _SHOWN = 5
 NO_LABELS = (
     "There are no labels: labels.parquet or labels.csv with device, time and a column of 0 and 1, "
@@ -30,7 +32,7 @@ def propose_unlabeled(proposal: Proposal, metrics: TableProfile) -> None:
     inside = [
         name
         for name, column in metrics.columns.items()
-        if column.kind == "truth" and LABEL_NAME.search(name.lower())
+        if column.kind == "truth" and LABEL_NAME.search(name.lower()) and not _COUNTED.search(name.lower())
     ]
     if inside:
         proposal.choose("metrics", inside[0], "none", "may be the label, which is no metric")

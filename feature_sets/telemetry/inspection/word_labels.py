@@ -12,7 +12,6 @@ from feature_sets.listed import listed
 from feature_sets.telemetry.cell_text import texts_of, truth_of
 from feature_sets.telemetry.inspection.column_profile import ColumnProfile
 from feature_sets.telemetry.inspection.table_profile import TableProfile
-from feature_sets.telemetry.label_words import word_form
 
 _MOST = 20
 """Different words of a label, at most."""
@@ -51,8 +50,8 @@ class WordLabels(NamedTuple):
     guessed: bool = False
 
     def field(self) -> dict[str, int]:
-        """Content of ``labels.values``: without truth values that mean what they always do."""
-        return {word: meaning for word, meaning in self.values.items() if truth_of(word) != bool(meaning)}
+        """Content of ``labels.values``: without truth values, which mean what they always do."""
+        return {word: meaning for word, meaning in self.values.items() if truth_of(word) is None}
 
     def sentence(self, label: str) -> str:
         """What the owner has to look at."""
@@ -69,9 +68,9 @@ class WordLabels(NamedTuple):
 
 
 def words_of(table: TableProfile, name: str) -> dict[str, int]:
-    """The different words of a column, in capitals or not, with their rows, the most frequent first.
+    """The words of a column with their rows, the most frequent first; empty if they are many, or one only.
 
-    None if there are many, or one only.
+    Of words that differ by capitals only the first stands for all.
     """
     texts = texts_of(table.head[name])
     if len(texts.values) > 2 * _MOST:
@@ -80,7 +79,7 @@ def words_of(table: TableProfile, name: str) -> dict[str, int]:
     first: dict[str, str] = {}
     found: dict[str, int] = {}
     for word, count in zip(texts.values, rows.tolist(), strict=True):
-        one = first.setdefault(word_form(word), word)
+        one = first.setdefault(word.lower(), word)
         found[one] = found.get(one, 0) + count
     if not 1 < len(found) <= _MOST:
         return {}
@@ -114,7 +113,7 @@ def meaning_of(words: Mapping[str, int], column: ColumnProfile) -> WordLabels | 
     slight = tuple(word for word in told if _SLIGHT.search(_plain(word)))
     known = {word: meaning for word, meaning in told.items() if meaning is not None}
     rest = [word for word in told if word not in known]
-    if rest and 0 in known.values():
+    if rest and any(meaning == 0 and word not in slight for word, meaning in known.items()):
         known |= dict.fromkeys(rest, 1)
     elif len(told) == 2 and len(rest) == 1:
         known[rest[0]] = 0

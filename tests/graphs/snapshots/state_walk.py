@@ -64,6 +64,7 @@ NOT_STATE = {
     "OnlineWindows._nothing",
     "OnlineWindows._plan",
     # What was looked up before, to be quick.
+    "LabelForm._meanings",
     "Intervals._reaches",
     # Heaps that may still hold what is forgotten.
     "IncidentBook._by_start",

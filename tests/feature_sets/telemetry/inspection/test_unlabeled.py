@@ -41,6 +41,13 @@ def test_a_label_among_the_readings_is_no_metric(tmp_path: Path, name: str) -> N
     assert check.to_dict()["tables"]["metrics"]["columns"][name]["role"] == "none"
 
 
+def test_a_count_that_is_0_and_1_is_a_metric(tmp_path: Path) -> None:
+    given = bare()
+    given["metrics"]["in_errors"] = [0, 1] * 120
+    _, schema = taken(write(tmp_path, given, ".csv"))
+    assert "in_errors" in schema.metric_names
+
+
 @pytest.mark.parametrize("name", ["alarms", "outages_2026", "tickets"])
 def test_incidents_of_another_name_are_taken_for_them(tmp_path: Path, name: str) -> None:
     given = bare()
