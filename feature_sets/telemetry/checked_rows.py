@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from feature_sets.checks import InputError
-from feature_sets.rows.entity_keys import free_separator
+from feature_sets.rows.entity_keys import KEY_TEXT_RULE, free_separator
 from feature_sets.rows.keyed_rows import Bools
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.event_time import seconds_of
@@ -19,6 +19,9 @@ from feature_sets.telemetry.events import brief
 from feature_sets.telemetry.ingest_report import FileMark, FileReport
 from feature_sets.telemetry.reading_table import file_and_row
 from feature_sets.telemetry.schema import TelemetrySchema
+
+_BYTES = 16
+"""Of bytes in a cell that are shown."""
 
 
 def mark_of(path: Path) -> FileMark:
@@ -158,13 +161,17 @@ class CheckedRows:
     def shown(self, reason: str, row: int, column: str) -> str:
         """Where a row is that is left out, and what its cell holds."""
         found = self.where(row, column)
-        shown = ", ".join(f"{name} {brief(cell)!r}" for name, cell in found.cells.items())
+        shown = ", ".join(f"{name} {_cell(cell)}" for name, cell in found.cells.items())
         return f"{shown} in row {found.row + 1:,} of {found.file}{self._rule(reason, found.cells)}"
 
     def _rule(self, reason: str, cells: Mapping[str, object]) -> str:
         """What a time must be, in the words of the live events; what remedies a key that is ambiguous."""
         if reason == "separator_in_key":
             return self._other_separator(cells)
+        if reason == "broken_text_in_key":
+            no_text = any(isinstance(cell, bytes) for cell in cells.values())
+            way = "; write such ids as text, a UUID as its 36 characters" if no_text else ""
+            return f": {KEY_TEXT_RULE}{way}"
         if not reason.startswith(("unparsable_", "naive_")):
             return ""
         (cell,) = cells.values()
@@ -181,6 +188,11 @@ class CheckedRows:
         return (
             f": has the separator {self.schema.separator!r}; name one in the schema that no value has{such}"
         )
+
+
+def _cell(cell: object) -> str:
+    """A cell, for people; bytes as hexadecimal digits."""
+    return f"bytes {cell[:_BYTES].hex()}" if isinstance(cell, bytes) else repr(brief(cell))
 
 
 def none_left(report: FileReport) -> TelemetryError:

@@ -44,13 +44,13 @@ def check(
 
 
 def _fit(folder: Path, schema: Path, as_json: bool) -> None:
-    from feature_sets.ingestion.fit_notes import fit_notes
+    from feature_sets.ingestion.fit_notes import fit_notes, rejected_notes
     from feature_sets.telemetry.readers import read_telemetry
     from feature_sets.telemetry.schema import TelemetrySchema
 
     given = TelemetrySchema.from_yaml(schema)
     rows, report = read_telemetry(folder, given)
-    notes = fit_notes(rows, given)
+    notes = [*rejected_notes(report), *fit_notes(rows, given)]
     if as_json:
         told = [note.sentence for note in notes]
         print(json.dumps({**report.to_dict(), "devices": len(rows.static), "notes": told}))

@@ -169,6 +169,8 @@ def _measured(name: str, kind: str, column: pa.ChunkedArray) -> ColumnProfile:
     some = np.unique(given[: 1 << 16])
     shown = tuple(str(cell_text(value)) for value in dict.fromkeys(given[:100].tolist()))[:SAMPLES]
     distinct = 1 if given.min() == given.max() else len(some) if len(some) <= 100 else None
+    if distinct is None and (given == np.floor(given)).all():  # Whole numbers may be ids.
+        distinct = len(np.unique(given))
     if set(some.tolist()) <= {0.0, 1.0} and given.min() >= 0 and given.max() <= 1:
         return ColumnProfile(**base, distinct=distinct, samples=shown, kind="truth")
     times = _times(column, None, values)

@@ -171,7 +171,7 @@ def check_folder(folder: Path) -> FolderCheck:
         try:
             TelemetrySchema.from_dict(content)
         except SchemaError as error:
-            proposal.missing.append(f"The schema cannot have these columns: {error}.")
+            proposal.missing.append(f"The schema cannot have these columns: {proposal.in_files(error)}.")
     return FolderCheck(folder, tables, proposal, unread, likely_tables(folder, unread))
 
 

@@ -176,6 +176,12 @@ def _tell_repeated(
     proposal.cadence = dataclasses.replace(
         proposal.cadence, repeated=count, contradicting=found.contradicting, contradiction=found.sentence()
     )
+    if found.contradicting > len(rows) / 2:
+        proposal.missing.append(
+            f"{found.contradicting:,} of {len(rows):,} rows contradict another of the same "
+            f"{' and '.join(named)}, so these do not name a reading: a column of the key is missing, or is "
+            "not seen to be one."
+        )
     others = [
         choice.column
         for choice in proposal.choices

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from feature_sets.telemetry.cell_text import texts_of
+from feature_sets.telemetry.inspection.digit_ids import is_key_name, may_be_id
 from feature_sets.telemetry.inspection.interval_shape import intervals_of
 from feature_sets.telemetry.inspection.key_and_time import DEVICE_NAME, time_candidates
 from feature_sets.telemetry.inspection.table_profile import TableProfile
@@ -24,7 +25,11 @@ def other_names(tables: Mapping[str, TableProfile]) -> dict[str, str]:
     metrics = tables.get("metrics")
     if metrics is None:
         return {}
-    keys = {name: _values(metrics, name) for name, column in metrics.columns.items() if column.kind == "text"}
+    keys = {
+        name: _values(metrics, name)
+        for name, column in metrics.columns.items()
+        if column.kind == "text" or (is_key_name(name) and may_be_id(column))
+    }
     found: dict[str, str] = {}
     for table in (table for name, table in tables.items() if name != "metrics"):
         for name, column in table.columns.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import pandas as pd
@@ -33,6 +33,7 @@ from feature_sets.telemetry.inspection.key_and_time import (
     key_of_metrics,
     time_candidates,
 )
+from feature_sets.telemetry.inspection.key_notes import no_key, tell_keys
 from feature_sets.telemetry.inspection.label_shape import propose_labels
 from feature_sets.telemetry.inspection.metric_columns import propose_metrics
 from feature_sets.telemetry.inspection.repeats import repeats_of
@@ -88,7 +89,7 @@ def propose(
         return proposal
     entity = _entity(proposal, tables, incidents)
     propose_order(proposal, found)
-    time = _time(proposal, tables, form)
+    time = _time(proposal, tables, form, entity)
     told = bool(time) and tables["metrics"].columns[time].order not in (EITHER, MIXED)
     readings = device_times(tables["metrics"], entity, time) if entity and told else None
     if readings is not None:
@@ -142,10 +143,9 @@ def _entity(
         candidates = key_of_metrics(tables["metrics"], candidates, incidents)
     where = ", ".join(tables)
     if not candidates:
-        proposal.missing.append(
-            f"No column of text or whole numbers is in {where} alike, so nothing names the devices."
-        )
+        proposal.missing.append(no_key(tables))
         return []
+    tell_keys(proposal, tables, candidates)
     instead = ""
     if "static" in tables:
         fewest = fewest_keys(tables["static"], candidates)
@@ -198,10 +198,13 @@ def _separator(proposal: Proposal, tables: Mapping[str, TableProfile], entity: l
     proposal.decide.append(f"{why}, so {separator!r} joins the parts of a device's key (separator).")
 
 
-def _time(proposal: Proposal, tables: Mapping[str, TableProfile], form: FileFormat) -> str:
+def _time(
+    proposal: Proposal, tables: Mapping[str, TableProfile], form: FileFormat, entity: Sequence[str]
+) -> str:
     metrics, labels = tables["metrics"], tables.get("labels")
-    # Values may be large enough to be times.
-    candidates = [name for name in time_candidates(tables) if not (form.format and name == form.value)]
+    # Values may be large enough to be times, and ids as well.
+    others = [*entity, form.value] if form.format else entity
+    candidates = [name for name in time_candidates(tables) if name not in others]
     if not candidates:
         proposal.missing.append(
             "No column of the metrics holds times (ISO 8601 text, epoch numbers, or a type of times)."
@@ -245,10 +248,16 @@ def _static(proposal: Proposal, table: TableProfile, entity: list[str]) -> None:
         elif distinct > min(_CATEGORIES, max(2, column.rows // 2)):
             why = f"{distinct:,} values for {column.rows:,} devices: too many to be categories"
             proposal.choose("static", name, "none", why, "static, if few devices share a value")
+        elif (called := proposal.named(name, reserved=False)) in proposal.fields.get("metrics", {}):
+            proposal.choose("static", name, "none", "a metric has this name", "static, under another name")
+            proposal.decide.append(
+                f"'{name}' of the static file is not read, as a metric has the same name: to have it as a "
+                "static column, call one of them otherwise in its file."
+            )
         else:
             instead = "population, to choose the devices that are trained on"
             proposal.choose("static", name, "static", f"{distinct:,} categories", instead)
-            chosen.append(proposal.named(name, reserved=False))
+            chosen.append(called)
     proposal.fields["static"] = chosen
 
 
