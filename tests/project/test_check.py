@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+import typer
 
 from feature_sets.checks import InputError
 from feature_sets.telemetry.schema import TelemetrySchema
@@ -122,3 +123,21 @@ def test_what_does_not_fit_is_told_before_the_run_is_named(folder, tmp_path, cap
     assert last.startswith("every row was read; look at the notes first: netops run")
     check(folder, schema=schema, as_json=True)
     assert json.loads(capsys.readouterr().out)["notes"] == [note.removeprefix("  note: ")]
+
+
+def test_the_order_of_dates_is_an_option_of_check_and_init(folder, tmp_path, capsys):
+    for name in ("metrics", "labels"):
+        path = folder / f"{name}.parquet"
+        frame = pd.read_parquet(path)
+        frame.assign(at=frame["at"].dt.strftime("%d.%m.%Y %H:%M:%S")).to_parquet(path)
+    with pytest.raises(typer.Exit):
+        init(folder, output=tmp_path / "lab.yaml")
+    assert not (tmp_path / "lab.yaml").exists()
+    check(folder, date_order="day_first")
+    assert f"netops init {folder} --date-order day_first writes it" in capsys.readouterr().out
+    init(folder, output=tmp_path / "lab.yaml", date_order="day_first")
+    assert TelemetrySchema.from_yaml(tmp_path / "lab.yaml").date_order == "day_first"
+    with pytest.raises(InputError, match="--date-order: must be left out with --schema"):
+        check(folder, schema=tmp_path / "lab.yaml", date_order="day_first")
+    check(folder, schema=tmp_path / "lab.yaml")
+    assert "the folder fits" in capsys.readouterr().out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,6 +18,9 @@ from feature_sets.telemetry.inspection.date_order import EITHER, likely_order
 from feature_sets.telemetry.time_columns import ParsedTimes, parse_times
 
 SAMPLES = 3
+TIME_OF_DAY = "time of day"
+"""Kind of a column of times that have no date."""
+_CLOCK = re.compile(r"^\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?( ?[AaPp]\.?[Mm]\.?)?(Z|[+-]\d{2}:?\d{2})?$")
 _SHOWN = 40
 _FEW = 1000
 _EARLIEST = 1e8
@@ -33,7 +37,8 @@ class ColumnProfile:
     :param missing: of them without a value.
     :param distinct: how many different values; None if nobody counted them, as of measured numbers.
     :param samples: some values.
-    :param kind: ``number``, ``truth`` (0 and 1, yes and no), ``time``, ``text``, ``empty`` or ``nested``.
+    :param kind: ``number``, ``truth`` (0 and 1, yes and no), ``time``, ``time of day``
+        (without a date), ``text``, ``empty`` or ``nested``.
     :param whole: whether the numbers are all whole.
     :param low: smallest number.
     :param high: largest number.
@@ -141,7 +146,8 @@ def profile_column(
         # Words such as NaN count as missing here.
         base["missing"] = int(np.count_nonzero(np.isnan(numbers.values)))
         return ColumnProfile(**base, samples=shown, kind="number", **facts)
-    return ColumnProfile(**base, samples=shown, kind="text")
+    is_clock = all(_CLOCK.match(value) for value in texts.values)
+    return ColumnProfile(**base, samples=shown, kind=TIME_OF_DAY if is_clock else "text")
 
 
 def _stamped(name: str, kind: str, column: pa.ChunkedArray) -> ColumnProfile:

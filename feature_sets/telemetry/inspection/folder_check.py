@@ -12,7 +12,7 @@ from feature_sets.telemetry.errors import SchemaError
 from feature_sets.telemetry.file_format import FileFormat
 from feature_sets.telemetry.folder_files import find_files, table_names, unread_files, unread_note
 from feature_sets.telemetry.inspection.choices import Proposal
-from feature_sets.telemetry.inspection.folder_dates import folder_order
+from feature_sets.telemetry.inspection.folder_dates import known_order
 from feature_sets.telemetry.inspection.likely_format import (
     different_forms,
     form_of,
@@ -141,9 +141,11 @@ class FolderCheck:
         return out
 
 
-def check_folder(folder: Path) -> FolderCheck:
+def check_folder(folder: Path, date_order: str | None = None) -> FolderCheck:
     """Look at a folder and propose a schema for it.
 
+    :param date_order: of dates with the year last, where their numbers do not tell it.
+    :raises InputError: if the dates have another order.
     :raises TelemetryError: if there is no such folder, or a file cannot be read.
     """
     known = _with_readings(folder)
@@ -153,11 +155,11 @@ def check_folder(folder: Path) -> FolderCheck:
     form = likely_format(folder, files, known)
     forms = {name: form_of(folder, found, form) for name, found in files.items()}
     tables = {name: profile_table(folder, name, found, forms[name]) for name, found in files.items() if found}
-    order = folder_order(tables)
+    order = known_order(tables, date_order)
     tables = {name: table.in_order(order) for name, table in tables.items()}
     names = other_names(tables)
     tables = {name: table.called(names) for name, table in tables.items()}
-    proposal = propose(folder.resolve().name, tables, form, names)
+    proposal = propose(folder.resolve().name, tables, form, names, date_order)
     proposal.missing += different_forms(files, forms)
     if "metrics" in known.tables:
         proposal.decide.insert(0, f"{files['metrics'][0].name} is taken for the metrics (files.tables).")

@@ -17,7 +17,7 @@ from feature_sets.telemetry.frames import VALID_FROM
 from feature_sets.telemetry.inspection.choices import Proposal
 from feature_sets.telemetry.inspection.date_order import EITHER, MIXED
 from feature_sets.telemetry.inspection.device_shape import has_times_apart
-from feature_sets.telemetry.inspection.folder_dates import propose_order
+from feature_sets.telemetry.inspection.folder_dates import propose_order, tell_clocks
 from feature_sets.telemetry.inspection.interval_shape import (
     intervals_of,
     propose_incidents,
@@ -36,6 +36,7 @@ from feature_sets.telemetry.inspection.key_and_time import (
 from feature_sets.telemetry.inspection.key_notes import no_key, tell_keys
 from feature_sets.telemetry.inspection.label_shape import propose_labels
 from feature_sets.telemetry.inspection.metric_columns import propose_metrics
+from feature_sets.telemetry.inspection.other_names import propose_names
 from feature_sets.telemetry.inspection.repeats import repeats_of
 from feature_sets.telemetry.inspection.table_profile import TableProfile
 from feature_sets.telemetry.schema import TelemetrySchema
@@ -54,6 +55,7 @@ def propose(
     found: Mapping[str, TableProfile],
     form: FileFormat = PLAIN,
     names: Mapping[str, str] = MappingProxyType({}),
+    date_order: str | None = None,
 ) -> Proposal:
     """A schema for these tables.
 
@@ -61,13 +63,11 @@ def propose(
     :param found: the tables that there are, ``incidents`` and ``maintenance`` among them.
     :param form: of the CSV files.
     :param names: of the files -> those that these columns have in the tables.
+    :param date_order: that the owner of the folder says its dates have.
     """
     taken = frozenset(column for table in found.values() for column in table.columns)
     proposal = Proposal(fields={"name": _slug(name)}, taken=taken)
-    for column, called in names.items():
-        renamed = proposal.named(called, reserved=False)
-        proposal.fields.setdefault("rename", {})[column] = renamed
-        proposal.decide.append(f"'{column}' is taken for '{called}' of the metrics, by its values (rename).")
+    propose_names(proposal, names)
     # Tables of intervals need not name each device.
     intervals = {table: profile for table in found if (profile := _of_intervals(table, found)) is not None}
     tables = {table: found[table] for table in _TABLES if table in found and table not in intervals}
@@ -88,9 +88,10 @@ def propose(
     if "metrics" not in tables:
         return proposal
     entity = _entity(proposal, tables, incidents)
-    propose_order(proposal, found)
+    propose_order(proposal, found, date_order)
     time = _time(proposal, tables, form, entity)
-    told = bool(time) and tables["metrics"].columns[time].order not in (EITHER, MIXED)
+    in_two = tell_clocks(proposal, tables, entity, time)
+    told = bool(time) and not in_two and tables["metrics"].columns[time].order not in (EITHER, MIXED)
     readings = device_times(tables["metrics"], entity, time) if entity and told else None
     if readings is not None:
         proposal.cadence = cadence_of(readings)
@@ -111,6 +112,8 @@ def propose(
             "Devices have their readings at different times, so the latest rows of each are evaluated on, "
             "and not those of a few devices (split)."
         )
+    if in_two:  # Nothing of the times is known.
+        proposal.decide.clear()
     return proposal
 
 
@@ -215,7 +218,8 @@ def _time(
     # Large numbers, of a counter perhaps, are no times.
     others = [name for name in others if not is_far_from(metrics.columns[name], profile)]
     instead = f"or {', '.join(others)}" if others else ""
-    proposal.choose("metrics", time, "time", f"{profile.times}, {profile.first} to {profile.last}", instead)
+    span = f", {profile.first} to {profile.last}" if profile.first else ""
+    proposal.choose("metrics", time, "time", f"{profile.times}{span}", instead)
     proposal.fields["time"] = proposal.named(time)
     if labels is not None and time not in labels.columns:
         proposal.missing.append(
