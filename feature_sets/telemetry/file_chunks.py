@@ -15,9 +15,9 @@ from feature_sets.telemetry.arrow_files import (
     common,
     csv_types,
     open_csv,
-    refuse_nul,
     unreadable,
 )
+from feature_sets.telemetry.csv_text import refuse_nul
 from feature_sets.telemetry.file_format import PLAIN, CsvFormat, FileFormat
 
 CHUNK_BYTES = 16 << 20
@@ -58,7 +58,7 @@ def file_chunks(
         )
         yield from _joined(batches)
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise unreadable(name, error) from error
+        raise unreadable(name, error, path, form) from error
 
 
 def _rows_of(columns: int) -> int:

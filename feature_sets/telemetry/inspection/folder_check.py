@@ -10,7 +10,7 @@ import yaml
 
 from feature_sets.telemetry.errors import SchemaError
 from feature_sets.telemetry.file_format import FileFormat
-from feature_sets.telemetry.folder_files import find_files, table_names, unread_files, unread_note
+from feature_sets.telemetry.folder_files import find_files, table_names, unread_files, unread_notes
 from feature_sets.telemetry.inspection.choices import Proposal
 from feature_sets.telemetry.inspection.folder_dates import known_order
 from feature_sets.telemetry.inspection.likely_format import (
@@ -118,8 +118,7 @@ class FolderCheck:
                     out.append(f"    -> {choice.role}: {choice.why}{instead}")
             out += [f"  {column}: not in every file" for column in table.partial]
         out += self._cadence_lines()
-        if self.unread:
-            out.append(unread_note(self.unread))
+        out += unread_notes(self.folder, self.unread)
         out += [f"  {sentence}" for sentence in self.likely]
         out += [f"missing: {sentence}" for sentence in self.proposal.missing]
         return out + [f"decide: {sentence}" for sentence in self.proposal.decide]

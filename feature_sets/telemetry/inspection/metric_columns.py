@@ -60,17 +60,31 @@ def _wide(
     rest: Mapping[str, ColumnProfile],
 ) -> None:
     kinds = MetricKinds(proposal, readings, table.decimal)
+    partial: list[str] = []
+    keys = {choice.column for choice in proposal.choices if choice.role in ("entity", "time")}
+    # Where files do not even have the keys, something else is wrong with them.
+    absent = () if keys.intersection(table.partial) else table.partial
     for name, column in rest.items():
         if name in table.of_folders:
             proposal.choose("metrics", name, "none", "names of folders")
         elif not column.holds_numbers:
             instead = "a static column, if it is in the static file" if column.kind == "text" else ""
             proposal.choose("metrics", name, "none", f"{column.kind}, not numbers", instead)
+        elif name in absent:
+            partial.append(name)
+            instead = "a metric, if the other files get an empty column"
+            proposal.choose("metrics", name, "none", "not in every file", instead)
         elif column.is_constant:
             value = column.samples[0] if column.samples else ""
             proposal.choose("metrics", name, "none", f"is {value} in every row", "a metric")
         else:
             kinds.add(name, table.head[name])
+    if partial:
+        names = listed([f"'{name}'" for name in partial], _SHOWN)
+        proposal.decide.append(
+            f"No metric is what some files of the metrics do not have: {names}. With an empty column of that "
+            "name in these it would be one."
+        )
     values = [
         name
         for name, column in rest.items()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from feature_sets.checks import InputError
 from feature_sets.telemetry.arrow_files import SUFFIXES, is_table_file
+from feature_sets.telemetry.csv_text import is_blank
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.file_format import FileFormat
 from feature_sets.telemetry.folder_files import find_files
@@ -20,6 +21,8 @@ def likely_tables(folder: Path, names: Sequence[str]) -> list[str]:
     """A sentence on each file that can be read but belongs to no table."""
     sentences = []
     for name in [name for name in names if is_table_file(Path(name))][:_LIMIT]:
+        if is_blank(folder / name):  # That is told of all of them.
+            continue
         try:
             sentences.append(f"{name} {_likely(profile_table(folder, name, [folder / name]))}.")
         except TelemetryError as error:

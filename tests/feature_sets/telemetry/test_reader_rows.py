@@ -52,7 +52,7 @@ def test_a_key_with_a_nul_is_not_taken_for_one_that_begins_like_it(tmp_path: Pat
     for path in tmp_path.iterdir():
         path.unlink()
     with pytest.raises(
-        TelemetryError, match=r"metrics\.csv: must be text without NUL, got 'one at byte \d+'"
+        TelemetryError, match=r"metrics\.csv: must be text without NUL, in UTF-8, .*, got 'one at byte \d+'"
     ):
         read(tmp_path, spoil, kind="csv")
 

@@ -199,6 +199,20 @@ def test_parts_in_folders_are_one_table(tmp_path: Path) -> None:
     assert check.tables["metrics"].columns["day"].samples == ("'0'", "'1'")
 
 
+def test_what_some_files_of_the_metrics_do_not_have_is_no_metric(tmp_path: Path) -> None:
+    tables = frames()
+    metrics = tables.pop("metrics")
+    folder = write(tmp_path, tables)
+    (folder / "metrics").mkdir()
+    metrics[:100].to_csv(folder / "metrics" / "1.csv", index=False)
+    metrics[100:].drop(columns="load").to_csv(folder / "metrics" / "2.csv", index=False)
+    (folder / "metrics" / "3.csv").write_text("", encoding="utf-8")
+    check, schema = taken(folder)
+    assert schema.metric_names == ("octets", "up")
+    assert any("do not have: 'load'" in sentence for sentence in check.proposal.decide)
+    assert "1 file is empty, which is no rows: metrics/3.csv" in check.lines()
+
+
 def test_hive_folders_do_not_give_a_column_of_labels(tmp_path: Path) -> None:
     tables = frames()
     for number, (router, rows) in enumerate(tables["metrics"].groupby("router")):
@@ -389,14 +403,16 @@ def test_files_of_other_names_are_looked_at(tmp_path: Path) -> None:
             "tickets": pd.DataFrame({"router": ["r1", "r2"], "start": span, "end": span, "kind": ["a", "b"]}),
         },
     )
-    (tmp_path / "broken.csv").write_text("", encoding="utf-8")
+    (tmp_path / "broken.csv").write_text("a,b\n1,2,3\n", encoding="utf-8")
+    (tmp_path / "empty.csv").write_text("", encoding="utf-8")
     (tmp_path / "notes.md").write_text("# not data", encoding="utf-8")
     check = check_folder(tmp_path)
-    assert check.unread == ["broken.csv", "mine.parquet", "others.parquet", "tickets.parquet"]
+    assert check.unread == ["broken.csv", "empty.csv", "mine.parquet", "others.parquet", "tickets.parquet"]
+    assert "1 file is empty, which is no rows: empty.csv" in check.lines()
     assert "as metrics.parquet it would be read" in check.likely[1]
     assert "as metrics.parquet it would be read" in check.likely[2]
     assert "looks like incidents, from start to end" in check.likely[3]
-    assert "cannot be read" in check.likely[0]
+    assert "cannot be read: broken.csv, line 2: must have 2 cells" in check.likely[0]
     assert len(check.proposal.missing) == 2
 
 
