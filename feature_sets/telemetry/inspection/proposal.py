@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 import pandas as pd
@@ -15,6 +16,7 @@ from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.file_format import PLAIN, FileFormat
 from feature_sets.telemetry.frames import VALID_FROM
 from feature_sets.telemetry.inspection.choices import Proposal
+from feature_sets.telemetry.inspection.clock_change import set_back
 from feature_sets.telemetry.inspection.date_order import EITHER, MIXED
 from feature_sets.telemetry.inspection.device_shape import has_times_apart
 from feature_sets.telemetry.inspection.folder_dates import propose_order, tell_clocks
@@ -90,6 +92,8 @@ def propose(
     entity = _entity(proposal, tables, incidents)
     propose_order(proposal, found, date_order)
     time = _time(proposal, tables, form, entity)
+    zone = proposal.fields.get("assume_timezone", TableProfile.zone)
+    tables = {name: replace(table, zone=zone) for name, table in tables.items()}
     in_two = tell_clocks(proposal, tables, entity, time)
     told = bool(time) and not in_two and tables["metrics"].columns[time].order not in (EITHER, MIXED)
     readings = device_times(tables["metrics"], entity, time) if entity and told else None
@@ -227,7 +231,7 @@ def _time(
         )
     naive = [table.name for table in tables.values() if time in table.columns and table.columns[time].naive]
     if naive:
-        proposal.assume_utc(naive)
+        _assume_zone(proposal, metrics, naive, entity, time)
     for column in others:
         if ARRIVAL_NAME.search(column.lower()) and "arrival" not in proposal.fields:
             proposal.fields["arrival"] = proposal.named(column)
@@ -235,6 +239,23 @@ def _time(
         else:
             proposal.choose("metrics", column, "none", "a second time", "time or arrival")
     return time
+
+
+def _assume_zone(
+    proposal: Proposal, metrics: TableProfile, tables: Sequence[str], entity: Sequence[str], time: str
+) -> None:
+    """Say of which zone times without one are.
+
+    :param tables: that have such times.
+    """
+    column = metrics.columns[time]
+    known = bool(entity) and column.naive and column.order not in (EITHER, MIXED)
+    found = set_back(device_times(metrics, entity, time)) if known else None
+    if found is None:
+        proposal.assume_utc(tables)
+        return
+    proposal.fields["assume_timezone"] = found.zones[0]
+    proposal.decide.append(found.sentence(" and ".join(tables)))
 
 
 def _static(proposal: Proposal, table: TableProfile, entity: list[str]) -> None:

@@ -199,20 +199,6 @@ def test_parts_in_folders_are_one_table(tmp_path: Path) -> None:
     assert check.tables["metrics"].columns["day"].samples == ("'0'", "'1'")
 
 
-def test_what_some_files_of_the_metrics_do_not_have_is_no_metric(tmp_path: Path) -> None:
-    tables = frames()
-    metrics = tables.pop("metrics")
-    folder = write(tmp_path, tables)
-    (folder / "metrics").mkdir()
-    metrics[:100].to_csv(folder / "metrics" / "1.csv", index=False)
-    metrics[100:].drop(columns="load").to_csv(folder / "metrics" / "2.csv", index=False)
-    (folder / "metrics" / "3.csv").write_text("", encoding="utf-8")
-    check, schema = taken(folder)
-    assert schema.metric_names == ("octets", "up")
-    assert any("do not have: 'load'" in sentence for sentence in check.proposal.decide)
-    assert "1 file is empty, which is no rows: metrics/3.csv" in check.lines()
-
-
 def test_hive_folders_do_not_give_a_column_of_labels(tmp_path: Path) -> None:
     tables = frames()
     for number, (router, rows) in enumerate(tables["metrics"].groupby("router")):
@@ -267,45 +253,6 @@ def test_a_time_and_a_device_that_the_labels_call_otherwise_are_found_by_their_v
     assert (schema.entity, schema.time, schema.label) == (("router",), "time", "is_error")
     assert any("'when' is taken for 'time'" in sentence for sentence in check.proposal.decide)
     assert any("router ('Host Name' in the files)" in line for line in check.lines())
-
-
-def test_a_name_that_no_schema_can_have_is_renamed_to_that_of_another_table(tmp_path: Path) -> None:
-    tables = frames()
-    for name in ("metrics", "labels"):
-        tables[name] = tables[name].rename(columns={"router": "Gerät"})
-    _, schema = taken(write(tmp_path / "one", tables))
-    assert (schema.entity, dict(schema.rename)) == (("router",), {"Gerät": "router"})
-    tables["labels"] = tables["labels"].rename(columns={"Gerät": "Host"})
-    (sentence,) = check_folder(write(tmp_path / "two", tables)).proposal.missing
-    assert sentence.startswith("'Host' and 'router' and 'Gerät' of the metrics are one column")
-
-
-def test_a_date_and_a_time_of_day_in_two_columns_are_refused_in_one_sentence(tmp_path: Path) -> None:
-    tables = frames()
-    for name in ("metrics", "labels"):
-        times = tables[name].pop("time").dt
-        tables[name] = tables[name].assign(date=times.strftime("%Y-%m-%d"), time=times.strftime("%H:%M:%S"))
-    check = check_folder(write(tmp_path / "two", tables, ".csv"))
-    assert check.proposal.missing == [
-        "The metrics and the labels have the date in 'date' and the time of day in 'time': both must be in "
-        "one column, such as 2026-11-20 00:01:00, which the schema names as time."
-    ]
-    assert not any(line.startswith(("devices:", "contradicting:", "decide:")) for line in check.lines())
-    tables["metrics"] = tables["metrics"].drop(columns="date")
-    missing = check_folder(write(tmp_path / "clock", tables, ".csv")).proposal.missing
-    assert missing[1].startswith("The metrics have the time of day in 'time': both must be")
-
-
-def test_a_reading_a_day_may_have_a_duration_beside_it(tmp_path: Path) -> None:
-    tables = frames()
-    for name in ("metrics", "labels"):
-        days = (tables[name]["time"] - tables[name]["time"].min()) // STEP
-        date = pd.Timestamp("2026-03-01") + pd.to_timedelta(days, unit="D")
-        tables[name] = tables[name].assign(time=date.dt.strftime("%Y-%m-%d"))
-    tables["metrics"]["running"] = "00:05:00"
-    check, schema = taken(write(tmp_path, tables, ".csv"))
-    assert check.tables["metrics"].columns["running"].kind == "time of day"
-    assert (schema.time, "running" in schema.metric_names) == ("time", False)
 
 
 def test_values_that_are_alike_by_chance_are_not_taken_for_a_device(tmp_path: Path) -> None:
