@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -103,6 +103,8 @@ class CheckedRows:
     :param file: number of the file of each row.
     :param report: that counts them.
     :param tally: of the files.
+
+    Whoever rejects unknown devices may set ``known``, the keys of those that are not, for the sample.
     """
 
     def __init__(
@@ -115,6 +117,7 @@ class CheckedRows:
     ) -> None:
         self.frame, self.file, self.schema = frame, file, schema
         self.report, self.tally = report, tally
+        self.known: Collection[str] = ()
         self.keep: Bools = np.ones(len(frame), dtype=np.bool_)
         report.rows_read += len(frame)
         tally.read(file)
@@ -172,6 +175,8 @@ class CheckedRows:
             no_text = any(isinstance(cell, bytes) for cell in cells.values())
             way = "; write such ids as text, a UUID as its 36 characters" if no_text else ""
             return f": {KEY_TEXT_RULE}{way}"
+        if reason == "unknown_device":
+            return self._alike(cells)
         if not reason.startswith(("unparsable_", "naive_")):
             return ""
         (cell,) = cells.values()
@@ -180,6 +185,12 @@ class CheckedRows:
         except InputError as error:
             return f": {error.rule}"
         return ""
+
+    def _alike(self, cells: Mapping[str, object]) -> str:
+        """That there is a device whose key differs in upper and lower case only."""
+        key = self.schema.separator.join(str(cell) for cell in cells.values()).casefold()
+        other = next((name for name in self.known if name.casefold() == key), "")
+        return f": {other!r} is known, which differs in upper and lower case" if other else ""
 
     def _other_separator(self, cells: Mapping[str, object]) -> str:
         """That the schema can name a separator that no part of a key has."""

@@ -273,6 +273,7 @@ class _Reading:
             rows.reject_refused(schema.label, "bad_label")
         else:
             rows.frame[schema.label] = 1
+        rows.known = devices
         rows.reject("unknown_device", ~rows.frame[DEVICE].isin(devices).to_numpy(), DEVICE)
         rows.reject_duplicates([DEVICE, schema.time])
         frame = rows.accepted([schema.time, DEVICE], self._some, len(devices))
