@@ -12,17 +12,17 @@ import pyarrow.parquet as pq
 
 from feature_sets.checks import InputError
 from feature_sets.telemetry import json_files
-from feature_sets.telemetry.csv_text import (
+from feature_sets.telemetry.errors import TelemetryError
+from feature_sets.telemetry.file_format import PLAIN, CsvFormat, FileFormat
+from feature_sets.telemetry.path_pattern import path_parts, path_values
+from feature_sets.telemetry.text_files import (
     SEPARATORS,
-    csv_source,
     header_of,
     is_csv,
     refuse_nul,
     refuse_other_lengths,
+    text_source,
 )
-from feature_sets.telemetry.errors import TelemetryError
-from feature_sets.telemetry.file_format import PLAIN, CsvFormat, FileFormat
-from feature_sets.telemetry.path_pattern import path_parts, path_values
 
 SUFFIXES = (".parquet", ".csv", ".csv.gz", *json_files.SUFFIXES)
 """Ends of the names of files that are read."""
@@ -193,7 +193,7 @@ def _head(schema: pa.Schema, batches: Iterator[pa.RecordBatch], rows: int) -> pa
 def _csv_columns(path: Path, form: CsvFormat) -> list[str]:
     options = pyarrow.csv.ReadOptions(block_size=_BLOCK_BYTES, skip_rows=header_of(path).skip)
     parse = pyarrow.csv.ParseOptions(delimiter=form.separator, newlines_in_values=True)
-    with pyarrow.csv.open_csv(csv_source(path), read_options=options, parse_options=parse) as reader:
+    with pyarrow.csv.open_csv(text_source(path), read_options=options, parse_options=parse) as reader:
         return list(reader.schema.names)
 
 
@@ -219,7 +219,7 @@ def open_csv(
     :param block: bytes that are read at a time.
     """
     options = pyarrow.csv.ReadOptions(block_size=block, skip_rows=header_of(path).skip)
-    return pyarrow.csv.open_csv(csv_source(path), read_options=options, **_csv_options(types, form))
+    return pyarrow.csv.open_csv(text_source(path), read_options=options, **_csv_options(types, form))
 
 
 def _csv_options(types: dict[str, pa.DataType], form: CsvFormat) -> dict[str, Any]:
@@ -241,7 +241,7 @@ def _cases(word: str) -> tuple[str, ...]:
 
 def _read_csv(path: Path, types: dict[str, pa.DataType], form: CsvFormat) -> pa.Table:
     options = pyarrow.csv.ReadOptions(skip_rows=header_of(path).skip)
-    return pyarrow.csv.read_csv(csv_source(path), read_options=options, **_csv_options(types, form))
+    return pyarrow.csv.read_csv(text_source(path), read_options=options, **_csv_options(types, form))
 
 
 def unreadable(

@@ -17,8 +17,8 @@ from feature_sets.telemetry.arrow_files import (
     open_csv,
     unreadable,
 )
-from feature_sets.telemetry.csv_text import refuse_nul
 from feature_sets.telemetry.file_format import PLAIN, CsvFormat, FileFormat
+from feature_sets.telemetry.text_files import refuse_nul
 
 CHUNK_BYTES = 16 << 20
 """Of a table that is worked on at a time, about."""

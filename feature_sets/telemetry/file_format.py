@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 from feature_sets.checks import InputError, check_choice, check_column_name, check_mapping
-from feature_sets.telemetry.csv_text import SEPARATORS
 from feature_sets.telemetry.path_pattern import check_pattern
+from feature_sets.telemetry.text_files import SEPARATORS
 
 DECIMALS = (".", ",")
 JSON_FORMATS = ("gnmic", "telegraf", "prometheus")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from feature_sets.listed import listed
 from feature_sets.telemetry.arrow_files import SUFFIXES, is_table_file
-from feature_sets.telemetry.csv_text import is_blank
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.file_format import PLAIN, FileFormat
+from feature_sets.telemetry.text_files import is_blank
 
 MAINTENANCE = "maintenance"
 """The table of the calendar, which is read where the schema has one."""

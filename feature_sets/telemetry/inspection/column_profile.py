@@ -20,7 +20,11 @@ from feature_sets.telemetry.time_columns import ParsedTimes, parse_times
 SAMPLES = 3
 TIME_OF_DAY = "time of day"
 """Kind of a column of times that have no date."""
-_CLOCK = re.compile(r"^\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?( ?[AaPp]\.?[Mm]\.?)?(Z|[+-]\d{2}:?\d{2})?$")
+_NOON = r" ?[AaPp]\.?[Mm]\.?"
+_CLOCK = re.compile(rf"^\d{{1,2}}:\d{{2}}({_NOON}|:\d{{2}}([.,]\d+)?({_NOON}|Z|[+-]\d{{2}}:?\d{{2}})?)$")
+_SHORT_CLOCK = re.compile(r"^\d{1,2}:\d{2}$")
+_CLOCK_NAME = re.compile(r"time|clock|hour|uhr|zeit")
+"""What a column of hours and minutes alone is called; slots and ports are written alike."""
 _SHOWN = 40
 _FEW = 1000
 _EARLIEST = 1e8
@@ -146,7 +150,10 @@ def profile_column(
         # Words such as NaN count as missing here.
         base["missing"] = int(np.count_nonzero(np.isnan(numbers.values)))
         return ColumnProfile(**base, samples=shown, kind="number", **facts)
-    is_clock = all(_CLOCK.match(value) for value in texts.values)
+    form = (
+        _SHORT_CLOCK if _CLOCK_NAME.search(name.lower()) and _SHORT_CLOCK.match(texts.values[0]) else _CLOCK
+    )
+    is_clock = all(form.match(value) for value in texts.values)
     return ColumnProfile(**base, samples=shown, kind=TIME_OF_DAY if is_clock else "text")
 
 

@@ -27,13 +27,13 @@ _WAYS = (
 
 def no_key(tables: Mapping[str, TableProfile]) -> str:
     """Why no column names the devices, for people."""
-    where = ", ".join(tables)
+    where = f"in {', '.join(tables)} alike" if len(tables) > 1 else f"in the {next(iter(tables))}"
     numbers = unnamed_ids(list(tables.values()), common_columns(tables))
     if not numbers:
-        return f"No column of text, or of ids, is in {where} alike, so nothing names the devices."
+        return f"No column of text, or of ids, is {where}, so nothing names the devices."
     names = listed([f"'{name}'" for name in numbers], _SHOWN)
     return (
-        f"Whole numbers in {names} are in {where} alike, and nothing says which of them name the devices: "
+        f"Whole numbers in {names} are {where}, and nothing says which of them name the devices: "
         "call that column 'device', or write the schema with it as entity."
     )
 
@@ -81,7 +81,7 @@ def _tell_strangers(proposal: Proposal, metrics: TableProfile, table: TableProfi
         (proposal.missing if len(strangers) == len(given) else proposal.decide).append(sentence)
         return
     # Of large files the rest was not looked at.
-    if len(strangers) == len(given) and metrics.rows == metrics.looked_at:
+    if len(strangers) == len(given) and all(of.rows == of.looked_at for of in (metrics, table)):
         proposal.missing.append(
             f"None of the {len(given):,} values of '{column}' in the {table.name}, such as {strangers[0]!r}, "
             f"is in the metrics, which have {next(iter(known))!r}."

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from feature_sets.checks import InputError
 from feature_sets.telemetry.arrow_files import SUFFIXES, is_table_file
-from feature_sets.telemetry.csv_text import is_blank
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.file_format import FileFormat
 from feature_sets.telemetry.folder_files import find_files
 from feature_sets.telemetry.inspection.table_profile import TableProfile, profile_table
+from feature_sets.telemetry.text_files import is_blank
 
 _LIMIT = 20
 """Files that are looked at."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 import yaml
 
 from feature_sets.telemetry.inspection.clock_change import ZONES, set_back
+from feature_sets.telemetry.inspection.column_profile import profile_column
 from feature_sets.telemetry.inspection.folder_check import check_folder
 from feature_sets.telemetry.readers import read_telemetry
 from feature_sets.telemetry.schema import TelemetrySchema
@@ -41,6 +43,25 @@ def test_a_reading_a_day_may_have_a_duration_beside_it(tmp_path: Path) -> None:
     check, schema = taken(write(tmp_path, tables, ".csv"))
     assert check.tables["metrics"].columns["running"].kind == "time of day"
     assert (schema.time, "running" in schema.metric_names) == ("time", False)
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "is_clock"),
+    [
+        ("at", ["00:00:00", "23:59:59.5"], True),
+        ("at", ["9:05 AM", "9:05 p.m."], True),
+        ("at", ["09:05:00Z", "09:05:00+01:00"], True),
+        ("time", ["00:00", "00:01"], True),
+        ("port", ["1:10", "1:12"], False),
+        ("mac", ["00:1a:2b", "00:11:22"], False),
+        ("at", ["00:00:00", "soon"], False),
+    ],
+)
+def test_a_time_of_day_is_told_from_text_that_looks_like_one(
+    name: str, cells: list[str], is_clock: bool
+) -> None:
+    kind = profile_column(name, pa.chunked_array([cells])).kind
+    assert kind == ("time of day" if is_clock else "text")
 
 
 def local(zone: str, begin: str, hours: int = 4, minutes: int = 10) -> pd.Series:

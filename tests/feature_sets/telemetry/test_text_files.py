@@ -9,9 +9,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from feature_sets.telemetry.csv_text import Header, header_of, is_blank
 from feature_sets.telemetry.inspection.folder_check import check_folder
 from feature_sets.telemetry.readers import KnownTelemetry, TelemetryError, read_telemetry
+from feature_sets.telemetry.text_files import Header, header_of, is_blank
 from tests.feature_sets.telemetry.telemetry_folder import SCHEMA, good, write
 
 Change = Callable[[str], bytes]
@@ -54,6 +54,18 @@ def test_text_in_utf_16_and_lines_before_the_header_are_read(
     for name in ("metrics", "labels", "static"):
         pd.testing.assert_frame_equal(getattr(found, name), getattr(expected, name))
     assert check_folder(folder).tables["metrics"].looked_at == 4
+
+
+def test_json_may_be_in_utf_16(tmp_path: Path) -> None:
+    write(tmp_path, good())
+    (tmp_path / "metrics.parquet").unlink()
+    rows = good()["metrics"].assign(box=["a", "é", "a", "é"]).to_json(orient="records", lines=True)
+    (tmp_path / "metrics.json").write_text(rows, encoding="utf-16")
+    good()["static"].assign(box=["a", "é"]).to_parquet(tmp_path / "static.parquet")
+    good()["labels"].assign(box=["a", "é", "a", "é"]).to_parquet(tmp_path / "labels.parquet")
+    found, report = read_telemetry(tmp_path, SCHEMA)
+    assert report.metrics.rejected == {}
+    assert found.metrics["device"].tolist() == ["osl/a", "osl/é", "osl/a", "osl/é"]
 
 
 def test_a_header_may_begin_with_a_number_sign(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A CSV file as UTF-8 text: byte order marks, lines before the header, and lines that do not fit it."""
+"""Files of text as UTF-8; of CSV the lines before the header, and those that do not fit it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def is_csv(path: Path) -> bool:
     return path.name.endswith(SUFFIXES)
 
 
-def csv_source(path: Path) -> str | pa.NativeFile:
+def text_source(path: Path | str) -> str | pa.NativeFile:
     """What Arrow reads a file from: by its name, or as UTF-8 if it is UTF-16 with a byte order mark.
 
     :raises OSError: if it cannot be read.
@@ -50,17 +50,17 @@ def csv_source(path: Path) -> str | pa.NativeFile:
     return pa.transcoding_input_stream(pa.input_stream(str(path)), "utf-16", "utf-8")
 
 
-def open_text(path: Path) -> pa.NativeFile:
+def open_text(path: Path | str) -> pa.NativeFile:
     """The bytes of a file, in UTF-8.
 
     :raises OSError: if it cannot be read.
     """
-    source = csv_source(path)
+    source = text_source(path)
     return pa.input_stream(source) if isinstance(source, str) else source
 
 
 def header_of(path: Path) -> Header:
-    """The header of a file: the first line, or that after the lines that begin with ``#``.
+    """The header of a CSV file: the first line, or that after the lines that begin with ``#``.
 
     A line that begins so is the header itself if it has as many cells as the first line that does not.
 
@@ -109,7 +109,7 @@ def refuse_nul(path: Path) -> None:
 
 
 def refuse_other_lengths(path: Path, separator: str) -> None:
-    """Raise InputError at the first line that has more or fewer cells than the header.
+    """Raise InputError at the first line of a CSV file that has more or fewer cells than the header.
 
     :raises OSError: if it cannot be read.
     """
