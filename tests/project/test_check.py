@@ -76,6 +76,7 @@ def test_a_folder_that_lacks_something_exits_with_one(folder, tmp_path):
     done = netops(tmp_path, "check", folder)
     assert done.returncode == 1
     assert "missing: There are no labels: labels.parquet or labels.csv" in done.stdout
+    assert "To learn without any, write 'labels: {form: incidents}' and derived.relative" in done.stdout
     assert netops(tmp_path, "init", folder).returncode == 1
 
 

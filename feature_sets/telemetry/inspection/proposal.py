@@ -134,7 +134,8 @@ def _of_intervals(table: str, found: Mapping[str, TableProfile]) -> TableProfile
 _ABSENT = {
     "metrics": "There are no readings: metrics.parquet or metrics.csv with device, time and numbers.",
     "labels": "There are no labels: labels.parquet or labels.csv with device, time and a column of 0 and 1, "
-    "or incidents.parquet or incidents.csv with device, start and end.",
+    "or incidents.parquet or incidents.csv with device, start and end. To learn without any, write "
+    "'labels: {form: incidents}' and derived.relative into a schema.",
 }
 
 
