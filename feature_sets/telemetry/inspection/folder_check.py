@@ -160,7 +160,7 @@ def check_folder(folder: Path, date_order: str | None = None) -> FolderCheck:
     tables = {name: table.called(names) for name, table in tables.items()}
     proposal = propose(folder.resolve().name, tables, form, names, date_order)
     proposal.missing += different_forms(files, forms)
-    if "metrics" in known.tables:
+    if "metrics" in known.tables and files["metrics"]:
         proposal.decide.insert(0, f"{files['metrics'][0].name} is taken for the metrics (files.tables).")
     unread = unread_files(folder, [path for found in files.values() for path in found])
     links = find_links(folder, unread, proposal, tables["metrics"], form) if "metrics" in tables else None

@@ -149,6 +149,10 @@ def test_a_table_with_nothing_in_it_is_refused(tmp_path: Path) -> None:
     check = check_folder(tmp_path)
     assert check.proposal.missing[0].startswith("There are no readings")
     assert "1 file is empty, which is no rows: metrics.csv" in check.lines()
+    (tmp_path / "metrics.csv").rename(tmp_path / "readings.csv")
+    check = check_folder(tmp_path)
+    assert check.proposal.missing[0].startswith("There are no readings")
+    assert not any("is taken for the metrics" in sentence for sentence in check.proposal.decide)
 
 
 def test_what_cannot_be_unpacked_is_not_empty(tmp_path: Path) -> None:
