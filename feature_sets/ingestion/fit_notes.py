@@ -13,11 +13,14 @@ from feature_sets.labels.derived_labels import labels_at_readings
 from feature_sets.rows.keyed_rows import Integers, KeyedRows
 from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.incident_rows import CANCELLED, END, START
+from feature_sets.telemetry.ingest_report import IngestReport
+from feature_sets.telemetry.repeated_rows import EQUAL
 from feature_sets.telemetry.schema import TelemetrySchema
 
 _LOOKED_AT = 1 << 18
 """Readings whose intervals and rates are looked at, the first ones."""
 _MOST = 0.5
+_MANY = 0.1
 _ALIKE = 1.5
 """How many times longer or shorter an interval may be than another one that it is to fit."""
 
@@ -47,6 +50,19 @@ def fit_notes(rows: Telemetry, schema: TelemetrySchema) -> list[FitNote]:
     usual = float(np.median(steps)) / 1e6
     of_readings = [*_counter_notes(chunk, before, after, schema), *_interval_notes(usual, schema)]
     return found + [FitNote("metrics", sentence) for sentence in of_readings]
+
+
+def rejected_notes(report: IngestReport) -> list[FitNote]:
+    """Sentences about tables of which many rows are left out, but for those that say the same as another."""
+    found = []
+    for table in report.tables:
+        left_out = {reason: rows for reason, rows in table.rejected.items() if reason != EQUAL}
+        rows = sum(left_out.values())
+        if rows > _MANY * table.rows_read:
+            most = max(left_out, key=lambda reason: left_out[reason])
+            sentence = f"{rows:,} of {table.rows_read:,} rows would be left out, most of them as {most}."
+            found.append(FitNote(table.name, sentence))
+    return found
 
 
 def _label_notes(rows: Telemetry, schema: TelemetrySchema) -> list[str]:

@@ -13,8 +13,16 @@ import pyarrow.parquet as pq
 from feature_sets.checks import InputError
 from feature_sets.telemetry import json_files
 from feature_sets.telemetry.errors import TelemetryError
-from feature_sets.telemetry.file_format import PLAIN, SEPARATORS, CsvFormat, FileFormat
+from feature_sets.telemetry.file_format import PLAIN, CsvFormat, FileFormat
 from feature_sets.telemetry.path_pattern import path_parts, path_values
+from feature_sets.telemetry.text_files import (
+    SEPARATORS,
+    header_of,
+    is_csv,
+    refuse_nul,
+    refuse_other_lengths,
+    text_source,
+)
 
 SUFFIXES = (".parquet", ".csv", ".csv.gz", *json_files.SUFFIXES)
 """Ends of the names of files that are read."""
@@ -59,7 +67,7 @@ def file_columns(path: Path, name: str, form: FileFormat = PLAIN) -> list[str]:
             columns = _csv_columns(path, form.csv_of(name))
     except (pa.ArrowException, OSError, ValueError) as error:
         check_separator(path, name, form)
-        raise unreadable(name, error) from error
+        raise unreadable(name, error, path, form) from error
     twice = sorted({column for column in columns if columns.count(column) > 1})
     if twice:
         raise TelemetryError(name, "must have columns of different names", twice)
@@ -98,7 +106,7 @@ def read_file(
             # Some cell is no number; as text it can be said which.
             return _read_csv(path, csv_types(columns, numbers, [*wholes, *numbers]), csv)
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise unreadable(name, error) from error
+        raise unreadable(name, error, path, form) from error
 
 
 def first_rows(path: Path, name: str, rows: int, form: FileFormat = PLAIN) -> tuple[pa.Table, int | None]:
@@ -124,11 +132,11 @@ def first_rows(path: Path, name: str, rows: int, form: FileFormat = PLAIN) -> tu
             rest = any(batch.num_rows for batch in reader) if head.num_rows >= rows else False
             return head, None if rest else head.num_rows
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise unreadable(name, error) from error
+        raise unreadable(name, error, path, form) from error
 
 
 def separator_of(path: Path, name: str) -> str:
-    """The separator that the first line of a CSV file has most of; a comma if it has none.
+    """The separator that the header of a CSV file has most of; a comma if it has none.
 
     :raises TelemetryError: if it cannot be read.
     """
@@ -136,11 +144,11 @@ def separator_of(path: Path, name: str) -> str:
 
 
 def check_separator(path: Path, name: str, form: FileFormat) -> None:
-    """Raise TelemetryError if the first line of a CSV file has less of its separator than of another one.
+    """Raise TelemetryError if the header of a CSV file has less of its separator than of another one.
 
     :param name: of the file in the folder.
     """
-    if not name.endswith((".csv", ".csv.gz")):
+    if not is_csv(path):
         return
     given, line = form.csv_of(name).separator, _first_line(path, name)
     found = max(SEPARATORS, key=line.count)
@@ -153,16 +161,14 @@ def check_separator(path: Path, name: str, form: FileFormat) -> None:
 
 
 def _first_line(path: Path, name: str) -> str:
-    """The first line of a file.
+    """The header of a file.
 
     :raises TelemetryError: if it cannot be read.
     """
     try:
-        with pa.input_stream(str(path)) as file:
-            block: bytes = file.read(_BLOCK_BYTES)
-    except (pa.ArrowException, OSError) as error:
+        return header_of(path).text
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise unreadable(name, error) from error
-    return block.partition(b"\n")[0].decode("utf-8", "replace").strip()
 
 
 def common(table: pa.Table) -> pa.Table:
@@ -185,9 +191,9 @@ def _head(schema: pa.Schema, batches: Iterator[pa.RecordBatch], rows: int) -> pa
 
 
 def _csv_columns(path: Path, form: CsvFormat) -> list[str]:
-    options = pyarrow.csv.ReadOptions(block_size=_BLOCK_BYTES)
+    options = pyarrow.csv.ReadOptions(block_size=_BLOCK_BYTES, skip_rows=header_of(path).skip)
     parse = pyarrow.csv.ParseOptions(delimiter=form.separator, newlines_in_values=True)
-    with pyarrow.csv.open_csv(path, read_options=options, parse_options=parse) as reader:
+    with pyarrow.csv.open_csv(text_source(path), read_options=options, parse_options=parse) as reader:
         return list(reader.schema.names)
 
 
@@ -212,8 +218,8 @@ def open_csv(
     :param types: of the columns that are read.
     :param block: bytes that are read at a time.
     """
-    options = pyarrow.csv.ReadOptions(block_size=block)
-    return pyarrow.csv.open_csv(path, read_options=options, **_csv_options(types, form))
+    options = pyarrow.csv.ReadOptions(block_size=block, skip_rows=header_of(path).skip)
+    return pyarrow.csv.open_csv(text_source(path), read_options=options, **_csv_options(types, form))
 
 
 def _csv_options(types: dict[str, pa.DataType], form: CsvFormat) -> dict[str, Any]:
@@ -234,22 +240,24 @@ def _cases(word: str) -> tuple[str, ...]:
 
 
 def _read_csv(path: Path, types: dict[str, pa.DataType], form: CsvFormat) -> pa.Table:
-    return pyarrow.csv.read_csv(path, **_csv_options(types, form))
+    options = pyarrow.csv.ReadOptions(skip_rows=header_of(path).skip)
+    return pyarrow.csv.read_csv(text_source(path), read_options=options, **_csv_options(types, form))
 
 
-def refuse_nul(path: Path) -> None:
-    """Raise InputError if a file has a NUL, which is of another encoding or broken."""
-    place = 0
-    with pa.input_stream(str(path)) as file:
-        while part := file.read(_BLOCK_BYTES):
-            found = part.find(b"\0")
-            if found >= 0:
-                raise InputError("", "must be text without NUL", f"one at byte {place + found}")
-            place += len(part)
+def unreadable(
+    name: str, error: Exception, path: Path | None = None, form: FileFormat = PLAIN
+) -> TelemetryError:
+    """What is told of a file that cannot be read; of one of CSV the line that is to blame.
 
-
-def unreadable(name: str, error: Exception) -> TelemetryError:
-    """What is told of a file that cannot be read."""
+    :param path: of the file.
+    :param form: of a CSV file.
+    """
+    if isinstance(error, pa.ArrowInvalid) and path is not None and is_csv(path):
+        try:
+            refuse_nul(path)
+            refuse_other_lengths(path, form.csv_of(name).separator)
+        except InputError as found:
+            error = found
     if isinstance(error, InputError):
         return TelemetryError(", ".join(filter(None, (name, error.where))), error.rule, error.got)
     return TelemetryError(name, "must be a readable file of its kind", str(error))

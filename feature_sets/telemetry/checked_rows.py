@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from feature_sets.checks import InputError
-from feature_sets.rows.entity_keys import free_separator
+from feature_sets.rows.entity_keys import KEY_TEXT_RULE, free_separator
 from feature_sets.rows.keyed_rows import Bools
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.event_time import seconds_of
@@ -19,6 +19,9 @@ from feature_sets.telemetry.events import brief
 from feature_sets.telemetry.ingest_report import FileMark, FileReport
 from feature_sets.telemetry.reading_table import file_and_row
 from feature_sets.telemetry.schema import TelemetrySchema
+
+_BYTES = 16
+"""Of bytes in a cell that are shown."""
 
 
 def mark_of(path: Path) -> FileMark:
@@ -100,6 +103,8 @@ class CheckedRows:
     :param file: number of the file of each row.
     :param report: that counts them.
     :param tally: of the files.
+
+    Whoever rejects unknown devices may set ``known``, the keys of those that are not, for the sample.
     """
 
     def __init__(
@@ -112,6 +117,7 @@ class CheckedRows:
     ) -> None:
         self.frame, self.file, self.schema = frame, file, schema
         self.report, self.tally = report, tally
+        self.known: Collection[str] = ()
         self.keep: Bools = np.ones(len(frame), dtype=np.bool_)
         report.rows_read += len(frame)
         tally.read(file)
@@ -158,7 +164,7 @@ class CheckedRows:
     def shown(self, reason: str, row: int, column: str) -> str:
         """Where a row is that is left out, and what its cell holds."""
         found = self.where(row, column)
-        shown = ", ".join(f"{name} {brief(cell)!r}" for name, cell in found.cells.items())
+        shown = ", ".join(f"{name} {_cell(cell)}" for name, cell in found.cells.items())
         return f"{shown} in row {found.row + 1:,} of {found.file}{self._rule(reason, found.cells)}"
 
     def _rule(self, reason: str, cells: Mapping[str, object]) -> str:
@@ -167,6 +173,12 @@ class CheckedRows:
             return self._other_separator(cells)
         if reason == "bad_label":
             return ": must be 0 or 1, or a word that labels.values gives a meaning"
+        if reason == "broken_text_in_key":
+            no_text = any(isinstance(cell, bytes) for cell in cells.values())
+            way = "; write such ids as text, a UUID as its 36 characters" if no_text else ""
+            return f": {KEY_TEXT_RULE}{way}"
+        if reason == "unknown_device":
+            return self._alike(cells)
         if not reason.startswith(("unparsable_", "naive_")):
             return ""
         (cell,) = cells.values()
@@ -176,6 +188,12 @@ class CheckedRows:
             return f": {error.rule}"
         return ""
 
+    def _alike(self, cells: Mapping[str, object]) -> str:
+        """That there is a device whose key differs in upper and lower case only."""
+        key = self.schema.separator.join(str(cell) for cell in cells.values()).casefold()
+        other = next((name for name in self.known if name.casefold() == key), "")
+        return f": {other!r} is known, which differs in upper and lower case" if other else ""
+
     def _other_separator(self, cells: Mapping[str, object]) -> str:
         """That the schema can name a separator that no part of a key has."""
         free = free_separator(str(cell) for cell in (*cells.values(), self.schema.separator))
@@ -183,6 +201,11 @@ class CheckedRows:
         return (
             f": has the separator {self.schema.separator!r}; name one in the schema that no value has{such}"
         )
+
+
+def _cell(cell: object) -> str:
+    """A cell, for people; bytes as hexadecimal digits."""
+    return f"bytes {cell[:_BYTES].hex()}" if isinstance(cell, bytes) else repr(brief(cell))
 
 
 def none_left(report: FileReport) -> TelemetryError:

@@ -15,10 +15,10 @@ from feature_sets.telemetry.arrow_files import (
     common,
     csv_types,
     open_csv,
-    refuse_nul,
     unreadable,
 )
 from feature_sets.telemetry.file_format import PLAIN, CsvFormat, FileFormat
+from feature_sets.telemetry.text_files import refuse_nul
 
 CHUNK_BYTES = 16 << 20
 """Of a table that is worked on at a time, about."""
@@ -58,7 +58,7 @@ def file_chunks(
         )
         yield from _joined(batches)
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise unreadable(name, error) from error
+        raise unreadable(name, error, path, form) from error
 
 
 def _rows_of(columns: int) -> int:

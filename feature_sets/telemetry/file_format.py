@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from feature_sets.checks import InputError, check_choice, check_column_name, check_mapping
 from feature_sets.telemetry.path_pattern import check_pattern
+from feature_sets.telemetry.text_files import SEPARATORS
 
-SEPARATORS = (",", ";", "\t", "|")
 DECIMALS = (".", ",")
 JSON_FORMATS = ("gnmic", "telegraf", "prometheus")
 TABLES = ("metrics", "labels", "static", "incidents", "maintenance", "topology")

@@ -9,6 +9,7 @@ from feature_sets.listed import listed
 from feature_sets.telemetry.arrow_files import SUFFIXES, is_table_file
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.file_format import PLAIN, FileFormat
+from feature_sets.telemetry.text_files import is_blank
 
 MAINTENANCE = "maintenance"
 """The table of the calendar, which is read where the schema has one."""
@@ -26,9 +27,11 @@ _DOCUMENTS = (".md", ".yaml", ".yml", ".rst", ".html")
 def find_files(folder: Path, name: str, optional: bool = False, form: FileFormat = PLAIN) -> list[Path]:
     """Files of a table: ``NAME.parquet``, ``NAME.csv`` and so on, or all such files below ``NAME/``.
 
+    A file of text with nothing in it has no rows, and is left out.
+
     :param optional: whether there may be none.
     :param form: has the name, if it is another one.
-    :raises TelemetryError: if there is none, or more than one of the forms.
+    :raises TelemetryError: if there is none, or none with anything in it, or more than one of the forms.
     """
     if not folder.is_dir():
         raise TelemetryError(folder.name, "must be a folder that exists", str(folder))
@@ -50,7 +53,11 @@ def find_files(folder: Path, name: str, optional: bool = False, form: FileFormat
         raise TelemetryError(
             name, "must exist in one form only", [str(form[0].relative_to(folder)) for form in forms]
         )
-    return forms[0]
+    filled = [path for path in forms[0] if not is_blank(path)]
+    if not filled and not optional:
+        names = [str(path.relative_to(folder)) for path in forms[0]]
+        raise TelemetryError(name, "must have a file that is not empty", names[:_SHOWN])
+    return filled
 
 
 def table_names(folder: Path) -> list[str]:
@@ -74,12 +81,20 @@ def unread_files(folder: Path, read: Iterable[Path]) -> list[str]:
     ]
 
 
-def unread_note(names: list[str]) -> str:
-    """What is told of files that are not read."""
-    what = "1 file is" if len(names) == 1 else f"{len(names):,} files are"
-    calendar = any(name.partition(".")[0].partition("/")[0] == MAINTENANCE for name in names)
-    way = f"; '{MAINTENANCE}: {{}}' in the schema has the calendar read" if calendar else ""
-    return f"{what} of no table and not read: {listed(names, _SHOWN)}{way}"
+def unread_notes(folder: Path, names: list[str]) -> list[str]:
+    """What is told of files that are not read: those that are empty, and others."""
+    blank = [name for name in names if is_table_file(folder / name) and is_blank(folder / name)]
+    others = [name for name in names if name not in blank]
+    notes = []
+    if blank:
+        what = "1 file is" if len(blank) == 1 else f"{len(blank):,} files are"
+        notes.append(f"{what} empty, which is no rows: {listed(blank, _SHOWN)}")
+    if others:
+        what = "1 file is" if len(others) == 1 else f"{len(others):,} files are"
+        calendar = any(name.partition(".")[0].partition("/")[0] == MAINTENANCE for name in others)
+        way = f"; '{MAINTENANCE}: {{}}' in the schema has the calendar read" if calendar else ""
+        notes.append(f"{what} of no table and not read: {listed(others, _SHOWN)}{way}")
+    return notes
 
 
 def _below(folder: Path) -> list[Path]:

@@ -19,6 +19,7 @@ import pyarrow as pa
 from feature_sets.checks import InputError
 from feature_sets.telemetry.cell_text import cell_text
 from feature_sets.telemetry.file_format import FileFormat
+from feature_sets.telemetry.text_files import open_text
 
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz")
 
@@ -121,7 +122,7 @@ class _File(NamedTuple):
 
 
 def _lines(path: str | Path) -> Iterator[str]:
-    with pa.input_stream(str(path)) as stream, io.TextIOWrapper(stream, "utf-8-sig", newline="\n") as text:
+    with open_text(path) as stream, io.TextIOWrapper(stream, "utf-8-sig", newline="\n") as text:
         yield from text
 
 
@@ -131,7 +132,7 @@ def _has_values_in_lines(path: str, stamp: tuple[int, int]) -> bool:
 
     :param stamp: see ``_File``.
     """
-    with pa.input_stream(path) as stream:
+    with open_text(path) as stream:
         begin = stream.read(STREAM_BYTES).decode("utf-8-sig", "replace")
     first, newline, _ = begin.lstrip().partition("\n")
     try:
@@ -153,7 +154,7 @@ def _names(file: _File) -> tuple[str, ...]:
 @lru_cache(maxsize=1)
 def _table(file: _File) -> pa.Table:
     """The table; the last one is kept, as its columns are asked for first."""
-    with pa.input_stream(file.path) as stream:
+    with open_text(file.path) as stream:
         text = stream.read().decode("utf-8-sig")
     table = _of_rows(file.rows(_parts(text)), {})
     if file.kind and not table.num_columns:  # Nothing was measured, which is no fault.

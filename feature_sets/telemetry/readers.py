@@ -26,7 +26,7 @@ from feature_sets.checks import duration_seconds
 from feature_sets.telemetry.calendar import Calendar
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.events import label_columns
-from feature_sets.telemetry.folder_files import MAINTENANCE, find_files, unread_files, unread_note
+from feature_sets.telemetry.folder_files import MAINTENANCE, find_files, unread_files, unread_notes
 from feature_sets.telemetry.frames import VALID_FROM, Telemetry
 from feature_sets.telemetry.incident_files import find_incident_files, note_incidents, read_incidents
 from feature_sets.telemetry.incident_rows import IncidentPart, said, texts_about
@@ -150,8 +150,7 @@ def open_telemetry(
     labels, incidents = reading.labels_and_incidents(files["labels"], report.labels, devices, every)
     if not files["labels"] and known is None:
         report.labels.notes.append("no file of incidents: every reading counts as healthy until one is told")
-    if unread:
-        report.metrics.notes.append(unread_note(unread))
+    report.metrics.notes += unread_notes(base, unread)
     calendar: Calendar | None = None
     if calendar_files:
         report.maintenance = FileReport(MAINTENANCE)
@@ -274,6 +273,7 @@ class _Reading:
             rows.reject_refused(schema.label, "bad_label")
         else:
             rows.frame[schema.label] = 1
+        rows.known = devices
         rows.reject("unknown_device", ~rows.frame[DEVICE].isin(devices).to_numpy(), DEVICE)
         rows.reject_duplicates([DEVICE, schema.time])
         frame = rows.accepted([schema.time, DEVICE], self._some, len(devices))

@@ -148,6 +148,7 @@ class _ReadingFiles:
             rows.reject_times(column, kind)
         rows.reject_from_future(self._times[-1], self._rules.now, self._tolerance)
         reject_readings(rows, schema)
+        rows.known = self._rules.devices or ()
         rows.reject("unknown_device", ~self._rules.knows(part.devices.values)[part.devices.codes], DEVICE)
         kept = np.flatnonzero(rows.keep)
         columns = {
@@ -262,6 +263,7 @@ class _ReadingFiles:
             rows.reject("naive_arrival", found.arrival == NAIVE_TIME, schema.arrival)
         rows.reject_from_future(self._times[-1], rules.now, self._tolerance)
         reject_readings(rows, schema)
+        rows.known = rules.devices or ()
         rows.reject("unknown_device", ~rules.knows(keys)[found.devices], DEVICE)
         kept = np.flatnonzero(rows.keep)
         frame = rows.frame[list(schema.sent_fields)]

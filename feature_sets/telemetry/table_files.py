@@ -156,7 +156,12 @@ class _FilePlan:
         for column in columns.names:
             if column not in present:
                 check_separator(path, name, schema.files)
-                raise TelemetryError(f"{name}, column '{column}'", "is required", list(present))
+                way = (
+                    " (an empty one, if the file has no values of it)"
+                    if column in schema.metric_names
+                    else ""
+                )
+                raise TelemetryError(f"{name}, column '{column}'", f"is required{way}", list(present))
         wanted = tuple(dict.fromkeys([*keys, *columns.names]))
         inside = [column for column in wanted if present[column] is not None]
         if not inside:  # Its path says it all, but for the number of its rows.

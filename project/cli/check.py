@@ -8,10 +8,16 @@ from typing import Annotated
 
 import typer
 
+from feature_sets.checks import InputError
 from feature_sets.telemetry.ingest_report import IngestReport
 from project.cli.options import JsonOption
 
 FolderArgument = Annotated[Path, typer.Argument(help="Folder with metrics, labels and static files.")]
+
+DateOrderOption = Annotated[
+    str | None,
+    typer.Option(help="day_first or month_first, where dates such as 03.11.2026 do not tell it themselves."),
+]
 
 
 def check(
@@ -19,6 +25,7 @@ def check(
     schema: Annotated[
         Path | None, typer.Option(help="Telemetry schema, YAML: does the folder fit it? Reads every row.")
     ] = None,
+    date_order: DateOrderOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Look at a folder: what each column holds, and the schema it may have.
@@ -28,30 +35,33 @@ def check(
     netops ingest would, and what would be left out or ignored is told.
     """
     if schema is not None:
+        if date_order is not None:
+            raise InputError("--date-order", "must be left out with --schema, which says it", date_order)
         _fit(folder, schema, as_json)
         return
     from feature_sets.telemetry.inspection.folder_check import check_folder
 
-    found = check_folder(folder)
+    found = check_folder(folder, date_order)
     text = found.schema_text()
     if as_json:
         print(json.dumps({**found.to_dict(), "schema_text": text}))
     else:
         print("\n".join(found.lines()))
         if text is not None:
-            print(f"\nproposed schema (netops init {folder} writes it):\n\n{text}", end="")
+            said = f" --date-order {date_order}" if date_order else ""
+            print(f"\nproposed schema (netops init {folder}{said} writes it):\n\n{text}", end="")
     if text is None:
         raise typer.Exit(1)
 
 
 def _fit(folder: Path, schema: Path, as_json: bool) -> None:
-    from feature_sets.ingestion.fit_notes import fit_notes
+    from feature_sets.ingestion.fit_notes import fit_notes, rejected_notes
     from feature_sets.telemetry.readers import read_telemetry
     from feature_sets.telemetry.schema import TelemetrySchema
 
     given = TelemetrySchema.from_yaml(schema)
     rows, report = read_telemetry(folder, given)
-    notes = fit_notes(rows, given)
+    notes = [*rejected_notes(report), *fit_notes(rows, given)]
     if as_json:
         told = [note.sentence for note in notes]
         print(json.dumps({**report.to_dict(), "devices": len(rows.static), "notes": told}))

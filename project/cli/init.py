@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from feature_sets.checks import InputError
-from project.cli.check import FolderArgument
+from project.cli.check import DateOrderOption, FolderArgument
 
 
 def init(
@@ -17,6 +17,7 @@ def init(
     output: Annotated[
         Path | None, typer.Option(help="File to write. Default: NAME.yaml here, as the folder is called.")
     ] = None,
+    date_order: DateOrderOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Overwrite a file that exists without asking.")] = False,
 ) -> None:
     """Write the schema file that netops check proposes for a folder.
@@ -26,7 +27,7 @@ def init(
     """
     from feature_sets.telemetry.inspection.folder_check import check_folder
 
-    found = check_folder(folder)
+    found = check_folder(folder, date_order)
     text = found.schema_text()
     if text is None:
         print("\n".join(found.lines()))

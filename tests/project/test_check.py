@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+import typer
 
 from feature_sets.checks import InputError
 from feature_sets.telemetry.schema import TelemetrySchema
@@ -77,6 +78,7 @@ def test_a_folder_that_lacks_something_exits_with_one(folder, tmp_path):
     done = netops(tmp_path, "check", folder)
     assert done.returncode == 1
     assert "missing: There are no labels: labels.parquet or labels.csv" in done.stdout
+    assert "'is_error' of metrics.parquet may be the label" in done.stdout
     assert netops(tmp_path, "init", folder).returncode == 1
 
 
@@ -127,3 +129,21 @@ def test_what_does_not_fit_is_told_before_the_run_is_named(folder, tmp_path, cap
     keys.assign(is_error=[2, *[0] * 30, *[1] * 29]).to_parquet(folder / "labels.parquet")
     check(folder, schema=schema)
     assert capsys.readouterr().out.splitlines()[-1].startswith("1 row would be left out; look at the reasons")
+
+
+def test_the_order_of_dates_is_an_option_of_check_and_init(folder, tmp_path, capsys):
+    for name in ("metrics", "labels"):
+        path = folder / f"{name}.parquet"
+        frame = pd.read_parquet(path)
+        frame.assign(at=frame["at"].dt.strftime("%d.%m.%Y %H:%M:%S")).to_parquet(path)
+    with pytest.raises(typer.Exit):
+        init(folder, output=tmp_path / "lab.yaml")
+    assert not (tmp_path / "lab.yaml").exists()
+    check(folder, date_order="day_first")
+    assert f"netops init {folder} --date-order day_first writes it" in capsys.readouterr().out
+    init(folder, output=tmp_path / "lab.yaml", date_order="day_first")
+    assert TelemetrySchema.from_yaml(tmp_path / "lab.yaml").date_order == "day_first"
+    with pytest.raises(InputError, match="--date-order: must be left out with --schema"):
+        check(folder, schema=tmp_path / "lab.yaml", date_order="day_first")
+    check(folder, schema=tmp_path / "lab.yaml")
+    assert "the folder fits" in capsys.readouterr().out

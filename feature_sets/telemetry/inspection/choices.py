@@ -67,20 +67,21 @@ class Proposal:
 
         :param reserved: whether it cannot have a name that the product writes itself.
         """
+        renamed: dict[str, str] = self.fields.get("rename", {})
+        if column in renamed:  # A name is renamed in all tables.
+            return renamed[column]
         try:
             check_column_name("column", column)
             check_reserved("column", [column] if reserved else [])
             return column
         except InputError:
-            renamed: dict[str, str] = self.fields.setdefault("rename", {})
-            if column not in renamed:
-                plain = re.sub(r"[^A-Za-z0-9]+", "_", plain_letters(column)).strip("_") or "column"
-                plain = f"my_{plain}" if plain in RESERVED or not plain[0].isalpha() else plain
-                plain = f"my_{plain}" if plain.startswith(("t_", "aggr_")) else plain
-                while plain in renamed.values() or plain in self.taken:
-                    plain += "_"
-                renamed[column] = plain
-            return renamed[column]
+            plain = re.sub(r"[^A-Za-z0-9]+", "_", plain_letters(column)).strip("_") or "column"
+            plain = f"my_{plain}" if plain in RESERVED or not plain[0].isalpha() else plain
+            plain = f"my_{plain}" if plain.startswith(("t_", "aggr_")) else plain
+            while plain in renamed.values() or plain in self.taken:
+                plain += "_"
+            self.fields.setdefault("rename", {})[column] = plain
+            return plain
 
     def assume_utc(self, tables: Sequence[str]) -> None:
         """Take times without a zone for UTC, and ask whether they are.
@@ -92,6 +93,16 @@ class Proposal:
             f"Times in {' and '.join(tables)} have no zone; the schema says assume_timezone: UTC, "
             "which must be true of them (or name their zone, such as Europe/Oslo)."
         )
+
+    def in_files(self, error: InputError) -> str:
+        """What a schema refuses, with what the files call a column of the name that is to blame."""
+        called = self.fields.get("rename", {})
+        chosen = [one for one in self.choices if one.role != "none"]
+        of = [one for one in chosen if called.get(one.column, one.column) == error.got]
+        if not of:
+            return str(error)
+        tables = " and in the ".join(dict.fromkeys(one.table for one in of))
+        return f"{error}: that is '{of[0].column}' in the {tables}, and one of them needs another name"
 
     @property
     def content(self) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -19,6 +20,13 @@ from feature_sets.telemetry.time_columns import ParsedTimes, parse_times
 ROW_NUMBER = "row number"
 """Kind of a column that a program wrote beside the others, with the number of each row."""
 SAMPLES = 3
+TIME_OF_DAY = "time of day"
+"""Kind of a column of times that have no date."""
+_NOON = r" ?[AaPp]\.?[Mm]\.?"
+_CLOCK = re.compile(rf"^\d{{1,2}}:\d{{2}}({_NOON}|:\d{{2}}([.,]\d+)?({_NOON}|Z|[+-]\d{{2}}:?\d{{2}})?)$")
+_SHORT_CLOCK = re.compile(r"^\d{1,2}:\d{2}$")
+_CLOCK_NAME = re.compile(r"time|clock|hour|uhr|zeit")
+"""What a column of hours and minutes alone is called; slots and ports are written alike."""
 _SHOWN = 40
 _FEW = 1000
 _EARLIEST = 1e8
@@ -35,8 +43,8 @@ class ColumnProfile:
     :param missing: of them without a value.
     :param distinct: how many different values; None if nobody counted them, as of measured numbers.
     :param samples: some values.
-    :param kind: ``number``, ``truth`` (0 and 1, yes and no), ``time``, ``text``, ``empty``, ``nested`` or
-        ``row number``.
+    :param kind: ``number``, ``truth`` (0 and 1, yes and no), ``time``, ``time of day`` (without a date),
+        ``text``, ``empty``, ``nested`` or ``row number``.
     :param whole: whether the numbers are all whole.
     :param low: smallest number.
     :param high: largest number.
@@ -144,7 +152,11 @@ def profile_column(
         # Words such as NaN count as missing here.
         base["missing"] = int(np.count_nonzero(np.isnan(numbers.values)))
         return ColumnProfile(**base, samples=shown, kind="number", **facts)
-    return ColumnProfile(**base, samples=shown, kind="text")
+    form = (
+        _SHORT_CLOCK if _CLOCK_NAME.search(name.lower()) and _SHORT_CLOCK.match(texts.values[0]) else _CLOCK
+    )
+    is_clock = all(form.match(value) for value in texts.values)
+    return ColumnProfile(**base, samples=shown, kind=TIME_OF_DAY if is_clock else "text")
 
 
 def _stamped(name: str, kind: str, column: pa.ChunkedArray) -> ColumnProfile:
@@ -172,6 +184,8 @@ def _measured(name: str, kind: str, column: pa.ChunkedArray) -> ColumnProfile:
     some = np.unique(given[: 1 << 16])
     shown = tuple(str(cell_text(value)) for value in dict.fromkeys(given[:100].tolist()))[:SAMPLES]
     distinct = 1 if given.min() == given.max() else len(some) if len(some) <= 100 else None
+    if distinct is None and (given == np.floor(given)).all():  # Whole numbers may be ids.
+        distinct = len(np.unique(given))
     if set(some.tolist()) <= {0.0, 1.0} and given.min() >= 0 and given.max() <= 1:
         return ColumnProfile(**base, distinct=distinct, samples=shown, kind="truth")
     times = _times(column, None, values)

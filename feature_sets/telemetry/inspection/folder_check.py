@@ -10,9 +10,9 @@ import yaml
 
 from feature_sets.telemetry.errors import SchemaError
 from feature_sets.telemetry.file_format import FileFormat
-from feature_sets.telemetry.folder_files import find_files, table_names, unread_files, unread_note
+from feature_sets.telemetry.folder_files import find_files, table_names, unread_files, unread_notes
 from feature_sets.telemetry.inspection.choices import Proposal
-from feature_sets.telemetry.inspection.folder_dates import folder_order
+from feature_sets.telemetry.inspection.folder_dates import known_order
 from feature_sets.telemetry.inspection.likely_format import (
     different_forms,
     form_of,
@@ -128,8 +128,7 @@ class FolderCheck:
                     out.append(f"    -> {choice.role}: {choice.why}{instead}")
             out += [f"  {column}: not in every file" for column in table.partial]
         out += self._cadence_lines()
-        if self.unread:
-            out.append(unread_note(self.unread))
+        out += unread_notes(self.folder, self.unread)
         out += [f"  {sentence}" for sentence in self.likely]
         out += [f"missing: {sentence}" for sentence in self.proposal.missing]
         return out + [f"decide: {sentence}" for sentence in self.proposal.decide]
@@ -151,9 +150,11 @@ class FolderCheck:
         return out
 
 
-def check_folder(folder: Path) -> FolderCheck:
+def check_folder(folder: Path, date_order: str | None = None) -> FolderCheck:
     """Look at a folder and propose a schema for it.
 
+    :param date_order: of dates with the year last, where their numbers do not tell it.
+    :raises InputError: if the dates have another order.
     :raises TelemetryError: if there is no such folder, or a file cannot be read.
     """
     known = _with_names(folder)
@@ -164,13 +165,15 @@ def check_folder(folder: Path) -> FolderCheck:
     forms = {name: form_of(folder, found, form) for name, found in files.items()}
     tables = {name: profile_table(folder, name, found, forms[name]) for name, found in files.items() if found}
     tables = {name: with_row_numbers(table) for name, table in tables.items()}
-    order = folder_order(tables)
+    order = known_order(tables, date_order)
     tables = {name: table.in_order(order) for name, table in tables.items()}
     names = other_names(tables)
     tables = {name: table.called(names) for name, table in tables.items()}
-    proposal = propose(folder.resolve().name, tables, form, names)
+    proposal = propose(folder.resolve().name, tables, form, names, date_order)
     proposal.missing += different_forms(files, forms)
     for table in known.tables:
+        if not files[table]:  # It is empty.
+            continue
         proposal.decide.insert(0, f"{files[table][0].name} is taken for the {table} (files.tables).")
     unread = unread_files(folder, [path for found in files.values() for path in found])
     links = find_links(folder, unread, proposal, tables["metrics"], form) if "metrics" in tables else None
@@ -183,7 +186,7 @@ def check_folder(folder: Path) -> FolderCheck:
         try:
             TelemetrySchema.from_dict(content)
         except SchemaError as error:
-            proposal.missing.append(f"The schema cannot have these columns: {error}.")
+            proposal.missing.append(f"The schema cannot have these columns: {proposal.in_files(error)}.")
     return FolderCheck(folder, tables, proposal, unread, likely_tables(folder, unread))
 
 

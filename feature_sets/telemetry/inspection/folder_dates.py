@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import pandas as pd
+
+from feature_sets.checks import InputError, check_choice
+from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.event_time import DATE_ORDERS
 from feature_sets.telemetry.frames import VALID_FROM
 from feature_sets.telemetry.inspection.choices import Proposal
+from feature_sets.telemetry.inspection.column_profile import TIME_OF_DAY
 from feature_sets.telemetry.inspection.date_order import EITHER, MIXED
 from feature_sets.telemetry.inspection.table_profile import TableProfile
 
@@ -17,8 +22,28 @@ def folder_order(tables: Mapping[str, TableProfile]) -> str | None:
     return found.pop() if len(found) == 1 and found <= set(DATE_ORDERS) else None
 
 
-def propose_order(proposal: Proposal, tables: Mapping[str, TableProfile]) -> None:
-    """The order of dates, if their numbers tell one; else what must be said."""
+def known_order(tables: Mapping[str, TableProfile], given: str | None) -> str | None:
+    """The order of the dates of a folder: what they tell, or what its owner says; None if nobody knows.
+
+    :param given: by the owner; the dates may have no other.
+    :raises InputError: unless it is one of the orders, and fits the dates.
+    """
+    told = folder_order(tables)
+    if given is None:
+        return told
+    check_choice("date_order", given, DATE_ORDERS)
+    if not _orders(tables):
+        raise InputError("date_order", "must be left out, as no dates have the year last", given)
+    if told not in (None, given):
+        raise InputError("date_order", f"must be {told}, as numbers above 12 in the dates tell", given)
+    return given
+
+
+def propose_order(proposal: Proposal, tables: Mapping[str, TableProfile], given: str | None = None) -> None:
+    """The order of dates, if their numbers tell one or their owner does; else what must be said.
+
+    :param given: by the owner.
+    """
     orders = _orders(tables)
     if not orders:
         return
@@ -30,8 +55,8 @@ def propose_order(proposal: Proposal, tables: Mapping[str, TableProfile]) -> Non
     found = {order for columns in orders.values() for order in columns.values()}
     if found == {EITHER}:
         proposal.missing.append(
-            f"Dates such as {shown} may have the day first or the month first, and no number above 12 tells: "
-            "the schema must say date_order: day_first, or month_first."
+            f"Dates such as {shown} may have the day first or the month first, and no number above 12 tells. "
+            "Say it with --date-order day_first (or month_first), or as date_order in a schema."
         )
     elif len(found) > 1 or found == {MIXED}:
         proposal.missing.append(
@@ -41,10 +66,50 @@ def propose_order(proposal: Proposal, tables: Mapping[str, TableProfile]) -> Non
     else:
         (order,) = found
         proposal.fields["date_order"] = order
+        why = "as numbers above 12 tell" if given is None else "as --date-order says"
         proposal.decide.append(
-            f"Dates such as {shown} have the {order.partition('_')[0]} first, as numbers above 12 tell "
-            "(date_order)."
+            f"Dates such as {shown} have the {order.partition('_')[0]} first, {why} (date_order)."
         )
+
+
+def tell_clocks(
+    proposal: Proposal, tables: Mapping[str, TableProfile], entity: Sequence[str], time: str
+) -> bool:
+    """Tell of dates whose time of day is in another column, and whether there are any.
+
+    :param entity: columns that name a device.
+    :param time: column of the event times; empty if there is none.
+    """
+    found: dict[tuple[str, str], list[str]] = {}
+    for name in ("metrics", "labels"):
+        columns = tables[name].columns if name in tables else {}
+        clock = next((column for column, profile in columns.items() if profile.kind == TIME_OF_DAY), "")
+        if not clock:
+            continue
+        dates = [column for column, profile in columns.items() if profile.kind == "time"]
+        if not dates:
+            found.setdefault(("", clock), []).append(name)
+        elif (date := time if time in dates else dates[0]) and _needs_clock(tables[name], entity, date):
+            found.setdefault((date, clock), []).append(name)
+    for (date, clock), names in found.items():
+        where = " and the ".join(names)
+        parts = f"date in '{date}' and the time of day in '{clock}'" if date else f"time of day in '{clock}'"
+        proposal.missing.append(
+            f"The {where} have the {parts}: both must be in one column, such as 2026-11-20 00:01:00, which "
+            "the schema names as time."
+        )
+    return bool(found)
+
+
+def _needs_clock(table: TableProfile, entity: Sequence[str], date: str) -> bool:
+    """Whether a column holds dates alone, and a device has several rows of one."""
+    texts = {name: texts_of(table.head[name]) for name in (*entity, date)}
+    # Times at midnight may be written in full, as Parquet has them.
+    times = table.times(date).dropna()
+    alone = bool((times.dt.normalize() == times).all())
+    if not len(times):
+        alone = not any(":" in value for value in texts[date].values)
+    return alone and bool(pd.DataFrame({name: of.codes for name, of in texts.items()}).duplicated().any())
 
 
 def _orders(tables: Mapping[str, TableProfile]) -> dict[str, dict[str, str]]:

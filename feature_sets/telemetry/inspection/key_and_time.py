@@ -13,6 +13,7 @@ from feature_sets.rows.event_micros import column_micros
 from feature_sets.rows.keyed_rows import Integers
 from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.inspection.column_profile import ColumnProfile
+from feature_sets.telemetry.inspection.digit_ids import digit_ids, is_calendar, is_key_name, unnamed_ids
 from feature_sets.telemetry.inspection.table_profile import TableProfile
 
 TIME_NAMES = ("timestamp", "time", "ts", "event_time", "datetime", "date_time", "date", "at", "when")
@@ -65,13 +66,22 @@ class Cadence:
 def key_candidates(tables: Mapping[str, TableProfile]) -> list[str]:
     """Columns that every table has and that may name a device, outermost first.
 
-    Those with the fewest values come first, and last those that are called as parts of a device are.
+    Those with the fewest values come first, and last those that are called as parts of a device are. Whole
+    numbers are among them if their name says so, or if nothing else can name a device.
     """
     present = list(tables.values())
-    common = [name for name in present[0].columns if all(name in table.columns for table in present)]
+    common = common_columns(tables)
     found = [
-        name for name in common if all(_may_be_key(table.columns[name], len(present)) for table in present)
+        name
+        for name in common
+        if all(_may_be_key(table.columns[name], len(present)) for table in present)
+        and not (is_calendar(name) and any(name in table.of_folders for table in present))
     ]
+    digits = [name for name in digit_ids(present, common) if name not in found]
+    if len(present) > 1 or not any(DEVICE_NAME.search(name.lower()) for name in found):
+        found += digits
+    if not found and len(present) > 1 and len(alone := unnamed_ids(present, common)) == 1:
+        found = alone
     counted = tables.get("static") or present[0]
     return sorted(
         found,
@@ -84,6 +94,12 @@ def key_candidates(tables: Mapping[str, TableProfile]) -> list[str]:
     )
 
 
+def common_columns(tables: Mapping[str, TableProfile]) -> list[str]:
+    """Columns that every table has."""
+    first, *others = tables.values()
+    return [name for name in first.columns if all(name in table.columns for table in others)]
+
+
 def key_of_metrics(
     metrics: TableProfile, candidates: Sequence[str], incidents: TableProfile | None
 ) -> list[str]:
@@ -92,7 +108,7 @@ def key_of_metrics(
     :param incidents: which name some; None if there are none.
     """
     named = [name for name in candidates if incidents is not None and name in incidents.columns]
-    likely = [name for name in candidates if DEVICE_NAME.search(name.lower())]
+    likely = [name for name in candidates if DEVICE_NAME.search(name.lower()) or is_key_name(name)]
     if not named:
         return likely or list(candidates)
     times = [name for name, column in metrics.columns.items() if column.kind == "time"]

@@ -61,6 +61,10 @@ def _wide(
     rest: Mapping[str, ColumnProfile],
 ) -> None:
     kinds = MetricKinds(proposal, readings, table.decimal)
+    partial: list[str] = []
+    keys = {choice.column for choice in proposal.choices if choice.role in ("entity", "time")}
+    # Where files do not even have the keys, something else is wrong with them.
+    absent = () if keys.intersection(table.partial) else table.partial
     for name, column in rest.items():
         if name in table.of_folders:
             proposal.choose("metrics", name, "none", "names of folders")
@@ -72,11 +76,21 @@ def _wide(
         elif not column.holds_numbers:
             instead = "a static column, if it is in the static file" if column.kind == "text" else ""
             proposal.choose("metrics", name, "none", f"{column.kind}, not numbers", instead)
+        elif name in absent:
+            partial.append(name)
+            instead = "a metric, if the other files get an empty column"
+            proposal.choose("metrics", name, "none", "not in every file", instead)
         elif column.is_constant:
             value = column.samples[0] if column.samples else ""
             proposal.choose("metrics", name, "none", f"is {value} in every row", "a metric")
         else:
             kinds.add(name, table.head[name])
+    if partial:
+        names = listed([f"'{name}'" for name in partial], _SHOWN)
+        proposal.decide.append(
+            f"No metric is what some files of the metrics do not have: {names}. With an empty column of that "
+            "name in these it would be one."
+        )
     values = [
         name
         for name, column in rest.items()
@@ -182,6 +196,12 @@ def _tell_repeated(
     proposal.cadence = dataclasses.replace(
         proposal.cadence, repeated=count, contradicting=found.contradicting, contradiction=found.sentence()
     )
+    if found.contradicting > len(rows) / 2:
+        proposal.missing.append(
+            f"{found.contradicting:,} of {len(rows):,} rows contradict another of the same "
+            f"{' and '.join(named)}, so these do not name a reading: a column of the key is missing, or is "
+            "not seen to be one."
+        )
     others = [
         choice.column
         for choice in proposal.choices

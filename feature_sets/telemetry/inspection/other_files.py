@@ -14,6 +14,7 @@ from feature_sets.telemetry.folder_files import find_files
 from feature_sets.telemetry.inspection.interval_shape import intervals_of
 from feature_sets.telemetry.inspection.table_profile import TableProfile, profile_table
 from feature_sets.telemetry.inspection.unlabeled import LABEL_NAME
+from feature_sets.telemetry.text_files import is_blank
 
 _LIMIT = 20
 """Files that are looked at."""
@@ -32,6 +33,8 @@ def likely_tables(folder: Path, names: Sequence[str]) -> list[str]:
     ]
     told: dict[str, list[TableProfile]] = {}
     for name in [name for name in names if is_table_file(Path(name))][:_LIMIT]:
+        if is_blank(folder / name):  # That is told of all of them.
+            continue
         try:
             table = profile_table(folder, name, [folder / name])
         except TelemetryError as error:

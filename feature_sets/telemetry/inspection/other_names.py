@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from feature_sets.checks import InputError, check_column_name
 from feature_sets.telemetry.cell_text import texts_of
+from feature_sets.telemetry.inspection.choices import Proposal
+from feature_sets.telemetry.inspection.digit_ids import is_key_name, may_be_id
 from feature_sets.telemetry.inspection.interval_shape import intervals_of
 from feature_sets.telemetry.inspection.key_and_time import DEVICE_NAME, time_candidates
 from feature_sets.telemetry.inspection.table_profile import TableProfile
@@ -24,7 +27,11 @@ def other_names(tables: Mapping[str, TableProfile]) -> dict[str, str]:
     metrics = tables.get("metrics")
     if metrics is None:
         return {}
-    keys = {name: _values(metrics, name) for name, column in metrics.columns.items() if column.kind == "text"}
+    keys = {
+        name: _values(metrics, name)
+        for name, column in metrics.columns.items()
+        if column.kind == "text" or (is_key_name(name) and may_be_id(column))
+    }
     found: dict[str, str] = {}
     for table in (table for name, table in tables.items() if name != "metrics"):
         for name, column in table.columns.items():
@@ -46,6 +53,37 @@ def other_names(tables: Mapping[str, TableProfile]) -> dict[str, str]:
         if not any(name in table.columns and called in table.columns for table in tables.values())
     ]
     return {name: found[name] for name in clear}
+
+
+def propose_names(proposal: Proposal, names: Mapping[str, str]) -> None:
+    """Rename what other tables call otherwise than the metrics do.
+
+    :param names: see ``other_names``.
+    """
+    for column, called in names.items():
+        renamed = proposal.named(called, reserved=False)
+        renames: dict[str, str] = proposal.fields.setdefault("rename", {})
+        alike = sorted(f"'{name}'" for name, of in names.items() if of == called)
+        if len(alike) > 1 or (renamed != called and not _fits(column)):
+            proposal.missing.append(
+                f"{' and '.join(alike)} and '{called}' of the metrics are one column, and a schema can "
+                "rename one of them only: call them alike in the files."
+            )
+            return
+        if renamed != called:  # Then the name of the other table serves for both.
+            renames[called] = column
+        else:
+            renames[column] = renamed
+        proposal.decide.append(f"'{column}' is taken for '{called}' of the metrics, by its values (rename).")
+
+
+def _fits(column: str) -> bool:
+    """Whether a schema may have a column of this name."""
+    try:
+        check_column_name("column", column)
+    except InputError:
+        return False
+    return True
 
 
 def _key_of(table: TableProfile, name: str, keys: Mapping[str, set[str]]) -> str:

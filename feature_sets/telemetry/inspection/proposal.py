@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 import pandas as pd
@@ -15,10 +16,11 @@ from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.file_format import PLAIN, FileFormat
 from feature_sets.telemetry.frames import VALID_FROM
 from feature_sets.telemetry.inspection.choices import Proposal
+from feature_sets.telemetry.inspection.clock_change import set_back
 from feature_sets.telemetry.inspection.column_profile import ROW_NUMBER
 from feature_sets.telemetry.inspection.date_order import EITHER, MIXED
 from feature_sets.telemetry.inspection.device_shape import has_times_apart
-from feature_sets.telemetry.inspection.folder_dates import propose_order
+from feature_sets.telemetry.inspection.folder_dates import propose_order, tell_clocks
 from feature_sets.telemetry.inspection.interval_shape import (
     intervals_of,
     not_understood,
@@ -35,8 +37,10 @@ from feature_sets.telemetry.inspection.key_and_time import (
     key_of_metrics,
     time_candidates,
 )
+from feature_sets.telemetry.inspection.key_notes import no_key, tell_keys
 from feature_sets.telemetry.inspection.label_shape import propose_labels
 from feature_sets.telemetry.inspection.metric_columns import propose_metrics
+from feature_sets.telemetry.inspection.other_names import propose_names
 from feature_sets.telemetry.inspection.repeats import repeats_of
 from feature_sets.telemetry.inspection.table_profile import TableProfile
 from feature_sets.telemetry.inspection.unlabeled import (
@@ -62,6 +66,7 @@ def propose(
     found: Mapping[str, TableProfile],
     form: FileFormat = PLAIN,
     names: Mapping[str, str] = MappingProxyType({}),
+    date_order: str | None = None,
 ) -> Proposal:
     """A schema for these tables.
 
@@ -69,13 +74,11 @@ def propose(
     :param found: the tables that there are, ``incidents`` and ``maintenance`` among them.
     :param form: of the CSV files.
     :param names: of the files -> those that these columns have in the tables.
+    :param date_order: that the owner of the folder says its dates have.
     """
     taken = frozenset(column for table in found.values() for column in table.columns)
     proposal = Proposal(fields={"name": _slug(name)}, taken=taken)
-    for column, called in names.items():
-        renamed = proposal.named(called, reserved=False)
-        proposal.fields.setdefault("rename", {})[column] = renamed
-        proposal.decide.append(f"'{column}' is taken for '{called}' of the metrics, by its values (rename).")
+    propose_names(proposal, names)
     # Tables of intervals need not name each device.
     intervals = {table: profile for table in found if (profile := _of_intervals(table, found)) is not None}
     tables = {table: found[table] for table in _TABLES if table in found and table not in intervals}
@@ -101,9 +104,12 @@ def propose(
     if "metrics" not in tables:
         return proposal
     entity = _entity(proposal, tables, incidents)
-    propose_order(proposal, found)
-    time = _time(proposal, tables, form)
-    told = bool(time) and tables["metrics"].columns[time].order not in (EITHER, MIXED)
+    propose_order(proposal, found, date_order)
+    time = _time(proposal, tables, form, entity)
+    zone = proposal.fields.get("assume_timezone", TableProfile.zone)
+    tables = {name: replace(table, zone=zone) for name, table in tables.items()}
+    in_two = tell_clocks(proposal, tables, entity, time)
+    told = bool(time) and not in_two and tables["metrics"].columns[time].order not in (EITHER, MIXED)
     readings = device_times(tables["metrics"], entity, time) if entity and told else None
     if readings is not None:
         proposal.cadence = cadence_of(readings)
@@ -124,6 +130,8 @@ def propose(
             "Devices have their readings at different times, so the latest rows of each are evaluated on, "
             "and not those of a few devices (split)."
         )
+    if in_two:  # Nothing of the times is known.
+        proposal.decide.clear()
     return proposal
 
 
@@ -149,10 +157,9 @@ def _entity(
         candidates = key_of_metrics(tables["metrics"], candidates, incidents)
     where = ", ".join(tables)
     if not candidates:
-        proposal.missing.append(
-            f"No column of text or whole numbers is in {where} alike, so nothing names the devices."
-        )
+        proposal.missing.append(no_key(tables))
         return []
+    tell_keys(proposal, tables, candidates)
     instead = ""
     if "static" in tables:
         fewest = fewest_keys(tables["static"], candidates)
@@ -205,10 +212,13 @@ def _separator(proposal: Proposal, tables: Mapping[str, TableProfile], entity: l
     proposal.decide.append(f"{why}, so {separator!r} joins the parts of a device's key (separator).")
 
 
-def _time(proposal: Proposal, tables: Mapping[str, TableProfile], form: FileFormat) -> str:
+def _time(
+    proposal: Proposal, tables: Mapping[str, TableProfile], form: FileFormat, entity: Sequence[str]
+) -> str:
     metrics, labels = tables["metrics"], tables.get("labels")
-    # Values may be large enough to be times.
-    candidates = [name for name in time_candidates(tables) if not (form.format and name == form.value)]
+    # Values may be large enough to be times, and ids as well.
+    others = [*entity, form.value] if form.format else entity
+    candidates = [name for name in time_candidates(tables) if name not in others]
     if not candidates:
         proposal.missing.append(
             "No column of the metrics holds times (ISO 8601 text, epoch numbers, or a type of times)."
@@ -219,7 +229,8 @@ def _time(proposal: Proposal, tables: Mapping[str, TableProfile], form: FileForm
     # Large numbers, of a counter perhaps, are no times.
     others = [name for name in others if not is_far_from(metrics.columns[name], profile)]
     instead = f"or {', '.join(others)}" if others else ""
-    proposal.choose("metrics", time, "time", f"{profile.times}, {profile.first} to {profile.last}", instead)
+    span = f", {profile.first} to {profile.last}" if profile.first else ""
+    proposal.choose("metrics", time, "time", f"{profile.times}{span}", instead)
     proposal.fields["time"] = proposal.named(time)
     if labels is not None and time not in labels.columns:
         proposal.missing.append(
@@ -227,7 +238,7 @@ def _time(proposal: Proposal, tables: Mapping[str, TableProfile], form: FileForm
         )
     naive = [table.name for table in tables.values() if time in table.columns and table.columns[time].naive]
     if naive:
-        proposal.assume_utc(naive)
+        _assume_zone(proposal, metrics, naive, entity, time)
     for column in others:
         if ARRIVAL_NAME.search(column.lower()) and "arrival" not in proposal.fields:
             proposal.fields["arrival"] = proposal.named(column)
@@ -235,6 +246,23 @@ def _time(proposal: Proposal, tables: Mapping[str, TableProfile], form: FileForm
         else:
             proposal.choose("metrics", column, "none", "a second time", "time or arrival")
     return time
+
+
+def _assume_zone(
+    proposal: Proposal, metrics: TableProfile, tables: Sequence[str], entity: Sequence[str], time: str
+) -> None:
+    """Say of which zone times without one are.
+
+    :param tables: that have such times.
+    """
+    column = metrics.columns[time]
+    known = bool(entity) and column.naive and column.order not in (EITHER, MIXED)
+    found = set_back(device_times(metrics, entity, time)) if known else None
+    if found is None:
+        proposal.assume_utc(tables)
+        return
+    proposal.fields["assume_timezone"] = found.zones[0]
+    proposal.decide.append(found.sentence(" and ".join(tables)))
 
 
 def _static(proposal: Proposal, table: TableProfile, entity: list[str]) -> None:
@@ -257,10 +285,16 @@ def _static(proposal: Proposal, table: TableProfile, entity: list[str]) -> None:
         elif distinct > min(_CATEGORIES, max(2, column.rows // 2)):
             why = f"{distinct:,} values for {column.rows:,} devices: too many to be categories"
             proposal.choose("static", name, "none", why, "static, if few devices share a value")
+        elif (called := proposal.named(name, reserved=False)) in proposal.fields.get("metrics", {}):
+            proposal.choose("static", name, "none", "a metric has this name", "static, under another name")
+            proposal.decide.append(
+                f"'{name}' of the static file is not read, as a metric has the same name: to have it as a "
+                "static column, call one of them otherwise in its file."
+            )
         else:
             instead = "population, to choose the devices that are trained on"
             proposal.choose("static", name, "static", f"{distinct:,} categories", instead)
-            chosen.append(proposal.named(name, reserved=False))
+            chosen.append(called)
     proposal.fields["static"] = chosen
 
 

@@ -40,6 +40,7 @@ class TableProfile:
     :param decimal: sign of numbers in text, a point or a comma.
     :param renamed: column -> how the files call it, where a schema would rename it.
     :param lengths: rows of each file that were looked at.
+    :param zone: of times without one.
     """
 
     name: str
@@ -53,6 +54,7 @@ class TableProfile:
     decimal: str = "."
     renamed: Mapping[str, str] = field(default_factory=dict)
     lengths: tuple[int, ...] = ()
+    zone: str = "UTC"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON."""
@@ -89,9 +91,9 @@ class TableProfile:
         return replace(self, columns=columns)
 
     def times(self, name: str) -> pd.Series:
-        """The times in a column, those without a zone as UTC; none where nobody knows the order of dates."""
+        """The times in a column, in UTC; none where nobody knows the order of dates or which hour."""
         order = self.columns[name].order
-        return parse_times(self.head[name], "UTC", order if order in DATE_ORDERS else None).times
+        return parse_times(self.head[name], self.zone, order if order in DATE_ORDERS else None).times
 
     def row_text(self, place: int) -> str:
         """Where a row that was looked at is, such as ``row 2 of a.csv``."""

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from feature_sets.ingestion.fit_notes import fit_notes
+from feature_sets.ingestion.fit_notes import FitNote, fit_notes, rejected_notes
 from feature_sets.telemetry.readers import read_telemetry
 from feature_sets.telemetry.schema import TelemetrySchema
 
@@ -100,3 +100,20 @@ def test_settings_that_do_not_fit_the_readings_are_told(
 ) -> None:
     (note,) = notes(tmp_path, **content)
     assert told in note
+
+
+def test_rows_that_are_left_out_are_told_where_they_are_many(tmp_path: Path) -> None:
+    notes(tmp_path)
+    schema = TelemetrySchema.from_dict(FITS)
+    rows = pd.read_parquet(tmp_path / "labels.parquet")
+    pd.DataFrame({"router": ["r1", "r2"]}).to_parquet(tmp_path / "static.parquet")
+
+    def told(labels: pd.DataFrame) -> list[FitNote]:
+        labels.to_parquet(tmp_path / "labels.parquet")
+        return rejected_notes(read_telemetry(tmp_path, schema)[1])
+
+    few, many = (rows.assign(router=["r3"] * other + rows["router"].tolist()[other:]) for other in (4, 5))
+    assert told(few) == []
+    sentence = "5 of 40 rows would be left out, most of them as unknown_device."
+    assert told(many) == [FitNote("labels", sentence)]
+    assert told(pd.concat([rows, rows])) == []

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from feature_sets.checks import InputError
 from feature_sets.telemetry import file_chunks
-from feature_sets.telemetry.event_time import DATE_ORDERS, seconds_of
+from feature_sets.telemetry.event_time import DATE_ORDERS, DAY_FIRST, MONTH_FIRST, seconds_of
 from feature_sets.telemetry.events import EventError, EventParser
 from feature_sets.telemetry.incident_events import IncidentParser
 from feature_sets.telemetry.inspection.folder_check import check_folder
@@ -258,7 +258,31 @@ def test_check_guesses_no_order_that_nothing_tells(tmp_path: Path) -> None:
     assert found.schema_text() is None
     (sentence,) = (sentence for sentence in found.proposal.missing if "Dates" in sentence)
     assert "such as '01/03/2024 00:00' in the metrics" in sentence
-    assert "the schema must say date_order: day_first, or month_first" in sentence
+    assert "Say it with --date-order day_first (or month_first)" in sentence
+    assert "  " not in "".join(line.strip() for line in found.lines())
+
+
+@pytest.mark.parametrize("order", DATE_ORDERS)
+def test_check_takes_the_order_that_the_owner_says(tmp_path: Path, order: str) -> None:
+    times = pd.date_range("2024-03-01T00:00", periods=60, freq="1h", tz="UTC")
+    found = check_folder(folder_of(tmp_path, FORMS[order], times), order)
+    assert found.proposal.missing == []
+    assert any("as --date-order says" in sentence for sentence in found.proposal.decide)
+    schema = TelemetrySchema.from_dict(found.proposal.content)
+    assert schema.date_order == order
+    assert read_telemetry(tmp_path, schema)[0].metrics["at"].tolist() == times.tolist()
+
+
+def test_check_refuses_an_order_that_the_dates_have_not(tmp_path: Path) -> None:
+    times = pd.date_range("2024-12-12T00:00", periods=60, freq="1h", tz="UTC")
+    folder = folder_of(tmp_path / "day", FORMS[DAY_FIRST], times)
+    with pytest.raises(InputError, match="date_order: must be day_first, as numbers above 12"):
+        check_folder(folder, MONTH_FIRST)
+    with pytest.raises(InputError, match="date_order: must be among"):
+        check_folder(folder, "year_first")
+    folder = folder_of(tmp_path / "iso", "%Y-%m-%dT%H:%M:%SZ", times)
+    with pytest.raises(InputError, match="must be left out, as no dates have the year last"):
+        check_folder(folder, DAY_FIRST)
 
 
 def test_check_tells_two_orders_in_one_folder(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("suffix", "content"), [("parquet", b"not parquet"), ("csv", b""), ("csv", b"a\xff\xfe\n")]
+    ("suffix", "content"), [("parquet", b"not parquet"), ("parquet", b""), ("csv", b"a\xff\xfe\n")]
 )
 def test_a_broken_file_is_named(tmp_path: Path, suffix: str, content: bytes) -> None:
     frames = good()

@@ -52,9 +52,23 @@ def test_a_key_with_a_nul_is_not_taken_for_one_that_begins_like_it(tmp_path: Pat
     for path in tmp_path.iterdir():
         path.unlink()
     with pytest.raises(
-        TelemetryError, match=r"metrics\.csv: must be text without NUL, got 'one at byte \d+'"
+        TelemetryError, match=r"metrics\.csv: must be text without NUL, in UTF-8, .*, got 'one at byte \d+'"
     ):
         read(tmp_path, spoil, kind="csv")
+
+
+@pytest.mark.parametrize("name", ["metrics", "labels"])
+def test_a_device_that_differs_in_upper_and_lower_case_is_told_with_the_one_that_is_known(
+    tmp_path: Path, name: str
+) -> None:
+    def shout(frames: Frames) -> None:
+        frames[name] = set_cell("box", "B")(frames[name])
+
+    _, report = read(tmp_path, shout)
+    (sample,) = (table.samples["unknown_device"] for table in report.files if table.name == name)
+    assert sample.endswith(
+        f"row 2 of {name}.parquet: 'osl/b' is known, which differs in upper and lower case"
+    )
 
 
 def test_naive_times_are_taken_as_utc_where_the_schema_says_so(tmp_path: Path) -> None:

@@ -65,6 +65,9 @@ NOT_STATE = {
     "OnlineWindows._plan",
     # What was looked up before, to be quick.
     "LabelForm._meanings",
+    "RoutingDocument.champion",
+    "RoutingDocument.canaries",
+    "RoutingDocument.shadows",
     "Intervals._reaches",
     # Heaps that may still hold what is forgotten.
     "IncidentBook._by_start",

@@ -350,14 +350,16 @@ def test_files_of_other_names_are_looked_at(tmp_path: Path) -> None:
             "visits": pd.DataFrame({"router": ["r1", "r2"], "start": span, "end": span, "kind": ["a", "b"]}),
         },
     )
-    (tmp_path / "broken.csv").write_text("", encoding="utf-8")
+    (tmp_path / "broken.csv").write_text("a,b\n1,2,3\n", encoding="utf-8")
+    (tmp_path / "empty.csv").write_text("", encoding="utf-8")
     (tmp_path / "notes.md").write_text("# not data", encoding="utf-8")
     check = check_folder(tmp_path)
-    assert check.unread == ["broken.csv", "mine.parquet", "others.parquet", "visits.parquet"]
+    assert check.unread == ["broken.csv", "empty.csv", "mine.parquet", "others.parquet", "visits.parquet"]
+    assert "1 file is empty, which is no rows: empty.csv" in check.lines()
     assert "as metrics.parquet it would be read" in check.likely[1]
     assert "as metrics.parquet it would be read" in check.likely[2]
     assert "looks like incidents, from start to end" in check.likely[3]
-    assert "cannot be read" in check.likely[0]
+    assert "cannot be read: broken.csv, line 2: must have 2 cells" in check.likely[0]
     assert len(check.proposal.missing) == 2
 
 

@@ -1,4 +1,4 @@
-"""Readings whose table has a name that nobody knows."""
+"""Tables and columns that have another name than the usual one, or are not in every file."""
 
 from __future__ import annotations
 
@@ -28,3 +28,28 @@ def test_readings_of_any_other_name_are_found_by_their_columns(tmp_path: Path) -
     notes = pd.DataFrame({"router": ["r1"], "opened": [pd.Timestamp("2026-03-01", tz="UTC")], "text": ["x"]})
     write(tmp_path / "two", {"labels": tables["labels"], "static": tables["static"], "notes": notes})
     assert check_folder(tmp_path / "two").proposal.content is None
+
+
+def test_a_name_that_no_schema_can_have_is_renamed_to_that_of_another_table(tmp_path: Path) -> None:
+    tables = frames()
+    for name in ("metrics", "labels"):
+        tables[name] = tables[name].rename(columns={"router": "Gerät"})
+    _, schema = taken(write(tmp_path / "one", tables))
+    assert (schema.entity, dict(schema.rename)) == (("router",), {"Gerät": "router"})
+    tables["labels"] = tables["labels"].rename(columns={"Gerät": "Host"})
+    (sentence,) = check_folder(write(tmp_path / "two", tables)).proposal.missing
+    assert sentence.startswith("'Host' and 'router' and 'Gerät' of the metrics are one column")
+
+
+def test_what_some_files_of_the_metrics_do_not_have_is_no_metric(tmp_path: Path) -> None:
+    tables = frames()
+    metrics = tables.pop("metrics")
+    folder = write(tmp_path, tables)
+    (folder / "metrics").mkdir()
+    metrics[:100].to_csv(folder / "metrics" / "1.csv", index=False)
+    metrics[100:].drop(columns="load").to_csv(folder / "metrics" / "2.csv", index=False)
+    (folder / "metrics" / "3.csv").write_text("", encoding="utf-8")
+    check, schema = taken(folder)
+    assert schema.metric_names == ("octets", "up")
+    assert any("do not have: 'load'" in sentence for sentence in check.proposal.decide)
+    assert "1 file is empty, which is no rows: metrics/3.csv" in check.lines()

@@ -1,0 +1,92 @@
+"""Times without a zone in which an hour is there twice, as where clocks are set back."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+ZONES = (
+    "Europe/Berlin",
+    "Europe/London",
+    "Europe/Helsinki",
+    "America/New_York",
+    "America/Chicago",
+    "America/Denver",
+    "America/Los_Angeles",
+    "America/Halifax",
+    "Australia/Sydney",
+    "Australia/Adelaide",
+    "Pacific/Auckland",
+    "America/Santiago",
+    "Asia/Jerusalem",
+)
+"""Zones that are named, each as one of those whose clocks change together with its own."""
+
+_MOST = 0.5
+_LAST_MINUTE = timedelta(minutes=59)
+
+
+class SetBack(NamedTuple):
+    """An hour that is there twice.
+
+    :param hour: its start, on the clocks of the zone.
+    :param zones: those that set their clocks back then; one at least.
+    :param rows: in it.
+    """
+
+    hour: datetime
+    zones: tuple[str, ...]
+    rows: int
+
+    def sentence(self, tables: str) -> str:
+        """What it means, and what the schema says, for people.
+
+        :param tables: with such times.
+        """
+        others = ", ".join(self.zones[1:])
+        such = f", as do {others}" if others else ""
+        return (
+            f"The hour from {self.hour:%Y-%m-%d %H:%M} is there twice, as where clocks are set back, so the "
+            f"times in {tables} are local. The schema says assume_timezone: {self.zones[0]}, which sets them "
+            f"back then{such}; it must be true of them. {self.rows:,} readings of that hour are left out, as "
+            "nobody can tell which of the two they are of: times in UTC, or with an offset, would keep them."
+        )
+
+
+def set_back(readings: pd.DataFrame) -> SetBack | None:
+    """The hour that readings have twice and in which a zone sets its clocks back; the first of several.
+
+    :param readings: ``device`` and ``time`` of each, those without a zone as UTC.
+    """
+    given = readings.dropna()
+    again = given.duplicated(keep=False)
+    if not again.any():
+        return None
+    hours = given["time"].dt.floor("h")
+    share = again.groupby(hours).mean()
+    twice = [hour.to_pydatetime().replace(tzinfo=None) for hour in share.index[share > _MOST]]
+    zones = tuple(zone for zone in ZONES if twice and all(_is_set_back(zone, hour) for hour in twice))
+    if not zones:
+        return None
+    rows = int(hours.isin([pd.Timestamp(hour, tz="UTC") for hour in twice]).sum())
+    return SetBack(twice[0], zones, rows)
+
+
+def _is_set_back(zone: str, hour: datetime) -> bool:
+    """Whether the clocks of a zone show a whole hour twice.
+
+    >>> [_is_set_back(zone, datetime(2026, 10, 25, 2)) for zone in ("Europe/Berlin", "Europe/London")]
+    [True, False]
+    """
+    moments = (hour, hour + _LAST_MINUTE)
+    first, second = (
+        [moment.replace(tzinfo=ZoneInfo(zone), fold=fold).utcoffset() for moment in moments]
+        for fold in (0, 1)
+    )
+    return all(
+        one is not None and other is not None and one > other
+        for one, other in zip(first, second, strict=True)
+    )

@@ -1,0 +1,117 @@
+"""Times as folders have them: in two columns, or of clocks that are set back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+import yaml
+
+from feature_sets.telemetry.inspection.clock_change import ZONES, set_back
+from feature_sets.telemetry.inspection.column_profile import profile_column
+from feature_sets.telemetry.inspection.folder_check import check_folder
+from feature_sets.telemetry.readers import read_telemetry
+from feature_sets.telemetry.schema import TelemetrySchema
+from tests.feature_sets.telemetry.inspection.test_folder_check import STEP, frames, taken, write
+
+
+def test_a_date_and_a_time_of_day_in_two_columns_are_refused_in_one_sentence(tmp_path: Path) -> None:
+    tables = frames()
+    for name in ("metrics", "labels"):
+        times = tables[name].pop("time").dt
+        tables[name] = tables[name].assign(date=times.strftime("%Y-%m-%d"), time=times.strftime("%H:%M:%S"))
+    check = check_folder(write(tmp_path / "two", tables, ".csv"))
+    assert check.proposal.missing == [
+        "The metrics and the labels have the date in 'date' and the time of day in 'time': both must be in "
+        "one column, such as 2026-11-20 00:01:00, which the schema names as time."
+    ]
+    assert not any(line.startswith(("devices:", "contradicting:", "decide:")) for line in check.lines())
+    tables["metrics"] = tables["metrics"].drop(columns="date")
+    missing = check_folder(write(tmp_path / "clock", tables, ".csv")).proposal.missing
+    assert missing[1].startswith("The metrics have the time of day in 'time': both must be")
+
+
+def test_a_reading_a_day_may_have_a_duration_beside_it(tmp_path: Path) -> None:
+    tables = frames()
+    for name in ("metrics", "labels"):
+        days = (tables[name]["time"] - tables[name]["time"].min()) // STEP
+        date = pd.Timestamp("2026-03-01") + pd.to_timedelta(days, unit="D")
+        tables[name] = tables[name].assign(time=date.dt.strftime("%Y-%m-%d"))
+    tables["metrics"]["running"] = "00:05:00"
+    check, schema = taken(write(tmp_path, tables, ".csv"))
+    assert check.tables["metrics"].columns["running"].kind == "time of day"
+    assert (schema.time, "running" in schema.metric_names) == ("time", False)
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "is_clock"),
+    [
+        ("at", ["00:00:00", "23:59:59.5"], True),
+        ("at", ["9:05 AM", "9:05 p.m."], True),
+        ("at", ["09:05:00Z", "09:05:00+01:00"], True),
+        ("time", ["00:00", "00:01"], True),
+        ("port", ["1:10", "1:12"], False),
+        ("mac", ["00:1a:2b", "00:11:22"], False),
+        ("at", ["00:00:00", "soon"], False),
+    ],
+)
+def test_a_time_of_day_is_told_from_text_that_looks_like_one(
+    name: str, cells: list[str], is_clock: bool
+) -> None:
+    kind = profile_column(name, pa.chunked_array([cells])).kind
+    assert kind == ("time of day" if is_clock else "text")
+
+
+def local(zone: str, begin: str, hours: int = 4, minutes: int = 10) -> pd.Series:
+    """Times of a zone without saying so, each as of two devices."""
+    times = pd.date_range(begin, periods=hours * 60 // minutes, freq=f"{minutes}min", tz="UTC")
+    return times.tz_convert(zone).tz_localize(None).repeat(2).to_series(index=range(2 * len(times)))
+
+
+def readings(times: pd.Series) -> pd.DataFrame:
+    return pd.DataFrame({"device": [0, 1] * (len(times) // 2), "time": times.dt.tz_localize("UTC")})
+
+
+@pytest.mark.parametrize(
+    ("zone", "begin", "hour", "others"),
+    [
+        ("Europe/Oslo", "2026-10-24T23:00", "2026-10-25T02:00", ("Europe/Berlin",)),
+        ("Europe/London", "2026-10-24T23:00", "2026-10-25T01:00", ("Europe/London", "Asia/Jerusalem")),
+        ("America/Denver", "2026-11-01T06:00", "2026-11-01T01:00", ZONES[3:8]),
+    ],
+)
+def test_an_hour_that_is_there_twice_tells_the_zone(
+    zone: str, begin: str, hour: str, others: tuple[str, ...]
+) -> None:
+    found = set_back(readings(local(zone, begin)))
+    assert found is not None
+    assert (found.hour.isoformat(timespec="minutes"), found.zones, found.rows) == (hour, others, 24)
+
+
+def test_other_rows_that_come_twice_tell_no_zone() -> None:
+    usual = readings(local("UTC", "2026-10-24T23:00"))
+    assert set_back(usual) is None
+    assert set_back(pd.concat([usual, usual])) is None  # Every hour.
+    assert set_back(pd.concat([usual, usual[:6]])) is None  # An hour in which no zone sets its clocks back.
+    assert set_back(pd.concat([usual, usual[36:38]])) is None  # Some rows of the hour alone.
+    assert set_back(usual[:0]) is None
+
+
+def test_the_zone_of_clocks_that_were_set_back_is_proposed(tmp_path: Path) -> None:
+    tables = frames(devices=2, ticks=120)
+    times = local("Europe/Paris", "2026-10-24T22:00", hours=10, minutes=5)
+    for name in ("metrics", "labels"):
+        tables[name] = tables[name].assign(time=times)
+    check = check_folder(write(tmp_path, tables, ".csv"))
+    schema = TelemetrySchema.from_dict(yaml.safe_load(check.schema_text() or ""))
+    assert schema.assume_timezone == "Europe/Berlin"
+    (sentence,) = (one for one in check.proposal.decide if "assume_timezone" in one)
+    assert sentence.startswith("The hour from 2026-10-25 02:00 is there twice, as where clocks are set back")
+    assert "48 readings of that hour are left out" in sentence
+    assert not any("contradict" in line for line in check.lines())
+    rows, report = read_telemetry(tmp_path, schema)
+    assert report.metrics.rejected == report.labels.rejected
+    assert sum(report.metrics.rejected.values()) == 48
+    assert rows.metrics["time"].iloc[0] == pd.Timestamp("2026-10-24T22:00Z")
