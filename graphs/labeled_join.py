@@ -266,7 +266,8 @@ class LabeledJoin(RequestStep):
         for index, record in enumerate(request.telemetry):
             event, made = record.event, record.prediction
             if record.maintenance is not None:
-                self._ahead.exclude(event.device, event.time, self._ledger.newest)
+                if record.status in event_status.COUNTED:
+                    self._ahead.exclude(event.device, event.time, self._ledger.newest)
                 continue
             if made is None:
                 if record.status == event_status.DUPLICATE:

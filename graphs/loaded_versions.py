@@ -7,10 +7,10 @@ from typing import Any
 
 from mlrun.utils import logger
 
-from feature_sets.checks import InputError
 from feature_sets.model_package.errors import ModelPackageError
 from feature_sets.model_package.package import fetch_model_package
 from feature_sets.telemetry.schema import TelemetrySchema
+from feature_sets.telemetry.schema_content import TOOL
 from graphs.onnx_model import OnnxModel
 from graphs.routing.document import RoutedVersion
 
@@ -82,9 +82,10 @@ class LoadedVersions:
             try:
                 self.put(self.load(routed))
                 return self._models[routed.version]
-            except (InputError, OSError, ValueError) as error:
+            except Exception as error:  # Those of onnxruntime, or of a store; the log says which.
                 self._absent.add(routed.version)
-                logger.error(f"version {routed.version} is replaced by {self._declared.version}: {error}")
+                why = f"{type(error).__name__}: {error}"
+                logger.error(f"version {routed.version} is replaced by {self._declared.version}: {why}")
         return self._declared
 
     def is_there(self, routed: RoutedVersion) -> bool:
@@ -99,9 +100,13 @@ class LoadedVersions:
 
 
 def check_same_telemetry(where: str, running: TelemetrySchema, other: TelemetrySchema) -> None:
-    """Raise ModelPackageError unless a model was trained on the schema that an endpoint runs with."""
+    """Raise ModelPackageError unless a model was trained on the schema that an endpoint runs with.
+
+    How rows were split for it, and how incidents of a tool are read, no answer depends on.
+    """
     ours, theirs = running.to_dict(), other.to_dict()
-    differing = sorted(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))
+    names = {*ours, *theirs} - {"split", TOOL}
+    differing = sorted(name for name in names if ours.get(name) != theirs.get(name))
     if differing:
         raise ModelPackageError(
             f"{where}, schema", f"must be that of the endpoint {DEPLOY}", f"another {', '.join(differing)}"

@@ -222,8 +222,7 @@ class Preprocess(RequestStep):
             found[device] = arrival, history.before(device, time, arrival)
             if device not in known:
                 self._levels.begin(device, time, arrival, history.left_out)
-        for time, arrival, device in sorted(new):  # In order of time, so that each stretch is read once.
-            self._groups.begin(device, time, arrival, history.left_out)
+        self._groups.begin(new, history.left_out)
         sizes = [len(readings.micros) for _, readings in found.values()]
         if any(sizes):
             values = np.concatenate([readings.values for _, readings in found.values()])

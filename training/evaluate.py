@@ -138,10 +138,7 @@ def evaluate(
     gate = _gate(report, package.schema.version, champion, promote)
     gate = _postponed(gate, approve and _has_model(context, tag), rehearse)
     model = _with_scores(package.schema, report)
-    uri = _register(context, package, model, feature_vector, gate, STAGING if rehearse else tag)
-    if rehearse and not gate.passed and champion is not None:
-        _stage(context, tag)
-    _warn(context, report, gate)
+    # Whatever may still fail is done before the model gets its tag.
     tables = {
         "test_group_scores": group_scores(
             report.predictions, telemetry, groups, model.threshold, arguments.seed
@@ -150,6 +147,10 @@ def evaluate(
         "test_contributions": explained.contributions,
         "labels_wanted": _advice(feature_vector, parts, package, report, arguments.seed),
     }
+    uri = _register(context, package, model, feature_vector, gate, STAGING if rehearse else tag)
+    if rehearse and not gate.passed and champion is not None:
+        _stage(context, tag)
+    _warn(context, report, gate)
     _log_artifacts(context, report, parts, model.threshold, tables)
     _log_results(context, report, gate, parts, model, uri, champion)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,7 +63,8 @@ def open_text(path: Path | str) -> pa.NativeFile:
 def header_of(path: Path) -> Header:
     """The header of a CSV file: the first line, or that after the lines that begin with ``#``.
 
-    A line that begins so is the header itself if it has as many cells as the first line that does not.
+    The last line that begins so is the header itself if it has as many cells as the line after it, and that
+    is one of values.
 
     :raises OSError: if it cannot be read.
     """
@@ -74,11 +76,15 @@ def header_of(path: Path) -> Header:
     body = next((at for at, line in enumerate(lines) if line.strip() and not line.startswith("#")), None)
     if body is None:
         return Header(0, lines[0].strip())
-    separator = max(SEPARATORS, key=lines[body].count)
-    parts = lines[body].count(separator)
-    named = (at for at, line in enumerate(lines[:body]) if parts and line.count(separator) == parts)
-    skip = next(named, body)
+    last = next(at for at in range(body - 1, -1, -1) if lines[at].strip())
+    # A line with a number or a time in it is no header, so what stands before it may be one.
+    alike = any(_cells(lines[last], one) == _cells(lines[body], one) > 1 for one in SEPARATORS)
+    skip = last if alike and re.search(r"\d", lines[body]) else body
     return Header(skip, lines[skip].strip())
+
+
+def _cells(line: str, separator: str) -> int:
+    return len(next(csv.reader([line.strip()], delimiter=separator), []))
 
 
 def is_blank(path: Path) -> bool:

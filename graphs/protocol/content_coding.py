@@ -36,14 +36,24 @@ def decompressed(body: bytes, coding: str, most: int) -> bytes:
         return body
     if coding not in _WINDOW:
         raise CodingError(415, CONTENT_ENCODING, f"must be one of {', '.join(CODINGS)}", coding)
-    reader = zlib.decompressobj(_WINDOW[coding])
-    try:
-        found = reader.decompress(body, most + 1)
-    except zlib.error as error:
-        raise CodingError(400, "body", f"must be {coding}, as content-encoding says", str(error)) from None
-    if len(found) > most:
-        raise CodingError(413, "body", f"must be at most {most} bytes", f"more than {most} bytes of {coding}")
-    if not reader.eof or reader.unused_data:
-        got = "bytes behind its end" if reader.eof else "a part of it"
-        raise CodingError(400, "body", f"must be {coding}, as content-encoding says", got)
-    return found
+    found, rest = b"", body
+    while True:
+        reader = zlib.decompressobj(_WINDOW[coding])
+        try:
+            found += reader.decompress(rest, most + 1 - len(found))
+        except zlib.error as error:
+            raise _damaged(coding, str(error)) from None
+        if len(found) > most:
+            got = f"more than {most} bytes of {coding}"
+            raise CodingError(413, "body", f"must be at most {most} bytes", got)
+        if not reader.eof:
+            raise _damaged(coding, "a part of it")
+        rest = reader.unused_data
+        if not rest:
+            return found
+        if coding == "deflate":  # A body of gzip may have several members (RFC 1952, section 2.2).
+            raise _damaged(coding, "bytes behind its end")
+
+
+def _damaged(coding: str, got: str) -> CodingError:
+    return CodingError(400, "body", f"must be {coding}, as content-encoding says", got)

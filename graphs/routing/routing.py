@@ -56,8 +56,12 @@ class Routing:
         places = [*sorted(place_of(device, document.salt) for device in known), _ALL]
         counts = [math.ceil(share * len(known)) for share in up_to]
         devices = tuple(count - before for count, before in zip(counts, [0, *counts], strict=False))
-        # Beyond the known ones, a device that registers later is a canary's with about the same chance.
-        return cls(document, tuple(places[count] for count in counts), devices, thresholds)
+        # A device that registers later is a canary's by its share, as near to it as the known ones allow.
+        ends = [
+            min(max(math.ceil(share * _ALL), places[count - 1] + 1 if count else 0), places[count])
+            for share, count in zip(up_to, counts, strict=True)
+        ]
+        return cls(document, tuple(ends), devices, thresholds)
 
     def answers(self, device: str) -> RoutedVersion:
         """The version that answers a device."""

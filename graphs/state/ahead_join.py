@@ -97,9 +97,11 @@ class AheadJoin:
         bound = event_micros(settled_until)
         due = {}
         for horizon, seconds in self._horizons.items():
-            until = bound - 2 * seconds * 1_000_000
+            # Whole steps, so that a replay that begins elsewhere completes a pair at the same entry.
+            step = max(_LEAST_STEP, seconds * 62_500)
+            until = (bound - 2 * seconds * 1_000_000) // step * step
             before = self._done.get(horizon, _BEGINNING)
-            if until - before >= max(_LEAST_STEP, seconds * 62_500):
+            if until > before:
                 due[horizon] = (before, until)
         if not due:
             return {}

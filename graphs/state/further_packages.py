@@ -33,13 +33,18 @@ def further_packages(model_path: str, schema: TelemetrySchema) -> dict[str, Mode
         package = _fetched(model_path, horizon)
         if package is None:
             logger.warn(f"horizon {horizon} has no model: its predictions are null")
-        elif replace(package.schema.telemetry, split=BY_TIME) != replace(one, split=BY_TIME):
+        elif _for_answers(package.schema.telemetry) != _for_answers(one):
             logger.warn(
                 f"horizon {horizon} has a model of another telemetry schema: its predictions are null"
             )
         else:
             found[horizon] = package
     return found
+
+
+def _for_answers(schema: TelemetrySchema) -> TelemetrySchema:
+    """A schema without what no answer depends on: how rows were split, how incidents of a tool are read."""
+    return replace(schema, split=BY_TIME, incident_mapping=None)
 
 
 def _fetched(model_path: str, horizon: str) -> ModelPackage | None:

@@ -194,21 +194,28 @@ class LiveGroups:
         self._begin_again()
 
     def begin(
-        self, device: str, time: float, arrived: float, left_out: frozenset[tuple[str, int]] = frozenset()
+        self,
+        events: Iterable[tuple[float, float, str]],
+        left_out: frozenset[tuple[str, int]] = frozenset(),
     ) -> None:
-        """Have a device, and those that it depends on, begin with what was ingested before its event.
+        """Have devices, and those that they depend on, begin with what was ingested before their events.
 
-        :param time: event time, epoch seconds.
-        :param arrived: when it arrived.
+        :param events: time of each and when it arrived, epoch seconds, and its device.
         :param left_out: device and time of rows that a replay gives itself; where it is known when each
             arrived, that says which these are.
         :raises ApiError: 503 if it cannot be read.
         """
         if self._history is None:
             return
-        moment = event_micros(arrived if self._has_arrival else time)
-        stretch = self._begin_around(self._history, event_micros(time), device, moment, left_out)
-        if moment > stretch[1]:  # What the others sent lately is further than a device that is far behind.
+        far: dict[Key, tuple[int, str]] = {}
+        for time, arrived, device in sorted(events):  # In order of time, so that each stretch is read once.
+            moment = event_micros(arrived if self._has_arrival else time)
+            stretch = self._begin_around(self._history, event_micros(time), device, moment, left_out)
+            if moment > stretch[1]:
+                unit = self._groups.shard_key(device)
+                far[unit] = max(far.get(unit, (moment, device)), (moment, device))
+        # What the others sent lately is further than a device that is far behind.
+        for moment, device in sorted(far.values()):
             self._begin_around(self._history, moment, device, moment, left_out)
 
     def _begin_around(

@@ -23,6 +23,9 @@ from feature_sets.model_package.golden import GOLDEN_FILE, GoldenRows
 from feature_sets.model_package.package import read_model_package
 from feature_sets.model_package.schema import SCHEMA_FILE
 from feature_sets.telemetry.schema import TelemetrySchema
+from graphs.loaded_versions import check_same_telemetry
+from graphs.routing.document import RoutingDocument
+from graphs.routing.routing import Routing
 from tests.graphs.conftest import INPUTS, Client, event, label, make_client, write_package
 
 _keys = itertools.count()
@@ -491,3 +494,26 @@ def test_no_request_fails_while_versions_are_swapped_again_and_again(
     for seconds, version, chance in answered[-20:]:
         repeated = restarted.post("/telemetry", event("a/1", seconds)).json
         assert (repeated["version"], repeated["probability"]) == (version, chance)
+
+
+@pytest.mark.parametrize("known", [0, 1, 3])
+def test_devices_that_register_later_are_a_canarys_by_its_share(
+    packages: dict[str, Path], known: int
+) -> None:
+    content = [routed(packages, "v3", "champion"), routed(packages, "v5", "canary", share=0.1)]
+    document = RoutingDocument.from_dict({"versions": content})
+    devices = [f"d-{number}" for number in range(known)]
+    routing = Routing.of(document, devices, {})
+    canary = document.canaries[0]
+    assert sum(routing.answers(device) == canary for device in devices) == min(known, 1)
+    later = [routing.answers(f"later-{number}") == canary for number in range(2000)]
+    # One known device is all that a share of it can have, and those before it in the order are as well.
+    assert 0.05 < np.mean(later) < 0.7 and (known or np.mean(later) < 0.12)
+
+
+def test_a_version_of_another_split_or_mapping_is_of_the_same_schema(schema: TelemetrySchema) -> None:
+    mended = dataclasses.replace(schema, split=dataclasses.replace(schema.split, by="device_time"))
+    check_same_telemetry("version 'v5'", schema, mended)
+    wider = dataclasses.replace(schema, windows=dataclasses.replace(schema.windows, lengths=("7m",)))
+    with pytest.raises(InputError, match="windows"):
+        check_same_telemetry("version 'v5'", schema, wider)

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 
 from feature_sets import device_metrics, devices
+from feature_sets.device_labels import within_population
+from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.labels.excluded import excluded_rows
 from feature_sets.rows.stored_rows import feature_set_frame, in_utc
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
@@ -80,6 +82,9 @@ def _unlabeled(vector: fstore.FeatureVector, schema: TelemetrySchema) -> pd.Data
     arrival = [schema.arrival] if schema.arrival else []
     stored = feature_set_frame(vector, device_metrics.NAME, [columns[0][0], *arrival])
     readings = in_utc(stored[[DEVICE, schema.time, *arrival]], schema.time)
+    history = TelemetryHistory.of(schema) if schema.population else None
+    if history is not None and history.attributes is not None:  # Labels of others are none of the history.
+        readings = within_population(schema, readings, history.attributes)
     readings = readings.sort_values([schema.time, DEVICE], kind="stable", ignore_index=True)
     labels = feature_set_frame(vector, label_set)
     # With a horizon a known label may not tell yet what follows; nobody else can.

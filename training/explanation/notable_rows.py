@@ -41,6 +41,7 @@ def notable_rows(predictions: pd.DataFrame, time: str, view: EpisodeView, labele
         before = episodes and bool(view.horizon_seconds)
         rows = predictions.iloc[_highest(predictions, time, stretches, ahead if before else None)]
         order = rows.sort_values([PROBABILITY, time, DEVICE], ascending=[case == MISSED, True, True])
+        order = order.drop_duplicates([DEVICE, time])
         parts.append(order.head(MOST).assign(**{CASE: case}))
     return pd.concat(parts, ignore_index=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
@@ -17,10 +18,11 @@ from feature_sets.telemetry.inspection.table_profile import TableProfile
 
 _SHOWN = 5
 _MOST = 0.5
+_DOMAIN = "in the domain after the name"
 _WAYS = (
     ("in upper and lower case", str.casefold),
     ("in zeros at the front", lambda text: re.sub(r"^0+(?=\d)", "", text)),
-    ("in the domain after the name", lambda text: text.casefold().partition(".")[0]),
+    (_DOMAIN, lambda text: text.casefold().partition(".")[0]),
 )
 """How names of one device may differ, and what of them is the same then."""
 
@@ -70,8 +72,11 @@ def _tell_strangers(proposal: Proposal, metrics: TableProfile, table: TableProfi
         return
     some = f"{len(strangers):,} of {len(given):,} values of '{column}' in the {table.name}"
     for how, plain in _WAYS:
-        alike = {plain(value): value for value in known}
+        counts = Counter(plain(value) for value in known)
+        alike = {plain(value): value for value in known if counts[plain(value)] == 1}
         pairs = [(value, alike[plain(value)]) for value in strangers if plain(value) in alike]
+        if how == _DOMAIN:  # Addresses, and names of two domains, are of different devices.
+            pairs = [(value, other) for value, other in pairs if ("." in value) != ("." in other)]
         if not pairs or len(pairs) < _MOST * len(strangers):
             continue
         sentence = (

@@ -26,6 +26,7 @@ SQUEEZED = {
 @pytest.mark.parametrize("coding", [*SQUEEZED, " GZIP "])
 def test_a_body_is_as_it_was_before(coding: str) -> None:
     assert decompressed(SQUEEZED[coding.strip().lower()], coding, len(PLAIN)) == PLAIN
+    assert decompressed(2 * SQUEEZED["gzip"], "gzip", 2 * len(PLAIN)) == 2 * PLAIN  # Of two members.
     assert decompressed(PLAIN, "", 1) == decompressed(PLAIN, "identity", 1) == PLAIN
 
 
@@ -39,9 +40,22 @@ def test_a_body_is_as_it_was_before(coding: str) -> None:
         (SQUEEZED["gzip"][:-3], "gzip", 400, "body"),
         (SQUEEZED["gzip"] + b"more", "gzip", 400, "body"),
         (b"", "gzip", 400, "body"),
+        (SQUEEZED["deflate"] + b"more", "deflate", 400, "body"),
         (gzip.compress(PLAIN + b" ", mtime=0), "gzip", 413, "body"),
+        (2 * SQUEEZED["gzip"], "gzip", 413, "body"),
     ],
-    ids=["unknown", "twice", "plain", "another", "cut", "goes on", "empty", "too long"],
+    ids=[
+        "unknown",
+        "twice",
+        "plain",
+        "another",
+        "cut",
+        "goes on",
+        "empty",
+        "deflate goes on",
+        "too long",
+        "twice too long",
+    ],
 )
 def test_what_is_not_as_it_says_is_refused(body: bytes, coding: str, status: int, where: str) -> None:
     with pytest.raises(CodingError) as refused:

@@ -90,12 +90,12 @@ def test_what_was_saved_before_there_were_groups_is_of_a_schema_without(schema, 
 
 def test_a_device_that_comes_first_sees_what_was_ingested_of_its_neighbors(linked):
     groups, reads = live(linked, ingested(linked, [1.0, 3.0, 8.0]), ("a/1", "a/2"))
-    groups.begin("a/1", START + 20.0, START + 1e6)
+    groups.begin([(START + 20.0, START + 1e6, "a/1")])
     # The reading of the neighbor at the same time had not come before.
     assert answered(groups, START + 20.0, ("a/1", 0.0)) == [3.0]
-    groups.begin("b/9", START + 20.0, START + 1e6)
+    groups.begin([(START + 20.0, START + 1e6, "b/9")])
     assert np.isnan(answered(groups, START + 20.0, ("b/9", 0.0))).all()
-    groups.begin("a/2", START + 30.0, START + 1e6)
+    groups.begin([(START + 30.0, START + 1e6, "a/2")])
     assert answered(groups, START + 30.0, ("a/2", 5.0)) == [0.0]
     assert answered(groups, START + 40.0, ("a/1", 0.0)) == [5.0]
     assert len(reads) == 1
@@ -106,18 +106,18 @@ def test_a_device_that_comes_first_sees_what_was_ingested_of_its_neighbors(linke
 def test_what_a_replay_gives_itself_is_not_taken_from_the_history(linked):
     groups, _ = live(linked, ingested(linked, [1.0, 3.0]), ("a/1", "a/2"))
     left_out = frozenset({("a/2", int(START + 10) * 1_000_000)})
-    groups.begin("a/1", START + 20.0, START + 1e6, left_out)
+    groups.begin([(START + 20.0, START + 1e6, "a/1")], left_out)
     assert answered(groups, START + 20.0, ("a/1", 0.0)) == [1.0]
 
 
 def test_links_and_rows_that_were_ingested_since_count_after_a_refresh(linked):
     frame = ingested(linked, [1.0, 3.0])
     groups, reads = live(linked, frame, ("a/1", "a/2"))
-    groups.begin("a/1", START + 5.0, START + 1e6)
+    groups.begin([(START + 5.0, START + 1e6, "a/1")])
     assert answered(groups, START + 5.0, ("a/1", 0.0)) == [1.0]
     groups._source.pairs = (("a/1", "b/9"),)
     groups.refresh()
-    groups.begin("a/1", START + 20.0, START + 1e6)
+    groups.begin([(START + 20.0, START + 1e6, "a/1")])
     assert answered(groups, START + 20.0, ("a/1", 0.0)) == [3.0] and len(reads) == 2
     assert groups._groups.shard_key("b/9") == "a/1"
 
@@ -141,7 +141,7 @@ def test_with_an_arrival_what_had_arrived_counts(linked):
     arriving = TelemetrySchema.from_dict({**linked.to_dict(), "arrival": "received"})
     frame = ingested(arriving, [1.0, 3.0], delay=100.0)
     groups, _ = live(arriving, frame, ("a/1", "a/2"))
-    groups.begin("a/1", START + 10.0, START + 105.0)
+    groups.begin([(START + 10.0, START + 105.0, "a/1")])
     assert answered(groups, START + 10.0, ("a/1", 0.0), arrivals=[START + 105.0]) == [1.0]
 
 
@@ -149,18 +149,23 @@ def test_a_device_days_behind_sees_what_the_others_sent_lately_where_arrivals_te
     arriving = TelemetrySchema.from_dict({**linked.to_dict(), "arrival": "received"})
     groups, reads = live(arriving, ingested(arriving, [1.0, 3.0, 8.0]), ("a/1", "a/2"))
     behind, now = START - 2 * 86_400.0, START + 25.0
-    groups.begin("a/1", behind, now)
+    groups.begin([(behind, now, "a/1")])
     assert answered(groups, behind, ("a/1", 0.0), arrivals=[now]) == [8.0] and len(reads) == 2
+    # However many such readings a list has, each stretch is read once, and its rows are taken in once.
+    groups, reads = live(arriving, ingested(arriving, [1.0, 3.0, 8.0]), ("a/1", "a/2"))
+    groups.begin([(behind + second, now, "a/1") for second in range(40)])
+    assert len(reads) == 2 and sum(len(rows.codes) for rows in groups._past) == 6
+    assert answered(groups, behind, ("a/1", 0.0), arrivals=[now]) == [8.0]
     # One that is hours behind needs no second look, and rows that had not arrived do not count.
     groups, reads = live(arriving, ingested(arriving, [1.0, 3.0, 8.0]), ("a/1", "a/2"))
-    groups.begin("a/1", START - 7_200.0, START + 15.0)
+    groups.begin([(START - 7_200.0, START + 15.0, "a/1")])
     assert answered(groups, START - 7_200.0, ("a/1", 0.0), arrivals=[START + 15.0]) == [3.0]
     assert len(reads) == 1
 
 
 def test_what_is_kept_goes_on_and_that_of_other_features_is_refused(linked):
     groups, _ = live(linked, ingested(linked, [1.0, 3.0]), ("a/1", "a/2"))
-    groups.begin("a/1", START + 10.0, START + 1e6)
+    groups.begin([(START + 10.0, START + 1e6, "a/1")])
     answered(groups, START + 10.0, ("a/2", 7.0))
     other, reads = live(linked, ingested(linked, [1.0, 3.0]), ("a/1", "a/2"))
     assert other.put(*groups.content())
@@ -170,7 +175,7 @@ def test_what_is_kept_goes_on_and_that_of_other_features_is_refused(linked):
     assert not other.put({**plain, "inputs": ["cpu"]}, arrays)
     # What was prepared and not yet answered is kept, too, and nothing of devices without a link.
     groups, _ = live(linked, ingested(linked, [1.0, 3.0]), ("a/1", "a/2"))
-    groups.begin("a/1", START + 10.0, START + 1e6)
+    groups.begin([(START + 10.0, START + 1e6, "a/1")])
     other, _ = live(linked, None, ("a/1", "a/2"))
     plain, arrays = groups.content()
     assert other.put(plain, arrays) and plain["devices"] == ["a/1", "a/2"]
@@ -193,7 +198,7 @@ def test_a_schema_without_them_does_nothing_and_a_history_without_the_windows_is
     with pytest.raises(InputError, match="must hold latency_avg_1m of schema 'tiny'"):
         LiveGroups.of(state(linked))
     groups = LiveGroups.of(state(schema))
-    groups.begin("a/1", START, START)
+    groups.begin([(START, START, "a/1")])
     groups.refresh()
     rows = [{"cpu_avg_1m": 1.0}]
     groups.add_to(rows, SimpleNamespace(), [0])
@@ -247,8 +252,7 @@ def request_of(sent):
 
 def answers(groups, sent, left_out=frozenset()):
     """What one request gets, as the step of the windows asks for it."""
-    for device, time, _ in sent:
-        groups.begin(device, time, START + 1e6, left_out)
+    groups.begin([(time, START + 1e6, device) for device, time, _ in sent], left_out)
     rows = [{"cpu_avg_1m": value, "latency_avg_1m": -value} for _, _, value in sent]
     groups.add_to(rows, request_of(sent), range(len(rows)))
     return {(device, time): row[NAME] for (device, time, _), row in zip(sent, rows, strict=True)}
@@ -316,7 +320,7 @@ def test_the_step_has_each_event_of_a_request_see_what_was_ingested_before_it(li
 
 def test_a_device_that_is_ahead_of_the_first_sees_what_was_ingested_of_devices_that_send_nothing(linked):
     groups, _ = live(linked, ingested(linked, range(1, 40)), ("a/1", "a/2"), ("a/2", "b/9"))
-    groups.begin("a/1", START + 20.0, START + 1e6)
+    groups.begin([(START + 20.0, START + 1e6, "a/1")])
     assert answered(groups, START + 20.0, ("a/1", 0.0)) == [2.0]
-    groups.begin("a/2", START + 380.0, START + 1e6)
+    groups.begin([(START + 380.0, START + 1e6, "a/2")])
     assert answered(groups, START + 380.0, ("a/2", 0.0)) == [38.0]

@@ -125,6 +125,18 @@ def test_devices_that_tables_write_in_two_ways_are_refused(tmp_path: Path, chang
     assert how in sentence
 
 
+def test_addresses_are_of_different_devices(tmp_path: Path) -> None:
+    tables = frames()
+    for frame in tables.values():
+        frame["router"] = "10.0.0." + frame["router"].str.removeprefix("r")
+    tables["labels"] = tables["labels"].assign(
+        router=tables["labels"]["router"].replace("10.0.0.1", "10.0.0.77")
+    )
+    check = check_folder(write(tmp_path, tables))
+    assert check.schema_text() is not None
+    assert not any("domain" in sentence for sentence in check.proposal.decide)
+
+
 def test_zeros_at_the_front_and_labels_of_other_devices_are_told(tmp_path: Path) -> None:
     tables = numbered(list(range(1, 7)))
     whole = tables["labels"]
