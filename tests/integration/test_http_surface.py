@@ -63,7 +63,7 @@ def test_an_event_is_predicted_and_a_repeat_gets_the_same_answer(endpoint, event
     [
         ({"cpu_utilization": ...}, "cpu_utilization"),
         ({"cpu_utilization": "high"}, "cpu_utilization"),
-        ({"latency": True}, "latency"),
+        ({"latency": [9.0]}, "latency"),
         ({"device": "nobody"}, "device"),
         ({"device": ...}, "device"),
         ({"timestamp": ...}, "timestamp"),

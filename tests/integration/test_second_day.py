@@ -169,7 +169,7 @@ def test_an_empty_request_to_the_runner_repeats_the_arguments(installation):
     # What the endpoint was sent is history now, and taken once.
     live = runs["live-history"]["status"]["results"]
     streamed = installation.summary["stream"]
-    assert live["readings_new"] >= streamed["statuses"]["accepted"]
+    assert live["readings_new"] >= streamed["statuses"]["accepted"], live
     assert live["labels_new"] >= installation.summary["labeled"]["joined"]
     again = json.loads(installation.netops("ingest", "--live", "--json").stdout)["live"]
     assert (again["readings"], again["labels"]) == (0, 0)

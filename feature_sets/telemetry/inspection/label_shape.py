@@ -37,7 +37,9 @@ _COVERED = 95
 """Per cent of these that the tolerance that is proposed covers."""
 _SHOWN = 10
 _MANY = 0.25
-"""Rows of labels a reading, from which on they cannot be those of errors only."""
+"""Rows of labels a reading, from which on they are not likely to be those of errors only."""
+_EVERY = 0.9
+"""The same where a column says 1 in each of them."""
 
 
 def propose_labels(
@@ -54,8 +56,8 @@ def propose_labels(
     :param metrics: with the readings.
     """
     form: dict[str, Any] = {}
-    many = _rows_a_reading(table, metrics, entity, time) >= _MANY
-    label = _label(proposal, table, entity, time, form, many)
+    share = _rows_a_reading(table, metrics, entity, time)
+    label = _label(proposal, table, entity, time, form, share)
     if not label:
         return
     if entity and time and time in table.columns and table.columns[time].order not in (EITHER, MIXED):
@@ -81,17 +83,18 @@ def _label(
     entity: Sequence[str],
     time: str,
     form: dict[str, Any],
-    many: bool,
+    share: float,
 ) -> str:
     """Choose the label and note what the other columns would be; empty if nothing can be one.
 
-    :param many: whether there are too many rows to be those of errors only.
+    :param share: rows for each reading; of many it is not likely that they are those of errors only.
     """
+    many = share >= _MANY
     rest = {name: column for name, column in table.columns.items() if name not in (*entity, time)}
     candidates = [name for name, column in rest.items() if column.kind == "truth"]
     if candidates:
         label = _among(proposal, table, candidates)
-        _tell_values(proposal, table, label, form, many)
+        _tell_values(proposal, table, label, form, share >= _EVERY)
     elif label := _of_words(proposal, table, list(rest), form, many):
         proposal.fields["label"] = proposal.named(label)
     elif (
@@ -114,9 +117,12 @@ def _label(
 
 
 def _tell_values(
-    proposal: Proposal, table: TableProfile, label: str, form: dict[str, Any], many: bool
+    proposal: Proposal, table: TableProfile, label: str, form: dict[str, Any], every: bool
 ) -> None:
-    """Tell of a label of 0 and 1 that has one of them only, or seems to say the opposite."""
+    """Tell of a label of 0 and 1 that has one of them only, or seems to say the opposite.
+
+    :param every: whether about every reading has one.
+    """
     column = table.columns[label]
     if not column.is_constant:
         if means_healthy(label):
@@ -126,7 +132,7 @@ def _tell_values(
             )
         return
     only = column.samples[0]
-    if truth_of(only.strip("'")) and not many:
+    if truth_of(only.strip("'")) and not every:
         _positives(proposal, form, f"'{label}' is 1 in every row looked at")
     else:
         proposal.decide.append(

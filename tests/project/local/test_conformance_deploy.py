@@ -132,7 +132,7 @@ def test_a_handler_gets_environment_secrets_and_requests(client):
     assert (failed.status_code, failed.json()["error"]["got"]) == (500, "KeyError: 'no such thing'")
     large = httpx.post(deployed["address"], content=b"x" * (9 << 20))
     assert large.status_code == 413
-    assert large.json()["error"]["rule"] == "must be at most 8388608 bytes"
+    assert large.json()["error"]["rule"] == "must be at most 8000000 bytes"
     assert httpx.post(deployed["address"], json={"a": 1}).status_code == 200
 
 
