@@ -99,7 +99,7 @@ def _of_words(words: pa.ChunkedArray | pa.Array, decimal: str) -> _Whole:
     short = pc.match_substring_regex(digits, r"^[0-9]{1,19}$")
     # Of twenty digits those that are no more than 64 bits hold.
     long = pc.and_(pc.match_substring_regex(digits, r"^[0-9]{20}$"), pc.less_equal(digits, str(2**64 - 1)))
-    is_whole = pc.and_(pc.or_(short, long), pc.invert(pc.equal(words, "")))
+    is_whole = pc.and_(pc.or_(short, long), pc.match_substring_regex(words, r"^\+?[0-9]+$"))
     fits = np.asarray(pc.fill_null(is_whole, False), dtype=np.bool_)
     numbers = np.asarray(pc.if_else(pa.array(fits), digits, "0").cast(pa.uint64()), dtype=np.uint64)
     rest = np.flatnonzero(~fits)

@@ -14,7 +14,7 @@ from feature_sets.telemetry.cell_numbers import number_of_text, numbers_of, whol
 
 _WORDS = st.one_of(
     st.sampled_from(
-        ["", "true", "FALSE", "nan", "N/A", "inf", "-Infinity", "1.", ".5", "+3", "00", "1e5", "1e400"]
+        ["", "true", "FALSE", "nan", "N/A", "inf", "-Infinity", "1.", ".5", "+", "+3", "00", "1e5", "1e400"]
     ),
     st.integers(-(2**65), 2**66).map(str),
     st.floats().map(str),
