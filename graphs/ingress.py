@@ -17,8 +17,8 @@ from feature_sets.telemetry.events import (
 from feature_sets.telemetry.incident_events import IncidentEvent, IncidentParser
 from feature_sets.telemetry.maintenance_event import MaintenanceParser
 from feature_sets.telemetry.schema import DEVICE
-from graphs.protocol.access import AccessGuard
-from graphs.protocol.content_coding import CONTENT_ENCODING, CodingError, decompressed
+from graphs.protocol.access import AccessGuard, header
+from graphs.protocol.content_coding import CONTENT_ENCODING, decompressed
 from graphs.protocol.device_status import REJECT, DeviceStatus
 from graphs.protocol.errors import ApiError
 from graphs.protocol.event_hints import EventHints
@@ -120,11 +120,7 @@ class Ingress:
         """A body as it was before it was compressed; a trigger may have done that already."""
         if not isinstance(body, bytes):
             return body
-        coding = next((str(value) for key, value in headers.items() if key.lower() == CONTENT_ENCODING), "")
-        try:
-            return decompressed(body, coding, self._max_body_bytes)
-        except CodingError as error:
-            raise ApiError(error.status, error.where, error.rule, error.got) from None
+        return decompressed(body, str(header(headers, CONTENT_ENCODING)), self._max_body_bytes)
 
     def _label(self, body: Any) -> LabelEvent | IncidentEvent:
         """A label or, by its fields, an incident."""

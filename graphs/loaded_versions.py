@@ -10,7 +10,7 @@ from mlrun.utils import logger
 from feature_sets.model_package.errors import ModelPackageError
 from feature_sets.model_package.package import fetch_model_package
 from feature_sets.telemetry.schema import TelemetrySchema
-from feature_sets.telemetry.schema_content import TOOL
+from feature_sets.telemetry.schema_content import answers_depend_on
 from graphs.onnx_model import OnnxModel
 from graphs.routing.document import RoutedVersion
 
@@ -100,13 +100,9 @@ class LoadedVersions:
 
 
 def check_same_telemetry(where: str, running: TelemetrySchema, other: TelemetrySchema) -> None:
-    """Raise ModelPackageError unless a model was trained on the schema that an endpoint runs with.
-
-    How rows were split for it, and how incidents of a tool are read, no answer depends on.
-    """
-    ours, theirs = running.to_dict(), other.to_dict()
-    names = {*ours, *theirs} - {"split", TOOL}
-    differing = sorted(name for name in names if ours.get(name) != theirs.get(name))
+    """Raise ModelPackageError unless a model was trained on the schema that an endpoint runs with."""
+    ours, theirs = (answers_depend_on(schema.to_dict()) for schema in (running, other))
+    differing = sorted(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))
     if differing:
         raise ModelPackageError(
             f"{where}, schema", f"must be that of the endpoint {DEPLOY}", f"another {', '.join(differing)}"

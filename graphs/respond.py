@@ -162,15 +162,15 @@ class Respond:
             }
         return found
 
-    def _threshold_of(self, said: Ahead) -> float | None:
-        """The same of any horizon."""
-        if said.horizon == self._schema.horizon:
-            return self._routing.threshold(said.version)
-        return self._further.get((said.horizon, said.version))
-
     def _threshold(self, made: Prediction | None) -> float | None:
         """Probability from which on the version predicts an error; None for one that is no longer known."""
         return None if made is None else self._routing.threshold(made.version)
+
+    def _threshold_of(self, said: Ahead) -> float | None:
+        """The same of a version of any horizon."""
+        if said.horizon == self._schema.horizon:
+            return self._routing.threshold(said.version)
+        return self._further.get((said.horizon, said.version))
 
     def _maintenance(self, record: MaintenanceRecord) -> dict[str, Any]:
         answer = maintenance_answer(record.event.id, record.event.entry, self._schema)

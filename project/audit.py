@@ -16,7 +16,7 @@ import pandas as pd
 from feature_sets.checks import InputError
 from feature_sets.derived_features import DerivedFeatures
 from feature_sets.feature_vector import ALL_FEATURES
-from feature_sets.ingestion.history.added_rows import places_in
+from feature_sets.ingestion.history.held_rows import held_rows
 from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.model_package.columns import PREDICTED_AT, PROBABILITY, VERSION
@@ -28,6 +28,7 @@ from feature_sets.windows.definition import WindowDefinition
 from graphs.state.accepted_entries import AcceptedEntries, accepted_entries
 from graphs.state.entry_id import BEFORE_ALL
 from project.jobs.model_server_tester import TOLERANCE
+from project.labeled_files import newest_files
 from project.live_history import LiveJournal
 from project.live_rows import ARRIVED, live_rows
 from training.dataset.vector_rows import read_vector
@@ -97,23 +98,12 @@ def audit(project: str, directory: Path, journal: LiveJournal, schema: Telemetry
     if history is None or history.metrics is None:
         raise InputError("history", "must have been begun by 'netops ingest' or 'netops run'", "none")
     found = Audit()
-    files = _newest(directory, schema, most)
+    chosen = newest_files(directory, [schema.time, schema.target], most)
+    files = [pd.read_parquet(path) for path in reversed(chosen)]
     late = _late(journal, schema, files)
     for pairs in _batches(files):
         _add(found, project, pairs, history.metrics, late, schema)
     return found
-
-
-def _newest(directory: Path, schema: TelemetrySchema, most: int) -> list[pd.DataFrame]:
-    """The newest batches, oldest first; those of a schema with another label or time are left out."""
-    found: list[pd.DataFrame] = []
-    for path in sorted(directory.glob("*.parquet"), reverse=True) if directory.is_dir() else ():
-        if sum(map(len, found)) >= most:
-            break
-        batch = pd.read_parquet(path)
-        if {schema.time, schema.target} <= set(batch.columns):
-            found.append(batch)
-    return found[::-1]
 
 
 def _batches(files: list[pd.DataFrame]) -> Iterator[pd.DataFrame]:
@@ -160,7 +150,7 @@ def _add(
     if package is None:
         found.unknown_models += len(pairs)
         return
-    known = _is_stored(pairs, stored, schema)
+    known = held_rows(stored, KeyedRows.of(pairs, DEVICE, schema.time))[0] >= 0
     touched = known & _is_touched(pairs, late, schema)
     found.not_in_history += int(np.count_nonzero(~known))
     found.after_late += int(np.count_nonzero(touched))
@@ -193,15 +183,6 @@ def model_of(project: str, version: str) -> ModelPackage | None:
     labels = f"version={version}"
     found = mlrun.get_run_db().list_artifacts(project=project, labels=labels, kind="model")
     return fetch_model_package(str(found[0]["spec"]["target_path"])) if found else None
-
-
-def _is_stored(pairs: pd.DataFrame, stored: StoredHistory, schema: TelemetrySchema) -> npt.NDArray[np.bool_]:
-    """Whether the reading of each pair is a row of the history."""
-    rows = KeyedRows.of(pairs, DEVICE, schema.time)
-    first, last = int(rows.micros.min()), int(rows.micros.max())
-    files = [file for file in stored.manifest.files if file.first <= last and file.last >= first]
-    near = stored.near(files, [], rows.keys, lambda found: (found.micros >= first) & (found.micros <= last))
-    return places_in(rows.codes, rows.micros, near.codes, near.micros) >= 0
 
 
 def _is_touched(pairs: pd.DataFrame, late: pd.DataFrame, schema: TelemetrySchema) -> npt.NDArray[np.bool_]:

@@ -9,13 +9,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from feature_sets.ingestion.history.added_rows import places_in
+from feature_sets.ingestion.history.held_rows import held_rows
 from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.labels.excluded import excluded_rows
 from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.telemetry.events import label_columns
 from feature_sets.telemetry.maintenance_columns import IN_MAINTENANCE
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from project.labeled_files import newest_files
 from project.summary.live_labels import COMPARED, CONTRADICTED
 
 _MOST = 1_000_000
@@ -39,12 +40,7 @@ def contradicted_pairs(
     if not len(pairs) or not set(columns) <= {*labels.record.spec.features.keys()}:
         return {COMPARED: 0, CONTRADICTED: 0}
     rows = KeyedRows.of(pairs, DEVICE, schema.time)
-    first, last = int(rows.micros.min()), int(rows.micros.max())
-    files = [file for file in labels.manifest.files if file.first <= last and file.last >= first]
-    stored = labels.near(
-        files, columns, rows.keys, lambda found: (found.micros >= first) & (found.micros <= last)
-    )
-    places = places_in(rows.codes, rows.micros, stored.codes, stored.micros)
+    places, stored = held_rows(labels, rows, columns)
     known = stored.table.to_pandas()
     said = known[schema.target].to_numpy(dtype=np.float64, na_value=np.nan)
     said[excluded_rows(known, schema)] = np.nan
@@ -58,12 +54,7 @@ def contradicted_pairs(
 def _newest(directory: Path, schema: TelemetrySchema, most: int) -> pd.DataFrame:
     """Device, time and label of pairs, from the newest batches; those of another schema are left out."""
     columns = [DEVICE, schema.time, schema.target]
-    found: list[pa.Table] = []
-    for path in sorted(directory.glob("*.parquet"), reverse=True):
-        if sum(map(len, found)) >= most:
-            break
-        if set(columns) <= set(pq.read_schema(path).names):
-            found.append(pq.read_table(path, columns=columns))
+    found = [pq.read_table(path, columns=columns) for path in newest_files(directory, columns, most)]
     if not found:
         return pd.DataFrame(columns=columns)
     pairs: pd.DataFrame = pa.concat_tables(found).to_pandas().drop_duplicates(columns[:2], ignore_index=True)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from feature_sets.checks import InputError
-from feature_sets.ingestion.history.added_rows import places_in
+from feature_sets.ingestion.history.held_rows import held_rows
 from feature_sets.ingestion.label_state import LabelState, Retold
 from feature_sets.ingestion.maintenance_history import LIVE, calendar_of
 from feature_sets.ingestion.telemetry_append import TelemetryAppended, append_telemetry
@@ -209,13 +209,8 @@ def _new_ones(readings: pd.DataFrame, history: TelemetryHistory, schema: Telemet
     """How many readings, given by device and time, the history does not have."""
     if history.metrics is None or not len(readings):
         return len(readings)
-    rows = KeyedRows.of(readings, DEVICE, schema.time)
-    first, last = int(rows.micros.min()), int(rows.micros.max())
-    files = [file for file in history.metrics.manifest.files if file.first <= last and file.last >= first]
-    stored = history.metrics.near(
-        files, [], rows.keys, lambda found: (found.micros >= first) & (found.micros <= last)
-    )
-    return int(np.count_nonzero(places_in(rows.codes, rows.micros, stored.codes, stored.micros) < 0))
+    places, _ = held_rows(history.metrics, KeyedRows.of(readings, DEVICE, schema.time))
+    return int(np.count_nonzero(places < 0))
 
 
 def _contradicting(labels: pd.DataFrame, schema: TelemetrySchema) -> int:

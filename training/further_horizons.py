@@ -114,9 +114,9 @@ def train_further_horizons(
     """
     telemetry = TelemetrySchema.load(schema)
     primary = fetch_model_package(model_path).schema
-    # Without labels nobody knows what it caught.
-    tables = [] if primary.unlabeled else [test_scores_table.as_df(), test_episodes.as_df()]
-    figures = figures_of(telemetry.horizon, *tables) if tables else {}
+    figures = {}
+    if not primary.unlabeled:  # Without labels nobody knows what it caught.
+        figures = figures_of(telemetry.horizon, test_scores_table.as_df(), test_episodes.as_df())
     leads = [LeadTime(telemetry.horizon, promotion, promotion_reason, primary.version, figures)]
     rows = {
         "seed": seed,

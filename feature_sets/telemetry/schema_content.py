@@ -122,5 +122,10 @@ def rows_depend_on(content: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in content.items() if name != TOOL}
 
 
+def answers_depend_on(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of a schema without what no answer of a model depends on: also how its rows were split."""
+    return {name: value for name, value in rows_depend_on(content).items() if name != "split"}
+
+
 def _plain(content: Mapping[str, Any]) -> str:
     return json.dumps(content, sort_keys=True, default=str)

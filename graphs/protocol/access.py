@@ -28,12 +28,17 @@ class AccessGuard:
         """Raise ApiError (401) unless the headers bear the token; the error never shows what was given."""
         if not self._expected:
             return
-        given = next((value for key, value in headers.items() if str(key).lower() == "authorization"), "")
+        given = header(headers, "authorization")
         given = given if isinstance(given, bytes) else str(given).encode()
         if not hmac.compare_digest(given, self._expected):
             got = "another value" if given else "none"
             challenge = {"WWW-Authenticate": "Bearer"}
             raise ApiError(401, "authorization", "must be 'Bearer' and the token", got, headers=challenge)
+
+
+def header(headers: Mapping[str, Any], name: str) -> Any:
+    """Value of a header, whatever the case of its name; empty text without it."""
+    return next((value for key, value in headers.items() if str(key).lower() == name), "")
 
 
 def read_token(context: Any, secret: str | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 
-from feature_sets.checks import InputError
+from graphs.protocol.errors import ApiError
 
 CONTENT_ENCODING = "content-encoding"
 """The header, as HTTP/2 writes it."""
@@ -13,29 +13,19 @@ CODINGS = ("gzip", "deflate", "identity")
 _WINDOW = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
 
-class CodingError(InputError):
-    """A body that is not what its ``Content-Encoding`` says.
-
-    :param status: HTTP status: 415 for a coding that is not taken, 413 for a body over the limit, else 400.
-    """
-
-    def __init__(self, status: int, where: str, rule: str, got: object) -> None:
-        super().__init__(where, rule, got)
-        self.status = status
-
-
 def decompressed(body: bytes, coding: str, most: int) -> bytes:
     """A body as it was before it was compressed; no more of it than the limit is ever in memory.
 
     :param coding: value of the header ``Content-Encoding``; empty and ``identity`` are not compressed.
     :param most: bytes that it may have.
-    :raises CodingError: if the coding is another, the body is damaged, goes on behind its end or is longer.
+    :raises ApiError: 415 if the coding is another, 413 if the body is longer, 400 if it is damaged or goes on
+        behind its end.
     """
     coding = coding.strip().lower()
     if coding in ("", "identity"):
         return body
     if coding not in _WINDOW:
-        raise CodingError(415, CONTENT_ENCODING, f"must be one of {', '.join(CODINGS)}", coding)
+        raise ApiError(415, CONTENT_ENCODING, f"must be one of {', '.join(CODINGS)}", coding)
     found, rest = b"", body
     while True:
         reader = zlib.decompressobj(_WINDOW[coding])
@@ -45,7 +35,7 @@ def decompressed(body: bytes, coding: str, most: int) -> bytes:
             raise _damaged(coding, str(error)) from None
         if len(found) > most:
             got = f"more than {most} bytes of {coding}"
-            raise CodingError(413, "body", f"must be at most {most} bytes", got)
+            raise ApiError(413, "body", f"must be at most {most} bytes", got)
         if not reader.eof:
             raise _damaged(coding, "a part of it")
         rest = reader.unused_data
@@ -55,5 +45,5 @@ def decompressed(body: bytes, coding: str, most: int) -> bytes:
             raise _damaged(coding, "bytes behind its end")
 
 
-def _damaged(coding: str, got: str) -> CodingError:
-    return CodingError(400, "body", f"must be {coding}, as content-encoding says", got)
+def _damaged(coding: str, got: str) -> ApiError:
+    return ApiError(400, "body", f"must be {coding}, as content-encoding says", got)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from feature_sets.labels.horizon import starts_soon
 from feature_sets.model_package.horizon_names import name_of_horizon
 from feature_sets.rows.event_micros import event_micros
-from feature_sets.telemetry.each_horizon import further
+from feature_sets.telemetry.each_horizon import further, longest_horizon_seconds
 from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.protocol.records import LabeledPair, Position, Prediction
 from graphs.state.maintenance_calendar import MaintenanceCalendar
@@ -24,9 +24,12 @@ from graphs.state.snapshots.saved_state import SavedState, named, numbered
 _LEAST_STEP = 60_000_000
 """Microseconds of event time between two looks at what has followed."""
 _NOWHERE, _BEGINNING = Position(0, 0, 0), -(2**62)
-
-
 _NO_FEATURES = np.empty(0)
+
+
+def followed_seconds(schema: TelemetrySchema) -> float:
+    """How long after its deadline a prediction may wait for what follows it, to be looked at, at most."""
+    return 60 + 2.25 * longest_horizon_seconds(schema) if schema.further_horizons else 0
 
 
 class _Columns(NamedTuple):

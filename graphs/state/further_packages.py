@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import mlrun
@@ -12,7 +11,7 @@ from feature_sets.model_package.horizon_names import address_of_horizon
 from feature_sets.model_package.package import ModelPackage, fetch_model_package
 from feature_sets.telemetry.each_horizon import further
 from feature_sets.telemetry.schema import TelemetrySchema
-from feature_sets.telemetry.split_rule import BY_TIME
+from feature_sets.telemetry.schema_content import answers_depend_on
 
 FOLDER = "horizons"
 """Beside a package in a folder, those of further horizons are in here, each in a folder named like it."""
@@ -33,18 +32,13 @@ def further_packages(model_path: str, schema: TelemetrySchema) -> dict[str, Mode
         package = _fetched(model_path, horizon)
         if package is None:
             logger.warn(f"horizon {horizon} has no model: its predictions are null")
-        elif _for_answers(package.schema.telemetry) != _for_answers(one):
+        elif answers_depend_on(package.schema.telemetry.to_dict()) != answers_depend_on(one.to_dict()):
             logger.warn(
                 f"horizon {horizon} has a model of another telemetry schema: its predictions are null"
             )
         else:
             found[horizon] = package
     return found
-
-
-def _for_answers(schema: TelemetrySchema) -> TelemetrySchema:
-    """A schema without what no answer depends on: how rows were split, how incidents of a tool are read."""
-    return replace(schema, split=BY_TIME, incident_mapping=None)
 
 
 def _fetched(model_path: str, horizon: str) -> ModelPackage | None:

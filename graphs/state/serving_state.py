@@ -15,13 +15,13 @@ from mlrun.utils import logger
 from feature_sets.checks import InputError
 from feature_sets.model_package.errors import ModelPackageError
 from feature_sets.model_package.package import ModelPackage, fetch_model_package
-from feature_sets.telemetry.each_horizon import longest_horizon_seconds
 from feature_sets.telemetry.incident_mapping import IncidentMapping
 from feature_sets.telemetry.label_form import ROWS
 from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.windows.definition import WindowDefinition
 from graphs.routing.document import CHAMPION, RoutedVersion, RoutingDocument
 from graphs.routing.routing import Routing
+from graphs.state.ahead_join import followed_seconds
 from graphs.state.arrival_clock import ArrivalClock
 from graphs.state.clocks import ARRIVAL
 from graphs.state.further_packages import further_packages
@@ -188,9 +188,7 @@ def _needed_seconds(settings: ServingSettings, schema: TelemetrySchema) -> float
     deadline = max(settings.label_deadline_seconds + schema.horizon_seconds, healthy)
     # A window that another device had may still be looked at when it is as old as this.
     reach = longest_reach(WindowDefinition.from_schema(schema)) + schema.derived.group_age_seconds
-    # What follows a prediction of a further horizon is looked at now and then, see ``AheadJoin``.
-    ahead = 60 + 2.25 * longest_horizon_seconds(schema) if schema.further_horizons else 0
-    return max(deadline + ahead, reach)
+    return max(deadline + followed_seconds(schema), reach)
 
 
 def _calendar(settings: ServingSettings, schema: TelemetrySchema) -> MaintenanceCalendar:

@@ -24,19 +24,11 @@ def models(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     up = running_endpoint(session, name)
     routing = read_routing(up.address, settings.bearer_token()) if up is not None else None
     registered = registered_versions(name)
-    versions = list(
-        dict.fromkeys(
-            [
-                *(each.version for each in (routing.document.versions if routing else ())),
-                *(each.version for each in registered),
-            ]
-        )
-    )
     roles = {each.version: each for each in (routing.document.versions if routing else ())}
+    newest = {each.version: each for each in reversed(registered)}
     rows: list[dict[str, Any]] = []
-    for version in versions:
-        known = next((each for each in registered if each.version == version), None)
-        routed = roles.get(version)
+    for version in dict.fromkeys([*roles, *(each.version for each in registered)]):
+        known, routed = newest.get(version), roles.get(version)
         rows.append(
             {
                 "version": version,

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
 from feature_sets.checks import InputError
-from graphs.protocol.content_coding import CONTENT_ENCODING, CodingError, decompressed
+from graphs.protocol.content_coding import CONTENT_ENCODING, decompressed
+from graphs.protocol.errors import ApiError
 from project.local.http_host.body import BodyTooLargeError, DisconnectedError, Receive, read_body
 from project.local.http_host.events import make_event
 from project.local.http_host.functions import Function
@@ -61,7 +62,7 @@ class HostApp:
                 scope["method"], scope["path"], scope["query_string"], headers, body, self._function.json_only
             )
         except InputError as error:
-            status = error.status if isinstance(error, BodyTooLargeError | CodingError) else 400
+            status = error.status if isinstance(error, BodyTooLargeError | ApiError) else 400
             return error_result(status, error.where, error.rule, str(error.got))
         try:
             return to_result(await self._function(event))
@@ -86,7 +87,7 @@ class HostApp:
 def _plain(body: bytes, headers: Headers, most: int) -> tuple[bytes, Headers]:
     """A body before it was compressed, and headers that say no more that it is.
 
-    :raises CodingError: if it is not what they say.
+    :raises ApiError: if it is not what they say.
     """
     coding = CONTENT_ENCODING.encode()
     given = next((value for name, value in headers if name == coding), b"")

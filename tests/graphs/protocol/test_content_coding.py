@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from graphs.protocol.content_coding import CodingError, decompressed
+from graphs.protocol.content_coding import decompressed
+from graphs.protocol.errors import ApiError
 from tests.graphs.conftest import Client, event, make_client
 
 PLAIN = json.dumps([1, 2, 3]).encode()
@@ -58,7 +59,7 @@ def test_a_body_is_as_it_was_before(coding: str) -> None:
     ],
 )
 def test_what_is_not_as_it_says_is_refused(body: bytes, coding: str, status: int, where: str) -> None:
-    with pytest.raises(CodingError) as refused:
+    with pytest.raises(ApiError) as refused:
         decompressed(body, coding, len(PLAIN))
     assert (refused.value.status, refused.value.where) == (status, where)
 
@@ -66,7 +67,7 @@ def test_what_is_not_as_it_says_is_refused(body: bytes, coding: str, status: int
 def test_a_small_body_of_much_is_refused_before_it_is_in_memory() -> None:
     bomb = gzip.compress(bytes(50_000_000))
     tracemalloc.start()
-    with pytest.raises(CodingError):
+    with pytest.raises(ApiError):
         decompressed(bomb, "gzip", 1000)
     assert tracemalloc.get_traced_memory()[1] < 1_000_000
     tracemalloc.stop()
