@@ -7,7 +7,7 @@ UV := $(VENV)/uv/bin/uv
 STAMP := $(VENV)/.installed
 RUN_ARGS ?=
 
-.PHONY: help install run test test-fast check docs notebooks lock lock-upgrade clean figures
+.PHONY: help install run test test-fast coverage check docs notebooks lock lock-upgrade clean figures
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -30,11 +30,15 @@ install: $(STAMP) ## install the locked packages into .venv
 run: install ## the main job: whole workflow, live stream, summary
 	@$(BIN)/netops run $(RUN_ARGS)
 
-test: install ## all tests but figures, with the line coverage of the product's code
-	@$(BIN)/python -m pytest -n 2 --dist loadscope -m "not figures" --cov --cov-report=term --cov-fail-under=95
+test: install ## all tests but figures
+	@$(BIN)/python -m pytest -n 2 --dist loadscope -m "not figures"
 
-test-fast: install ## the tests that start no server and are not marked slow; no coverage
+test-fast: install ## the tests that start no server and are not marked slow
 	@$(BIN)/python -m pytest -n 2 --dist loadscope -m "not slow and not figures"
+
+# Tracing lines doubles the time of the tests, so CI does not.
+coverage: install ## the same tests, with the line coverage of the product's code: at least 95 %
+	@$(BIN)/python -m pytest -n 2 --dist loadscope -m "not figures" --cov --cov-report=term --cov-fail-under=95
 
 figures: install ## false alarms of docs/drift.md measured anew, and the loop live; takes minutes
 	@$(BIN)/python -m pytest -n 2 -m figures
