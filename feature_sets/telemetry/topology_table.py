@@ -18,6 +18,7 @@ import numpy as np
 
 from feature_sets.rows.keyed_rows import Bools, Integers
 from feature_sets.telemetry.device_part import device_names
+from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.folder_files import find_files
 from feature_sets.telemetry.ingest_report import FileReport
 from feature_sets.telemetry.links import BEGINNING, OPEN, GivenLinks, Span, merged
@@ -27,6 +28,8 @@ from feature_sets.telemetry.table_rows import TableRows
 from feature_sets.telemetry.topology import Topology
 
 TABLE = "topology"
+MOST_PAIRS = 1_000_000
+"""Pairs of devices that are linked. Two parts of a thousand devices each make as many, in a single row."""
 _Pair = tuple[str, str]
 
 
@@ -53,7 +56,8 @@ def read_links(
 
     :param schema: with ``topology``.
     :param devices: keys of the known ones.
-    :raises TelemetryError: if a file cannot be read or lacks a column, or no row is left.
+    :raises TelemetryError: if a file cannot be read or lacks a column, no row is left, or the rows link more
+        than ``MOST_PAIRS`` pairs of devices.
     """
     topology = schema.topology or Topology()
     times = [
@@ -129,6 +133,11 @@ class _Found:
             return "duplicate"
         if _overlaps(told, span):
             return "overlapping_link"
+        if max(len(self.links), len(self._keys[first]) * len(self._keys[second])) > MOST_PAIRS:
+            rule = (
+                f"must link at most {MOST_PAIRS:,} pairs of devices (name devices, not parts that many share)"
+            )
+            raise TelemetryError(f"table {TABLE!r}", rule, f"more with the link of {first!r} and {second!r}")
         pairs = [
             self._pair(one, other)
             for one in self._keys[first]

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from feature_sets.groups import Groups
+from feature_sets.telemetry import topology_table
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.links import BEGINNING, OPEN
 from feature_sets.telemetry.readers import KnownTelemetry, read_telemetry
@@ -152,6 +153,14 @@ def test_an_end_may_be_the_part_that_is_called_device_for_all_that_have_it(route
     known = KnownTelemetry(devices=["r1/e9", *(f"r2/e{at}" for at in range(3))])
     found, _ = links(routers, "device,neighbor\nr1,r2/e1\n", ports(), known)
     assert ("r1/e9", "r2/e1") in found.links
+
+
+def test_more_pairs_than_can_be_kept_are_refused_before_they_are_made(routers, monkeypatch):
+    monkeypatch.setattr(topology_table, "MOST_PAIRS", 5)
+    with pytest.raises(TelemetryError, match=r"at most 5 pairs of devices .* 'r1' and 'r2'"):
+        links(routers, "device,neighbor\nr1,r2\n", ports())
+    monkeypatch.setattr(topology_table, "MOST_PAIRS", 6)
+    assert len(links(routers, "device,neighbor\nr1,r2\n", ports())[0].links) == 6
 
 
 def test_a_part_and_a_key_may_link_the_same_and_what_cannot_be_is_left_out(routers):
