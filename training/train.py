@@ -284,6 +284,10 @@ def _log_doubts(context: mlrun.MLClientCtx, fitted: FittedModel) -> None:
         context.logger.warning(f"feature '{name}' is left out: {reason}")
     for reason in fitted.folds.skipped:
         context.logger.warning(f"cross-validation skips {reason}")
+    if fitted.point.calibration.a == 0.0:
+        context.logger.warning(
+            "the model answers the same for every row: out of its folds, errors do not rank above other rows"
+        )
     if fitted.point.uncertain:
         context.logger.warning(
             f"the threshold is uncertain: it rests on {fitted.point.episodes} error episodes, and others "

@@ -224,7 +224,8 @@ def _why_none(facts: dict[str, Any]) -> str:
     """Why a run has no endpoint, if it is known."""
     evaluated = facts["test"]
     promoted = evaluated.get("passed", evaluated.get("promoted", True))
-    return ": the gate kept the model out of production, see above" if not promoted else ""
+    kept_out = not promoted and not evaluated.get("production", False)
+    return ": the gate kept the model out of production, see above" if kept_out else ""
 
 
 def _traffic_lines(facts: dict[str, Any]) -> list[str]:

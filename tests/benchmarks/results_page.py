@@ -194,6 +194,21 @@ TABLES: Mapping[str, Table] = {
             "generated, 70 %": "{generated_70%}",
         },
     ),
+    "soak": Table(
+        "A served endpoint under steady single events, whose labels come one to ten minutes later. It "
+        "remembers every prediction until its deadline, an hour here, so memory grows by these for the first "
+        "hour. Two busy processors did not let all be sent.",
+        {
+            "minute": "{minute}",
+            "events": "{events:,}",
+            "labels": "{labels:,}",
+            "p50, ms": "{p50_ms:.1f}",
+            "p99, ms": "{p99_ms:.1f}",
+            "memory, MB": "{rss_mb:.0f}",
+            "files": "{files}",
+            "sockets": "{sockets}",
+        },
+    ),
     "training": Table(
         "Selection and the search of 36 combinations, in seconds, and the peak memory of the process. The "
         "last two have few errors, in episodes of ten rows; all of them are fitted on, whatever the sample "

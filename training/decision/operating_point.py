@@ -4,6 +4,9 @@ They come from out-of-fold rows of models that have seen nearly as much as the s
 that were fitted on half of the errors have another scale; a threshold on those does not carry over. How much
 the threshold depends on the episodes at hand is shown by drawing them again, with the time around each: the
 cluster bootstrap of ``training.evaluation.bootstrap``.
+
+For ``max_f1`` the threshold is the mean of those of the draws (bagging, Breiman 1996): with few episodes the
+best one jumps with a single row, and their mean does not.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from training.decision.alarm_runs import (
 )
 from training.decision.calibration import calibrated, fit_platt
 from training.decision.threshold_rules import (
+    MAX_F1,
     ThresholdRule,
     choose_threshold,
     find_threshold,
@@ -36,7 +40,7 @@ FACTOR = 2.0
 """A rate is stated where its range lies within so many times it either way, and its range alone elsewhere."""
 LEAST_EPISODES = 5
 """With fewer, a threshold is uncertain, whatever drawing them again says."""
-RESAMPLES = 100
+RESAMPLES = 200
 LEAST_SHARE = 0.7
 """A threshold is uncertain if one that other episodes would give has less than this share of its F1."""
 
@@ -141,8 +145,9 @@ def operating_point(rule: ThresholdRule, rows: OutOfFold, seed: int) -> Operatin
     """
     calibration = fit_platt(rows.margins, rows.labels, rows.weights)
     probability = calibrated(rows.margins, calibration)
-    threshold = choose_threshold(rule, rows.labels, probability, rows.weights)
     drawn = _drawn(rule, rows, probability, seed)
+    best = choose_threshold(rule, rows.labels, probability, rows.weights)
+    threshold = float(drawn.mean()) if rule.kind == MAX_F1 and len(drawn) else best
     low, high = (float(np.quantile(drawn, at)) for at in (0.05, 0.95)) if len(drawn) else (0.0, 1.0)
     reached = _f1(rows, probability, threshold)
     loses = any(_f1(rows, probability, at) < LEAST_SHARE * reached for at in (low, high))
@@ -151,17 +156,31 @@ def operating_point(rule: ThresholdRule, rows: OutOfFold, seed: int) -> Operatin
         threshold=threshold,
         low=min(low, threshold),
         high=max(high, threshold),
-        false_alarms=_false_alarms(rows, probability >= threshold),
+        false_alarms=_false_alarms(rows, probability >= threshold, probability >= best),
         episodes=rows.episodes,
         uncertain=rows.episodes < LEAST_EPISODES or loses,
     )
 
 
-def _false_alarms(rows: OutOfFold, called: Flags) -> FalseAlarms | None:
-    """What the healthy rows far from errors say of those that are called an error."""
-    far = rows.weights * rows.far
-    if not far.any():
+def _false_alarms(rows: OutOfFold, called: Flags, called_by_best: Flags) -> FalseAlarms | None:
+    """What the healthy rows far from errors say of those that are called an error.
+
+    :param called: by the threshold.
+    :param called_by_best: by the one that is best on these rows. The range spans what they say of both, as
+        the rate moves when the threshold does.
+    """
+    if not (rows.weights * rows.far).any():
         return None
+    rate, runs, low, high = _rate(rows, called)
+    _, _, best_low, best_high = _rate(rows, called_by_best)
+    low, high = min(low, best_low), max(high, best_high)
+    within = rate / FACTOR <= low and high <= FACTOR * rate
+    return FalseAlarms(rate, low, high, runs, within and rows.episodes >= LEAST_EPISODES)
+
+
+def _rate(rows: OutOfFold, called: Flags) -> tuple[float, int, float, float]:
+    """Share of the healthy rows far from errors that are called one, in how many runs, and its range."""
+    far = rows.weights * rows.far
     rate = float(far[called].sum() / far.sum())
     at = np.flatnonzero(rows.far & called)
     starts = at[run_starts(rows.devices[at], rows.moments[at], rows.apart)]
@@ -170,10 +189,7 @@ def _false_alarms(rows: OutOfFold, called: Flags) -> FalseAlarms | None:
         np.bincount(rows.groups[starts], minlength=parts), np.bincount(rows.groups[rows.far], minlength=parts)
     )
     periods = np.column_stack([rows.devices, rows.moments // rows.apart])[rows.far]
-    low, high = rate_range(rate, independent, len(np.unique(periods, axis=0)))
-    within = rate / FACTOR <= low and high <= FACTOR * rate
-    certain = within and rows.episodes >= LEAST_EPISODES
-    return FalseAlarms(rate, low, high, len(starts), certain)
+    return rate, len(starts), *rate_range(rate, independent, len(np.unique(periods, axis=0)))
 
 
 def _drawn(rule: ThresholdRule, rows: OutOfFold, probability: Floats, seed: int) -> Floats:

@@ -83,7 +83,7 @@ def score_figure(
         figure.update_xaxes(title_text=x_title, row=1, col=column)
         figure.update_yaxes(title_text=y_title, row=1, col=column)
     figure.update_layout(
-        template="plotly_white", legend={"orientation": "h", "y": -0.2}, title="Evaluation on the later rows"
+        template="plotly_white", legend={"orientation": "h", "y": -0.2}, title="Evaluation on the test rows"
     )
     return figure
 

@@ -24,7 +24,7 @@ def candidates_section(results: pd.DataFrame, model: ModelSchema) -> Section:
     return Section(
         "Candidates",
         (
-            f"{len(order):,} combinations were compared by cross-validation in time order{halving}.",
+            f"{len(order):,} combinations were compared by cross-validation on the folds shown{halving}.",
             f"The winner, {model.algorithm.replace('_', ' ')}, was fitted again on all training rows; its "
             f"probabilities are calibrated ({model.calibration.method}) on rows it was not fitted on.",
         ),

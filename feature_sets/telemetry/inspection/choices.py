@@ -45,7 +45,7 @@ class Proposal:
     :param fields: of the schema, as far as they are known.
     :param cadence: of the metrics.
     :param metric_reasons: why a metric is what it is, by its name in the schema.
-    :param uneven: metrics, as in the files, whose level is quite another one from device to device.
+    :param uneven: metrics, as in the files, whose level differs much from device to device.
     :param taken: names that columns of the files have.
     """
 

@@ -313,7 +313,7 @@ def _windows(proposal: Proposal) -> None:
     if proposal.uneven:
         names = listed([f"'{name}'" for name in proposal.uneven], _SHOWN)
         proposal.decide.append(
-            f"The level of {names} is quite another one from device to device. "
+            f"The level of {names} differs more from device to device than the readings of a device do. "
             "So there are features relative to the device's own past (derived.relative)."
         )
     if cadence.expected is not None:

@@ -11,6 +11,8 @@ from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.inspection.column_profile import ROW_NUMBER
 from feature_sets.telemetry.inspection.table_profile import TableProfile
 
+_PANDAS_INDEX = re.compile(r"^__index_level_[0-9]+__$")
+"""What pandas calls an index without a name in Parquet; it may repeat, as where rows were put together."""
 _ROW_NAME = re.compile(r"^(unnamed: ?[0-9.]+|level_[0-9]|#|row[ _]?(id|no|nr|num|number|index)?|)$")
 """What the numbers of rows are called, as pandas and R write them."""
 _UNIT = re.compile(r"^[+-]?[0-9][0-9.,]* ?(%|‰|°?[A-Za-zµ]+(/[A-Za-z]+)?)$")
@@ -21,11 +23,12 @@ _FEW = 10
 
 
 def _numbers_rows(table: TableProfile, name: str) -> bool:
-    """Whether a column has the numbers of rows: by its name, and each once in a file."""
+    """Whether a column numbers the rows: by its name, and each once in a file or named by pandas."""
     column = table.columns[name]
-    if not _ROW_NAME.search(name.strip().lower()) or column.missing:
-        return False
-    if not (column.kind == "number" and column.whole) and column.kind != "truth":
+    counts = (column.kind == "number" and column.whole) or column.kind == "truth"
+    if counts and _PANDAS_INDEX.search(name):
+        return True
+    if not counts or column.missing or not _ROW_NAME.search(name.strip().lower()):
         return False
     codes, first = texts_of(table.head[name]).codes, 0
     for length in table.lengths:

@@ -77,6 +77,20 @@ def test_the_order_of_rows_is_never_reversed():
     assert calibrated(margin, found)[0] == pytest.approx(labels.mean(), abs=0.01)
 
 
+def test_errors_that_a_model_misses_do_not_flatten_the_answers_to_others():
+    random = np.random.default_rng(0)
+    margin = np.concatenate([random.normal(-1, 1, 1000), random.normal(2, 1, 80), random.normal(-12, 1, 40)])
+    labels = np.repeat([0, 1], [1000, 120]).astype(np.int8)
+    slope = np.polyfit(margin, labels, 1)[0]
+    assert slope < 0, "the missed ones alone would turn the curve around"
+    found = fit_platt(margin, labels)
+    assert found.a > 0.1
+    probability = calibrated(margin, found)
+    assert probability[1000:1080].mean() > 2 * probability[:1000].mean()
+    # Errors that rank below all else in the middle, too, are no reason to turn around either.
+    assert fit_platt(-margin, 1 - labels).a > 0 and fit_platt(margin[:1080], 1 - labels[:1080]).a == 0.0
+
+
 def test_separated_and_constant_margins_stay_finite():
     labels = np.repeat([0, 1], 50).astype(np.int8)
     separated = fit_platt(np.where(labels == 1, 20.0, -20.0), labels)

@@ -1,4 +1,4 @@
-"""Devices that are not alike: levels of other sizes, and readings of other times."""
+"""Devices that are not alike: levels of their own, and readings of other times."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_levels_of_other_sizes_have_features_relative_to_the_device_proposed(tmp
     assert schema.derived.relative is not None
     assert schema.derived.relative.windows == schema.windows.lengths
     said = [sentence for sentence in check.proposal.decide if "derived.relative" in sentence]
-    assert len(said) == 1 and said[0].startswith("The level of 'load' is quite another one")
+    assert len(said) == 1 and said[0].startswith("The level of 'load' differs more from device to device")
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,9 @@ def test_levels_of_other_sizes_have_features_relative_to_the_device_proposed(tmp
         (SCALES, 10, False),  # Too few to tell.
         (SCALES[:2], 40, False),
         (-SCALES, 40, True),
-        (SCALES**0.3, 40, False),
+        (SCALES**0.3, 40, True),
+        (1 + 0.7 * np.arange(6), 40, True),
+        (1 + 0.2 * np.arange(6), 40, False),
         (np.array([0, 0, 0, 1, 1.5, 2]), 40, False),  # Those that are idle have no level.
     ],
 )

@@ -6,11 +6,23 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from feature_sets.telemetry.inspection.folder_check import check_folder
 from tests.feature_sets.telemetry.inspection.test_folder_check import frames, taken, write
 from tests.feature_sets.telemetry.inspection.test_label_shapes import at
+
+
+def test_the_index_that_pandas_keeps_of_rows_put_together_is_no_metric(tmp_path: Path) -> None:
+    tables = frames()
+    write(tmp_path, tables)
+    metrics = tables["metrics"]
+    pd.concat([metrics[::2], metrics[1::2].set_axis(metrics[::2].index)]).to_parquet(
+        tmp_path / "metrics.parquet", index=True
+    )
+    assert "__index_level_0__" in pq.read_schema(tmp_path / "metrics.parquet").names
+    assert not [name for name in taken(tmp_path)[1].metric_names if "index" in name]
 
 
 @pytest.mark.parametrize("name", ["Unnamed: 0", "", "row_id"])

@@ -1,0 +1,22 @@
+"""The arithmetic of the soak: labels that are due, and how sizes grow."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.benchmarks.soak import events, growth
+
+
+def test_readings_go_from_device_to_device():
+    stream = events(["a", "b"], ["load"], seed=0)
+    found = [next(stream) for _ in range(3)]
+    assert [device for device, _ in found] == ["a", "b", "a"]
+    assert found[0][1] != found[2][1]
+
+
+def test_growth_is_that_of_the_second_half():
+    lines = [
+        {"minute": at, "rss_mb": 100.0 * at if at < 5 else 500.0 + at, "files": 7} for at in range(1, 11)
+    ]
+    assert growth(lines) == {"rss_mb_a_minute": pytest.approx(1.0), "files_a_minute": pytest.approx(0.0)}
+    assert growth(lines[:1]) == {}
