@@ -120,7 +120,11 @@ def test_a_run_without_streaming_says_that_nothing_is_deployed():
     assert "36 computed, 12 selected" in text
     assert "on 500 of 700 earlier rows, 2024-01-01 00:00 to 2024-01-02 07:00" in text
     assert "on all 290 later rows: average precision 0.500" in text
-    assert "endpoint      none deployed: the gate kept the model out of production, see above\n" in text
+    assert "endpoint      none deployed\n" in text, "a model is in production, the run was not to deploy it"
+    facts = facts_without_streaming()
+    facts["test"]["production"] = False
+    kept_out = "\n".join(summary_lines(facts))
+    assert "endpoint      none deployed: the gate kept the model out of production, see above\n" in kept_out
     promoted = "\n".join(summary_lines(facts_without_streaming(promoted=True)))
     assert "endpoint      none deployed\n" in promoted
     assert max(map(len, text.splitlines())) <= 112
