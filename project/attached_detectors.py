@@ -17,6 +17,7 @@ from drift.reference_rows import in_arrival_order
 from drift.warm_up import DetectorSettings, warmed_monitor
 from feature_sets.model_package.columns import PREDICTION, PROBABILITY
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from project.errors import NetopsError
 from project.http_json import get_json
 from project.settings import Settings
 
@@ -88,6 +89,24 @@ def attach_detectors(
     put("callback", {"url": callback or None})
     wrong = float((base[label] != base[PREDICTION]).mean())
     return Attached(monitor, kept, callback, len(base), wrong)
+
+
+def watch_champion(
+    project: str, version: str, telemetry: TelemetrySchema, address: str, callback: str, settings: Settings
+) -> None:
+    """Attach the detectors of a version that has become the champion of a running endpoint.
+
+    :param address: of the endpoint.
+    :param callback: see ``attach_detectors``.
+    :raises NetopsError: if the predictions of its evaluation are gone, or the endpoint does not take them.
+    """
+    from project.registered_versions import evaluated_model
+
+    _, test_set = evaluated_model(project, version)
+    try:
+        attach_detectors(test_set, telemetry, address, callback, settings)
+    except httpx.HTTPError as error:
+        raise NetopsError(f"{address}: must take the detectors of the champion, got {error}") from error
 
 
 def _performance(base: pd.DataFrame, label: str) -> BasePerformance:

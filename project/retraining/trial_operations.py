@@ -13,7 +13,6 @@ from graphs.routing.document import CHAMPION, SHADOW, RoutedVersion, RoutingDocu
 from graphs.state.settings import ServingSettings
 from project.api_reader import ready_endpoint
 from project.endpoint_routing import LOOP, change_routing, read_routing, with_role, without
-from project.errors import NetopsError
 from project.function_names import RUNNER, SERVING
 from project.http_json import get_json
 from project.retraining.state import Trial
@@ -82,22 +81,18 @@ class TrialOperations:
             self._promote(trial)
 
     def _promote(self, trial: Trial) -> None:
-        import httpx
         import mlrun
 
-        from project.attached_detectors import attach_detectors
-        from project.registered_versions import evaluated_model
+        from project.attached_detectors import watch_champion
+        from project.registered_versions import find_version
 
         address = self._address(SERVING)
         self._route(address, trial.version, CHAMPION, trial.reason, declared=True)
-        model, test_set = evaluated_model(self.project, trial.version)
+        model = find_version(self.project, trial.version).artifact
         mlrun.get_run_db().tag_artifacts(model, self.project, tag_name=PRODUCTION)
         mlrun.artifacts.update_model(model, parameters={"promotion": PROMOTED}, write_spec_copy=False)
         callback = f"{self._address(RUNNER)}/drift"
-        try:
-            attach_detectors(test_set, self.schema, address, callback, self.settings)
-        except httpx.HTTPError as error:
-            raise NetopsError(f"{address}: must take the detectors of the champion, got {error}") from error
+        watch_champion(self.project, trial.version, self.schema, address, callback, self.settings)
 
     def retract(self, version: str) -> None:
         """Take a version out of the shadow, if it is there."""

@@ -61,7 +61,7 @@ def endpoint(monkeypatch):
             registered_versions,
             "find_version",
             lambda _project, version: SimpleNamespace(
-                routed=lambda role: RoutedVersion(version, role, "m2", "b" * 64)
+                routed=lambda role: RoutedVersion(version, role, "m2", "b" * 64), artifact="model"
             ),
         )
         yield found
