@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,12 +10,13 @@ import httpx
 import numpy as np
 import pandas as pd
 
+from drift.detector_choice import DetectorChoice
 from drift.fit_recalibration import fit_recalibration
 from drift.monitor import DriftMonitor
 from drift.performance import performance
 from drift.performance_watch import BasePerformance
 from drift.reference_rows import in_arrival_order
-from drift.warm_up import DetectorSettings, warmed_monitor
+from drift.warm_up import warmed_monitor
 from feature_sets.model_package.columns import PREDICTION, PROBABILITY
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.errors import NetopsError
@@ -56,23 +58,30 @@ class Attached:
 
 
 def attach_detectors(
-    test_set: pd.DataFrame, telemetry: TelemetrySchema, address: str, callback: str, settings: Settings
+    test_set: pd.DataFrame,
+    telemetry: TelemetrySchema,
+    address: str,
+    callback: str,
+    settings: Settings,
+    choice: DetectorChoice,
 ) -> Attached:
-    """Attach detectors, what performance is compared with, and the callback; those of the same model stay.
+    """Attach detectors, what performance is compared with, and the callback.
+
+    Those of the same model stay, as long as they are the chosen ones.
 
     :param test_set: label, ``prediction`` and ``probability`` of rows the model was not trained on.
     :param address: of the endpoint.
     :param callback: address that is told about drift that is the verdict; empty for none.
+    :param choice: which detectors, and whose finding counts.
     :raises httpx.HTTPError: if the endpoint does not take them.
     """
     label = telemetry.target
     base = in_arrival_order(test_set, DEVICE, telemetry.time)
     # Errors come in episodes. Detectors that start anew in the middle of one, on few values, take its end
     # for the next drift; so after an alarm they wait for a thousand values, or the size of their base.
-    limits = DetectorSettings(min_instances_after_drift=min(len(base), 1000))
-    monitor = warmed_monitor(
-        base[label].astype(int).tolist(), base[PREDICTION].astype(int).tolist(), settings=limits
-    )
+    limits = choice.settings(min_instances_after_drift=min(len(base), 1000))
+    labels, predictions = base[label].astype(int).tolist(), base[PREDICTION].astype(int).tolist()
+    monitor = warmed_monitor(labels, predictions, limits, choice.cool_down)
     headers = {"Authorization": f"Bearer {settings.bearer_token()}"}
 
     def put(route: str, content: Any) -> None:
@@ -80,7 +89,8 @@ def attach_detectors(
         httpx.put(url, json=content, headers=headers, timeout=_TIMEOUT).raise_for_status()
 
     # Those of an earlier model were detached when this one was deployed.
-    kept = bool(get_json(f"{address}/drift")["attached"])
+    there = get_json(f"{address}/drift")
+    kept = bool(there["attached"]) and _is_chosen(there, monitor.status())
     if not kept:
         put("detectors", monitor.to_dict())
     if PROBABILITY in base:
@@ -91,20 +101,34 @@ def attach_detectors(
     return Attached(monitor, kept, callback, len(base), wrong)
 
 
+def _is_chosen(there: Mapping[str, Any], chosen: Mapping[str, Any]) -> bool:
+    """Whether the detectors that are there are the chosen ones."""
+    same = all(there[name] == chosen[name] for name in ("verdict", "cool_down"))
+    return same and list(there["detectors"]) == list(chosen["detectors"])
+
+
 def watch_champion(
-    project: str, version: str, telemetry: TelemetrySchema, address: str, callback: str, settings: Settings
+    project: str,
+    version: str,
+    telemetry: TelemetrySchema,
+    address: str,
+    callback: str,
+    settings: Settings,
+    detectors: str = "",
 ) -> None:
     """Attach the detectors of a version that has become the champion of a running endpoint.
 
     :param address: of the endpoint.
     :param callback: see ``attach_detectors``.
+    :param detectors: see ``DetectorChoice``.
     :raises NetopsError: if the predictions of its evaluation are gone, or the endpoint does not take them.
     """
     from project.registered_versions import evaluated_model
 
     _, test_set = evaluated_model(project, version)
     try:
-        attach_detectors(test_set, telemetry, address, callback, settings)
+        choice = DetectorChoice.parse(detectors)
+        attach_detectors(test_set, telemetry, address, callback, settings, choice)
     except httpx.HTTPError as error:
         raise NetopsError(f"{address}: must take the detectors of the champion, got {error}") from error
 

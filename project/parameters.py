@@ -41,6 +41,7 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
         "approve": False,
         "deploy_streaming": True,
         "deploy_concept_drift": True,
+        "detectors": "",
         "stream_seconds": STREAM_SECONDS,
         "stream_rate": STREAM_RATE,
         "version": "",
@@ -57,7 +58,7 @@ NAMES = MappingProxyType(
         "ingest": (*SOURCE, "replace", "live"),
         "live": ("schema",),
         "serve": (),
-        "release": ("version", *SOURCE, "deploy_concept_drift", "stream_seconds", "stream_rate"),
+        "release": ("version", *SOURCE, "deploy_concept_drift", "detectors", "stream_seconds", "stream_rate"),
     }
 )
 """Parameters of each workflow."""
@@ -114,4 +115,9 @@ def _checked(names: Sequence[str], name: str, value: object, where: str) -> Any:
         raise InputError(where, "must be text", value)
     if name == "split" and value:
         SplitRule.parse(value, where)
+    if name == "detectors" and value:
+        # Detectors take longer to import than all else here.
+        from drift.detector_choice import DetectorChoice
+
+        DetectorChoice.parse(value, where)
     return value

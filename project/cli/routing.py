@@ -103,7 +103,8 @@ def _watch(settings: Settings, dbpath: str, project: str, version: str, address:
             "" if settings.retrain == OFF else f"{ready_endpoint(dbpath, project, RUNNER).address}/drift"
         )
         schema = TelemetrySchema.from_dict(memory.schema)
-        watch_champion(project, version, schema, address, callback, settings)
+        detectors = str(memory.arguments.get("detectors") or "")
+        watch_champion(project, version, schema, address, callback, settings, detectors)
     except (NetopsError, InputError) as error:
         typer.echo(f"the champion is not watched for drift: {error}", err=True)
 

@@ -6,6 +6,7 @@ import json
 
 import mlrun
 
+from drift.detector_choice import DetectorChoice
 from feature_sets.telemetry.schema import TelemetrySchema
 from project.attached_detectors import attach_detectors
 from project.endpoints import endpoint_address
@@ -15,20 +16,25 @@ from project.settings import Settings
 
 
 def init_detectors(
-    context: mlrun.MLClientCtx, test_set: mlrun.DataItem, function: str, schema: str = ""
+    context: mlrun.MLClientCtx,
+    test_set: mlrun.DataItem,
+    function: str,
+    schema: str = "",
+    detectors: str = "",
 ) -> None:
     """MLRun job: detectors that know the model's usual error rate, logged and attached with their callback.
 
     Drift that is the verdict is told to the runner, unless the setting ``NETOPS_RETRAIN`` is ``off``.
 
-    Where the endpoint serves the same model as before, its detectors stay: what they have seen of the live
-    stream counts on. Results: ``kept`` (whether they stay), ``base_rows``, ``base_error_rate``,
-    ``detectors``, ``verdict`` (which of them decide), ``promise`` (how seldom they alarm for nothing) and
-    ``callback`` (who is told about drift).
+    Where the endpoint serves the same model as before, its detectors stay, unless others are chosen: what
+    they have seen of the live stream counts on. Results: ``kept`` (whether they stay), ``base_rows``,
+    ``base_error_rate``, ``detectors``, ``verdict`` (which of them decide), ``promise`` (how seldom they
+    alarm for nothing) and ``callback`` (who is told about drift).
 
     :param test_set: base data set with the label and ``prediction`` of rows the model was not trained on.
     :param function: name of the serving function whose labeled stream they watch.
     :param schema: path of the telemetry schema; empty for the simulated network's.
+    :param detectors: which, and whose finding counts, see ``DetectorChoice``; empty for the default.
     """
     settings = Settings.from_environment()
     callback = "" if settings.retrain == OFF else f"{endpoint_address(context.project, RUNNER)}/drift"
@@ -38,6 +44,7 @@ def init_detectors(
         endpoint_address(context.project, function),
         callback,
         settings,
+        DetectorChoice.parse(detectors),
     )
     state = attached.monitor.to_dict()
     context.log_artifact(

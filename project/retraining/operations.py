@@ -145,7 +145,8 @@ class LocalOperations:
         schema, split = self._split(given)
         column = str(given.get("scores_by") or "") or split.split_rule(schema).group_column
         columns = (column,) if column else schema.entity[:-1]
-        return TrialOperations(self._settings, self._project, self._dbpath, schema, columns)
+        detectors = str(given.get("detectors") or "")
+        return TrialOperations(self._settings, self._project, self._dbpath, schema, columns, detectors)
 
     def _given(self) -> dict[str, Any]:
         """Arguments of the run that made the champion, on the history that the project stands on now."""

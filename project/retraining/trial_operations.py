@@ -33,6 +33,7 @@ class TrialOperations:
     :param dbpath: address of the MLRun API.
     :param schema: of the telemetry.
     :param group_columns: by whose groups the versions are compared, too.
+    :param detectors: those of a new champion, see ``DetectorChoice``.
     """
 
     settings: Settings
@@ -40,6 +41,7 @@ class TrialOperations:
     dbpath: str
     schema: TelemetrySchema
     group_columns: Sequence[str] = ()
+    detectors: str = ""
 
     def shadow(self, version: str) -> str:
         """Have the endpoint score a version beside the champion; the event time of the newest event then."""
@@ -92,7 +94,9 @@ class TrialOperations:
         mlrun.get_run_db().tag_artifacts(model, self.project, tag_name=PRODUCTION)
         mlrun.artifacts.update_model(model, parameters={"promotion": PROMOTED}, write_spec_copy=False)
         callback = f"{self._address(RUNNER)}/drift"
-        watch_champion(self.project, trial.version, self.schema, address, callback, self.settings)
+        watch_champion(
+            self.project, trial.version, self.schema, address, callback, self.settings, self.detectors
+        )
 
     def retract(self, version: str) -> None:
         """Take a version out of the shadow, if it is there."""

@@ -24,7 +24,7 @@ class Endpoint:
         self.document = DOCUMENT
         self.asked: list[dict[str, Any]] = []
         self.tagged: list[str] = []
-        self.watched: list[tuple[str, str, str]] = []
+        self.watched: list[tuple[str, str, str, str]] = []
         self.fails = False
 
     def read(self, address: str, token: str) -> EndpointRouting:
@@ -35,8 +35,9 @@ class Endpoint:
         self.asked.append({"champion": document.champion.version, "arguments": args, **more})
         return {"outcome": "applied"}
 
-    def watch(self, project: str, version: str, schema: Any, address: str, callback: str, _: Any) -> None:
-        self.watched.append((version, address, callback))
+    def watch(self, project: str, version: str, _schema: Any, address: str, *more: Any) -> None:
+        callback, _settings, detectors = more
+        self.watched.append((version, address, callback, detectors))
         if self.fails:
             raise NetopsError("no predictions")
 
@@ -60,7 +61,8 @@ def up(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Endpoint:
     monkeypatch.setattr(endpoint_routing, "change_routing", found.change)
     monkeypatch.setattr(registered_versions, "find_version", found.find)
     monkeypatch.setattr(attached_detectors, "watch_champion", found.watch)
-    monkeypatch.setattr(memory, "recall", lambda *_: SimpleNamespace(schema=TelemetrySchema.load().to_dict()))
+    known = {"schema": TelemetrySchema.load().to_dict(), "arguments": {"detectors": "river.adwin"}}
+    monkeypatch.setattr(memory, "recall", lambda *_: SimpleNamespace(**known))
     monkeypatch.setattr(api_reader, "ready_endpoint", lambda *_: SimpleNamespace(address="http://runner"))
     return found
 
@@ -81,7 +83,7 @@ def test_routing_and_tag_move_together(
     assert (asked["champion"], why, revision, declared) == ("two", "better", 0, True)
     assert who.count("@") == 1
     assert up.tagged == ["production: artifact of two"]
-    assert up.watched == [("two", "http://there", "http://runner/drift")]
+    assert up.watched == [("two", "http://there", "http://runner/drift", "river.adwin")]
     assert capsys.readouterr().out == "champion two, 4 of them\n"
     with pytest.raises(NetopsError, match="must be another than the champion"):
         routing.promote("tw")

@@ -101,13 +101,13 @@ def test_the_promotion_moves_routing_tag_and_detectors_and_done_again_only_what_
     monkeypatch.setattr(mlrun.artifacts, "update_model", lambda *_, **__: None)
     monkeypatch.setattr(registered_versions, "evaluated_model", lambda *_: ("model", "rows"))
 
-    def attach(rows, _schema, _address, callback, _settings):
-        attached.append((rows, callback.endswith("/drift")))
+    def attach(rows, _schema, _address, callback, _settings, choice):
+        attached.append((rows, callback.endswith("/drift"), choice.names))
         if len(attached) == 1:
             raise attached_detectors.httpx.ConnectError("away")
 
     monkeypatch.setattr(attached_detectors, "attach_detectors", attach)
-    trials = operations(tmp_path)
+    trials = operations(tmp_path, detectors="river.adwin")
     trials.shadow("b")
     in_shadow = endpoint.document.shadows[0]
     with pytest.raises(NetopsError, match="must take the detectors of the champion, got away"):
@@ -116,7 +116,7 @@ def test_the_promotion_moves_routing_tag_and_detectors_and_done_again_only_what_
     assert endpoint.roles == {"b": CHAMPION}
     assert endpoint.document.champion.sha256 == in_shadow.sha256
     assert [change["declared"] for change in endpoint.changes] == [False, True]
-    assert (tagged, attached) == ([("model", "production")] * 2, [("rows", True)] * 2)
+    assert (tagged, attached) == ([("model", "production")] * 2, [("rows", True, ("river.adwin",))] * 2)
 
 
 def labeled(home, worse_devices=()):
