@@ -12,6 +12,7 @@ from typing import Any
 import mlrun
 import pandas as pd
 
+from drift.kind_of_drift import kind_of_drift
 from drift.magnitude import drift_magnitude, rows_needed
 from drift.reference_rows import (
     DAY,
@@ -67,7 +68,8 @@ def measure_drift_magnitude(
     not, they are those of the rehearsal. Nothing is waited for, except for a simulated network that streams.
 
     Results: ``base_rows``, ``base_rows_same_hours`` (those that the batch is compared with), ``batch_rows``,
-    ``measured_on`` (``live traffic``, ``the rehearsal`` or nothing), ``drifted``, ``verdict``.
+    ``measured_on`` (``live traffic``, ``the rehearsal`` or nothing), ``drifted``, ``kind`` (see
+    ``KindOfDrift``), ``verdict``.
 
     :param test_set: base data set, rows the model was not trained on.
     :param function: name of the serving function whose labeled batches are measured.
@@ -101,7 +103,8 @@ def measure_drift_magnitude(
     if not found.source:
         context.log_result("verdict", f"not measured: {found.why}")
         return
-    document = _measured(base, found.rows, telemetry, drift_reference, min_rows)
+    errors_rose = bool(get_json(f"{address}/drift").get("last_drift"))
+    document = _measured(base, found.rows, telemetry, drift_reference, min_rows, errors_rose)
     context.log_artifact(
         "drift_magnitude",
         body=json.dumps(document, indent=1),
@@ -110,11 +113,17 @@ def measure_drift_magnitude(
     )
     context.log_result("base_rows_same_hours", document.pop("base_rows_same_hours"))
     context.log_result("drifted", document["drifted"])
+    context.log_result("kind", document["kind"])
     context.log_result("verdict", f"{document['reason']}; {found.why}")
 
 
 def _measured(
-    base: pd.DataFrame, batch: pd.DataFrame, schema: TelemetrySchema, reference: str, min_rows: int
+    base: pd.DataFrame,
+    batch: pd.DataFrame,
+    schema: TelemetrySchema,
+    reference: str,
+    min_rows: int,
+    errors_rose: bool,
 ) -> dict[str, Any]:
     if reference in (ROLLING, ROLLING_WEEK):
         base, batch = newest_rows(batch, schema.time, min_rows)
@@ -123,16 +132,11 @@ def _measured(
     features = [column for column in base.columns if column in batch.columns and column not in known]
     features = [column for column in features if pd.api.types.is_numeric_dtype(base[column])]
     rows = reference_rows(base, batch, DEVICE, schema.time, schema.longest_window_seconds, season)
-    result = drift_magnitude(
-        rows.base,
-        rows.batch,
-        features=features,
-        prediction=PREDICTION,
-        label=schema.target,
-        block_rows=rows.block_rows,
-        max_rows=rows.max_rows,
-    )
-    return {**result.to_dict(), "base_rows_same_hours": len(rows.base)}
+    how: dict[str, Any] = {"block_rows": rows.block_rows, "max_rows": rows.max_rows}
+    result = drift_magnitude(rows.base, rows.batch, features, PREDICTION, schema.target, **how)
+    kind = kind_of_drift(rows.base, rows.batch, features, schema.target, result, errors_rose, **how)
+    named = {"kind": kind.kind, "kind_reason": kind.reason}
+    return {**result.to_dict(), **named, "base_rows_same_hours": len(rows.base)}
 
 
 def chosen_rows(live: Path, rehearsed: Path, version: str, min_rows: int) -> LabeledRows:
