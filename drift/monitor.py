@@ -13,7 +13,7 @@ from drift.detectors.saved_form import saved_mapping
 from drift.detectors.values import error_value
 from drift.drift_event import DriftEvent, Level, utc_time
 from drift.drift_summary import LastDrift, in_one_sentence
-from drift.verdict import ALL, ANY, Verdict
+from drift.verdict import ANY, Verdict
 from feature_sets.checks import InputError, check_integer
 
 FORMAT = 2
@@ -91,7 +91,7 @@ class DriftMonitor:
         self._times: list[tuple[int, str]] = []
         self._records = {name: _Record() for name in names}
         if self.verdict.within is not None:
-            self._records[ALL] = _Record()
+            self._records[self.verdict.source] = _Record()
 
     def update(self, error: int, event_time: str) -> list[DriftEvent]:
         """Feed one labeled prediction to every detector.
@@ -240,19 +240,20 @@ class DriftMonitor:
         return report
 
     def _all_together(self, time: str) -> list[DriftEvent]:
-        """Drift that all detectors found within the labels of the verdict, if it is news."""
+        """Drift that enough detectors found within the labels of the verdict, if it is news."""
         if self.verdict.within is None:
             return []
         last = {name: record.last_drift_at for name, record in self._records.items()}
         # only a drift of this very value can complete the set
         if self.n_seen not in last.values() or not self.verdict.together(last, self.n_seen):
             return []
-        if not self._note(self._records[ALL], "drift", time):
+        source = self.verdict.source
+        if not self._note(self._records[source], "drift", time):
             return []
-        names = ", ".join(self.verdict.names)
+        names = ", ".join(self.verdict.agreeing(last, self.n_seen))
         detail = f"error stream: {names} within {self.verdict.within} labels"
         onset, since = self._onset(None)
-        return [DriftEvent(ALL, "drift", time, None, None, self.n_seen, detail, onset, since)]
+        return [DriftEvent(source, "drift", time, None, None, self.n_seen, detail, onset, since)]
 
     def _event(self, detector: Detector, level: Level, time: str) -> DriftEvent:
         detail = "error stream"
@@ -284,7 +285,7 @@ class DriftMonitor:
         return time, self.n_seen - at
 
     def _overall(self, detectors: Mapping[str, Mapping[str, Any]]) -> State:
-        together = self._records.get(ALL)
+        together = self._records.get(self.verdict.source)
         deciding = {each["state"] for each in detectors.values() if each["decides"]}
         if "drift" in deciding or (together is not None and self._fresh(together.last_drift_at)):
             return "drift"
@@ -292,17 +293,22 @@ class DriftMonitor:
 
     def _last_drift(self) -> LastDrift | None:
         """The newest drift that is the verdict; None without one."""
+        source = self.verdict.source
         found = {
             name: record
             for name, record in self._records.items()
-            if record.last_drift_at is not None and (name == ALL or self.verdict.decides(name))
+            if record.last_drift_at is not None and (name == source or self.verdict.decides(name))
         }
         if not found:
             return None
         last = max(found, key=lambda name: found[name].last_drift_at or 0)
         at, time = found[last].last_drift_at or 0, found[last].last_drift_time or ""
         near = [name for name, one in found.items() if at - (one.last_drift_at or 0) <= self.cool_down]
-        return LastDrift(time, self.verdict.names if ALL in near else near, self.n_seen - at)
+        if source in near:
+            latest = {name: record.last_drift_at for name, record in self._records.items()}
+            every = self.verdict.needed == len(self.verdict.names)
+            near = [*self.verdict.names] if every else self.verdict.agreeing(latest, at)
+        return LastDrift(time, near, self.n_seen - at)
 
     def _fresh(self, at: int | None) -> bool:
         return at is not None and self.n_seen - at <= self.cool_down

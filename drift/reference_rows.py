@@ -18,6 +18,14 @@ LEAST_BLOCKS = 10
 """Fewest independent blocks of rows on each side."""
 
 
+FIXED, DAY, WEEK, ROLLING, ROLLING_WEEK = "fixed", "day", "week", "rolling", "rolling_week"
+REFERENCES = (FIXED, DAY, WEEK, ROLLING, ROLLING_WEEK)
+"""What a batch is compared with: the base, its same hours of the day or of the week, or the live rows before
+the batch, all of them or at the same hours of the week."""
+
+_LENGTHS = {DAY: pd.Timedelta(days=1), WEEK: pd.Timedelta(days=7)}
+
+
 class ReferenceRows(NamedTuple):
     """Two frames that can be compared, with the arguments of ``drift_magnitude`` that follow from them.
 
@@ -34,35 +42,64 @@ class ReferenceRows(NamedTuple):
 
 
 def reference_rows(
-    base: pd.DataFrame, batch: pd.DataFrame, entity: str, time: str, window_seconds: float
+    base: pd.DataFrame,
+    batch: pd.DataFrame,
+    entity: str,
+    time: str,
+    window_seconds: float,
+    season: str = DAY,
 ) -> ReferenceRows:
-    """Prepare a base data set and a batch, so that neither the daily cycle nor dependent rows are drift.
+    """Prepare a base data set and a batch, so that neither a cycle of load nor dependent rows are drift.
 
     :param base: rows that the model was not trained on; has the key and the event time.
     :param batch: live rows, with the same columns.
     :param entity: column of the device key.
     :param time: column of event times, with a zone.
     :param window_seconds: length of the longest rolling window.
+    :param season: ``day`` or ``week`` to take the base rows of the same hours only; ``fixed`` takes all.
     """
     block_rows = rows_in_window(base, entity, time, window_seconds)
     return ReferenceRows(
-        base=in_device_order(at_the_same_hours(base, batch, time), entity, time),
+        base=in_device_order(at_the_same_hours(base, batch, time, season), entity, time),
         batch=in_device_order(batch, entity, time),
         block_rows=block_rows,
         max_rows=max(MOST_ROWS, LEAST_BLOCKS * block_rows),
     )
 
 
-def at_the_same_hours(base: pd.DataFrame, batch: pd.DataFrame, time: str) -> pd.DataFrame:
-    """Base rows of the hours of the day that the batch lies in; all rows of a base shorter than a day.
+def at_the_same_hours(base: pd.DataFrame, batch: pd.DataFrame, time: str, season: str = DAY) -> pd.DataFrame:
+    """Base rows of the hours of the day, or week, that the batch lies in.
+
+    A base that is shorter than the season says nothing of it: then all of its rows.
 
     :param time: column of event times, with a zone.
+    :param season: ``day``, ``week``, or ``fixed`` for all rows.
     """
-    if base[time].max() - base[time].min() < pd.Timedelta(days=1):
+    length = _LENGTHS.get(season)
+    if length is None or base[time].max() - base[time].min() < length:
         return base
-    hours = batch[time].dt.tz_convert("UTC").dt.hour.unique()
-    same: pd.DataFrame = base[base[time].dt.tz_convert("UTC").dt.hour.isin(hours)]
+    same: pd.DataFrame = base[_hours(base[time], season).isin(_hours(batch[time], season).unique())]
     return same
+
+
+def _hours(times: pd.Series, season: str) -> pd.Series:
+    """Hour of the day, or of the week, of each time."""
+    utc = times.dt.tz_convert("UTC").dt
+    hours: pd.Series = utc.hour if season == DAY else 24 * utc.dayofweek + utc.hour
+    return hours
+
+
+def newest_rows(rows: pd.DataFrame, time: str, count: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows before the newest ones, and the newest: a reference that rolls on with the batch.
+
+    :param time: column of event times.
+    :param count: how many are the newest at least; rows of one time are not parted.
+    """
+    if len(rows) <= count:
+        return rows.iloc[:0], rows
+    first = rows[time].nlargest(count).iloc[-1]
+    is_newest = rows[time] >= first
+    return rows[~is_newest], rows[is_newest]
 
 
 def in_device_order(frame: pd.DataFrame, entity: str, time: str) -> pd.DataFrame:

@@ -16,6 +16,14 @@ _PATIENCE_SECONDS = 120.0
 _PAUSE_SECONDS = 0.1
 
 
+LOOP = "loop"
+"""Author of the changes that the loop from drift to a new model makes."""
+
+
+class RefusedError(NetopsError):
+    """A change that the endpoint does not take; what was in force stays."""
+
+
 @dataclass(frozen=True)
 class EndpointRouting:
     """What an endpoint says of its routing.
@@ -83,7 +91,8 @@ def change_routing(
     :param revision: of the routing that the document was made from; another one refuses the change.
     :param declared: whether deployments declare its champion from then on, as its tag moves.
     :returns: the change as the endpoint tells it.
-    :raises NetopsError: if it is refused; what was in force stays.
+    :raises RefusedError: if it is refused; what was in force stays.
+    :raises NetopsError: if it is not in force within the patience.
     """
     body = {"routing": document.to_dict(), "who": who, "why": why, "revision": revision, "declared": declared}
     asked = put_json(_route(address), body, token=token)["change"]
@@ -92,7 +101,7 @@ def change_routing(
         changes = get_guarded(_route(address), token)["changes"]
         told = next((dict(change) for change in changes if change["id"] == asked), None)
         if told is not None and told["outcome"] != "applied":
-            raise NetopsError(f"the endpoint refuses the change, and goes on as before: {told['error']}")
+            raise RefusedError(f"the endpoint refuses the change, and goes on as before: {told['error']}")
         if told is not None:
             return told
         time.sleep(_PAUSE_SECONDS)

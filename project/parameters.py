@@ -13,6 +13,8 @@ from feature_sets.telemetry.split_rule import SplitRule
 from training.job import defaults as training
 
 STREAM_SECONDS, STREAM_RATE = 30, 300
+_REFERENCES = ("fixed", "day", "week", "rolling", "rolling_week")
+"""Those of ``drift.reference_rows``, which takes longer to import than all else here."""
 
 DEFAULTS: Mapping[str, Any] = MappingProxyType(
     {
@@ -41,6 +43,8 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
         "approve": False,
         "deploy_streaming": True,
         "deploy_concept_drift": True,
+        "detectors": "",
+        "drift_reference": "day",
         "stream_seconds": STREAM_SECONDS,
         "stream_rate": STREAM_RATE,
         "version": "",
@@ -57,7 +61,15 @@ NAMES = MappingProxyType(
         "ingest": (*SOURCE, "replace", "live"),
         "live": ("schema",),
         "serve": (),
-        "release": ("version", *SOURCE, "deploy_concept_drift", "stream_seconds", "stream_rate"),
+        "release": (
+            "version",
+            *SOURCE,
+            "deploy_concept_drift",
+            "detectors",
+            "drift_reference",
+            "stream_seconds",
+            "stream_rate",
+        ),
     }
 )
 """Parameters of each workflow."""
@@ -114,4 +126,11 @@ def _checked(names: Sequence[str], name: str, value: object, where: str) -> Any:
         raise InputError(where, "must be text", value)
     if name == "split" and value:
         SplitRule.parse(value, where)
+    if name == "drift_reference":
+        check_choice(where, value, _REFERENCES)
+    if name == "detectors" and value:
+        # Detectors take longer to import than all else here.
+        from drift.detector_choice import DetectorChoice
+
+        DetectorChoice.parse(value, where)
     return value

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from feature_sets.model_package.schema import SCHEMA_FILE
 from graphs.routing.document import RoutedVersion
 from project.errors import NetopsError
-from project.model_addresses import MODEL_ARTIFACT
+from project.model_addresses import MODEL_ARTIFACT, TEST_SET_ARTIFACT
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -79,3 +82,24 @@ def find_version(project: str, text: str) -> RegisteredVersion:
         what = "more of its letters" if versions else "one that is registered"
         raise NetopsError(f"version {text!r} of project '{project}' must be {what}: {names}")
     return found[0]
+
+
+def evaluated_model(project: str, version: str) -> tuple[Any, pd.DataFrame]:
+    """The model of a version, and its predictions of the test rows of its own evaluation.
+
+    :param version: of the model, whole.
+    :raises NetopsError: if no model of the project has this version, or its predictions are gone.
+    """
+    import mlrun
+
+    database = mlrun.get_run_db()
+    found = database.list_artifacts(
+        name=MODEL_ARTIFACT, project=project, labels=[f"version={version}"], tag="*"
+    )
+    if not found:
+        raise NetopsError(f"project '{project}' must have a model of version {version!r}, got none")
+    model = mlrun.artifacts.dict_to_artifact(found[0])
+    beside = database.list_artifacts(name=TEST_SET_ARTIFACT, project=project, tree=model.tree, tag="*")
+    if not beside:
+        raise NetopsError(f"version {version!r} must have the predictions of its evaluation, got none")
+    return model, mlrun.get_dataitem(mlrun.artifacts.dict_to_artifact(beside[0]).target_path).as_df()

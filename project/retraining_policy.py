@@ -11,6 +11,9 @@ AUTO, APPROVE, OFF = "auto", "approve", "off"
 MODES = (AUTO, APPROVE, OFF)
 """Whether drift starts a training, and whether a person promotes what comes of it."""
 
+_COUNTS = ("least_rows", "least_units", "runs_a_day", "failures", "rejections", "shadow_rows", "group_rows")
+_DURATIONS = ("cool_down", "rollback_hold", "pause", "shadow")
+
 
 @dataclass(frozen=True)
 class RetrainingPolicy:
@@ -26,6 +29,12 @@ class RetrainingPolicy:
     :param failures: failed runs in a row after which the loop stops.
     :param rejections: rejected candidates after which the champion stays.
     :param pause: seconds after a failed run before the next; doubled by each further failure.
+    :param shadow: most seconds in which a candidate that passed the gate is compared with the champion on
+        live events, before it is promoted; 0 promotes it at once.
+    :param shadow_rows: mature labeled rows at which they are compared first.
+    :param margin: by how much of average precision the candidate must be better there, at the lower end of
+        the interval.
+    :param group_rows: rows from which on a group is large: on none may the candidate be clearly worse.
     :raises InputError: naming the field that breaks its rule.
     """
 
@@ -38,12 +47,16 @@ class RetrainingPolicy:
     failures: int = 3
     rejections: int = 5
     pause: float = 60.0
+    shadow: float = 86400.0
+    shadow_rows: int = 1000
+    margin: float = 0.0
+    group_rows: int = 200
 
     def __post_init__(self) -> None:
-        for name in ("least_rows", "least_units", "runs_a_day", "failures", "rejections"):
+        for name in _COUNTS:
             check_integer(f"retraining policy: {name}", getattr(self, name), at_least=1)
         check_number("retraining policy: growth", self.growth, above=1)
-        for name in ("cool_down", "rollback_hold", "pause"):
+        for name in (*_DURATIONS, "margin"):
             check_number(f"retraining policy: {name}", getattr(self, name), at_least=0)
 
     @classmethod
@@ -59,7 +72,7 @@ class RetrainingPolicy:
             if name not in types:
                 raise InputError("retraining policy", f"must name among {', '.join(types)}", part)
             try:
-                if name in ("cool_down", "rollback_hold", "pause") and value[-1:].isalpha():
+                if name in _DURATIONS and value[-1:].isalpha():
                     given[name] = float(duration_seconds(value))
                 else:
                     given[name] = int(value) if types[name] == "int" else float(value)

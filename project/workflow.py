@@ -90,6 +90,8 @@ def pipeline(
     approve: bool = DEFAULTS["approve"],
     deploy_streaming: bool = DEFAULTS["deploy_streaming"],
     deploy_concept_drift: bool = DEFAULTS["deploy_concept_drift"],
+    detectors: str = DEFAULTS["detectors"],
+    drift_reference: str = DEFAULTS["drift_reference"],
     stream_seconds: int = DEFAULTS["stream_seconds"],
     stream_rate: int = DEFAULTS["stream_rate"],
 ) -> None:
@@ -131,6 +133,10 @@ def pipeline(
     :param deploy_streaming: whether to rehearse the model and serve it; then the one in production, if there
         is one, where the gate keeps the new one out.
     :param deploy_concept_drift: whether to watch the labeled stream for drift; needs ``deploy_streaming``.
+    :param detectors: which watch, whose finding counts, and how long findings are merged, such as
+        ``glr, ddm, river.adwin: 2 within 500; cool_down=300``; empty for the default.
+    :param drift_reference: what live rows are compared with: ``fixed``, ``day`` or ``week`` for the test
+        rows, or those at the same hours of it; ``rolling`` or ``rolling_week`` for the live rows before them.
     :param stream_seconds: how long the simulated network streams. Of recorded telemetry as many events are
         rehearsed as would be sent in that time.
     :param stream_rate: events a second.
@@ -188,7 +194,8 @@ def _live(given: Mapping[str, Any], evaluated: Any, made: Any) -> None:
     _when(given["telemetry"] == "", "simulated_network", stream)
     # While telemetry streams.
     runner = steps.deploy_runner(serving)
-    watch = partial(steps.watch_for_drift, evaluated, last[-1], runner, given["schema"])
+    chosen = [given[name] for name in ("schema", "detectors", "drift_reference")]
+    watch = partial(steps.watch_for_drift, evaluated, last[-1], runner, *chosen)
     _when(given["deploy_concept_drift"], "deploy_concept_drift", watch)
 
 
@@ -238,6 +245,8 @@ def release(
     devices: int = DEFAULTS["devices"],
     ticks: int = DEFAULTS["ticks"],
     deploy_concept_drift: bool = DEFAULTS["deploy_concept_drift"],
+    detectors: str = DEFAULTS["detectors"],
+    drift_reference: str = DEFAULTS["drift_reference"],
     stream_seconds: int = DEFAULTS["stream_seconds"],
     stream_rate: int = DEFAULTS["stream_rate"],
 ) -> None:

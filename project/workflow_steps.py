@@ -213,13 +213,19 @@ def stream(serving: Step, options: Arguments) -> Step:
     return _run("labeled-stream", given).after(generator)
 
 
-def watch_for_drift(evaluated: Step, serving: Step, runner: Step, schema: Any) -> None:
+def watch_for_drift(
+    evaluated: Step, serving: Step, runner: Step, schema: Any, detectors: Any, reference: Any
+) -> None:
     """Attach detectors to the labeled stream, and measure how far it has moved from the test set.
 
     :param serving: the last step of what is done on the serving endpoint.
     :param runner: called on drift, and so deployed before.
+    :param detectors: which, see ``DetectorChoice``.
+    :param reference: what the batch is compared with, see ``measure_drift_magnitude``.
     """
     given = {"function": SERVING, "schema": schema}
     test_set = {"test_set": evaluated.outputs[SERVED]}
-    detectors = _run("init-detectors", given, test_set).after(serving).after(runner)
-    _run("drift-magnitude", {**given, "generator": GENERATOR}, test_set).after(detectors)
+    chosen = {**given, "detectors": detectors}
+    attached = _run("init-detectors", chosen, test_set).after(serving).after(runner)
+    compared = {**given, "generator": GENERATOR, "drift_reference": reference}
+    _run("drift-magnitude", compared, test_set).after(attached)

@@ -12,11 +12,14 @@ about standard normal; errors that come in runs carry less information, and f is
 
 - A rise of the error rate is drift if the tests of 200 labels in a row were beyond ``drift_level``, in
   whatever window. Of 200 labels or more, both halves must be part of the rise: a burst of fewer than 100
-  labels is none, for soon it fills no half of any window.
-- A fall is told as one only if it is abrupt: at most 200 labels beyond ``fall_level`` against the 500 before
-  them, and against all before them. A model that learns gets better slowly, and the end of a burst of errors
-  is below the burst alone; nothing has to be done about either. After a fall that is not told, a rise is
-  found late: the worse labels are still part of what is before it, until 5,000 have passed.
+  labels is none, for soon it fills no half of any window. It counts against all that is before it, or, if it
+  is 1.2 times beyond, against the newest 1,000 of that: a rise may follow a fall that was not told.
+- A fall is told as one if it is abrupt: at most 200 labels beyond ``fall_level`` against the 500 before them,
+  and against all before them. A model that learns gets better slowly, and the end of a burst of errors is
+  below the burst alone; nothing has to be done about either.
+- A slower fall, over 400 labels or more, is told if the tests of 200 labels in a row were beyond
+  ``fall_level`` in both comparisons, and it is four times as steep as what was before it. That must be 2,000
+  labels, lately with an error rate of at most one half. What falls from more, or on and on, learns.
 
 The levels, the 200 labels and the lengths were chosen on streams of learners that are never reset; the
 promised rate of false alarms is measured on others, see ``docs/drift_benchmark.md``.
@@ -48,6 +51,12 @@ HISTORY = REFERENCE + WINDOWS[-1] + 1
 _STEP = 5
 _LAG_EVERY = 300
 _ABRUPT, _NEAR = 200, 500
+_RECENT = 1_000
+"""Labels before a window that it is compared with, too, where a fall may hide among the earlier ones."""
+_RECENT_LEVEL = 1.2
+"""Of the drift level that it takes then: what chance does to so few labels is less well known."""
+_SLOW, _SLOW_REFERENCE, _STEEPER, _MOST_BEFORE = 400, 2_000, 4.0, 0.5
+"""Of a slow fall: shortest window, labels before it, steepness by what was before, error rate before."""
 _HALVED = 200
 _LEAST_SHARE = 0.4
 """Of the rise over a window, what each half of it must show."""
@@ -81,6 +90,7 @@ class LikelihoodRatio(Detector):
         "statistic": float,
         "tested": bool,
         "beyond": int,
+        "fallen": int,
         "first_length": int,
         "lag_factor": float,
         "base_errors": int,
@@ -138,6 +148,7 @@ class LikelihoodRatio(Detector):
         self._tested = False
         self._length: int | None = None
         self._beyond = 0  # tests in a row
+        self._fallen = 0  # the same of a slow fall
         self._first_length = 0
         self._lag_factor = 1.0
         # running counts, of errors and of errors after an error, before each of the kept labels
@@ -147,7 +158,7 @@ class LikelihoodRatio(Detector):
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> Self:
-        """Inverse of ``to_dict``; one of before there was a persistence has none.
+        """Inverse of ``to_dict``; one of before there was a persistence, or were slow falls, has none.
 
         :raises InputError: see ``Detector.from_dict``.
         """
@@ -155,6 +166,8 @@ class LikelihoodRatio(Detector):
         if isinstance(parameters, Mapping) and isinstance(state, Mapping) and "persistence" not in parameters:
             parameters, state = {**parameters, "persistence": 0}, {"beyond": 0, "first_length": 0, **state}
             saved = {**saved, "parameters": parameters, "state": state}
+        if isinstance(state, Mapping) and "fallen" not in state:
+            saved = {**saved, "state": {**state, "fallen": 0}}
         return super().from_dict(saved)
 
     def _is_possible(self) -> bool:
@@ -199,10 +212,7 @@ class LikelihoodRatio(Detector):
             m = min(REFERENCE, self._n - w)
             if m < LEAST_REFERENCE or m < w:
                 break
-            root = self._compared(i, w, m)
-            if root is not None and root < 0:
-                near = self._compared(i, w, min(m, _NEAR))
-                root = min(0.0, max(root, near or 0.0))
+            root, m = self._nearest(i, w, m)
             if root is None:
                 continue
             if root > self.drift_level and not self._lasts(w, m):
@@ -214,8 +224,43 @@ class LikelihoodRatio(Detector):
         self._beyond = self._beyond + 1 if best > 1 and not self._fell else 0
         if self._beyond == 1:
             self._first_length = self._length or 0
+        self._fallen = self._fallen + 1 if not self._beyond and self._falls_slowly() else 0
+        self._fell = self._fell or (self._fallen > 0 and self._fallen * _STEP >= self.persistence)
         self._drift = self._fell or (self._beyond > 0 and self._beyond * _STEP >= self.persistence)
         self._warning = not self._drift and self._statistic > self.warning_level
+
+    def _nearest(self, i: int, w: int, m: int) -> tuple[float | None, int]:
+        """Signed root of the newest w labels, see ``_compared``, and the labels before that it is against."""
+        root = self._compared(i, w, m)
+        if root is not None and root < 0:
+            near = self._compared(i, w, min(m, _NEAR))
+            root = min(0.0, max(root, near or 0.0))
+        recent = max(_RECENT, w)
+        if w >= _HALVED and m >= 2 * _RECENT and (root is None or root < self.drift_level):
+            risen = self._compared(i, w, recent)
+            if risen is not None and risen > _RECENT_LEVEL * self.drift_level:
+                return risen, recent
+        return root, m
+
+    def _falls_slowly(self) -> bool:
+        """Whether the newest labels fall, and what was before them did not; then the statistic is theirs."""
+        for i, w in enumerate(WINDOWS):
+            m, near = min(REFERENCE, self._n - w), max(_NEAR, w)
+            if w < _SLOW or m < max(_SLOW_REFERENCE, near + _RECENT):
+                continue
+            now, cut, since, first = (
+                self._errors[(self._n - k) % (HISTORY + 1)] for k in (0, w, w + near, w + m)
+            )
+            rate, lately, before = (now - cut) / w, (cut - since) / near, (since - first) / (m - near)
+            steep = lately - rate > _STEEPER * max(0.0, before - lately)
+            if rate >= lately or lately > _MOST_BEFORE or not steep:
+                continue
+            roots = [self._root_of(i, w, length) for length in (near, m)]
+            root = min(found or 0.0 for found in roots)
+            if root > self.fall_level:
+                self._statistic, self._length, self._tested = -root, w, True
+                return True
+        return False
 
     def _compared(self, i: int, w: int, m: int) -> float | None:
         """Signed root of the newest w labels against the m before them, below 0 for a fall.
@@ -228,12 +273,19 @@ class LikelihoodRatio(Detector):
         falls = newest * m < before * w
         if falls and w > _ABRUPT:
             return None
+        root = self._root_of(i, w, m)
+        return -root if falls and root is not None else root
+
+    def _root_of(self, i: int, w: int, m: int) -> float | None:
+        """Root of the newest w labels against the m before them, whether they rise or fall."""
+        size = HISTORY + 1
+        now, cut, first = self._n % size, (self._n - w) % size, (self._n - w - m) % size
+        newest, before = self._errors[now] - self._errors[cut], self._errors[cut] - self._errors[first]
         pairs = (self._pairs[now] - self._pairs[cut], self._pairs[cut] - self._pairs[first])
         factor = max(_correlated(newest, w, before, m, pairs), self._lag_factor, self._floors[i])
         if m < _LEAST_EFFECTIVE[0] * factor or w < _LEAST_EFFECTIVE[1] * factor:
             return None
-        root = _root(newest, w, before, m, factor)
-        return -root if falls else root
+        return _root(newest, w, before, m, factor)
 
     def _lasts(self, w: int, m: int) -> bool:
         """Whether both halves of the newest w labels rise above the m before them."""

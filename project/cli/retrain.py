@@ -46,8 +46,14 @@ def retrain(
                 raise NetopsError("a run of the loop is under way; 'netops stop' ends it")
             if decline and state.case is None:
                 raise NetopsError(f"project '{name}' must have a drift that is being answered, got none")
-            changed = policy.resumed(state, now)
-            file.write(policy.declined(state, now, settings.retraining) if decline else changed)
+            if resume:
+                file.write(policy.resumed(state, now))
+            elif state.trial is not None:
+                from project.retraining import trial
+
+                file.write(trial.declined(state, state.trial, now))
+            else:
+                file.write(policy.declined(state, now, settings.retraining))
     known = file.read()
     if as_json:
         content = known.to_dict()

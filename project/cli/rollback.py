@@ -29,36 +29,49 @@ def rollback(project: ProjectOption = None, as_json: JsonOption = False) -> None
     from project.cli.routing import promote_version
 
     name = project_name(project)
-    promoted_over = _promoted_over(settings, session, name)
-    if promoted_over:
-        promote_version(settings, name, promoted_over, "rolled back", as_json)
+    now, before = _promoted_over(settings, session, name)
+    if before:
+        promote_version(settings, name, before, "rolled back", as_json)
+        _tell_loop(settings, name, now, before, "")
         return
     from rich.console import Console
 
     from project.cli.release import release_version
     from project.retraining.history import replaced_version
-    from project.retraining.policy import rolled_back
-    from project.retraining.state import StateFile
 
     now, before = replaced_version(session.mlrun_dbpath, name)
     run_id = release_version(settings, session, name, before, Console(stderr=as_json))
-    file = StateFile(settings.loops, name)
-    with file.changing() as state:
-        file.write(rolled_back(state, now, before, run_id, datetime.now(UTC), settings.retraining))
+    _tell_loop(settings, name, now, before, run_id)
     if as_json:
         print(json.dumps({"project": name, "before": now, "after": before, "run_id": run_id}))
     else:
         print(f"version {before[:8]} is in production again, instead of {now[:8]}")
 
 
-def _promoted_over(settings: Settings, session: Session, project: str) -> str:
-    """The version that a person has replaced in the running endpoint; empty if a run brought the champion."""
+def _tell_loop(settings: Settings, project: str, now: str, before: str, run_id: str) -> None:
+    """Have the loop leave the version that was put back alone for a while."""
+    from project.retraining.policy import rolled_back
+    from project.retraining.state import StateFile
+
+    file = StateFile(settings.loops, project)
+    with file.changing() as state:
+        file.write(rolled_back(state, now, before, run_id, datetime.now(UTC), settings.retraining))
+
+
+def _promoted_over(settings: Settings, session: Session, project: str) -> tuple[str, str]:
+    """The champion, and the version that it has replaced in the running endpoint.
+
+    The second is empty if a run has brought the champion.
+    """
     from project.cli.endpoint import running_endpoint
     from project.endpoint_routing import read_routing
     from project.http_json import AbsentError
 
     up = running_endpoint(session, project)
+    if up is None:
+        return "", ""
     try:
-        return read_routing(up.address, settings.bearer_token()).champion_before if up is not None else ""
+        routing = read_routing(up.address, settings.bearer_token())
     except AbsentError:  # An endpoint of an earlier version.
-        return ""
+        return "", ""
+    return routing.document.champion.version, routing.champion_before

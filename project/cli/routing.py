@@ -86,6 +86,29 @@ def promote_version(settings: Settings, project: str, version: str, why: str, as
     _change(settings, project, "netops promote", changed, why, as_json, tag)
 
 
+def _watch(settings: Settings, dbpath: str, project: str, version: str, address: str) -> None:
+    """Attach the detectors of the new champion; where that fails it serves, and a line says so."""
+    from feature_sets.telemetry.schema import TelemetrySchema
+    from project.api_reader import ready_endpoint
+    from project.attached_detectors import watch_champion
+    from project.function_names import RUNNER
+    from project.memory import recall
+    from project.retraining_policy import OFF
+
+    try:
+        memory = recall(dbpath, project)
+        if memory is None:
+            raise NetopsError(f"project '{project}' must remember a successful run, got none")
+        callback = (
+            "" if settings.retrain == OFF else f"{ready_endpoint(dbpath, project, RUNNER).address}/drift"
+        )
+        schema = TelemetrySchema.from_dict(memory.schema)
+        detectors = str(memory.arguments.get("detectors") or "")
+        watch_champion(project, version, schema, address, callback, settings, detectors)
+    except (NetopsError, InputError) as error:
+        typer.echo(f"the champion is not watched for drift: {error}", err=True)
+
+
 def _beside(
     version: str, role: str, share: float, off: bool, why: str, project: str | None, as_json: bool
 ) -> None:
@@ -145,6 +168,7 @@ def _change(
                 again = f"the tag of {document.champion.version} could not be moved"
                 change_routing(up.address, token, before.document, who_asks(), again, declared=True)
                 raise NetopsError(f"{again}, so the champion of before is back: {error}") from error
+            _watch(settings, session.mlrun_dbpath, project, document.champion.version, up.address)
         after = read_routing(up.address, token)
     champions = {"before": before.document.champion.version, "after": after.document.champion.version}
     content = {"project": project, **champions, "change": told}

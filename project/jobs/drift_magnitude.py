@@ -12,8 +12,20 @@ from typing import Any
 import mlrun
 import pandas as pd
 
+from drift.kind_of_drift import kind_of_drift
 from drift.magnitude import drift_magnitude, rows_needed
-from drift.reference_rows import reference_rows, rows_in_window
+from drift.reference_rows import (
+    DAY,
+    FIXED,
+    REFERENCES,
+    ROLLING,
+    ROLLING_WEEK,
+    WEEK,
+    newest_rows,
+    reference_rows,
+    rows_in_window,
+)
+from feature_sets.checks import check_choice
 from feature_sets.model_package.columns import PREDICTION, PROBABILITY, VERSION
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.endpoints import endpoint_address
@@ -48,6 +60,7 @@ def measure_drift_magnitude(
     generator: str = "",
     min_rows: int = 1000,
     timeout_seconds: float = 60,
+    drift_reference: str = DAY,
 ) -> None:
     """MLRun job: how far features, predictions and labels are from the base data set.
 
@@ -55,7 +68,8 @@ def measure_drift_magnitude(
     not, they are those of the rehearsal. Nothing is waited for, except for a simulated network that streams.
 
     Results: ``base_rows``, ``base_rows_same_hours`` (those that the batch is compared with), ``batch_rows``,
-    ``measured_on`` (``live traffic``, ``the rehearsal`` or nothing), ``drifted``, ``verdict``.
+    ``measured_on`` (``live traffic``, ``the rehearsal`` or nothing), ``drifted``, ``kind`` (see
+    ``KindOfDrift``), ``verdict``.
 
     :param test_set: base data set, rows the model was not trained on.
     :param function: name of the serving function whose labeled batches are measured.
@@ -64,7 +78,11 @@ def measure_drift_magnitude(
     :param min_rows: labeled rows that are enough; more where the comparison itself needs more, see
         ``rows_needed``.
     :param timeout_seconds: wall time to wait for them while the simulated network streams.
+    :param drift_reference: what they are compared with. ``day`` and ``week`` take the rows of the base at
+        the same hours of it, ``fixed`` takes all. ``rolling`` compares the newest rows with those before
+        them, and ``rolling_week`` with those at the same hours of the week.
     """
+    check_choice("argument 'drift_reference'", drift_reference, REFERENCES)
     base = test_set.as_df()
     context.log_result("base_rows", len(base))
     telemetry = TelemetrySchema.load(schema)
@@ -85,7 +103,8 @@ def measure_drift_magnitude(
     if not found.source:
         context.log_result("verdict", f"not measured: {found.why}")
         return
-    document = _measured(base, found.rows, telemetry)
+    errors_rose = bool(get_json(f"{address}/drift").get("last_drift"))
+    document = _measured(base, found.rows, telemetry, drift_reference, min_rows, errors_rose)
     context.log_artifact(
         "drift_magnitude",
         body=json.dumps(document, indent=1),
@@ -94,24 +113,30 @@ def measure_drift_magnitude(
     )
     context.log_result("base_rows_same_hours", document.pop("base_rows_same_hours"))
     context.log_result("drifted", document["drifted"])
+    context.log_result("kind", document["kind"])
     context.log_result("verdict", f"{document['reason']}; {found.why}")
 
 
-def _measured(base: pd.DataFrame, batch: pd.DataFrame, schema: TelemetrySchema) -> dict[str, Any]:
+def _measured(
+    base: pd.DataFrame,
+    batch: pd.DataFrame,
+    schema: TelemetrySchema,
+    reference: str,
+    min_rows: int,
+    errors_rose: bool,
+) -> dict[str, Any]:
+    if reference in (ROLLING, ROLLING_WEEK):
+        base, batch = newest_rows(batch, schema.time, min_rows)
+    season = {ROLLING: FIXED, ROLLING_WEEK: WEEK}.get(reference, reference)
     known = {schema.target, PREDICTION, PROBABILITY}
     features = [column for column in base.columns if column in batch.columns and column not in known]
     features = [column for column in features if pd.api.types.is_numeric_dtype(base[column])]
-    rows = reference_rows(base, batch, DEVICE, schema.time, schema.longest_window_seconds)
-    result = drift_magnitude(
-        rows.base,
-        rows.batch,
-        features=features,
-        prediction=PREDICTION,
-        label=schema.target,
-        block_rows=rows.block_rows,
-        max_rows=rows.max_rows,
-    )
-    return {**result.to_dict(), "base_rows_same_hours": len(rows.base)}
+    rows = reference_rows(base, batch, DEVICE, schema.time, schema.longest_window_seconds, season)
+    how: dict[str, Any] = {"block_rows": rows.block_rows, "max_rows": rows.max_rows}
+    result = drift_magnitude(rows.base, rows.batch, features, PREDICTION, schema.target, **how)
+    kind = kind_of_drift(rows.base, rows.batch, features, schema.target, result, errors_rose, **how)
+    named = {"kind": kind.kind, "kind_reason": kind.reason}
+    return {**result.to_dict(), **named, "base_rows_same_hours": len(rows.base)}
 
 
 def chosen_rows(live: Path, rehearsed: Path, version: str, min_rows: int) -> LabeledRows:

@@ -9,8 +9,8 @@ import pandas as pd
 
 from feature_sets.model_package.package import fetch_model_package
 from feature_sets.model_package.tags import CANDIDATE, PRODUCTION, STAGING
-from project.errors import NetopsError
-from project.model_addresses import MODEL_ARTIFACT, TEST_SET_ARTIFACT, model_address
+from project.model_addresses import model_address
+from project.registered_versions import evaluated_model
 from project.workflow_steps import SERVED
 from training.job.run_artifacts import artifact_path
 from training.packaging.staged_models import horizon_model, stage_production
@@ -28,20 +28,8 @@ def release(context: mlrun.MLClientCtx, version: str) -> None:
     :param version: of the model, whole.
     :raises NetopsError: if no model of the project has this version, or its predictions are gone.
     """
-    database = mlrun.get_run_db()
-    found = database.list_artifacts(
-        name=MODEL_ARTIFACT, project=context.project, labels=[f"version={version}"], tag="*"
-    )
-    if not found:
-        raise NetopsError(f"project '{context.project}' must have a model of version {version!r}, got none")
-    model = mlrun.artifacts.dict_to_artifact(found[0])
-    beside = database.list_artifacts(
-        name=TEST_SET_ARTIFACT, project=context.project, tree=model.tree, tag="*"
-    )
-    if not beside:
-        raise NetopsError(f"version {version!r} must have the predictions of its evaluation, got none")
-    rows = mlrun.get_dataitem(mlrun.artifacts.dict_to_artifact(beside[0]).target_path).as_df()
-    database.tag_artifacts(model, context.project, tag_name=STAGING)
+    model, rows = evaluated_model(context.project, version)
+    mlrun.get_run_db().tag_artifacts(model, context.project, tag_name=STAGING)
     _stage_further(context.project, model)
     path = artifact_path(context)
     context.log_dataset(SERVED, df=rows, format="parquet", index=False, stats=False, artifact_path=path)

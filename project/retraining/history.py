@@ -8,7 +8,7 @@ from typing import Any
 from drift.drift_event import utc_time
 from graphs.routing.change import APPLIED, DEPLOYMENT
 from project.api_reader import runs
-from project.endpoint_routing import champion_of
+from project.endpoint_routing import LOOP, champion_of
 from project.errors import NetopsError
 from project.retraining.operations import production_version
 from project.retraining.state import Decision, StateFile
@@ -46,7 +46,8 @@ def replaced_version(dbpath: str, project: str) -> tuple[str, str]:
 def with_people(found: Sequence[Decision], changes: Sequence[Mapping[str, Any]]) -> list[Decision]:
     """Decisions with those that people made in the running endpoint, oldest first.
 
-    :param changes: of the routing, see ``GET /routing``. Those of deployments are what runs have decided.
+    :param changes: of the routing, see ``GET /routing``. Those of deployments are what runs have decided, and
+        the loop tells its own.
     """
     made = [
         Decision(
@@ -57,7 +58,8 @@ def with_people(found: Sequence[Decision], changes: Sequence[Mapping[str, Any]])
             after=champion_of(change["to"]),
         )
         for change in changes
-        if change["who"] != DEPLOYMENT and champion_of(change["from"]) != champion_of(change["to"])
+        if change["who"] not in (DEPLOYMENT, LOOP)
+        and champion_of(change["from"]) != champion_of(change["to"])
     ]
     return sorted([*found, *made], key=lambda decision: decision.time)
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from feature_sets.checks import InputError
+from project.endpoint_routing import RefusedError
 from project.errors import NetopsError
 from project.http_json import UnreachableError
 from project.retraining import state as words
@@ -24,18 +25,31 @@ from project.retraining.policy import (
     after_run,
     approved,
     began,
+    is_before,
     next_step,
     overtaken,
     take,
     take_postponed,
 )
-from project.retraining.state import Attempt, Case, LoopState, StateFile
+from project.retraining.state import Attempt, Case, LoopState, StateFile, Trial
+from project.retraining.trial import (
+    TrialEvidence,
+    after_look,
+    after_promotion,
+    after_retraction,
+    in_shadow,
+    replaced_meanwhile,
+    verdict,
+)
 from project.retraining_policy import APPROVE, RetrainingPolicy
 from training.dataset.too_little import TOO_LITTLE
 from training.evaluation import promotion_gate
 from training.job.training_window import SINCE
 
 _PLENTY = Evidence(rows=2**62, units=2**62)
+
+_LOOK_EVERY = timedelta(seconds=10)
+"""Between two looks at the rows of a trial."""
 
 RUNNING, ENDED, KILLED, ABSENT = "running", "ended", "killed", "absent"
 
@@ -84,6 +98,29 @@ class Operations(Protocol):
     def steps(self, run_id: str) -> dict[str, dict[str, Any]]:
         """Results of the steps of a run by name."""
 
+    def shadow(self, version: str) -> str:
+        """Have the endpoint score a version beside the champion; done twice it changes nothing.
+
+        :returns: event time of the newest event then, ISO 8601; empty before the first.
+        :raises RefusedError: if the endpoint does not take it.
+        """
+
+    def compare(self, trial: Trial, last: bool) -> TrialEvidence:
+        """What both versions of a trial said on mature labeled rows.
+
+        :param last: whether to compare on fewer rows than the trial waits for.
+        """
+
+    def promote(self, trial: Trial) -> bool:
+        """Make the candidate the champion, and watch it; done twice it changes nothing.
+
+        :returns: False if that takes a release, because there are models of further horizons beside it.
+        :raises RefusedError: if the endpoint does not take it.
+        """
+
+    def retract(self, version: str) -> None:
+        """Take a version out of the shadow, if it is there."""
+
 
 class Loop:
     """The loop of one project.
@@ -112,6 +149,7 @@ class Loop:
         self._clock = clock
         self._tell = tell
         self._waiting = ""
+        self._looked: datetime | None = None
 
     @property
     def waiting(self) -> str:
@@ -138,6 +176,8 @@ class Loop:
         with self._file.changing() as state:
             if state.attempt is not None:
                 self._follow(state, state.attempt)
+            elif state.trial is not None:
+                self._try(state, state.trial)
             elif state.case is not None:
                 self._proceed(state, state.case)
             elif state.later:
@@ -189,7 +229,10 @@ class Loop:
         if step.finish:
             arguments = {"version": step.finish}
         else:
-            arguments |= {"training_window": f"{SINCE}{case.onset}", "approve": self._mode == APPROVE}
+            arguments |= {
+                "training_window": f"{SINCE}{case.onset}",
+                "approve": self._mode == APPROVE or self._policy.shadow > 0,
+            }
         self._write(state, begun)
         self._operations.begin(key, workflow, arguments)
         self._waiting = f"run {key} is under way"
@@ -207,7 +250,77 @@ class Loop:
                 self._write(state, replace(state, attempt=replace(attempt, api_away=True)))
             raise
         result = result_of(look, steps, attempt, champion)
+        if result.outcome == words.STAGED and self._policy.shadow > 0:
+            result = replace(result, outcome=words.PASSED)
         self._write(state, after_run(state, result, champion, self._clock(), self._policy))
+
+    def _try(self, state: LoopState, trial: Trial) -> None:
+        """Do what is due of a trial on live events.
+
+        A stage that is done again does what is still to be done, so a kill in the middle of it is none.
+        """
+        now, champion = self._clock(), self._operations.champion()
+        known = (trial.champion, trial.version) if trial.stage == words.PROMOTE else (trial.champion,)
+        if champion not in known and trial.stage != words.RETRACT:
+            self._write(state, replaced_meanwhile(state, trial, champion, now, self._policy))
+            return
+        last = not is_before(now, trial.until)
+        try:
+            if trial.stage == words.SHADOW:
+                self._compare(state, trial, now, last)
+            elif trial.stage == words.PROMOTE:
+                self._promote(state, trial, now)
+            else:
+                self._operations.retract(trial.version)
+                self._write(state, after_retraction(state, trial, champion, now, self._policy))
+        except RefusedError as error:
+            self._write(state, verdict(state, trial, words.REJECTED, str(error), now))
+        except NetopsError as error:
+            if not last:
+                raise
+            self._give_up(state, trial, champion, now, str(error))
+
+    def _compare(self, state: LoopState, trial: Trial, now: datetime, last: bool) -> None:
+        if not trial.since:
+            since = self._operations.shadow(trial.version)
+            if since:
+                self._write(state, in_shadow(state, trial, since, now))
+            elif last:
+                reason = "not enough data: the endpoint has no events"
+                self._write(state, verdict(state, trial, words.NOT_ENOUGH, reason, now))
+            else:
+                self._waiting = "the endpoint has no events"
+            return
+        if not last and self._looked is not None and now - self._looked < _LOOK_EVERY:
+            return
+        self._looked = now
+        found = self._operations.compare(trial, last)
+        self._waiting = f"{found.rows:,} mature labeled rows in shadow, of {trial.wanted:,}"
+        self._write(state, after_look(state, trial, found, now, self._mode, self._policy))
+
+    def _promote(self, state: LoopState, trial: Trial, now: datetime) -> None:
+        busy = self._operations.busy()
+        if busy:
+            self._waiting = f"{busy} is under way"
+            return
+        if self._operations.promote(trial):
+            self._write(state, after_promotion(state, trial, now, self._policy))
+        elif state.case is not None:
+            self._write(state, replace(state, trial=None, case=replace(state.case, finish=trial.version)))
+
+    def _give_up(self, state: LoopState, trial: Trial, champion: str, now: datetime, error: str) -> None:
+        """A stage has failed for its longest time."""
+        if trial.stage == words.SHADOW:
+            reason = f"not enough data: {error}"
+            self._write(state, verdict(state, trial, words.NOT_ENOUGH, reason, now))
+        elif trial.stage == words.RETRACT:
+            self._write(state, after_retraction(state, trial, champion, now, self._policy))
+        elif champion == trial.version:
+            told = replace(trial, reason=f"{trial.reason}; not all of it could be done: {error}")
+            self._write(state, after_promotion(state, told, now, self._policy))
+        else:
+            reason = f"it could not be promoted: {error}"
+            self._write(state, verdict(state, trial, words.REJECTED, reason, now))
 
     def _write(self, before: LoopState, after: LoopState) -> LoopState:
         if after is not before:

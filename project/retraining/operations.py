@@ -27,6 +27,9 @@ from project.retraining.evidence import LabeledRows
 from project.retraining.loop import ABSENT, KILLED, RUNNING, RunLook
 from project.retraining.loop import ENDED as OVER
 from project.retraining.policy import Evidence
+from project.retraining.state import Trial
+from project.retraining.trial import TrialEvidence
+from project.retraining.trial_operations import TrialOperations
 from project.settings import Settings
 from project.summary.facts import read_steps, step_results
 from project.workflow_process import WorkflowProcess
@@ -116,6 +119,34 @@ class LocalOperations:
         """Results of the steps of a run by name."""
         found = read_steps(self._dbpath, self._project, run_id)
         return {name: step_results(found, name) for name in found}
+
+    def shadow(self, version: str) -> str:
+        """Have the endpoint score a version beside the champion; the event time of the newest event then."""
+        return self._trials().shadow(version)
+
+    def compare(self, trial: Trial, last: bool) -> TrialEvidence:
+        """What both versions of a trial said on mature labeled rows."""
+        return self._trials().compare(trial, last)
+
+    def promote(self, trial: Trial) -> bool:
+        """Make the candidate the champion, and watch it; False if that takes a release."""
+        trials = self._trials()
+        if trials.schema.further_horizons:
+            return False
+        trials.promote(trial)
+        return True
+
+    def retract(self, version: str) -> None:
+        """Take a version out of the shadow, if it is there."""
+        self._trials().retract(version)
+
+    def _trials(self) -> TrialOperations:
+        given = self._given()
+        schema, split = self._split(given)
+        column = str(given.get("scores_by") or "") or split.split_rule(schema).group_column
+        columns = (column,) if column else schema.entity[:-1]
+        detectors = str(given.get("detectors") or "")
+        return TrialOperations(self._settings, self._project, self._dbpath, schema, columns, detectors)
 
     def _given(self) -> dict[str, Any]:
         """Arguments of the run that made the champion, on the history that the project stands on now."""

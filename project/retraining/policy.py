@@ -12,7 +12,7 @@ from typing import Any
 
 from drift.drift_event import utc_time
 from project.retraining import state as words
-from project.retraining.state import Attempt, Case, Decision, LoopState
+from project.retraining.state import Attempt, Case, Decision, LoopState, Trial
 from project.retraining_policy import RetrainingPolicy
 
 _DAY = timedelta(days=1)
@@ -100,7 +100,7 @@ def take(state: LoopState, told: Mapping[str, Any], champion: str, now: datetime
         return seen.told(_decision(now, words.MERGED, reason, case=state.case.id, **about))
     if state.stopped:
         return seen.told(_decision(now, words.IGNORED, f"the loop has stopped: {state.stopped}", **about))
-    case = Case(told["id"], version, event, event.get("onset") or event["event_time"], _text(now))
+    case = Case(told["id"], version, event, event.get("onset") or event["event_time"], text_of(now))
     reason = f"{event['source']} found drift at {event['event_time']}"
     return replace(seen, case=case).told(_decision(now, words.OPENED, reason, case=case.id, **about))
 
@@ -122,15 +122,17 @@ def next_step(state: LoopState, evidence: Evidence, now: datetime, policy: Retra
         return Wait("no drift")
     if state.attempt is not None:
         return Wait("a run is under way")
+    if state.trial is not None:
+        return Wait(f"version {state.trial.version[:8]} is tried on live events")
     if state.stopped:
         return Wait(f"stopped: {state.stopped}")
     if state.candidate:
         return Wait(f"version {state.candidate[:8]} waits for approval")
-    if _before(now, case.not_before):
+    if is_before(now, case.not_before):
         return Wait(f"after a failed run until {case.not_before}")
     if case.finish:
         return Begin(0, case.finish)
-    if _before(now, state.hold_until):
+    if is_before(now, state.hold_until):
         return Wait(f"{state.hold_reason} until {state.hold_until}")
     today = [each for each in state.begun if now - _time(each) < _DAY]
     if len(today) >= policy.runs_a_day:
@@ -156,7 +158,7 @@ def began(state: LoopState, attempt: Attempt, now: datetime) -> LoopState:
     recent = [each for each in state.begun if now - _time(each) < _DAY]
     what = "training" if attempt.workflow == "main" else f"serving version {attempt.candidate[:8]}"
     reason = f"{what} with {attempt.rows:,} labeled rows since the change" if attempt.rows else what
-    decision = _of_case(state, now, words.BEGUN, reason, before=attempt.champion)
+    decision = of_case(state, now, words.BEGUN, reason, before=attempt.champion)
     return replace(state, attempt=attempt, begun=(*recent, attempt.begun)).told(decision)
 
 
@@ -170,7 +172,7 @@ def after_run(
     attempt, case = state.attempt, state.case
     if attempt is None or case is None:
         return replace(state, attempt=None)
-    decision = _of_case(
+    decision = of_case(
         state,
         now,
         result.outcome,
@@ -183,20 +185,23 @@ def after_run(
     ended = replace(state, attempt=None).told(decision)
     tried = replace(case, attempts=case.attempts + 1)
     if result.outcome == words.PROMOTED:
-        return _closed(replace(ended, failures=0), now, policy)
+        return closed(replace(ended, failures=0), now, policy)
     if result.outcome == words.UNFINISHED:
         return replace(ended, case=replace(tried, finish=result.version))
-    if result.outcome == words.STAGED:
-        return replace(ended, case=tried, candidate=result.version, failures=0)
-    if result.outcome == words.REJECTED:
-        rejected = replace(tried, rejections=tried.rejections + 1, rows_tried=attempt.rows)
-        after = replace(ended, case=rejected, failures=0)
-        if rejected.rejections < policy.rejections:
-            return after
-        reason = f"{rejected.rejections} candidates were rejected"
-        return _closed(after.told(_of_case(after, now, words.CHAMPION_STAYS, reason)), now, policy)
-    if result.outcome == words.NOT_YET:
-        return replace(ended, case=replace(tried, rows_tried=attempt.rows), failures=0)
+    if result.outcome == words.PASSED:
+        trial = Trial(
+            version=result.version,
+            champion=attempt.champion,
+            run_id=result.run_id,
+            rows=attempt.rows,
+            stage=words.SHADOW,
+            begun=text_of(now),
+            until=text_of(now + timedelta(seconds=policy.shadow)),
+            wanted=policy.shadow_rows,
+        )
+        return replace(ended, case=tried, trial=trial, failures=0)
+    if result.outcome in (words.STAGED, words.REJECTED, words.NOT_YET):
+        return after_candidate(replace(ended, case=tried), result, attempt.rows, now, policy)
     if result.outcome == words.INTERRUPTED:
         again = replace(tried, interruptions=tried.interruptions + 1)
         after = replace(ended, case=again)
@@ -205,16 +210,38 @@ def after_run(
         return _stopped(after, now, f"{again.interruptions} runs were killed")
     failures = ended.failures + 1
     pause = timedelta(seconds=policy.pause * 2 ** (failures - 1))
-    after = replace(ended, failures=failures, case=replace(tried, not_before=_text(now + pause)))
+    after = replace(ended, failures=failures, case=replace(tried, not_before=text_of(now + pause)))
     if failures < policy.failures:
         return after
     return _stopped(after, now, f"{failures} runs in a row failed, the last one: {result.reason}")
 
 
+def after_candidate(
+    state: LoopState, result: RunResult, rows: int, now: datetime, policy: RetrainingPolicy
+) -> LoopState:
+    """The state after a candidate waits for a person, was rejected, or there was not enough data for it.
+
+    :param rows: labeled rows since the onset when its run began.
+    """
+    case = state.case
+    if case is None:
+        return state
+    if result.outcome == words.STAGED:
+        return replace(state, candidate=result.version, failures=0)
+    if result.outcome != words.REJECTED:
+        return replace(state, case=replace(case, rows_tried=rows), failures=0)
+    rejected = replace(case, rejections=case.rejections + 1, rows_tried=rows)
+    after = replace(state, case=rejected, failures=0)
+    if rejected.rejections < policy.rejections:
+        return after
+    reason = f"{rejected.rejections} candidates were rejected"
+    return closed(after.told(of_case(after, now, words.CHAMPION_STAYS, reason)), now, policy)
+
+
 def overtaken(state: LoopState, champion: str, now: datetime) -> LoopState:
     """The state where a run that is not the loop's has put another model into production."""
     reason = f"version {champion[:8]} is in production by another run"
-    decision = _of_case(state, now, words.OVERTAKEN, reason, after=champion)
+    decision = of_case(state, now, words.OVERTAKEN, reason, after=champion)
     return replace(state, case=None, candidate="").told(decision)
 
 
@@ -222,21 +249,21 @@ def resumed(state: LoopState, now: datetime) -> LoopState:
     """The state after a person has resumed the loop: it forgets failures, holds and pauses."""
     case = replace(state.case, not_before="", interruptions=0) if state.case else None
     kept = replace(state, case=case, failures=0, stopped="", hold_until="", hold_reason="")
-    return kept.told(_of_case(state, now, words.RESUMED, "by a person"))
+    return kept.told(of_case(state, now, words.RESUMED, "by a person"))
 
 
 def declined(state: LoopState, now: datetime, policy: RetrainingPolicy) -> LoopState:
     """The state after a person has turned down the candidate, or the case without one."""
     about = {"after": state.candidate} if state.candidate else {}
-    return _closed(state.told(_of_case(state, now, words.DECLINED, "by a person", **about)), now, policy)
+    return closed(state.told(of_case(state, now, words.DECLINED, "by a person", **about)), now, policy)
 
 
 def approved(
     state: LoopState, version: str, run_id: str, now: datetime, policy: RetrainingPolicy
 ) -> LoopState:
     """The state after a person has put the candidate into production."""
-    decision = _of_case(state, now, words.PROMOTED, "approved by a person", run_id=run_id, after=version)
-    return _closed(replace(state, failures=0).told(decision), now, policy)
+    decision = of_case(state, now, words.PROMOTED, "approved by a person", run_id=run_id, after=version)
+    return closed(replace(state, failures=0).told(decision), now, policy)
 
 
 def rolled_back(
@@ -244,19 +271,20 @@ def rolled_back(
 ) -> LoopState:
     """The state after a person has put an earlier version back: the loop does not undo that at once."""
     reason = f"by a person: version {after[:8]} instead of {before[:8]}"
-    decision = Decision(_text(now), words.ROLLED_BACK, reason, _case_id(state), {}, run_id, before, after)
-    until = _text(now + timedelta(seconds=policy.rollback_hold))
+    decision = Decision(text_of(now), words.ROLLED_BACK, reason, _case_id(state), {}, run_id, before, after)
+    until = text_of(now + timedelta(seconds=policy.rollback_hold))
     ended = replace(state, case=None, candidate="", hold_until=until, hold_reason="after a rollback")
     return ended.told(decision)
 
 
-def _closed(state: LoopState, now: datetime, policy: RetrainingPolicy) -> LoopState:
-    until = _text(now + timedelta(seconds=policy.cool_down))
+def closed(state: LoopState, now: datetime, policy: RetrainingPolicy) -> LoopState:
+    """The state after the case is over: for a while no run begins."""
+    until = text_of(now + timedelta(seconds=policy.cool_down))
     return replace(state, case=None, candidate="", hold_until=until, hold_reason="cool-down")
 
 
 def _stopped(state: LoopState, now: datetime, reason: str) -> LoopState:
-    decision = _of_case(state, now, words.STOPPED, f"{reason}; 'netops retrain --resume' resumes")
+    decision = of_case(state, now, words.STOPPED, f"{reason}; 'netops retrain --resume' resumes")
     return replace(state, stopped=reason).told(decision)
 
 
@@ -264,17 +292,19 @@ def _case_id(state: LoopState) -> str:
     return state.case.id if state.case else ""
 
 
-def _of_case(state: LoopState, now: datetime, outcome: str, reason: str, **about: Any) -> Decision:
+def of_case(state: LoopState, now: datetime, outcome: str, reason: str, **about: Any) -> Decision:
+    """A decision about the case."""
     cause = state.case.event if state.case else {}
     before = about.pop("before", state.case.version if state.case else "")
     return _decision(now, outcome, reason, case=_case_id(state), cause=cause, before=before, **about)
 
 
 def _decision(now: datetime, outcome: str, reason: str, **about: Any) -> Decision:
-    return Decision(_text(now), outcome, reason, **about)
+    return Decision(text_of(now), outcome, reason, **about)
 
 
-def _text(moment: datetime) -> str:
+def text_of(moment: datetime) -> str:
+    """A time as it is written to the state."""
     return utc_time(moment.isoformat())
 
 
@@ -282,7 +312,8 @@ def _time(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
-def _before(now: datetime, text: str) -> bool:
+def is_before(now: datetime, text: str) -> bool:
+    """Whether a time that was written is still to come; an empty one is not."""
     return bool(text) and now < _time(text)
 
 
@@ -301,8 +332,11 @@ def status_lines(state: LoopState, mode: str, now: datetime) -> list[str]:
         lines.append(f"{state.case.attempts} runs so far, {state.case.rejections} candidates rejected")
     if state.attempt is not None:
         lines.append(f"run {state.attempt.key} is under way since {state.attempt.begun[:19]}")
+    if state.trial is not None:
+        trial = state.trial
+        lines.append(f"version {trial.version[:8]}: {trial.stage} since {trial.begun[:19]}")
     if state.candidate:
         lines.append(f"version {state.candidate[:8]} waits: 'netops retrain --approve' or --decline")
-    if _before(now, state.hold_until):
+    if is_before(now, state.hold_until):
         lines.append(f"no run begins before {state.hold_until[:19]}: {state.hold_reason}")
     return lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,13 +12,19 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
+from feature_sets.listed import listed
 from feature_sets.model_package.columns import PREDICTION, PROBABILITY, SHADOWS, VERSION
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.evaluation.champion import Units, compared
+from training.evaluation.clusters import LEAST_CLUSTERS
 from training.evaluation.promotion_gate import Comparison
 from training.evaluation.scores import Scored
 
 _BOTH = ("champion", "challenger")
+_NAMED = 3
+
+GroupsOf = Callable[[list[str]], Mapping[str, Mapping[str, str]]]
+"""Devices -> column -> device -> group."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,7 @@ class ShadowComparison:
     :param devices: how many the rows are of.
     :param first: event time of the first row, ISO 8601 UTC; empty without rows.
     :param last: that of the last.
+    :param worse_on: large groups on which the challenger is clearly worse, in words; empty for none.
     """
 
     comparison: Comparison
@@ -52,6 +60,7 @@ class ShadowComparison:
     devices: int
     first: str = ""
     last: str = ""
+    worse_on: str = ""
 
 
 def mature_until(newest_event_time: str, deadline_seconds: float, schema: TelemetrySchema) -> datetime:
@@ -74,11 +83,10 @@ def compare_on_live_rows(
     since: datetime,
     until: datetime,
     seed: int = 1,
+    groups: GroupsOf | None = None,
+    group_rows: int = 0,
 ) -> ShadowComparison:
     """Compare two versions on the labeled stream, one of them or both in shadow.
-
-    Rows that only one of them has scored are left out: a version that was tried later, or on a canary's
-    devices only, is compared on what it has seen. Each decides as it did then.
 
     :param folder: of the labeled pairs of the endpoint.
     :param schema: names the columns and gives the embargo.
@@ -87,8 +95,27 @@ def compare_on_live_rows(
     :param since: rows later than this count,
     :param until: up to this, see ``mature_until``.
     :param seed: of the resamples.
+    :param groups: see ``compare_rows``.
+    :param group_rows: the same.
     """
-    rows = _rows(folder, schema, {champion: _BOTH[0], challenger: _BOTH[1]}, since, until)
+    rows = live_rows(folder, schema, champion, challenger, since, until)
+    return compare_rows(rows, schema, champion, seed, groups, group_rows)
+
+
+def compare_rows(
+    rows: pd.DataFrame,
+    schema: TelemetrySchema,
+    champion: str,
+    seed: int = 1,
+    groups: GroupsOf | None = None,
+    group_rows: int = 0,
+) -> ShadowComparison:
+    """Compare two versions on rows that both have scored.
+
+    :param rows: see ``live_rows``.
+    :param groups: gives, of devices, ways to group them: column -> device -> group.
+    :param group_rows: rows from which on a group is large.
+    """
     units = Units(schema.time, schema.target, schema.embargo_seconds)
     scored = {who: _scored(rows, who) for who in _BOTH}
     comparison = compared(champion, rows, units, scored[_BOTH[1]], scored[_BOTH[0]], seed)
@@ -100,19 +127,51 @@ def compare_on_live_rows(
         devices=int(rows[DEVICE].nunique()),
         first=times.min().isoformat() if len(rows) else "",
         last=times.max().isoformat() if len(rows) else "",
+        worse_on=_worse_on(rows, units, champion, seed, groups, group_rows) if groups else "",
     )
 
 
-def _rows(
-    folder: Path, schema: TelemetrySchema, wanted: dict[str, str], since: datetime, until: datetime
+def _worse_on(
+    rows: pd.DataFrame, units: Units, champion: str, seed: int, groups: GroupsOf, group_rows: int
+) -> str:
+    """Large groups on which the challenger is clearly worse; one without an interval tells nothing."""
+    worse = []
+    for column, group_of in groups(rows[DEVICE].unique().tolist()).items():
+        for name, within in rows.groupby(rows[DEVICE].map(group_of), sort=True):
+            if len(within) < group_rows or len(within) == len(rows):
+                continue
+            part = within.reset_index(drop=True)
+            found = compared(champion, part, units, _scored(part, _BOTH[1]), _scored(part, _BOTH[0]), seed)
+            difference = found.difference
+            if difference is not None and difference.high < 0 and found.with_errors >= LEAST_CLUSTERS:
+                scores = f"{found.candidate:.3f} against {found.champion:.3f}"
+                worse.append(f"{column} {name} ({scores}, {found.rows:,} rows)")
+    return listed(worse, _NAMED)
+
+
+def live_rows(
+    folder: Path,
+    schema: TelemetrySchema,
+    champion: str,
+    challenger: str,
+    since: datetime,
+    until: datetime,
+    written_since: float = 0.0,
 ) -> pd.DataFrame:
-    """Rows with the answers of both, each event once."""
+    """Rows of the labeled stream with the answers of both versions, each event once, in order of time.
+
+    Rows that only one of them has scored are left out: a version that was tried later, or on a canary's
+    devices only, is compared on what it has seen. Each decides as it did then.
+
+    :param written_since: files that were written before are left out, seconds since 1970.
+    """
+    wanted = {champion: _BOTH[0], challenger: _BOTH[1]}
     columns = [DEVICE, schema.time, schema.target, VERSION, PREDICTION, PROBABILITY]
     period = [(schema.time, ">", pd.Timestamp(since)), (schema.time, "<=", pd.Timestamp(until))]
     answers = [f"{who}_{what}" for who in _BOTH for what in (PREDICTION, PROBABILITY)]
     kept = [pd.DataFrame(columns=[DEVICE, schema.time, schema.target, *answers])]
     for path in sorted(folder.glob("*.parquet")) if folder.is_dir() else []:
-        if SHADOWS not in pq.read_schema(path).names:
+        if path.stat().st_mtime < written_since or SHADOWS not in pq.read_schema(path).names:
             continue
         rows = pq.read_table(path, columns=[*columns, SHADOWS], filters=period).to_pandas()
         if not len(rows):

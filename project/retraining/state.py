@@ -29,6 +29,10 @@ BEGUN, PROMOTED, STAGED, REJECTED, NOT_YET = "begun", "promoted", "staged", "rej
 FAILED, INTERRUPTED, UNFINISHED = "failed", "interrupted", "unfinished"
 CHAMPION_STAYS, OVERTAKEN, STOPPED = "champion stays", "overtaken", "stopped"
 RESUMED, ROLLED_BACK, DECLINED = "resumed", "rolled back", "declined"
+IN_SHADOW, PASSED, NOT_ENOUGH = "in shadow", "passed", "not enough data"
+
+# Stages of a trial.
+SHADOW, PROMOTE, RETRACT = "shadow", "promote", "retract"
 
 
 @dataclass(frozen=True)
@@ -109,12 +113,43 @@ class Attempt:
 
 
 @dataclass(frozen=True)
+class Trial:
+    """A candidate on live events, beside the champion.
+
+    :param version: of the candidate.
+    :param champion: version of the model in production.
+    :param run_id: of the workflow that made the candidate.
+    :param rows: labeled rows since the onset when that run began.
+    :param stage: what is under way: ``shadow``, ``promote``, or ``retract``, the end of the shadow.
+    :param begun: wall clock at which the stage began, ISO 8601 UTC.
+    :param until: wall clock after which it gives up, ISO 8601 UTC.
+    :param since: event time from which on both are scored, ISO 8601 UTC; empty before it is in shadow.
+    :param wanted: mature labeled rows at which they are compared next.
+    :param outcome: of the comparison, once there is one.
+    :param reason: why.
+    """
+
+    version: str
+    champion: str
+    run_id: str
+    rows: int
+    stage: str
+    begun: str
+    until: str
+    since: str = ""
+    wanted: int = 0
+    outcome: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class LoopState:
     """All of it.
 
     :param case: the drift that is being answered; one at a time.
     :param attempt: the run under way.
     :param candidate: version that waits for a person's approval.
+    :param trial: the candidate that is tried on live events.
     :param failures: runs in a row that failed.
     :param stopped: why no run begins until a person resumes; empty if that is not so.
     :param hold_until: wall clock until which no run begins, ISO 8601 UTC or empty.
@@ -138,6 +173,7 @@ class LoopState:
     decisions: tuple[Decision, ...] = ()
     moved: int = 0
     later: Mapping[str, Any] = field(default_factory=dict)
+    trial: Trial | None = None
 
     def told(self, decision: Decision) -> LoopState:
         """The same with one more decision."""
@@ -155,13 +191,14 @@ class LoopState:
         """
         if content.get("format") != FORMAT:
             raise InputError("state of the loop: format", f"must be {FORMAT}", content.get("format"))
-        case, attempt = content["case"], content["attempt"]
+        case, attempt, trial = content["case"], content["attempt"], content.get("trial")
         fields = {name: value for name, value in content.items() if name != "format"}
         return cls(
             **{
                 **fields,
                 "case": Case(**case) if case else None,
                 "attempt": Attempt(**attempt) if attempt else None,
+                "trial": Trial(**trial) if trial else None,
                 "begun": tuple(content["begun"]),
                 "seen": tuple(content["seen"]),
                 "decisions": tuple(Decision(**each) for each in content["decisions"]),

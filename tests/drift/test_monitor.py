@@ -311,9 +311,24 @@ def test_all_within_survives_a_restart_between_the_findings():
     assert whole.status()["promise"] == "some"
 
 
-@pytest.mark.parametrize("bad", ["all", "all within", "all within -3", "most", "adwin", 3, None])
+def test_a_number_of_detectors_within_some_labels_is_a_verdict_of_its_own_name():
+    class Third(Scripted):
+        name = "third"
+
+    scripts = (".d........", "..........", "....d...d.")
+    monitor = DriftMonitor([Scripted(scripts[0]), Second(scripts[1]), Third(scripts[2])], 0, "2 within 5")
+    found = [event for i in range(10) for event in monitor.update(0, at(i))]
+    drifts = [(event.source, event.n_seen, event.detail) for event in found if event.level == "drift"]
+    assert drifts == [("2 of 3", 5, "error stream: scripted, third within 5 labels")]
+    assert monitor.status()["last_drift"]["time"] == at(4)
+    assert monitor.status()["last_drift"]["labels_ago"] == 5
+
+
+@pytest.mark.parametrize(
+    "bad", ["all", "all within", "all within -3", "2 within 5", "most", "adwin", 3, None]
+)
 def test_a_verdict_that_is_no_rule_is_refused(bad):
-    with pytest.raises(ValueError, match="drift monitor: verdict: must be among any, all within N, ddm, got"):
+    with pytest.raises(ValueError, match="verdict: must be among any, all within N, K within N, ddm, got"):
         DriftMonitor([DDM()], verdict=bad)
 
 

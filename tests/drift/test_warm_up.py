@@ -175,7 +175,9 @@ def test_the_verdict_is_glr_where_it_watches_and_any_otherwise():
     assert DetectorSettings().verdict_rule == "glr"
     assert DetectorSettings(names=("ddm", "eddm")).verdict_rule == "any"
     assert DetectorSettings(names=("ddm", "glr"), verdict="all within 500").verdict_rule == "all within 500"
-    with pytest.raises(ValueError, match="verdict: must be among any, all within N, ddm, got 'eddm'"):
+    with pytest.raises(
+        ValueError, match="verdict: must be among any, all within N, K within N, ddm, got 'eddm'"
+    ):
         DetectorSettings(names=("ddm",), verdict="eddm")
     assert warmed_monitor(*base()).status()["verdict"] == "glr"
 

@@ -2,9 +2,11 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from feature_sets.model_package.columns import PREDICTION
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.errors import NetopsError
 from project.jobs import drift_magnitude
@@ -131,3 +133,29 @@ def test_a_run_does_not_wait_for_nor_fail_on_a_quiet_endpoint(tmp_path, monkeypa
         "measured_on": "",
         "verdict": f"not measured: live traffic has 0 of the {needed} labeled rows needed since this model",
     }
+
+
+def stream(shift, count=600):
+    """Labeled rows of one feature, which shifts for the newest 200."""
+    random = np.random.default_rng(1)
+    late = np.arange(count) >= count - 200
+    return pd.DataFrame(
+        {
+            DEVICE: "a",
+            SCHEMA.time: pd.date_range("2026-01-01", periods=count, freq="1h", tz="UTC"),
+            "load": random.normal(0, 1, count) + shift * late,
+            **{name: (random.random(count) < 0.3).astype(int) for name in (SCHEMA.target, PREDICTION)},
+        }
+    )
+
+
+@pytest.mark.parametrize(("shift", "drifted"), [(0.0, False), (2.0, True)])
+def test_a_reference_that_rolls_is_the_rows_before_the_newest_ones(shift, drifted):
+    # The base has long been left: against it everything drifts.
+    base = stream(0.0).assign(load=lambda rows: rows["load"] + 9)
+    measured = drift_magnitude._measured
+    assert measured(base, stream(shift), SCHEMA, "fixed", 200, False)["drifted"] is True
+    found = measured(base, stream(shift), SCHEMA, "rolling", 200, False)
+    assert (found["drifted"], found["kind"]) == (drifted, "data drift" if drifted else "no drift")
+    few = measured(base, stream(shift, 200), SCHEMA, "rolling_week", 200, False)
+    assert "not enough data" in few["reason"]

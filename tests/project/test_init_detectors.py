@@ -62,5 +62,8 @@ def test_a_run_that_serves_the_same_model_keeps_what_its_detectors_have_seen(con
     with fake_endpoint(answer) as address:
         monkeypatch.setattr(job, "endpoint_address", lambda *_: address)
         monkeypatch.setenv("NETOPS_RETRAIN", "off")
-        job.init_detectors(context, test_set, "serving")
-    assert graph.get("/drift").json["callback"] is None
+        job.init_detectors(context, test_set, "serving", detectors="river.hddm_a, glr: any; cool_down=7")
+    chosen = graph.get("/drift").json
+    assert (context.results["kept"], chosen["callback"]) == (False, None)
+    assert (list(chosen["detectors"]), chosen["verdict"]) == (["river.hddm_a", "glr"], "any")
+    assert chosen["cool_down"] == 7

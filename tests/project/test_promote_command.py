@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.routing.document import CANARY, CHAMPION, RoutedVersion, RoutingDocument
-from project import endpoint_routing, registered_versions, session
+from project import api_reader, attached_detectors, endpoint_routing, memory, registered_versions, session
 from project.cli import endpoint, routing
 from project.endpoint_routing import EndpointRouting
 from project.errors import NetopsError
@@ -23,6 +24,8 @@ class Endpoint:
         self.document = DOCUMENT
         self.asked: list[dict[str, Any]] = []
         self.tagged: list[str] = []
+        self.watched: list[tuple[str, str, str, str]] = []
+        self.fails = False
 
     def read(self, address: str, token: str) -> EndpointRouting:
         return EndpointRouting(self.document, len(self.asked), {"two": 4}, [])
@@ -31,6 +34,12 @@ class Endpoint:
         self.document = document
         self.asked.append({"champion": document.champion.version, "arguments": args, **more})
         return {"outcome": "applied"}
+
+    def watch(self, project: str, version: str, _schema: Any, address: str, *more: Any) -> None:
+        callback, _settings, detectors = more
+        self.watched.append((version, address, callback, detectors))
+        if self.fails:
+            raise NetopsError("no predictions")
 
     def find(self, project: str, text: str) -> Any:
         def routed(role: str, share: float = 0.0) -> RoutedVersion:
@@ -51,6 +60,10 @@ def up(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Endpoint:
     monkeypatch.setattr(endpoint_routing, "read_routing", found.read)
     monkeypatch.setattr(endpoint_routing, "change_routing", found.change)
     monkeypatch.setattr(registered_versions, "find_version", found.find)
+    monkeypatch.setattr(attached_detectors, "watch_champion", found.watch)
+    known = {"schema": TelemetrySchema.load().to_dict(), "arguments": {"detectors": "river.adwin"}}
+    monkeypatch.setattr(memory, "recall", lambda *_: SimpleNamespace(**known))
+    monkeypatch.setattr(api_reader, "ready_endpoint", lambda *_: SimpleNamespace(address="http://runner"))
     return found
 
 
@@ -70,9 +83,20 @@ def test_routing_and_tag_move_together(
     assert (asked["champion"], why, revision, declared) == ("two", "better", 0, True)
     assert who.count("@") == 1
     assert up.tagged == ["production: artifact of two"]
+    assert up.watched == [("two", "http://there", "http://runner/drift", "river.adwin")]
     assert capsys.readouterr().out == "champion two, 4 of them\n"
     with pytest.raises(NetopsError, match="must be another than the champion"):
         routing.promote("tw")
+
+
+def test_a_champion_that_cannot_be_watched_serves_and_a_line_says_so(
+    up: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tagging(monkeypatch, lambda *_, **__: None)
+    up.fails = True
+    routing.promote("tw")
+    assert up.document.champion.version == "two"
+    assert capsys.readouterr().err == "the champion is not watched for drift: no predictions\n"
 
 
 def test_a_tag_that_cannot_be_moved_brings_the_champion_back(

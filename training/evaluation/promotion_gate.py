@@ -168,6 +168,29 @@ def decide(candidate: Candidate, comparison: Comparison | None, promote: bool = 
     return Promotion(outcome, reason, figures)
 
 
+def decide_on_live_rows(
+    comparison: Comparison, margin: float, false_alarm_share: float = 0.0, worse_on: str = ""
+) -> tuple[bool | None, str]:
+    """Whether a candidate that was in shadow takes the place of the champion.
+
+    :param comparison: on live rows that both have scored.
+    :param margin: by how much of average precision it must be better, at the lower end of the interval.
+    :param false_alarm_share: share of the healthy rows that it calls errors.
+    :param worse_on: large groups on which it is clearly worse, in words.
+    :returns: True, False, or None if more rows may decide; and a sentence.
+    """
+    if comparison.difference is None or comparison.with_errors < LEAST_CLUSTERS:
+        return None, _too_little(comparison)
+    outcome, reason = _compared(comparison, comparison.difference, least=margin, rows="live rows")
+    if false_alarm_share > MOST_FALSE_ALARMS:
+        return False, _many_alarms(false_alarm_share)
+    if worse_on:
+        return False, f"clearly worse on {worse_on}: {reason}"
+    if outcome == PROMOTED:
+        return True, reason
+    return (False if comparison.difference.high < 0.0 else None), reason
+
+
 def decide_without_labels(
     version: str, false_alarm_share: float, champion: tuple[str, bool] | None, promote: bool = False
 ) -> Promotion:
@@ -212,10 +235,7 @@ def _decide(candidate: Candidate, comparison: Comparison | None) -> tuple[str, s
             return NOT_PROMOTED, f"undecided: it may not be better than {candidate.undecided}"
         return NOT_PROMOTED, "errors are not predictable from these features"
     if candidate.false_alarm_share > MOST_FALSE_ALARMS:
-        return NOT_PROMOTED, (
-            f"it calls {candidate.false_alarm_share:.0%} of the healthy rows an error, more than "
-            f"{MOST_FALSE_ALARMS:.0%}"
-        )
+        return NOT_PROMOTED, _many_alarms(candidate.false_alarm_share)
     if candidate.worse_than:
         return NOT_PROMOTED, f"at its threshold it is no better than a baseline: {candidate.worse_than}"
     if candidate.undecided_than:
@@ -240,6 +260,10 @@ def _decide(candidate: Candidate, comparison: Comparison | None) -> tuple[str, s
     return outcome, reason
 
 
+def _many_alarms(share: float) -> str:
+    return f"it calls {share:.0%} of the healthy rows an error, more than {MOST_FALSE_ALARMS:.0%}"
+
+
 def _first(candidate: Candidate, what: str) -> tuple[str, str]:
     if candidate.beats_baselines:
         return PROMOTED, f"{what} clearly better than both baselines"
@@ -261,16 +285,18 @@ def _too_little(comparison: Comparison) -> str:
     )
 
 
-def _compared(comparison: Comparison, difference: Interval) -> tuple[str, str]:
+def _compared(
+    comparison: Comparison, difference: Interval, least: float = -MARGIN, rows: str = "later rows"
+) -> tuple[str, str]:
     figures = (
         f"average precision {comparison.candidate:.3f} against {comparison.champion:.3f} of version "
-        f"{comparison.version[:8]} in production (difference {difference}, {comparison.rows:,} later rows)"
+        f"{comparison.version[:8]} in production (difference {difference}, {comparison.rows:,} {rows})"
     )
     if difference.high < 0.0:
         return NOT_PROMOTED, f"clearly worse: {figures}"
     if comparison.candidate <= comparison.champion:
         return NOT_PROMOTED, f"not better: {figures}"
-    if difference.low <= -MARGIN:
+    if difference.low <= least:
         return NOT_PROMOTED, f"not clearly better: {figures}"
     if comparison.f1_difference and comparison.f1_difference.high < 0.0:
         less = Interval(-comparison.f1_difference.high, -comparison.f1_difference.low)

@@ -200,3 +200,40 @@ def test_levels_are_checked():
         LikelihoodRatio(drift_level=2)
     with pytest.raises(ValueError, match="glr: fall_level: must be a number above 0"):
         LikelihoodRatio(fall_level=0)
+
+
+def gradual(seed, points, rates):
+    n = points[-1]
+    return (
+        (np.random.default_rng(seed).random(n) < np.interp(np.arange(n), points, rates)).astype(int).tolist()
+    )
+
+
+def test_a_fall_within_a_thousand_labels_after_a_steady_rate_is_told():
+    for seed in range(3):
+        stream = gradual(seed, [0, 6000, 7000, 10_000], [0.18, 0.18, 0.03, 0.03])
+        (at, way), *more = found(LikelihoodRatio(), stream)
+        assert (6000 < at < 8500, way, more) == (True, "fall", [])
+
+
+def test_who_learns_from_many_errors_on_is_no_fall():
+    for seed in range(3):
+        stream = gradual(seed, [0, 6000, 9000, 12_000], [0.92, 0.9, 0.6, 0.55])
+        assert found(LikelihoodRatio(), stream) == []
+
+
+def test_a_rise_after_a_slow_fall_is_found_against_the_newest_labels():
+    for seed in range(3):
+        stream = gradual(seed, [0, 6000, 7000, 7001, 8500], [0.3, 0.06, 0.06, 0.15, 0.15])
+        assert [(7000 < at < 8000, way) for at, way in found(LikelihoodRatio(), stream)] == [(True, "rise")]
+
+
+def test_one_saved_before_slow_falls_goes_on():
+    stream = gradual(1, [0, 6000, 7000, 10_000], [0.18, 0.18, 0.03, 0.03])
+    detector = LikelihoodRatio()
+    found(detector, stream[:6000])
+    saved = detector.to_dict()
+    assert saved["state"].pop("fallen") == 0
+    expected = found(detector, stream[6000:])
+    assert found(LikelihoodRatio.from_dict(saved), stream[6000:]) == expected
+    assert len(expected) == 1

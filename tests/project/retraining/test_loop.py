@@ -1,18 +1,37 @@
 """The loop with a made-up installation: it goes on after a kill at any moment, and promotes once."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from project.endpoint_routing import RefusedError
 from project.errors import NetopsError
 from project.http_json import UnreachableError
 from project.retraining.loop import ABSENT, ENDED, KILLED, RUNNING, Loop, RunLook, result_of
 from project.retraining.policy import Evidence
 from project.retraining.state import Attempt, StateFile
+from project.retraining.trial import TrialEvidence
 from project.retraining_policy import RetrainingPolicy
 from tests.project.retraining.test_policy import NOW, told
+from training.evaluation.bootstrap import Interval
+from training.evaluation.promotion_gate import Comparison
 
-POLICY = RetrainingPolicy(runs_a_day=100, pause=1)
+POLICY = RetrainingPolicy(runs_a_day=100, pause=1, shadow=0)
+
+
+SHADOWED = replace(POLICY, shadow=300.0)
+"""A trial takes five minutes at most: thirty ticks."""
+
+
+def compared(rows=1000, low=0.1, high=0.2, gain=0.15, with_errors=20, **more):
+    """What a comparison on live rows found."""
+    interval = Interval(low, high)
+    found = Comparison("v1", rows, "devices", with_errors, 0.5 + gain, 0.5, interval, interval)
+    return TrialEvidence(rows, found, **more)
+
+
+BETTER = compared()
 
 
 class Killed(BaseException):
@@ -35,6 +54,9 @@ class World:
         self.growing = False
         self.now = NOW
         self.countdown = None
+        self.shadows, self.refused, self.watched, self.routed = set(), (), "", "v1"
+        self.looks = [BETTER]
+        self.several_horizons = False
 
     def step(self):
         """A moment at which the process may be killed."""
@@ -98,6 +120,39 @@ class World:
             return {"select-features": {"too_little_data": "training part: must have at least 50 rows"}}
         return {"evaluate": evaluated} if run["outcome"] not in ("failed", "killed") else {}
 
+    def shadow(self, version):
+        self.step()
+        if version in self.refused:
+            raise RefusedError("the endpoint refuses the change: golden row 3")
+        self.shadows.add(version)
+        self.step()
+        return "2024-05-02T00:00:00+00:00"
+
+    def compare(self, trial, last):
+        self.step()
+        assert trial.version in self.shadows
+        return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+
+    def promote(self, trial):
+        self.step()
+        if self.several_horizons:
+            return False
+        if self.routed != trial.version:
+            self.promotions.append(trial.version)
+            self.routed = trial.version
+            self.shadows.discard(trial.version)
+        self.step()
+        self.production = trial.version
+        self.step()
+        self.watched = trial.version
+        self.step()
+        return True
+
+    def retract(self, version):
+        self.step()
+        self.shadows.discard(version)
+        self.step()
+
 
 class KilledFile(StateFile):
     """A state file whose writer may be killed before or after it."""
@@ -112,13 +167,13 @@ class KilledFile(StateFile):
         self.world.step()
 
 
-def make(world, folder, mode="auto"):
-    return Loop(KilledFile(folder, world), world, mode, POLICY, lambda: world.now)
+def make(world, folder, mode="auto", policy=POLICY):
+    return Loop(KilledFile(folder, world), world, mode, policy, lambda: world.now)
 
 
-def run(world, folder, ticks=40, mode="auto"):
+def run(world, folder, ticks=40, mode="auto", policy=POLICY):
     """Events come and ticks pass; after a kill another process goes on, and the event is sent again."""
-    loop, sent = make(world, folder, mode), False
+    loop, sent = make(world, folder, mode, policy), False
     for _ in range(ticks):
         world.now += timedelta(seconds=10)
         try:
@@ -127,7 +182,7 @@ def run(world, folder, ticks=40, mode="auto"):
                 sent = True
             loop.tick()
         except Killed:
-            loop = make(world, folder, mode)
+            loop = make(world, folder, mode, policy)
     return StateFile(folder, "p").read()
 
 

@@ -1,0 +1,140 @@
+"""Attaches warmed-up detectors to an endpoint: they know the usual error rate of the model that it serves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import numpy as np
+import pandas as pd
+
+from drift.detector_choice import DetectorChoice
+from drift.fit_recalibration import fit_recalibration
+from drift.monitor import DriftMonitor
+from drift.performance import performance
+from drift.performance_watch import BasePerformance
+from drift.reference_rows import in_arrival_order
+from drift.warm_up import warmed_monitor
+from feature_sets.model_package.columns import PREDICTION, PROBABILITY
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from project.errors import NetopsError
+from project.http_json import get_json
+from project.settings import Settings
+
+_TIMEOUT = 30
+
+
+@dataclass(frozen=True)
+class Attached:
+    """What was attached.
+
+    :param monitor: the detectors as they come from the base.
+    :param kept: whether others of the same model were there, and stay.
+    :param callback: address that is told about drift, empty for none.
+    :param base_rows: rows of the base.
+    :param base_error_rate: share of them on which the model is wrong.
+    """
+
+    monitor: DriftMonitor
+    kept: bool
+    callback: str
+    base_rows: int
+    base_error_rate: float
+
+    def results(self) -> dict[str, Any]:
+        """What a run tells of it."""
+        status = self.monitor.status()
+        return {
+            "callback": self.callback,
+            "kept": self.kept,
+            "base_rows": self.base_rows,
+            "base_error_rate": self.base_error_rate,
+            "detectors": sorted(status["detectors"]),
+            "verdict": status["verdict"],
+            "promise": self.monitor.promise,
+        }
+
+
+def attach_detectors(
+    test_set: pd.DataFrame,
+    telemetry: TelemetrySchema,
+    address: str,
+    callback: str,
+    settings: Settings,
+    choice: DetectorChoice,
+) -> Attached:
+    """Attach detectors, what performance is compared with, and the callback.
+
+    Those of the same model stay, as long as they are the chosen ones.
+
+    :param test_set: label, ``prediction`` and ``probability`` of rows the model was not trained on.
+    :param address: of the endpoint.
+    :param callback: address that is told about drift that is the verdict; empty for none.
+    :param choice: which detectors, and whose finding counts.
+    :raises httpx.HTTPError: if the endpoint does not take them.
+    """
+    label = telemetry.target
+    base = in_arrival_order(test_set, DEVICE, telemetry.time)
+    # Errors come in episodes. Detectors that start anew in the middle of one, on few values, take its end
+    # for the next drift; so after an alarm they wait for a thousand values, or the size of their base.
+    limits = choice.settings(min_instances_after_drift=min(len(base), 1000))
+    labels, predictions = base[label].astype(int).tolist(), base[PREDICTION].astype(int).tolist()
+    monitor = warmed_monitor(labels, predictions, limits, choice.cool_down)
+    headers = {"Authorization": f"Bearer {settings.bearer_token()}"}
+
+    def put(route: str, content: Any) -> None:
+        url = f"{address}/drift/{route}"
+        httpx.put(url, json=content, headers=headers, timeout=_TIMEOUT).raise_for_status()
+
+    # Those of an earlier model were detached when this one was deployed.
+    there = get_json(f"{address}/drift")
+    kept = bool(there["attached"]) and _is_chosen(there, monitor.status())
+    if not kept:
+        put("detectors", monitor.to_dict())
+    if PROBABILITY in base:
+        # Also beside detectors that stay: a model from before has none.
+        put("performance", _performance(base, label).to_dict())
+    put("callback", {"url": callback or None})
+    wrong = float((base[label] != base[PREDICTION]).mean())
+    return Attached(monitor, kept, callback, len(base), wrong)
+
+
+def _is_chosen(there: Mapping[str, Any], chosen: Mapping[str, Any]) -> bool:
+    """Whether the detectors that are there are the chosen ones."""
+    same = all(there[name] == chosen[name] for name in ("verdict", "cool_down"))
+    return same and list(there["detectors"]) == list(chosen["detectors"])
+
+
+def watch_champion(
+    project: str,
+    version: str,
+    telemetry: TelemetrySchema,
+    address: str,
+    callback: str,
+    settings: Settings,
+    detectors: str = "",
+) -> None:
+    """Attach the detectors of a version that has become the champion of a running endpoint.
+
+    :param address: of the endpoint.
+    :param callback: see ``attach_detectors``.
+    :param detectors: see ``DetectorChoice``.
+    :raises NetopsError: if the predictions of its evaluation are gone, or the endpoint does not take them.
+    """
+    from project.registered_versions import evaluated_model
+
+    _, test_set = evaluated_model(project, version)
+    try:
+        choice = DetectorChoice.parse(detectors)
+        attach_detectors(test_set, telemetry, address, callback, settings, choice)
+    except httpx.HTTPError as error:
+        raise NetopsError(f"{address}: must take the detectors of the champion, got {error}") from error
+
+
+def _performance(base: pd.DataFrame, label: str) -> BasePerformance:
+    """What the scores were on the base data, and what a probability meant there."""
+    probability, labels = base[PROBABILITY].to_numpy(np.float64), base[label].to_numpy(np.int8)
+    scores = performance(labels.astype(np.float64), probability, base[PREDICTION].to_numpy() == 1)
+    return BasePerformance(scores, fit_recalibration(probability, labels))

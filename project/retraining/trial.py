@@ -1,0 +1,140 @@
+"""A candidate on live events: when it is compared with the champion, and what follows; pure as the policy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from feature_sets.checks import InputError
+from project.retraining import state as words
+from project.retraining.policy import (
+    RunResult,
+    after_candidate,
+    approved,
+    closed,
+    is_before,
+    of_case,
+    overtaken,
+    text_of,
+)
+from project.retraining.state import PROMOTE, RETRACT, LoopState, Trial
+from project.retraining_policy import APPROVE, RetrainingPolicy
+from training.evaluation.promotion_gate import Comparison, decide_on_live_rows
+
+LONGEST_CHANGE = timedelta(minutes=30)
+"""How long a promotion, or the end of a shadow, is tried again before the loop gives it up."""
+
+_TWICE = 2
+"""After a comparison that does not decide, so many times the rows are waited for."""
+
+
+@dataclass(frozen=True)
+class TrialEvidence:
+    """What champion and candidate said on the same mature labeled rows.
+
+    :param rows: how many there are.
+    :param comparison: with intervals; None while the rows are fewer than wanted.
+    :param false_alarm_share: share of the healthy rows that the candidate calls errors.
+    :param worse_on: large groups on which it is clearly worse, in words.
+    """
+
+    rows: int
+    comparison: Comparison | None = None
+    false_alarm_share: float = 0.0
+    worse_on: str = ""
+
+
+def in_shadow(state: LoopState, trial: Trial, since: str, now: datetime) -> LoopState:
+    """The state once the endpoint scores the candidate beside the champion.
+
+    :param since: event time of the newest event then.
+    """
+    reason = f"beside the champion from {since[:19]} on, at the longest until {trial.until[:19]}"
+    decision = of_case(state, now, words.IN_SHADOW, reason, before=trial.champion, after=trial.version)
+    return replace(state, trial=replace(trial, since=since)).told(decision)
+
+
+def after_look(
+    state: LoopState, trial: Trial, found: TrialEvidence, now: datetime, mode: str, policy: RetrainingPolicy
+) -> LoopState:
+    """The state after champion and candidate were compared; the same if more rows are to be waited for.
+
+    They are compared at ``shadow_rows``, at twice as many and so on, and when the time is over. So a
+    candidate does not pass because it was looked at until it once was ahead.
+
+    :param mode: ``auto``, or ``approve`` to have a person promote what passes.
+    """
+    last = not is_before(now, trial.until)
+    comparison = found.comparison
+    if comparison is None or (not last and found.rows < trial.wanted):
+        if not last:
+            return state
+        few = f"not enough data: {found.rows:,} mature labeled rows by {trial.until[:19]}"
+        return verdict(state, trial, words.NOT_ENOUGH, f"{few}, of {policy.shadow_rows:,}", now)
+    enough = comparison.with_errors >= policy.least_units and comparison.difference is not None
+    better, reason = decide_on_live_rows(comparison, policy.margin, found.false_alarm_share, found.worse_on)
+    if enough and better is not None:
+        if not better:
+            return verdict(state, trial, words.REJECTED, reason, now)
+        if mode == APPROVE:
+            return verdict(state, trial, words.STAGED, reason, now)
+        until = text_of(now + LONGEST_CHANGE)
+        promoted = replace(trial, stage=PROMOTE, begun=text_of(now), until=until, reason=reason)
+        return replace(state, trial=promoted)
+    if not last:
+        return replace(state, trial=replace(trial, wanted=_TWICE * found.rows))
+    if enough:
+        return verdict(state, trial, words.REJECTED, reason, now)
+    few = f"{comparison.with_errors} {comparison.units} with errors, of {policy.least_units}"
+    return verdict(state, trial, words.NOT_ENOUGH, f"not enough data: {few}, by {trial.until[:19]}", now)
+
+
+def verdict(state: LoopState, trial: Trial, outcome: str, reason: str, now: datetime) -> LoopState:
+    """The state in which the candidate is to be taken out of the shadow, and why."""
+    until = text_of(now + LONGEST_CHANGE)
+    told = replace(trial, stage=RETRACT, begun=text_of(now), until=until, outcome=outcome, reason=reason)
+    return replace(state, trial=told)
+
+
+def after_promotion(state: LoopState, trial: Trial, now: datetime, policy: RetrainingPolicy) -> LoopState:
+    """The state once the candidate is the champion, and is watched."""
+    about = {"run_id": trial.run_id, "before": trial.champion, "after": trial.version}
+    decision = of_case(state, now, words.PROMOTED, trial.reason, **about)
+    return closed(replace(state, trial=None, failures=0).told(decision), now, policy)
+
+
+def after_retraction(
+    state: LoopState, trial: Trial, champion: str, now: datetime, policy: RetrainingPolicy
+) -> LoopState:
+    """The state once the candidate is not in shadow any more.
+
+    :param champion: version of the model in production now.
+    """
+    ended = replace(state, trial=None)
+    if trial.outcome == words.OVERTAKEN:
+        return overtaken(ended, champion, now)
+    result = RunResult(trial.outcome, trial.reason, trial.run_id, trial.version)
+    about = {"run_id": trial.run_id, "before": trial.champion, "after": trial.version}
+    told = ended.told(of_case(ended, now, trial.outcome, trial.reason, **about))
+    if trial.outcome == words.DECLINED:
+        return closed(told, now, policy)
+    return after_candidate(told, result, trial.rows, now, policy)
+
+
+def replaced_meanwhile(
+    state: LoopState, trial: Trial, champion: str, now: datetime, policy: RetrainingPolicy
+) -> LoopState:
+    """The state where another model than the champion of the trial is in production."""
+    if champion == trial.version:
+        return approved(replace(state, trial=None), champion, trial.run_id, now, policy)
+    return verdict(state, trial, words.OVERTAKEN, "another model is in production", now)
+
+
+def declined(state: LoopState, trial: Trial, now: datetime) -> LoopState:
+    """The state after a person has turned down the candidate in shadow.
+
+    :raises InputError: if it is being promoted.
+    """
+    if trial.stage == PROMOTE:
+        raise InputError("--decline", "must be given before the candidate is being promoted", trial.version)
+    return verdict(state, trial, words.DECLINED, "by a person", now)

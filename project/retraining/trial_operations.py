@@ -1,0 +1,142 @@
+"""What the loop does with a candidate at the running endpoint: shadow, comparison, promotion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from feature_sets.model_package.tags import PRODUCTION
+from feature_sets.rows.entity_keys import key_parts
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from graphs.routing.document import CHAMPION, SHADOW, RoutedVersion, RoutingDocument
+from graphs.state.settings import ServingSettings
+from project.api_reader import ready_endpoint
+from project.endpoint_routing import LOOP, change_routing, read_routing, with_role, without
+from project.function_names import RUNNER, SERVING
+from project.http_json import get_json
+from project.retraining.state import Trial
+from project.retraining.trial import TrialEvidence
+from project.run_lock import RUN, held
+from project.settings import Settings
+from training.evaluation.promotion_gate import PROMOTED
+
+_CLOCKS_APART = 60.0
+"""Seconds by which the clock of the files and that of the loop may differ."""
+_LONGEST_WHY = 900
+
+
+@dataclass(frozen=True)
+class TrialOperations:
+    """The trials of one project, see ``Operations`` of the loop.
+
+    :param dbpath: address of the MLRun API.
+    :param schema: of the telemetry.
+    :param group_columns: by whose groups the versions are compared, too.
+    :param detectors: those of a new champion, see ``DetectorChoice``.
+    """
+
+    settings: Settings
+    project: str
+    dbpath: str
+    schema: TelemetrySchema
+    group_columns: Sequence[str] = ()
+    detectors: str = ""
+
+    def shadow(self, version: str) -> str:
+        """Have the endpoint score a version beside the champion; the event time of the newest event then."""
+        address = self._address(SERVING)
+        self._route(address, version, SHADOW, f"{version[:8]} passed the gate after drift")
+        return str(get_json(f"{address}/labeled")["newest_event_time"] or "")
+
+    def compare(self, trial: Trial, last: bool) -> TrialEvidence:
+        """What both versions of a trial said on mature labeled rows.
+
+        :param last: whether to compare on fewer rows than the trial waits for.
+        """
+        # What looks at the loop alone is to start fast.
+        from project.retraining.shadow_comparison import compare_rows, live_rows, mature_until
+
+        newest = get_json(f"{self._address(SERVING)}/labeled")["newest_event_time"]
+        if newest is None:
+            return TrialEvidence(0)
+        rows = live_rows(
+            self.settings.labeled_pairs(self.project),
+            self.schema,
+            trial.champion,
+            trial.version,
+            datetime.fromisoformat(trial.since),
+            mature_until(newest, ServingSettings.label_deadline_seconds, self.schema),
+            datetime.fromisoformat(trial.begun).timestamp() - _CLOCKS_APART,
+        )
+        if not len(rows) or (len(rows) < trial.wanted and not last):
+            return TrialEvidence(len(rows))
+        least = self.settings.retraining.group_rows
+        found = compare_rows(rows, self.schema, trial.champion, groups=self._groups, group_rows=least)
+        healthy = int((rows[self.schema.target] == 0).sum())
+        share = found.challenger.false_alarms / healthy if healthy else 0.0
+        return TrialEvidence(len(rows), found.comparison, share, found.worse_on)
+
+    def promote(self, trial: Trial) -> None:
+        """Make the candidate the champion of the endpoint, give it the tag of production, and watch it."""
+        with held(self.settings.home, self.project, "the loop promotes a model", RUN):
+            self._promote(trial)
+
+    def _promote(self, trial: Trial) -> None:
+        import mlrun
+
+        from project.attached_detectors import watch_champion
+        from project.registered_versions import find_version
+
+        address = self._address(SERVING)
+        self._route(address, trial.version, CHAMPION, trial.reason, declared=True)
+        model = find_version(self.project, trial.version).artifact
+        mlrun.get_run_db().tag_artifacts(model, self.project, tag_name=PRODUCTION)
+        mlrun.artifacts.update_model(model, parameters={"promotion": PROMOTED}, write_spec_copy=False)
+        callback = f"{self._address(RUNNER)}/drift"
+        watch_champion(
+            self.project, trial.version, self.schema, address, callback, self.settings, self.detectors
+        )
+
+    def retract(self, version: str) -> None:
+        """Take a version out of the shadow, if it is there."""
+        self._route(self._address(SERVING), version, "", f"the trial of {version[:8]} is over")
+
+    def _address(self, function: str) -> str:
+        return ready_endpoint(self.dbpath, self.project, function).address.rstrip("/")
+
+    def _route(self, address: str, version: str, role: str, why: str, declared: bool = False) -> None:
+        """Give a version a role, or none; what it has already it keeps, and a champion is not retracted."""
+        token = self.settings.bearer_token()
+        now = read_routing(address, token)
+        known = {each.version: each for each in now.document.versions}.get(version)
+        has = known.role if known else ""
+        if has == role or (not role and has != SHADOW):
+            return
+        document = self._with(now.document, version, role, known)
+        change_routing(address, token, document, LOOP, why[:_LONGEST_WHY], now.revision, declared)
+
+    def _with(
+        self, document: RoutingDocument, version: str, role: str, known: RoutedVersion | None
+    ) -> RoutingDocument:
+        from project.registered_versions import find_version
+
+        if not role:
+            return without(document, version)
+        # The digest is that of what was in shadow.
+        routed = replace(known, role=role) if known else find_version(self.project, version).routed(role)
+        return with_role(document, routed)
+
+    def _groups(self, devices: list[str]) -> Mapping[str, Mapping[str, str]]:
+        return {column: self._group_of(column, devices) for column in self.group_columns}
+
+    def _group_of(self, column: str, devices: list[str]) -> Mapping[str, str]:
+        schema = self.schema
+        if column == DEVICE:
+            return {device: device for device in devices}
+        if column in schema.entity:
+            place, size = schema.entity.index(column), len(schema.entity)
+            return {device: key_parts(device, size, schema.separator)[place] for device in devices}
+        from training.dataset.device_groups import device_groups
+
+        return device_groups(f"store://feature-vectors/{self.project}/", schema, column, devices)

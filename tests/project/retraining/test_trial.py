@@ -1,0 +1,229 @@
+"""A candidate in shadow is promoted, rejected or left, once, also after kills."""
+
+import os
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from feature_sets.checks import InputError
+from project.errors import NetopsError
+from project.retraining import trial as trials
+from project.retraining.state import StateFile
+from project.retraining.trial import TrialEvidence
+from project.retraining_policy import RetrainingPolicy
+from tests.project.retraining.test_loop import BETTER, SHADOWED, World, compared, make, outcomes, run
+from tests.project.retraining.test_policy import NOW, told
+
+WAITING = TrialEvidence(400)
+
+
+def tried(folder, looks, script=("staged",), mode="auto", policy=SHADOWED, **changes):
+    """A trial in which these looks follow one another; the world and the state afterwards."""
+    world = World(*script)
+    world.looks = list(looks)
+    for name, value in changes.items():
+        setattr(world, name, value)
+    return world, run(world, folder, ticks=60, mode=mode, policy=policy)
+
+
+def test_the_loop_trains_for_approval_and_promotes_what_is_better_in_shadow(tmp_path):
+    world, state = tried(tmp_path, [WAITING, WAITING, BETTER])
+    assert world.begun[0][1]["approve"] is True
+    assert outcomes(state) == ["opened", "begun", "passed", "in shadow", "promoted"]
+    assert (world.promotions, world.production, world.watched, world.shadows) == (["v2"], "v2", "v2", set())
+    promoted = state.decisions[-1]
+    assert (promoted.before, promoted.after) == ("v1", "v2")
+    assert "better: average precision 0.650 against 0.500" in promoted.reason
+    assert (state.trial, state.case, state.hold_reason) == (None, None, "cool-down")
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        (compared(low=-0.3, high=-0.1, gain=-0.2), "clearly worse: average precision"),
+        (compared(worse_on="site oslo (0.1 against 0.4)"), "clearly worse on site oslo"),
+        (compared(false_alarm_share=0.4), "it calls 40% of the healthy rows an error"),
+    ],
+)
+def test_what_is_worse_in_shadow_is_rejected_at_once_and_the_champion_stays(tmp_path, found, reason):
+    world, state = tried(tmp_path, [found])
+    assert outcomes(state) == ["opened", "begun", "passed", "in shadow", "rejected"]
+    assert state.decisions[-1].reason.startswith(reason)
+    assert (world.promotions, world.production, world.shadows, state.trial) == ([], "v1", set(), None)
+    assert (state.case.rejections, state.case.rows_tried) == (1, 5000)
+
+
+def test_what_is_not_clearly_better_waits_for_twice_the_rows_and_is_rejected_when_the_time_is_over(tmp_path):
+    unclear = compared(low=-0.005, gain=0.1)
+    world = World("staged")
+    world.looks = [unclear]
+    run(world, tmp_path, ticks=8, policy=SHADOWED)
+    known = StateFile(tmp_path, "p").read().trial
+    assert (known.stage, known.wanted) == ("shadow", 2000)
+    state = run(world, tmp_path, ticks=40, policy=SHADOWED)
+    assert outcomes(state)[-1] == "rejected"
+    assert state.decisions[-1].reason.startswith("not clearly better")
+
+
+def test_a_margin_must_be_exceeded_by_the_lower_end_of_the_interval(tmp_path):
+    for margin, outcome in ((0.09, "promoted"), (0.11, "rejected")):
+        _, state = tried(tmp_path / str(margin), [BETTER], policy=replace(SHADOWED, margin=margin))
+        assert outcomes(state)[-1] == outcome
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        (WAITING, "not enough data: 400 mature labeled rows by 2026-01-01T12:0"),
+        (compared(with_errors=3), "not enough data: 3 devices with errors, of 5, by"),
+    ],
+)
+def test_too_few_mature_labels_by_the_end_are_said_and_the_champion_stays(tmp_path, found, reason):
+    world, state = tried(tmp_path, [found])
+    assert outcomes(state)[-1] == "not enough data"
+    assert state.decisions[-1].reason.startswith(reason)
+    assert (world.production, world.shadows, state.case.rejections, state.failures) == ("v1", set(), 0, 0)
+    assert state.case.rows_tried == 5000  # The next training takes more rows.
+
+
+def test_what_the_endpoint_refuses_is_rejected_with_its_reason(tmp_path):
+    world, state = tried(tmp_path, [BETTER], refused=("v2",))
+    assert outcomes(state) == ["opened", "begun", "passed", "rejected"]
+    assert "golden row 3" in state.decisions[-1].reason
+    assert world.production == "v1"
+
+
+def test_with_approve_it_waits_for_a_person_after_the_shadow(tmp_path):
+    world, state = tried(tmp_path, [BETTER], mode="approve")
+    assert outcomes(state) == ["opened", "begun", "passed", "in shadow", "staged"]
+    assert (state.candidate, world.production, world.shadows) == ("v2", "v1", set())
+    assert "better: average precision" in state.decisions[-1].reason
+
+
+def test_with_models_of_further_horizons_a_release_serves_what_passed(tmp_path):
+    world, state = tried(tmp_path, [BETTER], several_horizons=True)
+    assert outcomes(state) == ["opened", "begun", "passed", "in shadow", "begun", "promoted"]
+    assert world.begun[1] == ("release", {"version": "v2"})
+    assert (world.promotions, state.decisions[-1].before) == (["v2"], "v1")
+
+
+WORSE = compared(low=-0.3, high=-0.1, gain=-0.2)
+
+
+@pytest.mark.parametrize(("looks", "stride"), [([WAITING, BETTER], 1), ([WORSE, BETTER], 4)])
+def test_killed_in_the_middle_of_each_stage_it_goes_on_and_promotes_once(
+    tmp_path, looks, stride, monkeypatch
+):
+    monkeypatch.setattr(os, "fsync", lambda _file: None)  # Only this process is killed here.
+    moments = 0
+    while True:
+        world = World(*["staged"] * 5)
+        world.looks, world.growing, world.countdown = list(looks), True, moments
+        state = run(world, tmp_path / str(moments), ticks=30, policy=SHADOWED)
+        assert world.promotions == [world.production] == [world.watched], moments
+        assert outcomes(state).count("promoted") == 1, (moments, outcomes(state))
+        assert (state.case, state.trial, state.attempt, world.shadows) == (None, None, None, set()), moments
+        if world.countdown is not None:
+            break
+        moments += stride
+    assert moments > 25
+
+
+def test_a_model_of_another_run_ends_the_trial(tmp_path):
+    world = World("staged")
+    world.looks = [WAITING]
+    run(world, tmp_path, ticks=8, policy=SHADOWED)
+    world.production = "v7"
+    state = run(world, tmp_path, ticks=4, policy=SHADOWED)
+    assert (outcomes(state)[-1], state.case, state.trial, world.shadows) == ("overtaken", None, None, set())
+
+
+def test_a_candidate_that_a_person_has_promoted_ends_the_trial_as_promoted(tmp_path):
+    world = World("staged")
+    world.looks = [WAITING]
+    run(world, tmp_path, ticks=8, policy=SHADOWED)
+    world.production = "v2"
+    state = run(world, tmp_path, ticks=4, policy=SHADOWED)
+    assert (outcomes(state)[-1], state.decisions[-1].after, state.trial) == ("promoted", "v2", None)
+
+
+def test_an_endpoint_that_is_away_for_all_of_the_time_is_not_enough_data(tmp_path):
+    world = World("staged")
+
+    def away(_version):
+        raise NetopsError("endpoint 'serving' must be ready")
+
+    world.shadow = away
+    loop = make(world, tmp_path, policy=SHADOWED)
+    loop.take(told())
+    for seconds in (0, 0, 0, 10):
+        world.now += timedelta(seconds=seconds)
+        try:
+            loop.tick()
+        except NetopsError:
+            continue
+    assert StateFile(tmp_path, "p").read().trial.stage == "shadow"
+    world.now += timedelta(seconds=400)
+    loop.tick()
+    loop.tick()
+    state = StateFile(tmp_path, "p").read()
+    assert outcomes(state)[-1] == "not enough data"
+    assert "must be ready" in state.decisions[-1].reason
+
+
+def test_a_promotion_that_cannot_be_done_is_given_up_and_one_that_is_half_done_is_told(tmp_path):
+    for moved, outcome in ((False, "rejected"), (True, "promoted")):
+        world = World("staged")
+
+        def fails(trial, world=world, moved=moved):
+            if moved:
+                world.production = trial.version
+            raise NetopsError("no detectors")
+
+        world.promote = fails
+        loop = make(world, tmp_path / str(moved), policy=SHADOWED)
+        loop.take(told())
+        for seconds in [10] * 8 + [2000, 10]:
+            world.now += timedelta(seconds=seconds)
+            try:
+                loop.tick()
+            except NetopsError:
+                continue
+        state = StateFile(tmp_path / str(moved), "p").read()
+        assert outcomes(state)[-1] == outcome
+        assert "no detectors" in state.decisions[-1].reason
+
+
+def test_a_person_may_decline_the_candidate_in_shadow_but_not_while_it_is_promoted(tmp_path):
+    world = World("staged")
+    world.looks = [WAITING]
+    state = run(world, tmp_path, ticks=8, policy=SHADOWED)
+    file = StateFile(tmp_path, "p")
+    with file.changing() as known:
+        file.write(trials.declined(known, known.trial, NOW))
+    state = run(world, tmp_path, ticks=3, policy=SHADOWED)
+    assert (outcomes(state)[-1], state.case, state.trial, world.shadows) == ("declined", None, None, set())
+    promoting = replace(known.trial, stage="promote")
+    with pytest.raises(InputError, match="must be given before the candidate is being promoted"):
+        trials.declined(state, promoting, NOW)
+
+
+def test_the_state_of_a_trial_is_read_again_and_one_without_is_as_before(tmp_path):
+    world = World("staged")
+    world.looks = [WAITING]
+    state = run(world, tmp_path, ticks=8, policy=SHADOWED)
+    assert state == type(state).from_dict(state.to_dict())
+    older = state.to_dict()
+    del older["trial"]
+    assert type(state).from_dict(older).trial is None
+
+
+@pytest.mark.parametrize("name", ["shadow", "margin", "shadow_rows", "group_rows"])
+def test_the_limits_of_a_trial_are_checked(name):
+    with pytest.raises(InputError, match=f"retraining policy: {name}"):
+        RetrainingPolicy(**{name: -1})
+
+
+def test_durations_of_the_policy_may_have_a_unit():
+    assert RetrainingPolicy.parse("shadow=2h,margin=0.02") == RetrainingPolicy(shadow=7200.0, margin=0.02)

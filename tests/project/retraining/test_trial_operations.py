@@ -1,0 +1,164 @@
+"""What the loop says to an endpoint of a candidate, each also a second time."""
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import mlrun
+import numpy as np
+import pytest
+
+from graphs.routing.document import CHAMPION, SHADOW, RoutedVersion, RoutingDocument
+from project import attached_detectors, registered_versions
+from project.endpoint_routing import LOOP, RefusedError
+from project.errors import NetopsError
+from project.retraining import trial_operations as module
+from project.retraining.state import Trial
+from project.retraining.trial_operations import TrialOperations
+from project.retraining_policy import RetrainingPolicy
+from project.settings import Settings
+from tests.project.fake_endpoint import fake_endpoint
+from tests.project.retraining.test_shadow_comparison import SCHEMA, write
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC).isoformat()
+TRIAL = Trial(
+    "b", "a", "run", 5000, "shadow", "2020-01-01T00:00:00+00:00", NOW, "2026-01-01T00:30:00+00:00", 900
+)
+
+
+class Endpoint:
+    """An endpoint that applies every change at once, unless it refuses the version."""
+
+    def __init__(self):
+        self.document = RoutingDocument((RoutedVersion("a", CHAMPION, "m1", "a" * 64),))
+        self.changes = []
+        self.refuses = False
+
+    def answer(self, method, path, body):
+        if path == "/labeled":
+            return 200, {"newest_event_time": "2026-01-01T23:00:00+00:00"}
+        if method == "PUT":
+            if not self.refuses:
+                self.document = RoutingDocument.from_dict(body["routing"])
+            outcome = "refused" if self.refuses else "applied"
+            told = {"id": str(len(self.changes)), "outcome": outcome, "error": "golden row 3", **body}
+            self.changes.append(told)
+            return 202, {"change": told["id"]}
+        versions = [each.to_dict() for each in self.document.versions]
+        return 200, {"revision": 1, "salt": "netops", "versions": versions, "changes": self.changes}
+
+    @property
+    def roles(self):
+        return {each.version: each.role for each in self.document.versions}
+
+
+@pytest.fixture
+def endpoint(monkeypatch):
+    found = Endpoint()
+    with fake_endpoint(found.answer) as address:
+        ready = SimpleNamespace(address=address)
+        monkeypatch.setattr(module, "ready_endpoint", lambda *_: ready)
+        monkeypatch.setattr(
+            registered_versions,
+            "find_version",
+            lambda _project, version: SimpleNamespace(
+                routed=lambda role: RoutedVersion(version, role, "m2", "b" * 64), artifact="model"
+            ),
+        )
+        yield found
+
+
+def operations(home, **more):
+    return TrialOperations(Settings(home=home, token="t"), "p", "", SCHEMA, **more)
+
+
+def test_a_candidate_is_put_in_shadow_once_and_taken_out_once(endpoint, tmp_path):
+    trials = operations(tmp_path)
+    for _ in range(2):
+        assert trials.shadow("b") == "2026-01-01T23:00:00+00:00"
+    assert (endpoint.roles, len(endpoint.changes)) == ({"a": CHAMPION, "b": SHADOW}, 1)
+    assert (endpoint.changes[0]["who"], endpoint.changes[0]["declared"]) == (LOOP, False)
+    for _ in range(2):
+        trials.retract("b")
+    assert (endpoint.roles, len(endpoint.changes)) == ({"a": CHAMPION}, 2)
+    trials.retract("a")
+    assert endpoint.roles == {"a": CHAMPION}  # A champion is not taken out.
+
+
+def test_what_the_endpoint_refuses_is_told_apart(endpoint, tmp_path):
+    endpoint.refuses = True
+    with pytest.raises(RefusedError, match="golden row 3"):
+        operations(tmp_path).shadow("b")
+
+
+def test_the_promotion_moves_routing_tag_and_detectors_and_done_again_only_what_is_left(
+    endpoint, tmp_path, monkeypatch
+):
+    tagged, attached = [], []
+    database = SimpleNamespace(
+        tag_artifacts=lambda model, project, tag_name: tagged.append((model, tag_name))
+    )
+    monkeypatch.setattr(mlrun, "get_run_db", lambda: database)
+    monkeypatch.setattr(mlrun.artifacts, "update_model", lambda *_, **__: None)
+    monkeypatch.setattr(registered_versions, "evaluated_model", lambda *_: ("model", "rows"))
+
+    def attach(rows, _schema, _address, callback, _settings, choice):
+        attached.append((rows, callback.endswith("/drift"), choice.names))
+        if len(attached) == 1:
+            raise attached_detectors.httpx.ConnectError("away")
+
+    monkeypatch.setattr(attached_detectors, "attach_detectors", attach)
+    trials = operations(tmp_path, detectors="river.adwin")
+    trials.shadow("b")
+    in_shadow = endpoint.document.shadows[0]
+    with pytest.raises(NetopsError, match="must take the detectors of the champion, got away"):
+        trials.promote(TRIAL)
+    trials.promote(TRIAL)
+    assert endpoint.roles == {"b": CHAMPION}
+    assert endpoint.document.champion.sha256 == in_shadow.sha256
+    assert [change["declared"] for change in endpoint.changes] == [False, True]
+    assert (tagged, attached) == ([("model", "production")] * 2, [("rows", True, ("river.adwin",))] * 2)
+
+
+def labeled(home, worse_devices=()):
+    """A day of labels; the challenger is sharp, except on some devices."""
+    folder = Settings(home=home).labeled_pairs("p")
+    folder.mkdir(parents=True)
+    random = np.random.default_rng(5)
+    labels = (random.random(1200) < 0.2).astype(int)
+    blurred = np.clip(0.3 * labels + random.random(1200) * 0.6, 0, 1)
+    sharp = np.clip(0.8 * labels + random.random(1200) * 0.19, 0, 1)
+    wrong = np.isin(np.arange(1200) % 30, worse_devices)
+    write(folder, "1", 1200, labels, blurred, np.where(wrong, 1 - sharp, sharp), step=60)
+
+
+def test_versions_are_compared_on_mature_rows_once_there_are_enough(endpoint, tmp_path):
+    labeled(tmp_path)
+    trials = operations(tmp_path, group_columns=SCHEMA.entity[:-1])
+    found = trials.compare(TRIAL, last=False)
+    assert (found.rows, found.comparison.candidate > 0.99, found.worse_on) == (1200, True, "")
+    assert found.false_alarm_share == 0.0
+    more = Trial(**{**vars(TRIAL), "wanted": 2000})
+    assert trials.compare(more, last=False).comparison is None
+    assert trials.compare(more, last=True).comparison is not None
+    later = Trial(**{**vars(TRIAL), "since": "2026-01-02T00:00:00+00:00"})
+    assert trials.compare(later, last=True).rows == 0
+    written = Trial(**{**vars(TRIAL), "begun": "2999-01-01T00:00:00+00:00"})
+    assert trials.compare(written, last=True).rows == 0
+
+
+def test_large_groups_on_which_the_candidate_is_worse_are_named(endpoint, tmp_path, monkeypatch):
+    labeled(tmp_path, worse_devices=range(6))
+    trials = operations(tmp_path, group_columns=("site",))
+    site = {f"x/y/dev-{number}": "oslo" if number < 6 else "bergen" for number in range(30)}
+    monkeypatch.setattr(TrialOperations, "_group_of", lambda *_: site)
+    found = trials.compare(TRIAL, last=False)
+    assert found.worse_on.startswith("site oslo (")
+    small = TrialOperations(
+        Settings(home=tmp_path, retraining=RetrainingPolicy(group_rows=300)), "p", "", SCHEMA, ("site",)
+    )
+    assert small.compare(TRIAL, last=False).worse_on == ""
+
+
+def test_groups_are_of_the_device_or_a_part_of_its_key(tmp_path):
+    trials = operations(tmp_path, group_columns=("device", SCHEMA.entity[1]))
+    assert trials._groups(["x/y/d"]) == {"device": {"x/y/d": "x/y/d"}, SCHEMA.entity[1]: {"x/y/d": "y"}}
