@@ -55,7 +55,7 @@ class HistoryIncidents:
         for name in names:
             row = rows.get(name)
             sent = kept.last(name)
-            if sent is not None and not sent.source:
+            if sent is not None and sent.source in ("", LIVE):
                 taken = None if row is None else row[_TAKEN]
                 if taken is None or pd.isna(taken) or event_micros(sent.changed) > event_micros(taken):
                     yield told_event(sent, LIVE)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
+from feature_sets.labels.incidents_that_count import LIVE
 from feature_sets.telemetry.incident_events import Incident
 from graphs.state.entry_id import BEFORE_ALL, EntryId
 
@@ -31,7 +32,13 @@ class KeptIncidents:
         """Whether the last content has all that is noted; who saves it says so."""
 
     def note(self, place: EntryId, incident: Incident) -> None:
-        """Keep what became of an incident by an entry."""
+        """Keep what became of an incident by an entry.
+
+        One that was only told anew, as it had been forgotten, is still of when it was sent.
+        """
+        last = self.last(incident.id)
+        if incident.source == LIVE and last == incident:
+            incident = replace(incident, changed=last.changed)
         self._changes.pop((place, incident.id), None)
         self._changes[place, incident.id] = incident
         self._newest[incident.id] = place
