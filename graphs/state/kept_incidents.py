@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
-from feature_sets.labels.incidents_that_count import LIVE
-from feature_sets.telemetry.incident_events import Incident
+from feature_sets.telemetry.incident_events import Incident, IncidentEvent
 from graphs.state.entry_id import BEFORE_ALL, EntryId
+from graphs.state.incident_book import IncidentBook
 
 _KEPT = 10_000
 """So many changes are kept of incidents that are over or were changed again, for a replay of before."""
+
+SENT = "sent"
+"""Source of an incident that is told anew, as it was forgotten, in the way in which it was sent last."""
 
 
 class KeptIncidents:
@@ -32,13 +35,7 @@ class KeptIncidents:
         """Whether the last content has all that is noted; who saves it says so."""
 
     def note(self, place: EntryId, incident: Incident) -> None:
-        """Keep what became of an incident by an entry.
-
-        One that was only told anew, as it had been forgotten, is still of when it was sent.
-        """
-        last = self.last(incident.id)
-        if incident.source == LIVE and last == incident:
-            incident = replace(incident, changed=last.changed)
+        """Keep what became of an incident by an entry."""
         self._changes.pop((place, incident.id), None)
         self._changes[place, incident.id] = incident
         self._newest[incident.id] = place
@@ -50,6 +47,18 @@ class KeptIncidents:
         """The incident of an id after its last change, if that is kept."""
         place = self._newest.get(name)
         return None if place is None else self._changes[place, name]
+
+    def tells(self, event: IncidentEvent, book: IncidentBook) -> bool:
+        """Have a book know an incident as it was sent last; whether an event says no more than that.
+
+        Another process may have appended entries in between, with which it was forgotten or is another one.
+        """
+        kept = self.last(event.id)
+        if kept is None or event.source not in ("", SENT):
+            return False
+        if book.get(event.id) is None:
+            book.put(kept)
+        return event.source == SENT
 
     def before(self, place: EntryId | None) -> Iterator[Incident]:
         """What was loaded of before an entry and is not given yet, in its order; all of it without one."""

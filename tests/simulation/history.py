@@ -71,7 +71,7 @@ class History:
             end()
             self._start()
             self._settle()
-            checks.answers_are_equal(self._processes[0], self.oracle, self.is_watched, self.is_whole)
+            checks.answers_are_equal(self._processes[0], self.oracle, self.is_watched, self._keeps_all)
         self._end_all()
         if self.is_whole:
             checks.pairs_are_equal(self.world, self.oracle)
@@ -173,6 +173,9 @@ class History:
 
     def _lose(self) -> None:
         store = self.world.store
+        # What another process, or nobody, was told of before is lost for the one that goes on.
+        if len(self._processes) > 1 or not all(process.knows_all for process in self._processes):
+            return
         self._note("store lost its content")
         self._keeps_all = False  # What it took since the last file of the archive is in the state alone.
         self._lost_at = max((entry.id for entry in store.log), default=None)

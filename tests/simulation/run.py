@@ -105,4 +105,4 @@ def main() -> None:
     if asked.plant:
         told |= {"plant": asked.plant, "found_after": found[0].seed - asked.seed + 1 if found else None}
     print(json.dumps(told))
-    raise SystemExit(bool(found))
+    raise SystemExit(int(bool(found)))
