@@ -8,8 +8,8 @@ from typing import Any
 from feature_sets.rows.event_micros import event_micros
 from graphs.protocol.times import iso_time
 from graphs.state.entry_id import BEFORE_ALL
-from graphs.state.journal_archive import archived, last_archived
-from graphs.state.snapshots.files import read_snapshot, snapshot_files
+from graphs.state.journal_archive import archived
+from graphs.state.snapshots.files import snapshot_files
 from tests.simulation.oracle import Oracle
 from tests.simulation.patches import read_table
 from tests.simulation.process import Process
@@ -66,10 +66,10 @@ def summaries_are_equal(process: Process, oracle: Oracle, is_watched: bool) -> N
             equal("GET /drift", {name: status[name] for name in drift}, drift)
 
 
-def answers_are_equal(process: Process, oracle: Oracle, is_watched: bool, is_whole: bool) -> None:
+def answers_are_equal(process: Process, oracle: Oracle, is_watched: bool, counts: bool) -> None:
     """A process that has just started is as one that never ended; its counters went on."""
     summaries_are_equal(process, oracle, is_watched)
-    if is_whole:
+    if counts:
         counted = {key: value for key, value in process.counts().items() if key[0] in COUNTED}
         equal("counters", counted, {key: float(value) for key, value in oracle.counts.items()})
 
@@ -97,12 +97,6 @@ def _row(row: dict[str, Any]) -> tuple[Any, ...]:
     return (row["device"], *times, row["version"], row["prediction"], row["probability"], row["is_error"])
 
 
-def known_until(folder: Path) -> Id:
-    """The last entry that a start knows without the store: of the newest good snapshot, and the archive after."""
-    for file in snapshot_files(folder / "snapshots"):
-        try:
-            read_snapshot(file)
-        except Exception:  # Torn.
-            continue
-        return max(file.place, last_archived(folder / "accepted"))
-    return BEFORE_ALL
+def newest_snapshot(folder: Path) -> Id:
+    """The last entry of the newest snapshot; that of none without one."""
+    return max((file.place for file in snapshot_files(folder / "snapshots")), default=BEFORE_ALL)

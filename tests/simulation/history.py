@@ -16,14 +16,16 @@ from graphs.protocol.errors import ApiError
 from graphs.state.snapshots.files import snapshot_files
 from tests.simulation import checks, traffic
 from tests.simulation.models import FOLDER, INPUTS, Models, schema_of
-from tests.simulation.oracle import Oracle, survivors
+from tests.simulation.oracle import Oracle
 from tests.simulation.patches import Machine
 from tests.simulation.process import Process
 from tests.simulation.store import FAULTS, Committed
 from tests.simulation.world import Crash, World
 
 FORMS = ("rows", "incidents")
-DETECTORS = DriftMonitor([DDM(min_instances=5), PageHinkley(min_instances=5, threshold=3)], cool_down=5).to_dict()
+DETECTORS = DriftMonitor(
+    [DDM(min_instances=5), PageHinkley(min_instances=5, threshold=3)], cool_down=5
+).to_dict()
 
 
 class History:
@@ -48,16 +50,16 @@ class History:
         self._processes: list[Process] = []
         self._outbox: list[traffic.Message] = []
         self._step = 0
-        self.is_whole, self.is_watched, self._keeps_all = True, False, True
+        self._is_watched, self._keeps_all = False, True
         self._rare = self._chance.random() < 0.1
         self.told: list[str] = []
         self._torn: Path | None = None
-        self._lost_at: tuple[int, int] | None = None
 
     def run(self) -> None:
         """All steps, and what must hold at the end."""
         self._start()
-        for self._step in range(self._steps):
+        for step in range(self._steps):
+            self._step = step
             self.world.now += self._chance.choice((1.0, 3.0, 4.0, 5.0, 7.0))
             self._mishap()
             self._beside()
@@ -71,10 +73,9 @@ class History:
             end()
             self._start()
             self._settle()
-            checks.answers_are_equal(self._processes[0], self.oracle, self.is_watched, self._keeps_all)
+            checks.answers_are_equal(self._processes[0], self.oracle, self._is_watched, self._keeps_all)
         self._end_all()
-        if self.is_whole:
-            checks.pairs_are_equal(self.world, self.oracle)
+        checks.pairs_are_equal(self.world, self.oracle)
         if self._keeps_all:
             checks.nothing_is_dropped(self.world)
 
@@ -172,17 +173,27 @@ class History:
         self._second() if self._processes else self._start()
 
     def _lose(self) -> None:
-        store = self.world.store
+        """The store is empty, or as it was before; the process that runs has a snapshot written at once."""
+        world, store = self.world, self.world.store
         # What another process, or nobody, was told of before is lost for the one that goes on.
-        if len(self._processes) > 1 or not all(process.knows_all for process in self._processes):
+        if len(self._processes) != 1 or not self._processes[0].knows_all or world.is_disk_full:
+            return
+        if store.is_away or not store.log:
             return
         self._note("store lost its content")
         self._keeps_all = False  # What it took since the last file of the archive is in the state alone.
-        self._lost_at = max((entry.id for entry in store.log), default=None)
-        if self._chance.random() < 0.7:
-            store.lose()
-        else:
-            store.go_back()
+        self._spare()
+        last = store.log[-1].id
+        store.lose() if self._chance.random() < 0.7 else store.go_back()
+        while checks.newest_snapshot(world.folder) <= last:
+            world.now += 5.0
+            self._settle()
+            world.run_child()
+
+    def _spare(self) -> None:
+        """Nothing that was planned goes wrong."""
+        self.world.writes_left = None
+        self.world.store.faults.clear()
 
     # What goes on.
 
@@ -209,7 +220,6 @@ class History:
 
     def _start(self) -> None:
         """Start a process; the store may be away, and a start may die like everything else."""
-        self._forget_lost()
         try:
             self._processes.append(Process(self.world, self._deployed))
         except Crash:
@@ -219,23 +229,6 @@ class History:
         finally:
             self.world.store.had_fault = False
             self._follow()
-
-    def _forget_lost(self) -> None:
-        """What a start cannot know: entries that the store lost, in no snapshot and not in the archive."""
-        if self._lost_at is None or self._processes:
-            return
-        store = self.world.store
-        known = checks.known_until(self.world.folder)
-        left = survivors(store.log, set(store.ids), known)
-        if len(left) < len(store.log):
-            self._note(f"{len(store.log) - len(left)} entries are lost")
-            self.is_whole = self.is_watched = False
-            store.log[:] = left
-            self.oracle = Oracle(self._form, self._champion)
-            for entry in left:
-                self.oracle.apply(entry)
-            self._applied = len(left)
-        self._lost_at = None
 
     def _follow(self) -> list[tuple[Committed, list[dict[str, Any]]]]:
         """Have the oracle take what the store took; what it answers to each entry."""
@@ -271,19 +264,18 @@ class History:
         """Attach detectors, where nothing keeps a process from knowing of it."""
         if len(self._processes) != 1 or not self._processes[0].knows_all or self.world.store.is_away:
             return
-        self.world.writes_left = None
-        self.world.store.faults.clear()
+        self._spare()
         status, _ = self._processes[0].send("PUT", "/drift/detectors", DETECTORS)
         self._follow()
         checks.expect(status == 200, f"PUT /drift/detectors: {status}")
         self.oracle.attach(DETECTORS)
-        self.is_watched = self.is_whole
+        self._is_watched = True
 
     def _look(self, process: Process) -> None:
         """Compare what a process tells of its state, if it knows of every entry."""
         # Any request has a change of the routing take effect that waits for it.
         if process in self._processes and process.knows_all and process.state.routing.waiting is None:
-            checks.summaries_are_equal(process, self.oracle, self.is_watched and len(self._processes) == 1)
+            checks.summaries_are_equal(process, self.oracle, self._is_watched and len(self._processes) == 1)
 
     def _deliver(self, process: Process, message: traffic.Message) -> bool:
         """Send a request; whether its answer came back."""
@@ -320,9 +312,8 @@ class History:
         """Nothing goes wrong any more; all is sent that is not acknowledged."""
         self._step += 1
         world = self.world
-        world.writes_left, world.is_disk_full = None, False
-        world.store.faults.clear()
-        world.store.is_away = False
+        self._spare()
+        world.is_disk_full = world.store.is_away = False
         while not self._processes:
             self._start()
         for message in list(self._outbox):

@@ -13,13 +13,12 @@ from drift.monitor import DriftMonitor
 from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.windows.definition import WindowDefinition
 from graphs.protocol.times import iso_time
-from graphs.routing.document import RoutedVersion
 from graphs.routing.routing import place_of
 from graphs.state.longest_reach import longest_reach
 from tests.simulation.ledgers import IncidentLedger, Ledger, Pair, Said
 from tests.simulation.models import ABSENT, INPUTS, THRESHOLDS, schema_of, score
 from tests.simulation.process import DEADLINE_SECONDS, DEVICES
-from tests.simulation.store import Committed, Id
+from tests.simulation.store import Committed
 
 TOLERANCE = 60.0
 PERIOD, LONGEST, SHORT = 10, 300, 60
@@ -191,8 +190,3 @@ def _champion(document: dict[str, Any]) -> str:
 
 def _definition(schema: TelemetrySchema) -> WindowDefinition:
     return WindowDefinition.from_schema(schema)
-
-
-def survivors(log: list[Committed], held: set[Id], known_until: Id) -> list[Committed]:
-    """Entries that are left when a store lost some: what it holds, and what is in snapshots or the archive."""
-    return [entry for entry in log if entry.id <= known_until or entry.id in held]
