@@ -324,6 +324,9 @@ class LabeledJoin(RequestStep):
         if not isinstance(self._ledger, DerivedLedger):  # Of a journal from before the schema was another.
             record.status = IncidentStatus.UNKNOWN.value
             return
+        if self._incidents is not None and self._incidents.tells(record.event, self._book):
+            record.status = IncidentStatus.DUPLICATE.value
+            return
         changed = self._ledger.add_incident(record.event, arrived)
         record.status, record.labeled = changed.status.value, changed.labeled
         record.too_late = changed.too_late

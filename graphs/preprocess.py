@@ -166,23 +166,35 @@ class Preprocess(RequestStep):
     def prepare(self, request: Request) -> None:
         """Have the windows of devices that are new here begin with the history.
 
+        Nothing is forgotten here: the request may not be journaled, or come after entries of another process.
+
         :raises ApiError: 503 if it cannot be read.
         """
-        if request.kind is Kind.TELEMETRY:
-            self._begin(request)
-
-    def _begin(self, request: Request) -> None:
-        """Forget and start devices. Done again, it changes nothing."""
+        if request.kind is not Kind.TELEMETRY or self._history is None:
+            return
         self._arrived = request.arrived(0)
-        if not 0 <= self._arrived - self._swept < self._idle_seconds:  # Below 0 the clock was set back.
-            self._forget_idle()
+        if self._is_sweep_due():  # Those that will be forgotten are started anew: have it read by then.
+            for index, record in enumerate(request.telemetry):
+                event, arrival = record.event, request.arrived(index)
+                if event.time <= arrival + self._tolerance:
+                    self._history.before(event.device, event.time, arrival)
+        self._start_new(request)
+
+    def _is_sweep_due(self) -> bool:
+        return not 0 <= self._arrived - self._swept < self._idle_seconds  # Below 0 the clock was set back.
+
+    def _start_new(self, request: Request) -> None:
+        """Start devices. Done again, it changes nothing."""
         if self._history is not None and any(
             record.event.device not in self._started for record in request.telemetry
         ):
             self._start(self._history, request)
 
     def _update(self, request: Request) -> list[dict[str, Any]]:
-        self._begin(request)
+        self._arrived = request.arrived(0)
+        if self._is_sweep_due():
+            self._forget_idle()
+        self._start_new(request)
         return self._windows.update(
             [
                 self._reading(event.device, event.time, event.metrics, request.arrived(index))

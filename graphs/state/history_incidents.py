@@ -14,7 +14,7 @@ from feature_sets.rows.event_micros import event_micros
 from feature_sets.telemetry.incident_events import IncidentEvent
 from feature_sets.telemetry.incident_rows import ID, KNOWN, SOURCE, START
 from feature_sets.telemetry.schema import TelemetrySchema
-from graphs.state.kept_incidents import KeptIncidents
+from graphs.state.kept_incidents import SENT, KeptIncidents
 from graphs.state.told_labels import told_event
 
 _TAKEN = "taken"
@@ -55,10 +55,10 @@ class HistoryIncidents:
         for name in names:
             row = rows.get(name)
             sent = kept.last(name)
-            if sent is not None and not sent.source:
+            if sent is not None and sent.source in ("", LIVE, SENT):
                 taken = None if row is None else row[_TAKEN]
                 if taken is None or pd.isna(taken) or event_micros(sent.changed) > event_micros(taken):
-                    yield told_event(sent, LIVE)
+                    yield told_event(sent, SENT)
                     continue
             if row is not None:
                 source = str(row[SOURCE]).rpartition("|")[2]

@@ -142,9 +142,14 @@ class JournalArchive:
         self.last = batch[-1].id
 
 
+def archived_to(directory: Path) -> list[EntryId]:
+    """Id of the last entry in each file of a directory."""
+    return [entry for entry, _ in _files(directory)]
+
+
 def last_archived(directory: Path) -> EntryId:
     """Id of the last entry in a file of a directory."""
-    return max((entry for entry, _ in _files(directory)), default=BEFORE_ALL)
+    return max(archived_to(directory), default=BEFORE_ALL)
 
 
 def archived(directory: Path, after: EntryId) -> Iterator[RawEntry]:

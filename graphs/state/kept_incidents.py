@@ -6,11 +6,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any
 
-from feature_sets.telemetry.incident_events import Incident
+from feature_sets.telemetry.incident_events import Incident, IncidentEvent
 from graphs.state.entry_id import BEFORE_ALL, EntryId
+from graphs.state.incident_book import IncidentBook
 
 _KEPT = 10_000
 """So many changes are kept of incidents that are over or were changed again, for a replay of before."""
+
+SENT = "sent"
+"""Source of an incident that is told anew, as it was forgotten, in the way in which it was sent last."""
 
 
 class KeptIncidents:
@@ -43,6 +47,18 @@ class KeptIncidents:
         """The incident of an id after its last change, if that is kept."""
         place = self._newest.get(name)
         return None if place is None else self._changes[place, name]
+
+    def tells(self, event: IncidentEvent, book: IncidentBook) -> bool:
+        """Have a book know an incident as it was sent last; whether an event says no more than that.
+
+        Another process may have appended entries in between, with which it was forgotten or is another one.
+        """
+        kept = self.last(event.id)
+        if kept is None or event.source not in ("", SENT):
+            return False
+        if book.get(event.id) is None:
+            book.put(kept)
+        return event.source == SENT
 
     def before(self, place: EntryId | None) -> Iterator[Incident]:
         """What was loaded of before an entry and is not given yet, in its order; all of it without one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import heapq
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from graphs.protocol.errors import ApiError
 from graphs.protocol.routes import Kind
 from graphs.state.entry_id import BEFORE_ALL, EntryId
 from graphs.state.journal import TOLD, Entry, JournalEvent
-from graphs.state.journal_archive import JournalArchive, archived
+from graphs.state.journal_archive import JournalArchive, archived, archived_to
 from graphs.state.journal_bounds import JournalBounds
 from graphs.state.journal_entries import RawEntry, encoded, entry_id, id_text
 from graphs.state.snapshots.saved_state import SavedState
@@ -113,8 +114,8 @@ class RedisJournal:
 
     def _written(self, row: RawEntry, size: int) -> tuple[EntryId, EntryId]:
         """Append an entry; its id, and that of the one before it."""
-        archived_to = self.archive.last if self.archive is not None else None
-        oldest = self.bounds.oldest_kept(size, archived_to)
+        last_archived = self.archive.last if self.archive is not None else None
+        oldest = self.bounds.oldest_kept(size, last_archived)
         try:
             written, before = self._append(
                 [self._stream, f"{self._stream}:last"],
@@ -170,27 +171,27 @@ class RedisJournal:
             self._note(raw.id, size)
             if entry is not None:
                 yield entry
-        archived_to = self.archive.last if self.archive is not None else BEFORE_ALL
-        newest = max(after, archived_to, self._last)
+        last_archived = self.archive.last if self.archive is not None else BEFORE_ALL
+        newest = max(after, last_archived, self._last)
         if newest > BEFORE_ALL:
             self._go_on_after(newest)
 
     def _after(self, after: EntryId) -> Iterator[RawEntry]:
+        """Entries of the server and, where it lost what is in a file, those of the archive, each once."""
+        kept = self._read(f"({id_text(after)}" if after > BEFORE_ALL else "-", "+")
+        if after == BEFORE_ALL or self.archive is None or not self._has_lost_after(self.archive, after):
+            yield from kept
+            return
         newest = after
-        if after > BEFORE_ALL and self.archive is not None:
-            first = next(self._read("-", "+"), None)
-            is_whole = first is not None and first.id <= after
-            for raw in () if is_whole else archived(self.archive.directory, after):
-                if first is not None and raw.id >= first.id:
-                    break
+        for raw in heapq.merge(archived(self.archive.directory, after), kept, key=lambda entry: entry.id):
+            if raw.id > newest:
                 newest = raw.id
                 yield raw
-        for raw in self._read(f"({id_text(after)}" if after > BEFORE_ALL else "-", "+"):
-            newest = raw.id
-            yield raw
-        # A server that went back to an earlier state has the beginning, and not the end.
-        if after > BEFORE_ALL and self.archive is not None and self.archive.last > newest:
-            yield from archived(self.archive.directory, newest)
+
+    def _has_lost_after(self, archive: JournalArchive, after: EntryId) -> bool:
+        """Whether the last entry of a file is gone, which the server would hold else: snapshots lack it."""
+        names = (id_text(entry) for entry in archived_to(archive.directory) if entry > after)
+        return any(next(self._read(name, name), None) is None for name in names)
 
     def _go_on_after(self, entry: EntryId) -> None:
         """Have ids grow beyond one that the server no longer knows: it lost its data, or is another one."""

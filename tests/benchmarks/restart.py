@@ -200,6 +200,7 @@ def main(devices: int = 10_000, predictions: int = 500_000, told: int = 10_000) 
             )
             print(json.dumps(again), flush=True)
             assert again["after"]["joined"] == predictions
+            assert again["counted"] == predictions + 1, "counters go on; one event was sent once more"
         finally:
             valkey.stop(home)
 

@@ -86,3 +86,13 @@ def test_a_clock_that_was_set_back_does_not_put_off_the_forgetting(step: Preproc
     for at in (0, REACH, 2 * REACH):
         sent(step, at, 1.0, arrival=START + at, device=f"a/{at}")
     assert step._windows.devices == ("b/1", f"a/{REACH}", f"a/{2 * REACH}")
+
+
+def test_a_request_that_comes_to_nothing_has_no_device_forgotten(step: Preprocess) -> None:
+    """The journal may not take it, or has entries of another process before it."""
+    sent(step, 0, 10.0)
+    reading = TelemetryEvent("a/2", START, {"cpu": 1.0, "latency": math.nan})
+    later = Request(Kind.TELEMETRY, arrival=START + 2 * REACH, telemetry=[TelemetryRecord(reading, 0)])
+    step.prepare(later)
+    row = sent(step, 20, 30.0).features
+    assert row is not None and row["cpu_avg_1m"] == 20.0

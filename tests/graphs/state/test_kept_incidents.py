@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 
-from feature_sets.telemetry.incident_events import Incident
+from feature_sets.labels.incidents_that_count import LIVE
+from feature_sets.telemetry.incident_events import Incident, IncidentEvent
 from graphs.state import kept_incidents
-from graphs.state.kept_incidents import KeptIncidents
+from graphs.state.kept_incidents import SENT, KeptIncidents
+from graphs.state.told_labels import told_event
 
 
 def incident(name: str, end: float | None = None) -> Incident:
@@ -47,3 +49,23 @@ def test_nothing_was_kept() -> None:
     loaded = KeptIncidents(lambda name: True)
     loaded.load(None)
     assert not list(loaded.before(None)) and loaded.is_saved
+
+
+class Book(dict[str, Incident]):
+    """As much of a book of incidents as is asked here."""
+
+    def put(self, incident: Incident) -> None:
+        self[incident.id] = incident
+
+
+def test_an_incident_that_was_forgotten_is_known_again_as_it_was_sent_last() -> None:
+    kept, book = KeptIncidents(lambda name: False), Book()
+    kept.note((1, 0), incident("a", 20.0))
+    sent = IncidentEvent("a", {}, None, 30.0, True, None, {})
+    assert not kept.tells(sent, book) and book["a"].end == 20.0
+    # Another process told an earlier state anew, and did not know of the change before it.
+    kept.note((2, 0), incident("a", 30.0))
+    book.put(incident("a", 30.0))
+    assert kept.tells(told_event(incident("a", 20.0), SENT), book) and book["a"].end == 30.0
+    # A history that says so cancels it.
+    assert not kept.tells(told_event(incident("a", 30.0), LIVE)._replace(cancelled=True), book)

@@ -212,3 +212,14 @@ def test_columns_beside_a_label_come_back(redis_url):
     journal.append(Kind.LABELS, 3.0, labels)
     (entry,) = make(redis_url, "labels").entries()
     assert entry.labels == labels
+
+
+def test_what_a_server_that_went_back_lacks_in_between_is_in_the_archive(redis_url, tmp_path):
+    journal = archived_journal(redis_url, "middle", tmp_path)
+    assert journal.archive is not None
+    ids = [journal.append(Kind.TELEMETRY, 0.0, [reading(number)]) for number in range(20)]
+    journal.archive.catch_up()
+    journal._redis.xdel(journal._stream, *(f"{at[0]}-{at[1]}" for at in ids[10:20]))
+    ids += [journal.append(Kind.TELEMETRY, 0.0, [reading(number)]) for number in range(20, 25)]
+    again = archived_journal(redis_url, "middle", tmp_path)
+    assert [entry.id for entry in again.entries(ids[4])] == ids[5:]

@@ -1,0 +1,102 @@
+"""What must be equal in a process and the oracle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from feature_sets.rows.event_micros import event_micros
+from graphs.protocol.times import iso_time
+from graphs.state.entry_id import BEFORE_ALL
+from graphs.state.journal_archive import archived
+from graphs.state.snapshots.files import snapshot_files
+from tests.simulation.oracle import Oracle
+from tests.simulation.patches import read_table
+from tests.simulation.process import Process
+from tests.simulation.store import Id
+from tests.simulation.world import World
+
+COUNTED = ("events", "labels", "incidents", "predictions", "labeled_pairs")
+
+
+class Mismatch(AssertionError):
+    """A history is not as the oracle has it."""
+
+
+def expect(holds: bool, what: str) -> None:
+    """Raise Mismatch unless something holds."""
+    if not holds:
+        raise Mismatch(what)
+
+
+def equal(what: str, got: Any, expected: Any) -> None:
+    """Raise Mismatch unless both are the same."""
+    expect(got == expected, f"{what}: got {got}, the oracle has {expected}")
+
+
+def answer_is_equal(path: str, answer: list[dict[str, Any]], expected: list[dict[str, Any]]) -> None:
+    """An acknowledged request was answered rightly."""
+    equal(f"POST {path}, events answered", len(answer), len(expected))
+    for got, right in zip(answer, expected, strict=True):
+        if path == "/telemetry":
+            said = right["said"]
+            made = (got["device"], got["timestamp"], got["status"], got["version"], got["prediction"])
+            wanted = (right["device"], iso_time(right["time"]), right["status"])
+            equal(f"POST {path}", made, (*wanted, said and said.version, said and said.prediction))
+            equal(f"POST {path}, probability", got["probability"], said and said.probability)
+        elif path == "/labels":
+            equal(f"POST {path}", (got["device"], got["status"]), (right["device"], right["status"]))
+        else:
+            equal(f"POST {path}", {name: got[name] for name in right}, right)
+
+
+def summaries_are_equal(process: Process, oracle: Oracle, is_watched: bool) -> None:
+    """The ledger, the routing and the detectors are as they must be."""
+    labeled = process.send("GET", "/labeled")[1]
+    expected = oracle.ledger.summary()
+    equal("GET /labeled", {name: labeled[name] for name in expected}, expected)
+    equal("GET /, champion", process.send("GET", "/")[1]["model_version"], oracle.champion)
+    changes = process.send("GET", "/routing")[1]["changes"]
+    equal("GET /routing", [one["id"] for one in changes], [one["id"] for one in oracle.routing])
+    if is_watched:
+        status = process.send("GET", "/drift")[1]
+        drift = oracle.drift()
+        equal("GET /drift, attached", status["attached"], drift is not None)
+        if drift is not None:
+            equal("GET /drift", {name: status[name] for name in drift}, drift)
+
+
+def answers_are_equal(process: Process, oracle: Oracle, is_watched: bool, counts: bool) -> None:
+    """A process that has just started is as one that never ended; its counters went on."""
+    summaries_are_equal(process, oracle, is_watched)
+    if counts:
+        counted = {key: value for key, value in process.counts().items() if key[0] in COUNTED}
+        equal("counters", counted, {key: float(value) for key, value in oracle.counts.items()})
+
+
+def pairs_are_equal(world: World, oracle: Oracle) -> None:
+    """The labeled stream has each pair once, in order."""
+    got: list[dict[str, Any]] = []
+    for path in sorted((world.folder / "labeled").glob("*.parquet")):
+        got += read_table(path).to_pylist()
+    expect(len(got) == len(oracle.pairs), f"labeled pairs: {len(got)}, the oracle has {len(oracle.pairs)}")
+    for row, pair in zip(got, oracle.pairs, strict=True):
+        times = (pair.time, pair.predicted_at, pair.labeled_at)
+        right = (pair.device, *map(event_micros, times), *pair.said, pair.label)
+        equal("labeled pair", _row(row), right)
+
+
+def nothing_is_dropped(world: World) -> None:
+    """Every entry that the store took is in the journal or in its archive."""
+    kept = {entry.id for entry in archived(world.folder / "accepted", BEFORE_ALL)} | set(world.store.ids)
+    equal("entries in neither", [entry.id for entry in world.store.log if entry.id not in kept], [])
+
+
+def _row(row: dict[str, Any]) -> tuple[Any, ...]:
+    times = [event_micros(row[name].timestamp()) for name in ("timestamp", "predicted_at", "labeled_at")]
+    return (row["device"], *times, row["version"], row["prediction"], row["probability"], row["is_error"])
+
+
+def newest_snapshot(folder: Path) -> Id:
+    """The last entry of the newest snapshot; that of none without one."""
+    return max((file.place for file in snapshot_files(folder / "snapshots")), default=BEFORE_ALL)

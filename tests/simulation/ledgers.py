@@ -1,0 +1,214 @@
+"""Predictions and labels as lists that are looked through from the beginning, each time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+HEALTHY_AFTER = 120.0
+
+
+class Said(NamedTuple):
+    """What a version said about an event."""
+
+    version: str
+    prediction: int
+    probability: float
+
+
+class Pair(NamedTuple):
+    """A prediction and its label, in the order in which they met."""
+
+    device: str
+    time: float
+    said: Said
+    predicted_at: float
+    label: int
+    labeled_at: float
+    position: tuple[int, int, int]
+
+
+@dataclass
+class _Known:
+    """What is known of one device and time."""
+
+    device: str
+    time: float
+    said: Said | None = None
+    predicted_at: float = 0.0
+    label: int | None = None
+    labeled_at: float = 0.0
+
+    @property
+    def state(self) -> str:
+        if self.said is None:
+            return "waiting_for_prediction"
+        return "waiting" if self.label is None else "joined"
+
+
+class Ledger:
+    """Labels at the times of predictions.
+
+    :param deadline: seconds of event time that a label may be late.
+    :param tolerance: seconds that it may be ahead of the clock.
+    """
+
+    def __init__(self, deadline: float, tolerance: float) -> None:
+        self._deadline, self._tolerance = deadline, tolerance
+        self._known: list[_Known] = []
+        self._newest: float | None = None
+        self._joined = self._expired = self._expired_labels = self._conflicting = 0
+
+    def summary(self) -> dict[str, int]:
+        """What ``GET /labeled`` tells."""
+        states = [one.state for one in self._known]
+        return {
+            "waiting": states.count("waiting"),
+            "waiting_for_prediction": states.count("waiting_for_prediction"),
+            "joined": self._joined,
+            "expired": self._expired,
+            "expired_labels": self._expired_labels,
+            "conflicting": self._conflicting,
+            "remembered": len(states),
+        }
+
+    def said(self, device: str, time: float) -> Said | None:
+        """What was said of an event the first time."""
+        known = self._find(device, time)
+        return None if known is None else known.said
+
+    def predict(
+        self, device: str, time: float, said: Said, arrival: float, position: tuple[int, int, int]
+    ) -> list[Pair]:
+        """A prediction was made."""
+        pairs = self._advance(time, arrival, position)
+        if self._newest is not None and time < self._newest - self._deadline:
+            self._expired += 1
+            return pairs
+        known = self._find(device, time)
+        if known is None:
+            known = _Known(device, time)
+            self._known.append(known)
+        if known.said is None:
+            known.said, known.predicted_at = said, arrival
+            pairs += self._meet(known, known.label, known.labeled_at, position)
+        return pairs
+
+    def label(
+        self, device: str, time: float, label: int, arrival: float, position: tuple[int, int, int]
+    ) -> tuple[str, list[Pair]]:
+        """A label was told."""
+        if time > arrival + self._tolerance:
+            return "quarantined", []
+        if self._newest is not None and time < self._newest - self._deadline:
+            return "expired", []
+        known = self._find(device, time)
+        if known is not None and known.label is not None:
+            if known.label == label:
+                return "duplicate", []
+            self._conflicting += 1
+            return "conflicting", []
+        if known is None:
+            known = _Known(device, time)
+            self._known.append(known)
+        known.label, known.labeled_at = label, arrival
+        pairs = self._meet(known, label, arrival, position)
+        return ("joined" if pairs else "waiting"), pairs
+
+    def _meet(
+        self, known: _Known, label: int | None, at: float, position: tuple[int, int, int]
+    ) -> list[Pair]:
+        if known.said is None or label is None:
+            return []
+        known.label, known.labeled_at = label, at
+        self._joined += 1
+        return [Pair(known.device, known.time, known.said, known.predicted_at, label, at, position)]
+
+    def _find(self, device: str, time: float) -> _Known | None:
+        return next((one for one in self._known if one.device == device and one.time == time), None)
+
+    def _advance(self, time: float, arrival: float, position: tuple[int, int, int]) -> list[Pair]:
+        """Forget what is past the deadline, if a prediction is the newest."""
+        if self._newest is not None and time <= self._newest:
+            return []
+        self._newest = time
+        pairs = self._healthy(arrival, position)
+        over = [one for one in self._known if one.time < time - self._deadline]
+        self._expired += sum(one.state == "waiting" for one in over)
+        self._expired_labels += sum(one.state == "waiting_for_prediction" for one in over)
+        self._known = [one for one in self._known if one.time >= time - self._deadline]
+        return pairs
+
+    def _healthy(self, arrival: float, position: tuple[int, int, int]) -> list[Pair]:
+        return []
+
+
+class IncidentLedger(Ledger):
+    """Labels by incidents: an error inside of one, healthy when none was told of for long."""
+
+    def __init__(self, deadline: float, tolerance: float) -> None:
+        super().__init__(deadline, tolerance)
+        self._incidents: dict[str, dict[str, Any]] = {}
+
+    def predict(
+        self, device: str, time: float, said: Said, arrival: float, position: tuple[int, int, int]
+    ) -> list[Pair]:
+        """A prediction was made; it is an error if an incident has it."""
+        pairs = super().predict(device, time, said, arrival, position)
+        known = self._find(device, time)
+        if known is not None and known.label is None and self._is_covered(device, time):
+            pairs += self._meet(known, 1, arrival, position)
+        pairs += self._healthy(arrival, position)
+        return pairs
+
+    def incident(
+        self, body: dict[str, Any], arrival: float, entry: tuple[int, int]
+    ) -> tuple[str, int, list[Pair]]:
+        """An incident was told of or changed: status, predictions that are healthy already, pairs."""
+        before = self._incidents.get(body["id"])
+        if before is None and ("start" not in body or "device" not in body):
+            return "unknown", 0, []
+        now = {"end": None, "cancelled": False, **(before or {}), **body}
+        if "end" in body and body["end"] is None and "cancelled" not in body:
+            now["cancelled"] = False  # Who opens it again says that it is one.
+        if now["start"] > arrival + self._tolerance:
+            return "quarantined", 0, []
+        if now["end"] is not None and now["end"] < now["start"]:
+            return "end_before_start", 0, []
+        if now == before:
+            return "duplicate", 0, []
+        status = "opened" if before is None else "changed"
+        if before is not None and now["end"] is not None and before["end"] is None:
+            status = "closed"
+        if now["cancelled"] and not (before and before["cancelled"]):
+            status = "cancelled"
+        self._incidents[body["id"]] = now
+        pairs: list[Pair] = []
+        too_late = 0
+        position = (*entry, 0)
+        for known in sorted(self._known, key=lambda one: (one.device, one.time)):
+            inside = _has(now, known.device, known.time) and not now["cancelled"]
+            too_late += inside and known.label == 0
+            if known.label is None and self._is_covered(known.device, known.time):
+                pairs += self._meet(known, 1, arrival, position)
+        pairs += self._healthy(arrival, position)
+        return status, too_late, pairs
+
+    def _is_covered(self, device: str, time: float) -> bool:
+        return any(not one["cancelled"] and _has(one, device, time) for one in self._incidents.values())
+
+    def _healthy(self, arrival: float, position: tuple[int, int, int]) -> list[Pair]:
+        pairs: list[Pair] = []
+        if self._newest is None:
+            return pairs
+        for known in sorted(self._known, key=lambda one: (one.time, one.device)):
+            if known.label is None and known.time <= self._newest - HEALTHY_AFTER:
+                label = int(self._is_covered(known.device, known.time))
+                pairs += self._meet(known, label, arrival, position)
+        return pairs
+
+
+def _has(incident: dict[str, Any], device: str, time: float) -> bool:
+    if incident["device"] != device or time < incident["start"]:
+        return False
+    return incident["end"] is None or time < incident["end"]

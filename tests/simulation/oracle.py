@@ -1,0 +1,192 @@
+"""What is right: every entry that the store took, once, in its order, by the plainest code that there is."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from drift.monitor import DriftMonitor
+from feature_sets.telemetry.schema import TelemetrySchema
+from feature_sets.windows.definition import WindowDefinition
+from graphs.protocol.times import iso_time
+from graphs.routing.routing import place_of
+from graphs.state.longest_reach import longest_reach
+from tests.simulation.ledgers import IncidentLedger, Ledger, Pair, Said
+from tests.simulation.models import ABSENT, INPUTS, THRESHOLDS, schema_of, score
+from tests.simulation.process import DEADLINE_SECONDS, DEVICES
+from tests.simulation.store import Committed
+
+TOLERANCE = 60.0
+PERIOD, LONGEST, SHORT = 10, 300, 60
+COUNTED = ("accepted", "late")
+
+
+@dataclass
+class _Device:
+    """Readings that were counted, and when the device was heard last."""
+
+    readings: list[tuple[float, float | None]] = field(default_factory=list)
+    heard: float = -math.inf
+
+
+class Oracle:
+    """Knows what each entry changes and what its sender is answered.
+
+    :param form: of the labels.
+    :param champion: version that the endpoint was deployed with first.
+    """
+
+    def __init__(self, form: str, champion: str) -> None:
+        schema = schema_of(form)
+        self._idle = longest_reach(_definition(schema))
+        self._devices: dict[str, _Device] = {}
+        self._swept = -math.inf
+        self.routing: list[dict[str, Any]] = []
+        self._document: dict[str, Any] = {"versions": [{"version": champion, "role": "champion"}], "salt": ""}
+        self._ends: list[int] = []
+        self.ledger = (IncidentLedger if form == "incidents" else Ledger)(DEADLINE_SECONDS, TOLERANCE)
+        self.pairs: list[Pair] = []
+        self.counts: Counter[tuple[str, ...]] = Counter()
+        self._monitor: DriftMonitor | None = None
+        self._watched = ""
+
+    @property
+    def champion(self) -> str:
+        """Version that answers."""
+        return _champion(self._document)
+
+    def apply(self, entry: Committed) -> list[dict[str, Any]]:
+        """Take an entry, and give what its sender must be answered of each accepted event."""
+        if entry.kind == "rerouted":
+            for row in orjson.loads(entry.events):
+                self._reroute(row)
+            return []
+        if entry.sent is None:
+            return []
+        path, body = entry.sent
+        before = len(self.pairs)
+        if path == "/telemetry":
+            answers = self._telemetry(entry, body)
+        elif path == "/labels":
+            answers = [self._label(entry, place, one) for place, one in enumerate(body)]
+        else:
+            answers = [self._incident(entry, one) for one in body]
+        if isinstance(self.ledger, IncidentLedger):  # One event may complete several.
+            made = [pair._replace(position=(*entry.id, at)) for at, pair in enumerate(self.pairs[before:])]
+            self.pairs[before:] = made
+        for pair in self.pairs[before:]:
+            self.counts["labeled_pairs", "yes" if pair.said.prediction == pair.label else "no"] += 1
+            if self._monitor is not None and pair.said.version == self._watched:
+                self._monitor.update(int(pair.said.prediction != pair.label), iso_time(pair.time))
+        return answers
+
+    def attach(self, detectors: dict[str, Any]) -> None:
+        """Have detectors watch the champion from now on."""
+        self._monitor, self._watched = DriftMonitor.from_dict(detectors), self.champion
+
+    def drift(self) -> dict[str, Any] | None:
+        """State of the detectors; None without any."""
+        return None if self._monitor is None else self._monitor.status()
+
+    def _reroute(self, row: dict[str, Any]) -> None:
+        if any(known["id"] == row["id"] for known in self.routing):
+            return
+        self.routing.append(row)
+        if row["outcome"] != "applied":
+            return
+        self._document = row["routing"]["document"]
+        self._ends = row["routing"]["ends"]
+        if self._monitor is not None and self.champion != self._watched:
+            self._monitor = None
+
+    def _version(self, device: str) -> str:
+        canaries = [one["version"] for one in self._document["versions"] if one["role"] == "canary"]
+        if canaries:
+            place = place_of(device, self._document["salt"])
+            for version, end in zip(canaries, self._ends, strict=True):
+                if place < end:
+                    return version
+        return self.champion
+
+    def _telemetry(self, entry: Committed, body: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        arrival = entry.arrival
+        if not 0 <= arrival - self._swept < self._idle:
+            self._swept = arrival
+            oldest = arrival - self._idle
+            self._devices = {name: one for name, one in self._devices.items() if one.heard >= oldest}
+        answers = [self._reading(arrival, one) for one in body]
+        for place, answer in enumerate(answers):
+            self.counts["events", answer["status"]] += 1
+            device, time = answer["device"], answer["time"]
+            said = answer["said"]
+            if said is not None:
+                self.counts["predictions", "model", said.version, str(said.prediction)] += 1
+                self.pairs += self.ledger.predict(device, time, said, arrival, (*entry.id, place))
+            elif answer["status"] == "duplicate":
+                answer["said"] = self.ledger.said(device, time)
+        return answers
+
+    def _reading(self, arrival: float, body: dict[str, Any]) -> dict[str, Any]:
+        name, time, cpu = body["device"], body["timestamp"], body["cpu"]
+        device = self._devices.get(name)
+        answer = {"device": name, "time": time, "status": "accepted", "said": None}
+        if time > arrival + TOLERANCE:
+            return {**answer, "status": "quarantined"}
+        if device is None:
+            device = self._devices[name] = _Device()
+        device.heard = max(device.heard, arrival)
+        times = [at for at, _ in device.readings]
+        if times:
+            newest = max(times) // PERIOD
+            if any(at == time and at // PERIOD > newest - LONGEST // PERIOD for at in times):
+                return {**answer, "status": "duplicate"}
+            if time // PERIOD <= newest - LONGEST // PERIOD:
+                return {**answer, "status": "too_late"}
+            if time < max(times):
+                answer["status"] = "late"
+        device.readings.append((time, cpu))
+        newest = max(at for at, _ in device.readings) // PERIOD
+        features: dict[str, float] = {"model_x": DEVICES[name]["model_x"]}
+        if cpu is not None:
+            features["cpu"] = cpu
+        for length, window in ((SHORT, "1m"), (LONGEST, "5m")):
+            inside = [
+                value
+                for at, value in device.readings
+                if value is not None and newest - length // PERIOD < at // PERIOD <= newest
+            ]
+            features[f"cpu_count_{window}"] = len(inside)
+            if inside:
+                features[f"cpu_sum_{window}"], features[f"cpu_max_{window}"] = sum(inside), max(inside)
+        version = self._version(name)
+        probability = score(version, [features.get(one, ABSENT) for one in INPUTS[version]])
+        answer["said"] = Said(version, int(probability >= THRESHOLDS[version]), probability)
+        return answer
+
+    def _label(self, entry: Committed, place: int, body: dict[str, Any]) -> dict[str, Any]:
+        time = body["timestamp"]
+        position = (*entry.id, place)
+        status, pairs = self.ledger.label(body["device"], time, body["is_error"], entry.arrival, position)
+        self.pairs += pairs
+        self.counts["labels", status] += 1
+        return {"device": body["device"], "time": time, "status": status}
+
+    def _incident(self, entry: Committed, body: dict[str, Any]) -> dict[str, Any]:
+        assert isinstance(self.ledger, IncidentLedger)
+        status, too_late, pairs = self.ledger.incident(body, entry.arrival, entry.id)
+        self.pairs += pairs
+        self.counts["incidents", status] += 1
+        labeled = sum(pair.label for pair in pairs)
+        return {"id": body["id"], "status": status, "labeled": labeled, "too_late": too_late}
+
+
+def _champion(document: dict[str, Any]) -> str:
+    return next(one["version"] for one in document["versions"] if one["role"] == "champion")
+
+
+def _definition(schema: TelemetrySchema) -> WindowDefinition:
+    return WindowDefinition.from_schema(schema)

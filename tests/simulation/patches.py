@@ -1,0 +1,211 @@
+"""What of the machine the steps are given in the simulation: files, threads, forks and time of its own."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+import mlrun.utils
+import pyarrow as pa
+import redis
+
+import graphs.change_loader
+import graphs.loaded_versions
+import graphs.onnx_model
+import graphs.preprocess
+import graphs.replay
+import graphs.snapshot
+import graphs.state.journal_archive
+import graphs.state.labeled_batches
+import graphs.state.serving_state
+import graphs.state.snapshots.taker
+from graphs.state.snapshots import files
+from graphs.state.snapshots.taker import SnapshotTaker
+from tests.simulation.models import Models
+from tests.simulation.store import Client
+from tests.simulation.world import World
+
+
+class Machine:
+    """The world and the models of the history that runs."""
+
+    world: World
+    models: Models
+
+
+class _Rendered(bytes):
+    """A state as it is written."""
+
+
+class _Taker(SnapshotTaker):
+    """Tells the fork what its child has in memory."""
+
+    def _take(self, place: Any, lost: bool, nice: int = 19) -> None:
+        def rendered() -> _Rendered:
+            stream = io.BytesIO()
+            _write_state(stream, self._state())
+            return _Rendered(stream.getvalue())
+
+        Machine.world.forking = (self, place, rendered)
+        super()._take(place, lost, nice)
+
+
+_write_state = files._write
+
+
+def _write(stream: Any, state: Any) -> None:
+    if isinstance(state, _Rendered):
+        stream.write(bytes(state))
+    else:
+        _write_state(stream, state)
+
+
+class _Os:
+    """``os`` with another ``fork``, and a disk that may be full."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(os, name)
+
+    def fork(self) -> int:
+        return Machine.world.fork()
+
+    def pipe(self) -> tuple[int, int]:
+        return -1, -1
+
+    def close(self, handle: int) -> None:
+        if handle >= 0:
+            os.close(handle)
+
+    def fsync(self, handle: int) -> None:
+        with Machine.world.writing():
+            pass
+
+    def waitpid(self, pid: int, options: int) -> tuple[int, int]:
+        self._looked_at = Machine.world.children[pid]
+        return (pid, 0) if self._looked_at.has_ended else (0, 0)
+
+    def read(self, handle: int, most: int) -> bytes:
+        return self._looked_at.said or b""
+
+    def kill(self, pid: int, number: int) -> None:
+        Machine.world.children[pid].end()
+
+
+class _Time:
+    """``time`` by the clock of the world; who sleeps lets the children go on."""
+
+    def monotonic(self) -> float:
+        return Machine.world.now
+
+    def time(self) -> float:
+        return Machine.world.now
+
+    def sleep(self, seconds: float) -> None:
+        Machine.world.now += seconds
+        Machine.world.run_child()
+
+
+class _Thread:
+    """A thread that does nothing by itself: the history decides when its work is done."""
+
+    def __init__(self, target: Callable[..., None], args: tuple[Any, ...] = (), **kwargs: Any) -> None:
+        self._target, self._args = target, args
+
+    def start(self) -> None:
+        pass
+
+    def join(self) -> None:
+        pass
+
+
+class _LoadThread(_Thread):
+    """One that loads versions of a new routing."""
+
+    def start(self) -> None:
+        Machine.world.loads.append(lambda: self._target(*self._args))
+
+
+def _threading(thread: type[_Thread]) -> SimpleNamespace:
+    return SimpleNamespace(
+        Thread=thread, Event=threading.Event, Lock=threading.Lock, Condition=threading.Condition
+    )
+
+
+class _Parquet:
+    """Tables in files, without what makes Parquet slow for eight rows."""
+
+    def write_table(self, table: pa.Table, where: Any, **options: Any) -> None:
+        with Machine.world.writing():
+            sink = pa.BufferOutputStream()
+            with pa.ipc.new_file(sink, table.schema) as writer:
+                writer.write_table(table)
+            content = sink.getvalue().to_pybytes()
+            if isinstance(where, Path):
+                where.write_bytes(content)
+            else:
+                where.write(content)
+
+    def read_table(self, path: Path) -> pa.Table:
+        return pa.ipc.open_file(pa.py_buffer(path.read_bytes())).read_all()
+
+
+_rename = Path.rename
+
+
+def _renamed(path: Path, target: Any) -> Path:
+    with Machine.world.writing():
+        return _rename(path, target)
+
+
+def read_table(path: Path) -> pa.Table:
+    """A table that a step has written."""
+    return _Parquet().read_table(path)
+
+
+def _client(url: str, **options: Any) -> Client:
+    return Client(Machine.world.store)
+
+
+def _fetched(address: str) -> Any:
+    return Machine.models.fetch(address)
+
+
+@contextmanager
+def simulated() -> Iterator[None]:
+    """Have the steps run on ``Machine``."""
+    taker, archive = graphs.state.snapshots.taker, graphs.state.journal_archive
+    batches, loader = graphs.state.labeled_batches, graphs.change_loader
+    level = mlrun.utils.logger._logger.level
+    mlrun.utils.logger._logger.setLevel(logging.CRITICAL)
+    with ExitStack() as stack:
+        for where, name, value in (
+            (redis.Redis, "from_url", _client),
+            (graphs.state.serving_state, "fetch_model_package", _fetched),
+            (graphs.loaded_versions, "fetch_model_package", _fetched),
+            (graphs.onnx_model, "fetch_model_package", _fetched),
+            (graphs.preprocess, "warm_up", lambda: None),
+            (graphs.replay, "gc", SimpleNamespace(disable=lambda: None, enable=lambda: None)),
+            (graphs.snapshot, "SnapshotTaker", _Taker),
+            (taker, "os", _Os()),
+            (taker, "time", _Time()),
+            (files, "os", _Os()),
+            (files, "_write", _write),
+            (loader, "threading", _threading(_LoadThread)),
+            (loader, "time", _Time()),
+            (batches, "threading", _threading(_Thread)),
+            (batches, "pq", _Parquet()),
+            (archive, "threading", _threading(_Thread)),
+            (archive, "pq", _Parquet()),
+            (Path, "rename", _renamed),
+        ):
+            stack.enter_context(patch.object(where, name, value))
+        yield
+    mlrun.utils.logger._logger.setLevel(level)

@@ -1,0 +1,220 @@
+"""The store of the journal in memory, with everything that may go wrong between it and a process."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import redis
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+Id = tuple[int, int]
+T = TypeVar("T")
+
+REFUSED, LOST, TIMEOUT, FULL, SLOW = "refused", "lost", "timeout", "full", "slow"
+FAULTS = (REFUSED, LOST, TIMEOUT, FULL, SLOW)
+"""Not taken; taken, and the answer lost, which the client repeats; the same without; full; slow."""
+
+
+class Committed(NamedTuple):
+    """An entry that the store has taken.
+
+    :param sent: the request that it was written for; None for an entry that no request sent.
+    """
+
+    id: Id
+    kind: str
+    arrival: float
+    events: bytes
+    sent: Any
+
+
+class Content:
+    """What a server holds."""
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[Id, dict[bytes, bytes]]] = []
+        self.keys: dict[str, bytes] = {}
+        self.last: Id = (0, 0)
+        self.added = 0
+
+
+class Store:
+    """A Redis server as far as the journal needs one.
+
+    :param world: its clock, and the moments at which a process may die.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._content = Content()
+        self._earlier = Content()
+        self.is_away = self.had_fault = False
+        self.faults: list[str] = []
+        self.log: list[Committed] = []
+        self.sending: Any = None
+
+    @property
+    def ids(self) -> list[Id]:
+        """Entries that it holds."""
+        return [entry for entry, _ in self._content.entries]
+
+    def remember(self) -> None:
+        """Keep a copy of now, for ``go_back``."""
+        self._earlier = copy.deepcopy(self._content)
+
+    def go_back(self) -> None:
+        """Be as it was when it remembered."""
+        self._content = copy.deepcopy(self._earlier)
+
+    def lose(self) -> None:
+        """Be empty."""
+        self._content = Content()
+        self._earlier = Content()
+
+    def asked(self, effect: Callable[[Content], T], writes: bool = True) -> T:
+        """Do something as the client of a process does it: once more at once, where the connection broke."""
+        for is_last in (False, True):
+            try:
+                return self._once(effect, writes)
+            except redis.ConnectionError:
+                if is_last:
+                    raise
+        raise AssertionError
+
+    def _once(self, effect: Callable[[Content], T], writes: bool) -> T:
+        if self.is_away:
+            self.had_fault = True
+            raise redis.ConnectionError("refused")
+        if not writes:
+            return effect(self._content)
+        fault = self.faults.pop(0) if self.faults else ""
+        self.had_fault |= bool(fault)
+        if fault == REFUSED:
+            raise redis.ConnectionError("broken")
+        if fault == FULL:
+            raise redis.ResponseError("OOM command not allowed")
+        self._world.write()
+        found = effect(self._content)
+        self._world.write()
+        if fault == SLOW:
+            self._world.now += 1.5
+        if fault == LOST:
+            raise redis.ConnectionError("broken")
+        if fault == TIMEOUT:
+            self._world.now += 2.0
+            raise redis.TimeoutError("no answer")
+        return found
+
+    def add(self, content: Content, fields: dict[bytes, bytes], at: Id | None = None) -> bytes:
+        """Append an entry, at the time of the server's clock."""
+        if at is None:
+            milliseconds = int(self._world.now * 1000)
+            newer = milliseconds > content.last[0]
+            at = (milliseconds, 0) if newer else (content.last[0], content.last[1] + 1)
+        elif at <= content.last:
+            raise redis.ResponseError("The ID specified in XADD is equal or smaller")
+        content.entries.append((at, fields))
+        content.last, content.added = at, content.added + 1
+        kind, arrival = fields[b"kind"].decode(), float(fields[b"arrival"])
+        sent = self.sending if kind in ("telemetry", "labels") and fields[b"events"] != b"[]" else None
+        # With an empty server whose clock is behind, an entry is written again at a place that counts.
+        if not self.log or at > self.log[-1].id:
+            self.log.append(Committed(at, kind, arrival, fields[b"events"], sent))
+        return id_bytes(at)
+
+
+class Client:
+    """What the journal uses of ``redis.Redis``.
+
+    :param store: it speaks to.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def register_script(self, text: str) -> Callable[[list[str], list[Any]], list[Any]]:
+        """The one script that there is, see ``graphs.state.redis_journal``."""
+
+        def append(keys: list[str], arguments: list[Any]) -> list[Any]:
+            parts = [value if isinstance(value, bytes) else str(value).encode() for value in arguments[1:]]
+            fields = dict(zip(parts[::2], parts[1::2], strict=True))
+
+            def effect(content: Content) -> list[Any]:
+                before = content.keys.get(keys[1])
+                if arguments[0]:
+                    oldest = read_id(arguments[0])
+                    content.entries = [one for one in content.entries if one[0] >= oldest]
+                entry = self._store.add(content, fields)
+                content.keys[keys[1]] = entry
+                return [entry, before]
+
+            return self._store.asked(effect)
+
+        return append
+
+    def get(self, key: str) -> bytes | None:
+        """A value."""
+        return self._store.asked(lambda content: content.keys.get(key), writes=False)
+
+    def set(self, key: str, value: bytes | str) -> None:
+        """Keep a value."""
+        kept = value if isinstance(value, bytes) else str(value).encode()
+        self._store.asked(lambda content: content.keys.__setitem__(key, kept))
+
+    def delete(self, key: str) -> None:
+        """Forget a value."""
+        self._store.asked(lambda content: content.keys.pop(key, None))
+
+    def xadd(self, stream: str, fields: dict[str, Any], id: str) -> bytes:
+        """Append an entry with an id."""
+        parts = {
+            name.encode(): value if isinstance(value, bytes) else str(value).encode()
+            for name, value in fields.items()
+        }
+        return self._store.asked(lambda content: self._store.add(content, parts, read_id(id)))
+
+    def xrange(self, stream: str, min: str, max: str, count: int) -> list[tuple[bytes, dict[bytes, bytes]]]:
+        """Entries between two ids."""
+
+        def effect(content: Content) -> list[tuple[bytes, dict[bytes, bytes]]]:
+            found = [(at, fields) for at, fields in content.entries if _after(at, min) and _before(at, max)]
+            return [(id_bytes(at), fields) for at, fields in found[:count]]
+
+        return self._store.asked(effect, writes=False)
+
+    def xinfo_stream(self, stream: str) -> dict[str, int]:
+        """How many entries there are and were."""
+
+        def effect(content: Content) -> dict[str, int]:
+            if not content.added:
+                raise redis.ResponseError("no such key")
+            return {"length": len(content.entries), "entries-added": content.added}
+
+        return self._store.asked(effect, writes=False)
+
+
+def id_bytes(entry: Id) -> bytes:
+    """Id as Redis writes it."""
+    return b"%d-%d" % entry
+
+
+def read_id(text: str) -> Id:
+    """Id as Redis reads it."""
+    milliseconds, _, sequence = text.partition("-")
+    return int(milliseconds), int(sequence)
+
+
+def _after(entry: Id, bound: str) -> bool:
+    if bound == "-":
+        return True
+    return entry > read_id(bound[1:]) if bound.startswith("(") else entry >= read_id(bound)
+
+
+def _before(entry: Id, bound: str) -> bool:
+    if bound == "+":
+        return True
+    return entry < read_id(bound[1:]) if bound.startswith("(") else entry <= read_id(bound)

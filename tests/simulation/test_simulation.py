@@ -1,0 +1,30 @@
+"""Some histories of the simulator in the suite; ``python -m tests.simulation`` runs thousands."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulation.plants import PLANTS
+from tests.simulation.run import main, run
+
+
+def test_histories_are_equal_to_the_oracle() -> None:
+    assert [f"seed {one.seed}: {one.error}" for one in run(0, 60, steps=60)] == []
+
+
+def test_a_planted_bug_is_found_and_its_history_replays_from_the_seed() -> None:
+    found = run(0, 20, steps=80, plant="skip_journal_write")
+    assert len(found) == 1 and found[0].error.startswith("Mismatch: ")
+    assert run(found[0].seed, 1, steps=80, plant="skip_journal_write") == found
+
+
+def test_a_failing_history_is_told_with_its_seed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = "simulation --histories 4 --seed 0 --processes 1 --steps 60 --plant snapshot_before_write"
+    monkeypatch.setattr("sys.argv", command.split())
+    with pytest.raises(SystemExit, match="1"):
+        main()
+    told = capsys.readouterr().out
+    assert told.startswith("seed ") and '"plant": "snapshot_before_write", "found_after": ' in told
+    assert len(PLANTS) == 5

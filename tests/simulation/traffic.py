@@ -1,0 +1,120 @@
+"""What the network sends: readings, labels, incidents and changes of the routing."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+from tests.simulation.models import FOLDER, INPUTS, digest
+from tests.simulation.process import DEVICES
+from tests.simulation.world import START
+
+NAMES = tuple(DEVICES)
+SECONDS = 4.0
+"""Event time between two steps."""
+
+
+@dataclass
+class Message:
+    """A request that is sent until it is acknowledged.
+
+    :param path: of the route.
+    :param body: a list of events.
+    """
+
+    path: str
+    body: list[dict[str, Any]]
+
+
+class Traffic:
+    """Makes requests of readings and of what labels them.
+
+    :param chance: decides what.
+    :param form: of the labels.
+    """
+
+    def __init__(self, chance: random.Random, form: str) -> None:
+        self._chance, self._form = chance, form
+        self._sent: deque[tuple[str, float]] = deque(maxlen=40)
+
+    def message(self, step: int) -> Message:
+        """The next request."""
+        chance = self._chance
+        if chance.random() < 0.5:
+            return Message("/telemetry", [self._reading(step) for _ in range(chance.choice((1, 1, 2, 3)))])
+        if self._form == "incidents":
+            incidents = [_incident(chance, step) for _ in range(chance.choice((1, 1, 2)))]
+            return Message("/incidents", incidents)
+        return Message("/labels", [self._label(step) for _ in range(chance.choice((1, 2, 3)))])
+
+    def _reading(self, step: int) -> dict[str, Any]:
+        chance = self._chance
+        time = _time(chance, step, 20)
+        odd = chance.random()
+        if odd < 0.03:
+            time -= chance.randrange(60, 600)
+        elif odd < 0.05:
+            time += chance.randrange(30, 4000)
+        cpu = None if chance.random() < 0.05 else chance.randrange(100)
+        device = chance.choice(NAMES)
+        self._sent.append((device, time))
+        return {"device": device, "timestamp": time, "cpu": cpu}
+
+    def _label(self, step: int) -> dict[str, Any]:
+        """Of a reading that was sent or, now and then, of none."""
+        chance = self._chance
+        device, time = chance.choice(NAMES), _time(chance, step, 60)
+        if self._sent and chance.random() < 0.8:
+            device, time = chance.choice(self._sent)
+        if chance.random() < 0.03:
+            time += chance.choice((40, 500, -500))
+        return {"device": device, "timestamp": time, "is_error": chance.randrange(2)}
+
+
+def _time(chance: random.Random, step: int, late: float) -> float:
+    return START + SECONDS * step - float(chance.choice((0, 0, 0, 1, 2)) * chance.randrange(int(late)))
+
+
+def _incident(chance: random.Random, step: int) -> dict[str, Any]:
+    number = chance.randrange(12)
+    body: dict[str, Any] = {"id": f"i{number}"}
+    start = _time(chance, step, 60)
+    kind = chance.random()
+    if kind < 0.5:
+        body |= {"device": NAMES[number % len(NAMES)], "start": start}
+    elif kind < 0.7:
+        body["end"] = start + chance.randrange(40)
+    elif kind < 0.8:
+        body["end"] = None
+    elif kind < 0.9:
+        body["cancelled"] = chance.random() < 0.7
+    else:
+        body |= {"device": NAMES[number % len(NAMES)], "start": start, "end": start + chance.randrange(50)}
+    return body
+
+
+def change(chance: random.Random, champion: str) -> dict[str, Any]:
+    """Body of a change of the routing."""
+    names = list(INPUTS)
+    chance.shuffle(names)
+    if chance.random() < 0.4:  # Something is tried beside the champion.
+        names.remove(champion)
+        names.insert(0, champion)
+    versions = [_routed(names[0], "champion")]
+    for name in names[1 : chance.randrange(1, 4)]:
+        role = chance.choice(("canary", "shadow"))
+        versions.append(_routed(name, role) | ({"share": 0.4} if role == "canary" else {}))
+    if chance.random() < 0.1:
+        versions[-1]["sha256"] = "0" * 64
+    return {"routing": {"versions": versions}, "who": "kim", "why": "it is tried"}
+
+
+def _routed(version: str, role: str) -> dict[str, Any]:
+    return {
+        "version": version,
+        "role": role,
+        "model_path": FOLDER + version,
+        "sha256": digest(version),
+    }
