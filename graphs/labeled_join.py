@@ -242,11 +242,13 @@ class LabeledJoin(RequestStep):
 
         Labels have as much room again, so that predictions that wait can always get theirs.
 
+        What waits for what follows it, with further horizons, takes room like the rest.
+
         :raises ApiError: 503 if there are too many predictions and labels, and no newer event ends one.
         """
-        most = self._max_size * (2 if request.labels else 1)
-        earliest = self._ledger.earliest
-        if len(self._ledger) < most or earliest is None:
+        most, join = self._max_size * (2 if request.labels else 1), self._ahead.join
+        held = len(self._ledger) + (join.held if join is not None else 0)
+        if held < most:
             return
         times = [
             record.event.time
@@ -256,10 +258,13 @@ class LabeledJoin(RequestStep):
         newest = max(times, default=-math.inf)
         if self._ledger.newest is not None:
             newest = max(newest, self._ledger.newest)
-        if earliest < newest - self._deadline:
+        earliest, settled = self._ledger.earliest, newest - self._deadline
+        if join is None and (earliest is None or earliest < settled):
+            return
+        if join is not None and join.frees(settled):
             return
         self._metrics.refused.labels("ledger").inc()
-        rule = f"must be sent again later: {len(self._ledger)} events wait for their labels or deadline"
+        rule = f"must be sent again later: {held} events wait for their labels or deadline"
         raise ApiError(503, "ledger", rule)
 
     def _predictions(self, request: Request) -> None:

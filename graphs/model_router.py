@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import mlrun.serving
 import numpy as np
 
-from graphs.horizon_models import horizon_models, predict_ahead
+from graphs.horizon_models import HorizonModels, predict_ahead
 from graphs.onnx_model import OnnxModel
 from graphs.protocol.errors import ApiError
 from graphs.protocol.inference_protocol import (
@@ -50,13 +51,12 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
         self._name = self._state.settings.model_name
         self._max_rows = self._state.settings.max_events
         self._horizons = self._state.schema.horizons
-        self._further: dict[str, OnnxModel] = {}
 
     def post_init(self, mode: str = "sync", **kwargs: Any) -> None:
         """All models are loaded; the one that the settings name must be among them."""
         if self._name not in self.routes:
             raise ValueError(f"champion must be one of {list(self.routes.keys())}, got {self._name!r}")
-        self._further = horizon_models(self.context)
+        self._further = HorizonModels(self.context)
         declared: OnnxModel = self.routes[self._name].async_object
         self._routing = RoutingState(self.context, self._state, declared)
         self._scoring = Scoring(
@@ -82,16 +82,20 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
 
     def start_change(self) -> RoutingChange | None:
         """What the routing becomes by the start of this process, after the replay; None if it stays."""
+        self._further.forget_replayed()
         change = self._routing.start_change()
         if change is None:
-            self._routing.forget_unused()
-            self._routing.save()
+            self._routing.settle()
         return change
+
+    def terminate(self) -> None:
+        """Shutdown hook."""
+        self._routing.close()
 
     @property
     def _names(self) -> list[str]:
         """Of all models, those of further horizons last."""
-        return [*self.routes.keys(), *(model.name for model in self._further.values())]
+        return [*self.routes.keys(), *(model.name for model in self._further.deployed.values())]
 
     def do_event(self, event: Any, *args: Any, **kwargs: Any) -> Any:
         """MLRun's entry point for routers."""
@@ -146,7 +150,7 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
         """Version of the model of each horizon, None without one; nothing where there is one horizon."""
         if len(self._horizons) == 1:
             return {}
-        found = {horizon: model.version for horizon, model in self._further.items()}
+        found = {horizon: model.version for horizon, model in self._further.deployed.items()}
         return {"horizons": {self._horizons[0]: primary, **{h: found.get(h) for h in self._horizons[1:]}}}
 
     def _champion(self) -> OnnxModel:
@@ -154,7 +158,7 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
 
     def _others(self) -> list[OnnxModel]:
         """Models of routes of their own, and of further horizons."""
-        return [*(route.async_object for route in self.routes.values()), *self._further.values()]
+        return [*(route.async_object for route in self.routes.values()), *self._further.deployed.values()]
 
     def _model(self, request: Request) -> OnnxModel:
         if request.model not in self._names:
@@ -174,17 +178,20 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
 
     def _predict(self, request: Request) -> None:
         counted = [record for record in request.telemetry if record.features is not None]
-        self._scoring.score(counted, self._routing.trail.at(request.entry))
-        self._predict_ahead(counted)
+        routing = self._routing.trail.at(request.entry)
+        self._scoring.score(counted, routing)
+        models = self._further.at(routing.further)
+        if models:
+            self._predict_ahead(counted, models)
+        if self._routing.versions.absent and not request.replayed:
+            self._routing.give_way()
 
-    def _predict_ahead(self, counted: list[TelemetryRecord]) -> None:
+    def _predict_ahead(self, counted: list[TelemetryRecord], models: Mapping[str, OnnxModel]) -> None:
         """Add what the models of further horizons say to the predictions."""
-        if not self._further:
-            return
-        for record, ahead in zip(counted, predict_ahead(self._further, counted), strict=True):
+        for record, ahead in zip(counted, predict_ahead(models, counted), strict=True):
             if record.prediction is not None:
                 record.prediction = record.prediction._replace(ahead=ahead)
-        for horizon, model in self._further.items():
+        for horizon, model in models.items():
             said = [one for record in counted for one in _said(record) if one.horizon == horizon]
             self._scoring.count(model, [one.prediction for one in said])
 

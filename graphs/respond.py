@@ -56,6 +56,7 @@ class Respond:
             (horizon, package.schema.version): package.schema.threshold
             for horizon, package in state.further.items()
         }
+        """Of this deployment; those of earlier ones are in the trail."""
         self._journal = state.journal
         self._taker: SnapshotTaker | None = None
 
@@ -170,7 +171,8 @@ class Respond:
         """The same of a version of any horizon."""
         if said.horizon == self._schema.horizon:
             return self._routing.threshold(said.version)
-        return self._further.get((said.horizon, said.version))
+        known = self._further.get((said.horizon, said.version))
+        return known if known is not None else self._routing.further_threshold(said.horizon, said.version)
 
     def _maintenance(self, record: MaintenanceRecord) -> dict[str, Any]:
         answer = maintenance_answer(record.event.id, record.event.entry, self._schema)

@@ -30,6 +30,7 @@ class ServingSettings:
         empty with ``routing``.
     :param model_name: name in paths and answers.
     :param routing: the routing document that is deployed, see ``RoutingDocument``; None for the model alone.
+    :param deployment: id of the deployment, by which a start knows that it is none but a restart.
     :param devices: ``store://feature-sets/...`` address of the static feature set, or the features by device;
         None accepts every device and knows no static features.
     :param unknown_devices: what becomes of an event whose device is unknown, or retired by then: ``reject``
@@ -78,6 +79,7 @@ class ServingSettings:
     model_path: str = ""
     model_name: str = "model"
     routing: Mapping[str, Any] | None = None
+    deployment: str = ""
     devices: str | Mapping[str, Mapping[str, float]] | None = None
     unknown_devices: str = REJECT
     history: str | None = None
@@ -137,6 +139,6 @@ class ServingSettings:
     def to_dict(self) -> dict[str, Any]:
         """Plain form; ``ServingSettings(**content)`` reads it."""
         plain = dataclasses.asdict(self)
-        if plain["routing"] is None:
-            del plain["routing"]
-        return plain
+        return {
+            name: value for name, value in plain.items() if value or name not in ("routing", "deployment")
+        }

@@ -54,11 +54,8 @@ def rollback(project: ProjectOption = None, as_json: JsonOption = False) -> None
 def _promoted_over(settings: Settings, session: Session, project: str) -> str:
     """The version that a person has replaced in the running endpoint; empty if a run brought the champion."""
     from project.cli.endpoint import running_endpoint
-    from project.endpoint_routing import read_routing
-    from project.http_json import AbsentError
+    from project.endpoint_routing import routing_if_any
 
     up = running_endpoint(session, project)
-    try:
-        return read_routing(up.address, settings.bearer_token()).champion_before if up is not None else ""
-    except AbsentError:  # An endpoint of an earlier version.
-        return ""
+    routing = routing_if_any(up.address, settings.bearer_token()) if up is not None else None
+    return routing.champion_before if routing is not None else ""

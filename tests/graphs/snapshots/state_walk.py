@@ -48,6 +48,10 @@ NOT_STATE = {
     # Versions of the model, which are loaded anew, and what is asked for and not in the journal yet.
     "RoutingState.versions",
     "RoutingState._loader",
+    "RoutingState._returning",
+    "HorizonModels._loaded",
+    # Another one with each deployment, as each client of a test is.
+    "RoutingTrail.started",
     "RoutingTrail.is_kept",
     "RoutingTrail.waiting",
     "ModelRouter._scoring",
