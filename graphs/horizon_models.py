@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ from feature_sets.model_package.package import fetch_model_package
 from graphs.onnx_model import OnnxModel
 from graphs.protocol.records import Ahead, TelemetryRecord
 from graphs.routing.routing import FurtherVersion
+from graphs.scoring import ANSWER
+from graphs.state.histograms import HistogramFamily
 from graphs.state.serving_state import serving_state
 
 _Versions = tuple[FurtherVersion, ...]
@@ -79,17 +82,20 @@ class HorizonModels:
 
 
 def predict_ahead(
-    models: Mapping[str, OnnxModel], records: Sequence[TelemetryRecord]
+    models: Mapping[str, OnnxModel], records: Sequence[TelemetryRecord], times: HistogramFamily
 ) -> list[tuple[Ahead, ...]]:
     """What each model says of each event; a model whose arithmetic overflows says nothing.
 
     :param records: with features.
+    :param times: of each version.
     """
     found: list[tuple[Ahead, ...]] = [()] * len(records)
     features = [record.features for record in records if record.features is not None]
     for horizon, model in models.items():
+        started = time.perf_counter()
         probability = model.probability(model.inputs(features))
         rows = zip(model.decide(probability).tolist(), probability.tolist(), strict=True)
+        times.of(model.name, model.version, ANSWER).observe(time.perf_counter() - started)
         for place, (decided, chance) in enumerate(rows):
             if not math.isnan(chance):
                 found[place] += (Ahead(horizon, model.version, decided, chance),)

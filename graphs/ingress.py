@@ -93,6 +93,7 @@ class Ingress:
             self._read(request, body, event.headers or {})
         except ApiError as error:
             request.fail(error)
+        request.marks.append((self.name, time.perf_counter()))
         return event
 
     def _read(self, request: Request, body: Any, headers: dict[str, Any]) -> None:

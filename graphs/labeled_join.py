@@ -14,6 +14,7 @@ from feature_sets.telemetry.events import LabelEvent, excluding_columns
 from feature_sets.telemetry.incident_events import CHANGES, IncidentStatus
 from feature_sets.telemetry.schema import DEVICE
 from feature_sets.windows import event_status
+from graphs.ledger_metrics import count_pairs, show_ledger
 from graphs.protocol.errors import ApiError
 from graphs.protocol.label_status import LabelStatus
 from graphs.protocol.records import IncidentRecord, LabeledPair, LabelRecord
@@ -85,6 +86,7 @@ class LabeledJoin(RequestStep):
         else:
             self._ledger = PredictionLedger(deadline, tolerance)
         self._ahead = AheadStream(state, deadline, self._write_failed)
+        show_ledger(state.metrics, self._ledger, self._ahead.join)
         if self._ahead.join is not None:
             self._ledger.on_settled = self._ahead.join.settle
         self._inputs = state.package.schema.input_names
@@ -119,10 +121,7 @@ class LabeledJoin(RequestStep):
         if request.pairs and self._batches is not None:
             self._batches.add(request.pairs, request.replayed)
         self._ahead.write(request)
-        for pair in request.pairs:
-            self._metrics.pairs.labels("yes" if pair.made.prediction == pair.label else "no").inc()
-        for state, count in self._ledger.states.items():
-            self._metrics.ledger.labels(state).set(count)
+        count_pairs(self._metrics, request)
         self._metrics.contradicted.set(self._ledger.contradicted)
         self._unsaved += len(request.telemetry) + len(request.labels)
         if self._unsaved >= self._save_every and not request.replayed:

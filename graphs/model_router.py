@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -24,7 +25,7 @@ from graphs.protocol.routes import Kind, kinds_of, paths
 from graphs.request_step import RequestStep
 from graphs.routing.change import RoutingChange
 from graphs.routing_state import RoutingState
-from graphs.scoring import Scoring
+from graphs.scoring import ANSWER, Scoring
 from graphs.state.serving_state import serving_state
 from graphs.state.snapshots.saved_state import SavedState
 
@@ -51,6 +52,7 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
         self._name = self._state.settings.model_name
         self._max_rows = self._state.settings.max_events
         self._horizons = self._state.schema.horizons
+        self._ages = self._state.metrics.feature_age
 
     def post_init(self, mode: str = "sync", **kwargs: Any) -> None:
         """All models are loaded; the one that the settings name must be among them."""
@@ -180,26 +182,39 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
         counted = [record for record in request.telemetry if record.features is not None]
         routing = self._routing.trail.at(request.entry)
         self._scoring.score(counted, routing)
+        if request.started:
+            self._note_ages(request)
         models = self._further.at(routing.further)
         if models:
             self._predict_ahead(counted, models)
         if self._routing.versions.absent and not request.replayed:
             self._routing.give_way()
 
+    def _note_ages(self, request: Request) -> None:
+        """Note how old each event is that is predicted, by the clock that its arrival was told by."""
+        age = self._ages.of()
+        for index, record in enumerate(request.telemetry):
+            if record.prediction is not None:
+                age.observe(request.arrived(index) - record.event.time)
+
     def _predict_ahead(self, counted: list[TelemetryRecord], models: Mapping[str, OnnxModel]) -> None:
         """Add what the models of further horizons say to the predictions."""
-        for record, ahead in zip(counted, predict_ahead(models, counted), strict=True):
+        said = predict_ahead(models, counted, self._state.metrics.model_seconds)
+        for record, ahead in zip(counted, said, strict=True):
             if record.prediction is not None:
                 record.prediction = record.prediction._replace(ahead=ahead)
         for horizon, model in models.items():
-            said = [one for record in counted for one in _said(record) if one.horizon == horizon]
-            self._scoring.count(model, [one.prediction for one in said])
+            told = [one for record in counted for one in _said(record) if one.horizon == horizon]
+            self._scoring.count(model, [one.prediction for one in told])
 
     def _rerouted(self, request: Request) -> None:
         """Follow changes of the journal."""
         for change in request.routing:
+            champion = self._routing.trail.now.document.champion.version
             if self._routing.apply(request.entry, change, request.replayed):
                 self._state.metrics.routing_changes.labels(change.outcome).inc()
+            if champion != self._routing.trail.now.document.champion.version and not request.replayed:
+                self._state.metrics.swaps.inc()
 
     def _shadow_failed(self, version: str, error: Exception) -> None:
         self._state.metrics.shadow_failures.labels(version).inc()
@@ -209,7 +224,10 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
         model = self._model(request)
         inputs = read_inputs(request.body, model.input_names, self._max_rows)
         given_id, outputs = request_id(request.body), requested_outputs(request.body)
+        started = time.perf_counter()
         probability = model.probability(inputs)
+        times = self._state.metrics.model_seconds.of(model.name, model.version, ANSWER)
+        times.observe(time.perf_counter() - started)
         if np.isnan(probability).any():
             row = int(np.argmax(np.isnan(probability)))
             raise ApiError(422, "inputs", "must lead to a number in every row", f"none in row {row}")

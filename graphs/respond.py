@@ -81,7 +81,7 @@ class Respond:
         else:
             body = request.answer.encode()
         self._metrics.requests.labels(request.kind.value, request.status).inc()
-        self._metrics.seconds.labels(request.kind.value).observe(time.perf_counter() - request.started)
+        self._note_times(request)
         event.body = self._context.Response(
             headers=request.headers,
             body=body,
@@ -93,6 +93,15 @@ class Respond:
             if place is not None:  # Else the memory lacks an entry that is before the last one.
                 self._taker.note(place, len(request.records), self._journal.has_lost())
         return event
+
+    def _note_times(self, request: Request) -> None:
+        """Note how long the request took, and each step: from the end of the one before to its own."""
+        before, kind = request.started, request.kind.value
+        request.marks.append((self.name, time.perf_counter()))
+        for stage, end in request.marks:
+            self._metrics.stage_seconds.of(kind, stage).observe(end - before)
+            before = end
+        self._metrics.seconds.of(kind).observe(before - request.started)
 
     def terminate(self) -> None:
         """Shutdown hook, the last of all steps: keep the state as it is now."""

@@ -38,6 +38,12 @@ class RoutingState:
         self._loader = ChangeLoader(self.versions, self._loaded)
         self._returning = ReturningVersions(self.versions, self._left_out, self._come_back)
         self.is_saved = self.trail.is_kept
+        state.metrics.routed.read = self._roles
+
+    def _roles(self) -> dict[tuple[str, ...], float]:
+        """Versions with their roles, for the metrics."""
+        versions = self.trail.now.document.versions
+        return {(each.version, each.role): each.share if each.role == CANARY else 1.0 for each in versions}
 
     def start_change_of(self, body: object) -> dict[str, Any]:
         """Begin to load what a caller asks for; the answer has its id.
@@ -62,6 +68,7 @@ class RoutingState:
         """The change that a loading led to."""
         request = loading.request
         self.versions.put(*loading.models)
+        self._state.metrics.load_seconds.of().observe(loading.seconds)
         change = self._change(request.document, request.who, request.why, loading.id, loading.error)
         change = replace(change, declared=request.declared)
         self.trail.waiting = lambda: change  # It is the same if the journal takes it later only.

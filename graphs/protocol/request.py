@@ -29,7 +29,8 @@ class Request:
     :param kind: what it asks for.
     :param method: HTTP method.
     :param path: HTTP path without query.
-    :param started: monotonic clock at its start, seconds.
+    :param started: monotonic clock at its start, seconds; 0 for one that nobody sent.
+    :param marks: names of the steps that it went through, and the same clock at the end of each.
     :param arrival: when it arrived, epoch seconds.
     :param arrivals: when each accepted event arrived, where that is not when the request did.
     :param replayed: whether it comes from the journal and nobody waits for its answer.
@@ -55,6 +56,7 @@ class Request:
     method: str = ""
     path: str = ""
     started: float = 0.0
+    marks: list[tuple[str, float]] = field(default_factory=list)
     arrival: float = 0.0
     arrivals: list[float] = field(default_factory=list)
     replayed: bool = False

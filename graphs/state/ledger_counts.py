@@ -29,6 +29,12 @@ class LedgerCounts:
         """Records remembered by state."""
         return {name: self._states[name] for name in _STATES}
 
+    @property
+    def coverage(self) -> float | None:
+        """Share of the predictions that were joined, of those of which it is known; None before the first."""
+        known = self.joined + self.expired["waiting_for_label"]
+        return self.joined / known if known else None
+
     def from_future(self, time: float, labeled_at: float) -> bool:
         """Whether a label is about a time further ahead of the clock than the tolerance."""
         return time > labeled_at + self._tolerance

@@ -56,6 +56,7 @@ NOT_STATE = {
     "RoutingTrail.waiting",
     "ModelRouter._scoring",
     "ModelRouter._name",
+    "ModelRouter._ages",
     # How much was not saved beside the journal so far: no answer depends on it.
     "*._unsaved",
     "KeptIncidents.is_saved",
