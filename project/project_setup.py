@@ -44,6 +44,7 @@ JOBS = {
     "promote": "project.jobs.promote.promote",
     "release": "project.jobs.release.release",
     "labeled-stream": "project.jobs.labeled_stream.watch_labeled_stream",
+    "audit": "project.jobs.audit.audit_served",
     "init-detectors": "project.jobs.init_detectors.init_detectors",
     "drift-magnitude": "project.jobs.drift_magnitude.measure_drift_magnitude",
 }
