@@ -14,7 +14,7 @@ from feature_sets.telemetry.events import LabelEvent, excluding_columns
 from feature_sets.telemetry.incident_events import CHANGES, IncidentStatus
 from feature_sets.telemetry.schema import DEVICE
 from feature_sets.windows import event_status
-from graphs.ledger_metrics import count_pairs, show_ledger
+from graphs.ledger_metrics import count_pairs, show_ledger, told_conflicts
 from graphs.protocol.errors import ApiError
 from graphs.protocol.label_status import LabelStatus
 from graphs.protocol.records import IncidentRecord, LabeledPair, LabelRecord
@@ -227,6 +227,7 @@ class LabeledJoin(RequestStep):
             "expired": self._ledger.expired["waiting_for_label"],
             "expired_labels": self._ledger.expired["waiting_for_prediction"],
             "conflicting": self._ledger.conflicting,
+            "conflicts": told_conflicts(self._ledger.conflicts, self._schema.time),
             "contradicted": self._ledger.contradicted,
             "remembered": len(self._ledger),
             "newest_event_time": None if self._ledger.newest is None else iso_time(self._ledger.newest),

@@ -1,11 +1,17 @@
-"""What Prometheus is told of the ledger: what waits, what became of the rest, how late labels are."""
+"""What the ledger tells the world: what waits, what became of the rest, how late labels are."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
+from feature_sets.telemetry.schema import DEVICE
 from graphs.protocol.request import Request
+from graphs.protocol.times import iso_time
 from graphs.state.ahead_join import AheadJoin
 from graphs.state.derived_ledger import DerivedLedger
 from graphs.state.ledger import PredictionLedger
+from graphs.state.ledger_counts import Conflict
 from graphs.state.serving_metrics import ServingMetrics
 
 
@@ -42,3 +48,20 @@ def count_pairs(metrics: ServingMetrics, request: Request) -> None:
             metrics.early.inc()
         if request.started:
             metrics.join_delay.of().observe(delay)
+
+
+def told_conflicts(conflicts: Iterable[Conflict], time: str) -> list[dict[str, Any]]:
+    """Conflicts as people read them, the newest last.
+
+    :param time: name of the event-time column.
+    """
+    return [
+        {
+            DEVICE: each.device,
+            time: iso_time(each.time),
+            "kept": each.kept,
+            "other": each.other,
+            "told_at": iso_time(each.told_at),
+        }
+        for each in conflicts
+    ]
