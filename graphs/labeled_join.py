@@ -240,9 +240,8 @@ class LabeledJoin(RequestStep):
     def _check_room(self, request: Request) -> None:
         """Refuse what cannot be remembered: nothing that is within the deadline is forgotten for it.
 
-        Labels have as much room again, so that predictions that wait can always get theirs.
-
-        What waits for what follows it, with further horizons, takes room like the rest.
+        Labels have as much room again, so that predictions that wait can always get theirs. What waits for
+        what follows it, with further horizons, takes room like the rest.
 
         :raises ApiError: 503 if there are too many predictions and labels, and no newer event ends one.
         """
@@ -261,7 +260,7 @@ class LabeledJoin(RequestStep):
         earliest, settled = self._ledger.earliest, newest - self._deadline
         if join is None and (earliest is None or earliest < settled):
             return
-        if join is not None and join.frees(settled):
+        if join is not None and join.frees(settled, earliest):
             return
         self._metrics.refused.labels("ledger").inc()
         rule = f"must be sent again later: {held} events wait for their labels or deadline"

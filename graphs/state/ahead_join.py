@@ -88,11 +88,16 @@ class AheadJoin:
         """What takes memory: rows, and what labels alone told of."""
         return len(self) + len(self._told)
 
-    def frees(self, settled_until: float) -> bool:
-        """Whether rows would be forgotten if all were settled up to an event time, epoch seconds."""
+    def frees(self, settled_until: float, earliest: float | None) -> bool:
+        """Whether rows would be forgotten if all were settled up to a time; times are epoch seconds.
+
+        :param settled_until: event time.
+        :param earliest: event time of the oldest row that is not settled yet; None without one.
+        """
         bound, oldest = event_micros(settled_until), self._columns.micros[:1].tolist()
         ends = [self._until(seconds, bound) for seconds in self._horizons.values()]
-        first = min([*oldest, *(event_micros(row.time) for row in self._new[:1])], default=None)
+        waiting = [row.time for row in self._new[:1]] + ([] if earliest is None else [earliest])
+        first = min([*oldest, *map(event_micros, waiting)], default=None)
         return first is not None and first < min(ends)
 
     @staticmethod

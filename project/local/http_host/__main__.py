@@ -19,12 +19,11 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-import nuclio_sdk
 import uvicorn
 import uvloop
 
 from project.local.http_host.app import DEFAULT_MAX_BODY, HostApp
-from project.local.http_host.events import JSON, LOG_FORMAT, make_context
+from project.local.http_host.events import JSON, LOG_FORMAT, JsonLines, make_context
 from project.local.http_host.functions import load_function
 from project.local.http_host.handover import listen, offer, take
 from project.local.http_host.preload import preload, wait
@@ -83,7 +82,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     if os.environ.get(LOG_FORMAT) == JSON:
         for handler in logging.getLogger().handlers:
-            handler.setFormatter(nuclio_sdk.logger.JSONFormatter())
+            handler.setFormatter(JsonLines())
     preload(json.loads(arguments.function.read_text()))
     gc.collect()
     gc.freeze()

@@ -24,11 +24,19 @@ LOG_FORMAT, JSON = "NETOPS_LOG_FORMAT", "json"
 _TRIGGER = TriggerInfo("http", "default-http")
 
 
+class JsonLines(nuclio_sdk.logger.JSONFormatter):  # type: ignore[misc]
+    """A line is a JSON object; that of a failure has its trace."""
+
+    def _get_formatted_record_dict(self, record: logging.LogRecord) -> dict[str, Any]:
+        found: dict[str, Any] = super()._get_formatted_record_dict(record)
+        return {**found, "exception": self.formatException(record.exc_info)} if record.exc_info else found
+
+
 def make_context() -> Any:
     """A worker's context, with the logger, trigger and platform that MLRun's graph server asks for."""
     logger = nuclio_sdk.Logger(logging.INFO, "function")
     is_json = os.environ.get(LOG_FORMAT) == JSON
-    form = nuclio_sdk.logger.JSONFormatter if is_json else nuclio_sdk.logger.HumanReadableFormatter
+    form = JsonLines if is_json else nuclio_sdk.logger.HumanReadableFormatter
     logger.set_handler("default", sys.stdout, form())
     logging.getLogger("function").propagate = False  # it has a handler of its own
     return nuclio_sdk.Context(logger, nuclio_sdk.Platform("local"), 0, _TRIGGER)

@@ -1,6 +1,7 @@
 import asyncio
 import gzip
 import io
+import logging
 import sys
 
 import nuclio_sdk
@@ -8,7 +9,7 @@ import orjson
 import pytest
 
 from project.local.http_host.app import READY_PATH, HostApp
-from project.local.http_host.events import make_context
+from project.local.http_host.events import JsonLines, make_context
 from tests.project.local.http_host.support import JSON, nuclio_function, receiver
 
 
@@ -170,3 +171,12 @@ def test_the_log_of_a_function_is_json_lines_where_that_is_set(monkeypatch, caps
         assert (told["message"], told["with"]["request_id"], told["level"]) == ("request", "one", "error")
     else:
         assert line.startswith("Python> ") and "one" in line
+
+
+def test_the_json_line_of_a_failure_has_its_trace():
+    try:
+        raise ValueError("a defect")
+    except ValueError:
+        record = logging.LogRecord("x", logging.ERROR, "", 1, "%s failed", ("it",), sys.exc_info())
+    told = orjson.loads(JsonLines().format(record))
+    assert told["message"] == "it failed" and "ValueError: a defect" in told["exception"]
