@@ -14,7 +14,7 @@ def audit_text(results: Mapping[str, Any]) -> str:
     compared, pairs = int(results.get("compared") or 0), int(results.get("pairs") or 0)
     differ = int(results.get("mismatches") or 0)
     if not pairs:
-        return "nothing was served and labeled yet"
+        return "no served pairs are in files yet; those of this run are audited with the next one"
     if differ:
         names = ", ".join(f"{name} {count:,}" for name, count in (results.get("by_feature") or {}).items())
         return (
