@@ -247,7 +247,8 @@ def test_a_refusal_becomes_an_error_answer_that_the_later_steps_keep(
         answered = send(client, kind, next(ticks))
         assert answered.status == 418, kind
         assert answered.json == {
-            "error": {"field": "pot", "rule": "must hold coffee", "got": "list of 1 items"}
+            "error": {"field": "pot", "rule": "must hold coffee", "got": "list of 1 items"},
+            "request_id": answered.headers["X-Request-Id"],
         }
 
 
@@ -264,7 +265,8 @@ def test_a_failure_of_ours_ends_in_the_error_handler_and_the_next_request_is_ans
         answered = send(client, kind, next(ticks))
     assert answered.status == 500
     assert answered.json == {
-        "error": {"field": "server", "rule": "must not fail; its log says why it did", "got": None}
+        "error": {"field": "server", "rule": "must not fail; its log says why it did", "got": None},
+        "request_id": answered.headers["X-Request-Id"],
     }
     assert send(client, kind, next(ticks)).status == 200
 
