@@ -28,6 +28,7 @@ class Loading:
     :param models: loaded so far.
     :param error: why it is refused; empty while nothing speaks against it.
     :param is_done: whether nothing more is to be loaded.
+    :param seconds: how long that took.
     """
 
     request: ChangeRequest
@@ -36,6 +37,7 @@ class Loading:
     models: list[OnnxModel] = field(default_factory=list)
     error: str = ""
     is_done: bool = False
+    seconds: float = 0.0
 
 
 class ChangeLoader:
@@ -69,7 +71,7 @@ class ChangeLoader:
     def _load(self, loading: Loading) -> None:
         models, loading.error = loaded(self._versions, loading.request)
         loading.models.extend(models)
-        loading.is_done = True
+        loading.is_done, loading.seconds = True, time.monotonic() - loading.started
         if self.loading is loading:
             self._on_done(loading)
 

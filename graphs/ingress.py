@@ -31,6 +31,7 @@ from graphs.protocol.records import (
     label_record,
 )
 from graphs.protocol.request import Request
+from graphs.protocol.request_id import given_id, made_id
 from graphs.protocol.routes import Kind, clean_path, find_route
 from graphs.state.arrival_clock import ArrivalClock
 from graphs.state.serving_state import ServingState, serving_state
@@ -83,6 +84,7 @@ class Ingress:
         """Read an HTTP event; its body is a ``Request`` from here on."""
         request = Request(
             kind=Kind.UNKNOWN,
+            id=str(getattr(event, "id", "") or made_id()),
             method=str(event.method or "POST").upper(),
             path=clean_path(event.path or ""),
             started=time.perf_counter(),
@@ -93,9 +95,11 @@ class Ingress:
             self._read(request, body, event.headers or {})
         except ApiError as error:
             request.fail(error)
+        request.marks.append((self.name, time.perf_counter()))
         return event
 
     def _read(self, request: Request, body: Any, headers: dict[str, Any]) -> None:
+        request.id = given_id(headers) or request.id
         route, request.model, request.version = find_route(request.method, request.path)
         request.kind = route.kind
         if route.guarded:

@@ -14,6 +14,7 @@ from feature_sets.telemetry.events import LabelEvent, excluding_columns
 from feature_sets.telemetry.incident_events import CHANGES, IncidentStatus
 from feature_sets.telemetry.schema import DEVICE
 from feature_sets.windows import event_status
+from graphs.ledger_metrics import count_pairs, show_ledger, told_conflicts
 from graphs.protocol.errors import ApiError
 from graphs.protocol.label_status import LabelStatus
 from graphs.protocol.records import IncidentRecord, LabeledPair, LabelRecord
@@ -85,6 +86,7 @@ class LabeledJoin(RequestStep):
         else:
             self._ledger = PredictionLedger(deadline, tolerance)
         self._ahead = AheadStream(state, deadline, self._write_failed)
+        show_ledger(state.metrics, self._ledger, self._ahead.join)
         if self._ahead.join is not None:
             self._ledger.on_settled = self._ahead.join.settle
         self._inputs = state.package.schema.input_names
@@ -119,10 +121,7 @@ class LabeledJoin(RequestStep):
         if request.pairs and self._batches is not None:
             self._batches.add(request.pairs, request.replayed)
         self._ahead.write(request)
-        for pair in request.pairs:
-            self._metrics.pairs.labels("yes" if pair.made.prediction == pair.label else "no").inc()
-        for state, count in self._ledger.states.items():
-            self._metrics.ledger.labels(state).set(count)
+        count_pairs(self._metrics, request)
         self._metrics.contradicted.set(self._ledger.contradicted)
         self._unsaved += len(request.telemetry) + len(request.labels)
         if self._unsaved >= self._save_every and not request.replayed:
@@ -228,6 +227,7 @@ class LabeledJoin(RequestStep):
             "expired": self._ledger.expired["waiting_for_label"],
             "expired_labels": self._ledger.expired["waiting_for_prediction"],
             "conflicting": self._ledger.conflicting,
+            "conflicts": told_conflicts(self._ledger.conflicts, self._schema.time),
             "contradicted": self._ledger.contradicted,
             "remembered": len(self._ledger),
             "newest_event_time": None if self._ledger.newest is None else iso_time(self._ledger.newest),
@@ -240,13 +240,14 @@ class LabeledJoin(RequestStep):
     def _check_room(self, request: Request) -> None:
         """Refuse what cannot be remembered: nothing that is within the deadline is forgotten for it.
 
-        Labels have as much room again, so that predictions that wait can always get theirs.
+        Labels have as much room again, so that predictions that wait can always get theirs. What waits for
+        what follows it, with further horizons, takes room like the rest.
 
         :raises ApiError: 503 if there are too many predictions and labels, and no newer event ends one.
         """
-        most = self._max_size * (2 if request.labels else 1)
-        earliest = self._ledger.earliest
-        if len(self._ledger) < most or earliest is None:
+        most, join = self._max_size * (2 if request.labels else 1), self._ahead.join
+        held = len(self._ledger) + (join.held if join is not None else 0)
+        if held < most:
             return
         times = [
             record.event.time
@@ -256,10 +257,13 @@ class LabeledJoin(RequestStep):
         newest = max(times, default=-math.inf)
         if self._ledger.newest is not None:
             newest = max(newest, self._ledger.newest)
-        if earliest < newest - self._deadline:
+        earliest, settled = self._ledger.earliest, newest - self._deadline
+        if join is None and (earliest is None or earliest < settled):
+            return
+        if join is not None and join.frees(settled, earliest):
             return
         self._metrics.refused.labels("ledger").inc()
-        rule = f"must be sent again later: {len(self._ledger)} events wait for their labels or deadline"
+        rule = f"must be sent again later: {held} events wait for their labels or deadline"
         raise ApiError(503, "ledger", rule)
 
     def _predictions(self, request: Request) -> None:

@@ -38,6 +38,11 @@ class LoadedVersions:
         """Versions that are loaded."""
         return list(self._models)
 
+    @property
+    def absent(self) -> frozenset[str]:
+        """Versions that were needed and could not be loaded."""
+        return frozenset(self._absent)
+
     def get(self, version: str) -> OnnxModel | None:
         """A version that is loaded."""
         return self._models.get(version)
@@ -69,6 +74,7 @@ class LoadedVersions:
     def put(self, *models: OnnxModel) -> None:
         """Keep models."""
         self._models.update({model.version: model for model in models})
+        self._absent.difference_update(model.version for model in models)
 
     def needed(self, routed: RoutedVersion) -> OnnxModel:
         """A version, loaded if it must be. One that is no longer there is replaced by the deployed model.
@@ -91,6 +97,10 @@ class LoadedVersions:
     def is_there(self, routed: RoutedVersion) -> bool:
         """Whether a version is loaded, or can be."""
         return self.needed(routed).version == routed.version
+
+    def try_again(self) -> None:
+        """Have versions that could not be loaded be tried again when they are needed."""
+        self._absent.clear()
 
     def keep(self, versions: Collection[str]) -> None:
         """Forget all versions but these, and the deployed one."""

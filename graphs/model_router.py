@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import mlrun.serving
 import numpy as np
 
-from graphs.horizon_models import horizon_models, predict_ahead
+from graphs.horizon_models import HorizonModels, predict_ahead
 from graphs.onnx_model import OnnxModel
 from graphs.protocol.errors import ApiError
 from graphs.protocol.inference_protocol import (
@@ -23,7 +25,7 @@ from graphs.protocol.routes import Kind, kinds_of, paths
 from graphs.request_step import RequestStep
 from graphs.routing.change import RoutingChange
 from graphs.routing_state import RoutingState
-from graphs.scoring import Scoring
+from graphs.scoring import ANSWER, Scoring
 from graphs.state.serving_state import serving_state
 from graphs.state.snapshots.saved_state import SavedState
 
@@ -50,13 +52,13 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
         self._name = self._state.settings.model_name
         self._max_rows = self._state.settings.max_events
         self._horizons = self._state.schema.horizons
-        self._further: dict[str, OnnxModel] = {}
+        self._ages = self._state.metrics.feature_age
 
     def post_init(self, mode: str = "sync", **kwargs: Any) -> None:
         """All models are loaded; the one that the settings name must be among them."""
         if self._name not in self.routes:
             raise ValueError(f"champion must be one of {list(self.routes.keys())}, got {self._name!r}")
-        self._further = horizon_models(self.context)
+        self._further = HorizonModels(self.context)
         declared: OnnxModel = self.routes[self._name].async_object
         self._routing = RoutingState(self.context, self._state, declared)
         self._scoring = Scoring(
@@ -82,16 +84,20 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
 
     def start_change(self) -> RoutingChange | None:
         """What the routing becomes by the start of this process, after the replay; None if it stays."""
+        self._further.forget_replayed()
         change = self._routing.start_change()
         if change is None:
-            self._routing.forget_unused()
-            self._routing.save()
+            self._routing.settle()
         return change
+
+    def terminate(self) -> None:
+        """Shutdown hook."""
+        self._routing.close()
 
     @property
     def _names(self) -> list[str]:
         """Of all models, those of further horizons last."""
-        return [*self.routes.keys(), *(model.name for model in self._further.values())]
+        return [*self.routes.keys(), *(model.name for model in self._further.deployed.values())]
 
     def do_event(self, event: Any, *args: Any, **kwargs: Any) -> Any:
         """MLRun's entry point for routers."""
@@ -146,7 +152,7 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
         """Version of the model of each horizon, None without one; nothing where there is one horizon."""
         if len(self._horizons) == 1:
             return {}
-        found = {horizon: model.version for horizon, model in self._further.items()}
+        found = {horizon: model.version for horizon, model in self._further.deployed.items()}
         return {"horizons": {self._horizons[0]: primary, **{h: found.get(h) for h in self._horizons[1:]}}}
 
     def _champion(self) -> OnnxModel:
@@ -154,7 +160,7 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
 
     def _others(self) -> list[OnnxModel]:
         """Models of routes of their own, and of further horizons."""
-        return [*(route.async_object for route in self.routes.values()), *self._further.values()]
+        return [*(route.async_object for route in self.routes.values()), *self._further.deployed.values()]
 
     def _model(self, request: Request) -> OnnxModel:
         if request.model not in self._names:
@@ -174,25 +180,41 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
 
     def _predict(self, request: Request) -> None:
         counted = [record for record in request.telemetry if record.features is not None]
-        self._scoring.score(counted, self._routing.trail.at(request.entry))
-        self._predict_ahead(counted)
+        routing = self._routing.trail.at(request.entry)
+        self._scoring.score(counted, routing)
+        if request.started:
+            self._note_ages(request)
+        models = self._further.at(routing.further)
+        if models:
+            self._predict_ahead(counted, models)
+        if self._routing.versions.absent and not request.replayed:
+            self._routing.give_way()
 
-    def _predict_ahead(self, counted: list[TelemetryRecord]) -> None:
+    def _note_ages(self, request: Request) -> None:
+        """Note how old each event is that is predicted, by the clock that its arrival was told by."""
+        age = self._ages.of()
+        for index, record in enumerate(request.telemetry):
+            if record.prediction is not None:
+                age.observe(request.arrived(index) - record.event.time)
+
+    def _predict_ahead(self, counted: list[TelemetryRecord], models: Mapping[str, OnnxModel]) -> None:
         """Add what the models of further horizons say to the predictions."""
-        if not self._further:
-            return
-        for record, ahead in zip(counted, predict_ahead(self._further, counted), strict=True):
+        said = predict_ahead(models, counted, self._state.metrics.model_seconds)
+        for record, ahead in zip(counted, said, strict=True):
             if record.prediction is not None:
                 record.prediction = record.prediction._replace(ahead=ahead)
-        for horizon, model in self._further.items():
-            said = [one for record in counted for one in _said(record) if one.horizon == horizon]
-            self._scoring.count(model, [one.prediction for one in said])
+        for horizon, model in models.items():
+            told = [one for record in counted for one in _said(record) if one.horizon == horizon]
+            self._scoring.count(model, [one.prediction for one in told])
 
     def _rerouted(self, request: Request) -> None:
         """Follow changes of the journal."""
         for change in request.routing:
+            champion = self._routing.trail.now.document.champion.version
             if self._routing.apply(request.entry, change, request.replayed):
                 self._state.metrics.routing_changes.labels(change.outcome).inc()
+            if champion != self._routing.trail.now.document.champion.version and not request.replayed:
+                self._state.metrics.swaps.inc()
 
     def _shadow_failed(self, version: str, error: Exception) -> None:
         self._state.metrics.shadow_failures.labels(version).inc()
@@ -202,7 +224,10 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
         model = self._model(request)
         inputs = read_inputs(request.body, model.input_names, self._max_rows)
         given_id, outputs = request_id(request.body), requested_outputs(request.body)
+        started = time.perf_counter()
         probability = model.probability(inputs)
+        times = self._state.metrics.model_seconds.of(model.name, model.version, ANSWER)
+        times.observe(time.perf_counter() - started)
         if np.isnan(probability).any():
             row = int(np.argmax(np.isnan(probability)))
             raise ApiError(422, "inputs", "must lead to a number in every row", f"none in row {row}")

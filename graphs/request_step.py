@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
@@ -20,6 +21,9 @@ class RequestStep:
     replayed request leaves in a step's memory, and in the metrics, what a live one leaves.
     """
 
+    name: str
+    """As in the graph."""
+
     kinds: ClassVar[frozenset[Kind]] = frozenset()
     """Kinds of request that ``handle`` is called with."""
 
@@ -30,6 +34,8 @@ class RequestStep:
                 self.handle(request)
             except ApiError as error:
                 request.fail(error)
+            if request.started:
+                request.marks.append((self.name, time.perf_counter()))
         return request
 
     def prepare(self, request: Request) -> None:

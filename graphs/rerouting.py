@@ -25,12 +25,16 @@ def settle_routing(context: Any) -> None:
     if waiting is None:
         return
     change = waiting()
+    if change is None:  # It was overtaken.
+        state.routing.waiting = None
+        return
     try:
         journal_change(context, change)
     except ApiError as error:
         context.logger.error(f"routing change {change.id} waits for the journal: {error}")
         return
-    if state.routing.waiting is not None and state.routing.waiting().id == change.id:
+    after = state.routing.waiting() if state.routing.waiting is not None else None
+    if after is None or after.id == change.id:
         state.routing.waiting = None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from feature_sets.telemetry.schema import DEVICE
-from graphs.protocol.errors import ApiError, error_object
+from graphs.protocol.errors import ApiError
 from graphs.protocol.maintenance_answer import maintenance_answer
 from graphs.protocol.openapi import openapi_document
 from graphs.protocol.records import (
@@ -20,10 +20,12 @@ from graphs.protocol.records import (
     TelemetryRecord,
 )
 from graphs.protocol.request import JSON, Request
+from graphs.protocol.request_id import REQUEST_ID, made_id
 from graphs.protocol.routes import Kind
 from graphs.protocol.times import iso_time
 from graphs.replay import replay, tell_history
 from graphs.request_counts import count_request
+from graphs.request_log import RequestLog
 from graphs.rerouting import start_routing
 from graphs.snapshot import snapshot_taker
 from graphs.state.serving_state import serving_state
@@ -56,8 +58,10 @@ class Respond:
             (horizon, package.schema.version): package.schema.threshold
             for horizon, package in state.further.items()
         }
+        """Of this deployment; those of earlier ones are in the trail."""
         self._journal = state.journal
         self._taker: SnapshotTaker | None = None
+        self._log = RequestLog(context.logger, state.settings.request_log)
 
     def post_init(self, mode: str = "sync", **kwargs: Any) -> None:
         """All steps were made, this being the last: remember what was before."""
@@ -80,9 +84,9 @@ class Respond:
         else:
             body = request.answer.encode()
         self._metrics.requests.labels(request.kind.value, request.status).inc()
-        self._metrics.seconds.labels(request.kind.value).observe(time.perf_counter() - request.started)
+        self._note_times(request)
         event.body = self._context.Response(
-            headers=request.headers,
+            headers={**request.headers, REQUEST_ID: request.id},
             body=body,
             content_type=request.content_type,
             status_code=request.status,
@@ -92,6 +96,16 @@ class Respond:
             if place is not None:  # Else the memory lacks an entry that is before the last one.
                 self._taker.note(place, len(request.records), self._journal.has_lost())
         return event
+
+    def _note_times(self, request: Request) -> None:
+        """Note how long the request took, and each step: from the end of the one before to its own."""
+        before, kind = request.started, request.kind.value
+        request.marks.append((self.name, time.perf_counter()))
+        for stage, end in request.marks:
+            self._metrics.stage_seconds.of(kind, stage).observe(end - before)
+            before = end
+        self._metrics.seconds.of(kind).observe(before - request.started)
+        self._log.note(request, before - request.started)
 
     def terminate(self) -> None:
         """Shutdown hook, the last of all steps: keep the state as it is now."""
@@ -170,7 +184,8 @@ class Respond:
         """The same of a version of any horizon."""
         if said.horizon == self._schema.horizon:
             return self._routing.threshold(said.version)
-        return self._further.get((said.horizon, said.version))
+        known = self._further.get((said.horizon, said.version))
+        return known if known is not None else self._routing.further_threshold(said.horizon, said.version)
 
     def _maintenance(self, record: MaintenanceRecord) -> dict[str, Any]:
         answer = maintenance_answer(record.event.id, record.event.entry, self._schema)
@@ -203,7 +218,7 @@ class Respond:
             for record, result in zip(request.records, results, strict=True):
                 placed[record.place] = result
             answer = {"error": request.errors[0], "errors": request.errors, "results": placed}
-            request.reply(answer, 422)
+            request.reply({**answer, **request.named}, 422)
 
 
 def _devices(record: MaintenanceRecord) -> dict[str, Any]:
@@ -232,13 +247,20 @@ class ErrorHandler:
     def __init__(self, context: Any, name: str = "error_handler") -> None:
         self.name = name
         self._context = context
-        self._metrics = serving_state(context).metrics
+        state = serving_state(context)
+        self._metrics = state.metrics
+        self._log = RequestLog(context.logger, state.settings.request_log)
 
     def do_event(self, event: Any) -> Any:
         """MLRun takes what we return as the body of the event."""
-        request = event.body
-        kind = request.kind.value if isinstance(request, Request) else Kind.UNKNOWN.value
+        request = event.body if isinstance(event.body, Request) else Request(Kind.UNKNOWN, id=made_id())
         error = ApiError(500, "server", "must not fail; its log says why it did", None)
-        self._metrics.requests.labels(kind, error.status).inc()
-        body = orjson.dumps({"error": error_object(error)})
-        return self._context.Response(body=body, content_type=JSON, status_code=error.status)
+        request.fail(error)
+        self._metrics.requests.labels(request.kind.value, error.status).inc()
+        self._log.note(request, time.perf_counter() - request.started if request.started else 0.0)
+        return self._context.Response(
+            headers={REQUEST_ID: request.id},
+            body=orjson.dumps(request.answer),
+            content_type=JSON,
+            status_code=error.status,
+        )

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Sequence
 
 from feature_sets.model_package.imputation import count_missing
 from graphs.onnx_model import OnnxModel
 from graphs.protocol.records import Prediction, ShadowAnswer, TelemetryRecord
-from graphs.routing.document import RoutedVersion
+from graphs.routing.document import SHADOW, RoutedVersion
 from graphs.routing.routing import Routing
 from graphs.state.serving_metrics import ServingMetrics
+
+ANSWER = "answer"
+"""Role of a version whose answer is given."""
 
 Records = Sequence[TelemetryRecord]
 ModelOf = Callable[[RoutedVersion], OnnxModel]
@@ -36,6 +40,7 @@ class Scoring:
         self._model_of = model_of
         self._metrics = metrics
         self._on_failure = on_failure
+        self._times = metrics.model_seconds
 
     def score(self, records: Records, routing: Routing) -> None:
         """Note the predictions in the records.
@@ -60,9 +65,11 @@ class Scoring:
             self._shadow(document.champion, [record for each in others for record in each])
 
     def _answer(self, model: OnnxModel, records: Records) -> None:
+        started = time.perf_counter()
         inputs = model.inputs([record.features for record in records if record.features is not None])
         probability = model.probability(inputs)
         decided = model.decide(probability).tolist()
+        self._times.of(model.name, model.version, ANSWER).observe(time.perf_counter() - started)
         missing = count_missing(inputs).tolist()
         for record, row, prediction, chance, absent in zip(
             records, inputs, decided, probability.tolist(), missing, strict=True
@@ -85,9 +92,11 @@ class Scoring:
             model = self._model_of(routed)
             if model.version != routed.version:  # It is gone; the log says so.
                 return
+            started = time.perf_counter()
             inputs = model.inputs([record.features for record in scored if record.features is not None])
             probability = model.probability(inputs)
             decided = model.decide(probability).tolist()
+            self._times.of(model.name, model.version, SHADOW).observe(time.perf_counter() - started)
         except Exception as error:  # Whatever it is, the answers are made.
             self._on_failure(routed.version, error)
             return

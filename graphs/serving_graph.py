@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import uuid
 from typing import Any
 
 from mlrun.common.schemas import ModelEndpointCreationStrategy
@@ -27,6 +28,8 @@ def build_serving_graph(function: Any, **settings: Any) -> Any:
     if not checked.journal_key:
         key = journal_key(function.metadata.project or "default", function.metadata.name)
         checked = dataclasses.replace(checked, journal_key=key)
+    if not checked.deployment:
+        checked = dataclasses.replace(checked, deployment=uuid.uuid4().hex[:12])
     function.spec.parameters[SETTINGS] = checked.to_dict()
     function.spec.graph_initializer = INITIALIZER
     # Not with_http: it warns about a setting that is not set.

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import mlrun
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from feature_sets.checks import InputError
+from feature_sets.checks import InputError, duration_seconds
 from feature_sets.derived_features import DerivedFeatures
 from feature_sets.feature_vector import ALL_FEATURES
 from feature_sets.ingestion.history.held_rows import held_rows
@@ -26,7 +28,6 @@ from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.windows.definition import WindowDefinition
 from graphs.state.accepted_entries import AcceptedEntries, accepted_entries
-from graphs.state.entry_id import BEFORE_ALL
 from project.jobs.model_server_tester import TOLERANCE
 from project.labeled_files import newest_files
 from project.live_history import LiveJournal
@@ -34,6 +35,12 @@ from project.live_rows import ARRIVED, live_rows
 from training.dataset.vector_rows import read_vector
 
 _MICRO = 1_000_000
+MOST, SINCE = 100_000, "7d"
+"""Newest labeled pairs that are looked at, about; and how long before the newest answer."""
+
+_CLOCKS_APART_SECONDS = 3600
+"""How far the clocks of an endpoint and of its journal may be apart."""
+
 _BATCH_ROWS = 200_000
 """Pairs whose features are read at once."""
 
@@ -51,6 +58,9 @@ class Audit:
     :param mismatches: compared ones in which a feature differs in a bit, or the probability by more than the
         rounding of 32 bits.
     :param by_feature: feature, or ``probability`` -> compared ones in which it differs.
+    :param left_out: feature of other devices -> compared ones in which it is not looked at. Without an
+        arrival in the schema, the history does not know which of two devices was heard first.
+    :param since: from when on answers were looked at, ISO 8601; None without pairs.
     :param first: event time of the earliest pair, ISO 8601; None without pairs.
     :param last: of the latest.
     """
@@ -62,13 +72,21 @@ class Audit:
     unknown_models: int = 0
     mismatches: int = 0
     by_feature: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
+    since: str | None = None
     first: str | None = None
     last: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain form."""
+        return {
+            name: dict(value) if isinstance(value, Counter) else value for name, value in vars(self).items()
+        }
 
     def lines(self) -> list[str]:
         """For people."""
         found = [
-            f"{self.pairs:,} labeled pairs, {self.first} to {self.last}"
+            f"{self.pairs:,} labeled pairs, {self.first} to {self.last}, answered since {self.since}"
             if self.pairs
             else "no labeled pairs: nothing was served and labeled yet",
             f"{self.compared:,} compared with the history, {self.mismatches:,} of them differ",
@@ -79,10 +97,21 @@ class Audit:
             (self.unknown_models, "not compared: their model is registered no more"),
         )
         found += [f"  {count:,} {text}" for count, text in reasons if count]
-        return found + [f"  {count:,} in {name}" for name, count in self.by_feature.most_common()]
+        found += [f"  {count:,} in {name}" for name, count in self.by_feature.most_common()]
+        if self.left_out:
+            most, names = max(self.left_out.values()), ", ".join(sorted(self.left_out))
+            found.append(f"  not looked at in {most:,}, as the schema has no arrival: {names}")
+        return found
 
 
-def audit(project: str, directory: Path, journal: LiveJournal, schema: TelemetrySchema, most: int) -> Audit:
+def audit(
+    project: str,
+    directory: Path,
+    journal: LiveJournal,
+    schema: TelemetrySchema,
+    most: int = MOST,
+    since: str = SINCE,
+) -> Audit:
     """Recompute the features of what was served from the history, and its answers by its models.
 
     The features must be those that were served to the last bit, as one engine computes both.
@@ -90,16 +119,22 @@ def audit(project: str, directory: Path, journal: LiveJournal, schema: Telemetry
     :param directory: of the labeled pairs of the endpoint.
     :param journal: of the same endpoint.
     :param most: pairs that are looked at, about; the newest.
-    :raises InputError: if the project has no history of this schema.
+    :param since: how long before the newest answer an answer may be, or a time, see ``_begin``.
+    :raises InputError: if the project has no history of this schema, or ``since`` is neither.
     :raises ApiError: if the journal cannot be read.
     :raises OSError: if a file cannot be read.
     """
     history = TelemetryHistory.of(schema)
     if history is None or history.metrics is None:
         raise InputError("history", "must have been begun by 'netops ingest' or 'netops run'", "none")
-    found = Audit()
-    chosen = newest_files(directory, [schema.time, schema.target], most)
-    files = [pd.read_parquet(path) for path in reversed(chosen)]
+    found, columns = Audit(), [schema.time, schema.target, PREDICTED_AT]
+    files = [pd.read_parquet(path) for path in reversed(newest_files(directory, columns, most))]
+    if not files:
+        return found
+    begin = _begin(since, max(column_micros(file[PREDICTED_AT]).max() for file in files))
+    files = [file[column_micros(file[PREDICTED_AT]) >= begin] for file in files]
+    files = [file for file in files if len(file)]
+    found.since = _moment(begin)
     late = _late(journal, schema, files)
     for pairs in _batches(files):
         _add(found, project, pairs, history.metrics, late, schema)
@@ -124,7 +159,9 @@ def _late(journal: LiveJournal, schema: TelemetrySchema, files: list[pd.DataFram
     if schema.arrival is not None or not files:
         return pd.DataFrame(columns=[DEVICE, schema.time, ARRIVED])
     since = min(column_micros(file[PREDICTED_AT]).min() for file in files) / _MICRO
-    entries = accepted_entries(journal.url, journal.key, journal.archive, BEFORE_ALL)
+    # An entry is made after the arrival of its events, by a clock of its own; archives before are not read.
+    after = (max(0, int((since - _CLOCKS_APART_SECONDS) * 1000)), 0)
+    entries = accepted_entries(journal.url, journal.key, journal.archive, after)
     served = AcceptedEntries([entry for entry in entries.new if entry.arrival >= since], [])
     return live_rows(served, schema).late
 
@@ -141,9 +178,7 @@ def _add(
     pairs = pairs.drop_duplicates([DEVICE, schema.time], ignore_index=True)
     times = column_micros(pairs[schema.time])
     found.pairs += len(pairs)
-    earliest, latest = (
-        pd.Timestamp(int(t), unit="us", tz="UTC").isoformat() for t in (times.min(), times.max())
-    )
+    earliest, latest = _moment(times.min()), _moment(times.max())
     found.first = min(found.first or earliest, earliest)
     found.last = max(found.last or latest, latest)
     package = model_of(project, str(pairs[VERSION].iloc[0]))
@@ -161,11 +196,36 @@ def _add(
     keys, names = [DEVICE, schema.time], package.schema.input_names
     vector = read_vector(f"store://feature-vectors/{project}/{ALL_FEATURES}", schema, served[keys])
     history = served[keys].merge(vector[[*keys, *names]], on=keys, how="left", validate="1:1")
-    differs = {name: differing(served[name], history[name]) for name in names}
+    unknown = [] if schema.arrival is not None else _of_others(names, schema)
+    found.left_out.update({name: len(served) for name in unknown})
+    differs = {name: differing(served[name], history[name]) for name in names if name not in unknown}
+    # The answer is looked at all the same, from what the model was given.
+    history = history.assign(**{name: served[name] for name in unknown})
     offline = package.session().probability(package.schema.matrix(history))
     differs[PROBABILITY] = ~(np.abs(offline - served[PROBABILITY].to_numpy()) <= TOLERANCE)
     found.mismatches += int(np.logical_or.reduce(list(differs.values())).sum())
     found.by_feature.update({name: int(rows.sum()) for name, rows in differs.items() if rows.any()})
+
+
+def _of_others(names: Sequence[str], schema: TelemetrySchema) -> list[str]:
+    """Features that depend on the order in which several devices were heard."""
+    of_others = set(DerivedFeatures(schema).groups.names)
+    return [name for name in names if name in of_others]
+
+
+def _begin(since: str, newest: int) -> int:
+    """From when on answers are looked at, microseconds.
+
+    :param since: a length such as ``7d``, before the newest answer, or a time in ISO 8601.
+    :param newest: time of the newest answer, microseconds.
+    :raises InputError: if it is neither.
+    """
+    if re.fullmatch(r"\d+[smhd]", since):
+        return newest - duration_seconds(since, "since") * _MICRO
+    try:
+        return round(pd.Timestamp(since).tz_convert("UTC").timestamp() * _MICRO)
+    except (ValueError, TypeError) as error:
+        raise InputError("since", "must be a length such as 7d, or a time with a zone", since) from error
 
 
 def _moment(micros: int) -> str:
@@ -188,15 +248,14 @@ def model_of(project: str, version: str) -> ModelPackage | None:
 def _is_touched(pairs: pd.DataFrame, late: pd.DataFrame, schema: TelemetrySchema) -> npt.NDArray[np.bool_]:
     """Whether a reading that came after the answer is in what the features of each pair look back on."""
     derived, definition = DerivedFeatures(schema), WindowDefinition.from_schema(schema)
+    # Features of other devices are not looked at where there are late readings.
     reach = math.inf if derived.relative.names else definition.kept_buckets * definition.period_micros
     columns = (pairs[schema.time], pairs[PREDICTED_AT], late[schema.time], late[ARRIVED])
     times, answered, moments, arrivals = map(column_micros, columns)
-    everyone = np.arange(len(pairs))
-    of_device = pairs.groupby(DEVICE, sort=False).indices
+    of_device, nobody = pairs.groupby(DEVICE, sort=False).indices, np.arange(0)
     touched = np.zeros(len(pairs), dtype=np.bool_)
     for device, moment, arrived in zip(late[DEVICE], moments, arrivals, strict=True):
-        # Features of other devices may look at any of them.
-        rows = everyone if derived.groups.names else of_device.get(device, everyone[:0])
+        rows = of_device.get(device, nobody)
         ago = times[rows] - moment
         touched[rows] |= (ago >= 0) & (ago <= reach) & (answered[rows] <= arrived)
     return touched

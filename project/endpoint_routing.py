@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from graphs.routing.change import DEPLOYMENT
+from graphs.routing.change import DEPLOYMENT, ENDPOINT
 from graphs.routing.document import CHAMPION, RoutedVersion, RoutingDocument
 from project.errors import NetopsError
-from project.http_json import get_guarded, put_json
+from project.http_json import AbsentError, get_guarded, put_json
 
 _PATIENCE_SECONDS = 120.0
 _PAUSE_SECONDS = 0.1
@@ -56,6 +56,8 @@ class EndpointRouting:
         """The champion that a person has replaced by the one of now; empty if a deployment brought it."""
         now = self.document.champion.version
         for change in reversed(self.changes):
+            if change["who"] == ENDPOINT:  # What could not be loaded for a while.
+                continue
             before, after = champion_of(change["from"]), champion_of(change["to"])
             if change["outcome"] == "applied" and before != after:
                 return before if after == now and change["who"] != DEPLOYMENT else ""
@@ -106,6 +108,17 @@ def change_routing(
             return told
         time.sleep(_PAUSE_SECONDS)
     raise NetopsError(f"the endpoint must load the versions within {_PATIENCE_SECONDS:g} s, and has not")
+
+
+def routing_if_any(address: str, token: str) -> EndpointRouting | None:
+    """The same; None at an endpoint of an earlier version, which has no routing.
+
+    :raises NetopsError: if it does not tell.
+    """
+    try:
+        return read_routing(address, token)
+    except AbsentError:
+        return None
 
 
 def _route(address: str) -> str:

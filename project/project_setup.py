@@ -44,6 +44,7 @@ JOBS = {
     "promote": "project.jobs.promote.promote",
     "release": "project.jobs.release.release",
     "labeled-stream": "project.jobs.labeled_stream.watch_labeled_stream",
+    "audit": "project.jobs.audit.audit_served",
     "init-detectors": "project.jobs.init_detectors.init_detectors",
     "drift-magnitude": "project.jobs.drift_magnitude.measure_drift_magnitude",
 }
@@ -216,6 +217,7 @@ def _serving(name: str, project: str, settings: Settings, **graph: Any) -> mlrun
         model_name=MODEL,
         devices=f"store://feature-sets/{project}/{devices.NAME}",
         unknown_devices=settings.unknown_devices,
+        request_log=settings.request_log,
         history=f"store://feature-sets/{project}/{device_metrics.NAME}",
         labels=f"store://feature-sets/{project}/{device_labels.NAME}",
         **{"token_secret": "NETOPS_TOKEN", **graph},

@@ -13,6 +13,8 @@ Variables:
 ``NETOPS_RETRAIN_POLICY``   when it does, such as ``cool_down=30m,runs_a_day=4``
 ``NETOPS_UNKNOWN_DEVICES``  reject or accept events of devices unknown or retired
 ``NETOPS_CLOCK``            what tells the endpoint the time: ``wall``, or ``arrival`` for scenarios
+``NETOPS_LOG_FORMAT``       form of the log of deployed functions: text, or json for JSON lines
+``NETOPS_REQUEST_LOG``      which requests of an endpoint are in it: failed, all or off
 ``NETOPS_IMAGE``            container image, on a cluster
 ``NETOPS_SOURCE``           where the code is loaded from, on a cluster
 ``MLRUN_DBPATH``            an MLRun API of the user's own
@@ -29,11 +31,14 @@ from pathlib import Path
 
 from feature_sets.checks import InputError, check_choice
 from graphs.protocol.device_status import POLICIES, REJECT
+from graphs.protocol.request_logs import FAILED, REQUEST_LOGS
 from graphs.state.clocks import CLOCKS, WALL
 from project.retraining_policy import AUTO, MODES, OFF, RetrainingPolicy
 
 SOURCE_ROOT = Path(__file__).resolve().parent.parent
 """The folder that holds the rooms: the checkout, or ``site-packages``."""
+
+TEXT, LOG_FORMATS = "text", ("text", "json")
 
 PROFILES = ("local", "kubernetes", "iguazio")
 
@@ -59,6 +64,8 @@ class Settings:
         ``accept``.
     :param clock: of the serving endpoint: ``wall``, or ``arrival`` to take it from the events. With that,
         whoever sends telemetry sets the clock; it is for scenarios.
+    :param log_format: of deployed functions, ``text`` or ``json`` for JSON lines.
+    :param request_log: which requests of an endpoint have a line: ``failed``, ``all`` or ``off``.
     :param streams: folder of the labeled stream, or None to keep it in the home folder; on a cluster a volume
         that its pods share.
     """
@@ -77,12 +84,16 @@ class Settings:
     retraining: RetrainingPolicy = field(default_factory=RetrainingPolicy)
     unknown_devices: str = REJECT
     clock: str = WALL
+    log_format: str = TEXT
+    request_log: str = FAILED
     streams: Path | None = None
 
     def __post_init__(self) -> None:
         check_choice("NETOPS_PROFILE", self.profile, PROFILES)
         check_choice("NETOPS_UNKNOWN_DEVICES", self.unknown_devices, POLICIES)
         check_choice("NETOPS_CLOCK", self.clock, CLOCKS)
+        check_choice("NETOPS_LOG_FORMAT", self.log_format, LOG_FORMATS)
+        check_choice("NETOPS_REQUEST_LOG", self.request_log, REQUEST_LOGS)
         local = self.profile == "local"
         object.__setattr__(self, "retrain", self.retrain or (AUTO if local else OFF))
         check_choice("NETOPS_RETRAIN", self.retrain, MODES)
@@ -123,6 +134,8 @@ class Settings:
             retraining=RetrainingPolicy.parse(env.get("NETOPS_RETRAIN_POLICY", "")),
             unknown_devices=env.get("NETOPS_UNKNOWN_DEVICES") or REJECT,
             clock=env.get("NETOPS_CLOCK") or WALL,
+            log_format=env.get("NETOPS_LOG_FORMAT") or TEXT,
+            request_log=env.get("NETOPS_REQUEST_LOG") or FAILED,
             streams=Path(env["NETOPS_STREAMS"]) if env.get("NETOPS_STREAMS") else None,
         )
 
@@ -167,6 +180,9 @@ class Settings:
             ("NETOPS_STREAMS", self.streams),
             ("NETOPS_DRIFT_CALLBACK", self.drift_callback),
             ("NETOPS_UNKNOWN_DEVICES", self.unknown_devices if self.unknown_devices != REJECT else ""),
+            ("NETOPS_LOG_FORMAT", self.log_format if self.log_format != TEXT else ""),
+            ("MLRUN_LOG_FORMATTER", self.log_format if self.log_format != TEXT else ""),
+            ("NETOPS_REQUEST_LOG", self.request_log if self.request_log != FAILED else ""),
             ("NETOPS_IMAGE", self.image),
             ("NETOPS_SOURCE", self.source),
             ("MLRUN_REDIS__URL", self.redis_url if self.profile != "local" else ""),

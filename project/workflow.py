@@ -192,6 +192,7 @@ def _live(given: Mapping[str, Any], evaluated: Any, made: Any) -> None:
     serving = steps.serve(last[-1])
     last.append(serving)
     _when(given["telemetry"] == "", "simulated_network", stream)
+    steps.audit(last[-1], given["schema"])
     # While telemetry streams.
     runner = steps.deploy_runner(serving)
     chosen = [given[name] for name in ("schema", "detectors", "drift_reference")]

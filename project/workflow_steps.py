@@ -213,6 +213,14 @@ def stream(serving: Step, options: Arguments) -> Step:
     return _run("labeled-stream", given).after(generator)
 
 
+def audit(serving: Step, schema: Any) -> Step:
+    """Compare what was served with the history.
+
+    :param serving: the last step of what is done on the serving endpoint.
+    """
+    return _run("audit", {"schema": schema}).after(serving)
+
+
 def watch_for_drift(
     evaluated: Step, serving: Step, runner: Step, schema: Any, detectors: Any, reference: Any
 ) -> None:

@@ -17,6 +17,7 @@ from feature_sets.model_package.horizon_names import name_of_horizon
 from feature_sets.model_package.package import fetch_model_package
 from feature_sets.telemetry.each_horizon import further
 from feature_sets.telemetry.schema import TelemetrySchema
+from training.dataset.horizons_fit import horizons_too_long
 from training.evaluate import evaluate
 from training.evaluation.lead_times import (
     NOT_TRAINED,
@@ -132,13 +133,17 @@ def train_further_horizons(
     gate = {"promote": promote, "rehearse": rehearse, "approve": approve}
     told = {"scores_by": scores_by}
     given = _Given({**rows, **limits}, {**rows, **plan, **told}, {**rows, **gate, **told})
+    too_long = {} if primary.unlabeled else horizons_too_long(feature_vector, telemetry)
     for horizon, one in further(telemetry).items():
         if primary.unlabeled:
             lead = LeadTime(horizon, NOT_TRAINED, "there are no labels yet")
         else:
             if check_boolean("argument 'rehearse'", rehearse):
                 stage_production(context.project, horizon)
-            lead = _Runs(context, horizon, one).lead(feature_vector, given)
+            if horizon in too_long:
+                lead = LeadTime(horizon, NOT_TRAINED, too_long[horizon])
+            else:
+                lead = _Runs(context, horizon, one).lead(feature_vector, given)
         if lead.promotion == NOT_TRAINED:
             context.logger.warning(f"horizon {horizon}: {lead.promotion}: {lead.reason}")
         leads.append(lead)

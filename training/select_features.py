@@ -17,7 +17,7 @@ from feature_sets.feature_vector import selected_features
 from feature_sets.telemetry.schema import TelemetrySchema
 from training.dataset.column_medians import column_medians
 from training.dataset.feature_columns import feature_columns, useless_features
-from training.dataset.horizons_fit import check_horizons_fit
+from training.dataset.horizons_fit import horizons_too_long
 from training.dataset.split import Split
 from training.dataset.split_arguments import SplitArguments
 from training.dataset.too_little import TooLittleDataError, telling_too_little
@@ -208,7 +208,8 @@ def select_features(
     max_correlation = check_number("argument 'max_correlation'", max_correlation, above=0, at_most=1)
     max_drift = check_number("argument 'max_drift'", max_drift, above=0, at_most=1)
     votes_needed(min_votes)  # refused now, and not after the rows were read
-    check_horizons_fit(feature_vector, telemetry)
+    for rule in horizons_too_long(feature_vector, telemetry).values():
+        context.logger.warning(f"no model of this horizon will be trained: {rule}")
     parts = read_split(context, feature_vector, telemetry, arguments, check=partial(check_folds, telemetry))
     with telling_too_little(context):
         selection = select_from(

@@ -27,9 +27,11 @@ class Request:
     """Everything the steps learn about one request.
 
     :param kind: what it asks for.
+    :param id: by which answer and log tell of it; empty for one that nobody sent.
     :param method: HTTP method.
     :param path: HTTP path without query.
-    :param started: monotonic clock at its start, seconds.
+    :param started: monotonic clock at its start, seconds; 0 for one that nobody sent.
+    :param marks: names of the steps that it went through, and the same clock at the end of each.
     :param arrival: when it arrived, epoch seconds.
     :param arrivals: when each accepted event arrived, where that is not when the request did.
     :param replayed: whether it comes from the journal and nobody waits for its answer.
@@ -52,9 +54,11 @@ class Request:
     """
 
     kind: Kind
+    id: str = ""
     method: str = ""
     path: str = ""
     started: float = 0.0
+    marks: list[tuple[str, float]] = field(default_factory=list)
     arrival: float = 0.0
     arrivals: list[float] = field(default_factory=list)
     replayed: bool = False
@@ -87,7 +91,12 @@ class Request:
     def fail(self, error: ApiError) -> None:
         """Complete the answer with an error object."""
         self.headers = error.headers
-        self.reply({"error": error_object(error)}, error.status)
+        self.reply({"error": error_object(error), **self.named}, error.status)
+
+    @property
+    def named(self) -> dict[str, str]:
+        """Its id, beside an error object."""
+        return {"request_id": self.id} if self.id else {}
 
     def refuse(self, place: int, error: EventError) -> None:
         """Note an event that breaks a rule.

@@ -84,6 +84,13 @@ class RoutingChange:
         """Whether it is in force from its place on."""
         return self.outcome == APPLIED
 
+    @property
+    def is_wish(self) -> bool:
+        """Whether a person or a deployment says here which versions there are to be."""
+        if self.who == DEPLOYMENT:  # It may say which models further horizons have, and no more.
+            return self.before != self.routing.document
+        return self.who != ENDPOINT
+
     def row(self) -> dict[str, Any]:
         """Plain form; ``of_row`` reads it."""
         return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -13,6 +13,24 @@ from graphs.routing.document import RoutedVersion, RoutingDocument
 
 _BYTES = 7
 _ALL = 1 << (8 * _BYTES)
+
+
+@dataclass(frozen=True)
+class FurtherVersion:
+    """The model of a further horizon.
+
+    :param horizon: as the schema has it.
+    :param version: of the model.
+    :param model_path: address of exactly this package.
+    :param sha256: SHA-256 of its ``model.json``.
+    :param threshold: probability from which on it predicts 1.
+    """
+
+    horizon: str
+    version: str
+    model_path: str
+    sha256: str
+    threshold: float
 
 
 @dataclass(frozen=True)
@@ -24,12 +42,15 @@ class Routing:
     :param devices: of each canary, how many of the devices that were known then it answers; empty where none
         were known.
     :param thresholds: version -> probability from which on it predicts 1.
+    :param further: the models of further horizons, as far as there are any; None with one horizon, and where
+        an earlier version did not note them.
     """
 
     document: RoutingDocument
     ends: tuple[int, ...] = ()
     devices: tuple[int, ...] = ()
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    further: tuple[FurtherVersion, ...] | None = None
 
     @classmethod
     def of(
@@ -37,6 +58,7 @@ class Routing:
         document: RoutingDocument,
         known: Collection[str] | None,
         thresholds: Mapping[str, float],
+        further: tuple[FurtherVersion, ...] | None = None,
     ) -> Routing:
         """Decide who answers whom.
 
@@ -44,15 +66,16 @@ class Routing:
         no others. A larger share has all devices of a smaller one, as far as the salt is the same.
 
         :param known: registered devices; None where every device is accepted.
+        :param further: the models of further horizons.
         """
         up_to, total = [], Fraction(0)
         for share in document.shares:
             total += share
             up_to.append(total)
         if known is None:
-            return cls(document, tuple(math.ceil(share * _ALL) for share in up_to), (), thresholds)
+            return cls(document, tuple(math.ceil(share * _ALL) for share in up_to), (), thresholds, further)
         if not up_to:
-            return cls(document, (), (), thresholds)
+            return cls(document, (), (), thresholds, further)
         places = [*sorted(place_of(device, document.salt) for device in known), _ALL]
         counts = [math.ceil(share * len(known)) for share in up_to]
         devices = tuple(count - before for count, before in zip(counts, [0, *counts], strict=False))
@@ -61,7 +84,7 @@ class Routing:
             min(max(math.ceil(share * _ALL), places[count - 1] + 1 if count else 0), places[count])
             for share, count in zip(up_to, counts, strict=True)
         ]
-        return cls(document, tuple(ends), devices, thresholds)
+        return cls(document, tuple(ends), devices, thresholds, further)
 
     def answers(self, device: str) -> RoutedVersion:
         """The version that answers a device."""
@@ -74,21 +97,26 @@ class Routing:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain form; ``from_dict`` reads it."""
-        return {
+        plain = {
             "document": self.document.to_dict(),
             "ends": list(self.ends),
             "devices": list(self.devices),
             "thresholds": dict(self.thresholds),
         }
+        return (
+            plain if self.further is None else {**plain, "further": [asdict(each) for each in self.further]}
+        )
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Routing:
         """Inverse of ``to_dict``."""
+        further = content.get("further")
         return cls(
             RoutingDocument.from_dict(content["document"]),
             tuple(content["ends"]),
             tuple(content["devices"]),
             dict(content["thresholds"]),
+            None if further is None else tuple(FurtherVersion(**each) for each in further),
         )
 
 

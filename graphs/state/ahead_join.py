@@ -83,6 +83,32 @@ class AheadJoin:
         """Rows remembered."""
         return len(self._rows) + len(self._new)
 
+    @property
+    def held(self) -> int:
+        """What takes memory: rows, and what labels alone told of."""
+        return len(self) + len(self._told)
+
+    def frees(self, settled_until: float, earliest: float | None) -> bool:
+        """Whether rows would be forgotten if all were settled up to a time; times are epoch seconds.
+
+        :param settled_until: event time.
+        :param earliest: event time of the oldest row that is not settled yet; None without one.
+        """
+        bound, oldest = event_micros(settled_until), self._columns.micros[:1].tolist()
+        ends = [self._until(seconds, bound) for seconds in self._horizons.values()]
+        waiting = [row.time for row in self._new[:1]] + ([] if earliest is None else [earliest])
+        first = min([*oldest, *map(event_micros, waiting)], default=None)
+        return first is not None and first < min(ends)
+
+    @staticmethod
+    def _until(seconds: int, bound: int) -> int:
+        """Before which all predictions of a horizon are joined; whole steps.
+
+        So a replay that begins elsewhere completes a pair at the same entry.
+        """
+        step = max(_LEAST_STEP, seconds * 62_500)
+        return (bound - 2 * seconds * 1_000_000) // step * step
+
     def settle(self, row: Settled) -> None:
         """Note a row that no label can change any more."""
         self._new.append(row)
@@ -100,9 +126,7 @@ class AheadJoin:
         bound = event_micros(settled_until)
         due = {}
         for horizon, seconds in self._horizons.items():
-            # Whole steps, so that a replay that begins elsewhere completes a pair at the same entry.
-            step = max(_LEAST_STEP, seconds * 62_500)
-            until = (bound - 2 * seconds * 1_000_000) // step * step
+            until = self._until(seconds, bound)
             before = self._done.get(horizon, _BEGINNING)
             if until > before:
                 due[horizon] = (before, until)

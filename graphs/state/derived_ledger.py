@@ -20,6 +20,7 @@ from graphs.protocol.label_status import LabelStatus
 from graphs.protocol.records import LabeledPair, Position, Prediction
 from graphs.state.incident_book import IncidentBook
 from graphs.state.incident_change import Changed
+from graphs.state.ledger_counts import Conflict
 from graphs.state.remembered import Made, RememberedDevice, Told
 from graphs.state.remembered_ledger import RememberedLedger
 from graphs.state.settled import OnSettled, Settled
@@ -133,7 +134,7 @@ class DerivedLedger(RememberedLedger):
         if told is not None:
             if told.label == label:
                 return LabelStatus.DUPLICATE, []
-            self.conflicting += 1
+            self.note_conflict(Conflict(device, time, told.label, label, labeled_at))
             return LabelStatus.CONFLICTING, []
         known = self._devices.setdefault(device, RememberedDevice())
         known.told[micros] = Told(label, labeled_at)
@@ -317,7 +318,9 @@ class DerivedLedger(RememberedLedger):
         else:
             before = self._contradicted(device, known, [micros])
             conflicts = record.label != label.label
-            self.conflicting += conflicts
+            if conflicts:
+                found = Conflict(device, record.time, record.label, label.label, label.labeled_at)
+                self.note_conflict(found)
             label.used = LabelStatus.CONFLICTING if conflicts else LabelStatus.DUPLICATE
             self.contradicted += self._contradicted(device, known, [micros]) - before
         return []

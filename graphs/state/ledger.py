@@ -10,7 +10,7 @@ import numpy as np
 
 from graphs.protocol.label_status import LabelStatus
 from graphs.protocol.records import LabeledPair, Position, Prediction
-from graphs.state.ledger_counts import LedgerCounts
+from graphs.state.ledger_counts import Conflict, LedgerCounts
 from graphs.state.settled import OnSettled, Settled
 from graphs.state.snapshots.predictions import restored_predictions, saved_predictions
 from graphs.state.snapshots.saved_state import SavedState, named, numbered
@@ -112,7 +112,7 @@ class PredictionLedger(LedgerCounts):
         if record.label is not None:
             if record.label == label:
                 return LabelStatus.DUPLICATE, None
-            self.conflicting += 1
+            self.note_conflict(Conflict(device, time, record.label, label, labeled_at))
             return LabelStatus.CONFLICTING, None
         before = record.state
         record.label, record.labeled_at = label, labeled_at

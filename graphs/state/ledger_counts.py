@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 _STATES = ("waiting_for_label", "waiting_for_prediction", "joined")
+
+
+MOST_CONFLICTS = 100
+"""Labels that contradict an earlier one, of which a ledger tells; all of them are in the archive."""
+
+
+class Conflict(NamedTuple):
+    """A label that contradicts an earlier one of the same device and time, which counts.
+
+    :param device: device key.
+    :param time: event time in epoch seconds.
+    :param kept: the label that counts, None if it leaves the event out.
+    :param other: what was told later.
+    :param told_at: when that arrived, epoch seconds.
+    """
+
+    device: str
+    time: float
+    kept: int | None
+    other: int | None
+    told_at: float
 
 
 class LedgerCounts:
@@ -21,6 +42,8 @@ class LedgerCounts:
         self.joined = 0
         self.expired: Counter[str] = Counter()
         self.conflicting = 0
+        self.conflicts: deque[Conflict] = deque(maxlen=MOST_CONFLICTS)
+        """The newest of them."""
         self.contradicted = 0
         """Pairs whose label was told otherwise since; they stay, and the history has what was told."""
 
@@ -28,6 +51,17 @@ class LedgerCounts:
     def states(self) -> dict[str, int]:
         """Records remembered by state."""
         return {name: self._states[name] for name in _STATES}
+
+    @property
+    def coverage(self) -> float | None:
+        """Share of the predictions that were joined, of those of which it is known; None before the first."""
+        known = self.joined + self.expired["waiting_for_label"]
+        return self.joined / known if known else None
+
+    def note_conflict(self, conflict: Conflict) -> None:
+        """Count a label that contradicts another one, and remember both."""
+        self.conflicting += 1
+        self.conflicts.append(conflict)
 
     def from_future(self, time: float, labeled_at: float) -> bool:
         """Whether a label is about a time further ahead of the clock than the tolerance."""
@@ -40,6 +74,7 @@ class LedgerCounts:
             "joined": self.joined,
             "expired": dict(self.expired),
             "conflicting": self.conflicting,
+            "conflicts": [list(conflict) for conflict in self.conflicts],
             "contradicted": self.contradicted,
         }
 
@@ -49,4 +84,5 @@ class LedgerCounts:
         self.joined = saved["joined"]
         self.expired = Counter(saved["expired"])
         self.conflicting = saved["conflicting"]
+        self.conflicts.extend(Conflict(*row) for row in saved.get("conflicts", ()))
         self.contradicted = saved["contradicted"]

@@ -22,6 +22,19 @@ class Placed(NamedTuple):
     change: RoutingChange
 
 
+class Start(NamedTuple):
+    """What a process was started with.
+
+    :param number: how many starts before it had another deployment or document.
+    :param deployment: its id; empty of an earlier version.
+    :param document: the routing that the deployment declares.
+    """
+
+    number: int
+    deployment: str
+    document: RoutingDocument
+
+
 class RoutingTrail:
     """Every change of the routing in the order of the journal, applied or refused.
 
@@ -35,10 +48,12 @@ class RoutingTrail:
         self.changes: list[Placed] = []
         self._applied: list[Placed] = []
         self.dropped = 0
+        self.started: Start | None = None
+        """The newest start; None where an earlier version kept the trail."""
         self.is_kept = False
         """Whether it was taken from where it is kept."""
-        self.waiting: Callable[[], RoutingChange] | None = None
-        """Gives a change that is checked, to be journaled before the next event."""
+        self.waiting: Callable[[], RoutingChange | None] | None = None
+        """Gives a change that is checked, to be journaled before the next event; None if it is overtaken."""
 
     @property
     def now(self) -> Routing:
@@ -54,9 +69,25 @@ class RoutingTrail:
     def declared(self) -> RoutingDocument:
         """What the newest deployment that counted has declared."""
         for _, change in reversed(self._applied):
-            if change.declared or change.who == DEPLOYMENT:
+            if change.declared or (change.who == DEPLOYMENT and change.is_wish):
                 return change.routing.document
         return self.base.document
+
+    @property
+    def deployed(self) -> RoutingDocument:
+        """What the newest deployment that counted has declared, whatever was declared since."""
+        for _, change in reversed(self._applied):
+            if change.who == DEPLOYMENT and change.is_wish:
+                return change.routing.document
+        return self.base.document
+
+    @property
+    def wished(self) -> Routing:
+        """What a person or a deployment wanted last: the endpoint may have had to leave versions out."""
+        for _, change in reversed(self._applied):
+            if change.is_wish:
+                return change.routing
+        return self.base
 
     def at(self, entry: EntryId) -> Routing:
         """What was in force for the events of an entry."""
@@ -76,6 +107,23 @@ class RoutingTrail:
                 return routing.thresholds[version]
         return None
 
+    def further_threshold(self, horizon: str, version: str) -> float | None:
+        """The same of a version of a further horizon."""
+        known: Iterable[Routing] = [placed.change.routing for placed in reversed(self._applied)]
+        for routing in (self.now, *known, self.base):
+            for each in routing.further or ():
+                if (each.horizon, each.version) == (horizon, version):
+                    return each.threshold
+        return None
+
+    def start(self, deployment: str, document: RoutingDocument) -> bool:
+        """Note what this process was started with; whether that is another than before."""
+        before = self.started
+        if before is not None and before[1:] == (deployment, document):
+            return False
+        self.started = Start(0 if before is None else before.number + 1, deployment, document)
+        return True
+
     def note(self, place: EntryId, change: RoutingChange) -> bool:
         """Note a change; whether it is new here."""
         if any(placed.change.id == change.id for placed in self.changes):
@@ -92,15 +140,21 @@ class RoutingTrail:
 
     def content(self) -> dict[str, Any]:
         """Plain form; ``take`` reads it."""
+        started = self.started
         return {
             "base": self.base.to_dict(),
             "dropped": self.dropped,
             "changes": [[list(placed.place), placed.change.row()] for placed in self.changes],
+            "started": started and [started.number, started.deployment, started.document.to_dict()],
         }
 
     def take(self, content: Mapping[str, Any]) -> None:
         """Know what was kept, beside what is known already."""
         self.is_kept = True
+        if content.get("started"):
+            number, deployment, document = content["started"]
+            if self.started is None or number > self.started.number:
+                self.started = Start(number, deployment, RoutingDocument.from_dict(document))
         oldest = self.changes[0].place if self.changes else BEFORE_ALL
         is_older = content["dropped"] < self.dropped
         if not is_older:

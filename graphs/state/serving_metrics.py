@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from graphs.state.histograms import HistogramFamily
+from graphs.state.read_at_scrape import ReadAtScrape
+
 _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
+_SHORT = (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, *_SECONDS)
+_AGES = (0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 14_400.0, 86_400.0)
 
 
 class ServingMetrics:
@@ -73,20 +79,86 @@ class ServingMetrics:
         self.devices = Gauge(
             "netops_devices", "Devices by what they are doing now", ("state",), registry=self.registry
         )
-        self.ledger = Gauge(
-            "netops_ledger_size", "Remembered events by state", ("state",), registry=self.registry
-        )
+        self.early = kept("early_labels", "Labels that arrived before their event, by now joined with it")
+        self._add_ledger()
+        self._add_routing(counter)
         self.contradicted = Gauge(
             "netops_contradicted_pairs",
             "Pairs whose label was told otherwise since: the history has that",
             registry=self.registry,
         )
-        self.seconds = Histogram(
+        self._add_times()
+
+    def _add_ledger(self) -> None:
+        self.ledger = ReadAtScrape(
+            self.registry, GaugeMetricFamily, "netops_ledger_size", "Remembered events by state", ("state",)
+        )
+        self.ledger_outcomes = ReadAtScrape(
+            self.registry,
+            CounterMetricFamily,
+            "netops_ledger_outcomes",
+            "What became of predictions and labels in the ledger",
+            ("outcome",),
+        )
+        self.coverage = ReadAtScrape(
+            self.registry,
+            GaugeMetricFamily,
+            "netops_label_coverage_ratio",
+            "Share of the predictions that were joined, of those that were or expired without a label",
+        )
+
+    def _add_routing(self, counter: Callable[..., Counter]) -> None:
+        self.swaps = counter("champion_swaps", "Times that another version became the champion")
+        self.routed = ReadAtScrape(
+            self.registry,
+            GaugeMetricFamily,
+            "netops_routed_version",
+            "Versions that are loaded by their role: 1, and of a canary its share of the devices",
+            ("version", "role"),
+        )
+        self.load_seconds = HistogramFamily(
+            self.registry,
+            "netops_routing_load_seconds",
+            "Time that the versions of a change took to load, until it was applied or refused",
+            (),
+            _SECONDS,
+        )
+
+    def _add_times(self) -> None:
+        self.seconds = HistogramFamily(
+            self.registry,
             "netops_request_seconds",
             "Time from the first step to the answer",
             ("kind",),
-            buckets=_SECONDS,
-            registry=self.registry,
+            _SECONDS,
+        )
+        self.stage_seconds = HistogramFamily(
+            self.registry,
+            "netops_stage_seconds",
+            "Time of each step that a request goes through",
+            ("kind", "stage"),
+            _SHORT,
+        )
+        self.model_seconds = HistogramFamily(
+            self.registry,
+            "netops_model_seconds",
+            "Time of a version for the events of one request, by what its answer is for",
+            ("model", "version", "role"),
+            _SHORT,
+        )
+        self.feature_age = HistogramFamily(
+            self.registry,
+            "netops_feature_age_seconds",
+            "Age of an event when it is predicted: its arrival minus its time",
+            (),
+            _AGES,
+        )
+        self.join_delay = HistogramFamily(
+            self.registry,
+            "netops_join_delay_seconds",
+            "Time from the arrival of an event to that of its label; 0 where the label was first",
+            (),
+            _AGES,
         )
 
     def saved(self) -> list[tuple[str, dict[str, str], float]]:

@@ -20,7 +20,7 @@ from feature_sets.telemetry.label_form import ROWS
 from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.windows.definition import WindowDefinition
 from graphs.routing.document import CHAMPION, RoutedVersion, RoutingDocument
-from graphs.routing.routing import Routing
+from graphs.routing.routing import FurtherVersion, Routing
 from graphs.state.ahead_join import followed_seconds
 from graphs.state.arrival_clock import ArrivalClock
 from graphs.state.clocks import ARRIVAL
@@ -78,6 +78,11 @@ class ServingState:
     further: Mapping[str, ModelPackage] = field(default_factory=dict)
 
     @property
+    def further_versions(self) -> tuple[FurtherVersion, ...] | None:
+        """The models of further horizons that the function was deployed with; None with one horizon."""
+        return _versions_of(self.further, self.package.schema.telemetry)
+
+    @property
     def snapshot_directory(self) -> Path | None:
         """Where snapshots go; None without a journal: there is nothing to go on with after one."""
         settings = self.settings
@@ -131,9 +136,9 @@ class ServingState:
         devices = static_devices(settings.devices, clock)
         declared = _declared(settings, package)
         known = None if devices is None else devices.known
-        routing = RoutingTrail(
-            Routing.of(declared, known, {package.schema.version: package.schema.threshold})
-        )
+        further = further_packages(settings.model_path, telemetry)
+        thresholds = {package.schema.version: package.schema.threshold}
+        routing = RoutingTrail(Routing.of(declared, known, thresholds, _versions_of(further, telemetry)))
         saved = journal.load(ROUTING)
         if saved is not None:
             routing.take(saved)
@@ -156,7 +161,7 @@ class ServingState:
             metrics,
             clock,
             arrivals,
-            further_packages(settings.model_path, telemetry),
+            further,
         )
 
 
@@ -180,6 +185,19 @@ def _declared(settings: ServingSettings, package: ModelPackage) -> RoutingDocume
                 f"routing, champion: {what}", f"must be that of {champion.model_path}", given
             )
     return document
+
+
+def _versions_of(
+    further: Mapping[str, ModelPackage], schema: TelemetrySchema
+) -> tuple[FurtherVersion, ...] | None:
+    if not schema.further_horizons:
+        return None
+    return tuple(
+        FurtherVersion(
+            horizon, package.schema.version, package.address, package.digest, package.schema.threshold
+        )
+        for horizon, package in further.items()
+    )
 
 
 def _needed_seconds(settings: ServingSettings, schema: TelemetrySchema) -> float:

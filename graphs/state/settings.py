@@ -8,6 +8,7 @@ from typing import Any
 
 from feature_sets.checks import InputError, check_choice, check_integer, check_number
 from graphs.protocol.device_status import POLICIES, REJECT
+from graphs.protocol.request_logs import FAILED, REQUEST_LOGS
 from graphs.routing.document import RoutingDocument
 from graphs.state.clocks import ARRIVAL, CLOCKS, WALL
 
@@ -30,6 +31,7 @@ class ServingSettings:
         empty with ``routing``.
     :param model_name: name in paths and answers.
     :param routing: the routing document that is deployed, see ``RoutingDocument``; None for the model alone.
+    :param deployment: id of the deployment, by which a start knows that it is none but a restart.
     :param devices: ``store://feature-sets/...`` address of the static feature set, or the features by device;
         None accepts every device and knows no static features.
     :param unknown_devices: what becomes of an event whose device is unknown, or retired by then: ``reject``
@@ -70,6 +72,8 @@ class ServingSettings:
     :param max_body_bytes: largest request body.
     :param token_secret: name of the MLRun secret or variable that holds the token of the drift routes and of
         the callback; None leaves the routes open.
+    :param request_log: which requests have a line in the log: ``failed``, those with a 5xx, ``all`` or
+        ``off``. A line never has what was sent.
     :param callback_url: told about every drift found; None tells nobody.
     :param callback_body: what the callback's body holds beside ``event``.
     :raises InputError: naming the first parameter that breaks a rule.
@@ -78,6 +82,7 @@ class ServingSettings:
     model_path: str = ""
     model_name: str = "model"
     routing: Mapping[str, Any] | None = None
+    deployment: str = ""
     devices: str | Mapping[str, Mapping[str, float]] | None = None
     unknown_devices: str = REJECT
     history: str | None = None
@@ -102,6 +107,7 @@ class ServingSettings:
     max_events: int = 10_000
     max_body_bytes: int = 8_000_000
     token_secret: str | None = None
+    request_log: str = FAILED
     callback_url: str | None = None
     callback_body: Mapping[str, Any] | None = None
 
@@ -131,12 +137,13 @@ class ServingSettings:
             rule = "must not be set with a journal, after whose replay the deleted pairs would be missing"
             raise InputError("argument 'labeled_anew'", rule, self.labeled_anew)
         check_choice("argument 'unknown_devices'", self.unknown_devices, POLICIES)
+        check_choice("argument 'request_log'", self.request_log, REQUEST_LOGS)
         if self.callback_url and not self.callback_url.startswith(("http://", "https://")):
             raise InputError("argument 'callback_url'", "must be an http(s) address", self.callback_url)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain form; ``ServingSettings(**content)`` reads it."""
         plain = dataclasses.asdict(self)
-        if plain["routing"] is None:
-            del plain["routing"]
-        return plain
+        return {
+            name: value for name, value in plain.items() if value or name not in ("routing", "deployment")
+        }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from contextlib import redirect_stdout
-from dataclasses import asdict
 from io import StringIO
 from typing import Annotated
 
@@ -15,12 +14,13 @@ from project.cli.open_project import open_project
 from project.cli.options import JsonOption, ProjectOption
 from project.settings import Settings
 
-_MOST = 100_000
-
 
 def audit(
     project: ProjectOption = None,
-    pairs: Annotated[int, typer.Option(help="Newest labeled pairs to look at, about.", min=1)] = _MOST,
+    pairs: Annotated[int, typer.Option(help="Newest labeled pairs to look at, about.", min=1)] = 100_000,
+    since: Annotated[
+        str, typer.Option(help="How long before the newest answer, such as 7d, or a time with a zone.")
+    ] = "7d",
     as_json: JsonOption = False,
 ) -> None:
     """Compare what was served with the history: features to the last bit, and answers.
@@ -42,7 +42,7 @@ def audit(
         from project.live_history import LiveJournal
 
         schema = open_project(session, name, settings)
-        found = look(name, settings.labeled_pairs(name), LiveJournal.of(name, settings), schema, pairs)
-    print(json.dumps(asdict(found)) if as_json else "\n".join(found.lines()))
+        found = look(name, settings.labeled_pairs(name), LiveJournal.of(name, settings), schema, pairs, since)
+    print(json.dumps(found.to_dict()) if as_json else "\n".join(found.lines()))
     if found.mismatches:
         raise typer.Exit(1)

@@ -25,8 +25,7 @@ def history(
     was promoted at once is told while the endpoint is up, which has it.
     """
     from project.cli.endpoint import running_endpoint
-    from project.endpoint_routing import read_routing
-    from project.http_json import AbsentError
+    from project.endpoint_routing import routing_if_any
     from project.retraining.history import decisions, lines, with_people
     from project.session import open_session
 
@@ -36,9 +35,8 @@ def history(
     found, up = decisions(settings, session.mlrun_dbpath, name), running_endpoint(session, name)
     if up is not None:
         try:
-            found = with_people(found, read_routing(up.address, settings.bearer_token()).changes)
-        except AbsentError:  # An endpoint of an earlier version.
-            pass
+            routing = routing_if_any(up.address, settings.bearer_token())
+            found = with_people(found, routing.changes if routing is not None else ())
         except NetopsError as error:  # The others are told all the same.
             print(error, file=sys.stderr)
     found = found[-limit:]

@@ -12,9 +12,13 @@ from project.tables import print_columns
 
 
 def models(project: ProjectOption = None, as_json: JsonOption = False) -> None:
-    """List the versions of the model with their tags, and what the running endpoint does with each."""
+    """List the versions of the model with their tags, and what the running endpoint does with each.
+
+    It says so where the endpoint and the tag production disagree.
+    """
+    from feature_sets.model_package.tags import PRODUCTION
     from project.cli.endpoint import running_endpoint
-    from project.endpoint_routing import read_routing
+    from project.endpoint_routing import routing_if_any
     from project.registered_versions import registered_versions
     from project.session import open_session
 
@@ -22,7 +26,7 @@ def models(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     session = open_session(settings)
     name = project_name(project)
     up = running_endpoint(session, name)
-    routing = read_routing(up.address, settings.bearer_token()) if up is not None else None
+    routing = routing_if_any(up.address, settings.bearer_token()) if up is not None else None
     registered = registered_versions(name)
     roles = {each.version: each for each in (routing.document.versions if routing else ())}
     newest = {each.version: each for each in reversed(registered)}
@@ -40,14 +44,24 @@ def models(project: ProjectOption = None, as_json: JsonOption = False) -> None:
                 "registered": known.registered if known else "",
             }
         )
+    production = next((each.version for each in registered if PRODUCTION in each.tags), "")
+    champion = routing.document.champion.version if routing else ""
     if as_json:
         changes = [dict(change) for change in routing.changes] if routing else []
-        print(json.dumps({"project": name, "versions": rows, "changes": changes}))
+        answered = {"champion": champion, "production": production}
+        print(json.dumps({"project": name, **answered, "versions": rows, "changes": changes}))
         return
     header = ("version", "role", "share", "devices", "tags", "algorithm", "registered (UTC)")
     print_columns(header, [_cells(row) for row in rows])
     if up is None:
         print("no endpoint is up, so none has a role; 'netops serve' starts it")
+    elif routing is None:
+        print("the endpoint is of an earlier version, which has no routing; 'netops serve' deploys it anew")
+    elif production and champion != production:
+        print(
+            f"the endpoint answers with {champion}, and {production} has the tag production: "
+            f"'netops promote {champion}' moves the tag, 'netops serve' deploys what has it"
+        )
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:

@@ -64,14 +64,10 @@ def _promoted_over(settings: Settings, session: Session, project: str) -> tuple[
     The second is empty if a run has brought the champion.
     """
     from project.cli.endpoint import running_endpoint
-    from project.endpoint_routing import read_routing
-    from project.http_json import AbsentError
+    from project.endpoint_routing import routing_if_any
 
     up = running_endpoint(session, project)
-    if up is None:
-        return "", ""
-    try:
-        routing = read_routing(up.address, settings.bearer_token())
-    except AbsentError:  # An endpoint of an earlier version.
+    routing = routing_if_any(up.address, settings.bearer_token()) if up is not None else None
+    if routing is None:
         return "", ""
     return routing.document.champion.version, routing.champion_before

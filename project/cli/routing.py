@@ -31,7 +31,8 @@ def promote(
     """Make a version the champion of the running endpoint, at once and without a rehearsal.
 
     Its golden rows are checked first; if that fails the champion stays. The tag production moves with it, so
-    the next deployment serves it, too. 'netops rollback' undoes it.
+    the next deployment serves it, too. 'netops rollback' undoes it. Where the tag was left behind, as by a
+    command that was killed, the tag alone moves.
     """
     promote_version(Settings.from_environment(), project_name(project), version, why, as_json)
 
@@ -66,19 +67,20 @@ def canary(
 
 def promote_version(settings: Settings, project: str, version: str, why: str, as_json: bool) -> None:
     """Make a version the champion, and give it the tag of production."""
+    from feature_sets.model_package.tags import PRODUCTION
     from project.endpoint_routing import with_role
     from project.registered_versions import find_version
 
     def changed(document: RoutingDocument) -> RoutingDocument:
         found = find_version(project, version)
+        if found.version == document.champion.version and PRODUCTION not in found.tags:
+            return document
         if found.version == document.champion.version:
             raise NetopsError(f"version {found.version} must be another than the champion, which it is")
         return with_role(document, found.routed(CHAMPION))
 
     def tag(document: RoutingDocument) -> None:
         import mlrun
-
-        from feature_sets.model_package.tags import PRODUCTION
 
         model = find_version(project, document.champion.version).artifact
         mlrun.get_run_db().tag_artifacts(model, project, tag_name=PRODUCTION)
@@ -143,7 +145,7 @@ def _change(
     as_json: bool,
     declare: Callable[[RoutingDocument], None] | None = None,
 ) -> None:
-    """Change the routing of the endpoint, and tell what it is.
+    """Change the routing of the endpoint, unless it is as it should be, and tell what it is.
 
     :param declare: done after it; if that fails the routing of before is put in force again.
     """
@@ -159,13 +161,16 @@ def _change(
             raise NetopsError(f"the endpoint of project '{project}' must be up; 'netops serve' starts it")
         before = read_routing(up.address, token)
         document = changed(before.document)
-        declares = declare is not None
-        told = change_routing(up.address, token, document, who_asks(), why, before.revision, declares)
+        told, declares = None, declare is not None
+        if document != before.document:
+            told = change_routing(up.address, token, document, who_asks(), why, before.revision, declares)
         if declare is not None:
             try:
                 declare(document)
             except Exception as error:
                 again = f"the tag of {document.champion.version} could not be moved"
+                if told is None:
+                    raise NetopsError(f"{again}: {error}") from error
                 change_routing(up.address, token, before.document, who_asks(), again, declared=True)
                 raise NetopsError(f"{again}, so the champion of before is back: {error}") from error
             _watch(settings, session.mlrun_dbpath, project, document.champion.version, up.address)

@@ -64,6 +64,7 @@ def collect_facts(
         "stream": stream,
         **live,
         **this_run(live, (stream or {}).get("before") or {}, _attached(by_name)),
+        "audit": step_results(by_name, "audit") or None,
         "magnitude": step_results(by_name, "drift-magnitude") or None,
         "artifacts": artifact_folder(by_name),
     }

@@ -7,6 +7,7 @@ from collections import defaultdict
 from typing import Any
 
 from project.summary.live_labels import contradiction_lines
+from project.summary.served import audit_text
 
 _WIDTH = 110
 _INDENT = 14
@@ -202,6 +203,8 @@ def _live_lines(facts: dict[str, Any]) -> list[str]:
             f"{tester['errors']} errors; one row p50 {tester['p50_ms']} ms, p99 {tester['p99_ms']} ms",
         )
     lines += _traffic_lines(facts)
+    if facts.get("audit"):
+        lines += _fact("audit", audit_text(facts["audit"]))
     if facts["drift"] is not None:
         watched = facts["drift_this_run"]
         since = "in this run" if watched else "since it was attached"

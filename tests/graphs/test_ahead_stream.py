@@ -184,3 +184,19 @@ def test_a_snapshot_of_one_horizon_alone_is_an_empty_beginning(schema):
     join = AheadJoin(of_form(schema, "rows"), "model")
     join.restore(SavedState())
     assert len(join) == 0 and join.waiting("1m") == 0
+
+
+@pytest.mark.parametrize("size", [10, 40])  # The smaller one is full before anything is settled.
+def test_what_waits_for_what_follows_takes_room_of_the_ledger(package: Path, size: int) -> None:
+    client = make_client(package, label_deadline_seconds=DEADLINE, ledger_max_size=size)
+    deadline = client.step("labeled_join")._deadline
+    join = client.step("labeled_join")._ahead.join
+    sent = 0
+    while client.post("/telemetry", event("a/1", 5.0 * sent)).status == 200:
+        sent += 1
+        assert sent < 1000
+    assert len(client.step("labeled_join")._ledger) + join.held >= size
+    assert 'netops_refused_requests_total{reason="ledger"} 1.0' in client.get("/metrics").json
+    # An event that is new enough to end what waits is taken, and makes room.
+    assert client.post("/telemetry", event("a/1", 5.0 * sent + deadline + 1000)).status == 200
+    assert client.post("/telemetry", event("a/1", 5.0 * sent + deadline + 1010)).status == 200

@@ -33,6 +33,9 @@ def test_every_status_of_a_label(package: Path) -> None:
     client.post("/telemetry", event(seconds=20))
     summary = client.get("/labeled").json
     assert (summary["joined"], summary["waiting"], summary["conflicting"]) == (2, 1, 1)
+    (conflict,) = summary["conflicts"]
+    assert isinstance(conflict.pop("told_at"), str)
+    assert conflict == {"device": "a/1", "timestamp": "2023-11-14T22:13:20.000Z", "kept": 1, "other": 0}
     assert (summary["batches_written"], summary["directory"]) == (0, None)
 
 

@@ -77,6 +77,7 @@ def test_runs_are_listed_with_parameters_and_results(installation):
         "report",
         "model-server-tester",
         "labeled-stream",
+        "audit",
         "init-detectors",
         "drift-magnitude",
     }

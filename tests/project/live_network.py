@@ -138,10 +138,15 @@ class Endpoint:
 
 
 def open_endpoint(
-    tmp_path: Path, project: str, redis_url: str, schema: TelemetrySchema, **settings: Any
+    tmp_path: Path,
+    project: str,
+    redis_url: str,
+    schema: TelemetrySchema,
+    inputs: tuple[str, ...] = INPUTS,
+    **settings: Any,
 ) -> Endpoint:
     (tmp_path / "model").mkdir(exist_ok=True)
-    package = write_package(tmp_path / "model", schema, inputs=INPUTS)
+    package = write_package(tmp_path / "model", schema, inputs=inputs)
     return Endpoint(project, redis_url, package, tmp_path / "accepted", schema, settings=settings)
 
 

@@ -1,18 +1,32 @@
 """What was served against the history: nothing differs, and what does differ is found and named."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from feature_sets.checks import InputError
+from feature_sets.derived_features import DerivedFeatures
 from feature_sets.feature_vector import all_features
 from feature_sets.model_package.package import fetch_model_package
+from graphs.state.accepted_entries import AcceptedEntries
 from project import audit as audits
-from project.audit import audit
-from project.live_history import take_live
+from project.audit import Audit, audit
+from project.jobs import audit as step
+from project.live_history import LiveJournal, take_live
+from project.summary.served import audit_text
 from tests.feature_sets.ingestion.folders import forget_all
 from tests.mlrun_connection import new_project
-from tests.project.live_network import ARRIVING, GROUPED_ARRIVING, PLAIN, Past, conversation, open_endpoint
+from tests.project.live_network import (
+    GROUPED_ARRIVING,
+    GROUPED_PLAIN,
+    INPUTS,
+    PLAIN,
+    Past,
+    conversation,
+    open_endpoint,
+)
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +35,11 @@ def project(local_stack):
         yield name
 
 
-@pytest.mark.parametrize("schema", [PLAIN, ARRIVING, GROUPED_ARRIVING], ids=["plain", "arrival", "groups"])
+@pytest.mark.parametrize(
+    "schema",
+    [PLAIN, GROUPED_PLAIN, GROUPED_ARRIVING],
+    ids=["plain", "groups", "groups-arrival"],
+)
 def test_what_was_served_is_what_the_history_says(project, local_stack, tmp_path, monkeypatch, schema):
     forget_all()
     generator = np.random.default_rng(8)
@@ -29,15 +47,21 @@ def test_what_was_served_is_what_the_history_says(project, local_stack, tmp_path
     past.folder(tmp_path / "files", schema).ingest()
     all_features(schema).save()
     pairs = tmp_path / "pairs"
+    of_others = DerivedFeatures(schema).groups.names[:1] + DerivedFeatures(schema).groups.names[-1:]
     endpoint = open_endpoint(
-        tmp_path, project, local_stack.info.redis_url, schema, labeled_directory=str(pairs)
+        tmp_path,
+        project,
+        local_stack.info.redis_url,
+        schema,
+        (*INPUTS, *of_others),
+        labeled_directory=str(pairs),
     )
     client = endpoint.start()
     package = fetch_model_package(str(endpoint.package))
     monkeypatch.setattr(audits, "model_of", lambda project, version: package)
 
-    def look(most=1_000_000):
-        return audit(project, pairs, endpoint.journal, schema, most)
+    def look(most=1_000_000, since="3650d"):
+        return audit(project, pairs, endpoint.journal, schema, most, since)
 
     assert look().pairs == 0 and look().lines()[0].startswith("no labeled pairs")
     for path, body in conversation(generator):
@@ -52,7 +76,17 @@ def test_what_was_served_is_what_the_history_says(project, local_stack, tmp_path
     found = look()
     assert (found.pairs, found.not_in_history, found.mismatches) == (count, 0, 0)
     assert found.compared + found.after_late == count and found.compared > count / 10
-    assert bool(found.after_late) == (schema is PLAIN)
+    assert bool(found.after_late) == (schema.arrival is None)
+    assert set(found.left_out) == (set(of_others) if schema.arrival is None else set())
+    assert not found.left_out or found.lines()[-1].startswith(f"  not looked at in {found.compared:,}, as")
+
+    answered = pd.concat([pd.read_parquet(path)["predicted_at"] for path in pairs.glob("*.parquet")])
+    later = answered > answered.median()
+    assert look(since=answered[later].min().isoformat()).pairs == later.sum() < count
+    assert look(since="1h").since == (answered.max() - pd.Timedelta("1h")).isoformat()
+    for wrong in ("7 days", "soon", "2024-05-01T00:00:00"):
+        with pytest.raises(InputError, match="since: must be a length"):
+            look(since=wrong)
 
     path = sorted(pairs.glob("*.parquet"))[-1]
     rows = pd.read_parquet(path)
@@ -75,3 +109,45 @@ def test_without_a_history_there_is_nothing_to_compare_with(project, local_stack
     endpoint = open_endpoint(tmp_path, project, local_stack.info.redis_url, PLAIN)
     with pytest.raises(InputError, match="history"):
         audit(project, tmp_path, endpoint.journal, PLAIN, 10)
+
+
+def test_archives_of_before_the_range_are_not_read(project, tmp_path, monkeypatch):
+    asked = []
+
+    def entries(url, key, archive, after):
+        asked.append(after)
+        return AcceptedEntries([], [])
+
+    monkeypatch.setattr(audits, "accepted_entries", entries)
+    answered = pd.to_datetime(["2026-11-20T12:00:00Z", "2026-11-20T13:00:00Z"])
+    audits._late(
+        LiveJournal("serving", "", "key", tmp_path), PLAIN, [pd.DataFrame({"predicted_at": answered})]
+    )
+    assert asked == [(pd.Timestamp("2026-11-20T11:00:00Z").value // 1_000_000, 0)]
+
+
+def test_the_step_tells_its_figures_and_a_difference_is_an_error_of_its_log(monkeypatch):
+    found = Audit(pairs=9, compared=7, mismatches=2, not_in_history=2, since="x", first="a", last="b")
+    found.by_feature["cpu"] = 2
+    given, results, errors = [], {}, []
+    monkeypatch.setattr(step, "audit", lambda *arguments: given.append(arguments) or found)
+    context = SimpleNamespace(
+        project="p", log_result=results.__setitem__, logger=SimpleNamespace(error=errors.append)
+    )
+    step.audit_served(context)
+    assert given[0][-2:] == (100_000, "7d")
+    assert (results["mismatches"], results["by_feature"], results["not_in_history"]) == (2, {"cpu": 2}, 2)
+    assert errors == found.lines()
+    text = audit_text(results)
+    assert text.startswith("DIFFERENT: 2 of 7 served pairs are not what the history says (cpu 2)")
+    found.mismatches, errors[:] = 0, []
+    step.audit_served(context)
+    assert errors == [] and audit_text(results) == (
+        "7 of 9 served pairs compared with the history, equal to the last bit; 2 are no history yet"
+    )
+    none = {**results, "compared": 0, "not_in_history": 9, "left_out": {"x": 3}}
+    assert audit_text(none) == (
+        "none of 9 served pairs could be compared; 9 are no history yet; "
+        "1 features of other devices not looked at, without an arrival"
+    )
+    assert audit_text({"pairs": 0}).startswith("no served pairs are in files yet")

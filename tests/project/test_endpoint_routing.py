@@ -53,6 +53,7 @@ def test_what_is_in_force_is_read_back() -> None:
         ([change("old", "one"), change("one", "new", outcome="refused")], "old"),
         ([change("old", "one"), change("one", "one")], "old"),
         ([change("one", "old"), change("old", "one")], "old"),
+        ([change("old", "one"), change("one", "x", "endpoint"), change("x", "one", "endpoint")], "old"),
     ],
 )
 def test_only_what_a_person_promoted_can_be_undone_at_once(

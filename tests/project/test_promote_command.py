@@ -10,9 +10,10 @@ import pytest
 from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.routing.document import CANARY, CHAMPION, RoutedVersion, RoutingDocument
 from project import api_reader, attached_detectors, endpoint_routing, memory, registered_versions, session
-from project.cli import endpoint, routing
+from project.cli import endpoint, models, routing
 from project.endpoint_routing import EndpointRouting
 from project.errors import NetopsError
+from project.http_json import AbsentError
 
 DOCUMENT = RoutingDocument((RoutedVersion("one", CHAMPION, "m1", "a" * 64),))
 
@@ -26,6 +27,7 @@ class Endpoint:
         self.tagged: list[str] = []
         self.watched: list[tuple[str, str, str, str]] = []
         self.fails = False
+        self.tags: tuple[str, ...] = ()
 
     def read(self, address: str, token: str) -> EndpointRouting:
         return EndpointRouting(self.document, len(self.asked), {"two": 4}, [])
@@ -45,7 +47,14 @@ class Endpoint:
         def routed(role: str, share: float = 0.0) -> RoutedVersion:
             return RoutedVersion("two", role, "m2", "b" * 64, share)
 
-        return SimpleNamespace(version="two", routed=routed, artifact="artifact of two")
+        return SimpleNamespace(
+            version="two",
+            routed=routed,
+            artifact="artifact of two",
+            tags=self.tags,
+            algorithm="forest",
+            registered="2026-11-01T00:00:00",
+        )
 
 
 @pytest.fixture
@@ -85,6 +94,7 @@ def test_routing_and_tag_move_together(
     assert up.tagged == ["production: artifact of two"]
     assert up.watched == [("two", "http://there", "http://runner/drift", "river.adwin")]
     assert capsys.readouterr().out == "champion two, 4 of them\n"
+    up.tags = ("production",)
     with pytest.raises(NetopsError, match="must be another than the champion"):
         routing.promote("tw")
 
@@ -109,6 +119,46 @@ def test_a_tag_that_cannot_be_moved_brings_the_champion_back(
     with pytest.raises(NetopsError, match="the champion of before is back: no route to host"):
         routing.promote("tw")
     assert [asked["champion"] for asked in up.asked] == ["two", "one"]
+
+
+def test_a_tag_that_a_killed_command_left_behind_is_told_and_moved(
+    up: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def killed(*arguments: Any, **more: Any) -> None:
+        raise KeyboardInterrupt
+
+    tagging(monkeypatch, killed)
+    with pytest.raises(KeyboardInterrupt):
+        routing.promote("tw")
+    one = SimpleNamespace(version="one", tags=("production",), algorithm="", registered="")
+    two = up.find("", "two")
+    monkeypatch.setattr(registered_versions, "registered_versions", lambda project: [one, two])
+    models.models()
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "the endpoint answers with two, and one has the tag production: "
+        "'netops promote two' moves the tag, 'netops serve' deploys what has it"
+    )
+    tagging(monkeypatch, lambda model, project, tag_name: up.tagged.append(f"{tag_name}: {model}"))
+    routing.promote("tw")
+    assert up.tagged == ["production: artifact of two"] and len(up.asked) == 1
+    monkeypatch.setattr(two, "tags", ("production",))
+    monkeypatch.setattr(one, "tags", ())
+    capsys.readouterr()
+    models.models()
+    assert "tag" not in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_models_are_listed_beside_an_endpoint_without_a_routing(
+    up: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def absent(address: str, token: str) -> EndpointRouting:
+        raise AbsentError("404")
+
+    monkeypatch.setattr(endpoint_routing, "read_routing", absent)
+    monkeypatch.setattr(registered_versions, "registered_versions", lambda project: [up.find("", "two")])
+    models.models()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].startswith("two") and lines[-1].startswith("the endpoint is of an earlier version")
 
 
 def test_a_canary_does_not_move_the_tag_and_ends_by_name(up: Endpoint) -> None:

@@ -8,7 +8,6 @@ import mlrun
 import numpy as np
 import pytest
 
-from feature_sets.checks import InputError
 from feature_sets.labels.horizon import with_target
 from feature_sets.model_package.package import fetch_model_package
 from feature_sets.telemetry.each_horizon import by_horizon
@@ -18,12 +17,14 @@ from tests.training.conftest import connect
 from tests.training.feature_store import store_vector
 from tests.training.handler_runs import Network, assert_opens_without_network, table
 from tests.training.network import make_frame, make_schema
-from training.dataset.horizons_fit import check_labels_fit
+from training.dataset.horizons_fit import longer_than_labels
+from training.evaluation.lead_times import NOT_TRAINED
 from training.packaging.staged_models import horizon_model
 
 of_address = mlrun.datastore.get_store_resource
 
-SEVERAL = make_schema(horizon=["0s", "5m", "20m"])
+SEVERAL = make_schema(horizon=["0s", "5m", "20m", "2d"])
+"""No row is followed by two quiet days."""
 SMALL = {"combinations": 2, "select_k": 3}
 
 
@@ -76,8 +77,10 @@ def horizons(network, evaluated, **params):
 
 def test_each_horizon_gets_a_model_that_knows_it(steps):
     rows = table(steps["horizons"], "lead_times").set_index("horizon")
-    assert list(rows.index) == ["0s", "5m", "20m"]
-    for horizon, one in list(by_horizon(SEVERAL).items())[1:]:
+    assert list(rows.index) == ["0s", "5m", "20m", "2d"]
+    assert rows.loc["2d", "promotion"] == NOT_TRAINED
+    assert rows.loc["2d", "promotion_reason"].startswith("horizon '2d': must be shorter")
+    for horizon, one in list(by_horizon(SEVERAL).items())[1:-1]:
         address = f"store://models/test-network/evaluate-{horizon}_model:latest"
         package = fetch_model_package(address)
         assert package.schema.telemetry == one
@@ -103,17 +106,18 @@ def test_each_horizon_is_judged_for_itself_and_goes_into_production_alone(steps)
     assert horizon_model("test-network", "20m", "staging") is None
     logged = {}
     promote(SimpleNamespace(project="test-network", log_result=logged.__setitem__))
-    assert logged["versions"] == {"5m": rows.loc["5m", "version"], "20m": ""}
+    assert logged["versions"] == {"5m": rows.loc["5m", "version"], "20m": "", "2d": ""}
     assert logged["promotions"] == {"5m": "promoted"}
     promoted = horizon_model("test-network", "5m", "production")
     assert promoted.spec.parameters["promotion"] == "promoted"
     assert horizon_model("test-network", "20m", "production") is None
 
 
-def test_a_horizon_longer_than_the_labels_tell_is_refused_before_work_starts():
+def test_a_horizon_longer_than_the_labels_tell_is_told_and_left_out():
     schema = make_schema(horizon=["0s", "5m", "2d"])
     rows = with_target(make_frame()[[DEVICE, "timestamp", "is_error"]], schema)
-    with pytest.raises(InputError, match=r"horizon '2d': must be shorter: no device is known .* for 2d"):
-        check_labels_fit(rows, schema)
+    told = longer_than_labels(rows, schema)
+    assert list(told) == ["2d"]
+    assert told["2d"].startswith("horizon '2d': must be shorter: no device is known to be free of errors")
     # Without an error nothing is known yet, and all models wait for the first.
-    check_labels_fit(rows.assign(is_error=0), schema)
+    assert longer_than_labels(rows.assign(is_error=0), schema) == {}

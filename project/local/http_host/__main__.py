@@ -23,7 +23,7 @@ import uvicorn
 import uvloop
 
 from project.local.http_host.app import DEFAULT_MAX_BODY, HostApp
-from project.local.http_host.events import make_context
+from project.local.http_host.events import JSON, LOG_FORMAT, JsonLines, make_context
 from project.local.http_host.functions import load_function
 from project.local.http_host.handover import listen, offer, take
 from project.local.http_host.preload import preload, wait
@@ -80,6 +80,9 @@ def main() -> None:
     parser.add_argument("--standby", action="store_true", help="import, then wait for the word on the input")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    if os.environ.get(LOG_FORMAT) == JSON:
+        for handler in logging.getLogger().handlers:
+            handler.setFormatter(JsonLines())
     preload(json.loads(arguments.function.read_text()))
     gc.collect()
     gc.freeze()

@@ -10,6 +10,7 @@ from typing import Any
 from feature_sets.checks import InputError
 from graphs.protocol.content_coding import CONTENT_ENCODING, decompressed
 from graphs.protocol.errors import ApiError
+from graphs.protocol.request_id import given_id, made_id
 from project.local.http_host.body import BodyTooLargeError, DisconnectedError, Receive, read_body
 from project.local.http_host.events import make_event
 from project.local.http_host.functions import Function
@@ -63,12 +64,14 @@ class HostApp:
             )
         except InputError as error:
             status = error.status if isinstance(error, BodyTooLargeError | ApiError) else 400
-            return error_result(status, error.where, error.rule, str(error.got))
+            return error_result(status, error.where, error.rule, str(error.got), _id_of(scope))
         try:
             return to_result(await self._function(event))
         except Exception as error:
-            log.exception("%s %s failed", scope["method"], scope["path"])
-            return error_result(500, "", "the function must not fail", f"{type(error).__name__}: {error}")
+            name = _id_of(scope)
+            log.exception("%s %s failed, request %s", scope["method"], scope["path"], name)
+            got = f"{type(error).__name__}: {error}"
+            return error_result(500, "", "the function must not fail", got, name)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -82,6 +85,14 @@ class HostApp:
             await send({"type": "lifespan.shutdown.failed", "message": str(error)})
         else:
             await send({"type": "lifespan.shutdown.complete"})
+
+
+def _id_of(scope: Scope) -> str:
+    """Id of a request that the function has not answered."""
+    try:
+        return given_id({name.decode("latin-1"): value for name, value in scope["headers"]}) or made_id()
+    except ApiError:
+        return made_id()
 
 
 def _plain(body: bytes, headers: Headers, most: int) -> tuple[bytes, Headers]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import uuid
 from collections.abc import Iterable
@@ -17,13 +18,26 @@ from nuclio_sdk.event import TriggerInfo
 from feature_sets.checks import InputError
 from project.local.http_host.body import parse_json
 
+LOG_FORMAT, JSON = "NETOPS_LOG_FORMAT", "json"
+"""Variable that decides on the form of the log, and its value for JSON lines."""
+
 _TRIGGER = TriggerInfo("http", "default-http")
+
+
+class JsonLines(nuclio_sdk.logger.JSONFormatter):  # type: ignore[misc]
+    """A line is a JSON object; that of a failure has its trace."""
+
+    def _get_formatted_record_dict(self, record: logging.LogRecord) -> dict[str, Any]:
+        found: dict[str, Any] = super()._get_formatted_record_dict(record)
+        return {**found, "exception": self.formatException(record.exc_info)} if record.exc_info else found
 
 
 def make_context() -> Any:
     """A worker's context, with the logger, trigger and platform that MLRun's graph server asks for."""
     logger = nuclio_sdk.Logger(logging.INFO, "function")
-    logger.set_handler("default", sys.stdout, nuclio_sdk.logger.HumanReadableFormatter())
+    is_json = os.environ.get(LOG_FORMAT) == JSON
+    form = JsonLines if is_json else nuclio_sdk.logger.HumanReadableFormatter
+    logger.set_handler("default", sys.stdout, form())
     logging.getLogger("function").propagate = False  # it has a handler of its own
     return nuclio_sdk.Context(logger, nuclio_sdk.Platform("local"), 0, _TRIGGER)
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import orjson
 
+from graphs.protocol.request_id import REQUEST_ID
+
 _JSON = "application/json"
 _TEXT = "text/plain"
 
@@ -26,9 +28,10 @@ class Result:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def error_result(status: int, name: str, rule: str, got: str) -> Result:
-    """The error object of the HTTP surface: which field, what rule, what was given."""
-    return Result(status, _JSON, _dumps({"error": {"field": name, "rule": rule, "got": got}}))
+def error_result(status: int, name: str, rule: str, got: str, request_id: str) -> Result:
+    """The error object of the HTTP surface: which field, what rule, what was given, in which request."""
+    body = {"error": {"field": name, "rule": rule, "got": got}, "request_id": request_id}
+    return Result(status, _JSON, _dumps(body), {REQUEST_ID: request_id})
 
 
 def to_result(output: Any) -> Result:

@@ -115,6 +115,7 @@ def test_a_label_of_the_past_joins_at_once_and_too_late_a_one_never():
     assert played.label(7) is LabelStatus.DUPLICATE
     assert played.label(7, 0) is LabelStatus.CONFLICTING
     assert played.label(3, 0) is LabelStatus.CONFLICTING
+    assert [(each.kept, each.other) for each in played.ledger.conflicts][-2:] == [(1, 0), (1, 0)]
     assert played.label(4, 1) is LabelStatus.DUPLICATE
     assert played.label(71) is LabelStatus.WAITING
     assert played.label(-601) is LabelStatus.EXPIRED

@@ -9,6 +9,7 @@ import numpy as np
 from graphs.protocol.label_status import LabelStatus
 from graphs.protocol.records import LabeledPair, Position, Prediction
 from graphs.state.ledger import PredictionLedger
+from graphs.state.ledger_counts import Conflict
 
 AT = Position(1, 0, 0)
 NOW = 1e9
@@ -50,6 +51,13 @@ def test_repeats_change_nothing_and_conflicts_keep_the_first_label() -> None:
     assert ledger.add_label("a", 10.0, 0, 17.0, AT) == (LabelStatus.CONFLICTING, None)
     assert ledger.prediction("a", 10.0).prediction == 1
     assert (ledger.joined, ledger.conflicting) == (1, 1)
+    assert list(ledger.conflicts) == [Conflict("a", 10.0, 1, 0, 17.0)]
+    for second in range(150):
+        ledger.add_label("a", 10.0, 0, 20.0 + second, AT)
+    assert (ledger.conflicting, len(ledger.conflicts), ledger.conflicts[-1].told_at) == (151, 100, 169.0)
+    other = make()
+    other.restore(ledger.saved(("x",)), ("x",))
+    assert other.conflicts == ledger.conflicts
 
 
 def test_a_waiting_label_can_conflict_too() -> None:

@@ -1,11 +1,15 @@
 import asyncio
 import gzip
+import io
+import logging
+import sys
 
 import nuclio_sdk
 import orjson
 import pytest
 
 from project.local.http_host.app import READY_PATH, HostApp
+from project.local.http_host.events import JsonLines, make_context
 from tests.project.local.http_host.support import JSON, nuclio_function, receiver
 
 
@@ -57,7 +61,8 @@ def test_a_body_over_the_limit_is_a_413_with_the_error_object():
     status, headers, body = _answer(nuclio_function(lambda context, event: "no"), body=b"x" * 101)
     assert (status, headers[b"connection"]) == (413, b"close")
     error = {"field": "body", "rule": "must be at most 100 bytes", "got": "more than 100 bytes"}
-    assert orjson.loads(body) == {"error": error}
+    told = orjson.loads(body)
+    assert told == {"error": error, "request_id": headers[b"x-request-id"].decode()}
 
 
 def test_a_compressed_body_is_read_under_the_same_limit():
@@ -144,3 +149,34 @@ def test_the_hooks_are_called_at_the_end():
 
 def test_a_hook_that_fails_is_reported():
     assert _end(nuclio_function(None, terminate=lambda: 1 / 0))[-1] == "lifespan.shutdown.failed"
+
+
+def test_what_the_function_does_not_answer_has_the_id_of_its_request():
+    failing = nuclio_function(lambda context, event: 1 / 0)
+    _, headers, body = _answer(failing, headers=[(b"x-request-id", b"one")])
+    assert orjson.loads(body)["request_id"] == headers[b"x-request-id"].decode() == "one"
+    _, headers, _ = _answer(failing, headers=[(b"x-request-id", b"o n e")])
+    assert len(headers[b"x-request-id"]) == 32
+
+
+@pytest.mark.parametrize("is_json", [True, False])
+def test_the_log_of_a_function_is_json_lines_where_that_is_set(monkeypatch, capsys, is_json):
+    monkeypatch.setenv("NETOPS_LOG_FORMAT", "json" if is_json else "text")
+    monkeypatch.setattr(sys, "stdout", stream := io.StringIO())
+    logger = make_context().logger
+    logger.error_with("request", request_id="one", status=503)
+    (line,) = stream.getvalue().splitlines()
+    if is_json:
+        told = orjson.loads(line)
+        assert (told["message"], told["with"]["request_id"], told["level"]) == ("request", "one", "error")
+    else:
+        assert line.startswith("Python> ") and "one" in line
+
+
+def test_the_json_line_of_a_failure_has_its_trace():
+    try:
+        raise ValueError("a defect")
+    except ValueError:
+        record = logging.LogRecord("x", logging.ERROR, "", 1, "%s failed", ("it",), sys.exc_info())
+    told = orjson.loads(JsonLines().format(record))
+    assert told["message"] == "it failed" and "ValueError: a defect" in told["exception"]

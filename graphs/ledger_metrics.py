@@ -1,0 +1,67 @@
+"""What the ledger tells the world: what waits, what became of the rest, how late labels are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from feature_sets.telemetry.schema import DEVICE
+from graphs.protocol.request import Request
+from graphs.protocol.times import iso_time
+from graphs.state.ahead_join import AheadJoin
+from graphs.state.derived_ledger import DerivedLedger
+from graphs.state.ledger import PredictionLedger
+from graphs.state.ledger_counts import Conflict
+from graphs.state.serving_metrics import ServingMetrics
+
+
+def show_ledger(
+    metrics: ServingMetrics, ledger: PredictionLedger | DerivedLedger, ahead: AheadJoin | None
+) -> None:
+    """Have the metrics read a ledger, and what waits for what follows it."""
+
+    def states() -> dict[tuple[str, ...], float]:
+        known: dict[tuple[str, ...], float] = {(state,): count for state, count in ledger.states.items()}
+        return known if ahead is None else {**known, ("waiting_for_what_follows",): len(ahead)}
+
+    def outcomes() -> dict[tuple[str, ...], float]:
+        return {
+            ("joined",): ledger.joined,
+            ("expired",): ledger.expired["waiting_for_label"],
+            ("expired_label",): ledger.expired["waiting_for_prediction"],
+            ("conflicting",): ledger.conflicting,
+        }
+
+    def coverage() -> dict[tuple[str, ...], float]:
+        known = ledger.coverage
+        return {} if known is None else {(): known}
+
+    metrics.ledger.read, metrics.ledger_outcomes.read, metrics.coverage.read = states, outcomes, coverage
+
+
+def count_pairs(metrics: ServingMetrics, request: Request) -> None:
+    """Count the pairs that a request completed; how late they are is told of live ones alone."""
+    for pair in request.pairs:
+        metrics.pairs.labels("yes" if pair.made.prediction == pair.label else "no").inc()
+        delay = pair.labeled_at - pair.predicted_at
+        if delay < 0:
+            metrics.early.inc()
+        if request.started:
+            metrics.join_delay.of().observe(delay)
+
+
+def told_conflicts(conflicts: Iterable[Conflict], time: str) -> list[dict[str, Any]]:
+    """Conflicts as people read them, the newest last.
+
+    :param time: name of the event-time column.
+    """
+    return [
+        {
+            DEVICE: each.device,
+            time: iso_time(each.time),
+            "kept": each.kept,
+            "other": each.other,
+            "told_at": iso_time(each.told_at),
+        }
+        for each in conflicts
+    ]

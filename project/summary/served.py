@@ -1,0 +1,33 @@
+"""What the audit of a run says: whether what was served is what the history says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def audit_text(results: Mapping[str, Any]) -> str:
+    """The figures in a sentence; a difference is said in capitals.
+
+    :param results: of the step ``audit``.
+    """
+    compared, pairs = int(results.get("compared") or 0), int(results.get("pairs") or 0)
+    differ = int(results.get("mismatches") or 0)
+    if not pairs:
+        return "no served pairs are in files yet; those of this run are audited with the next one"
+    if differ:
+        names = ", ".join(f"{name} {count:,}" for name, count in (results.get("by_feature") or {}).items())
+        return (
+            f"DIFFERENT: {differ:,} of {compared:,} served pairs are not what the history says ({names}); "
+            "do not trust this model before you know why: 'netops audit'"
+        )
+    text = f"{compared:,} of {pairs:,} served pairs compared with the history, equal to the last bit"
+    reasons = (
+        ("not_in_history", "are no history yet"),
+        ("after_late", "had a late reading after the answer"),
+        ("unknown_models", "are of a model that is registered no more"),
+    )
+    told = [f"{int(results[name]):,} {why}" for name, why in reasons if results.get(name)]
+    if results.get("left_out"):
+        told.append(f"{len(results['left_out'])} features of other devices not looked at, without an arrival")
+    return "; ".join([text if compared else f"none of {pairs:,} served pairs could be compared", *told])
