@@ -28,10 +28,10 @@ from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.windows.definition import WindowDefinition
 from graphs.state.accepted_entries import AcceptedEntries, accepted_entries
-from project.jobs.model_server_tester import TOLERANCE
 from project.labeled_files import newest_files
 from project.live_history import LiveJournal
 from project.live_rows import ARRIVED, live_rows
+from project.same_answers import answers_differ
 from training.dataset.vector_rows import read_vector
 
 _MICRO = 1_000_000
@@ -202,7 +202,7 @@ def _add(
     # The answer is looked at all the same, from what the model was given.
     history = history.assign(**{name: served[name] for name in unknown})
     offline = package.session().probability(package.schema.matrix(history))
-    differs[PROBABILITY] = ~(np.abs(offline - served[PROBABILITY].to_numpy()) <= TOLERANCE)
+    differs[PROBABILITY] = answers_differ(served[PROBABILITY], offline)
     found.mismatches += int(np.logical_or.reduce(list(differs.values())).sum())
     found.by_feature.update({name: int(rows.sum()) for name, rows in differs.items() if rows.any()})
 

@@ -18,12 +18,11 @@ from feature_sets.model_package.tags import MODEL_KEY
 from project.endpoints import endpoint_address
 from project.errors import NetopsError
 from project.function_names import MODEL
+from project.same_answers import answers_differ
 from training.evaluate import PREDICTIONS_KEY
 
 _BATCH = 200
 _SINGLE_REQUESTS = 100
-TOLERANCE = 1e-6
-"""Largest difference of a probability that still counts as the same: float32 rounding in JSON."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +137,7 @@ def check_endpoint(
             errors += 1
             continue
         outputs = {output["name"]: np.asarray(output["data"]) for output in response.json()["outputs"]}
-        different = np.abs(outputs[PROBABILITY] - probability[start:stop]) > TOLERANCE
+        different = answers_differ(outputs[PROBABILITY], probability[start:stop])
         different |= outputs[PREDICTION] != prediction[start:stop]
         mismatches += int(different.sum())
     return TesterResult(

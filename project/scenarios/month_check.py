@@ -16,7 +16,7 @@ from feature_sets.model_package.columns import PROBABILITY, VERSION
 from feature_sets.model_package.package import ModelPackage
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.audit import differing, model_of
-from project.jobs.model_server_tester import TOLERANCE
+from project.same_answers import answers_differ
 from training.dataset.vector_rows import read_vector
 
 TABLES = (devices.NAME, device_metrics.NAME, device_labels.NAME)
@@ -63,8 +63,7 @@ def differing_answers(
     others = 0
     for package, served, history in _by_model(project, answered, schema):
         offline = package.session().probability(package.schema.matrix(history))
-        alike = np.abs(offline - served[PROBABILITY].to_numpy()) <= TOLERANCE
-        others += int(np.count_nonzero(~alike))
+        others += int(np.count_nonzero(answers_differ(served[PROBABILITY], offline)))
     return {"answers": len(answered), "differing": others}
 
 
