@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ from feature_sets.telemetry.incident_mapping import IncidentMapping
 from feature_sets.telemetry.label_form import ROWS
 from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.windows.definition import WindowDefinition
+from graphs.protocol.roles import Role
 from graphs.routing.document import CHAMPION, RoutedVersion, RoutingDocument
 from graphs.routing.routing import Routing
 from graphs.state.ahead_join import followed_seconds
@@ -54,7 +55,7 @@ class ServingState:
     :param journal: accepted events, to be replayed after a restart.
     :param calendar: of maintenance; None if the schema has none.
     :param told: what the history says of errors; None if it is not asked.
-    :param token: of the guarded routes and the callback; empty for none.
+    :param tokens: of the routes, by role; none leaves them open. The first of ``admin`` goes to callbacks.
     :param callback_secret: signs what the callback of the settings is told; empty signs nothing.
     :param metrics: what ``GET /metrics`` shows.
     :param clock: the wall clock, epoch seconds.
@@ -70,12 +71,17 @@ class ServingState:
     journal: Journal
     calendar: MaintenanceCalendar | None = None
     told: LabelSource | None = None
-    token: str = field(default="", repr=False)
+    tokens: Mapping[Role, Sequence[str]] = field(default_factory=dict, repr=False)
     callback_secret: str = field(default="", repr=False)
     metrics: ServingMetrics = field(default_factory=ServingMetrics)
     clock: Callable[[], float] = time.time
     arrivals: ArrivalClock | None = None
     further: Mapping[str, ModelPackage] = field(default_factory=dict)
+
+    @property
+    def token(self) -> str:
+        """What callbacks get, so that they may change this endpoint; empty without tokens."""
+        return next(iter(self.tokens.get(Role.ADMIN, ())), "")
 
     @property
     def snapshot_directory(self) -> Path | None:
@@ -102,13 +108,13 @@ class ServingState:
     def build(
         cls,
         settings: ServingSettings,
-        token: str = "",
+        tokens: Mapping[Role, Sequence[str]] | None = None,
         clock: Callable[[], float] = time.time,
         callback_secret: str = "",
     ) -> ServingState:
         """Fetch the model and the devices, and open the journal.
 
-        :param token: of the guarded routes and the callback; empty for none.
+        :param tokens: of the routes, by role; None leaves them open.
         :param clock: the wall clock, epoch seconds.
         :param callback_secret: signs what the callback of the settings is told; empty signs nothing.
         :raises ModelPackageError: if the model is absent, or differs from its digest.
@@ -151,7 +157,7 @@ class ServingState:
             journal,
             calendar,
             told,
-            token,
+            tokens or {},
             callback_secret,
             metrics,
             clock,

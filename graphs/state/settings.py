@@ -8,6 +8,7 @@ from typing import Any
 
 from feature_sets.checks import InputError, check_choice, check_integer, check_number
 from graphs.protocol.device_status import POLICIES, REJECT
+from graphs.protocol.roles import ANONYMOUS, Role
 from graphs.routing.document import RoutingDocument
 from graphs.state.clocks import ARRIVAL, CLOCKS, WALL
 
@@ -68,8 +69,13 @@ class ServingSettings:
     :param batch_seconds: longest time that a pair waits for its batch.
     :param max_events: longest list in one request, and most rows of an inference request.
     :param max_body_bytes: largest request body.
-    :param token_secret: name of the MLRun secret or variable that holds the token of the drift routes and of
-        the callback; None leaves the routes open.
+    :param requests_per_second: of one token, and of all without one; one too many is answered 429. None takes
+        any number.
+    :param token_secret: name of the MLRun secret, variable or file that holds the tokens of the role
+        ``admin``, the first of them also that of the callback; those of the others are beside it, see
+        ``role_secret``. None leaves the routes open, which only a loopback address may be.
+    :param anonymous: role of those who send no token, where there are tokens: ``none``, ``read`` or, at a
+        loopback address, ``write``.
     :param callback_url: told about every drift found; None tells nobody.
     :param callback_body: what the callback's body holds beside ``event``.
     :raises InputError: naming the first parameter that breaks a rule.
@@ -101,7 +107,9 @@ class ServingSettings:
     batch_seconds: float = 5.0
     max_events: int = 10_000
     max_body_bytes: int = 8_000_000
+    requests_per_second: float | None = None
     token_secret: str | None = None
+    anonymous: str = Role.READ.value
     callback_url: str | None = None
     callback_body: Mapping[str, Any] | None = None
 
@@ -120,6 +128,8 @@ class ServingSettings:
             object.__setattr__(self, name, count)
         for name in _DURATIONS:
             check_number(f"argument '{name}'", getattr(self, name), above=0)
+        if self.requests_per_second is not None:
+            check_number("argument 'requests_per_second'", self.requests_per_second, above=0)
         check_choice("argument 'clock'", self.clock, CLOCKS)
         if self.clock == ARRIVAL and self.redis_url and not self.arrival_clock_in_production:
             rule = (
@@ -130,6 +140,7 @@ class ServingSettings:
         if self.labeled_anew and self.redis_url:
             rule = "must not be set with a journal, after whose replay the deleted pairs would be missing"
             raise InputError("argument 'labeled_anew'", rule, self.labeled_anew)
+        check_choice("argument 'anonymous'", self.anonymous, ANONYMOUS)
         check_choice("argument 'unknown_devices'", self.unknown_devices, POLICIES)
         if self.callback_url and not self.callback_url.startswith(("http://", "https://")):
             raise InputError("argument 'callback_url'", "must be an http(s) address", self.callback_url)

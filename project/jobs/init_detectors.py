@@ -54,7 +54,7 @@ def init_detectors(
     )
     address = endpoint_address(context.project, function)
     installation = Settings.from_environment()
-    headers = {"Authorization": f"Bearer {installation.bearer_token()}"}
+    headers = installation.bearer()
     # Those of an earlier model were detached when this one was deployed.
     kept = get_json(f"{address}/drift")["attached"]
     if not kept:

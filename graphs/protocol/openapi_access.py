@@ -1,0 +1,31 @@
+"""What the roles of the table of routes make of the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphs.protocol.roles import Role
+from graphs.protocol.routes import ROUTES
+
+_STATUS = {"NoToken": "401", "WrongRole": "403", "TooSlow": "408", "TooMany": "429", "HeadTooLong": "431"}
+"""Answers to any operation that takes a role, and by the host to all."""
+
+
+def add_access(document: dict[str, Any], anonymous: Role | None) -> None:
+    """Say which role each operation takes, and how requests are answered that no step gets to see.
+
+    :param document: changed in place.
+    :param anonymous: role of those who send no token; an operation that it covers takes one, and needs none.
+    """
+    for route in ROUTES:
+        operation = document["paths"][route.path][route.method.lower()]
+        answers = ["TooSlow", "HeadTooLong"]
+        if route.role is not None:
+            operation["security"] = [{"token": [route.role.value]}]
+            answers.append("TooMany")
+            if anonymous is not None and anonymous.covers(route.role):
+                operation["security"].append({})
+            else:
+                answers += ["NoToken", "WrongRole"]
+        given = {_STATUS[name]: {"$ref": f"#/components/responses/{name}"} for name in answers}
+        operation["responses"] = dict(sorted({**operation["responses"], **given}.items()))
