@@ -14,11 +14,11 @@ import mlrun
 from feature_sets import device_labels, device_metrics, devices
 from feature_sets.model_package.tags import PRODUCTION
 from feature_sets.model_package.tags import STAGING as STAGING_TAG
+from feature_sets.secret_files import FILE
 from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.telemetry.schema_content import TOOL
 from graphs.protocol.function_secrets import CALLBACK_SECRET, TOKEN, role_secret
 from graphs.protocol.roles import Role
-from graphs.protocol.secret_files import FILE
 from graphs.serving_graph import build_serving_graph
 from graphs.state.clocks import ARRIVAL
 from project.function_names import GENERATOR, MODEL, RUNNER, SERVING, STAGING
@@ -224,6 +224,7 @@ def _serving(name: str, project: str, settings: Settings, **graph: Any) -> mlrun
         history=f"store://feature-sets/{project}/{device_metrics.NAME}",
         labels=f"store://feature-sets/{project}/{device_labels.NAME}",
         **{"token_secret": TOKEN, "anonymous": settings.anonymous, **graph},
+        verify_key=settings.trusted_keys,
     )
     _configure(function, settings)
     return function

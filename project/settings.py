@@ -10,6 +10,8 @@ Variables:
 ``NETOPS_TOKEN_READ``       token of the role read
 ``NETOPS_ANONYMOUS``        role of those without a token: read or, with the profile local, write
 ``NETOPS_RATE_LIMIT``       requests a second of one token; any number without it
+``NETOPS_SIGNING_KEY_FILE`` private key that models are signed with
+``NETOPS_VERIFY_KEY_FILE``  public key that models must be signed with
 ``NETOPS_STREAMS``          folder of the labeled stream
 ``NETOPS_DRIFT_CALLBACK``   address that is told about drift
 ``NETOPS_CALLBACK_SECRET``  signs what it is told
@@ -31,9 +33,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from feature_sets.checks import InputError, check_choice, check_number
+from feature_sets.secret_files import FILE, secret_of_file
 from graphs.protocol.device_status import POLICIES, REJECT
 from graphs.protocol.roles import Role
-from graphs.protocol.secret_files import FILE, secret_of_file
 from graphs.state.clocks import CLOCKS, WALL
 from project.retraining_policy import AUTO, MODES, OFF, RetrainingPolicy
 from project.token_files import kept_token
@@ -59,6 +61,9 @@ class Settings:
     :param anonymous: role of those who send no token to the serving endpoint: ``read`` or, with the profile
         local, ``write``.
     :param rate_limit: requests that one token may make a second; None for any number.
+    :param signing_key: file of the private key in PEM that models are signed with; None signs none.
+    :param verify_key: file of the public keys in PEM, one of which a model must be signed with to be served;
+        None serves any.
     :param image: container image with the locked packages, for cluster profiles.
     :param source: git, zip or tar address of this repository, from which a cluster loads the code.
     :param project: MLRun project that a deployed function belongs to.
@@ -84,6 +89,8 @@ class Settings:
     read_token: str = field(default="", repr=False)
     anonymous: str = Role.READ.value
     rate_limit: float | None = None
+    signing_key: Path | None = None
+    verify_key: Path | None = None
     image: str = "mlrun/mlrun"
     source: str = ""
     project: str = "netops"
@@ -138,6 +145,8 @@ class Settings:
             token=_given(env, "NETOPS_TOKEN", home),
             write_token=_given(env, "NETOPS_TOKEN_WRITE", home),
             read_token=_given(env, "NETOPS_TOKEN_READ", home),
+            signing_key=_file(env, "NETOPS_SIGNING_KEY_FILE"),
+            verify_key=_file(env, "NETOPS_VERIFY_KEY_FILE"),
             rate_limit=_number(env, "NETOPS_RATE_LIMIT"),
             anonymous=env.get("NETOPS_ANONYMOUS") or Role.READ.value,
             image=env.get("NETOPS_IMAGE") or "mlrun/mlrun",
@@ -152,6 +161,11 @@ class Settings:
             clock=env.get("NETOPS_CLOCK") or WALL,
             streams=Path(env["NETOPS_STREAMS"]) if env.get("NETOPS_STREAMS") else None,
         )
+
+    @property
+    def trusted_keys(self) -> str | None:
+        """Content of the file of public keys; None without one."""
+        return self.verify_key.read_text(encoding="utf-8") if self.verify_key else None
 
     @property
     def labeled_streams(self) -> Path:
@@ -196,6 +210,8 @@ class Settings:
             ("NETOPS_UNKNOWN_DEVICES", self.unknown_devices if self.unknown_devices != REJECT else ""),
             ("NETOPS_ANONYMOUS", self.anonymous if self.anonymous != Role.READ else ""),
             ("NETOPS_RATE_LIMIT", self.rate_limit),
+            ("NETOPS_SIGNING_KEY_FILE", self.signing_key),
+            ("NETOPS_VERIFY_KEY_FILE", self.verify_key),
             ("NETOPS_IMAGE", self.image),
             ("NETOPS_SOURCE", self.source),
             ("MLRUN_REDIS__URL", self.redis_url if self.profile != "local" else ""),
@@ -228,6 +244,20 @@ def _given(environ: Mapping[str, str], name: str, home: Path) -> str:
     file = environ.get(f"{name}{FILE}", "")
     kept = bool(file) and Path(file).parent == home
     return environ.get(name) or ("" if kept else secret_of_file(environ, name))
+
+
+def _file(environ: Mapping[str, str], name: str) -> Path | None:
+    """Path of a file that somebody has given.
+
+    :raises InputError: if there is none.
+    """
+    given = environ.get(name, "")
+    if not given:
+        return None
+    path = Path(given).expanduser().resolve()
+    if not path.is_file():
+        raise InputError(name, "must be the path of a file", given)
+    return path
 
 
 def _number(environ: Mapping[str, str], name: str) -> float | None:

@@ -8,8 +8,8 @@ from typing import Any
 import mlrun
 
 from feature_sets.checks import InputError
+from feature_sets.secret_files import secret_of_file
 from graphs.protocol.roles import Role
-from graphs.protocol.secret_files import secret_of_file
 
 TOKEN = "NETOPS_TOKEN"  # noqa: S105 - its name
 """Name of the secret with the token of the role admin, on every profile."""

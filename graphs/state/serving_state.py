@@ -117,9 +117,9 @@ class ServingState:
         :param tokens: of the routes, by role; None leaves them open.
         :param clock: the wall clock, epoch seconds.
         :param callback_secret: signs what the callback of the settings is told; empty signs nothing.
-        :raises ModelPackageError: if the model is absent, or differs from its digest.
+        :raises ModelPackageError: if the model is absent, or differs from its digest or its signature.
         """
-        package = fetch_model_package(settings.model_path)
+        package = fetch_model_package(settings.model_path, settings.verify_key)
         telemetry = package.schema.telemetry
         metrics = ServingMetrics()
         journal: Journal = NoJournal()
@@ -162,7 +162,7 @@ class ServingState:
             metrics,
             clock,
             arrivals,
-            further_packages(settings.model_path, telemetry),
+            further_packages(settings.model_path, telemetry, settings.verify_key),
         )
 
 

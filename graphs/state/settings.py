@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from feature_sets.checks import InputError, check_choice, check_integer, check_number
+from feature_sets.model_package.signature import public_keys
 from graphs.protocol.device_status import POLICIES, REJECT
 from graphs.protocol.roles import ANONYMOUS, Role
 from graphs.routing.document import RoutingDocument
@@ -76,6 +77,8 @@ class ServingSettings:
         ``role_secret``. None leaves the routes open, which only a loopback address may be.
     :param anonymous: role of those who send no token, where there are tokens: ``none``, ``read`` or, at a
         loopback address, ``write``.
+    :param verify_key: public keys in PEM; a package that none of them has signed is not loaded. None loads
+        packages without a signature, too.
     :param callback_url: told about every drift found; None tells nobody.
     :param callback_body: what the callback's body holds beside ``event``.
     :raises InputError: naming the first parameter that breaks a rule.
@@ -110,6 +113,7 @@ class ServingSettings:
     requests_per_second: float | None = None
     token_secret: str | None = None
     anonymous: str = Role.READ.value
+    verify_key: str | None = None
     callback_url: str | None = None
     callback_body: Mapping[str, Any] | None = None
 
@@ -141,6 +145,8 @@ class ServingSettings:
             rule = "must not be set with a journal, after whose replay the deleted pairs would be missing"
             raise InputError("argument 'labeled_anew'", rule, self.labeled_anew)
         check_choice("argument 'anonymous'", self.anonymous, ANONYMOUS)
+        if self.verify_key is not None:
+            public_keys(self.verify_key)
         check_choice("argument 'unknown_devices'", self.unknown_devices, POLICIES)
         if self.callback_url and not self.callback_url.startswith(("http://", "https://")):
             raise InputError("argument 'callback_url'", "must be an http(s) address", self.callback_url)

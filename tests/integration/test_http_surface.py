@@ -148,7 +148,7 @@ def test_the_rest_of_the_routes(endpoint):
 
 
 ROUTING = """
-import contextlib, dataclasses, io, json, tempfile
+import contextlib, dataclasses, io, json, os, subprocess, tempfile
 from pathlib import Path
 from project.session import open_session
 from project.settings import Settings
@@ -169,10 +169,17 @@ schema = dataclasses.replace(schema, version=model_version(package.graph, schema
 context = mlrun.get_or_create_ctx("evaluate", project="netops")
 context.artifact_path = str(settings.home / "registered")
 with tempfile.TemporaryDirectory() as folder:
-    write_files(Path(folder), schema, package.graph, package.golden)
-    log_model_package(
-        context, Path(folder), schema, algorithm="copy", parameters=package.parameters, feature_vector=""
+    key, public = Path(folder, "key.pem"), Path(folder, "key.pub")
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", key], check=True)
+    subprocess.run(["openssl", "pkey", "-in", key, "-pubout", "-out", public], check=True)
+    os.environ["NETOPS_SIGNING_KEY_FILE"] = str(key)
+    files = Path(folder, "package")
+    files.mkdir()
+    write_files(files, schema, package.graph, package.golden)
+    address = log_model_package(
+        context, files, schema, algorithm="copy", parameters=package.parameters, feature_vector=""
     )
+    signed = fetch_model_package(address, public.read_text()).schema.version == schema.version
 
 def told(command, *arguments, **options):
     with contextlib.redirect_stdout(io.StringIO()) as said:
@@ -182,6 +189,7 @@ def told(command, *arguments, **options):
 print(json.dumps({
     "version": schema.version,
     "golden": package.golden is not None,
+    "signed": signed,
     "shadow": told(shadow, schema.version[:6], why="a try"),
     "canary": told(canary, schema.version[:6], share=0.3, why="a larger try"),
     "models": told(models),
@@ -193,6 +201,7 @@ print(json.dumps({
 
 def test_a_version_is_tried_beside_the_champion_by_commands(installation, endpoint):
     told = installation.python(ROUTING)
+    assert told["signed"]
     version, champion = told["version"], endpoint.get("/").json()["model_version"]
     assert told["golden"]
     roles = {each["version"]: each for each in told["models"]["versions"]}

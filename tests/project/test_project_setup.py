@@ -3,15 +3,18 @@
 import json
 import stat
 from importlib import import_module
+from pathlib import Path
 
 import mlrun
 import pytest
 
 from graphs.initializer import SETTINGS
 from project import project_setup
-from project.function_names import ENDPOINTS, RUNNER, SERVING
+from project.function_names import ENDPOINTS, RUNNER, SERVING, STAGING
 from project.memory import Memory
 from project.settings import Settings
+
+KEY = "feature_sets/model_package/signed_by_openssf.pub"
 
 CLUSTER = {
     "NETOPS_PROFILE": "kubernetes",
@@ -62,6 +65,23 @@ def test_what_is_registered_holds_no_secret(tmp_path):
         assert stat.S_IMODE((tmp_path / file).stat().st_mode) == 0o600
     registered({}, tmp_path)
     assert (tmp_path / "token").read_text() == "of-the-admin"  # Kept for the commands that follow.
+
+
+def test_jobs_know_where_the_signing_key_is_and_endpoints_have_the_public_one(tmp_path):
+    (tmp_path / "key.pem").write_text("a private key")
+    (tmp_path / "key.pub").write_text((Path(__file__).parents[1] / KEY).read_text())
+    given = {
+        f"NETOPS_{name}_KEY_FILE": str(tmp_path / file)
+        for name, file in (("SIGNING", "key.pem"), ("VERIFY", "key.pub"))
+    }
+    project = registered(given, tmp_path)
+    for name in ("train", "evaluate", "horizons"):
+        assert project.get_function(name).get_env("NETOPS_SIGNING_KEY_FILE") == str(tmp_path / "key.pem")
+    for name in (SERVING, STAGING):
+        settings = project.get_function(name).spec.parameters[SETTINGS]
+        assert settings["verify_key"].startswith("-----BEGIN PUBLIC KEY-----")
+    said = json.dumps([project.to_dict(), *(project.get_function(name).to_dict() for name in ENDPOINTS)])
+    assert "a private key" not in said
 
 
 def test_an_endpoint_is_open_where_the_user_says_so(tmp_path):

@@ -40,6 +40,10 @@ def test_empty_variables_count_as_absent():
             {"NETOPS_PROFILE": "kubernetes"},
             "NETOPS_SOURCE: must be the address of this repository with profile kubernetes, got ''",
         ),
+        (
+            {"NETOPS_VERIFY_KEY_FILE": "/nowhere.pub"},
+            "NETOPS_VERIFY_KEY_FILE: must be the path of a file, got '/nowhere.pub'",
+        ),
         ({"NETOPS_RATE_LIMIT": "many"}, "NETOPS_RATE_LIMIT: must be a number, got 'many'"),
         ({"NETOPS_RATE_LIMIT": "0"}, "NETOPS_RATE_LIMIT: must be a number above 0, got 0.0"),
         ({"NETOPS_ANONYMOUS": "admin"}, "NETOPS_ANONYMOUS: must be among read, write, got 'admin'"),
