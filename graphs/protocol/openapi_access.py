@@ -1,4 +1,4 @@
-"""What the roles of the table of routes make of the OpenAPI document."""
+"""What the table of routes makes of the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -7,8 +7,17 @@ from typing import Any
 from graphs.protocol.roles import Role
 from graphs.protocol.routes import ROUTES
 
-_STATUS = {"NoToken": "401", "WrongRole": "403", "TooSlow": "408", "TooMany": "429", "HeadTooLong": "431"}
-"""Answers to any operation that takes a role, and by the host to all."""
+_STATUS = {
+    "NotJson": "400",
+    "NoToken": "401",
+    "WrongRole": "403",
+    "TooSlow": "408",
+    "TooLarge": "413",
+    "NotDecoded": "415",
+    "TooMany": "429",
+    "HeadTooLong": "431",
+}
+"""Answers that are none of the operation's own."""
 
 
 def add_access(document: dict[str, Any], anonymous: Role | None) -> None:
@@ -20,6 +29,8 @@ def add_access(document: dict[str, Any], anonymous: Role | None) -> None:
     for route in ROUTES:
         operation = document["paths"][route.path][route.method.lower()]
         answers = ["TooSlow", "HeadTooLong"]
+        if route.has_body:
+            answers += ["NotJson", "TooLarge", "NotDecoded"]
         if route.role is not None:
             operation["security"] = [{"token": [route.role.value]}]
             answers.append("TooMany")

@@ -179,6 +179,7 @@ with tempfile.TemporaryDirectory() as folder:
     address = log_model_package(
         context, files, schema, algorithm="copy", parameters=package.parameters, feature_vector=""
     )
+    del os.environ["NETOPS_SIGNING_KEY_FILE"]
     signed = fetch_model_package(address, public.read_text()).schema.version == schema.version
 
 def told(command, *arguments, **options):
