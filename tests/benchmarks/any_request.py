@@ -178,7 +178,7 @@ class Sent:
         self.longest = max(self.longest, time.perf_counter() - begin)
         try:
             case.validate_response(answer, checks=CHECKS)
-        except Exception as error:
+        except (Exception, BaseExceptionGroup) as error:
             self.findings.add(f"{what}: {answer.status_code} {type(error).__name__}: {str(error)[:400]}")
 
 
