@@ -7,7 +7,7 @@ UV := $(VENV)/uv/bin/uv
 STAMP := $(VENV)/.installed
 RUN_ARGS ?=
 
-.PHONY: help install run test test-fast coverage check docs notebooks lock lock-upgrade clean figures
+.PHONY: help install run test test-fast coverage check docs notebooks lock lock-upgrade sbom advisories clean figures
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -63,6 +63,12 @@ lock: $(UV) ## lock what pyproject.toml asks for; pins that still fit stay
 
 lock-upgrade: $(UV) ## resolve all dependencies anew; scores may change with them
 	@$(COMPILE) --upgrade
+
+sbom: install ## the software bill of materials, CycloneDX, in dist/netops.cdx.json
+	@$(BIN)/python -m tools.bill_of_materials dist/netops.cdx.json
+
+advisories: $(UV) ## known vulnerabilities of the locked packages, by pip-audit; needs the network
+	@$(UV) tool run pip-audit --disable-pip --requirement requirements.lock
 
 clean: ## remove the environment and all local state (stops what runs)
 	@if [ -x $(BIN)/netops ]; then $(BIN)/netops stop; fi

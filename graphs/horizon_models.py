@@ -67,7 +67,7 @@ class HorizonModels:
         if deployed is not None and (deployed.version, deployed.digest) == (each.version, each.sha256):
             return deployed
         try:
-            package = fetch_model_package(each.model_path)
+            package = fetch_model_package(each.model_path, serving_state(self._context).settings.verify_key)
             if package.digest != each.sha256:
                 where = f"version '{each.version}' of horizon {each.horizon}: SHA-256 of its model.json"
                 raise ModelPackageError(where, f"must be {each.sha256}", package.digest)

@@ -23,6 +23,7 @@ from graphs.protocol.device_status import REJECT, DeviceStatus
 from graphs.protocol.errors import ApiError
 from graphs.protocol.event_hints import EventHints
 from graphs.protocol.json_body import decode
+from graphs.protocol.rate_limit import RateLimit
 from graphs.protocol.records import (
     IncidentRecord,
     LabelRecord,
@@ -32,6 +33,7 @@ from graphs.protocol.records import (
 )
 from graphs.protocol.request import Request
 from graphs.protocol.request_id import given_id, made_id
+from graphs.protocol.roles import anonymous_role
 from graphs.protocol.routes import Kind, clean_path, find_route
 from graphs.state.arrival_clock import ArrivalClock
 from graphs.state.serving_state import ServingState, serving_state
@@ -69,7 +71,8 @@ class Ingress:
         )
         devices = state.devices
         self._hints = EventHints(state.schema, lambda: () if devices is None else devices.known)
-        self._guard = AccessGuard(state.token)
+        self._guard = AccessGuard(state.tokens, anonymous_role(state.settings.anonymous))
+        self._rate = RateLimit(state.settings.requests_per_second)
         self._max_events = state.settings.max_events
         self._max_body_bytes = state.settings.max_body_bytes
 
@@ -102,8 +105,9 @@ class Ingress:
         request.id = given_id(headers) or request.id
         route, request.model, request.version = find_route(request.method, request.path)
         request.kind = route.kind
-        if route.guarded:
-            self._guard.check(headers)
+        caller = self._guard.check(route.role, headers)
+        if route.role is not None:  # A probe is never one too many.
+            self._rate.take(caller)
         if not route.has_body:
             return
         request.body = decode(self._plain(body, headers), self._max_body_bytes)

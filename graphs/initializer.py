@@ -6,8 +6,10 @@ import importlib
 from typing import Any
 
 from feature_sets.windows.warm_up import warm_up
-from graphs.protocol.access import CALLBACK_SECRET, find_secret, read_token
+from graphs.exposure import check_exposure, is_exposed
+from graphs.protocol.function_secrets import CALLBACK_SECRET, find_secret, read_tokens
 from graphs.protocol.raw_body import leave_bodies_alone
+from graphs.protocol.roles import anonymous_role
 from graphs.state.serving_state import ServingState, attach_state
 from graphs.state.settings import ServingSettings
 
@@ -24,8 +26,10 @@ def initialize(server: Any) -> None:
     leave_bodies_alone(server)
     context = server.context
     settings = ServingSettings(**context.get_param(SETTINGS))
-    token, secret = read_token(context, settings.token_secret), find_secret(context, CALLBACK_SECRET)
-    attach_state(context, ServingState.build(settings, token, callback_secret=secret))
+    tokens, secret = read_tokens(context, settings.token_secret), find_secret(context, CALLBACK_SECRET)
+    if is_exposed(context):
+        check_exposure(bool(tokens), anonymous_role(settings.anonymous))
+    attach_state(context, ServingState.build(settings, tokens, callback_secret=secret))
     # Nuclio tells its workers before it ends them. A synchronous MLRun flow does not listen, so we do.
     platform = getattr(context, "platform", None)
     if platform is not None and hasattr(platform, "set_termination_callback"):

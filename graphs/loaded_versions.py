@@ -13,6 +13,7 @@ from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.telemetry.schema_content import answers_depend_on
 from graphs.onnx_model import OnnxModel
 from graphs.routing.document import RoutedVersion
+from graphs.state.serving_state import serving_state
 
 DEPLOY = (
     "for a swap while the endpoint runs, as windows and labels go on; deploy the model instead "
@@ -50,7 +51,7 @@ class LoadedVersions:
     def load(self, routed: RoutedVersion) -> OnnxModel:
         """Load a version beside the others, unless it is there; it is not kept yet.
 
-        A digest is checked before anything of the package is run. Its golden rows warm it up.
+        Digest and signature are checked before anything of the package is run. Its golden rows warm it up.
 
         :raises InputError: if the package is not what the document says, is of another schema than the
             endpoint, or does not answer its golden rows.
@@ -60,7 +61,7 @@ class LoadedVersions:
             if model.digest != routed.sha256:
                 raise _wrong_digest(routed, model.digest)
             return model
-        package = fetch_model_package(routed.model_path)
+        package = fetch_model_package(routed.model_path, serving_state(self._context).settings.verify_key)
         where = f"version '{routed.version}'"
         if package.digest != routed.sha256:
             raise _wrong_digest(routed, package.digest)

@@ -67,7 +67,8 @@ class OnnxModel(V2ModelServer):
         state = serving_state(self.context)
         package = self._package
         if package is None:
-            package = fetch_model_package(self.model_path) if self.model_path else state.package
+            key = state.settings.verify_key
+            package = fetch_model_package(self.model_path, key) if self.model_path else state.package
         self._package = None
         self.schema, self.digest = package.schema, package.digest
         self.input_names = package.schema.input_names

@@ -21,6 +21,7 @@ from graphs.protocol.records import (
 )
 from graphs.protocol.request import JSON, Request
 from graphs.protocol.request_id import REQUEST_ID, made_id
+from graphs.protocol.roles import anonymous_role
 from graphs.protocol.routes import Kind
 from graphs.protocol.times import iso_time
 from graphs.replay import replay, tell_history
@@ -53,6 +54,7 @@ class Respond:
         state = serving_state(context)
         self._metrics = state.metrics
         self._schema = state.schema
+        self._anonymous = anonymous_role(state.settings.anonymous)
         self._routing = state.routing
         self._further = {
             (horizon, package.schema.version): package.schema.threshold
@@ -133,7 +135,7 @@ class Respond:
         elif request.kind is Kind.METRICS:
             request.reply(self._metrics.text(), content_type=self._metrics.content_type)
         elif request.kind is Kind.OPENAPI:
-            request.reply(openapi_document(self._schema))
+            request.reply(openapi_document(self._schema, self._anonymous))
         else:
             raise ValueError(f"request must have been answered by an earlier step, got {request}")
 

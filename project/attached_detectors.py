@@ -82,7 +82,7 @@ def attach_detectors(
     limits = choice.settings(min_instances_after_drift=min(len(base), 1000))
     labels, predictions = base[label].astype(int).tolist(), base[PREDICTION].astype(int).tolist()
     monitor = warmed_monitor(labels, predictions, limits, choice.cool_down)
-    headers = {"Authorization": f"Bearer {settings.bearer_token()}"}
+    headers = settings.bearer()
 
     def put(route: str, content: Any) -> None:
         url = f"{address}/drift/{route}"

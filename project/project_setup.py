@@ -14,14 +14,18 @@ import mlrun
 from feature_sets import device_labels, device_metrics, devices
 from feature_sets.model_package.tags import PRODUCTION
 from feature_sets.model_package.tags import STAGING as STAGING_TAG
+from feature_sets.secret_files import FILE
 from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.telemetry.schema_content import TOOL
+from graphs.protocol.function_secrets import CALLBACK_SECRET, TOKEN, role_secret
+from graphs.protocol.roles import Role
 from graphs.serving_graph import build_serving_graph
 from graphs.state.clocks import ARRIVAL
 from project.function_names import GENERATOR, MODEL, RUNNER, SERVING, STAGING
 from project.memory import Memory, recall, workflow_arguments
 from project.model_addresses import model_address
 from project.settings import Settings
+from project.token_files import CALLBACK_FILE, keep, token_file
 from project.workflow import WORKFLOWS
 
 WORKFLOW_FILE = Path(__file__).with_name("workflow.py")
@@ -71,7 +75,7 @@ def load_project(name: str, settings: Settings) -> mlrun.projects.MlrunProject:
     context = str(project_folder(name, settings))
     project = mlrun.get_or_create_project(name, context=context)
     register(project, settings, recall(mlrun.mlconf.dbpath, name))
-    # Not its project.yaml, which others may read: the functions carry the token.
+    # Not its project.yaml: what is registered is known to the API alone.
     project.save_to_db()
     return project
 
@@ -170,6 +174,7 @@ def serving_function(
         callback_url=settings.drift_callback or None,
         callback_body={"workflow": "main"},
         incident_mapping=incident_mapping,
+        requests_per_second=settings.rate_limit,
         clock=settings.clock,
         arrival_clock_in_production=settings.clock == ARRIVAL,
     )
@@ -220,7 +225,8 @@ def _serving(name: str, project: str, settings: Settings, **graph: Any) -> mlrun
         request_log=settings.request_log,
         history=f"store://feature-sets/{project}/{device_metrics.NAME}",
         labels=f"store://feature-sets/{project}/{device_labels.NAME}",
-        **{"token_secret": "NETOPS_TOKEN", **graph},
+        **{"token_secret": TOKEN, "anonymous": settings.anonymous, **graph},
+        verify_key=settings.trusted_keys,
     )
     _configure(function, settings)
     return function
@@ -231,9 +237,17 @@ def _configure(function: mlrun.runtimes.BaseRuntime, settings: Settings) -> None
         function.set_env(name, value)
     if settings.profile == "local":
         if function.kind != "job":  # A job runs in a process of ours, which can read the token file.
-            function.set_env("NETOPS_TOKEN", settings.bearer_token())
-            if settings.callback_secret:
-                function.set_env("NETOPS_CALLBACK_SECRET", settings.callback_secret)
+            _set_secrets(function, settings)
         return
     function.with_source_archive(settings.source)
-    function.set_env_from_secret("NETOPS_TOKEN", secret="netops", secret_key="token")  # noqa: S106 - names
+    function.set_env_from_secret(TOKEN, secret="netops", secret_key="token")  # noqa: S106 - names
+
+
+def _set_secrets(function: mlrun.runtimes.BaseRuntime, settings: Settings) -> None:
+    """Tell a local function where its secrets are; its document, which others can read, has none of them."""
+    for role in Role:
+        path = keep(token_file(settings.home, role), "\n".join(settings.tokens(role)))
+        function.set_env(f"{role_secret(TOKEN, role)}{FILE}", str(path))
+    if settings.callback_secret:
+        path = keep(settings.home / CALLBACK_FILE, settings.callback_secret)
+        function.set_env(f"{CALLBACK_SECRET}{FILE}", str(path))

@@ -8,15 +8,18 @@ id, 409 while a run is under way. ``GET /runs/{id}`` answers its state, ``GET /r
 
 from __future__ import annotations
 
-import hmac
 import json
 import threading
+from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
 from drift.drift_event import DriftEvent
 from feature_sets.checks import InputError
+from graphs.protocol.access import AccessGuard
+from graphs.protocol.errors import ApiError
+from graphs.protocol.roles import Role
 from project import parameters, run_lock
 from project.errors import NetopsError
 from project.memory import recall, resolve
@@ -37,9 +40,12 @@ _NUMBERS = ("value", "limit", "n_seen", "since_onset")
 class RunnerError(Exception):
     """A request that is not carried out; becomes an answer with ``status`` and an error object."""
 
-    def __init__(self, status: int, field: str, rule: str, got: object) -> None:
+    def __init__(
+        self, status: int, field: str, rule: str, got: object, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(f"{field}: {rule}, got {got!r}")
         self.status = status
+        self.headers = dict(headers or {})
         self.content = {"error": {"field": field, "rule": rule, "got": got}}
 
 
@@ -64,17 +70,20 @@ def init_context(context: Any) -> None:
 
 def handler(context: Any, event: Any) -> Any:
     """Answer one HTTP request; bad input and a busy runner get 4xx with an error object."""
+    headers: dict[str, str] = {}
     try:
         status, content = _answer(context.user_data, event)
     except RunnerError as error:
-        status, content = error.status, error.content
+        status, content, headers = error.status, error.content, error.headers
     except InputError as error:
         # What was given is checked before; this is of the project's own files, such as its state.
         status, content = 503, {"error": {"field": error.where, "rule": error.rule, "got": str(error.got)}}
     except NetopsError as error:
         # Such as a run that another process began in the same instant.
         status, content = 503, {"error": {"field": "workflow", "rule": str(error), "got": None}}
-    return context.Response(body=json.dumps(content), content_type="application/json", status_code=status)
+    return context.Response(
+        headers=headers, body=json.dumps(content), content_type="application/json", status_code=status
+    )
 
 
 def _answer(state: Any, event: Any) -> tuple[int, dict[str, Any]]:
@@ -157,12 +166,12 @@ def _resolved(settings: Settings, workflow: str, given: dict[str, Any]) -> dict[
 
 
 def _check_token(settings: Settings, event: Any) -> None:
-    headers = {str(key).lower(): str(value) for key, value in (event.headers or {}).items()}
-    given = headers.get("authorization", "")
-    expected = f"Bearer {settings.bearer_token()}"
-    if not hmac.compare_digest(given.encode(), expected.encode()):
-        got = "another value" if given else "none"
-        raise RunnerError(401, "authorization", "must be 'Bearer' and the runner's token", got)
+    """Everything but one's own run takes the role admin."""
+    guard = AccessGuard({role: settings.tokens(role) for role in Role})
+    try:
+        guard.check(Role.ADMIN, event.headers or {})
+    except ApiError as error:
+        raise RunnerError(error.status, error.where, error.rule, error.got, error.headers) from error
 
 
 def parse_request(body: Any) -> tuple[str, dict[str, Any]]:

@@ -5,7 +5,13 @@ Variables:
 ``NETOPS_HOME``             where all local state lives
 ``NETOPS_PROFILE``          local, kubernetes or iguazio
 ``NETOPS_PROJECT``          MLRun project of a deployed function
-``NETOPS_TOKEN``            guards the runner and the drift routes
+``NETOPS_TOKEN``            token of the role admin: guards the runner, and what changes the endpoint
+``NETOPS_TOKEN_WRITE``      token of the role write, for telemetry, labels and incidents
+``NETOPS_TOKEN_READ``       token of the role read
+``NETOPS_ANONYMOUS``        role of those without a token: read or, with the profile local, write
+``NETOPS_RATE_LIMIT``       requests a second of one token; any number without it
+``NETOPS_SIGNING_KEY_FILE`` private key that models are signed with
+``NETOPS_VERIFY_KEY_FILE``  public key that models must be signed with
 ``NETOPS_STREAMS``          folder of the labeled stream
 ``NETOPS_DRIFT_CALLBACK``   address that is told about drift
 ``NETOPS_CALLBACK_SECRET``  signs what it is told
@@ -24,16 +30,18 @@ Variables:
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from feature_sets.checks import InputError, check_choice
+from feature_sets.checks import InputError, check_choice, check_number
+from feature_sets.secret_files import FILE, secret_of_file
 from graphs.protocol.device_status import POLICIES, REJECT
 from graphs.protocol.request_logs import FAILED, REQUEST_LOGS
+from graphs.protocol.roles import Role
 from graphs.state.clocks import CLOCKS, WALL
 from project.retraining_policy import AUTO, MODES, OFF, RetrainingPolicy
+from project.token_files import kept_token
 
 SOURCE_ROOT = Path(__file__).resolve().parent.parent
 """The folder that holds the rooms: the checkout, or ``site-packages``."""
@@ -51,7 +59,16 @@ class Settings:
     :param profile: ``local``, ``kubernetes`` or ``iguazio``.
     :param mlrun_dbpath: address of an MLRun API that is not ours, or empty to use the local control plane.
     :param redis_url: address of a Redis that is not ours, or empty to take what the MLRun API says.
-    :param token: given token, or empty to keep one in the home folder.
+    :param token: given token of the role admin, or empty to keep one in the home folder; several, separated
+        by spaces, while one replaces another.
+    :param write_token: the same of the role write.
+    :param read_token: the same of the role read.
+    :param anonymous: role of those who send no token to the serving endpoint: ``read`` or, with the profile
+        local, ``write``.
+    :param rate_limit: requests that one token may make a second; None for any number.
+    :param signing_key: file of the private key in PEM that models are signed with; None signs none.
+    :param verify_key: file of the public keys in PEM, one of which a model must be signed with to be served;
+        None serves any.
     :param image: container image with the locked packages, for cluster profiles.
     :param source: git, zip or tar address of this repository, from which a cluster loads the code.
     :param project: MLRun project that a deployed function belongs to.
@@ -74,7 +91,13 @@ class Settings:
     profile: str = "local"
     mlrun_dbpath: str = ""
     redis_url: str = ""
-    token: str = ""
+    token: str = field(default="", repr=False)
+    write_token: str = field(default="", repr=False)
+    read_token: str = field(default="", repr=False)
+    anonymous: str = Role.READ.value
+    rate_limit: float | None = None
+    signing_key: Path | None = None
+    verify_key: Path | None = None
     image: str = "mlrun/mlrun"
     source: str = ""
     project: str = "netops"
@@ -94,7 +117,12 @@ class Settings:
         check_choice("NETOPS_CLOCK", self.clock, CLOCKS)
         check_choice("NETOPS_LOG_FORMAT", self.log_format, LOG_FORMATS)
         check_choice("NETOPS_REQUEST_LOG", self.request_log, REQUEST_LOGS)
+        check_choice("NETOPS_ANONYMOUS", self.anonymous, (Role.READ, Role.WRITE))
+        if self.rate_limit is not None:
+            check_number("NETOPS_RATE_LIMIT", self.rate_limit, above=0)
         local = self.profile == "local"
+        if not local and self.anonymous == Role.WRITE:
+            raise InputError("NETOPS_ANONYMOUS", f"must be read with profile {self.profile}", self.anonymous)
         object.__setattr__(self, "retrain", self.retrain or (AUTO if local else OFF))
         check_choice("NETOPS_RETRAIN", self.retrain, MODES)
         if not local and self.retrain != OFF:
@@ -119,17 +147,25 @@ class Settings:
         :raises InputError: naming the variable that breaks a rule.
         """
         env = os.environ if environ is None else environ
+        home = Path(env.get("NETOPS_HOME") or default_home()).expanduser().resolve()
         return cls(
-            home=Path(env.get("NETOPS_HOME") or default_home()).expanduser().resolve(),
+            home=home,
             profile=env.get("NETOPS_PROFILE") or "local",
             mlrun_dbpath=env.get("MLRUN_DBPATH", "").rstrip("/"),
             redis_url=env.get("MLRUN_REDIS__URL", ""),
-            token=env.get("NETOPS_TOKEN", ""),
+            token=_given(env, "NETOPS_TOKEN", home),
+            write_token=_given(env, "NETOPS_TOKEN_WRITE", home),
+            read_token=_given(env, "NETOPS_TOKEN_READ", home),
+            signing_key=_file(env, "NETOPS_SIGNING_KEY_FILE"),
+            verify_key=_file(env, "NETOPS_VERIFY_KEY_FILE"),
+            rate_limit=_number(env, "NETOPS_RATE_LIMIT"),
+            anonymous=env.get("NETOPS_ANONYMOUS") or Role.READ.value,
             image=env.get("NETOPS_IMAGE") or "mlrun/mlrun",
             source=env.get("NETOPS_SOURCE", ""),
             project=env.get("NETOPS_PROJECT") or "netops",
             drift_callback=env.get("NETOPS_DRIFT_CALLBACK", ""),
-            callback_secret=env.get("NETOPS_CALLBACK_SECRET", ""),
+            callback_secret=env.get("NETOPS_CALLBACK_SECRET")
+            or secret_of_file(env, "NETOPS_CALLBACK_SECRET"),
             retrain=env.get("NETOPS_RETRAIN", ""),
             retraining=RetrainingPolicy.parse(env.get("NETOPS_RETRAIN_POLICY", "")),
             unknown_devices=env.get("NETOPS_UNKNOWN_DEVICES") or REJECT,
@@ -138,6 +174,11 @@ class Settings:
             request_log=env.get("NETOPS_REQUEST_LOG") or FAILED,
             streams=Path(env["NETOPS_STREAMS"]) if env.get("NETOPS_STREAMS") else None,
         )
+
+    @property
+    def trusted_keys(self) -> str | None:
+        """Content of the file of public keys; None without one."""
+        return self.verify_key.read_text(encoding="utf-8") if self.verify_key else None
 
     @property
     def labeled_streams(self) -> Path:
@@ -183,6 +224,10 @@ class Settings:
             ("NETOPS_LOG_FORMAT", self.log_format if self.log_format != TEXT else ""),
             ("MLRUN_LOG_FORMATTER", self.log_format if self.log_format != TEXT else ""),
             ("NETOPS_REQUEST_LOG", self.request_log if self.request_log != FAILED else ""),
+            ("NETOPS_ANONYMOUS", self.anonymous if self.anonymous != Role.READ else ""),
+            ("NETOPS_RATE_LIMIT", self.rate_limit),
+            ("NETOPS_SIGNING_KEY_FILE", self.signing_key),
+            ("NETOPS_VERIFY_KEY_FILE", self.verify_key),
             ("NETOPS_IMAGE", self.image),
             ("NETOPS_SOURCE", self.source),
             ("MLRUN_REDIS__URL", self.redis_url if self.profile != "local" else ""),
@@ -191,20 +236,56 @@ class Settings:
                 variables[name] = str(value)
         return variables
 
-    def bearer_token(self) -> str:
-        """Token that guards the runner and the drift routes; made and kept (mode 0600) on first use."""
-        if self.token:
-            return self.token
-        path = self.home / "token"
-        self.home.mkdir(parents=True, exist_ok=True)
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return path.read_text(encoding="ascii").strip()
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            token = secrets.token_urlsafe(24)
-            file.write(token)
-        return token
+    def tokens(self, role: Role = Role.ADMIN) -> list[str]:
+        """Tokens of a role: the given ones, or one that was made and kept (mode 0600) on first use.
+
+        On a cluster a role without a token of its own has none; only ``admin`` must have one.
+        """
+        given = {Role.ADMIN: self.token, Role.WRITE: self.write_token, Role.READ: self.read_token}[role]
+        if not given and (self.profile == "local" or role is Role.ADMIN):
+            given = kept_token(self.home, role)
+        return given.split()
+
+    def bearer_token(self, role: Role = Role.ADMIN) -> str:
+        """What a client sends that needs a role: the first token of it, or that of ``admin``."""
+        return (self.tokens(role) or self.tokens())[0]
+
+    def bearer(self, role: Role = Role.ADMIN) -> dict[str, str]:
+        """The header with that token."""
+        return {"Authorization": f"Bearer {self.bearer_token(role)}"}
+
+
+def _given(environ: Mapping[str, str], name: str, home: Path) -> str:
+    """A token that somebody has given; one that is kept in the home folder is not, and may change there."""
+    file = environ.get(f"{name}{FILE}", "")
+    kept = bool(file) and Path(file).parent == home
+    return environ.get(name) or ("" if kept else secret_of_file(environ, name))
+
+
+def _file(environ: Mapping[str, str], name: str) -> Path | None:
+    """Path of a file that somebody has given.
+
+    :raises InputError: if there is none.
+    """
+    given = environ.get(name, "")
+    if not given:
+        return None
+    path = Path(given).expanduser().resolve()
+    if not path.is_file():
+        raise InputError(name, "must be the path of a file", given)
+    return path
+
+
+def _number(environ: Mapping[str, str], name: str) -> float | None:
+    """A number that somebody has given.
+
+    :raises InputError: if it is none.
+    """
+    given = environ.get(name, "")
+    try:
+        return float(given) if given else None
+    except ValueError as error:
+        raise InputError(name, "must be a number", given) from error
 
 
 def default_home() -> Path:

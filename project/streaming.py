@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,6 +77,7 @@ def stream(
     events_per_second: float,
     stop: threading.Event | None = None,
     clock: Callable[[], float] = time.monotonic,
+    headers: Mapping[str, str] | None = None,
 ) -> StreamReport:
     """Post batches to ``/telemetry`` and ``/labels`` at a steady rate until the time or the batches end.
 
@@ -87,13 +88,14 @@ def stream(
     :param seconds: how long to stream, wall time.
     :param events_per_second: mean rate.
     :param stop: set from another thread to end early.
+    :param headers: of each request, such as that with the token.
     :raises NetopsError: if the endpoint does not answer for 30 s, or answers anything but 200, or 422 with
         the results of the good entries.
     """
     stop = stop or threading.Event()
     started = clock()
     try:
-        with httpx.Client(base_url=address, timeout=30.0) as client:
+        with httpx.Client(base_url=address, timeout=30.0, headers=headers) as client:
             for batch in batches:
                 if stop.is_set() or clock() - started >= seconds:
                     break

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from feature_sets.telemetry.schema import TelemetrySchema
+from graphs.protocol.roles import Role
 from project import parameters
 from project.endpoints import endpoint_address
 from project.errors import NetopsError
@@ -68,9 +69,13 @@ class GeneratorOptions:
 
 
 def generate(
-    options: GeneratorOptions, address: str, report: StreamReport, stop: threading.Event | None = None
+    options: GeneratorOptions,
+    address: str,
+    report: StreamReport,
+    stop: threading.Event | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> StreamReport:
-    """Stream to ``address`` until the time is over; see ``project.streaming.stream`` for the errors."""
+    """Stream to ``address`` until the time is over; for the rest see ``project.streaming.stream``."""
     schema = TelemetrySchema.load(options.schema)
     # A second stream goes on where the first one ended: the endpoint knows the newest event it has.
     report.before = {name: get_json(f"{address}/{name}") for name in ("labeled", "drift")}
@@ -88,6 +93,7 @@ def generate(
         seconds=options.stream_seconds,
         events_per_second=options.stream_rate,
         stop=stop,
+        headers=headers,
     )
 
 
@@ -96,12 +102,13 @@ def init_context(context: Any) -> None:
     settings = Settings.from_environment()
     options = GeneratorOptions.from_environment(os.environ)
     address = endpoint_address(settings.project, SERVING)
+    headers = settings.bearer(Role.WRITE)
     context.user_data.report = StreamReport()
     context.user_data.stop = threading.Event()
 
     def work() -> None:
         try:
-            generate(options, address, context.user_data.report, context.user_data.stop)
+            generate(options, address, context.user_data.report, context.user_data.stop, headers)
         except NothingNewerError as error:
             context.user_data.report.nothing_newer = str(error)
             context.user_data.report.done = True

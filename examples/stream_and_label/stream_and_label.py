@@ -30,6 +30,13 @@ def live_address() -> str:
     sys.exit("no live endpoint; start one with: netops run --keep")
 
 
+def token() -> str:
+    """Token for sending: ``NETOPS_TOKEN_WRITE``, or the one that the installation keeps for its owner."""
+    if given := os.environ.get("NETOPS_TOKEN_WRITE"):
+        return given
+    return subprocess.check_output([NETOPS, "token", "write"], text=True).strip()
+
+
 def post(client: httpx.Client, path: str, frame: Any) -> list[dict[str, Any]]:
     """Post the rows of a frame as a list of events; the endpoint answers each."""
     events = json.loads(frame.to_json(orient="records", date_format="iso"))
@@ -37,7 +44,8 @@ def post(client: httpx.Client, path: str, frame: Any) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    with httpx.Client(base_url=live_address(), timeout=30) as client:
+    headers = {"Authorization": f"Bearer {token()}"}
+    with httpx.Client(base_url=live_address(), timeout=30, headers=headers) as client:
         # The clock of a device only goes forward: begin well after all that the endpoint has seen.
         newest = client.get("/labeled").json()["newest_event_time"]
         start = datetime.fromisoformat(newest) if newest else datetime(2024, 1, 1, tzinfo=UTC)

@@ -15,6 +15,7 @@ from feature_sets.model_package.files import MODEL_FILE, check_file, file_sha256
 from feature_sets.model_package.golden import GOLDEN_FILE, GoldenRows
 from feature_sets.model_package.onnx_session import OnnxSession
 from feature_sets.model_package.schema import SCHEMA_FILE, ModelSchema
+from feature_sets.model_package.signature import SIGNATURE_FILE, check_signature, public_keys
 
 
 @dataclass(frozen=True)
@@ -69,11 +70,13 @@ def _present(directory: Path, name: str) -> Path:
     return directory / name
 
 
-def fetch_model_package(model_path: str) -> ModelPackage:
+def fetch_model_package(model_path: str, verify_key: str | None = None) -> ModelPackage:
     """Fetch the files of a package and check their digests.
 
     :param model_path: ``store://models/...`` address of a model artifact, or a folder or URL with the files.
-    :raises ModelPackageError: if it is no model, or a file is absent, unreadable or differs from its digest.
+    :param verify_key: public keys in PEM, one of which must have signed the files; None trusts any.
+    :raises ModelPackageError: if it is no model, or a file is absent, unreadable or differs from its digest
+        or its signature.
     """
     if not model_path:
         raise ModelPackageError("model_path", "must be the address of a model package", model_path)
@@ -96,7 +99,12 @@ def fetch_model_package(model_path: str) -> ModelPackage:
 
         for name in (MODEL_FILE, SCHEMA_FILE):
             download(name)
+        names = [MODEL_FILE, SCHEMA_FILE]
         if GOLDEN_FILE in read_model_schema(directory / SCHEMA_FILE, []).sha256:
             download(GOLDEN_FILE)
+            names.append(GOLDEN_FILE)
+        if verify_key is not None:
+            download(SIGNATURE_FILE)
+            check_signature(directory, names, public_keys(verify_key))
         package = read_model_package(directory)
     return replace(package, algorithm=algorithm or "", parameters=parameters, address=address)

@@ -1,64 +1,84 @@
-"""Who may change the detectors: the holder of a bearer token."""
+"""Who may do what: the holders of bearer tokens, each with a role."""
 
 from __future__ import annotations
 
+import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-import mlrun
-
-from feature_sets.checks import InputError
 from graphs.protocol.errors import ApiError
+from graphs.protocol.roles import Role
 
-CALLBACK_SECRET = "NETOPS_CALLBACK_SECRET"  # noqa: S105 - its name
-"""Name of the secret, or the variable, with which callbacks of the settings are signed; there may be none."""
+ANYBODY = "anonymous"
+"""The caller without a token."""
 
 
 class AccessGuard:
-    """Compares the ``Authorization`` header with the token, in constant time.
+    """Tells the role of a caller by the ``Authorization`` header, and refuses what it does not cover.
 
-    :param token: empty lets everybody in.
+    A token is compared with every one that there is, by digests of equal length and in constant time: how
+    long that takes tells nothing of any of them.
+
+    :param tokens: the tokens of each role; without any, everybody may do everything.
+    :param anonymous: role of those without a token; None for none.
     """
 
-    def __init__(self, token: str) -> None:
-        self._expected = f"Bearer {token}".encode() if token else b""
+    def __init__(self, tokens: Mapping[Role, Iterable[str]], anonymous: Role | None = None) -> None:
+        self._known = [(_digest(token), role) for role in Role for token in tokens.get(role, ())]
+        self._anonymous = anonymous
 
-    def check(self, headers: Mapping[str, Any]) -> None:
-        """Raise ApiError (401) unless the headers bear the token; the error never shows what was given."""
-        if not self._expected:
-            return
+    def check(self, needed: Role | None, headers: Mapping[str, Any]) -> str:
+        """Who asks, as a short name that is not the token.
+
+        :param needed: role that the request takes; None for none.
+        :param headers: of the request.
+        :raises ApiError: 401 without a token that is known, 403 if its role is another; neither shows what
+            was given.
+        """
+        if not self._known or needed is None:
+            return ANYBODY
         given = header(headers, "authorization")
         given = given if isinstance(given, bytes) else str(given).encode()
-        if not hmac.compare_digest(given, self._expected):
-            got = "another value" if given else "none"
-            challenge = {"WWW-Authenticate": "Bearer"}
-            raise ApiError(401, "authorization", "must be 'Bearer' and the token", got, headers=challenge)
+        held, caller = self._role(given)
+        if held is not None and held.covers(needed):
+            return caller
+        if self._anonymous is not None and self._anonymous.covers(needed):
+            return ANYBODY
+        if held is None:
+            rule = f"must be 'Bearer' and a token of the role {needed}"
+            raise ApiError(
+                401,
+                "authorization",
+                rule,
+                "another value" if given else "none",
+                headers={"WWW-Authenticate": "Bearer" + (' error="invalid_token"' if given else "")},
+            )
+        raise ApiError(
+            403,
+            "authorization",
+            f"must be a token of the role {needed}",
+            f"one of the role {held}",
+            headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{needed}"'},
+        )
+
+    def _role(self, given: bytes) -> tuple[Role | None, str]:
+        """The highest role whose token a header bears, and the name of its holder."""
+        scheme, _, token = given.strip().partition(b" ")
+        digest = hashlib.sha256(token.strip()).digest()
+        held: Role | None = None
+        for known, role in self._known:
+            if hmac.compare_digest(digest, known):
+                held = role
+        if scheme.lower() != b"bearer":
+            held = None
+        return held, "" if held is None else f"{held}-{digest.hex()[:8]}"
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
 
 
 def header(headers: Mapping[str, Any], name: str) -> Any:
     """Value of a header, whatever the case of its name; empty text without it."""
     return next((value for key, value in headers.items() if str(key).lower() == name), "")
-
-
-def read_token(context: Any, secret: str | None) -> str:
-    """The token, from a secret of the function or the project, or from an environment variable.
-
-    :param context: MLRun's graph context.
-    :param secret: name of the secret; None for no token.
-    :raises InputError: if there is no such secret; a guard that was asked for must not be left out.
-    """
-    if secret is None:
-        return ""
-    token = find_secret(context, secret)
-    if not token:
-        raise InputError(f"secret '{secret}'", "must hold the token of the drift routes", None)
-    return token
-
-
-def find_secret(context: Any, name: str) -> str:
-    """A secret of the function or the project, or an environment variable; empty if there is none.
-
-    :param context: MLRun's graph context.
-    """
-    return str(context.get_secret(name) or mlrun.get_secret_or_env(name) or "")

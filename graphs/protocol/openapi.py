@@ -19,6 +19,8 @@ from feature_sets.windows.event_status import STATUSES
 from graphs.protocol.device_state import ORDER
 from graphs.protocol.device_status import DeviceStatus
 from graphs.protocol.label_status import LabelStatus
+from graphs.protocol.openapi_access import add_access
+from graphs.protocol.roles import Role
 
 _INCIDENT_CHANGED = {
     "id": {"type": "string"},
@@ -28,14 +30,18 @@ _INCIDENT_CHANGED = {
 }
 
 
-def openapi_document(schema: TelemetrySchema) -> dict[str, Any]:
-    """OpenAPI 3.1 document; the events have the columns of the schema."""
+def openapi_document(schema: TelemetrySchema, anonymous: Role | None = Role.READ) -> dict[str, Any]:
+    """OpenAPI 3.1 document; the events have the columns of the schema.
+
+    :param anonymous: role of those who send no token; None for none.
+    """
     document = copy.deepcopy(_static_part())
     document["info"]["title"] += f" for {schema.name}"
     schemas = document["components"]["schemas"]
     schemas.update(_event_schemas(schema))
     if schema.labels.has_incidents:
         _take_incidents(schemas)
+    add_access(document, anonymous)
     return document
 
 

@@ -1,4 +1,4 @@
-"""The table of routes.
+"""The table of routes, with the role that each of them takes.
 
 A new route is one row of ``ROUTES``: the steps and the ingress read it there. A test holds the paths of
 ``openapi.yaml`` against the table.
@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from graphs.protocol.errors import ApiError
+from graphs.protocol.roles import Role
 
 
 class Kind(StrEnum):
@@ -57,7 +58,7 @@ class Route(NamedTuple):
     :param operation: its id in the OpenAPI document.
     :param steps: names of the steps that handle it, in the order of the graph; the last one answers.
     :param has_body: whether it takes a JSON body.
-    :param guarded: whether it takes the token.
+    :param role: what the sender must be; None for anybody, whatever the settings say.
     """
 
     method: str
@@ -66,7 +67,7 @@ class Route(NamedTuple):
     operation: str
     steps: tuple[str, ...]
     has_body: bool = False
-    guarded: bool = False
+    role: Role | None = None
 
 
 class RouteMatch(NamedTuple):
@@ -93,9 +94,11 @@ _LABELING = ("journal", "labeled_join", "detect_drift", "respond")
 _JOIN, _DRIFT, _ROUTER, _RESPOND = ("labeled_join",), ("detect_drift",), ("model_router",), ("respond",)
 
 ROUTES = (
-    Route("POST", "/telemetry", Kind.TELEMETRY, "predictTelemetry", _PREDICTING, has_body=True),
-    Route("POST", "/labels", Kind.LABELS, "addLabels", _LABELING, has_body=True),
-    Route("POST", "/incidents", Kind.INCIDENTS, "addIncidents", _LABELING, has_body=True),
+    Route(
+        "POST", "/telemetry", Kind.TELEMETRY, "predictTelemetry", _PREDICTING, has_body=True, role=Role.WRITE
+    ),
+    Route("POST", "/labels", Kind.LABELS, "addLabels", _LABELING, has_body=True, role=Role.WRITE),
+    Route("POST", "/incidents", Kind.INCIDENTS, "addIncidents", _LABELING, has_body=True, role=Role.WRITE),
     Route(
         "POST",
         "/maintenance",
@@ -103,14 +106,14 @@ ROUTES = (
         "changeMaintenance",
         ("journal", "device_states", "respond"),
         has_body=True,
-        guarded=True,
+        role=Role.ADMIN,
     ),
-    Route("GET", "/maintenance", Kind.CALENDAR, "getMaintenance", _STATES),
-    Route("GET", "/devices", Kind.DEVICES, "getDevices", _STATES),
-    Route("GET", "/labeled", Kind.LABELED, "getLabeled", _JOIN),
-    Route("GET", "/drift", Kind.DRIFT, "getDrift", _DRIFT),
-    Route("PUT", "/drift/detectors", Kind.ATTACH, "attachDetectors", _DRIFT, has_body=True, guarded=True),
-    Route("PUT", "/drift/callback", Kind.CALLBACK, "attachCallback", _DRIFT, has_body=True, guarded=True),
+    Route("GET", "/maintenance", Kind.CALENDAR, "getMaintenance", _STATES, role=Role.READ),
+    Route("GET", "/devices", Kind.DEVICES, "getDevices", _STATES, role=Role.READ),
+    Route("GET", "/labeled", Kind.LABELED, "getLabeled", _JOIN, role=Role.READ),
+    Route("GET", "/drift", Kind.DRIFT, "getDrift", _DRIFT, role=Role.READ),
+    Route("PUT", "/drift/detectors", Kind.ATTACH, "attachDetectors", _DRIFT, has_body=True, role=Role.ADMIN),
+    Route("PUT", "/drift/callback", Kind.CALLBACK, "attachCallback", _DRIFT, has_body=True, role=Role.ADMIN),
     Route(
         "PUT",
         "/drift/performance",
@@ -118,25 +121,27 @@ ROUTES = (
         "attachPerformance",
         _DRIFT,
         has_body=True,
-        guarded=True,
+        role=Role.ADMIN,
     ),
-    Route("DELETE", "/drift/detectors", Kind.DETACH, "detachDetectors", _DRIFT, guarded=True),
-    Route("POST", "/devices/reload", Kind.RELOAD, "reloadDevices", ("preprocess", "respond"), guarded=True),
-    Route("GET", "/routing", Kind.ROUTING, "getRouting", _ROUTER, guarded=True),
-    Route("PUT", "/routing", Kind.REROUTE, "changeRouting", _ROUTER, has_body=True, guarded=True),
-    Route("GET", "/metrics", Kind.METRICS, "getMetrics", ("device_states", "respond")),
+    Route("DELETE", "/drift/detectors", Kind.DETACH, "detachDetectors", _DRIFT, role=Role.ADMIN),
+    Route(
+        "POST", "/devices/reload", Kind.RELOAD, "reloadDevices", ("preprocess", "respond"), role=Role.ADMIN
+    ),
+    Route("GET", "/routing", Kind.ROUTING, "getRouting", _ROUTER, role=Role.ADMIN),
+    Route("PUT", "/routing", Kind.REROUTE, "changeRouting", _ROUTER, has_body=True, role=Role.ADMIN),
+    Route("GET", "/metrics", Kind.METRICS, "getMetrics", ("device_states", "respond"), role=Role.READ),
     Route("GET", "/openapi.json", Kind.OPENAPI, "getOpenapi", _RESPOND),
-    Route("GET", "/", Kind.OVERVIEW, "getOverview", _ROUTER),
+    Route("GET", "/", Kind.OVERVIEW, "getOverview", _ROUTER, role=Role.READ),
     Route("GET", "/v2", Kind.SERVER, "getServer", _ROUTER),
     Route("GET", "/v2/health/live", Kind.LIVE, "getLive", _ROUTER),
     Route("GET", "/v2/health/ready", Kind.READY, "getReady", _ROUTER),
-    Route("GET", "/v2/models", Kind.MODELS, "listModels", _ROUTER),
-    Route("GET", _MODEL, Kind.MODEL, "getModel", _ROUTER),
-    Route("GET", f"{_MODEL}/ready", Kind.MODEL_READY, "getModelReady", _ROUTER),
-    Route("POST", f"{_MODEL}/infer", Kind.INFER, "infer", _ROUTER, has_body=True),
-    Route("GET", _VERSION, Kind.MODEL, "getModelVersion", _ROUTER),
-    Route("GET", f"{_VERSION}/ready", Kind.MODEL_READY, "getModelVersionReady", _ROUTER),
-    Route("POST", f"{_VERSION}/infer", Kind.INFER, "inferVersion", _ROUTER, has_body=True),
+    Route("GET", "/v2/models", Kind.MODELS, "listModels", _ROUTER, role=Role.READ),
+    Route("GET", _MODEL, Kind.MODEL, "getModel", _ROUTER, role=Role.READ),
+    Route("GET", f"{_MODEL}/ready", Kind.MODEL_READY, "getModelReady", _ROUTER, role=Role.READ),
+    Route("POST", f"{_MODEL}/infer", Kind.INFER, "infer", _ROUTER, has_body=True, role=Role.READ),
+    Route("GET", _VERSION, Kind.MODEL, "getModelVersion", _ROUTER, role=Role.READ),
+    Route("GET", f"{_VERSION}/ready", Kind.MODEL_READY, "getModelVersionReady", _ROUTER, role=Role.READ),
+    Route("POST", f"{_VERSION}/infer", Kind.INFER, "inferVersion", _ROUTER, has_body=True, role=Role.READ),
 )
 
 Methods = dict[str, Route]

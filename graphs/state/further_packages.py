@@ -17,7 +17,9 @@ FOLDER = "horizons"
 """Beside a package in a folder, those of further horizons are in here, each in a folder named like it."""
 
 
-def further_packages(model_path: str, schema: TelemetrySchema) -> dict[str, ModelPackage]:
+def further_packages(
+    model_path: str, schema: TelemetrySchema, verify_key: str | None = None
+) -> dict[str, ModelPackage]:
     """Models of further horizons with the same tag as the primary one; a horizon may have none.
 
     One that was made with another schema of the telemetry is left out, and the log says so: it may ask for
@@ -25,11 +27,12 @@ def further_packages(model_path: str, schema: TelemetrySchema) -> dict[str, Mode
 
     :param model_path: address of the primary package.
     :param schema: of the primary package.
+    :param verify_key: see ``fetch_model_package``.
     :raises ModelPackageError: if a package is there, but cannot be read.
     """
     found = {}
     for horizon, one in further(schema).items():
-        package = _fetched(model_path, horizon)
+        package = _fetched(model_path, horizon, verify_key)
         if package is None:
             logger.warn(f"horizon {horizon} has no model: its predictions are null")
         elif answers_depend_on(package.schema.telemetry.to_dict()) != answers_depend_on(one.to_dict()):
@@ -41,13 +44,13 @@ def further_packages(model_path: str, schema: TelemetrySchema) -> dict[str, Mode
     return found
 
 
-def _fetched(model_path: str, horizon: str) -> ModelPackage | None:
+def _fetched(model_path: str, horizon: str, verify_key: str | None) -> ModelPackage | None:
     if not mlrun.datastore.is_store_uri(model_path):
         folder = Path(model_path) / FOLDER / horizon
-        return fetch_model_package(str(folder)) if folder.is_dir() else None
+        return fetch_model_package(str(folder), verify_key) if folder.is_dir() else None
     address = address_of_horizon(model_path, horizon)
     try:
         known = bool(address) and mlrun.datastore.get_store_resource(address) is not None
     except mlrun.errors.MLRunNotFoundError:
         known = False
-    return fetch_model_package(address) if known else None
+    return fetch_model_package(address, verify_key) if known else None

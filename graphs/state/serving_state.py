@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ from feature_sets.telemetry.incident_mapping import IncidentMapping
 from feature_sets.telemetry.label_form import ROWS
 from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.windows.definition import WindowDefinition
+from graphs.protocol.roles import Role
 from graphs.routing.document import CHAMPION, RoutedVersion, RoutingDocument
 from graphs.routing.routing import FurtherVersion, Routing
 from graphs.state.ahead_join import followed_seconds
@@ -54,7 +55,7 @@ class ServingState:
     :param journal: accepted events, to be replayed after a restart.
     :param calendar: of maintenance; None if the schema has none.
     :param told: what the history says of errors; None if it is not asked.
-    :param token: of the guarded routes and the callback; empty for none.
+    :param tokens: of the routes, by role; none leaves them open. The first of ``admin`` goes to callbacks.
     :param callback_secret: signs what the callback of the settings is told; empty signs nothing.
     :param metrics: what ``GET /metrics`` shows.
     :param clock: the wall clock, epoch seconds.
@@ -70,7 +71,7 @@ class ServingState:
     journal: Journal
     calendar: MaintenanceCalendar | None = None
     told: LabelSource | None = None
-    token: str = field(default="", repr=False)
+    tokens: Mapping[Role, Sequence[str]] = field(default_factory=dict, repr=False)
     callback_secret: str = field(default="", repr=False)
     metrics: ServingMetrics = field(default_factory=ServingMetrics)
     clock: Callable[[], float] = time.time
@@ -81,6 +82,11 @@ class ServingState:
     def further_versions(self) -> tuple[FurtherVersion, ...] | None:
         """The models of further horizons that the function was deployed with; None with one horizon."""
         return _versions_of(self.further, self.package.schema.telemetry)
+
+    @property
+    def token(self) -> str:
+        """What callbacks get, so that they may change this endpoint; empty without tokens."""
+        return next(iter(self.tokens.get(Role.ADMIN, ())), "")
 
     @property
     def snapshot_directory(self) -> Path | None:
@@ -107,18 +113,18 @@ class ServingState:
     def build(
         cls,
         settings: ServingSettings,
-        token: str = "",
+        tokens: Mapping[Role, Sequence[str]] | None = None,
         clock: Callable[[], float] = time.time,
         callback_secret: str = "",
     ) -> ServingState:
         """Fetch the model and the devices, and open the journal.
 
-        :param token: of the guarded routes and the callback; empty for none.
+        :param tokens: of the routes, by role; None leaves them open.
         :param clock: the wall clock, epoch seconds.
         :param callback_secret: signs what the callback of the settings is told; empty signs nothing.
-        :raises ModelPackageError: if the model is absent, or differs from its digest.
+        :raises ModelPackageError: if the model is absent, or differs from its digest or its signature.
         """
-        package = fetch_model_package(settings.model_path)
+        package = fetch_model_package(settings.model_path, settings.verify_key)
         telemetry = package.schema.telemetry
         metrics = ServingMetrics()
         journal: Journal = NoJournal()
@@ -136,7 +142,7 @@ class ServingState:
         devices = static_devices(settings.devices, clock)
         declared = _declared(settings, package)
         known = None if devices is None else devices.known
-        further = further_packages(settings.model_path, telemetry)
+        further = further_packages(settings.model_path, telemetry, settings.verify_key)
         thresholds = {package.schema.version: package.schema.threshold}
         routing = RoutingTrail(Routing.of(declared, known, thresholds, _versions_of(further, telemetry)))
         saved = journal.load(ROUTING)
@@ -156,7 +162,7 @@ class ServingState:
             journal,
             calendar,
             told,
-            token,
+            tokens or {},
             callback_secret,
             metrics,
             clock,

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from feature_sets.checks import InputError, check_choice, check_integer, check_number
+from feature_sets.model_package.signature import public_keys
 from graphs.protocol.device_status import POLICIES, REJECT
 from graphs.protocol.request_logs import FAILED, REQUEST_LOGS
+from graphs.protocol.roles import ANONYMOUS, Role
 from graphs.routing.document import RoutingDocument
 from graphs.state.clocks import ARRIVAL, CLOCKS, WALL
 
@@ -70,8 +72,15 @@ class ServingSettings:
     :param batch_seconds: longest time that a pair waits for its batch.
     :param max_events: longest list in one request, and most rows of an inference request.
     :param max_body_bytes: largest request body.
-    :param token_secret: name of the MLRun secret or variable that holds the token of the drift routes and of
-        the callback; None leaves the routes open.
+    :param requests_per_second: of one token, and of all without one; one too many is answered 429. None takes
+        any number.
+    :param token_secret: name of the MLRun secret, variable or file that holds the tokens of the role
+        ``admin``, the first of them also that of the callback; those of the others are beside it, see
+        ``role_secret``. None leaves the routes open, which only a loopback address may be.
+    :param anonymous: role of those who send no token, where there are tokens: ``none``, ``read`` or, at a
+        loopback address, ``write``.
+    :param verify_key: public keys in PEM; a package that none of them has signed is not loaded. None loads
+        packages without a signature, too.
     :param request_log: which requests have a line in the log: ``failed``, those with a 5xx, ``all`` or
         ``off``. A line never has what was sent.
     :param callback_url: told about every drift found; None tells nobody.
@@ -106,8 +115,11 @@ class ServingSettings:
     batch_seconds: float = 5.0
     max_events: int = 10_000
     max_body_bytes: int = 8_000_000
+    requests_per_second: float | None = None
     token_secret: str | None = None
     request_log: str = FAILED
+    anonymous: str = Role.READ.value
+    verify_key: str | None = None
     callback_url: str | None = None
     callback_body: Mapping[str, Any] | None = None
 
@@ -126,6 +138,8 @@ class ServingSettings:
             object.__setattr__(self, name, count)
         for name in _DURATIONS:
             check_number(f"argument '{name}'", getattr(self, name), above=0)
+        if self.requests_per_second is not None:
+            check_number("argument 'requests_per_second'", self.requests_per_second, above=0)
         check_choice("argument 'clock'", self.clock, CLOCKS)
         if self.clock == ARRIVAL and self.redis_url and not self.arrival_clock_in_production:
             rule = (
@@ -136,6 +150,9 @@ class ServingSettings:
         if self.labeled_anew and self.redis_url:
             rule = "must not be set with a journal, after whose replay the deleted pairs would be missing"
             raise InputError("argument 'labeled_anew'", rule, self.labeled_anew)
+        check_choice("argument 'anonymous'", self.anonymous, ANONYMOUS)
+        if self.verify_key is not None:
+            public_keys(self.verify_key)
         check_choice("argument 'unknown_devices'", self.unknown_devices, POLICIES)
         check_choice("argument 'request_log'", self.request_log, REQUEST_LOGS)
         if self.callback_url and not self.callback_url.startswith(("http://", "https://")):

@@ -28,6 +28,7 @@ from project.cli.serve import serve
 from project.cli.status import status
 from project.cli.stop import stop
 from project.cli.stream import stream
+from project.cli.token import token
 from project.cli.up import up
 from project.disk import disk_failure
 from project.errors import NetopsError
@@ -64,6 +65,7 @@ for name, command in (
     ("shadow", shadow),
     ("canary", canary),
     ("rollback", rollback),
+    ("token", token),
     ("compile", compile_workflow),
 ):
     app.command(name)(command)

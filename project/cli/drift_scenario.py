@@ -13,6 +13,7 @@ import yaml
 from rich.console import Console
 
 from feature_sets.telemetry.folder_writer import write_folder
+from graphs.protocol.roles import Role
 from project.api_reader import ready_endpoint
 from project.cli.workflow_progress import run_to_end
 from project.function_names import SERVING
@@ -68,7 +69,11 @@ def run_drift(
         return int((labeled_rows(pairs, schema)["version"] == version).sum())
 
     traffic = threading.Thread(
-        target=send, args=(network, endpoint.address, report, stop), name="traffic", daemon=True
+        target=send,
+        args=(network, endpoint.address, report, stop),
+        kwargs={"headers": settings.bearer(Role.WRITE)},
+        name="traffic",
+        daemon=True,
     )
     traffic.start()
     try:

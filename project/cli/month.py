@@ -15,6 +15,7 @@ import pandas as pd
 from rich.console import Console
 
 from feature_sets.ingestion.device_registry import add_device, retire_device
+from graphs.protocol.roles import Role
 from project.api_reader import ready_endpoint
 from project.audit import audit
 from project.cli.workflow_progress import run_to_end
@@ -85,7 +86,8 @@ def run_month(
         with registering("retire"):
             retire_device(month.schema, device, since)
 
-    operations = Operations(train, partial(workflow, "ingest"), endpoint, add, retire)
+    headers = settings.bearer(Role.WRITE)
+    operations = Operations(train, partial(workflow, "ingest"), endpoint, add, retire, headers)
     with held(settings.home, project, "netops run --scenario month", COMMAND):
         tell = partial(console.print, highlight=False, soft_wrap=True)
         report = play(month, folder, operations, training_window, nights, tell)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from graphs.protocol.roles import Role
 
 TelemetryOption = Annotated[
     Path | None,
@@ -30,3 +33,23 @@ SecondsOption = Annotated[
     typer.Option(help="How long to stream live telemetry, wall time. Default: as last time, else 30.", min=1),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+def _open(is_open: bool) -> bool:
+    """Have this command, and the processes that it starts, read the setting of the open endpoint."""
+    if is_open:
+        os.environ["NETOPS_ANONYMOUS"] = Role.WRITE.value
+    return is_open
+
+
+IS_OPEN = "open: everybody on this machine may send telemetry, labels and incidents, without a token"
+"""What a command says that deploys an open endpoint."""
+
+OpenOption = Annotated[
+    bool,
+    typer.Option(
+        "--open",
+        callback=_open,
+        help="Take telemetry, labels and incidents without a token; everybody on this machine may send some.",
+    ),
+]

@@ -8,10 +8,13 @@ from typing import Annotated
 import typer
 
 from feature_sets.checks import InputError
+from graphs.protocol.roles import Role
 from project import parameters
 from project.cli.arguments import as_last_time, parse_assignments, project_name, source_arguments
 from project.cli.options import (
+    IS_OPEN,
     JsonOption,
+    OpenOption,
     ProjectOption,
     SchemaOption,
     SecondsOption,
@@ -36,6 +39,7 @@ def run(
         str | None,
         typer.Option(help="Live through a scenario instead, in a project of its own: month, drift, chain."),
     ] = None,
+    is_open: OpenOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run the main job: train, serve and stream; then a summary.
@@ -72,6 +76,8 @@ def run(
         passing_session(settings, keep, {name}) as session,
     ):
         console.print(f"netops run: project {name}, MLRun API {session.mlrun_dbpath}", highlight=False)
+        if settings.anonymous == Role.WRITE:
+            console.print(IS_OPEN, highlight=False)
         resolved = as_last_time(settings, session, name, parameters.NAMES["main"], arguments, console, keep)
         result = run_main_job(settings, session, name, resolved, console)
         if as_json:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from graphs.protocol.roles import Role
 from project.cli.arguments import project_name
-from project.cli.options import JsonOption, ProjectOption
+from project.cli.options import IS_OPEN, JsonOption, OpenOption, ProjectOption
 from project.cli.status import print_status
 from project.settings import Settings
 
 
-def serve(project: ProjectOption = None, as_json: JsonOption = False) -> None:
+def serve(project: ProjectOption = None, is_open: OpenOption = False, as_json: JsonOption = False) -> None:
     """Serve the production model. Brings an endpoint back that was stopped, or died too often."""
     from rich.console import Console
 
@@ -25,5 +26,8 @@ def serve(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     if other is not None:
         raise BusyError(other)
     check_production_model(session.mlrun_dbpath, name)
-    run_to_end(settings, session, name, "serve", {}, Console(stderr=as_json))
+    console = Console(stderr=as_json)
+    if settings.anonymous == Role.WRITE:
+        console.print(IS_OPEN, highlight=False)
+    run_to_end(settings, session, name, "serve", {}, console)
     print_status(settings, session, as_json)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from graphs.protocol.roles import Role
 from project import parameters
 from project.cli.arguments import as_last_time, parse_assignments, project_name, source_arguments
 from project.cli.options import (
@@ -62,7 +63,7 @@ def stream(
     report = StreamReport()
     waiting = console.status(f"streaming to {address} for {options.stream_seconds} s", spinner="dots")
     with held(settings.home, name, "netops stream", COMMAND), waiting:
-        generate(options, address, report)
+        generate(options, address, report, headers=settings.bearer(Role.WRITE))
     result = report.to_dict()
     if as_json:
         print(json.dumps(result))

@@ -15,6 +15,7 @@ import pandas as pd
 from feature_sets.rows.stored_rows import in_utc
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from graphs.protocol.label_status import LabelStatus
+from graphs.protocol.roles import Role
 from project.endpoints import endpoint_address
 from project.errors import NetopsError
 from project.function_names import MODEL
@@ -22,6 +23,7 @@ from project.http_json import get_json
 from project.parameters import STREAM_RATE, STREAM_SECONDS
 from project.replay.recording import KNOWN, Recording, read_recording
 from project.replay.timeline import timeline
+from project.settings import Settings
 from project.streaming import StreamReport, stream
 
 _FIRST = pd.Timestamp(0, tz="UTC")
@@ -73,7 +75,14 @@ def rehearse(
         nothing_newer = str(error)
     else:
         batches = timeline(recording, telemetry, labels_every=60)
-        stream(batches, address, report, seconds=math.inf, events_per_second=math.inf)
+        stream(
+            batches,
+            address,
+            report,
+            seconds=math.inf,
+            events_per_second=math.inf,
+            headers=Settings.from_environment().bearer(Role.WRITE),
+        )
     account = report.to_dict()
     labeled = written_pairs(address) if report.events_sent else get_json(f"{address}/labeled")
     for key in _REPORTED:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -159,17 +159,21 @@ def send(
     events: int = 3,
     clock: Callable[[], float] = time.monotonic,
     transport: httpx.BaseTransport | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> None:
     """Send readings and their late labels until told to stop; a request that fails is noted, never hidden.
 
     :param rate: requests a second.
     :param events: readings in each request.
     :param transport: of the HTTP client; None is the network.
+    :param headers: of each request, such as that with the token.
     """
     report.started = clock()
     readings: list[dict[str, Any]] = []
     labels: list[dict[str, Any]] = []
-    with httpx.Client(base_url=address, timeout=_TIMEOUT_SECONDS, transport=transport) as client:
+    with httpx.Client(
+        base_url=address, timeout=_TIMEOUT_SECONDS, transport=transport, headers=headers
+    ) as client:
         for body, due in network.live():
             readings.append(body)
             labels.extend(due)

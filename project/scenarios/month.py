@@ -7,7 +7,7 @@ is faster: the endpoint takes its clock from the arrivals, see ``ArrivalClock``.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,7 @@ class Operations:
     :param endpoint: address of the endpoint.
     :param add_device: registers a device with its static columns.
     :param retire_device: retires a device from a time on.
+    :param headers: of what is sent to the endpoint, such as that with the token.
     """
 
     run: Callable[[int, dict[str, Any]], Night]
@@ -84,6 +85,7 @@ class Operations:
     endpoint: Callable[[], str]
     add_device: Callable[[str, dict[str, Any]], None]
     retire_device: Callable[[str, pd.Timestamp], None]
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def play(
@@ -115,7 +117,7 @@ def play(
                 facts = {str(name): value for name, value in row.items()}
                 del facts[VALID_FROM]  # Of a new device they hold from the beginning.
                 operations.add_device(facts.pop(DEVICE), facts)
-            _send(day, month, operations.endpoint(), report)
+            _send(day, month, operations, report)
         else:
             write_files(day, telemetry)
         known |= set(day.attributes[DEVICE])
@@ -144,11 +146,13 @@ def write_files(day: Day, folder: Path) -> None:
     day.attributes.to_parquet(folder / "static" / "devices.parquet", index=False)
 
 
-def _send(day: Day, month: Month, address: str, report: MonthReport) -> None:
+def _send(day: Day, month: Month, operations: Operations, report: MonthReport) -> None:
     """A live day: what the collector hands on is a request with one arrival."""
     schema = month.schema
     labels, readings = dict(list(day.labels.groupby(KNOWN))), dict(list(day.readings.groupby(ARRIVAL)))
-    with httpx.Client(base_url=address, timeout=_TIMEOUT_SECONDS) as client:
+    with httpx.Client(
+        base_url=operations.endpoint(), timeout=_TIMEOUT_SECONDS, headers=operations.headers
+    ) as client:
         for moment in pd.Index([*readings, *labels]).unique().sort_values():
             if moment in readings:
                 events = telemetry_bodies(readings[moment], schema)

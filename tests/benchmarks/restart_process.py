@@ -28,7 +28,19 @@ PROJECT, NAME = "restart", "serving"
 
 
 def deploy(stack: Stack, folder: Path) -> DeployedFunction:
-    """Deploy the graph as MLRun's client does, and wait until it is ready."""
+    """Deploy the graph with a deadline that nothing passes."""
+    return deploy_function(stack, folder, {}, label_deadline_seconds=86_400)
+
+
+def deploy_function(
+    stack: Stack, folder: Path, variables: dict[str, str], **settings: Any
+) -> DeployedFunction:
+    """Deploy a graph with a journal as MLRun's client does, and wait until it is ready.
+
+    :param folder: has the model, and what the graph writes.
+    :param variables: of the function's environment.
+    :param settings: of the graph beside those.
+    """
     info = stack.up()
     os.environ["MLRUN_DBPATH"] = info.mlrun_dbpath  # Before MLRun is imported.
     import mlrun
@@ -42,11 +54,13 @@ def deploy(stack: Stack, folder: Path) -> DeployedFunction:
         function,
         model_path=str(folder / "model"),
         redis_url=info.redis_url,
-        label_deadline_seconds=86_400,
         labeled_directory=str(folder / "labeled"),
         archive_directory=str(folder / "accepted"),
         snapshot_directory=str(folder / "snapshots"),
+        **settings,
     )
+    for name, value in variables.items():
+        function.set_env(name, value)
     url = f"{api}/{PROJECT}/nuclio/{NAME}/deploy"
     httpx.post(url, json={"function": function.to_dict()}, timeout=60).raise_for_status()
     return ready(stack, 0)

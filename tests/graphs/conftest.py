@@ -107,11 +107,13 @@ class Client:
 
     def __init__(self, server: Any) -> None:
         self.server = server
+        self.headers: dict[str, str] = {}
 
     def send(self, method: str, path: str, body: Any = None, **kwargs: Any) -> Answered:
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
         kwargs.setdefault("content_type", "application/json")
+        kwargs.setdefault("headers", dict(self.headers))
         response = self.server.test(path, body=body, method=method, silent=True, get_body=False, **kwargs)
         text = response.body.decode() if isinstance(response.body, bytes) else response.body
         content = json.loads(text) if response.content_type == "application/json" else text

@@ -155,6 +155,7 @@ def test_a_drift_is_reported_once_with_token_and_body(
         callback_url=f"http://127.0.0.1:{receiver.server_port}/runs",
         callback_body={"workflow": "main"},
     )
+    client.headers = BEARER
     client.send("PUT", "/drift/detectors", DETECTORS, headers=BEARER)
     stream(client, 0, 200, right=True)
     stream(client, 200, 150, right=False)
@@ -174,6 +175,7 @@ def test_a_signed_callback_does_not_get_the_token(
     monkeypatch.setenv("NETOPS_CALLBACK_SECRET", "a secret")
     address = f"http://127.0.0.1:{receiver.server_port}"
     client = make_client(package, token_secret="TEST_TOKEN", callback_url=f"{address}/runs")
+    client.headers = BEARER
     client.send("PUT", "/drift/detectors", DETECTORS, headers=BEARER)
     client.send("PUT", "/drift/callback", {"url": f"{address}/drift"}, headers=BEARER)
     stream(client, 0, 200, right=True)

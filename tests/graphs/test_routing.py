@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import itertools
 import json
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,14 +15,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from drift.detectors.ddm import DDM
 from drift.monitor import DriftMonitor
 from feature_sets.checks import InputError
+from feature_sets.model_package.errors import ModelPackageError
 from feature_sets.model_package.files import MODEL_FILE
 from feature_sets.model_package.golden import GOLDEN_FILE, GoldenRows
 from feature_sets.model_package.package import read_model_package
 from feature_sets.model_package.schema import SCHEMA_FILE
+from feature_sets.model_package.signature import sign_package
 from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.loaded_versions import check_same_telemetry
 from graphs.routing.document import RoutingDocument
@@ -283,6 +288,29 @@ def test_what_cannot_be_trusted_is_refused_and_the_champion_stays(
     assert set(versions_of(client, 0).values()) == {"v3"}
     assert client.get("/routing").json["versions"][0]["version"] == "v3"
     assert change(client, routed(packages, "v5", "champion"))["outcome"] == "applied"
+
+
+def test_only_what_the_trusted_key_has_signed_is_loaded(
+    packages: dict[str, Path], schema: TelemetrySchema, tmp_path: Path
+) -> None:
+    key, other = ed25519.Ed25519PrivateKey.generate(), ed25519.Ed25519PrivateKey.generate()
+    form = (serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    trusted = key.public_key().public_bytes(*form).decode()
+    names = (MODEL_FILE, SCHEMA_FILE, GOLDEN_FILE)
+    copies = {name: shutil.copytree(packages[name], tmp_path / name) for name in ("v3", "v5", "v7")}
+    with pytest.raises(ModelPackageError, match=r"must hold model\.sig"):
+        make_client(copies["v3"], devices=DEVICES, verify_key=trusted)
+    for signer, version in ((key, "v3"), (other, "v5"), (key, "v7")):
+        sign_package(copies[version], names, signer)
+    client = make_client(copies["v3"], devices=DEVICES, verify_key=trusted)
+    told = change(client, routed(copies, "v5", "champion"))
+    assert told["outcome"] == "refused"
+    assert "model.sig: must be made with the key that is trusted" in told["error"]
+    told = change(client, routed(packages, "v5", "champion"))  # The same files without a signature.
+    assert (told["outcome"], "must hold model.sig" in told["error"]) == ("refused", True)
+    assert set(versions_of(client, 0).values()) == {"v3"}
+    assert change(client, routed(copies, "v7", "champion"))["outcome"] == "applied"
+    assert set(versions_of(client, 10).values()) == {"v7"}
 
 
 def test_a_package_without_golden_rows_can_be_swapped_in(

@@ -81,6 +81,11 @@ class Installation:
         (found,) = (e for e in endpoints(self.dbpath) if (e.name, e.project) == (name, project))
         return vars(found)
 
+    def bearer(self, role: str = "admin") -> dict[str, str]:
+        """Header with the token of a role."""
+        name = "token" if role == "admin" else f"{role}-token"
+        return {"Authorization": f"Bearer {(self.home / name).read_text()}"}
+
     def api(self, path: str, **parameters: str) -> Any:
         return (
             httpx.get(f"{self.dbpath}/api/v1/{path}", params=parameters, timeout=30).raise_for_status().json()

@@ -6,6 +6,9 @@ from datetime import datetime, timedelta
 import httpx
 import pytest
 
+from project.local.api.app import build_app
+from project.local.api.settings import Settings
+
 GOOD = {
     "cpu_utilization": 50.0,
     "throughput": 250.0,
@@ -16,7 +19,8 @@ GOOD = {
 
 @pytest.fixture(scope="module")
 def endpoint(installation):
-    with httpx.Client(base_url=installation.endpoint()["address"], timeout=30) as client:
+    address, headers = installation.endpoint()["address"], installation.bearer("write")
+    with httpx.Client(base_url=address, timeout=30, headers=headers) as client:
         yield client
 
 
@@ -140,11 +144,11 @@ def test_the_rest_of_the_routes(endpoint):
     assert {"/telemetry", "/labels", "/metrics"} <= set(document["paths"])
     assert_refused(endpoint.get("/nothing"), 404, "path")
     assert_refused(endpoint.get("/telemetry"), 405, "method")
-    assert_refused(endpoint.put("/drift/detectors", json={}), 401, "authorization")
+    assert_refused(endpoint.put("/drift/detectors", json={}), 403, "authorization")
 
 
 ROUTING = """
-import contextlib, dataclasses, io, json, tempfile
+import contextlib, dataclasses, io, json, os, subprocess, tempfile
 from pathlib import Path
 from project.session import open_session
 from project.settings import Settings
@@ -165,10 +169,18 @@ schema = dataclasses.replace(schema, version=model_version(package.graph, schema
 context = mlrun.get_or_create_ctx("evaluate", project="netops")
 context.artifact_path = str(settings.home / "registered")
 with tempfile.TemporaryDirectory() as folder:
-    write_files(Path(folder), schema, package.graph, package.golden)
-    log_model_package(
-        context, Path(folder), schema, algorithm="copy", parameters=package.parameters, feature_vector=""
+    key, public = Path(folder, "key.pem"), Path(folder, "key.pub")
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", key], check=True)
+    subprocess.run(["openssl", "pkey", "-in", key, "-pubout", "-out", public], check=True)
+    os.environ["NETOPS_SIGNING_KEY_FILE"] = str(key)
+    files = Path(folder, "package")
+    files.mkdir()
+    write_files(files, schema, package.graph, package.golden)
+    address = log_model_package(
+        context, files, schema, algorithm="copy", parameters=package.parameters, feature_vector=""
     )
+    del os.environ["NETOPS_SIGNING_KEY_FILE"]
+    signed = fetch_model_package(address, public.read_text()).schema.version == schema.version
 
 def told(command, *arguments, **options):
     with contextlib.redirect_stdout(io.StringIO()) as said:
@@ -178,6 +190,7 @@ def told(command, *arguments, **options):
 print(json.dumps({
     "version": schema.version,
     "golden": package.golden is not None,
+    "signed": signed,
     "shadow": told(shadow, schema.version[:6], why="a try"),
     "canary": told(canary, schema.version[:6], share=0.3, why="a larger try"),
     "models": told(models),
@@ -189,6 +202,7 @@ print(json.dumps({
 
 def test_a_version_is_tried_beside_the_champion_by_commands(installation, endpoint):
     told = installation.python(ROUTING)
+    assert told["signed"]
     version, champion = told["version"], endpoint.get("/").json()["model_version"]
     assert told["golden"]
     roles = {each["version"]: each for each in told["models"]["versions"]}
@@ -196,25 +210,43 @@ def test_a_version_is_tried_beside_the_champion_by_commands(installation, endpoi
     # 8 devices: the smallest whole number that is at least 2.4.
     assert (roles[version]["role"], roles[version]["share"], roles[version]["devices"]) == ("canary", 0.3, 3)
     assert [change["why"] for change in told["models"]["changes"]][-2:] == ["a try", "a larger try"]
-    token = (installation.home / "token").read_text()
-    routing = endpoint.get("/routing", headers={"Authorization": f"Bearer {token}"}).json()
+    routing = endpoint.get("/routing", headers=installation.bearer()).json()
     assert [(each["version"], each["role"]) for each in routing["versions"]] == [(champion, "champion")]
-    assert_refused(endpoint.get("/routing"), 401, "authorization")
-    assert_refused(endpoint.put("/routing", json={}), 401, "authorization")
+    for method in ("GET", "PUT"):
+        assert_refused(endpoint.request(method, "/routing", json={}), 403, "authorization")
+        alone = httpx.request(method, f"{endpoint.base_url}/routing", json={})
+        assert_refused(alone, 401, "authorization")
+        assert alone.headers["www-authenticate"] == "Bearer"
+
+
+def test_nobody_can_ask_the_control_plane_for_a_token(installation):
+    """Every route that is asked with GET, whatever its path is filled with."""
+    secrets = [installation.bearer(role)["Authorization"].split()[1] for role in ("read", "write", "admin")]
+    uid = installation.api("projects/netops/runs")["runs"][0]["metadata"]["uid"]
+    filled = {"project": "netops", "name": "serving", "uid": uid, "key": "model", "function": "serving"}
+    asked = 0
+    for route in build_app(Settings(installation.home / "other", installation.home, "")).routes:
+        if "GET" in route.methods and set(route.param_convertors) <= {*filled, "path"}:
+            path = route.path_format.format_map({**filled, "path": ""})
+            answer = httpx.get(f"{installation.dbpath}{path}", timeout=60)
+            assert not any(secret in answer.text for secret in secrets), path
+            asked += answer.status_code == 200
+    assert asked >= 12
+    deployed = installation.api("projects/netops/functions/serving")["func"]["spec"]["env"]
+    assert {"NETOPS_TOKEN_FILE", "NETOPS_TOKEN_WRITE_FILE"} <= {each["name"] for each in deployed}
 
 
 def test_the_runner_guards_its_route(installation):
     address = installation.endpoint("runner")["address"]
     assert_refused(httpx.post(f"{address}/runs", json={}), 401, "authorization")
-    token = (installation.home / "token").read_text()
-    headers = {"Authorization": f"Bearer {token}"}
+    headers = installation.bearer()
     refused = httpx.post(f"{address}/runs", json={"arguments": {"sead": 1}}, headers=headers)
     assert_refused(refused, 422, "arguments.sead")
 
 
 def test_the_runner_starts_one_workflow_at_a_time(installation):
     address = installation.endpoint("runner")["address"]
-    headers = {"Authorization": f"Bearer {(installation.home / 'token').read_text()}"}
+    headers = installation.bearer()
     body = {"workflow": "serve"}
     started = httpx.post(f"{address}/runs", json=body, headers=headers, timeout=60)
     assert started.status_code == 202, started.text

@@ -86,9 +86,12 @@ def test_the_next_run_succeeds_after_real_traffic_and_leaves_it_alone(installati
     address = installation.endpoint(project=PROJECT)["address"]
     moment = pd.Timestamp.now("UTC").isoformat()
     reading = {"device": "box-1", "at": moment, "metric_0": 10.0, "metric_1": 10.0}
-    assert httpx.post(f"{address}/telemetry", json=reading).json()["status"] == "accepted"
+    headers = installation.bearer("write")
+    assert httpx.post(f"{address}/telemetry", json=reading).status_code == 401
+    sent = httpx.post(f"{address}/telemetry", json=reading, headers=headers)
+    assert sent.json()["status"] == "accepted"
     label = {"device": "box-1", "at": moment, "broken": 0}
-    assert httpx.post(f"{address}/labels", json=label).json()["status"] == "joined"
+    assert httpx.post(f"{address}/labels", json=label, headers=headers).json()["status"] == "joined"
     before = production(installation)
     second = run(installation)
     # What was live is history by now, and rehearsed with the rest.
@@ -96,9 +99,10 @@ def test_the_next_run_succeeds_after_real_traffic_and_leaves_it_alone(installati
     after = production(installation)
     assert after["labeled"]["joined"] == before["labeled"]["joined"] == 1
     assert after["labeled"]["newest_event_time"] == before["labeled"]["newest_event_time"]
-    # The detectors of the same model stay; those of a new one begin with an empty entry of the journal.
+    # The detectors of the same model stay. A new one begins with two entries of the journal: that it is the
+    # champion, and where its detectors were attached.
     new = second["endpoint"]["version"] != own.first["endpoint"]["version"]
-    assert (before["journal"], after["journal"]) == (3, 3 + new)
+    assert (before["journal"], after["journal"]) == (3, 3 + 2 * new)
     assert (set(before["n"]), set(after["n"])) == ({1}, {0 if new else 1})
     assert after["requests"] == []
     assert second["labeled"]["joined"] == 1

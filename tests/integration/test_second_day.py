@@ -121,7 +121,7 @@ def test_an_empty_request_to_the_runner_retrains_on_the_projects_own_telemetry_g
         rows.to_parquet(path)
 
     address = installation.endpoint("runner", "netops-grown")["address"]
-    headers = {"Authorization": f"Bearer {(installation.home / 'token').read_text()}"}
+    headers = installation.bearer()
     body = {"workflow": "main", "arguments": {}}
     started = httpx.post(f"{address}/runs", json=body, headers=headers, timeout=150)
     assert started.status_code == 202
@@ -147,8 +147,7 @@ def test_an_empty_request_to_the_runner_retrains_on_the_projects_own_telemetry_g
 
 def test_an_empty_request_to_the_runner_repeats_the_arguments(installation):
     address = installation.endpoint("runner")["address"]
-    token = (installation.home / "token").read_text()
-    headers = {"Authorization": f"Bearer {token}"}
+    headers = installation.bearer()
     with held(installation.home, "netops", "netops run", COMMAND):
         refused = httpx.post(f"{address}/runs", json={"workflow": "ingest", "arguments": {}}, headers=headers)
         also = installation.netops("ingest", check=False)
@@ -185,7 +184,9 @@ def test_a_device_joins_and_is_retired_while_the_endpoint_runs(installation):
 
     def sent(second: int) -> tuple[int, str]:
         answer = httpx.post(
-            f"{address}/telemetry", json={**event, "timestamp": f"2024-01-01T01:57:{second}Z"}
+            f"{address}/telemetry",
+            json={**event, "timestamp": f"2024-01-01T01:57:{second}Z"},
+            headers=installation.bearer("write"),
         )
         return answer.status_code, answer.json().get("device_status", "")
 

@@ -1,15 +1,20 @@
 """What is registered with MLRun, on a laptop and for a cluster. No API is needed: nothing is stored."""
 
+import json
+import stat
 from importlib import import_module
+from pathlib import Path
 
 import mlrun
 import pytest
 
 from graphs.initializer import SETTINGS
 from project import project_setup
-from project.function_names import ENDPOINTS, SERVING
+from project.function_names import ENDPOINTS, RUNNER, SERVING, STAGING
 from project.memory import Memory
 from project.settings import Settings
+
+KEY = "feature_sets/model_package/signed_by_openssf.pub"
 
 CLUSTER = {
     "NETOPS_PROFILE": "kubernetes",
@@ -39,8 +44,52 @@ def test_a_laptop_gets_its_home_and_token_and_the_local_engine(tmp_path):
     project = registered({}, tmp_path)
     serving = project.get_function(SERVING)
     assert serving.get_env("NETOPS_HOME") == str(tmp_path)
-    assert serving.get_env("NETOPS_TOKEN") == (tmp_path / "token").read_text()
+    assert serving.get_env("NETOPS_TOKEN") is None
+    assert serving.get_env("NETOPS_TOKEN_FILE") == str(tmp_path / "token")
+    assert serving.get_env("NETOPS_TOKEN_WRITE_FILE") == str(tmp_path / "write-token")
     assert {workflow["engine"] for workflow in project.spec.workflows} == {"local"}
+
+
+def test_what_is_registered_holds_no_secret(tmp_path):
+    given = {
+        "NETOPS_TOKEN": "of-the-admin",
+        "NETOPS_TOKEN_WRITE": "sent-by-devices",
+        "NETOPS_CALLBACK_SECRET": "signs callbacks",
+    }
+    project = registered(given, tmp_path)
+    said = json.dumps([project.to_dict(), *(project.get_function(name).to_dict() for name in ENDPOINTS)])
+    assert not any(secret in said for secret in given.values())
+    for name, file in (("TOKEN_WRITE", "write-token"), ("CALLBACK_SECRET", "callback-secret")):
+        assert f"NETOPS_{name}_FILE" in said
+        assert (tmp_path / file).read_text() == given[f"NETOPS_{name}"]
+        assert stat.S_IMODE((tmp_path / file).stat().st_mode) == 0o600
+    registered({}, tmp_path)
+    assert (tmp_path / "token").read_text() == "of-the-admin"  # Kept for the commands that follow.
+
+
+def test_jobs_know_where_the_signing_key_is_and_endpoints_have_the_public_one(tmp_path):
+    (tmp_path / "key.pem").write_text("a private key")
+    (tmp_path / "key.pub").write_text((Path(__file__).parents[1] / KEY).read_text())
+    given = {
+        f"NETOPS_{name}_KEY_FILE": str(tmp_path / file)
+        for name, file in (("SIGNING", "key.pem"), ("VERIFY", "key.pub"))
+    }
+    project = registered(given, tmp_path)
+    for name in ("train", "evaluate", "horizons"):
+        assert project.get_function(name).get_env("NETOPS_SIGNING_KEY_FILE") == str(tmp_path / "key.pem")
+    for name in (SERVING, STAGING):
+        settings = project.get_function(name).spec.parameters[SETTINGS]
+        assert settings["verify_key"].startswith("-----BEGIN PUBLIC KEY-----")
+    said = json.dumps([project.to_dict(), *(project.get_function(name).to_dict() for name in ENDPOINTS)])
+    assert "a private key" not in said
+
+
+def test_an_endpoint_is_open_where_the_user_says_so(tmp_path):
+    for given, expected in (({}, "read"), ({"NETOPS_ANONYMOUS": "write"}, "write")):
+        project = registered(given, tmp_path)
+        assert project.get_function(SERVING).spec.parameters[SETTINGS]["anonymous"] == expected
+        # The runner deploys it anew after a training.
+        assert project.get_function(RUNNER).get_env("NETOPS_ANONYMOUS") == given.get("NETOPS_ANONYMOUS")
 
 
 def test_the_endpoint_reads_tools_by_the_mapping_of_now(tmp_path):

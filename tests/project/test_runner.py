@@ -120,6 +120,14 @@ def test_a_missing_or_wrong_token_is_refused(context, token):
     assert "secret" not in json.dumps(content).replace("secret2", "")
 
 
+def test_the_runner_takes_the_role_admin_and_asks_for_it(context):
+    context.user_data.settings = replace(context.user_data.settings, write_token="data")
+    event = SimpleNamespace(method="GET", path="/runs", body=b"", headers={"Authorization": "Bearer data"})
+    response = runner.handler(context, event)
+    assert response.status_code == 403
+    assert "insufficient_scope" in response.headers["WWW-Authenticate"]
+
+
 @pytest.mark.parametrize(
     ("body", "status", "field"),
     [

@@ -1,8 +1,11 @@
 import stat
 
 import pytest
+from typer.main import get_command
 
 from feature_sets.checks import InputError
+from graphs.protocol.roles import Role
+from project.cli.app import app
 from project.settings import SOURCE_ROOT, Settings
 
 
@@ -38,6 +41,17 @@ def test_empty_variables_count_as_absent():
             "NETOPS_SOURCE: must be the address of this repository with profile kubernetes, got ''",
         ),
         (
+            {"NETOPS_VERIFY_KEY_FILE": "/nowhere.pub"},
+            "NETOPS_VERIFY_KEY_FILE: must be the path of a file, got '/nowhere.pub'",
+        ),
+        ({"NETOPS_RATE_LIMIT": "many"}, "NETOPS_RATE_LIMIT: must be a number, got 'many'"),
+        ({"NETOPS_RATE_LIMIT": "0"}, "NETOPS_RATE_LIMIT: must be a number above 0, got 0.0"),
+        ({"NETOPS_ANONYMOUS": "admin"}, "NETOPS_ANONYMOUS: must be among read, write, got 'admin'"),
+        (
+            {"NETOPS_ANONYMOUS": "write", "NETOPS_PROFILE": "kubernetes"},
+            "NETOPS_ANONYMOUS: must be read with profile kubernetes, got 'write'",
+        ),
+        (
             {"NETOPS_PROFILE": "iguazio", "NETOPS_SOURCE": "git://x"},
             "NETOPS_STREAMS: must be a folder that its pods share with profile iguazio, got None",
         ),
@@ -59,6 +73,42 @@ def test_the_token_is_made_once_and_is_private(tmp_path):
     assert settings.bearer_token() == token
     assert stat.S_IMODE((tmp_path / "home" / "token").stat().st_mode) == 0o600
     assert Settings(home=tmp_path / "home", token="given").bearer_token() == "given"
+
+
+def test_each_role_has_a_token_of_its_own_on_a_laptop(tmp_path):
+    settings = Settings(home=tmp_path, read_token="old new")
+    assert len({settings.bearer_token(role) for role in Role}) == 3
+    assert settings.tokens(Role.READ) == ["old", "new"]
+    assert settings.bearer(Role.READ) == {"Authorization": "Bearer old"}
+    assert not list(tmp_path.glob("*-*-*"))  # What a file is made of is gone.
+
+
+def test_on_a_cluster_a_role_without_a_token_uses_that_of_admin(tmp_path):
+    cluster = {"mlrun_dbpath": "http://x", "source": "git://x", "streams": tmp_path}
+    settings = Settings(tmp_path / "home", "kubernetes", token="secret", write_token="data", **cluster)
+    assert [settings.bearer_token(role) for role in Role] == ["secret", "data", "secret"]
+    assert settings.tokens(Role.READ) == []
+
+
+def test_a_token_may_be_given_in_a_file_and_one_that_is_kept_may_change(tmp_path):
+    (tmp_path / "mine").write_text("given")
+    (tmp_path / "mine").chmod(0o600)
+    home = tmp_path / "home"
+    given = {"NETOPS_HOME": str(home), "NETOPS_TOKEN_FILE": str(tmp_path / "mine")}
+    assert Settings.from_environment(given).bearer_token() == "given"
+    kept = Settings(home=home).bearer_token()
+    deployed = Settings.from_environment({**given, "NETOPS_TOKEN_FILE": str(home / "token")})
+    assert deployed.bearer_token() == kept
+    (home / "token").write_text("another")
+    assert deployed.bearer_token() == "another"
+
+
+def test_the_option_open_is_a_setting_of_the_command_and_what_it_starts(monkeypatch):
+    monkeypatch.setenv("NETOPS_ANONYMOUS", "")
+    assert Settings.from_environment().anonymous == "read"
+    typer_command = get_command(app).commands["serve"]
+    typer_command.make_context("serve", ["--open"])
+    assert Settings.from_environment().anonymous == "write"
 
 
 def test_drift_starts_a_training_on_a_laptop_unless_told_otherwise():

@@ -12,8 +12,10 @@ from mlrun.features import Feature
 from feature_sets.model_package.files import MODEL_FILE
 from feature_sets.model_package.golden import GOLDEN_FILE
 from feature_sets.model_package.schema import SCHEMA_FILE, ModelSchema
+from feature_sets.model_package.signature import sign_package
 from feature_sets.model_package.tags import MODEL_KEY
 from training.job.run_artifacts import artifact_path
+from training.packaging.signing_key import find_signing_key
 
 
 def log_model_package(
@@ -26,7 +28,7 @@ def log_model_package(
     feature_vector: str,
     tag: str = "",
 ) -> str:
-    """Log a package as the model artifact ``model`` of a run.
+    """Log a package as the model artifact ``model`` of a run; signed, if the run has a key.
 
     :param context: of the run; the artifact's key in the database is ``{run name}_model``.
     :param directory: holds the files of the package.
@@ -37,11 +39,15 @@ def log_model_package(
     :param tag: tag of this version, for instance ``production``.
     :returns: address of exactly this version; it stays the same when a later run moves the tag.
     """
+    names = [name for name in (SCHEMA_FILE, GOLDEN_FILE) if (directory / name).is_file()]
+    key = find_signing_key(context)
+    if key is not None:
+        names.append(sign_package(directory, [MODEL_FILE, *names], key).name)
     artifact = context.log_model(
         MODEL_KEY,
         model_dir=str(directory),
         model_file=MODEL_FILE,
-        extra_data={name: name for name in (SCHEMA_FILE, GOLDEN_FILE) if (directory / name).is_file()},
+        extra_data={name: name for name in names},
         artifact_path=artifact_path(context),
         framework="onnx",
         algorithm=algorithm,

@@ -22,10 +22,12 @@ from pathlib import Path
 import uvicorn
 import uvloop
 
+from graphs.exposure import LISTEN_HOST
 from project.local.http_host.app import DEFAULT_MAX_BODY, HostApp
 from project.local.http_host.events import JSON, LOG_FORMAT, JsonLines, make_context
 from project.local.http_host.functions import load_function
 from project.local.http_host.handover import listen, offer, take
+from project.local.http_host.head_limits import LimitedProtocol
 from project.local.http_host.preload import preload, wait
 
 _GRACE_SECONDS = 10
@@ -44,6 +46,7 @@ class _Server(uvicorn.Server):
 
 async def _serve(arguments: argparse.Namespace) -> None:
     document = json.loads(arguments.function.read_text())
+    os.environ[LISTEN_HOST] = arguments.host  # By which a graph knows whether it may be open.
     function = await load_function(document, make_context())
     # What is loaded now stays for good: later collections need not look at it, which keeps pauses short.
     gc.freeze()
@@ -55,7 +58,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
             HostApp(function, arguments.max_body),
             log_level="warning",
             access_log=False,
-            http="httptools",
+            http=LimitedProtocol,
             lifespan="on",
             timeout_keep_alive=75,
             timeout_graceful_shutdown=_GRACE_SECONDS,

@@ -12,6 +12,13 @@ from graphs.protocol.content_coding import CONTENT_ENCODING, decompressed
 from graphs.protocol.errors import ApiError
 from graphs.protocol.request_id import given_id, made_id
 from project.local.http_host.body import BodyTooLargeError, DisconnectedError, Receive, read_body
+from project.local.http_host.body import (
+    BodyTooLargeError,
+    BodyTooSlowError,
+    DisconnectedError,
+    Receive,
+    read_body,
+)
 from project.local.http_host.events import make_event
 from project.local.http_host.functions import Function
 from project.local.http_host.results import Result, error_result, to_result
@@ -29,9 +36,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 class HostApp:
     """ASGI application in front of one function.
 
-    A body over the limit is answered with 413, a failing handler with 500. A body that claims to be JSON and
-    is not is answered with 400 for a serving graph; a Nuclio handler gets its bytes. Each answer has the
-    error object, and the process lives on.
+    A body over the limit is answered with 413, one that takes too long with 408, a failing handler with 500.
+    A body that claims to be JSON and is not is answered with 400 for a serving graph; a Nuclio handler gets
+    its bytes. Each answer has the error object, and the process lives on.
 
     :param function: what answers.
     :param max_body: most bytes in a request.
@@ -60,10 +67,16 @@ class HostApp:
             body = await read_body(receive, headers, self._max_body)
             body, headers = _plain(body, headers, self._max_body)
             event = make_event(
-                scope["method"], scope["path"], scope["query_string"], headers, body, self._function.json_only
+                scope["method"],
+                scope["path"].replace("?", "%3F"),  # A part of a name, as no query is in here.
+                scope["query_string"],
+                headers,
+                body,
+                self._function.json_only,
             )
         except InputError as error:
-            status = error.status if isinstance(error, BodyTooLargeError | ApiError) else 400
+            known = BodyTooLargeError | BodyTooSlowError | ApiError
+            status = error.status if isinstance(error, known) else 400
             return error_result(status, error.where, error.rule, str(error.got), _id_of(scope))
         try:
             return to_result(await self._function(event))
@@ -117,7 +130,7 @@ async def _send(result: Result, send: Send) -> None:
     ]
     if isinstance(result.body, bytes):
         headers.append((b"content-length", str(len(result.body)).encode()))
-    if result.status == 413:
+    if result.status in (408, 413):
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": result.status, "headers": headers})
     if isinstance(result.body, bytes):

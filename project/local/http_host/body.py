@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
@@ -15,6 +16,9 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 # A client that sends without waiting reads our answer only after it has sent everything. For its sake, up to
 # this many times the limit is read and thrown away; beyond that the connection is cut.
 _PATIENCE = 16
+
+SECONDS = 30.0
+"""How long the head of a request may take to arrive, and then its body."""
 
 
 class BodyTooLargeError(InputError):
@@ -30,17 +34,41 @@ class BodyTooLargeError(InputError):
         super().__init__("body", f"must be at most {limit} bytes", got)
 
 
+class BodyTooSlowError(InputError):
+    """A body that did not arrive in time; answered with 408.
+
+    :param seconds: the limit.
+    """
+
+    status = 408
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__("body", f"must arrive within {seconds:g} s", "a part of it")
+
+
 class DisconnectedError(ConnectionError):
     """The client went away before it had sent its body."""
 
 
-async def read_body(receive: Receive, headers: Iterable[tuple[bytes, bytes]], limit: int) -> bytes:
+async def read_body(
+    receive: Receive, headers: Iterable[tuple[bytes, bytes]], limit: int, seconds: float = SECONDS
+) -> bytes:
     """The whole body, never more than the limit in memory.
 
     :param limit: most bytes.
+    :param seconds: how long it may take.
+    :raises BodyTooSlowError: if it takes longer.
     :raises BodyTooLargeError: if it is longer; the rest has been read and thrown away, up to 16 limits.
     :raises DisconnectedError: if the client leaves first.
     """
+    try:
+        async with asyncio.timeout(seconds):
+            return await _read(receive, headers, limit)
+    except TimeoutError:
+        raise BodyTooSlowError(seconds) from None
+
+
+async def _read(receive: Receive, headers: Iterable[tuple[bytes, bytes]], limit: int) -> bytes:
     length, waits = None, False
     for name, value in headers:
         if name == b"content-length" and value.isdigit():

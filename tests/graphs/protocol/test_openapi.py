@@ -11,6 +11,7 @@ from drift.detectors.ddm import DDM
 from drift.monitor import DriftMonitor
 from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.protocol.openapi import openapi_document
+from graphs.protocol.roles import Role
 from graphs.protocol.routes import ROUTES
 from tests.graphs.conftest import Client, event, label
 
@@ -77,12 +78,23 @@ def test_the_operations_are_the_routes(operations: Operations) -> None:
     }
 
 
-def test_the_document_says_which_routes_take_a_body_and_the_token(operations: Operations) -> None:
+def test_the_document_says_which_routes_take_a_body(operations: Operations) -> None:
     for route in ROUTES:
-        operation = operations[route.method, route.path]
-        assert ("requestBody" in operation) == route.has_body, route
-        assert (operation.get("security") == [{"token": []}]) == route.guarded, route
-        assert ("401" in operation["responses"]) == route.guarded, route
+        assert ("requestBody" in operations[route.method, route.path]) == route.has_body, route
+
+
+@pytest.mark.parametrize("anonymous", [None, Role.READ, Role.WRITE])
+def test_the_document_says_which_role_each_operation_takes(
+    schema: TelemetrySchema, anonymous: Role | None
+) -> None:
+    for route in ROUTES:
+        operation = openapi_document(schema, anonymous)["paths"][route.path][route.method.lower()]
+        needed = [] if route.role is None else [{"token": [route.role.value]}]
+        is_free = route.role is None or (anonymous is not None and anonymous.covers(route.role))
+        assert operation.get("security", []) == needed + ([{}] if needed and is_free else []), route
+        assert ({"401", "403"} <= operation["responses"].keys()) == (not is_free), route
+        assert ("429" in operation["responses"]) == (route.role is not None), route
+        assert {"408", "431"} <= operation["responses"].keys(), route
 
 
 def test_every_reference_leads_somewhere_and_no_component_is_left_over(document: dict[str, Any]) -> None:

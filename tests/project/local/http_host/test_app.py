@@ -42,6 +42,11 @@ def test_sync_and_async_handlers_answer():
         )
 
 
+def test_a_question_mark_in_a_name_begins_no_query():
+    function = nuclio_function(lambda _, event: event.path)
+    assert _answer(function, path="/models/a?b/infer")[2] == b"/models/a%3Fb/infer"
+
+
 def test_a_sync_handler_runs_beside_the_event_loop():
     def handler(context, event):
         with pytest.raises(RuntimeError, match="no running event loop"):

@@ -5,7 +5,13 @@ import pytest
 from feature_sets.checks import InputError
 from graphs.state.settings import ServingSettings
 from project.local.http_host.app import DEFAULT_MAX_BODY
-from project.local.http_host.body import BodyTooLargeError, DisconnectedError, parse_json, read_body
+from project.local.http_host.body import (
+    BodyTooLargeError,
+    BodyTooSlowError,
+    DisconnectedError,
+    parse_json,
+    read_body,
+)
 from tests.project.local.http_host.support import receiver
 
 
@@ -46,6 +52,14 @@ def test_an_endless_body_is_cut_after_a_while():
     with pytest.raises(BodyTooLargeError):
         asyncio.run(read_body(receive, (), 10))
     assert len(receive.taken) < 20
+
+
+def test_a_body_that_does_not_come_is_told_so():
+    async def receive():
+        await asyncio.sleep(10)
+
+    with pytest.raises(BodyTooSlowError, match=r"body: must arrive within 0.01 s, got 'a part of it'"):
+        asyncio.run(read_body(receive, (), 10, seconds=0.01))
 
 
 def test_a_client_that_leaves_is_noticed():

@@ -1,0 +1,1 @@
+"""Programs for releases; nothing that runs imports them."""
