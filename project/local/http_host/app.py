@@ -11,7 +11,6 @@ from feature_sets.checks import InputError
 from graphs.protocol.content_coding import CONTENT_ENCODING, decompressed
 from graphs.protocol.errors import ApiError
 from graphs.protocol.request_id import given_id, made_id
-from project.local.http_host.body import BodyTooLargeError, DisconnectedError, Receive, read_body
 from project.local.http_host.body import (
     BodyTooLargeError,
     BodyTooSlowError,
