@@ -80,7 +80,9 @@ class Ingress:
         return lambda part: any(device_part(key, schema) == part for key in devices.known)
 
     def do_event(self, event: Any) -> Any:
-        """Read an HTTP event; its body is a ``Request`` from here on."""
+        """Read an HTTP event; its body is a ``Request`` from here on, if it is none yet."""
+        if isinstance(event.body, Request):
+            return event
         request = Request(
             kind=Kind.UNKNOWN,
             method=str(event.method or "POST").upper(),

@@ -10,6 +10,7 @@ from graphs.protocol.access import CALLBACK_SECRET, find_secret, read_token
 from graphs.protocol.raw_body import leave_bodies_alone
 from graphs.state.serving_state import ServingState, attach_state
 from graphs.state.settings import ServingSettings
+from graphs.together import ATTRIBUTE, Together
 
 INITIALIZER = "graphs.initializer.initialize"
 SETTINGS = "serving_settings"
@@ -25,7 +26,10 @@ def initialize(server: Any) -> None:
     context = server.context
     settings = ServingSettings(**context.get_param(SETTINGS))
     token, secret = read_token(context, settings.token_secret), find_secret(context, CALLBACK_SECRET)
-    attach_state(context, ServingState.build(settings, token, callback_secret=secret))
+    state = ServingState.build(settings, token, callback_secret=secret)
+    attach_state(context, state)
+    if state.arrivals is None:  # With that clock each request has an arrival of its own.
+        setattr(server, ATTRIBUTE, Together(context))
     # Nuclio tells its workers before it ends them. A synchronous MLRun flow does not listen, so we do.
     platform = getattr(context, "platform", None)
     if platform is not None and hasattr(platform, "set_termination_callback"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import os
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,7 @@ import storey
 from mlrun.serving import serving_wrapper
 from mlrun.serving.server import v2_serving_init
 
+from graphs.together import ATTRIBUTE
 from project.local.http_host.code import load_module
 from project.local.http_host.hooks import call_hook, settled
 
@@ -27,6 +29,9 @@ class ServingFunction:
        with their flow.
     3. ``terminate`` of the function's module.
 
+    Events that have arrived by the time one is answered are answered together, if the graph can do that. So
+    nobody waits for more of them.
+
     :param context: Nuclio context, with ``mlrun_handler`` set by MLRun.
     """
 
@@ -37,6 +42,8 @@ class ServingFunction:
         self._context = context
         self._handler = context.mlrun_handler
         self._module = module
+        self._together = getattr(getattr(context, "_server", None), ATTRIBUTE, None)
+        self._arrived: list[tuple[Any, asyncio.Future[Any]]] = []
 
     @classmethod
     async def load(cls, document: Mapping[str, Any], context: Any) -> ServingFunction:
@@ -56,8 +63,36 @@ class ServingFunction:
 
     async def __call__(self, event: Any) -> Any:
         """Run the event through the graph."""
-        output = self._handler(self._context, event)
-        return await output if inspect.isawaitable(output) else output
+        if self._together is None:
+            output = self._alone(event)
+            return await output if inspect.isawaitable(output) else output
+        loop = asyncio.get_running_loop()
+        answer = loop.create_future()
+        if not self._arrived:  # Whatever arrived with it is read before this is called.
+            loop.call_soon(self._answer_all)
+        self._arrived.append((event, answer))
+        return await answer
+
+    def _alone(self, event: Any) -> Any:
+        return self._handler(self._context, event)
+
+    def _answer_all(self) -> None:
+        """Answer what has arrived by now, in its order."""
+        arrived, self._arrived = self._arrived, []
+        events = [event for event, _ in arrived]
+        try:
+            if self._together is None or len(events) == 1:
+                answers = [self._alone(event) for event in events]
+            else:
+                answers = self._together(events, self._alone)
+        except Exception as error:
+            for _, answer in arrived:
+                if not answer.done():
+                    answer.set_exception(error)
+            return
+        for (_, answer), value in zip(arrived, answers, strict=True):
+            if not answer.done():  # Else its client has left.
+                answer.set_result(value)
 
     async def terminate(self) -> None:
         """Flush and end the graph, its steps and the module."""
