@@ -11,16 +11,21 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from graphs.protocol.errors import ApiError
+import orjson
+
+from graphs.protocol.errors import ApiError, error_object
 from graphs.protocol.records import LabelRecord
-from graphs.protocol.request import Request
-from graphs.protocol.routes import Kind, clean_path
+from graphs.protocol.request import JSON, Request
+from graphs.protocol.routes import Kind, clean_path, find_route
 from graphs.request_step import RequestStep, request_steps
+from graphs.state.serving_state import serving_state
 
 MOST_EVENTS = 512
 """Events that go through the steps together, at most: whoever comes next waits for them."""
 
 _PATHS = frozenset(("/telemetry", "/labels"))
+_DATA = _PATHS | {"/incidents"}
+_RETRY_SECONDS = 1
 ATTRIBUTE = "netops_together"
 """Of MLRun's graph server; its host looks there."""
 
@@ -38,6 +43,9 @@ class Together:
 
     def __init__(self, context: Any) -> None:
         self._context = context
+        state = serving_state(context)
+        self._metrics = state.metrics
+        self._most, self._most_bytes = state.settings.max_waiting, state.settings.max_waiting_bytes
         self._steps: list[RequestStep] = []
 
     def __call__(self, events: Sequence[Any], alone: Alone) -> list[Any]:
@@ -78,6 +86,31 @@ class Together:
             size += len(records)
         finish()
         return answers
+
+    def refusal(self, method: str, path: str, waiting: int, size: int) -> Any | None:
+        """The response to a request that there is no room for; None if there is.
+
+        Only what brings data is refused: an operator sees and does what he needs.
+
+        :param waiting: requests that wait for their turn.
+        :param size: of their bodies in bytes.
+        """
+        if (waiting < self._most and size < self._most_bytes) or method != "POST":
+            return None
+        path = clean_path(path)
+        if path not in _DATA and not path.startswith("/v2/"):
+            return None
+        kind = find_route(method, path).route.kind if path in _DATA else Kind.INFER
+        self._metrics.refused.labels("waiting").inc()
+        self._metrics.requests.labels(kind.value, 429).inc()
+        rule = f"must be sent again later: {waiting} of {size} bytes wait for their turn"
+        error = ApiError(429, "requests", rule)
+        return self._context.Response(
+            headers={"Retry-After": str(_RETRY_SECONDS)},
+            body=orjson.dumps({"error": error_object(error)}),
+            content_type=JSON,
+            status_code=429,
+        )
 
     def _read(self, event: Any) -> Request | Exception | None:
         """The request of readings or labels, checked; None for any other."""

@@ -18,6 +18,9 @@ _COUNTS = (
     "batch_rows",
     "max_events",
     "max_body_bytes",
+    "max_waiting",
+    "max_waiting_bytes",
+    "max_unwritten_pairs",
 )
 _DURATIONS = ("label_deadline_seconds", "snapshot_seconds", "batch_seconds")
 
@@ -68,6 +71,10 @@ class ServingSettings:
     :param batch_seconds: longest time that a pair waits for its batch.
     :param max_events: longest list in one request, and most rows of an inference request.
     :param max_body_bytes: largest request body.
+    :param max_waiting: requests with data that wait for their turn; beyond it they are answered 429.
+    :param max_waiting_bytes: the same, in bytes of their bodies.
+    :param max_unwritten_pairs: labeled pairs that are in no file yet, because none can be written; beyond it
+        events and labels are answered 429.
     :param token_secret: name of the MLRun secret or variable that holds the token of the drift routes and of
         the callback; None leaves the routes open.
     :param callback_url: told about every drift found; None tells nobody.
@@ -101,6 +108,9 @@ class ServingSettings:
     batch_seconds: float = 5.0
     max_events: int = 10_000
     max_body_bytes: int = 8_000_000
+    max_waiting: int = 500
+    max_waiting_bytes: int = 4_000_000
+    max_unwritten_pairs: int = 500_000
     token_secret: str | None = None
     callback_url: str | None = None
     callback_body: Mapping[str, Any] | None = None

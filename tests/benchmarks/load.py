@@ -2,7 +2,8 @@
 
 ``python -m tests.benchmarks.load [seconds]`` prints a JSON line for each load: single events at 300 a second
 from an open loop, single events on 1, 16 and 64 connections that send as soon as they are answered, and lists
-of 500. The endpoint has its journal, archive, snapshots, labeled batches and every check. Sender, endpoint,
+of 500. ``python -m tests.benchmarks.load SECONDS overload`` sends lists of 100 at ten times what the endpoint
+takes. The endpoint has its journal, archive, snapshots, labeled batches and every check. Sender, endpoint,
 echo and store share the machine; the echo is measured before and after each load. ``processor_us`` is what a
 request costs in the process that answers: that depends least on what else the machine does.
 """
@@ -20,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -170,8 +172,45 @@ def loads(seconds: float) -> list[Load]:
     ]
 
 
-def measure(every: list[Load], **settings: Any) -> Iterator[dict[str, Any]]:
-    """Figures of loads, all of one endpoint.
+def overload(seconds: float, **settings: Any) -> dict[str, Any]:
+    """Lists of 100 at ten times what the endpoint takes: refusals, memory, and how soon it is itself again.
+
+    :param settings: of the endpoint.
+    """
+    with endpoint(**settings) as (server, measured):
+        process, resident = psutil.Process(server[1]), []
+        capacity = measured.alone(Load(0, connections=4, seconds=min(seconds, 5.0), size=100))
+        before = process.memory_info().rss
+        rate = 10 * capacity["requests_per_second"]
+        with ThreadPoolExecutor(1) as beside:
+            load = Load(0, connections=2000, seconds=seconds, size=100, rate=rate)
+            sending = beside.submit(measured.alone, load)
+            while not sending.done():
+                resident.append(process.memory_info().rss)
+                time.sleep(0.1)
+        over = sending.result()
+        after = measured.alone(Load(0, connections=4, seconds=min(seconds, 5.0), rate=100.0))
+        return {
+            "benchmark": "overload",
+            "seconds": seconds,
+            "capacity_per_second": capacity["requests_per_second"],
+            "offered_per_second": round(rate),
+            "answered_per_second": round(sum(over["statuses"].values()) / seconds),
+            "statuses": over["statuses"],
+            "taken_per_second": over["requests_per_second"],
+            "refused_p50_ms": over.get("refused_p50_ms"),
+            "refused_p99_ms": over.get("refused_p99_ms"),
+            "resident_mb_before": round(before / 1e6),
+            "resident_mb_most": round(max(resident) / 1e6),
+            "after_p99_ms": after["p99_ms"],
+            "after_max_ms": after["max_ms"],
+            "after_statuses": after["statuses"],
+        }
+
+
+@contextlib.contextmanager
+def endpoint(**settings: Any) -> Iterator[tuple[tuple[int, int], Measured]]:
+    """An endpoint and an echo beside it: port and process id, and what measures them.
 
     :param settings: of the endpoint.
     """
@@ -181,18 +220,30 @@ def measure(every: list[Load], **settings: Any) -> Iterator[dict[str, Any]]:
         url = valkey.start(home).url
         try:
             with (
-                host(serving(folder, url, **settings), folder) as endpoint,
+                host(serving(folder, url, **settings), folder) as server,
                 host(echo(), folder) as bare,
             ):
-                measured = Measured(endpoint, bare)
-                for load in every:
-                    yield measured.beside_echo(load)
+                yield server, Measured(server, bare)
         finally:
             valkey.stop(home)
 
 
+def measure(every: list[Load], **settings: Any) -> Iterator[dict[str, Any]]:
+    """Figures of loads, all of one endpoint.
+
+    :param settings: of the endpoint.
+    """
+    with endpoint(**settings) as (_, measured):
+        for load in every:
+            yield measured.beside_echo(load)
+
+
 if __name__ == "__main__":
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    chosen = loads(float(sys.argv[1]) if len(sys.argv) > 1 else 10.0)
-    for line in measure([chosen[int(place)] for place in sys.argv[2:]] or chosen):
-        print(json.dumps(line), flush=True)
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 10.0
+    if sys.argv[2:] == ["overload"]:
+        print(json.dumps(overload(seconds)))
+    else:
+        chosen = loads(seconds)
+        for line in measure([chosen[int(place)] for place in sys.argv[2:]] or chosen):
+            print(json.dumps(line), flush=True)

@@ -173,3 +173,49 @@ def test_they_share_the_latest_arrival(package, redis_url, tmp_path):
 
 def test_with_the_clock_of_the_events_each_has_an_arrival_of_its_own(package):
     assert not hasattr(make_client(package, clock="arrival").server, ATTRIBUTE)
+
+
+def test_beyond_the_bound_data_is_refused_and_nothing_else(package):
+    client = make_client(package, max_waiting=3, max_waiting_bytes=1000)
+    together = getattr(client.server, ATTRIBUTE)
+    assert together.refusal("POST", "/telemetry", 2, 999) is None
+    for waiting, size in ((3, 10), (0, 1000)):
+        for path in ("/telemetry", "/labels/", "/v2/models/model/infer"):
+            answer = together.refusal("POST", path, waiting, size)
+            assert (answer.status_code, answer.headers) == (429, {"Retry-After": "1"})
+            error = json.loads(answer.body)["error"]
+            assert error["field"] == "requests" and "sent again later" in error["rule"]
+    for method, path in (("GET", "/metrics"), ("POST", "/maintenance"), ("PUT", "/routing")):
+        assert together.refusal(method, path, 3, 1000) is None
+    metrics = client.get("/metrics").json
+    assert 'netops_refused_requests_total{reason="waiting"} 6.0' in metrics
+    assert 'netops_requests_total{kind="telemetry",status="429"} 2.0' in metrics
+
+
+def test_pairs_that_no_disk_takes_are_bounded_and_none_is_dropped(package, tmp_path, monkeypatch):
+    client = fixed(package, labeled_directory=str(tmp_path), max_unwritten_pairs=2, batch_seconds=0.05)
+    batches = client.step("labeled_join")._batches
+    write, away = batches._write, [True]
+
+    def failing(batch):
+        if away[0]:
+            raise OSError(28, "No space left on device")
+        write(batch)
+
+    monkeypatch.setattr(batches, "_write", failing)
+    for second in (0, 1):
+        client.post("/telemetry", event("a/1", second))
+        assert client.post("/labels", label("a/1", second)).json["status"] == "joined"
+    for path, body in (("/telemetry", event("a/1", 2)), ("/labels", label("a/1", 2))):
+        answer = client.post(path, body)
+        assert (answer.status, answer.headers["Retry-After"]) == (429, "5")
+        assert answer.json["error"]["field"] == "labeled_batches"
+    assert 'netops_refused_requests_total{reason="unwritten_pairs"} 2.0' in client.get("/metrics").json
+    away[0] = False
+    deadline = time.monotonic() + 10
+    while client.get("/labeled").json["unwritten"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert client.post("/telemetry", event("a/1", 2)).json["status"] == "accepted"
+    assert client.get("/labeled").json["joined"] == 2
+    client.shut_down()

@@ -14,6 +14,9 @@ class Function(Protocol):
 
     json_only: bool
 
+    def refusal(self, method: str, path: str) -> Any | None:
+        """The answer to a request that there is no room for; None if there is. Its body is not read then."""
+
     async def __call__(self, event: Any) -> Any:
         """Answer one event."""
 

@@ -36,6 +36,9 @@ class NuclioFunction:
             await call_hook(init, context)
         return cls(context, module, handler)
 
+    def refusal(self, method: str, path: str) -> None:
+        """There is always room: the handler decides for itself."""
+
     async def __call__(self, event: Any) -> Any:
         """Hand the event to the handler."""
         if self._async:

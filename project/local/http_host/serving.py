@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+from collections import deque
 from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any
@@ -17,6 +18,9 @@ from mlrun.serving.server import v2_serving_init
 from graphs.together import ATTRIBUTE
 from project.local.http_host.code import load_module
 from project.local.http_host.hooks import call_hook, settled
+
+_TURN_REQUESTS, _TURN_BYTES = 64, 16_000
+"""What is answered at a go, at most, unless one request is more."""
 
 
 class ServingFunction:
@@ -43,7 +47,8 @@ class ServingFunction:
         self._handler = context.mlrun_handler
         self._module = module
         self._together = getattr(getattr(context, "_server", None), ATTRIBUTE, None)
-        self._arrived: list[tuple[Any, asyncio.Future[Any]]] = []
+        self._arrived: deque[tuple[Any, asyncio.Future[Any]]] = deque()
+        self._bytes = 0
 
     @classmethod
     async def load(cls, document: Mapping[str, Any], context: Any) -> ServingFunction:
@@ -66,19 +71,36 @@ class ServingFunction:
         if self._together is None:
             output = self._alone(event)
             return await output if inspect.isawaitable(output) else output
+        refusal = self.refusal(event.method, event.path)
+        if refusal is not None:
+            return refusal
         loop = asyncio.get_running_loop()
         answer = loop.create_future()
         if not self._arrived:  # Whatever arrived with it is read before this is called.
-            loop.call_soon(self._answer_all)
+            loop.call_soon(self._answer_some)
         self._arrived.append((event, answer))
+        self._bytes += event.size
         return await answer
+
+    def refusal(self, method: str, path: str) -> Any | None:
+        """The answer to a request that there is no room for."""
+        if self._together is None:
+            return None
+        return self._together.refusal(method, path, len(self._arrived), self._bytes)
 
     def _alone(self, event: Any) -> Any:
         return self._handler(self._context, event)
 
-    def _answer_all(self) -> None:
-        """Answer what has arrived by now, in its order."""
-        arrived, self._arrived = self._arrived, []
+    def _answer_some(self) -> None:
+        """Answer the first of what has arrived by now; before the others, what arrives is read or refused."""
+        arrived: list[tuple[Any, asyncio.Future[Any]]] = []
+        size = 0
+        while self._arrived and len(arrived) < _TURN_REQUESTS and size < _TURN_BYTES:
+            arrived.append(self._arrived.popleft())
+            size += arrived[-1][0].size
+        self._bytes -= size
+        if self._arrived:
+            asyncio.get_running_loop().call_soon(self._answer_some)
         events = [event for event, _ in arrived]
         try:
             if self._together is None or len(events) == 1:
