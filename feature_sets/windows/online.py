@@ -203,8 +203,8 @@ class OnlineWindows:
             columns.arrivals[:] = now if is_missing(at) else event_micros(at)
         else:
             columns.arrivals[:] = [now if is_missing(at) else event_micros(at) for at in arrived]
-        numbers: dict[str | int, int] = {}
-        columns.codes[:] = [numbers.setdefault(key, len(numbers)) for key in keys]
+        numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+        columns.codes[:] = [numbers[key] for key in keys]
         self._take(columns, list(numbers))
         return columns
 
