@@ -29,29 +29,14 @@ from typing import Any
 import mlrun
 import psutil
 
-from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.serving_graph import build_serving_graph
 from project.local import valkey
-from tests.benchmarks.load_generator import METRICS, Load
+from tests.benchmarks.load_generator import Load
+from tests.benchmarks.restart import INPUTS, schema
 from tests.conftest import SOURCE_ROOT
 from tests.graphs.conftest import write_package
 
-INPUTS = ("cpu", "cpu_avg_1m", "latency", "latency_avg_5m", "loss_stddev_1m", "load_avg_5m")
 ECHO = b"async def handler(context, event):\n    return event.body\n"
-
-
-def schema() -> TelemetrySchema:
-    """Four metrics, two windows."""
-    return TelemetrySchema.from_dict(
-        {
-            "name": "load",
-            "entity": ["device"],
-            "time": "timestamp",
-            "metrics": {name: {} for name in METRICS},
-            "label": "is_error",
-            "windows": {"lengths": ["1m", "5m"], "period": "10s", "operations": ["avg", "stddev"]},
-        }
-    )
 
 
 def serving(folder: Path, redis_url: str, **settings: Any) -> dict[str, Any]:

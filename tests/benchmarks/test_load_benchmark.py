@@ -10,8 +10,9 @@ from datetime import datetime
 import pytest
 
 from feature_sets.telemetry.events import EventParser
-from tests.benchmarks.load import Measured, loads, schema
+from tests.benchmarks.load import Measured, loads
 from tests.benchmarks.load_generator import Bodies, Load, Sender, summary
+from tests.benchmarks.restart import schema
 
 
 def bodies(load: Load, count: int) -> list:
