@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -81,6 +81,11 @@ class PerformanceWatch:
         :param prediction: 0 or 1.
         """
         self._predictions.append((probability, prediction))
+        self._scored = None
+
+    def add_predictions(self, made: Sequence[tuple[float, int]]) -> None:
+        """Note several of them, oldest first: probability and prediction of each."""
+        self._predictions.extend(made)
         self._scored = None
 
     def add_pair(self, probability: float, prediction: int, label: int) -> None:

@@ -234,12 +234,16 @@ class DetectDrift(RequestStep):
 
     def _note(self, request: Request) -> None:
         """Note new predictions and pairs of the model that is served, whether or not scores are told."""
-        for record in request.telemetry:
-            made = record.prediction
-            if made is None or made.version != self._version:
-                continue
-            if record.maintenance is None and record.status in event_status.COUNTED:
-                self._watch.add_prediction(made.probability, made.prediction)
+        made = [
+            (record.prediction.probability, record.prediction.prediction)
+            for record in request.telemetry
+            if record.prediction is not None
+            and record.prediction.version == self._version
+            and record.maintenance is None
+            and record.status in event_status.COUNTED
+        ]
+        if made:
+            self._watch.add_predictions(made)
         for pair in request.pairs:
             if pair.made.version == self._version:
                 self._watch.add_pair(pair.made.probability, pair.made.prediction, pair.label)

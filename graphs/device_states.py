@@ -168,6 +168,12 @@ class DeviceStates(RequestStep):
 
     def _readings(self, request: Request) -> None:
         calendar, activity = self._calendar, self._activity
+        if calendar is None and not self._tells and not request.arrivals:
+            counted = [record.event for record in request.telemetry if record.status in event_status.COUNTED]
+            activity.heard.update(dict.fromkeys([event.device for event in counted], request.arrival))
+            self._newest = max([self._newest, *(event.time for event in counted)])
+            self._heard(request)
+            return
         for index, record in enumerate(request.telemetry):
             event = record.event
             if calendar is not None:
@@ -178,6 +184,11 @@ class DeviceStates(RequestStep):
             if record.status in event_status.COUNTED:
                 activity.heard[event.device] = arrived
                 self._newest = max(self._newest, event.time)
+        self._heard(request)
+
+    def _heard(self, request: Request) -> None:
+        """Forget what is over, and save now and then when devices were heard."""
+        activity = self._activity
         self._forget_over(request.arrival)
         self._unsaved += len(request.telemetry)
         if self._unsaved >= self._save_every and not request.replayed:

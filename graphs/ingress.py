@@ -16,6 +16,7 @@ from feature_sets.telemetry.events import (
 )
 from feature_sets.telemetry.incident_events import IncidentEvent, IncidentParser
 from feature_sets.telemetry.maintenance_event import MaintenanceParser
+from feature_sets.telemetry.plain_events import PlainEvents
 from feature_sets.telemetry.schema import DEVICE
 from graphs.protocol.access import AccessGuard, header
 from graphs.protocol.content_coding import CONTENT_ENCODING, decompressed
@@ -62,6 +63,7 @@ class Ingress:
         self._unregistered = state.metrics.unregistered
         known = state.devices if self._policy == REJECT else None
         self._parser = EventParser(state.schema, known, whole_keys=state.devices is not None)
+        self._columns = PlainEvents(state.schema, self._parser)
         self._calendar, self._maintenance = state.calendar, MaintenanceParser(state.schema)
         self._form = state.schema.labels.form
         self._incidents = (
@@ -84,7 +86,9 @@ class Ingress:
         return lambda part: any(device_part(key, schema) == part for key in devices.known)
 
     def do_event(self, event: Any) -> Any:
-        """Read an HTTP event; its body is a ``Request`` from here on."""
+        """Read an HTTP event; its body is a ``Request`` from here on, if it is none yet."""
+        if isinstance(event.body, Request):
+            return event
         request = Request(
             kind=Kind.UNKNOWN,
             id=str(getattr(event, "id", "") or made_id()),
@@ -112,7 +116,10 @@ class Ingress:
             return
         request.body = decode(self._plain(body, headers), self._max_body_bytes)
         if route.kind is Kind.TELEMETRY:
-            request.telemetry = self._accepted(request, self._parser.telemetry, TelemetryRecord)
+            bodies = self._bodies(request)
+            by_clock = self._arrivals is None and not request.single
+            plain = self._columns.read(bodies) if by_clock else ()
+            request.telemetry = self._accepted(request, self._parser.telemetry, TelemetryRecord, plain)
         elif route.kind in (Kind.LABELS, Kind.INCIDENTS):
             is_incident = route.kind is Kind.INCIDENTS
             parse = self._incident(request) if is_incident else self._label
@@ -165,13 +172,18 @@ class Ingress:
         request: Request,
         parse: Callable[[Any], Event],
         record: Callable[[Event, int, DeviceStatus], Record],
+        plain: Sequence[Event | None] = (),
     ) -> list[Record]:
-        """Events of the body that keep every rule; the others become errors with their position."""
+        """Events of the body that keep every rule; the others become errors with their position.
+
+        :param plain: of each body, or of none: the event, if it was read already.
+        """
         accepted: list[Record] = []
         arrivals: list[float] = []
         for place, body in enumerate(self._bodies(request)):
             try:
-                event = parse(body)
+                read = plain[place] if plain else None
+                event = parse(body) if read is None else read
                 device = self._device_status(event)
                 if self._arrivals is not None:
                     arrivals.append(self._arrivals.arrival(body, event))

@@ -12,6 +12,7 @@ from graphs.protocol.raw_body import leave_bodies_alone
 from graphs.protocol.roles import anonymous_role
 from graphs.state.serving_state import ServingState, attach_state
 from graphs.state.settings import ServingSettings
+from graphs.together import ATTRIBUTE, Together
 
 INITIALIZER = "graphs.initializer.initialize"
 SETTINGS = "serving_settings"
@@ -29,7 +30,10 @@ def initialize(server: Any) -> None:
     tokens, secret = read_tokens(context, settings.token_secret), find_secret(context, CALLBACK_SECRET)
     if is_exposed(context):
         check_exposure(bool(tokens), anonymous_role(settings.anonymous))
-    attach_state(context, ServingState.build(settings, tokens, callback_secret=secret))
+    state = ServingState.build(settings, tokens, callback_secret=secret)
+    attach_state(context, state)
+    if state.arrivals is None:  # With that clock each request has an arrival of its own.
+        setattr(server, ATTRIBUTE, Together(context))
     # Nuclio tells its workers before it ends them. A synchronous MLRun flow does not listen, so we do.
     platform = getattr(context, "platform", None)
     if platform is not None and hasattr(platform, "set_termination_callback"):

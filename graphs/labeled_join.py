@@ -17,7 +17,7 @@ from feature_sets.windows import event_status
 from graphs.ledger_metrics import count_pairs, show_ledger, told_conflicts
 from graphs.protocol.errors import ApiError
 from graphs.protocol.label_status import LabelStatus
-from graphs.protocol.records import IncidentRecord, LabeledPair, LabelRecord
+from graphs.protocol.records import IncidentRecord, LabeledPair, LabelRecord, Position
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of
 from graphs.protocol.times import iso_time
@@ -38,12 +38,14 @@ from graphs.state.told_labels import ToldPositives, untold_incidents, untold_pos
 
 _INCIDENTS = "incidents"
 """Document beside the journal."""
+_NOWHERE = Position(0, 0, 0)
+_LATER = {"Retry-After": "5"}
 
 
 class LabeledJoin(RequestStep):
     """Keeps the ledger; the pairs it completes go to Parquet batches and, with the request, to the detectors.
 
-    Incidents are kept beside the journal too, in time before it drops what was said of them.
+    Incidents are kept beside the journal too, before it drops what was said of them.
 
     :param context: MLRun's graph context.
     :param name: name of the step.
@@ -63,6 +65,7 @@ class LabeledJoin(RequestStep):
         if schema.labels.is_derived:
             deadline = max(deadline, schema.labels.healthy_seconds + 2 * schema.horizon_seconds)
         self._deadline, self._max_size = deadline, settings.ledger_max_size
+        self._most_unwritten = settings.max_unwritten_pairs
         self._tolerance = tolerance = duration_seconds(schema.windows.future_tolerance)
         self._ledger: PredictionLedger | DerivedLedger
         self._journal, self._told, self._devices = state.journal, state.told, state.devices
@@ -243,8 +246,13 @@ class LabeledJoin(RequestStep):
         Labels have as much room again, so that predictions that wait can always get theirs. What waits for
         what follows it, with further horizons, takes room like the rest.
 
-        :raises ApiError: 503 if there are too many predictions and labels, and no newer event ends one.
+        :raises ApiError: 503 if there are too many predictions and labels, and no newer event ends one; 429
+            if too many pairs wait for the disk.
         """
+        if self._batches is not None and self._batches.unwritten >= self._most_unwritten:
+            self._metrics.refused.labels("unwritten_pairs").inc()
+            rule = f"must be sent again later: {self._batches.unwritten} labeled pairs are in no file"
+            raise ApiError(429, "labeled_batches", rule, headers=_LATER)
         most, join = self._max_size * (2 if request.labels else 1), self._ahead.join
         held = len(self._ledger) + (join.held if join is not None else 0)
         if held < most:
@@ -267,27 +275,26 @@ class LabeledJoin(RequestStep):
         raise ApiError(503, "ledger", rule)
 
     def _predictions(self, request: Request) -> None:
+        ledger, ahead = self._ledger, self._ahead if self._ahead.join is not None else None
         for index, record in enumerate(request.telemetry):
             event, made = record.event, record.prediction
             if record.maintenance is not None:
                 if record.status in event_status.COUNTED:
-                    self._ahead.exclude(event.device, event.time, self._ledger.newest)
+                    self._ahead.exclude(event.device, event.time, ledger.newest)
                 continue
             if made is None:
                 if record.status == event_status.DUPLICATE:
-                    record.prediction = self._ledger.prediction(event.device, event.time)
+                    record.prediction = ledger.prediction(event.device, event.time)
                 continue
             arrived = request.arrived(index)
-            if isinstance(self._ledger, DerivedLedger):
-                pairs = self._ledger.add_prediction(event.device, event.time, made, arrived)
-                self._take(request, pairs)
+            if isinstance(ledger, DerivedLedger):
+                self._take(request, ledger.add_prediction(event.device, event.time, made, arrived))
             else:
-                pair = self._ledger.add_prediction(
-                    event.device, event.time, made, arrived, request.position(index)
-                )
+                pair = ledger.add_prediction(event.device, event.time, made, arrived, _NOWHERE)
                 if pair is not None:
-                    request.pairs.append(pair)
-            self._ahead.advance(self._ledger.newest, arrived)
+                    request.pairs.append(pair._replace(position=request.position(index)))
+            if ahead is not None:
+                ahead.advance(ledger.newest, arrived)
 
     def _labels(self, request: Request) -> None:
         for index, record in enumerate(request.labels):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from mlrun.utils import logger
 from feature_sets.model_package.errors import ModelPackageError
 from feature_sets.model_package.package import ModelPackage, fetch_model_package
 from feature_sets.model_package.schema import ModelSchema
+from graphs.protocol.feature_rows import Features, model_inputs
 from graphs.state.serving_state import serving_state
 
 Floats = npt.NDArray[np.float64]
@@ -90,15 +91,13 @@ class OnnxModel(V2ModelServer):
             logger.info(f"version {self.version} was packaged without golden rows: only one row was tried")
         self.ready = True
 
-    def inputs(self, features: list[dict[str, float]]) -> Floats:
+    def inputs(self, features: Sequence[Features]) -> Floats:
         """Model inputs of many events before imputation, NaN where missing.
 
         :param features: features by name; further ones are ignored.
         :returns: shape (n, inputs).
         """
-        names = self.input_names
-        rows = [[row.get(name, math.nan) for name in names] for row in features]
-        return np.array(rows, dtype=np.float64).reshape(len(rows), len(names))
+        return model_inputs(features, self.input_names)
 
     def probability(self, inputs: Floats) -> Floats:
         """Probability of an error for each row; missing values are imputed as in training.

@@ -18,6 +18,7 @@ from feature_sets.windows import event_status
 from feature_sets.windows.definition import WindowDefinition
 from feature_sets.windows.online import OnlineWindows
 from feature_sets.windows.warm_up import warm_up
+from graphs.protocol.feature_rows import FeatureRow, FeatureTable
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of
 from graphs.request_step import RequestStep
@@ -60,6 +61,9 @@ class Preprocess(RequestStep):
         definition = WindowDefinition.from_schema(schema)
         # Time is that of arrival, so that a replay forgets what was forgotten and nothing else.
         self._definition = definition
+        computed = definition.computed_names
+        self._columns = (*computed, *self._derived.names, *self._gauges)
+        self._derived_of = [computed.index(name) for name in self._derived.inputs]
         self._arrived = 0.0
         self._idle_seconds = longest_reach(definition)
         self._swept = -math.inf
@@ -83,8 +87,24 @@ class Preprocess(RequestStep):
         if request.kind is Kind.RELOAD:
             request.answer = self._reload()
             return
+        self._arrived = request.arrived(0)
+        if self._is_sweep_due():
+            self._forget_idle()
+        self._start_new(request)
+        if len(request.telemetry) == 1 or self._levels.kept or self._groups.kept:
+            self._take_rows(request)
+        else:
+            self._take_columns(request)
+
+    def _take_rows(self, request: Request) -> None:
+        """Features by name: of a lone event, and where they depend on others of the list."""
         devices = self._state.devices
-        rows = self._update(request)
+        readings = [
+            self._reading(event.device, event.time, event.metrics, request.arrived(index))
+            for index, event in enumerate(record.event for record in request.telemetry)
+        ]
+        windows = self._windows
+        rows = [windows.update(readings[0])] if len(readings) == 1 else windows.update(readings)
         counted, devices_of, times, places = [], [], [], []
         for place, (record, row) in enumerate(zip(request.telemetry, rows, strict=True)):
             record.status = row.pop(event_status.COLUMN)
@@ -102,6 +122,33 @@ class Preprocess(RequestStep):
         self._derived.add_to(counted)
         self._levels.add_to(counted, devices_of, times)
         self._groups.add_to(counted, request, places)
+
+    def _take_columns(self, request: Request) -> None:
+        """Features of several events as columns of one table."""
+        records, devices = request.telemetry, self._state.devices
+        events = [record.event for record in records]
+        inputs = {name: [event.metrics[name] for event in events] for name in self._definition.input_columns}
+        features, statuses = self._windows.update_columns(
+            [event.device for event in events],
+            [event.time for event in events],
+            request.arrivals or [request.arrival] * len(events),
+            inputs,
+        )
+        columns = [features]
+        if self._derived.names:
+            columns.append(self._derived.of(features[:, self._derived_of]))
+        latest = np.empty((len(events), len(self._gauges)))
+        for place, name in enumerate(self._gauges):
+            latest[:, place] = inputs[name]
+        columns.append(latest)
+        given: list[Mapping[str, float]] = []
+        if devices is not None:
+            given = [devices.features(event.device, event.time) for event in events]
+        table = FeatureTable(self._columns, np.concatenate(columns, axis=1), given)
+        for place, (record, status) in enumerate(zip(records, statuses, strict=True)):
+            record.status = status
+            if status in event_status.COUNTED:
+                record.features = FeatureRow(table, place)
 
     def _reload(self) -> dict[str, int]:
         devices = self._state.devices
@@ -189,18 +236,6 @@ class Preprocess(RequestStep):
             record.event.device not in self._started for record in request.telemetry
         ):
             self._start(self._history, request)
-
-    def _update(self, request: Request) -> list[dict[str, Any]]:
-        self._arrived = request.arrived(0)
-        if self._is_sweep_due():
-            self._forget_idle()
-        self._start_new(request)
-        return self._windows.update(
-            [
-                self._reading(event.device, event.time, event.metrics, request.arrived(index))
-                for index, event in enumerate(record.event for record in request.telemetry)
-            ]
-        )
 
     def _reading(
         self, device: str, time: float, metrics: Mapping[str, float], arrival: float

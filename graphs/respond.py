@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -40,6 +41,11 @@ STAYS_CANCELLED = (
 )
 """Note of an answer to a change of an incident that was none."""
 
+_NOTHING = dict.fromkeys(
+    ("model", "version", "prediction", "probability", "threshold", "inputs", "missing_inputs")
+)
+"""Of an event without a prediction."""
+
 
 class Respond:
     """Completes the answer of every request.
@@ -55,6 +61,7 @@ class Respond:
         self._metrics = state.metrics
         self._schema = state.schema
         self._anonymous = anonymous_role(state.settings.anonymous)
+        self._has_horizons = bool(state.schema.further_horizons)
         self._routing = state.routing
         self._further = {
             (horizon, package.schema.version): package.schema.threshold
@@ -125,7 +132,7 @@ class Respond:
     def _complete(self, request: Request) -> None:
         count_request(self._metrics, request)
         if request.kind is Kind.TELEMETRY:
-            self._reply_events(request, [self._prediction(record) for record in request.telemetry])
+            self._reply_events(request, self._predictions(request.telemetry))
         elif request.kind in (Kind.LABELS, Kind.INCIDENTS):
             self._reply_events(request, [self._label(record) for record in request.labels])
         elif request.kind is Kind.MAINTENANCE:
@@ -139,27 +146,39 @@ class Respond:
         else:
             raise ValueError(f"request must have been answered by an earlier step, got {request}")
 
-    def _prediction(self, record: TelemetryRecord) -> dict[str, Any]:
+    def _predictions(self, records: Sequence[TelemetryRecord]) -> list[dict[str, Any]]:
+        """Answer of each event; times and thresholds of a list are often the same."""
+        times = {record.event.time: "" for record in records}
+        for time_of in times:
+            times[time_of] = iso_time(time_of)
+        versions = {record.prediction.version for record in records if record.prediction is not None}
+        thresholds = {version: self._routing.threshold(version) for version in versions}
+        return [self._prediction(record, times[record.event.time], thresholds) for record in records]
+
+    def _prediction(
+        self, record: TelemetryRecord, at: str, thresholds: Mapping[str, float | None]
+    ) -> dict[str, Any]:
         made = record.prediction
-        told: dict[str, Any] = {"device_state": record.device_state} if record.device_state else {}
+        answer: dict[str, Any] = {DEVICE: record.event.device, self._schema.time: at}
+        if made is None:
+            answer.update(_NOTHING)
+        else:
+            answer["model"] = made.model
+            answer["version"] = made.version
+            answer["prediction"] = made.prediction if record.maintenance is None else None
+            answer["probability"] = made.probability
+            answer["threshold"] = thresholds[made.version]
+            answer["inputs"] = len(made.features)
+            answer["missing_inputs"] = made.missing
+        answer["status"] = record.status
+        answer["device_status"] = record.device_status.value
+        if record.device_state:
+            answer["device_state"] = record.device_state
         if record.maintenance is not None:
-            told["maintenance"] = record.maintenance
-        if self._schema.further_horizons:
-            told["horizons"] = self._by_horizon(made, record.maintenance is not None)
-        return {
-            DEVICE: record.event.device,
-            self._schema.time: iso_time(record.event.time),
-            "model": made and made.model,
-            "version": made and made.version,
-            "prediction": made and made.prediction if record.maintenance is None else None,
-            "probability": made and made.probability,
-            "threshold": self._threshold(made),
-            "inputs": made and len(made.features),
-            "missing_inputs": made and made.missing,
-            "status": record.status,
-            "device_status": record.device_status.value,
-            **told,
-        }
+            answer["maintenance"] = record.maintenance
+        if self._has_horizons:
+            answer["horizons"] = self._by_horizon(made, record.maintenance is not None)
+        return answer
 
     def _by_horizon(self, made: Prediction | None, is_silenced: bool) -> dict[str, Any]:
         """What the model of each horizon says, the primary one first; nulls where there is none."""
@@ -178,12 +197,8 @@ class Respond:
             }
         return found
 
-    def _threshold(self, made: Prediction | None) -> float | None:
-        """Probability from which on the version predicts an error; None for one that is no longer known."""
-        return None if made is None else self._routing.threshold(made.version)
-
     def _threshold_of(self, said: Ahead) -> float | None:
-        """The same of a version of any horizon."""
+        """Probability from which on a version of any horizon predicts an error; None if it is not known."""
         if said.horizon == self._schema.horizon:
             return self._routing.threshold(said.version)
         known = self._further.get((said.horizon, said.version))

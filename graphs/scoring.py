@@ -71,14 +71,16 @@ class Scoring:
         decided = model.decide(probability).tolist()
         self._times.of(model.name, model.version, ANSWER).observe(time.perf_counter() - started)
         missing = count_missing(inputs).tolist()
+        name, version, names = self._name, model.version, model.input_names
         for record, row, prediction, chance, absent in zip(
             records, inputs, decided, probability.tolist(), missing, strict=True
         ):
-            if not math.isnan(chance):
-                record.prediction = Prediction(
-                    self._name, model.version, row, prediction, chance, absent, model.input_names
-                )
+            if chance == chance:
+                record.prediction = Prediction(name, version, row, prediction, chance, absent, names)
         silenced = [record.maintenance is not None for record in records]
+        if not any(silenced):
+            self.count(model, decided)
+            return
         self.count(model, [made for made, silent in zip(decided, silenced, strict=True) if not silent])
         for made, silent in zip(decided, silenced, strict=True):
             if silent:

@@ -65,6 +65,9 @@ LOCAL_PATTERN = (
     r" *(?P<zone>[Zz]|[Uu][Tt][Cc]|[Gg][Mm][Tt]|[+-][0-9]{2}(?::?[0-9]{2})?)?)?[ \t]*$"
 )
 """A date with the year last; which number is the day is declared, never guessed."""
+_USUAL_FORM = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{3}(?:[0-9]{3})?)?Z"
+)
 _ISO_FORM, _LOCAL_FORM, _INTEGER_FORM, _NUMBER_FORM = (
     re.compile(ISO_PATTERN),
     re.compile(LOCAL_PATTERN),
@@ -101,6 +104,11 @@ def seconds_of(value: Any, zone: str | None = None, order: str | None = None) ->
     """
     given = value
     if isinstance(value, str):
+        if _USUAL_FORM.fullmatch(value):
+            try:
+                return _checked((datetime.fromisoformat(value) - _EPOCH) // _MICROSECOND, given)
+            except ValueError:
+                pass  # Such as the second 60; what follows says which rule it breaks.
         if _INTEGER_FORM.match(value) and len(value) < 100:
             value = int(value.strip(" \t").partition(".")[0])
         elif _NUMBER_FORM.match(value):

@@ -204,6 +204,10 @@ class EventParser:
             if sent in body and name in body:
                 raise EventError(sent, f"must not be beside '{name}', which is the same field", body[sent])
 
+    def is_known(self, device: str) -> bool:
+        """Whether a device of this key may send."""
+        return self._devices is None or device in self._devices
+
     def device_of(self, body: Mapping[str, Any]) -> str:
         """Key of the device that a body names.
 

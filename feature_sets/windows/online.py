@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, overload
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from feature_sets.checks import InputError
@@ -25,6 +26,7 @@ from feature_sets.windows.whole_readings import whole_reading, wholes_of_column,
 from feature_sets.windows.window_state import Events
 
 Clock = Callable[[], float | datetime]
+Floats = npt.NDArray[np.float64]
 
 _STATUS_NAMES = np.array(event_status.STATUSES, dtype=object)
 _MOST_THREADS = 8
@@ -143,24 +145,12 @@ class OnlineWindows:
         if not events:
             return []
         definition = self.definition
-        columns = Events(len(events), self._plan)
-        for m, metric in self._metrics:
-            columns.values[m] = readings_of_list(metric, [event[metric] for event in events])
-        for c, (name, largest) in enumerate(self._whole):
-            columns.wholes[c], columns.told[c] = wholes_of_list(
-                name, [event[name] for event in events], largest
-            )
-        columns.times[:] = [event_micros(event[definition.timestamp]) for event in events]
-        now = event_micros(self._clock())
-        if self._arrival is None:
-            columns.arrivals[:] = now
-        else:
-            arrived = [event.get(self._arrival) for event in events]
-            columns.arrivals[:] = [now if is_missing(at) else event_micros(at) for at in arrived]
-        numbers: dict[str | int, int] = {}
+        inputs = [name for _, name in self._metrics] + [name for name, _ in self._whole]
+        given = {name: [event[name] for event in events] for name in inputs}
+        arrived = None if self._arrival is None else [event.get(self._arrival) for event in events]
         keys = [checked_key(event[definition.entity]) for event in events]
-        columns.codes[:] = [numbers.setdefault(key, len(numbers)) for key in keys]
-        self._take(columns, list(numbers))
+        times = [event_micros(event[definition.timestamp]) for event in events]
+        columns = self._taken(keys, np.array(times, dtype=np.int64), arrived, given)
         names = (*self._names, event_status.COLUMN)
         statuses = _STATUS_NAMES[columns.statuses].tolist()
         rows = columns.features.tolist()
@@ -168,6 +158,55 @@ class OnlineWindows:
         for row, more, status in zip(rows, rates, statuses, strict=True):
             row += [*more, status]
         return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def update_columns(
+        self,
+        keys: Sequence[str],
+        times: Sequence[float],
+        arrivals: Sequence[float],
+        inputs: Mapping[str, Sequence[Any]],
+    ) -> tuple[Floats, list[str]]:
+        """Take in several events in order of arrival, given as columns.
+
+        :param keys: texts that are keys.
+        :param times: event times, epoch seconds.
+        :param arrivals: when each arrived, epoch seconds.
+        :param inputs: each input of the definition by name; see ``update``.
+        :returns: features and rates, shape (n, len(computed_names)), as ``update`` gives them, and the status
+            of each event.
+        """
+        micros = np.round(np.array(times) * 1_000_000.0).astype(np.int64)
+        columns = self._taken(keys, micros, list(arrivals), inputs)
+        rates = columns.values[self._rates].T
+        found = np.concatenate([columns.features, rates], axis=1) if self._rates else columns.features
+        return found, _STATUS_NAMES[columns.statuses].tolist()
+
+    def _taken(
+        self,
+        keys: Sequence[str | int],
+        times: npt.NDArray[np.int64],
+        arrived: list[Any] | None,
+        given: Mapping[str, Sequence[Any]],
+    ) -> Events:
+        """Events that were taken in."""
+        columns = Events(len(keys), self._plan)
+        for m, metric in self._metrics:
+            columns.values[m] = readings_of_list(metric, list(given[metric]))
+        for c, (name, largest) in enumerate(self._whole):
+            columns.wholes[c], columns.told[c] = wholes_of_list(name, list(given[name]), largest)
+        columns.times[:] = times
+        now = event_micros(self._clock())
+        if arrived is None:
+            columns.arrivals[:] = now
+        elif len(alike := dict.fromkeys(arrived)) == 1:
+            at = next(iter(alike))
+            columns.arrivals[:] = now if is_missing(at) else event_micros(at)
+        else:
+            columns.arrivals[:] = [now if is_missing(at) else event_micros(at) for at in arrived]
+        numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+        columns.codes[:] = [numbers[key] for key in keys]
+        self._take(columns, list(numbers))
+        return columns
 
     def _update_rows(self, events: KeyedRows) -> pd.DataFrame:
         definition, frame = self.definition, events.frame

@@ -12,6 +12,7 @@ from feature_sets.telemetry.events import EventError, LabelEvent, TelemetryEvent
 from feature_sets.telemetry.incident_events import IncidentEvent
 from feature_sets.telemetry.maintenance_event import MaintenanceEvent
 from graphs.protocol.device_status import DeviceStatus
+from graphs.protocol.feature_rows import Features
 
 
 class Position(NamedTuple):
@@ -119,7 +120,7 @@ class TelemetryRecord:
     place: int
     device_status: DeviceStatus = DeviceStatus.UNKNOWN
     status: str = ""
-    features: dict[str, float] | None = None
+    features: Features | None = None
     prediction: Prediction | None = None
     device_state: str = ""
     maintenance: str | None = None

@@ -27,7 +27,7 @@ Live incidents are among the labels.
 
 @dataclass(frozen=True)
 class Entry:
-    """The accepted events of one request.
+    """The accepted events of one request, or of several that arrived together.
 
     :param id: place in the order of all entries.
     :param kind: telemetry, labels, maintenance, or one of ``TOLD``.

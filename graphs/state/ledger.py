@@ -87,7 +87,13 @@ class PredictionLedger(LedgerCounts):
         if time < self._newest - self._deadline:
             self.expired["waiting_for_label"] += 1
             return None
-        record = self._record(device, time)
+        key = (device, time)
+        record = self._records.get(key)
+        if record is None:  # As nearly always.
+            self._records[key] = _Record(made, predicted_at)
+            heapq.heappush(self._by_time, (time, device))
+            self._states["waiting_for_label"] += 1
+            return None
         if record.made is not None:
             return None
         before = record.state

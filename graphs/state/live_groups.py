@@ -156,6 +156,11 @@ class LiveGroups:
         self._state = self._features.state(self._groups)
         self._begin_again()
 
+    @property
+    def kept(self) -> bool:
+        """Whether there is anything to be kept."""
+        return bool(self._features.names)
+
     def _begin_again(self) -> None:
         self._begun: dict[Key, tuple[tuple[int, int], int]] = {}
         """Of what depends on each other: the stretch of time that was looked at, and until which moment."""

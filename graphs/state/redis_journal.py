@@ -43,7 +43,7 @@ return {entry, before}
 
 
 class RedisJournal:
-    """A journal in a Redis stream: one entry a request, one round trip to append it.
+    """A journal in a Redis stream: one entry and one round trip a request, or several of them.
 
     While a function is deployed anew, the old and the new process both append for a moment. The order of the
     entries is the order of the events, so each takes in what the other has appended, see ``missed``.

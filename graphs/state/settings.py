@@ -21,6 +21,9 @@ _COUNTS = (
     "batch_rows",
     "max_events",
     "max_body_bytes",
+    "max_waiting",
+    "max_waiting_bytes",
+    "max_unwritten_pairs",
 )
 _DURATIONS = ("label_deadline_seconds", "snapshot_seconds", "batch_seconds")
 
@@ -72,6 +75,10 @@ class ServingSettings:
     :param batch_seconds: longest time that a pair waits for its batch.
     :param max_events: longest list in one request, and most rows of an inference request.
     :param max_body_bytes: largest request body.
+    :param max_waiting: requests with data that wait for their turn; beyond it they are answered 429.
+    :param max_waiting_bytes: the same, in bytes of their bodies.
+    :param max_unwritten_pairs: labeled pairs that are in no file yet, because none can be written; beyond it
+        events and labels are answered 429.
     :param requests_per_second: of one token, and of all without one; one too many is answered 429. None takes
         any number.
     :param token_secret: name of the MLRun secret, variable or file that holds the tokens of the role
@@ -116,6 +123,9 @@ class ServingSettings:
     max_events: int = 10_000
     max_body_bytes: int = 8_000_000
     requests_per_second: float | None = None
+    max_waiting: int = 500
+    max_waiting_bytes: int = 4_000_000
+    max_unwritten_pairs: int = 500_000
     token_secret: str | None = None
     request_log: str = FAILED
     anonymous: str = Role.READ.value

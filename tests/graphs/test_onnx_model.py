@@ -15,7 +15,7 @@ import pytest
 from feature_sets.model_package import package as packages
 from feature_sets.model_package.errors import ModelPackageError
 from feature_sets.model_package.files import MODEL_FILE, file_sha256
-from feature_sets.model_package.package import fetch_model_package
+from feature_sets.model_package.package import fetch_model_package, read_model_package
 from feature_sets.model_package.schema import SCHEMA_FILE
 from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.onnx_model import OnnxModel
@@ -96,3 +96,12 @@ def test_a_model_artifact_leads_to_its_files(package: Path, monkeypatch: pytest.
     found["store://artifacts/p/d"] = Artifact("dataset", str(package))
     with pytest.raises(ModelPackageError, match="must be a model artifact, got 'Artifact'"):
         fetch_model_package("store://artifacts/p/d")
+
+
+def test_a_row_scores_the_same_alone_and_among_others(package: Path) -> None:
+    session = read_model_package(package).session(threads=1)
+    rows = np.random.default_rng(0).normal(40, 20, (200, len(INPUTS))).astype(np.float32)
+    together = session.probability(rows)
+    for size in (1, 2, 7):
+        parts = [session.probability(rows[first : first + size]) for first in range(0, len(rows), size)]
+        np.testing.assert_array_equal(np.concatenate(parts), together)

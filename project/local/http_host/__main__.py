@@ -16,6 +16,7 @@ import json
 import logging
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +32,8 @@ from project.local.http_host.head_limits import LimitedProtocol
 from project.local.http_host.preload import preload, wait
 
 _GRACE_SECONDS = 10
+_SWITCH_SECONDS = 0.0005
+"""After so long a thread beside the requests, which writes a file, lets the one that answers go on."""
 
 
 class _Server(uvicorn.Server):
@@ -82,6 +85,7 @@ def main() -> None:
     parser.add_argument("--ready-file", type=Path, help="gets the process id once requests are answered")
     parser.add_argument("--standby", action="store_true", help="import, then wait for the word on the input")
     arguments = parser.parse_args()
+    sys.setswitchinterval(_SWITCH_SECONDS)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     if os.environ.get(LOG_FORMAT) == JSON:
         for handler in logging.getLogger().handlers:

@@ -61,6 +61,9 @@ class HostApp:
     async def _answer(self, scope: Scope, receive: Receive) -> Result:
         if scope["path"] == READY_PATH:
             return to_result({"ready": True, "pid": os.getpid()})
+        refusal = self._function.refusal(scope["method"], scope["path"], lambda: _id_of(scope))
+        if refusal is not None:
+            return to_result(refusal)
         headers = scope["headers"]
         try:
             body = await read_body(receive, headers, self._max_body)

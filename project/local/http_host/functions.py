@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from feature_sets.checks import InputError
@@ -13,6 +13,12 @@ class Function(Protocol):
     """A function that is ready to answer."""
 
     json_only: bool
+
+    def refusal(self, method: str, path: str, named: Callable[[], str]) -> Any | None:
+        """The answer to a request that there is no room for; None if there is. Its body is not read then.
+
+        :param named: gives the id of the request.
+        """
 
     async def __call__(self, event: Any) -> Any:
         """Answer one event."""

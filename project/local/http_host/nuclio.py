@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -35,6 +35,9 @@ class NuclioFunction:
         if callable(init):
             await call_hook(init, context)
         return cls(context, module, handler)
+
+    def refusal(self, method: str, path: str, named: Callable[[], str]) -> None:
+        """There is always room: the handler decides for itself."""
 
     async def __call__(self, event: Any) -> Any:
         """Hand the event to the handler."""

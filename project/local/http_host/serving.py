@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import os
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -13,8 +15,12 @@ import storey
 from mlrun.serving import serving_wrapper
 from mlrun.serving.server import v2_serving_init
 
+from graphs.together import ATTRIBUTE
 from project.local.http_host.code import load_module
 from project.local.http_host.hooks import call_hook, settled
+
+_TURN_REQUESTS, _TURN_BYTES = 64, 16_000
+"""What is answered at a go, at most, unless one request is more."""
 
 
 class ServingFunction:
@@ -27,6 +33,9 @@ class ServingFunction:
        with their flow.
     3. ``terminate`` of the function's module.
 
+    Events that have arrived by the time one is answered are answered together, if the graph can do that. So
+    nobody waits for more of them.
+
     :param context: Nuclio context, with ``mlrun_handler`` set by MLRun.
     """
 
@@ -37,6 +46,9 @@ class ServingFunction:
         self._context = context
         self._handler = context.mlrun_handler
         self._module = module
+        self._together = getattr(getattr(context, "_server", None), ATTRIBUTE, None)
+        self._arrived: deque[tuple[Any, asyncio.Future[Any]]] = deque()
+        self._bytes = 0
 
     @classmethod
     async def load(cls, document: Mapping[str, Any], context: Any) -> ServingFunction:
@@ -56,8 +68,56 @@ class ServingFunction:
 
     async def __call__(self, event: Any) -> Any:
         """Run the event through the graph."""
-        output = self._handler(self._context, event)
-        return await output if inspect.isawaitable(output) else output
+        if self._together is None:
+            output = self._alone(event)
+            return await output if inspect.isawaitable(output) else output
+        refusal = self.refusal(event.method, event.path, lambda: str(event.id))
+        if refusal is not None:
+            return refusal
+        loop = asyncio.get_running_loop()
+        answer = loop.create_future()
+        if not self._arrived:  # Whatever arrived with it is read before this is called.
+            loop.call_soon(self._answer_some)
+        self._arrived.append((event, answer))
+        self._bytes += event.size
+        return await answer
+
+    def refusal(self, method: str, path: str, named: Callable[[], str]) -> Any | None:
+        """The answer to a request that there is no room for.
+
+        :param named: gives its id.
+        """
+        if self._together is None:
+            return None
+        return self._together.refusal(method, path, len(self._arrived), self._bytes, named)
+
+    def _alone(self, event: Any) -> Any:
+        return self._handler(self._context, event)
+
+    def _answer_some(self) -> None:
+        """Answer the first of what has arrived by now; before the others, what arrives is read or refused."""
+        arrived: list[tuple[Any, asyncio.Future[Any]]] = []
+        size = 0
+        while self._arrived and len(arrived) < _TURN_REQUESTS and size < _TURN_BYTES:
+            arrived.append(self._arrived.popleft())
+            size += arrived[-1][0].size
+        self._bytes -= size
+        if self._arrived:
+            asyncio.get_running_loop().call_soon(self._answer_some)
+        events = [event for event, _ in arrived]
+        try:
+            if self._together is None or len(events) == 1:
+                answers = [self._alone(event) for event in events]
+            else:
+                answers = self._together(events, self._alone)
+        except Exception as error:
+            for _, answer in arrived:
+                if not answer.done():
+                    answer.set_exception(error)
+            return
+        for (_, answer), value in zip(arrived, answers, strict=True):
+            if not answer.done():  # Else its client has left.
+                answer.set_result(value)
 
     async def terminate(self) -> None:
         """Flush and end the graph, its steps and the module."""

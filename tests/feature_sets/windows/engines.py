@@ -9,6 +9,7 @@ import pandas as pd
 from hypothesis import strategies as st
 
 from feature_sets.windows.definition import WindowDefinition
+from feature_sets.windows.event_status import COLUMN
 from feature_sets.windows.online import OnlineWindows
 from tests.feature_sets.windows.streams import DEFINITION, START, Event
 
@@ -27,6 +28,21 @@ def engine(definition: WindowDefinition = DEFINITION, ahead: float = 1e6) -> Onl
     return OnlineWindows(definition, FakeClock(START + ahead))
 
 
+def by_columns(online: OnlineWindows, events: list[Event]) -> list[dict[str, object]]:
+    """What an engine answers to events that it is given as columns."""
+    definition = online.definition
+    features, statuses = online.update_columns(
+        [one[definition.entity] for one in events],
+        [one[definition.timestamp] for one in events],
+        [one["arrival"] for one in events],
+        {name: [one[name] for one in events] for name in definition.input_columns},
+    )
+    return [
+        {**dict(zip(definition.computed_names, row, strict=True)), COLUMN: status}
+        for row, status in zip(features.tolist(), statuses, strict=True)
+    ]
+
+
 def in_any_batches(
     definition: WindowDefinition,
     events: list[Event],
@@ -42,11 +58,13 @@ def in_any_batches(
     while begin < len(events):
         size = data.draw(st.integers(1, 15))
         batch = events[begin : begin + size]
-        kind = data.draw(st.sampled_from(["one", "list", "frame"]))
+        kind = data.draw(st.sampled_from(["one", "list", "columns", "frame"]))
         if kind == "one":
             got += [online.update(one) for one in batch]
         elif kind == "list":
             got += online.update(batch)
+        elif kind == "columns":
+            got += by_columns(online, batch)
         else:
             got += online.update(frame(batch)).to_dict("records")
         begin += size

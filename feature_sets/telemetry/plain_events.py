@@ -1,0 +1,115 @@
+"""Lists of readings checked as columns, as far as every value is plain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+
+from feature_sets.checks import InputError
+from feature_sets.telemetry.event_time import seconds_of
+from feature_sets.telemetry.events import EventParser, TelemetryEvent
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+
+_NUMBERS = {float, int, type(None)}
+_FEW = 8
+"""So few events are not worth columns."""
+_REMEMBERED, _REMEMBERED_KEYS = 10_000, 100_000
+"""Times and keys that are remembered: those of a list are often the same, and devices send again."""
+
+
+class PlainEvents:
+    """Reads lists of bodies; what comes out for a plain body is what ``EventParser.telemetry`` gives.
+
+    A plain body has the whole key as ``device``, its time as text, and each metric as a number within its
+    range or null. Of the others nothing is said: the parser reads them, or says which rule they break.
+
+    :param schema: whose columns the bodies have; with counters, an uptime or renamed fields none are plain.
+    :param parser: reads one body.
+    """
+
+    def __init__(self, schema: TelemetrySchema, parser: EventParser) -> None:
+        self._parser = parser
+        self._level = schema.entity[0] if schema.entity != (DEVICE,) else None
+        self._fields = itemgetter(DEVICE, schema.time, *schema.metric_names)
+        self._metrics = tuple(metric.name for metric in schema.metrics)
+        self._ranges = tuple((metric.low, metric.high) for metric in schema.metrics)
+        self._times = schema.time_rules
+        self._seconds: dict[str, float] = {}
+        self._keys: dict[str, str] = {}
+        self._is_possible = not (
+            schema.rename or schema.uptime or any(metric.counter is not None for metric in schema.metrics)
+        )
+
+    def read(self, bodies: Sequence[Any]) -> list[TelemetryEvent | None]:
+        """The reading of each body; None for those that are to be read one by one."""
+        if not self._is_possible or len(bodies) < _FEW:
+            return [None] * len(bodies)
+        found = self._columns(bodies)
+        if found is not None:
+            return found
+        half = len(bodies) // 2
+        return [*self.read(bodies[:half]), *self.read(bodies[half:])]
+
+    def _columns(self, bodies: Sequence[Any]) -> list[TelemetryEvent | None] | None:
+        """Readings of bodies that are all plain; None if one is not."""
+        if set(map(type, bodies)) != {dict} or (
+            self._level is not None and any(self._level in body for body in bodies)
+        ):
+            return None
+        try:
+            texts, moments, *columns = zip(*map(self._fields, bodies), strict=True)
+            devices = self._devices(texts)
+            times = self._moments(moments)
+            values = [_plain(column, *limits) for column, limits in zip(columns, self._ranges, strict=True)]
+        except (KeyError, InputError, OverflowError):
+            return None
+        found = [column for column in values if column is not None]
+        if devices is None or times is None or len(found) < len(values):
+            return None
+        names, rows = self._metrics, zip(*found, strict=True)
+        return [
+            TelemetryEvent(device, time, dict(zip(names, row, strict=True)))
+            for device, time, row in zip(devices, times, rows, strict=True)
+        ]
+
+    def _devices(self, texts: Sequence[Any]) -> list[str] | None:
+        if set(map(type, texts)) != {str}:
+            return None
+        known, parser = self._keys, self._parser
+        if len(known) > _REMEMBERED_KEYS:
+            known.clear()
+        for text in dict.fromkeys(texts):
+            if text not in known or not parser.is_known(known[text]):
+                known[text] = parser.device_of({DEVICE: text})
+        return [known[text] for text in texts]
+
+    def _moments(self, moments: Sequence[Any]) -> list[float] | None:
+        if set(map(type, moments)) != {str}:
+            return None
+        known = self._seconds
+        if len(known) > _REMEMBERED:
+            known.clear()
+        for text in dict.fromkeys(moments):
+            if text not in known:
+                known[text] = seconds_of(text, *self._times)
+        return [known[text] for text in moments]
+
+
+def _plain(column: Sequence[Any], low: float, high: float) -> list[float] | None:
+    """A column of numbers, NaN for null; None unless all are finite and within their range.
+
+    :raises OverflowError: for a whole number that no float can hold.
+    """
+    if not set(map(type, column)) <= _NUMBERS:
+        return None
+    values = np.array(column, dtype=np.float64)
+    absent = len(values) - int(np.count_nonzero(np.isfinite(values)))
+    if absent and absent != column.count(None):
+        return None
+    if ((values < low) | (values > high)).any():
+        return None
+    found: list[float] = values.tolist()
+    return found

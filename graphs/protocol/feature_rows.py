@@ -1,0 +1,88 @@
+"""Features of the events of one request: a table, and each event's row in it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+
+class FeatureTable:
+    """Features of several events as columns; there is no mapping for each event.
+
+    :param names: of the columns.
+    :param values: shape (n, len(names)), NaN where missing.
+    :param given: further features of each event by name, such as the static ones of its device. Events of one
+        device may share a mapping.
+    """
+
+    def __init__(
+        self, names: Sequence[str], values: Floats, given: Sequence[Mapping[str, float]] = ()
+    ) -> None:
+        self._places = {name: place for place, name in enumerate(names)}
+        self._values, self._given = values, given
+
+    def inputs(self, names: Sequence[str], rows: Sequence[int]) -> Floats:
+        """Features by name of some events, NaN where missing; shape (len(rows), len(names))."""
+        found = np.full((len(rows), len(names)), np.nan)
+        here = [(place, self._places[name]) for place, name in enumerate(names) if name in self._places]
+        if here:
+            to, of = map(list, zip(*here, strict=True))
+            found[:, to] = self._values[np.asarray(rows)[:, None], of]
+        if self._given:
+            for place, name in enumerate(names):
+                if name not in self._places:
+                    found[:, place] = [self._given[row].get(name, math.nan) for row in rows]
+        return found
+
+    def value(self, name: str, row: int) -> float:
+        """One feature of an event."""
+        if name in self._places:
+            return float(self._values[row, self._places[name]])
+        if not self._given:
+            raise KeyError(name)
+        return self._given[row][name]
+
+    def names(self, row: int) -> list[str]:
+        """Names of all features of an event."""
+        return [*self._places, *(self._given[row] if self._given else ())]
+
+
+class FeatureRow(Mapping[str, float]):
+    """The features of one event.
+
+    :param table: of its request.
+    :param row: its own.
+    """
+
+    __slots__ = ("row", "table")
+
+    def __init__(self, table: FeatureTable, row: int) -> None:
+        self.table, self.row = table, row
+
+    def __getitem__(self, name: str) -> float:
+        return self.table.value(name, self.row)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.table.names(self.row))
+
+    def __len__(self) -> int:
+        return len(self.table.names(self.row))
+
+
+Features = dict[str, float] | FeatureRow
+
+
+def model_inputs(features: Sequence[Features], names: Sequence[str]) -> Floats:
+    """Features of events in the order of names, NaN where missing; shape (n, len(names))."""
+    tables = {id(row.table) if isinstance(row, FeatureRow) else 0 for row in features}
+    if len(tables) == 1 and isinstance(features[0], FeatureRow):
+        rows: list[Any] = [row.row for row in features if isinstance(row, FeatureRow)]
+        return features[0].table.inputs(names, rows)
+    values = [[row.get(name, math.nan) for name in names] for row in features]
+    return np.array(values, dtype=np.float64).reshape(len(values), len(names))

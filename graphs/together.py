@@ -1,0 +1,181 @@
+"""Requests that have arrived together go through journal, windows and model as one list.
+
+A host that finds several requests at hand has them answered by ``Together``; nobody waits for more. Each of
+them keeps its own answer and its own errors. Nuclio hands its worker one request at a time, and nothing is
+different there.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import orjson
+
+from graphs.protocol.errors import ApiError, error_object
+from graphs.protocol.records import LabelRecord
+from graphs.protocol.request import JSON, Request
+from graphs.protocol.request_id import REQUEST_ID
+from graphs.protocol.routes import Kind, clean_path, find_route
+from graphs.request_step import RequestStep, request_steps
+from graphs.state.serving_state import serving_state
+
+MOST_EVENTS = 512
+"""Events that go through the steps together, at most: whoever comes next waits for them."""
+
+_PATHS = frozenset(("/telemetry", "/labels"))
+_DATA = _PATHS | {"/incidents"}
+_RETRY_SECONDS = 1
+ATTRIBUTE = "netops_together"
+"""Of MLRun's graph server; its host looks there."""
+
+Alone = Callable[[Any], Any]
+
+
+class Together:
+    """Answers requests of one graph that have arrived by now, in their order.
+
+    What comes out is what they give one by one: windows and ledger do not depend on how events come in lists,
+    and a model answers each row by itself. They share an entry of the journal, and with it an arrival.
+
+    :param context: MLRun's graph context; its root is the graph when the first request comes.
+    """
+
+    def __init__(self, context: Any) -> None:
+        self._context = context
+        state = serving_state(context)
+        self._metrics = state.metrics
+        self._most, self._most_bytes = state.settings.max_waiting, state.settings.max_waiting_bytes
+        self._steps: list[RequestStep] = []
+
+    def __call__(self, events: Sequence[Any], alone: Alone) -> list[Any]:
+        """The HTTP responses to events.
+
+        :param events: as Nuclio has them, in order of arrival.
+        :param alone: answers one event by the graph itself.
+        """
+        answers: list[Any] = [None] * len(events)
+        group: list[int] = []
+        size = 0
+
+        def finish() -> None:
+            nonlocal size
+            if len(group) == 1:
+                answers[group[0]] = alone(events[group[0]])
+            elif group:
+                self._answer(events, group, answers, alone)
+            group.clear()
+            size = 0
+
+        for place, event in enumerate(events):
+            request = self._read(event)
+            if isinstance(request, Exception):
+                answers[place] = self._failed(event, request)
+                continue
+            records = [] if request is None else request.records
+            if request is None or len(records) > MOST_EVENTS:
+                finish()
+            if request is None or request.answered or not 0 < len(records) <= MOST_EVENTS:
+                answers[place] = alone(event)  # Answered, or nobody's turn depends on it.
+                continue
+            if group and (
+                size + len(records) > MOST_EVENTS or request.kind is not events[group[0]].body.kind
+            ):
+                finish()
+            group.append(place)
+            size += len(records)
+        finish()
+        return answers
+
+    def refusal(
+        self, method: str, path: str, waiting: int, size: int, named: Callable[[], str]
+    ) -> Any | None:
+        """The response to a request that there is no room for; None if there is.
+
+        Only what brings data is refused: an operator sees and does what he needs.
+
+        :param waiting: requests that wait for their turn.
+        :param size: of their bodies in bytes.
+        :param named: gives the id of the request.
+        """
+        if (waiting < self._most and size < self._most_bytes) or method != "POST":
+            return None
+        path = clean_path(path)
+        if path not in _DATA and not path.startswith("/v2/"):
+            return None
+        kind = find_route(method, path).route.kind if path in _DATA else Kind.INFER
+        self._metrics.refused.labels("waiting").inc()
+        self._metrics.requests.labels(kind.value, 429).inc()
+        rule = f"must be sent again later: {waiting} of {size} bytes wait for their turn"
+        error, name = ApiError(429, "requests", rule), named()
+        return self._context.Response(
+            headers={"Retry-After": str(_RETRY_SECONDS), REQUEST_ID: name},
+            body=orjson.dumps({"error": error_object(error), "request_id": name}),
+            content_type=JSON,
+            status_code=429,
+        )
+
+    def _read(self, event: Any) -> Request | Exception | None:
+        """The request of readings or labels, checked; None for any other."""
+        if str(event.method or "POST").upper() != "POST" or clean_path(event.path or "") not in _PATHS:
+            return None
+        try:
+            request: Request = self._object("ingress").do_event(event).body
+        except Exception as error:
+            return error
+        if request.kind is Kind.LABELS and not all(isinstance(each, LabelRecord) for each in request.labels):
+            return None  # What is said of an incident is completed by what was said before it.
+        return request
+
+    def _answer(self, events: Sequence[Any], group: list[int], answers: list[Any], alone: Alone) -> None:
+        """Answer requests of one kind with records."""
+        requests: list[Request] = [events[place].body for place in group]
+        merged = Request(
+            kind=requests[0].kind,
+            method="POST",
+            path=requests[0].path,
+            started=requests[0].started,
+            arrival=max(request.arrival for request in requests),
+            sent=sum(request.sent for request in requests),
+            telemetry=[record for request in requests for record in request.telemetry],
+            labels=[record for request in requests for record in request.labels],
+        )
+        if not self._steps:
+            self._steps = request_steps(self._context.root)
+        try:
+            for step in self._steps:
+                step.prepare(merged)
+        except ApiError:  # It may be of one of them alone, and nothing is journaled yet.
+            for place in group:
+                answers[place] = alone(events[place])
+            return
+        failure: Exception | None = None
+        try:
+            for step in self._steps:
+                step.do(merged)
+        except Exception as error:
+            failure = error
+        for place, request in zip(group, requests, strict=True):
+            request.entry = merged.entry
+            request.marks += merged.marks  # Each has waited for the whole of a stage.
+            if merged.answered:
+                request.headers = merged.headers
+                request.reply({**merged.answer, **request.named}, merged.status, merged.content_type)
+            answers[place] = self._response(events[place], failure)
+
+    def _response(self, event: Any, failure: Exception | None) -> Any:
+        """Response to a request that the steps have handled, or failed to."""
+        if failure is None:
+            try:
+                return self._object("respond").do_event(event).body
+            except Exception as error:
+                failure = error
+        return self._failed(event, failure)
+
+    def _failed(self, event: Any, error: Exception) -> Any:
+        self._context.logger.error("".join(traceback.format_exception(error)))
+        return self._object("error_handler").do_event(event)
+
+    def _object(self, step: str) -> Any:
+        return self._context.root.steps[step].async_object

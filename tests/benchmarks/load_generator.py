@@ -1,0 +1,199 @@
+"""The other end of ``load``: sends events from a process of its own and prints what became of them.
+
+``python -m tests.benchmarks.load_generator JSON``, with the fields of ``Load``. Latency counts from the
+moment at which a request is due, not from when it could be sent: a server that stops is not let off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import json
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import uvloop
+
+METRICS = ("cpu", "latency", "loss", "load")
+BEGIN = 1_700_000_000
+_VALUES = 4096
+_ROUND = 100_000
+
+
+@dataclass(frozen=True)
+class Load:
+    """What to send.
+
+    :param port: of the server, on this machine.
+    :param connections: kept open.
+    :param seconds: how long to send.
+    :param size: events in a request; 1 sends each alone and not as a list.
+    :param rate: requests a second, whether or not the server keeps up; 0 sends on each connection as soon as
+        it was answered.
+    :param first: number of the first event; each event has a time of its own in its device.
+    :param devices: that send in turn.
+    """
+
+    port: int
+    connections: int
+    seconds: float
+    size: int = 1
+    rate: float = 0.0
+    first: int = 0
+    devices: int = 1000
+
+
+class Bodies:
+    """Bodies of requests, in the order of time: each device sends once every ten seconds."""
+
+    def __init__(self, load: Load) -> None:
+        generator = np.random.default_rng(load.first)
+        rows = generator.uniform(0, 100, (_VALUES, len(METRICS))).round(2).tolist()
+        self._values = [
+            ", ".join(f'"{name}": {value}' for name, value in zip(METRICS, row, strict=True)) for row in rows
+        ]
+        self._load, self._next = load, load.first
+        self._time = (-1, "")
+
+    def event(self) -> str:
+        """The next event."""
+        number, self._next = self._next, self._next + 1
+        turn, device = divmod(number, self._load.devices)
+        if turn != self._time[0]:
+            moment = time.gmtime(BEGIN + 10 * turn)
+            self._time = turn, time.strftime("%Y-%m-%dT%H:%M:%SZ", moment)
+        values = self._values[number % _VALUES]
+        return f'{{"device": "dev-{device}", "timestamp": "{self._time[1]}", {values}}}'
+
+    def request(self) -> bytes:
+        """The next request, as it goes over the wire."""
+        size = self._load.size
+        body = self.event() if size == 1 else f"[{', '.join(self.event() for _ in range(size))}]"
+        head = "POST /telemetry HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+        return f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode()
+
+
+class Connection(asyncio.Protocol):
+    """One connection, with at most one request under way."""
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender, self._received = sender, b""
+        self.due = 0.0
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head = self._received.find(b"\r\n\r\n")
+        if head < 0:
+            return
+        length = int(self._received[:head].lower().partition(b"content-length: ")[2].split(b"\r\n", 1)[0])
+        if len(self._received) >= head + 4 + length:
+            status = int(self._received[9:12])
+            self._received = b""
+            self._sender.answered(self, status)
+
+    def send(self, request: bytes, due: float) -> None:
+        self.due = due
+        self.transport.write(request)
+
+
+class Sender:
+    """Sends over all connections, and notes when each answer came."""
+
+    def __init__(self, load: Load) -> None:
+        self._load, self._bodies = load, Bodies(load)
+        self._free: collections.deque[Connection] = collections.deque()
+        self._waiting: collections.deque[float] = collections.deque()
+        self._requests: collections.deque[bytes] = collections.deque()
+        self.latencies: dict[int, list[float]] = collections.defaultdict(list)
+        self.last = 0.0
+
+    def answered(self, connection: Connection, status: int) -> None:
+        now = time.perf_counter()
+        self.latencies[status].append(now - connection.due)
+        self.last = now
+        if self._load.rate:
+            if self._waiting:
+                connection.send(self._request(), self._waiting.popleft())
+            else:
+                self._free.append(connection)
+        elif now < self._end:
+            connection.send(self._request(), time.perf_counter())
+
+    def _request(self) -> bytes:
+        if self._load.rate:  # More than can be made in time: they go round.
+            self._requests.rotate(-1)
+            return self._requests[0] if self._requests else self._bodies.request()
+        return self._requests.popleft() if self._requests else self._bodies.request()
+
+    async def run(self) -> dict[str, Any]:
+        """Send until the time is over and all is answered."""
+        load, loop = self._load, asyncio.get_running_loop()
+        if load.size > 1:  # Made before: it would take the time of the server.
+            most = _ROUND if load.rate else int(load.seconds * 200_000)
+            self._requests.extend(self._bodies.request() for _ in range(most // load.size))
+        every = [
+            (await loop.create_connection(lambda: Connection(self), "127.0.0.1", load.port))[1]
+            for _ in range(load.connections)
+        ]
+        begin = time.perf_counter()
+        self._end, sent = begin + load.seconds, 0
+        if load.rate:
+            self._free.extend(every)
+            for number in range(int(load.rate * load.seconds)):
+                due = begin + number / load.rate
+                while (wait := due - time.perf_counter()) > 0:
+                    await asyncio.sleep(wait if wait > 0.001 else 0)
+                sent += 1
+                if self._free:
+                    self._free.popleft().send(self._request(), due)
+                else:
+                    self._waiting.append(due)
+                    if not number % 100:
+                        await asyncio.sleep(0)
+        else:
+            for connection in every:
+                connection.send(self._request(), time.perf_counter())
+        deadline = time.perf_counter() + load.seconds + 60
+        while time.perf_counter() < deadline:
+            is_open = (
+                sum(map(len, self.latencies.values())) < sent
+                if load.rate
+                else time.perf_counter() < self._end
+            )
+            if not is_open and not self._waiting:
+                break
+            await asyncio.sleep(0.005)
+        return summary(load, self.latencies, self.last - begin)
+
+
+def summary(load: Load, latencies: dict[int, list[float]], seconds: float) -> dict[str, Any]:
+    """Requests and events a second, and latencies of what was taken, in milliseconds."""
+    taken = np.array(latencies.get(200) or [np.nan]) * 1e3
+    found: dict[str, Any] = {
+        "connections": load.connections,
+        "size": load.size,
+        "rate": load.rate,
+        "requests_per_second": round(len(latencies.get(200, ())) / seconds, 1),
+        "events_per_second": round(load.size * len(latencies.get(200, ())) / seconds),
+        "p50_ms": round(float(np.percentile(taken, 50)), 3),
+        "p99_ms": round(float(np.percentile(taken, 99)), 3),
+        "max_ms": round(float(taken.max()), 2),
+        "statuses": {str(status): len(each) for status, each in sorted(latencies.items())},
+    }
+    refused = np.array(latencies.get(429, ())) * 1e3
+    if len(refused):
+        found["refused_p50_ms"] = round(float(np.percentile(refused, 50)), 3)
+        found["refused_p99_ms"] = round(float(np.percentile(refused, 99)), 3)
+        found["refused_max_ms"] = round(float(refused.max()), 2)
+    return found
+
+
+if __name__ == "__main__":
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        print(json.dumps(runner.run(Sender(Load(**json.loads(sys.argv[1]))).run())))

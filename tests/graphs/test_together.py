@@ -1,0 +1,223 @@
+"""Requests that arrived together are answered as one by one."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from mlrun.serving.server import MockEvent
+
+from graphs.protocol.errors import ApiError
+from graphs.state.serving_state import serving_state
+from graphs.together import ATTRIBUTE, MOST_EVENTS
+from tests.graphs.conftest import START, Client, event, label, make_client
+
+NOW = START + 10_000.0
+
+
+def conversation(rounds: int = 12) -> list[list[tuple[str, str, Any]]]:
+    """Requests by when they arrive: what is in one list arrives together."""
+    generator = np.random.default_rng(3)
+    found = []
+    for turn in range(rounds):
+        at = 20.0 * turn
+        cpu, latency = generator.uniform(0, 90, 2).round(3).tolist()
+        found.append(
+            [
+                ("POST", "/telemetry", event("a/1", at, cpu, latency)),
+                ("POST", "/telemetry", event("a/2", at, latency, None)),
+                ("POST", "/telemetry", event("a/1", at, 1.0, 1.0)),  # again
+                ("POST", "/telemetry", [event("a/1", at + 10, cpu), event("a/9"), event("a/2", at - 15)]),
+                ("POST", "/telemetry", event("a/1", at + 11, "much")),
+                ("POST", "/telemetry", b"{"),
+                ("POST", "/telemetry/", []),
+                ("POST", "/labels", label("a/1", at, turn % 2)),
+                ("POST", "/labels", [label("a/2", at), label("a/2", at, 2), label("a/1", at + 10, 1)]),
+                ("GET", "/labeled", None),
+                ("POST", "/telemetry", event("a/2", at + 12, 700.0)),
+                ("PUT", "/telemetry", event("a/2", at + 13)),
+                ("POST", "/nowhere", None),
+            ]
+        )
+    return found
+
+
+def sent(client: Client, requests: list[tuple[str, str, Any]], together: bool) -> list[tuple[int, Any]]:
+    """Statuses and answers."""
+    if not together:
+        answers = [client.send(*request) for request in requests]
+        return [(answer.status, answer.json) for answer in answers]
+
+    def alone(one: Any) -> Any:
+        return client.server.run(one)
+
+    events = []
+    for method, path, body in requests:
+        text = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        events.append(MockEvent(body=text, method=method, path=path, content_type="application/json"))
+    found = getattr(client.server, ATTRIBUTE)(events, alone)
+    return [(answer.status_code, json.loads(answer.body)) for answer in found]
+
+
+def fixed(package: Path, **settings: Any) -> Client:
+    """A client whose clock stands, so that two of them can be compared."""
+    client = make_client(package, **settings)
+    client.step("ingress")._clock = lambda: NOW
+    return client
+
+
+def state(client: Client) -> tuple[Any, ...]:
+    """What the steps keep."""
+    windows = client.step("preprocess")._windows.snapshot()
+    metrics = client.get("/metrics").json
+    counts = [line for line in metrics.splitlines() if "_total{" in line and "kind=" not in line]
+    return windows, counts, client.get("/labeled").json
+
+
+def test_answers_and_state_are_those_of_one_by_one(package):
+    ours, theirs = fixed(package), fixed(package)
+    for requests in conversation():
+        assert sent(ours, requests, together=True) == sent(theirs, requests, together=False)
+    assert state(ours) == state(theirs)
+
+
+def test_what_arrived_together_is_one_entry_in_its_order_and_replays_to_the_same(
+    package, redis_url, tmp_path
+):
+    settings = {"redis_url": redis_url, "journal_key": tmp_path.name}
+    client = fixed(package, **settings)
+    rounds = conversation(3)
+    for requests in rounds:
+        sent(client, requests, together=True)
+    entries = list(serving_state(client.server.context).journal.entries())
+    assert [(entry.kind.value, entry.size) for entry in entries] == [
+        ("telemetry", 5),
+        ("labels", 3),
+        ("telemetry", 1),
+    ] * len(rounds)
+    assert [one.device for one in entries[0].events] == ["a/1", "a/2", "a/1", "a/1", "a/2"]
+    assert state(make_client(package, **settings))[::2] == state(client)[::2]
+
+
+def test_a_long_list_is_handled_by_itself_and_many_requests_in_parts(package, monkeypatch):
+    client = fixed(package)
+    sizes: list[int] = []
+    handle = client.step("journal").handle
+    monkeypatch.setattr(
+        client.step("journal"),
+        "handle",
+        lambda request: (sizes.append(len(request.records)), handle(request)),
+    )
+    long = [event("a/1", second) for second in range(MOST_EVENTS + 1)]
+    half = [event("a/2", second) for second in range(MOST_EVENTS // 2)]
+    requests = [("POST", "/telemetry", body) for body in (event(), event("a/2"), long, half, half, half)]
+    assert {status for status, _ in sent(client, requests, together=True)} == {200}
+    assert sizes == [2, MOST_EVENTS + 1, MOST_EVENTS, MOST_EVENTS // 2]
+
+
+def test_a_history_that_is_away_for_one_device_refuses_that_one_alone(package, monkeypatch):
+    client = fixed(package)
+    step = client.step("preprocess")
+
+    def prepare(request):
+        if any(record.event.device == "a/2" for record in request.telemetry):
+            raise ApiError(503, "history", "must be reachable", None)
+
+    monkeypatch.setattr(step, "prepare", prepare)
+    requests = [("POST", "/telemetry", event(device)) for device in ("a/1", "a/2", "a/1")]
+    found = sent(client, requests, together=True)
+    assert [status for status, _ in found] == [200, 503, 200]
+    assert [answer.get("status") for _, answer in found] == ["accepted", None, "duplicate"]
+
+
+def test_a_journal_that_is_away_is_asked_once_for_all(package, monkeypatch):
+    client = fixed(package)
+    asked = []
+
+    def append(*arguments):
+        asked.append(arguments)
+        raise ApiError(503, "journal", "must be reachable to accept events", None)
+
+    monkeypatch.setattr(serving_state(client.server.context).journal, "append", append)
+    found = sent(client, [("POST", "/telemetry", event())] * 3, together=True)
+    assert [status for status, _ in found] == [503] * 3 and len(asked) == 1
+    assert found[0][1]["error"]["field"] == "journal"
+
+
+@pytest.mark.parametrize(
+    ("name", "failing", "statuses"), [("model_router", "do", [500] * 3), ("ingress", "do_event", [500] * 3)]
+)
+def test_a_failure_of_ours_is_answered_to_each(package, monkeypatch, name, failing, statuses):
+    client = fixed(package)
+
+    def fail(request):
+        raise ZeroDivisionError("once")
+
+    monkeypatch.setattr(client.step(name), failing, fail)
+    found = sent(client, [("POST", "/telemetry", event())] * 3, together=True)
+    assert [status for status, _ in found] == statuses
+    assert found[0][1]["error"]["field"] == "server"
+
+
+def test_they_share_the_latest_arrival(package, redis_url, tmp_path):
+    client = make_client(package, redis_url=redis_url, journal_key=tmp_path.name)
+    begin = time.time()
+    sent(client, [("POST", "/telemetry", event())] * 2, together=True)
+    (entry,) = serving_state(client.server.context).journal.entries()
+    assert begin <= entry.arrival <= time.time()
+
+
+def test_with_the_clock_of_the_events_each_has_an_arrival_of_its_own(package):
+    assert not hasattr(make_client(package, clock="arrival").server, ATTRIBUTE)
+
+
+def test_beyond_the_bound_data_is_refused_and_nothing_else(package):
+    client = make_client(package, max_waiting=3, max_waiting_bytes=1000)
+    together = getattr(client.server, ATTRIBUTE)
+    assert together.refusal("POST", "/telemetry", 2, 999, str) is None
+    for waiting, size in ((3, 10), (0, 1000)):
+        for path in ("/telemetry", "/labels/", "/v2/models/model/infer"):
+            answer = together.refusal("POST", path, waiting, size, lambda: "mine")
+            assert (answer.status_code, answer.headers) == (429, {"Retry-After": "1", "X-Request-Id": "mine"})
+            body = json.loads(answer.body)
+            error = body["error"]
+            assert body["request_id"] == "mine"
+            assert error["field"] == "requests" and "sent again later" in error["rule"]
+    for method, path in (("GET", "/metrics"), ("POST", "/maintenance"), ("PUT", "/routing")):
+        assert together.refusal(method, path, 3, 1000, str) is None
+    metrics = client.get("/metrics").json
+    assert 'netops_refused_requests_total{reason="waiting"} 6.0' in metrics
+    assert 'netops_requests_total{kind="telemetry",status="429"} 2.0' in metrics
+
+
+def test_pairs_that_no_disk_takes_are_bounded_and_none_is_dropped(package, tmp_path, monkeypatch):
+    client = fixed(package, labeled_directory=str(tmp_path), max_unwritten_pairs=2, batch_seconds=0.05)
+    batches = client.step("labeled_join")._batches
+    write, away = batches._write, [True]
+
+    def failing(batch):
+        if away[0]:
+            raise OSError(28, "No space left on device")
+        write(batch)
+
+    monkeypatch.setattr(batches, "_write", failing)
+    for second in (0, 1):
+        client.post("/telemetry", event("a/1", second))
+        assert client.post("/labels", label("a/1", second)).json["status"] == "joined"
+    for path, body in (("/telemetry", event("a/1", 2)), ("/labels", label("a/1", 2))):
+        answer = client.post(path, body)
+        assert (answer.status, answer.headers["Retry-After"]) == (429, "5")
+        assert answer.json["error"]["field"] == "labeled_batches"
+    assert 'netops_refused_requests_total{reason="unwritten_pairs"} 2.0' in client.get("/metrics").json
+    away[0] = False
+    deadline = time.monotonic() + 10
+    while client.get("/labeled").json["unwritten"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert client.post("/telemetry", event("a/1", 2)).json["status"] == "accepted"
+    assert client.get("/labeled").json["joined"] == 2
+    client.shut_down()

@@ -1,0 +1,119 @@
+"""Events that have arrived by the time one is answered are answered together."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+
+from graphs.together import ATTRIBUTE
+from project.local.http_host import serving
+from project.local.http_host.app import HostApp
+from project.local.http_host.serving import ServingFunction
+from tests.project.local.http_host.support import receiver
+
+
+class Sent(int):
+    """An event that is a number."""
+
+    size, method, path = 100, "POST", "/telemetry"
+
+
+class Together:
+    """Has every event answered by itself, and notes which came together.
+
+    :param most: waiting at most.
+    """
+
+    def __init__(self, most=1000):
+        self.seen, self.most = [], most
+
+    def __call__(self, events, alone):
+        self.seen.append(list(events))
+        if 0 in events and len(events) == 2:
+            raise ZeroDivisionError("once")
+        return [alone(event) for event in events]
+
+    def refusal(self, method, path, waiting, size, named):
+        assert size == 100 * waiting
+        return "refused" if waiting >= self.most else None
+
+
+def function(together=None):
+    """A function whose graph answers an event with itself, twice."""
+    server = SimpleNamespace() if together is None else SimpleNamespace(**{ATTRIBUTE: together})
+    context = SimpleNamespace(mlrun_handler=lambda context, event: event * 2, _server=server)
+    served = ServingFunction(context, None)
+    return lambda number: served(Sent(number))
+
+
+def test_what_arrived_together_is_answered_together_and_a_lone_one_by_itself():
+    together = Together()
+
+    async def run():
+        served = function(together)
+        assert await served(7) == 14 and together.seen == []
+        assert await asyncio.gather(*map(served, range(5))) == [0, 2, 4, 6, 8]
+        late = asyncio.gather(served(1), served(2))
+        await asyncio.sleep(0)
+        await asyncio.gather(late, served(3))
+
+    asyncio.run(run())
+    assert together.seen == [[0, 1, 2, 3, 4], [1, 2]]
+
+
+def test_a_failure_is_that_of_each_and_a_client_that_left_harms_nobody():
+    async def run():
+        served = function(Together())
+        failed = await asyncio.gather(served(0), served(1), return_exceptions=True)
+        assert [type(error) for error in failed] == [ZeroDivisionError] * 2
+        gone, stays = asyncio.ensure_future(served(1)), asyncio.ensure_future(served(2))
+        await asyncio.sleep(0)
+        gone.cancel()
+        assert await stays == 4
+
+    asyncio.run(run())
+
+
+def test_what_is_more_than_a_turn_waits_and_what_is_more_than_the_bound_is_refused(monkeypatch):
+    monkeypatch.setattr(serving, "_TURN_REQUESTS", 3)
+    together = Together(most=7)
+
+    async def run():
+        served = function(together)
+        answers = await asyncio.gather(*map(served, range(1, 10)))
+        assert answers == [2, 4, 6, 8, 10, 12, 14, "refused", "refused"]
+        assert await asyncio.gather(*map(served, range(1, 8))) == [2, 4, 6, 8, 10, 12, 14]  # There is room.
+
+    asyncio.run(run())
+    assert together.seen[:3] == [[1, 2, 3], [4, 5, 6], [1, 2, 3]]  # The seventh was alone.
+
+
+def test_large_bodies_make_a_turn_of_their_own(monkeypatch):
+    monkeypatch.setattr(serving, "_TURN_BYTES", 150)
+    together = Together()
+
+    async def run():
+        assert await asyncio.gather(*map(function(together), range(1, 5))) == [2, 4, 6, 8]
+
+    asyncio.run(run())
+    assert together.seen == [[1, 2], [3, 4]]
+
+
+def test_a_refused_request_is_answered_before_its_body_is_read():
+    receive, sent = receiver(b"a body"), []
+
+    async def send(message):
+        sent.append(message)
+
+    full = SimpleNamespace(refusal=lambda method, path, named: {"refused": [method, path]})
+    scope = {"type": "http", "method": "POST", "path": "/telemetry", "headers": [], "query_string": b""}
+    asyncio.run(HostApp(full)(scope, receive, send))
+    assert sent[1]["body"] == b'{"refused":["POST","/telemetry"]}' and not receive.taken
+
+
+@pytest.mark.parametrize("answer", [lambda event: event, lambda event: asyncio.sleep(0, event)])
+def test_a_graph_that_knows_nothing_of_it_is_asked_one_by_one(answer):
+    served = ServingFunction(SimpleNamespace(mlrun_handler=lambda context, event: answer(event)), None)
+    assert asyncio.run(served(3)) == 3
