@@ -14,13 +14,12 @@ from feature_sets.telemetry.events import LabelEvent, excluding_columns
 from feature_sets.telemetry.incident_events import CHANGES, IncidentStatus
 from feature_sets.telemetry.schema import DEVICE
 from feature_sets.windows import event_status
-from graphs.ledger_metrics import count_pairs, show_ledger, told_conflicts
+from graphs.ledger_metrics import count_pairs, show_ledger, told_ledger
 from graphs.protocol.errors import ApiError
 from graphs.protocol.label_status import LabelStatus
 from graphs.protocol.records import IncidentRecord, LabeledPair, LabelRecord, Position
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of
-from graphs.protocol.times import iso_time
 from graphs.request_step import RequestStep
 from graphs.state.ahead_stream import AheadStream
 from graphs.state.derived_ledger import DerivedLedger
@@ -222,18 +221,8 @@ class LabeledJoin(RequestStep):
 
     def summary(self) -> dict[str, Any]:
         """Answer of ``GET /labeled``; the counts cover what the journal holds, and this process since."""
-        states = self._ledger.states
         return {
-            "waiting": states["waiting_for_label"],
-            "waiting_for_prediction": states["waiting_for_prediction"],
-            "joined": self._ledger.joined,
-            "expired": self._ledger.expired["waiting_for_label"],
-            "expired_labels": self._ledger.expired["waiting_for_prediction"],
-            "conflicting": self._ledger.conflicting,
-            "conflicts": told_conflicts(self._ledger.conflicts, self._schema.time),
-            "contradicted": self._ledger.contradicted,
-            "remembered": len(self._ledger),
-            "newest_event_time": None if self._ledger.newest is None else iso_time(self._ledger.newest),
+            **told_ledger(self._ledger, self._schema.time),
             "batches_written": self._batches.written if self._batches else 0,
             "unwritten": self._batches.unwritten if self._batches else 0,
             "directory": str(self._batches.directory) if self._batches else None,

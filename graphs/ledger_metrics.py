@@ -50,11 +50,28 @@ def count_pairs(metrics: ServingMetrics, request: Request) -> None:
             metrics.join_delay.of().observe(delay)
 
 
-def told_conflicts(conflicts: Iterable[Conflict], time: str) -> list[dict[str, Any]]:
-    """Conflicts as people read them, the newest last.
+def told_ledger(ledger: PredictionLedger | DerivedLedger, time: str) -> dict[str, Any]:
+    """What ``GET /labeled`` says of a ledger.
 
     :param time: name of the event-time column.
     """
+    states = ledger.states
+    return {
+        "waiting": states["waiting_for_label"],
+        "waiting_for_prediction": states["waiting_for_prediction"],
+        "joined": ledger.joined,
+        "expired": ledger.expired["waiting_for_label"],
+        "expired_labels": ledger.expired["waiting_for_prediction"],
+        "conflicting": ledger.conflicting,
+        "conflicts": _told_conflicts(ledger.conflicts, time),
+        "contradicted": ledger.contradicted,
+        "remembered": len(ledger),
+        "newest_event_time": None if ledger.newest is None else iso_time(ledger.newest),
+    }
+
+
+def _told_conflicts(conflicts: Iterable[Conflict], time: str) -> list[dict[str, Any]]:
+    """Conflicts as people read them, the newest last."""
     return [
         {
             DEVICE: each.device,
