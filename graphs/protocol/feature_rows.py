@@ -74,6 +74,9 @@ class FeatureRow(Mapping[str, float]):
     def __len__(self) -> int:
         return len(self.table.names(self.row))
 
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
 
 Features = dict[str, float] | FeatureRow
 

@@ -31,9 +31,10 @@ def add_access(document: dict[str, Any], anonymous: Role | None) -> None:
         answers = ["TooSlow", "HeadTooLong"]
         if route.has_body:
             answers += ["NotJson", "TooLarge", "NotDecoded"]
+        if route.has_body or route.role is not None:
+            answers.append("TooMany")
         if route.role is not None:
             operation["security"] = [{"token": [route.role.value]}]
-            answers.append("TooMany")
             if anonymous is not None and anonymous.covers(route.role):
                 operation["security"].append({})
             else:

@@ -174,7 +174,7 @@ def _client(url: str, **options: Any) -> Client:
     return Client(Machine.world.store)
 
 
-def _fetched(address: str) -> Any:
+def _fetched(address: str, verify_key: str | None = None) -> Any:
     return Machine.models.fetch(address)
 
 
