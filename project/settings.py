@@ -226,8 +226,9 @@ class Settings:
             ("NETOPS_REQUEST_LOG", self.request_log if self.request_log != FAILED else ""),
             ("NETOPS_ANONYMOUS", self.anonymous if self.anonymous != Role.READ else ""),
             ("NETOPS_RATE_LIMIT", self.rate_limit),
-            ("NETOPS_SIGNING_KEY_FILE", self.signing_key),
-            ("NETOPS_VERIFY_KEY_FILE", self.verify_key),
+            # Pods have no file of this machine: they get the secret, and the graph has the public keys.
+            ("NETOPS_SIGNING_KEY_FILE", self.signing_key if self.profile == "local" else None),
+            ("NETOPS_VERIFY_KEY_FILE", self.verify_key if self.profile == "local" else None),
             ("NETOPS_IMAGE", self.image),
             ("NETOPS_SOURCE", self.source),
             ("MLRUN_REDIS__URL", self.redis_url if self.profile != "local" else ""),

@@ -123,3 +123,12 @@ def test_a_deployed_function_reads_the_same_loop():
     settings = Settings.from_environment(given)
     again = Settings.from_environment(settings.function_environment("p"))
     assert (again.retrain, again.retraining) == ("approve", settings.retraining)
+
+
+def test_keys_of_this_machine_are_named_to_what_runs_on_it_alone(tmp_path):
+    (tmp_path / "key").write_text("a key")
+    given = {f"NETOPS_{name}_KEY_FILE": str(tmp_path / "key") for name in ("SIGNING", "VERIFY")}
+    cluster = {"NETOPS_PROFILE": "kubernetes", "NETOPS_SOURCE": "git://x", "NETOPS_STREAMS": "/x"}
+    cluster["MLRUN_DBPATH"] = "http://x"
+    assert given.items() <= Settings.from_environment(given).function_environment("p").items()
+    assert not given.keys() & Settings.from_environment({**given, **cluster}).function_environment("p").keys()

@@ -57,6 +57,8 @@ def fit_platt(margin: Floats, labels: npt.NDArray[np.int8], weights: Floats | No
     values = (margin - center) / scale
     for share in _TRIMS:
         low, high = np.quantile(values, [share, 1.0 - share])
+        if low == high:
+            break
         slope, intercept = _curve(np.clip(values, low, high), target, weights)
         if slope > 0.0:
             return Calibration("platt", slope / scale, intercept - slope * center / scale)

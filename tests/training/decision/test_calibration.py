@@ -91,6 +91,11 @@ def test_errors_that_a_model_misses_do_not_flatten_the_answers_to_others():
     assert fit_platt(-margin, 1 - labels).a > 0 and fit_platt(margin[:1080], 1 - labels[:1080]).a == 0.0
 
 
+def test_where_the_middle_is_one_value_nothing_is_read_from_it():
+    margin = np.repeat([-3.0, -6.0, -1.0], [1680, 20, 300])
+    assert fit_platt(margin, np.repeat([0, 1, 0], [1680, 20, 300]).astype(np.int8)).a == 0.0
+
+
 def test_separated_and_constant_margins_stay_finite():
     labels = np.repeat([0, 1], 50).astype(np.int8)
     separated = fit_platt(np.where(labels == 1, 20.0, -20.0), labels)
