@@ -5,6 +5,7 @@
 import dataclasses
 import tempfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import mlrun
@@ -49,6 +50,7 @@ from training.job.defaults import (
 from training.job.run_artifacts import artifact_path, log_figures, log_tables
 from training.packaging.model_artifact import log_model_package
 from training.packaging.package_writer import write_files
+from training.search.time_folds import check_folds
 from training.selection.selection_mark import refuse_selection_on_test_rows, refuse_training_on_test_rows
 from training.unlabeled.evaluate import UnlabeledReport, evaluate_unlabeled
 
@@ -164,7 +166,9 @@ def _read(
     context: mlrun.MLClientCtx, feature_vector: str, package: ModelPackage, arguments: SplitArguments
 ) -> Split:
     """Both parts; refuses test rows that the selection or the model has looked at."""
-    parts = read_split(context, feature_vector, package.schema.telemetry, arguments, with_test=True)
+    telemetry = package.schema.telemetry
+    check = partial(check_folds, telemetry)
+    parts = read_split(context, feature_vector, telemetry, arguments, with_test=True, check=check)
     refuse_selection_on_test_rows(feature_vector, parts)
     refuse_training_on_test_rows(package.parameters, parts)
     return parts
@@ -203,7 +207,8 @@ def _gate(report: Report, version: str, champion: Champion | None, promote: bool
     """Whether the model goes into production, with labels or without."""
     if isinstance(report, UnlabeledReport):
         known = (champion.comparison.version, champion.unlabeled) if champion else None
-        return decide_without_labels(version, report.false_alarm_share, known, promote)
+        few = bool(report.set_aside)
+        return decide_without_labels(version, report.false_alarm_share, known, promote, few)
     return decide(report.candidate(version), champion.comparison if champion else None, promote)
 
 

@@ -29,10 +29,21 @@ def test_a_network_without_labels_gets_a_model_that_is_served_and_that_labels_ju
     assert summary["endpoint"] is not None
     assert "later rows: no labels; " in "\n".join(summary_lines(summary))
 
-    # The first incidents: a model is trained with them, and the one in production is scored on them as well.
+    # A first incident to learn from, and two later ones: the model stays what it is, and is told of them.
     write_network(tmp_path / "same", **SHAPE)
-    assert write_incidents(schema.parent, pd.read_parquet(tmp_path / "same" / "labels.parquet")) > 30
+    labels = pd.read_parquet(tmp_path / "same" / "labels.parquet")
+    times = labels.loc[labels["broken"] == 1, "at"].sort_values(ignore_index=True)
+    few = labels[labels["at"].isin([times[0], times.iloc[-1]]) & (labels["broken"] == 1)]
+    write_incidents(schema.parent, few)
+    waiting = workflow("unlabeled", schema, schema.parent)
+    assert "two error episodes" in waiting["trained"]["labels_set_aside"]
+    assert waiting["trained"]["unlabeled"] and waiting["test"]["production"]
+    assert "Too few errors to learn from:" in waiting["test"]["verdict"]
+    assert "error episodes that are known of this time" in waiting["test"]["verdict"]
+
+    # More incidents: a model is trained with them, and the one in production is scored on them as well.
+    assert write_incidents(schema.parent, labels) > 30
     judged = workflow("unlabeled", schema, schema.parent)["test"]
-    assert judged["champion_version"] == test["version"]
+    assert judged["champion_version"] == waiting["test"]["version"]
     assert judged["champion_average_precision"] > 3 * judged["base_rate"]
     assert judged["promoted"] and judged["promotion_reason"].startswith("better: ")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -41,6 +41,8 @@ class Split:
     :param groups: group of each device, where whole groups are in one part; a device is one of its own
         where whole devices are. Empty for other rules.
     :param weights: how many rows each row of the training part stands for.
+    :param set_aside: why errors are too few to learn from, so that a model is made without labels; empty if
+        they are not.
     """
 
     train: pd.DataFrame
@@ -53,11 +55,12 @@ class Split:
     rule: SplitRule = BY_TIME
     groups: Mapping[str, str] = field(default_factory=dict)
     weights: ClassWeights = ONE_EACH
+    set_aside: str = ""
 
     @property
     def unlabeled(self) -> bool:
-        """Whether no row of either part is an error, as without labels."""
-        return not (self.train[self.label].any() or self.test[self.label].any())
+        """Whether labels are not learned from: no row of either part is an error, or too few are."""
+        return bool(self.set_aside) or not (self.train[self.label].any() or self.test[self.label].any())
 
     @property
     def embargoed_rows(self) -> int:
@@ -181,10 +184,13 @@ def check_enough(rows: pd.DataFrame) -> None:
 def checked(split: Split, how: str, schema: TelemetrySchema) -> Split:
     """Raise InputError unless each part has enough rows and both classes.
 
-    Without any error a model can be made of the features relative to the device, if the schema has some.
+    Without any error in the training part a model can be made of the features relative to the device, if the
+    schema has some.
 
     :param how: what made the parts, such as when time is cut.
     """
+    if schema.relative_features and not (split.unlabeled or split.train[split.label].any()):
+        split = replace(split, set_aside=f"the training part ({how}) holds no error")
     parts = {"training": split.train, "test": split.test}
     for name, rows in parts.items():
         where = f"{name} part ({how})"

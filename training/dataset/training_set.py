@@ -54,7 +54,8 @@ def read_split(
     :param check: refuses rows that cannot be trained on, before their features are read.
     :returns: parts as ``read_vector`` gives them.
     :raises InputError: unless address, labels and features are what they must be, each part has enough rows
-        of both classes, and no part holds what was not known at the time of its rows.
+        of both classes (or the schema has relative features, see ``Split.set_aside``), and no part holds what
+        was not known at the time of its rows.
     """
     rule = arguments.split_rule(schema)
     labeled = labeled_rows(vector_address(uri), schema, rule.label_column)
@@ -80,7 +81,7 @@ def read_split(
         "train_positives_available": int(labels.sum()),
     }
     with telling_too_little(context):
-        check(dataclasses.replace(split, train=train))
+        split = _set_aside(context, split, schema, lambda: check(dataclasses.replace(split, train=train)))
     if with_test:
         # One read for both: each opens the same files.
         frame = read_vector(uri, schema, pd.concat([train, split.test]))
@@ -96,6 +97,25 @@ def read_split(
     for key, count in counts.items():
         context.log_result(key, count)
     return read
+
+
+def _set_aside(
+    context: mlrun.MLClientCtx, split: Split, schema: TelemetrySchema, check: Callable[[], object]
+) -> Split:
+    """The split, whose labels are set aside if they are too few and a model can be made without them.
+
+    :raises TooLittleDataError: if they are too few, and it cannot.
+    """
+    try:
+        check()
+    except TooLittleDataError as error:
+        if not schema.relative_features:
+            raise
+        split = dataclasses.replace(split, set_aside=str(error))
+    if split.set_aside:
+        context.log_result("labels_set_aside", split.set_aside)
+        context.logger.warning(f"the labels are not learned from yet: {split.set_aside}")
+    return split
 
 
 def _marked(frame: pd.DataFrame, rows: pd.DataFrame, time: str) -> npt.NDArray[np.bool_]:

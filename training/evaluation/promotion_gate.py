@@ -192,7 +192,11 @@ def decide_on_live_rows(
 
 
 def decide_without_labels(
-    version: str, false_alarm_share: float, champion: tuple[str, bool] | None, promote: bool = False
+    version: str,
+    false_alarm_share: float,
+    champion: tuple[str, bool] | None,
+    promote: bool = False,
+    few: bool = False,
 ) -> Promotion:
     """Whether a model that was made without labels goes into production.
 
@@ -203,21 +207,26 @@ def decide_without_labels(
     :param champion: version of the model in production, and whether it was made without labels too; None for
         the first model of a project.
     :param promote: see ``decide``.
+    :param few: whether there are labels, too few to learn from: of the model in production nothing is said.
     """
+    why = "too few errors to learn from" if few else "no labels"
     if false_alarm_share > MOST_FALSE_ALARMS:
         share, most = f"{false_alarm_share:.0%}", f"{MOST_FALSE_ALARMS:.0%}"
-        outcome, reason = NOT_PROMOTED, f"no labels: it alarms on {share} of the rows, more than {most}"
+        outcome, reason = NOT_PROMOTED, f"{why}: it alarms on {share} of the rows, more than {most}"
     elif champion is None:
-        outcome, reason = PROMOTED, "no labels: first model of the project, by distance from each own level"
+        outcome, reason = PROMOTED, f"{why}: first model of the project, by distance from each own level"
     elif champion[0] == version:
         outcome, reason = KEPT, "it is the model that is in production"
     elif champion[1]:
-        outcome, reason = PROMOTED, "no labels: in the place of another model that was made without any"
+        outcome, reason = PROMOTED, f"{why}: in the place of another model that was made without any"
     else:
-        outcome, reason = NOT_PROMOTED, "no labels: the model in production was trained with some"
+        outcome, reason = NOT_PROMOTED, f"{why}: the model in production was trained with some"
     if promote and outcome == NOT_PROMOTED:
         outcome, reason = OVERRULED, f"asked for with promote, against the gate: {reason}"
-    return Promotion(outcome, reason, {"champion_version": champion[0]} if champion else {})
+    figures: dict[str, float | int | str] = {"champion_version": champion[0]} if champion else {}
+    if few and outcome == NOT_PROMOTED:
+        figures[TOO_LITTLE] = True
+    return Promotion(outcome, reason, figures)
 
 
 def after_rehearsal(outcome: str) -> str:

@@ -32,6 +32,7 @@ class UnlabeledReport:
     :param predictions: as those of ``EvaluationReport``.
     :param episodes: without an episode; the alarms are those that would be false if nothing was wrong.
     :param test_rows: what the rows are, in words.
+    :param set_aside: see ``Split``; episodes that are known are then in ``episodes``.
     """
 
     telemetry: TelemetrySchema
@@ -39,6 +40,7 @@ class UnlabeledReport:
     predictions: pd.DataFrame
     episodes: EpisodeView
     test_rows: str
+    set_aside: str = ""
 
     @property
     def scorers(self) -> Mapping[str, Scored]:
@@ -66,10 +68,22 @@ class UnlabeledReport:
         scores = self.scores[MODEL]
         often = scores.get("alarms_per_device_day")
         rate = "" if often is None else f"; {often:.2g} alarms per device-day"
+        if self.set_aside:
+            counted = self.episodes.counted
+            why = "Too few errors to learn from"
+            right = (
+                f"It alarms in {counted['caught'].sum()} of {len(counted)} error episodes that are known "
+                "of this time. With more of them a model is trained on the labels."
+            )
+        else:
+            why = "No labels"
+            right = (
+                "Whether the alarms are right is not known: report incidents, and the first of them will "
+                "judge this model."
+            )
         return (
-            f"No labels: {len(self.predictions):,} {self.test_rows} are ranked by distance from each "
-            f"device's own level{rate} ({scores['alarm_share']:.1%} of the rows). Whether the alarms are "
-            "right is not known: report incidents, and the first of them will judge this model."
+            f"{why}: {len(self.predictions):,} {self.test_rows} are ranked by distance from each "
+            f"device's own level{rate} ({scores['alarm_share']:.1%} of the rows). {right}"
         )
 
     def describe(self) -> dict[str, float | int | str | bool]:
@@ -119,4 +133,5 @@ def evaluate_unlabeled(
         predictions,
         episode_view(rows, label_history, schema.telemetry, split.test_starts),
         split.tested_on,
+        split.set_aside,
     )
