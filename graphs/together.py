@@ -49,15 +49,21 @@ class Together:
         self._most, self._most_bytes = state.settings.max_waiting, state.settings.max_waiting_bytes
         self._steps: list[RequestStep] = []
 
-    def __call__(self, events: Sequence[Any], alone: Alone) -> list[Any]:
-        """The HTTP responses to events.
+    def __call__(self, events: Sequence[Any], graph: Alone) -> list[Any]:
+        """The HTTP responses to events; in place of one that could not even be told of a failure, the error.
 
         :param events: as Nuclio has them, in order of arrival.
-        :param alone: answers one event by the graph itself.
+        :param graph: answers one event.
         """
         answers: list[Any] = [None] * len(events)
         group: list[int] = []
         size = 0
+
+        def alone(event: Any) -> Any:
+            try:
+                return graph(event)
+            except Exception as error:  # Others of the turn have their answers.
+                return error
 
         def finish() -> None:
             nonlocal size
@@ -146,7 +152,7 @@ class Together:
         try:
             for step in self._steps:
                 step.prepare(merged)
-        except ApiError:  # It may be of one of them alone, and nothing is journaled yet.
+        except Exception:  # It may be of one of them alone, and nothing is journaled yet.
             for place in group:
                 answers[place] = alone(events[place])
             return
@@ -174,8 +180,11 @@ class Together:
         return self._failed(event, failure)
 
     def _failed(self, event: Any, error: Exception) -> Any:
-        self._context.logger.error("".join(traceback.format_exception(error)))
-        return self._object("error_handler").do_event(event)
+        try:
+            self._context.logger.error("".join(traceback.format_exception(error)))
+            return self._object("error_handler").do_event(event)
+        except Exception as another:
+            return another
 
     def _object(self, step: str) -> Any:
         return self._context.root.steps[step].async_object

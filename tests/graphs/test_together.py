@@ -125,19 +125,43 @@ def test_a_long_list_is_handled_by_itself_and_many_requests_in_parts(package, mo
     assert sizes == [2, MOST_EVENTS + 1, MOST_EVENTS, MOST_EVENTS // 2]
 
 
-def test_a_history_that_is_away_for_one_device_refuses_that_one_alone(package, monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(ApiError(503, "history", "must be reachable", None), 503), (ZeroDivisionError("ours"), 500)],
+)
+def test_what_cannot_be_prepared_of_one_device_refuses_that_one_alone(package, monkeypatch, error, status):
     client = fixed(package)
     step = client.step("preprocess")
 
     def prepare(request):
         if any(record.event.device == "a/2" for record in request.telemetry):
-            raise ApiError(503, "history", "must be reachable", None)
+            raise error
 
     monkeypatch.setattr(step, "prepare", prepare)
     requests = [("POST", "/telemetry", event(device)) for device in ("a/1", "a/2", "a/1")]
-    found = sent(client, requests, together=True)
-    assert [status for status, _ in found] == [200, 503, 200]
-    assert [answer.get("status") for _, answer in found] == ["accepted", None, "duplicate"]
+    found = sent(client, [("POST", "/labels", label()), *requests], together=True)
+    assert [status for status, _ in found] == [200, 200, status, 200]
+    assert [answer.get("status") for _, answer in found[1:]] == ["accepted", None, "duplicate"]
+
+
+def test_a_failure_that_nobody_can_be_told_of_changes_nothing_for_the_others(package, monkeypatch):
+    client = fixed(package)
+    respond, answer = client.step("respond"), client.step("respond").do_event
+
+    def fail(one):
+        raise ZeroDivisionError("ours")
+
+    def answered(one):
+        return fail(one) if one.body.telemetry[0].event.device == "a/2" else answer(one)
+
+    monkeypatch.setattr(respond, "do_event", answered)
+    monkeypatch.setattr(client.step("error_handler"), "do_event", fail)
+    bodies = [event("a/1"), event("a/2"), event("a/1", 10)]
+    events = [MockEvent(body=json.dumps(body).encode(), method="POST", path="/telemetry") for body in bodies]
+    events.append(MockEvent(method="GET", path="/"))
+    found = getattr(client.server, ATTRIBUTE)(events, fail)
+    failed = ZeroDivisionError
+    assert [getattr(one, "status_code", type(one)) for one in found] == [200, failed, 200, failed]
 
 
 def test_a_journal_that_is_away_is_asked_once_for_all(package, monkeypatch):

@@ -76,6 +76,18 @@ def test_a_failure_is_that_of_each_and_a_client_that_left_harms_nobody():
     asyncio.run(run())
 
 
+def test_a_failure_of_one_is_not_that_of_those_it_arrived_with():
+    class Failing(Together):
+        def __call__(self, events, alone):
+            return [ValueError("once") if event == 1 else alone(event) for event in events]
+
+    async def run():
+        found = await asyncio.gather(*map(function(Failing()), range(3)), return_exceptions=True)
+        assert (found[0], type(found[1]), found[2]) == (0, ValueError, 4)
+
+    asyncio.run(run())
+
+
 def test_what_is_more_than_a_turn_waits_and_what_is_more_than_the_bound_is_refused(monkeypatch):
     monkeypatch.setattr(serving, "_TURN_REQUESTS", 3)
     together = Together(most=7)
