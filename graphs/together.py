@@ -169,22 +169,35 @@ class Together:
                 request.headers = merged.headers
                 request.reply({**merged.answer, **request.named}, merged.status, merged.content_type)
             answers[place] = self._response(events[place], failure)
+        if failure is None:
+            self._note_entry(len(merged.records))
+
+    def _note_entry(self, events: int) -> None:
+        """Have a snapshot taken if one is due, when all requests of an entry are counted."""
+        try:
+            self._object("respond").note_entry(events)
+        except Exception as error:  # They are answered.
+            self._log(error)
 
     def _response(self, event: Any, failure: Exception | None) -> Any:
         """Response to a request that the steps have handled, or failed to."""
         if failure is None:
             try:
-                return self._object("respond").do_event(event).body
+                self._object("respond").answer(event)
+                return event.body
             except Exception as error:
                 failure = error
         return self._failed(event, failure)
 
     def _failed(self, event: Any, error: Exception) -> Any:
         try:
-            self._context.logger.error("".join(traceback.format_exception(error)))
+            self._log(error)
             return self._object("error_handler").do_event(event)
         except Exception as another:
             return another
+
+    def _log(self, error: Exception) -> None:
+        self._context.logger.error("".join(traceback.format_exception(error)))
 
     def _object(self, step: str) -> Any:
         return self._context.root.steps[step].async_object

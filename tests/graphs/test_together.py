@@ -12,6 +12,7 @@ import pytest
 from mlrun.serving.server import MockEvent
 
 from graphs.protocol.errors import ApiError
+from graphs.state.entry_id import BEFORE_ALL
 from graphs.state.serving_state import serving_state
 from graphs.together import ATTRIBUTE, MOST_EVENTS
 from tests.graphs.conftest import START, Client, event, label, make_client
@@ -109,6 +110,25 @@ def test_what_arrived_together_is_one_entry_in_its_order_and_replays_to_the_same
     assert state(make_client(package, **settings))[::2] == state(client)[::2]
 
 
+def test_a_snapshot_has_the_counts_of_all_that_it_has(package, redis_url, tmp_path, monkeypatch):
+    settings = {"redis_url": redis_url, "journal_key": tmp_path.name, "snapshot_directory": str(tmp_path)}
+
+    def counts(client: Client) -> list[str]:
+        lines = client.get("/metrics").json.splitlines()
+        return [line for line in lines if line.startswith("netops_events_total{")]
+
+    client = make_client(package, snapshot_events=1, **settings)
+    requests = [("POST", "/telemetry", event(device)) for device in ("a/1", "a/2", "a/1")]
+    assert [status for status, _ in sent(client, requests, together=True)] == [200] * 3
+    taker = client.step("respond")._taker
+    taker.wait()
+    assert taker._written > BEFORE_ALL
+    assert counts(make_client(package, **settings)) == counts(client) != []
+
+    monkeypatch.setattr(taker, "note", lambda *_: 1 / 0)  # They are in the journal.
+    assert [status for status, _ in sent(client, requests, together=True)] == [200] * 3
+
+
 def test_a_long_list_is_handled_by_itself_and_many_requests_in_parts(package, monkeypatch):
     client = fixed(package)
     sizes: list[int] = []
@@ -146,7 +166,7 @@ def test_what_cannot_be_prepared_of_one_device_refuses_that_one_alone(package, m
 
 def test_a_failure_that_nobody_can_be_told_of_changes_nothing_for_the_others(package, monkeypatch):
     client = fixed(package)
-    respond, answer = client.step("respond"), client.step("respond").do_event
+    respond, answer = client.step("respond"), client.step("respond").answer
 
     def fail(one):
         raise ZeroDivisionError("ours")
@@ -154,7 +174,7 @@ def test_a_failure_that_nobody_can_be_told_of_changes_nothing_for_the_others(pac
     def answered(one):
         return fail(one) if one.body.telemetry[0].event.device == "a/2" else answer(one)
 
-    monkeypatch.setattr(respond, "do_event", answered)
+    monkeypatch.setattr(respond, "answer", answered)
     monkeypatch.setattr(client.step("error_handler"), "do_event", fail)
     bodies = [event("a/1"), event("a/2"), event("a/1", 10)]
     events = [MockEvent(body=json.dumps(body).encode(), method="POST", path="/telemetry") for body in bodies]
