@@ -38,6 +38,8 @@ class Together:
 
     What comes out is what they give one by one: windows and ledger do not depend on how events come in lists,
     and a model answers each row by itself. They share an entry of the journal, and with it an arrival.
+    With features of other devices and no arrival in the schema they are answered one by one, as a list is in
+    event order there.
 
     :param context: MLRun's graph context; its root is the graph when the first request comes.
     """
@@ -46,6 +48,8 @@ class Together:
         self._context = context
         state = serving_state(context)
         self._metrics = state.metrics
+        # Else what a row sees of other devices depends on what has arrived together with it.
+        self._is_one_by_one = bool(state.schema.group_features) and state.schema.arrival is None
         self._most, self._most_bytes = state.settings.max_waiting, state.settings.max_waiting_bytes
         self._steps: list[RequestStep] = []
 
@@ -64,6 +68,9 @@ class Together:
                 return graph(event)
             except Exception as error:  # Others of the turn have their answers.
                 return error
+
+        if self._is_one_by_one:
+            return [alone(event) for event in events]
 
         def finish() -> None:
             nonlocal size

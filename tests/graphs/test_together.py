@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from mlrun.serving.server import MockEvent
 
+from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.protocol.errors import ApiError
 from graphs.state.entry_id import BEFORE_ALL
 from graphs.state.serving_state import serving_state
 from graphs.together import ATTRIBUTE, MOST_EVENTS
-from tests.graphs.conftest import START, Client, event, label, make_client
+from tests.graphs.conftest import START, Client, event, label, make_client, write_package
 
 NOW = START + 10_000.0
 
@@ -143,6 +144,20 @@ def test_a_long_list_is_handled_by_itself_and_many_requests_in_parts(package, mo
     requests = [("POST", "/telemetry", body) for body in (event(), event("a/2"), long, half, half, half)]
     assert {status for status, _ in sent(client, requests, together=True)} == {200}
     assert sizes == [2, MOST_EVENTS + 1, MOST_EVENTS, MOST_EVENTS // 2]
+
+
+@pytest.mark.parametrize(("arrival", "expected"), [(None, [1, 1]), ("received", [2])])
+def test_what_depends_on_others_in_event_order_is_answered_one_by_one(
+    schema, tmp_path, monkeypatch, arrival, expected
+):
+    derived = {"peers": {"by": "model", "max_age": "30s"}}
+    changed = {**schema.to_dict(), "derived": derived, "arrival": arrival}
+    client = fixed(write_package(tmp_path, TelemetrySchema.from_dict(changed)))
+    sizes: list[int] = []
+    monkeypatch.setattr(client.step("journal"), "handle", lambda request: sizes.append(len(request.records)))
+    requests = [("POST", "/telemetry", event("a/1", 10)), ("POST", "/telemetry", event("a/2"))]
+    assert {status for status, _ in sent(client, requests, together=True)} == {200}
+    assert sizes == expected
 
 
 @pytest.mark.parametrize(
