@@ -100,6 +100,8 @@ class Respond:
         else:
             body = request.answer.encode()
         self._metrics.requests.labels(request.kind.value, request.status).inc()
+        if request.refused:
+            self._metrics.refused.labels(request.refused).inc()
         self._note_times(request)
         event.body = self._context.Response(
             headers={**request.headers, REQUEST_ID: request.id},

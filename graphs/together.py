@@ -173,7 +173,7 @@ class Together:
             request.entry = merged.entry
             request.marks += merged.marks  # Each has waited for the whole of a stage.
             if merged.answered:
-                request.headers = merged.headers
+                request.headers, request.refused = merged.headers, merged.refused
                 request.reply({**merged.answer, **request.named}, merged.status, merged.content_type)
             answers[place] = self._response(events[place], failure)
         if failure is None:

@@ -277,7 +277,9 @@ def test_pairs_that_no_disk_takes_are_bounded_and_none_is_dropped(package, tmp_p
         answer = client.post(path, body)
         assert (answer.status, answer.headers["Retry-After"]) == (429, "5")
         assert answer.json["error"]["field"] == "labeled_batches"
-    assert 'netops_refused_requests_total{reason="unwritten_pairs"} 2.0' in client.get("/metrics").json
+    three = sent(client, [("POST", "/telemetry", event("a/1", 2))] * 3, together=True)
+    assert [status for status, _ in three] == [429] * 3
+    assert 'netops_refused_requests_total{reason="unwritten_pairs"} 5.0' in client.get("/metrics").json
     away[0] = False
     deadline = time.monotonic() + 10
     while client.get("/labeled").json["unwritten"]:
