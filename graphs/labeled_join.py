@@ -239,9 +239,8 @@ class LabeledJoin(RequestStep):
             if too many pairs wait for the disk.
         """
         if self._batches is not None and self._batches.unwritten >= self._most_unwritten:
-            self._metrics.refused.labels("unwritten_pairs").inc()
             rule = f"must be sent again later: {self._batches.unwritten} labeled pairs are in no file"
-            raise ApiError(429, "labeled_batches", rule, headers=_LATER)
+            raise ApiError(429, "labeled_batches", rule, headers=_LATER, reason="unwritten_pairs")
         most, join = self._max_size * (2 if request.labels else 1), self._ahead.join
         held = len(self._ledger) + (join.held if join is not None else 0)
         if held < most:
@@ -259,9 +258,8 @@ class LabeledJoin(RequestStep):
             return
         if join is not None and join.frees(settled, earliest):
             return
-        self._metrics.refused.labels("ledger").inc()
         rule = f"must be sent again later: {held} events wait for their labels or deadline"
-        raise ApiError(503, "ledger", rule)
+        raise ApiError(503, "ledger", rule, reason="ledger")
 
     def _predictions(self, request: Request) -> None:
         ledger, ahead = self._ledger, self._ahead if self._ahead.join is not None else None

@@ -86,6 +86,13 @@ class Respond:
     def do_event(self, event: Any) -> Any:
         """Turn the request into MLRun's HTTP response."""
         request: Request = event.body
+        self.answer(event)
+        self.note_entry(len(request.records))
+        return event
+
+    def answer(self, event: Any) -> None:
+        """The same for one of several requests that are one entry of the journal."""
+        request: Request = event.body
         if not request.answered:
             self._complete(request)
         if request.content_type == JSON:
@@ -93,6 +100,8 @@ class Respond:
         else:
             body = request.answer.encode()
         self._metrics.requests.labels(request.kind.value, request.status).inc()
+        if request.refused:
+            self._metrics.refused.labels(request.refused).inc()
         self._note_times(request)
         event.body = self._context.Response(
             headers={**request.headers, REQUEST_ID: request.id},
@@ -100,11 +109,16 @@ class Respond:
             content_type=request.content_type,
             status_code=request.status,
         )
+
+    def note_entry(self, events: int) -> None:
+        """Take note that all of an entry of the journal is answered, and counted: a snapshot may be due.
+
+        :param events: that were accepted.
+        """
         if self._taker is not None:
             place = self._journal.place
             if place is not None:  # Else the memory lacks an entry that is before the last one.
-                self._taker.note(place, len(request.records), self._journal.has_lost())
-        return event
+                self._taker.note(place, events, self._journal.has_lost())
 
     def _note_times(self, request: Request) -> None:
         """Note how long the request took, and each step: from the end of the one before to its own."""

@@ -38,6 +38,8 @@ class Together:
 
     What comes out is what they give one by one: windows and ledger do not depend on how events come in lists,
     and a model answers each row by itself. They share an entry of the journal, and with it an arrival.
+    With features of other devices and no arrival in the schema they are answered one by one, as a list is in
+    event order there.
 
     :param context: MLRun's graph context; its root is the graph when the first request comes.
     """
@@ -46,18 +48,29 @@ class Together:
         self._context = context
         state = serving_state(context)
         self._metrics = state.metrics
+        # Else what a row sees of other devices depends on what has arrived together with it.
+        self._is_one_by_one = bool(state.schema.group_features) and state.schema.arrival is None
         self._most, self._most_bytes = state.settings.max_waiting, state.settings.max_waiting_bytes
         self._steps: list[RequestStep] = []
 
-    def __call__(self, events: Sequence[Any], alone: Alone) -> list[Any]:
-        """The HTTP responses to events.
+    def __call__(self, events: Sequence[Any], graph: Alone) -> list[Any]:
+        """The HTTP responses to events; in place of one that could not even be told of a failure, the error.
 
         :param events: as Nuclio has them, in order of arrival.
-        :param alone: answers one event by the graph itself.
+        :param graph: answers one event.
         """
         answers: list[Any] = [None] * len(events)
         group: list[int] = []
         size = 0
+
+        def alone(event: Any) -> Any:
+            try:
+                return graph(event)
+            except Exception as error:  # Others of the turn have their answers.
+                return error
+
+        if self._is_one_by_one:
+            return [alone(event) for event in events]
 
         def finish() -> None:
             nonlocal size
@@ -146,7 +159,7 @@ class Together:
         try:
             for step in self._steps:
                 step.prepare(merged)
-        except ApiError:  # It may be of one of them alone, and nothing is journaled yet.
+        except Exception:  # It may be of one of them alone, and nothing is journaled yet.
             for place in group:
                 answers[place] = alone(events[place])
             return
@@ -160,22 +173,38 @@ class Together:
             request.entry = merged.entry
             request.marks += merged.marks  # Each has waited for the whole of a stage.
             if merged.answered:
-                request.headers = merged.headers
+                request.headers, request.refused = merged.headers, merged.refused
                 request.reply({**merged.answer, **request.named}, merged.status, merged.content_type)
             answers[place] = self._response(events[place], failure)
+        if failure is None:
+            self._note_entry(len(merged.records))
+
+    def _note_entry(self, events: int) -> None:
+        """Have a snapshot taken if one is due, when all requests of an entry are counted."""
+        try:
+            self._object("respond").note_entry(events)
+        except Exception as error:  # They are answered.
+            self._log(error)
 
     def _response(self, event: Any, failure: Exception | None) -> Any:
         """Response to a request that the steps have handled, or failed to."""
         if failure is None:
             try:
-                return self._object("respond").do_event(event).body
+                self._object("respond").answer(event)
+                return event.body
             except Exception as error:
                 failure = error
         return self._failed(event, failure)
 
     def _failed(self, event: Any, error: Exception) -> Any:
+        try:
+            self._log(error)
+            return self._object("error_handler").do_event(event)
+        except Exception as another:
+            return another
+
+    def _log(self, error: Exception) -> None:
         self._context.logger.error("".join(traceback.format_exception(error)))
-        return self._object("error_handler").do_event(event)
 
     def _object(self, step: str) -> Any:
         return self._context.root.steps[step].async_object

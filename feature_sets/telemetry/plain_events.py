@@ -10,7 +10,7 @@ import numpy as np
 
 from feature_sets.checks import InputError
 from feature_sets.telemetry.event_time import seconds_of
-from feature_sets.telemetry.events import EventParser, TelemetryEvent
+from feature_sets.telemetry.events import KEY_LIMIT, EventParser, TelemetryEvent
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
 _NUMBERS = {float, int, type(None)}
@@ -18,6 +18,8 @@ _FEW = 8
 """So few events are not worth columns."""
 _REMEMBERED, _REMEMBERED_KEYS = 10_000, 100_000
 """Times and keys that are remembered: those of a list are often the same, and devices send again."""
+_TIME_LIMIT = 64
+"""Longer texts, of which some are times, are left to the parser: what is remembered must be small."""
 
 
 class PlainEvents:
@@ -82,6 +84,8 @@ class PlainEvents:
         if len(known) > _REMEMBERED_KEYS:
             known.clear()
         for text in dict.fromkeys(texts):
+            if len(text) > KEY_LIMIT:  # It may be a key between spaces.
+                return None
             if text not in known or not parser.is_known(known[text]):
                 known[text] = parser.device_of({DEVICE: text})
         return [known[text] for text in texts]
@@ -93,6 +97,8 @@ class PlainEvents:
         if len(known) > _REMEMBERED:
             known.clear()
         for text in dict.fromkeys(moments):
+            if len(text) > _TIME_LIMIT:
+                return None
             if text not in known:
                 known[text] = seconds_of(text, *self._times)
         return [known[text] for text in moments]

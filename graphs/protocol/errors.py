@@ -17,6 +17,7 @@ class ApiError(InputError):
     :param rule: the rule, for people.
     :param got: the value given; made JSON-able and cut to a readable length.
     :param headers: of the answer, beside those of any.
+    :param reason: why the state has no room for it, if that is so: answers are counted by it.
     """
 
     def __init__(
@@ -26,10 +27,12 @@ class ApiError(InputError):
         rule: str,
         got: object = None,
         headers: Mapping[str, str] | None = None,
+        reason: str = "",
     ) -> None:
         super().__init__(field, rule, brief(got))
         self.status = status
         self.headers = dict(headers or {})
+        self.reason = reason
 
 
 def error_object(error: InputError) -> dict[str, Any]:

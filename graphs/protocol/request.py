@@ -51,6 +51,7 @@ class Request:
     :param answer: content of the answer; ``answered`` tells whether it is complete.
     :param content_type: MIME type of the answer.
     :param headers: of the answer, beside its type.
+    :param refused: why the state has no room for it; empty if it has.
     """
 
     kind: Kind
@@ -79,6 +80,7 @@ class Request:
     answered: bool = False
     content_type: str = JSON
     headers: dict[str, str] = field(default_factory=dict)
+    refused: str = ""
 
     def __str__(self) -> str:
         """Short text for logs; bodies may be large or private."""
@@ -90,7 +92,7 @@ class Request:
 
     def fail(self, error: ApiError) -> None:
         """Complete the answer with an error object."""
-        self.headers = error.headers
+        self.headers, self.refused = error.headers, error.reason
         self.reply({"error": error_object(error), **self.named}, error.status)
 
     @property

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 from mlrun.serving.server import MockEvent
 
+from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.protocol.errors import ApiError
+from graphs.state.entry_id import BEFORE_ALL
 from graphs.state.serving_state import serving_state
 from graphs.together import ATTRIBUTE, MOST_EVENTS
-from tests.graphs.conftest import START, Client, event, label, make_client
+from tests.graphs.conftest import START, Client, event, label, make_client, write_package
 
 NOW = START + 10_000.0
 
@@ -109,6 +111,25 @@ def test_what_arrived_together_is_one_entry_in_its_order_and_replays_to_the_same
     assert state(make_client(package, **settings))[::2] == state(client)[::2]
 
 
+def test_a_snapshot_has_the_counts_of_all_that_it_has(package, redis_url, tmp_path, monkeypatch):
+    settings = {"redis_url": redis_url, "journal_key": tmp_path.name, "snapshot_directory": str(tmp_path)}
+
+    def counts(client: Client) -> list[str]:
+        lines = client.get("/metrics").json.splitlines()
+        return [line for line in lines if line.startswith("netops_events_total{")]
+
+    client = make_client(package, snapshot_events=1, **settings)
+    requests = [("POST", "/telemetry", event(device)) for device in ("a/1", "a/2", "a/1")]
+    assert [status for status, _ in sent(client, requests, together=True)] == [200] * 3
+    taker = client.step("respond")._taker
+    taker.wait()
+    assert taker._written > BEFORE_ALL
+    assert counts(make_client(package, **settings)) == counts(client) != []
+
+    monkeypatch.setattr(taker, "note", lambda *_: 1 / 0)  # They are in the journal.
+    assert [status for status, _ in sent(client, requests, together=True)] == [200] * 3
+
+
 def test_a_long_list_is_handled_by_itself_and_many_requests_in_parts(package, monkeypatch):
     client = fixed(package)
     sizes: list[int] = []
@@ -125,19 +146,57 @@ def test_a_long_list_is_handled_by_itself_and_many_requests_in_parts(package, mo
     assert sizes == [2, MOST_EVENTS + 1, MOST_EVENTS, MOST_EVENTS // 2]
 
 
-def test_a_history_that_is_away_for_one_device_refuses_that_one_alone(package, monkeypatch):
+@pytest.mark.parametrize(("arrival", "expected"), [(None, [1, 1]), ("received", [2])])
+def test_what_depends_on_others_in_event_order_is_answered_one_by_one(
+    schema, tmp_path, monkeypatch, arrival, expected
+):
+    derived = {"peers": {"by": "model", "max_age": "30s"}}
+    changed = {**schema.to_dict(), "derived": derived, "arrival": arrival}
+    client = fixed(write_package(tmp_path, TelemetrySchema.from_dict(changed)))
+    sizes: list[int] = []
+    monkeypatch.setattr(client.step("journal"), "handle", lambda request: sizes.append(len(request.records)))
+    requests = [("POST", "/telemetry", event("a/1", 10)), ("POST", "/telemetry", event("a/2"))]
+    assert {status for status, _ in sent(client, requests, together=True)} == {200}
+    assert sizes == expected
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(ApiError(503, "history", "must be reachable", None), 503), (ZeroDivisionError("ours"), 500)],
+)
+def test_what_cannot_be_prepared_of_one_device_refuses_that_one_alone(package, monkeypatch, error, status):
     client = fixed(package)
     step = client.step("preprocess")
 
     def prepare(request):
         if any(record.event.device == "a/2" for record in request.telemetry):
-            raise ApiError(503, "history", "must be reachable", None)
+            raise error
 
     monkeypatch.setattr(step, "prepare", prepare)
     requests = [("POST", "/telemetry", event(device)) for device in ("a/1", "a/2", "a/1")]
-    found = sent(client, requests, together=True)
-    assert [status for status, _ in found] == [200, 503, 200]
-    assert [answer.get("status") for _, answer in found] == ["accepted", None, "duplicate"]
+    found = sent(client, [("POST", "/labels", label()), *requests], together=True)
+    assert [status for status, _ in found] == [200, 200, status, 200]
+    assert [answer.get("status") for _, answer in found[1:]] == ["accepted", None, "duplicate"]
+
+
+def test_a_failure_that_nobody_can_be_told_of_changes_nothing_for_the_others(package, monkeypatch):
+    client = fixed(package)
+    respond, answer = client.step("respond"), client.step("respond").answer
+
+    def fail(one):
+        raise ZeroDivisionError("ours")
+
+    def answered(one):
+        return fail(one) if one.body.telemetry[0].event.device == "a/2" else answer(one)
+
+    monkeypatch.setattr(respond, "answer", answered)
+    monkeypatch.setattr(client.step("error_handler"), "do_event", fail)
+    bodies = [event("a/1"), event("a/2"), event("a/1", 10)]
+    events = [MockEvent(body=json.dumps(body).encode(), method="POST", path="/telemetry") for body in bodies]
+    events.append(MockEvent(method="GET", path="/"))
+    found = getattr(client.server, ATTRIBUTE)(events, fail)
+    failed = ZeroDivisionError
+    assert [getattr(one, "status_code", type(one)) for one in found] == [200, failed, 200, failed]
 
 
 def test_a_journal_that_is_away_is_asked_once_for_all(package, monkeypatch):
@@ -218,7 +277,9 @@ def test_pairs_that_no_disk_takes_are_bounded_and_none_is_dropped(package, tmp_p
         answer = client.post(path, body)
         assert (answer.status, answer.headers["Retry-After"]) == (429, "5")
         assert answer.json["error"]["field"] == "labeled_batches"
-    assert 'netops_refused_requests_total{reason="unwritten_pairs"} 2.0' in client.get("/metrics").json
+    three = sent(client, [("POST", "/telemetry", event("a/1", 2))] * 3, together=True)
+    assert [status for status, _ in three] == [429] * 3
+    assert 'netops_refused_requests_total{reason="unwritten_pairs"} 5.0' in client.get("/metrics").json
     away[0] = False
     deadline = time.monotonic() + 10
     while client.get("/labeled").json["unwritten"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from feature_sets.secret_files import FILE
 from project.local.api.documents import Document, get_in
 from project.local.api.records.secrets import secret_values
 from project.local.api.records.store import Store
@@ -18,6 +19,8 @@ def function_environment(
     store: Store, settings: Settings, project: str, function: Document
 ) -> dict[str, str]:
     """Variables that a process gets which runs a function.
+
+    Where the function names the file of a secret, that counts, and not what we were once started with.
 
     :param function: the function's document.
     """
@@ -37,10 +40,15 @@ def function_environment(
     }
     for secret, value in secret_values(store, project).items():
         environment[f"MLRUN_K8S_SECRET__{secret}"] = value
-    for variable in get_in(function, "spec.env") or []:
-        if variable.get("name") and variable.get("value") is not None:
-            environment[variable["name"]] = str(variable["value"])
-    return environment
+    own = {
+        variable["name"]: str(variable["value"])
+        for variable in get_in(function, "spec.env") or []
+        if variable.get("name") and variable.get("value") is not None
+    }
+    for name in own:
+        if name.endswith(FILE):
+            environment.pop(name.removesuffix(FILE), None)
+    return {**environment, **own}
 
 
 def function_workdir(settings: Settings, function: Document) -> Path | None:

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from graphs.protocol.request_id import REQUEST_ID, made_id
 from project.local.http_host.body import SECONDS
 
 HEAD_BYTES = 16_384
@@ -91,10 +92,11 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _refuse(self, status: int, field: str, rule: str, got: str) -> None:
         """Answer with an error object, and close the connection: where a body begins cannot be told."""
-        body = orjson.dumps({"error": {"field": field, "rule": rule, "got": got}})
+        name = made_id()  # The one that was given may be in what was not read.
+        body = orjson.dumps({"error": {"field": field, "rule": rule, "got": got}, "request_id": name})
         head = (
             f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}\r\ncontent-type: application/json\r\n"
-            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+            f"content-length: {len(body)}\r\n{REQUEST_ID}: {name}\r\nconnection: close\r\n\r\n"
         )
         self.transport.write(head.encode() + body)
         self.transport.close()

@@ -116,7 +116,11 @@ class ServingFunction:
                     answer.set_exception(error)
             return
         for (_, answer), value in zip(arrived, answers, strict=True):
-            if not answer.done():  # Else its client has left.
+            if answer.done():  # Its client has left.
+                continue
+            if isinstance(value, Exception):
+                answer.set_exception(value)
+            else:
                 answer.set_result(value)
 
     async def terminate(self) -> None:

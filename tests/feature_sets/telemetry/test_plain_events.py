@@ -118,5 +118,14 @@ def test_a_device_that_is_no_longer_known_is_not_remembered():
     assert compared(plain, parser, [dict(PLAIN)] * 10) == 0
 
 
+@pytest.mark.parametrize("where", ["device", "timestamp"])
+def test_long_texts_are_not_remembered(where):
+    parser = EventParser(schema(), {"oslo/a"}, whole_keys=True)
+    plain = PlainEvents(schema(), parser)
+    bodies = [{**PLAIN, where: PLAIN[where] + " " * (1000 + number)} for number in range(20)]
+    assert compared(plain, parser, bodies) == 0 and parser.telemetry(bodies[0]).device == "oslo/a"
+    assert all(len(text) < 1000 for text in (*plain._seconds, *plain._keys))
+
+
 def test_few_events_are_left_to_the_parser():
     assert PlainEvents(schema(), EventParser(schema())).read([dict(PLAIN)] * 3) == [None] * 3

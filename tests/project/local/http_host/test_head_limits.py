@@ -17,7 +17,7 @@ END = b"content-length: 2\r\nconnection: close\r\n\r\n"
 
 
 def said(*pieces, pause=0.0):
-    """What comes back for pieces of bytes: the status and the content of each answer."""
+    """What comes back for pieces of bytes: status and content of each answer; errors have an id in both."""
     config = uvicorn.Config(HostApp(nuclio_function(lambda _, event: {"got": len(event.body)})), log_level=50)
     config.load()
 
@@ -45,7 +45,11 @@ def said(*pieces, pause=0.0):
         length = next(
             int(line.split(b":")[1]) for line in head.split(b"\r\n") if b"content-length" in line.lower()
         )
-        answers.append((int(head.split()[1]), json.loads(rest[:length])))
+        status, content = int(head.split()[1]), json.loads(rest[:length])
+        if status >= 400:
+            (name,) = [line for line in head.split(b"\r\n") if line.lower().startswith(b"x-request-id: ")]
+            assert len(name) > 20 and content["request_id"] == name.split()[1].decode()
+        answers.append((status, content))
         rest = rest[length:]
     return answers
 

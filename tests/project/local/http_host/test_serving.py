@@ -76,6 +76,19 @@ def test_a_failure_is_that_of_each_and_a_client_that_left_harms_nobody():
     asyncio.run(run())
 
 
+def test_a_failure_of_one_is_not_that_of_those_it_arrived_with():
+    class Failing(Together):
+        def __call__(self, events, alone):
+            return [ValueError("once") if event == 1 else alone(event) for event in events]
+
+    async def run():
+        sent = [asyncio.ensure_future(one) for one in map(function(Failing()), range(3))]
+        await asyncio.wait(sent)
+        assert [type(one.exception()) for one in sent] == [type(None), ValueError, type(None)]
+
+    asyncio.run(run())
+
+
 def test_what_is_more_than_a_turn_waits_and_what_is_more_than_the_bound_is_refused(monkeypatch):
     monkeypatch.setattr(serving, "_TURN_REQUESTS", 3)
     together = Together(most=7)
