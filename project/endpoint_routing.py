@@ -24,6 +24,10 @@ class RefusedError(NetopsError):
     """A change that the endpoint does not take; what was in force stays."""
 
 
+class ReplacedError(NetopsError):
+    """A person has put another champion in the place of this one."""
+
+
 @dataclass(frozen=True)
 class EndpointRouting:
     """What an endpoint says of its routing.
@@ -54,14 +58,23 @@ class EndpointRouting:
     @property
     def champion_before(self) -> str:
         """The champion that a person has replaced by the one of now; empty if a deployment brought it."""
-        now = self.document.champion.version
+        who, before, after = self._newest_change()
+        return before if after == self.document.champion.version and who != DEPLOYMENT else ""
+
+    def is_replaced_by_a_person(self, version: str) -> bool:
+        """Whether a version was the champion until a person put another one in its place."""
+        who, before, _ = self._newest_change()
+        return before == version and who not in (DEPLOYMENT, LOOP)
+
+    def _newest_change(self) -> tuple[str, str, str]:
+        """Who has changed the champion last, from which version to which; all empty if nobody has."""
         for change in reversed(self.changes):
-            if change["who"] == ENDPOINT:  # What could not be loaded for a while.
-                continue
+            if change["outcome"] != "applied" or change["who"] == ENDPOINT:
+                continue  # What the endpoint could not load for a while is no change.
             before, after = champion_of(change["from"]), champion_of(change["to"])
-            if change["outcome"] == "applied" and before != after:
-                return before if after == now and change["who"] != DEPLOYMENT else ""
-        return ""
+            if before != after:
+                return str(change["who"]), before, after
+        return "", "", ""
 
 
 def champion_of(brief: Sequence[Mapping[str, Any]]) -> str:

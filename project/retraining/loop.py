@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from feature_sets.checks import InputError
-from project.endpoint_routing import RefusedError
+from project.endpoint_routing import RefusedError, ReplacedError
 from project.errors import NetopsError
 from project.http_json import UnreachableError
 from project.retraining import state as words
@@ -30,6 +30,7 @@ from project.retraining.policy import (
     overtaken,
     take,
     take_postponed,
+    verdict,
 )
 from project.retraining.state import Attempt, Case, LoopState, StateFile, Trial
 from project.retraining.trial import (
@@ -39,7 +40,6 @@ from project.retraining.trial import (
     after_retraction,
     in_shadow,
     replaced_meanwhile,
-    verdict,
 )
 from project.retraining_policy import APPROVE, RetrainingPolicy
 from training.dataset.too_little import TOO_LITTLE
@@ -116,6 +116,7 @@ class Operations(Protocol):
 
         :returns: False if that takes a release, because there are models of further horizons beside it.
         :raises RefusedError: if the endpoint does not take it.
+        :raises ReplacedError: if a person has put another champion in its place.
         """
 
     def retract(self, version: str) -> None:
@@ -275,6 +276,8 @@ class Loop:
                 self._write(state, after_retraction(state, trial, champion, now, self._policy))
         except RefusedError as error:
             self._write(state, verdict(state, trial, words.REJECTED, str(error), now))
+        except ReplacedError as error:
+            self._write(state, verdict(state, trial, words.OVERTAKEN, str(error), now))
         except NetopsError as error:
             if not last:
                 raise
@@ -299,6 +302,9 @@ class Loop:
         self._write(state, after_look(state, trial, found, now, self._mode, self._policy))
 
     def _promote(self, state: LoopState, trial: Trial, now: datetime) -> None:
+        if is_before(now, state.hold_until):  # It began after the trial: a person has decided meanwhile.
+            self._write(state, verdict(state, trial, words.OVERTAKEN, state.hold_reason, now))
+            return
         busy = self._operations.busy()
         if busy:
             self._waiting = f"{busy} is under way"

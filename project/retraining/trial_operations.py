@@ -12,7 +12,7 @@ from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from graphs.routing.document import CHAMPION, SHADOW, RoutedVersion, RoutingDocument
 from graphs.state.settings import ServingSettings
 from project.api_reader import ready_endpoint
-from project.endpoint_routing import LOOP, change_routing, read_routing, with_role, without
+from project.endpoint_routing import LOOP, ReplacedError, change_routing, read_routing, with_role, without
 from project.function_names import RUNNER, SERVING
 from project.http_json import get_json
 from project.retraining.state import Trial
@@ -89,6 +89,8 @@ class TrialOperations:
         from project.registered_versions import find_version
 
         address = self._address(SERVING)
+        if read_routing(address, self.settings.bearer_token()).is_replaced_by_a_person(trial.version):
+            raise ReplacedError(f"a person has replaced version {trial.version[:8]}")
         self._route(address, trial.version, CHAMPION, trial.reason, declared=True)
         model = find_version(self.project, trial.version).artifact
         mlrun.get_run_db().tag_artifacts(model, self.project, tag_name=PRODUCTION)
