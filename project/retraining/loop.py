@@ -18,6 +18,7 @@ from project.errors import NetopsError
 from project.http_json import UnreachableError
 from project.retraining import state as words
 from project.retraining.policy import (
+    LONGEST_CHANGE,
     Begin,
     Evidence,
     RunResult,
@@ -151,6 +152,7 @@ class Loop:
         self._tell = tell
         self._waiting = ""
         self._looked: datetime | None = None
+        self._failing: datetime | None = None
 
     @property
     def waiting(self) -> str:
@@ -278,10 +280,13 @@ class Loop:
             self._write(state, verdict(state, trial, words.REJECTED, str(error), now))
         except ReplacedError as error:
             self._write(state, verdict(state, trial, words.OVERTAKEN, str(error), now))
-        except NetopsError as error:
-            if not last:
+        except (NetopsError, InputError, OSError) as error:
+            self._failing = self._failing or now
+            # While this process was away, nothing was tried.
+            if not last or now - self._failing < LONGEST_CHANGE:
                 raise
             self._give_up(state, trial, champion, now, str(error))
+        self._failing = None
 
     def _compare(self, state: LoopState, trial: Trial, now: datetime, last: bool) -> None:
         if not trial.since:

@@ -29,7 +29,7 @@ from project.retraining.loop import ENDED as OVER
 from project.retraining.policy import Evidence
 from project.retraining.state import Trial
 from project.retraining.trial import TrialEvidence
-from project.retraining.trial_operations import TrialOperations
+from project.retraining.trial_operations import EndpointRoles, TrialOperations
 from project.settings import Settings
 from project.summary.facts import read_steps, step_results
 from project.workflow_process import WorkflowProcess
@@ -138,7 +138,7 @@ class LocalOperations:
 
     def retract(self, version: str) -> None:
         """Take a version out of the shadow, if it is there."""
-        self._trials().retract(version)
+        EndpointRoles(self._settings, self._project, self._dbpath).retract(version)
 
     def _trials(self) -> TrialOperations:
         given = self._given()

@@ -179,3 +179,12 @@ def test_without_a_successful_run_nothing_is_trained(operations, monkeypatch):
     monkeypatch.setattr(module, "recall", lambda _dbpath, _project: None)
     with pytest.raises(NetopsError, match="project 'p' must remember a successful run"):
         operations.arguments()
+
+
+def test_a_candidate_is_taken_out_of_the_shadow_also_without_the_file_of_the_schema(operations, monkeypatch):
+    remembered(monkeypatch, {"schema": "/gone.yaml"})
+    champion(monkeypatch, "gone")
+    taken = []
+    monkeypatch.setattr(module.EndpointRoles, "retract", lambda _self, version: taken.append(version))
+    operations.retract("v2")
+    assert taken == ["v2"]
