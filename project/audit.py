@@ -55,11 +55,13 @@ class Audit:
     :param after_late: those that a late reading touches: it came after the answer, and a schema without an
         arrival has it in the history as if it had come in time.
     :param unknown_models: those of a model that is registered no more.
+    :param without_input: those of a model with an input that the history, of another schema by now, lacks.
     :param mismatches: compared ones in which a feature differs in a bit, or the probability by more than the
         rounding of 32 bits.
     :param by_feature: feature, or ``probability`` -> compared ones in which it differs.
     :param left_out: feature of other devices -> compared ones in which it is not looked at. Without an
         arrival in the schema, the history does not know which of two devices was heard first.
+    :param absent: such an input -> pairs of models that take it.
     :param since: from when on answers were looked at, ISO 8601; None without pairs.
     :param first: event time of the earliest pair, ISO 8601; None without pairs.
     :param last: of the latest.
@@ -70,9 +72,11 @@ class Audit:
     not_in_history: int = 0
     after_late: int = 0
     unknown_models: int = 0
+    without_input: int = 0
     mismatches: int = 0
     by_feature: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
+    absent: Counter[str] = field(default_factory=Counter)
     since: str | None = None
     first: str | None = None
     last: str | None = None
@@ -95,6 +99,10 @@ class Audit:
             (self.not_in_history, "not compared: their readings are no history yet ('netops ingest --live')"),
             (self.after_late, "not compared: a reading that came after the answer is in their windows now"),
             (self.unknown_models, "not compared: their model is registered no more"),
+            (
+                self.without_input,
+                f"not compared: the history has no {', '.join(sorted(self.absent))} any more",
+            ),
         )
         found += [f"  {count:,} {text}" for count, text in reasons if count]
         found += [f"  {count:,} in {name}" for name, count in self.by_feature.most_common()]
@@ -192,9 +200,14 @@ def _add(
     served = pairs[known & ~touched].reset_index(drop=True)
     if not len(served):
         return
-    found.compared += len(served)
     keys, names = [DEVICE, schema.time], package.schema.input_names
     vector = read_vector(f"store://feature-vectors/{project}/{ALL_FEATURES}", schema, served[keys])
+    absent = [name for name in names if name not in vector.columns]
+    if absent:
+        found.without_input += len(served)
+        found.absent.update(dict.fromkeys(absent, len(served)))
+        return
+    found.compared += len(served)
     history = served[keys].merge(vector[[*keys, *names]], on=keys, how="left", validate="1:1")
     unknown = [] if schema.arrival is not None else _of_others(names, schema)
     found.left_out.update({name: len(served) for name in unknown})

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from graphs.routing.change import DEPLOYMENT, ENDPOINT
 from graphs.routing.document import CHAMPION, RoutedVersion, RoutingDocument
 from project.errors import NetopsError
-from project.http_json import AbsentError, get_guarded, put_json
+from project.http_json import AbsentError, BusyError, get_guarded, put_json
 
 _PATIENCE_SECONDS = 120.0
-_PAUSE_SECONDS = 0.1
+_PAUSE_SECONDS = 0.5
 
 
 LOOP = "loop"
@@ -22,6 +22,10 @@ LOOP = "loop"
 
 class RefusedError(NetopsError):
     """A change that the endpoint does not take; what was in force stays."""
+
+
+class ReplacedError(NetopsError):
+    """A person has put another champion in the place of this one."""
 
 
 @dataclass(frozen=True)
@@ -54,14 +58,23 @@ class EndpointRouting:
     @property
     def champion_before(self) -> str:
         """The champion that a person has replaced by the one of now; empty if a deployment brought it."""
-        now = self.document.champion.version
+        who, before, after = self._newest_change()
+        return before if after == self.document.champion.version and who != DEPLOYMENT else ""
+
+    def is_replaced_by_a_person(self, version: str) -> bool:
+        """Whether a version was the champion until a person put another one in its place."""
+        who, before, _ = self._newest_change()
+        return before == version and who not in (DEPLOYMENT, LOOP)
+
+    def _newest_change(self) -> tuple[str, str, str]:
+        """Who has changed the champion last, from which version to which; all empty if nobody has."""
         for change in reversed(self.changes):
-            if change["who"] == ENDPOINT:  # What could not be loaded for a while.
-                continue
+            if change["outcome"] != "applied" or change["who"] == ENDPOINT:
+                continue  # What the endpoint could not load for a while is no change.
             before, after = champion_of(change["from"]), champion_of(change["to"])
-            if change["outcome"] == "applied" and before != after:
-                return before if after == now and change["who"] != DEPLOYMENT else ""
-        return ""
+            if before != after:
+                return str(change["who"]), before, after
+        return "", "", ""
 
 
 def champion_of(brief: Sequence[Mapping[str, Any]]) -> str:
@@ -87,6 +100,7 @@ def change_routing(
     why: str,
     revision: int | None = None,
     declared: bool = False,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> dict[str, Any]:
     """Put a document in force, and wait until it is.
 
@@ -97,16 +111,27 @@ def change_routing(
     :raises NetopsError: if it is not in force within the patience.
     """
     body = {"routing": document.to_dict(), "who": who, "why": why, "revision": revision, "declared": declared}
-    asked = put_json(_route(address), body, token=token)["change"]
     deadline = time.monotonic() + _PATIENCE_SECONDS
+
+    def patiently(ask: Callable[[], Any]) -> Any:
+        """The answer, also where the endpoint limits requests."""
+        while True:
+            try:
+                return ask()
+            except BusyError as error:
+                if time.monotonic() + error.wait > deadline:
+                    raise
+                sleep(error.wait)
+
+    asked = patiently(lambda: put_json(_route(address), body, token=token))["change"]
     while time.monotonic() < deadline:
-        changes = get_guarded(_route(address), token)["changes"]
+        changes = patiently(lambda: get_guarded(_route(address), token))["changes"]
         told = next((dict(change) for change in changes if change["id"] == asked), None)
         if told is not None and told["outcome"] != "applied":
             raise RefusedError(f"the endpoint refuses the change, and goes on as before: {told['error']}")
         if told is not None:
             return told
-        time.sleep(_PAUSE_SECONDS)
+        sleep(_PAUSE_SECONDS)
     raise NetopsError(f"the endpoint must load the versions within {_PATIENCE_SECONDS:g} s, and has not")
 
 

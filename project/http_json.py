@@ -23,6 +23,17 @@ class AbsentError(UnreachableError):
     """A server that answers that there is no such thing (404)."""
 
 
+class BusyError(UnreachableError):
+    """A server that takes no more requests for a while (429).
+
+    :param wait: seconds for which it asks.
+    """
+
+    def __init__(self, message: str, wait: float) -> None:
+        super().__init__(message)
+        self.wait = wait
+
+
 def get_json(address: str, timeout: float = 30.0, **query: str | int) -> Any:
     """Content of the answer to a GET request.
 
@@ -30,6 +41,7 @@ def get_json(address: str, timeout: float = 30.0, **query: str | int) -> Any:
     :param timeout: seconds without a byte after which the server counts as unreachable.
     :param query: parameters of the query.
     :raises AbsentError: if the server answers 404.
+    :raises BusyError: if it answers 429.
     :raises UnreachableError: unless the server answers with a status of success and JSON.
     """
     url = f"{address}?{urlencode(query)}" if query else address
@@ -76,10 +88,18 @@ def _answer(request: Request, address: str, timeout: float) -> Any:
         with urlopen(request, timeout=timeout) as response:  # noqa: S310 - as above
             return json.loads(response.read())
     except (OSError, HTTPException, ValueError) as error:
-        absent = isinstance(error, HTTPError) and error.code == 404
-        kind = AbsentError if absent else UnreachableError
-        got = f"{error}{_reason(error)}"
-        raise kind(f"{address}: must answer {request.get_method()} with JSON, got {got}") from error
+        told = f"{address}: must answer {request.get_method()} with JSON, got {error}{_reason(error)}"
+        status = error.code if isinstance(error, HTTPError) else 0
+        if status == 429:
+            raise BusyError(told, _wait(error)) from error
+        kind = AbsentError if status == 404 else UnreachableError
+        raise kind(told) from error
+
+
+def _wait(error: Exception) -> float:
+    """Seconds after which a server wants to be asked again; a second if it does not say."""
+    asked = error.headers.get("Retry-After", "") if isinstance(error, HTTPError) else ""
+    return float(asked) if asked.isdecimal() else 1.0
 
 
 def _reason(error: Exception) -> str:

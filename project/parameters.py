@@ -54,6 +54,9 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
 SOURCE = ("telemetry", "schema", "seed", "devices", "ticks")
 """Parameters that say where telemetry comes from."""
 
+WATCH = ("detectors", "drift_reference")
+"""Parameters that say how the model in production is watched; they change nothing in the model."""
+
 NAMES = MappingProxyType(
     {
         # To replace the history is a decision of its own, which no other run makes on the way.

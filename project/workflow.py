@@ -192,12 +192,12 @@ def _live(given: Mapping[str, Any], evaluated: Any, made: Any) -> None:
     serving = steps.serve(last[-1])
     last.append(serving)
     _when(given["telemetry"] == "", "simulated_network", stream)
-    steps.audit(last[-1], given["schema"])
     # While telemetry streams.
     runner = steps.deploy_runner(serving)
     chosen = [given[name] for name in ("schema", "detectors", "drift_reference")]
     watch = partial(steps.watch_for_drift, evaluated, last[-1], runner, *chosen)
     _when(given["deploy_concept_drift"], "deploy_concept_drift", watch)
+    steps.audit(last[-1], given["schema"])
 
 
 @kfp.dsl.pipeline(name="netops-ingest", description="Fill the feature sets")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from feature_sets.checks import InputError
 from graphs.protocol.roles import Role
 from project.settings import Settings
 
@@ -13,9 +14,13 @@ from project.settings import Settings
 def token(
     role: Annotated[Role, typer.Argument(help="What its holder may do; each role covers those before it.")],
 ) -> None:
-    """Print the token of a role; it is made on first use.
+    """Print the token of a role; on a laptop it is made on first use.
 
     It is sent in the header Authorization, as 'Bearer TOKEN'. Sending telemetry, labels and incidents takes
     write; what changes the endpoint or starts a run takes admin.
     """
-    print(Settings.from_environment().bearer_token(role))
+    # Never that of another role, which its holder could do more with.
+    tokens = Settings.from_environment().tokens(role)
+    if not tokens:
+        raise InputError(f"token of the role {role}", "must have been given to the deployment", "none")
+    print(tokens[0])

@@ -27,6 +27,7 @@ from drift.reference_rows import (
 )
 from feature_sets.checks import check_choice
 from feature_sets.model_package.columns import PREDICTION, PROBABILITY, VERSION
+from feature_sets.rows.event_micros import column_micros
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.endpoints import endpoint_address
 from project.errors import NetopsError
@@ -103,8 +104,10 @@ def measure_drift_magnitude(
     if not found.source:
         context.log_result("verdict", f"not measured: {found.why}")
         return
-    errors_rose = bool(get_json(f"{address}/drift").get("last_drift"))
-    document = _measured(base, found.rows, telemetry, drift_reference, min_rows, errors_rose)
+    # Detectors watch live traffic, and nothing of a rehearsal.
+    last = get_json(f"{address}/drift").get("last_drift") if found.source == LIVE else None
+    last_drift = str(last["time"]) if last else ""
+    document = _measured(base, found.rows, telemetry, drift_reference, min_rows, last_drift)
     context.log_artifact(
         "drift_magnitude",
         body=json.dumps(document, indent=1),
@@ -123,10 +126,16 @@ def _measured(
     schema: TelemetrySchema,
     reference: str,
     min_rows: int,
-    errors_rose: bool,
+    last_drift: str,
 ) -> dict[str, Any]:
+    """What is told of drift.
+
+    :param last_drift: event time of the newest drift that detectors found, ISO 8601 or empty. One outside
+        the rows that are measured says nothing of these.
+    """
     if reference in (ROLLING, ROLLING_WEEK):
         base, batch = newest_rows(batch, schema.time, min_rows)
+    errors_rose = bool(last_drift) and _holds(batch[schema.time], last_drift)
     season = {ROLLING: FIXED, ROLLING_WEEK: WEEK}.get(reference, reference)
     known = {schema.target, PREDICTION, PROBABILITY}
     features = [column for column in base.columns if column in batch.columns and column not in known]
@@ -137,6 +146,11 @@ def _measured(
     kind = kind_of_drift(rows.base, rows.batch, features, schema.target, result, errors_rose, **how)
     named = {"kind": kind.kind, "kind_reason": kind.reason}
     return {**result.to_dict(), **named, "base_rows_same_hours": len(rows.base)}
+
+
+def _holds(times: pd.Series, moment: str) -> bool:
+    micros, at = column_micros(times), pd.Timestamp(moment).value // 1000
+    return bool(micros.min() <= at <= micros.max())
 
 
 def chosen_rows(live: Path, rehearsed: Path, version: str, min_rows: int) -> LabeledRows:

@@ -13,11 +13,12 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from feature_sets.checks import InputError
-from project.endpoint_routing import RefusedError
+from project.endpoint_routing import RefusedError, ReplacedError
 from project.errors import NetopsError
 from project.http_json import UnreachableError
 from project.retraining import state as words
 from project.retraining.policy import (
+    LONGEST_CHANGE,
     Begin,
     Evidence,
     RunResult,
@@ -30,6 +31,7 @@ from project.retraining.policy import (
     overtaken,
     take,
     take_postponed,
+    verdict,
 )
 from project.retraining.state import Attempt, Case, LoopState, StateFile, Trial
 from project.retraining.trial import (
@@ -39,7 +41,6 @@ from project.retraining.trial import (
     after_retraction,
     in_shadow,
     replaced_meanwhile,
-    verdict,
 )
 from project.retraining_policy import APPROVE, RetrainingPolicy
 from training.dataset.too_little import TOO_LITTLE
@@ -116,6 +117,7 @@ class Operations(Protocol):
 
         :returns: False if that takes a release, because there are models of further horizons beside it.
         :raises RefusedError: if the endpoint does not take it.
+        :raises ReplacedError: if a person has put another champion in its place.
         """
 
     def retract(self, version: str) -> None:
@@ -150,6 +152,7 @@ class Loop:
         self._tell = tell
         self._waiting = ""
         self._looked: datetime | None = None
+        self._failing: datetime | None = None
 
     @property
     def waiting(self) -> str:
@@ -275,10 +278,15 @@ class Loop:
                 self._write(state, after_retraction(state, trial, champion, now, self._policy))
         except RefusedError as error:
             self._write(state, verdict(state, trial, words.REJECTED, str(error), now))
-        except NetopsError as error:
-            if not last:
+        except ReplacedError as error:
+            self._write(state, verdict(state, trial, words.OVERTAKEN, str(error), now))
+        except (NetopsError, InputError, OSError) as error:
+            self._failing = self._failing or now
+            # While this process was away, nothing was tried.
+            if not last or now - self._failing < LONGEST_CHANGE:
                 raise
             self._give_up(state, trial, champion, now, str(error))
+        self._failing = None
 
     def _compare(self, state: LoopState, trial: Trial, now: datetime, last: bool) -> None:
         if not trial.since:
@@ -299,6 +307,9 @@ class Loop:
         self._write(state, after_look(state, trial, found, now, self._mode, self._policy))
 
     def _promote(self, state: LoopState, trial: Trial, now: datetime) -> None:
+        if is_before(now, state.hold_until):  # It began after the trial: a person has decided meanwhile.
+            self._write(state, verdict(state, trial, words.OVERTAKEN, state.hold_reason, now))
+            return
         busy = self._operations.busy()
         if busy:
             self._waiting = f"{busy} is under way"

@@ -29,7 +29,7 @@ from project.retraining.loop import ENDED as OVER
 from project.retraining.policy import Evidence
 from project.retraining.state import Trial
 from project.retraining.trial import TrialEvidence
-from project.retraining.trial_operations import TrialOperations
+from project.retraining.trial_operations import EndpointRoles, TrialOperations
 from project.settings import Settings
 from project.summary.facts import read_steps, step_results
 from project.workflow_process import WorkflowProcess
@@ -90,7 +90,11 @@ class LocalOperations:
         """
         given = dict(arguments)
         if workflow == "main":
-            tried = [name for name in self._memory().arguments if name in parameters.NAMES["main"]]
+            tried = [
+                name
+                for name in self._memory().arguments
+                if name in parameters.NAMES["main"] and name not in parameters.WATCH
+            ]
             given = {**{name: parameters.DEFAULTS[name] for name in tried}, **given, "deploy_streaming": True}
         WorkflowProcess.start(self._settings, self._project, workflow, given, key)
 
@@ -138,7 +142,7 @@ class LocalOperations:
 
     def retract(self, version: str) -> None:
         """Take a version out of the shadow, if it is there."""
-        self._trials().retract(version)
+        EndpointRoles(self._settings, self._project, self._dbpath).retract(version)
 
     def _trials(self) -> TrialOperations:
         given = self._given()
@@ -149,12 +153,17 @@ class LocalOperations:
         return TrialOperations(self._settings, self._project, self._dbpath, schema, columns, detectors)
 
     def _given(self) -> dict[str, Any]:
-        """Arguments of the run that made the champion, on the history that the project stands on now."""
+        """Arguments of the run that made the champion, on the history that the project stands on now.
+
+        How it is watched is what was chosen last.
+        """
         remembered, made_it = self._memory().arguments, self._of_champion()
         if not made_it:
             return remembered
         source = {name: value for name, value in remembered.items() if name in parameters.SOURCE}
-        return {**source, **made_it}
+        watch = {name: value for name, value in remembered.items() if name in parameters.WATCH}
+        made_it = {name: value for name, value in made_it.items() if name not in parameters.WATCH}
+        return {**source, **made_it, **watch}
 
     @staticmethod
     def _split(given: Mapping[str, Any]) -> tuple[TelemetrySchema, SplitArguments]:

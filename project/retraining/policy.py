@@ -15,6 +15,9 @@ from project.retraining import state as words
 from project.retraining.state import Attempt, Case, Decision, LoopState, Trial
 from project.retraining_policy import RetrainingPolicy
 
+LONGEST_CHANGE = timedelta(minutes=30)
+"""How long a promotion, or the end of a shadow, is tried again before the loop gives it up."""
+
 _DAY = timedelta(days=1)
 _REMEMBERED = 1000
 _MOST_INTERRUPTIONS = 10
@@ -274,7 +277,18 @@ def rolled_back(
     decision = Decision(text_of(now), words.ROLLED_BACK, reason, _case_id(state), {}, run_id, before, after)
     until = text_of(now + timedelta(seconds=policy.rollback_hold))
     ended = replace(state, case=None, candidate="", hold_until=until, hold_reason="after a rollback")
+    if state.trial is not None:
+        ended = verdict(ended, state.trial, words.OVERTAKEN, reason, now)
     return ended.told(decision)
+
+
+def verdict(state: LoopState, trial: Trial, outcome: str, reason: str, now: datetime) -> LoopState:
+    """The state in which the candidate is to be taken out of the shadow, and why."""
+    until = text_of(now + LONGEST_CHANGE)
+    told = replace(
+        trial, stage=words.RETRACT, begun=text_of(now), until=until, outcome=outcome, reason=reason
+    )
+    return replace(state, trial=told)
 
 
 def closed(state: LoopState, now: datetime, policy: RetrainingPolicy) -> LoopState:

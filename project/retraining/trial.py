@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from feature_sets.checks import InputError
 from project.retraining import state as words
 from project.retraining.policy import (
+    LONGEST_CHANGE,
     RunResult,
     after_candidate,
     approved,
@@ -16,13 +17,11 @@ from project.retraining.policy import (
     of_case,
     overtaken,
     text_of,
+    verdict,
 )
-from project.retraining.state import PROMOTE, RETRACT, LoopState, Trial
+from project.retraining.state import PROMOTE, LoopState, Trial
 from project.retraining_policy import APPROVE, RetrainingPolicy
 from training.evaluation.promotion_gate import Comparison, decide_on_live_rows
-
-LONGEST_CHANGE = timedelta(minutes=30)
-"""How long a promotion, or the end of a shadow, is tried again before the loop gives it up."""
 
 _TWICE = 2
 """After a comparison that does not decide, so many times the rows are waited for."""
@@ -89,13 +88,6 @@ def after_look(
     return verdict(state, trial, words.NOT_ENOUGH, f"not enough data: {few}, by {trial.until[:19]}", now)
 
 
-def verdict(state: LoopState, trial: Trial, outcome: str, reason: str, now: datetime) -> LoopState:
-    """The state in which the candidate is to be taken out of the shadow, and why."""
-    until = text_of(now + LONGEST_CHANGE)
-    told = replace(trial, stage=RETRACT, begun=text_of(now), until=until, outcome=outcome, reason=reason)
-    return replace(state, trial=told)
-
-
 def after_promotion(state: LoopState, trial: Trial, now: datetime, policy: RetrainingPolicy) -> LoopState:
     """The state once the candidate is the champion, and is watched."""
     about = {"run_id": trial.run_id, "before": trial.champion, "after": trial.version}
@@ -112,7 +104,10 @@ def after_retraction(
     """
     ended = replace(state, trial=None)
     if trial.outcome == words.OVERTAKEN:
-        return overtaken(ended, champion, now)
+        case = state.case
+        # After a rollback it may be one that has come since.
+        newer = case if case and not is_before(datetime.fromisoformat(case.opened), trial.begun) else None
+        return replace(overtaken(ended, champion, now), case=newer)
     result = RunResult(trial.outcome, trial.reason, trial.run_id, trial.version)
     about = {"run_id": trial.run_id, "before": trial.champion, "after": trial.version}
     told = ended.told(of_case(ended, now, trial.outcome, trial.reason, **about))

@@ -12,7 +12,7 @@ from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from graphs.routing.document import CHAMPION, SHADOW, RoutedVersion, RoutingDocument
 from graphs.state.settings import ServingSettings
 from project.api_reader import ready_endpoint
-from project.endpoint_routing import LOOP, change_routing, read_routing, with_role, without
+from project.endpoint_routing import LOOP, ReplacedError, change_routing, read_routing, with_role, without
 from project.function_names import RUNNER, SERVING
 from project.http_json import get_json
 from project.retraining.state import Trial
@@ -27,18 +27,55 @@ _LONGEST_WHY = 900
 
 
 @dataclass(frozen=True)
-class TrialOperations:
-    """The trials of one project, see ``Operations`` of the loop.
+class EndpointRoles:
+    """Roles of versions at the endpoint of one project; no file is needed to take one away.
 
     :param dbpath: address of the MLRun API.
-    :param schema: of the telemetry.
-    :param group_columns: by whose groups the versions are compared, too.
-    :param detectors: those of a new champion, see ``DetectorChoice``.
     """
 
     settings: Settings
     project: str
     dbpath: str
+
+    def retract(self, version: str) -> None:
+        """Take a version out of the shadow, if it is there."""
+        self._route(self._address(SERVING), version, "", f"the trial of {version[:8]} is over")
+
+    def _address(self, function: str) -> str:
+        return ready_endpoint(self.dbpath, self.project, function).address.rstrip("/")
+
+    def _route(self, address: str, version: str, role: str, why: str, declared: bool = False) -> None:
+        """Give a version a role, or none; what it has already it keeps, and a champion is not retracted."""
+        token = self.settings.bearer_token()
+        now = read_routing(address, token)
+        known = {each.version: each for each in now.document.versions}.get(version)
+        has = known.role if known else ""
+        if has == role or (not role and has != SHADOW):
+            return
+        document = self._with(now.document, version, role, known)
+        change_routing(address, token, document, LOOP, why[:_LONGEST_WHY], now.revision, declared)
+
+    def _with(
+        self, document: RoutingDocument, version: str, role: str, known: RoutedVersion | None
+    ) -> RoutingDocument:
+        from project.registered_versions import find_version
+
+        if not role:
+            return without(document, version)
+        # The digest is that of what was in shadow.
+        routed = replace(known, role=role) if known else find_version(self.project, version).routed(role)
+        return with_role(document, routed)
+
+
+@dataclass(frozen=True)
+class TrialOperations(EndpointRoles):
+    """The trials of one project, see ``Operations`` of the loop.
+
+    :param schema: of the telemetry.
+    :param group_columns: by whose groups the versions are compared, too.
+    :param detectors: those of a new champion, see ``DetectorChoice``.
+    """
+
     schema: TelemetrySchema
     group_columns: Sequence[str] = ()
     detectors: str = ""
@@ -89,6 +126,8 @@ class TrialOperations:
         from project.registered_versions import find_version
 
         address = self._address(SERVING)
+        if read_routing(address, self.settings.bearer_token()).is_replaced_by_a_person(trial.version):
+            raise ReplacedError(f"a person has replaced version {trial.version[:8]}")
         self._route(address, trial.version, CHAMPION, trial.reason, declared=True)
         model = find_version(self.project, trial.version).artifact
         mlrun.get_run_db().tag_artifacts(model, self.project, tag_name=PRODUCTION)
@@ -97,35 +136,6 @@ class TrialOperations:
         watch_champion(
             self.project, trial.version, self.schema, address, callback, self.settings, self.detectors
         )
-
-    def retract(self, version: str) -> None:
-        """Take a version out of the shadow, if it is there."""
-        self._route(self._address(SERVING), version, "", f"the trial of {version[:8]} is over")
-
-    def _address(self, function: str) -> str:
-        return ready_endpoint(self.dbpath, self.project, function).address.rstrip("/")
-
-    def _route(self, address: str, version: str, role: str, why: str, declared: bool = False) -> None:
-        """Give a version a role, or none; what it has already it keeps, and a champion is not retracted."""
-        token = self.settings.bearer_token()
-        now = read_routing(address, token)
-        known = {each.version: each for each in now.document.versions}.get(version)
-        has = known.role if known else ""
-        if has == role or (not role and has != SHADOW):
-            return
-        document = self._with(now.document, version, role, known)
-        change_routing(address, token, document, LOOP, why[:_LONGEST_WHY], now.revision, declared)
-
-    def _with(
-        self, document: RoutingDocument, version: str, role: str, known: RoutedVersion | None
-    ) -> RoutingDocument:
-        from project.registered_versions import find_version
-
-        if not role:
-            return without(document, version)
-        # The digest is that of what was in shadow.
-        routed = replace(known, role=role) if known else find_version(self.project, version).routed(role)
-        return with_role(document, routed)
 
     def _groups(self, devices: list[str]) -> Mapping[str, Mapping[str, str]]:
         return {column: self._group_of(column, devices) for column in self.group_columns}

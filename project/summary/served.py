@@ -7,10 +7,12 @@ from typing import Any
 
 
 def audit_text(results: Mapping[str, Any]) -> str:
-    """The figures in a sentence; a difference is said in capitals.
+    """The figures in a sentence; a difference, and that nothing was compared, is said in capitals.
 
     :param results: of the step ``audit``.
     """
+    if results.get("failed"):
+        return f"NOT AUDITED: {results['failed']}; see 'netops audit'"
     compared, pairs = int(results.get("compared") or 0), int(results.get("pairs") or 0)
     differ = int(results.get("mismatches") or 0)
     if not pairs:
@@ -26,6 +28,10 @@ def audit_text(results: Mapping[str, Any]) -> str:
         ("not_in_history", "are no history yet"),
         ("after_late", "had a late reading after the answer"),
         ("unknown_models", "are of a model that is registered no more"),
+        (
+            "without_input",
+            f"are of a model whose inputs {', '.join(results.get('absent') or {})} are no history",
+        ),
     )
     told = [f"{int(results[name]):,} {why}" for name, why in reasons if results.get(name)]
     if results.get("left_out"):

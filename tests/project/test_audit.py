@@ -100,6 +100,12 @@ def test_what_was_served_is_what_the_history_says(project, local_stack, tmp_path
     assert found.mismatches == found.by_feature["cpu_avg_1m"] == compared > 0
     assert any(line.endswith(f"{compared:,} in cpu_avg_1m") for line in found.lines())
 
+    vector = audits.read_vector
+    monkeypatch.setattr(audits, "read_vector", lambda *given: vector(*given).drop(columns="cpu_avg_1m"))
+    found = look(most=1)
+    assert (found.compared, found.without_input, found.absent) == (0, compared, {"cpu_avg_1m": compared})
+    assert f"  {compared:,} not compared: the history has no cpu_avg_1m any more" in found.lines()
+
     monkeypatch.setattr(audits, "model_of", lambda project, version: None)
     assert look().unknown_models == count
 
@@ -151,3 +157,20 @@ def test_the_step_tells_its_figures_and_a_difference_is_an_error_of_its_log(monk
         "1 features of other devices not looked at, without an arrival"
     )
     assert audit_text({"pairs": 0}).startswith("no served pairs are in files yet")
+    other = {**results, "without_input": 9, "absent": {"cpu": 9}}
+    assert audit_text(other).endswith("9 are of a model whose inputs cpu are no history")
+
+
+def test_a_step_that_cannot_compare_says_so_and_ends_no_run(monkeypatch):
+    def fails(*_):
+        raise InputError("history", "must have been begun", "none")
+
+    monkeypatch.setattr(step, "audit", fails)
+    results, errors = {}, []
+    step.audit_served(
+        SimpleNamespace(
+            project="p", log_result=results.__setitem__, logger=SimpleNamespace(error=errors.append)
+        )
+    )
+    assert errors == ["nothing was audited: history: must have been begun, got 'none'"]
+    assert audit_text(results) == "NOT AUDITED: history: must have been begun, got 'none'; see 'netops audit'"

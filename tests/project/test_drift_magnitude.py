@@ -154,8 +154,47 @@ def test_a_reference_that_rolls_is_the_rows_before_the_newest_ones(shift, drifte
     # The base has long been left: against it everything drifts.
     base = stream(0.0).assign(load=lambda rows: rows["load"] + 9)
     measured = drift_magnitude._measured
-    assert measured(base, stream(shift), SCHEMA, "fixed", 200, False)["drifted"] is True
-    found = measured(base, stream(shift), SCHEMA, "rolling", 200, False)
+    assert measured(base, stream(shift), SCHEMA, "fixed", 200, "")["drifted"] is True
+    found = measured(base, stream(shift), SCHEMA, "rolling", 200, "")
     assert (found["drifted"], found["kind"]) == (drifted, "data drift" if drifted else "no drift")
-    few = measured(base, stream(shift, 200), SCHEMA, "rolling_week", 200, False)
+    few = measured(base, stream(shift, 200), SCHEMA, "rolling_week", 200, "")
     assert "not enough data" in few["reason"]
+
+
+@pytest.mark.parametrize(
+    ("last_drift", "kind"),
+    [
+        ("", "no drift"),
+        ("2026-01-05T00:00:00+00:00", "no drift"),
+        ("2026-01-20T00:00:00+00:00", "concept drift"),
+        ("2027-01-01T00:00:00Z", "no drift"),
+    ],
+)
+def test_a_drift_that_detectors_found_counts_for_the_rows_in_which_it_was(last_drift, kind):
+    """The newest 200 of 600 hours begin on 17 January."""
+    found = drift_magnitude._measured(stream(0.0), stream(0.0), SCHEMA, "rolling", 200, last_drift)
+    assert found["kind"] == kind
+
+
+@pytest.mark.parametrize(("source", "told"), [(LIVE, "2026-01-20T00:00:00Z"), (REHEARSED, "")])
+def test_what_detectors_found_is_of_live_traffic(tmp_path, monkeypatch, source, told):
+    asked = []
+    answers = {
+        "/v2/models/model": {"versions": ["v1"]},
+        "/labeled": {"directory": str(tmp_path)},
+        "/drift": {"last_drift": {"time": "2026-01-20T00:00:00Z", "detectors": ["glr"], "labels_ago": 7}},
+    }
+
+    def measured(*given):
+        asked.append(given[-1])
+        return {"base_rows_same_hours": 1, "drifted": False, "kind": "no drift", "reason": "none"}
+
+    monkeypatch.setenv("NETOPS_HOME", str(tmp_path))
+    monkeypatch.setenv("MLRUN_DBPATH", "")
+    monkeypatch.setattr(drift_magnitude, "endpoint_address", lambda *_: "http://here")
+    monkeypatch.setattr(drift_magnitude, "get_json", lambda address: answers[address[len("http://here") :]])
+    rows = drift_magnitude.LabeledRows(stream(0.0), source, "so")
+    monkeypatch.setattr(drift_magnitude, "chosen_rows", lambda *_: rows)
+    monkeypatch.setattr(drift_magnitude, "_measured", measured)
+    measure_drift_magnitude(Context(), SimpleNamespace(as_df=lambda: stream(0.0)), "serving")
+    assert asked == [told]

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from graphs.routing.document import CANARY, CHAMPION, SHADOW, RoutedVersion, RoutingDocument
+from project import endpoint_routing
 from project.endpoint_routing import EndpointRouting, change_routing, read_routing, with_role, without
 from project.errors import NetopsError
+from project.http_json import BusyError
 from tests.project.fake_endpoint import fake_endpoint
 
 
@@ -63,26 +65,38 @@ def test_only_what_a_person_promoted_can_be_undone_at_once(
 
 
 @pytest.mark.parametrize("outcome", ["applied", "refused"])
-def test_a_change_is_waited_for_and_a_refusal_says_why(outcome: str) -> None:
+@pytest.mark.parametrize("busy", [(), (1, 3, 4)], ids=["free", "limited"])
+def test_a_change_is_waited_for_and_a_refusal_says_why(outcome: str, busy: tuple[int, ...]) -> None:
     asked: list[Any] = []
+    slept: list[float] = []
 
     def respond(method: str, path: str, body: Any) -> tuple[int, Any]:
         asked.append((method, path, body))
+        if len(asked) in busy:
+            return 429, {"error": {"field": "requests", "rule": "must be at most 1 a second", "got": "more"}}
         if method == "PUT":
             return 202, {"change": "one-new", "state": "loading"}
-        done = len(asked) > 2
+        done = len(asked) > 2 + len(busy)
         return 200, answer(DOCUMENT, *([change("one", "new", outcome=outcome)] if done else []))
 
     with fake_endpoint(respond) as address:
         if outcome == "applied":
-            told = change_routing(address, "token", DOCUMENT, "kim", "a test", 6, declared=True)
+            told = change_routing(address, "token", DOCUMENT, "kim", "a test", 6, True, slept.append)
             assert told["outcome"] == "applied"
         else:
             with pytest.raises(NetopsError, match="refuses the change, and goes on as before: a golden row"):
-                change_routing(address, "token", DOCUMENT, "kim", "a test")
+                change_routing(address, "token", DOCUMENT, "kim", "a test", sleep=slept.append)
     method, path, body = asked[0]
     assert (method, path, body["routing"], body["who"]) == ("PUT", "/routing", DOCUMENT.to_dict(), "kim")
-    assert [each[0] for each in asked[1:]] == ["GET", "GET"]
+    puts = 2 if busy else 1
+    assert [each[0] for each in asked] == ["PUT"] * puts + ["GET"] * (4 if busy else 2)
+    assert slept == ([1.0, 1.0, 1.0, 0.5] if busy else [0.5])
+
+
+def test_a_limit_that_is_longer_than_the_patience_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoint_routing, "_PATIENCE_SECONDS", 0.5)
+    with fake_endpoint(lambda *_: (429, {})) as address, pytest.raises(BusyError, match="429"):
+        change_routing(address, "token", DOCUMENT, "kim", "a test")
 
 
 def test_a_refusal_at_once_is_told_with_its_rule() -> None:

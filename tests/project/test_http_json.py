@@ -1,6 +1,10 @@
+from email.message import Message
+from urllib.error import HTTPError
+
 import pytest
 
-from project.http_json import UnreachableError, get_json
+from project import http_json
+from project.http_json import BusyError, UnreachableError, get_json
 from tests.project.fake_endpoint import fake_endpoint
 
 
@@ -28,3 +32,16 @@ def test_an_answer_in_another_form_is_refused(tmp_path):
     page.write_text("<html>")
     with pytest.raises(UnreachableError, match="must answer GET with JSON, got Expecting value"):
         get_json(page.as_uri())
+
+
+@pytest.mark.parametrize(("asked", "wait"), [("7", 7.0), ("", 1.0), ("Thu, 26 Nov 2026 23:00:00 GMT", 1.0)])
+def test_a_server_that_takes_no_more_requests_says_for_how_long(monkeypatch, asked, wait):
+    def refuse(request, timeout):
+        headers = Message()
+        headers["Retry-After"] = asked
+        raise HTTPError(request.full_url, 429, "Too Many Requests", headers, None)
+
+    monkeypatch.setattr(http_json, "urlopen", refuse)
+    with pytest.raises(BusyError, match="429") as told:
+        get_json("http://here")
+    assert told.value.wait == wait

@@ -6,6 +6,7 @@ from typer.main import get_command
 from feature_sets.checks import InputError
 from graphs.protocol.roles import Role
 from project.cli.app import app
+from project.cli.token import token as print_token
 from project.settings import SOURCE_ROOT, Settings
 
 
@@ -88,6 +89,20 @@ def test_on_a_cluster_a_role_without_a_token_uses_that_of_admin(tmp_path):
     settings = Settings(tmp_path / "home", "kubernetes", token="secret", write_token="data", **cluster)
     assert [settings.bearer_token(role) for role in Role] == ["secret", "data", "secret"]
     assert settings.tokens(Role.READ) == []
+
+
+def test_a_token_that_is_printed_is_never_that_of_another_role(monkeypatch, capsys):
+    for name in ("TOKEN_READ", "TOKEN_WRITE", "HOME"):
+        monkeypatch.delenv(f"NETOPS_{name}", raising=False)
+    given = {"PROFILE": "kubernetes", "TOKEN": "secret next", "SOURCE": "git://here", "STREAMS": "/there"}
+    for name, value in given.items():
+        monkeypatch.setenv(f"NETOPS_{name}", value)
+    monkeypatch.setenv("MLRUN_DBPATH", "http://api")
+    print_token(Role.ADMIN)
+    for role in (Role.READ, Role.WRITE):
+        with pytest.raises(InputError, match=f"token of the role {role}: must have been given"):
+            print_token(role)
+    assert capsys.readouterr().out == "secret\n"
 
 
 def test_a_token_may_be_given_in_a_file_and_one_that_is_kept_may_change(tmp_path):

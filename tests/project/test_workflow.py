@@ -121,7 +121,7 @@ def test_a_released_model_takes_the_way_of_a_new_one(monkeypatch):
     assert runs["release"]["params"] == {"version": "v1"}
     for job in ("model-server-tester", "init-detectors", "drift-magnitude"):
         assert runs[job]["inputs"] == {"test_set": "release:served_set_preds"}
-    assert list(runs)[-4:] == ["promote", "audit", "init-detectors", "drift-magnitude"]
+    assert list(runs)[-4:] == ["promote", "init-detectors", "drift-magnitude", "audit"]
 
 
 def test_outputs_reach_the_steps_that_need_them(monkeypatch):
@@ -193,7 +193,7 @@ def order(project: Project) -> list[str]:
 
 LIVE_STEPS = (
     *("model-server-tester", "rehearse", "end-rehearsal", "promote"),
-    *("labeled-stream", "audit", "init-detectors", "drift-magnitude"),
+    *("labeled-stream", "init-detectors", "drift-magnitude", "audit"),
 )
 
 
@@ -201,7 +201,7 @@ def test_recorded_telemetry_goes_to_the_staging_endpoint_and_production_is_serve
     project = played(monkeypatch, telemetry="folder")
     assert order(project) == [
         *(STAGING, "model-server-tester", "rehearse", "end-rehearsal"),
-        *("promote", SERVING, "audit", RUNNER, "init-detectors", "drift-magnitude"),
+        *("promote", SERVING, RUNNER, "init-detectors", "drift-magnitude", "audit"),
     ]
     sent_to = {job: run["params"].get("function") for job, run in project.runs}
     assert (sent_to["model-server-tester"], sent_to["rehearse"]) == (STAGING, STAGING)
@@ -212,7 +212,7 @@ def test_the_simulated_network_streams_to_its_own_endpoint_after_the_rehearsal(m
     project = played(monkeypatch)
     assert order(project) == [
         *(STAGING, "model-server-tester", "end-rehearsal", "promote", SERVING),
-        *(GENERATOR, "labeled-stream", "audit", RUNNER, "init-detectors", "drift-magnitude"),
+        *(GENERATOR, "labeled-stream", RUNNER, "init-detectors", "drift-magnitude", "audit"),
     ]
 
 

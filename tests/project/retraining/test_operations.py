@@ -145,6 +145,24 @@ def test_a_run_of_the_loop_serves_and_repeats_nothing_that_was_tried_since(opera
     assert resolved.arguments == begun[0][1] and resolved.repeated == {}
 
 
+def test_the_detectors_that_were_chosen_last_stay_also_where_the_champion_was_made_without_them(
+    operations, tmp_path, monkeypatch
+):
+    path = folder(tmp_path, process=DEAD, state="succeeded", run_id="made-it")
+    made_it = {"seed": 7, "detectors": "river.adwin", "drift_reference": "week"}
+    (path / "request.json").write_text(json.dumps({"project": "p", "arguments": made_it}))
+    watch = {"detectors": "glr, ddm: 2 within 500"}  # What is not remembered had its default.
+    remembered(monkeypatch, watch)
+    champion(monkeypatch, "made-it")
+    assert operations.arguments() == {"seed": 7, **watch}
+    assert operations._trials().detectors == watch["detectors"]
+    begun = []
+    monkeypatch.setattr(module.WorkflowProcess, "start", lambda *given: begun.append(given[3]))
+    operations.begin("key", "main", operations.arguments())
+    operations.begin("key", "main", {})
+    assert begun == [{"seed": 7, **watch, "deploy_streaming": True}, {"deploy_streaming": True}]
+
+
 @pytest.mark.parametrize("by_argument", [False, True])
 def test_live_rows_are_split_by_time_where_a_column_of_the_labels_says_the_part(
     operations, tmp_path, monkeypatch, by_argument
@@ -179,3 +197,12 @@ def test_without_a_successful_run_nothing_is_trained(operations, monkeypatch):
     monkeypatch.setattr(module, "recall", lambda _dbpath, _project: None)
     with pytest.raises(NetopsError, match="project 'p' must remember a successful run"):
         operations.arguments()
+
+
+def test_a_candidate_is_taken_out_of_the_shadow_also_without_the_file_of_the_schema(operations, monkeypatch):
+    remembered(monkeypatch, {"schema": "/gone.yaml"})
+    champion(monkeypatch, "gone")
+    taken = []
+    monkeypatch.setattr(module.EndpointRoles, "retract", lambda _self, version: taken.append(version))
+    operations.retract("v2")
+    assert taken == ["v2"]

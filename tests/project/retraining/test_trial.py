@@ -1,5 +1,6 @@
 """A candidate in shadow is promoted, rejected or left, once, also after kills."""
 
+import contextlib
 import os
 from dataclasses import replace
 from datetime import timedelta
@@ -7,8 +8,10 @@ from datetime import timedelta
 import pytest
 
 from feature_sets.checks import InputError
+from project.endpoint_routing import ReplacedError
 from project.errors import NetopsError
 from project.retraining import trial as trials
+from project.retraining.policy import rolled_back
 from project.retraining.state import StateFile
 from project.retraining.trial import TrialEvidence
 from project.retraining_policy import RetrainingPolicy
@@ -148,23 +151,78 @@ def test_a_candidate_that_a_person_has_promoted_ends_the_trial_as_promoted(tmp_p
     assert (outcomes(state)[-1], state.decisions[-1].after, state.trial) == ("promoted", "v2", None)
 
 
-def test_an_endpoint_that_is_away_for_all_of_the_time_is_not_enough_data(tmp_path):
+def test_a_rollback_ends_the_trial_whose_promotion_is_half_done_and_its_hold_stays(tmp_path):
+    world = World("staged")
+
+    def half(trial):
+        world.promotions.append(trial.version)
+        raise NetopsError("no detectors")
+
+    world.promote = half
+    loop, file = make(world, tmp_path, policy=SHADOWED), StateFile(tmp_path, "p")
+    loop.take(told())
+    while not world.promotions:
+        world.now += timedelta(seconds=10)
+        with contextlib.suppress(NetopsError):
+            loop.tick()
+    with file.changing() as state:
+        file.write(rolled_back(state, "v2", "v1", "", world.now, SHADOWED))
+    loop.take(told(2))
+    loop.tick()
+    state = file.read()
+    assert (world.promotions, state.trial, state.hold_reason) == (["v2"], None, "after a rollback")
+    assert outcomes(state)[-3:] == ["rolled back", "opened", "overtaken"]
+    assert state.case.id == "e2"
+
+
+def test_a_person_who_replaces_what_was_routed_or_begins_a_hold_ends_the_promotion(tmp_path):
+    def replaced(_trial):
+        raise ReplacedError("a person has replaced version v2")
+
+    _, state = tried(tmp_path / "replaced", [BETTER], promote=replaced)
+    assert (outcomes(state)[-1], state.trial, state.case) == ("overtaken", None, None)
+
+    world = World("staged")
+    loop, file = make(world, tmp_path, policy=SHADOWED), StateFile(tmp_path, "p")
+    loop.take(told())
+    while getattr(file.read().trial, "stage", "") != "promote":
+        world.now += timedelta(seconds=10)
+        loop.tick()
+    with file.changing() as state:
+        file.write(replace(state, hold_until=(world.now + timedelta(days=1)).isoformat()))
+    loop.tick()
+    loop.tick()
+    assert (world.promotions, outcomes(file.read())[-1]) == ([], "overtaken")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NetopsError("endpoint 'serving' must be ready"),
+        InputError("schema", "must be ready", "none"),
+        OSError("the file must be ready"),
+    ],
+)
+def test_what_fails_for_all_of_the_time_is_not_enough_data(tmp_path, error):
     world = World("staged")
 
     def away(_version):
-        raise NetopsError("endpoint 'serving' must be ready")
+        raise error
 
     world.shadow = away
     loop = make(world, tmp_path, policy=SHADOWED)
     loop.take(told())
-    for seconds in (0, 0, 0, 10):
+    for seconds in (0, 0, 0, 10, 400):
         world.now += timedelta(seconds=seconds)
-        try:
+        with contextlib.suppress(type(error)):
             loop.tick()
-        except NetopsError:
-            continue
     assert StateFile(tmp_path, "p").read().trial.stage == "shadow"
-    world.now += timedelta(seconds=400)
+    loop = make(world, tmp_path, policy=SHADOWED)  # The machine was off for longer than the trial may take.
+    for seconds in (100_000, 1_790):
+        world.now += timedelta(seconds=seconds)
+        with pytest.raises(type(error)):
+            loop.tick()
+    world.now += timedelta(seconds=10)
     loop.tick()
     loop.tick()
     state = StateFile(tmp_path, "p").read()

@@ -9,7 +9,7 @@ import pytest
 
 from graphs.routing.document import CHAMPION, SHADOW, RoutedVersion, RoutingDocument
 from project import attached_detectors, registered_versions
-from project.endpoint_routing import LOOP, RefusedError
+from project.endpoint_routing import LOOP, RefusedError, ReplacedError, change_routing
 from project.errors import NetopsError
 from project.retraining import trial_operations as module
 from project.retraining.state import Trial
@@ -37,10 +37,12 @@ class Endpoint:
         if path == "/labeled":
             return 200, {"newest_event_time": "2026-01-01T23:00:00+00:00"}
         if method == "PUT":
+            before = [each.to_dict() for each in self.document.versions]
             if not self.refuses:
                 self.document = RoutingDocument.from_dict(body["routing"])
             outcome = "refused" if self.refuses else "applied"
             told = {"id": str(len(self.changes)), "outcome": outcome, "error": "golden row 3", **body}
+            told |= {"from": before, "to": body["routing"]["versions"]}
             self.changes.append(told)
             return 202, {"change": told["id"]}
         versions = [each.to_dict() for each in self.document.versions]
@@ -117,6 +119,15 @@ def test_the_promotion_moves_routing_tag_and_detectors_and_done_again_only_what_
     assert endpoint.document.champion.sha256 == in_shadow.sha256
     assert [change["declared"] for change in endpoint.changes] == [False, True]
     assert (tagged, attached) == ([("model", "production")] * 2, [("rows", True, ("river.adwin",))] * 2)
+
+
+def test_what_a_person_has_replaced_is_not_promoted_again(endpoint, tmp_path):
+    trials, before = operations(tmp_path), endpoint.document
+    trials._route(trials._address(""), "b", CHAMPION, "better", declared=True)
+    change_routing(trials._address(""), "t", before, "kim", "no")
+    with pytest.raises(ReplacedError, match="a person has replaced version b"):
+        trials.promote(TRIAL)
+    assert endpoint.roles == {"a": CHAMPION}
 
 
 def labeled(home, worse_devices=()):
