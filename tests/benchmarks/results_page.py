@@ -157,8 +157,8 @@ TABLES: Mapping[str, Table] = {
     ),
     "load": Table(
         "Events over HTTP with journal, archive, snapshots and all checks, beside a bare JSON echo on the "
-        "same server in the same run. Those of 300 a second come from an open loop. Sender, store, "
-        "endpoint and much other work shared the two cores: compare processor times, in microseconds.",
+        "same server in the same run. Those of 300 a second come from an open loop. Sender, store and "
+        "endpoint shared the two cores: compare processor times, in microseconds.",
         {
             "connections": "{connections}",
             "events in a request": "{size}",
@@ -175,7 +175,7 @@ TABLES: Mapping[str, Table] = {
     ),
     "overload": Table(
         "Lists of 100 at ten times what the endpoint takes, over 2,000 connections: refusals, resident "
-        "memory before, at most and after, and single events afterwards. Much other work shared the cores.",
+        "memory before, at most and after, and single events afterwards. The senders shared the cores.",
         {
             "seconds": "{seconds:.0f}",
             "capacity, lists a second": "{capacity_per_second:.0f}",
