@@ -9,9 +9,8 @@ from typing import Any
 
 from mlrun.utils import logger
 
-from feature_sets.model_package.errors import ModelPackageError
 from feature_sets.model_package.horizon_names import name_of_horizon
-from feature_sets.model_package.package import fetch_model_package
+from graphs.loaded_versions import package_of
 from graphs.onnx_model import OnnxModel
 from graphs.protocol.records import Ahead, TelemetryRecord
 from graphs.routing.routing import FurtherVersion
@@ -67,10 +66,8 @@ class HorizonModels:
         if deployed is not None and (deployed.version, deployed.digest) == (each.version, each.sha256):
             return deployed
         try:
-            package = fetch_model_package(each.model_path, serving_state(self._context).settings.verify_key)
-            if package.digest != each.sha256:
-                where = f"version '{each.version}' of horizon {each.horizon}: SHA-256 of its model.json"
-                raise ModelPackageError(where, f"must be {each.sha256}", package.digest)
+            where = f"version '{each.version}' of horizon {each.horizon}"
+            package = package_of(self._context, where, each.model_path, each.sha256)
             model = OnnxModel(self._context, name_of_horizon(self._name, each.horizon), package=package)
             model.post_init()
         except Exception as error:  # Those of onnxruntime, or of a store; the log says which.

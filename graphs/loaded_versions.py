@@ -8,7 +8,7 @@ from typing import Any
 from mlrun.utils import logger
 
 from feature_sets.model_package.errors import ModelPackageError
-from feature_sets.model_package.package import fetch_model_package
+from feature_sets.model_package.package import ModelPackage, fetch_model_package
 from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.telemetry.schema_content import answers_depend_on
 from graphs.onnx_model import OnnxModel
@@ -59,12 +59,10 @@ class LoadedVersions:
         model = self._models.get(routed.version)
         if model is not None:
             if model.digest != routed.sha256:
-                raise _wrong_digest(routed, model.digest)
+                raise _wrong_digest(f"version '{routed.version}'", routed.sha256, model.digest)
             return model
-        package = fetch_model_package(routed.model_path, serving_state(self._context).settings.verify_key)
         where = f"version '{routed.version}'"
-        if package.digest != routed.sha256:
-            raise _wrong_digest(routed, package.digest)
+        package = package_of(self._context, where, routed.model_path, routed.sha256)
         if package.schema.version != routed.version:
             raise ModelPackageError(where, "must be the version of its package", package.schema.version)
         check_same_telemetry(where, self._declared.schema.telemetry, package.schema.telemetry)
@@ -120,7 +118,18 @@ def check_same_telemetry(where: str, running: TelemetrySchema, other: TelemetryS
         )
 
 
-def _wrong_digest(routed: RoutedVersion, got: str) -> ModelPackageError:
-    return ModelPackageError(
-        f"version '{routed.version}': SHA-256 of its model.json", f"must be {routed.sha256}", got
-    )
+def package_of(context: Any, where: str, address: str, sha256: str) -> ModelPackage:
+    """A model package that is what was declared of it.
+
+    :param where: what is loaded, for the error.
+    :param sha256: of its ``model.json``.
+    :raises ModelPackageError: if it is damaged, has another digest, or lacks a signature that it must have.
+    """
+    package = fetch_model_package(address, serving_state(context).settings.verify_key)
+    if package.digest != sha256:
+        raise _wrong_digest(where, sha256, package.digest)
+    return package
+
+
+def _wrong_digest(where: str, sha256: str, got: str) -> ModelPackageError:
+    return ModelPackageError(f"{where}: SHA-256 of its model.json", f"must be {sha256}", got)

@@ -120,7 +120,7 @@ class Together:
         kind = find_route(method, path).route.kind if path in _DATA else Kind.INFER
         self._metrics.refused.labels("waiting").inc()
         self._metrics.requests.labels(kind.value, 429).inc()
-        rule = f"must be sent again later: {waiting} of {size} bytes wait for their turn"
+        rule = f"must be sent again later: {waiting} requests of {size} bytes in all wait for their turn"
         error, name = ApiError(429, "requests", rule), named()
         return self._context.Response(
             headers={"Retry-After": str(_RETRY_SECONDS), REQUEST_ID: name},

@@ -5,7 +5,6 @@
 import dataclasses
 import tempfile
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 
 import mlrun
@@ -167,8 +166,7 @@ def _read(
 ) -> Split:
     """Both parts; refuses test rows that the selection or the model has looked at."""
     telemetry = package.schema.telemetry
-    check = partial(check_folds, telemetry)
-    parts = read_split(context, feature_vector, telemetry, arguments, with_test=True, check=check)
+    parts = read_split(context, feature_vector, telemetry, arguments, with_test=True, check=check_folds)
     refuse_selection_on_test_rows(feature_vector, parts)
     refuse_training_on_test_rows(package.parameters, parts)
     return parts

@@ -4,7 +4,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import mlrun
@@ -210,7 +209,7 @@ def select_features(
     votes_needed(min_votes)  # refused now, and not after the rows were read
     for rule in horizons_too_long(feature_vector, telemetry).values():
         context.logger.warning(f"no model of this horizon will be trained: {rule}")
-    parts = read_split(context, feature_vector, telemetry, arguments, check=partial(check_folds, telemetry))
+    parts = read_split(context, feature_vector, telemetry, arguments, check=check_folds)
     with telling_too_little(context):
         selection = select_from(
             parts, telemetry, select_k, min_votes, arguments.seed, max_correlation, max_drift

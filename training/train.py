@@ -6,7 +6,6 @@ import dataclasses
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -193,7 +192,7 @@ def _read(
     context: mlrun.MLClientCtx, feature_vector: str, telemetry: TelemetrySchema, arguments: SplitArguments
 ) -> Split:
     """The training part; refuses features that were selected with the help of test rows."""
-    parts = read_split(context, feature_vector, telemetry, arguments, check=partial(check_folds, telemetry))
+    parts = read_split(context, feature_vector, telemetry, arguments, check=check_folds)
     refuse_selection_on_test_rows(feature_vector, parts)
     return parts
 

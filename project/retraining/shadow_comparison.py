@@ -75,33 +75,6 @@ def mature_until(newest_event_time: str, deadline_seconds: float, schema: Teleme
     return datetime.fromisoformat(newest_event_time) - timedelta(seconds=late)
 
 
-def compare_on_live_rows(
-    folder: Path,
-    schema: TelemetrySchema,
-    champion: str,
-    challenger: str,
-    since: datetime,
-    until: datetime,
-    seed: int = 1,
-    groups: GroupsOf | None = None,
-    group_rows: int = 0,
-) -> ShadowComparison:
-    """Compare two versions on the labeled stream, one of them or both in shadow.
-
-    :param folder: of the labeled pairs of the endpoint.
-    :param schema: names the columns and gives the embargo.
-    :param champion: version.
-    :param challenger: version.
-    :param since: rows later than this count,
-    :param until: up to this, see ``mature_until``.
-    :param seed: of the resamples.
-    :param groups: see ``compare_rows``.
-    :param group_rows: the same.
-    """
-    rows = live_rows(folder, schema, champion, challenger, since, until)
-    return compare_rows(rows, schema, champion, seed, groups, group_rows)
-
-
 def compare_rows(
     rows: pd.DataFrame,
     schema: TelemetrySchema,
@@ -113,6 +86,9 @@ def compare_rows(
     """Compare two versions on rows that both have scored.
 
     :param rows: see ``live_rows``.
+    :param schema: names the columns and gives the embargo.
+    :param champion: version.
+    :param seed: of the resamples.
     :param groups: gives, of devices, ways to group them: column -> device -> group.
     :param group_rows: rows from which on a group is large.
     """
@@ -163,6 +139,12 @@ def live_rows(
     Rows that only one of them has scored are left out: a version that was tried later, or on a canary's
     devices only, is compared on what it has seen. Each decides as it did then.
 
+    :param folder: of the labeled pairs of the endpoint.
+    :param schema: names the columns and gives the embargo.
+    :param champion: version.
+    :param challenger: version.
+    :param since: rows later than this count,
+    :param until: up to this, see ``mature_until``.
     :param written_since: files that were written before are left out, seconds since 1970.
     """
     wanted = {champion: _BOTH[0], challenger: _BOTH[1]}

@@ -183,14 +183,14 @@ def summary(load: Load, latencies: dict[int, list[float]], seconds: float) -> di
         "events_per_second": round(load.size * len(latencies.get(200, ())) / seconds),
         "p50_ms": round(float(np.percentile(taken, 50)), 3),
         "p99_ms": round(float(np.percentile(taken, 99)), 3),
-        "max_ms": round(float(taken.max()), 2),
+        "max_ms": round(float(taken.max()), 3),
         "statuses": {str(status): len(each) for status, each in sorted(latencies.items())},
     }
     refused = np.array(latencies.get(429, ())) * 1e3
     if len(refused):
         found["refused_p50_ms"] = round(float(np.percentile(refused, 50)), 3)
         found["refused_p99_ms"] = round(float(np.percentile(refused, 99)), 3)
-        found["refused_max_ms"] = round(float(refused.max()), 2)
+        found["refused_max_ms"] = round(float(refused.max()), 3)
     return found
 
 

@@ -13,13 +13,16 @@ import heapq
 import http.client
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import numpy as np
 import psutil
+
+from graphs.protocol.roles import Role
+from project.settings import Settings
 
 SIZES = ("rss_mb", "files", "sockets", "threads", "folder_mb")
 EARLIEST, LATEST = 60.0, 600.0
@@ -35,12 +38,16 @@ class Due(NamedTuple):
 
 
 class Endpoint:
-    """One connection to an endpoint, and its process."""
+    """One connection to an endpoint, and its process.
 
-    def __init__(self, url: str) -> None:
+    :param headers: that every request has, such as its token.
+    """
+
+    def __init__(self, url: str, headers: Mapping[str, str]) -> None:
         parts = urlsplit(url)
         if parts.hostname is None or parts.port is None:
             raise ValueError(f"the address of an endpoint must have a host and a port, not {url!r}")
+        self._headers = {"Content-Type": "application/json", **headers}
         self._line = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
         self.process = next(
             psutil.Process(found.pid)
@@ -51,7 +58,7 @@ class Endpoint:
     def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         """Status and content of an answer."""
         content = None if body is None else json.dumps(body)
-        self._line.request(method, path, content, {"Content-Type": "application/json"})
+        self._line.request(method, path, content, self._headers)
         answer = self._line.getresponse()
         text = answer.read()
         return answer.status, json.loads(text) if path != "/metrics" else text.decode()
@@ -165,7 +172,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=200.0)
     parser.add_argument("--folder", type=Path)
     given = parser.parse_args()
-    endpoint = Endpoint(given.url)
+    endpoint = Endpoint(given.url, Settings.from_environment().bearer(Role.WRITE))
     for line in soak(endpoint, given.metrics.split(","), given.minutes, given.rate, given.folder):
         print(json.dumps(line), flush=True)
 

@@ -34,7 +34,7 @@ def read_split(
     arguments: SplitArguments,
     *,
     with_test: bool = False,
-    check: Callable[[Split], object] = lambda split: None,
+    check: Callable[[TelemetrySchema, Split], object] = lambda schema, split: None,
 ) -> Split:
     """Rows to learn from and rows to evaluate on, of a feature vector, for one run.
 
@@ -51,7 +51,8 @@ def read_split(
     :param arguments: how to split. The test part is never sampled.
     :param with_test: whether to read the features of the test part; without it that part has the device,
         time and label only.
-    :param check: refuses rows that cannot be trained on, before their features are read.
+    :param check: refuses rows that cannot be trained on, before their features are read. Where a model can be
+        made without labels, those are set aside instead.
     :returns: parts as ``read_vector`` gives them.
     :raises InputError: unless address, labels and features are what they must be, each part has enough rows
         of both classes (or the schema has relative features, see ``Split.set_aside``), and no part holds what
@@ -81,7 +82,8 @@ def read_split(
         "train_positives_available": int(labels.sum()),
     }
     with telling_too_little(context):
-        split = _set_aside(context, split, schema, lambda: check(dataclasses.replace(split, train=train)))
+        asked = dataclasses.replace(split, train=train)
+        split = _set_aside(context, split, schema, lambda: check(schema, asked))
     if with_test:
         # One read for both: each opens the same files.
         frame = read_vector(uri, schema, pd.concat([train, split.test]))

@@ -171,15 +171,20 @@ def _false_alarms(rows: OutOfFold, called: Flags, called_by_best: Flags) -> Fals
     """
     if not (rows.weights * rows.far).any():
         return None
-    rate, runs, low, high = _rate(rows, called)
-    _, _, best_low, best_high = _rate(rows, called_by_best)
-    low, high = min(low, best_low), max(high, best_high)
+    periods = len(np.unique(np.column_stack([rows.devices, rows.moments // rows.apart])[rows.far], axis=0))
+    rate, runs, low, high = _rate(rows, called, periods)
+    if not np.array_equal(called, called_by_best):
+        _, _, best_low, best_high = _rate(rows, called_by_best, periods)
+        low, high = min(low, best_low), max(high, best_high)
     within = rate / FACTOR <= low and high <= FACTOR * rate
     return FalseAlarms(rate, low, high, runs, within and rows.episodes >= LEAST_EPISODES)
 
 
-def _rate(rows: OutOfFold, called: Flags) -> tuple[float, int, float, float]:
-    """Share of the healthy rows far from errors that are called one, in how many runs, and its range."""
+def _rate(rows: OutOfFold, called: Flags, periods: int) -> tuple[float, int, float, float]:
+    """Share of the healthy rows far from errors that are called one, in how many runs, and its range.
+
+    :param periods: of devices that the rows far from errors lie in.
+    """
     far = rows.weights * rows.far
     rate = float(far[called].sum() / far.sum())
     at = np.flatnonzero(rows.far & called)
@@ -188,8 +193,7 @@ def _rate(rows: OutOfFold, called: Flags) -> tuple[float, int, float, float]:
     independent = independent_runs(
         np.bincount(rows.groups[starts], minlength=parts), np.bincount(rows.groups[rows.far], minlength=parts)
     )
-    periods = np.column_stack([rows.devices, rows.moments // rows.apart])[rows.far]
-    return rate, len(starts), *rate_range(rate, independent, len(np.unique(periods, axis=0)))
+    return rate, len(starts), *rate_range(rate, independent, periods)
 
 
 def _drawn(rule: ThresholdRule, rows: OutOfFold, probability: Floats, seed: int) -> Floats:

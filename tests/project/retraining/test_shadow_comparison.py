@@ -10,7 +10,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from feature_sets.telemetry.schema import TelemetrySchema
-from project.retraining.shadow_comparison import Decisions, compare_on_live_rows, mature_until
+from project.retraining.shadow_comparison import (
+    Decisions,
+    ShadowComparison,
+    compare_rows,
+    live_rows,
+    mature_until,
+)
 
 SCHEMA = TelemetrySchema.load("")
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -48,6 +54,12 @@ def write(
         ]
         columns["shadows"] = pa.array(told, SHADOWS)
     pq.write_table(pa.table(columns), folder / f"{name}.parquet")
+
+
+def compare_on_live_rows(
+    folder: Path, schema: TelemetrySchema, champion: str, challenger: str, since: datetime, until: datetime
+) -> ShadowComparison:
+    return compare_rows(live_rows(folder, schema, champion, challenger, since, until), schema, champion)
 
 
 def test_a_better_challenger_is_told_on_the_same_rows_with_an_interval(tmp_path: Path) -> None:
