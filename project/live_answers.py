@@ -97,7 +97,7 @@ def _refused(
     refused: set[tuple[str, int]] = set()
     for entry in entries:
         if entry.kind == Kind.TELEMETRY and entry.arrival + tolerance >= oldest:
-            if entry.schema == ",".join(metrics):
+            if entry.has_columns(metrics):
                 events = entry.decoded(metrics).events
                 _predictions(ledger, events, devices, entry.arrival, entry.arrival + tolerance)
         elif entry.kind in (Kind.LABELS, Kind.INCIDENTS):

@@ -91,7 +91,7 @@ class _Reader:
             self._readings(entry)
 
     def _readings(self, entry: RawEntry) -> None:
-        if entry.schema != ",".join(self.metrics):
+        if not entry.has_columns(self.metrics):
             count = len(entry.rows)
             self.counts["readings"] += count
             self.counts["readings_of_other_schema"] += count

@@ -75,10 +75,10 @@ def newest_before(entries: AcceptedEntries, archive: Path, schema: TelemetrySche
 
 def _readings(entries: Iterable[RawEntry], schema: TelemetrySchema) -> Iterator[tuple[str, float, int]]:
     """Device, time and arrival of readings that were not from the future; the arrival in microseconds."""
-    columns = ",".join(schema.reading_columns)
+    columns = schema.reading_columns
     tolerance = WindowDefinition.from_schema(schema).tolerance_micros
     for entry in entries:
-        if entry.kind == Kind.TELEMETRY and entry.schema == columns:
+        if entry.kind == Kind.TELEMETRY and entry.has_columns(columns):
             arrival = event_micros(entry.arrival)
             for device, time, *_ in entry.rows:
                 if event_micros(time) <= arrival + tolerance:

@@ -245,7 +245,8 @@ def remember(project: Any, memory: Memory) -> None:
     """
     import mlrun
 
-    body = json.dumps(asdict(memory), sort_keys=True, default=str)
+    # Not sorted: the order of the metrics is that of the features.
+    body = json.dumps(asdict(memory), default=str)
     artifact = mlrun.artifacts.Artifact(KEY, body=body, format="json", is_inline=True)
     project.log_artifact(artifact, upload=False)
     project.spec.workflows = [

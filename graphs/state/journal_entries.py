@@ -74,10 +74,14 @@ class RawEntry(NamedTuple):
             for name, entry in self.rows
         ]
 
+    def has_columns(self, metrics: Sequence[str]) -> bool:
+        """Whether a reading has these columns; a schema may have them in another order by now."""
+        return self.schema == ",".join(metrics) or sorted(self.schema.split(",")) == sorted(metrics)
+
     def decoded(self, metrics: Sequence[str]) -> Entry:
         """The events. Whole numbers stay whole: JSON in between has 64 bits for them.
 
-        :param metrics: columns of a reading in schema order.
+        :param metrics: columns of a reading in schema order, those that the entry has.
         """
         kind = Kind(self.kind)
         if kind in (Kind.LABELS, Kind.INCIDENTS):
@@ -89,9 +93,17 @@ class RawEntry(NamedTuple):
             return Entry(self.id, kind, self.arrival, routing=changes)
         events = [
             TelemetryEvent(device, time, dict(zip(metrics, map(_reading, values), strict=True)))
-            for device, time, *values in self.rows
+            for device, time, *values in self._rows_of(metrics)
         ]
         return Entry(self.id, kind, self.arrival, events)
+
+    def _rows_of(self, metrics: Sequence[str]) -> list[Any]:
+        """Readings with their values in the order of these columns."""
+        if self.schema == ",".join(metrics):  # As nearly always.
+            return self.rows
+        columns = self.schema.split(",")
+        places = [2 + columns.index(name) for name in metrics]
+        return [(row[0], row[1], *(row[place] for place in places)) for row in self.rows]
 
 
 def encoded(events: Sequence[JournalEvent]) -> bytes:

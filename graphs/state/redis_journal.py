@@ -246,7 +246,7 @@ class RedisJournal:
 
     def _decoded(self, raw: RawEntry) -> tuple[int, Entry | None]:
         """How many events an entry has, and the entry itself unless it is of an earlier schema."""
-        if raw.schema == self._schema or raw.kind in _OF_ANY_SCHEMA:
+        if raw.kind in _OF_ANY_SCHEMA or raw.has_columns(self._metrics):
             entry = raw.decoded(self._metrics)
             return entry.size, entry
         size = 0 if raw.kind in TOLD else len(raw.rows)

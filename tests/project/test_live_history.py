@@ -17,6 +17,8 @@ from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.windows.definition import WindowDefinition
 from graphs.protocol.routes import Kind
+from graphs.state.accepted_entries import accepted_entries
+from graphs.state.entry_id import BEFORE_ALL
 from graphs.state.redis_journal import RedisJournal
 from project import live_rows
 from project.live_history import LiveJournal, take_live
@@ -269,6 +271,26 @@ def test_readings_of_other_metrics_and_labels_of_another_column_are_told(project
     report = "\n".join(found["report_lines"])
     assert "2 readings left out: of a schema with other metrics" in report
     assert "1 labels left out: not of 'is_error'" in report
+    forget_all()
+
+
+def test_readings_are_read_by_the_names_of_their_columns(project, local_stack, tmp_path):
+    forget_all()
+    Past.random(np.random.default_rng(11)).folder(tmp_path / "files", PLAIN).ingest()
+    at = START.timestamp()
+    journal = LiveJournal("serving", local_stack.info.redis_url, "of-other-order", tmp_path / "accepted")
+    reading = TelemetryEvent("dev-1", at, {"latency": 3.0, "cpu": 70.0})
+    RedisJournal(journal.url, journal.key, tuple(reading.metrics), 1000).append(
+        Kind.TELEMETRY, at, [reading, TelemetryEvent("dev-1", at - 12.5, {"latency": 4.0, "cpu": 71.0})]
+    )
+    (replayed,) = RedisJournal(journal.url, journal.key, PLAIN.reading_columns, 1000).entries()
+    assert replayed.events[0].metrics == reading.metrics
+    entries = accepted_entries(journal.url, journal.key, journal.archive, BEFORE_ALL)
+    rows = live_rows.live_rows(entries, PLAIN).rows.metrics
+    assert rows[["cpu", "latency"]].values.tolist() == [[70.0, 3.0], [71.0, 4.0]]
+    found = take_live(journal, PLAIN)
+    counts = found["readings_new"], found["readings_of_other_schema"], found["late_readings"]
+    assert counts == (2, 0, 1)
     forget_all()
 
 

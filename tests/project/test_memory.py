@@ -201,6 +201,19 @@ def test_remembering_stores_artifact_and_project(lab, tmp_path, monkeypatch):
     assert workflows["main"]["args"] == lab
 
 
+def test_the_metrics_are_remembered_in_their_order(lab, monkeypatch):
+    logged = []
+    project = SimpleNamespace(
+        log_artifact=lambda item, **_: logged.append(item),
+        spec=SimpleNamespace(workflows=[]),
+        save_to_db=lambda: None,
+    )
+    content = {**ran(lab).schema, "metrics": {"z": {}, "a": {}, "m": {}}}
+    memory.remember(project, replace(ran(lab), schema=content))
+    remembered = Memory(**json.loads(logged[0].get_body()))
+    assert TelemetrySchema.load(remembered.schema).metric_names == ("z", "a", "m")
+
+
 def test_a_training_window_that_is_a_time_is_of_one_run():
     since = {"training_window": "since 2024-05-01T12:00:00Z", "approve": True}
     before = after_run(None, "main", {"training_window": "14d"}, "r1", "t1")
