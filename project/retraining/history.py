@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from drift.drift_event import utc_time
@@ -11,9 +12,15 @@ from project.api_reader import runs
 from project.endpoint_routing import LOOP, champion_of
 from project.errors import NetopsError
 from project.retraining.operations import production_version
-from project.retraining.state import Decision, StateFile
+from project.retraining.state import ROLLED_BACK, Decision, StateFile
 from project.settings import Settings
 from project.tables import column_lines
+
+AT_ONCE = "promoted at once"
+"""What a person did in the running endpoint."""
+
+_SAME = timedelta(minutes=10)
+"""How far apart a rollback has two times: by the clock of the endpoint, and when the loop was told."""
 
 
 def decisions(settings: Settings, dbpath: str, project: str) -> list[Decision]:
@@ -52,7 +59,7 @@ def with_people(found: Sequence[Decision], changes: Sequence[Mapping[str, Any]])
     made = [
         Decision(
             time=utc_time(change["time"]),
-            outcome="promoted at once" if change["outcome"] == APPLIED else "refused",
+            outcome=AT_ONCE if change["outcome"] == APPLIED else "refused",
             reason=f"{change['who']}: {change['why']}" + (f"; {change['error']}" if change["error"] else ""),
             before=champion_of(change["from"]),
             after=champion_of(change["to"]),
@@ -61,7 +68,27 @@ def with_people(found: Sequence[Decision], changes: Sequence[Mapping[str, Any]])
         if change["who"] not in (DEPLOYMENT, LOOP)
         and champion_of(change["from"]) != champion_of(change["to"])
     ]
+    made = _without_rollbacks(made, found)
     return sorted([*found, *made], key=lambda decision: decision.time)
+
+
+def _without_rollbacks(made: Sequence[Decision], found: Sequence[Decision]) -> list[Decision]:
+    """The changes but those that 'netops rollback' has told the loop, too, in the same minutes."""
+    told = [each for each in found if each.outcome == ROLLED_BACK and not each.run_id]
+    kept = []
+    for change in made:
+        same = [
+            each
+            for each in told
+            if change.outcome == AT_ONCE
+            and (each.before, each.after) == (change.before, change.after)
+            and abs(datetime.fromisoformat(each.time) - datetime.fromisoformat(change.time)) <= _SAME
+        ]
+        if same:
+            told.remove(same[0])
+        else:
+            kept.append(change)
+    return kept
 
 
 def _of_gate(found: Sequence[Mapping[str, Any]], known: set[str]) -> list[Decision]:

@@ -1,5 +1,7 @@
 """The history: the loop's decisions and the gate's in other runs, in order, each with its evidence."""
 
+from datetime import timedelta
+
 import pytest
 
 from project.errors import NetopsError
@@ -62,6 +64,29 @@ def test_a_drift_is_told_with_detector_value_limit_and_sample(settings):
         "glr 4.2 against a limit of 3.8 at 2024-05-01T12:00:00, about since 2024-05-01T11:00:00; "
         "900 labels seen"
     )
+
+
+def test_a_rollback_in_the_running_endpoint_is_told_once():
+    def change(at, before, after):
+        told = {"who": "kim", "why": "rolled back", "outcome": "applied", "error": ""}
+        champions = {
+            name: [{"version": each, "role": "champion"}] for name, each in (("from", before), ("to", after))
+        }
+        return {"time": f"2026-01-01T{at}Z", **told, **champions}
+
+    said = rolled_back(LoopState(), "v2", "v1", "", NOW, RetrainingPolicy()).decisions[-1]
+    at = NOW - timedelta(seconds=1)
+    same = change(f"{at:%H:%M:%S}", "v2", "v1")
+    same["time"] = f"{at:%Y-%m-%dT%H:%M:%SZ}"
+    other = {**change("00:00:00", "v1", "v2"), "time": same["time"]}
+    again = {**same}
+    assert module.with_people([said], [same]) == [said]
+    found = module.with_people([said], [same, other, again])
+    assert [(each.outcome, each.after) for each in found] == [
+        ("promoted at once", "v2"),
+        ("promoted at once", "v1"),
+        ("rolled back", "v1"),
+    ]
 
 
 def test_the_version_before_is_that_which_the_production_model_replaced(settings, monkeypatch):
