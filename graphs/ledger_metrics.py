@@ -61,6 +61,7 @@ def told_ledger(ledger: PredictionLedger | DerivedLedger, time: str) -> dict[str
         "waiting_for_prediction": states["waiting_for_prediction"],
         "joined": ledger.joined,
         "expired": ledger.expired["waiting_for_label"],
+        # Those that came first and waited in vain; one that comes too late is ``LabelStatus.EXPIRED``.
         "expired_labels": ledger.expired["waiting_for_prediction"],
         "conflicting": ledger.conflicting,
         "conflicts": _told_conflicts(ledger.conflicts, time),

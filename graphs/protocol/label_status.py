@@ -23,6 +23,6 @@ class LabelStatus(StrEnum):
     CONFLICTING = "conflicting"
     """Another label was there before; it is kept."""
     EXPIRED = "expired"
-    """It arrived after the deadline."""
+    """It arrived after the deadline; it never waited, so it is none of the ledger's ``expired_labels``."""
     QUARANTINED = "quarantined"
     """It is about a time that is further ahead of the clock than the tolerance."""

@@ -105,6 +105,10 @@ def test_labels_are_told_by_what_became_of_them(package: Path) -> None:
         return value(client, "netops_ledger_outcomes_total", outcome=name)
 
     assert [outcome(name) for name in ("joined", "expired", "conflicting", "expired_label")] == [2, 1, 1, 0]
+    # A label that itself comes too late never waited: it is told by its status alone.
+    assert client.post("/labels", label("a/1", 20, 1)).json["status"] == "expired"
+    assert value(client, "netops_labels_total", status="expired") == 1
+    assert client.get("/labeled").json["expired_labels"] == outcome("expired_label") == 0
     assert value(client, "netops_early_labels_total") == 1
     assert value(client, "netops_label_coverage_ratio") == pytest.approx(2 / 3)
     assert value(client, "netops_ledger_size", state="waiting_for_label") == 1
