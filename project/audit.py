@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -21,16 +20,14 @@ from feature_sets.feature_vector import ALL_FEATURES
 from feature_sets.ingestion.history.held_rows import held_rows
 from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
-from feature_sets.model_package.columns import PREDICTED_AT, PROBABILITY, VERSION
+from feature_sets.model_package.columns import PREDICTED_AT, PREDICTION, PROBABILITY, VERSION
 from feature_sets.model_package.package import ModelPackage, fetch_model_package
 from feature_sets.rows.event_micros import column_micros
 from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from feature_sets.windows.definition import WindowDefinition
-from graphs.state.accepted_entries import AcceptedEntries, accepted_entries
-from project.labeled_files import newest_files
+from project.arrivals import Arrivals, arrivals
+from project.labeled_files import newest_files, read_pairs
 from project.live_history import LiveJournal
-from project.live_rows import ARRIVED, live_rows
 from project.same_answers import answers_differ
 from training.dataset.vector_rows import read_vector
 
@@ -38,8 +35,11 @@ _MICRO = 1_000_000
 MOST, SINCE = 100_000, "7d"
 """Newest labeled pairs that are looked at, about; and how long before the newest answer."""
 
-_CLOCKS_APART_SECONDS = 3600
-"""How far the clocks of an endpoint and of its journal may be apart."""
+_EXAMPLES = 5
+"""Differences that are told one by one."""
+
+_FILE = "(file)"
+"""Column of the file that a pair is from; no schema can have a column of this name."""
 
 _BATCH_ROWS = 200_000
 """Pairs whose features are read at once."""
@@ -54,11 +54,18 @@ class Audit:
     :param not_in_history: those whose reading is not in the history yet.
     :param after_late: those that a late reading touches: it came after the answer, and a schema without an
         arrival has it in the history as if it had come in time.
+    :param after_silence: those that differ, and look back beyond a silence of their device after which the
+        endpoint may have begun it anew, from what was in the history by then.
     :param unknown_models: those of a model that is registered no more.
     :param without_input: those of a model with an input that the history, of another schema by now, lacks.
-    :param mismatches: compared ones in which a feature differs in a bit, or the probability by more than the
-        rounding of 32 bits.
-    :param by_feature: feature, or ``probability`` -> compared ones in which it differs.
+    :param rounded: compared ones that look back on a late reading which came before the answer. A schema
+        without an arrival has it in the history in another place, and sums in another order: such features
+        may differ by the rounding of 32 bits.
+    :param mismatches: compared ones in which a feature differs in a bit, the probability by more than the
+        rounding of 32 bits, the prediction is not that of probability and threshold, or the label none that
+        arrived.
+    :param by_feature: feature, ``probability``, ``prediction`` or label -> compared ones in which it differs.
+    :param examples: the first differences: device, event time, file, column, ``expected`` and ``found``.
     :param left_out: feature of other devices -> compared ones in which it is not looked at. Without an
         arrival in the schema, the history does not know which of two devices was heard first.
     :param absent: such an input -> pairs of models that take it.
@@ -71,12 +78,15 @@ class Audit:
     compared: int = 0
     not_in_history: int = 0
     after_late: int = 0
+    after_silence: int = 0
     unknown_models: int = 0
     without_input: int = 0
+    rounded: int = 0
     mismatches: int = 0
     by_feature: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
     absent: Counter[str] = field(default_factory=Counter)
+    examples: list[dict[str, Any]] = field(default_factory=list)
     since: str | None = None
     first: str | None = None
     last: str | None = None
@@ -98,6 +108,11 @@ class Audit:
         reasons = (
             (self.not_in_history, "not compared: their readings are no history yet ('netops ingest --live')"),
             (self.after_late, "not compared: a reading that came after the answer is in their windows now"),
+            (
+                self.after_silence,
+                "not compared: they differ, and the endpoint may have begun their silent device anew",
+            ),
+            (self.rounded, "but for rounding: a late reading is summed in another order in the history"),
             (self.unknown_models, "not compared: their model is registered no more"),
             (
                 self.without_input,
@@ -106,6 +121,11 @@ class Audit:
         )
         found += [f"  {count:,} {text}" for count, text in reasons if count]
         found += [f"  {count:,} in {name}" for name, count in self.by_feature.most_common()]
+        found += [
+            f"    {each[DEVICE]} at {each['time']}, {each['file']}: {each['column']} must be "
+            f"{each['expected']}, is {each['found']}"
+            for each in self.examples
+        ]
         if self.left_out:
             most, names = max(self.left_out.values()), ", ".join(sorted(self.left_out))
             found.append(f"  not looked at in {most:,}, as the schema has no arrival: {names}")
@@ -136,16 +156,17 @@ def audit(
     if history is None or history.metrics is None:
         raise InputError("history", "must have been begun by 'netops ingest' or 'netops run'", "none")
     found, columns = Audit(), [schema.time, schema.target, PREDICTED_AT]
-    files = [pd.read_parquet(path) for path in reversed(newest_files(directory, columns, most))]
+    paths = reversed(newest_files(directory, columns, most))
+    files = [read_pairs(path).to_pandas().assign(**{_FILE: path.name}) for path in paths]
     if not files:
         return found
     begin = _begin(since, max(column_micros(file[PREDICTED_AT]).max() for file in files))
     files = [file[column_micros(file[PREDICTED_AT]) >= begin] for file in files]
     files = [file for file in files if len(file)]
     found.since = _moment(begin)
-    late = _late(journal, schema, files)
+    came = arrivals(journal, schema, files)
     for pairs in _batches(files):
-        _add(found, project, pairs, history.metrics, late, schema)
+        _add(found, project, pairs, history.metrics, came, schema)
     return found
 
 
@@ -162,24 +183,12 @@ def _batches(files: list[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         yield pd.concat(waiting, ignore_index=True)
 
 
-def _late(journal: LiveJournal, schema: TelemetrySchema, files: list[pd.DataFrame]) -> pd.DataFrame:
-    """Device, time and arrival of readings that came after a later one, while these pairs were served."""
-    if schema.arrival is not None or not files:
-        return pd.DataFrame(columns=[DEVICE, schema.time, ARRIVED])
-    since = min(column_micros(file[PREDICTED_AT]).min() for file in files) / _MICRO
-    # An entry is made after the arrival of its events, by a clock of its own; archives before are not read.
-    after = (max(0, int((since - _CLOCKS_APART_SECONDS) * 1000)), 0)
-    entries = accepted_entries(journal.url, journal.key, journal.archive, after)
-    served = AcceptedEntries([entry for entry in entries.new if entry.arrival >= since], [])
-    return live_rows(served, schema).late
-
-
 def _add(
     found: Audit,
     project: str,
     pairs: pd.DataFrame,
     stored: StoredHistory,
-    late: pd.DataFrame,
+    came: Arrivals,
     schema: TelemetrySchema,
 ) -> None:
     """Compare pairs of one model version."""
@@ -194,7 +203,7 @@ def _add(
         found.unknown_models += len(pairs)
         return
     known = held_rows(stored, KeyedRows.of(pairs, DEVICE, schema.time))[0] >= 0
-    touched = known & _is_touched(pairs, late, schema)
+    touched = known & came.missed_by(pairs, schema)
     found.not_in_history += int(np.count_nonzero(~known))
     found.after_late += int(np.count_nonzero(touched))
     served = pairs[known & ~touched].reset_index(drop=True)
@@ -207,17 +216,62 @@ def _add(
         found.without_input += len(served)
         found.absent.update(dict.fromkeys(absent, len(served)))
         return
-    found.compared += len(served)
     history = served[keys].merge(vector[[*keys, *names]], on=keys, how="left", validate="1:1")
     unknown = [] if schema.arrival is not None else _of_others(names, schema)
-    found.left_out.update({name: len(served) for name in unknown})
-    differs = {name: differing(served[name], history[name]) for name in names if name not in unknown}
-    # The answer is looked at all the same, from what the model was given.
+    rounded = came.summed_otherwise(served, schema)
+    looked_at = [name for name in names if name not in unknown]
+    expected: dict[str, Any] = {name: history[name].to_numpy() for name in looked_at}
+    differs = {
+        name: differing(served[name], history[name]) & ~(rounded & _is_close(served[name], history[name]))
+        for name in looked_at
+    }
+    # The answer is looked at all the same, from what the model was given; so is that of rounded inputs.
     history = history.assign(**{name: served[name] for name in unknown})
+    for name in looked_at:
+        history[name] = history[name].where(~rounded | differs[name], served[name])
     offline = package.session().probability(package.schema.matrix(history))
-    differs[PROBABILITY] = answers_differ(served[PROBABILITY], offline)
+    expected[PROBABILITY], differs[PROBABILITY] = offline, answers_differ(served[PROBABILITY], offline)
+    anew = np.logical_or.reduce(list(differs.values())) & came.begun_anew(served, schema)
+    differs = {name: rows & ~anew for name, rows in differs.items()}
+    found.after_silence += int(np.count_nonzero(anew))
+    found.compared += int(np.count_nonzero(~anew))
+    found.rounded += int(np.count_nonzero(rounded & ~anew))
+    found.left_out.update({name: int(np.count_nonzero(~anew)) for name in unknown})
+    threshold, said = package.schema.threshold, served[PROBABILITY].to_numpy(dtype=np.float64)
+    expected[PREDICTION] = (said >= threshold).astype(np.int64)
+    # At the threshold itself it is decided in the numbers of the model.
+    differs[PREDICTION] = (served[PREDICTION].to_numpy() != expected[PREDICTION]) & (
+        answers_differ(said, np.full(len(served), threshold))
+    )
+    expected[schema.target], differs[schema.target] = came.other_labels(served, schema)
     found.mismatches += int(np.logical_or.reduce(list(differs.values())).sum())
     found.by_feature.update({name: int(rows.sum()) for name, rows in differs.items() if rows.any()})
+    for row in np.flatnonzero(np.logical_or.reduce(list(differs.values())))[
+        : _EXAMPLES - len(found.examples)
+    ]:
+        column = next(name for name, rows in differs.items() if rows[row])
+        at = served.iloc[int(row)]
+        found.examples.append(
+            {
+                DEVICE: str(at[DEVICE]),
+                "time": at[schema.time].isoformat(),
+                "file": str(at[_FILE]),
+                "column": column,
+                "expected": _plain(expected[column][row]),
+                "found": _plain(at[column]),
+            }
+        )
+
+
+def _is_close(values: pd.Series, others: pd.Series) -> npt.NDArray[np.bool_]:
+    """Which are the same but for the rounding of 32 bits."""
+    left, right = (column.to_numpy(dtype=np.float64, na_value=np.nan) for column in (values, others))
+    return np.isclose(left, right, rtol=1e-6, atol=1e-9)
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it; None where there is none."""
+    return None if pd.isna(value) else getattr(value, "item", lambda: value)()
 
 
 def _of_others(names: Sequence[str], schema: TelemetrySchema) -> list[str]:
@@ -256,19 +310,3 @@ def model_of(project: str, version: str) -> ModelPackage | None:
     labels = f"version={version}"
     found = mlrun.get_run_db().list_artifacts(project=project, labels=labels, kind="model")
     return fetch_model_package(str(found[0]["spec"]["target_path"])) if found else None
-
-
-def _is_touched(pairs: pd.DataFrame, late: pd.DataFrame, schema: TelemetrySchema) -> npt.NDArray[np.bool_]:
-    """Whether a reading that came after the answer is in what the features of each pair look back on."""
-    derived, definition = DerivedFeatures(schema), WindowDefinition.from_schema(schema)
-    # Features of other devices are not looked at where there are late readings.
-    reach = math.inf if derived.relative.names else definition.kept_buckets * definition.period_micros
-    columns = (pairs[schema.time], pairs[PREDICTED_AT], late[schema.time], late[ARRIVED])
-    times, answered, moments, arrivals = map(column_micros, columns)
-    of_device, nobody = pairs.groupby(DEVICE, sort=False).indices, np.arange(0)
-    touched = np.zeros(len(pairs), dtype=np.bool_)
-    for device, moment, arrived in zip(late[DEVICE], moments, arrivals, strict=True):
-        rows = of_device.get(device, nobody)
-        ago = times[rows] - moment
-        touched[rows] |= (ago >= 0) & (ago <= reach) & (answered[rows] <= arrived)
-    return touched

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from feature_sets.ingestion.history.held_rows import held_rows
 from feature_sets.ingestion.history.stored_history import StoredHistory
@@ -16,7 +15,7 @@ from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.telemetry.events import label_columns
 from feature_sets.telemetry.maintenance_columns import IN_MAINTENANCE
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from project.labeled_files import newest_files
+from project.labeled_files import newest_files, read_pairs
 from project.summary.live_labels import COMPARED, CONTRADICTED
 
 _MOST = 1_000_000
@@ -54,7 +53,7 @@ def contradicted_pairs(
 def _newest(directory: Path, schema: TelemetrySchema, most: int) -> pd.DataFrame:
     """Device, time and label of pairs, from the newest batches; those of another schema are left out."""
     columns = [DEVICE, schema.time, schema.target]
-    found = [pq.read_table(path, columns=columns) for path in newest_files(directory, columns, most)]
+    found = [read_pairs(path, columns) for path in newest_files(directory, columns, most)]
     if not found:
         return pd.DataFrame(columns=columns)
     pairs: pd.DataFrame = pa.concat_tables(found).to_pandas().drop_duplicates(columns[:2], ignore_index=True)

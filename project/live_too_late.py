@@ -61,19 +61,21 @@ def newest_before(entries: AcceptedEntries, archive: Path, schema: TelemetrySche
     found = NewestBuckets(schema)
     devices = {
         device
-        for device, time, arrival in _readings(entries.new, schema)
+        for device, time, arrival in journaled_readings(entries.new, schema)
         if found.may_be_too_late(time, arrival)
     }
     first = entries.new[0].id if entries.new else None
     if devices:
         before = (entry for entry in all_entries(entries, archive) if first is None or entry.id < first)
-        for device, time, arrival in _readings(before, schema):
+        for device, time, arrival in journaled_readings(before, schema):
             if device in devices:
                 found.takes(device, time, arrival)
     return found
 
 
-def _readings(entries: Iterable[RawEntry], schema: TelemetrySchema) -> Iterator[tuple[str, float, int]]:
+def journaled_readings(
+    entries: Iterable[RawEntry], schema: TelemetrySchema
+) -> Iterator[tuple[str, float, int]]:
     """Device, time and arrival of readings that were not from the future; the arrival in microseconds."""
     columns = schema.reading_columns
     tolerance = WindowDefinition.from_schema(schema).tolerance_micros

@@ -12,12 +12,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from feature_sets.damaged_file import reading
 from graphs.protocol.errors import ApiError
 from graphs.state.entry_id import BEFORE_ALL, EntryId
 from graphs.state.journal_entries import RawEntry
 
 _NAME = re.compile(r"^(\d{13,})-(\d{6,})\.parquet$")
 _UNFINISHED = ".unfinished"
+_ADVICE = "put it back from a backup; without it, what the endpoint accepted then is lost to the history"
 _STALE_SECONDS = 600.0
 _RETRY_SECONDS = 5.0
 _FILE_BYTES = 16_000_000
@@ -161,7 +163,9 @@ def archived(directory: Path, after: EntryId) -> Iterator[RawEntry]:
     for newest, path in sorted(_files(directory)):
         if newest <= last:
             continue
-        for row in pq.read_table(path).to_pylist():
+        with reading(path, _ADVICE):
+            table = pq.read_table(path)
+        for row in table.to_pylist():
             entry = RawEntry(
                 (row["milliseconds"], row["sequence"]), *(row[name] for name in _SCHEMA.names[2:])
             )

@@ -8,6 +8,7 @@ import sys
 import typer
 
 from feature_sets.checks import InputError
+from feature_sets.damaged_file import DamagedFileError
 from feature_sets.telemetry.errors import TelemetryError
 from project.cli.audit import audit
 from project.cli.check import check
@@ -91,7 +92,10 @@ def main() -> None:
         print(f"netops: {error}", file=sys.stderr)
         sys.exit(1)
     except OSError as error:
-        failure = disk_failure(error, os.environ.get("NETOPS_HOME") or default_home())
+        is_damaged = isinstance(error, DamagedFileError)
+        failure = (
+            str(error) if is_damaged else disk_failure(error, os.environ.get("NETOPS_HOME") or default_home())
+        )
         if not failure:
             raise
         print(f"netops: {failure}", file=sys.stderr)

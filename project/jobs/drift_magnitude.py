@@ -33,6 +33,7 @@ from project.endpoints import endpoint_address
 from project.errors import NetopsError
 from project.function_names import MODEL
 from project.http_json import get_json
+from project.labeled_files import read_pairs
 from project.settings import Settings
 
 LIVE, REHEARSED = "live traffic", "the rehearsal"
@@ -176,7 +177,7 @@ def chosen_rows(live: Path, rehearsed: Path, version: str, min_rows: int) -> Lab
 def version_rows(folder: Path, version: str) -> pd.DataFrame:
     """Rows that one model version predicted, of all batches in a folder, in their order."""
     files = sorted(folder.glob("*.parquet"))
-    frames = [pd.read_parquet(file, filters=[(VERSION, "==", version)]) for file in files]
+    frames = [read_pairs(file, filters=[(VERSION, "==", version)]).to_pandas() for file in files]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
@@ -196,7 +197,7 @@ class RowCount:
         """Rows by now."""
         for file in self._folder.glob("*.parquet"):
             if file.name not in self._seen:
-                versions = pd.read_parquet(file, columns=[VERSION])[VERSION]
+                versions = read_pairs(file, [VERSION]).to_pandas()[VERSION]
                 self._rows += int((versions == self._version).sum())
                 self._seen.add(file.name)
         return self._rows

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
 from feature_sets.rows.entity_keys import key_parts
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.split_rule import BY_TIME, SplitRule
+from project.labeled_files import read_pairs
 from project.retraining.policy import Evidence
 from training.evaluation.clusters import ENOUGH, episode_clusters
 
@@ -75,7 +75,7 @@ class LabeledRows:
         found = sorted(self._folder.glob("*.parquet")) if self._folder.is_dir() else []
         for path in found:
             if path.name not in self._files:
-                rows = pq.read_table(path, columns=columns, filters=[(schema.time, ">=", first)])
+                rows = read_pairs(path, columns, [(schema.time, ">=", first)])
                 self._files[path.name] = rows.to_pandas()
         kept = [self._files[path.name] for path in found if len(self._files[path.name])]
         return pd.concat(kept, ignore_index=True) if kept else pd.DataFrame(columns=columns)

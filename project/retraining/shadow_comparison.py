@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
 from feature_sets.listed import listed
 from feature_sets.model_package.columns import PREDICTION, PROBABILITY, SHADOWS, VERSION
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from project.labeled_files import columns_of, read_pairs
 from training.evaluation.champion import Units, compared
 from training.evaluation.clusters import LEAST_CLUSTERS
 from training.evaluation.promotion_gate import Comparison
@@ -153,9 +153,9 @@ def live_rows(
     answers = [f"{who}_{what}" for who in _BOTH for what in (PREDICTION, PROBABILITY)]
     kept = [pd.DataFrame(columns=[DEVICE, schema.time, schema.target, *answers])]
     for path in sorted(folder.glob("*.parquet")) if folder.is_dir() else []:
-        if path.stat().st_mtime < written_since or SHADOWS not in pq.read_schema(path).names:
+        if path.stat().st_mtime < written_since or SHADOWS not in columns_of(path):
             continue
-        rows = pq.read_table(path, columns=[*columns, SHADOWS], filters=period).to_pandas()
+        rows = read_pairs(path, [*columns, SHADOWS], period).to_pandas()
         if not len(rows):
             continue
         told = zip(*(rows[name] for name in (VERSION, PREDICTION, PROBABILITY, SHADOWS)), strict=True)

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 from sklearn.metrics import average_precision_score, f1_score
 
 from feature_sets.model_package.columns import PREDICTION, PROBABILITY, VERSION
 from feature_sets.telemetry.schema import TelemetrySchema
+from project.labeled_files import read_pairs
 from project.retraining import state as words
 from project.retraining.state import LoopState
 from project.scenarios.drift_traffic import TrafficReport
@@ -82,7 +82,7 @@ def realized(rows: pd.DataFrame, schema: TelemetrySchema) -> Realized:
 def labeled_rows(folder: Path, schema: TelemetrySchema) -> pd.DataFrame:
     """Labeled pairs of the endpoint."""
     columns = [schema.time, VERSION, PREDICTION, PROBABILITY, schema.target]
-    parts = [pq.read_table(path, columns=columns).to_pandas() for path in sorted(folder.glob("*.parquet"))]
+    parts = [read_pairs(path, columns).to_pandas() for path in sorted(folder.glob("*.parquet"))]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
 

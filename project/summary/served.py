@@ -27,6 +27,7 @@ def audit_text(results: Mapping[str, Any]) -> str:
     reasons = (
         ("not_in_history", "are no history yet"),
         ("after_late", "had a late reading after the answer"),
+        ("after_silence", "differ after a silence of their device"),
         ("unknown_models", "are of a model that is registered no more"),
         (
             "without_input",

@@ -1,16 +1,24 @@
 """What was served against the history: nothing differs, and what does differ is found and named."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+import orjson
 import pandas as pd
 import pytest
 
 from feature_sets.checks import InputError
+from feature_sets.damaged_file import DamagedFileError
 from feature_sets.derived_features import DerivedFeatures
 from feature_sets.feature_vector import all_features
 from feature_sets.model_package.package import fetch_model_package
+from feature_sets.telemetry.schema import DEVICE
+from feature_sets.windows.definition import WindowDefinition
 from graphs.state.accepted_entries import AcceptedEntries
+from graphs.state.journal_entries import RawEntry
+from graphs.state.longest_reach import longest_reach
+from project import arrivals
 from project import audit as audits
 from project.audit import Audit, audit
 from project.jobs import audit as step
@@ -23,6 +31,7 @@ from tests.project.live_network import (
     GROUPED_PLAIN,
     INPUTS,
     PLAIN,
+    START,
     Past,
     conversation,
     open_endpoint,
@@ -97,8 +106,10 @@ def test_what_was_served_is_what_the_history_says(project, local_stack, tmp_path
     found = look(most=1)
     assert found.pairs == len(rows)
     compared = found.compared
-    assert found.mismatches == found.by_feature["cpu_avg_1m"] == compared > 0
-    assert any(line.endswith(f"{compared:,} in cpu_avg_1m") for line in found.lines())
+    exact = compared - found.rounded  # One bit is less than the rounding of the others.
+    assert found.by_feature["cpu_avg_1m"] == exact > 0 and found.by_feature["probability"] == 1
+    assert exact <= found.mismatches <= exact + 1
+    assert any(line.endswith(f"{exact:,} in cpu_avg_1m") for line in found.lines())
 
     vector = audits.read_vector
     monkeypatch.setattr(audits, "read_vector", lambda *given: vector(*given).drop(columns="cpu_avg_1m"))
@@ -124,12 +135,106 @@ def test_archives_of_before_the_range_are_not_read(project, tmp_path, monkeypatc
         asked.append(after)
         return AcceptedEntries([], [])
 
-    monkeypatch.setattr(audits, "accepted_entries", entries)
+    monkeypatch.setattr(arrivals, "accepted_entries", entries)
     answered = pd.to_datetime(["2026-11-20T12:00:00Z", "2026-11-20T13:00:00Z"])
-    audits._late(
+    arrivals.arrivals(
         LiveJournal("serving", "", "key", tmp_path), PLAIN, [pd.DataFrame({"predicted_at": answered})]
     )
-    assert asked == [(pd.Timestamp("2026-11-20T11:00:00Z").value // 1_000_000, 0)]
+    # An hour, and what the windows can look back on: twice the minute, and the tolerance.
+    assert asked == [(pd.Timestamp("2026-11-20T10:57:00Z").value // 1_000_000, 0)]
+
+
+def test_a_device_that_was_silent_for_long_may_have_begun_anew():
+    def entry(number, arrival, *rows):
+        return RawEntry((number, 0), "telemetry", "latency,cpu", "", arrival, orjson.dumps(rows))
+
+    silent = 1000.0 + longest_reach(WindowDefinition.from_schema(PLAIN))
+    entries = [
+        entry(1, 1000.0, ("a", 500.0, 1, 2), ("b", 500.0, 1, 2)),
+        entry(2, silent - 1, ("b", 510.0, 1, 2)),
+        entry(3, silent, ("a", 510.0, 1, 2)),
+    ]
+    came = arrivals.Arrivals(pd.DataFrame(), arrivals._returned(entries, PLAIN), {})
+    assert came.returned[DEVICE].tolist() == ["a"]
+    pairs = pd.DataFrame(
+        [("a", 510.0, silent), ("a", 500.0, 1000.0), ("b", 510.0, silent - 1), ("a", 600.0, silent + 90)],
+        columns=[DEVICE, "timestamp", "predicted_at"],
+    )
+    assert came.begun_anew(pairs, PLAIN).tolist() == [True, False, False, False]
+
+
+def test_late_readings_are_no_difference_and_what_was_changed_is_told(
+    project, local_stack, tmp_path, monkeypatch
+):
+    forget_all()
+    generator = np.random.default_rng(15)
+    Past.random(generator).folder(tmp_path / "files", PLAIN).ingest()
+    all_features(PLAIN).save()
+    pairs = tmp_path / "pairs"
+    redis_url = local_stack.info.redis_url
+    endpoint = open_endpoint(tmp_path, project, redis_url, PLAIN, INPUTS, labeled_directory=str(pairs))
+    client, times = endpoint.start(), []
+    package = fetch_model_package(str(endpoint.package))
+    monkeypatch.setattr(audits, "model_of", lambda project, version: package)
+    for second in range(600):
+        late = float(generator.integers(5, 55)) + 0.5 if generator.random() < 0.05 else 0.0
+        times.append((START + pd.Timedelta(seconds=second - late)).isoformat())
+        values = {"cpu": float(generator.normal(50, 10)), "latency": float(generator.gamma(2.0, 5.0))}
+        event = {"device": "dev-1", "timestamp": times[-1], **values}
+        assert endpoint.send("/telemetry", [event]).status == 200
+    labels = [{"device": "dev-1", "timestamp": at, "is_error": 0} for at in times]
+    assert endpoint.send("/labels", labels).status == 200
+    client.shut_down()
+    take_live(endpoint.journal, PLAIN)
+
+    def look():
+        return audit(project, pairs, endpoint.journal, PLAIN, 10_000, "3650d")
+
+    found = look()
+    assert (found.mismatches, found.after_silence, found.not_in_history) == (0, 0, 0)
+    assert found.after_late >= 20 and found.rounded > 50 and found.examples == []
+    with monkeypatch.context() as patch:
+        patch.setattr(audits, "_is_close", lambda left, right: np.zeros(len(left), dtype=bool))
+        assert 0 < look().mismatches <= found.rounded
+
+    path = max(pairs.glob("*.parquet"))
+    rows = pd.read_parquet(path)
+    rows.loc[rows.index[-1], "prediction"] = 1 - rows["prediction"].iloc[-1]
+    rows.loc[rows.index[-2], "is_error"] = 1
+    rows.to_parquet(path)
+    changed = look()
+    assert (changed.mismatches, changed.by_feature) == (2, {"prediction": 1, "is_error": 1})
+    label, prediction = changed.examples
+    assert (label["file"], label["column"], label["expected"], label["found"]) == (
+        path.name,
+        "is_error",
+        0,
+        1,
+    )
+    assert prediction["time"] == rows["timestamp"].iloc[-1].isoformat()
+    assert f"{path.name}: is_error must be 0, is 1" in "\n".join(changed.lines())
+
+    rows.loc[rows.index[-3], "cpu_avg_1m"] += 1.0
+    rows.to_parquet(path)
+    assert look().mismatches == 3
+    came = audits.arrivals
+
+    def after_a_silence(*given):
+        back = pd.DataFrame({DEVICE: ["dev-1"], "timestamp": [START], "(arrived)": [START]})
+        return replace(came(*given), returned=back.assign(timestamp=rows["timestamp"].iloc[-3]))
+
+    monkeypatch.setattr(audits, "arrivals", after_a_silence)
+    silent = look()
+    assert (silent.mismatches, silent.after_silence, silent.compared) == (2, 1, changed.compared - 1)
+
+    content = bytearray(path.read_bytes())
+    content[4 : len(content) // 2] = bytes(len(content) // 2 - 4)
+    path.write_bytes(content)
+    with pytest.raises(DamagedFileError, match=f"{path.name}: must be a readable Parquet file"):
+        look()
+    path.write_bytes(b"PAR1")
+    with pytest.raises(DamagedFileError, match="put it back from a backup"):
+        look()
 
 
 def test_the_step_tells_its_figures_and_a_difference_is_an_error_of_its_log(monkeypatch):

@@ -16,7 +16,10 @@ import httpx
 import pytest
 
 from feature_sets.checks import InputError
+from feature_sets.damaged_file import DamagedFileError, reading
 from feature_sets.telemetry.errors import TelemetryError
+from graphs.state.entry_id import BEFORE_ALL
+from graphs.state.journal_archive import archived
 from project.cli import main
 from project.cli.arguments import parse_assignments, project_name, source_arguments
 from project.cli.restarts import deployed, facts, lives
@@ -253,6 +256,25 @@ def test_a_full_or_read_only_disk_is_one_line(monkeypatch, capsys, tmp_path, cod
     assert end.value.code == 1
     assert line.startswith(f"netops: {tmp_path / 'locks'}: {os.strerror(code)}; ")
     assert line.endswith(f"or set NETOPS_HOME (now {tmp_path}) to another folder")
+
+
+def test_a_damaged_file_of_the_archive_is_one_line_with_its_name(monkeypatch, capsys, tmp_path):
+    path = tmp_path / "1700000000000-000000.parquet"
+    path.write_bytes(b"PAR1 no more")
+    monkeypatch.setattr(application, "app", lambda: list(archived(tmp_path, BEFORE_ALL)))
+    monkeypatch.setattr(application, "watch_for_interruption", lambda: None)
+    with pytest.raises(SystemExit) as end:
+        application.main()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert end.value.code == 1
+    assert line.startswith(f"netops: {path}: must be a readable Parquet file, got ")
+    assert "; put it back from a backup" in line
+
+
+def test_a_failure_of_the_disk_while_a_file_is_read_stays_one(tmp_path):
+    with pytest.raises(OSError, match="full") as failed, reading(tmp_path, "x"):
+        raise OSError(errno.ENOSPC, "full")
+    assert not isinstance(failed.value, DamagedFileError)
 
 
 def test_of_a_file_outside_the_home_another_home_is_not_the_remedy(tmp_path):

@@ -56,8 +56,10 @@ def test_few_rows_of_live_traffic_are_better_than_none(tmp_path):
 
 
 def test_a_batch_is_read_once_while_rows_are_waited_for(tmp_path, monkeypatch):
-    read, opened = pd.read_parquet, []
-    monkeypatch.setattr(pd, "read_parquet", lambda file, **how: opened.append(file.name) or read(file, **how))
+    read, opened = drift_magnitude.read_pairs, []
+    monkeypatch.setattr(
+        drift_magnitude, "read_pairs", lambda file, *how: opened.append(file.name) or read(file, *how)
+    )
     count = RowCount(tmp_path / "labeled", "new")
     assert count.now() == 0
     write(tmp_path / "labeled" / "a.parquet", "old", [0, 9])

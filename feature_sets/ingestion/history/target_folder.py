@@ -102,7 +102,7 @@ class TargetFolder:
             with self.file_system.open(self.address(path), "rb") as stream:
                 return pq.ParquetFile(stream).read(columns=columns)
         except STORAGE_ERRORS as error:
-            raise IngestError(f"a file of the history must be readable, got {error!r}") from error
+            raise self._unreadable(path, error) from error
 
     def batches(self, path: str, columns: list[str], rows: int) -> Iterator[pa.Table]:
         """Rows of one Parquet file, some at a time; a row group of it is in memory.
@@ -114,7 +114,11 @@ class TargetFolder:
                 for batch in pq.ParquetFile(stream).iter_batches(rows, columns=columns):
                     yield pa.Table.from_batches([batch])
         except STORAGE_ERRORS as error:
-            raise IngestError(f"a file of the history must be readable, got {error!r}") from error
+            raise self._unreadable(path, error) from error
+
+    def _unreadable(self, path: str, error: Exception) -> IngestError:
+        said = f"a file of the history must be readable, got {error!r} of {self.address(path)}"
+        return IngestError(f"{said}; put it back from a backup, or begin anew: 'netops ingest --replace'")
 
     def notes(self, path: str) -> dict[bytes, bytes] | None:
         """What is noted beside the columns of a Parquet file."""
