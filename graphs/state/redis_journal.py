@@ -21,6 +21,7 @@ from graphs.state.journal import TOLD, Entry, JournalEvent
 from graphs.state.journal_archive import JournalArchive, archived, archived_to
 from graphs.state.journal_bounds import JournalBounds
 from graphs.state.journal_entries import RawEntry, encoded, entry_id, id_text
+from graphs.state.redis_script import RedisScript
 from graphs.state.snapshots.saved_state import SavedState
 
 _CHUNK = 500
@@ -89,7 +90,7 @@ class RedisJournal:
         self.skipped = 0
         self.bounds = JournalBounds(max_events, keep_seconds)
         self._lost = False
-        self._append = self._redis.register_script(_APPEND)
+        self._append = RedisScript(self._redis, _APPEND)
         self._last: EntryId = BEFORE_ALL
         self._gap: tuple[EntryId, EntryId] | None = None
         self.archive: JournalArchive | None = None
@@ -276,6 +277,7 @@ class RedisJournal:
         """End what runs beside the requests."""
         if self.archive is not None:
             self.archive.close()
+        self._append.close()
 
     def _note(self, entry: EntryId, size: int) -> None:
         self._last = entry
