@@ -29,6 +29,7 @@ class JournalStep(RequestStep):
     def __init__(self, context: Any, name: str = "journal") -> None:
         self.name = name
         self._context = context
+        self._steps: list[RequestStep] = []
         state = serving_state(context)
         self._journal, self._routing = state.journal, state.routing
 
@@ -45,7 +46,9 @@ class JournalStep(RequestStep):
         """
         if not request.records or request.replayed or request.entry > BEFORE_ALL:
             return
-        steps = request_steps(self._context.root)
+        if not self._steps:
+            self._steps = request_steps(self._context.root)
+        steps = self._steps
         if request.labels:
             tell(self._context, [partial(step.asked, request) for step in steps])
         for step in steps:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -110,6 +111,17 @@ class Respond:
             status_code=request.status,
         )
 
+    def note_shared(self, merged: Request, requests: int) -> None:
+        """Count the events of requests that went through the steps as one, and note its times for each.
+
+        They waited for the journal from the end of their own ingress, which ``answer`` notes.
+        """
+        if not merged.answered:
+            count_request(self._metrics, merged)
+        kind = merged.kind.value
+        for (_, before), (stage, end) in itertools.pairwise(merged.marks):
+            self._metrics.stage_seconds.of(kind, stage).observe(end - before, requests)
+
     def note_entry(self, events: int) -> None:
         """Take note that all of an entry of the journal is answered, and counted: a snapshot may be due.
 
@@ -122,13 +134,14 @@ class Respond:
 
     def _note_times(self, request: Request) -> None:
         """Note how long the request took, and each step: from the end of the one before to its own."""
-        before, kind = request.started, request.kind.value
-        request.marks.append((self.name, time.perf_counter()))
+        before, kind, stages = request.started, request.kind.value, self._metrics.stage_seconds
         for stage, end in request.marks:
-            self._metrics.stage_seconds.of(kind, stage).observe(end - before)
+            stages.of(kind, stage).observe(end - before)
             before = end
-        self._metrics.seconds.of(kind).observe(before - request.started)
-        self._log.note(request, before - request.started)
+        now = time.perf_counter()
+        stages.of(kind, self.name).observe(now - (request.shared_end or before))
+        self._metrics.seconds.of(kind).observe(now - request.started)
+        self._log.note(request, now - request.started)
 
     def terminate(self) -> None:
         """Shutdown hook, the last of all steps: keep the state as it is now."""
@@ -144,7 +157,8 @@ class Respond:
             request.fail(error)
 
     def _complete(self, request: Request) -> None:
-        count_request(self._metrics, request)
+        if not request.shared_end:
+            count_request(self._metrics, request)
         if request.kind is Kind.TELEMETRY:
             self._reply_events(request, self._predictions(request.telemetry))
         elif request.kind in (Kind.LABELS, Kind.INCIDENTS):

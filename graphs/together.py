@@ -158,12 +158,16 @@ class Together:
         try:
             for step in self._steps:
                 step.do(merged)
+            if len(requests) > 1:
+                self._object("respond").note_shared(merged, len(requests))
         except Exception as error:
             failure = error
         for place, request in zip(group, requests, strict=True):
             if request is not merged:
                 request.entry = merged.entry
-                request.marks += merged.marks  # Each has waited for the whole of a stage.
+                if merged.marks:
+                    request.marks.append(merged.marks[0])
+                    request.shared_end = merged.marks[-1][1]
                 if merged.answered:
                     request.headers, request.refused = merged.headers, merged.refused
                     request.reply({**merged.answer, **request.named}, merged.status, merged.content_type)
@@ -183,6 +187,7 @@ class Together:
             sent=sum(request.sent for request in requests),
             telemetry=[record for request in requests for record in request.telemetry],
             labels=[record for request in requests for record in request.labels],
+            errors=[error for request in requests for error in request.errors],
         )
 
     def _note_entry(self, events: int) -> None:

@@ -32,6 +32,8 @@ class Request:
     :param path: HTTP path without query.
     :param started: monotonic clock at its start, seconds; 0 for one that nobody sent.
     :param marks: names of the steps that it went through, and the same clock at the end of each.
+    :param shared_end: the same clock at the end of the steps that it went through with other requests; their
+        times are noted, and its events counted, for all of them at once. 0 where it went alone.
     :param arrival: when it arrived, epoch seconds.
     :param arrivals: when each accepted event arrived, where that is not when the request did.
     :param replayed: whether it comes from the journal and nobody waits for its answer.
@@ -60,6 +62,7 @@ class Request:
     path: str = ""
     started: float = 0.0
     marks: list[tuple[str, float]] = field(default_factory=list)
+    shared_end: float = 0.0
     arrival: float = 0.0
     arrivals: list[float] = field(default_factory=list)
     replayed: bool = False

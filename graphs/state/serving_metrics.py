@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -14,6 +15,24 @@ from graphs.state.read_at_scrape import ReadAtScrape
 _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 _SHORT = (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, *_SECONDS)
 _AGES = (0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 14_400.0, 86_400.0)
+
+
+class FoundCounter(Counter):
+    """A counter that finds the series of label values again without a lock."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._found: dict[tuple[str, ...], FoundCounter] = {}
+
+    def labels(self, *values: Any, **named: Any) -> FoundCounter:
+        """The series of these label values, made with the first call."""
+        key = tuple(map(str, values))
+        found = self._found.get(key)
+        if found is None or named:
+            found = super().labels(*values, **named)
+            if not named:
+                self._found[key] = found
+        return found
 
 
 class ServingMetrics:
@@ -30,7 +49,7 @@ class ServingMetrics:
         self._kept: dict[str, Counter] = {}
 
         def counter(name: str, text: str, *labels: str) -> Counter:
-            return Counter(f"netops_{name}", text, labels, registry=self.registry)
+            return FoundCounter(f"netops_{name}", text, labels, registry=self.registry)
 
         def kept(name: str, text: str, *labels: str) -> Counter:
             self._kept[name] = counter(name, text, *labels)
