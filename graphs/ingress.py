@@ -236,8 +236,8 @@ class Ingress:
 
         :raises EventError: if it is not in service, and the policy is to reject it.
         """
-        if self._devices is None or isinstance(event, IncidentEvent):
-            return DeviceStatus.UNKNOWN
+        if self._devices is None or isinstance(event, IncidentEvent) or not event.device:
+            return DeviceStatus.UNKNOWN  # Or it is that of the event that a label names.
         status = self._devices.status(event.device, event.time)
         if status is not DeviceStatus.KNOWN:
             self._unregistered.labels(status.value, self._policy).inc()

@@ -55,7 +55,7 @@ class JournalStep(RequestStep):
         # Labels and incidents are told apart by themselves.
         kind = Kind.LABELS if request.labels else request.kind
         accepted = [record.event for record in request.records]
-        request.entry = self._journal.append(kind, request.arrival, accepted)
+        request.entry = self._journal.append(kind, request.arrival, accepted, request.sent_events)
         for entry in self._journal.missed():
             replay_entry(self._context, entry)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from feature_sets.telemetry.events import REQUEST_ID as REQUEST_ID_FIELD
 from feature_sets.telemetry.schema import DEVICE
 from graphs.protocol.errors import ApiError
 from graphs.protocol.maintenance_answer import maintenance_answer
@@ -232,10 +233,13 @@ class Respond:
                 "devices": record.devices,
                 **_notes(record),
             }
+        event, name = record.event, {REQUEST_ID_FIELD: record.name} if record.name else {}
+        is_known = bool(event.device)
         return {
-            DEVICE: record.event.device,
-            self._schema.time: iso_time(record.event.time),
+            DEVICE: event.device if is_known else None,
+            self._schema.time: iso_time(event.time) if is_known else None,
             "status": record.status,
+            **name,
         }
 
     def _reply_events(self, request: Request, results: list[dict[str, Any]]) -> None:

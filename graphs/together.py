@@ -153,6 +153,7 @@ class Together:
             sent=sum(request.sent for request in requests),
             telemetry=[record for request in requests for record in request.telemetry],
             labels=[record for request in requests for record in request.labels],
+            brought=[sent for request in requests for sent in request.sent_events],
         )
         if not self._steps:
             self._steps = request_steps(self._context.root)

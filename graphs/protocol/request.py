@@ -8,6 +8,7 @@ from typing import Any
 
 from feature_sets.telemetry.events import EventError
 from graphs.protocol.errors import ApiError, error_object
+from graphs.protocol.event_names import SentEvents
 from graphs.protocol.records import (
     IncidentRecord,
     LabeledPair,
@@ -51,6 +52,7 @@ class Request:
     :param answer: content of the answer; ``answered`` tells whether it is complete.
     :param content_type: MIME type of the answer.
     :param headers: of the answer, beside its type.
+    :param brought: requests that brought the readings, of several or of the journal, see ``sent_events``.
     :param refused: why the state has no room for it; empty if it has.
     """
 
@@ -81,6 +83,7 @@ class Request:
     content_type: str = JSON
     headers: dict[str, str] = field(default_factory=dict)
     refused: str = ""
+    brought: Sequence[SentEvents] = ()
 
     def __str__(self) -> str:
         """Short text for logs; bodies may be large or private."""
@@ -114,6 +117,13 @@ class Request:
     def records(self) -> Sequence[TelemetryRecord | LabelRecord | IncidentRecord | MaintenanceRecord]:
         """The accepted readings, labels or changes; a request has one of these."""
         return self.telemetry or self.labels or self.maintenance
+
+    @property
+    def sent_events(self) -> Sequence[SentEvents]:
+        """The accepted readings by the request that brought them, in their order; none without an id."""
+        if self.brought or not self.id or not self.telemetry:
+            return self.brought
+        return (SentEvents(self.id, None if self.single else tuple(each.place for each in self.telemetry)),)
 
     def arrived(self, index: int) -> float:
         """When the accepted event with this index arrived, epoch seconds."""

@@ -30,6 +30,7 @@ _SCHEMA = pa.schema(
         ("label", pa.string()),
         ("arrival", pa.float64()),
         ("events", pa.binary()),
+        ("names", pa.string()),
     ]
 )
 
@@ -163,7 +164,8 @@ def archived(directory: Path, after: EntryId) -> Iterator[RawEntry]:
             continue
         for row in pq.read_table(path).to_pylist():
             entry = RawEntry(
-                (row["milliseconds"], row["sequence"]), *(row[name] for name in _SCHEMA.names[2:])
+                (row["milliseconds"], row["sequence"]),
+                *(row.get(name, "") for name in _SCHEMA.names[2:]),  # Earlier files have no names.
             )
             if entry.id > last:
                 last = entry.id

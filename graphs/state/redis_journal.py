@@ -15,12 +15,13 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from graphs.protocol.errors import ApiError
+from graphs.protocol.event_names import SentEvents, names_text
 from graphs.protocol.routes import Kind
 from graphs.state.entry_id import BEFORE_ALL, EntryId
 from graphs.state.journal import TOLD, Entry, JournalEvent
 from graphs.state.journal_archive import JournalArchive, archived, archived_to
 from graphs.state.journal_bounds import JournalBounds
-from graphs.state.journal_entries import RawEntry, encoded, entry_id, id_text
+from graphs.state.journal_entries import RawEntry, encoded, entry_id, id_text, waiting_names
 from graphs.state.snapshots.saved_state import SavedState
 
 _CHUNK = 500
@@ -97,9 +98,12 @@ class RedisJournal:
             rows = max(1, min(_ARCHIVE_ROWS, max_events // 2))
             self.archive = JournalArchive(archive, self.raw, rows, on_failure)
 
-    def append(self, kind: Kind, arrival: float, events: Sequence[JournalEvent]) -> EntryId:
+    def append(
+        self, kind: Kind, arrival: float, events: Sequence[JournalEvent], sent: Sequence[SentEvents] = ()
+    ) -> EntryId:
         """Write one entry; see ``Journal``."""
-        row = RawEntry(BEFORE_ALL, kind.value, self._schema, self._label, arrival, encoded(events))
+        names = waiting_names(events) if kind is Kind.LABELS else names_text(sent)
+        row = RawEntry(BEFORE_ALL, kind.value, self._schema, self._label, arrival, encoded(events), names)
         size = 0 if kind in TOLD else len(events)
         entry, before = self._written(row, size)
         if before < self._last:

@@ -19,6 +19,7 @@ from feature_sets.windows.others import NewestValues
 from feature_sets.windows.sharded_state import ShardedState
 from graphs.request_step import request_steps
 from graphs.state.incident_book import IncidentBook
+from graphs.state.known_names import KnownNames
 from graphs.state.labeled_batches import LabeledBatches
 from graphs.state.serving_state import serving_state
 from tests.graphs.conftest import Client
@@ -57,6 +58,8 @@ NOT_STATE = {
     "ModelRouter._scoring",
     "ModelRouter._name",
     "ModelRouter._ages",
+    # Walked as the join's own.
+    "LabelsByRequest._ledger",
     # How much was not saved beside the journal so far: no answer depends on it.
     "*._unsaved",
     "KeptIncidents.is_saved",
@@ -144,6 +147,8 @@ def described(value: Any) -> Any:
         return {key: [described(array[at]) for array in arrays.values()] for at, key in enumerate(keys)}
     if isinstance(value, LabeledBatches):
         return described(list(value._pairs))
+    if isinstance(value, KnownNames):
+        return value.content()
     if isinstance(value, IncidentBook):
         return [_attributes(value, type(value).__module__), sorted(value._known)]
     module = type(value).__module__
