@@ -82,6 +82,7 @@ class Respond:
         start_routing(self._context)
         told = tell_history(self._context)
         self._context.logger.info(f"took over from the history: {told}")
+        self._metrics.started.set(serving_state(self._context).clock())
         self._taker = snapshot_taker(self._context)
 
     def do_event(self, event: Any) -> Any:
