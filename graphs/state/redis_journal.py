@@ -27,6 +27,7 @@ from graphs.state.snapshots.saved_state import SavedState
 _CHUNK = 500
 _TIMEOUT_SECONDS = 2.0
 _ARCHIVE_ROWS = 10_000
+_SAID = 200
 _OF_ANY_SCHEMA = (Kind.MAINTENANCE, Kind.CALENDAR, Kind.REROUTED)
 
 _APPEND = """
@@ -289,4 +290,7 @@ class RedisJournal:
 
 
 def _away(purpose: str, error: redis.RedisError) -> ApiError:
-    return ApiError(503, "journal", f"must be reachable to {purpose} ({type(error).__name__})")
+    said = type(error).__name__
+    if isinstance(error, redis.ResponseError):  # It answers, and says what it lacks: memory, or its disk.
+        said = f"{said}: {str(error)[:_SAID]}"
+    return ApiError(503, "journal", f"must be reachable to {purpose} ({said})")

@@ -128,6 +128,7 @@ class Sender:
         self.accepted: list[float] = []
         self.labeled: list[float] = []
         self.refused: list[tuple[int, str]] = []
+        self.rules: set[str] = set()
 
     def send(self, count: int, told: bool = True) -> None:
         for _ in range(count):
@@ -138,7 +139,7 @@ class Sender:
                 self.accepted.append(body["timestamp"])
                 self.number += 1
             else:
-                assert answer.json["error"]["rule"]
+                self.rules.add(answer.json["error"]["rule"])
                 self.refused.append((answer.status, answer.json["error"]["field"]))
             if told and self.accepted:
                 last = self.number - 1
@@ -190,6 +191,7 @@ def test_a_full_disk_of_the_store_is_a_503_and_what_was_answered_is_in_its_file(
     store.fill_disk(20_000)
     sender.until(lambda: len(sender.refused) >= 5)
     assert set(sender.refused) == {(503, "journal")}
+    assert all("MISCONF Errors writing to the AOF file" in rule for rule in sender.rules), sender.rules
     assert sender.client.get("/labeled").status == sender.client.get("/metrics").status == 200
     before = len(sender.accepted)
     store.free_disk()
