@@ -83,6 +83,10 @@ class JournalArchive:
             self._thread.start()
         self._enough.set()
 
+    def hurry(self) -> None:
+        """Have what is in no file written soon, however little it is."""
+        self._waiting = self._rows
+
     def catch_up(self) -> None:
         """Write what is in no file, now.
 

@@ -27,6 +27,7 @@ from graphs.state.snapshots.saved_state import SavedState
 _CHUNK = 500
 _TIMEOUT_SECONDS = 2.0
 _ARCHIVE_ROWS = 10_000
+_MOST_UNARCHIVED = 64_000_000
 _SAID = 200
 _OF_ANY_SCHEMA = (Kind.MAINTENANCE, Kind.CALENDAR, Kind.REROUTED)
 
@@ -94,10 +95,12 @@ class RedisJournal:
         self._append = self._redis.register_script(_APPEND)
         self._last: EntryId = BEFORE_ALL
         self._gap: tuple[EntryId, EntryId] | None = None
+        self._unarchived: list[RawEntry] = []
+        self._unarchived_bytes = 0
         self.archive: JournalArchive | None = None
         if archive is not None:
             rows = max(1, min(_ARCHIVE_ROWS, max_events // 2))
-            self.archive = JournalArchive(archive, self.raw, rows, on_failure)
+            self.archive = JournalArchive(archive, self._to_archive, rows, on_failure)
 
     def append(
         self, kind: Kind, arrival: float, events: Sequence[JournalEvent], sent: Sequence[SentEvents] = ()
@@ -109,13 +112,41 @@ class RedisJournal:
         entry, before = self._written(row, size)
         if before < self._last:
             self._lost = True
+            if self.archive is not None:
+                self.archive.hurry()
             if entry <= self._last:  # The clock of the new one is behind.
                 self._go_on_after(self._last)
                 entry, _ = self._written(row, size)
         elif self._gap or before > self._last:
             self._gap = (self._gap[0] if self._gap else self._last, entry)
+        self._keep(row._replace(id=entry))
         self._note(entry, size)
         return entry
+
+    def _keep(self, entry: RawEntry) -> None:
+        """Keep an entry until it is in a file, so that it gets there also if the server loses it.
+
+        If no file can be written, the oldest are left to the server in the end.
+        """
+        if self.archive is None or entry.id <= self.archive.last:
+            return
+        kept = self._unarchived
+        if kept and (kept[0].id <= self.archive.last or self._unarchived_bytes > _MOST_UNARCHIVED):
+            # A list of its own: the archive may be reading the one before.
+            rest = kept if self._unarchived_bytes <= _MOST_UNARCHIVED else kept[len(kept) // 2 :]
+            self._unarchived = kept = [each for each in rest if each.id > self.archive.last]
+            self._unarchived_bytes = sum(len(each.events) for each in kept)
+        kept.append(entry)
+        self._unarchived_bytes += len(entry.events)
+
+    def _to_archive(self, after: EntryId) -> Iterator[RawEntry]:
+        """Everything after an id, oldest first: what the server has, and what it lost since."""
+        kept = sorted(entry for entry in self._unarchived[:] if entry.id > after)
+        newest = after
+        for entry in heapq.merge(kept, self.raw(after), key=lambda each: each.id):
+            if entry.id > newest:
+                newest = entry.id
+                yield entry
 
     def _written(self, row: RawEntry, size: int) -> tuple[EntryId, EntryId]:
         """Append an entry; its id, and that of the one before it."""
@@ -171,7 +202,11 @@ class RedisJournal:
         """
         self.bounds.forget_after(after)
         self.skipped = 0
+        if self.archive is not None and after > self.archive.last:
+            for raw in self._read(f"({id_text(self.archive.last)}", id_text(after)):
+                self._keep(raw)
         for raw in self._after(after):
+            self._keep(raw)
             size, entry = self._decoded(raw)
             self._note(raw.id, size)
             if entry is not None:
@@ -233,6 +268,7 @@ class RedisJournal:
         except redis.RedisError as error:
             raise _away("accept events", error) from error
         for raw in found:
+            self._keep(raw)
             size, entry = self._decoded(raw)
             if entry is not None:
                 yield entry

@@ -164,6 +164,14 @@ def kept_times(folder: Path, store: Store) -> list[float]:
     return sorted(row[1] for entry in entries if entry.kind == "telemetry" for row in entry.rows)
 
 
+def until_kept(folder: Path, store: Store, sender: Sender) -> None:
+    """Wait until the history could have all that was answered 200: files are written beside the requests."""
+    deadline = time.monotonic() + 60
+    while sorted(set(kept_times(folder, store))) != sorted(set(sender.accepted)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def check_restart(folder: Path, store: Store, sender: Sender) -> None:
     """Whether the next process, after a kill of the one before, knows all that was answered 200."""
     before = sender.client.get("/labeled").json
@@ -215,6 +223,7 @@ def test_a_store_that_is_killed_on_a_full_disk_loses_what_was_in_no_file_and_the
     sender.send(10)
     sender.client.step("respond")._taker.wait()
     sender.client.get("/metrics")
+    until_kept(folder, store, sender)
     check_restart(folder, store, sender)
 
 
@@ -255,6 +264,7 @@ def test_a_store_that_comes_back_empty_costs_nothing_that_was_answered(folder: P
     sender.client.step("respond")._taker.wait()
     metrics = sender.client.get("/metrics").json
     assert "netops_journal_losses_total 1.0" in metrics
+    until_kept(folder, store, sender)
     check_restart(folder, store, sender)
 
 
