@@ -153,6 +153,7 @@ def main(devices: int = 10_000, predictions: int = 500_000) -> None:
                 "same_address": second.url == first.url,
                 "by_the_process_that_waited": same,
                 "processor_seconds": round(processor - (used if same else 0.0), 2),
+                "processor_seconds_while_it_waited": round(used, 2),
                 "seconds": round(seconds, 1),
                 "remembered": (before["remembered"], after["remembered"]),
                 "labels": joined,
