@@ -17,6 +17,7 @@ from graphs.protocol.maintenance_answer import maintenance_answer
 from graphs.protocol.records import MaintenanceRecord
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of
+from graphs.protocol.telemetry_columns import columns_of
 from graphs.protocol.times import iso_time
 from graphs.request_step import RequestStep
 from graphs.state.device_activity import DeviceActivity
@@ -168,6 +169,14 @@ class DeviceStates(RequestStep):
 
     def _readings(self, request: Request) -> None:
         calendar, activity = self._calendar, self._activity
+        columns = columns_of(request.telemetry)
+        if calendar is None and not self._tells and columns is not None:
+            places = columns.counted
+            devices = map(columns.plain.devices.__getitem__, places.tolist())
+            activity.heard.update(dict.fromkeys(devices, request.arrival))
+            self._newest = max(self._newest, float(columns.seconds[places].max(initial=-math.inf)))
+            self._heard(request)
+            return
         if calendar is None and not self._tells and not request.arrivals:
             counted = [record.event for record in request.telemetry if record.status in event_status.COUNTED]
             activity.heard.update(dict.fromkeys([event.device for event in counted], request.arrival))

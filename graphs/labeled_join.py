@@ -20,6 +20,7 @@ from graphs.protocol.label_status import LabelStatus
 from graphs.protocol.records import IncidentRecord, LabeledPair, LabelRecord, Position
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of
+from graphs.protocol.telemetry_columns import columns_of
 from graphs.request_step import RequestStep
 from graphs.state.ahead_stream import AheadStream
 from graphs.state.derived_ledger import DerivedLedger
@@ -245,12 +246,7 @@ class LabeledJoin(RequestStep):
         held = len(self._ledger) + (join.held if join is not None else 0)
         if held < most:
             return
-        times = [
-            record.event.time
-            for index, record in enumerate(request.telemetry)
-            if record.event.time <= request.arrived(index) + self._tolerance
-        ]
-        newest = max(times, default=-math.inf)
+        newest = self._newest_of(request)
         if self._ledger.newest is not None:
             newest = max(newest, self._ledger.newest)
         earliest, settled = self._ledger.earliest, newest - self._deadline
@@ -261,8 +257,31 @@ class LabeledJoin(RequestStep):
         rule = f"must be sent again later: {held} events wait for their labels or deadline"
         raise ApiError(503, "ledger", rule, reason="ledger")
 
+    def _newest_of(self, request: Request) -> float:
+        """Event time of the newest reading of a request that is not from the future, epoch seconds."""
+        columns = columns_of(request.telemetry)
+        if columns is not None:
+            known = columns.seconds[columns.seconds <= request.arrival + self._tolerance]
+            return float(known.max(initial=-math.inf))
+        times = [
+            record.event.time
+            for index, record in enumerate(request.telemetry)
+            if record.event.time <= request.arrived(index) + self._tolerance
+        ]
+        return max(times, default=-math.inf)
+
     def _predictions(self, request: Request) -> None:
         ledger, ahead = self._ledger, self._ahead if self._ahead.join is not None else None
+        columns = columns_of(request.telemetry)
+        if columns is not None and ahead is None and self._calendar is None:
+            # A repeated event is answered by its record.
+            is_new = columns.made is not None and event_status.DUPLICATE not in columns.statuses
+            if columns.made is not None and is_new and isinstance(ledger, PredictionLedger):
+                devices, first = columns.plain.devices, request.position(0)
+                request.pairs += ledger.add_predictions(
+                    devices, columns.seconds, columns.made, request.arrival, first
+                )
+                return
         for index, record in enumerate(request.telemetry):
             event, made = record.event, record.prediction
             if record.maintenance is not None:

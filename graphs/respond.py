@@ -10,6 +10,7 @@ import orjson
 
 from feature_sets.telemetry.schema import DEVICE
 from graphs.protocol.errors import ApiError
+from graphs.protocol.list_answer import list_answer
 from graphs.protocol.maintenance_answer import maintenance_answer
 from graphs.protocol.openapi import openapi_document
 from graphs.protocol.records import (
@@ -24,6 +25,7 @@ from graphs.protocol.request import JSON, Request
 from graphs.protocol.request_id import REQUEST_ID, made_id
 from graphs.protocol.roles import anonymous_role
 from graphs.protocol.routes import Kind
+from graphs.protocol.telemetry_columns import columns_of
 from graphs.protocol.times import iso_time
 from graphs.replay import replay, tell_history
 from graphs.request_counts import count_request
@@ -145,7 +147,12 @@ class Respond:
 
     def _complete(self, request: Request) -> None:
         count_request(self._metrics, request)
-        if request.kind is Kind.TELEMETRY:
+        columns = columns_of(request.telemetry)
+        if columns is not None and not request.errors and not self._has_horizons:
+            version = columns.made.version if columns.made is not None else ""
+            threshold = self._routing.threshold(version) if version else None
+            request.reply(orjson.Fragment(list_answer(columns, self._schema.time, threshold)))
+        elif request.kind is Kind.TELEMETRY:
             self._reply_events(request, self._predictions(request.telemetry))
         elif request.kind in (Kind.LABELS, Kind.INCIDENTS):
             self._reply_events(request, [self._label(record) for record in request.labels])

@@ -65,11 +65,13 @@ class ShardedState:
         :param keys: the key of each of the events' codes.
         :param left_out: events that are not taken in; a device with no other gets no state.
         """
-        seen = np.bincount(events.codes[~left_out], minlength=len(keys)) > 0
-        new = sum(here and key not in self._places for key, here in zip(keys, seen.tolist(), strict=True))
-        for state in self._states:  # At once, because growing copies what is there.
-            state.reserve(-(-new // self._shards))
-        places = [self._place(key) if here else -1 for key, here in zip(keys, seen.tolist(), strict=True)]
+        places = list(map(self._places.get, keys))
+        if None in places or left_out.any():
+            seen = np.bincount(events.codes[~left_out], minlength=len(keys)) > 0
+            new = sum(here and place is None for place, here in zip(places, seen.tolist(), strict=True))
+            for state in self._states:  # At once, because growing copies what is there.
+                state.reserve(-(-new // self._shards))
+            places = [self._place(key) if here else -1 for key, here in zip(keys, seen.tolist(), strict=True)]
         rows, shards = np.divmod(np.array(places, dtype=np.int64), self._shards)
 
         def take(shard: int) -> None:

@@ -40,7 +40,7 @@ class Request:
     :param body: decoded JSON of the request.
     :param single: whether the body was one event and not a list.
     :param sent: length of the list that was sent.
-    :param telemetry: accepted readings, in the order they were sent.
+    :param telemetry: accepted readings, in the order they were sent; see ``TelemetryColumns``.
     :param labels: accepted labels and incidents, in the order they were sent.
     :param maintenance: accepted changes of the calendar, in the order they were sent.
     :param routing: changes of the routing that take effect here, of an entry of the journal.
@@ -68,7 +68,7 @@ class Request:
     body: Any = None
     single: bool = False
     sent: int = 0
-    telemetry: list[TelemetryRecord] = field(default_factory=list)
+    telemetry: Sequence[TelemetryRecord] = field(default_factory=list)
     labels: list[LabelRecord | IncidentRecord] = field(default_factory=list)
     maintenance: list[MaintenanceRecord] = field(default_factory=list)
     routing: list[RoutingChange] = field(default_factory=list)

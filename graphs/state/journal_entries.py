@@ -13,6 +13,7 @@ from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
 from feature_sets.telemetry.incident_events import IncidentEvent
 from feature_sets.telemetry.maintenance_event import MaintenanceEvent
 from graphs.protocol.routes import Kind
+from graphs.protocol.telemetry_columns import ColumnEvents
 from graphs.routing.change import RoutingChange
 from graphs.state.entry_id import EntryId
 from graphs.state.journal import Entry, JournalEvent
@@ -96,6 +97,8 @@ class RawEntry(NamedTuple):
 
 def encoded(events: Sequence[JournalEvent]) -> bytes:
     """Events as JSON, for ``RawEntry.events``."""
+    if isinstance(events, ColumnEvents):
+        return orjson.dumps(events.plain.rows())
     if set(map(type, events)) == {TelemetryEvent}:  # As nearly always, and many of them.
         return orjson.dumps([(device, time, *metrics.values()) for device, time, metrics, _ in events])  # type: ignore[misc]
     return orjson.dumps(

@@ -20,6 +20,7 @@ from feature_sets.windows.sharded_state import ShardedState
 from graphs.request_step import request_steps
 from graphs.state.incident_book import IncidentBook
 from graphs.state.labeled_batches import LabeledBatches
+from graphs.state.ledger_records import LedgerRecords
 from graphs.state.serving_state import serving_state
 from tests.graphs.conftest import Client
 
@@ -142,6 +143,15 @@ def described(value: Any) -> Any:
     if isinstance(value, NewestValues):
         keys, arrays = value.content()
         return {key: [described(array[at]) for array in arrays.values()] for at, key in enumerate(keys)}
+    if isinstance(value, LedgerRecords):
+        return {
+            repr((device, chunk.times[row])): [
+                described(chunk.prediction(row)),
+                [float(column[row]) for column in (chunk.predicted_at, chunk.labeled_at, chunk.label)],
+            ]
+            for chunk in value.chunks
+            for device, row in zip(value.names_of(chunk, chunk.kept), chunk.kept.tolist(), strict=True)
+        }
     if isinstance(value, LabeledBatches):
         return described(list(value._pairs))
     if isinstance(value, IncidentBook):
