@@ -271,7 +271,8 @@ class Preprocess(RequestStep):
         idle = self._windows.evict(self._idle_seconds)
         self._levels.forget(idle)
         self._groups.forget(idle)
-        self._started.intersection_update(self._windows.devices)
+        if self._started:
+            self._started.intersection_update(self._windows.devices)
 
     def _start(self, history: ReadingHistory, request: Request) -> None:
         """Fill the windows of devices with what was ingested of them; what they have already does no harm.

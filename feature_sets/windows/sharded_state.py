@@ -94,12 +94,15 @@ class ShardedState:
 
     def forget_idle(self, before: int) -> list[Key]:
         """Give up the devices whose last event arrived before a time, in microseconds; gives their keys."""
-        located = {key: divmod(place, self._shards) for key, place in self._places.items()}
-        idle = [key for key, (row, shard) in located.items() if self._states[shard].touched(row) < before]
+        rows, shards = np.divmod(np.fromiter(self._places.values(), np.int64), self._shards)
+        is_idle = np.zeros(len(rows), dtype=np.bool_)
+        for shard, state in enumerate(self._states):
+            own = np.flatnonzero(shards == shard)
+            is_idle[own] = state.touched(rows[own]) < before
+        idle = [key for key, old in zip(self._places, is_idle.tolist(), strict=True) if old]
         for key in idle:
-            row, shard = located[key]
+            row, shard = divmod(self._places.pop(key), self._shards)
             self._states[shard].forget(row)
-            del self._places[key]
         return idle
 
     def content(self) -> tuple[list[Key], Arrays]:

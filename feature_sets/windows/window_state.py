@@ -123,9 +123,10 @@ class WindowState:
         packed = (self._unused_blocks, self._packed, self._free_packed)
         return sum(array.nbytes for array in (*arrays, *packed))
 
-    def touched(self, row: int) -> int:
-        """Last arrival of a device, microseconds since the epoch."""
-        return int(self._devices[row, kernel.TOUCHED])
+    def touched(self, rows: Ints) -> Ints:
+        """Last arrival of devices, microseconds since the epoch."""
+        found: Ints = self._devices[rows, kernel.TOUCHED]
+        return found
 
     def new_row(self) -> int:
         """A row for a device that has no state yet."""

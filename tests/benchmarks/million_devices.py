@@ -3,9 +3,9 @@
 ``python -m tests.benchmarks.million_devices [minutes] [devices]`` prints a JSON line for each minute and one
 for the whole. Readings of four metrics come in lists of 1,000, evenly over the minute: 16,667 a second. The
 endpoint keeps windows of 1m and 5m in steps of 10 s and predicts, with journal, archive, snapshots, labeled
-batches and every check. Each list is due at its moment whether or not those before it were answered: ``lag_s``
-is how far the sender was behind at the end of the minute. Memory is that of the endpoint, of the process that
-writes its snapshot, and of Valkey, which share their pages where that is told (PSS); ``seen_gb`` is the most
+batches and every check. Each list is due at its moment whether or not those before it were answered:
+``lag_s`` is how far the sender was behind at the end of the minute. Memory is that of the endpoint, of the
+process that writes its snapshot, and of Valkey; a page that they share counts once. ``seen_gb`` is the most
 that was seen.
 """
 
@@ -99,7 +99,8 @@ class Bodies:
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at)) + f".{int(at % 1 * 1000):03}Z"
         first, shift = part * self._size, 977 * minute
         body = ", ".join(
-            f'{{"device": "dev-{device}", "timestamp": "{stamp}", {self._values[(device + shift) % _VALUES]}}}'
+            f'{{"device": "dev-{device}", "timestamp": "{stamp}", '
+            f"{self._values[(device + shift) % _VALUES]}}}"
             for device in range(first, first + self._size)
         )
         head = "POST /telemetry HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"

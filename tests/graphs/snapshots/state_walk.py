@@ -62,6 +62,8 @@ NOT_STATE = {
     "*._unsaved",
     "KeptIncidents.is_saved",
     "RoutingState.is_saved",
+    # When it was looked for devices to forget: no answer depends on that.
+    "DeviceStates._looked",
     # What a restart needs until it is over.
     "Preprocess._is_restored",
     "Preprocess._started",
