@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -31,6 +30,7 @@ from graphs.state.journal import Journal, JournalEvent
 from graphs.state.kept_incidents import KeptIncidents
 from graphs.state.labeled_batches import LabeledBatches
 from graphs.state.ledger import PredictionLedger
+from graphs.state.ledger_records import warm_up
 from graphs.state.new_incidents import refuse_nameless
 from graphs.state.serving_state import serving_state
 from graphs.state.snapshots.saved_state import SavedState
@@ -55,6 +55,7 @@ class LabeledJoin(RequestStep):
 
     def __init__(self, context: Any, name: str = "labeled_join") -> None:
         self.name = name
+        warm_up()
         self._logger = context.logger
         state = serving_state(context)
         settings, schema = state.settings, state.schema
@@ -246,7 +247,7 @@ class LabeledJoin(RequestStep):
         held = len(self._ledger) + (join.held if join is not None else 0)
         if held < most:
             return
-        newest = self._newest_of(request)
+        newest = request.newest_before(self._tolerance)
         if self._ledger.newest is not None:
             newest = max(newest, self._ledger.newest)
         earliest, settled = self._ledger.earliest, newest - self._deadline
@@ -257,30 +258,15 @@ class LabeledJoin(RequestStep):
         rule = f"must be sent again later: {held} events wait for their labels or deadline"
         raise ApiError(503, "ledger", rule, reason="ledger")
 
-    def _newest_of(self, request: Request) -> float:
-        """Event time of the newest reading of a request that is not from the future, epoch seconds."""
-        columns = columns_of(request.telemetry)
-        if columns is not None:
-            known = columns.seconds[columns.seconds <= request.arrival + self._tolerance]
-            return float(known.max(initial=-math.inf))
-        times = [
-            record.event.time
-            for index, record in enumerate(request.telemetry)
-            if record.event.time <= request.arrived(index) + self._tolerance
-        ]
-        return max(times, default=-math.inf)
-
     def _predictions(self, request: Request) -> None:
         ledger, ahead = self._ledger, self._ahead if self._ahead.join is not None else None
         columns = columns_of(request.telemetry)
-        if columns is not None and ahead is None and self._calendar is None:
+        if columns is not None and ahead is None and isinstance(ledger, PredictionLedger):
             # A repeated event is answered by its record.
-            is_new = columns.made is not None and event_status.DUPLICATE not in columns.statuses
-            if columns.made is not None and is_new and isinstance(ledger, PredictionLedger):
-                devices, first = columns.plain.devices, request.position(0)
-                request.pairs += ledger.add_predictions(
-                    devices, columns.seconds, columns.made, request.arrival, first
-                )
+            is_new = event_status.DUPLICATE not in columns.statuses
+            if is_new and columns.made is not None and self._calendar is None:
+                events = columns.plain.devices, columns.seconds, columns.made
+                request.pairs += ledger.add_predictions(*events, request.arrival, request.position(0))
                 return
         for index, record in enumerate(request.telemetry):
             event, made = record.event, record.prediction

@@ -4,7 +4,7 @@ The kernel works on blocks with every bucket of the longest window. A device wit
 five of thirty in windows of five minutes. So between updates such a device is packed: its buckets that hold
 readings are a chain of rows in a table, each with its place in the block, the next row and its statistics.
 For an update they are put into a block and taken out again; what the device then has is the same to the last
-bit. A device with readings in more than half of its buckets keeps its block.
+bit. A device with readings in more than a third of its buckets keeps its block.
 
 All of it is in this one file, as the cache of Numba notices changes of a function's own file only: who
 changes the columns of ``kernel.py`` touches this file and ``state_content.py``.
@@ -21,9 +21,9 @@ PLACE, NEXT, STATISTICS = range(3)
 """Columns of the table of packed buckets: the place in the block, the row of the next one of the device, -1
 at its end, and from then on the statistics, metric by metric."""
 
-UNUSED, USED = range(2)
-"""In ``free``: the first row that nobody has, -1 for none, chained like a device's; and how many rows were
-ever used."""
+UNUSED, USED, TAKEN = range(3)
+"""In ``free``: the first row that nobody has, -1 for none, chained like a device's; how many rows were ever
+used, and how many are now."""
 
 _compiled = njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
 
@@ -83,6 +83,7 @@ def release(row: Ints, packed: Floats, free: Ints) -> None:
         following = int(packed[at, NEXT])
         packed[at, NEXT] = np.float64(free[UNUSED])
         free[UNUSED] = at
+        free[TAKEN] -= 1
         at = following
     row[PACKED] = -1
 
@@ -104,7 +105,9 @@ def pack(
         block, filled = buckets[row[BLOCK]], 0
         for place in range(ring):
             filled += _is_filled(block, place)
-        if 2 * filled > ring:
+            if 3 * filled > ring:
+                break
+        if 3 * filled > ring:
             continue
         if free[USED] + filled > len(packed):  # As many as could be needed.
             return k
@@ -122,6 +125,7 @@ def pack(
             for m in range(metrics):
                 for s in range(planes):
                     packed[at, STATISTICS + m * planes + s] = block[m, place, s]
+            free[TAKEN] += 1
             before = at
         row[PACKED] = before
         unused[unused[-1]] = row[BLOCK]

@@ -22,6 +22,10 @@ _SPARE = 16
 """Arrays grow by this fraction: little memory lies idle, and each byte is moved a bounded number of times."""
 
 
+_NEW = np.zeros(kernel.DEVICE_COLUMNS, dtype=np.int64)
+"""The row of a device that has no state yet."""
+_NEW[[kernel.SIZE, kernel.BLOCK, kernel.PACKED]] = -1
+
 _AT_ONCE = 1024
 """Devices that are put in together."""
 
@@ -95,7 +99,7 @@ class WindowState:
         self._buckets = np.empty((0, plan.metrics, plan.ring, plan.planes))
         self._unused_blocks = np.zeros(1, dtype=np.int64)
         self._packed = np.empty((0, packed_buckets.STATISTICS + plan.metrics * plan.planes))
-        self._free_packed = np.array([-1, 0])
+        self._free_packed = np.array([-1, 0, 0])
         self._nothing = plan.no_readings
         self._times = np.empty(0, dtype=np.int64)
         self._readings = np.empty((0, plan.metrics if plan.keeps_readings else 0))
@@ -135,9 +139,7 @@ class WindowState:
         self.reserve(1)
         row = self._rows
         self._rows += 1
-        self._devices[row, kernel.SIZE] = -1
-        self._devices[row, kernel.CAPACITY] = 0
-        self._devices[row, [kernel.BLOCK, kernel.PACKED]] = -1
+        self._devices[row] = _NEW
         return row
 
     def reserve(self, devices: int) -> None:
@@ -175,9 +177,14 @@ class WindowState:
             unused, free = self._unused_blocks, self._free_packed
             begin = packed_buckets.pack(self._devices, rows, begin, self._buckets, unused, self._packed, free)
             if begin == len(rows):
-                return
+                break
             size = max(int(free[packed_buckets.USED]) + self._plan.ring, len(self._packed))
             self._packed = _grown(self._packed, size + size // _SPARE)
+        if (
+            not free[packed_buckets.TAKEN] and free[packed_buckets.USED]
+        ):  # All devices fill their blocks by now.
+            self._packed = _grown(self._packed, 0)
+            free[:] = -1, 0, 0
 
     def forget(self, row: int) -> None:
         """Give up the state of a device; its row is used again."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,7 @@ from graphs.protocol.records import (
     TelemetryRecord,
 )
 from graphs.protocol.routes import Kind
+from graphs.protocol.telemetry_columns import columns_of
 from graphs.routing.change import RoutingChange
 
 JSON = "application/json"
@@ -118,6 +120,22 @@ class Request:
     def arrived(self, index: int) -> float:
         """When the accepted event with this index arrived, epoch seconds."""
         return self.arrivals[index] if self.arrivals else self.arrival
+
+    def newest_before(self, tolerance: float) -> float:
+        """Event time of the newest reading that is not from the future, epoch seconds; -inf without one.
+
+        :param tolerance: how far a reading may be ahead of its arrival, seconds.
+        """
+        columns = columns_of(self.telemetry)
+        if columns is not None:
+            known = columns.seconds[columns.seconds <= self.arrival + tolerance]
+            return float(known.max(initial=-math.inf))
+        times = (
+            record.event.time
+            for index, record in enumerate(self.telemetry)
+            if record.event.time <= self.arrived(index) + tolerance
+        )
+        return max(times, default=-math.inf)
 
     def position(self, index: int) -> Position:
         """Position of the accepted event with this index."""

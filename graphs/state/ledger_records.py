@@ -157,5 +157,15 @@ class LedgerRecords:
         self._names_needed = len(self._names)
 
 
+def warm_up() -> None:
+    """Compile, or load, what records are found by, so that the first events do not wait for it."""
+    records = LedgerRecords(1.0)
+    records.put("a", 0.0)
+    for chunk, *_ in records.put_all(["a"] * 100, np.arange(100) / 1e6):
+        chunk.renumber(np.zeros(1, dtype=np.int32))
+    if records.find("a", 0.0) is None:
+        raise RuntimeError("the index of the ledger must find what was put there, got nothing")
+
+
 def _bits(time: float) -> int:
     return int(np.float64(time + 0.0).view(np.int64))
