@@ -18,6 +18,7 @@ from graphs.protocol.errors import ApiError
 from graphs.protocol.records import LabeledPair, Position
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of
+from graphs.protocol.telemetry_columns import columns_of
 from graphs.protocol.times import iso_time
 from graphs.request_step import RequestStep
 from graphs.state.entry_id import EntryId
@@ -234,6 +235,14 @@ class DetectDrift(RequestStep):
 
     def _note(self, request: Request) -> None:
         """Note new predictions and pairs of the model that is served, whether or not scores are told."""
+        columns = columns_of(request.telemetry)
+        if columns is not None:
+            given = columns.made
+            if given is not None and given.version == self._version:
+                chances, decided = given.probability.tolist(), given.decided.tolist()
+                self._watch.add_predictions(list(zip(chances, decided, strict=True)))
+            self._note_pairs(request)
+            return
         made = [
             (record.prediction.probability, record.prediction.prediction)
             for record in request.telemetry
@@ -244,6 +253,9 @@ class DetectDrift(RequestStep):
         ]
         if made:
             self._watch.add_predictions(made)
+        self._note_pairs(request)
+
+    def _note_pairs(self, request: Request) -> None:
         for pair in request.pairs:
             if pair.made.version == self._version:
                 self._watch.add_pair(pair.made.probability, pair.made.prediction, pair.label)

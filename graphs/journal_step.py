@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, ClassVar
 
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of
+from graphs.protocol.telemetry_columns import ColumnEvents, columns_of
 from graphs.replay import replay_entry, tell
 from graphs.request_step import RequestStep, request_steps
 from graphs.rerouting import settle_routing
 from graphs.state.entry_id import BEFORE_ALL
+from graphs.state.journal import JournalEvent
 from graphs.state.serving_state import serving_state
 from graphs.state.snapshots.saved_state import SavedState
 
@@ -57,8 +60,13 @@ class JournalStep(RequestStep):
             return
         # Labels and incidents are told apart by themselves.
         kind = Kind.LABELS if request.labels else request.kind
-        accepted = [record.event for record in request.records]
-        request.entry = self._journal.append(kind, request.arrival, accepted)
+        columns = columns_of(request.telemetry)
+        accepted: Sequence[JournalEvent]
+        if columns is not None:
+            accepted = ColumnEvents(columns.plain)
+        else:
+            accepted = [record.event for record in request.records]
+        request.entry = self._journal.append(kind, request.arrival, accepted, request.sent_events)
         for entry in self._journal.missed():
             replay_entry(self._context, entry)
 

@@ -22,10 +22,11 @@ from graphs.protocol.inference_protocol import (
 from graphs.protocol.records import Ahead, TelemetryRecord
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of, paths
+from graphs.protocol.telemetry_columns import columns_of
 from graphs.request_step import RequestStep
 from graphs.routing.change import RoutingChange
 from graphs.routing_state import RoutingState
-from graphs.scoring import ANSWER, Scoring
+from graphs.scoring import ANSWER, Scoring, is_of_champion_alone
 from graphs.state.serving_state import serving_state
 from graphs.state.snapshots.saved_state import SavedState
 
@@ -179,12 +180,17 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
         return model
 
     def _predict(self, request: Request) -> None:
-        counted = [record for record in request.telemetry if record.features is not None]
         routing = self._routing.trail.at(request.entry)
-        self._scoring.score(counted, routing)
+        models = self._further.at(routing.further)
+        columns = columns_of(request.telemetry)
+        if columns is not None and not models and is_of_champion_alone(routing):
+            self._scoring.score_columns(columns, routing)
+            counted = []
+        else:
+            counted = [record for record in request.telemetry if record.features is not None]
+            self._scoring.score(counted, routing)
         if request.started:
             self._note_ages(request)
-        models = self._further.at(routing.further)
         if models:
             self._predict_ahead(counted, models)
         if self._routing.versions.absent and not request.replayed:
@@ -193,6 +199,10 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
     def _note_ages(self, request: Request) -> None:
         """Note how old each event is that is predicted, by the clock that its arrival was told by."""
         age = self._ages.of()
+        columns = columns_of(request.telemetry)
+        if columns is not None and columns.made is not None:
+            age.observe_all(request.arrival - columns.seconds[columns.made.events])
+            return
         for index, record in enumerate(request.telemetry):
             if record.prediction is not None:
                 age.observe(request.arrived(index) - record.event.time)

@@ -139,6 +139,7 @@ def _replay_to(steps: Sequence[RequestStep], context: Any, entry: Entry, replaye
         labels=[label_record(label, place) for place, label in enumerate(entry.labels)],
         maintenance=[MaintenanceRecord(change, place) for place, change in enumerate(entry.maintenance)],
         routing=entry.routing,
+        brought=entry.sent,
         entry=entry.id,
     )
     for step in steps:

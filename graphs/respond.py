@@ -9,8 +9,10 @@ from typing import Any
 
 import orjson
 
+from feature_sets.telemetry.events import REQUEST_ID as REQUEST_ID_FIELD
 from feature_sets.telemetry.schema import DEVICE
 from graphs.protocol.errors import ApiError
+from graphs.protocol.list_answer import list_answer
 from graphs.protocol.maintenance_answer import maintenance_answer
 from graphs.protocol.openapi import openapi_document
 from graphs.protocol.records import (
@@ -25,6 +27,7 @@ from graphs.protocol.request import JSON, Request
 from graphs.protocol.request_id import REQUEST_ID, made_id
 from graphs.protocol.roles import anonymous_role
 from graphs.protocol.routes import Kind
+from graphs.protocol.telemetry_columns import columns_of
 from graphs.protocol.times import iso_time
 from graphs.replay import replay, tell_history
 from graphs.request_counts import count_request
@@ -82,6 +85,7 @@ class Respond:
         start_routing(self._context)
         told = tell_history(self._context)
         self._context.logger.info(f"took over from the history: {told}")
+        self._metrics.started.set(serving_state(self._context).clock())
         self._taker = snapshot_taker(self._context)
 
     def do_event(self, event: Any) -> Any:
@@ -159,7 +163,12 @@ class Respond:
     def _complete(self, request: Request) -> None:
         if not request.shared_end:
             count_request(self._metrics, request)
-        if request.kind is Kind.TELEMETRY:
+        columns = columns_of(request.telemetry)
+        if columns is not None and not request.errors and not self._has_horizons:
+            version = columns.made.version if columns.made is not None else ""
+            threshold = self._routing.threshold(version) if version else None
+            request.reply(orjson.Fragment(list_answer(columns, self._schema.time, threshold)))
+        elif request.kind is Kind.TELEMETRY:
             self._reply_events(request, self._predictions(request.telemetry))
         elif request.kind in (Kind.LABELS, Kind.INCIDENTS):
             self._reply_events(request, [self._label(record) for record in request.labels])
@@ -246,10 +255,13 @@ class Respond:
                 "devices": record.devices,
                 **_notes(record),
             }
+        event, name = record.event, {REQUEST_ID_FIELD: record.name} if record.name else {}
+        is_known = bool(event.device)
         return {
-            DEVICE: record.event.device,
-            self._schema.time: iso_time(record.event.time),
+            DEVICE: event.device if is_known else None,
+            self._schema.time: iso_time(event.time) if is_known else None,
             "status": record.status,
+            **name,
         }
 
     def _reply_events(self, request: Request, results: list[dict[str, Any]]) -> None:

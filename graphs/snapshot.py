@@ -70,6 +70,13 @@ def snapshot_taker(context: Any) -> SnapshotTaker | None:
         except OSError as problem:  # The one before is lower, so nothing is dropped too early.
             context.logger.error(f"the folder of the snapshots cannot be listed: {problem}")
 
+    def newest() -> dict[tuple[str, ...], float]:
+        for file in snapshot_files(directory):
+            with contextlib.suppress(FileNotFoundError):  # Another one has taken its place meanwhile.
+                return {(): file.path.stat().st_mtime}
+        return {}
+
+    state.metrics.snapshot_time.read = newest
     clear_unfinished(directory)
     settings = state.settings
     return SnapshotTaker(

@@ -187,6 +187,7 @@ class Together:
             sent=sum(request.sent for request in requests),
             telemetry=[record for request in requests for record in request.telemetry],
             labels=[record for request in requests for record in request.labels],
+            brought=[sent for request in requests for sent in request.sent_events],
             errors=[error for request in requests for error in request.errors],
         )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 
+import numpy as np
+import numpy.typing as npt
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
@@ -32,6 +34,15 @@ class Histogram:
             value = 0.0
         self.counts[bisect_left(self.bounds, value)] += times
         self.total += value * times
+
+    def observe_all(self, values: npt.NDArray[np.float64]) -> None:
+        """``observe`` each of several values, in their order; none is NaN."""
+        values = np.maximum(values, 0.0)
+        places = np.searchsorted(self.bounds, values, "left")
+        more = np.bincount(places, minlength=len(self.counts)).tolist()
+        self.counts = [count + added for count, added in zip(self.counts, more, strict=True)]
+        # One after the other: another order would round otherwise.
+        self.total = float(np.cumsum(np.concatenate([[self.total], values]))[-1])
 
 
 class HistogramFamily(Collector):

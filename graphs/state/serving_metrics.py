@@ -55,6 +55,15 @@ class ServingMetrics:
             self._kept[name] = counter(name, text, *labels)
             return self._kept[name]
 
+        self.started = Gauge(
+            "netops_start_timestamp_seconds", "When this process began to serve", registry=self.registry
+        )
+        self.snapshot_time = ReadAtScrape(
+            self.registry,
+            GaugeMetricFamily,
+            "netops_snapshot_timestamp_seconds",
+            "When the newest snapshot was written",
+        )
         self.requests = counter("requests", "Answered requests", "kind", "status")
         self.events = kept("events", "Telemetry events by what became of them", "status")
         self.unregistered = kept(

@@ -132,6 +132,24 @@ TABLES: Mapping[str, Table] = {
             "ratio": "{ratio:.2f}",
         },
     ),
+    "million_devices": Table(
+        "Devices that send a reading of four metrics a minute, in lists of 1,000 at their moment. The "
+        "endpoint has its journal, archive, snapshots and all checks. First the lag of the sender at the end "
+        "and how long after its moment a list was answered. Then the processor time of a reading in "
+        "microseconds, and the most memory seen, in GB. Sender, store and endpoint shared the two cores.",
+        {
+            "devices": "{devices:,}",
+            "minutes": "{minutes}",
+            "lag, s": "{lag_s:.2f}",
+            "p50, ms": "{p50_ms:.1f}",
+            "p99, ms": "{p99_ms:.1f}",
+            "refused": "{refused}",
+            "processor time": "{processor_us:.1f}",
+            "endpoint, GB": "{endpoint_gb:.1f}",
+            "Valkey": "{valkey_gb:.2f}",
+            "all": "{all_gb:.1f}",
+        },
+    ),
     "chunked_backfill": Table(
         "Backfill in chunks into Parquet: events a second, and bytes resident at most.",
         {
