@@ -75,6 +75,22 @@ TABLES: Mapping[str, Table] = {
             "storey / in lists": "{ratio_list:.0f}",
         },
     ),
+    "mlrun_serving": Table(
+        "Events to predictions, in events a second: ours with its journal, beside storey's windows in the "
+        "online store, MLRun's online feature service and a pickled model in its model router. Both in one "
+        "process, by MLRun's mock server, without HTTP.",
+        {
+            "devices": "{devices:,}",
+            "features": "{features}",
+            "one by one": "{single_events_per_s:,.0f}",
+            "MLRun": "{peer_single_events_per_s:,.0f}",
+            "ours / MLRun": "{ratio_single:.0f}",
+            "in lists of": "{list}",
+            "in lists": "{list_events_per_s:,.0f}",
+            "MLRun, in lists": "{peer_list_events_per_s:,.0f}",
+            "ours / MLRun, in lists": "{ratio_list:.0f}",
+        },
+    ),
     "ingestion": Table(
         "Ingestion into Parquet, in events a second, beside MLRun's `feature_set.ingest`.",
         {
