@@ -75,13 +75,15 @@ class Respond:
     def post_init(self, mode: str = "sync", **kwargs: Any) -> None:
         """All steps were made, this being the last: remember what was before."""
         started = time.perf_counter()
-        events = replay(self._context)
+        replayed = replay(self._context)
         seconds = time.perf_counter() - started
-        self._context.logger.info(f"replayed {events} events from the journal in {seconds:.1f} s")
+        self._context.logger.info(f"replayed {replayed.events} events from the journal in {seconds:.1f} s")
         start_routing(self._context)
         told = tell_history(self._context)
         self._context.logger.info(f"took over from the history: {told}")
         self._taker = snapshot_taker(self._context)
+        if self._taker is not None and replayed.lost:
+            self._taker.take_anew()
 
     def do_event(self, event: Any) -> Any:
         """Turn the request into MLRun's HTTP response."""

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from feature_sets.rows.event_micros import event_micros
 from graphs.protocol.times import iso_time
 from graphs.state.entry_id import BEFORE_ALL
 from graphs.state.journal_archive import archived
-from graphs.state.snapshots.files import snapshot_files
 from tests.simulation.oracle import Oracle
 from tests.simulation.patches import read_table
 from tests.simulation.process import Process
-from tests.simulation.store import Id
 from tests.simulation.world import World
 
 COUNTED = ("events", "labels", "incidents", "predictions", "labeled_pairs")
@@ -95,8 +92,3 @@ def nothing_is_dropped(world: World) -> None:
 def _row(row: dict[str, Any]) -> tuple[Any, ...]:
     times = [event_micros(row[name].timestamp()) for name in ("timestamp", "predicted_at", "labeled_at")]
     return (row["device"], *times, row["version"], row["prediction"], row["probability"], row["is_error"])
-
-
-def newest_snapshot(folder: Path) -> Id:
-    """The last entry of the newest snapshot; that of none without one."""
-    return max((file.place for file in snapshot_files(folder / "snapshots")), default=BEFORE_ALL)
