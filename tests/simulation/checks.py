@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from feature_sets.rows.event_micros import event_micros
@@ -73,14 +74,13 @@ def answers_are_equal(process: Process, oracle: Oracle, is_watched: bool, counts
 
 def pairs_are_equal(world: World, oracle: Oracle) -> None:
     """The labeled stream has each pair once, in order."""
-    got: list[dict[str, Any]] = []
+    got: list[tuple[Any, ...]] = []
     for path in sorted((world.folder / "labeled").glob("*.parquet")):
-        got += read_table(path).to_pylist()
+        got += _rows(read_table(path))
     expect(len(got) == len(oracle.pairs), f"labeled pairs: {len(got)}, the oracle has {len(oracle.pairs)}")
     for row, pair in zip(got, oracle.pairs, strict=True):
         times = (pair.time, pair.predicted_at, pair.labeled_at)
-        right = (pair.device, *map(event_micros, times), *pair.said, pair.label)
-        equal("labeled pair", _row(row), right)
+        equal("labeled pair", row, (pair.device, *map(event_micros, times), *pair.said, pair.label))
 
 
 def nothing_is_dropped(world: World) -> None:
@@ -89,6 +89,7 @@ def nothing_is_dropped(world: World) -> None:
     equal("entries in neither", [entry.id for entry in world.store.log if entry.id not in kept], [])
 
 
-def _row(row: dict[str, Any]) -> tuple[Any, ...]:
-    times = [event_micros(row[name].timestamp()) for name in ("timestamp", "predicted_at", "labeled_at")]
-    return (row["device"], *times, row["version"], row["prediction"], row["probability"], row["is_error"])
+def _rows(table: Any) -> Iterable[tuple[Any, ...]]:
+    instants = [table.column(name).cast("int64") for name in ("timestamp", "predicted_at", "labeled_at")]
+    others = [table.column(name) for name in ("version", "prediction", "probability", "is_error")]
+    return zip(*(column.to_pylist() for column in (table.column("device"), *instants, *others)), strict=True)

@@ -150,6 +150,7 @@ class Oracle:
                 answer["status"] = "late"
         device.readings.append((time, cpu))
         newest = max(at for at, _ in device.readings) // PERIOD
+        device.readings = [one for one in device.readings if one[0] // PERIOD > newest - LONGEST // PERIOD]
         features: dict[str, float] = {"model_x": DEVICES[name]["model_x"]}
         if cpu is not None:
             features["cpu"] = cpu

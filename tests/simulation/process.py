@@ -112,9 +112,10 @@ class Process:
     def work_beside(self) -> None:
         """Let the threads beside the requests do what waits for them."""
         for batches in self._batches():
-            if batches.unwritten:
+            is_full = batches.unwritten >= batches._rows
+            if is_full or (batches.unwritten and self._world.random.random() < 0.25):
                 try:
-                    batches.flush(full_only=batches.unwritten >= batches._rows)
+                    batches.flush(full_only=is_full)
                 except (OSError, pa.ArrowException) as error:
                     batches._on_failure(error)
         journal = self.state.journal

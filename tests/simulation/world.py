@@ -64,6 +64,7 @@ class World:
         self.is_disk_full = False
         self.children: dict[int, Child] = {}
         self.loads: list[Callable[[], None]] = []
+        self.tables: list[Any] = []
         self.forking: Any = None
         self.store = Store(self)
 
