@@ -108,7 +108,8 @@ def append_and_handle(context: Any, kind: Kind, arrival: float, events: Sequence
     journal = serving_state(context).journal
     place = journal.append(kind, arrival, list(events))
     for missed in journal.missed():
-        replay_entry(context, missed)
+        if missed.id != serving_state(context).unfinished.finished:
+            replay_entry(context, missed)
     entry = Entry(
         place,
         kind,

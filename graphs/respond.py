@@ -68,7 +68,7 @@ class Respond:
             for horizon, package in state.further.items()
         }
         """Of this deployment; those of earlier ones are in the trail."""
-        self._journal = state.journal
+        self._journal, self._unfinished = state.journal, state.unfinished
         self._taker: SnapshotTaker | None = None
         self._log = RequestLog(context.logger, state.settings.request_log)
 
@@ -117,7 +117,7 @@ class Respond:
 
         :param events: that were accepted.
         """
-        if self._taker is not None:
+        if self._taker is not None and self._unfinished.request is None:
             place = self._journal.place
             if place is not None:  # Else the memory lacks an entry that is before the last one.
                 self._taker.note(place, events, self._journal.has_lost())
@@ -135,7 +135,7 @@ class Respond:
     def terminate(self) -> None:
         """Shutdown hook, the last of all steps: keep the state as it is now."""
         place = self._journal.place
-        if self._taker is not None and place is not None:
+        if self._taker is not None and place is not None and self._unfinished.request is None:
             self._taker.close(place)
 
     def _tell(self, request: Request) -> None:
