@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from feature_sets.model_package.columns import SHADOWS
 from feature_sets.rows.event_micros import event_micros
 from graphs.protocol.times import iso_time
 from graphs.state.entry_id import BEFORE_ALL
@@ -14,7 +15,7 @@ from tests.simulation.patches import read_table
 from tests.simulation.process import Process
 from tests.simulation.world import World
 
-COUNTED = ("events", "labels", "incidents", "predictions", "labeled_pairs")
+COUNTED = ("events", "labels", "incidents", "maintenance_changes", "predictions", "labeled_pairs")
 
 
 class Mismatch(AssertionError):
@@ -38,9 +39,11 @@ def answer_is_equal(path: str, answer: list[dict[str, Any]], expected: list[dict
     for got, right in zip(answer, expected, strict=True):
         if path == "/telemetry":
             said = right["said"]
-            made = (got["device"], got["timestamp"], got["status"], got["version"], got["prediction"])
-            wanted = (right["device"], iso_time(right["time"]), right["status"])
-            equal(f"POST {path}", made, (*wanted, said and said.version, said and said.prediction))
+            names = ("device", "timestamp", "status", "maintenance", "version", "prediction")
+            wanted = (right["device"], iso_time(right["time"]), right["status"], right["maintenance"])
+            predicted = None if right["maintenance"] else said and said.prediction
+            made = tuple(got.get(name) for name in names)
+            equal(f"POST {path}", made, (*wanted, said and said.version, predicted))
             equal(f"POST {path}, probability", got["probability"], said and said.probability)
         elif path == "/labels":
             equal(f"POST {path}", (got["device"], got["status"]), (right["device"], right["status"]))
@@ -69,7 +72,9 @@ def answers_are_equal(process: Process, oracle: Oracle, is_watched: bool, counts
     summaries_are_equal(process, oracle, is_watched)
     if counts:
         counted = {key: value for key, value in process.counts().items() if key[0] in COUNTED}
-        equal("counters", counted, {key: float(value) for key, value in oracle.counts.items()})
+        right = {key: float(value) for key, value in oracle.counts.items()}
+        differ = [key for key in {*counted, *right} if counted.get(key) != right.get(key)]
+        equal(f"counters {sorted(differ)}", *([one.get(key) for key in differ] for one in (counted, right)))
 
 
 def pairs_are_equal(world: World, oracle: Oracle) -> None:
@@ -91,5 +96,12 @@ def nothing_is_dropped(world: World) -> None:
 
 def _rows(table: Any) -> Iterable[tuple[Any, ...]]:
     instants = [table.column(name).cast("int64") for name in ("timestamp", "predicted_at", "labeled_at")]
-    others = [table.column(name) for name in ("version", "prediction", "probability", "is_error")]
-    return zip(*(column.to_pylist() for column in (table.column("device"), *instants, *others)), strict=True)
+    names = ("version", "prediction", "probability")
+    columns = [table.column("device"), *instants, *(table.column(name) for name in (*names, "is_error"))]
+    if SHADOWS in table.column_names:
+        told = table.column(SHADOWS).to_pylist()
+        shadows = [tuple(tuple(one[name] for name in names) for one in each or ()) for each in told]
+    else:
+        shadows = [()] * len(table)
+    rows = zip(*(column.to_pylist() for column in columns), shadows, strict=True)
+    return ((*row[:7], row[8], row[7]) for row in rows)

@@ -28,6 +28,7 @@ import graphs.state.journal_archive
 import graphs.state.labeled_batches
 import graphs.state.serving_state
 import graphs.state.snapshots.taker
+from graphs.scoring import Scoring
 from graphs.state.snapshots import files
 from graphs.state.snapshots.saved_state import SavedState
 from graphs.state.snapshots.taker import SnapshotTaker
@@ -156,7 +157,7 @@ class _Parquet:
 
     def write_table(self, table: pa.Table, where: Any, **options: Any) -> None:
         world = Machine.world
-        with world.writing():
+        with world.writing(where if isinstance(where, Path) else None):
             content = b"%d" % len(world.tables)
             world.tables.append(table)
             if isinstance(where, Path):
@@ -168,12 +169,17 @@ class _Parquet:
         return Machine.world.tables[int(path.read_bytes())]
 
 
-_rename = Path.rename
+_rename, _answer = Path.rename, Scoring._answer
 
 
 def _renamed(path: Path, target: Any) -> Path:
-    with Machine.world.writing():
+    with Machine.world.writing(path):
         return _rename(path, target)
+
+
+def _answered(scoring: Any, *given: Any) -> Any:
+    Machine.world.check_model()
+    return _answer(scoring, *given)
 
 
 def read_table(path: Path) -> pa.Table:
@@ -217,6 +223,7 @@ def simulated() -> Iterator[None]:
             (archive, "threading", _threading(_Thread)),
             (archive, "pq", _Parquet()),
             (Path, "rename", _renamed),
+            (Scoring, "_answer", _answered),
         ):
             stack.enter_context(patch.object(where, name, value))
         yield

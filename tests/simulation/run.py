@@ -103,6 +103,9 @@ def main() -> None:
         if asked.histories == 1:
             print("\n".join(one.told))
         print(f"seed {one.seed}: {one.error}")
+        plant = f" --plant {asked.plant}" if asked.plant else ""
+        again = f"python -m tests.simulation --histories 1 --seed {one.seed} --steps {asked.steps}{plant}"
+        print(f"  what happened in it: {again}")
     told: dict[str, Any] = {
         "histories": asked.histories,
         "steps": asked.steps,
