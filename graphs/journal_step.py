@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, ClassVar
 
+from graphs.finish import finish_entry
+from graphs.protocol.errors import ApiError
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of
 from graphs.protocol.telemetry_columns import ColumnEvents, columns_of
@@ -34,12 +36,22 @@ class JournalStep(RequestStep):
         self._context = context
         self._steps: list[RequestStep] = []
         state = serving_state(context)
-        self._journal, self._routing = state.journal, state.routing
+        self._journal, self._routing, self._unfinished = state.journal, state.routing, state.unfinished
 
     def do(self, request: Request) -> Request:
-        """Have a change of the routing that waits take effect before this request, then handle it."""
-        if self._routing.waiting is not None and not request.replayed and request.entry == BEFORE_ALL:
-            settle_routing(self._context)
+        """Have what waits take effect before this request, then handle it.
+
+        That is an entry that the model failed at, and a change of the routing.
+        """
+        if not request.replayed and request.entry == BEFORE_ALL:
+            try:
+                finish_entry(self._context)
+            except ApiError as error:
+                if request.kind in self.kinds or request.kind is Kind.RELOAD:
+                    request.fail(error)
+                return request
+            if self._routing.waiting is not None:
+                settle_routing(self._context)
         return super().do(request)
 
     def handle(self, request: Request) -> None:
@@ -68,7 +80,8 @@ class JournalStep(RequestStep):
             accepted = [record.event for record in request.records]
         request.entry = self._journal.append(kind, request.arrival, accepted, request.sent_events)
         for entry in self._journal.missed():
-            replay_entry(self._context, entry)
+            if entry.id != self._unfinished.finished:
+                replay_entry(self._context, entry)
 
     def saved(self) -> SavedState:
         """What the journal holds."""

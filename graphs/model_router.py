@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import mlrun.serving
@@ -108,7 +108,11 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
     def handle(self, request: Request) -> None:
         """Predict, or tell about the models."""
         if request.kind is Kind.TELEMETRY:
-            self._predict(request)
+            try:
+                self._predict(request)
+            except Exception:  # Whatever the graph of a model raises.
+                self._state.unfinished.note(request)
+                raise
         elif request.kind is Kind.REROUTE:
             request.reply(self._routing.start_change_of(request.body), 202)
         elif request.kind is Kind.REROUTED:
@@ -183,16 +187,19 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
         routing = self._routing.trail.at(request.entry)
         models = self._further.at(routing.further)
         columns = columns_of(request.telemetry)
+        ahead: Sequence[tuple[Ahead, ...]] = ()
         if columns is not None and not models and is_of_champion_alone(routing):
             self._scoring.score_columns(columns, routing)
-            counted = []
+            counted: list[TelemetryRecord] = []
         else:
             counted = [record for record in request.telemetry if record.features is not None]
+            # All that may fail comes before anything is counted.
+            ahead = predict_ahead(models, counted, self._state.metrics.model_seconds) if models else ()
             self._scoring.score(counted, routing)
         if request.started:
             self._note_ages(request)
         if models:
-            self._predict_ahead(counted, models)
+            self._add_ahead(counted, ahead, models)
         if self._routing.versions.absent and not request.replayed:
             self._routing.give_way()
 
@@ -207,9 +214,13 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
             if record.prediction is not None:
                 age.observe(request.arrived(index) - record.event.time)
 
-    def _predict_ahead(self, counted: list[TelemetryRecord], models: Mapping[str, OnnxModel]) -> None:
+    def _add_ahead(
+        self,
+        counted: list[TelemetryRecord],
+        said: Sequence[tuple[Ahead, ...]],
+        models: Mapping[str, OnnxModel],
+    ) -> None:
         """Add what the models of further horizons say to the predictions."""
-        said = predict_ahead(models, counted, self._state.metrics.model_seconds)
         for record, ahead in zip(counted, said, strict=True):
             if record.prediction is not None:
                 record.prediction = record.prediction._replace(ahead=ahead)

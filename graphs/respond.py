@@ -72,21 +72,23 @@ class Respond:
             for horizon, package in state.further.items()
         }
         """Of this deployment; those of earlier ones are in the trail."""
-        self._journal = state.journal
+        self._journal, self._unfinished = state.journal, state.unfinished
         self._taker: SnapshotTaker | None = None
         self._log = RequestLog(context.logger, state.settings.request_log)
 
     def post_init(self, mode: str = "sync", **kwargs: Any) -> None:
         """All steps were made, this being the last: remember what was before."""
         started = time.perf_counter()
-        events = replay(self._context)
+        replayed = replay(self._context)
         seconds = time.perf_counter() - started
-        self._context.logger.info(f"replayed {events} events from the journal in {seconds:.1f} s")
+        self._context.logger.info(f"replayed {replayed.events} events from the journal in {seconds:.1f} s")
         start_routing(self._context)
         told = tell_history(self._context)
         self._context.logger.info(f"took over from the history: {told}")
         self._metrics.started.set(serving_state(self._context).clock())
         self._taker = snapshot_taker(self._context)
+        if self._taker is not None and replayed.lost:
+            self._taker.take_anew()
 
     def do_event(self, event: Any) -> Any:
         """Turn the request into MLRun's HTTP response."""
@@ -131,7 +133,7 @@ class Respond:
 
         :param events: that were accepted.
         """
-        if self._taker is not None:
+        if self._taker is not None and self._unfinished.request is None:
             place = self._journal.place
             if place is not None:  # Else the memory lacks an entry that is before the last one.
                 self._taker.note(place, events, self._journal.has_lost())
@@ -150,7 +152,7 @@ class Respond:
     def terminate(self) -> None:
         """Shutdown hook, the last of all steps: keep the state as it is now."""
         place = self._journal.place
-        if self._taker is not None and place is not None:
+        if self._taker is not None and place is not None and self._unfinished.request is None:
             self._taker.close(place)
 
     def _tell(self, request: Request) -> None:

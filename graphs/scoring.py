@@ -64,9 +64,13 @@ class Scoring:
                 by_version.setdefault(routing.answers(record.event.device), []).append(record)
         else:
             by_version[document.champion] = list(records)
+        made = []
         for routed, answered in by_version.items():
             if answered:
-                self._answer(self._model_of(routed), answered)
+                model = self._model_of(routed)
+                made.append((model, answered, self._answer(model, answered)))
+        for model, answered, decided in made:  # Only when none of them has failed.
+            self._count_answers(model, answered, decided)
         for routed in document.shadows:
             self._shadow(routed, records)
         if routing.ends:
@@ -97,11 +101,11 @@ class Scoring:
             self._name, model.version, names, events, inputs, decided, probability, count_missing(inputs)
         )
 
-    def _answer(self, model: OnnxModel, records: Records) -> None:
+    def _answer(self, model: OnnxModel, records: Records) -> list[int]:
         started = time.perf_counter()
         inputs = model.inputs([record.features for record in records if record.features is not None])
         probability = model.probability(inputs)
-        decided = model.decide(probability).tolist()
+        decided: list[int] = model.decide(probability).tolist()
         self._times.of(model.name, model.version, ANSWER).observe(time.perf_counter() - started)
         missing = count_missing(inputs).tolist()
         name, version, names = self._name, model.version, model.input_names
@@ -110,6 +114,9 @@ class Scoring:
         ):
             if chance == chance:
                 record.prediction = Prediction(name, version, row, prediction, chance, absent, names)
+        return decided
+
+    def _count_answers(self, model: OnnxModel, records: Records, decided: Sequence[int]) -> None:
         silenced = [record.maintenance is not None for record in records]
         if not any(silenced):
             self.count(model, decided)

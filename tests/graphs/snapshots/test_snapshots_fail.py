@@ -180,6 +180,34 @@ def test_a_running_process_whose_store_restarts_empty_loses_nothing(network: Net
     assert again.get("/maintenance").json == live.get("/maintenance").json
 
 
+def emptied(client: Client) -> None:
+    journal = client.step("journal")._journal
+    for key in journal._redis.keys(f"{journal._key}:*"):
+        journal._redis.delete(key)
+
+
+@pytest.mark.parametrize("starts", [False, True], ids=["running", "starting"])
+def test_after_a_loss_of_the_store_both_kept_snapshots_are_anew_so_that_one_may_be_damaged(
+    network: Networks, tmp_path: Path, starts: bool
+) -> None:
+    where = network(archive_directory=str(tmp_path / "archive"))
+    live = served(where)
+    if starts:
+        live.shut_down()
+    lost = live.step("journal")._journal.place
+    emptied(live)
+    if starts:
+        live = where.start()
+    for second in range(1000, 1040, 10):
+        live.post("/telemetry", event("a/1", second))
+        live.step("respond")._taker.wait()
+        live.step("respond")._taker._not_before = 0.0
+    found = snapshot_files(where.snapshots)
+    assert len(found) == files.KEPT and min(file.place for file in found) > lost
+    damage(found[0].path)
+    assert differences(state_of(where.start()), state_of(live)) == []
+
+
 def test_a_process_that_starts_beside_an_empty_store_goes_on_from_snapshot_and_archive(
     network: Networks, tmp_path: Path
 ) -> None:
