@@ -30,6 +30,8 @@ FAILED, INTERRUPTED, UNFINISHED = "failed", "interrupted", "unfinished"
 CHAMPION_STAYS, OVERTAKEN, STOPPED = "champion stays", "overtaken", "stopped"
 RESUMED, ROLLED_BACK, DECLINED = "resumed", "rolled back", "declined"
 IN_SHADOW, PASSED, NOT_ENOUGH = "in shadow", "passed", "not enough data"
+CLEARED = "cleared"
+"""The alert of a drift is over."""
 
 # Stages of a trial.
 SHADOW, PROMOTE, RETRACT = "shadow", "promote", "retract"

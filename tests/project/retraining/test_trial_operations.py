@@ -103,7 +103,7 @@ def test_the_promotion_moves_routing_tag_and_detectors_and_done_again_only_what_
     monkeypatch.setattr(mlrun.artifacts, "update_model", lambda *_, **__: None)
     monkeypatch.setattr(registered_versions, "evaluated_model", lambda *_: ("model", "rows"))
 
-    def attach(rows, _schema, _address, callback, _settings, choice):
+    def attach(rows, _schema, _address, callback, _settings, choice, _devices):
         attached.append((rows, callback.endswith("/drift"), choice.names))
         if len(attached) == 1:
             raise attached_detectors.httpx.ConnectError("away")
