@@ -20,15 +20,18 @@ _HALF_AS_MANY_AGAIN = 1.5
 class Hysteresis:
     """When an alert is over.
 
+    Errors come in episodes: of a model that is wrong about all of them, a thousand labels between two look
+    calm. So the usual batches are long.
+
     :param below: the error rate must fall below what it was before plus this share of its rise, 0 to 1.
     :param batches: in so many batches in a row; 0 raises no alerts: drift is told again after the cool-down.
     :param batch: labels of a batch.
     :raises InputError: naming the field that breaks its rule.
     """
 
-    below: float = 0.5
+    below: float = 0.3
     batches: int = 5
-    batch: int = 200
+    batch: int = 500
 
     def __post_init__(self) -> None:
         check_number("hysteresis: below", self.below, at_least=0, at_most=1)
@@ -99,13 +102,13 @@ class AlertWatch:
         :returns: what is to be told; None if it is the alert that was told already. An open alert is worse if
             its severity is higher than was told, or its error rate by half.
         """
+        self._labels = self._errors = 0
         rate, severity = change.sample.rate or 0.0, change.severity or SEVERITIES[0]
         now = self.open
         if now is None:
             before = change.reference.rate
             limit = (before or 0.0) + self.hysteresis.below * max(0.0, rate - (before or 0.0))
             self.open = Alert(name, event.source, event.event_time, n, onset, severity, before, rate, limit)
-            self._labels = self._errors = 0
             return "raised"
         worse = SEVERITIES.index(severity) > SEVERITIES.index(now.severity)
         if worse or (rate > now.rate and rate >= _HALF_AS_MANY_AGAIN * now.rate):
@@ -114,6 +117,11 @@ class AlertWatch:
             return "worse"
         self.open = replace(now, merged=now.merged + 1, calm=0)
         return None
+
+    @property
+    def is_not_calm(self) -> bool:
+        """Whether calm batches can begin with the next label at the earliest."""
+        return self.open is not None and not self.open.calm and not self._labels
 
     def add(self, error: int, time: str) -> Alert | None:
         """Take the next label.

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from drift.alert import USUAL, Alert, AlertWatch, Hysteresis
-from drift.change_size import NOTHING, Counts, LabelMarks
+from drift.change_size import NOTHING, Counts, LabelMarks, saved_counts
 from drift.detectors.saved_form import saved_mapping
 from drift.drift_event import DriftEvent
 
@@ -23,6 +23,7 @@ class Alerting:
         self._group = group
         self._marks = LabelMarks(base)
         self._alerts = AlertWatch(hysteresis)
+        self._calm_from = NOTHING
 
     @property
     def now(self) -> Counts:
@@ -52,14 +53,15 @@ class Alerting:
         """
         self._marks.add(error, time)
         alert = self._alerts.add(error, time)
+        if self._alerts.is_not_calm:
+            self._calm_from = self.now
         if alert is None:
             return []
-        calm = self._marks.onset(self.hysteresis.labels)
-        change = self._marks.change(calm)
         # Later changes are compared with what is calm again, not with the labels of the alert.
-        self._marks.begin_at(calm.counts)
+        self._marks.begin_at(self._calm_from)
+        calm = self.now.since(self._calm_from)
         batches = f"{self.hysteresis.batches} batches of {self.hysteresis.batch} labels"
-        return [self._cleared(alert, change.sample, f"error stream: below the lower limit in {batches}")]
+        return [self._cleared(alert, calm, f"error stream: below the lower limit in {batches}")]
 
     def close(self, time: str, why: str) -> list[DriftEvent]:
         """End the alert that is open; what is to be told of that, if there is one.
@@ -83,6 +85,7 @@ class Alerting:
         if event.level != "drift":
             return [event]
         event = replace(event, onset=onset.time, since_onset=change.sample.n)
+        self._calm_from = self.now
         if not self.hysteresis.batches:
             return [event]
         known = self._alerts.open
@@ -113,7 +116,11 @@ class Alerting:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; ``from_dict`` continues exactly from here."""
-        return {"marks": self._marks.to_dict(), "alerts": self._alerts.to_dict()}
+        return {
+            "marks": self._marks.to_dict(),
+            "alerts": self._alerts.to_dict(),
+            "calm_from": list(self._calm_from),
+        }
 
     @classmethod
     def from_dict(cls, owner: str, saved: Any, n_seen: int, errors: int, group: str) -> Alerting:
@@ -123,8 +130,9 @@ class Alerting:
         :param errors: how many of them were predicted wrong.
         :raises InputError: naming the field, the rule and what was given.
         """
-        saved = saved_mapping(owner, "alerting", saved, ("marks", "alerts"))
+        saved = saved_mapping(owner, "alerting", saved, ("marks", "alerts", "calm_from"))
         alerting = cls(group=group)
         alerting._marks = LabelMarks.from_dict(owner, saved["marks"], n_seen, errors)
         alerting._alerts = AlertWatch.from_dict(owner, saved["alerts"])
+        alerting._calm_from = saved_counts(f"{owner}: calm_from", saved["calm_from"], alerting.now)
         return alerting

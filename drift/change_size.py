@@ -224,32 +224,36 @@ class LabelMarks:
         :param errors: how many of them were predicted wrong.
         :raises InputError: naming the field, the rule and what was given.
         """
-        names = ("base", "start", "pairs", "last", "kept")
+        where, names = f"{owner}: marks", ("base", "start", "pairs", "last", "kept")
         if not isinstance(saved, dict) or set(saved) != set(names):
             raise InputError(f"{owner}: marks", f"must be an object with {', '.join(names)}", saved)
-        marks = cls(_counts(owner, saved["base"], None))
+        marks = cls(saved_counts(where, saved["base"], None))
         pairs = check_integer(f"{owner}: marks: pairs", saved["pairs"], at_least=0)
-        marks.now = _counts(owner, [n_seen, errors, pairs], None)
-        marks._start = _counts(owner, saved["start"], marks.now)
+        marks.now = saved_counts(where, [n_seen, errors, pairs], None)
+        marks._start = saved_counts(where, saved["start"], marks.now)
         marks._last = check_integer(f"{owner}: marks: last", saved["last"], at_least=0, at_most=1)
         rule = "must be a list of [number, errors, errors after errors, time], the numbers rising"
         listed = saved["kept"]
         if not isinstance(listed, list) or not all(isinstance(m, list) and len(m) == 4 for m in listed):
             raise InputError(f"{owner}: marks: kept", rule, listed)
-        kept = [Mark(_counts(owner, mark[:3], marks.now), utc_time(mark[3])) for mark in listed]
+        kept = [Mark(saved_counts(where, mark[:3], marks.now), utc_time(mark[3])) for mark in listed]
         if any(later.counts.n <= earlier.counts.n for earlier, later in pairwise(kept)):
             raise InputError(f"{owner}: marks: kept", rule, listed)
         marks._marks = kept[-_MARKS:]
         return marks
 
 
-def _counts(owner: str, saved: Any, within: Counts | None) -> Counts:
-    """Counts that can be; within others, if there are any."""
+def saved_counts(where: str, saved: Any, within: Counts | None) -> Counts:
+    """Counts of a saved form.
+
+    :param within: those that they are a part of; None for any.
+    :raises InputError: if they cannot be.
+    """
     rule = "must be three counts: labels, errors, errors after errors, each at most the one before"
     if not isinstance(saved, list) or len(saved) != 3:
-        raise InputError(f"{owner}: marks", rule, saved)
-    found = Counts(*(check_integer(f"{owner}: marks", each, at_least=0) for each in saved))
+        raise InputError(where, rule, saved)
+    found = Counts(*(check_integer(where, each, at_least=0) for each in saved))
     beyond = within is not None and any(a > b for a, b in zip(found, within, strict=True))
     if beyond or not found.n >= found.errors >= found.pairs:
-        raise InputError(f"{owner}: marks", rule, saved)
+        raise InputError(where, rule, saved)
     return found

@@ -189,6 +189,8 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
             self._predict_ahead(counted, models)
         if self._routing.versions.absent and not request.replayed:
             self._routing.give_way()
+        elif routing.document.shadows and not request.replayed:
+            self._routing.end_shadows()
 
     def _note_ages(self, request: Request) -> None:
         """Note how old each event is that is predicted, by the clock that its arrival was told by."""

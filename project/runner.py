@@ -52,6 +52,12 @@ def init_context(context: Any) -> None:
     context.user_data.settings = settings
     context.user_data.lock = threading.Lock()
     context.user_data.loop = None
+    trial = StateFile(settings.loops, settings.project).read().trial
+    if settings.retrain == OFF and trial is not None:
+        context.logger.warn(
+            f"version {trial.version[:8]} is tried in shadow, and NETOPS_RETRAIN is off: the endpoint ends "
+            f"that soon after {trial.until[:19]}, or 'netops shadow {trial.version[:8]} --off' now"
+        )
     if settings.retrain != OFF:
         context.user_data.loop = Loop(
             StateFile(settings.loops, settings.project),

@@ -31,6 +31,7 @@ from project.retraining.policy import (
     overtaken,
     take,
     take_postponed,
+    text_of,
     verdict,
 )
 from project.retraining.state import Attempt, Case, LoopState, StateFile, Trial
@@ -99,9 +100,10 @@ class Operations(Protocol):
     def steps(self, run_id: str) -> dict[str, dict[str, Any]]:
         """Results of the steps of a run by name."""
 
-    def shadow(self, version: str) -> str:
+    def shadow(self, version: str, until: str) -> str:
         """Have the endpoint score a version beside the champion; done twice it changes nothing.
 
+        :param until: wall clock after which the endpoint ends it by itself, ISO 8601 UTC.
         :returns: event time of the newest event then, ISO 8601; empty before the first.
         :raises RefusedError: if the endpoint does not take it.
         """
@@ -290,7 +292,9 @@ class Loop:
 
     def _compare(self, state: LoopState, trial: Trial, now: datetime, last: bool) -> None:
         if not trial.since:
-            since = self._operations.shadow(trial.version)
+            # Whatever becomes of this loop, the endpoint does not score it for ever.
+            until = text_of(datetime.fromisoformat(trial.until) + LONGEST_CHANGE)
+            since = self._operations.shadow(trial.version, until)
             if since:
                 self._write(state, in_shadow(state, trial, since, now))
             elif last:

@@ -360,6 +360,10 @@ def status_lines(state: LoopState, mode: str, now: datetime) -> list[str]:
     if state.trial is not None:
         trial = state.trial
         lines.append(f"version {trial.version[:8]}: {trial.stage} since {trial.begun[:19]}")
+        if not is_before(now, trial.until):
+            lines.append(
+                f"its time was over at {trial.until[:19]}: the loop does not end it, is the runner up?"
+            )
     if state.candidate:
         lines.append(f"version {state.candidate[:8]} waits: 'netops retrain --approve' or --decline")
     if is_before(now, state.hold_until):

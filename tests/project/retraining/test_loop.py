@@ -120,7 +120,7 @@ class World:
             return {"select-features": {"too_little_data": "training part: must have at least 50 rows"}}
         return {"evaluate": evaluated} if run["outcome"] not in ("failed", "killed") else {}
 
-    def shadow(self, version):
+    def shadow(self, version, until):
         self.step()
         if version in self.refused:
             raise RefusedError("the endpoint refuses the change: golden row 3")
