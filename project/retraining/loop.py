@@ -125,6 +125,9 @@ class Operations(Protocol):
     def retract(self, version: str) -> None:
         """Take a version out of the shadow, if it is there."""
 
+    def hand_on(self, told: Mapping[str, Any]) -> None:
+        """Tell the MLRun API of a drift event; one without events is left alone."""
+
 
 class Loop:
     """The loop of one project.
@@ -178,6 +181,18 @@ class Loop:
 
         :raises NetopsError: if the installation cannot be asked now; the next tick tries again.
         """
+        untold = self._proceed_or_wait()
+        if untold:
+            # Not while the state is locked: a drift event must be taken meanwhile.
+            for told in untold:
+                self._operations.hand_on(told)
+            done = {told["id"] for told in untold}
+            with self._file.changing() as state:
+                left = tuple(told for told in state.untold if told["id"] not in done)
+                self._file.write(replace(state, untold=left))
+
+    def _proceed_or_wait(self) -> tuple[Mapping[str, Any], ...]:
+        """Do what is due of the case; drift events that are to be handed on."""
         with self._file.changing() as state:
             if state.attempt is not None:
                 self._follow(state, state.attempt)
@@ -190,6 +205,7 @@ class Loop:
                 self._write(state, take_postponed(state, champion, self._clock()))
             else:
                 self._waiting = state.stopped and f"stopped: {state.stopped}"
+            return state.untold
 
     def _proceed(self, state: LoopState, case: Case) -> None:
         now, champion = self._clock(), self._operations.champion()

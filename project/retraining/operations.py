@@ -26,6 +26,7 @@ from project.model_addresses import MODEL_ARTIFACT
 from project.retraining.evidence import LabeledRows
 from project.retraining.loop import ABSENT, KILLED, RUNNING, RunLook
 from project.retraining.loop import ENDED as OVER
+from project.retraining.mlrun_events import MlrunEvents
 from project.retraining.policy import Evidence
 from project.retraining.rows_of_both import RowsOfBoth
 from project.retraining.state import Trial
@@ -51,6 +52,7 @@ class LocalOperations:
         self._project = project
         self._dbpath = dbpath.rstrip("/")
         self._rows = LabeledRows(settings.labeled_pairs(project))
+        self._events = MlrunEvents(project)
         self._both = RowsOfBoth(settings.labeled_pairs(project))
 
     def champion(self) -> str:
@@ -145,6 +147,10 @@ class LocalOperations:
     def retract(self, version: str) -> None:
         """Take a version out of the shadow, if it is there."""
         EndpointRoles(self._settings, self._project, self._dbpath).retract(version)
+
+    def hand_on(self, told: Mapping[str, Any]) -> None:
+        """Tell the MLRun API of a drift event; one without events is left alone."""
+        self._events.generate(told)
 
     def _trials(self) -> TrialOperations:
         given = self._given()

@@ -20,6 +20,7 @@ LONGEST_CHANGE = timedelta(minutes=30)
 
 _DAY = timedelta(days=1)
 _REMEMBERED = 1000
+_UNTOLD = 100
 _MOST_INTERRUPTIONS = 10
 _LONGEST_REASON = 500
 """The error of a run may end with its log."""
@@ -97,6 +98,7 @@ def take(state: LoopState, told: Mapping[str, Any], champion: str, now: datetime
         since = f"since about {event['onset']}: {event['detail']}"
         reason = f"the alert of {event['source']}{_of_group(event)}, {since}"
         return seen.told(_decision(now, words.CLEARED, reason, case=_case_id(state), **about))
+    seen = replace(seen, untold=(*seen.untold, dict(told))[-_UNTOLD:])
     if champion and version != champion:
         reason = f"version {version[:8]} is not in production any more"
         return seen.told(_decision(now, words.IGNORED, reason, **about))
@@ -122,7 +124,8 @@ def take_postponed(state: LoopState, champion: str, now: datetime) -> LoopState:
     """The state after the drift event that was kept until its case was over."""
     told = state.later
     seen = tuple(each for each in state.seen if each != told["id"])
-    return take(replace(state, later={}, seen=seen), told, champion, now)
+    taken = take(replace(state, later={}, seen=seen), told, champion, now)
+    return replace(taken, untold=state.untold)  # It was handed on when it came.
 
 
 def next_step(state: LoopState, evidence: Evidence, now: datetime, policy: RetrainingPolicy) -> Wait | Begin:
