@@ -244,6 +244,7 @@ class LabeledJoin(RequestStep):
             "batches_written": self._batches.written if self._batches else 0,
             "unwritten": self._batches.unwritten if self._batches else 0,
             "directory": str(self._batches.directory) if self._batches else None,
+            "deadline_seconds": self._deadline,
             **self._ahead.summary(),
         }
 

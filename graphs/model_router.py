@@ -202,6 +202,8 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
             self._add_ahead(counted, ahead, models)
         if self._routing.versions.absent and not request.replayed:
             self._routing.give_way()
+        elif routing.document.shadows and not request.replayed:
+            self._routing.end_shadows()
 
     def _note_ages(self, request: Request) -> None:
         """Note how old each event is that is predicted, by the clock that its arrival was told by."""

@@ -91,6 +91,12 @@ class ServingMetrics:
             "ahead_pairs", "Predictions of further horizons with what followed", "horizon", "correct"
         )
         self.drift_events = counter("drift_events", "Findings of the detectors", "detector", "level")
+        self.alerts = Gauge(
+            "netops_drift_alerts",
+            "Drift alerts that are not cleared yet",
+            ("severity",),
+            registry=self.registry,
+        )
         self.performance = Gauge(
             "netops_performance", "Scores of the model", ("of", "score"), registry=self.registry
         )

@@ -21,6 +21,7 @@ from project.local.api.jobs.runner import Jobs
 from project.local.api.records.store import Store
 from project.local.api.routes import (
     absent,
+    alerts,
     artifacts,
     background_tasks,
     client_spec,
@@ -80,6 +81,7 @@ def build_app(
             *client_spec.ROUTES,
             *projects.ROUTES,
             *absent.ROUTES,
+            *alerts.ROUTES,
             *background_tasks.ROUTES,
             *runs.ROUTES,
             *job_routes.ROUTES,
