@@ -13,6 +13,7 @@ from types import FrameType
 import uvicorn
 
 from project.local.api.app import build_app
+from project.local.api.http.same_user import same_user_only
 from project.local.api.settings import Settings
 
 _GRACE_SECONDS = 10
@@ -49,7 +50,7 @@ def main() -> None:
         source_root=arguments.source_root.resolve(),
         url=f"http://127.0.0.1:{port}",
     )
-    app = build_app(settings, arguments.redis_url)
+    app = same_user_only(build_app(settings, arguments.redis_url))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
     server = uvicorn.Server(
