@@ -1,4 +1,4 @@
-"""What we say when drift is found: which detector or distance, when, how serious, how much."""
+"""What we say when drift is found: which, when, how much, on which sample, against what, how sure."""
 
 from __future__ import annotations
 
@@ -7,12 +7,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from feature_sets.checks import InputError, check_choice
+from feature_sets.checks import InputError, check_choice, check_integer, check_number
 
-Level = Literal["warning", "drift", "improvement"]
-"""An improvement is a change to the better: told, but nothing has to be done about it."""
+Level = Literal["warning", "drift", "improvement", "cleared"]
+"""An improvement is a change to the better: told, but nothing has to be done about it. ``cleared`` is the end
+of the alert that a drift has raised."""
 
-LEVELS: tuple[Level, ...] = ("warning", "drift", "improvement")
+LEVELS: tuple[Level, ...] = ("warning", "drift", "improvement", "cleared")
+
+Severity = Literal["minor", "moderate", "severe"]
+"""How much it matters, however sure it is."""
+
+SEVERITIES: tuple[Severity, ...] = ("minor", "moderate", "severe")
 
 
 def utc_time(text: object, name: str = "event_time") -> str:
@@ -39,7 +45,7 @@ class DriftEvent:
 
     :param source: name of the detector or distance, such as ``ddm`` or ``total_variation``; ``all`` for drift
         that all detectors found together.
-    :param level: ``warning``, ``drift`` or ``improvement``.
+    :param level: ``warning``, ``drift``, ``improvement``, or ``cleared`` for the end of an alert.
     :param event_time: event time of the value that tipped it, ISO 8601 UTC.
     :param value: what was measured, in the source's own scale; None where it gave no number.
     :param limit: the limit it crossed, in the same scale.
@@ -47,6 +53,16 @@ class DriftEvent:
     :param detail: what it was about, for people; may be empty.
     :param onset: event time at which the change began, as far as is known, ISO 8601 UTC; else None.
     :param since_onset: how many values have come since then.
+    :param severity: ``minor``, ``moderate`` or ``severe``, by how far the sample is from the reference; None
+        if that is not known.
+    :param confidence: how sure it is that they differ, 0 to 1, see ``Change``; None if it is not known.
+    :param sample_labels: labels, or rows, that were looked at.
+    :param sample_rate: share of errors among them, 0 to 1; None of a distance.
+    :param reference_labels: labels, or rows, that they were compared with.
+    :param reference_rate: share of errors among those; None of a distance, or without any.
+    :param group: of the devices that it is about; empty for all devices.
+    :param alert: id of the alert that it raises, makes worse or ends; empty without one.
+    :raises InputError: naming the field that breaks its rule.
     """
 
     source: str
@@ -58,9 +74,32 @@ class DriftEvent:
     detail: str = ""
     onset: str | None = None
     since_onset: int | None = None
+    severity: Severity | None = None
+    confidence: float | None = None
+    sample_labels: int | None = None
+    sample_rate: float | None = None
+    reference_labels: int | None = None
+    reference_rate: float | None = None
+    group: str = ""
+    alert: str = ""
 
     def __post_init__(self) -> None:
         check_choice("drift event: level", self.level, LEVELS)
+        for name in ("source", "detail", "group", "alert"):
+            if not isinstance(getattr(self, name), str):
+                raise InputError(f"drift event: {name}", "must be text", getattr(self, name))
+        check_integer("drift event: n_seen", self.n_seen, at_least=0)
+        for name in ("value", "limit"):
+            if getattr(self, name) is not None:
+                check_number(f"drift event: {name}", getattr(self, name))
+        for name in ("since_onset", "sample_labels", "reference_labels"):
+            if getattr(self, name) is not None:
+                check_integer(f"drift event: {name}", getattr(self, name), at_least=0)
+        for name in ("confidence", "sample_rate", "reference_rate"):
+            if getattr(self, name) is not None:
+                check_number(f"drift event: {name}", getattr(self, name), at_least=0, at_most=1)
+        if self.severity is not None:
+            check_choice("drift event: severity", self.severity, SEVERITIES)
         object.__setattr__(self, "event_time", utc_time(self.event_time, "drift event: event_time"))
         if self.onset is not None:
             object.__setattr__(self, "onset", utc_time(self.onset, "drift event: onset"))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from itertools import pairwise
+from dataclasses import asdict
 from typing import Any, Literal
 
+from drift.alert import USUAL, Alert, Hysteresis
+from drift.alerting import Alerting
+from drift.change_size import NOTHING, Counts
+from drift.detector_record import FORMAT, DetectorRecord, of_this_version, saved_record, saved_time
 from drift.detectors.detector import Detector
 from drift.detectors.registry import detector_from_dict
 from drift.detectors.saved_form import saved_mapping
@@ -16,37 +19,13 @@ from drift.drift_summary import LastDrift, in_one_sentence
 from drift.verdict import ANY, Verdict
 from feature_sets.checks import InputError, check_integer
 
-FORMAT = 2
-"""Version of the saved form. Version 1, without verdict and improvements, is read too."""
-
 State = Literal["in_control", "warning", "drift"]
 
 
-@dataclass
-class _Record:
-    """What happened to one detector while monitored; ``*_at`` are values of the monitor's ``n_seen``."""
-
-    warnings: int = 0
-    drifts: int = 0
-    merged: int = 0
-    last_warning_time: str | None = None
-    last_drift_time: str | None = None
-    reported_warning_at: int | None = None
-    reported_drift_at: int | None = None
-    last_drift_at: int | None = None
-    improvements: int = 0
-    last_improvement_time: str | None = None
-    reported_improvement_at: int | None = None
-
-
-_MARK_EVERY, _MARKS = 25, 80
-"""Event times are kept of one value in so many, and of so many of these: a GLR window, and what it lasted."""
-
-_USUAL_CHANGE = 400
-"""How many values a change is taken to cover where its detector does not tell."""
-
-_SETTINGS = ("cool_down", "verdict", "promise")
-_ADDED = ("improvements", "last_improvement_time", "reported_improvement_at")
+_FIELDS = (
+    *("format", "cool_down", "verdict", "promise", "n_seen", "errors", "last_event_time", "group"),
+    *("alerting", "detectors", "records"),
+)
 
 
 class DriftMonitor:
@@ -54,8 +33,11 @@ class DriftMonitor:
 
     A warning is reported when a detector enters its warning zone, a drift when it is found. For ``cool_down``
     further values after a report, repeated findings of the same detector and level are merged into it:
-    counted, not reported. A drift is never merged into a warning, but a warning is merged into a drift. A
-    stream that keeps drifting is reported again after the cool-down. One thread at a time.
+    counted, not reported. A drift is never merged into a warning, but a warning is merged into a drift.
+
+    Drift that is the verdict raises an alert. As long as that is open, further drift is merged into it,
+    unless it is worse. When the error rate has stayed low again, the alert is reported as cleared
+    (``Hysteresis``). One thread at a time.
 
     Which findings are the verdict is one setting (``Verdict``). Drift that a detector finds without being the
     one to decide is reported as its warning. A fall of the error rate is reported as an improvement, never as
@@ -71,12 +53,22 @@ class DriftMonitor:
     :param cool_down: number of values after a report in which repeated findings are merged; 0 merges none.
     :param verdict: ``any``, ``all within N`` or the name of the detector that decides, see ``Verdict``.
     :param promise: rate of false alarms that is promised, in words, see ``drift.calibration``; only told.
+    :param hysteresis: when an alert is over; without batches there are no alerts.
+    :param base: counts of the base, with which the size of a first change is compared.
+    :param group: of the devices whose labels these are; empty for all.
     :raises InputError: if there is no detector, a name occurs twice, ``cool_down`` is negative or the verdict
         is no rule for these detectors.
     """
 
     def __init__(
-        self, detectors: Sequence[Detector], cool_down: int = 100, verdict: str = ANY, promise: str = ""
+        self,
+        detectors: Sequence[Detector],
+        cool_down: int = 100,
+        verdict: str = ANY,
+        promise: str = "",
+        hysteresis: Hysteresis = USUAL,
+        base: Counts = NOTHING,
+        group: str = "",
     ) -> None:
         names = [detector.name for detector in detectors]
         if not names or len(set(names)) != len(names):
@@ -85,13 +77,27 @@ class DriftMonitor:
         self.cool_down = check_integer("drift monitor: cool_down", cool_down, at_least=0)
         self.verdict = Verdict(verdict, names)
         self.promise = promise
-        self.n_seen = 0
-        self.errors = 0
+        self.group = group
         self.last_event_time: str | None = None
-        self._times: list[tuple[int, str]] = []
-        self._records = {name: _Record() for name in names}
+        self._alerting = Alerting(hysteresis, base, group)
+        self._records = {name: DetectorRecord() for name in names}
         if self.verdict.within is not None:
-            self._records[self.verdict.source] = _Record()
+            self._records[self.verdict.source] = DetectorRecord()
+
+    @property
+    def n_seen(self) -> int:
+        """Values monitored so far."""
+        return self._alerting.now.n
+
+    @property
+    def errors(self) -> int:
+        """How many of them were errors."""
+        return self._alerting.now.errors
+
+    @property
+    def open_alert(self) -> Alert | None:
+        """The alert that was told and is not cleared yet."""
+        return self._alerting.open
 
     def update(self, error: int, event_time: str) -> list[DriftEvent]:
         """Feed one labeled prediction to every detector.
@@ -105,12 +111,8 @@ class DriftMonitor:
         """
         value = error_value(error, "error")
         time = utc_time(event_time)
-        self.n_seen += 1
-        self.errors += value
         self.last_event_time = time
-        if self.n_seen % _MARK_EVERY == 1 or not self._times:
-            self._times = [*self._times[1 - _MARKS :], (self.n_seen, time)]
-        events = []
+        events = self._alerting.add(value, time)
         for detector in self.detectors:
             in_warning_zone = detector.warning_detected
             detector.update(value)
@@ -121,8 +123,12 @@ class DriftMonitor:
             else:
                 continue
             if self._note(self._records[detector.name], level, time):
-                events.append(self._event(detector, level, time))
+                events += self._events(detector, level, time)
         return events + self._all_together(time)
+
+    def close_alert(self, why: str) -> list[DriftEvent]:
+        """End the alert that is open, as its model is watched no longer; what is to be reported of that."""
+        return self._alerting.close(self.last_event_time or "", why)
 
     @property
     def flags(self) -> dict[str, dict[str, bool]]:
@@ -136,11 +142,12 @@ class DriftMonitor:
         """The state of the stream, as plain JSON values.
 
         ``state`` of a detector is ``drift`` from a drift on until ``cool_down`` further values have passed
-        without another; otherwise ``warning`` in its warning zone, else ``in_control``. The overall ``state``
-        follows the verdict: ``drift`` of a detector that does not decide is a ``warning``. ``n`` counts the
-        values monitored here, ``n_with_warm_up`` also those of the warm-up; ``merged`` findings are included
-        in ``warnings``, ``drifts`` and ``improvements``. ``last_drift`` stays when the state is calm again;
-        ``summary`` says all of that in a sentence.
+        without another; otherwise ``warning`` in its warning zone, else ``in_control``. The overall
+        ``state`` follows the verdict: it is ``drift`` as long as there is an ``alert``, and ``drift`` of a
+        detector that does not decide is a ``warning``. ``n`` counts the values monitored here,
+        ``n_with_warm_up`` also those of the warm-up; ``merged`` findings are included in ``warnings``,
+        ``drifts`` and ``improvements``. ``last_drift`` stays until its alert is cleared, then that is in
+        ``cleared_alert``; ``summary`` says all of that in a sentence.
         """
         detectors = {}
         for detector in self.detectors:
@@ -161,17 +168,20 @@ class DriftMonitor:
                 "warning_limit": detector.warning_limit,
                 "drift_limit": detector.drift_limit,
             }
-        last = self._last_drift()
+        last, alert, cleared = self._last_drift(), self._alerting.open, self._alerting.last_cleared
         counted = {"state": self._overall(detectors), "n": self.n_seen, "errors": self.errors}
         return {
-            "summary": in_one_sentence({**counted, "detectors": detectors}, last),
+            "summary": in_one_sentence({**counted, "detectors": detectors}, last, cleared),
             "last_drift": None if last is None else last.to_dict(),
+            "alert": alert and alert.to_dict(),
+            "cleared_alert": cleared and cleared.to_dict(),
             **counted,
             "verdict": self.verdict.text,
             "promise": self.promise,
             "error_rate": self.errors / self.n_seen if self.n_seen else None,
             "last_event_time": self.last_event_time,
             "cool_down": self.cool_down,
+            "hysteresis": asdict(self._alerting.hysteresis),
             "detectors": detectors,
         }
 
@@ -185,7 +195,8 @@ class DriftMonitor:
             "n_seen": self.n_seen,
             "errors": self.errors,
             "last_event_time": self.last_event_time,
-            "times": [list(mark) for mark in self._times],
+            "group": self.group,
+            "alerting": self._alerting.to_dict(),
             "detectors": [detector.to_dict() for detector in self.detectors],
             "records": {name: asdict(record) for name, record in self._records.items()},
         }
@@ -197,24 +208,24 @@ class DriftMonitor:
         :raises InputError: naming the field, the rule and what was given, if the form is not one of ours.
         """
         owner = "saved drift monitor"
-        known = ("format", "n_seen", "errors", "last_event_time", "times", "detectors", "records")
-        saved = saved_mapping(owner, "itself", _of_version_2(saved), (*_SETTINGS, *known))
+        saved = saved_mapping(owner, "itself", of_this_version(saved), _FIELDS)
         if saved["format"] != FORMAT:
             raise InputError(f"{owner}: format", f"must be {FORMAT}", saved["format"])
         if not isinstance(saved["detectors"], list):
             raise InputError(f"{owner}: detectors", "must be a list", saved["detectors"])
         detectors = [detector_from_dict(each) for each in saved["detectors"]]
-        monitor = cls(detectors, saved["cool_down"], saved["verdict"], str(saved["promise"]))
-        monitor.n_seen = check_integer(f"{owner}: n_seen", saved["n_seen"], at_least=0)
-        monitor.errors = check_integer(f"{owner}: errors", saved["errors"], at_least=0)
-        monitor.last_event_time = _saved_time(owner, "last_event_time", saved["last_event_time"])
-        monitor._times = _saved_marks(owner, saved["times"], monitor.n_seen)
+        promise, group = str(saved["promise"]), str(saved["group"])
+        monitor = cls(detectors, saved["cool_down"], saved["verdict"], promise, group=group)
+        n_seen = check_integer(f"{owner}: n_seen", saved["n_seen"], at_least=0)
+        errors = check_integer(f"{owner}: errors", saved["errors"], at_least=0, at_most=n_seen)
+        monitor.last_event_time = saved_time(owner, "last_event_time", saved["last_event_time"])
+        monitor._alerting = Alerting.from_dict(owner, saved["alerting"], n_seen, errors, group)
         records = saved_mapping(owner, "records", saved["records"], tuple(monitor._records))
         for name, record in records.items():
-            monitor._records[name] = _saved_record(f"{owner}: records.{name}", record)
+            monitor._records[name] = saved_record(f"{owner}: records.{name}", record)
         return monitor
 
-    def _note(self, record: _Record, level: Level, time: str) -> bool:
+    def _note(self, record: DetectorRecord, level: Level, time: str) -> bool:
         """Count a finding; whether it is to be reported."""
         drift_is_fresh = self._fresh(record.reported_drift_at)
         if level == "improvement":
@@ -252,18 +263,17 @@ class DriftMonitor:
             return []
         names = ", ".join(self.verdict.agreeing(last, self.n_seen))
         detail = f"error stream: {names} within {self.verdict.within} labels"
-        onset, since = self._onset(None)
-        return [DriftEvent(source, "drift", time, None, None, self.n_seen, detail, onset, since)]
+        inflation = max(detector.variance_inflation for detector in self.detectors)
+        event = DriftEvent(source, "drift", time, None, None, self.n_seen, detail)
+        return self._told(event, None, inflation)
 
-    def _event(self, detector: Detector, level: Level, time: str) -> DriftEvent:
+    def _events(self, detector: Detector, level: Level, time: str) -> list[DriftEvent]:
+        """What a detector has found, as it is to be reported."""
         detail = "error stream"
-        onset, since = self._onset(detector.change_length) if level == "drift" else (None, None)
         if level == "drift" and not self.verdict.decides(detector.name):
-            level, detail = (
-                "warning",
-                f"error stream: drift for this detector, the verdict is {self.verdict.text}",
-            )
-        return DriftEvent(
+            level = "warning"
+            detail = f"error stream: drift for this detector, the verdict is {self.verdict.text}"
+        event = DriftEvent(
             source=detector.name,
             level=level,
             event_time=time,
@@ -271,28 +281,30 @@ class DriftMonitor:
             limit=detector.warning_limit if detector.warning_detected else detector.drift_limit,
             n_seen=detector.n_seen,
             detail=detail,
-            onset=onset,
-            since_onset=since,
         )
+        return self._told(event, detector.change_length, detector.variance_inflation)
 
-    def _onset(self, length: int | None) -> tuple[str, int]:
-        """Event time of about the first value of a change, and how many values have come since.
-
-        :param length: newest values that the change covers; None if that is not known.
-        """
-        first = self.n_seen - (length or _USUAL_CHANGE)
-        at, time = next((mark for mark in reversed(self._times) if mark[0] <= first), self._times[0])
-        return time, self.n_seen - at
+    def _told(self, event: DriftEvent, length: int | None, inflation: float) -> list[DriftEvent]:
+        """The event with the size of its change; none if it is of the alert that was told already."""
+        told = self._alerting.tell(event, length, inflation)
+        if not told:
+            # Counted by itself where its cool-down reported it.
+            self._records[event.source].merged += 1
+        return told
 
     def _overall(self, detectors: Mapping[str, Mapping[str, Any]]) -> State:
         together = self._records.get(self.verdict.source)
         deciding = {each["state"] for each in detectors.values() if each["decides"]}
-        if "drift" in deciding or (together is not None and self._fresh(together.last_drift_at)):
+        if self._alerting.open or "drift" in deciding:
+            return "drift"
+        if together is not None and self._fresh(together.last_drift_at):
             return "drift"
         return "warning" if {each["state"] for each in detectors.values()} - {"in_control"} else "in_control"
 
     def _last_drift(self) -> LastDrift | None:
-        """The newest drift that is the verdict; None without one."""
+        """The newest drift that is the verdict; None without one, or when its alert is cleared."""
+        if self._alerting.hysteresis.batches and self._alerting.open is None:
+            return None
         source = self.verdict.source
         found = {
             name: record
@@ -313,49 +325,7 @@ class DriftMonitor:
     def _fresh(self, at: int | None) -> bool:
         return at is not None and self.n_seen - at <= self.cool_down
 
-    def _state(self, detector: Detector, record: _Record) -> State:
+    def _state(self, detector: Detector, record: DetectorRecord) -> State:
         if self._fresh(record.last_drift_at):
             return "drift"
         return "warning" if detector.warning_detected else "in_control"
-
-
-def _of_version_2(saved: Any) -> Any:
-    """A saved form of version 1 with what version 2 added, or of an earlier version 2; else as it is."""
-    if isinstance(saved, Mapping):
-        saved = {"times": [], **saved}
-    if not isinstance(saved, Mapping) or saved.get("format") != 1 or "verdict" in saved:
-        return saved
-    records = saved.get("records")
-    if isinstance(records, Mapping):
-        added = {name: getattr(_Record, name) for name in _ADDED}
-        records = {k: {**added, **v} if isinstance(v, Mapping) else v for k, v in records.items()}
-    return {**saved, "format": FORMAT, "verdict": ANY, "promise": "", "records": records}
-
-
-def _saved_time(owner: str, name: str, value: Any) -> str | None:
-    return None if value is None else utc_time(value, f"{owner}: {name}")
-
-
-def _saved_marks(owner: str, saved: Any, n_seen: int) -> list[tuple[int, str]]:
-    """Numbers and event times of earlier values, in order."""
-    rule = "must be a list of [number, time], the numbers rising"
-    if not isinstance(saved, list) or not all(isinstance(mark, list) and len(mark) == 2 for mark in saved):
-        raise InputError(f"{owner}: times", rule, saved)
-    marks = [
-        (check_integer(f"{owner}: times", at, at_least=1, at_most=n_seen), utc_time(time))
-        for at, time in saved
-    ]
-    if any(later <= earlier for (earlier, _), (later, _) in pairwise(marks)):
-        raise InputError(f"{owner}: times", rule, saved)
-    return marks[-_MARKS:]
-
-
-def _saved_record(owner: str, saved: Any) -> _Record:
-    names = tuple(field.name for field in fields(_Record))
-    record = dict(saved_mapping(owner, "itself", saved, names))
-    for name, value in record.items():
-        if name.endswith("_time"):
-            _saved_time(owner, name, value)
-        elif value is not None or not name.endswith("_at"):
-            record[name] = check_integer(f"{owner}: {name}", value, at_least=0)
-    return _Record(**record)

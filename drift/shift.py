@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from drift.drift_event import DriftEvent
+from drift.drift_event import DriftEvent, Severity
 
 Kind = Literal["feature", "prediction", "label", "joint"]
 
@@ -103,7 +103,9 @@ class DriftMagnitude:
         return max(self.features, key=lambda shift: shift.total_variation, default=None)
 
     def event(self, event_time: str) -> DriftEvent | None:
-        """Make the event to report, or None without drift.
+        """Make the event to report, of the column that moved furthest; None without drift.
+
+        Severity is by the distance beyond chance; how sure it is counts all columns together.
 
         :param event_time: event time of the last row of the batch, ISO 8601 with a zone.
         :raises InputError: if that is no time.
@@ -119,6 +121,10 @@ class DriftMagnitude:
             limit=worst.limit,
             n_seen=self.n_batch,
             detail=f"{worst.kind} {worst.name}",
+            severity=_severity(worst.excess),
+            confidence=1 - worst.p_value,
+            sample_labels=self.n_batch,
+            reference_labels=self.n_base,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -138,3 +144,8 @@ class DriftMagnitude:
 
     def _only(self, kind: Kind) -> ColumnShift | None:
         return next((shift for shift in self.shifts if shift.kind == kind), None)
+
+
+def _severity(excess: float) -> Severity:
+    """By the distance beyond what chance explains: from 0.2 on moderate, from 0.4 on severe."""
+    return "severe" if excess >= 0.4 else "moderate" if excess >= 0.2 else "minor"

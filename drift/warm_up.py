@@ -17,7 +17,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from drift.alert import USUAL, Hysteresis
 from drift.calibration import calibrated, promise
+from drift.change_size import counts_of
 from drift.detectors.ddm import DDM
 from drift.detectors.detector import Detector
 from drift.detectors.eddm import EDDM
@@ -178,19 +180,21 @@ def warmed_monitor(
     predictions: Iterable[Any],
     settings: DetectorSettings = DetectorSettings(),
     cool_down: int = 100,
+    hysteresis: Hysteresis = USUAL,
 ) -> DriftMonitor:
     """Set up a monitor ready for the labeled stream, from a base data set's labels and predictions.
 
     :param labels: see ``error_stream``.
     :param predictions: see ``error_stream``.
     :param cool_down: see ``DriftMonitor``.
+    :param hysteresis: see ``DriftMonitor``.
     :raises InputError: see ``error_stream`` and ``detectors_from``.
     """
     errors = error_stream(labels, predictions)
     detectors = detectors_from(errors, settings)
     rule = settings.verdict_rule
     promised = promise(errors, Verdict(rule, settings.names)) if settings.calibrate else ""
-    return DriftMonitor(detectors, cool_down, rule, promised)
+    return DriftMonitor(detectors, cool_down, rule, promised, hysteresis, counts_of(errors.tolist()))
 
 
 def _column(values: Iterable[Any]) -> pd.Series:

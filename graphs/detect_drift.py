@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any, ClassVar
 
-from drift.drift_event import DriftEvent
-from drift.monitor import DriftMonitor
+from drift.drift_event import SEVERITIES, DriftEvent
+from drift.grouped_monitor import GroupedMonitor
 from drift.performance_watch import SCORES, BasePerformance, PerformanceWatch
 from feature_sets.checks import InputError
 from feature_sets.windows import event_status
@@ -18,8 +18,10 @@ from graphs.protocol.errors import ApiError
 from graphs.protocol.records import LabeledPair, Position
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of
+from graphs.protocol.telemetry_columns import columns_of
 from graphs.protocol.times import iso_time
 from graphs.request_step import RequestStep
+from graphs.state.device_group import device_group
 from graphs.state.entry_id import EntryId
 from graphs.state.journal import Journal
 from graphs.state.serving_state import serving_state
@@ -37,8 +39,9 @@ class DetectDrift(RequestStep):
     Beside them it scores the newest predictions and labels, if it was told what to compare them with.
 
     Kept beside the journal are the state of the detectors, the callback that is attached with them, and what
-    could not be delivered yet; a restart continues from there. The callbacks are told about every drift that
-    is the verdict, not about warnings and improvements.
+    could not be delivered yet; a restart continues from there. The callbacks are told about each alert: when
+    drift that is the verdict raises it or makes it worse, and when it is cleared. They are not told about
+    warnings and improvements.
 
     :param context: MLRun's graph context.
     :param name: name of the step.
@@ -58,19 +61,21 @@ class DetectDrift(RequestStep):
         self._callbacks: dict[str, DriftCallback] = {}
         self._found: Counter[tuple[str, str]] = Counter()
         self._call(_BY_SETTING, settings.callback_url)
-        self._monitor: DriftMonitor | None = None
+        self._monitor: GroupedMonitor | None = None
         self._watch = PerformanceWatch()
         self._seen = self._attached_at = Position(0, 0, 0)
         self._unsaved = 0
         self._watched = ""
         saved = self._journal.load(_SAVED)
         self._version = state.routing.now.document.champion.version
+        for severity in SEVERITIES:
+            self._metrics.alerts.labels(severity).set_function(partial(self._alerts_of, severity))
         if saved is not None:
             self._restore(saved)
 
     def _restore(self, saved: dict[str, Any]) -> None:
         self._watched = saved["version"]
-        self._monitor = DriftMonitor.from_dict(saved["monitor"])
+        self._monitor = GroupedMonitor.from_dict(saved["monitor"])
         self._seen = Position(*saved["seen"])
         self._attached_at = Position(*saved.get("attached_at", (0, 0, 0)))
         self._count(saved.get("found", ()))
@@ -134,10 +139,20 @@ class DetectDrift(RequestStep):
         self._logger.info(
             f"the detectors of model version {self._watched} are detached; {self._version} is the champion"
         )
+        self._end_alerts(f"version {self._version} is the champion")
         self._monitor = None
         self._score_by(None)
         self._call(_ATTACHED, None)
         self._save_or_log()
+
+    def _end_alerts(self, why: str) -> None:
+        """Tell that alerts are over with what watched; what a callback that goes was not told is lost."""
+        for event in self._monitor.close_alerts(why) if self._monitor is not None else ():
+            self._report(event)
+
+    def _alerts_of(self, severity: str) -> int:
+        """Open alerts of a severity."""
+        return 0 if self._monitor is None else self._monitor.open_alerts.get(severity, 0)
 
     def handle(self, request: Request) -> None:
         """Feed the pairs of the request, or attach, detach or describe the detectors."""
@@ -152,6 +167,7 @@ class DetectDrift(RequestStep):
         elif request.kind is Kind.PERFORMANCE:
             self._attach_performance(request)
         elif request.kind is Kind.DETACH:
+            self._end_alerts("the detectors are detached")
             self._monitor = None
             self._score_by(None)
             self._call(_ATTACHED, None)
@@ -186,11 +202,12 @@ class DetectDrift(RequestStep):
 
     def _attach(self, request: Request) -> None:
         try:
-            monitor = DriftMonitor.from_dict(request.body)
+            monitor = GroupedMonitor.from_dict(request.body)
         except ValueError as error:
             raise ApiError(
                 422, "body", f"must be the saved state of a drift monitor: {error}", None
             ) from error
+        self._end_alerts("other detectors are attached")
         self._monitor, self._watched = monitor, self._version
         self._score_by(None)
         # The new detectors see what is labeled from now on, also after a restart.
@@ -234,6 +251,14 @@ class DetectDrift(RequestStep):
 
     def _note(self, request: Request) -> None:
         """Note new predictions and pairs of the model that is served, whether or not scores are told."""
+        columns = columns_of(request.telemetry)
+        if columns is not None:
+            given = columns.made
+            if given is not None and given.version == self._version:
+                chances, decided = given.probability.tolist(), given.decided.tolist()
+                self._watch.add_predictions(list(zip(chances, decided, strict=True)))
+            self._note_pairs(request)
+            return
         made = [
             (record.prediction.probability, record.prediction.prediction)
             for record in request.telemetry
@@ -244,6 +269,9 @@ class DetectDrift(RequestStep):
         ]
         if made:
             self._watch.add_predictions(made)
+        self._note_pairs(request)
+
+    def _note_pairs(self, request: Request) -> None:
         for pair in request.pairs:
             if pair.made.version == self._version:
                 self._watch.add_pair(pair.made.probability, pair.made.prediction, pair.label)
@@ -266,21 +294,30 @@ class DetectDrift(RequestStep):
             )
             self._callbacks[name].send_all(before.pending if before else [])
 
-    def _feed(self, monitor: DriftMonitor, pair: LabeledPair) -> None:
+    def _feed(self, monitor: GroupedMonitor, pair: LabeledPair) -> None:
         if pair.position <= self._seen or pair.made.version != self._watched:
             return
         wrong = int(pair.made.prediction != pair.label)
-        for event in monitor.update(wrong, iso_time(pair.time)):
+        for event in monitor.update(wrong, iso_time(pair.time), self._group_of(monitor, pair)):
             self._report(event)
         self._seen = pair.position
         self._unsaved += 1
 
+    def _group_of(self, monitor: GroupedMonitor, pair: LabeledPair) -> str:
+        """Group of a device when it was predicted; empty if nobody asks, or knows."""
+        if not monitor.column:
+            return ""
+        devices = self._state.devices
+        features = {} if devices is None else devices.features(pair.device, pair.time)
+        return device_group(monitor.column, self._state.schema, pair.device, features)
+
     def _report(self, event: DriftEvent) -> None:
         self._count([(event.source, event.level, self._found[event.source, event.level] + 1)])
-        self._logger.warn(f"{event.level} by {event.source} at {event.event_time}: {event.value}")
+        about = f" of group {event.group}" if event.group else ""
+        self._logger.warn(f"{event.level}{about} by {event.source} at {event.event_time}: {event.value}")
         self._unsaved = max(self._unsaved, _SAVE_EVERY)
         # Sent on replay too: had the state been saved after the first time, this pair would be skipped.
-        if event.level == "drift":
+        if event.level in ("drift", "cleared"):
             told = {"id": self._id_of(event), "version": self._watched, "event": event.to_dict()}
             for name, callback in self._callbacks.items():
                 callback.send({**self._body, **told} if name == _BY_SETTING else told)
@@ -300,6 +337,8 @@ class DetectDrift(RequestStep):
     def _id_of(self, event: DriftEvent) -> str:
         """The same for the same event, also where a restart finds it again."""
         text = f"{self._watched} {event.source} {event.n_seen} {event.event_time}"
+        if event.level == "cleared" or event.group:
+            text = f"{text} {event.level} {event.group}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def _content(self) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ from graphs.protocol.maintenance_answer import maintenance_answer
 from graphs.protocol.records import MaintenanceRecord
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of
+from graphs.protocol.telemetry_columns import columns_of
 from graphs.protocol.times import iso_time
 from graphs.request_step import RequestStep
 from graphs.state.device_activity import DeviceActivity
@@ -31,7 +32,7 @@ _DAYS_KEPT = 30
 _CHANGES_KEPT = 10_000
 """Earlier changes of entries are kept up to so many, for a replay of what came before the last one."""
 _SWEEP_SECONDS = 3600.0
-"""Event time after which it is looked again for entries that are over."""
+"""Event time after which entries that are over are looked for; by the clock, devices that are forgotten."""
 _TOLD = "told"
 
 
@@ -45,9 +46,10 @@ class _Change(NamedTuple):
 class DeviceStates(RequestStep):
     """Says in which state an event finds its device, and takes changes of the calendar over.
 
-    Changes, and when devices were last heard, are kept beside the journal too: it drops old entries, and a
-    maintenance may be older than these. A replay takes each change over where it was, in the order of all
-    entries, and so it does with what the history knew.
+    Changes are kept beside the journal too: it drops old entries, and a maintenance may be older than these.
+    A replay takes each change over where it was, in the order of all entries, and so it does with what the
+    history knew. When devices were last heard is in the snapshots, and the journal drops nothing that these
+    lack. Without snapshots it is kept beside the journal now and then, before entries are dropped.
 
     :param context: MLRun's graph context.
     :param name: name of the step.
@@ -64,7 +66,7 @@ class DeviceStates(RequestStep):
         self._activity = DeviceActivity(state.schema, state.devices, state.calendar)
         self._tells = state.schema.tells_device_states
         self._save_every = max(1000, state.settings.journal_max_events // 4)
-        self._unsaved = 0
+        self._unsaved, self._looked = 0, -math.inf
         self._changes: dict[tuple[EntryId, str], _Change] = {}
         self._pending: list[tuple[EntryId, _Change]] = []
         horizon = state.schema.horizon_seconds
@@ -168,6 +170,14 @@ class DeviceStates(RequestStep):
 
     def _readings(self, request: Request) -> None:
         calendar, activity = self._calendar, self._activity
+        columns = columns_of(request.telemetry)
+        if calendar is None and not self._tells and columns is not None:
+            places = columns.counted
+            devices = map(columns.plain.devices.__getitem__, places.tolist())
+            activity.heard.update(dict.fromkeys(devices, request.arrival))
+            self._newest = max(self._newest, float(columns.seconds[places].max(initial=-math.inf)))
+            self._heard(request)
+            return
         if calendar is None and not self._tells and not request.arrivals:
             counted = [record.event for record in request.telemetry if record.status in event_status.COUNTED]
             activity.heard.update(dict.fromkeys([event.device for event in counted], request.arrival))
@@ -187,14 +197,16 @@ class DeviceStates(RequestStep):
         self._heard(request)
 
     def _heard(self, request: Request) -> None:
-        """Forget what is over, and save now and then when devices were heard."""
-        activity = self._activity
+        """Forget what is over and, without snapshots, save now and then when devices were heard."""
         self._forget_over(request.arrival)
+        if not 0 <= request.arrival - self._looked < _SWEEP_SECONDS:  # Below 0 the clock was set back.
+            self._looked = request.arrival
+            self._activity.forget(request.arrival)
         self._unsaved += len(request.telemetry)
         if self._unsaved >= self._save_every and not request.replayed:
             self._unsaved = 0
-            activity.forget(request.arrival)
-            self._save(_HEARD, activity.heard)
+            if self._state.snapshot_directory is None:
+                self._save(_HEARD, self._activity.heard)
 
     def _change(self, request: Request) -> None:
         for record in request.maintenance:

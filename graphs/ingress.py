@@ -16,7 +16,7 @@ from feature_sets.telemetry.events import (
 )
 from feature_sets.telemetry.incident_events import IncidentEvent, IncidentParser
 from feature_sets.telemetry.maintenance_event import MaintenanceParser
-from feature_sets.telemetry.plain_events import PlainEvents
+from feature_sets.telemetry.plain_events import PlainColumns, PlainEvents
 from feature_sets.telemetry.schema import DEVICE
 from graphs.protocol.access import AccessGuard, header
 from graphs.protocol.content_coding import CONTENT_ENCODING, decompressed
@@ -36,6 +36,7 @@ from graphs.protocol.request import Request
 from graphs.protocol.request_id import given_id, made_id
 from graphs.protocol.roles import anonymous_role
 from graphs.protocol.routes import Kind, clean_path, find_route
+from graphs.protocol.telemetry_columns import TelemetryColumns
 from graphs.state.arrival_clock import ArrivalClock
 from graphs.state.serving_state import ServingState, serving_state
 
@@ -118,8 +119,14 @@ class Ingress:
         if route.kind is Kind.TELEMETRY:
             bodies = self._bodies(request)
             by_clock = self._arrivals is None and not request.single
-            plain = self._columns.read(bodies) if by_clock else ()
-            request.telemetry = self._accepted(request, self._parser.telemetry, TelemetryRecord, plain)
+            plain = self._columns.columns(bodies) if by_clock else None
+            if plain is not None and (status := self._status_of_all(plain)) is not None:
+                request.telemetry = TelemetryColumns(plain, status)
+                return
+            read: Sequence[TelemetryEvent | None] = ()
+            if by_clock:
+                read = self._columns.read_mixed(bodies) if plain is None else plain.events()
+            request.telemetry = self._accepted(request, self._parser.telemetry, TelemetryRecord, read)
         elif route.kind in (Kind.LABELS, Kind.INCIDENTS):
             is_incident = route.kind is Kind.INCIDENTS
             parse = self._incident(request) if is_incident else self._label
@@ -231,13 +238,19 @@ class Ingress:
         request.arrivals = clock.advance(arrivals)
         request.arrival = clock.now
 
+    def _status_of_all(self, plain: PlainColumns) -> DeviceStatus | None:
+        """Status of the devices of a list; None if it has to be looked at for each."""
+        if self._devices is None:
+            return DeviceStatus.UNKNOWN
+        return DeviceStatus.KNOWN if self._devices.are_in_service(plain.devices) else None
+
     def _device_status(self, event: TelemetryEvent | LabelEvent | IncidentEvent) -> DeviceStatus:
         """Status of the device of an event.
 
         :raises EventError: if it is not in service, and the policy is to reject it.
         """
-        if self._devices is None or isinstance(event, IncidentEvent):
-            return DeviceStatus.UNKNOWN
+        if self._devices is None or isinstance(event, IncidentEvent) or not event.device:
+            return DeviceStatus.UNKNOWN  # Or it is that of the event that a label names.
         status = self._devices.status(event.device, event.time)
         if status is not DeviceStatus.KNOWN:
             self._unregistered.labels(status.value, self._policy).inc()

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, ClassVar
 
+from graphs.finish import finish_entry
+from graphs.protocol.errors import ApiError
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of
+from graphs.protocol.telemetry_columns import ColumnEvents, columns_of
 from graphs.replay import replay_entry, tell
 from graphs.request_step import RequestStep, request_steps
 from graphs.rerouting import settle_routing
 from graphs.state.entry_id import BEFORE_ALL
+from graphs.state.journal import JournalEvent
 from graphs.state.serving_state import serving_state
 from graphs.state.snapshots.saved_state import SavedState
 
@@ -29,13 +34,24 @@ class JournalStep(RequestStep):
     def __init__(self, context: Any, name: str = "journal") -> None:
         self.name = name
         self._context = context
+        self._steps: list[RequestStep] = []
         state = serving_state(context)
-        self._journal, self._routing = state.journal, state.routing
+        self._journal, self._routing, self._unfinished = state.journal, state.routing, state.unfinished
 
     def do(self, request: Request) -> Request:
-        """Have a change of the routing that waits take effect before this request, then handle it."""
-        if self._routing.waiting is not None and not request.replayed and request.entry == BEFORE_ALL:
-            settle_routing(self._context)
+        """Have what waits take effect before this request, then handle it.
+
+        That is an entry that the model failed at, and a change of the routing.
+        """
+        if not request.replayed and request.entry == BEFORE_ALL:
+            try:
+                finish_entry(self._context)
+            except ApiError as error:
+                if request.kind in self.kinds or request.kind is Kind.RELOAD:
+                    request.fail(error)
+                return request
+            if self._routing.waiting is not None:
+                settle_routing(self._context)
         return super().do(request)
 
     def handle(self, request: Request) -> None:
@@ -45,7 +61,9 @@ class JournalStep(RequestStep):
         """
         if not request.records or request.replayed or request.entry > BEFORE_ALL:
             return
-        steps = request_steps(self._context.root)
+        if not self._steps:
+            self._steps = request_steps(self._context.root)
+        steps = self._steps
         if request.labels:
             tell(self._context, [partial(step.asked, request) for step in steps])
         for step in steps:
@@ -54,10 +72,16 @@ class JournalStep(RequestStep):
             return
         # Labels and incidents are told apart by themselves.
         kind = Kind.LABELS if request.labels else request.kind
-        accepted = [record.event for record in request.records]
-        request.entry = self._journal.append(kind, request.arrival, accepted)
+        columns = columns_of(request.telemetry)
+        accepted: Sequence[JournalEvent]
+        if columns is not None:
+            accepted = ColumnEvents(columns.plain)
+        else:
+            accepted = [record.event for record in request.records]
+        request.entry = self._journal.append(kind, request.arrival, accepted, request.sent_events)
         for entry in self._journal.missed():
-            replay_entry(self._context, entry)
+            if entry.id != self._unfinished.finished:
+                replay_entry(self._context, entry)
 
     def saved(self) -> SavedState:
         """What the journal holds."""

@@ -14,12 +14,21 @@ from feature_sets.telemetry.events import LabelEvent, excluding_columns
 from feature_sets.telemetry.incident_events import CHANGES, IncidentStatus
 from feature_sets.telemetry.schema import DEVICE
 from feature_sets.windows import event_status
+from graphs.labels_by_request import LabelsByRequest
 from graphs.ledger_metrics import count_pairs, show_ledger, told_ledger
+from graphs.ledger_room import Room, check_room, check_unwritten
 from graphs.protocol.errors import ApiError
 from graphs.protocol.label_status import LabelStatus
-from graphs.protocol.records import IncidentRecord, LabeledPair, LabelRecord, Position
+from graphs.protocol.records import (
+    IncidentRecord,
+    LabeledPair,
+    LabelRecord,
+    Position,
+    TelemetryRecord,
+)
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of
+from graphs.protocol.telemetry_columns import TelemetryColumns, columns_of
 from graphs.request_step import RequestStep
 from graphs.state.ahead_stream import AheadStream
 from graphs.state.derived_ledger import DerivedLedger
@@ -30,6 +39,7 @@ from graphs.state.journal import Journal, JournalEvent
 from graphs.state.kept_incidents import KeptIncidents
 from graphs.state.labeled_batches import LabeledBatches
 from graphs.state.ledger import PredictionLedger
+from graphs.state.ledger_records import warm_up
 from graphs.state.new_incidents import refuse_nameless
 from graphs.state.serving_state import serving_state
 from graphs.state.snapshots.saved_state import SavedState
@@ -38,7 +48,6 @@ from graphs.state.told_labels import ToldPositives, untold_incidents, untold_pos
 _INCIDENTS = "incidents"
 """Document beside the journal."""
 _NOWHERE = Position(0, 0, 0)
-_LATER = {"Retry-After": "5"}
 
 
 class LabeledJoin(RequestStep):
@@ -54,6 +63,7 @@ class LabeledJoin(RequestStep):
 
     def __init__(self, context: Any, name: str = "labeled_join") -> None:
         self.name = name
+        warm_up()
         self._logger = context.logger
         state = serving_state(context)
         settings, schema = state.settings, state.schema
@@ -63,9 +73,10 @@ class LabeledJoin(RequestStep):
         deadline = settings.label_deadline_seconds + schema.horizon_seconds
         if schema.labels.is_derived:
             deadline = max(deadline, schema.labels.healthy_seconds + 2 * schema.horizon_seconds)
-        self._deadline, self._max_size = deadline, settings.ledger_max_size
+        self._deadline = deadline
         self._most_unwritten = settings.max_unwritten_pairs
-        self._tolerance = tolerance = duration_seconds(schema.windows.future_tolerance)
+        tolerance = duration_seconds(schema.windows.future_tolerance)
+        self._room = Room(settings.ledger_max_size, deadline, tolerance)
         self._ledger: PredictionLedger | DerivedLedger
         self._journal, self._told, self._devices = state.journal, state.told, state.devices
         self._schema, self._most_told = schema, max(1, settings.ledger_max_size // 2)
@@ -87,6 +98,7 @@ class LabeledJoin(RequestStep):
             )
         else:
             self._ledger = PredictionLedger(deadline, tolerance)
+        self._by_request = LabelsByRequest(self._ledger, deadline, schema.labels.tolerance_seconds)
         self._ahead = AheadStream(state, deadline, self._write_failed)
         show_ledger(state.metrics, self._ledger, self._ahead.join)
         if self._ahead.join is not None:
@@ -112,6 +124,7 @@ class LabeledJoin(RequestStep):
             request.reply(self.summary())
             return
         self._take_incidents(request.entry)
+        self._by_request.expire(request.arrival)
         if request.kind is Kind.TELEMETRY:
             self._predictions(request)
         else:
@@ -131,7 +144,7 @@ class LabeledJoin(RequestStep):
 
     def saved(self) -> SavedState:
         """The ledger, the incidents, and pairs that are in no file yet."""
-        parts = {"ledger": self._ledger.saved(self._inputs)}
+        parts = {"ledger": self._ledger.saved(self._inputs), "by_request": self._by_request.saved()}
         if self._batches is not None:
             parts["batches"] = self._batches.saved()
         found = SavedState.of_parts(parts)
@@ -145,6 +158,7 @@ class LabeledJoin(RequestStep):
     def restore(self, state: SavedState, lost: bool) -> bool:
         """Go on from the ledger; predictions of an earlier model stay what they were."""
         self._ledger.restore(state.part("ledger"), self._inputs)
+        self._by_request.restore(state.part("by_request"))
         if isinstance(self._ledger, DerivedLedger):
             self._book.restore(state.plain["book"])
         if self._batches is not None and "batches" in state.plain:
@@ -173,7 +187,11 @@ class LabeledJoin(RequestStep):
     def prepare(self, request: Request) -> None:
         """Have what is said of an incident that files told say all of it, so that history reads it alone."""
         if request.entry == BEFORE_ALL:
-            self._check_room(request)
+            self._by_request.resolve(request)
+            if self._batches is not None:
+                check_unwritten(self._batches.unwritten, self._most_unwritten)
+            waiting = self._by_request.waiting(request.arrival)
+            check_room(self._ledger, self._ahead.join, waiting, request, self._room)
             if isinstance(self._ledger, DerivedLedger):
                 self._take_incidents(None)
                 refuse_nameless(request, self._book)
@@ -226,62 +244,59 @@ class LabeledJoin(RequestStep):
             "batches_written": self._batches.written if self._batches else 0,
             "unwritten": self._batches.unwritten if self._batches else 0,
             "directory": str(self._batches.directory) if self._batches else None,
+            "deadline_seconds": self._deadline,
             **self._ahead.summary(),
         }
 
-    def _check_room(self, request: Request) -> None:
-        """Refuse what cannot be remembered: nothing that is within the deadline is forgotten for it.
-
-        Labels have as much room again, so that predictions that wait can always get theirs. What waits for
-        what follows it, with further horizons, takes room like the rest.
-
-        :raises ApiError: 503 if there are too many predictions and labels, and no newer event ends one; 429
-            if too many pairs wait for the disk.
-        """
-        if self._batches is not None and self._batches.unwritten >= self._most_unwritten:
-            rule = f"must be sent again later: {self._batches.unwritten} labeled pairs are in no file"
-            raise ApiError(429, "labeled_batches", rule, headers=_LATER, reason="unwritten_pairs")
-        most, join = self._max_size * (2 if request.labels else 1), self._ahead.join
-        held = len(self._ledger) + (join.held if join is not None else 0)
-        if held < most:
-            return
-        times = [
-            record.event.time
-            for index, record in enumerate(request.telemetry)
-            if record.event.time <= request.arrived(index) + self._tolerance
-        ]
-        newest = max(times, default=-math.inf)
-        if self._ledger.newest is not None:
-            newest = max(newest, self._ledger.newest)
-        earliest, settled = self._ledger.earliest, newest - self._deadline
-        if join is None and (earliest is None or earliest < settled):
-            return
-        if join is not None and join.frees(settled, earliest):
-            return
-        rule = f"must be sent again later: {held} events wait for their labels or deadline"
-        raise ApiError(503, "ledger", rule, reason="ledger")
-
     def _predictions(self, request: Request) -> None:
-        ledger, ahead = self._ledger, self._ahead if self._ahead.join is not None else None
+        names = self._by_request.names(request)
+        columns = columns_of(request.telemetry) if not names else None
+        if columns is None or not self._column_predictions(request, columns):
+            self._each_prediction(request, names)
+        newest = self._ledger.newest
+        self._by_request.note(request, -math.inf if newest is None else newest - self._deadline)
+
+    def _column_predictions(self, request: Request, columns: TelemetryColumns) -> bool:
+        """Note the predictions of a list at once; whether that could be done."""
+        ledger = self._ledger
+        if self._ahead.join is not None or self._calendar is not None:
+            return False
+        # A repeated event is answered by its record.
+        is_new = columns.made is not None and event_status.DUPLICATE not in columns.statuses
+        if columns.made is None or not is_new or not isinstance(ledger, PredictionLedger):
+            return False
+        request.pairs += ledger.add_predictions(
+            columns.plain.devices, columns.seconds, columns.made, request.arrival, request.position(0)
+        )
+        return True
+
+    def _each_prediction(self, request: Request, names: Sequence[str]) -> None:
         for index, record in enumerate(request.telemetry):
-            event, made = record.event, record.prediction
-            if record.maintenance is not None:
-                if record.status in event_status.COUNTED:
-                    self._ahead.exclude(event.device, event.time, ledger.newest)
-                continue
-            if made is None:
-                if record.status == event_status.DUPLICATE:
-                    record.prediction = ledger.prediction(event.device, event.time)
-                continue
-            arrived = request.arrived(index)
-            if isinstance(ledger, DerivedLedger):
-                self._take(request, ledger.add_prediction(event.device, event.time, made, arrived))
-            else:
-                pair = ledger.add_prediction(event.device, event.time, made, arrived, _NOWHERE)
-                if pair is not None:
-                    request.pairs.append(pair._replace(position=request.position(index)))
-            if ahead is not None:
-                ahead.advance(ledger.newest, arrived)
+            self._prediction(request, record, index)
+            waited = self._by_request.pop(record, names[index]) if names else None
+            if waited is not None:
+                self._label(request, LabelRecord(waited, index), index)
+
+    def _prediction(self, request: Request, record: TelemetryRecord, index: int) -> None:
+        ledger, ahead = self._ledger, self._ahead if self._ahead.join is not None else None
+        event, made = record.event, record.prediction
+        if record.maintenance is not None:
+            if record.status in event_status.COUNTED:
+                self._ahead.exclude(event.device, event.time, ledger.newest)
+            return
+        if made is None:
+            if record.status == event_status.DUPLICATE:
+                record.prediction = ledger.prediction(event.device, event.time)
+            return
+        arrived = request.arrived(index)
+        if isinstance(ledger, DerivedLedger):
+            self._take(request, ledger.add_prediction(event.device, event.time, made, arrived))
+        else:
+            pair = ledger.add_prediction(event.device, event.time, made, arrived, _NOWHERE)
+            if pair is not None:
+                request.pairs.append(pair._replace(position=request.position(index)))
+        if ahead is not None:
+            ahead.advance(ledger.newest, arrived)
 
     def _labels(self, request: Request) -> None:
         for index, record in enumerate(request.labels):
@@ -294,6 +309,12 @@ class LabeledJoin(RequestStep):
 
     def _label(self, request: Request, record: LabelRecord, index: int) -> None:
         event, arrived = record.event, request.arrived(index)
+        if event.name:
+            told = self._by_request.take(event, arrived)
+            if isinstance(told, LabelStatus):
+                record.status = told.value
+                return
+            record.event = event = told
         ledger, excluded = self._ledger, self._excluded(event)
         if isinstance(ledger, DerivedLedger) and (event.label is not None or excluded):
             label = None if excluded else event.label

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import mlrun.serving
@@ -22,10 +22,11 @@ from graphs.protocol.inference_protocol import (
 from graphs.protocol.records import Ahead, TelemetryRecord
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of, paths
+from graphs.protocol.telemetry_columns import columns_of
 from graphs.request_step import RequestStep
 from graphs.routing.change import RoutingChange
 from graphs.routing_state import RoutingState
-from graphs.scoring import ANSWER, Scoring
+from graphs.scoring import ANSWER, Scoring, is_of_champion_alone
 from graphs.state.serving_state import serving_state
 from graphs.state.snapshots.saved_state import SavedState
 
@@ -107,7 +108,11 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
     def handle(self, request: Request) -> None:
         """Predict, or tell about the models."""
         if request.kind is Kind.TELEMETRY:
-            self._predict(request)
+            try:
+                self._predict(request)
+            except Exception:  # Whatever the graph of a model raises.
+                self._state.unfinished.note(request)
+                raise
         elif request.kind is Kind.REROUTE:
             request.reply(self._routing.start_change_of(request.body), 202)
         elif request.kind is Kind.REROUTED:
@@ -179,27 +184,45 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
         return model
 
     def _predict(self, request: Request) -> None:
-        counted = [record for record in request.telemetry if record.features is not None]
         routing = self._routing.trail.at(request.entry)
-        self._scoring.score(counted, routing)
+        models = self._further.at(routing.further)
+        columns = columns_of(request.telemetry)
+        ahead: Sequence[tuple[Ahead, ...]] = ()
+        if columns is not None and not models and is_of_champion_alone(routing):
+            self._scoring.score_columns(columns, routing)
+            counted: list[TelemetryRecord] = []
+        else:
+            counted = [record for record in request.telemetry if record.features is not None]
+            # All that may fail comes before anything is counted.
+            ahead = predict_ahead(models, counted, self._state.metrics.model_seconds) if models else ()
+            self._scoring.score(counted, routing)
         if request.started:
             self._note_ages(request)
-        models = self._further.at(routing.further)
         if models:
-            self._predict_ahead(counted, models)
+            self._add_ahead(counted, ahead, models)
         if self._routing.versions.absent and not request.replayed:
             self._routing.give_way()
+        elif routing.document.shadows and not request.replayed:
+            self._routing.end_shadows()
 
     def _note_ages(self, request: Request) -> None:
         """Note how old each event is that is predicted, by the clock that its arrival was told by."""
         age = self._ages.of()
+        columns = columns_of(request.telemetry)
+        if columns is not None and columns.made is not None:
+            age.observe_all(request.arrival - columns.seconds[columns.made.events])
+            return
         for index, record in enumerate(request.telemetry):
             if record.prediction is not None:
                 age.observe(request.arrived(index) - record.event.time)
 
-    def _predict_ahead(self, counted: list[TelemetryRecord], models: Mapping[str, OnnxModel]) -> None:
+    def _add_ahead(
+        self,
+        counted: list[TelemetryRecord],
+        said: Sequence[tuple[Ahead, ...]],
+        models: Mapping[str, OnnxModel],
+    ) -> None:
         """Add what the models of further horizons say to the predictions."""
-        said = predict_ahead(models, counted, self._state.metrics.model_seconds)
         for record, ahead in zip(counted, said, strict=True):
             if record.prediction is not None:
                 record.prediction = record.prediction._replace(ahead=ahead)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from mlrun.utils import logger
 
@@ -21,6 +22,7 @@ from feature_sets.windows.warm_up import warm_up
 from graphs.protocol.feature_rows import FeatureRow, FeatureTable
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of
+from graphs.protocol.telemetry_columns import columns_of
 from graphs.request_step import RequestStep
 from graphs.state.entry_id import BEFORE_ALL, EntryId
 from graphs.state.journal import Journal
@@ -125,30 +127,45 @@ class Preprocess(RequestStep):
 
     def _take_columns(self, request: Request) -> None:
         """Features of several events as columns of one table."""
-        records, devices = request.telemetry, self._state.devices
-        events = [record.event for record in records]
-        inputs = {name: [event.metrics[name] for event in events] for name in self._definition.input_columns}
-        features, statuses = self._windows.update_columns(
-            [event.device for event in events],
-            [event.time for event in events],
-            request.arrivals or [request.arrival] * len(events),
-            inputs,
-        )
-        columns = [features]
-        if self._derived.names:
-            columns.append(self._derived.of(features[:, self._derived_of]))
-        latest = np.empty((len(events), len(self._gauges)))
-        for place, name in enumerate(self._gauges):
-            latest[:, place] = inputs[name]
-        columns.append(latest)
-        given: list[Mapping[str, float]] = []
-        if devices is not None:
-            given = [devices.features(event.device, event.time) for event in events]
-        table = FeatureTable(self._columns, np.concatenate(columns, axis=1), given)
-        for place, (record, status) in enumerate(zip(records, statuses, strict=True)):
+        given, names = columns_of(request.telemetry), self._definition.input_columns
+        times: Sequence[float] | npt.NDArray[np.float64]
+        inputs: Mapping[str, Sequence[float] | npt.NDArray[np.float64]]
+        if given is not None:
+            keys, times, inputs = given.plain.devices, given.seconds, given.plain.arrays
+        else:
+            events = [record.event for record in request.telemetry]
+            keys, times = [event.device for event in events], [event.time for event in events]
+            inputs = {name: [event.metrics[name] for event in events] for name in names}
+        arrivals = request.arrivals or [request.arrival]
+        features, statuses = self._windows.update_columns(keys, times, arrivals, inputs)
+        table = self._table(keys, times, features, inputs)
+        if given is not None:
+            given.statuses, given.table = statuses, table
+            return
+        for place, (record, status) in enumerate(zip(request.telemetry, statuses, strict=True)):
             record.status = status
             if status in event_status.COUNTED:
                 record.features = FeatureRow(table, place)
+
+    def _table(
+        self,
+        keys: Sequence[str],
+        times: Sequence[float] | npt.NDArray[np.float64],
+        features: npt.NDArray[np.float64],
+        inputs: Mapping[str, Sequence[float] | npt.NDArray[np.float64]],
+    ) -> FeatureTable:
+        """All features of events, those of the windows and the others."""
+        columns, devices = [features], self._state.devices
+        if self._derived.names:
+            columns.append(self._derived.of(features[:, self._derived_of]))
+        latest = np.empty((len(keys), len(self._gauges)))
+        for place, name in enumerate(self._gauges):
+            latest[:, place] = inputs[name]
+        columns.append(latest)
+        static: list[Mapping[str, float]] = []
+        if devices is not None:
+            static = [devices.features(key, float(time)) for key, time in zip(keys, times, strict=True)]
+        return FeatureTable(self._columns, np.concatenate(columns, axis=1), static)
 
     def _reload(self) -> dict[str, int]:
         devices = self._state.devices
@@ -232,9 +249,15 @@ class Preprocess(RequestStep):
 
     def _start_new(self, request: Request) -> None:
         """Start devices. Done again, it changes nothing."""
-        if self._history is not None and any(
-            record.event.device not in self._started for record in request.telemetry
-        ):
+        if self._history is None:
+            return
+        given = columns_of(request.telemetry)
+        devices = (
+            given.plain.devices
+            if given is not None
+            else [record.event.device for record in request.telemetry]
+        )
+        if not self._started.issuperset(devices):
             self._start(self._history, request)
 
     def _reading(
@@ -248,7 +271,8 @@ class Preprocess(RequestStep):
         idle = self._windows.evict(self._idle_seconds)
         self._levels.forget(idle)
         self._groups.forget(idle)
-        self._started.intersection_update(self._windows.devices)
+        if self._started:
+            self._started.intersection_update(self._windows.devices)
 
     def _start(self, history: ReadingHistory, request: Request) -> None:
         """Fill the windows of devices with what was ingested of them; what they have already does no harm.

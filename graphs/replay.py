@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from feature_sets.telemetry.events import LabelEvent
 from feature_sets.telemetry.incident_events import IncidentEvent
@@ -23,7 +23,18 @@ _CHUNK = 1000
 """Events in an entry of what the history says, at most."""
 
 
-def replay(context: Any) -> int:
+class Replayed(NamedTuple):
+    """What a start went on from.
+
+    :param events: that were replayed.
+    :param lost: whether the journal's store had lost what the snapshot was taken with.
+    """
+
+    events: int
+    lost: bool
+
+
+def replay(context: Any) -> Replayed:
     """Go on from the newest snapshot, and send what the journal has after it through the steps.
 
     Nobody waits for the answers.
@@ -31,7 +42,6 @@ def replay(context: Any) -> int:
     Called when all steps have been made and before the first request.
 
     :param context: MLRun's graph context, whose root is the graph.
-    :returns: number of events.
     """
     # What is made here stays: looking for garbage among it, again and again, would take most of the time.
     gc.disable()
@@ -41,7 +51,7 @@ def replay(context: Any) -> int:
         gc.enable()
 
 
-def _replay(context: Any) -> int:
+def _replay(context: Any) -> Replayed:
     count = 0
     journal, steps = serving_state(context).journal, request_steps(context.root)
     restored = restore_snapshot(context)
@@ -57,7 +67,7 @@ def _replay(context: Any) -> int:
             _replay_to(restored.behind, context, entry)
     for step in steps:
         step.after_replay()
-    return count
+    return Replayed(count, restored.lost)
 
 
 def tell_history(context: Any) -> dict[str, int]:
@@ -98,7 +108,8 @@ def append_and_handle(context: Any, kind: Kind, arrival: float, events: Sequence
     journal = serving_state(context).journal
     place = journal.append(kind, arrival, list(events))
     for missed in journal.missed():
-        replay_entry(context, missed)
+        if missed.id != serving_state(context).unfinished.finished:
+            replay_entry(context, missed)
     entry = Entry(
         place,
         kind,
@@ -139,6 +150,7 @@ def _replay_to(steps: Sequence[RequestStep], context: Any, entry: Entry, replaye
         labels=[label_record(label, place) for place, label in enumerate(entry.labels)],
         maintenance=[MaintenanceRecord(change, place) for place, change in enumerate(entry.maintenance)],
         routing=entry.routing,
+        brought=entry.sent,
         entry=entry.id,
     )
     for step in steps:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from graphs.protocol.records import IncidentRecord, LabelRecord, MaintenanceRecord, TelemetryRecord
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind
+from graphs.protocol.telemetry_columns import columns_of
 from graphs.state.serving_metrics import ServingMetrics
 
 
@@ -24,6 +26,11 @@ def count_request(metrics: ServingMetrics, request: Request) -> None:
 
 
 def _telemetry(metrics: ServingMetrics, request: Request) -> None:
+    columns = columns_of(request.telemetry)
+    if columns is not None:  # Nothing is out of range in them.
+        for status, number in Counter(columns.statuses).items():
+            metrics.events.labels(status).inc(number)
+        return
     for status, count in _by_status(request.telemetry).items():
         metrics.events.labels(status).inc(count)
     for record in request.telemetry:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 
+from feature_sets.telemetry.events import REQUEST_ID as REQUEST_ID_FIELD
 from feature_sets.telemetry.schema import DEVICE
 from graphs.protocol.errors import ApiError
+from graphs.protocol.list_answer import list_answer
 from graphs.protocol.maintenance_answer import maintenance_answer
 from graphs.protocol.openapi import openapi_document
 from graphs.protocol.records import (
@@ -24,6 +27,7 @@ from graphs.protocol.request import JSON, Request
 from graphs.protocol.request_id import REQUEST_ID, made_id
 from graphs.protocol.roles import anonymous_role
 from graphs.protocol.routes import Kind
+from graphs.protocol.telemetry_columns import columns_of
 from graphs.protocol.times import iso_time
 from graphs.replay import replay, tell_history
 from graphs.request_counts import count_request
@@ -68,20 +72,23 @@ class Respond:
             for horizon, package in state.further.items()
         }
         """Of this deployment; those of earlier ones are in the trail."""
-        self._journal = state.journal
+        self._journal, self._unfinished = state.journal, state.unfinished
         self._taker: SnapshotTaker | None = None
         self._log = RequestLog(context.logger, state.settings.request_log)
 
     def post_init(self, mode: str = "sync", **kwargs: Any) -> None:
         """All steps were made, this being the last: remember what was before."""
         started = time.perf_counter()
-        events = replay(self._context)
+        replayed = replay(self._context)
         seconds = time.perf_counter() - started
-        self._context.logger.info(f"replayed {events} events from the journal in {seconds:.1f} s")
+        self._context.logger.info(f"replayed {replayed.events} events from the journal in {seconds:.1f} s")
         start_routing(self._context)
         told = tell_history(self._context)
         self._context.logger.info(f"took over from the history: {told}")
+        self._metrics.started.set(serving_state(self._context).clock())
         self._taker = snapshot_taker(self._context)
+        if self._taker is not None and replayed.lost:
+            self._taker.take_anew()
 
     def do_event(self, event: Any) -> Any:
         """Turn the request into MLRun's HTTP response."""
@@ -110,30 +117,42 @@ class Respond:
             status_code=request.status,
         )
 
+    def note_shared(self, merged: Request, requests: int) -> None:
+        """Count the events of requests that went through the steps as one, and note its times for each.
+
+        They waited for the journal from the end of their own ingress, which ``answer`` notes.
+        """
+        if not merged.answered:
+            count_request(self._metrics, merged)
+        kind = merged.kind.value
+        for (_, before), (stage, end) in itertools.pairwise(merged.marks):
+            self._metrics.stage_seconds.of(kind, stage).observe(end - before, requests)
+
     def note_entry(self, events: int) -> None:
         """Take note that all of an entry of the journal is answered, and counted: a snapshot may be due.
 
         :param events: that were accepted.
         """
-        if self._taker is not None:
+        if self._taker is not None and self._unfinished.request is None:
             place = self._journal.place
             if place is not None:  # Else the memory lacks an entry that is before the last one.
                 self._taker.note(place, events, self._journal.has_lost())
 
     def _note_times(self, request: Request) -> None:
         """Note how long the request took, and each step: from the end of the one before to its own."""
-        before, kind = request.started, request.kind.value
-        request.marks.append((self.name, time.perf_counter()))
+        before, kind, stages = request.started, request.kind.value, self._metrics.stage_seconds
         for stage, end in request.marks:
-            self._metrics.stage_seconds.of(kind, stage).observe(end - before)
+            stages.of(kind, stage).observe(end - before)
             before = end
-        self._metrics.seconds.of(kind).observe(before - request.started)
-        self._log.note(request, before - request.started)
+        now = time.perf_counter()
+        stages.of(kind, self.name).observe(now - (request.shared_end or before))
+        self._metrics.seconds.of(kind).observe(now - request.started)
+        self._log.note(request, now - request.started)
 
     def terminate(self) -> None:
         """Shutdown hook, the last of all steps: keep the state as it is now."""
         place = self._journal.place
-        if self._taker is not None and place is not None:
+        if self._taker is not None and place is not None and self._unfinished.request is None:
             self._taker.close(place)
 
     def _tell(self, request: Request) -> None:
@@ -144,8 +163,14 @@ class Respond:
             request.fail(error)
 
     def _complete(self, request: Request) -> None:
-        count_request(self._metrics, request)
-        if request.kind is Kind.TELEMETRY:
+        if not request.shared_end:
+            count_request(self._metrics, request)
+        columns = columns_of(request.telemetry)
+        if columns is not None and not request.errors and not self._has_horizons:
+            version = columns.made.version if columns.made is not None else ""
+            threshold = self._routing.threshold(version) if version else None
+            request.reply(orjson.Fragment(list_answer(columns, self._schema.time, threshold)))
+        elif request.kind is Kind.TELEMETRY:
             self._reply_events(request, self._predictions(request.telemetry))
         elif request.kind in (Kind.LABELS, Kind.INCIDENTS):
             self._reply_events(request, [self._label(record) for record in request.labels])
@@ -232,10 +257,13 @@ class Respond:
                 "devices": record.devices,
                 **_notes(record),
             }
+        event, name = record.event, {REQUEST_ID_FIELD: record.name} if record.name else {}
+        is_known = bool(event.device)
         return {
-            DEVICE: record.event.device,
-            self._schema.time: iso_time(record.event.time),
+            DEVICE: event.device if is_known else None,
+            self._schema.time: iso_time(event.time) if is_known else None,
             "status": record.status,
+            **name,
         }
 
     def _reply_events(self, request: Request, results: list[dict[str, Any]]) -> None:

@@ -15,7 +15,15 @@ from graphs.onnx_model import OnnxModel
 from graphs.protocol.errors import ApiError
 from graphs.protocol.times import iso_time
 from graphs.returning_versions import ReturningVersions
-from graphs.routing.change import APPLIED, DEPLOYMENT, ENDPOINT, REFUSED, ChangeRequest, RoutingChange
+from graphs.routing.change import (
+    APPLIED,
+    DEADLINE,
+    DEPLOYMENT,
+    ENDPOINT,
+    REFUSED,
+    ChangeRequest,
+    RoutingChange,
+)
 from graphs.routing.document import CANARY, CHAMPION, RoutedVersion, RoutingDocument
 from graphs.routing.routing import FurtherVersion, Routing
 from graphs.state.entry_id import EntryId
@@ -164,6 +172,16 @@ class RoutingState:
         if self.trail.waiting is None and self._gone(load=False):
             self.trail.waiting = self._without_gone
 
+    def end_shadows(self) -> None:
+        """Have versions in shadow whose time is over leave before the next event."""
+        now = self.trail.now.document
+        over = [each for each in now.shadows if each.is_over(self._state.clock())]
+        if self.trail.waiting is None and over:
+            kept = tuple(each for each in now.versions if each not in over)
+            why = f"nobody has ended the shadow of {', '.join(each.version for each in over)} in its time"
+            document = RoutingDocument(kept, now.salt)
+            self.trail.waiting = lambda: self._change(document, DEADLINE, why, self._name(DEADLINE))
+
     def save(self) -> None:
         """Keep the trail beside the journal; a failure is logged: the journal has it too."""
         if self.is_saved:
@@ -305,6 +323,7 @@ def _brief(document: RoutingDocument) -> list[dict[str, Any]]:
             "version": each.version,
             "role": each.role,
             **({"share": each.share} if each.role != CHAMPION and each.share else {}),
+            **({"until": each.until} if each.until else {}),
         }
         for each in document.versions
     ]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from feature_sets.checks import InputError
+from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.request_step import RequestStep, request_steps
 from graphs.state.entry_id import BEFORE_ALL, EntryId
 from graphs.state.serving_state import serving_state
@@ -70,6 +71,13 @@ def snapshot_taker(context: Any) -> SnapshotTaker | None:
         except OSError as problem:  # The one before is lower, so nothing is dropped too early.
             context.logger.error(f"the folder of the snapshots cannot be listed: {problem}")
 
+    def newest() -> dict[tuple[str, ...], float]:
+        for file in snapshot_files(directory):
+            with contextlib.suppress(FileNotFoundError):  # Another one has taken its place meanwhile.
+                return {(): file.path.stat().st_mtime}
+        return {}
+
+    state.metrics.snapshot_time.read = newest
     clear_unfinished(directory)
     settings = state.settings
     return SnapshotTaker(
@@ -90,15 +98,18 @@ def graph_state(context: Any, counts: Sequence[tuple[str, dict[str, str], float]
     state = serving_state(context)
     parts = {_step_name(step): step.saved() for step in request_steps(context.root)}
     now = state.arrivals.now if state.arrivals is not None else None
-    telemetry = state.schema
-    own = {
-        "form": telemetry.labels.form,
-        "label": telemetry.target,
-        "horizon": telemetry.horizon_seconds,
-        "readings": list(telemetry.reading_columns),
-    }
-    parts[_GRAPH] = SavedState({"of": own, "now": now, "counts": list(counts)})
+    parts[_GRAPH] = SavedState({"of": _kind(state.schema), "now": now, "counts": list(counts)})
     return SavedState.of_parts(parts)
+
+
+def _kind(schema: TelemetrySchema) -> dict[str, Any]:
+    """What of a schema must be the same for a state to be of it."""
+    return {
+        "form": schema.labels.form,
+        "label": schema.target,
+        "horizon": schema.horizon_seconds,
+        "readings": list(schema.reading_columns),
+    }
 
 
 def restore_snapshot(context: Any) -> Restored:
@@ -143,7 +154,7 @@ def _newest_usable(
 
     Damaged ones before it are put aside: they must not take the place of one that is whole.
     """
-    now, is_foreign = graph_state(context).plain[_GRAPH], False
+    ours, is_foreign = _kind(serving_state(context).schema), False
     damaged: list[SnapshotFile] = []
     for file in files:
         try:
@@ -154,7 +165,7 @@ def _newest_usable(
             context.logger.warn(f"a snapshot is left out: {error}")
             damaged.append(file)
             continue
-        if of == now["of"]:
+        if of == ours:
             for aside in damaged:
                 with contextlib.suppress(OSError):
                     aside.path.rename(aside.path.with_suffix(".damaged"))

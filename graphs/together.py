@@ -69,35 +69,34 @@ class Together:
             except Exception as error:  # Others of the turn have their answers.
                 return error
 
-        if self._is_one_by_one:
-            return [alone(event) for event in events]
-
         def finish() -> None:
             nonlocal size
-            if len(group) == 1:
-                answers[group[0]] = alone(events[group[0]])
-            elif group:
-                self._answer(events, group, answers, alone)
+            if group:
+                self._answer(events, group, answers)
             group.clear()
             size = 0
 
+        most = 1 if self._is_one_by_one else MOST_EVENTS
         for place, event in enumerate(events):
             request = self._read(event)
             if isinstance(request, Exception):
                 answers[place] = self._failed(event, request)
                 continue
-            records = [] if request is None else request.records
-            if request is None or len(records) > MOST_EVENTS:
+            if request is None:
                 finish()
-            if request is None or request.answered or not 0 < len(records) <= MOST_EVENTS:
-                answers[place] = alone(event)  # Answered, or nobody's turn depends on it.
+                answers[place] = alone(event)
                 continue
-            if group and (
-                size + len(records) > MOST_EVENTS or request.kind is not events[group[0]].body.kind
-            ):
+            if request.answered:  # Nobody's turn depends on it.
+                answers[place] = self._response(event, None)
+                continue
+            count = len(request.records)
+            if not count:
+                answers[place] = alone(event)
+                continue
+            if group and (size + count > most or request.kind is not events[group[0]].body.kind):
                 finish()
             group.append(place)
-            size += len(records)
+            size += count
         finish()
         return answers
 
@@ -141,10 +140,45 @@ class Together:
             return None  # What is said of an incident is completed by what was said before it.
         return request
 
-    def _answer(self, events: Sequence[Any], group: list[int], answers: list[Any], alone: Alone) -> None:
+    def _answer(self, events: Sequence[Any], group: list[int], answers: list[Any]) -> None:
         """Answer requests of one kind with records."""
+        if not self._steps:
+            self._steps = request_steps(self._context.root)
         requests: list[Request] = [events[place].body for place in group]
-        merged = Request(
+        merged = requests[0] if len(requests) == 1 else self._merged(requests)
+        failure: Exception | None = None
+        try:
+            if len(requests) > 1:
+                for step in self._steps:
+                    step.prepare(merged)
+        except Exception:  # It may be of one of them alone, and nothing is journaled yet.
+            for place in group:
+                self._answer(events, [place], answers)
+            return
+        try:
+            for step in self._steps:
+                step.do(merged)
+            if len(requests) > 1:
+                self._object("respond").note_shared(merged, len(requests))
+        except Exception as error:
+            failure = error
+        for place, request in zip(group, requests, strict=True):
+            if request is not merged:
+                request.entry = merged.entry
+                if merged.marks:
+                    request.marks.append(merged.marks[0])
+                    request.shared_end = merged.marks[-1][1]
+                if merged.answered:
+                    request.headers, request.refused = merged.headers, merged.refused
+                    request.reply({**merged.answer, **request.named}, merged.status, merged.content_type)
+            answers[place] = self._response(events[place], failure)
+        if failure is None:
+            self._note_entry(len(merged.records))
+
+    @staticmethod
+    def _merged(requests: Sequence[Request]) -> Request:
+        """One request of the records of several."""
+        return Request(
             kind=requests[0].kind,
             method="POST",
             path=requests[0].path,
@@ -153,31 +187,9 @@ class Together:
             sent=sum(request.sent for request in requests),
             telemetry=[record for request in requests for record in request.telemetry],
             labels=[record for request in requests for record in request.labels],
+            brought=[sent for request in requests for sent in request.sent_events],
+            errors=[error for request in requests for error in request.errors],
         )
-        if not self._steps:
-            self._steps = request_steps(self._context.root)
-        try:
-            for step in self._steps:
-                step.prepare(merged)
-        except Exception:  # It may be of one of them alone, and nothing is journaled yet.
-            for place in group:
-                answers[place] = alone(events[place])
-            return
-        failure: Exception | None = None
-        try:
-            for step in self._steps:
-                step.do(merged)
-        except Exception as error:
-            failure = error
-        for place, request in zip(group, requests, strict=True):
-            request.entry = merged.entry
-            request.marks += merged.marks  # Each has waited for the whole of a stage.
-            if merged.answered:
-                request.headers, request.refused = merged.headers, merged.refused
-                request.reply({**merged.answer, **request.named}, merged.status, merged.content_type)
-            answers[place] = self._response(events[place], failure)
-        if failure is None:
-            self._note_entry(len(merged.records))
 
     def _note_entry(self, events: int) -> None:
         """Have a snapshot taken if one is due, when all requests of an entry are counted."""

@@ -12,13 +12,16 @@ import pandas as pd
 
 from drift.detector_choice import DetectorChoice
 from drift.fit_recalibration import fit_recalibration
-from drift.monitor import DriftMonitor
+from drift.grouped_monitor import GroupedMonitor, group_monitors
 from drift.performance import performance
 from drift.performance_watch import BasePerformance
 from drift.reference_rows import in_arrival_order
 from drift.warm_up import warmed_monitor
+from feature_sets.devices import NAME as DEVICES
 from feature_sets.model_package.columns import PREDICTION, PROBABILITY
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from graphs.state.device_group import check_group_column, device_group
+from graphs.state.device_store import DeviceStore
 from project.errors import NetopsError
 from project.http_json import get_json
 from project.settings import Settings
@@ -37,7 +40,7 @@ class Attached:
     :param base_error_rate: share of them on which the model is wrong.
     """
 
-    monitor: DriftMonitor
+    monitor: GroupedMonitor
     kept: bool
     callback: str
     base_rows: int
@@ -53,7 +56,8 @@ class Attached:
             "base_error_rate": self.base_error_rate,
             "detectors": sorted(status["detectors"]),
             "verdict": status["verdict"],
-            "promise": self.monitor.promise,
+            "promise": status["promise"],
+            "groups": sorted(status["groups"]),
         }
 
 
@@ -64,6 +68,7 @@ def attach_detectors(
     callback: str,
     settings: Settings,
     choice: DetectorChoice,
+    devices: str = "",
 ) -> Attached:
     """Attach detectors, what performance is compared with, and the callback.
 
@@ -73,6 +78,7 @@ def attach_detectors(
     :param address: of the endpoint.
     :param callback: address that is told about drift that is the verdict; empty for none.
     :param choice: which detectors, and whose finding counts.
+    :param devices: ``store://`` address of their feature set, for groups by a static column.
     :raises httpx.HTTPError: if the endpoint does not take them.
     """
     label = telemetry.target
@@ -81,7 +87,13 @@ def attach_detectors(
     # for the next drift; so after an alarm they wait for a thousand values, or the size of their base.
     limits = choice.settings(min_instances_after_drift=min(len(base), 1000))
     labels, predictions = base[label].astype(int).tolist(), base[PREDICTION].astype(int).tolist()
-    monitor = warmed_monitor(labels, predictions, limits, choice.cool_down)
+    whole = warmed_monitor(labels, predictions, limits, choice.cool_down, choice.hysteresis)
+    monitor = GroupedMonitor(whole)
+    if choice.group_column:
+        grouped = _by_group(base, telemetry, choice.group_column, devices)
+        after = limits.min_instances_after_drift
+        groups = group_monitors(grouped, choice.most_groups, choice.cool_down, choice.hysteresis, after)
+        monitor = GroupedMonitor(whole, choice.group_column, groups)
     headers = settings.bearer()
 
     def put(route: str, content: Any) -> None:
@@ -103,8 +115,26 @@ def attach_detectors(
 
 def _is_chosen(there: Mapping[str, Any], chosen: Mapping[str, Any]) -> bool:
     """Whether the detectors that are there are the chosen ones."""
-    same = all(there[name] == chosen[name] for name in ("verdict", "cool_down"))
+    same = all(
+        there.get(name) == chosen[name] for name in ("verdict", "cool_down", "hysteresis", "group_column")
+    )
+    same = same and list(there.get("groups") or ()) == list(chosen["groups"])
     return same and list(there["detectors"]) == list(chosen["detectors"])
+
+
+def _by_group(
+    base: pd.DataFrame, telemetry: TelemetrySchema, column: str, devices: str
+) -> dict[str, list[int]]:
+    """Error flags of the base by group, in the order in which labels arrive."""
+    check_group_column(column, telemetry, "detectors: groups")
+    features: Mapping[str, Mapping[str, Any]] = {}
+    if column in telemetry.static:
+        features = DeviceStore(devices).all()
+    wrong = (base[telemetry.target] != base[PREDICTION]).astype(int)
+    group = base[DEVICE].map(
+        {key: device_group(column, telemetry, key, features.get(key, {})) for key in base[DEVICE].unique()}
+    )
+    return {str(name): [int(flag) for flag in flags] for name, flags in wrong.groupby(group)}
 
 
 def watch_champion(
@@ -128,7 +158,8 @@ def watch_champion(
     _, test_set = evaluated_model(project, version)
     try:
         choice = DetectorChoice.parse(detectors)
-        attach_detectors(test_set, telemetry, address, callback, settings, choice)
+        devices = f"store://feature-sets/{project}/{DEVICES}"
+        attach_detectors(test_set, telemetry, address, callback, settings, choice, devices)
     except httpx.HTTPError as error:
         raise NetopsError(f"{address}: must take the detectors of the champion, got {error}") from error
 

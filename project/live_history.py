@@ -26,6 +26,7 @@ from graphs.serving_graph import journal_key
 from graphs.state.accepted_entries import accepted_entries
 from graphs.state.entry_id import BEFORE_ALL, EntryId
 from graphs.state.journal import TOLD
+from graphs.state.placed_labels import placed_labels
 from project.function_names import SERVING
 from project.live_answers import without_refused
 from project.live_incidents import live_incidents
@@ -140,7 +141,8 @@ def take_live(journal: LiveJournal, schema: TelemetrySchema) -> dict[str, Any]:
     devices = len(history.device_keys) if history else 0
     after, arrived = min(mark.start(devices) for mark in marks)
     last = max(mark.position for mark in marks)
-    entries = accepted_entries(journal.url, journal.key, journal.archive, after)
+    accepted = accepted_entries(journal.url, journal.key, journal.archive, after)
+    entries = placed_labels(accepted, schema.reading_columns)
     if all(entry.kind in TOLD for entry in entries.new):
         return {**dict.fromkeys(COUNTS, 0), "report_lines": ["live: nothing new"]}
     if history is None:

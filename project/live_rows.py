@@ -111,7 +111,8 @@ class _Reader:
 
     def _labels(self, entry: RawEntry) -> None:
         given = entry.decoded(self.metrics).labels
-        events = [event for event in given if isinstance(event, LabelEvent)]
+        # One that has a name still waits for its event, see ``placed_labels``.
+        events = [event for event in given if isinstance(event, LabelEvent) and not event.name]
         self.incidents += [(event, entry.arrival) for event in given if isinstance(event, IncidentEvent)]
         self.counts["labels"] += len(events)
         column = entry.label or self.schema.target

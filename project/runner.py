@@ -33,9 +33,6 @@ from project.workflow_process import WorkflowProcess
 
 _LISTED = 50
 
-_NUMBERS = ("value", "limit", "n_seen", "since_onset")
-"""Of a drift event; the history shows them."""
-
 
 class RunnerError(Exception):
     """A request that is not carried out; becomes an answer with ``status`` and an error object."""
@@ -55,6 +52,12 @@ def init_context(context: Any) -> None:
     context.user_data.settings = settings
     context.user_data.lock = threading.Lock()
     context.user_data.loop = None
+    trial = StateFile(settings.loops, settings.project).read().trial
+    if settings.retrain == OFF and trial is not None:
+        context.logger.warn(
+            f"version {trial.version[:8]} is tried in shadow, and NETOPS_RETRAIN is off: the endpoint ends "
+            f"that soon after {trial.until[:19]}, or 'netops shadow {trial.version[:8]} --off' now"
+        )
     if settings.retrain != OFF:
         context.user_data.loop = Loop(
             StateFile(settings.loops, settings.project),
@@ -207,18 +210,13 @@ def parse_drift(body: Any) -> dict[str, Any]:
     try:
         found = DriftEvent(**given)
     except InputError as error:
-        raise RunnerError(422, f"event.{error.where}", error.rule, error.got) from error
+        field = f"event.{error.where.removeprefix('drift event: ')}"
+        raise RunnerError(422, field, error.rule, error.got) from error
     except TypeError as error:
         names = ", ".join(each.name for each in fields(DriftEvent))
         raise RunnerError(422, "event", f"must have the fields {names}", sorted(given)) from error
-    for name, value in found.to_dict().items():
-        if name in _NUMBERS and (not isinstance(value, int | float) or isinstance(value, bool)):
-            if value is not None or name == "n_seen":
-                raise RunnerError(422, f"event.{name}", "must be a number", value)
-        elif name in ("source", "detail") and not isinstance(value, str):
-            raise RunnerError(422, f"event.{name}", "must be text", value)
-    if found.level != "drift":
-        raise RunnerError(422, "event.level", "must be drift", found.level)
+    if found.level not in ("drift", "cleared"):
+        raise RunnerError(422, "event.level", "must be drift or cleared", found.level)
     return {"id": body["id"], "version": body["version"], "event": found.to_dict()}
 
 

@@ -163,19 +163,20 @@ def _main(given: Mapping[str, Any]) -> None:
     evaluated = steps.evaluate(selected, trained, {**gate, **split, **told})
     of_horizons = {**limits, **plan, **gate, **split, **told}
     horizons = steps.train_horizons(ingested, evaluated, of_horizons)
-    steps.report(filled, explored, selected, trained, evaluated, horizons)
+    reported = steps.report(filled, explored, selected, trained, evaluated, horizons)
 
     # Where the gate keeps the new model out, the one before it is served.
-    live = partial(_live, given, evaluated, horizons)
+    live = partial(_live, given, evaluated, horizons, reported)
     if_any = partial(_when, evaluated.outputs["production"], "production", live)
     _when(given["deploy_streaming"], "deploy_streaming", if_any)
 
 
-def _live(given: Mapping[str, Any], evaluated: Any, made: Any) -> None:
+def _live(given: Mapping[str, Any], evaluated: Any, made: Any, reported: Any = None) -> None:
     """Rehearse the model, then serve it. Only the simulated network streams to the endpoint itself.
 
     :param evaluated: knows the test rows.
     :param made: the last step that makes a model of those to be served.
+    :param reported: the report, if the run makes one.
     """
     last = [made]
 
@@ -197,7 +198,7 @@ def _live(given: Mapping[str, Any], evaluated: Any, made: Any) -> None:
     chosen = [given[name] for name in ("schema", "detectors", "drift_reference")]
     watch = partial(steps.watch_for_drift, evaluated, last[-1], runner, *chosen)
     _when(given["deploy_concept_drift"], "deploy_concept_drift", watch)
-    steps.audit(last[-1], given["schema"])
+    steps.audit(last[-1], given["schema"], reported)
 
 
 @kfp.dsl.pipeline(name="netops-ingest", description="Fill the feature sets")

@@ -41,6 +41,9 @@ TESTED = (
 LEADS = "lead_times"
 """Data set of the curve of lead time."""
 
+REPORT = "report"
+"""The page."""
+
 GATE = ("promotion", "promotion_reason")
 SERVED = "served_set_preds"
 """Data set of the predictions of the model that is in production after the evaluation."""
@@ -155,7 +158,7 @@ def report(
     }
     inputs = {key: step.outputs[key] for step, keys in tables for key in keys}
     inputs[INGESTED] = filled.outputs[INGESTED]
-    return _run("report", given, inputs).after(horizons).after(explored)
+    return _run("report", given, inputs, (REPORT,)).after(horizons).after(explored)
 
 
 def stage(evaluated: Step, made: Step) -> Step:
@@ -213,12 +216,14 @@ def stream(serving: Step, options: Arguments) -> Step:
     return _run("labeled-stream", given).after(generator)
 
 
-def audit(serving: Step, schema: Any) -> Step:
-    """Compare what was served with the history.
+def audit(serving: Step, schema: Any, reported: Step | None) -> Step:
+    """Compare what was served with the history, and put the figures on the report.
 
     :param serving: the last step of what is done on the serving endpoint.
+    :param reported: the report; None without one.
     """
-    return _run("audit", {"schema": schema}).after(serving)
+    page = {} if reported is None else {REPORT: reported.outputs[REPORT]}
+    return _run("audit", {"schema": schema}, page).after(serving)
 
 
 def watch_for_drift(

@@ -85,6 +85,11 @@ class Detector(ABC):
         return None
 
     @property
+    def variance_inflation(self) -> float:
+        """By how much the errors vary more than independent ones, at least, as far as the detector knows."""
+        return 1.0
+
+    @property
     def n_seen(self) -> int:
         """Values taken since creation or ``reset``; a restart after a drift does not set it back."""
         return self._n_seen

@@ -132,6 +132,11 @@ class LikelihoodRatio(Detector):
         return max(self._length, self._first_length + (self._beyond - 1) * _STEP)
 
     @property
+    def variance_inflation(self) -> float:
+        """That of one lag, or of the base's blocks over the longest window; neighbors come on top."""
+        return max(self._lag_factor, *self._floors)
+
+    @property
     def warning_limit(self) -> float:
         """The warning level."""
         return self.warning_level

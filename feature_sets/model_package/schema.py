@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -111,7 +112,11 @@ class ModelSchema:
         :param values: shape (n, len(inputs)); what float32 cannot hold (NaN, infinity, too large) is missing.
         :returns: float32, same shape, missing values replaced.
         """
-        return replace_missing(values, np.array([column.imputation for column in self.inputs]))
+        return replace_missing(values, self._imputation)
+
+    @cached_property
+    def _imputation(self) -> npt.NDArray[np.float64]:
+        return np.array([column.imputation for column in self.inputs])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content of ``model.json``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Container, Mapping
 from typing import Any, NamedTuple
 
@@ -24,6 +25,17 @@ KEY_LIMIT = 512
 KNOWN_DEVICE = "must be a known device"
 WHOLE_KEY = "must be a key with all of its parts"
 
+REQUEST_ID = "request_id"
+"""Field of a label that names its event by the request that brought it."""
+
+PLACE = "#"
+"""Between the id of a request and the place of an event in its list."""
+
+EVENT_NAME = rf"^[A-Za-z0-9._:/+=@-]{{1,128}}({PLACE}[0-9]{{1,5}})?$"
+"""Pattern of that: the id of a request and, for an event of a list, its place."""
+
+_NAME = re.compile(EVENT_NAME.removeprefix("^").removesuffix("$"))
+_NAME_RULE = f"must be the id of a request, with {PLACE} and the place behind it for an event of a list"
 _SHOWN = 80
 
 
@@ -59,6 +71,8 @@ class LabelEvent(NamedTuple):
     :param others: values of the columns of ``exclude_labels``, in the order of the schema; empty if none was
         sent.
     :param observed: with a horizon, the label itself: whether the device is in error at that time.
+    :param name: of the event, by its request. Device and time are those of the event when it is found. Until
+        then they are what was sent: empty and NaN if that was the name alone.
     """
 
     device: str
@@ -66,6 +80,7 @@ class LabelEvent(NamedTuple):
     label: int | None
     others: tuple[Any, ...] = ()
     observed: int | None = None
+    name: str = ""
 
 
 class EventParser:
@@ -95,6 +110,7 @@ class EventParser:
         self._times = schema.time_rules
         self._devices, self._whole_keys = devices, whole_keys and bool(schema.separator)
         self._sent_as = {name: sent for sent, name in schema.rename.items()}
+        self._takes_names = REQUEST_ID not in schema.rename
 
     def telemetry(self, body: Any) -> TelemetryEvent:
         """A reading. A metric is a number or null (no reading); one outside its range becomes no reading.
@@ -144,9 +160,12 @@ class EventParser:
 
         Where labels are positives, one that says nothing is 1.
 
+        A label that names the request of its event needs neither device nor time.
+
         :raises EventError: naming the first field that breaks a rule.
         """
-        device, time = self._key_and_time(body)
+        name = self._name_in(body)
+        device, time = ("", math.nan) if name and self._is_bare(body) else self._key_and_time(body)
         label = self._truth(body, self._label)
         observed = self._truth(body, self._observed) if self._observed else None
         if label is None and observed is None and self._positives:
@@ -155,7 +174,24 @@ class EventParser:
             raise EventError(self._label, "is required", None)
         others = tuple(text_of(column, self.field_of(body, column)) for column in self._excluding)
         given = others if any(other is not None for other in others) else ()
-        return LabelEvent(device, time, label, given, observed)
+        return LabelEvent(device, time, label, given, observed, name)
+
+    def _name_in(self, body: Any) -> str:
+        """The request that a label names; empty if it names none.
+
+        :raises EventError: if no request can be named so.
+        """
+        name = body.get(REQUEST_ID) if isinstance(body, Mapping) and self._takes_names else None
+        if name is None:
+            return ""
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise EventError(REQUEST_ID, _NAME_RULE, name)
+        return name
+
+    def _is_bare(self, body: Mapping[str, Any]) -> bool:
+        """Whether a body has neither device nor time."""
+        fields = (DEVICE, *self._entity, self._time)
+        return all(self.field_of(body, name, self) is self for name in fields)
 
     def _key_and_time(self, body: Any) -> tuple[str, float]:
         if not isinstance(body, Mapping):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from feature_sets.checks import InputError
 from feature_sets.telemetry.event_time import seconds_of
@@ -16,10 +18,38 @@ from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 _NUMBERS = {float, int, type(None)}
 _FEW = 8
 """So few events are not worth columns."""
-_REMEMBERED, _REMEMBERED_KEYS = 10_000, 100_000
+_REMEMBERED, _REMEMBERED_KEYS = 10_000, 2_000_000
 """Times and keys that are remembered: those of a list are often the same, and devices send again."""
 _TIME_LIMIT = 64
 """Longer texts, of which some are times, are left to the parser: what is remembered must be small."""
+
+
+@dataclass(frozen=True)
+class PlainColumns:
+    """Readings of a list, all of them plain, in the order that they were sent.
+
+    :param devices: the composed keys.
+    :param times: event times in epoch seconds, exact to the microsecond.
+    :param values: by metric, in the order of the schema, a float for each reading; NaN means none.
+    :param arrays: the same as arrays.
+    """
+
+    devices: Sequence[str]
+    times: Sequence[float]
+    values: dict[str, Sequence[float]]
+    arrays: dict[str, npt.NDArray[np.float64]]
+
+    def events(self) -> list[TelemetryEvent]:
+        """Each reading by itself."""
+        names, rows = tuple(self.values), zip(*self.values.values(), strict=True)
+        return [
+            TelemetryEvent(device, time, dict(zip(names, row, strict=True)))
+            for device, time, row in zip(self.devices, self.times, rows, strict=True)
+        ]
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """Device, time and values of each reading."""
+        return list(zip(self.devices, self.times, *self.values.values(), strict=True))
 
 
 class PlainEvents:
@@ -47,35 +77,38 @@ class PlainEvents:
 
     def read(self, bodies: Sequence[Any]) -> list[TelemetryEvent | None]:
         """The reading of each body; None for those that are to be read one by one."""
+        found = self.columns(bodies)
+        return self.read_mixed(bodies) if found is None else list(found.events())
+
+    def read_mixed(self, bodies: Sequence[Any]) -> list[TelemetryEvent | None]:
+        """The same of bodies that have no columns."""
         if not self._is_possible or len(bodies) < _FEW:
             return [None] * len(bodies)
-        found = self._columns(bodies)
-        if found is not None:
-            return found
         half = len(bodies) // 2
         return [*self.read(bodies[:half]), *self.read(bodies[half:])]
 
-    def _columns(self, bodies: Sequence[Any]) -> list[TelemetryEvent | None] | None:
-        """Readings of bodies that are all plain; None if one is not."""
-        if set(map(type, bodies)) != {dict} or (
-            self._level is not None and any(self._level in body for body in bodies)
-        ):
+    def columns(self, bodies: Sequence[Any]) -> PlainColumns | None:
+        """Readings of bodies that are all plain; None if one is not, or they are few."""
+        if not self._is_possible or len(bodies) < _FEW or set(map(type, bodies)) != {dict}:
+            return None
+        if self._level is not None and any(self._level in body for body in bodies):
             return None
         try:
             texts, moments, *columns = zip(*map(self._fields, bodies), strict=True)
             devices = self._devices(texts)
             times = self._moments(moments)
-            values = [_plain(column, *limits) for column, limits in zip(columns, self._ranges, strict=True)]
+            found = [_plain(column, *limits) for column, limits in zip(columns, self._ranges, strict=True)]
         except (KeyError, InputError, OverflowError):
             return None
-        found = [column for column in values if column is not None]
-        if devices is None or times is None or len(found) < len(values):
+        if devices is None or times is None:
             return None
-        names, rows = self._metrics, zip(*found, strict=True)
-        return [
-            TelemetryEvent(device, time, dict(zip(names, row, strict=True)))
-            for device, time, row in zip(devices, times, rows, strict=True)
-        ]
+        values: dict[str, Sequence[float]] = {}
+        arrays: dict[str, npt.NDArray[np.float64]] = {}
+        for name, each in zip(self._metrics, found, strict=True):
+            if each is None:
+                return None
+            values[name], arrays[name] = each
+        return PlainColumns(devices, times, values, arrays)
 
     def _devices(self, texts: Sequence[Any]) -> list[str] | None:
         if set(map(type, texts)) != {str}:
@@ -104,12 +137,15 @@ class PlainEvents:
         return [known[text] for text in moments]
 
 
-def _plain(column: Sequence[Any], low: float, high: float) -> list[float] | None:
+def _plain(
+    column: Sequence[Any], low: float, high: float
+) -> tuple[Sequence[float], npt.NDArray[np.float64]] | None:
     """A column of numbers, NaN for null; None unless all are finite and within their range.
 
     :raises OverflowError: for a whole number that no float can hold.
     """
-    if not set(map(type, column)) <= _NUMBERS:
+    kinds = set(map(type, column))
+    if not kinds <= _NUMBERS:
         return None
     values = np.array(column, dtype=np.float64)
     absent = len(values) - int(np.count_nonzero(np.isfinite(values)))
@@ -117,5 +153,4 @@ def _plain(column: Sequence[Any], low: float, high: float) -> list[float] | None
         return None
     if ((values < low) | (values > high)).any():
         return None
-    found: list[float] = values.tolist()
-    return found
+    return column if kinds == {float} else values.tolist(), values

@@ -39,10 +39,11 @@ Flags = npt.NDArray[np.uint8]
 ACCEPTED, LATE, DUPLICATE, TOO_LATE, QUARANTINED = range(5)
 """What became of an event, in the order of ``event_status.STATUSES``."""
 
-BUCKET, TIME, TOUCHED, LOG, CAPACITY, START, SIZE = range(7)
+BUCKET, TIME, TOUCHED, LOG, CAPACITY, START, SIZE, BLOCK, PACKED = range(9)
 """Columns of the table of devices: newest bucket, newest event time, last arrival (microseconds), and the
-ring of counted event times: where it lies, how many fit, where it starts, how many there are."""
-DEVICE_COLUMNS = 7
+ring of counted event times: where it lies, how many fit, where it starts, how many there are. Then its block
+of buckets, -1 if they are packed, and the first of these, -1 if there is none."""
+DEVICE_COLUMNS = 9
 
 COUNT, LOW, SUM = range(3)
 """Places of the statistics that every bucket has: readings, the lowest, and Σ(x − lowest)."""
@@ -618,8 +619,8 @@ def take(
     :param rules: of counters, see METRIC, shape (counters, 2).
     :param limits: of counters, see MAX_RATE, shape (counters, 4).
     :param devices: shape (devices, DEVICE_COLUMNS); a device that is new has ``SIZE`` -1.
-    :param buckets: shape (devices, metrics, buckets in the ring, statistics); bucket b lies at b modulo the
-        ring.
+    :param buckets: shape (blocks, metrics, buckets in the ring, statistics); bucket b lies at b modulo the
+        ring. Each device of ``order`` has a block.
     :param times: the log: rings of counted event times, sorted, each a power of two long.
     :param readings: what was read then, shape (log, metrics); (0, 0) if they are not kept.
     :param wholes: the counters then, and the uptime in microseconds if there is one, shape (log, columns).
@@ -662,7 +663,7 @@ def take(
         row = devices[device]
         time = event_times[event]
         bucket = time // period
-        block = device * metrics * ring * planes
+        block = row[BLOCK] * metrics * ring * planes
         new = row[SIZE] < 0
         if new:
             row[SIZE] = row[CAPACITY] = row[START] = 0

@@ -162,16 +162,16 @@ class OnlineWindows:
     def update_columns(
         self,
         keys: Sequence[str],
-        times: Sequence[float],
+        times: Sequence[float] | Floats,
         arrivals: Sequence[float],
-        inputs: Mapping[str, Sequence[Any]],
+        inputs: Mapping[str, Sequence[Any] | Floats],
     ) -> tuple[Floats, list[str]]:
         """Take in several events in order of arrival, given as columns.
 
         :param keys: texts that are keys.
         :param times: event times, epoch seconds.
-        :param arrivals: when each arrived, epoch seconds.
-        :param inputs: each input of the definition by name; see ``update``.
+        :param arrivals: when each arrived, epoch seconds, or one for all.
+        :param inputs: each input of the definition by name, see ``update``; an array has NaN for no reading.
         :returns: features and rates, shape (n, len(computed_names)), as ``update`` gives them, and the status
             of each event.
         """
@@ -186,12 +186,15 @@ class OnlineWindows:
         keys: Sequence[str | int],
         times: npt.NDArray[np.int64],
         arrived: list[Any] | None,
-        given: Mapping[str, Sequence[Any]],
+        given: Mapping[str, Sequence[Any] | Floats],
     ) -> Events:
         """Events that were taken in."""
         columns = Events(len(keys), self._plan)
         for m, metric in self._metrics:
-            columns.values[m] = readings_of_list(metric, list(given[metric]))
+            readings = given[metric]
+            columns.values[m] = (
+                readings if isinstance(readings, np.ndarray) else readings_of_list(metric, list(readings))
+            )
         for c, (name, largest) in enumerate(self._whole):
             columns.wholes[c], columns.told[c] = wholes_of_list(name, list(given[name]), largest)
         columns.times[:] = times
@@ -204,7 +207,8 @@ class OnlineWindows:
         else:
             columns.arrivals[:] = [now if is_missing(at) else event_micros(at) for at in arrived]
         numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-        columns.codes[:] = [numbers[key] for key in keys]
+        is_each_once = len(numbers) == len(keys)
+        columns.codes[:] = np.arange(len(keys)) if is_each_once else [numbers[key] for key in keys]
         self._take(columns, list(numbers))
         return columns
 

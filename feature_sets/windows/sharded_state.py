@@ -13,7 +13,7 @@ import numpy.typing as npt
 from feature_sets.windows import kernel
 from feature_sets.windows.plan import Plan
 from feature_sets.windows.snapshot import Arrays
-from feature_sets.windows.window_state import Events, RowContent, WindowState
+from feature_sets.windows.window_state import Content, Events, WindowState
 
 Key = str | int
 
@@ -57,7 +57,7 @@ class ShardedState:
     def take_one(self, key: Key, event: Events) -> None:
         """Take in one event of a device."""
         self._row[0], shard = divmod(self._place(key), self._shards)
-        self._states[shard].take(_FIRST, self._row, event)
+        self._states[shard].take(_FIRST, self._row, event, self._row)
 
     def take(self, events: Events, keys: Sequence[Key], left_out: npt.NDArray[np.bool_]) -> None:
         """Take in many events, in their order.
@@ -65,11 +65,13 @@ class ShardedState:
         :param keys: the key of each of the events' codes.
         :param left_out: events that are not taken in; a device with no other gets no state.
         """
-        seen = np.bincount(events.codes[~left_out], minlength=len(keys)) > 0
-        new = sum(here and key not in self._places for key, here in zip(keys, seen.tolist(), strict=True))
-        for state in self._states:  # At once, because growing copies what is there.
-            state.reserve(-(-new // self._shards))
-        places = [self._place(key) if here else -1 for key, here in zip(keys, seen.tolist(), strict=True)]
+        places = list(map(self._places.get, keys))
+        if None in places or left_out.any():
+            seen = np.bincount(events.codes[~left_out], minlength=len(keys)) > 0
+            new = sum(here and place is None for place, here in zip(places, seen.tolist(), strict=True))
+            for state in self._states:  # At once, because growing copies what is there.
+                state.reserve(-(-new // self._shards))
+            places = [self._place(key) if here else -1 for key, here in zip(keys, seen.tolist(), strict=True)]
         rows, shards = np.divmod(np.array(places, dtype=np.int64), self._shards)
 
         def take(shard: int) -> None:
@@ -81,7 +83,7 @@ class ShardedState:
                 # do.
                 stretch = max(_STRETCH, _RUN * devices)
                 order = kernel.by_device(events.codes, numbers, devices, left_out, stretch)
-                self._states[shard].take(order, rows, events)
+                self._states[shard].take(order, rows, events, rows[own])
 
         if len(events.codes) >= _WORTH_THREADS:
             with ThreadPoolExecutor(self._shards) as threads:
@@ -92,64 +94,77 @@ class ShardedState:
 
     def forget_idle(self, before: int) -> list[Key]:
         """Give up the devices whose last event arrived before a time, in microseconds; gives their keys."""
-        located = {key: divmod(place, self._shards) for key, place in self._places.items()}
-        idle = [key for key, (row, shard) in located.items() if self._states[shard].touched(row) < before]
+        rows, shards = np.divmod(np.fromiter(self._places.values(), np.int64), self._shards)
+        is_idle = np.zeros(len(rows), dtype=np.bool_)
+        for shard, state in enumerate(self._states):
+            own = np.flatnonzero(shards == shard)
+            is_idle[own] = state.touched(rows[own]) < before
+        idle = [key for key, old in zip(self._places, is_idle.tolist(), strict=True) if old]
         for key in idle:
-            row, shard = located[key]
+            row, shard = divmod(self._places.pop(key), self._shards)
             self._states[shard].forget(row)
-            del self._places[key]
         return idle
 
     def content(self) -> tuple[list[Key], Arrays]:
-        """Keys, sorted, and arrays with the state of each; neither depends on how events came in batches."""
+        """Keys, sorted, and arrays with the state of each; neither depends on how events came in batches.
+
+        ``devices`` has of each device the newest bucket, the newest time, the last arrival, how many event
+        times there are, and how many buckets have readings: the others are not there.
+        """
         keys = sorted(self._places, key=lambda key: (isinstance(key, str), key))
-        located = [divmod(self._places[key], self._shards) for key in keys]
-        rows = [self._states[shard].row_content(row) for row, shard in located]
+        located = np.array([self._places[key] for key in keys], dtype=np.int64)
+        rows, shards = np.divmod(located, self._shards)
         plan = self._plan
-        devices = np.empty((len(rows), 4), dtype=np.int64)
-        buckets = np.empty((len(rows), plan.metrics, plan.ring, plan.planes))
-        for position, row in enumerate(rows):
-            devices[position, :3] = row.device[[kernel.BUCKET, kernel.TIME, kernel.TOUCHED]]
-            devices[position, 3] = len(row.times)
-            buckets[position] = np.where(row.buckets[:, :, :1] > 0, row.buckets, plan.no_readings)
-        nothing = (np.empty(0, np.int64), np.empty((0, plan.metrics if plan.keeps_readings else 0)))
-        arrays = {
+        devices = np.empty((len(rows), 5), dtype=np.int64)
+        owned = [np.flatnonzero(shards == shard) for shard in range(self._shards)]
+        for state, own in zip(self._states, owned, strict=True):
+            devices[own, :3] = state.table(rows[own])
+            devices[own, 4], devices[own, 3] = state.sizes(rows[own])
+        bucket_ends, time_ends = np.cumsum(devices[:, 4]), np.cumsum(devices[:, 3])
+        content = Content.empty(int(devices[:, 4].sum()), int(devices[:, 3].sum()), plan)
+        for state, own in zip(self._states, owned, strict=True):
+            begins = (bucket_ends[own] - devices[own, 4], time_ends[own] - devices[own, 3])
+            state.write(rows[own], begins, content)
+        arrays: Arrays = {
             "devices": devices,
-            "buckets": buckets,
-            "times": np.concatenate([nothing[0], *(row.times for row in rows)]),
-            "readings": np.concatenate([nothing[1], *(row.readings for row in rows)]),
+            "places": content.places,
+            "buckets": content.buckets,
+            "times": content.times,
+            "readings": content.readings,
         }
         if plan.whole:
-            none = np.empty((0, plan.whole), dtype=np.uint64)
-            told = np.concatenate([none.astype(np.uint8), *(row.told for row in rows)])
-            wholes = np.concatenate([none, *(row.wholes for row in rows)])
-            arrays |= {"wholes": np.where(told > 0, wholes, np.uint64(0)).view(np.int64), "told": told}
+            wholes = np.where(content.told > 0, content.wholes, np.uint64(0))
+            arrays |= {"wholes": wholes.view(np.int64), "told": content.told}
         return keys, arrays
 
     def put(self, keys: Sequence[Key], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Add devices with the state that ``content`` gave."""
-        devices = arrays["devices"]
-        ends = np.cumsum(devices[:, 3])
+        """Add devices with the state that ``content`` gave, or an earlier version with all buckets."""
+        devices, content = self._plain(arrays)
+        nothing = np.zeros(1, dtype=np.int64)
+        ends = [np.concatenate([nothing, np.cumsum(devices[:, column])]) for column in (4, 3)]
+        bounds = [np.stack([each[:-1], each[1:]], axis=1) for each in ends]
+        for shard, state in enumerate(self._states):
+            own = np.arange(shard, len(keys), self._shards)
+            rows = state.put(devices[own, :3], (bounds[0][own], bounds[1][own]), content)
+            for position, row in zip(own.tolist(), rows, strict=True):
+                self._places[keys[position]] = row * self._shards + shard
+
+    def _plain(self, arrays: Mapping[str, npt.NDArray[Any]]) -> tuple[npt.NDArray[np.int64], Content]:
+        """Arrays that the kernels can read, with the buckets that have readings alone."""
+        devices, buckets = arrays["devices"], arrays["buckets"]
+        if "places" in arrays:
+            places = arrays["places"]
+        else:
+            is_filled = (buckets[:, :, :, kernel.COUNT] > 0).any(axis=1)
+            places = np.nonzero(is_filled)[1]
+            buckets = buckets.transpose(0, 2, 1, 3)[is_filled]
+            devices = np.column_stack([devices, is_filled.sum(axis=1)])
         nothing = np.empty((len(arrays["times"]), 0), dtype=np.int64)
+        given = (places, buckets, arrays["times"], arrays["readings"])
         wholes, told = arrays.get("wholes", nothing).view(np.uint64), arrays.get("told", nothing)
-        for state in self._states:
-            state.reserve(-(-len(devices) // self._shards))
-        for position, key in enumerate(keys):
-            kept = slice(ends[position] - devices[position, 3], ends[position])
-            row = np.zeros(kernel.DEVICE_COLUMNS, dtype=np.int64)
-            row[[kernel.BUCKET, kernel.TIME, kernel.TOUCHED, kernel.SIZE]] = devices[position]
-            shard = position % self._shards
-            place = self._states[shard].put_row(
-                RowContent(
-                    row,
-                    arrays["buckets"][position],
-                    arrays["times"][kept],
-                    arrays["readings"][kept],
-                    wholes[kept],
-                    told[kept],
-                )
-            )
-            self._places[key] = place * self._shards + shard
+        kinds = (np.int64, np.float64, np.int64, np.float64, np.uint64, np.uint8)
+        plain = [np.array(each, dtype=kind) for each, kind in zip((*given, wholes, told), kinds, strict=True)]
+        return devices, Content(*plain)
 
     def _place(self, key: Key) -> int:
         """Where the state of a device is, made if it is new."""

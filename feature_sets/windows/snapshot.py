@@ -20,7 +20,9 @@ import numpy.typing as npt
 from feature_sets.checks import InputError
 
 MAGIC = b"netops-windows\n"
-SNAPSHOT_VERSION = 2
+SNAPSHOT_VERSION = 3
+_READ_VERSIONS = (2, 3)
+"""Version 2 has the buckets without readings, too."""
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -61,7 +63,7 @@ def unpack(snapshot: bytes) -> tuple[dict[str, Any], Arrays]:
         )
     end = begin + int.from_bytes(view[len(MAGIC) : begin], "little")
     header: dict[str, Any] = json.loads(bytes(view[begin:end]))
-    if header.get("version") != SNAPSHOT_VERSION:
+    if header.get("version") not in _READ_VERSIONS:
         raise InputError(snapshot_field("version"), f"must be {SNAPSHOT_VERSION}", header.get("version"))
     arrays: Arrays = {}
     for name, kind, shape in header.pop("arrays"):

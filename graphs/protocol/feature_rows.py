@@ -27,7 +27,7 @@ class FeatureTable:
         self._places = {name: place for place, name in enumerate(names)}
         self._values, self._given = values, given
 
-    def inputs(self, names: Sequence[str], rows: Sequence[int]) -> Floats:
+    def inputs(self, names: Sequence[str], rows: Sequence[int] | npt.NDArray[np.int64]) -> Floats:
         """Features by name of some events, NaN where missing; shape (len(rows), len(names))."""
         found = np.full((len(rows), len(names)), np.nan)
         here = [(place, self._places[name]) for place, name in enumerate(names) if name in self._places]

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from feature_sets.telemetry.calendar import scope_columns
-from feature_sets.telemetry.events import excluding_columns
+from feature_sets.telemetry.events import EVENT_NAME, REQUEST_ID, excluding_columns
 from feature_sets.telemetry.incident_events import IncidentStatus
 from feature_sets.telemetry.incident_rows import texts_about
 from feature_sets.telemetry.maintenance_columns import MaintenanceColumns
@@ -108,8 +108,8 @@ def _event_schemas(schema: TelemetrySchema) -> dict[str, Any]:
     if schema.further_horizons:
         told["horizons"] = _horizons(schema)
     labeled = {
-        DEVICE: device,
-        schema.time: time,
+        DEVICE: {**device, "type": ["string", "null"]},
+        schema.time: {**time, "type": ["string", "null"]},
         "status": {"type": "string", "enum": [status.value for status in LabelStatus]},
     }
     binary: dict[str, Any] = {"type": "integer", "enum": [0, 1]}
@@ -120,11 +120,14 @@ def _event_schemas(schema: TelemetrySchema) -> dict[str, Any]:
     return {
         "Telemetry": _object({DEVICE: device, schema.time: sent_time, **metrics}, [schema.time, *metrics]),
         "Prediction": _object(told, list(prediction)),
-        "Label": _object(
-            {DEVICE: device, schema.time: sent_time, **labels, **excluding},
-            [schema.time, *([] if len(labels) > 1 or schema.labels.is_derived else labels)],
-        ),
-        "Labeled": _object(labeled, list(labeled)),
+        "Label": {
+            **_object(
+                {DEVICE: device, schema.time: sent_time, REQUEST_ID: NAME, **labels, **excluding},
+                [] if len(labels) > 1 or schema.labels.is_derived else list(labels),
+            ),
+            "anyOf": [{"required": [schema.time]}, {"required": [REQUEST_ID]}],
+        },
+        "Labeled": _object({**labeled, REQUEST_ID: {**NAME, "description": "as sent"}}, list(labeled)),
         **_maintenance_schemas(schema, sent_time),
         **_state_schemas(device),
         "Incident": _incident(schema, sent_time),
@@ -132,6 +135,12 @@ def _event_schemas(schema: TelemetrySchema) -> dict[str, Any]:
     }
 
 
+NAME = {
+    "type": "string",
+    "pattern": EVENT_NAME,
+    "description": "X-Request-Id of the answer that had the prediction, in place of device and time; with # "
+    "and the place behind it for an event of a list",
+}
 STATE = {"type": "string", "enum": [state.value for state in ORDER]}
 
 

@@ -133,11 +133,13 @@ class LabelRecord:
     :param event: the label.
     :param place: its place in the list that was sent.
     :param status: what became of it; empty until the ledger has seen it.
+    :param name: by which it named its event, see ``LabelEvent``.
     """
 
     event: LabelEvent
     place: int
     status: str = ""
+    name: str = ""
 
 
 @dataclass(slots=True)
@@ -184,4 +186,6 @@ class IncidentRecord:
 
 def label_record(event: LabelEvent | IncidentEvent, place: int) -> LabelRecord | IncidentRecord:
     """Record of a label or an incident."""
-    return IncidentRecord(event, place) if isinstance(event, IncidentEvent) else LabelRecord(event, place)
+    if isinstance(event, IncidentEvent):
+        return IncidentRecord(event, place)
+    return LabelRecord(event, place, name=event.name)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from feature_sets.telemetry.events import EventError
 from graphs.protocol.errors import ApiError, error_object
+from graphs.protocol.event_names import SentEvents
 from graphs.protocol.records import (
     IncidentRecord,
     LabeledPair,
@@ -17,6 +19,7 @@ from graphs.protocol.records import (
     TelemetryRecord,
 )
 from graphs.protocol.routes import Kind
+from graphs.protocol.telemetry_columns import columns_of
 from graphs.routing.change import RoutingChange
 
 JSON = "application/json"
@@ -32,6 +35,8 @@ class Request:
     :param path: HTTP path without query.
     :param started: monotonic clock at its start, seconds; 0 for one that nobody sent.
     :param marks: names of the steps that it went through, and the same clock at the end of each.
+    :param shared_end: the same clock at the end of the steps that it went through with other requests; their
+        times are noted, and its events counted, for all of them at once. 0 where it went alone.
     :param arrival: when it arrived, epoch seconds.
     :param arrivals: when each accepted event arrived, where that is not when the request did.
     :param replayed: whether it comes from the journal and nobody waits for its answer.
@@ -40,7 +45,7 @@ class Request:
     :param body: decoded JSON of the request.
     :param single: whether the body was one event and not a list.
     :param sent: length of the list that was sent.
-    :param telemetry: accepted readings, in the order they were sent.
+    :param telemetry: accepted readings, in the order they were sent; see ``TelemetryColumns``.
     :param labels: accepted labels and incidents, in the order they were sent.
     :param maintenance: accepted changes of the calendar, in the order they were sent.
     :param routing: changes of the routing that take effect here, of an entry of the journal.
@@ -51,6 +56,7 @@ class Request:
     :param answer: content of the answer; ``answered`` tells whether it is complete.
     :param content_type: MIME type of the answer.
     :param headers: of the answer, beside its type.
+    :param brought: requests that brought the readings, of several or of the journal, see ``sent_events``.
     :param refused: why the state has no room for it; empty if it has.
     """
 
@@ -60,6 +66,7 @@ class Request:
     path: str = ""
     started: float = 0.0
     marks: list[tuple[str, float]] = field(default_factory=list)
+    shared_end: float = 0.0
     arrival: float = 0.0
     arrivals: list[float] = field(default_factory=list)
     replayed: bool = False
@@ -68,7 +75,7 @@ class Request:
     body: Any = None
     single: bool = False
     sent: int = 0
-    telemetry: list[TelemetryRecord] = field(default_factory=list)
+    telemetry: Sequence[TelemetryRecord] = field(default_factory=list)
     labels: list[LabelRecord | IncidentRecord] = field(default_factory=list)
     maintenance: list[MaintenanceRecord] = field(default_factory=list)
     routing: list[RoutingChange] = field(default_factory=list)
@@ -81,6 +88,7 @@ class Request:
     content_type: str = JSON
     headers: dict[str, str] = field(default_factory=dict)
     refused: str = ""
+    brought: Sequence[SentEvents] = ()
 
     def __str__(self) -> str:
         """Short text for logs; bodies may be large or private."""
@@ -115,9 +123,36 @@ class Request:
         """The accepted readings, labels or changes; a request has one of these."""
         return self.telemetry or self.labels or self.maintenance
 
+    @property
+    def sent_events(self) -> Sequence[SentEvents]:
+        """The accepted readings by the request that brought them, in their order; none without an id."""
+        if self.brought or not self.id or not self.telemetry:
+            return self.brought
+        if self.single:
+            return (SentEvents(self.id),)
+        if columns_of(self.telemetry) is not None:  # Of a list that was accepted as a whole.
+            return (SentEvents(self.id, tuple(range(len(self.telemetry)))),)
+        return (SentEvents(self.id, tuple(each.place for each in self.telemetry)),)
+
     def arrived(self, index: int) -> float:
         """When the accepted event with this index arrived, epoch seconds."""
         return self.arrivals[index] if self.arrivals else self.arrival
+
+    def newest_before(self, tolerance: float) -> float:
+        """Event time of the newest reading that is not from the future, epoch seconds; -inf without one.
+
+        :param tolerance: how far a reading may be ahead of its arrival, seconds.
+        """
+        columns = columns_of(self.telemetry)
+        if columns is not None:
+            known = columns.seconds[columns.seconds <= self.arrival + tolerance]
+            return float(known.max(initial=-math.inf))
+        times = (
+            record.event.time
+            for index, record in enumerate(self.telemetry)
+            if record.event.time <= self.arrived(index) + tolerance
+        )
+        return max(times, default=-math.inf)
 
     def position(self, index: int) -> Position:
         """Position of the accepted event with this index."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,7 +18,7 @@ _NAME = REQUEST_ID.lower()
 
 def made_id() -> str:
     """An id of our own."""
-    return uuid.uuid4().hex
+    return os.urandom(16).hex()
 
 
 def given_id(headers: Mapping[str, Any]) -> str:

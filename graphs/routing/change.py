@@ -10,7 +10,8 @@ from feature_sets.checks import InputError, check_boolean, check_integer, check_
 from graphs.routing.document import RoutingDocument, check_text
 from graphs.routing.routing import Routing
 
-DEPLOYMENT, ENDPOINT = "deployment", "endpoint"
+DEPLOYMENT, ENDPOINT, DEADLINE = "deployment", "endpoint", "deadline"
+"""Authors of changes that nobody asks for: a deployment, a version that is away, and the end of a shadow."""
 """Who changes the routing where no person does: a deployment with another one, and the endpoint itself."""
 
 APPLIED, REFUSED = "applied", "refused"
@@ -42,8 +43,9 @@ class ChangeRequest:
         given = check_mapping("body", body, ("routing", "who", "why", "revision", "declared"))
         for name in ("who", "why"):
             check_text(name, given.get(name))
-        if given["who"] in (DEPLOYMENT, ENDPOINT):
-            raise InputError("who", f"must be another than {DEPLOYMENT} and {ENDPOINT}", given["who"])
+        own = (DEPLOYMENT, ENDPOINT, DEADLINE)
+        if given["who"] in own:
+            raise InputError("who", f"must be another than {', '.join(own)}", given["who"])
         revision = given.get("revision")
         return cls(
             RoutingDocument.from_dict(given.get("routing")),

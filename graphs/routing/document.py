@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -18,7 +19,8 @@ SALT = "netops"
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _LONGEST = 1000
-_OF_VERSION = ("version", "role", "model_path", "sha256", "share")
+_OF_VERSION = ("version", "role", "model_path", "sha256", "share", "until")
+_REQUIRED = _OF_VERSION[:4]
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class RoutedVersion:
     :param model_path: address of its package.
     :param sha256: SHA-256 of its ``model.json``, which has those of its other files.
     :param share: of the devices that a canary answers, above 0 and at most 1; 0 for the other roles.
+    :param until: wall clock after which a shadow ends by itself, ISO 8601 with a zone; empty for never.
     """
 
     version: str
@@ -37,6 +40,7 @@ class RoutedVersion:
     model_path: str
     sha256: str
     share: float = 0.0
+    until: str = ""
 
     def __post_init__(self) -> None:
         for name in ("version", "model_path", "sha256"):
@@ -51,15 +55,28 @@ class RoutedVersion:
             check_number(f"{where}: share", self.share, above=0, at_most=1)
         elif check_number(f"{where}: share", self.share):
             raise InputError(f"{where}: share", "must be given for a canary alone", self.share)
+        if self.until:
+            if self.role != SHADOW:
+                raise InputError(f"{where}: until", "must be given for a shadow alone", self.until)
+            _seconds(f"{where}: until", self.until)
+
+    def is_over(self, now: float) -> bool:
+        """Whether it is a shadow whose time is over.
+
+        :param now: wall clock, epoch seconds.
+        """
+        return bool(self.until) and now > _seconds("until", self.until)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain form; the share of a canary alone is in it."""
-        plain = {
+        """Plain form; the share of a canary alone is in it, and the end of a shadow that has one."""
+        plain: dict[str, Any] = {
             "version": self.version,
             "role": self.role,
             "model_path": self.model_path,
             "sha256": self.sha256,
         }
+        if self.until:
+            plain["until"] = self.until
         return {**plain, "share": self.share} if self.role == CANARY else plain
 
 
@@ -128,12 +145,24 @@ class RoutingDocument:
         return cls(tuple(_version(place, each) for place, each in enumerate(versions)), salt)
 
 
+def _seconds(where: str, text: object) -> float:
+    """Epoch seconds of a time with a zone."""
+    rule = "must be ISO 8601 text with a time zone"
+    try:
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise InputError(where, rule, text)
+    return moment.timestamp()
+
+
 def _version(place: int, content: object) -> RoutedVersion:
     where = f"versions[{place}]"
     given = check_mapping(where, content, _OF_VERSION)
-    _require(where, given, _OF_VERSION[:-1])
+    _require(where, given, _REQUIRED)
     if given["role"] == CANARY:
-        _require(where, given, _OF_VERSION)
+        _require(where, given, (*_REQUIRED, "share"))
     return RoutedVersion(**given)
 
 

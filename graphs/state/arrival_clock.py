@@ -30,7 +30,8 @@ class ArrivalClock:
     def arrival(self, body: Mapping[str, Any], event: TelemetryEvent | LabelEvent | IncidentEvent) -> float:
         """When an event arrived, epoch seconds, by its own account.
 
-        A label need not say so; it arrived at the time that it is about or, if that is later, now.
+        A label need not say so; it arrived at the time that it is about or, if that is later, now. So did one
+        that names its event, without a time.
         An incident arrived when it began or, if that is later, now.
 
         :raises EventError: if a reading does not say so, or what an event says is no time.
@@ -41,7 +42,7 @@ class ArrivalClock:
         if told is None:
             if self._column is not None and isinstance(event, TelemetryEvent):
                 raise EventError(self._column, "is required: this instance takes its clock from it", None)
-            return event.time
+            return event.time if event.time == event.time else self.now
         try:
             return seconds_of(told, *self._times)
         except InputError as error:

@@ -66,7 +66,8 @@ class DeviceActivity:
 
     def forget(self, moment: float) -> None:
         """Give up devices that are not registered and were not heard for long; it changes no state."""
-        for device in [name for name in self.heard if self._is_forgotten(name, moment)]:
+        old = [name for name, heard in self.heard.items() if moment - heard > FORGOTTEN_SECONDS]
+        for device in [name for name in old if self._is_forgotten(name, moment)]:
             del self.heard[device]
 
     def _is_forgotten(self, device: str, moment: float) -> bool:

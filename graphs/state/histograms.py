@@ -5,6 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 
+import numpy as np
+import numpy.typing as npt
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
@@ -26,12 +28,21 @@ class Histogram:
         self.counts = [0] * (len(bounds) + 1)
         self.total = 0.0
 
-    def observe(self, value: float) -> None:
+    def observe(self, value: float, times: int = 1) -> None:
         """Count a value; one below 0 counts as 0, as the sum of a histogram must not fall."""
         if value < 0.0:
             value = 0.0
-        self.counts[bisect_left(self.bounds, value)] += 1
-        self.total += value
+        self.counts[bisect_left(self.bounds, value)] += times
+        self.total += value * times
+
+    def observe_all(self, values: npt.NDArray[np.float64]) -> None:
+        """``observe`` each of several values, in their order; none is NaN."""
+        values = np.maximum(values, 0.0)
+        places = np.searchsorted(self.bounds, values, "left")
+        more = np.bincount(places, minlength=len(self.counts)).tolist()
+        self.counts = [count + added for count, added in zip(self.counts, more, strict=True)]
+        # One after the other: another order would round otherwise.
+        self.total = float(np.cumsum(np.concatenate([[self.total], values]))[-1])
 
 
 class HistogramFamily(Collector):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict
 from typing import Any
 
 from feature_sets.category_names import category_name
@@ -53,7 +52,7 @@ class IncidentBook:
 
     def saved(self) -> list[dict[str, Any]]:
         """The incidents in the order in which they were put here; ``restore`` reads them back."""
-        return [asdict(incident) for incident in self]
+        return [incident.plain() for incident in self]
 
     def restore(self, saved: Iterable[Mapping[str, Any]]) -> None:
         """Remember incidents beside those that are known."""

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
 from feature_sets.telemetry.incident_events import IncidentEvent
 from feature_sets.telemetry.maintenance_event import MaintenanceEvent
+from graphs.protocol.event_names import SentEvents
 from graphs.protocol.routes import Kind
 from graphs.routing.change import RoutingChange
 from graphs.state.entry_id import BEFORE_ALL, EntryId
@@ -36,6 +37,7 @@ class Entry:
     :param labels: labels and incidents, in the order they were sent.
     :param maintenance: changes of the calendar, in the order they were sent.
     :param routing: changes of the routing.
+    :param sent: requests that brought the telemetry; empty if they had no id.
     """
 
     id: EntryId
@@ -45,6 +47,7 @@ class Entry:
     labels: list[LabelEvent | IncidentEvent] = field(default_factory=list)
     maintenance: list[MaintenanceEvent] = field(default_factory=list)
     routing: list[RoutingChange] = field(default_factory=list)
+    sent: Sequence[SentEvents] = ()
 
     @property
     def size(self) -> int:
@@ -59,9 +62,12 @@ class Journal(Protocol):
 
     bounds: JournalBounds
 
-    def append(self, kind: Kind, arrival: float, events: Sequence[JournalEvent]) -> EntryId:
-        """Keep the events of one request; ids only grow.
+    def append(
+        self, kind: Kind, arrival: float, events: Sequence[JournalEvent], sent: Sequence[SentEvents] = ()
+    ) -> EntryId:
+        """Keep the events of one request, or of several; ids only grow.
 
+        :param sent: the requests that brought telemetry, so that labels may name its events.
         :raises ApiError: 503 if they cannot be kept; they must not be processed then.
         """
 

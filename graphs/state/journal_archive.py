@@ -32,6 +32,7 @@ _SCHEMA = pa.schema(
         ("label", pa.string()),
         ("arrival", pa.float64()),
         ("events", pa.binary()),
+        ("names", pa.string()),
     ]
 )
 
@@ -83,6 +84,10 @@ class JournalArchive:
             self._thread = threading.Thread(target=self._run, name="journal-archive", daemon=True)
             self._thread.start()
         self._enough.set()
+
+    def hurry(self) -> None:
+        """Have what is in no file written soon, however little it is."""
+        self._waiting = self._rows
 
     def catch_up(self) -> None:
         """Write what is in no file, now.
@@ -167,7 +172,8 @@ def archived(directory: Path, after: EntryId) -> Iterator[RawEntry]:
             table = pq.read_table(path)
         for row in table.to_pylist():
             entry = RawEntry(
-                (row["milliseconds"], row["sequence"]), *(row[name] for name in _SCHEMA.names[2:])
+                (row["milliseconds"], row["sequence"]),
+                *(row.get(name, "") for name in _SCHEMA.names[2:]),  # Earlier files have no names.
             )
             if entry.id > last:
                 last = entry.id

@@ -12,7 +12,9 @@ from feature_sets.telemetry.calendar import Maintenance
 from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
 from feature_sets.telemetry.incident_events import IncidentEvent
 from feature_sets.telemetry.maintenance_event import MaintenanceEvent
+from graphs.protocol.event_names import read_names
 from graphs.protocol.routes import Kind
+from graphs.protocol.telemetry_columns import ColumnEvents
 from graphs.routing.change import RoutingChange
 from graphs.state.entry_id import EntryId
 from graphs.state.journal import Entry, JournalEvent
@@ -29,6 +31,8 @@ class RawEntry(NamedTuple):
     :param label: column that the labels are of; empty in an entry of an earlier version.
     :param arrival: when the request arrived, epoch seconds.
     :param events: JSON.
+    :param names: of telemetry, the requests that brought the events, see ``names_text``; of labels, JSON of
+        the names by which some of them wait for their event. Empty without any.
     """
 
     id: EntryId
@@ -37,6 +41,7 @@ class RawEntry(NamedTuple):
     label: str
     arrival: float
     events: bytes
+    names: str = ""
 
     @classmethod
     def of_fields(cls, entry: bytes, fields: Mapping[bytes, bytes]) -> RawEntry:
@@ -48,17 +53,19 @@ class RawEntry(NamedTuple):
             fields.get(b"label", b"").decode(),
             float(fields[b"arrival"]),
             fields[b"events"],
+            fields.get(b"names", b"").decode(),
         )
 
     def fields(self) -> dict[str, Any]:
         """As Redis takes it; ``of_fields`` reads it back."""
-        return {
+        found = {
             "kind": self.kind,
             "schema": self.schema,
             "label": self.label,
             "arrival": repr(self.arrival),
             "events": self.events,
         }
+        return {**found, "names": self.names} if self.names else found
 
     @property
     def rows(self) -> list[Any]:
@@ -95,7 +102,7 @@ class RawEntry(NamedTuple):
             TelemetryEvent(device, time, dict(zip(metrics, map(_reading, values), strict=True)))
             for device, time, *values in self._rows_of(metrics)
         ]
-        return Entry(self.id, kind, self.arrival, events)
+        return Entry(self.id, kind, self.arrival, events, sent=read_names(self.names))
 
     def _rows_of(self, metrics: Sequence[str]) -> list[Any]:
         """Readings with their values in the order of these columns."""
@@ -108,6 +115,8 @@ class RawEntry(NamedTuple):
 
 def encoded(events: Sequence[JournalEvent]) -> bytes:
     """Events as JSON, for ``RawEntry.events``."""
+    if isinstance(events, ColumnEvents):
+        return orjson.dumps(events.plain.rows())
     if set(map(type, events)) == {TelemetryEvent}:  # As nearly always, and many of them.
         return orjson.dumps([(device, time, *metrics.values()) for device, time, metrics, _ in events])  # type: ignore[misc]
     return orjson.dumps(
@@ -124,8 +133,16 @@ def encoded(events: Sequence[JournalEvent]) -> bytes:
     )
 
 
+def waiting_names(events: Sequence[JournalEvent]) -> str:
+    """Names of labels whose event is not known, for ``RawEntry.names``."""
+    names = [event.name for event in events if isinstance(event, LabelEvent) and event.name]
+    return orjson.dumps(names).decode() if names else ""
+
+
 def _label_row(event: LabelEvent) -> tuple[Any, ...]:
     row = (event.device, event.time, event.label)
+    if event.name:
+        return (*row, event.others, event.observed, event.name)
     if event.observed is not None:
         return (*row, event.others, event.observed)
     return (*row, event.others) if event.others else row
@@ -134,8 +151,9 @@ def _label_row(event: LabelEvent) -> tuple[Any, ...]:
 def _label(row: Any) -> LabelEvent | IncidentEvent:
     if isinstance(row, dict):
         return IncidentEvent.of_row(row)
-    device, time, label, *more = row
-    return LabelEvent(device, time, label, tuple(more[0]) if more else (), more[1] if more[1:] else None)
+    absent: list[Any] = [(), None, ""]
+    device, time, label, others, observed, name = row + absent[len(row) - 3 :]
+    return LabelEvent(device, math.nan if time is None else time, label, tuple(others), observed, name)
 
 
 def _reading(value: float | None) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from typing import Any
 
 from feature_sets.telemetry.incident_events import Incident, IncidentEvent
@@ -83,7 +82,7 @@ class KeptIncidents:
     def content(self) -> dict[str, Any]:
         """Plain content for JSON; ``load`` reads it back."""
         self._tidy()
-        return {"changes": [(place, asdict(incident)) for (place, _), incident in self._changes.items()]}
+        return {"changes": [(place, incident.plain()) for (place, _), incident in self._changes.items()]}
 
     def _tidy(self) -> None:
         """Forget changes that are not the last one of an incident that is remembered, the oldest first."""

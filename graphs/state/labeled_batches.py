@@ -216,4 +216,4 @@ def last_position(directory: Path) -> Position | None:
 
 
 def _instants(seconds: list[float]) -> pa.Array:
-    return pa.array([round(value * 1_000_000) for value in seconds], pa.int64()).cast(_UTC_MICROS)
+    return pa.array([round(value * 1_000_000) for value in seconds], _UTC_MICROS)

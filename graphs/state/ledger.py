@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from graphs.protocol.label_status import LabelStatus
+from graphs.protocol.made_predictions import MadePredictions
 from graphs.protocol.records import LabeledPair, Position, Prediction
+from graphs.state.ledger_chunk import NONE, Floats, MadeBlock
 from graphs.state.ledger_counts import Conflict, LedgerCounts
+from graphs.state.ledger_records import Forgotten, LedgerRecords, Place
 from graphs.state.settled import OnSettled, Settled
-from graphs.state.snapshots.predictions import restored_predictions, saved_predictions
-from graphs.state.snapshots.saved_state import SavedState, named, numbered
+from graphs.state.snapshots.ledger_content import put_records, saved_records
+from graphs.state.snapshots.saved_state import SavedState
 
-
-@dataclass(slots=True)
-class _Record:
-    """What is known of one device and time."""
-
-    made: Prediction | None = None
-    predicted_at: float = 0.0
-    label: int | None = None
-    labeled_at: float = 0.0
-
-    @property
-    def state(self) -> str:
-        """``joined``, ``waiting_for_label`` or ``waiting_for_prediction``; empty for a new record."""
-        if self.made is None:
-            return "" if self.label is None else "waiting_for_prediction"
-        return "waiting_for_label" if self.label is None else "joined"
+_STATES = ("", "waiting_for_label", "waiting_for_prediction", "joined")
+"""By what a record has: 1 for a prediction, and 2 for a label."""
 
 
 class PredictionLedger(LedgerCounts):
@@ -47,8 +34,7 @@ class PredictionLedger(LedgerCounts):
     def __init__(self, deadline_seconds: float, tolerance_seconds: float) -> None:
         super().__init__(tolerance_seconds)
         self._deadline = deadline_seconds
-        self._records: dict[tuple[str, float], _Record] = {}
-        self._by_time: list[tuple[float, str]] = []
+        self._records = LedgerRecords(deadline_seconds)
         self._newest = float("-inf")
         self.on_settled: OnSettled | None = None
         """Told of each record that is forgotten, in the order of event time."""
@@ -65,12 +51,12 @@ class PredictionLedger(LedgerCounts):
     @property
     def earliest(self) -> float | None:
         """Event time of the oldest record, epoch seconds; None without one."""
-        return self._by_time[0][0] if self._by_time else None
+        return self._records.earliest
 
     def prediction(self, device: str, time: float) -> Prediction | None:
         """The prediction made for a device and time, if it is still remembered."""
-        record = self._records.get((device, time))
-        return record.made if record else None
+        place = self._records.find(device, time)
+        return None if place is None else place.chunk.prediction(place.row)
 
     def add_prediction(
         self, device: str, time: float, made: Prediction, predicted_at: float, position: Position
@@ -87,18 +73,88 @@ class PredictionLedger(LedgerCounts):
         if time < self._newest - self._deadline:
             self.expired["waiting_for_label"] += 1
             return None
-        key = (device, time)
-        record = self._records.get(key)
-        if record is None:  # As nearly always.
-            self._records[key] = _Record(made, predicted_at)
-            heapq.heappush(self._by_time, (time, device))
+        place, is_new = self._records.put(device, time)
+        chunk, row = place
+        if not is_new and chunk.made[row] != NONE:
+            return None
+        chunk.note_one(row, made)
+        chunk.predicted_at[row] = predicted_at
+        if is_new:  # As nearly always.
             self._states["waiting_for_label"] += 1
             return None
-        if record.made is not None:
-            return None
-        before = record.state
-        record.made, record.predicted_at = made, predicted_at
-        return self._changed(device, time, record, before, position)
+        self._states["waiting_for_prediction"] -= 1
+        self._states["joined"] += 1
+        return self._pair(device, time, place, position)
+
+    def add_predictions(
+        self,
+        devices: Sequence[str],
+        times: Floats,
+        made: MadePredictions,
+        predicted_at: float,
+        first: Position,
+    ) -> list[LabeledPair]:
+        """The same of several events that arrived together; gives their pairs in the order of the events.
+
+        What comes of it is what ``add_prediction`` gives for one after the other.
+
+        :param devices: of every event of the list.
+        :param times: event times of all of them, epoch seconds.
+        :param made: what was predicted of some of them.
+        :param first: position of the first event.
+        """
+        own = made.events
+        times = times[own]
+        if not len(own):
+            return []
+        newest = max(self._newest, float(times.max()))
+        if times.min() < newest - self._deadline:  # What is forgotten depends on the order then.
+            return self._one_by_one(devices, times, made, predicted_at, first)
+        if newest > self._newest:
+            self._newest = newest
+            self._forget_old()
+        block = MadeBlock(made.model, made.version, made.inputs, made.features, len(own))
+        joined: list[tuple[int, Place]] = []
+        names = list(map(devices.__getitem__, own.tolist())) if len(own) < len(devices) else devices
+        for chunk, at, rows, before in self._records.put_all(names, times):
+            is_open = chunk.made[rows] == NONE
+            # A reading that is there twice is predicted once, as the windows have it; the first counts here.
+            taken = np.flatnonzero(is_open)
+            if len(taken) > 1 and (np.diff(rows[taken]) != 1).any():
+                taken = taken[np.sort(np.unique(rows[taken], return_index=True)[1])]
+            rows, at = rows[taken], at[taken]
+            waited = np.flatnonzero(rows < before)  # Their labels came first.
+            joined += [(int(at[each]), Place(chunk, int(rows[each]))) for each in waited.tolist()]
+            if len(waited):
+                self._states["waiting_for_prediction"] -= len(waited)
+                self._states["joined"] += len(waited)
+            if len(waited) < len(rows):
+                self._states["waiting_for_label"] += len(rows) - len(waited)
+            chunk.made[rows], chunk.probability[rows] = made.decided[at], made.probability[at]
+            chunk.missing[rows], chunk.predicted_at[rows] = made.missing[at], predicted_at
+            chunk.note_made(rows, block, at)
+        joined.sort(key=lambda each: each[0])
+        return [
+            self._pair(names[at], float(times[at]), place, first._replace(place=first.place + int(own[at])))
+            for at, place in joined
+        ]
+
+    def _one_by_one(
+        self,
+        devices: Sequence[str],
+        times: Floats,
+        made: MadePredictions,
+        predicted_at: float,
+        first: Position,
+    ) -> list[LabeledPair]:
+        """``add_prediction`` for one after the other."""
+        pairs = []
+        for at, (event, time) in enumerate(zip(made.events.tolist(), times.tolist(), strict=True)):
+            position = first._replace(place=first.place + event)
+            pair = self.add_prediction(devices[event], time, made.one(at), predicted_at, position)
+            if pair is not None:
+                pairs.append(pair)
+        return pairs
 
     def add_label(
         self, device: str, time: float, label: int, labeled_at: float, position: Position
@@ -114,78 +170,64 @@ class PredictionLedger(LedgerCounts):
             return LabelStatus.QUARANTINED, None
         if time < self._newest - self._deadline:
             return LabelStatus.EXPIRED, None
-        record = self._record(device, time)
-        if record.label is not None:
-            if record.label == label:
-                return LabelStatus.DUPLICATE, None
-            self.note_conflict(Conflict(device, time, record.label, label, labeled_at))
+        place, is_new = self._records.put(device, time)
+        chunk, row = place
+        known = int(chunk.label[row])
+        if known == label:
+            return LabelStatus.DUPLICATE, None
+        if known != NONE:
+            self.note_conflict(Conflict(device, time, known, label, labeled_at))
             return LabelStatus.CONFLICTING, None
-        before = record.state
-        record.label, record.labeled_at = label, labeled_at
-        pair = self._changed(device, time, record, before, position)
-        return (LabelStatus.JOINED if pair else LabelStatus.WAITING), pair
+        chunk.label[row], chunk.labeled_at[row] = label, labeled_at
+        if is_new or chunk.made[row] == NONE:
+            self._states["waiting_for_prediction"] += 1
+            return LabelStatus.WAITING, None
+        self._states["waiting_for_label"] -= 1
+        self._states["joined"] += 1
+        return LabelStatus.JOINED, self._pair(device, time, place, position)
 
-    def _record(self, device: str, time: float) -> _Record:
-        key = (device, time)
-        record = self._records.get(key)
-        if record is None:
-            record = self._records[key] = _Record()
-            heapq.heappush(self._by_time, (time, device))
-        return record
-
-    def _changed(
-        self, device: str, time: float, record: _Record, before: str, position: Position
-    ) -> LabeledPair | None:
-        """Count the record's new state; the pair if it is complete."""
-        if before:
-            self._states[before] -= 1
-        self._states[record.state] += 1
-        if record.made is None or record.label is None:
-            return None
+    def _pair(self, device: str, time: float, place: Place, position: Position) -> LabeledPair:
+        """The pair of a record that is complete now."""
+        chunk, row = place
+        made = chunk.prediction(row)
+        if made is None:
+            raise ValueError(f"a pair must have its prediction, got none of {device} at {time}")
         self.joined += 1
-        return LabeledPair(
-            device, time, record.made, record.predicted_at, record.label, record.labeled_at, position
-        )
+        predicted_at, labeled_at = float(chunk.predicted_at[row]), float(chunk.labeled_at[row])
+        return LabeledPair(device, time, made, predicted_at, int(chunk.label[row]), labeled_at, position)
 
     def _forget_old(self) -> None:
-        oldest = self._newest - self._deadline
-        while self._by_time and self._by_time[0][0] < oldest:
-            self._forget(heapq.heappop(self._by_time))
+        for chunk, rows in self._records.forget(self._newest - self._deadline):
+            kinds = (chunk.made[rows] != NONE) + 2 * (chunk.label[rows] != NONE)
+            for state, count in zip(
+                _STATES, np.bincount(kinds, minlength=len(_STATES)).tolist(), strict=True
+            ):
+                if count:
+                    self._states[state] -= count
+                    if state != "joined":
+                        self.expired[state] += count
+            if self.on_settled is not None:
+                for settled in self._settled(Forgotten(chunk, rows)):
+                    self.on_settled(settled)
 
-    def _forget(self, entry: tuple[float, str]) -> None:
-        time, device = entry
-        record = self._records.pop((device, time))
-        state = record.state
-        if self.on_settled is not None:
-            ahead = record.made.ahead if record.made is not None else ()
-            self.on_settled(Settled(device, time, record.label, False, ahead, record.predicted_at))
-        self._states[state] -= 1
-        if state != "joined":
-            self.expired[state] += 1
+    def _settled(self, forgotten: Forgotten) -> list[Settled]:
+        """What there was of records, in the order of time and device."""
+        chunk, rows = forgotten
+        found = []
+        for row, device in zip(rows.tolist(), self._records.names_of(chunk, rows), strict=True):
+            label, made = int(chunk.label[row]), chunk.prediction(row)
+            ahead = made.ahead if made is not None else ()
+            time, predicted_at = float(chunk.times[row]), float(chunk.predicted_at[row])
+            found.append(Settled(device, time, None if label == NONE else label, False, ahead, predicted_at))
+        return sorted(found, key=lambda each: (each.time, each.device))
 
     def saved(self, inputs: Sequence[str]) -> SavedState:
         """Everything that is remembered; ``restore`` goes on from it exactly.
 
         :param inputs: names of the features of a prediction.
         """
-        records = list(self._records.values())
-        devices, codes = numbered([device for device, _ in self._records])
-        made = [record.made for record in records if record.made is not None]
-        found = SavedState.of_parts({"made": saved_predictions(made, inputs)})
-        found.plain.update(counts=self.saved_counts(), newest=self._newest, devices=devices)
-        found.arrays.update(
-            device=codes,
-            times=np.array(
-                [
-                    (time, record.predicted_at, record.labeled_at)
-                    for (_, time), record in self._records.items()
-                ]
-            ).reshape(-1, 3),
-            is_made=np.array([record.made is not None for record in records], dtype=np.bool_),
-            label=np.array(
-                [-1 if record.label is None else record.label for record in records], dtype=np.int64
-            ),
-        )
+        found = saved_records(self._records, inputs)
+        found.plain.update(counts=self.saved_counts(), newest=self._newest)
         return found
 
     def restore(self, state: SavedState, inputs: Sequence[str]) -> None:
@@ -193,22 +235,8 @@ class PredictionLedger(LedgerCounts):
 
         :param inputs: names of the features of the model that is served now.
         """
-        arrays = state.arrays
-        devices = named(state.plain["devices"], arrays["device"])
-        times, predicted_at, labeled_at = arrays["times"].T.tolist()
-        made: list[Prediction | None] = list(restored_predictions(state.part("made"), inputs))
-        if len(made) < len(devices):
-            given = iter(made)
-            made = [next(given) if is_made else None for is_made in arrays["is_made"].tolist()]
-        label = [None if value < 0 else value for value in arrays["label"].tolist()]
-        self._records = dict(
-            zip(
-                zip(devices, times, strict=True),
-                map(_Record, made, predicted_at, label, labeled_at),
-                strict=True,
-            )
-        )
-        self._by_time = list(zip(times, devices, strict=True))
-        heapq.heapify(self._by_time)
+        self._records = LedgerRecords(self._deadline)
+        put_records(self._records, state, inputs)
         self._newest = state.plain["newest"]
+        self._records.forget(self._newest - self._deadline)
         self.restore_counts(state.plain["counts"])

@@ -63,6 +63,14 @@ class LedgerCounts:
         self.conflicting += 1
         self.conflicts.append(conflict)
 
+    def note_waiting(self, change: int) -> None:
+        """Count labels that wait for an event by its name: so many more, or fewer."""
+        self._states["waiting_for_prediction"] += change
+
+    def note_expired_label(self) -> None:
+        """Count a label that met no prediction."""
+        self.expired["waiting_for_prediction"] += 1
+
     def from_future(self, time: float, labeled_at: float) -> bool:
         """Whether a label is about a time further ahead of the clock than the tolerance."""
         return time > labeled_at + self._tolerance

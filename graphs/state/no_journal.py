@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from graphs.protocol.event_names import SentEvents
 from graphs.protocol.routes import Kind
 from graphs.state.entry_id import BEFORE_ALL, EntryId
 from graphs.state.journal import Entry, JournalEvent
@@ -19,7 +20,9 @@ class NoJournal:
         self._last: EntryId = BEFORE_ALL
         self.bounds = JournalBounds(1, 0.0)
 
-    def append(self, kind: Kind, arrival: float, events: Sequence[JournalEvent]) -> EntryId:
+    def append(
+        self, kind: Kind, arrival: float, events: Sequence[JournalEvent], sent: Sequence[SentEvents] = ()
+    ) -> EntryId:
         """Give the events an id; nothing is written."""
         milliseconds, sequence = max(int(arrival * 1000), 0), 0
         if milliseconds <= self._last[0]:

@@ -15,17 +15,21 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from graphs.protocol.errors import ApiError
+from graphs.protocol.event_names import SentEvents, names_text
 from graphs.protocol.routes import Kind
 from graphs.state.entry_id import BEFORE_ALL, EntryId
 from graphs.state.journal import TOLD, Entry, JournalEvent
 from graphs.state.journal_archive import JournalArchive, archived, archived_to
 from graphs.state.journal_bounds import JournalBounds
-from graphs.state.journal_entries import RawEntry, encoded, entry_id, id_text
+from graphs.state.journal_entries import RawEntry, encoded, entry_id, id_text, waiting_names
+from graphs.state.redis_script import RedisScript
 from graphs.state.snapshots.saved_state import SavedState
 
 _CHUNK = 500
 _TIMEOUT_SECONDS = 2.0
 _ARCHIVE_ROWS = 10_000
+_MOST_UNARCHIVED = 64_000_000
+_SAID = 200
 _OF_ANY_SCHEMA = (Kind.MAINTENANCE, Kind.CALENDAR, Kind.REROUTED)
 
 _APPEND = """
@@ -89,28 +93,61 @@ class RedisJournal:
         self.skipped = 0
         self.bounds = JournalBounds(max_events, keep_seconds)
         self._lost = False
-        self._append = self._redis.register_script(_APPEND)
+        self._append = RedisScript(self._redis, _APPEND)
         self._last: EntryId = BEFORE_ALL
         self._gap: tuple[EntryId, EntryId] | None = None
+        self._unarchived: list[RawEntry] = []
+        self._unarchived_bytes = 0
         self.archive: JournalArchive | None = None
         if archive is not None:
             rows = max(1, min(_ARCHIVE_ROWS, max_events // 2))
-            self.archive = JournalArchive(archive, self.raw, rows, on_failure)
+            self.archive = JournalArchive(archive, self._to_archive, rows, on_failure)
 
-    def append(self, kind: Kind, arrival: float, events: Sequence[JournalEvent]) -> EntryId:
+    def append(
+        self, kind: Kind, arrival: float, events: Sequence[JournalEvent], sent: Sequence[SentEvents] = ()
+    ) -> EntryId:
         """Write one entry; see ``Journal``."""
-        row = RawEntry(BEFORE_ALL, kind.value, self._schema, self._label, arrival, encoded(events))
+        names = waiting_names(events) if kind is Kind.LABELS else names_text(sent)
+        row = RawEntry(BEFORE_ALL, kind.value, self._schema, self._label, arrival, encoded(events), names)
         size = 0 if kind in TOLD else len(events)
         entry, before = self._written(row, size)
         if before < self._last:
             self._lost = True
+            if self.archive is not None:
+                self.archive.hurry()
             if entry <= self._last:  # The clock of the new one is behind.
                 self._go_on_after(self._last)
                 entry, _ = self._written(row, size)
         elif self._gap or before > self._last:
             self._gap = (self._gap[0] if self._gap else self._last, entry)
+        self._keep(row._replace(id=entry))
         self._note(entry, size)
         return entry
+
+    def _keep(self, entry: RawEntry) -> None:
+        """Keep an entry until it is in a file, so that it gets there also if the server loses it.
+
+        If no file can be written, the oldest are left to the server in the end.
+        """
+        if self.archive is None or entry.id <= self.archive.last:
+            return
+        kept = self._unarchived
+        if kept and (kept[0].id <= self.archive.last or self._unarchived_bytes > _MOST_UNARCHIVED):
+            # A list of its own: the archive may be reading the one before.
+            rest = kept if self._unarchived_bytes <= _MOST_UNARCHIVED else kept[len(kept) // 2 :]
+            self._unarchived = kept = [each for each in rest if each.id > self.archive.last]
+            self._unarchived_bytes = sum(len(each.events) for each in kept)
+        kept.append(entry)
+        self._unarchived_bytes += len(entry.events)
+
+    def _to_archive(self, after: EntryId) -> Iterator[RawEntry]:
+        """Everything after an id, oldest first: what the server has, and what it lost since."""
+        kept = sorted(entry for entry in self._unarchived[:] if entry.id > after)
+        newest = after
+        for entry in heapq.merge(kept, self.raw(after), key=lambda each: each.id):
+            if entry.id > newest:
+                newest = entry.id
+                yield entry
 
     def _written(self, row: RawEntry, size: int) -> tuple[EntryId, EntryId]:
         """Append an entry; its id, and that of the one before it."""
@@ -166,7 +203,11 @@ class RedisJournal:
         """
         self.bounds.forget_after(after)
         self.skipped = 0
+        if self.archive is not None and after > self.archive.last:
+            for raw in self._read(f"({id_text(self.archive.last)}", id_text(after)):
+                self._keep(raw)
         for raw in self._after(after):
+            self._keep(raw)
             size, entry = self._decoded(raw)
             self._note(raw.id, size)
             if entry is not None:
@@ -228,6 +269,7 @@ class RedisJournal:
         except redis.RedisError as error:
             raise _away("accept events", error) from error
         for raw in found:
+            self._keep(raw)
             size, entry = self._decoded(raw)
             if entry is not None:
                 yield entry
@@ -276,6 +318,7 @@ class RedisJournal:
         """End what runs beside the requests."""
         if self.archive is not None:
             self.archive.close()
+        self._append.close()
 
     def _note(self, entry: EntryId, size: int) -> None:
         self._last = entry
@@ -285,4 +328,7 @@ class RedisJournal:
 
 
 def _away(purpose: str, error: redis.RedisError) -> ApiError:
-    return ApiError(503, "journal", f"must be reachable to {purpose} ({type(error).__name__})")
+    said = type(error).__name__
+    if isinstance(error, redis.ResponseError):  # It answers, and says what it lacks: memory, or its disk.
+        said = f"{said}: {str(error)[:_SAID]}"
+    return ApiError(503, "journal", f"must be reachable to {purpose} ({said})")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -14,6 +15,24 @@ from graphs.state.read_at_scrape import ReadAtScrape
 _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 _SHORT = (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, *_SECONDS)
 _AGES = (0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 14_400.0, 86_400.0)
+
+
+class FoundCounter(Counter):
+    """A counter that finds the series of label values again without a lock."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._found: dict[tuple[str, ...], FoundCounter] = {}
+
+    def labels(self, *values: Any, **named: Any) -> FoundCounter:
+        """The series of these label values, made with the first call."""
+        key = tuple(map(str, values))
+        found = self._found.get(key)
+        if found is None or named:
+            found = super().labels(*values, **named)
+            if not named:
+                self._found[key] = found
+        return found
 
 
 class ServingMetrics:
@@ -30,12 +49,21 @@ class ServingMetrics:
         self._kept: dict[str, Counter] = {}
 
         def counter(name: str, text: str, *labels: str) -> Counter:
-            return Counter(f"netops_{name}", text, labels, registry=self.registry)
+            return FoundCounter(f"netops_{name}", text, labels, registry=self.registry)
 
         def kept(name: str, text: str, *labels: str) -> Counter:
             self._kept[name] = counter(name, text, *labels)
             return self._kept[name]
 
+        self.started = Gauge(
+            "netops_start_timestamp_seconds", "When this process began to serve", registry=self.registry
+        )
+        self.snapshot_time = ReadAtScrape(
+            self.registry,
+            GaugeMetricFamily,
+            "netops_snapshot_timestamp_seconds",
+            "When the newest snapshot was written",
+        )
         self.requests = counter("requests", "Answered requests", "kind", "status")
         self.events = kept("events", "Telemetry events by what became of them", "status")
         self.unregistered = kept(
@@ -63,6 +91,12 @@ class ServingMetrics:
             "ahead_pairs", "Predictions of further horizons with what followed", "horizon", "correct"
         )
         self.drift_events = counter("drift_events", "Findings of the detectors", "detector", "level")
+        self.alerts = Gauge(
+            "netops_drift_alerts",
+            "Drift alerts that are not cleared yet",
+            ("severity",),
+            registry=self.registry,
+        )
         self.performance = Gauge(
             "netops_performance", "Scores of the model", ("of", "score"), registry=self.registry
         )

@@ -36,6 +36,7 @@ from graphs.state.serving_metrics import ServingMetrics
 from graphs.state.settings import ServingSettings
 from graphs.state.static_devices import StaticDevices, static_devices
 from graphs.state.told_labels import LabelSource, StoredLabels
+from graphs.state.unfinished import Unfinished
 
 _ATTRIBUTE = "netops_serving_state"
 
@@ -77,6 +78,11 @@ class ServingState:
     clock: Callable[[], float] = time.time
     arrivals: ArrivalClock | None = None
     further: Mapping[str, ModelPackage] = field(default_factory=dict)
+
+    @cached_property
+    def unfinished(self) -> Unfinished:
+        """The entry that the model failed at, if there is one."""
+        return Unfinished(self.clock)
 
     @property
     def further_versions(self) -> tuple[FurtherVersion, ...] | None:

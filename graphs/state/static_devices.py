@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from graphs.protocol.device_status import DeviceStatus
@@ -79,12 +79,14 @@ class StaticDevices:
         self._looked_up: set[str] = set()
         self._known: dict[str, Features] = {}
         self._past: Mapping[str, DevicePast] = {}
+        self._retired: set[str] = set()
         self._load()
 
     def _load(self) -> None:
         known: dict[str, Features] = {name: dict(row) for name, row in self._source.all().items()}
         # Both or none: a store that is away leaves what there was.
         self._past, self._known = self._source.past(), known
+        self._retired = {name for name, past in self._past.items() if past.retired}
 
     def reload(self) -> None:
         """Take over devices that joined, changed or were retired.
@@ -131,6 +133,10 @@ class StaticDevices:
             return DeviceStatus.KNOWN
         at = bisect_right(past.retired, time, key=lambda entry: entry[0])
         return DeviceStatus.RETIRED if at and past.retired[at - 1][1] else DeviceStatus.KNOWN
+
+    def are_in_service(self, devices: Sequence[str]) -> bool:
+        """Whether all of these are known, and none of them was ever retired; None is looked up."""
+        return all(map(self._known.__contains__, devices)) and self._retired.isdisjoint(devices)
 
     @property
     def names(self) -> frozenset[str]:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
+import signal
 import threading
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import mlrun
@@ -14,19 +19,31 @@ from rich.console import Console
 
 from feature_sets.telemetry.folder_writer import write_folder
 from graphs.protocol.roles import Role
-from project.api_reader import ready_endpoint
+from graphs.routing.change import APPLIED, DEPLOYMENT
+from project.api_reader import Endpoint, ready_endpoint
 from project.cli.workflow_progress import run_to_end
-from project.function_names import SERVING
+from project.endpoint_routing import champion_of, read_routing
+from project.function_names import RUNNER, SERVING
 from project.memory import recall, resolve
 from project.parameters import NAMES
 from project.project_setup import project_folder
+from project.retraining.operations import production_version
 from project.retraining.state import StateFile
 from project.scenarios.drift import ARGUMENTS, Timeline, labeled_rows, outcome, shortcomings, store, watch
 from project.scenarios.drift_traffic import DriftingNetwork, TrafficReport, send
-from project.session import Session
+from project.scenarios.trouble import NONE, FailingTraining, Kills, Trouble, WorseModel
+from project.session import Session, local_stack
 from project.settings import Settings
+from project.workflow_process import WorkflowProcess
 
 _PATIENCE_SECONDS = 1200.0
+
+TroubleOf = Callable[[Settings, str, Path], Trouble]
+
+
+def no_trouble(settings: Settings, project: str, telemetry: Path) -> Trouble:
+    """Nothing goes wrong."""
+    return NONE
 
 
 def run_drift(
@@ -36,13 +53,15 @@ def run_drift(
     network: DriftingNetwork,
     console: Console,
     patience_seconds: float = _PATIENCE_SECONDS,
+    trouble: TroubleOf = no_trouble,
 ) -> dict[str, Any]:
     """Train on recorded telemetry, let requests flow, plant a drift, and watch what the loop does.
 
     :param settings: with the clock of the arrivals, and a loop.
     :param project: without a history.
+    :param trouble: makes what goes wrong meanwhile, of the project and the folder of its telemetry.
     :returns: ``timeline``, ``traffic``, ``before``, ``drifted``, ``after``, ``promoted``, ``first``,
-        ``shortcomings``, and ``stored``, the file with all of that.
+        ``production``, ``served``, ``outcomes``, ``shortcomings``, and ``stored``, the file with all of that.
     """
     folder = settings.home / "scenarios" / project
     shutil.rmtree(folder, ignore_errors=True)
@@ -75,9 +94,10 @@ def run_drift(
         name="traffic",
         daemon=True,
     )
+    wrong = trouble(settings, project, folder / "telemetry")
     traffic.start()
     try:
-        promoted = watch(file.read, labeled, report, drifts, timeline, patience_seconds)
+        promoted = watch(file.read, labeled, report, drifts, timeline, patience_seconds, wrong)
     finally:
         stop.set()
         traffic.join()
@@ -85,12 +105,57 @@ def run_drift(
         "project": project,
         "first": endpoint.version,
         "promoted": promoted,
+        "production": production_version(session.mlrun_dbpath, project),
+        "served": _champions_since(endpoint, settings),
+        "outcomes": [decision.outcome for decision in file.every_decision()],
         "timeline": timeline.lines,
         "traffic": report.to_dict(),
         **outcome(labeled_rows(pairs, schema), drifts, endpoint.version, promoted, schema),
     }
-    found["shortcomings"] = shortcomings(found)
+    found["shortcomings"] = shortcomings(found, wrong)
     return {**found, "stored": str(store(found, folder))}
+
+
+def _champions_since(endpoint: Endpoint, settings: Settings) -> list[str]:
+    """Versions that became the champion of an endpoint after the one it was deployed with, in their order."""
+    changes = read_routing(endpoint.address, settings.bearer_token()).changes
+    moved = [
+        (champion_of(change["from"]), champion_of(change["to"]))
+        for change in changes
+        if change["outcome"] == APPLIED and change["who"] != DEPLOYMENT
+    ]
+    return [after for before, after in moved if after != before]
+
+
+def worse_model(settings: Settings, project: str, telemetry: Path) -> Trouble:
+    """What is learned is worse, see ``WorseModel``; the network must be unlearnable."""
+    return WorseModel()
+
+
+def failing_training(settings: Settings, project: str, telemetry: Path) -> Trouble:
+    """Every training fails, see ``FailingTraining``."""
+    return FailingTraining(telemetry)
+
+
+def kills(settings: Settings, project: str, telemetry: Path) -> Trouble:
+    """The loop is killed in each stage, see ``Kills``."""
+    stack = local_stack(settings)
+
+    def runner() -> int | None:
+        found = [each for each in stack.deployments() if (each.project, each.name) == (project, RUNNER)]
+        return found[0].pid if found and found[0].state == "ready" else None
+
+    def training() -> list[int]:
+        return [each.process.pid for each in WorkflowProcess.running(settings, project)]
+
+    return Kills(runner, training, _kill)
+
+
+def _kill(pids: Collection[int]) -> None:
+    """End processes at once."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def drift_lines(result: dict[str, Any]) -> list[str]:

@@ -37,7 +37,7 @@ def run(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the endpoints up afterwards.")] = False,
     scenario: Annotated[
         str | None,
-        typer.Option(help="Live through a scenario instead, in a project of its own: month, drift, chain."),
+        typer.Option(help="Live through a scenario instead, in a project of its own, such as drift."),
     ] = None,
     is_open: OpenOption = False,
     as_json: JsonOption = False,

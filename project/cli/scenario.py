@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from feature_sets.checks import InputError, check_choice
@@ -19,9 +20,14 @@ if TYPE_CHECKING:
 
     from project.session import Session
 
-SCENARIOS = ("month", "drift", "chain")
+LOOP = ("drift", "worse-model", "failing-training", "kills")
+"""Scenarios of the loop from drift to a new model: the drift is learned, or something is in the way."""
+
+SCENARIOS = ("month", *LOOP, "chain")
 _PARAMETERS = ("seed", "devices")
-_DEVICES = {"month": 10, "drift": 20, "chain": 6}
+_DEVICES = {"month": 10, "chain": 6} | dict.fromkeys(LOOP, 20)
+_SHORT = {"history": 1200, "stable": 150}
+"""Of the networks on which the loop meets trouble, whose scores are nobody's business."""
 
 
 def run_scenario(
@@ -51,6 +57,7 @@ def run_scenario(
     with passing_session(settings, keep, own) as session:
         # mlrun takes the address of its API when it is imported, from the session.
         from project.scenarios.drift import POLICY as DRIFT_POLICY
+        from project.scenarios.trouble import FailingTraining, Kills, WorseModel
 
         known = own & set(projects(session.mlrun_dbpath))
         if known:
@@ -58,9 +65,15 @@ def run_scenario(
             raise InputError("--scenario", rule, sorted(known))
         # Only now, so that a control plane that stays has the clock of the wall.
         os.environ["NETOPS_CLOCK"] = "arrival"
-        if scenario == "drift":
-            os.environ.setdefault("NETOPS_RETRAIN_POLICY", DRIFT_POLICY)
-        play = {"month": _month, "drift": _drift, "chain": _chain}[scenario]
+        policies = {
+            "drift": DRIFT_POLICY,
+            "worse-model": WorseModel.policy,
+            "failing-training": FailingTraining.policy,
+            "kills": Kills.policy,
+        }
+        if scenario in policies:
+            os.environ.setdefault("NETOPS_RETRAIN_POLICY", policies[scenario])
+        play = {"month": _month, "chain": _chain}.get(scenario, partial(_loop, scenario))
         parameters = {"devices": _DEVICES[scenario], **given}
         result, lines, check = play(Settings.from_environment(), session, name, parameters, console)
     if as_json:
@@ -84,15 +97,29 @@ def _month(
     return result, month_lines(result), _check_month
 
 
-def _drift(
-    settings: Settings, session: Session, project: str, parameters: dict[str, Any], console: Console
+def _loop(
+    scenario: str,
+    settings: Settings,
+    session: Session,
+    project: str,
+    parameters: dict[str, Any],
+    console: Console,
 ) -> _Played:
+    from project.cli import drift_scenario as play
     from project.cli.drift_scenario import drift_lines, run_drift
     from project.scenarios.drift_traffic import DriftingNetwork
 
     if settings.retrain != AUTO:
-        raise InputError("NETOPS_RETRAIN", "must be auto for the scenario drift", settings.retrain)
-    result = run_drift(settings, session, project, DriftingNetwork(**parameters), console)
+        raise InputError("NETOPS_RETRAIN", f"must be auto for the scenario {scenario}", settings.retrain)
+    if scenario != "drift":
+        parameters = {**_SHORT, **parameters, "unlearnable": scenario == "worse-model"}
+    trouble = {
+        "worse-model": play.worse_model,
+        "failing-training": play.failing_training,
+        "kills": play.kills,
+    }.get(scenario, play.no_trouble)
+    network = DriftingNetwork(**parameters)
+    result = run_drift(settings, session, project, network, console, trouble=trouble)
     return result, drift_lines(result), _check_drift
 
 

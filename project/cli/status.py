@@ -36,10 +36,14 @@ def status(as_json: JsonOption = False) -> None:
         return
     # Endpoints outlive a control plane that was killed.
     stack = local_stack(settings)
-    living = [Endpoint(name, address, "ready", "", "", project) for project, name, address in stack.orphans()]
+    left = [
+        Endpoint(name, address, state, "", "", project)
+        for state, functions in (("ready", stack.orphans()), ("dead", stack.dead_functions()))
+        for project, name, address in functions
+    ]
     waiting = [schedule_of(answer) for answer in stack.waiting_schedules()]
-    if living or waiting or as_json or holders(settings.home):
-        _print(settings, Session("", "", owned=True, started=False), living, waiting, as_json)
+    if left or waiting or as_json or holders(settings.home):
+        _print(settings, Session("", stack.store_url(), owned=True, started=False), left, waiting, as_json)
     else:
         print("nothing is running; 'netops up' starts the control plane")
 
@@ -60,6 +64,7 @@ def _print(
 ) -> None:
     from project.api_reader import redis_url
     from project.cli.restarts import deployed, facts, lives
+    from project.session import local_stack
 
     under_way, reports = holders(settings.home), latest_reports(settings.home)
 
@@ -84,7 +89,9 @@ def _print(
         print(json.dumps(told))
         return
     down = "not running; 'netops up' starts it"
-    print(f"MLRun API     {session.mlrun_dbpath or down}\nonline store  {online or down}")
+    restarts = local_stack(settings).valkey_restarts() if session.owned and session.mlrun_dbpath else 0
+    again = f" (died and was started again, {restarts}×)" if restarts else ""
+    print(f"MLRun API     {session.mlrun_dbpath or down}\nonline store  {online or down}{again}")
     for holder in under_way:
         print(f"under way     project {holder.project}: {holder}")
     for project, path in reports.items():

@@ -1,8 +1,12 @@
 """Workflow step: whether what the endpoint served is what the history says."""
 
-from __future__ import annotations
+# No postponed annotations here: MLRun reads a handler's type hints and cannot resolve them from text.
+
+from collections.abc import Mapping
+from typing import Any
 
 import mlrun
+import pandas as pd
 
 from feature_sets.checks import InputError
 from feature_sets.telemetry.schema import TelemetrySchema
@@ -10,31 +14,78 @@ from project.audit import MOST, SINCE, Audit, audit
 from project.errors import NetopsError
 from project.live_history import LiveJournal
 from project.settings import Settings
+from project.summary.served import audit_text
+from training.report_page.page import Section, Table, with_section
+
+_COUNTS = {
+    "looked at": "pairs",
+    "compared": "compared",
+    "that differ": "mismatches",
+    "no history yet": "not_in_history",
+    "a late reading after the answer": "after_late",
+    "of a model that is registered no more": "unknown_models",
+    "with an input that is no history": "without_input",
+}
 
 
-def audit_served(context: mlrun.MLClientCtx, schema: str = "", pairs: int = MOST, since: str = SINCE) -> None:
+def audit_served(
+    context: mlrun.MLClientCtx,
+    schema: str = "",
+    pairs: int = MOST,
+    since: str = SINCE,
+    report: mlrun.DataItem = None,
+) -> None:
     """MLRun job: compare what was served with the history, see ``project.audit``.
 
     What was served by this run is history with the next one, and counts as ``not_in_history`` until then.
     Results: the fields of ``Audit``, or why it ``failed``. That, or a difference, is an error of the log and
-    ends nothing.
+    ends nothing. The report of the run gets a section with the figures.
 
     :param schema: path of the telemetry schema; empty for the simulated network's.
     :param pairs: newest labeled pairs to look at, about.
     :param since: how long before the newest answer, or a time.
+    :param report: page of the run; none without one.
     """
     try:
         found = _audited(context.project, schema, int(pairs), since)
     except (NetopsError, InputError, OSError, mlrun.errors.MLRunBaseError) as error:
         context.log_result("failed", str(error))
         context.logger.error(f"nothing was audited: {error}")
+        _add_to_report(context, report, {"failed": str(error)})
         return
-    for name, value in found.to_dict().items():
-        if value is not None:
-            context.log_result(name, value)
+    results = {name: value for name, value in found.to_dict().items() if value is not None}
+    for name, value in results.items():
+        context.log_result(name, value)
+    _add_to_report(context, report, results)
     if found.mismatches:
         for line in found.lines():
             context.logger.error(line)
+
+
+def _add_to_report(
+    context: mlrun.MLClientCtx, report: mlrun.DataItem | None, results: Mapping[str, Any]
+) -> None:
+    """Put the figures on the page; that this fails is an error of the log."""
+    if report is None:
+        return
+    try:
+        report.put(with_section(report.get(encoding="utf-8"), audit_section(results)))
+    except (OSError, ValueError, mlrun.errors.MLRunBaseError) as error:
+        context.logger.error(f"the report has no figures of the audit: {error}")
+
+
+def audit_section(results: Mapping[str, Any]) -> Section:
+    """The section of a report.
+
+    :param results: of the step, see ``Audit``.
+    """
+    counts = {name: results[key] for name, key in _COUNTS.items() if results.get("pairs")}
+    tables = [Table(pd.DataFrame([counts]), "Labeled pairs, as they were written when they were served")]
+    differing = results.get("by_feature") or {}
+    if differing:
+        frame = pd.DataFrame({"feature": list(differing), "pairs that differ": list(differing.values())})
+        tables.append(Table(frame, "Features that are not what the history says"))
+    return Section("Audit of what was served", (audit_text(results),), tuple(tables) if counts else ())
 
 
 def _audited(project: str, schema: str, pairs: int, since: str) -> Audit:

@@ -71,7 +71,7 @@ def measure_drift_magnitude(
 
     Results: ``base_rows``, ``base_rows_same_hours`` (those that the batch is compared with), ``batch_rows``,
     ``measured_on`` (``live traffic``, ``the rehearsal`` or nothing), ``drifted``, ``kind`` (see
-    ``KindOfDrift``), ``verdict``.
+    ``KindOfDrift``), ``severity`` (of the event, which the artifact has as a whole), ``verdict``.
 
     :param test_set: base data set, rows the model was not trained on.
     :param function: name of the serving function whose labeled batches are measured.
@@ -118,6 +118,7 @@ def measure_drift_magnitude(
     context.log_result("base_rows_same_hours", document.pop("base_rows_same_hours"))
     context.log_result("drifted", document["drifted"])
     context.log_result("kind", document["kind"])
+    context.log_result("severity", (document["event"] or {}).get("severity", ""))
     context.log_result("verdict", f"{document['reason']}; {found.why}")
 
 
@@ -131,8 +132,8 @@ def _measured(
 ) -> dict[str, Any]:
     """What is told of drift.
 
-    :param last_drift: event time of the newest drift that detectors found, ISO 8601 or empty. One outside
-        the rows that are measured says nothing of these.
+    :param last_drift: event time of the newest drift that detectors found, and whose alert is not cleared,
+        ISO 8601 or empty. One outside the rows that are measured says nothing of these.
     """
     if reference in (ROLLING, ROLLING_WEEK):
         base, batch = newest_rows(batch, schema.time, min_rows)
@@ -145,7 +146,10 @@ def _measured(
     how: dict[str, Any] = {"block_rows": rows.block_rows, "max_rows": rows.max_rows}
     result = drift_magnitude(rows.base, rows.batch, features, PREDICTION, schema.target, **how)
     kind = kind_of_drift(rows.base, rows.batch, features, schema.target, result, errors_rose, **how)
-    named = {"kind": kind.kind, "kind_reason": kind.reason}
+    named: dict[str, Any] = {"kind": kind.kind, "kind_reason": kind.reason}
+    newest = pd.Timestamp(batch[schema.time].max()).isoformat()
+    event = result.event(newest)
+    named |= {"event": event and event.to_dict()}
     return {**result.to_dict(), **named, "base_rows_same_hours": len(rows.base)}
 
 

@@ -7,6 +7,7 @@ import json
 import mlrun
 
 from drift.detector_choice import DetectorChoice
+from feature_sets.devices import NAME as DEVICES
 from feature_sets.telemetry.schema import TelemetrySchema
 from project.attached_detectors import attach_detectors
 from project.endpoints import endpoint_address
@@ -29,7 +30,8 @@ def init_detectors(
     Where the endpoint serves the same model as before, its detectors stay, unless others are chosen: what
     they have seen of the live stream counts on. Results: ``kept`` (whether they stay), ``base_rows``,
     ``base_error_rate``, ``detectors``, ``verdict`` (which of them decide), ``promise`` (how seldom they
-    alarm for nothing) and ``callback`` (who is told about drift).
+    alarm for nothing), ``groups`` (of devices, watched by themselves) and ``callback`` (who is told about
+    drift).
 
     :param test_set: base data set with the label and ``prediction`` of rows the model was not trained on.
     :param function: name of the serving function whose labeled stream they watch.
@@ -45,6 +47,7 @@ def init_detectors(
         callback,
         settings,
         DetectorChoice.parse(detectors),
+        f"store://feature-sets/{context.project}/{DEVICES}",
     )
     state = attached.monitor.to_dict()
     context.log_artifact(

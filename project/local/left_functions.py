@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from project.local.api.deployments.records import OFFLINE, change_deployment, read_deployments
+from project.local.api.deployments.records import OFFLINE, READY, change_deployment, read_deployments
 from project.local.api.documents import Document
 from project.local.api.jobs.records import open_processes
 from project.local.api.records.store import Store
@@ -35,6 +35,18 @@ def running(home: Path) -> list[tuple[str, str, str]]:
             (each.project, each.name, f"http://{each.address}")
             for each in read_deployments(store)
             if each.process is not None and each.process.alive()
+        ]
+
+
+def dead(home: Path) -> list[tuple[str, str, str]]:
+    """The same of functions that were ready and died: the control plane starts them again."""
+    if not database_file(home).exists():
+        return []
+    with _store(home) as store:
+        return [
+            (each.project, each.name, f"http://{each.address}")
+            for each in read_deployments(store)
+            if (each.state == READY or each.fallen) and not (each.process and each.process.alive())
         ]
 
 

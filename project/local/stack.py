@@ -6,15 +6,13 @@ only looks is quick, and the servers are up before anything imports mlrun, whose
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from project.local import control_plane, valkey
 from project.local.servers import PATIENCE, Patience, ServerError, ServerState
+from project.local.stack_lock import stack_lock
 
 
 @dataclass(frozen=True)
@@ -78,14 +76,6 @@ class Stack:
         self.source_root = source_root.resolve()
         self._patience = patience
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Only one command at a time starts or stops servers of this home; others wait."""
-        self.home.mkdir(parents=True, exist_ok=True)
-        with (self.home / "stack.lock").open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
-
     def up(self) -> StackInfo:
         """Start what is not running; safe to call again and from several commands at once.
 
@@ -93,7 +83,7 @@ class Stack:
 
         :raises ServerError: if a server does not answer, with the end of its log.
         """
-        with self._locked():
+        with stack_lock(self.home):
             store = valkey.start(self.home, self._patience)
             state = control_plane.find(self.home, self._patience)
             if state is None:
@@ -118,7 +108,7 @@ class Stack:
         """
         from project.local import left_functions
 
-        with self._locked():
+        with stack_lock(self.home):
             stopped = [control_plane.stop(self.home), left_functions.stop(self.home), valkey.stop(self.home)]
             return any(stopped)
 
@@ -127,6 +117,24 @@ class Stack:
         from project.local import left_functions
 
         return left_functions.running(self.home)
+
+    def dead_functions(self) -> list[tuple[str, str, str]]:
+        """The same of functions that died; the next control plane starts them again."""
+        from project.local import left_functions
+
+        return left_functions.dead(self.home)
+
+    def store_url(self) -> str:
+        """Address of the online store, or empty while it is down; asked without the control plane."""
+        store = valkey.find(self.home, self._patience)
+        return store.url if store else ""
+
+    def valkey_restarts(self) -> int:
+        """How often the control plane has started Valkey again since it runs.
+
+        :raises ServerError: if it is not running.
+        """
+        return int(control_plane.ask(self._port(), "GET", "/local/v1/identity")["valkey_restarts"])
 
     def waiting_schedules(self) -> list[dict[str, Any]]:
         """Schedules as the control plane answers them, read without it; nothing starts them meanwhile."""

@@ -96,6 +96,15 @@ def find(home: Path, patience: Patience = PATIENCE) -> ValkeyInstance | None:
     return _instance(state) if _run_id(home, state.port, patience) == state.run_id else None
 
 
+def lives(home: Path) -> bool | None:
+    """Whether the process of our server is there; it is not asked anything. None if none was ever started.
+
+    :raises ServerError: if its state file is broken.
+    """
+    state = read_state(_state_file(home))
+    return None if state is None else state.process.alive()
+
+
 def start(home: Path, patience: Patience = PATIENCE) -> ValkeyInstance:
     """Start the server, on its earlier port where that is free; or find it if it is running.
 

@@ -31,6 +31,7 @@ from project.retraining.policy import (
     overtaken,
     take,
     take_postponed,
+    text_of,
     verdict,
 )
 from project.retraining.state import Attempt, Case, LoopState, StateFile, Trial
@@ -99,9 +100,10 @@ class Operations(Protocol):
     def steps(self, run_id: str) -> dict[str, dict[str, Any]]:
         """Results of the steps of a run by name."""
 
-    def shadow(self, version: str) -> str:
+    def shadow(self, version: str, until: str) -> str:
         """Have the endpoint score a version beside the champion; done twice it changes nothing.
 
+        :param until: wall clock after which the endpoint ends it by itself, ISO 8601 UTC.
         :returns: event time of the newest event then, ISO 8601; empty before the first.
         :raises RefusedError: if the endpoint does not take it.
         """
@@ -122,6 +124,9 @@ class Operations(Protocol):
 
     def retract(self, version: str) -> None:
         """Take a version out of the shadow, if it is there."""
+
+    def hand_on(self, told: Mapping[str, Any]) -> None:
+        """Tell the MLRun API of a drift event; one without events is left alone."""
 
 
 class Loop:
@@ -176,6 +181,18 @@ class Loop:
 
         :raises NetopsError: if the installation cannot be asked now; the next tick tries again.
         """
+        untold = self._proceed_or_wait()
+        if untold:
+            # Not while the state is locked: a drift event must be taken meanwhile.
+            for told in untold:
+                self._operations.hand_on(told)
+            done = {told["id"] for told in untold}
+            with self._file.changing() as state:
+                left = tuple(told for told in state.untold if told["id"] not in done)
+                self._file.write(replace(state, untold=left))
+
+    def _proceed_or_wait(self) -> tuple[Mapping[str, Any], ...]:
+        """Do what is due of the case; drift events that are to be handed on."""
         with self._file.changing() as state:
             if state.attempt is not None:
                 self._follow(state, state.attempt)
@@ -188,6 +205,7 @@ class Loop:
                 self._write(state, take_postponed(state, champion, self._clock()))
             else:
                 self._waiting = state.stopped and f"stopped: {state.stopped}"
+            return state.untold
 
     def _proceed(self, state: LoopState, case: Case) -> None:
         now, champion = self._clock(), self._operations.champion()
@@ -290,7 +308,9 @@ class Loop:
 
     def _compare(self, state: LoopState, trial: Trial, now: datetime, last: bool) -> None:
         if not trial.since:
-            since = self._operations.shadow(trial.version)
+            # Whatever becomes of this loop, the endpoint does not score it for ever.
+            until = text_of(datetime.fromisoformat(trial.until) + LONGEST_CHANGE)
+            since = self._operations.shadow(trial.version, until)
             if since:
                 self._write(state, in_shadow(state, trial, since, now))
             elif last:

@@ -26,7 +26,9 @@ from project.model_addresses import MODEL_ARTIFACT
 from project.retraining.evidence import LabeledRows
 from project.retraining.loop import ABSENT, KILLED, RUNNING, RunLook
 from project.retraining.loop import ENDED as OVER
+from project.retraining.mlrun_events import MlrunEvents
 from project.retraining.policy import Evidence
+from project.retraining.rows_of_both import RowsOfBoth
 from project.retraining.state import Trial
 from project.retraining.trial import TrialEvidence
 from project.retraining.trial_operations import EndpointRoles, TrialOperations
@@ -50,6 +52,8 @@ class LocalOperations:
         self._project = project
         self._dbpath = dbpath.rstrip("/")
         self._rows = LabeledRows(settings.labeled_pairs(project))
+        self._events = MlrunEvents(project)
+        self._both = RowsOfBoth(settings.labeled_pairs(project))
 
     def champion(self) -> str:
         """Version of the model in production, empty without one."""
@@ -124,9 +128,9 @@ class LocalOperations:
         found = read_steps(self._dbpath, self._project, run_id)
         return {name: step_results(found, name) for name in found}
 
-    def shadow(self, version: str) -> str:
+    def shadow(self, version: str, until: str) -> str:
         """Have the endpoint score a version beside the champion; the event time of the newest event then."""
-        return self._trials().shadow(version)
+        return self._trials().shadow(version, until)
 
     def compare(self, trial: Trial, last: bool) -> TrialEvidence:
         """What both versions of a trial said on mature labeled rows."""
@@ -144,13 +148,19 @@ class LocalOperations:
         """Take a version out of the shadow, if it is there."""
         EndpointRoles(self._settings, self._project, self._dbpath).retract(version)
 
+    def hand_on(self, told: Mapping[str, Any]) -> None:
+        """Tell the MLRun API of a drift event; one without events is left alone."""
+        self._events.generate(told)
+
     def _trials(self) -> TrialOperations:
         given = self._given()
         schema, split = self._split(given)
         column = str(given.get("scores_by") or "") or split.split_rule(schema).group_column
         columns = (column,) if column else schema.entity[:-1]
         detectors = str(given.get("detectors") or "")
-        return TrialOperations(self._settings, self._project, self._dbpath, schema, columns, detectors)
+        return TrialOperations(
+            self._settings, self._project, self._dbpath, schema, columns, detectors, self._both
+        )
 
     def _given(self) -> dict[str, Any]:
         """Arguments of the run that made the champion, on the history that the project stands on now.

@@ -20,6 +20,7 @@ LONGEST_CHANGE = timedelta(minutes=30)
 
 _DAY = timedelta(days=1)
 _REMEMBERED = 1000
+_UNTOLD = 100
 _MOST_INTERRUPTIONS = 10
 _LONGEST_REASON = 500
 """The error of a run may end with its log."""
@@ -83,6 +84,8 @@ class RunResult:
 def take(state: LoopState, told: Mapping[str, Any], champion: str, now: datetime) -> LoopState:
     """The state after a drift event; the same event twice changes nothing.
 
+    That an alert is cleared is told, and changes nothing else: the gate compares on what is labeled by now.
+
     :param told: ``id``, ``version`` of the model and ``event``, see ``DriftEvent``.
     :param champion: version of the model in production, empty if that is not known.
     """
@@ -91,6 +94,11 @@ def take(state: LoopState, told: Mapping[str, Any], champion: str, now: datetime
     event, version = dict(told["event"]), str(told["version"])
     seen = replace(state, seen=(*state.seen, told["id"])[-_REMEMBERED:])
     about: dict[str, Any] = {"cause": event, "before": version}
+    if event["level"] == "cleared":
+        since = f"since about {event['onset']}: {event['detail']}"
+        reason = f"the alert of {event['source']}{_of_group(event)}, {since}"
+        return seen.told(_decision(now, words.CLEARED, reason, case=_case_id(state), **about))
+    seen = replace(seen, untold=(*seen.untold, dict(told))[-_UNTOLD:])
     if champion and version != champion:
         reason = f"version {version[:8]} is not in production any more"
         return seen.told(_decision(now, words.IGNORED, reason, **about))
@@ -104,15 +112,20 @@ def take(state: LoopState, told: Mapping[str, Any], champion: str, now: datetime
     if state.stopped:
         return seen.told(_decision(now, words.IGNORED, f"the loop has stopped: {state.stopped}", **about))
     case = Case(told["id"], version, event, event.get("onset") or event["event_time"], text_of(now))
-    reason = f"{event['source']} found drift at {event['event_time']}"
+    reason = f"{event['source']} found drift{_of_group(event)} at {event['event_time']}"
     return replace(seen, case=case).told(_decision(now, words.OPENED, reason, case=case.id, **about))
+
+
+def _of_group(event: Mapping[str, Any]) -> str:
+    return f" of group {event['group']}" if event.get("group") else ""
 
 
 def take_postponed(state: LoopState, champion: str, now: datetime) -> LoopState:
     """The state after the drift event that was kept until its case was over."""
     told = state.later
     seen = tuple(each for each in state.seen if each != told["id"])
-    return take(replace(state, later={}, seen=seen), told, champion, now)
+    taken = take(replace(state, later={}, seen=seen), told, champion, now)
+    return replace(taken, untold=state.untold)  # It was handed on when it came.
 
 
 def next_step(state: LoopState, evidence: Evidence, now: datetime, policy: RetrainingPolicy) -> Wait | Begin:
@@ -341,7 +354,8 @@ def status_lines(state: LoopState, mode: str, now: datetime) -> list[str]:
     else:
         event = state.case.event
         lines.append(
-            f"{event['source']} found drift at {event['event_time']}, since about {state.case.onset}"
+            f"{event['source']} found drift{_of_group(event)} at {event['event_time']}, "
+            f"since about {state.case.onset}"
         )
         lines.append(f"{state.case.attempts} runs so far, {state.case.rejections} candidates rejected")
     if state.attempt is not None:
@@ -349,6 +363,10 @@ def status_lines(state: LoopState, mode: str, now: datetime) -> list[str]:
     if state.trial is not None:
         trial = state.trial
         lines.append(f"version {trial.version[:8]}: {trial.stage} since {trial.begun[:19]}")
+        if not is_before(now, trial.until):
+            lines.append(
+                f"its time was over at {trial.until[:19]}: the loop does not end it, is the runner up?"
+            )
     if state.candidate:
         lines.append(f"version {state.candidate[:8]} waits: 'netops retrain --approve' or --decline")
     if is_before(now, state.hold_until):

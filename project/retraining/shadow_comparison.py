@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from training.evaluation.promotion_gate import Comparison
 from training.evaluation.scores import Scored
 
 _BOTH = ("champion", "challenger")
+_ANSWERS = [f"{who}_{what}" for who in _BOTH for what in (PREDICTION, PROBABILITY)]
 _NAMED = 3
 
 GroupsOf = Callable[[list[str]], Mapping[str, Mapping[str, str]]]
@@ -63,18 +64,6 @@ class ShadowComparison:
     worse_on: str = ""
 
 
-def mature_until(newest_event_time: str, deadline_seconds: float, schema: TelemetrySchema) -> datetime:
-    """End of the period in which no label is to come any more.
-
-    :param newest_event_time: of the endpoint, see ``GET /labeled``.
-    :param deadline_seconds: how much later than its event, and the horizon, a label may come.
-    """
-    late = deadline_seconds + schema.horizon_seconds
-    if schema.labels.is_derived:
-        late = max(late, schema.labels.healthy_seconds + 2 * schema.horizon_seconds)
-    return datetime.fromisoformat(newest_event_time) - timedelta(seconds=late)
-
-
 def compare_rows(
     rows: pd.DataFrame,
     schema: TelemetrySchema,
@@ -85,7 +74,7 @@ def compare_rows(
 ) -> ShadowComparison:
     """Compare two versions on rows that both have scored.
 
-    :param rows: see ``live_rows``.
+    :param rows: see ``RowsOfBoth``.
     :param schema: names the columns and gives the embargo.
     :param champion: version.
     :param seed: of the resamples.
@@ -125,45 +114,37 @@ def _worse_on(
     return listed(worse, _NAMED)
 
 
-def live_rows(
-    folder: Path,
-    schema: TelemetrySchema,
-    champion: str,
-    challenger: str,
-    since: datetime,
-    until: datetime,
-    written_since: float = 0.0,
+def rows_of_file(
+    path: Path, schema: TelemetrySchema, champion: str, challenger: str, since: datetime
 ) -> pd.DataFrame:
-    """Rows of the labeled stream with the answers of both versions, each event once, in order of time.
+    """Rows of a file of the labeled stream, with the answers of both versions, in its order.
 
     Rows that only one of them has scored are left out: a version that was tried later, or on a canary's
     devices only, is compared on what it has seen. Each decides as it did then.
 
-    :param folder: of the labeled pairs of the endpoint.
-    :param schema: names the columns and gives the embargo.
+    :param schema: names the columns.
     :param champion: version.
     :param challenger: version.
-    :param since: rows later than this count,
-    :param until: up to this, see ``mature_until``.
-    :param written_since: files that were written before are left out, seconds since 1970.
+    :param since: rows later than this count.
     """
     wanted = {champion: _BOTH[0], challenger: _BOTH[1]}
     columns = [DEVICE, schema.time, schema.target, VERSION, PREDICTION, PROBABILITY]
-    period = [(schema.time, ">", pd.Timestamp(since)), (schema.time, "<=", pd.Timestamp(until))]
-    answers = [f"{who}_{what}" for who in _BOTH for what in (PREDICTION, PROBABILITY)]
-    kept = [pd.DataFrame(columns=[DEVICE, schema.time, schema.target, *answers])]
-    for path in sorted(folder.glob("*.parquet")) if folder.is_dir() else []:
-        if path.stat().st_mtime < written_since or SHADOWS not in columns_of(path):
-            continue
-        rows = read_pairs(path, [*columns, SHADOWS], period).to_pandas()
-        if not len(rows):
-            continue
-        told = zip(*(rows[name] for name in (VERSION, PREDICTION, PROBABILITY, SHADOWS)), strict=True)
-        said = pd.DataFrame(
-            [_said(row, wanted) for row in told], columns=answers, index=rows.index, dtype="float64"
-        )
-        kept.append(pd.concat([rows[columns[:3]], said], axis=1).dropna(subset=answers))
-    found = pd.concat([part for part in kept if len(part)] or kept[:1], ignore_index=True)
+    if SHADOWS not in columns_of(path):
+        return joined_rows([], schema)
+    period = [(schema.time, ">", pd.Timestamp(since))]
+    rows = read_pairs(path, [*columns, SHADOWS], period).to_pandas()
+    told = zip(*(rows[name] for name in (VERSION, PREDICTION, PROBABILITY, SHADOWS)), strict=True)
+    said = pd.DataFrame(
+        [_said(row, wanted) for row in told], columns=_ANSWERS, index=rows.index, dtype="float64"
+    )
+    both: pd.DataFrame = pd.concat([rows[columns[:3]], said], axis=1).dropna(subset=_ANSWERS)
+    return both
+
+
+def joined_rows(parts: Sequence[pd.DataFrame], schema: TelemetrySchema) -> pd.DataFrame:
+    """Rows of several files, each event once, in order of time."""
+    none = pd.DataFrame(columns=[DEVICE, schema.time, schema.target, *_ANSWERS])
+    found = pd.concat(parts or [none], ignore_index=True)
     return found.drop_duplicates([DEVICE, schema.time]).sort_values(schema.time, ignore_index=True)
 
 

@@ -30,6 +30,8 @@ FAILED, INTERRUPTED, UNFINISHED = "failed", "interrupted", "unfinished"
 CHAMPION_STAYS, OVERTAKEN, STOPPED = "champion stays", "overtaken", "stopped"
 RESUMED, ROLLED_BACK, DECLINED = "resumed", "rolled back", "declined"
 IN_SHADOW, PASSED, NOT_ENOUGH = "in shadow", "passed", "not enough data"
+CLEARED = "cleared"
+"""The alert of a drift is over."""
 
 # Stages of a trial.
 SHADOW, PROMOTE, RETRACT = "shadow", "promote", "retract"
@@ -158,6 +160,7 @@ class LoopState:
     :param seen: ids of the drift events that were taken, newest last.
     :param decisions: the newest, oldest first.
     :param moved: how many older ones there are.
+    :param untold: drift events that the MLRun API was not told yet, oldest first.
     :param later: drift event of the model that the case has just put into production; taken after the case.
     """
 
@@ -174,6 +177,7 @@ class LoopState:
     moved: int = 0
     later: Mapping[str, Any] = field(default_factory=dict)
     trial: Trial | None = None
+    untold: tuple[Mapping[str, Any], ...] = ()
 
     def told(self, decision: Decision) -> LoopState:
         """The same with one more decision."""
@@ -201,6 +205,7 @@ class LoopState:
                 "trial": Trial(**trial) if trial else None,
                 "begun": tuple(content["begun"]),
                 "seen": tuple(content["seen"]),
+                "untold": tuple(content.get("untold", ())),
                 "decisions": tuple(Decision(**each) for each in content["decisions"]),
             }
         )

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from feature_sets.model_package.tags import PRODUCTION
 from feature_sets.rows.entity_keys import key_parts
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from graphs.routing.document import CHAMPION, SHADOW, RoutedVersion, RoutingDocument
-from graphs.state.settings import ServingSettings
 from project.api_reader import ready_endpoint
 from project.endpoint_routing import LOOP, ReplacedError, change_routing, read_routing, with_role, without
 from project.function_names import RUNNER, SERVING
 from project.http_json import get_json
+from project.retraining.rows_of_both import RowsOfBoth
 from project.retraining.state import Trial
 from project.retraining.trial import TrialEvidence
 from project.run_lock import RUN, held
@@ -44,7 +44,9 @@ class EndpointRoles:
     def _address(self, function: str) -> str:
         return ready_endpoint(self.dbpath, self.project, function).address.rstrip("/")
 
-    def _route(self, address: str, version: str, role: str, why: str, declared: bool = False) -> None:
+    def _route(
+        self, address: str, version: str, role: str, why: str, declared: bool = False, until: str = ""
+    ) -> None:
         """Give a version a role, or none; what it has already it keeps, and a champion is not retracted."""
         token = self.settings.bearer_token()
         now = read_routing(address, token)
@@ -52,19 +54,21 @@ class EndpointRoles:
         has = known.role if known else ""
         if has == role or (not role and has != SHADOW):
             return
-        document = self._with(now.document, version, role, known)
+        document = self._with(now.document, version, role, known, until)
         change_routing(address, token, document, LOOP, why[:_LONGEST_WHY], now.revision, declared)
 
     def _with(
-        self, document: RoutingDocument, version: str, role: str, known: RoutedVersion | None
+        self, document: RoutingDocument, version: str, role: str, known: RoutedVersion | None, until: str
     ) -> RoutingDocument:
         from project.registered_versions import find_version
 
         if not role:
             return without(document, version)
         # The digest is that of what was in shadow.
-        routed = replace(known, role=role) if known else find_version(self.project, version).routed(role)
-        return with_role(document, routed)
+        routed = (
+            replace(known, role=role, until="") if known else find_version(self.project, version).routed(role)
+        )
+        return with_role(document, replace(routed, until=until))
 
 
 @dataclass(frozen=True)
@@ -74,16 +78,21 @@ class TrialOperations(EndpointRoles):
     :param schema: of the telemetry.
     :param group_columns: by whose groups the versions are compared, too.
     :param detectors: those of a new champion, see ``DetectorChoice``.
+    :param kept: rows that were read before; None reads them anew.
     """
 
     schema: TelemetrySchema
     group_columns: Sequence[str] = ()
     detectors: str = ""
+    kept: RowsOfBoth | None = None
 
-    def shadow(self, version: str) -> str:
-        """Have the endpoint score a version beside the champion; the event time of the newest event then."""
+    def shadow(self, version: str, until: str) -> str:
+        """Have the endpoint score a version beside the champion; the event time of the newest event then.
+
+        :param until: wall clock after which the endpoint ends it by itself, ISO 8601 UTC.
+        """
         address = self._address(SERVING)
-        self._route(address, version, SHADOW, f"{version[:8]} passed the gate after drift")
+        self._route(address, version, SHADOW, f"{version[:8]} passed the gate after drift", until=until)
         return str(get_json(f"{address}/labeled")["newest_event_time"] or "")
 
     def compare(self, trial: Trial, last: bool) -> TrialEvidence:
@@ -92,18 +101,21 @@ class TrialOperations(EndpointRoles):
         :param last: whether to compare on fewer rows than the trial waits for.
         """
         # What looks at the loop alone is to start fast.
-        from project.retraining.shadow_comparison import compare_rows, live_rows, mature_until
+        from project.retraining.shadow_comparison import compare_rows
 
-        newest = get_json(f"{self._address(SERVING)}/labeled")["newest_event_time"]
+        labeled = get_json(f"{self._address(SERVING)}/labeled")
+        newest = labeled["newest_event_time"]
         if newest is None:
             return TrialEvidence(0)
-        rows = live_rows(
-            self.settings.labeled_pairs(self.project),
+        # The deadline is that of the endpoint, which knows how late a label may come.
+        mature = datetime.fromisoformat(newest) - timedelta(seconds=labeled["deadline_seconds"])
+        kept = self.kept or RowsOfBoth(self.settings.labeled_pairs(self.project))
+        rows = kept.until(
             self.schema,
             trial.champion,
             trial.version,
             datetime.fromisoformat(trial.since),
-            mature_until(newest, ServingSettings.label_deadline_seconds, self.schema),
+            mature,
             datetime.fromisoformat(trial.begun).timestamp() - _CLOCKS_APART,
         )
         if not len(rows) or (len(rows) < trial.wanted and not last):

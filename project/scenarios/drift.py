@@ -19,6 +19,7 @@ from project.labeled_files import read_pairs
 from project.retraining import state as words
 from project.retraining.state import LoopState
 from project.scenarios.drift_traffic import TrafficReport
+from project.scenarios.trouble import NONE, Trouble
 
 ARGUMENTS: dict[str, Any] = {"combinations": 5, "train_rows": 5000, "stream_seconds": 5}
 """Arguments of the first run beside telemetry and schema; the loop repeats them."""
@@ -29,9 +30,7 @@ POLICY = "least_rows=20000"
 AS_GOOD = 0.9
 """Share of the performance before the change that must be reached after it."""
 
-_LAST = (words.PROMOTED, words.STOPPED, words.CHAMPION_STAYS)
 _ENOUGH_PAIRS = 10_000
-_POLL_SECONDS = 0.5
 _MOST_FAILURES = 100
 
 
@@ -93,10 +92,13 @@ def watch(
     drifts: pd.Timestamp,
     timeline: Timeline,
     patience_seconds: float,
+    trouble: Trouble = NONE,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> str:
     """Watch the loop until it has put a model into production and enough of its predictions are labeled.
+
+    :param trouble: what goes wrong meanwhile.
 
     :param state: of the loop as it is now.
     :param pairs: labeled predictions of a version.
@@ -108,22 +110,26 @@ def watch(
         if not planted and report.newest and pd.Timestamp(report.newest) >= drifts:
             planted = True
             timeline.add(report, "errors and harmless surges change looks now")
-        decisions = state().decisions
+        now = state()
+        decisions = now.decisions
         for decision in decisions[told:]:
             run = f" (run {decision.run_id[:8]})" if decision.run_id else ""
             timeline.add(report, f"{decision.outcome}: {decision.reason}{run}")
             if decision.outcome == words.PROMOTED:
                 promoted = decision.after
-            elif decision.outcome in _LAST:
+            elif decision.outcome in trouble.last:
                 return ""
         told = len(decisions)
+        done = trouble.act(now)
+        if done:
+            timeline.add(report, done)
         if promoted and pairs(promoted) >= _ENOUGH_PAIRS:
             timeline.add(report, f"{_ENOUGH_PAIRS:,} predictions of version {promoted[:8]} are labeled")
             return promoted
         if len(report.failures) > _MOST_FAILURES:
             timeline.add(report, f"requests fail: {report.failures[-1]}")
             return promoted
-        sleep(_POLL_SECONDS)
+        sleep(trouble.poll_seconds)
     timeline.add(report, f"nothing more within {patience_seconds:,.0f} s")
     return promoted
 
@@ -146,12 +152,12 @@ def outcome(
     return {name: vars(realized(part, schema)) for name, part in parts.items()}
 
 
-def shortcomings(result: dict[str, Any]) -> list[str]:
+def shortcomings(result: dict[str, Any], trouble: Trouble = NONE) -> list[str]:
     """What did not hold, in words; empty if all did."""
-    wrong = []
-    if not result["promoted"]:
+    wrong = trouble.shortcomings(result)
+    if trouble.is_learned and not result["promoted"]:
         wrong.append("a new model must be promoted, got none")
-    for name in ("average_precision", "f1"):
+    for name in ("average_precision", "f1") if trouble.is_learned else ():
         before, after = result["before"][name], result["after"][name]
         if after < AS_GOOD * before:
             wrong.append(f"{name} must be within 10 % of {before:.3f} again, got {after:.3f}")

@@ -43,12 +43,14 @@ class DriftingNetwork:
     :param seed: of everything random.
     :param history: readings of each device that come as files.
     :param stable: further readings of each, live, before the change.
+    :param unlearnable: whether, instead, labels belong to no reading any more from the change on.
     """
 
     devices: int = 20
     seed: int = 1
     history: int = 2000
     stable: int = 500
+    unlearnable: bool = False
 
     def __post_init__(self) -> None:
         check_integer("devices", self.devices, at_least=_LEAST_DEVICES)
@@ -88,13 +90,23 @@ class DriftingNetwork:
         metrics = made.metrics.assign(**{ARRIVAL: made.metrics[self.schema.time]})
         return dataclasses.replace(made, metrics=metrics)
 
+    def _shuffled(self, made: Telemetry, first: int) -> Telemetry:
+        """The same labels, dealt out to readings by chance."""
+        labels, random = made.labels, np.random.default_rng([self.seed, first])
+        column = labels[self.schema.label].to_numpy()
+        shuffled = labels.assign(**{self.schema.label: random.permutation(column)})
+        return dataclasses.replace(made, labels=shuffled)
+
     def live(self) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
         """Readings after that, each with the labels that became known since the one before; without end."""
         first, waiting = self.history, deque[tuple[Any, dict[str, Any]]]()
         while True:
-            network = self._before if first < self._last else self._after
+            changed = first >= self._last
+            network = self._after if changed and not self.unlearnable else self._before
             left = self._last - first if first < self._last else _CHUNK_TICKS
             made = network.generate(first_tick=first, ticks=min(left, _CHUNK_TICKS))
+            if changed and self.unlearnable:
+                made = self._shuffled(made, first)
             stamp = self.schema.time
             known = (made.labels[stamp] + _LABEL_DELAY).tolist()
             waiting.extend(zip(known, label_bodies(made.labels, self.schema), strict=True))

@@ -23,9 +23,14 @@ def audit_text(results: Mapping[str, Any]) -> str:
             f"DIFFERENT: {differ:,} of {compared:,} served pairs are not what the history says ({names}); "
             "do not trust this model before you know why: 'netops audit'"
         )
-    text = f"{compared:,} of {pairs:,} served pairs compared with the history, equal to the last bit"
+    if int(results.get("not_in_history") or 0) == pairs:
+        text = f"{pairs:,} served pairs become history with the next run, which audits them"
+    elif compared:
+        text = f"{compared:,} of {pairs:,} served pairs compared with the history, equal to the last bit"
+    else:
+        text = f"none of {pairs:,} served pairs could be compared"
     reasons = (
-        ("not_in_history", "are no history yet"),
+        ("not_in_history", "are no history yet and are audited with the next run"),
         ("after_late", "had a late reading after the answer"),
         ("after_silence", "differ after a silence of their device"),
         ("unknown_models", "are of a model that is registered no more"),
@@ -34,7 +39,11 @@ def audit_text(results: Mapping[str, Any]) -> str:
             f"are of a model whose inputs {', '.join(results.get('absent') or {})} are no history",
         ),
     )
-    told = [f"{int(results[name]):,} {why}" for name, why in reasons if results.get(name)]
+    told = [
+        f"{int(results[name]):,} {why}"
+        for name, why in reasons
+        if results.get(name) and not (name == "not_in_history" and int(results[name]) == pairs)
+    ]
     if results.get("left_out"):
         told.append(f"{len(results['left_out'])} features of other devices not looked at, without an arrival")
-    return "; ".join([text if compared else f"none of {pairs:,} served pairs could be compared", *told])
+    return "; ".join([text, *told])

@@ -3,7 +3,8 @@
 ``python -m tests.benchmarks.any_request [examples] [seed]``: the local control plane runs a serving graph
 with tokens, a calendar and incidents. Requests are made of its document, good and bad ones, and sent with the
 token of the role admin. Each answer is held against the document. Afterwards the process is ended with -9:
-what was accepted must be there when it is back. Nothing may be answered with 5xx or hang.
+what was accepted must be there when it is back, and each event that an answer tells of must be in the journal
+or its archive, so often. Nothing may be answered with 5xx or hang.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,19 +37,32 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from feature_sets.telemetry.incident_events import IncidentEvent
 from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.protocol.roles import Role
+from graphs.protocol.times import iso_time
+from graphs.serving_graph import journal_key
+from graphs.state.accepted_entries import accepted_entries
+from graphs.state.entry_id import BEFORE_ALL
+from graphs.state.journal import TOLD
+from graphs.state.journal_entries import RawEntry
 from project.local.stack import DeployedFunction, Stack
 from project.token_files import kept_token, token_file
-from tests.benchmarks.restart_process import deploy_function, ready
+from tests.benchmarks.restart_process import NAME, PROJECT, deploy_function, ready
 from tests.conftest import SOURCE_ROOT
 from tests.graphs.conftest import DEVICES, START, write_package
 
-EXAMPLES = 400
+EXAMPLES = 600
 """Good and bad ones each, of each operation with a body; 10,000 requests and more in all."""
 
 PROCESSES = 4
 """Making a request costs more than answering it."""
+
+KINDS = ("telemetry", "labels", "incidents", "maintenance")
+"""Of events that a journal keeps."""
+
+Key = tuple[str, str, str]
+"""Kind, device and time; or kind and id."""
 
 SECONDS = 10
 """An answer that takes longer counts as hanging, on a busy machine, too."""
@@ -108,7 +124,11 @@ def send(url: str, token: str, examples: int, seed: int) -> dict[str, Any]:
         for number in range(PROCESSES)
     ]
     said = [json.loads(process.communicate()[0] or "null") for process in started]
+    accepted: Counter[Key] = Counter()
+    for each in said:
+        accepted.update({tuple(key): count for key, count in (each or {"accepted": []})["accepted"]})
     return {
+        "accepted": accepted,
         "sent": sum(each["sent"] for each in said if each),
         "findings": [
             finding for each in said for finding in (each or {"findings": ["a process failed"]})["findings"]
@@ -147,7 +167,12 @@ def share(url: str, examples: int, seed: int, number: int) -> dict[str, Any]:
                 run()
             except Unsatisfiable:  # There is no bad request where everything is allowed.
                 continue
-    return {"sent": sent.count, "findings": sorted(sent.findings), "longest_s": round(sent.longest, 3)}
+    return {
+        "sent": sent.count,
+        "findings": sorted(sent.findings),
+        "longest_s": round(sent.longest, 3),
+        "accepted": list(sent.accepted.items()),
+    }
 
 
 class Sent:
@@ -159,6 +184,7 @@ class Sent:
     def __init__(self, url: str, headers: dict[str, str]) -> None:
         self.count, self.longest = 0, 0.0
         self.findings: set[str] = set()
+        self.accepted: Counter[Key] = Counter()
         self._url, self._headers = url, headers
         self._session = requests.Session()
 
@@ -176,10 +202,48 @@ class Sent:
             self.findings.add(f"{what}: {type(error).__name__}")
             return
         self.longest = max(self.longest, time.perf_counter() - begin)
+        if case.operation.method.upper() == "POST" and answer.status_code in (200, 422):
+            self.accepted.update(answered(case.operation.path, answer.json()))
         try:
             case.validate_response(answer, checks=CHECKS)
         except (Exception, BaseExceptionGroup) as error:
             self.findings.add(f"{what}: {answer.status_code} {type(error).__name__}: {str(error)[:400]}")
+
+
+def answered(path: str, answer: Any) -> Iterator[Key]:
+    """The events that an answer tells of; in a list with errors too, beside those."""
+    kind = path.removeprefix("/")
+    if kind not in KINDS:
+        return
+    rows = answer.get("results", [answer]) if isinstance(answer, dict) else answer
+    for row in rows:
+        if row is None or "error" in row:
+            continue
+        if "id" in row:
+            yield "maintenance" if kind == "maintenance" else "incidents", row["id"], ""
+        elif row["device"] is None:
+            yield kind, row["request_id"], ""
+        else:
+            yield kind, row["device"], row["timestamp"]
+
+
+def journaled(entries: Iterable[RawEntry]) -> Iterator[Key]:
+    """The same of the entries of a journal that requests have made."""
+    for entry in entries:
+        if entry.kind in TOLD:  # Of an incident that was forgotten, what is still known is told anew.
+            continue
+        found = entry.decoded(SCHEMA.reading_columns)
+        for event in found.events:
+            yield "telemetry", event.device, iso_time(event.time)
+        for label in found.labels:
+            if isinstance(label, IncidentEvent):
+                yield "incidents", label.id, ""
+            elif label.name:
+                yield "labels", label.name, ""
+            else:
+                yield "labels", label.device, iso_time(label.time)
+        for change in found.maintenance:
+            yield "maintenance", change.id, ""
 
 
 def plausible(case: Any, number: int) -> None:
@@ -195,6 +259,10 @@ def plausible(case: Any, number: int) -> None:
                 event["timestamp"] = START + number
             event.pop("site", None)
             event.pop("box", None)
+        if isinstance(event, dict) and case.operation.path == "/maintenance":
+            event |= {"device": "a/2", "start": START + number}
+            for name in ("site", "box", "model", "end"):
+                event.pop(name, None)
 
 
 def counted(metrics: str) -> dict[str, int]:
@@ -235,8 +303,16 @@ def main(examples: int = EXAMPLES, seed: int = 1) -> None:
             second = ready(stack, 1)
             with httpx.Client(base_url=second.url, headers=headers, timeout=SECONDS) as client:
                 after = state(client)
+            key = journal_key(PROJECT, NAME)
+            entries = accepted_entries(stack.up().redis_url, key, folder / "accepted", BEFORE_ALL).new
+            kept = Counter(journaled(entries))
         finally:
             stack.stop()
+    accepted = found.pop("accepted")
+    not_kept, not_answered = accepted - kept, kept - accepted
+    by_kind = Counter(dict.fromkeys(KINDS, 0))
+    for (kind, _, _), count in accepted.items():
+        by_kind[kind] += count
     lost = {key: (before[key], after[key]) for key in before if before[key] != after[key]}
     print(
         json.dumps(
@@ -246,10 +322,14 @@ def main(examples: int = EXAMPLES, seed: int = 1) -> None:
                 **found,
                 "remembered": before["labeled"]["remembered"],
                 "changed_by_a_kill": lost,
+                "accepted": by_kind,
+                "not_in_the_journal": sorted(not_kept)[:20],
+                "in_the_journal_only": sorted(not_answered)[:20],
             }
         ),
         flush=True,
     )
+    assert all(by_kind.values()) and not not_kept and not not_answered
     assert not lost and not answers.get("5xx") and not found["findings"]
 
 

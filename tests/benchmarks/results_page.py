@@ -75,6 +75,22 @@ TABLES: Mapping[str, Table] = {
             "storey / in lists": "{ratio_list:.0f}",
         },
     ),
+    "mlrun_serving": Table(
+        "Events to predictions, in events a second. Ours, with its journal, is beside what MLRun has: "
+        "windows of storey in the online store, the online feature service, and a pickled model in the "
+        "model router. Both in one process, by MLRun's mock server, without HTTP.",
+        {
+            "devices": "{devices:,}",
+            "features": "{features}",
+            "one by one": "{single_events_per_s:,.0f}",
+            "MLRun": "{peer_single_events_per_s:,.0f}",
+            "ours / MLRun": "{ratio_single:.0f}",
+            "in lists of": "{list}",
+            "in lists": "{list_events_per_s:,.0f}",
+            "MLRun, in lists": "{peer_list_events_per_s:,.0f}",
+            "ours / MLRun, in lists": "{ratio_list:.0f}",
+        },
+    ),
     "ingestion": Table(
         "Ingestion into Parquet, in events a second, beside MLRun's `feature_set.ingest`.",
         {
@@ -130,6 +146,24 @@ TABLES: Mapping[str, Table] = {
             "memory": "{memory_bytes:,}",
             "the numbers alone": "{needed_bytes:,}",
             "ratio": "{ratio:.2f}",
+        },
+    ),
+    "million_devices": Table(
+        "Devices that send a reading of four metrics a minute, in lists of 1,000 at their moment. The "
+        "endpoint has its journal, archive, snapshots and all checks. First the lag of the sender at the end "
+        "and how long after its moment a list was answered. Then the processor time of a reading in "
+        "microseconds, and the most memory seen, in GB. Sender, store and endpoint shared the two cores.",
+        {
+            "devices": "{devices:,}",
+            "minutes": "{minutes}",
+            "lag, s": "{lag_s:.2f}",
+            "p50, ms": "{p50_ms:.1f}",
+            "p99, ms": "{p99_ms:.1f}",
+            "refused": "{refused}",
+            "processor time": "{processor_us:.1f}",
+            "endpoint, GB": "{endpoint_gb:.1f}",
+            "Valkey": "{valkey_gb:.2f}",
+            "all": "{all_gb:.1f}",
         },
     ),
     "chunked_backfill": Table(

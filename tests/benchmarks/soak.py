@@ -1,9 +1,13 @@
 """Whether a served endpoint stays the same size: memory, files and sockets under steady traffic, labels late.
 
-``netops run --keep`` first, then ``python -m tests.benchmarks.soak URL [--minutes 20] [--rate 200]``. Single
-events of the devices that the endpoint knows are sent at a steady rate, each with the time of its sending.
-The label of each follows one to ten minutes later. Prints a JSON line a minute, and a last one: what was
-answered, and how much each size grew a minute over the second half.
+``python -m tests.benchmarks.soak [--minutes 25] [--rate 200]`` deploys an endpoint of its own, whose deadline
+of labels is twelve minutes: each prediction is remembered so long, so its memory can be flat only after that.
+With the address of an endpoint, such as that of ``netops run --keep``, it is that one, and ``--deadline``
+must say its own.
+
+Single events are sent at a steady rate, each with the time of its sending. The label of each follows one to
+ten minutes later. Prints a JSON line a minute, and a last one: what was answered, how much each size grew a
+minute after the deadline, and whether every label was joined.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ import argparse
 import heapq
 import http.client
 import json
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -22,11 +27,22 @@ import numpy as np
 import psutil
 
 from graphs.protocol.roles import Role
+from project.local.stack import Stack
 from project.settings import Settings
+from tests.benchmarks.restart import INPUTS, METRICS, schema
+from tests.benchmarks.restart_process import deploy_function
+from tests.conftest import SOURCE_ROOT
+from tests.graphs.conftest import write_package
 
 SIZES = ("rss_mb", "files", "sockets", "threads", "folder_mb")
 EARLIEST, LATEST = 60.0, 600.0
 """Seconds after which a label is told."""
+DEADLINE = 720.0
+"""Of labels, seconds: two minutes after the last one."""
+DEVICES = 100
+"""Of the endpoint that is deployed here."""
+_SETTLING = 1.0
+"""Minutes after the deadline until sizes count: names are forgotten in parts, snapshots come and go."""
 
 
 class Due(NamedTuple):
@@ -88,17 +104,25 @@ def events(devices: list[str], metrics: list[str], seed: int) -> Iterator[tuple[
 
 
 def soak(
-    endpoint: Endpoint, metrics: list[str], minutes: float, rate: float, folder: Path | None, seed: int = 0
+    endpoint: Endpoint,
+    devices: list[str],
+    metrics: list[str],
+    minutes: float,
+    rate: float,
+    folder: Path | None,
+    seed: int = 0,
+    deadline: float = DEADLINE,
 ) -> Iterator[dict[str, Any]]:
     """A line a minute, and the last one.
 
+    :param devices: that send.
     :param metrics: of the endpoint's schema.
     :param rate: events a second.
     :param folder: whose size is told; None for none.
-    :raises RuntimeError: if an event or a label is not accepted.
+    :param deadline: of the endpoint's labels, seconds.
+    :raises RuntimeError: if an event or a label is not accepted, or a label meets no prediction.
     """
     label = endpoint.ask("GET", "/")[1]["label"]
-    devices = [found["device"] for found in endpoint.ask("GET", "/devices")[1]["devices"]]
     delays = np.random.default_rng(seed + 1)
     due: list[Due] = []
     waits: list[float] = []
@@ -134,7 +158,13 @@ def soak(
             )
             waits.clear()
             yield lines[-1]
-    yield {"benchmark": "soak", "minutes": minutes, "events": sent, "labels": told, **growth(lines)}
+    labeled = endpoint.ask("GET", "/labeled")[1]
+    counts = {name: labeled[name] for name in ("joined", "waiting", "expired", "remembered")}
+    since = deadline / 60.0 + _SETTLING
+    yield {
+        **{"benchmark": "soak", "minutes": minutes, "events": sent, "labels": told, **counts},
+        **growth(lines, since),
+    }
 
 
 def _tell(endpoint: Endpoint, due: list[Due], label: str) -> int:
@@ -145,35 +175,63 @@ def _tell(endpoint: Endpoint, due: list[Due], label: str) -> int:
         body.append({"device": found.device, "timestamp": found.time, label: 0})
     if body:
         status, answer = endpoint.ask("POST", "/labels", body)
-        if status != 200:
+        if status != 200 or {one["status"] for one in answer} != {"joined"}:
             raise RuntimeError(f"labels were answered {status}: {answer}")
     return len(body)
 
 
-def growth(lines: list[dict[str, Any]]) -> dict[str, float]:
-    """By how much each size grew a minute, over the second half of the lines."""
-    half = lines[len(lines) // 2 :]
-    if len(half) < 2:
+def growth(lines: list[dict[str, Any]], since: float) -> dict[str, float]:
+    """By how much each size grew a minute, over the lines from a minute on; nothing of fewer than two."""
+    after = [line for line in lines if line["minute"] >= since]
+    if len(after) < 2:
         return {}
-    minutes = [line["minute"] for line in half]
+    minutes = [line["minute"] for line in after]
     return {
-        f"{size}_a_minute": round(float(np.polyfit(minutes, [line[size] for line in half], 1)[0]), 3)
+        f"{size}_a_minute": round(float(np.polyfit(minutes, [line[size] for line in after], 1)[0]), 3)
         for size in SIZES
-        if size in half[0]
+        if size in after[0]
     }
 
 
 def main() -> None:
     """Print the lines."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("url")
+    parser.add_argument("url", nargs="?")
     parser.add_argument("--metrics", default="cpu_utilization,latency,packet_loss,throughput")
-    parser.add_argument("--minutes", type=float, default=20.0)
+    parser.add_argument("--minutes", type=float, default=25.0)
     parser.add_argument("--rate", type=float, default=200.0)
+    parser.add_argument("--deadline", type=float, default=DEADLINE, help="of labels, seconds")
     parser.add_argument("--folder", type=Path)
     given = parser.parse_args()
+    if given.url is None:
+        _soak_own(given.minutes, given.rate, given.deadline)
+        return
     endpoint = Endpoint(given.url, Settings.from_environment().bearer(Role.WRITE))
-    for line in soak(endpoint, given.metrics.split(","), given.minutes, given.rate, given.folder):
+    devices = [found["device"] for found in endpoint.ask("GET", "/devices")[1]["devices"]]
+    metrics = given.metrics.split(",")
+    _print(soak(endpoint, devices, metrics, given.minutes, given.rate, given.folder, deadline=given.deadline))
+
+
+def _soak_own(minutes: float, rate: float, deadline: float) -> None:
+    """Deploy an endpoint, soak it, and end it."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        (folder / "model").mkdir()
+        write_package(folder / "model", schema(), inputs=INPUTS)
+        stack = Stack(folder / "home", SOURCE_ROOT)
+        try:
+            found = deploy_function(stack, folder, {}, label_deadline_seconds=deadline)
+            devices = [f"dev-{number}" for number in range(DEVICES)]
+            lines = soak(
+                Endpoint(found.url, {}), devices, list(METRICS), minutes, rate, folder, deadline=deadline
+            )
+            _print(lines)
+        finally:
+            stack.stop()
+
+
+def _print(lines: Iterator[dict[str, Any]]) -> None:
+    for line in lines:
         print(json.dumps(line), flush=True)
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.benchmarks import append, ingestion, online_features
+from tests.benchmarks import append, ingestion, mlrun_serving, online_features
 from tests.mlrun_connection import new_project
 
 pytestmark = pytest.mark.slow
@@ -46,3 +46,11 @@ def test_both_ways_of_reading_agree(project):
         assert found["mlrun_requests"] == 2
         for name in ("ours", "mlrun", "hgetall"):
             assert 0 < found[f"{name}_p50_ms"] <= found[f"{name}_p99_ms"]
+
+
+def test_both_ways_from_events_to_predictions_answer_each(project):
+    found = json.loads(json.dumps(mlrun_serving.measure(20, peer_events=4, size=2)))
+    assert (found["benchmark"], found["features"], found["list"]) == ("mlrun_serving", 32, 2)
+    for name in ("peer_single", "single", "peer_list", "list"):
+        assert found[f"{name}_events_per_s"] > 0
+    assert found["ratio_single"] > 0 and found["ratio_list"] > 0

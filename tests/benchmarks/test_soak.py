@@ -14,9 +14,9 @@ def test_readings_go_from_device_to_device():
     assert found[0][1] != found[2][1]
 
 
-def test_growth_is_that_of_the_second_half():
+def test_growth_is_that_from_a_minute_on():
     lines = [
         {"minute": at, "rss_mb": 100.0 * at if at < 5 else 500.0 + at, "files": 7} for at in range(1, 11)
     ]
-    assert growth(lines) == {"rss_mb_a_minute": pytest.approx(1.0), "files_a_minute": pytest.approx(0.0)}
-    assert growth(lines[:1]) == {}
+    assert growth(lines, 5.5) == {"rss_mb_a_minute": pytest.approx(1.0), "files_a_minute": pytest.approx(0.0)}
+    assert growth(lines, 10.0) == {}

@@ -30,7 +30,8 @@ def test_memory_is_linear_in_devices_near_what_the_numbers_need_and_flat() -> No
     few, many = window_memory.measure(20, week=3000), window_memory.measure(200, week=3000)
     for found in (few, many):
         assert found["ratio"] < 1.2
-        assert found["memory_bytes_after_a_week"] == found["memory_bytes"]
+        # Devices that send seldom by now are packed, at first a third of their buckets, beside the blocks.
+        assert found["memory_bytes"] <= found["memory_bytes_after_a_week"] < 1.35 * found["memory_bytes"]
     # Less than ten times, because scratch pads of 58 kB for each core do not grow with the devices.
     assert 9.0 < many["memory_bytes"] / few["memory_bytes"] < 10.1
 

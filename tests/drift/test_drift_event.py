@@ -27,6 +27,10 @@ def test_it_is_plain_json():
         "detail": "error stream",
         "onset": None,
         "since_onset": None,
+        **dict.fromkeys(("severity", "confidence", "sample_labels", "sample_rate")),
+        **dict.fromkeys(("reference_labels", "reference_rate")),
+        "group": "",
+        "alert": "",
     }
 
 
@@ -37,9 +41,29 @@ def test_it_does_not_change():
 
 def test_another_level_is_refused():
     with pytest.raises(
-        ValueError, match="drift event: level: must be among warning, drift, improvement, got 'alarm'"
+        ValueError,
+        match="drift event: level: must be among warning, drift, improvement, cleared, got 'alarm'",
     ):
         event(level="alarm")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"source": 1}, "source: must be text, got 1"),
+        ({"n_seen": -1}, "n_seen: must be a whole number of at least 0"),
+        ({"value": float("nan")}, "value: must be a number"),
+        ({"severity": "high"}, "severity: must be among minor, moderate, severe, got 'high'"),
+        ({"confidence": 1.5}, "confidence: must be a number of at least 0 and at most 1, got 1.5"),
+        ({"sample_labels": 0.5}, "sample_labels: must be a whole number"),
+        ({"reference_rate": -0.1}, "reference_rate: must be a number of at least 0"),
+        ({"group": None}, "group: must be text, got None"),
+        ({"onset": "yesterday"}, "onset: must be ISO 8601 text with a time zone"),
+    ],
+)
+def test_what_it_cannot_say_is_refused(changes, message):
+    with pytest.raises(ValueError, match=f"drift event: {message}"):
+        event(**changes)
 
 
 def test_its_time_is_turned_into_utc():

@@ -6,11 +6,14 @@ import math
 import numpy as np
 import pytest
 
+from drift.alert import Hysteresis
 from drift.detectors.ddm import DDM
 from drift.detectors.eddm import EDDM
 from drift.detectors.page_hinkley import PageHinkley
 from drift.monitor import DriftMonitor
 from tests.drift.scripted import Scripted, at, errors
+
+NO_ALERTS = Hysteresis(batches=0)
 
 
 class Second(Scripted):
@@ -19,7 +22,7 @@ class Second(Scripted):
 
 def played(script, cool_down):
     """The monitor after the script, and what it reported: (value, level)."""
-    monitor = DriftMonitor([Scripted(script)], cool_down=cool_down)
+    monitor = DriftMonitor([Scripted(script)], cool_down=cool_down, hysteresis=NO_ALERTS)
     reported = [(i, event.level) for i in range(len(script)) for event in monitor.update(0, at(i))]
     return monitor, reported
 
@@ -65,7 +68,7 @@ def test_repeated_warnings_within_the_cool_down_are_merged():
 
 
 def test_the_state_is_drift_until_the_cool_down_has_passed():
-    monitor = DriftMonitor([Scripted(".wd...w.")], cool_down=2)
+    monitor = DriftMonitor([Scripted(".wd...w.")], cool_down=2, hysteresis=NO_ALERTS)
     states = []
     for i in range(8):
         monitor.update(0, at(i))
@@ -89,25 +92,28 @@ def test_flags_are_those_of_the_last_update():
     ]
 
 
-def test_an_event_says_which_when_how_serious_and_how_much():
+def test_an_event_says_which_when_how_much_on_what_against_what_and_how_sure():
     monitor = DriftMonitor([Scripted("wd")], cool_down=0)
     warning, drift = monitor.update(0, at(0)) + monitor.update(1, "2024-05-01T02:00:01+02:00")
     assert warning.to_dict() == {
         "source": "scripted", "level": "warning", "event_time": "2024-05-01T00:00:00+00:00",
         "value": 1.5, "limit": 0.5, "n_seen": 1, "detail": "error stream",
-        "onset": None, "since_onset": None,
+        "onset": None, "since_onset": None, "severity": None, "confidence": None, "sample_labels": 0,
+        "sample_rate": None, "reference_labels": 1, "reference_rate": 0.0, "group": "", "alert": "",
     }  # fmt: skip
     assert drift.to_dict() == {
         "source": "scripted", "level": "drift", "event_time": "2024-05-01T00:00:01+00:00",
         "value": 1.5, "limit": 1.0, "n_seen": 2, "detail": "error stream",
-        "onset": "2024-05-01T00:00:00+00:00", "since_onset": 1,
+        "onset": "2024-05-01T00:00:00+00:00", "since_onset": 1, "severity": "severe",
+        "confidence": pytest.approx(0.752, abs=0.001), "sample_labels": 1, "sample_rate": 1.0,
+        "reference_labels": 1, "reference_rate": 0.0, "group": "", "alert": "scripted-2",
     }  # fmt: skip
 
 
 def test_a_planted_change_is_reported_once_by_each_detector_and_no_calm_before_it():
     random = np.random.default_rng(42)
     warm = (random.random(2000) < 0.05).astype(int)
-    monitor = DriftMonitor([DDM(2000), EDDM(2000), PageHinkley(2000)], cool_down=1000)
+    monitor = DriftMonitor([DDM(2000), EDDM(2000), PageHinkley(2000)], cool_down=1000, hysteresis=NO_ALERTS)
     for detector in monitor.detectors:
         for x in warm:
             detector.update(x)
@@ -237,7 +243,7 @@ def test_a_saved_record_with_a_bad_field_is_refused(field, bad, message):
 
 def told(verdict, first, second, cool_down=0):
     """What two scripted detectors report under a verdict: (value, source, level)."""
-    monitor = DriftMonitor([Scripted(first), Second(second)], cool_down, verdict)
+    monitor = DriftMonitor([Scripted(first), Second(second)], cool_down, verdict, hysteresis=NO_ALERTS)
     found = []
     for i in range(len(first)):
         found += [(i, event.source, event.level) for event in monitor.update(0, at(i))]

@@ -34,14 +34,41 @@ def test_without_a_length_of_the_change_the_last_400_values_count():
 
 
 @pytest.mark.parametrize(
-    "times", [None, [[1]], [[2, "2024-05-01T00:00:00Z"], [1, "2024-05-01T00:00:00Z"]], [[9, at(0)]]]
+    "changes",
+    [
+        None,
+        {"kept": [[1]]},
+        {"kept": [[2, 0, 0, at(0)], [1, 0, 0, at(0)]]},
+        {"kept": [[9, 0, 0, at(0)]]},
+        {"kept": [[3, 1, 2, at(0)]]},
+        {"base": [1, 2, 0]},
+        {"start": [7, 0, 0]},
+        {"last": 2},
+        {"pairs": 1},
+    ],
 )
-def test_saved_times_that_cannot_be_are_refused(times):
+def test_saved_marks_that_cannot_be_are_refused(changes):
     monitor = DriftMonitor([DDM()])
     for i in range(5):
         monitor.update(0, at(i))
-    with pytest.raises(ValueError, match="saved drift monitor: times"):
-        DriftMonitor.from_dict({**monitor.to_dict(), "times": times})
+    saved = monitor.to_dict()
+    marks = saved["alerting"]["marks"]
+    saved["alerting"]["marks"] = None if changes is None else {**marks, **changes}
+    with pytest.raises(ValueError, match="saved drift monitor: marks"):
+        DriftMonitor.from_dict(saved)
+
+
+def test_a_monitor_that_was_saved_with_event_times_alone_goes_on():
+    monitor = DriftMonitor([DDM()])
+    for i in range(60):
+        monitor.update(i % 2, at(i))
+    saved = monitor.to_dict()
+    del saved["alerting"], saved["group"]
+    saved["times"] = [[1, at(0)], [26, at(25)]]
+    again = DriftMonitor.from_dict(json.loads(json.dumps(saved)))
+    assert (again.n_seen, again.errors) == (60, 30)
+    again.update(1, at(60))
+    assert again.status()["n"] == 61
 
 
 def test_the_longest_change_that_glr_tells_is_covered_by_the_times_that_are_kept():

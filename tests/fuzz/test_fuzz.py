@@ -20,6 +20,7 @@ import yaml
 
 from feature_sets.checks import InputError
 from feature_sets.telemetry.schema import TelemetrySchema
+from graphs.protocol.event_names import SentEvents, names_text
 from graphs.protocol.routes import Kind
 from graphs.state.entry_id import EntryId
 from graphs.state.journal import JournalEvent
@@ -115,10 +116,14 @@ class Remembering(NoJournal):
         super().__init__()
         self.metrics, self.kept = metrics, 0
 
-    def append(self, kind: Kind, arrival: float, events: Sequence[JournalEvent]) -> EntryId:
-        entry = super().append(kind, arrival, events)
-        raw = RawEntry(entry, kind.value, ",".join(self.metrics), "", arrival, encoded(events))
+    def append(
+        self, kind: Kind, arrival: float, events: Sequence[JournalEvent], sent: Sequence[SentEvents] = ()
+    ) -> EntryId:
+        entry = super().append(kind, arrival, events, sent)
+        names = names_text(sent)
+        raw = RawEntry(entry, kind.value, ",".join(self.metrics), "", arrival, encoded(events), names)
         again = raw.decoded(self.metrics)
+        assert names_text(again.sent) == names
         found = [*again.events, *again.labels, *again.maintenance]
         assert encoded(found) == raw.events and len(found) == len(events)
         self.kept += len(found)

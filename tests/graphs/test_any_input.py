@@ -150,7 +150,7 @@ def test_while_the_journal_is_away_nothing_is_accepted_and_nothing_is_half_done(
         raise redis.TimeoutError("no answer")
 
     with monkeypatch.context() as patch:
-        patch.setattr(journal._redis, "evalsha", away)
+        patch.setattr(journal, "_append", away)
         answered = client.post("/telemetry", event())
         assert (answered.status, answered.json["error"]["field"]) == (503, "journal")
         assert client.get("/v2/health/live").status == 200

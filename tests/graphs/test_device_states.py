@@ -17,6 +17,7 @@ from graphs.protocol.records import TelemetryRecord
 from graphs.state.device_activity import FORGOTTEN_SECONDS, DeviceActivity
 from graphs.state.static_devices import GivenDevices, StaticDevices
 from tests.graphs.conftest import DEVICES, START, Client, event, make_client, write_package
+from tests.graphs.snapshots.conftest import taken
 
 
 @pytest.fixture(scope="session")
@@ -127,6 +128,35 @@ def test_what_was_heard_is_saved_before_the_journal_drops_it(paced: Path, redis_
     assert again.step("device_states")._activity.heard == client.step("device_states")._activity.heard
     saved = client.step("device_states")._state.journal.load("heard")
     assert saved is not None and set(saved) == {"a/1"}
+
+
+def test_with_snapshots_nothing_is_saved_while_events_are_answered(
+    paced: Path, redis_url: str, tmp_path: Path
+) -> None:
+    def start() -> Client:
+        return make_client(
+            paced,
+            redis_url=redis_url,
+            journal_key="beside",
+            journal_max_events=4,
+            snapshot_directory=str(tmp_path),
+        )
+
+    client, saved = start(), []
+    journal = client.step("device_states")._state.journal
+    save = journal.save
+    journal.save = lambda name, content: (saved.append(name), save(name, content))
+    client.post("/telemetry", event("a/1", 0))
+    for step in range(1300):
+        client.post("/telemetry", event("a/2", step))
+        if step % 300 == 299:
+            taken(client)
+    assert not saved
+    left = {one.device for entry in journal.entries() for one in entry.events}
+    assert left == {"a/2"}  # The journal has dropped what was said of the other.
+    before = client.get("/devices").json["devices"]
+    assert start().get("/devices").json["devices"] == before  # As after kill -9: nothing was ended.
+    assert before[0]["last_heard"] is not None
 
 
 def test_states_cost_nothing_that_fails_when_the_journal_is_away(paced: Path) -> None:

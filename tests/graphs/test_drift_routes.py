@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from drift.alert import Hysteresis
 from drift.detectors.ddm import DDM
+from drift.grouped_monitor import OTHERS, GroupedMonitor
 from drift.monitor import DriftMonitor
 from drift.performance import Performance
 from drift.performance_watch import BasePerformance
@@ -89,6 +91,53 @@ def test_a_change_of_the_error_rate_is_found_and_counted(client: Client) -> None
     metrics = client.get("/metrics").json
     assert 'netops_drift_events_total{detector="ddm",level="drift"} 1.0' in metrics
     assert 'netops_labeled_pairs_total{correct="no"} 100.0' in metrics
+
+
+GROUPED = GroupedMonitor(
+    DriftMonitor([DDM()], hysteresis=Hysteresis(batches=2, batch=50)),
+    "company",
+    [DriftMonitor([DDM(10, 4.0, 5.0)], 0, group=name) for name in ("c0", OTHERS)],
+).to_dict()
+
+
+def test_an_alert_is_told_once_and_told_again_when_it_is_cleared(package: Path, receiver: Any) -> None:
+    client = make_client(package, callback_url=f"http://127.0.0.1:{receiver.server_port}/runs")
+    client.send("PUT", "/drift/detectors", GROUPED)
+    stream(client, 0, 200, right=True)
+    stream(client, 200, 300, right=False)
+    status = client.get("/drift").json
+    assert (status["state"], status["alert"]["severity"]) == ("drift", "severe")
+    assert 'netops_drift_alerts{severity="severe"}' in client.get("/metrics").json
+    stream(client, 500, 200, right=True)
+    callback_done(client)
+    status = client.get("/drift").json
+    assert (status["state"], status["alert"], status["last_drift"]) == ("in_control", None, None)
+    told = [body["event"] for _, body in receiver.posted]
+    of_all = [event for event in told if not event["group"]]
+    assert [event["level"] for event in of_all] == ["drift", "cleared"]
+    assert of_all[0]["alert"] == of_all[1]["alert"] == status["cleared_alert"]["id"]
+    assert len({body["id"] for _, body in receiver.posted}) == len(told)
+    assert {event["group"] for event in told} == {
+        "",
+        *(name for name, each in status["groups"].items() if each["n"]),
+    }
+
+
+def test_an_alert_ends_when_the_detectors_are_detached(package: Path, receiver: Any) -> None:
+    client = make_client(package, callback_url=f"http://127.0.0.1:{receiver.server_port}/runs")
+    client.send("PUT", "/drift/detectors", DETECTORS)
+    stream(client, 0, 200, right=True)
+    stream(client, 200, 100, right=False)
+    client.send("DELETE", "/drift/detectors")
+    callback_done(client)
+    assert [(each["level"], each["detail"]) for _, each in _events(receiver)] == [
+        ("drift", "error stream"),
+        ("cleared", "the detectors are detached"),
+    ]
+
+
+def _events(receiver: Any) -> list[tuple[str, dict[str, Any]]]:
+    return [(body["id"], body["event"]) for _, body in receiver.posted]
 
 
 def test_pairs_from_before_the_detectors_were_attached_are_not_fed(client: Client) -> None:

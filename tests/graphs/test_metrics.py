@@ -177,3 +177,21 @@ def test_every_metric_is_in_the_docs(client: Client) -> None:
     text = (Path(__file__).parents[2] / "docs" / "observability.md").read_text()
     told = set(re.findall(r"`(netops_[a-z_]+)`", text))
     assert told == {name for name in families(client) if not name.endswith("_created")}
+
+
+def test_when_the_process_began_and_when_the_newest_snapshot_was_written(
+    package: Path, tmp_path: Path, redis_url: str
+) -> None:
+    begin = time.time()
+    client = make_client(
+        package,
+        redis_url=redis_url,
+        journal_key="tests:timestamps",
+        snapshot_directory=str(tmp_path / "snapshots"),
+    )
+    assert begin <= value(client, "netops_start_timestamp_seconds") <= time.time()
+    assert not families(client)["netops_snapshot_timestamp_seconds"].samples
+    client.post("/telemetry", event())
+    client.shut_down()
+    # Time stamps of files are those of a coarser clock.
+    assert begin - 1 <= value(client, "netops_snapshot_timestamp_seconds") <= time.time()

@@ -545,3 +545,38 @@ def test_a_version_of_another_split_or_mapping_is_of_the_same_schema(schema: Tel
     wider = dataclasses.replace(schema, windows=dataclasses.replace(schema.windows, lengths=("7m",)))
     with pytest.raises(InputError, match="windows"):
         check_same_telemetry("version 'v5'", schema, wider)
+
+
+def test_a_shadow_that_nobody_ends_ends_at_its_time(packages: dict[str, Path], redis_url: str) -> None:
+    def start() -> Client:
+        return make_client(packages["v3"], devices=DEVICES, redis_url=redis_url, journal_key="until")
+
+    def versions(client: Client) -> list[str]:
+        return [each["version"] for each in client.get("/routing").json["versions"]]
+
+    client = start()
+    tried = [routed(packages, "v5", "shadow", until="2001-09-09T02:00:00+00:00")]
+    tried += [routed(packages, "v7", "shadow", until="2999-01-01T00:00:00+00:00")]
+    change(client, routed(packages, "v3", "champion"), *tried)
+    probability(client, 0)  # Notes that the time of one is over; it ends before the next request.
+    probability(client, 10)
+    told = client.get("/routing").json
+    assert versions(client) == ["v3", "v7"]
+    assert (told["changes"][-1]["who"], told["changes"][-1]["outcome"]) == ("deadline", "applied")
+    assert "nobody has ended the shadow of v5 in its time" in told["changes"][-1]["why"]
+    client.shut_down()
+    assert versions(start()) == ["v3", "v7"]
+
+
+@pytest.mark.parametrize(
+    ("role", "until", "field"),
+    [("canary", "2027-01-01T00:00:00Z", "until"), ("shadow", "noon", "until"), ("shadow", 3, "until")],
+)
+def test_an_end_that_cannot_be_is_refused(
+    packages: dict[str, Path], role: str, until: object, field: str
+) -> None:
+    client = make_client(packages["v3"], devices=DEVICES)
+    share = {"share": 0.1} if role == "canary" else {}
+    versions = [routed(packages, "v3", "champion"), routed(packages, "v5", role, until=until, **share)]
+    answer = client.send("PUT", "/routing", {"routing": {"versions": versions}, "who": "kim", "why": "a"})
+    assert answer.status == 422 and field in answer.json["error"]["field"]

@@ -35,7 +35,7 @@ class Installation:
         return {**kept, "NETOPS_HOME": str(self.home), **variables}
 
     def netops(
-        self, *arguments: str, check: bool = True, **variables: str
+        self, *arguments: str, check: bool = True, timeout: float = 400, **variables: str
     ) -> subprocess.CompletedProcess[str]:
         # Another folder than the checkout: every command works from anywhere.
         done = subprocess.run(
@@ -44,7 +44,7 @@ class Installation:
             env=self.environment(**variables),
             capture_output=True,
             text=True,
-            timeout=400,
+            timeout=timeout,
         )
         if check and done.returncode:
             raise AssertionError(

@@ -1,5 +1,6 @@
 """What was served against the history: nothing differs, and what does differ is found and named."""
 
+from collections import Counter
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -36,6 +37,7 @@ from tests.project.live_network import (
     conversation,
     open_endpoint,
 )
+from training.report_page.page import Page, Section, render
 
 
 @pytest.fixture(scope="module")
@@ -254,16 +256,65 @@ def test_the_step_tells_its_figures_and_a_difference_is_an_error_of_its_log(monk
     found.mismatches, errors[:] = 0, []
     step.audit_served(context)
     assert errors == [] and audit_text(results) == (
-        "7 of 9 served pairs compared with the history, equal to the last bit; 2 are no history yet"
+        "7 of 9 served pairs compared with the history, equal to the last bit; "
+        "2 are no history yet and are audited with the next run"
     )
     none = {**results, "compared": 0, "not_in_history": 9, "left_out": {"x": 3}}
     assert audit_text(none) == (
-        "none of 9 served pairs could be compared; 9 are no history yet; "
+        "9 served pairs become history with the next run, which audits them; "
         "1 features of other devices not looked at, without an arrival"
     )
     assert audit_text({"pairs": 0}).startswith("no served pairs are in files yet")
+    late = {**results, "compared": 0, "not_in_history": 0, "after_late": 9}
+    assert audit_text(late) == (
+        "none of 9 served pairs could be compared; 9 had a late reading after the answer"
+    )
     other = {**results, "without_input": 9, "absent": {"cpu": 9}}
     assert audit_text(other).endswith("9 are of a model whose inputs cpu are no history")
+
+
+class Stored:
+    """A report in a store."""
+
+    def __init__(self, html: str) -> None:
+        self.html = html
+
+    def get(self, encoding: str) -> str:
+        return self.html
+
+    def put(self, html: str) -> None:
+        self.html = html
+
+
+def test_the_figures_are_the_last_section_of_the_report_also_when_the_step_runs_again(monkeypatch):
+    logged: list[str] = []
+    context = SimpleNamespace(
+        project="p", log_result=lambda *_: None, logger=SimpleNamespace(error=logged.append)
+    )
+    given = render(Page("a network", "Good.", {"F1": "0.9"}, (Section("Model <1>", ("text",)),)))
+    report = Stored(given)
+    found = Audit(pairs=9, compared=7, not_in_history=2, mismatches=2)
+    found.by_feature["cpu"] = 2
+    monkeypatch.setattr(step, "_audited", lambda *_: found)
+    step.audit_served(context, report=report)
+    assert report.html.count('<section id="audit-of-what-was-served">') == 1
+    assert report.html.count('<a href="#audit-of-what-was-served">') == 1
+    assert "DIFFERENT: 2 of 7 served pairs are not what" in report.html
+    assert "<th>pairs that differ</th>" in report.html
+    found.mismatches, found.by_feature = 0, Counter()
+    step.audit_served(context, report=report)
+    assert report.html.count('<section id="audit-of-what-was-served">') == 1
+    assert report.html.count('<a href="#audit-of-what-was-served">') == 1
+    assert "DIFFERENT" not in report.html and "7 of 9 served pairs compared" in report.html
+    without = report.html.replace('<a href="#audit-of-what-was-served">Audit of what was served</a>', "")
+    begin, end = without.index('<section id="audit-of-what'), without.index("</main>")
+    assert without[:begin] + without[end:] == given
+    logged.clear()
+    step.audit_served(context, report=Stored("<html>"))
+    assert logged == [
+        "the report has no figures of the audit: page must be a report of ours, "
+        "got one without </nav> or </main>"
+    ]
 
 
 def test_a_step_that_cannot_compare_says_so_and_ends_no_run(monkeypatch):

@@ -159,6 +159,11 @@ def test_a_reference_that_rolls_is_the_rows_before_the_newest_ones(shift, drifte
     assert measured(base, stream(shift), SCHEMA, "fixed", 200, "")["drifted"] is True
     found = measured(base, stream(shift), SCHEMA, "rolling", 200, "")
     assert (found["drifted"], found["kind"]) == (drifted, "data drift" if drifted else "no drift")
+    event = found["event"] or {}
+    assert (event.get("severity"), event.get("detail")) == (
+        ("severe", "feature load") if drifted else (None, None)
+    )
+    assert not drifted or (event["confidence"] >= 0.99 and event["sample_labels"] == 200)
     few = measured(base, stream(shift, 200), SCHEMA, "rolling_week", 200, "")
     assert "not enough data" in few["reason"]
 
@@ -189,7 +194,13 @@ def test_what_detectors_found_is_of_live_traffic(tmp_path, monkeypatch, source, 
 
     def measured(*given):
         asked.append(given[-1])
-        return {"base_rows_same_hours": 1, "drifted": False, "kind": "no drift", "reason": "none"}
+        return {
+            "base_rows_same_hours": 1,
+            "drifted": False,
+            "kind": "no drift",
+            "reason": "none",
+            "event": None,
+        }
 
     monkeypatch.setenv("NETOPS_HOME", str(tmp_path))
     monkeypatch.setenv("MLRUN_DBPATH", "")

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from feature_sets.checks import InputError
 from feature_sets.model_package.columns import PREDICTION, PROBABILITY
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.jobs import init_detectors as job
@@ -67,3 +68,21 @@ def test_a_run_that_serves_the_same_model_keeps_what_its_detectors_have_seen(con
     assert (context.results["kept"], chosen["callback"]) == (False, None)
     assert (list(chosen["detectors"]), chosen["verdict"]) == (["river.hddm_a", "glr"], "any")
     assert chosen["cool_down"] == 7
+    with fake_endpoint(answer) as address:
+        monkeypatch.setattr(job, "endpoint_address", lambda *_: address)
+        base[DEVICE] = ["acme/dc1/a", "beta/dc1/b"] * 250
+        for kept in (False, True):
+            job.init_detectors(context, test_set, "serving", detectors="; groups=company, clear_batches=3")
+            assert context.results["kept"] is kept
+        with pytest.raises(InputError, match="detectors: groups: must be among device, company"):
+            job.init_detectors(context, test_set, "serving", detectors="; groups=colour")
+    for device in ("beta/dc1/b", "gamma/dc9/x"):
+        graph.post("/telemetry", {**reading, "device": device})
+        graph.post("/labels", {"device": device, "timestamp": 1e9, SCHEMA.target: 0})
+    chosen = graph.get("/drift").json
+    assert (chosen["hysteresis"]["batches"], chosen["group_column"]) == (3, "company")
+    assert {name: each["n"] for name, each in chosen["groups"].items()} == {
+        "(others)": 1,
+        "acme": 0,
+        "beta": 1,
+    }

@@ -16,6 +16,7 @@ from feature_sets.ingestion.label_state import no_statements
 from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.windows.definition import WindowDefinition
+from graphs.protocol.event_names import SentEvents
 from graphs.protocol.routes import Kind
 from graphs.state.accepted_entries import accepted_entries
 from graphs.state.entry_id import BEFORE_ALL
@@ -324,6 +325,41 @@ def test_what_is_in_a_file_too_is_known_and_contradictions_are_told(project, loc
     assert found["conflicts"][0]["kept"] == fresh[1].metrics["cpu"]
     assert any("given 3.0" in line for line in found["report_lines"])
     assert folder.ingest()["rows_new"] == 0
+    forget_all()
+
+
+def test_a_label_by_the_id_of_a_request_becomes_history_once_its_event_has_come(
+    project, local_stack, tmp_path
+):
+    forget_all()
+    past = Past.random(np.random.default_rng(14))
+    past.folder(tmp_path / "files", PLAIN).ingest()
+    journal = LiveJournal("serving", local_stack.info.redis_url, "by-name", tmp_path / "accepted")
+    kept = RedisJournal(journal.url, journal.key, PLAIN.metric_names, 1000, "is_error")
+    begin = START.timestamp() + 86_400
+
+    def waits(name: str, is_error: int) -> LabelEvent:
+        return LabelEvent("", math.nan, is_error, name=name)
+
+    def reading(second: int) -> TelemetryEvent:
+        return TelemetryEvent("dev-1", begin + second, {"cpu": 1.0, "latency": 1.0})
+
+    kept.append(Kind.LABELS, begin, [waits("r-2#1", 1), LabelEvent("dev-1", begin, 0), waits("r-3", 1)])
+    kept.append(Kind.TELEMETRY, begin + 1, [reading(0)], [SentEvents("r-1")])
+    found = take_live(journal, PLAIN)
+    assert (found["labels"], found["labels_new"]) == (1, 1)
+    sent = [SentEvents("r-2", (0, 1)), SentEvents("r-4", (1,))]
+    kept.append(Kind.TELEMETRY, begin + 8, [reading(5), reading(6), reading(7)], sent)
+    kept.append(Kind.LABELS, begin + 9, [waits("r-4#1", 0), waits("r-2#1", 0)])
+    found = take_live(journal, PLAIN)
+    assert (found["labels"], found["labels_new"], found["labels_conflicting"]) == (3, 2, 1)
+    asked = [waits("r-1", 1)]
+    kept.append(
+        Kind.LABELS, begin + 10, [*asked, LabelEvent("dev-1", begin, 1), LabelEvent("dev-1", begin + 6, 1)]
+    )
+    kept.append(Kind.LABELS, begin + 10, [LabelEvent("dev-1", begin + 7, 0)])
+    found = take_live(journal, PLAIN)
+    assert (found["labels_known"], found["labels_conflicting"], found["labels_new"]) == (4, 1, 0)
     forget_all()
 
 

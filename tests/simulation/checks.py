@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any
 
+from feature_sets.model_package.columns import SHADOWS
 from feature_sets.rows.event_micros import event_micros
 from graphs.protocol.times import iso_time
 from graphs.state.entry_id import BEFORE_ALL
 from graphs.state.journal_archive import archived
-from graphs.state.snapshots.files import snapshot_files
 from tests.simulation.oracle import Oracle
 from tests.simulation.patches import read_table
 from tests.simulation.process import Process
-from tests.simulation.store import Id
 from tests.simulation.world import World
 
-COUNTED = ("events", "labels", "incidents", "predictions", "labeled_pairs")
+COUNTED = ("events", "labels", "incidents", "maintenance_changes", "predictions", "labeled_pairs")
 
 
 class Mismatch(AssertionError):
@@ -40,9 +39,11 @@ def answer_is_equal(path: str, answer: list[dict[str, Any]], expected: list[dict
     for got, right in zip(answer, expected, strict=True):
         if path == "/telemetry":
             said = right["said"]
-            made = (got["device"], got["timestamp"], got["status"], got["version"], got["prediction"])
-            wanted = (right["device"], iso_time(right["time"]), right["status"])
-            equal(f"POST {path}", made, (*wanted, said and said.version, said and said.prediction))
+            names = ("device", "timestamp", "status", "maintenance", "version", "prediction")
+            wanted = (right["device"], iso_time(right["time"]), right["status"], right["maintenance"])
+            predicted = None if right["maintenance"] else said and said.prediction
+            made = tuple(got.get(name) for name in names)
+            equal(f"POST {path}", made, (*wanted, said and said.version, predicted))
             equal(f"POST {path}, probability", got["probability"], said and said.probability)
         elif path == "/labels":
             equal(f"POST {path}", (got["device"], got["status"]), (right["device"], right["status"]))
@@ -71,19 +72,20 @@ def answers_are_equal(process: Process, oracle: Oracle, is_watched: bool, counts
     summaries_are_equal(process, oracle, is_watched)
     if counts:
         counted = {key: value for key, value in process.counts().items() if key[0] in COUNTED}
-        equal("counters", counted, {key: float(value) for key, value in oracle.counts.items()})
+        right = {key: float(value) for key, value in oracle.counts.items()}
+        differ = [key for key in {*counted, *right} if counted.get(key) != right.get(key)]
+        equal(f"counters {sorted(differ)}", *([one.get(key) for key in differ] for one in (counted, right)))
 
 
 def pairs_are_equal(world: World, oracle: Oracle) -> None:
     """The labeled stream has each pair once, in order."""
-    got: list[dict[str, Any]] = []
+    got: list[tuple[Any, ...]] = []
     for path in sorted((world.folder / "labeled").glob("*.parquet")):
-        got += read_table(path).to_pylist()
+        got += _rows(read_table(path))
     expect(len(got) == len(oracle.pairs), f"labeled pairs: {len(got)}, the oracle has {len(oracle.pairs)}")
     for row, pair in zip(got, oracle.pairs, strict=True):
         times = (pair.time, pair.predicted_at, pair.labeled_at)
-        right = (pair.device, *map(event_micros, times), *pair.said, pair.label)
-        equal("labeled pair", _row(row), right)
+        equal("labeled pair", row, (pair.device, *map(event_micros, times), *pair.said, pair.label))
 
 
 def nothing_is_dropped(world: World) -> None:
@@ -92,11 +94,14 @@ def nothing_is_dropped(world: World) -> None:
     equal("entries in neither", [entry.id for entry in world.store.log if entry.id not in kept], [])
 
 
-def _row(row: dict[str, Any]) -> tuple[Any, ...]:
-    times = [event_micros(row[name].timestamp()) for name in ("timestamp", "predicted_at", "labeled_at")]
-    return (row["device"], *times, row["version"], row["prediction"], row["probability"], row["is_error"])
-
-
-def newest_snapshot(folder: Path) -> Id:
-    """The last entry of the newest snapshot; that of none without one."""
-    return max((file.place for file in snapshot_files(folder / "snapshots")), default=BEFORE_ALL)
+def _rows(table: Any) -> Iterable[tuple[Any, ...]]:
+    instants = [table.column(name).cast("int64") for name in ("timestamp", "predicted_at", "labeled_at")]
+    names = ("version", "prediction", "probability")
+    columns = [table.column("device"), *instants, *(table.column(name) for name in (*names, "is_error"))]
+    if SHADOWS in table.column_names:
+        told = table.column(SHADOWS).to_pylist()
+        shadows = [tuple(tuple(one[name] for name in names) for one in each or ()) for each in told]
+    else:
+        shadows = [()] * len(table)
+    rows = zip(*(column.to_pylist() for column in columns), shadows, strict=True)
+    return ((*row[:7], row[8], row[7]) for row in rows)

@@ -13,13 +13,13 @@ from drift.detectors.ddm import DDM
 from drift.detectors.page_hinkley import PageHinkley
 from drift.monitor import DriftMonitor
 from graphs.protocol.errors import ApiError
-from graphs.state.snapshots.files import snapshot_files
+from graphs.state.snapshots.files import cut_at, snapshot_files
 from tests.simulation import checks, traffic
 from tests.simulation.models import FOLDER, INPUTS, Models, schema_of
 from tests.simulation.oracle import Oracle
 from tests.simulation.patches import Machine
 from tests.simulation.process import Process
-from tests.simulation.store import FAULTS, Committed
+from tests.simulation.store import FAULTS, Committed, Sent
 from tests.simulation.world import Crash, World
 
 FORMS = ("rows", "incidents")
@@ -51,7 +51,7 @@ class History:
         self._outbox: list[traffic.Message] = []
         self._step = 0
         self._is_watched, self._keeps_all = False, True
-        self._rare = self._chance.random() < 0.1
+        self._rare = self._chance.random() < 0.2
         self.told: list[str] = []
         self._torn: Path | None = None
 
@@ -96,6 +96,8 @@ class History:
             (0.004, self._clock_jumps),
             (0.003, self._tear),
             (0.004, self._disk_is_full),
+            (0.004, self._is_slow),
+            (0.01, self._model_fails),
             (0.003, self._deploy),
             (0.004 if self._rare else 0.0, self._lose),
         ):
@@ -103,8 +105,10 @@ class History:
                 mishap()
         if self.world.store.is_away and chance.random() < 0.2:
             self.world.store.is_away = False
-        if self.world.is_disk_full and chance.random() < 0.1:
-            self.world.is_disk_full = False
+        if self.world.full is not None and chance.random() < 0.1:
+            self.world.full = None
+        if self.world.store.is_slow and chance.random() < 0.1:
+            self.world.store.is_slow = False
         if chance.random() < 0.02:
             self.world.store.remember()
 
@@ -152,6 +156,7 @@ class History:
     def _clock_jumps(self) -> None:
         seconds = self._chance.choice((-300.0, -30.0, 90.0, 700.0))
         self._note(f"clock {seconds:+}")
+        self.world.model_failures = 0
         self.world.now += seconds
 
     def _tear(self) -> None:
@@ -163,8 +168,18 @@ class History:
             self._torn.write_bytes(content[: len(content) // 2])
 
     def _disk_is_full(self) -> None:
-        self._note("disk full")
-        self.world.is_disk_full = True
+        self.world.full = self._chance.choice(("", "", "snapshots", "accepted", "labeled"))
+        self._note(f"disk full: {self.world.full or 'everywhere'}")
+
+    def _is_slow(self) -> None:
+        self._note("store slow for a while")
+        self.world.store.is_slow = True
+
+    def _model_fails(self) -> None:
+        # What it failed at for a minute it has no answer to; neither has a clock that jumps then.
+        if all(process.state.unfinished.request is None for process in self._processes):
+            self.world.model_failures = self._chance.choice((1, 1, 2, 4))
+            self._note(f"model fails {self.world.model_failures} times")
 
     def _deploy(self) -> None:
         version = self._chance.choice(list(INPUTS))
@@ -173,19 +188,26 @@ class History:
         self._second() if self._processes else self._start()
 
     def _lose(self) -> None:
-        """The store is empty, or as it was before; the process that runs has a snapshot written at once."""
+        """The store is empty, or as it was before; the process that runs writes both snapshots anew."""
         world, store = self.world, self.world.store
         # What another process, or nobody, was told of before is lost for the one that goes on.
-        if len(self._processes) != 1 or not self._processes[0].knows_all or world.is_disk_full:
+        if not self._processes or not all(process.knows_all for process in self._processes):
+            return
+        if world.full is not None:
             return
         if store.is_away or not store.log:
+            return
+        last = store.log[-1].id
+        store.lose() if self._chance.random() < 0.7 else store.go_back()
+        if last in store.ids:  # It had remembered all that there is.
             return
         self._note("store lost its content")
         self._keeps_all = False  # What it took since the last file of the archive is in the state alone.
         self._spare()
-        last = store.log[-1].id
-        store.lose() if self._chance.random() < 0.7 else store.go_back()
-        while checks.newest_snapshot(world.folder) <= last:
+        # Until both files are anew, the loss and a torn file are two faults at once, see docs/serving.md.
+        begin = world.now
+        while cut_at(world.folder / "snapshots") <= last:
+            checks.expect(world.now < begin + 120, "after a loss no two snapshots are written anew")
             world.now += 5.0
             self._settle()
             world.run_child()
@@ -193,6 +215,7 @@ class History:
     def _spare(self) -> None:
         """Nothing that was planned goes wrong."""
         self.world.writes_left = None
+        self.world.model_failures = 0
         self.world.store.faults.clear()
 
     # What goes on.
@@ -220,6 +243,7 @@ class History:
 
     def _start(self) -> None:
         """Start a process; the store may be away, and a start may die like everything else."""
+        failures, self.world.model_failures = self.world.model_failures, 0
         try:
             self._processes.append(Process(self.world, self._deployed))
         except Crash:
@@ -228,6 +252,7 @@ class History:
             checks.expect(self.world.store.is_away or self.world.store.had_fault, f"start: {error}")
         finally:
             self.world.store.had_fault = False
+            self.world.model_failures = failures
             self._follow()
 
     def _follow(self) -> list[tuple[Committed, list[dict[str, Any]]]]:
@@ -251,14 +276,28 @@ class History:
         else:
             if kind < 0.8 or not self._outbox:
                 self._outbox.append(self._network.message(self._step))
+            if chance.random() < 0.15:
+                self._deliver(process, self._turn())
+                return
             place = 0 if chance.random() < 0.7 else chance.randrange(len(self._outbox))
-            self._deliver(process, self._outbox[place])
+            self._deliver(process, [self._outbox[place]])
+
+    def _turn(self) -> list[traffic.Message]:
+        """Requests that arrive together: some that wait, some that are new, and one of them twice."""
+        chance = self._chance
+        found = self._outbox[: chance.randrange(2)]
+        for _ in range(chance.randrange(1, 3)):
+            found.append(self._network.message(self._step))
+            self._outbox.append(found[-1])
+        return [*found, found[0]] if chance.random() < 0.2 else found
 
     def _reroute(self, process: Process) -> None:
         body = traffic.change(self._chance, self.oracle.champion)
         status, _ = process.send("PUT", "/routing", body)
         self._note(f"routing: {status}")
-        checks.expect(status in (202, 409), f"PUT /routing: {status}")
+        # What another process appended goes through the steps first, and the model may fail at it.
+        has_failed, self.world.has_model_failed = self.world.has_model_failed, False
+        checks.expect(status in (202, 409) or (status == 500 and has_failed), f"PUT /routing: {status}")
 
     def _attach(self) -> None:
         """Attach detectors, where nothing keeps a process from knowing of it."""
@@ -277,48 +316,52 @@ class History:
         if process in self._processes and process.knows_all and process.state.routing.waiting is None:
             checks.summaries_are_equal(process, self.oracle, self._is_watched and len(self._processes) == 1)
 
-    def _deliver(self, process: Process, message: traffic.Message) -> bool:
-        """Send a request; whether its answer came back."""
+    def _deliver(self, process: Process, messages: list[traffic.Message]) -> bool:
+        """Send requests that arrive together; whether all their answers came back."""
         lost = self._chance.random()
         if lost < 0.03:
             return False
-        store, arrival = self.world.store, self.world.now
-        store.sending = (message.path, message.body)
+        world, arrival = self.world, self.world.now
         try:
-            status, answer = process.send("POST", message.path, message.body)
+            answers = process.post([(message.path, message.body) for message in messages])
         except Crash:
             self._note("died of a request")
             self._processes.remove(process)
             self._follow()
             return False
         finally:
-            store.sending = None
-        answers = [expected for entry, expected in self._follow() if entry.sent is not None]
-        if status == 503:
-            self._note(f"503: {answer['error']['rule']}")
-            return False
-        checks.expect(status == 200, f"POST {message.path}: {status} {answer}")
-        if not answers:  # It is acknowledged, so it counts, wherever it is.
-            entry = Committed((int(arrival * 1000), 0), "", arrival, b"", (message.path, message.body))
-            answers = [self.oracle.apply(entry)]
-        checks.answer_is_equal(message.path, answer, answers[-1])
-        if lost < 0.06:
-            return False
-        if lost > 0.03 + 0.06:
-            self._outbox.remove(message)
-        return True
+            has_failed, world.has_model_failed = world.has_model_failed, False
+        expected: dict[int, list[dict[str, Any]]] = {}
+        for entry, found in self._follow():
+            for sent in entry.sent:
+                expected[sent.place], found = found[: len(sent.body)], found[len(sent.body) :]
+        are_all = True
+        for place, (message, (status, answer)) in enumerate(zip(messages, answers, strict=True)):
+            if status == 503 or (status == 500 and has_failed):
+                self._note(f"{status}: {answer['error']['field']} {answer['error']['rule']}")
+                are_all = False
+                continue
+            checks.expect(status == 200, f"POST {message.path}: {status} {answer}")
+            if place not in expected:  # It is acknowledged, so it counts, wherever it is.
+                sent = Sent(place, message.path, message.body)
+                entry = Committed((int(arrival * 1000), 0), "", arrival, b"", [sent])
+                expected[place] = self.oracle.apply(entry)
+            checks.answer_is_equal(message.path, answer, expected[place])
+            if lost > 0.03 + 0.06 and message in self._outbox:
+                self._outbox.remove(message)
+        return are_all and lost >= 0.06
 
     def _heal(self) -> None:
         """Nothing goes wrong any more; all is sent that is not acknowledged."""
         self._step += 1
         world = self.world
         self._spare()
-        world.is_disk_full = world.store.is_away = False
+        world.full, world.store.is_away, world.store.is_slow = None, False, False
         while not self._processes:
             self._start()
         for message in list(self._outbox):
             while message in self._outbox:
-                if self._deliver(self._processes[-1], message) and message in self._outbox:
+                if self._deliver(self._processes[-1], [message]) and message in self._outbox:
                     self._outbox.remove(message)
         for load in world.loads:
             load()
@@ -327,5 +370,5 @@ class History:
         """One more event, with which a process knows of every entry."""
         message = traffic.Message("/telemetry", [{"device": "d0", "timestamp": self.world.now, "cpu": 1}])
         self._outbox.append(message)
-        while not self._deliver(self._processes[0], message):
+        while not self._deliver(self._processes[0], [message]):
             pass

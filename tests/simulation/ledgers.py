@@ -9,11 +9,15 @@ HEALTHY_AFTER = 120.0
 
 
 class Said(NamedTuple):
-    """What a version said about an event."""
+    """What a version said about an event.
+
+    :param shadows: what others said beside it: version, prediction and probability.
+    """
 
     version: str
     prediction: int
     probability: float
+    shadows: tuple[tuple[str, int, float], ...] = ()
 
 
 class Pair(NamedTuple):

@@ -36,6 +36,7 @@ def schema_of(form: str) -> TelemetrySchema:
             "label": "is_error",
             "labels": labels,
             "static": ["model"],
+            "maintenance": {},
             "windows": {"lengths": ["1m", "5m"], "period": "10s", "operations": ["count", "sum", "max"]},
         }
     )

@@ -51,6 +51,7 @@ class Oracle:
         self.ledger = (IncidentLedger if form == "incidents" else Ledger)(DEADLINE_SECONDS, TOLERANCE)
         self.pairs: list[Pair] = []
         self.counts: Counter[tuple[str, ...]] = Counter()
+        self._calendar: dict[str, tuple[str, float, float | None]] = {}
         self._monitor: DriftMonitor | None = None
         self._watched = ""
 
@@ -65,12 +66,14 @@ class Oracle:
             for row in orjson.loads(entry.events):
                 self._reroute(row)
             return []
-        if entry.sent is None:
+        if not entry.sent:
             return []
-        path, body = entry.sent
+        path, body = entry.sent[0].path, [event for sent in entry.sent for event in sent.body]
         before = len(self.pairs)
         if path == "/telemetry":
             answers = self._telemetry(entry, body)
+        elif path == "/maintenance":
+            answers = [self._maintain(one) for one in body]
         elif path == "/labels":
             answers = [self._label(entry, place, one) for place, one in enumerate(body)]
         else:
@@ -78,6 +81,7 @@ class Oracle:
         if isinstance(self.ledger, IncidentLedger):  # One event may complete several.
             made = [pair._replace(position=(*entry.id, at)) for at, pair in enumerate(self.pairs[before:])]
             self.pairs[before:] = made
+        self.pairs[before:] = [one for one in self.pairs[before:] if not self._working(one.device, one.time)]
         for pair in self.pairs[before:]:
             self.counts["labeled_pairs", "yes" if pair.said.prediction == pair.label else "no"] += 1
             if self._monitor is not None and pair.said.version == self._watched:
@@ -123,6 +127,9 @@ class Oracle:
             self.counts["events", answer["status"]] += 1
             device, time = answer["device"], answer["time"]
             said = answer["said"]
+            answer["maintenance"] = self._working(device, time)
+            if answer["maintenance"]:
+                continue
             if said is not None:
                 self.counts["predictions", "model", said.version, str(said.prediction)] += 1
                 self.pairs += self.ledger.predict(device, time, said, arrival, (*entry.id, place))
@@ -150,6 +157,7 @@ class Oracle:
                 answer["status"] = "late"
         device.readings.append((time, cpu))
         newest = max(at for at, _ in device.readings) // PERIOD
+        device.readings = [one for one in device.readings if one[0] // PERIOD > newest - LONGEST // PERIOD]
         features: dict[str, float] = {"model_x": DEVICES[name]["model_x"]}
         if cpu is not None:
             features["cpu"] = cpu
@@ -162,14 +170,41 @@ class Oracle:
             features[f"cpu_count_{window}"] = len(inside)
             if inside:
                 features[f"cpu_sum_{window}"], features[f"cpu_max_{window}"] = sum(inside), max(inside)
-        version = self._version(name)
-        probability = score(version, [features.get(one, ABSENT) for one in INPUTS[version]])
-        answer["said"] = Said(version, int(probability >= THRESHOLDS[version]), probability)
+        answer["said"] = self._said(name, features)
         return answer
+
+    def _said(self, device: str, features: dict[str, float]) -> Said:
+        """What the version of a device says, and those beside it."""
+        by = self._version(device)
+        beside = [one["version"] for one in self._document["versions"] if one["role"] == "shadow"]
+        if by != self.champion:
+            beside.append(self.champion)
+        first, *shadows = (_told(version, features) for version in (by, *beside))
+        return Said(*first, tuple(shadows))
+
+    def _working(self, device: str, time: float) -> str | None:
+        """The maintenance that a device is in."""
+        for name, (of, start, end) in self._calendar.items():
+            if of == device and start <= time and (end is None or time < end):
+                return name
+        return None
+
+    def _maintain(self, body: dict[str, Any]) -> dict[str, Any]:
+        """The calendar changes."""
+        name, entry = body["id"], (body["device"], body["start"], body["end"])
+        before = self._calendar.get(name)
+        status = "opened" if before is None else "unchanged" if before == entry else "changed"
+        self._calendar[name] = entry
+        self.counts["maintenance_changes", status] += 1
+        return {"id": name, "status": status}
 
     def _label(self, entry: Committed, place: int, body: dict[str, Any]) -> dict[str, Any]:
         time = body["timestamp"]
         position = (*entry.id, place)
+        if self._working(body["device"], time):
+            status = "quarantined" if time > entry.arrival + TOLERANCE else "kept"
+            self.counts["labels", status] += 1
+            return {"device": body["device"], "time": time, "status": status}
         status, pairs = self.ledger.label(body["device"], time, body["is_error"], entry.arrival, position)
         self.pairs += pairs
         self.counts["labels", status] += 1
@@ -182,6 +217,11 @@ class Oracle:
         self.counts["incidents", status] += 1
         labeled = sum(pair.label for pair in pairs)
         return {"id": body["id"], "status": status, "labeled": labeled, "too_late": too_late}
+
+
+def _told(version: str, features: dict[str, float]) -> tuple[str, int, float]:
+    probability = score(version, [features.get(one, ABSENT) for one in INPUTS[version]])
+    return version, int(probability >= THRESHOLDS[version]), probability
 
 
 def _champion(document: dict[str, Any]) -> str:

@@ -8,11 +8,19 @@ from typing import Any
 from unittest.mock import patch
 
 import graphs.replay
+import tests.simulation.world
+from graphs.device_states import DeviceStates
 from graphs.journal_step import JournalStep
+from graphs.protocol.request import Request
 from graphs.snapshot import Restored
+from graphs.state.journal_archive import JournalArchive
 from graphs.state.journal_bounds import JournalBounds
 from graphs.state.redis_journal import RedisJournal
 from graphs.state.routing_trail import RoutingTrail
+from graphs.state.snapshots import predictions
+from graphs.state.snapshots.files import snapshot_files
+from graphs.state.unfinished import Unfinished
+from graphs.together import Together
 from tests.simulation.patches import Machine
 
 
@@ -82,9 +90,96 @@ def stale_swap() -> Any:
     return patch.object(RoutingTrail, "at", at)
 
 
+def early_note() -> Any:
+    """With the first answer of a group a snapshot may be due, before the others are counted."""
+    real = Together._response
+
+    def response(self: Any, event: Any, failure: Any) -> Any:
+        found = real(self, event, failure)
+        self._note_entry(len(event.body.records) if isinstance(event.body, Request) else 1)
+        return found
+
+    return patch.object(Together, "_response", response)
+
+
+def unfinished_forgotten() -> Any:
+    """Events that the model failed at are given to no step any more."""
+    return patch.object(Unfinished, "note", lambda self, request: None)
+
+
+def unseen_loss() -> Any:
+    """A store that lost its content is not noticed."""
+    return patch.object(RedisJournal, "has_lost", lambda self: False)
+
+
+def old_ones_first() -> Any:
+    """Older snapshots are deleted before the new one is written, which may fail."""
+    real = tests.simulation.world.write_snapshot
+
+    def write(directory: Any, place: Any, state: Any) -> Any:
+        for old in snapshot_files(directory):
+            old.path.unlink()
+        return real(directory, place, state)
+
+    return patch.object(tests.simulation.world, "write_snapshot", write)
+
+
+def archived_before_written() -> Any:
+    """Entries count as archived although the file could not be written."""
+    real = JournalArchive._write
+
+    def write(self: Any, batch: Any) -> None:
+        self.last = batch[-1].id
+        real(self, batch)
+
+    return patch.object(JournalArchive, "_write", write)
+
+
+def arrival_after_write() -> Any:
+    """Live events arrive when they are journaled, and replayed ones when they were sent."""
+    real = JournalStep.handle
+
+    def handle(self: Any, request: Any) -> None:
+        real(self, request)
+        if request.records and not request.replayed:
+            request.arrival = Machine.world.now
+
+    return patch.object(JournalStep, "handle", handle)
+
+
+def shadows_forgotten() -> Any:
+    """A snapshot does not have what was said in shadow."""
+    return patch.object(predictions, "_restored_shadows", lambda state, count: [()] * count)
+
+
+def calendar_of_today() -> Any:
+    """A replay and another process judge by the calendar that is kept beside the journal alone."""
+    real = DeviceStates._change
+
+    def change(self: Any, request: Any) -> None:
+        if not request.replayed:
+            real(self, request)
+
+    return patch.object(DeviceStates, "_change", change)
+
+
 PLANTS: dict[str, Callable[[], Any]] = {
     plant.__name__: plant
-    for plant in (skip_journal_write, snapshot_before_write, double_replay, lost_trim_bound, stale_swap)
+    for plant in (
+        skip_journal_write,
+        snapshot_before_write,
+        double_replay,
+        lost_trim_bound,
+        stale_swap,
+        early_note,
+        unfinished_forgotten,
+        unseen_loss,
+        old_ones_first,
+        archived_before_written,
+        arrival_after_write,
+        shadows_forgotten,
+        calendar_of_today,
+    )
 }
 
 

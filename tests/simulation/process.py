@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,11 +19,13 @@ from graphs.model_router import ModelRouter
 from graphs.onnx_model import OnnxModel
 from graphs.preprocess import Preprocess
 from graphs.protocol.errors import ApiError
-from graphs.respond import Respond
+from graphs.respond import ErrorHandler, Respond
 from graphs.state.labeled_batches import LabeledBatches
 from graphs.state.redis_journal import RedisJournal
 from graphs.state.serving_state import ServingState, attach_state
 from graphs.state.settings import ServingSettings
+from graphs.together import Alone, Together
+from tests.simulation.store import Sent, Store
 from tests.simulation.world import World
 
 DEVICES = {"d0": {"model_x": 1.0}, "d1": {"model_x": 0.0}, "d2": {"model_x": 1.0}}
@@ -35,6 +37,18 @@ class _Quiet:
 
     def __getattr__(self, name: str) -> Any:
         return lambda *args, **kwargs: None
+
+
+class _Together(Together):
+    """Tells the store which requests an entry is of."""
+
+    def __init__(self, context: Any, store: Store) -> None:
+        super().__init__(context)
+        self._store = store
+
+    def _answer(self, events: Sequence[Any], group: list[int], answers: list[Any], alone: Alone) -> None:
+        self._store.sending = [sent for place in group for sent in events[place].sent]
+        super()._answer(events, group, answers, alone)
 
 
 class Process:
@@ -82,6 +96,10 @@ class Process:
         for step in self._steps:
             steps[step.name] = SimpleNamespace(async_object=step)
         self._respond = Respond(context)
+        self._on_error = ErrorHandler(context)
+        self._together = _Together(context, world.store)
+        steps["ingress"] = SimpleNamespace(async_object=self._ingress)
+        steps["error_handler"] = SimpleNamespace(async_object=self._on_error)
         steps["respond"] = SimpleNamespace(async_object=self._respond)
         for step in (*self._steps, self._respond):
             step.post_init()
@@ -90,18 +108,33 @@ class Process:
     def knows_all(self) -> bool:
         """Whether it has seen every entry of the store."""
         journal: Any = self.state.journal
+        if self.state.unfinished.request is not None:
+            return False
         return journal.place is not None and journal.place >= max(self._world.store.ids, default=(0, 0))
 
     def send(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         """Status and answer of a request."""
-        event = SimpleNamespace(
-            method=method, path=path, body=None if body is None else orjson.dumps(body), headers={}
-        )
-        request = self._ingress.do_event(event).body
-        for step in self._steps:
-            step.do(request)
-        response = self._respond.do_event(event).body
-        return response.status_code, orjson.loads(response.body)
+        return _read(self._alone(_event(method, path, body)))
+
+    def post(self, requests: Sequence[tuple[str, Any]]) -> list[tuple[int, Any]]:
+        """Status and answer of requests that have arrived together: path and body of each."""
+        events = [_event("POST", path, body, place) for place, (path, body) in enumerate(requests)]
+        if len(events) == 1:
+            return [_read(self._alone(events[0]))]
+        return [_read(response) for response in self._together(events, self._alone)]
+
+    def _alone(self, event: Any) -> Any:
+        """As the graph server does it: a step that fails is answered by the error handler."""
+        self._world.store.sending = event.sent
+        try:
+            request = self._ingress.do_event(event).body
+            for step in self._steps:
+                step.do(request)
+            return self._respond.do_event(event).body
+        except RuntimeError:
+            return self._on_error.do_event(event)
+        finally:
+            self._world.store.sending = ()
 
     def counts(self) -> dict[tuple[str, ...], float]:
         """Counters that go on over restarts, by name and labels."""
@@ -112,9 +145,10 @@ class Process:
     def work_beside(self) -> None:
         """Let the threads beside the requests do what waits for them."""
         for batches in self._batches():
-            if batches.unwritten:
+            is_full = batches.unwritten >= batches._rows
+            if is_full or (batches.unwritten and self._world.random.random() < 0.25):
                 try:
-                    batches.flush(full_only=batches.unwritten >= batches._rows)
+                    batches.flush(full_only=is_full)
                 except (OSError, pa.ArrowException) as error:
                     batches._on_failure(error)
         journal = self.state.journal
@@ -135,3 +169,16 @@ class Process:
     def shut_down(self) -> None:
         """End in order."""
         shut_down(self.context)
+
+
+def _event(method: str, path: str, body: Any, place: int = 0) -> Any:
+    """An HTTP request as Nuclio has it, with what the store is told of it."""
+    content = None if body is None else orjson.dumps(body)
+    sent = () if not isinstance(body, list) else (Sent(place, path, body),)
+    return SimpleNamespace(method=method, path=path, body=content, headers={}, sent=sent)
+
+
+def _read(response: Any) -> tuple[int, Any]:
+    if isinstance(response, Exception):
+        raise response
+    return response.status_code, orjson.loads(response.body)

@@ -18,6 +18,8 @@ from tests.simulation.patches import simulated
 from tests.simulation.plants import PLANTS, planted
 
 MEMORY = Path("/dev/shm")
+_CHUNK = 40
+"""Histories of a process: so many leave 150 MB of garbage."""
 
 
 class Found(NamedTuple):
@@ -45,8 +47,11 @@ def run_history(seed: int, steps: int = 200) -> Found:
     return Found(seed, "", history.told)
 
 
-def _many(seeds: range, steps: int, plant: str) -> list[Found]:
-    """Failing histories among some; with a planted bug only until the first."""
+def _many(seeds: range, steps: int, plant: str, collects: bool = True) -> list[Found]:
+    """Failing histories among some; with a planted bug only until the first.
+
+    :param collects: whether garbage is given up; a process of its own gives it all up when it ends.
+    """
     found = []
     gc.collect()
     gc.freeze()
@@ -54,7 +59,7 @@ def _many(seeds: range, steps: int, plant: str) -> list[Found]:
     with simulated(), planted(plant):
         for seed in seeds:
             one = run_history(seed, steps)
-            if seed % 10 == 0:
+            if collects and seed % 10 == 0:
                 gc.collect()
             if one.error:
                 found.append(one)
@@ -69,10 +74,12 @@ def run(first: int, count: int, steps: int = 200, processes: int = 1, plant: str
     """Histories of so many seeds from the first on; gives those that fail, in order of their seeds."""
     if processes == 1:
         return _many(range(first, first + count), steps, plant)
-    size = max(1, min(50, count // processes))
+    size = max(1, min(_CHUNK, count // processes))
     chunks = [range(at, min(at + size, first + count)) for at in range(first, first + count, size)]
-    with multiprocessing.get_context("fork").Pool(processes) as pool:
-        results = [pool.apply_async(_many, (chunk, steps, plant)) for chunk in chunks]
+    gc.collect()
+    gc.freeze()  # The processes share it.
+    with multiprocessing.get_context("fork").Pool(processes, maxtasksperchild=1) as pool:
+        results = [pool.apply_async(_many, (chunk, steps, plant, False)) for chunk in chunks]
         found: list[Found] = []
         for result in results:
             found += result.get()
@@ -96,6 +103,9 @@ def main() -> None:
         if asked.histories == 1:
             print("\n".join(one.told))
         print(f"seed {one.seed}: {one.error}")
+        plant = f" --plant {asked.plant}" if asked.plant else ""
+        again = f"python -m tests.simulation --histories 1 --seed {one.seed} --steps {asked.steps}{plant}"
+        print(f"  what happened in it: {again}")
     told: dict[str, Any] = {
         "histories": asked.histories,
         "steps": asked.steps,

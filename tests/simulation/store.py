@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import redis
@@ -19,17 +18,30 @@ FAULTS = (REFUSED, LOST, TIMEOUT, FULL, SLOW)
 """Not taken; taken, and the answer lost, which the client repeats; the same without; full; slow."""
 
 
+class Sent(NamedTuple):
+    """A request.
+
+    :param place: among those of its turn.
+    :param path: of the route.
+    :param body: a list of events.
+    """
+
+    place: int
+    path: str
+    body: list[dict[str, Any]]
+
+
 class Committed(NamedTuple):
     """An entry that the store has taken.
 
-    :param sent: the request that it was written for; None for an entry that no request sent.
+    :param sent: the requests that it was written for, in order; none for an entry that no request sent.
     """
 
     id: Id
     kind: str
     arrival: float
     events: bytes
-    sent: Any
+    sent: Sequence[Sent] = ()
 
 
 class Content:
@@ -40,6 +52,13 @@ class Content:
         self.keys: dict[str, bytes] = {}
         self.last: Id = (0, 0)
         self.added = 0
+
+    def copy(self) -> Content:
+        """The same now; entries are never changed."""
+        found = Content()
+        found.entries, found.keys = list(self.entries), dict(self.keys)
+        found.last, found.added = self.last, self.added
+        return found
 
 
 class Store:
@@ -55,7 +74,8 @@ class Store:
         self.is_away = self.had_fault = False
         self.faults: list[str] = []
         self.log: list[Committed] = []
-        self.sending: Any = None
+        self.is_slow = False
+        self.sending: Sequence[Sent] = ()
 
     @property
     def ids(self) -> list[Id]:
@@ -64,11 +84,11 @@ class Store:
 
     def remember(self) -> None:
         """Keep a copy of now, for ``go_back``."""
-        self._earlier = copy.deepcopy(self._content)
+        self._earlier = self._content.copy()
 
     def go_back(self) -> None:
         """Be as it was when it remembered."""
-        self._content = copy.deepcopy(self._earlier)
+        self._content = self._earlier.copy()
 
     def lose(self) -> None:
         """Be empty."""
@@ -100,7 +120,7 @@ class Store:
         self._world.write()
         found = effect(self._content)
         self._world.write()
-        if fault == SLOW:
+        if fault == SLOW or self.is_slow:
             self._world.now += 1.5
         if fault == LOST:
             raise redis.ConnectionError("broken")
@@ -120,7 +140,11 @@ class Store:
         content.entries.append((at, fields))
         content.last, content.added = at, content.added + 1
         kind, arrival = fields[b"kind"].decode(), float(fields[b"arrival"])
-        sent = self.sending if kind in ("telemetry", "labels") and fields[b"events"] != b"[]" else None
+        sent = (
+            self.sending
+            if kind in ("telemetry", "labels", "maintenance") and fields[b"events"] != b"[]"
+            else ()
+        )
         # With an empty server whose clock is behind, an entry is written again at a place that counts.
         if not self.log or at > self.log[-1].id:
             self.log.append(Committed(at, kind, arrival, fields[b"events"], sent))

@@ -27,4 +27,13 @@ def test_a_failing_history_is_told_with_its_seed(
         main()
     told = capsys.readouterr().out
     assert told.startswith("seed ") and '"plant": "snapshot_before_write", "found_after": ' in told
-    assert len(PLANTS) == 5
+    seed = told.split()[1].rstrip(":")
+    replay = (
+        f"python -m tests.simulation --histories 1 --seed {seed} --steps 60 --plant snapshot_before_write"
+    )
+    assert replay in told
+
+
+@pytest.mark.parametrize("plant", ["unfinished_forgotten", "shadows_forgotten", "archived_before_written"])
+def test_what_goes_wrong_finds_the_bug_that_it_is_for(plant: str) -> None:
+    assert plant in PLANTS and len(run(0, 20, plant=plant)) == 1

@@ -42,6 +42,8 @@ class Traffic:
     def message(self, step: int) -> Message:
         """The next request."""
         chance = self._chance
+        if chance.random() < 0.05:
+            return Message("/maintenance", [_maintenance(chance, step)])
         if chance.random() < 0.5:
             return Message("/telemetry", [self._reading(step) for _ in range(chance.choice((1, 1, 2, 3)))])
         if self._form == "incidents":
@@ -75,6 +77,13 @@ class Traffic:
 
 def _time(chance: random.Random, step: int, late: float) -> float:
     return START + SECONDS * step - float(chance.choice((0, 0, 0, 1, 2)) * chance.randrange(int(late)))
+
+
+def _maintenance(chance: random.Random, step: int) -> dict[str, Any]:
+    """One entry of each device is opened, changed and closed, all of it each time."""
+    device, start = chance.choice(NAMES), _time(chance, step, 60)
+    end = None if chance.random() < 0.2 else start + chance.randrange(1, 90)
+    return {"id": f"m-{device}", "device": device, "start": start, "end": end}
 
 
 def _incident(chance: random.Random, step: int) -> dict[str, Any]:

@@ -61,9 +61,12 @@ class World:
         self.folder = folder
         self.now = START + 60.0
         self.writes_left: int | None = None
-        self.is_disk_full = False
+        self.full: str | None = None
+        self.model_failures = 0
+        self.has_model_failed = False
         self.children: dict[int, Child] = {}
         self.loads: list[Callable[[], None]] = []
+        self.tables: list[Any] = []
         self.forking: Any = None
         self.store = Store(self)
 
@@ -79,18 +82,28 @@ class World:
                 self.writes_left = None
                 raise Crash
 
+    def check_model(self) -> None:
+        """A model is asked for answers, and may fail."""
+        if self.model_failures > 0:
+            self.model_failures -= 1
+            self.has_model_failed = True
+            raise RuntimeError("the model has no memory left")
+
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Around something that is there as a whole, or not."""
+    def writing(self, where: Path | None = None) -> Iterator[None]:
+        """Around something that is there as a whole, or not.
+
+        :param where: a disk may be full in one of the folders alone.
+        """
         self.write()
-        if self.is_disk_full:
+        if self.full is not None and self.full in str(where or ""):
             raise OSError(28, "No space left on device")
         yield
         self.write()
 
     def fork(self) -> int:
         """A child with the memory of now; see ``Child``."""
-        if self.is_disk_full and self.random.random() < 0.2:
+        if self.full == "" and self.random.random() < 0.2:
             raise OSError(12, "Cannot allocate memory")
         taker, place, rendered = self.forking
         pid = 1000 + len(self.children)

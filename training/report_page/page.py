@@ -15,6 +15,8 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
+SECTION = Path(__file__).with_name("section.html.j2")
+_LINKS_END, _END = "</nav>", "</main>\n"
 
 
 @dataclass(frozen=True)
@@ -99,18 +101,43 @@ def shown(cell: Any) -> str:
 
 def render(page: Page) -> str:
     """The page as HTML; everything it needs is in it."""
-    environment = jinja2.Environment(
+    plots = {
+        section.title: [_plot(f"{section.anchor}-{number}", f) for number, f in enumerate(section.figures)]
+        for section in page.sections
+    }
+    template = _environment().get_template(TEMPLATE.name)
+    return template.render(page=page, plots=plots, plotlyjs=get_plotlyjs())
+
+
+def with_section(html: str, section: Section) -> str:
+    """A page with one section more at its end, without plots; in place of one of the same title.
+
+    :param html: a page of ours.
+    :raises ValueError: if it is none.
+    """
+    head, closed, tail = html.rpartition(_END)
+    links, closed_links, rest = head.rpartition(_LINKS_END)
+    if not closed or not closed_links:
+        raise ValueError(f"page must be a report of ours, got one without {_LINKS_END} or {_END.strip()}")
+    begin = f'<section id="{section.anchor}">'
+    if begin in rest:
+        before, _, after = rest.partition(begin)
+        rest = before + after.partition("</section>\n")[2]
+    else:
+        links += f'<a href="#{section.anchor}">{section.title}</a>'
+    made = _environment().get_template(SECTION.name).render(section=section, plots={})
+    return f"{links}{closed_links}{rest}{made}{closed}{tail}"
+
+
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATE.parent),
         autoescape=jinja2.select_autoescape(default_for_string=True, default=True),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
-    plots = {
-        section.title: [_plot(f"{section.anchor}-{number}", f) for number, f in enumerate(section.figures)]
-        for section in page.sections
-    }
-    return environment.get_template(TEMPLATE.name).render(page=page, plots=plots, plotlyjs=get_plotlyjs())
 
 
 def _plot(name: str, figure: go.Figure) -> str:

@@ -108,14 +108,7 @@ def read_snapshot(file: SnapshotFile) -> SavedState:
     digest = hashlib.sha256(content).hexdigest()
     if digest != file.digest:
         raise InputError(f"snapshot {file.path.name}", "must have the digest in its name", digest[:16])
-    with zipfile.ZipFile(io.BytesIO(content)) as parts:
-        plain = json.loads(parts.read(_PLAIN))
-        if plain.get("version") != VERSION:
-            raise InputError(
-                f"snapshot {file.path.name}, 'version'", f"must be {VERSION}", plain.get("version")
-            )
-        arrays = {name: _array(parts.read(name)) for name in plain["arrays"]}
-    return SavedState(plain["state"], arrays)
+    return _read(content, f"snapshot {file.path.name}")
 
 
 def clear_unfinished(directory: Path) -> None:
@@ -134,6 +127,15 @@ def _write(stream: Any, state: SavedState) -> None:
         for name in names:
             with parts.open(name, "w", force_zip64=True) as part:
                 np.save(part, np.ascontiguousarray(state.arrays[name]), allow_pickle=False)
+
+
+def _read(content: bytes, where: str) -> SavedState:
+    with zipfile.ZipFile(io.BytesIO(content)) as parts:
+        plain = json.loads(parts.read(_PLAIN))
+        if plain.get("version") != VERSION:
+            raise InputError(f"{where}, 'version'", f"must be {VERSION}", plain.get("version"))
+        arrays = {name: _array(parts.read(name)) for name in plain["arrays"]}
+    return SavedState(plain["state"], arrays)
 
 
 def _array(content: bytes) -> Array:

@@ -30,11 +30,13 @@ def saved_predictions(made: Sequence[Prediction], inputs: Sequence[str]) -> Save
         },
         {
             "kind": kind,
-            "features": _features(made, kind, [_places(columns, names) for names in kinds.values()], columns),
+            "features": _features(
+                made, kind, [places_of(columns, names) for names in kinds.values()], columns
+            ),
             "prediction": np.array([one.prediction for one in made], dtype=np.int64),
             "probability": np.array([one.probability for one in made], dtype=np.float64),
             "missing": np.array([one.missing for one in made], dtype=np.int64),
-            **_saved_shadows(made),
+            **saved_shadows([(row, answer) for row, one in enumerate(made) for answer in one.shadows]),
         },
     )
     ahead = saved_ahead([one.ahead for one in made])
@@ -43,7 +45,8 @@ def saved_predictions(made: Sequence[Prediction], inputs: Sequence[str]) -> Save
     return found
 
 
-def _places(columns: Sequence[str], names: Sequence[str]) -> list[int]:
+def places_of(columns: Sequence[str], names: Sequence[str]) -> list[int]:
+    """Where names are among columns."""
     where = {name: place for place, name in enumerate(columns)}
     return [where[name] for name in names]
 
@@ -63,8 +66,8 @@ def _features(
     return found
 
 
-def _saved_shadows(made: Sequence[Prediction]) -> dict[str, Array]:
-    told = [(row, answer) for row, one in enumerate(made) for answer in one.shadows]
+def saved_shadows(told: Sequence[tuple[int, ShadowAnswer]]) -> dict[str, Array]:
+    """What other versions said of predictions, each with the row of its own."""
     _, codes = numbered([answer.version for _, answer in told])
     return {
         "shadow_row": np.array([row for row, _ in told], dtype=np.int64),
@@ -105,13 +108,14 @@ def restored_predictions(state: SavedState, inputs: Sequence[str]) -> list[Predi
             state.arrays["probability"].tolist(),
             state.arrays["missing"].tolist(),
             [names[number] for number in codes],
-            _restored_shadows(state, len(codes)),
+            restored_shadows(state, len(codes)),
             restored_ahead(state, len(codes)),
         )
     )
 
 
-def _restored_shadows(state: SavedState, count: int) -> list[tuple[ShadowAnswer, ...]]:
+def restored_shadows(state: SavedState, count: int) -> list[tuple[ShadowAnswer, ...]]:
+    """Inverse of ``saved_shadows`` for so many predictions."""
     found: list[tuple[ShadowAnswer, ...]] = [()] * count
     arrays = state.arrays
     if not len(arrays.get("shadow_row", ())):

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from graphs.state.entry_id import BEFORE_ALL, EntryId
-from graphs.state.snapshots.files import snapshot_files, write_snapshot
+from graphs.state.snapshots.files import KEPT, snapshot_files, write_snapshot
 from graphs.state.snapshots.saved_state import SavedState
 
 _PATIENCE_SECONDS = 600.0
@@ -53,6 +53,7 @@ class SnapshotTaker:
         self._on_outcome = on_outcome
         self._waiting = 0
         self._not_before = 0.0
+        self._anew = 0
         self._due = time.monotonic() + seconds
         self._child: int | None = None
         self._result = -1
@@ -65,19 +66,29 @@ class SnapshotTaker:
 
         :param place: last entry of the journal that is in the memory.
         :param events: that were accepted with it.
-        :param lost: whether the journal's store lost what it had: then one is due now.
+        :param lost: whether the journal's store lost what it had: then one is due now, and ``KEPT`` in all.
         """
         self._waiting += events
         if self._child is not None:
             self._look()
         now = time.monotonic()
-        is_due = self._waiting >= self._events or (now >= self._due and place > self._written)
+        is_due = self._waiting >= self._events
+        is_due |= place > self._written and (now >= self._due or self._anew > 0)
+        if lost:
+            self.take_anew()
         if lost or (is_due and now >= self._not_before):
             if lost and self._child is not None:
                 os.kill(self._child, signal.SIGKILL)  # What it writes is of before.
                 self._end(_CLOSE_SECONDS)
             if self._child is None:
                 self._take(place, lost)
+
+    def take_anew(self) -> None:
+        """Have all files that are kept be of now, soon.
+
+        The store no longer has what is between those of before, so each of them would be the only one.
+        """
+        self._anew = KEPT
 
     def close(self, place: EntryId) -> None:
         """Write a last one, unless an earlier one takes too long; done again, it changes nothing.
@@ -134,6 +145,7 @@ class SnapshotTaker:
         self._not_before = time.monotonic() + _REST * took
         if said == _WRITTEN:
             self._written = self._taking
+            self._anew = max(0, self._anew - 1)
             self._on_outcome("")
         else:
             self._failed(said or "its process was ended")

@@ -14,6 +14,7 @@ from project.local.api.context import Context
 from project.local.api.deployments.left_rehearsals import LeftRehearsals
 from project.local.api.deployments.live import LiveDeployments
 from project.local.api.deployments.revived_functions import RevivedFunctions
+from project.local.api.deployments.revived_valkey import RevivedValkey
 from project.local.api.deployments.supervisor import Supervisor
 from project.local.api.documents import now
 from project.local.api.http.local_callers import LocalCallersOnly
@@ -21,6 +22,7 @@ from project.local.api.jobs.runner import Jobs
 from project.local.api.records.store import Store
 from project.local.api.routes import (
     absent,
+    alerts,
     artifacts,
     background_tasks,
     client_spec,
@@ -51,7 +53,7 @@ def build_app(
     """The ASGI application over the SQLite file under ``settings.home``.
 
     At start it finds the functions and jobs again that an earlier control plane left running; at the end it
-    stops them all.
+    stops them all. Valkey is started again when it dies.
 
     :param clock: wall clock.
     :param tick_seconds: pause between two looks at what is due and what has died.
@@ -63,7 +65,9 @@ def build_app(
     scheduler = Scheduler(store, jobs.submit, clock)
     rehearsals = LeftRehearsals(store, supervisor, settings.home)
     revived = RevivedFunctions(supervisor, deployments)
-    ticker = Ticker([jobs.settle, rehearsals.end, revived.tick, scheduler.tick], tick_seconds)
+    context = Context(store, settings, deployments, supervisor, jobs, scheduler, redis_url=redis_url)
+    valkey = RevivedValkey(settings.home, context.valkey_started_again)
+    ticker = Ticker([valkey.tick, jobs.settle, rehearsals.end, revived.tick, scheduler.tick], tick_seconds)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -80,6 +84,7 @@ def build_app(
             *client_spec.ROUTES,
             *projects.ROUTES,
             *absent.ROUTES,
+            *alerts.ROUTES,
             *background_tasks.ROUTES,
             *runs.ROUTES,
             *job_routes.ROUTES,
@@ -100,7 +105,5 @@ def build_app(
         lifespan=lifespan,
         middleware=[Middleware(LocalCallersOnly)],
     )
-    app.state.context = Context(
-        store, settings, deployments, supervisor, jobs, scheduler, redis_url=redis_url
-    )
+    app.state.context = context
     return app

@@ -23,6 +23,7 @@ class Context:
     :param scheduler: keeps schedules and starts them.
     :param tasks: background tasks that clients were told of.
     :param redis_url: address of the online store; may change while the server runs.
+    :param valkey_restarts: how often the online store was started again since this server was.
     """
 
     store: Store
@@ -33,3 +34,9 @@ class Context:
     scheduler: Scheduler
     tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
     redis_url: str = ""
+    valkey_restarts: int = 0
+
+    def valkey_started_again(self, url: str) -> None:
+        """The online store died and lives again, at this address."""
+        self.redis_url = url
+        self.valkey_restarts += 1

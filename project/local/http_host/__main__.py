@@ -28,8 +28,8 @@ from project.local.http_host.app import DEFAULT_MAX_BODY, HostApp
 from project.local.http_host.events import JSON, LOG_FORMAT, JsonLines, make_context
 from project.local.http_host.functions import load_function
 from project.local.http_host.handover import listen, offer, take
-from project.local.http_host.head_limits import LimitedProtocol
 from project.local.http_host.preload import preload, wait
+from project.local.http_host.prompt import PromptProtocol
 
 _GRACE_SECONDS = 10
 _SWITCH_SECONDS = 0.0005
@@ -61,7 +61,8 @@ async def _serve(arguments: argparse.Namespace) -> None:
             HostApp(function, arguments.max_body),
             log_level="warning",
             access_log=False,
-            http=LimitedProtocol,
+            http=PromptProtocol,
+            proxy_headers=False,  # Nobody asks who sent it.
             lifespan="on",
             timeout_keep_alive=75,
             timeout_graceful_shutdown=_GRACE_SECONDS,

@@ -26,6 +26,7 @@ log = logging.getLogger("netops.http_host")
 
 DEFAULT_MAX_BODY = 8_000_000
 READY_PATH = "/__host__/ready"
+_OURS = frozenset(("content-type", "content-length", "transfer-encoding"))
 
 Scope = MutableMapping[str, Any]
 Headers = list[tuple[bytes, bytes]]
@@ -44,8 +45,8 @@ class HostApp:
     """
 
     def __init__(self, function: Function, max_body: int = DEFAULT_MAX_BODY) -> None:
-        self._function = function
-        self._max_body = max_body
+        self.function = function
+        self.max_body = max_body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection event."""
@@ -56,35 +57,55 @@ class HostApp:
                 result = await self._answer(scope, receive)
             except DisconnectedError:
                 return
-            await _send(result, send)
+            await send_result(result, send)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Result:
-        if scope["path"] == READY_PATH:
-            return to_result({"ready": True, "pid": os.getpid()})
-        refusal = self._function.refusal(scope["method"], scope["path"], lambda: _id_of(scope))
-        if refusal is not None:
-            return to_result(refusal)
-        headers = scope["headers"]
+        method, path, headers = scope["method"], scope["path"], scope["headers"]
+        result = self.at_head(method, path, headers)
+        if result is not None:
+            return result
         try:
-            body = await read_body(receive, headers, self._max_body)
-            body, headers = _plain(body, headers, self._max_body)
-            event = make_event(
-                scope["method"],
-                scope["path"].replace("?", "%3F"),  # A part of a name, as no query is in here.
-                scope["query_string"],
-                headers,
-                body,
-                self._function.json_only,
-            )
+            body = await read_body(receive, headers, self.max_body)
+            body, headers = _plain(body, headers, self.max_body)
+            event = self.event(method, path, scope["query_string"], headers, body)
         except InputError as error:
-            known = BodyTooLargeError | BodyTooSlowError | ApiError
-            status = error.status if isinstance(error, known) else 400
-            return error_result(status, error.where, error.rule, str(error.got), _id_of(scope))
+            return self.refused(error, scope["headers"])
         try:
-            return to_result(await self._function(event))
+            output = await self.function(event)
         except Exception as error:
-            name = _id_of(scope)
-            log.exception("%s %s failed, request %s", scope["method"], scope["path"], name)
+            output = error
+        return self.answered(output, method, path, scope["headers"])
+
+    def at_head(self, method: str, path: str, headers: Headers) -> Result | None:
+        """The answer to a request whose body need not be read; None if it must."""
+        if path == READY_PATH:
+            return to_result({"ready": True, "pid": os.getpid()})
+        refusal = self.function.refusal(method, path, lambda: _id_of(headers))
+        return None if refusal is None else to_result(refusal)
+
+    def event(self, method: str, path: str, query: bytes, headers: Headers, body: bytes) -> Any:
+        """The event that the function gets.
+
+        :raises InputError: if the body must be JSON and is not.
+        """
+        path = path.replace("?", "%3F")  # A part of a name, as no query is in here.
+        return make_event(method, path, query, headers, body, self.function.json_only)
+
+    def refused(self, error: InputError, headers: Headers) -> Result:
+        """The answer to a request that the function never gets."""
+        known = BodyTooLargeError | BodyTooSlowError | ApiError
+        status = error.status if isinstance(error, known) else 400
+        return error_result(status, error.where, error.rule, str(error.got), _id_of(headers))
+
+    def answered(self, output: Any, method: str, path: str, headers: Headers) -> Result:
+        """The answer that is made of the function's output, or of its failure."""
+        try:
+            if isinstance(output, Exception):
+                raise output
+            return to_result(output)
+        except Exception as error:
+            name = _id_of(headers)
+            log.exception("%s %s failed, request %s", method, path, name)
             got = f"{type(error).__name__}: {error}"
             return error_result(500, "", "the function must not fail", got, name)
 
@@ -94,7 +115,7 @@ class HostApp:
         await receive()
         # Here every request has been answered and no new one can come.
         try:
-            await self._function.terminate()
+            await self.function.terminate()
         except Exception as error:
             log.exception("ending the function failed")
             await send({"type": "lifespan.shutdown.failed", "message": str(error)})
@@ -102,10 +123,10 @@ class HostApp:
             await send({"type": "lifespan.shutdown.complete"})
 
 
-def _id_of(scope: Scope) -> str:
+def _id_of(headers: Headers) -> str:
     """Id of a request that the function has not answered."""
     try:
-        return given_id({name.decode("latin-1"): value for name, value in scope["headers"]}) or made_id()
+        return given_id({name.decode("latin-1"): value for name, value in headers}) or made_id()
     except ApiError:
         return made_id()
 
@@ -123,18 +144,24 @@ def _plain(body: bytes, headers: Headers, most: int) -> tuple[bytes, Headers]:
     return plain, [(name, value) for name, value in headers if name != coding]
 
 
-async def _send(result: Result, send: Send) -> None:
+def head_of(result: Result) -> Headers:
+    """Headers of an answer; a stream has no length."""
     headers = [(b"content-type", result.content_type.encode())]
     headers += [
         (name.lower().encode("latin-1"), value.encode("latin-1"))
         for name, value in result.headers.items()
-        if name.lower() not in {"content-type", "content-length", "transfer-encoding"}
+        if name.lower() not in _OURS
     ]
     if isinstance(result.body, bytes):
         headers.append((b"content-length", str(len(result.body)).encode()))
     if result.status in (408, 413):
         headers.append((b"connection", b"close"))
-    await send({"type": "http.response.start", "status": result.status, "headers": headers})
+    return headers
+
+
+async def send_result(result: Result, send: Send) -> None:
+    """Send an answer by ASGI."""
+    await send({"type": "http.response.start", "status": result.status, "headers": head_of(result)})
     if isinstance(result.body, bytes):
         await send({"type": "http.response.body", "body": result.body})
         return

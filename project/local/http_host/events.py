@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -16,6 +15,7 @@ import nuclio_sdk
 from nuclio_sdk.event import TriggerInfo
 
 from feature_sets.checks import InputError
+from graphs.protocol.request_id import made_id
 from project.local.http_host.body import parse_json
 
 LOG_FORMAT, JSON = "NETOPS_LOG_FORMAT", "json"
@@ -77,7 +77,7 @@ def make_event(
         trigger=_TRIGGER,
         fields=dict(parse_qsl(query.decode("latin-1"))) if query else {},
         headers=names,
-        _id=uuid.uuid4().hex,
+        _id=made_id(),
         method=method,
         path=path,
         size=len(body),

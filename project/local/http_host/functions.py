@@ -23,6 +23,12 @@ class Function(Protocol):
     async def __call__(self, event: Any) -> Any:
         """Answer one event."""
 
+    def take(self, event: Any, done: Callable[[Any], None]) -> None:
+        """Answer one event without a task of its own.
+
+        :param done: called with the output, or the error, once; it never raises.
+        """
+
     async def terminate(self) -> None:
         """Finish what is under way inside; called once, after the last answer."""
 

@@ -69,6 +69,10 @@ class LimitedProtocol(HttpToolsProtocol):
         self._is_too_long = size > HEAD_BYTES
         if self._is_too_long:
             raise HeadTooLongError
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin with a request whose head is within the limits."""
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:

@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from project.local.http_host.code import load_handler
-from project.local.http_host.hooks import call_hook, settled
+from project.local.http_host.hooks import Tasks, call_hook, settled
 
 
 class NuclioFunction:
@@ -25,6 +25,7 @@ class NuclioFunction:
         self._context = context
         self._module = module
         self._handler = handler
+        self._tasks = Tasks()
         self._async = inspect.iscoroutinefunction(handler) or inspect.isasyncgenfunction(handler)
 
     @classmethod
@@ -44,6 +45,10 @@ class NuclioFunction:
         if self._async:
             return await settled(self._handler(self._context, event))
         return await settled(await asyncio.to_thread(self._handler, self._context, event))
+
+    def take(self, event: Any, done: Callable[[Any], None]) -> None:
+        """Hand the event to the handler, which runs beside others."""
+        self._tasks.start(self(event), done)
 
     async def terminate(self) -> None:
         """Call the hooks that the code has set."""

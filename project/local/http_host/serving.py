@@ -17,7 +17,7 @@ from mlrun.serving.server import v2_serving_init
 
 from graphs.together import ATTRIBUTE
 from project.local.http_host.code import load_module
-from project.local.http_host.hooks import call_hook, settled
+from project.local.http_host.hooks import Tasks, call_hook, settled
 
 _TURN_REQUESTS, _TURN_BYTES = 64, 16_000
 """What is answered at a go, at most, unless one request is more."""
@@ -47,7 +47,8 @@ class ServingFunction:
         self._handler = context.mlrun_handler
         self._module = module
         self._together = getattr(getattr(context, "_server", None), ATTRIBUTE, None)
-        self._arrived: deque[tuple[Any, asyncio.Future[Any]]] = deque()
+        self._tasks = Tasks()
+        self._arrived: deque[tuple[Any, Callable[[Any], None]]] = deque()
         self._bytes = 0
 
     @classmethod
@@ -71,16 +72,32 @@ class ServingFunction:
         if self._together is None:
             output = self._alone(event)
             return await output if inspect.isawaitable(output) else output
+        answer = asyncio.get_running_loop().create_future()
+
+        def done(output: Any) -> None:
+            if answer.done():  # Its client has left.
+                return
+            if isinstance(output, Exception):
+                answer.set_exception(output)
+            else:
+                answer.set_result(output)
+
+        self.take(event, done)
+        return await answer
+
+    def take(self, event: Any, done: Callable[[Any], None]) -> None:
+        """Have the event answered with others that arrive by the time that its turn comes."""
+        if self._together is None:
+            self._tasks.start(self(event), done)
+            return
         refusal = self.refusal(event.method, event.path, lambda: str(event.id))
         if refusal is not None:
-            return refusal
-        loop = asyncio.get_running_loop()
-        answer = loop.create_future()
+            done(refusal)
+            return
         if not self._arrived:  # Whatever arrived with it is read before this is called.
-            loop.call_soon(self._answer_some)
-        self._arrived.append((event, answer))
+            asyncio.get_running_loop().call_soon(self._answer_some)
+        self._arrived.append((event, done))
         self._bytes += event.size
-        return await answer
 
     def refusal(self, method: str, path: str, named: Callable[[], str]) -> Any | None:
         """The answer to a request that there is no room for.
@@ -96,7 +113,7 @@ class ServingFunction:
 
     def _answer_some(self) -> None:
         """Answer the first of what has arrived by now; before the others, what arrives is read or refused."""
-        arrived: list[tuple[Any, asyncio.Future[Any]]] = []
+        arrived: list[tuple[Any, Callable[[Any], None]]] = []
         size = 0
         while self._arrived and len(arrived) < _TURN_REQUESTS and size < _TURN_BYTES:
             arrived.append(self._arrived.popleft())
@@ -106,22 +123,11 @@ class ServingFunction:
             asyncio.get_running_loop().call_soon(self._answer_some)
         events = [event for event, _ in arrived]
         try:
-            if self._together is None or len(events) == 1:
-                answers = [self._alone(event) for event in events]
-            else:
-                answers = self._together(events, self._alone)
+            outputs = self._together(events, self._alone) if self._together is not None else []
         except Exception as error:
-            for _, answer in arrived:
-                if not answer.done():
-                    answer.set_exception(error)
-            return
-        for (_, answer), value in zip(arrived, answers, strict=True):
-            if answer.done():  # Its client has left.
-                continue
-            if isinstance(value, Exception):
-                answer.set_exception(value)
-            else:
-                answer.set_result(value)
+            outputs = [error] * len(arrived)
+        for (_, done), output in zip(arrived, outputs, strict=True):
+            done(output)
 
     async def terminate(self) -> None:
         """Flush and end the graph, its steps and the module."""

@@ -142,7 +142,7 @@ def test_versions_stay_apart_and_a_lone_category_is_told(tmp_path: Path) -> None
     ids=str,
 )
 def test_names_that_the_product_writes_are_refused_when_the_schema_is_read(fields: dict[str, Any]) -> None:
-    with pytest.raises(SchemaError, match="which NetOps writes itself; use 'rename' for another name"):
+    with pytest.raises(SchemaError, match="which NetOps uses itself; use 'rename' for another name"):
         schema(**fields)
 
 

@@ -77,8 +77,8 @@ def test_state_of_devices_that_were_forgotten_is_used_again() -> None:
 def test_a_snapshot_of_another_version_or_definition_is_refused() -> None:
     snapshot = engine().snapshot()
     header, arrays = unpack(snapshot)
-    with pytest.raises(InputError, match="'version': must be 2, got 3"):
-        engine().restore(pack({**header, "version": 3}, arrays))
+    with pytest.raises(InputError, match="'version': must be 3, got 4"):
+        engine().restore(pack({**header, "version": 4}, arrays))
     with pytest.raises(InputError, match=r"'definition\.period': must be '20s', got '10s'"):
         engine(replace(DEFINITION, period="20s")).restore(snapshot)
 

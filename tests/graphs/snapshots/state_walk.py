@@ -19,7 +19,9 @@ from feature_sets.windows.others import NewestValues
 from feature_sets.windows.sharded_state import ShardedState
 from graphs.request_step import request_steps
 from graphs.state.incident_book import IncidentBook
+from graphs.state.known_names import KnownNames
 from graphs.state.labeled_batches import LabeledBatches
+from graphs.state.ledger_records import LedgerRecords
 from graphs.state.serving_state import serving_state
 from tests.graphs.conftest import Client
 
@@ -57,10 +59,14 @@ NOT_STATE = {
     "ModelRouter._scoring",
     "ModelRouter._name",
     "ModelRouter._ages",
+    # Walked as the join's own.
+    "LabelsByRequest._ledger",
     # How much was not saved beside the journal so far: no answer depends on it.
     "*._unsaved",
     "KeptIncidents.is_saved",
     "RoutingState.is_saved",
+    # When it was looked for devices to forget: no answer depends on that.
+    "DeviceStates._looked",
     # What a restart needs until it is over.
     "Preprocess._is_restored",
     "Preprocess._started",
@@ -142,8 +148,19 @@ def described(value: Any) -> Any:
     if isinstance(value, NewestValues):
         keys, arrays = value.content()
         return {key: [described(array[at]) for array in arrays.values()] for at, key in enumerate(keys)}
+    if isinstance(value, LedgerRecords):
+        return {
+            repr((device, chunk.times[row])): [
+                described(chunk.prediction(row)),
+                [float(column[row]) for column in (chunk.predicted_at, chunk.labeled_at, chunk.label)],
+            ]
+            for chunk in value.chunks
+            for device, row in zip(value.names_of(chunk, chunk.kept), chunk.kept.tolist(), strict=True)
+        }
     if isinstance(value, LabeledBatches):
         return described(list(value._pairs))
+    if isinstance(value, KnownNames):
+        return value.content()
     if isinstance(value, IncidentBook):
         return [_attributes(value, type(value).__module__), sorted(value._known)]
     module = type(value).__module__

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 
 import numpy as np
+import pytest
 
 from graphs.protocol.label_status import LabelStatus
+from graphs.protocol.made_predictions import MadePredictions
 from graphs.protocol.records import LabeledPair, Position, Prediction
 from graphs.state.ledger import PredictionLedger
 from graphs.state.ledger_counts import Conflict
@@ -147,3 +150,115 @@ def test_every_prediction_ends_in_exactly_one_state_whatever_the_order() -> None
         pairs + refused + ledger.expired["waiting_for_prediction"] + states["waiting_for_prediction"]
     )
     assert sum(states.values()) == len(ledger) <= 3 * (12 + 31)
+
+
+class Plain:
+    """A ledger of dictionaries, looked through each time."""
+
+    def __init__(self, deadline: float) -> None:
+        self.deadline, self.newest = deadline, float("-inf")
+        self.records: dict[tuple[str, float], list[int | None]] = {}
+        self.expired: Counter[str] = Counter()
+
+    def add_prediction(self, key: tuple[str, float], said: int) -> tuple[str, float, int, int] | None:
+        self.newest = max(self.newest, key[1])
+        for old in [old for old in self.records if old[1] < self.newest - self.deadline]:
+            made, label = self.records.pop(old)
+            if label is None or made is None:
+                self.expired["waiting_for_label" if label is None else "waiting_for_prediction"] += 1
+        if key[1] < self.newest - self.deadline:
+            self.expired["waiting_for_label"] += 1
+            return None
+        record = self.records.setdefault(key, [None, None])
+        if record[0] is None:
+            record[0] = said
+            return None if record[1] is None else (*key, said, record[1])
+        return None
+
+    def add_label(self, key: tuple[str, float], label: int) -> tuple[str, float, int, int] | None:
+        if key[1] < self.newest - self.deadline:
+            return None
+        record = self.records.setdefault(key, [None, None])
+        if record[1] is not None:
+            return None
+        record[1] = label
+        return None if record[0] is None else (*key, record[0], label)
+
+    def states(self) -> dict[str, int]:
+        has = [(made is not None, label is not None) for made, label in self.records.values()]
+        return {
+            "waiting_for_label": has.count((True, False)),
+            "waiting_for_prediction": has.count((False, True)),
+            "joined": has.count((True, True)),
+        }
+
+
+def told(pair: LabeledPair) -> tuple[str, float, int, int]:
+    assert pair.made.features.tolist() == [pair.time, float(pair.made.prediction)]
+    assert pair.predicted_at == NOW + pair.made.missing
+    return pair.device, pair.time, pair.made.prediction, pair.label
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_lists_and_single_predictions_give_what_a_dictionary_gives_also_after_a_snapshot(seed: int) -> None:
+    generator = random.Random(seed)
+    deadline = generator.choice([3.0, 40.0, 400.0])
+    ledger, plain = PredictionLedger(deadline, 1e9), Plain(deadline)
+    second = 0.0
+    for step in range(150):
+        second += generator.choice([0.0, 0.25, 3.0, 30.0])
+        if generator.random() < 0.05:
+            second += 10 * deadline
+        names = [f"d{generator.randrange(12)}" for _ in range(generator.choice([1, 3, 40]))]
+        spread = generator.choice([0.0, 5.0, 3 * deadline])
+        keys = [(name, round(second - generator.uniform(0, spread), 2)) for name in names]
+        if generator.random() < 0.4:
+            for name, at in keys:
+                label = generator.randrange(2)
+                expected = plain.add_label((name, at), label)
+                pair = ledger.add_label(name, at, label, NOW, Position(step, 0, 0))[1]
+                assert (None if pair is None else told(pair)) == expected
+            continue
+        said = [generator.randrange(2) for _ in keys]
+        features = np.array([(at, one) for (_, at), one in zip(keys, said, strict=True)], dtype=float)
+        left_out = {place for place in range(len(keys)) if len(keys) > 1 and generator.random() < 0.1}
+        events = [place for place in range(len(keys)) if place not in left_out]
+        joined = [(place, plain.add_prediction(keys[place], said[place])) for place in events]
+        expected_pairs = [(place, one) for place, one in joined if one is not None]
+        columns = MadePredictions(
+            "model",
+            "v1",
+            ("at", "said"),
+            np.array(events, dtype=np.int64),
+            features[events],
+            np.array(said)[events],
+            np.full(len(events), 0.75),
+            np.full(len(events), step),
+        )
+        if generator.random() < 0.5:
+            pairs = ledger.add_predictions(
+                names, np.array([at for _, at in keys]), columns, NOW + step, Position(step, 0, 0)
+            )
+        else:
+            pairs = []
+            for number, place in enumerate(events):
+                made_one, position = columns.one(number), Position(step, 0, place)
+                pair = ledger.add_prediction(*keys[place], made_one, NOW + step, position)
+                pairs += [] if pair is None else [pair]
+        assert [(pair.position.place, told(pair)) for pair in pairs] == expected_pairs
+        assert (ledger.states, len(ledger)) == (plain.states(), len(plain.records))
+        assert ledger.expired == plain.expired
+        assert ledger.earliest == min((at for _, at in plain.records), default=None)
+        if step % 40 == 39:
+            saved, ledger = ledger.saved(("at", "said")), PredictionLedger(deadline, 1e9)
+            ledger.restore(saved, ("at", "said"))
+    assert plain.expired["waiting_for_label"] > 20
+
+
+def test_names_of_devices_without_a_record_are_forgotten() -> None:
+    ledger = make(deadline_seconds=10)
+    for second in range(40):
+        for number in range(1000):
+            ledger.add_prediction(f"{second}-{number}", float(second), made(), NOW, AT)
+    assert len(ledger) == 11_000 and len(ledger._records._names) < 33_000
+    assert all(ledger.prediction(f"{second}-7", float(second)) is not None for second in range(29, 40))

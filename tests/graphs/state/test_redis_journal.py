@@ -12,7 +12,7 @@ import redis
 from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
 from graphs.protocol.errors import ApiError
 from graphs.protocol.routes import Kind
-from graphs.state import journal_archive
+from graphs.state import journal_archive, redis_journal
 from graphs.state.accepted_entries import accepted_entries
 from graphs.state.journal_archive import last_archived
 from graphs.state.journal_entries import RawEntry
@@ -223,3 +223,39 @@ def test_what_a_server_that_went_back_lacks_in_between_is_in_the_archive(redis_u
     ids += [journal.append(Kind.TELEMETRY, 0.0, [reading(number)]) for number in range(20, 25)]
     again = archived_journal(redis_url, "middle", tmp_path)
     assert [entry.id for entry in again.entries(ids[4])] == ids[5:]
+
+
+def test_what_the_server_lost_before_it_was_in_a_file_gets_there_from_memory(redis_url, tmp_path):
+    first = archived_journal(redis_url, "from memory", tmp_path)
+    for number in range(5):
+        first.append(Kind.TELEMETRY, 0.0, [reading(number)])
+    middle = first.append(Kind.TELEMETRY, 0.0, [reading(5)])
+    first.append(Kind.TELEMETRY, 0.0, [reading(6)])
+    journal = archived_journal(redis_url, "from memory", tmp_path)
+    list(journal.entries(middle))  # A snapshot has what is before.
+    theirs = archived_journal(redis_url, "from memory", tmp_path)
+    list(theirs.entries(middle))
+    theirs.append(Kind.TELEMETRY, 0.0, [reading(7)])
+    journal.append(Kind.TELEMETRY, 0.0, [reading(8)])
+    list(journal.missed())
+    journal._redis.delete("from memory:journal", "from memory:journal:last")
+    assert everything(redis_url, "from memory", tmp_path) == []
+    journal.append(Kind.TELEMETRY, 0.0, [reading(9)])
+    assert journal.has_lost()
+    wait_until(lambda: len(everything(redis_url, "from memory", tmp_path)) >= 10)
+    assert everything(redis_url, "from memory", tmp_path) == [f"a/{number}" for number in range(10)]
+    journal.archive.catch_up()
+    journal.append(Kind.TELEMETRY, 0.0, [reading(10)])
+    assert len(journal._unarchived) == 1, "what is in a file is not kept"
+    journal.close()
+
+
+def test_what_is_kept_for_the_archive_is_bounded(redis_url, tmp_path, monkeypatch):
+    monkeypatch.setattr(redis_journal, "_MOST_UNARCHIVED", 2000)
+    monkeypatch.setattr(journal_archive.pq, "write_table", lambda *_, **__: 1 / 0)
+    journal = archived_journal(redis_url, "bounded", tmp_path, max_events=10_000)
+    for number in range(200):
+        journal.append(Kind.TELEMETRY, 0.0, [reading(number)])
+        size = sum(len(entry.events) for entry in journal._unarchived)
+        assert journal._unarchived_bytes == size <= 2100
+    assert everything(redis_url, "bounded", tmp_path) == [f"a/{number}" for number in range(200)]

@@ -203,3 +203,20 @@ def test_a_plain_session_elsewhere_needs_nothing_but_the_address(dbpath, tmp_pat
     ]
     # MLRun puts a folder for each ingestion before the name.
     assert list(tmp_path.glob("*/features.parquet"))
+
+
+@local_only
+def test_an_event_activates_the_alerts_that_are_on_it(client):
+    assert client("alerts.activated", new_project(), "model") == {
+        "activated": [("drift", "model", "high")],
+        "listed": ["drift"],
+        "severity": "high",
+        "left": [],
+    }
+
+
+@local_only
+def test_the_drift_of_the_loop_activates_alerts(client):
+    event = {"source": "glr", "level": "drift", "event_time": "2024-05-01T00:00:00+00:00", "n_seen": 9}
+    told = {"id": "e1", "version": "v1", "event": event}
+    assert client("alerts.generated", new_project(), told) == ["model.drift.result.error_rate"]

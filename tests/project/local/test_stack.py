@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import httpx
 import psutil
@@ -12,6 +13,7 @@ import pytest
 from project.local.processes import Process
 from project.local.servers import Patience, ServerError
 from project.local.stack import Stack
+from project.local.stack_lock import stack_lock
 
 pytestmark = pytest.mark.slow
 
@@ -40,11 +42,26 @@ def test_up_is_the_same_every_time_and_stop_leaves_nothing(stack):
 
 def test_a_valkey_that_is_down_is_told_and_started_again(stack):
     info = stack.up()
-    os.kill(info.valkey_pid, signal.SIGKILL)
-    psutil.wait_procs([psutil.Process(info.valkey_pid)], timeout=10)
-    found = stack.find()
+    with stack_lock(stack.home):  # Else the control plane starts it.
+        os.kill(info.valkey_pid, signal.SIGKILL)
+        psutil.wait_procs([psutil.Process(info.valkey_pid)], timeout=10)
+        found = stack.find()
     assert (found.mlrun_dbpath, found.redis_url, found.valkey_pid) == (info.mlrun_dbpath, "", 0)
     assert stack.up().redis_url == info.redis_url
+
+
+def test_a_valkey_that_dies_is_started_again_by_itself_at_its_address(stack):
+    info = stack.up()
+    assert stack.valkey_restarts() == 0
+    os.kill(info.valkey_pid, signal.SIGKILL)
+    deadline = time.monotonic() + 60
+    while stack.valkey_restarts() == 0 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    found = stack.find()
+    assert (found.redis_url, stack.store_url()) == (info.redis_url, info.redis_url)
+    assert found.valkey_pid not in {0, info.valkey_pid}
+    assert stack.stop() is True
+    assert stack.store_url() == ""
 
 
 def test_a_valkey_noted_but_not_answering_is_ended_by_stop(stack, tmp_path):
@@ -81,9 +98,10 @@ def test_callers_that_race_get_the_same_servers(stack):
 
 def test_clients_are_told_when_valkey_moves(stack):
     info = stack.up()
-    os.kill(info.valkey_pid, signal.SIGKILL)
-    state = json.loads((stack.home / "valkey" / "state.json").read_text())
-    (stack.home / "valkey" / "state.json").write_text(json.dumps({**state, "port": 0}))
+    with stack_lock(stack.home):
+        os.kill(info.valkey_pid, signal.SIGKILL)
+        state = json.loads((stack.home / "valkey" / "state.json").read_text())
+        (stack.home / "valkey" / "state.json").write_text(json.dumps({**state, "port": 0}))
     moved = stack.up()
     assert moved.redis_url != info.redis_url
     assert httpx.get(f"{info.mlrun_dbpath}/api/v1/client-spec").json()["redis_url"] == moved.redis_url

@@ -56,6 +56,7 @@ class World:
         self.countdown = None
         self.shadows, self.refused, self.watched, self.routed = set(), (), "", "v1"
         self.looks = [BETTER]
+        self.handed_on = []
         self.several_horizons = False
 
     def step(self):
@@ -120,7 +121,11 @@ class World:
             return {"select-features": {"too_little_data": "training part: must have at least 50 rows"}}
         return {"evaluate": evaluated} if run["outcome"] not in ("failed", "killed") else {}
 
-    def shadow(self, version):
+    def hand_on(self, told):
+        self.step()
+        self.handed_on.append(told["id"])
+
+    def shadow(self, version, until):
         self.step()
         if version in self.refused:
             raise RefusedError("the endpoint refuses the change: golden row 3")
@@ -374,3 +379,23 @@ def test_a_candidate_that_a_person_has_released_is_told_as_approved_once_that_ru
     state = run(world, tmp_path, mode="approve")
     assert (outcomes(state)[-1], state.candidate, state.case) == ("promoted", "", None)
     assert state.decisions[-1].reason == "approved by a person"
+
+
+def test_each_drift_is_handed_on_also_after_the_api_was_away(tmp_path):
+    world = World("promoted")
+    loop, hand_on = make(world, tmp_path), world.hand_on
+
+    def away(told):
+        raise UnreachableError("away")
+
+    world.hand_on = away
+    loop.take(told())
+    with pytest.raises(NetopsError):
+        loop.tick()
+    assert loop._file.read().untold[0]["id"] == "e1"
+    world.hand_on = hand_on
+    again = make(world, tmp_path)
+    again.take(told())
+    again.tick()
+    again.tick()
+    assert (world.handed_on, again._file.read().untold) == (["e1"], ())

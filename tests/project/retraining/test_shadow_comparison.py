@@ -10,13 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from feature_sets.telemetry.schema import TelemetrySchema
-from project.retraining.shadow_comparison import (
-    Decisions,
-    ShadowComparison,
-    compare_rows,
-    live_rows,
-    mature_until,
-)
+from project.retraining import shadow_comparison
+from project.retraining.rows_of_both import RowsOfBoth
+from project.retraining.shadow_comparison import Decisions, ShadowComparison, compare_rows
 
 SCHEMA = TelemetrySchema.load("")
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -59,7 +55,8 @@ def write(
 def compare_on_live_rows(
     folder: Path, schema: TelemetrySchema, champion: str, challenger: str, since: datetime, until: datetime
 ) -> ShadowComparison:
-    return compare_rows(live_rows(folder, schema, champion, challenger, since, until), schema, champion)
+    rows = RowsOfBoth(folder).until(schema, champion, challenger, since, until, 0.0)
+    return compare_rows(rows, schema, champion)
 
 
 def test_a_better_challenger_is_told_on_the_same_rows_with_an_interval(tmp_path: Path) -> None:
@@ -93,8 +90,7 @@ def test_on_the_devices_of_a_canary_the_champion_is_the_one_in_shadow(tmp_path: 
 
 def test_only_the_mature_period_counts_and_no_rows_are_no_verdict(tmp_path: Path) -> None:
     write(tmp_path, "1", 100, [0, 1] * 50, [0.1, 0.9] * 50, [0.2, 0.8] * 50)
-    until = mature_until("2026-01-01T02:00:30Z", 3600.0, SCHEMA)
-    assert until == datetime(2026, 1, 1, 1, 0, 30, tzinfo=UTC)
+    until = datetime(2026, 1, 1, 1, 0, 30, tzinfo=UTC)
     assert compare_on_live_rows(tmp_path, SCHEMA, "a", "b", BEGIN, until).comparison.rows == 31
     for folder, challenger in ((tmp_path, "c"), (tmp_path / "nowhere", "b")):
         found = compare_on_live_rows(folder, SCHEMA, "a", challenger, BEGIN, END)
@@ -105,3 +101,30 @@ def test_an_event_that_is_in_two_files_counts_once(tmp_path: Path) -> None:
     for number in range(2):
         write(tmp_path, str(number), 100, [0, 1] * 50, [0.1, 0.9] * 50, [0.2, 0.8] * 50)
     assert compare_on_live_rows(tmp_path, SCHEMA, "a", "b", BEGIN, END).comparison.rows == 100
+
+
+def test_a_file_is_read_once_and_rows_ripen(tmp_path: Path, monkeypatch) -> None:
+    read, opened = shadow_comparison.read_pairs, []
+    monkeypatch.setattr(
+        shadow_comparison, "read_pairs", lambda path, *how: opened.append(path.name) or read(path, *how)
+    )
+    kept = RowsOfBoth(tmp_path)
+
+    def rows(minute: int, candidate: str = "b") -> int:
+        until = datetime(2026, 1, 1, 1, minute, tzinfo=UTC)
+        return len(kept.until(SCHEMA, "a", candidate, BEGIN, until, 0.0))
+
+    write(tmp_path, "1", 100, [0, 1] * 50, [0.1, 0.9] * 50, [0.2, 0.8] * 50)
+    assert [rows(0), rows(1), rows(9)] == [1, 61, 100]
+    write(tmp_path, "2", 50, [0, 1] * 25, [0.1, 0.9] * 25, [0.2, 0.8] * 25, hour=2)
+    assert rows(9) == 100
+    assert opened == ["1.parquet", "2.parquet"]
+    assert rows(9, candidate="c") == 0  # Of another trial all is read anew.
+    assert opened[2:] == ["1.parquet", "2.parquet"]
+
+
+def test_no_more_than_the_most_rows_are_kept(tmp_path: Path) -> None:
+    for number in range(5):
+        write(tmp_path, f"{number}", 100, [0, 1] * 50, [0.1, 0.9] * 50, [0.2, 0.8] * 50, hour=number)
+    kept = RowsOfBoth(tmp_path, most_rows=150)
+    assert len(kept.until(SCHEMA, "a", "b", datetime(2025, 1, 1, tzinfo=UTC), END, 0.0)) == 200

@@ -206,7 +206,7 @@ def test_a_person_who_replaces_what_was_routed_or_begins_a_hold_ends_the_promoti
 def test_what_fails_for_all_of_the_time_is_not_enough_data(tmp_path, error):
     world = World("staged")
 
-    def away(_version):
+    def away(*_):
         raise error
 
     world.shadow = away

@@ -20,6 +20,7 @@ from tests.project.fake_endpoint import fake_endpoint
 from tests.project.retraining.test_shadow_comparison import SCHEMA, write
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC).isoformat()
+UNTIL = "2026-01-03T00:00:00+00:00"
 TRIAL = Trial(
     "b", "a", "run", 5000, "shadow", "2020-01-01T00:00:00+00:00", NOW, "2026-01-01T00:30:00+00:00", 900
 )
@@ -32,10 +33,11 @@ class Endpoint:
         self.document = RoutingDocument((RoutedVersion("a", CHAMPION, "m1", "a" * 64),))
         self.changes = []
         self.refuses = False
+        self.newest, self.deadline = "2026-01-01T23:00:00+00:00", 3600.0
 
     def answer(self, method, path, body):
         if path == "/labeled":
-            return 200, {"newest_event_time": "2026-01-01T23:00:00+00:00"}
+            return 200, {"newest_event_time": self.newest, "deadline_seconds": self.deadline}
         if method == "PUT":
             before = [each.to_dict() for each in self.document.versions]
             if not self.refuses:
@@ -76,9 +78,10 @@ def operations(home, **more):
 def test_a_candidate_is_put_in_shadow_once_and_taken_out_once(endpoint, tmp_path):
     trials = operations(tmp_path)
     for _ in range(2):
-        assert trials.shadow("b") == "2026-01-01T23:00:00+00:00"
+        assert trials.shadow("b", UNTIL) == "2026-01-01T23:00:00+00:00"
     assert (endpoint.roles, len(endpoint.changes)) == ({"a": CHAMPION, "b": SHADOW}, 1)
     assert (endpoint.changes[0]["who"], endpoint.changes[0]["declared"]) == (LOOP, False)
+    assert endpoint.document.shadows[0].until == UNTIL
     for _ in range(2):
         trials.retract("b")
     assert (endpoint.roles, len(endpoint.changes)) == ({"a": CHAMPION}, 2)
@@ -89,7 +92,7 @@ def test_a_candidate_is_put_in_shadow_once_and_taken_out_once(endpoint, tmp_path
 def test_what_the_endpoint_refuses_is_told_apart(endpoint, tmp_path):
     endpoint.refuses = True
     with pytest.raises(RefusedError, match="golden row 3"):
-        operations(tmp_path).shadow("b")
+        operations(tmp_path).shadow("b", UNTIL)
 
 
 def test_the_promotion_moves_routing_tag_and_detectors_and_done_again_only_what_is_left(
@@ -103,14 +106,14 @@ def test_the_promotion_moves_routing_tag_and_detectors_and_done_again_only_what_
     monkeypatch.setattr(mlrun.artifacts, "update_model", lambda *_, **__: None)
     monkeypatch.setattr(registered_versions, "evaluated_model", lambda *_: ("model", "rows"))
 
-    def attach(rows, _schema, _address, callback, _settings, choice):
+    def attach(rows, _schema, _address, callback, _settings, choice, _devices):
         attached.append((rows, callback.endswith("/drift"), choice.names))
         if len(attached) == 1:
             raise attached_detectors.httpx.ConnectError("away")
 
     monkeypatch.setattr(attached_detectors, "attach_detectors", attach)
     trials = operations(tmp_path, detectors="river.adwin")
-    trials.shadow("b")
+    trials.shadow("b", UNTIL)
     in_shadow = endpoint.document.shadows[0]
     with pytest.raises(NetopsError, match="must take the detectors of the champion, got away"):
         trials.promote(TRIAL)
@@ -155,6 +158,12 @@ def test_versions_are_compared_on_mature_rows_once_there_are_enough(endpoint, tm
     assert trials.compare(later, last=True).rows == 0
     written = Trial(**{**vars(TRIAL), "begun": "2999-01-01T00:00:00+00:00"})
     assert trials.compare(written, last=True).rows == 0
+
+
+def test_the_deadline_of_labels_is_that_of_the_endpoint(endpoint, tmp_path):
+    labeled(tmp_path)
+    endpoint.newest, endpoint.deadline = "2026-01-02T01:00:00+00:00", 12 * 3600.0
+    assert operations(tmp_path).compare(TRIAL, last=True).rows == 721
 
 
 def test_large_groups_on_which_the_candidate_is_worse_are_named(endpoint, tmp_path, monkeypatch):

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from typing import Protocol
 
 from project.function_names import STAGING
+from project.local.api.deployments.backoff import pause_after
 from project.local.api.deployments.live import LiveDeployments
 from project.local.api.deployments.records import ERROR, READY, Deployment
 
 log = logging.getLogger("netops.api.deployments")
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 120.0
 _STEADY_SECONDS = 60.0
 """A function that has been ready for so long begins with the first attempt again."""
 _STANDBY_SECONDS = 60.0
@@ -82,8 +82,7 @@ class RevivedFunctions:
             log.error("%s of %s is left after %d attempts", deployment.name, deployment.project, count)
             self._starter.give_up(deployment, count, LOG_LINES)
             return
-        pause = min(_FIRST_PAUSE * 2 ** (count - 1), _LONGEST_PAUSE) if count else 0.0
-        if now - last >= pause:
+        if now - last >= pause_after(count):
             self._tries[key] = (count + 1, now)
             log.info("%s of %s is started again: %s", deployment.name, deployment.project, deployment.reason)
             self._starter.revive(*key)

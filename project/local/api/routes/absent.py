@@ -1,6 +1,6 @@
 """Resources that a laptop never has, answered as MLRun's server answers when there are none.
 
-Clusters have pods, KFP runs and alerts. The client lists them now and then and
+Clusters have pods and KFP runs. The client lists them now and then and
 must get an empty list, not an error. A request to create one is answered with 501 (``unsupported.py``).
 """
 
@@ -41,7 +41,6 @@ def runtime_resources(call: Call) -> Document | list[Document]:
 
 
 _PROJECT = "/api/v1/projects/{project}"
-_NO_PAGES: Document = {"page": None, "page-size": None, "page-token": None}
 ROUTES: list[Route] = [
     # Nobody but this user reaches the server: everything is allowed.
     route("/api/v1/authorization/verifications", "POST", _always({})),
@@ -53,8 +52,6 @@ ROUTES: list[Route] = [
     route(_PROJECT + "/runs/{uid}/push-notifications", "POST", _always({})),
     route(_PROJECT + "/runtime-resources", "GET", runtime_resources),
     route(_PROJECT + "/runtime-resources", "DELETE", _always({})),
-    route(_PROJECT + "/alerts", "GET", _always({"alerts": [], "pagination": _NO_PAGES})),
-    route(_PROJECT + "/alert-activations", "GET", _always({"activations": [], "pagination": _NO_PAGES})),
     route("/api/v1/alert-templates", "GET", _always([])),
     route(_PROJECT + "/api-gateways", "GET", _always({"api_gateways": {}})),
 ]

@@ -51,7 +51,7 @@ def client_spec(call: Call) -> Document:
         },
         "feature_store_default_targets": "parquet,redisnosql" if redis_url else "parquet",
         "redis_url": redis_url or None,
-        "alerts_mode": "disabled",
+        "alerts_mode": "enabled",
         "logs": _LOGS,
     }
 

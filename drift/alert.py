@@ -1,0 +1,199 @@
+"""An alert: raised once when drift is found, told as cleared when the error rate has stayed low again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal
+
+from drift.change_size import Change
+from drift.detectors.saved_form import saved_mapping
+from drift.drift_event import SEVERITIES, DriftEvent, Severity, utc_time
+from feature_sets.checks import check_choice, check_integer, check_number
+
+Raised = Literal["raised", "worse"]
+
+_HALF_AS_MANY_AGAIN = 1.5
+
+
+@dataclass(frozen=True)
+class Hysteresis:
+    """When an alert is over.
+
+    Errors come in episodes: of a model that is wrong about all of them, a thousand labels between two look
+    calm. So the usual batches are long.
+
+    :param below: the error rate must fall below what it was before plus this share of its rise, 0 to 1.
+    :param batches: in so many batches in a row; 0 raises no alerts: drift is told again after the cool-down.
+    :param batch: labels of a batch.
+    :raises InputError: naming the field that breaks its rule.
+    """
+
+    below: float = 0.3
+    batches: int = 5
+    batch: int = 500
+
+    def __post_init__(self) -> None:
+        check_number("hysteresis: below", self.below, at_least=0, at_most=1)
+        check_integer("hysteresis: batches", self.batches, at_least=0)
+        check_integer("hysteresis: batch", self.batch, at_least=1)
+
+    @property
+    def labels(self) -> int:
+        """Labels in all of its batches."""
+        return self.batch * self.batches
+
+
+USUAL = Hysteresis()
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One of them.
+
+    :param id: names it, among the alerts of one model.
+    :param source: detector, or several, whose drift raised it.
+    :param raised: event time of the label that raised it, ISO 8601 UTC.
+    :param raised_at: number of that label.
+    :param onset: event time at which the change began.
+    :param severity: the highest that was told.
+    :param rate_before: share of errors before the change; None if that is not known.
+    :param rate: the highest share of errors that was told.
+    :param lower_limit: share of errors below which a batch is calm.
+    :param calm: calm batches in a row by now.
+    :param merged: further findings that were not told, as they are this alert.
+    :param cleared: event time of the label that cleared it; None while it is open.
+    """
+
+    id: str
+    source: str
+    raised: str
+    raised_at: int
+    onset: str
+    severity: Severity
+    rate_before: float | None
+    rate: float
+    lower_limit: float
+    calm: int = 0
+    merged: int = 0
+    cleared: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain content for JSON."""
+        return asdict(self)
+
+
+class AlertWatch:
+    """The alerts of one stream of errors, at most one of them open; one thread at a time."""
+
+    def __init__(self, hysteresis: Hysteresis = USUAL) -> None:
+        self.hysteresis = hysteresis
+        self.open: Alert | None = None
+        self.last_cleared: Alert | None = None
+        self._labels = self._errors = 0
+
+    def found(self, name: str, event: DriftEvent, n: int, onset: str, change: Change) -> Raised | None:
+        """Take a drift that is the verdict.
+
+        :param name: id of the alert, if it raises one.
+        :param event: the drift.
+        :param n: number of its label.
+        :param onset: event time at which the change began.
+        :returns: what is to be told; None if it is the alert that was told already. An open alert is worse if
+            its severity is higher than was told, or its error rate by half.
+        """
+        self._labels = self._errors = 0
+        rate, severity = change.sample.rate or 0.0, change.severity or SEVERITIES[0]
+        now = self.open
+        if now is None:
+            before = change.reference.rate
+            limit = (before or 0.0) + self.hysteresis.below * max(0.0, rate - (before or 0.0))
+            self.open = Alert(name, event.source, event.event_time, n, onset, severity, before, rate, limit)
+            return "raised"
+        worse = SEVERITIES.index(severity) > SEVERITIES.index(now.severity)
+        if worse or (rate > now.rate and rate >= _HALF_AS_MANY_AGAIN * now.rate):
+            severity = max(severity, now.severity, key=SEVERITIES.index)
+            self.open = replace(now, severity=severity, rate=max(rate, now.rate), calm=0)
+            return "worse"
+        self.open = replace(now, merged=now.merged + 1, calm=0)
+        return None
+
+    @property
+    def is_not_calm(self) -> bool:
+        """Whether calm batches can begin with the next label at the earliest."""
+        return self.open is not None and not self.open.calm and not self._labels
+
+    def add(self, error: int, time: str) -> Alert | None:
+        """Take the next label.
+
+        :param error: 1 if it was predicted wrong, else 0.
+        :param time: its event time, ISO 8601 UTC.
+        :returns: the alert that it clears, if it does.
+        """
+        if self.open is None:
+            return None
+        self._labels += 1
+        self._errors += error
+        if self._labels < self.hysteresis.batch:
+            return None
+        calm = self._errors / self._labels <= self.open.lower_limit
+        self._labels = self._errors = 0
+        self.open = replace(self.open, calm=self.open.calm + 1 if calm else 0)
+        return self.close(time) if self.open.calm >= self.hysteresis.batches else None
+
+    def close(self, time: str) -> Alert | None:
+        """End the alert that is open, for whatever reason; gives it."""
+        if self.open is not None:
+            self.last_cleared, self.open = replace(self.open, cleared=time), None
+            return self.last_cleared
+        return None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; ``from_dict`` continues exactly from here."""
+        return {
+            "hysteresis": asdict(self.hysteresis),
+            "open": self.open and self.open.to_dict(),
+            "last_cleared": self.last_cleared and self.last_cleared.to_dict(),
+            "batch_labels": self._labels,
+            "batch_errors": self._errors,
+        }
+
+    @classmethod
+    def from_dict(cls, owner: str, saved: Any) -> AlertWatch:
+        """Inverse of ``to_dict``.
+
+        :raises InputError: naming the field, the rule and what was given.
+        """
+        owner = f"{owner}: alerts"
+        names = ("hysteresis", "open", "last_cleared", "batch_labels", "batch_errors")
+        saved = saved_mapping(owner, "itself", saved, names)
+        limits = saved_mapping(owner, "hysteresis", saved["hysteresis"], ("below", "batches", "batch"))
+        watch = cls(Hysteresis(**limits))
+        watch.open = _saved_alert(f"{owner}: open", saved["open"])
+        watch.last_cleared = _saved_alert(f"{owner}: last_cleared", saved["last_cleared"])
+        most = watch.hysteresis.batch - 1
+        watch._labels = check_integer(
+            f"{owner}: batch_labels", saved["batch_labels"], at_least=0, at_most=most
+        )
+        watch._errors = check_integer(
+            f"{owner}: batch_errors", saved["batch_errors"], at_least=0, at_most=watch._labels
+        )
+        return watch
+
+
+def _saved_alert(owner: str, saved: Any) -> Alert | None:
+    if saved is None:
+        return None
+    known: Mapping[str, Any] = saved_mapping(owner, "itself", saved, tuple(f.name for f in fields(Alert)))
+    values = dict(known)
+    for name in ("raised", "onset"):
+        values[name] = utc_time(values[name], f"{owner}: {name}")
+    if values["cleared"] is not None:
+        values["cleared"] = utc_time(values["cleared"], f"{owner}: cleared")
+    check_choice(f"{owner}: severity", values["severity"], SEVERITIES)
+    for name in ("raised_at", "calm", "merged"):
+        check_integer(f"{owner}: {name}", values[name], at_least=0)
+    for name in ("rate", "lower_limit", "rate_before"):
+        if name != "rate_before" or values[name] is not None:
+            values[name] = check_number(f"{owner}: {name}", values[name], at_least=0, at_most=1)
+    return Alert(**{**values, "id": str(values["id"]), "source": str(values["source"])})

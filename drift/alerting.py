@@ -1,0 +1,138 @@
+"""Sizes what is found on a stream of errors, raises an alert for drift, and tells when that is cleared."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from drift.alert import USUAL, Alert, AlertWatch, Hysteresis
+from drift.change_size import NOTHING, Counts, LabelMarks, saved_counts
+from drift.detectors.saved_form import saved_mapping
+from drift.drift_event import DriftEvent
+
+
+class Alerting:
+    """The counts of one stream of errors, and its alerts; one thread at a time.
+
+    :param hysteresis: when an alert is over; without batches there are no alerts.
+    :param base: counts of the base.
+    :param group: of the devices whose labels these are; empty for all.
+    """
+
+    def __init__(self, hysteresis: Hysteresis = USUAL, base: Counts = NOTHING, group: str = "") -> None:
+        self._group = group
+        self._marks = LabelMarks(base)
+        self._alerts = AlertWatch(hysteresis)
+        self._calm_from = NOTHING
+
+    @property
+    def now(self) -> Counts:
+        """Counts of the stream so far, without the base."""
+        return self._marks.now
+
+    @property
+    def hysteresis(self) -> Hysteresis:
+        """When an alert is over."""
+        return self._alerts.hysteresis
+
+    @property
+    def open(self) -> Alert | None:
+        """The alert that was told and is not cleared yet."""
+        return self._alerts.open
+
+    @property
+    def last_cleared(self) -> Alert | None:
+        """The newest alert that is over."""
+        return self._alerts.last_cleared
+
+    def add(self, error: int, time: str) -> list[DriftEvent]:
+        """Take the next label; what is to be told of an alert that it clears, if it does.
+
+        :param error: 1 if it was predicted wrong, else 0.
+        :param time: its event time, ISO 8601 UTC.
+        """
+        self._marks.add(error, time)
+        alert = self._alerts.add(error, time)
+        if self._alerts.is_not_calm:
+            self._calm_from = self.now
+        if alert is None:
+            return []
+        # Later changes are compared with what is calm again, not with the labels of the alert.
+        self._marks.begin_at(self._calm_from)
+        calm = self.now.since(self._calm_from)
+        batches = f"{self.hysteresis.batches} batches of {self.hysteresis.batch} labels"
+        return [self._cleared(alert, calm, f"error stream: below the lower limit in {batches}")]
+
+    def close(self, time: str, why: str) -> list[DriftEvent]:
+        """End the alert that is open; what is to be told of that, if there is one.
+
+        :param time: event time, ISO 8601 UTC.
+        :param why: in words.
+        """
+        alert = self._alerts.close(time)
+        return [] if alert is None else [self._cleared(alert, NOTHING, why)]
+
+    def tell(self, event: DriftEvent, length: int | None, inflation: float) -> list[DriftEvent]:
+        """The event with the size of the change; none if it is of the alert that was told already.
+
+        :param event: of the newest label. A drift is the verdict.
+        :param length: newest labels that the change covers; None if that is not known.
+        :param inflation: see ``Change``.
+        """
+        onset = self._marks.onset(length)
+        change = self._marks.change(onset, inflation)
+        event = replace(event, group=self._group, **change.fields())
+        if event.level != "drift":
+            return [event]
+        event = replace(event, onset=onset.time, since_onset=change.sample.n)
+        self._calm_from = self.now
+        if not self.hysteresis.batches:
+            return [event]
+        known = self._alerts.open
+        name = f"{event.source}-{self.now.n}" + (f"-{self._group}" if self._group else "")
+        if self._alerts.found(name, event, self.now.n, onset.time, change) is None:
+            return []
+        self._marks.begin_at(onset.counts)
+        detail = event.detail if known is None else f"{event.detail}; worse than at {known.raised}"
+        return [replace(event, detail=detail, alert=self._alerts.open.id if self._alerts.open else "")]
+
+    def _cleared(self, alert: Alert, calm: Counts, detail: str) -> DriftEvent:
+        return DriftEvent(
+            source=alert.source,
+            level="cleared",
+            event_time=alert.cleared or alert.raised,
+            value=calm.rate,
+            limit=alert.lower_limit,
+            n_seen=self.now.n,
+            detail=detail,
+            onset=alert.onset,
+            severity=alert.severity,
+            sample_labels=calm.n,
+            sample_rate=calm.rate,
+            reference_rate=alert.rate_before,
+            group=self._group,
+            alert=alert.id,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; ``from_dict`` continues exactly from here."""
+        return {
+            "marks": self._marks.to_dict(),
+            "alerts": self._alerts.to_dict(),
+            "calm_from": list(self._calm_from),
+        }
+
+    @classmethod
+    def from_dict(cls, owner: str, saved: Any, n_seen: int, errors: int, group: str) -> Alerting:
+        """Inverse of ``to_dict``.
+
+        :param n_seen: labels so far.
+        :param errors: how many of them were predicted wrong.
+        :raises InputError: naming the field, the rule and what was given.
+        """
+        saved = saved_mapping(owner, "alerting", saved, ("marks", "alerts", "calm_from"))
+        alerting = cls(group=group)
+        alerting._marks = LabelMarks.from_dict(owner, saved["marks"], n_seen, errors)
+        alerting._alerts = AlertWatch.from_dict(owner, saved["alerts"])
+        alerting._calm_from = saved_counts(f"{owner}: calm_from", saved["calm_from"], alerting.now)
+        return alerting

@@ -1,0 +1,168 @@
+"""One stream of labels watched as a whole, and by group of devices: an event names who drifted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import NormalDist
+from typing import Any
+
+from drift.alert import USUAL, Hysteresis
+from drift.change_size import counts_of
+from drift.detectors.likelihood_ratio import LikelihoodRatio
+from drift.detectors.saved_form import saved_mapping
+from drift.drift_event import DriftEvent
+from drift.monitor import DriftMonitor
+from feature_sets.checks import InputError
+
+MOST_GROUPS = 10
+LARGEST_MOST_GROUPS = 50
+"""Each group keeps some hundred kilobytes."""
+
+OTHERS = "(others)"
+"""Group of the devices that are of no watched one."""
+
+_NORMAL = NormalDist()
+
+
+def group_levels(groups: int) -> tuple[float, float]:
+    """Warning and drift level of GLR for each of several groups, beside the stream as a whole.
+
+    The statistic is about standard normal. So that all of them together are beyond it by chance as seldom as
+    one alone, each gets its share of that chance (C. E. Bonferroni, 1936).
+
+    >>> [round(level, 2) for level in group_levels(0)], [round(level, 2) for level in group_levels(10)]
+    ([2.5, 3.0], [3.26, 3.67])
+
+    :param groups: how many, besides the whole.
+    """
+    usual = LikelihoodRatio()
+    warning, drift = (
+        _NORMAL.inv_cdf(1 - _NORMAL.cdf(-level) / (groups + 1))
+        for level in (usual.warning_level, usual.drift_level)
+    )
+    return warning, drift
+
+
+def group_monitors(
+    base: Mapping[str, Sequence[int]],
+    most_groups: int = MOST_GROUPS,
+    cool_down: int = 100,
+    hysteresis: Hysteresis = USUAL,
+    min_instances_after_drift: int = 300,
+) -> list[DriftMonitor]:
+    """A monitor of GLR for each of the largest groups, and one for all other devices.
+
+    :param base: group -> error flags of its base rows, in the order in which labels arrive.
+    :param most_groups: the largest that are watched by themselves; of equal size the first by name.
+    :param cool_down: see ``DriftMonitor``.
+    :param hysteresis: see ``DriftMonitor``.
+    :param min_instances_after_drift: labels of the group that are not tested after a drift.
+    """
+    largest = sorted(filter(None, base), key=lambda name: (-len(base[name]), name))[:most_groups]
+    streams = {name: list(base[name]) for name in sorted(largest)}
+    streams[OTHERS] = [error for name in sorted(base) if name not in streams for error in base[name]]
+    warning, drift = group_levels(len(streams))
+    monitors = []
+    for name, errors in streams.items():
+        detector = LikelihoodRatio(
+            min_instances=len(errors),
+            warning_level=warning,
+            drift_level=drift,
+            min_instances_after_drift=min_instances_after_drift,
+        )
+        for error in errors:
+            detector.update(error)
+        verdict = LikelihoodRatio.name
+        monitors.append(
+            DriftMonitor([detector], cool_down, verdict, "", hysteresis, counts_of(errors), group=name)
+        )
+    return monitors
+
+
+class GroupedMonitor:
+    """A monitor of all labels, and one of each group of devices; one thread at a time.
+
+    :param whole: of all labels.
+    :param column: by which devices are grouped; empty for no groups.
+    :param groups: monitors of the groups, each of another name, one of them ``OTHERS``; or none.
+    :raises InputError: if there are groups without a column, too many, or without others.
+    """
+
+    def __init__(self, whole: DriftMonitor, column: str = "", groups: Sequence[DriftMonitor] = ()) -> None:
+        names = [monitor.group for monitor in groups]
+        if bool(names) != bool(column) or len(set(names)) != len(names) or (names and OTHERS not in names):
+            rule = f"must be of different names, with {OTHERS!r}, where there is a column, and none without"
+            raise InputError("drift monitor: groups", rule, names)
+        if len(names) > LARGEST_MOST_GROUPS + 1:
+            rule = f"must be at most {LARGEST_MOST_GROUPS}, besides {OTHERS!r}"
+            raise InputError("drift monitor: groups", rule, len(names))
+        self.whole = whole
+        self.column = column
+        self._groups = {monitor.group: monitor for monitor in groups}
+
+    def update(self, error: int, event_time: str, group: str = "") -> list[DriftEvent]:
+        """Feed one labeled prediction.
+
+        :param error: see ``DriftMonitor.update``.
+        :param event_time: see ``DriftMonitor.update``.
+        :param group: of its device; one that is not watched by itself is among the others.
+        :returns: findings in all labels first, then those in the group.
+        :raises InputError: on a bad value or time; no detector has then seen anything.
+        """
+        events = self.whole.update(error, event_time)
+        if self._groups:
+            events += self._groups.get(group, self._groups[OTHERS]).update(error, event_time)
+        return events
+
+    def close_alerts(self, why: str) -> list[DriftEvent]:
+        """End all alerts that are open, as their model is watched no longer."""
+        every = (self.whole, *self._groups.values())
+        return [event for monitor in every for event in monitor.close_alert(why)]
+
+    @property
+    def open_alerts(self) -> dict[str, int]:
+        """How many alerts are open by severity, of all labels and of groups."""
+        found: dict[str, int] = {}
+        for monitor in (self.whole, *self._groups.values()):
+            if monitor.open_alert is not None:
+                severity = monitor.open_alert.severity
+                found[severity] = found.get(severity, 0) + 1
+        return found
+
+    def status(self) -> dict[str, Any]:
+        """That of all labels, with what differs of each group in ``groups``."""
+        return {**self.whole.status(), "group_column": self.column, "groups": self._group_states()}
+
+    def _group_states(self) -> dict[str, Any]:
+        names = ("state", "n", "errors", "error_rate", "alert", "cleared_alert", "last_event_time")
+        found = {}
+        for name, monitor in self._groups.items():
+            status = monitor.status()
+            found[name] = {each: status[each] for each in names}
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """Full state as plain JSON values; without groups that of the monitor of all labels."""
+        content = self.whole.to_dict()
+        if not self._groups:
+            return content
+        groups = [monitor.to_dict() for monitor in self._groups.values()]
+        return {**content, "groups": {"column": self.column, "monitors": groups}}
+
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, Any]) -> GroupedMonitor:
+        """Inverse of ``to_dict``; also of what a monitor without groups gave.
+
+        :raises InputError: naming the field, the rule and what was given, if the form is not one of ours.
+        """
+        if not isinstance(saved, Mapping) or "groups" not in saved:
+            return cls(DriftMonitor.from_dict(saved))
+        whole = {name: value for name, value in saved.items() if name != "groups"}
+        owner = "saved drift monitor: groups"
+        groups = saved_mapping(owner, "itself", saved["groups"], ("column", "monitors"))
+        if not isinstance(groups["column"], str) or not isinstance(groups["monitors"], list):
+            raise InputError(owner, "must have a column, as text, and a list of monitors", dict(groups))
+        if len(groups["monitors"]) > LARGEST_MOST_GROUPS + 1:
+            raise InputError(owner, f"must be at most {LARGEST_MOST_GROUPS + 1}", len(groups["monitors"]))
+        monitors = [DriftMonitor.from_dict(each) for each in groups["monitors"]]
+        return cls(DriftMonitor.from_dict(whole), groups["column"], monitors)

@@ -1,0 +1,202 @@
+"""Plain requests are answered without a task and messages for each: that costs more than reading them.
+
+A plain request is one of HTTP/1.1 whose connection stays open, whose body has a length and is not
+compressed, and whose path needs no decoding. Every other one, what is streamed, and what waits behind another
+request of its connection goes the way of ASGI. The answers are the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import (
+    HEADER_RE,
+    HEADER_VALUE_RE,
+    STATUS_LINE,
+    RequestResponseCycle,
+)
+
+from feature_sets.checks import InputError
+from project.local.http_host.app import HostApp, Scope, Send, head_of, send_result
+from project.local.http_host.body import SECONDS, BodyTooSlowError, Receive
+from project.local.http_host.head_limits import LimitedProtocol
+from project.local.http_host.results import Result
+
+_NOT_PLAIN = frozenset((b"transfer-encoding", b"content-encoding", b"expect", b"upgrade"))
+_CLOSE = (b"connection", b"close")
+_DECODED = frozenset(b"%?#")
+
+
+class _Nobody:
+    """Waits for no message."""
+
+    def set(self) -> None:
+        """Nothing is waiting."""
+
+
+class Exchange:
+    """A plain request and its answer; uvicorn's protocol knows it as the cycle of its connection.
+
+    :param method: of the request.
+    :param path: of the request.
+    :param scope: as uvicorn has it; the headers are in lower case.
+    """
+
+    message_event = _Nobody()
+
+    def __init__(self, method: str, path: str, scope: Scope) -> None:
+        self.method, self.path, self.scope = method, path, scope
+        self.headers = scope["headers"]
+        self.chunks: list[bytes] = []
+        self.is_asked = self.response_complete = self.disconnected = False
+        self.keep_alive = True
+        self.timer: asyncio.TimerHandle | None = None
+
+    @property
+    def waits_for_body(self) -> bool:
+        """Whether it is neither complete nor refused."""
+        return not self.is_asked and not self.response_complete
+
+    def end_wait(self) -> None:
+        """The body is there, or will never be."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+
+
+class PromptProtocol(LimitedProtocol):
+    """uvicorn's protocol with limits on the head, in front of a ``HostApp``."""
+
+    _exchange: Exchange | None = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nobody waits for an answer or a body any more."""
+        if self._exchange is not None:
+            self._exchange.end_wait()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; a body that is not complete by now must be in time."""
+        super().data_received(data)
+        exchange = self._exchange
+        if exchange is not None and exchange.timer is None and exchange.waits_for_body:
+            exchange.timer = self.loop.call_later(SECONDS, self._body_too_slow, exchange)
+
+    def begin(self) -> None:
+        """Begin with a request whose head is there; one that there is no room for is answered now."""
+        host = self.config.loaded_app
+        self._exchange = None
+        if not isinstance(host, HostApp) or not self._is_plain(host.max_body):
+            super().begin()
+            return
+        method, path = self.parser.get_method().decode("ascii"), self.url.decode("ascii")
+        exchange = Exchange(method, path, self.scope)
+        self.cycle = self._exchange = exchange  # type: ignore[assignment]
+        result = host.at_head(method, path, self.headers)
+        if result is not None:
+            self._write(exchange, result)
+
+    def on_body(self, body: bytes) -> None:
+        """Keep a part of a body; that of a request that is answered is thrown away."""
+        exchange = self._exchange
+        if exchange is None:
+            super().on_body(body)
+        elif not exchange.response_complete:
+            exchange.chunks.append(body)
+
+    def on_message_complete(self) -> None:
+        """Hand a request to the function."""
+        exchange = self._exchange
+        if exchange is None:
+            super().on_message_complete()
+        elif not exchange.response_complete:
+            exchange.is_asked = True
+            exchange.end_wait()
+            self._ask(exchange)
+
+    def _is_plain(self, max_body: int) -> bool:
+        parser, url, before = self.parser, self.url, self.cycle
+        if before is not None and not before.response_complete:
+            return False
+        if (
+            parser.get_http_version() != "1.1"
+            or not parser.should_keep_alive()
+            or parser.should_upgrade()
+            or parser.get_method() == b"HEAD"
+            or url[:1] != b"/"
+            or not url.isascii()
+            or not _DECODED.isdisjoint(url)
+        ):
+            return False
+        for name, value in self.headers:
+            if name in _NOT_PLAIN or (name == b"content-length" and int(value) > max_body):
+                return False
+        return True
+
+    def _ask(self, exchange: Exchange) -> None:
+        host: HostApp = self.config.loaded_app  # type: ignore[assignment]
+        body = exchange.chunks[0] if len(exchange.chunks) == 1 else b"".join(exchange.chunks)
+        exchange.chunks = []
+        try:
+            event = host.event(exchange.method, exchange.path, b"", exchange.headers, body)
+        except InputError as error:
+            self._write(exchange, host.refused(error, exchange.headers))
+            return
+        host.function.take(event, partial(self._answered, exchange))
+
+    def _answered(self, exchange: Exchange, output: Any) -> None:
+        if not exchange.disconnected and not self.transport.is_closing():
+            host: HostApp = self.config.loaded_app  # type: ignore[assignment]
+            self._write(exchange, host.answered(output, exchange.method, exchange.path, exchange.headers))
+
+    def _body_too_slow(self, exchange: Exchange) -> None:
+        host: HostApp = self.config.loaded_app  # type: ignore[assignment]
+        self._write(exchange, host.refused(BodyTooSlowError(SECONDS), exchange.headers))
+
+    def _write(self, exchange: Exchange, result: Result) -> None:
+        """Send an answer at once, if its client has taken those before it."""
+        body, headers = result.body, head_of(result)
+        if not isinstance(body, bytes) or self.flow.write_paused or not all(map(_is_valid, headers)):
+            self._send_by_asgi(exchange, result)
+            return
+        stays = exchange.keep_alive and _CLOSE not in headers
+        if not exchange.keep_alive and _CLOSE not in headers:
+            headers.append(_CLOSE)
+        lines = [STATUS_LINE[result.status]]
+        for name, value in (*self.server_state.default_headers, *headers):
+            lines += (name, b": ", value, b"\r\n")
+        lines += (b"\r\n", body)
+        self.transport.write(b"".join(lines))
+        exchange.response_complete = True
+        if not stays:
+            self.transport.close()
+        self.on_response_complete()
+
+    def _send_by_asgi(self, exchange: Exchange, result: Result) -> None:
+        """Send what is streamed, has to wait, or is refused by uvicorn."""
+        cycle = RequestResponseCycle(
+            scope={**exchange.scope, "method": exchange.method},  # type: ignore[arg-type]
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=False,
+            keep_alive=exchange.keep_alive,
+            on_response=self.on_response_complete,
+        )
+        if self._exchange is exchange:  # Else another request has begun behind it.
+            self.cycle, self._exchange = cycle, None
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            await send_result(result, send)
+
+        self._start_asgi_task(cycle, answer)  # type: ignore[arg-type]
+
+
+def _is_valid(header: tuple[bytes, bytes]) -> bool:
+    return not HEADER_RE.search(header[0]) and not HEADER_VALUE_RE.search(header[1])

@@ -1,0 +1,207 @@
+"""Plain requests that need no task: over a real connection, their answers are those of ASGI."""
+
+import asyncio
+import re
+from types import SimpleNamespace
+
+import nuclio_sdk
+import pytest
+import uvicorn
+from uvicorn.server import ServerState
+
+from project.local.http_host import prompt
+from project.local.http_host.app import READY_PATH, HostApp
+from project.local.http_host.head_limits import LimitedProtocol
+from project.local.http_host.prompt import PromptProtocol
+from tests.project.local.http_host.support import nuclio_function
+
+BODY = b"content-length: 8\r\n\r\n" + b'{"a": 1}'
+JSON = b"content-type: application/json\r\n"
+
+
+def post(path=b"/x", more=b"", body=BODY, method=b"POST"):
+    return method + b" " + path + b" HTTP/1.1\r\nhost: x\r\nX-Request-Id: one\r\n" + more + body
+
+
+def answer(context, event):
+    if event.path == "/fails":
+        raise ZeroDivisionError("once")
+    if event.path == "/stream":
+        return (piece for piece in "abc")
+    if event.path == "/headers":
+        return nuclio_sdk.Response(headers={"X-A": "b"}, body=event.headers["X-B"], status_code=201)
+    if event.path == "/injected":
+        return nuclio_sdk.Response(headers={"X-A": "b\r\nX-C: d"}, body="")
+    return {"path": event.path, "fields": event.fields, "body": str(event.body), "id": len(event.id)}
+
+
+def config(function=None, max_body=1000):
+    made = uvicorn.Config(
+        HostApp(function or nuclio_function(answer), max_body), log_level=50, proxy_headers=False
+    )
+    made.load()
+    return made
+
+
+def said(protocol, *pieces, app=None, end=True):
+    """All bytes that come back for pieces of a connection, which is half closed at its end."""
+    app = app or config()
+    made = []
+
+    async def talk():
+        def connected():
+            made.append(protocol(app, ServerState(), {}))
+            return made[-1]
+
+        server = await asyncio.get_running_loop().create_server(connected, "127.0.0.1", 0)
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        found = b""
+        try:
+            for piece in pieces:
+                writer.write(piece)
+                await asyncio.sleep(0.02)
+            async with asyncio.timeout(2 if end else 0.3):
+                while part := await reader.read(65536):
+                    found += part
+        except (ConnectionError, TimeoutError):
+            pass
+        finally:
+            writer.close()
+            server.close()
+        return found
+
+    return re.sub(rb"[0-9a-f]{32}", b"ID", asyncio.run(talk())), made[0]
+
+
+CLOSE = post(more=b"connection: close\r\n")
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [post()],
+        [post(more=JSON)],
+        [post(more=JSON, body=b"content-length: 4\r\n\r\n{bad")],
+        [post(b"/fails")],
+        [post(b"/stream")],
+        [post(b"/headers", b"x-b: c\r\n")],
+        [post(b"/a%20b?c=d")],
+        [post(body=b"content-length: 2000\r\n\r\n" + b"x" * 2000)],
+        [post(body=b"transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")],
+        [post(more=b"expect: 100-continue\r\n")],
+        [post(more=b"content-encoding: br\r\n")],
+        [post(READY_PATH.encode(), method=b"GET", body=b"\r\n")],
+        [post(method=b"HEAD", body=b"\r\n")],
+        [post(method=b"GET", body=b"\r\n")],
+        [post()[:-5], post()[-5:]],
+        [post() + post(b"/second") + post(b"/third")],
+        [post(b"/stream") + post(b"/second") + post(b"/headers", b"x-b: c\r\n")],
+        [post() + post(b"/a?b=c") + post(b"/fails")],
+    ],
+)
+def test_answers_are_those_of_asgi(pieces):
+    expected, _ = said(LimitedProtocol, *pieces, CLOSE)
+    found, _ = said(PromptProtocol, *pieces, CLOSE)
+    pid = rb'"pid":\d+'
+    assert re.sub(pid, b"", found) == re.sub(pid, b"", expected)
+    assert found.count(b"HTTP/1.1 ") >= 1
+
+
+def test_a_header_that_would_be_two_is_not_sent():
+    assert b"X-C" not in said(PromptProtocol, post(b"/injected"), end=False)[0]
+
+
+def test_a_plain_request_makes_no_cycle_and_the_next_one_none_either():
+    found, protocol = said(PromptProtocol, post(), post(b"/second"), end=False)
+    assert found.count(b"200 OK") == 2 and isinstance(protocol.cycle, prompt.Exchange)
+    _, protocol = said(PromptProtocol, post(b"/a?b"), end=False)
+    assert not isinstance(protocol.cycle, prompt.Exchange)
+
+
+class Full:
+    """Has room for nothing, and is never handed anything."""
+
+    json_only = True
+
+    def refusal(self, method, path, named):
+        return nuclio_sdk.Response(headers={"Retry-After": "1"}, body=named(), status_code=429)
+
+
+def test_what_there_is_no_room_for_is_refused_by_its_head_and_its_body_is_thrown_away():
+    head, body = post(body=b"content-length: 500\r\n\r\n"), b"x" * 500
+    found, protocol = said(PromptProtocol, head, app=config(Full()), end=False)
+    assert found.startswith(b"HTTP/1.1 429") and found.endswith(b"one") and b"retry-after: 1" in found
+    found, protocol = said(
+        PromptProtocol, head, body[:100], body[100:] + head + body, app=config(Full()), end=False
+    )
+    assert found.count(b"HTTP/1.1 429") == 2 and not protocol.cycle.chunks
+
+
+def test_a_body_that_does_not_come_is_told_so_and_the_connection_ends(monkeypatch):
+    monkeypatch.setattr(prompt, "SECONDS", 0.05)
+    found, _ = said(PromptProtocol, post()[:-3])
+    assert found.startswith(b"HTTP/1.1 408") and b"must arrive within 0.05 s" in found
+
+
+def test_a_client_that_leaves_gets_no_answer_and_harms_nobody():
+    asked = []
+    slow = SimpleNamespace(
+        json_only=False, refusal=lambda *_: None, take=lambda event, done: asked.append(done)
+    )
+    _, protocol = said(PromptProtocol, post(), app=config(slow), end=False)
+    asked[0]({"late": True})
+    assert not protocol.cycle.response_complete
+
+
+def test_a_host_that_ends_answers_what_it_has_taken_and_closes():
+    asked = []
+    slow = SimpleNamespace(
+        json_only=False, refusal=lambda *_: None, take=lambda event, done: asked.append(done)
+    )
+
+    async def run():
+        made = []
+
+        def connected():
+            made.append(PromptProtocol(config(slow), ServerState(), {}))
+            return made[-1]
+
+        server = await asyncio.get_running_loop().create_server(connected, "127.0.0.1", 0)
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        writer.write(post())
+        while not asked:
+            await asyncio.sleep(0.01)
+        made[0].shutdown()
+        asked[0]({"done": True})
+        found = await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+        server.close()
+        return found
+
+    found = asyncio.run(run())
+    assert b"connection: close" in found and found.endswith(b'{"done":true}')
+
+
+def test_an_answer_waits_for_a_client_that_does_not_read():
+    large = "x" * 3_000_000
+
+    async def run():
+        made = []
+
+        def connected():
+            made.append(PromptProtocol(config(nuclio_function(lambda *_: large)), ServerState(), {}))
+            return made[-1]
+
+        server = await asyncio.get_running_loop().create_server(connected, "127.0.0.1", 0)
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        writer.write(post() * 3)
+        await asyncio.sleep(0.2)
+        assert made[0].transport.get_write_buffer_size() <= len(large) + 1000
+        found = 0
+        async with asyncio.timeout(10):
+            while found < 3 * len(large):
+                found += len(await reader.read(1_000_000))
+        writer.close()
+        server.close()
+
+    asyncio.run(run())
