@@ -98,9 +98,9 @@ class LedgerRecords:
     def forget(self, oldest: float) -> list[Forgotten]:
         """Forget the records before a time; gives them, chunk by chunk in the order of time."""
         self._oldest = max(self._oldest, oldest)
-        last = math.floor(oldest / self._seconds)
-        if self._first > last:
+        if self._first > oldest / self._seconds:  # Also before any event, when the time is minus infinity.
             return []
+        last = math.floor(oldest / self._seconds)
         found = []
         for number in sorted(number for number in self._chunks if number <= last):
             chunk = self._chunks[number]

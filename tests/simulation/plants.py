@@ -17,7 +17,7 @@ from graphs.state.journal_archive import JournalArchive
 from graphs.state.journal_bounds import JournalBounds
 from graphs.state.redis_journal import RedisJournal
 from graphs.state.routing_trail import RoutingTrail
-from graphs.state.snapshots import predictions
+from graphs.state.snapshots import ledger_content
 from graphs.state.snapshots.files import snapshot_files
 from graphs.state.unfinished import Unfinished
 from graphs.together import Together
@@ -149,7 +149,7 @@ def arrival_after_write() -> Any:
 
 def shadows_forgotten() -> Any:
     """A snapshot does not have what was said in shadow."""
-    return patch.object(predictions, "_restored_shadows", lambda state, count: [()] * count)
+    return patch.object(ledger_content, "restored_shadows", lambda state, count: [()] * count)
 
 
 def calendar_of_today() -> Any:

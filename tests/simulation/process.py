@@ -24,7 +24,7 @@ from graphs.state.labeled_batches import LabeledBatches
 from graphs.state.redis_journal import RedisJournal
 from graphs.state.serving_state import ServingState, attach_state
 from graphs.state.settings import ServingSettings
-from graphs.together import Alone, Together
+from graphs.together import Together
 from tests.simulation.store import Sent, Store
 from tests.simulation.world import World
 
@@ -46,9 +46,9 @@ class _Together(Together):
         super().__init__(context)
         self._store = store
 
-    def _answer(self, events: Sequence[Any], group: list[int], answers: list[Any], alone: Alone) -> None:
+    def _answer(self, events: Sequence[Any], group: list[int], answers: list[Any]) -> None:
         self._store.sending = [sent for place in group for sent in events[place].sent]
-        super()._answer(events, group, answers, alone)
+        super()._answer(events, group, answers)
 
 
 class Process:
@@ -119,7 +119,7 @@ class Process:
     def post(self, requests: Sequence[tuple[str, Any]]) -> list[tuple[int, Any]]:
         """Status and answer of requests that have arrived together: path and body of each."""
         events = [_event("POST", path, body, place) for place, (path, body) in enumerate(requests)]
-        if len(events) == 1:
+        if len(events) == 1 and self._world.random.random() < 0.5:  # As Nuclio's worker does it.
             return [_read(self._alone(events[0]))]
         return [_read(response) for response in self._together(events, self._alone)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import redis
@@ -99,13 +100,14 @@ class Store:
         """Do something as the client of a process does it: once more at once, where the connection broke."""
         for is_last in (False, True):
             try:
-                return self._once(effect, writes)
+                return self.asked_once(effect, writes)
             except redis.ConnectionError:
                 if is_last:
                     raise
         raise AssertionError
 
-    def _once(self, effect: Callable[[Content], T], writes: bool) -> T:
+    def asked_once(self, effect: Callable[[Content], T], writes: bool = True) -> T:
+        """The same as a connection does it, which repeats nothing."""
         if self.is_away:
             self.had_fault = True
             raise redis.ConnectionError("refused")
@@ -160,25 +162,14 @@ class Client:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def register_script(self, text: str) -> Callable[[list[str], list[Any]], list[Any]]:
+    def register_script(self, text: str) -> SimpleNamespace:
         """The one script that there is, see ``graphs.state.redis_journal``."""
+        return SimpleNamespace(sha="append")
 
-        def append(keys: list[str], arguments: list[Any]) -> list[Any]:
-            parts = [value if isinstance(value, bytes) else str(value).encode() for value in arguments[1:]]
-            fields = dict(zip(parts[::2], parts[1::2], strict=True))
-
-            def effect(content: Content) -> list[Any]:
-                before = content.keys.get(keys[1])
-                if arguments[0]:
-                    oldest = read_id(arguments[0])
-                    content.entries = [one for one in content.entries if one[0] >= oldest]
-                entry = self._store.add(content, fields)
-                content.keys[keys[1]] = entry
-                return [entry, before]
-
-            return self._store.asked(effect)
-
-        return append
+    @property
+    def connection_pool(self) -> SimpleNamespace:
+        """What connections of their own come from."""
+        return SimpleNamespace(make_connection=lambda: Connection(self._store))
 
     def get(self, key: str) -> bytes | None:
         """A value."""
@@ -219,6 +210,42 @@ class Client:
             return {"length": len(content.entries), "entries-added": content.added}
 
         return self._store.asked(effect, writes=False)
+
+
+class Connection:
+    """Runs the script that appends an entry; who uses it repeats what a broken connection has answered.
+
+    :param store: it speaks to.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._arguments: tuple[Any, ...] = ()
+
+    def send_command(self, *arguments: Any) -> None:
+        """Ask for the script: its name, how many keys there are, keys and values."""
+        self._arguments = arguments
+
+    def read_response(self) -> list[Any]:
+        """Append the entry."""
+        _, _, count, *rest = self._arguments
+        keys, arguments = rest[:count], rest[count:]
+        parts = [value if isinstance(value, bytes) else str(value).encode() for value in arguments[1:]]
+        fields = dict(zip(parts[::2], parts[1::2], strict=True))
+
+        def effect(content: Content) -> list[Any]:
+            before = content.keys.get(keys[1])
+            if arguments[0]:
+                oldest = read_id(arguments[0])
+                content.entries = [one for one in content.entries if one[0] >= oldest]
+            entry = self._store.add(content, fields)
+            content.keys[keys[1]] = entry
+            return [entry, before]
+
+        return self._store.asked_once(effect)
+
+    def disconnect(self) -> None:
+        """Nothing is kept."""
 
 
 def id_bytes(entry: Id) -> bytes:

@@ -36,6 +36,15 @@ def test_a_label_after_its_prediction_joins() -> None:
     assert ledger.joined == 1
 
 
+def test_a_ledger_of_nothing_but_labels_goes_on_from_what_was_saved() -> None:
+    ledger = make()
+    ledger.add_label("a", 10.0, 1, 15.0, AT)
+    other = make()
+    other.restore(ledger.saved(("x",)), ("x",))
+    assert other.newest is None
+    assert other.add_prediction("a", 10.0, made(), 16.0, AT) is not None
+
+
 def test_a_label_before_its_prediction_waits_and_joins() -> None:
     ledger = make()
     assert ledger.add_label("a", 10.0, 1, 15.0, AT) == (LabelStatus.WAITING, None)
