@@ -14,6 +14,8 @@ from feature_sets.checks import check_choice, check_integer, check_number
 Raised = Literal["raised", "worse"]
 
 _HALF_AS_MANY_AGAIN = 1.5
+_LEAST_LABELS = 100
+"""The error rate of fewer labels says too little to call an open alert worse."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,8 @@ class AlertWatch:
         :param n: number of its label.
         :param onset: event time at which the change began.
         :returns: what is to be told; None if it is the alert that was told already. An open alert is worse if
-            its severity is higher than was told, or its error rate by half.
+            its severity is higher than was told, or its error rate by half. What rests on few labels, or is
+            compared with none, as a second finding of the same change is, makes it no worse.
         """
         self._labels = self._errors = 0
         rate, severity = change.sample.rate or 0.0, change.severity or SEVERITIES[0]
@@ -110,8 +113,9 @@ class AlertWatch:
             limit = (before or 0.0) + self.hysteresis.below * max(0.0, rate - (before or 0.0))
             self.open = Alert(name, event.source, event.event_time, n, onset, severity, before, rate, limit)
             return "raised"
+        is_told_by_enough = change.reference.n > 0 and change.sample.n >= _LEAST_LABELS
         worse = SEVERITIES.index(severity) > SEVERITIES.index(now.severity)
-        if worse or (rate > now.rate and rate >= _HALF_AS_MANY_AGAIN * now.rate):
+        if is_told_by_enough and (worse or (rate > now.rate and rate >= _HALF_AS_MANY_AGAIN * now.rate)):
             severity = max(severity, now.severity, key=SEVERITIES.index)
             self.open = replace(now, severity=severity, rate=max(rate, now.rate), calm=0)
             return "worse"

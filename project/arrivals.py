@@ -20,6 +20,7 @@ from graphs.protocol.routes import Kind
 from graphs.state.accepted_entries import AcceptedEntries, accepted_entries
 from graphs.state.journal_entries import RawEntry
 from graphs.state.longest_reach import longest_reach
+from graphs.state.placed_labels import placed_labels
 from project.live_history import LiveJournal
 from project.live_rows import ARRIVED, live_rows
 from project.live_too_late import journaled_readings
@@ -79,7 +80,8 @@ def arrivals(journal: LiveJournal, schema: TelemetrySchema, files: list[pd.DataF
     # An entry is made after the arrival of its events, by a clock of its own; archives before are not read.
     back = _CLOCKS_APART_SECONDS + longest_reach(WindowDefinition.from_schema(schema))
     after = (max(0, int((since - back) * 1000)), 0)
-    entries = accepted_entries(journal.url, journal.key, journal.archive, after).new
+    accepted = accepted_entries(journal.url, journal.key, journal.archive, after)
+    entries = placed_labels(accepted, schema.reading_columns).new
     late = live_rows(AcceptedEntries(entries, []), schema).late if schema.arrival is None else nothing
     return Arrivals(late, _returned(entries, schema), _labels(entries, schema))
 

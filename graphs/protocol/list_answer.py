@@ -79,5 +79,6 @@ def _parts(values: Sequence[Any]) -> list[bytes]:
     text = orjson.dumps(list(values))
     if not text.startswith(b'["'):
         return text[1:-1].split(b",")
-    # A quotation mark within a text has a backslash before it, so this is between two of them alone.
+    if b"\\" in text:  # A text may have a quotation mark.
+        return [orjson.dumps(value) for value in values]
     return [b'"' + part + b'"' for part in text[2:-2].split(b'","')]

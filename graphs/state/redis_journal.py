@@ -30,6 +30,8 @@ _TIMEOUT_SECONDS = 2.0
 _ARCHIVE_ROWS = 10_000
 _MOST_UNARCHIVED = 64_000_000
 _SAID = 200
+_ENTRY_BYTES = 400
+"""What an entry takes beside its texts."""
 _OF_ANY_SCHEMA = (Kind.MAINTENANCE, Kind.CALENDAR, Kind.REROUTED)
 
 _APPEND = """
@@ -136,9 +138,9 @@ class RedisJournal:
             # A list of its own: the archive may be reading the one before.
             rest = kept if self._unarchived_bytes <= _MOST_UNARCHIVED else kept[len(kept) // 2 :]
             self._unarchived = kept = [each for each in rest if each.id > self.archive.last]
-            self._unarchived_bytes = sum(len(each.events) for each in kept)
+            self._unarchived_bytes = sum(map(_memory, kept))
         kept.append(entry)
-        self._unarchived_bytes += len(entry.events)
+        self._unarchived_bytes += _memory(entry)
 
     def _to_archive(self, after: EntryId) -> Iterator[RawEntry]:
         """Everything after an id, oldest first: what the server has, and what it lost since."""
@@ -325,6 +327,10 @@ class RedisJournal:
         self.bounds.note(entry, size)
         if self.archive is not None:
             self.archive.note(entry, size)
+
+
+def _memory(entry: RawEntry) -> int:
+    return len(entry.events) + len(entry.names) + _ENTRY_BYTES
 
 
 def _away(purpose: str, error: redis.RedisError) -> ApiError:

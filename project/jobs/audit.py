@@ -23,6 +23,7 @@ _COUNTS = {
     "that differ": "mismatches",
     "no history yet": "not_in_history",
     "a late reading after the answer": "after_late",
+    "forgotten in a silence": "after_silence",
     "of a model that is registered no more": "unknown_models",
     "with an input that is no history": "without_input",
 }

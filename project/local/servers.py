@@ -93,6 +93,7 @@ def start_server(
     log: Path,
     cwd: Path,
     patience: Patience,
+    keep_port: bool = False,
 ) -> ServerState:
     """Start a server and wait until it answers as ours, on its earlier port where that is free.
 
@@ -103,12 +104,15 @@ def start_server(
     :param identify: the run id that our server on a port answers, or nothing.
     :param log: file for its output.
     :param cwd: its working folder.
+    :param keep_port: whether it must have its earlier port, because others know it by that.
     :raises ServerError: if it does not answer in time, with the end of its log.
     """
     before = read_state(state_file)
     if before is not None:
         before.process.stop(patience.end)
     port = free_port(before.port if before else 0, patience.port)
+    if keep_port and before is not None and port != before.port:
+        raise ServerError(f"{name} cannot have its port {before.port} again: another program has it")
     process = start_process(command(port), log=log, cwd=cwd)
     try:
         # Noted before it answers: if this command is killed now, the next one still finds the process.

@@ -105,12 +105,13 @@ def lives(home: Path) -> bool | None:
     return None if state is None else state.process.alive()
 
 
-def start(home: Path, patience: Patience = PATIENCE) -> ValkeyInstance:
+def start(home: Path, patience: Patience = PATIENCE, keep_port: bool = False) -> ValkeyInstance:
     """Start the server, on its earlier port where that is free; or find it if it is running.
 
     Callers that may race must hold a lock of their own (``Stack`` does).
 
-    :raises ServerError: if it does not answer in time, with the end of its log.
+    :param keep_port: whether another port will not do.
+    :raises ServerError: if it does not answer in time, with the end of its log, or cannot have that port.
     """
     running = find(home, patience)
     if running is not None:
@@ -134,6 +135,7 @@ def start(home: Path, patience: Patience = PATIENCE) -> ValkeyInstance:
         log=home.resolve() / "logs" / "valkey.log",
         cwd=folder,
         patience=patience,
+        keep_port=keep_port,
     )
     return _instance(state)
 

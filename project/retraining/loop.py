@@ -186,10 +186,9 @@ class Loop:
             # Not while the state is locked: a drift event must be taken meanwhile.
             for told in untold:
                 self._operations.hand_on(told)
-            done = {told["id"] for told in untold}
-            with self._file.changing() as state:
-                left = tuple(told for told in state.untold if told["id"] not in done)
-                self._file.write(replace(state, untold=left))
+                with self._file.changing() as state:
+                    left = tuple(other for other in state.untold if other["id"] != told["id"])
+                    self._file.write(replace(state, untold=left))
 
     def _proceed_or_wait(self) -> tuple[Mapping[str, Any], ...]:
         """Do what is due of the case; drift events that are to be handed on."""

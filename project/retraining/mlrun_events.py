@@ -13,7 +13,8 @@ log = logging.getLogger("netops.retraining")
 ENTITY = "model.drift.result.error_rate"
 """Id of the entity, for alert configurations: the error rate of whichever version is in production."""
 
-_NOT_IMPLEMENTED = 501
+_FOR_GOOD = frozenset((400, 404, 405, 422, 501))
+"""Answers of a server that has no such events. Any other, as to a token that is too old, may pass."""
 
 
 class MlrunEvents:
@@ -53,7 +54,7 @@ class MlrunEvents:
         except mlrun.errors.MLRunHTTPError as error:
             answer = getattr(error, "response", None)
             status = int(getattr(error, "error_status_code", 0) or getattr(answer, "status_code", 500))
-            if status >= 500 and status != _NOT_IMPLEMENTED:
+            if status not in _FOR_GOOD:
                 raise NetopsError(f"MLRun API: must take an event, got {error}") from error
             self._give_up(str(error))
         except (mlrun.errors.MLRunRuntimeError, OSError) as error:

@@ -63,6 +63,20 @@ def test_further_drift_is_the_same_alert_until_it_is_worse():
     assert watch.open.severity == "severe"
 
 
+@pytest.mark.parametrize(
+    "same_change",
+    [
+        Change(Counts(100, 60, 0), Counts(0, 0, 0)),  # another detector found it from the first label on
+        Change(Counts(20, 15, 0), Counts(1000, 100, 0)),
+    ],
+)
+def test_a_second_finding_that_rests_on_little_is_the_same_alert(same_change):
+    watch = watch_with_alert(sample_errors=13)
+    event = DriftEvent("ddm", "drift", at(3), 4.0, 3.0, 3)
+    assert watch.found("ddm-3", event, 3, at(0), same_change) is None
+    assert (watch.open.severity, watch.open.rate, watch.open.merged) == ("minor", 0.13, 1)
+
+
 def test_drift_in_the_middle_of_calm_batches_begins_them_anew():
     watch = watch_with_alert()
     assert fed(watch, 10 * [0]) == []

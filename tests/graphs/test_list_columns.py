@@ -14,7 +14,7 @@ from graphs.protocol.telemetry_columns import columns_of
 from tests.graphs.conftest import START, Client, event, label, make_client
 from tests.graphs.snapshots.state_walk import differences, state_of
 
-NAMES = [f"a/{number}" for number in range(5)] + ['a/"odd","name" \\', "a/größe"]
+NAMES = [f"a/{number}" for number in range(5)] + ['a/"odd","name" \\', "a/größe", 'a/",']
 DEVICES = {name: {"model_x": number % 2} for number, name in enumerate(NAMES)}
 
 

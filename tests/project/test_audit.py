@@ -1,5 +1,6 @@
 """What was served against the history: nothing differs, and what does differ is found and named."""
 
+import math
 from collections import Counter
 from dataclasses import replace
 from types import SimpleNamespace
@@ -14,10 +15,12 @@ from feature_sets.damaged_file import DamagedFileError
 from feature_sets.derived_features import DerivedFeatures
 from feature_sets.feature_vector import all_features
 from feature_sets.model_package.package import fetch_model_package
+from feature_sets.telemetry.events import LabelEvent
 from feature_sets.telemetry.schema import DEVICE
 from feature_sets.windows.definition import WindowDefinition
+from graphs.protocol.event_names import SentEvents, names_text
 from graphs.state.accepted_entries import AcceptedEntries
-from graphs.state.journal_entries import RawEntry
+from graphs.state.journal_entries import RawEntry, encoded, waiting_names
 from graphs.state.longest_reach import longest_reach
 from project import arrivals
 from project import audit as audits
@@ -144,6 +147,21 @@ def test_archives_of_before_the_range_are_not_read(project, tmp_path, monkeypatc
     )
     # An hour, and what the windows can look back on: twice the minute, and the tolerance.
     assert asked == [(pd.Timestamp("2026-11-20T10:57:00Z").value // 1_000_000, 0)]
+
+
+def test_a_label_that_waited_for_its_request_is_one_of_the_event(project, tmp_path, monkeypatch):
+    waiting = [LabelEvent("", math.nan, 1, name="r1"), LabelEvent("", math.nan, 1, name="unknown")]
+    entries = [
+        RawEntry((1, 0), "labels", "", PLAIN.target, 9.0, encoded(waiting), waiting_names(waiting)),
+        RawEntry(
+            *((2, 0), "telemetry", "latency,cpu", "", 10.0, orjson.dumps([("a", 5.0, 1, 2)])),
+            names_text([SentEvents("r1")]),
+        ),
+    ]
+    monkeypatch.setattr(arrivals, "accepted_entries", lambda *_: AcceptedEntries(entries, []))
+    files = [pd.DataFrame({"predicted_at": pd.to_datetime([10.0], unit="s", utc=True)})]
+    came = arrivals.arrivals(LiveJournal("serving", "", "key", tmp_path), PLAIN, files)
+    assert came.labels == {("a", 5_000_000): frozenset({1})}
 
 
 def test_a_device_that_was_silent_for_long_may_have_begun_anew():

@@ -58,6 +58,8 @@ def main() -> None:
             app,
             log_level="warning",
             access_log=False,
+            # Else a caller may claim the address of another, who is let in.
+            proxy_headers=False,
             lifespan="on",
             timeout_keep_alive=75,
             timeout_graceful_shutdown=_GRACE_SECONDS,

@@ -69,6 +69,7 @@ class Exchange:
 class PromptProtocol(LimitedProtocol):
     """uvicorn's protocol with limits on the head, in front of a ``HostApp``."""
 
+    timeout_keep_alive_task: asyncio.TimerHandle | None
     _exchange: Exchange | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -83,6 +84,15 @@ class PromptProtocol(LimitedProtocol):
         exchange = self._exchange
         if exchange is not None and exchange.timer is None and exchange.waits_for_body:
             exchange.timer = self.loop.call_later(SECONDS, self._body_too_slow, exchange)
+        elif self.cycle is not None and self.cycle.response_complete and not self._began:
+            self._wait_for_next()
+
+    def _wait_for_next(self) -> None:
+        """Limit the time to the next request anew: bytes that begin none have ended uvicorn's limit."""
+        if self.timeout_keep_alive_task is None and not self.pipeline and not self.transport.is_closing():
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
     def begin(self) -> None:
         """Begin with a request whose head is there; one that there is no room for is answered now."""
@@ -149,7 +159,11 @@ class PromptProtocol(LimitedProtocol):
     def _answered(self, exchange: Exchange, output: Any) -> None:
         if not exchange.disconnected and not self.transport.is_closing():
             host: HostApp = self.config.loaded_app  # type: ignore[assignment]
-            self._write(exchange, host.answered(output, exchange.method, exchange.path, exchange.headers))
+            request = exchange.method, exchange.path, exchange.headers
+            try:
+                self._write(exchange, host.answered(output, *request))
+            except (UnicodeEncodeError, KeyError) as error:  # Of a header or status that HTTP does not have.
+                self._write(exchange, host.answered(error, *request))
 
     def _body_too_slow(self, exchange: Exchange) -> None:
         host: HostApp = self.config.loaded_app  # type: ignore[assignment]

@@ -38,6 +38,8 @@ NOT_STATE = {
     "*.logger",
     "*.routes",
     "*._token",
+    # Found once; each is walked by itself.
+    "JournalStep._steps",
     # What is read from the store anew at the start.
     "LabeledJoin._devices",
     "DeviceActivity._devices",

@@ -381,6 +381,24 @@ def test_a_candidate_that_a_person_has_released_is_told_as_approved_once_that_ru
     assert state.decisions[-1].reason == "approved by a person"
 
 
+def test_a_drift_that_was_handed_on_is_not_again_because_the_next_one_fails(tmp_path):
+    world = World("promoted")
+    loop, hand_on = make(world, tmp_path), world.hand_on
+
+    def refuses_the_second(event):
+        if event["id"] == "e2":
+            raise UnreachableError("away")
+        hand_on(event)
+
+    world.hand_on = refuses_the_second
+    loop.take(told())
+    loop.take({**told(), "id": "e2"})
+    for _ in range(3):
+        with pytest.raises(NetopsError):
+            loop.tick()
+    assert (world.handed_on, [one["id"] for one in loop._file.read().untold]) == (["e1"], ["e2"])
+
+
 def test_each_drift_is_handed_on_also_after_the_api_was_away(tmp_path):
     world = World("promoted")
     loop, hand_on = make(world, tmp_path), world.hand_on

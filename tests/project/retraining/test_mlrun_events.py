@@ -62,6 +62,8 @@ def test_disabled_alerts_are_such_a_server(server, caplog):
     "error",
     [
         mlrun.errors.MLRunInternalServerError("down"),
+        mlrun.errors.MLRunUnauthorizedError("old token", response=SimpleNamespace(status_code=401)),
+        mlrun.errors.MLRunHTTPError("later", response=SimpleNamespace(status_code=429)),
         mlrun.errors.MLRunRuntimeError("away"),
         ConnectionError(),
     ],

@@ -21,10 +21,11 @@ _STEADY_SECONDS = 60.0
 class RevivedValkey:
     """Starts Valkey at its address again: at once, then after growing pauses, for as long as it is needed.
 
-    Whoever stops it stops the control plane before. While a command starts or stops servers nothing is done.
+    Endpoints were deployed with its address, so it is not started at another. Whoever stops it stops the
+    control plane before. While a command starts or stops servers nothing is done.
 
     :param home: the folder that all local state is under.
-    :param started_again: told the address, which is another if the port was taken meanwhile.
+    :param started_again: told the address.
     :param clock: in seconds.
     """
 
@@ -50,7 +51,7 @@ class RevivedValkey:
             self._attempts, self._last = self._attempts + 1, self._clock()
             log.warning("Valkey is not alive and is started again")
             try:
-                store = valkey.start(self._home)
+                store = valkey.start(self._home, keep_port=True)
             except ServerError as error:
                 log.error("next attempt in %g s: %s", pause_after(self._attempts), error)
                 return

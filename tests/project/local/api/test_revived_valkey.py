@@ -22,7 +22,8 @@ class Store:
     def lives(self, home):
         return self.alive
 
-    def start(self, home):
+    def start(self, home, keep_port):
+        assert keep_port  # Endpoints know it by that.
         self.starts.append(self.now)
         if self.broken:
             raise ServerError("the Valkey server did not start")

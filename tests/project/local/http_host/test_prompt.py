@@ -30,6 +30,10 @@ def answer(context, event):
         return (piece for piece in "abc")
     if event.path == "/headers":
         return nuclio_sdk.Response(headers={"X-A": "b"}, body=event.headers["X-B"], status_code=201)
+    if event.path == "/euro":
+        return nuclio_sdk.Response(headers={"X-A": "€"}, body="")
+    if event.path == "/status":
+        return nuclio_sdk.Response(body="", status_code=42)
     if event.path == "/injected":
         return nuclio_sdk.Response(headers={"X-A": "b\r\nX-C: d"}, body="")
     return {"path": event.path, "fields": event.fields, "body": str(event.body), "id": len(event.id)}
@@ -109,6 +113,27 @@ def test_answers_are_those_of_asgi(pieces):
 
 def test_a_header_that_would_be_two_is_not_sent():
     assert b"X-C" not in said(PromptProtocol, post(b"/injected"), end=False)[0]
+
+
+@pytest.mark.parametrize("path", [b"/euro", b"/status"])
+def test_an_answer_that_http_has_no_words_for_is_a_failure_of_the_function(path):
+    found, _ = said(PromptProtocol, post(path) + post(), CLOSE)
+    assert re.findall(rb"HTTP/1.1 (\d+)", found) == [b"500", b"200", b"200"]
+    assert b"the function must not fail" in found
+
+
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_bytes_that_begin_no_request_keep_a_connection_no_longer(is_refused, monkeypatch):
+    ended, end = [], PromptProtocol.timeout_keep_alive_handler
+    monkeypatch.setattr(
+        PromptProtocol, "timeout_keep_alive_handler", lambda self: (ended.append(self), end(self))
+    )
+    app = config(Full() if is_refused else None)
+    app.timeout_keep_alive = 0.1
+    head = post(body=b"content-length: 500\r\n\r\n")
+    found, protocol = said(PromptProtocol, *([head, b"x"] if is_refused else [post(), b"\r\n"]), app=app)
+    assert found.count(b"HTTP/1.1 ") == 1
+    assert ended == [protocol]
 
 
 def test_a_plain_request_makes_no_cycle_and_the_next_one_none_either():
