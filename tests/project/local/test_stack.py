@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import httpx
 import psutil
@@ -122,6 +123,29 @@ def test_the_control_plane_of_another_home_is_not_taken_for_ours(stack, tmp_path
     (other.home / "stack.json").write_text((stack.home / "stack.json").read_text())
     assert other.find() is None
     assert stack.find() is not None
+
+
+@pytest.mark.skipif(
+    os.getuid() != 0 or not Path("/proc/net/tcp").exists(),
+    reason="only root on Linux can call as another user",
+)
+def test_another_user_is_refused_also_when_he_claims_our_address(stack):
+    url = stack.up().mlrun_dbpath + "/local/v1/identity"
+    call = (
+        "import sys, urllib.error, urllib.request\n"
+        "request = urllib.request.Request(sys.argv[1], headers={'X-Forwarded-For': sys.argv[2]})\n"
+        "try:\n"
+        "    print(urllib.request.urlopen(request).status)\n"
+        "except urllib.error.HTTPError as error:\n"
+        "    print(error.code)\n"
+    )
+    with httpx.Client() as ours:
+        assert ours.get(url).status_code == 200
+        connection = ours._transport._pool.connections[0]._connection._network_stream
+        host, port = connection.get_extra_info("client_addr")
+        program = [sys.executable, "-S", "-E", "-c", call, url, f"{host}:{port}"]
+        asked = ["setpriv", "--reuid=65534", "--clear-groups", *program]
+        assert subprocess.run(asked, capture_output=True, text=True, check=True).stdout == "403\n"
 
 
 def test_asking_for_functions_when_nothing_runs_says_so(stack):
