@@ -216,6 +216,7 @@ TABLES: Mapping[str, Table] = {
             "offered": "{offered_per_second:,}",
             "taken": "{taken_per_second:.0f}",
             "refused p50, ms": "{refused_p50_ms:.0f}",
+            "refused p99, ms": "{refused_p99_ms:.0f}",
             "MB before": "{resident_mb_before}",
             "at most": "{resident_mb_most}",
             "afterwards p99, ms": "{after_p99_ms:.0f}",
