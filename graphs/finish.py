@@ -34,7 +34,7 @@ def finish_entry(context: Any) -> None:
         record.prediction = None
     try:
         steps[first].do(request)
-    except Exception as error:
+    except Exception as error:  # Whatever the graph of a model raises; the log says which.
         if 0 <= state.clock() - held.since < PATIENCE_SECONDS:
             rule = f"must first answer what came before this, and failed at it ({type(error).__name__})"
             raise ApiError(503, "model", rule) from error

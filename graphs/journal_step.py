@@ -11,7 +11,7 @@ from graphs.protocol.errors import ApiError
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of
 from graphs.protocol.telemetry_columns import ColumnEvents, columns_of
-from graphs.replay import replay_entry, tell
+from graphs.replay import replay_missed, tell
 from graphs.request_step import RequestStep, request_steps
 from graphs.rerouting import settle_routing
 from graphs.state.entry_id import BEFORE_ALL
@@ -36,7 +36,7 @@ class JournalStep(RequestStep):
         self._context = context
         self._steps: list[RequestStep] = []
         state = serving_state(context)
-        self._journal, self._routing, self._unfinished = state.journal, state.routing, state.unfinished
+        self._journal, self._routing = state.journal, state.routing
 
     def do(self, request: Request) -> Request:
         """Have what waits take effect before this request, then handle it.
@@ -79,9 +79,7 @@ class JournalStep(RequestStep):
         else:
             accepted = [record.event for record in request.records]
         request.entry = self._journal.append(kind, request.arrival, accepted, request.sent_events)
-        for entry in self._journal.missed():
-            if entry.id != self._unfinished.finished:
-                replay_entry(self._context, entry)
+        replay_missed(self._context)
 
     def saved(self) -> SavedState:
         """What the journal holds."""

@@ -99,17 +99,25 @@ def tell(
     return counts
 
 
+def replay_missed(context: Any) -> None:
+    """Send what others appended before the last entry of ours through the steps.
+
+    :param context: MLRun's graph context, whose root is the graph.
+    """
+    state = serving_state(context)
+    for entry in state.journal.missed():
+        if entry.id != state.unfinished.finished:  # Else it has been through them since it failed.
+            replay_entry(context, entry)
+
+
 def append_and_handle(context: Any, kind: Kind, arrival: float, events: Sequence[JournalEvent]) -> Entry:
     """Journal what no request has sent, and send it through the steps, after what others appended before it.
 
     :param context: MLRun's graph context, whose root is the graph.
     :raises ApiError: 503 if the journal takes nothing.
     """
-    journal = serving_state(context).journal
-    place = journal.append(kind, arrival, list(events))
-    for missed in journal.missed():
-        if missed.id != serving_state(context).unfinished.finished:
-            replay_entry(context, missed)
+    place = serving_state(context).journal.append(kind, arrival, list(events))
+    replay_missed(context)
     entry = Entry(
         place,
         kind,

@@ -134,7 +134,7 @@ class Together:
             return None
         try:
             request: Request = self._object("ingress").do_event(event).body
-        except Exception as error:
+        except Exception as error:  # The error handler answers it.
             return error
         if request.kind is Kind.LABELS and not all(isinstance(each, LabelRecord) for each in request.labels):
             return None  # What is said of an incident is completed by what was said before it.
@@ -160,7 +160,7 @@ class Together:
                 step.do(merged)
             if len(requests) > 1:
                 self._object("respond").note_shared(merged, len(requests))
-        except Exception as error:
+        except Exception as error:  # The error handler answers each of them.
             failure = error
         for place, request in zip(group, requests, strict=True):
             if request is not merged:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from project.local.api.deployments.records import OFFLINE, READY, change_deployment, read_deployments
+from project.local.api.deployments.records import (
+    OFFLINE,
+    READY,
+    Deployment,
+    change_deployment,
+    read_deployments,
+)
 from project.local.api.documents import Document
 from project.local.api.jobs.records import open_processes
 from project.local.api.records.store import Store
@@ -28,25 +34,26 @@ def running(home: Path) -> list[tuple[str, str, str]]:
 
     :param home: the folder that all local state is under.
     """
-    if not database_file(home).exists():
-        return []
-    with _store(home) as store:
-        return [
-            (each.project, each.name, f"http://{each.address}")
-            for each in read_deployments(store)
-            if each.process is not None and each.process.alive()
-        ]
+    return _told(home, _lives)
 
 
 def dead(home: Path) -> list[tuple[str, str, str]]:
     """The same of functions that were ready and died: the control plane starts them again."""
+    return _told(home, lambda each: (each.state == READY or each.fallen) and not _lives(each))
+
+
+def _lives(deployment: Deployment) -> bool:
+    return deployment.process is not None and deployment.process.alive()
+
+
+def _told(home: Path, is_told: Callable[[Deployment], bool | int]) -> list[tuple[str, str, str]]:
     if not database_file(home).exists():
         return []
     with _store(home) as store:
         return [
             (each.project, each.name, f"http://{each.address}")
             for each in read_deployments(store)
-            if (each.state == READY or each.fallen) and not (each.process and each.process.alive())
+            if is_told(each)
         ]
 
 
