@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -83,7 +83,7 @@ class PerformanceWatch:
         self._predictions.append((probability, prediction))
         self._scored = None
 
-    def add_predictions(self, made: Sequence[tuple[float, int]]) -> None:
+    def add_predictions(self, made: Iterable[tuple[float, int]]) -> None:
         """Note several of them, oldest first: probability and prediction of each."""
         self._predictions.extend(made)
         self._scored = None

@@ -255,8 +255,8 @@ class DetectDrift(RequestStep):
         if columns is not None:
             given = columns.made
             if given is not None and given.version == self._version:
-                chances, decided = given.probability.tolist(), given.decided.tolist()
-                self._watch.add_predictions(list(zip(chances, decided, strict=True)))
+                made_now = zip(given.probability.tolist(), given.decided.tolist(), strict=True)
+                self._watch.add_predictions(made_now)
             self._note_pairs(request)
             return
         made = [

@@ -81,6 +81,7 @@ class LabeledJoin(RequestStep):
         self._journal, self._told, self._devices = state.journal, state.told, state.devices
         self._schema, self._most_told = schema, max(1, settings.ledger_max_size // 2)
         self._save_every, self._unsaved = max(1, settings.journal_max_events // 4), 0
+        self._contradicted = 0
         self._incidents: KeptIncidents | None = None
         self._told_positives = ToldPositives()
         if schema.labels.is_derived:
@@ -137,7 +138,9 @@ class LabeledJoin(RequestStep):
             self._batches.add(request.pairs, request.replayed)
         self._ahead.write(request)
         count_pairs(self._metrics, request)
-        self._metrics.contradicted.set(self._ledger.contradicted)
+        if self._ledger.contradicted != self._contradicted:
+            self._contradicted = self._ledger.contradicted
+            self._metrics.contradicted.set(self._contradicted)
         self._unsaved += len(request.telemetry) + len(request.labels)
         if self._unsaved >= self._save_every and not request.replayed:
             self._save_incidents()

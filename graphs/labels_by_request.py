@@ -6,6 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from feature_sets.rows.event_micros import event_micros
 from feature_sets.telemetry.events import REQUEST_ID, EventError, LabelEvent
 from feature_sets.windows import event_status
@@ -13,7 +16,7 @@ from graphs.protocol.errors import ApiError
 from graphs.protocol.label_status import LabelStatus
 from graphs.protocol.records import LabelRecord, TelemetryRecord
 from graphs.protocol.request import Request
-from graphs.protocol.telemetry_columns import columns_of
+from graphs.protocol.telemetry_columns import TelemetryColumns, columns_of
 from graphs.state.known_names import Ambiguous, Key, KnownNames
 from graphs.state.ledger_counts import LedgerCounts
 from graphs.state.snapshots.saved_state import SavedState
@@ -127,7 +130,16 @@ class LabelsByRequest:
 
     def note(self, request: Request, oldest: float) -> None:
         """Remember what the readings of a request are called; forget names of before an event time."""
-        keys, place = _keys(request), 0
+        columns, place = columns_of(request.telemetry), 0
+        if columns is not None:
+            devices, times = columns.plain.devices, _named_times(columns)
+            for sent in request.sent_events:
+                end = place + sent.size
+                self._known.note_list(sent, devices[place:end], times[place:end])
+                place = end
+            self._known.forget(oldest)
+            return
+        keys = _keys(request)
         for sent in request.sent_events:
             self._known.note(sent, keys[place : place + sent.size])
             place += sent.size
@@ -167,16 +179,18 @@ class LabelsByRequest:
 
 def _keys(request: Request) -> list[Key | None]:
     """Device and time of each reading of a request that a label may name."""
-    columns = columns_of(request.telemetry)
-    if columns is None:
-        return [
-            (each.event.device, each.event.time) if _is_named(each) else None for each in request.telemetry
-        ]
-    keys: list[Key | None] = list(zip(columns.plain.devices, columns.seconds.tolist(), strict=True))
-    if columns.made is None:
-        return [None] * len(keys)
-    made = set(columns.made.events.tolist())
-    return keys if len(made) == len(keys) else [key if at in made else None for at, key in enumerate(keys)]
+    return [(each.event.device, each.event.time) if _is_named(each) else None for each in request.telemetry]
+
+
+def _named_times(columns: TelemetryColumns) -> npt.NDArray[np.float64]:
+    """Event time of each reading of a list that a label may name, NaN of the others."""
+    made = columns.made
+    if made is not None and len(made) == len(columns):
+        return columns.seconds
+    times = np.full(len(columns), np.nan)
+    if made is not None:
+        times[made.events] = columns.seconds[made.events]
+    return times
 
 
 def _is_named(record: TelemetryRecord) -> bool:

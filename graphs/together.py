@@ -14,10 +14,11 @@ from typing import Any
 import orjson
 
 from graphs.protocol.errors import ApiError, error_object
-from graphs.protocol.records import LabelRecord
+from graphs.protocol.records import LabelRecord, TelemetryRecord
 from graphs.protocol.request import JSON, Request
 from graphs.protocol.request_id import REQUEST_ID
 from graphs.protocol.routes import Kind, clean_path, find_route
+from graphs.protocol.telemetry_columns import TelemetryColumns, columns_of
 from graphs.request_step import RequestStep, request_steps
 from graphs.state.serving_state import serving_state
 
@@ -162,12 +163,18 @@ class Together:
                 self._object("respond").note_shared(merged, len(requests))
         except Exception as error:  # The error handler answers each of them.
             failure = error
+        begin, columns = 0, None
+        if len(requests) > 1 and isinstance(merged.telemetry, TelemetryColumns):
+            columns = merged.telemetry
         for place, request in zip(group, requests, strict=True):
             if request is not merged:
                 request.entry = merged.entry
                 if merged.marks:
                     request.marks.append(merged.marks[0])
                     request.shared_end = merged.marks[-1][1]
+                if columns is not None:
+                    columns.give(request.telemetry, begin)
+                    begin += len(request.telemetry)
                 if merged.answered:
                     request.headers, request.refused = merged.headers, merged.refused
                     request.reply({**merged.answer, **request.named}, merged.status, merged.content_type)
@@ -177,7 +184,13 @@ class Together:
 
     @staticmethod
     def _merged(requests: Sequence[Request]) -> Request:
-        """One request of the records of several."""
+        """One request of the readings or labels of several; lists that are columns stay columns."""
+        columns = [each for request in requests if (each := columns_of(request.telemetry)) is not None]
+        telemetry: Sequence[TelemetryRecord]
+        if len(columns) == len(requests) and len({each.device_status for each in columns}) == 1:
+            telemetry = TelemetryColumns.joined(columns)
+        else:
+            telemetry = [record for request in requests for record in request.telemetry]
         return Request(
             kind=requests[0].kind,
             method="POST",
@@ -185,7 +198,7 @@ class Together:
             started=requests[0].started,
             arrival=max(request.arrival for request in requests),
             sent=sum(request.sent for request in requests),
-            telemetry=[record for request in requests for record in request.telemetry],
+            telemetry=telemetry,
             labels=[record for request in requests for record in request.labels],
             brought=[sent for request in requests for sent in request.sent_events],
             errors=[error for request in requests for error in request.errors],

@@ -240,6 +240,11 @@ class EventParser:
             if sent in body and name in body:
                 raise EventError(sent, f"must not be beside '{name}', which is the same field", body[sent])
 
+    @property
+    def takes_all(self) -> bool:
+        """Whether a device of any key may send."""
+        return self._devices is None
+
     def is_known(self, device: str) -> bool:
         """Whether a device of this key may send."""
         return self._devices is None or device in self._devices

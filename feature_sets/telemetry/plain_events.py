@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -38,6 +39,17 @@ class PlainColumns:
     times: Sequence[float]
     values: dict[str, Sequence[float]]
     arrays: dict[str, npt.NDArray[np.float64]]
+
+    @classmethod
+    def joined(cls, parts: Sequence[PlainColumns]) -> PlainColumns:
+        """Readings of several lists of one schema, one behind the other."""
+        names = tuple(parts[0].values)
+        return cls(
+            list(chain.from_iterable(part.devices for part in parts)),
+            list(chain.from_iterable(part.times for part in parts)),
+            {name: list(chain.from_iterable(part.values[name] for part in parts)) for name in names},
+            {name: np.concatenate([part.arrays[name] for part in parts]) for name in names},
+        )
 
     def events(self) -> list[TelemetryEvent]:
         """Each reading by itself."""
@@ -116,6 +128,11 @@ class PlainEvents:
         known, parser = self._keys, self._parser
         if len(known) > _REMEMBERED_KEYS:
             known.clear()
+        if parser.takes_all:
+            try:
+                return list(map(known.__getitem__, texts))
+            except KeyError:  # Of one that has sent nothing yet.
+                pass
         for text in dict.fromkeys(texts):
             if len(text) > KEY_LIMIT:  # It may be a key between spaces.
                 return None

@@ -20,6 +20,8 @@ def reading(metric: str, value: Any) -> float:
 
     :raises InputError: unless it is a number that a float can hold, or None.
     """
+    if type(value) is float:  # As nearly always.
+        return value
     if value is None:
         return math.nan
     if not isinstance(value, Real) or isinstance(value, bool):

@@ -152,6 +152,8 @@ class WindowState:
     def _reserve_blocks(self, rows: Ints) -> None:
         """Make room for the blocks of devices that have none."""
         unused = self._unused_blocks
+        if unused[-1] >= len(rows):  # Enough, whoever of them has one.
+            return
         missing = int(np.count_nonzero(self._devices[rows, kernel.BLOCK] < 0)) - int(unused[-1])
         if missing <= 0:
             return

@@ -38,6 +38,8 @@ class SentEvents(NamedTuple):
 
 def names_text(sent: Sequence[SentEvents]) -> str:
     """As a journal keeps it: a list without gaps is its length. Empty without an id."""
+    if len(sent) == 1 and sent[0].places is None:  # As of every lone event.
+        return orjson.dumps([[sent[0].id]]).decode() if sent[0].id else ""
     rows: list[list[object]] = []
     for each in sent:
         if each.places is None:

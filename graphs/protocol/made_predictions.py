@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +38,19 @@ class MadePredictions:
 
     def __len__(self) -> int:
         return len(self.events)
+
+    def between(self, begin: int, end: int) -> MadePredictions:
+        """Those of a part of the list, for which the events count from its beginning."""
+        first, last = np.searchsorted(self.events, (begin, end))
+        own = slice(int(first), int(last))
+        return replace(
+            self,
+            events=self.events[own] - begin,
+            features=self.features[own],
+            decided=self.decided[own],
+            probability=self.probability[own],
+            missing=self.missing[own],
+        )
 
     def one(self, place: int) -> Prediction:
         """One of them."""

@@ -131,7 +131,8 @@ class Request:
         if self.single:
             return (SentEvents(self.id),)
         if columns_of(self.telemetry) is not None:  # Of a list that was accepted as a whole.
-            return (SentEvents(self.id, tuple(range(len(self.telemetry)))),)
+            self.brought = (SentEvents(self.id, tuple(range(len(self.telemetry)))),)
+            return self.brought
         return (SentEvents(self.id, tuple(each.place for each in self.telemetry)),)
 
     def arrived(self, index: int) -> float:

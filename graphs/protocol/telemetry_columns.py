@@ -52,6 +52,31 @@ class TelemetryColumns(Sequence[TelemetryRecord]):
     def __iter__(self) -> Iterator[TelemetryRecord]:
         return iter(self.records)
 
+    @classmethod
+    def joined(cls, parts: Sequence[TelemetryColumns]) -> TelemetryColumns:
+        """Those of several lists, one behind the other; none of them has been through a step.
+
+        :param parts: whose devices have one status.
+        """
+        return cls(PlainColumns.joined([part.plain for part in parts]), parts[0].device_status)
+
+    def give(self, part: Sequence[TelemetryRecord], begin: int) -> None:
+        """Have one of the lists that these were joined of what the steps have found.
+
+        :param part: columns of that list.
+        :param begin: where it begins in these.
+        """
+        if not isinstance(part, TelemetryColumns):
+            raise TypeError(f"part must be columns, as all that are joined, got {type(part).__name__}")
+        end = begin + len(part)
+        if self._records is not None:
+            part._records = self._records[begin:end]
+            for place, record in enumerate(part._records):
+                record.place = place
+            return
+        part.statuses = self.statuses[begin:end]
+        part.made = None if self.made is None else self.made.between(begin, end)
+
     @property
     def is_read(self) -> bool:
         """Whether there are records."""
@@ -112,4 +137,5 @@ class ColumnEvents(Sequence[TelemetryEvent]):
 
 def columns_of(records: Any) -> TelemetryColumns | None:
     """The columns of accepted readings, if nobody has made records of them."""
-    return records if isinstance(records, TelemetryColumns) and not records.is_read else None
+    # An ``isinstance`` of an abstract class takes longer, and every step asks several times.
+    return records if type(records) is TelemetryColumns and not records.is_read else None

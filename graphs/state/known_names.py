@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from enum import Enum
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from graphs.protocol.event_names import SentEvents, digest, parts_of
-from graphs.state.snapshots.saved_state import Array, SavedState, numbered
+from graphs.state.snapshots.saved_state import Array, SavedState
 
 Key = tuple[str, float]
 """Device key, and event time in epoch seconds."""
@@ -21,6 +23,13 @@ _ALONE, _AMBIGUOUS = -1, 0
 
 Named = tuple[Key | None, ...] | Key
 """Events of a request by their place, or the one that was sent alone; empty if its id names others, too."""
+
+
+class _Listed(NamedTuple):
+    """Events of a whole list: numbers of their devices, and event times, NaN for one without a prediction."""
+
+    codes: npt.NDArray[np.int32]
+    times: npt.NDArray[np.float64]
 
 
 class Ambiguous(Enum):
@@ -38,7 +47,9 @@ class KnownNames:
     """
 
     def __init__(self) -> None:
-        self._open: dict[bytes, Named] = {}
+        self._open: dict[bytes, Named | _Listed] = {}
+        self._devices: dict[str, int] = {"": 0}
+        self._names = [""]
         self._size, self._newest = 0, -math.inf
         self._frozen: list[_Frozen] = []
         self._oldest = -math.inf
@@ -63,9 +74,32 @@ class KnownNames:
             by_place = dict(zip(sent.places, keys, strict=True))
             found = tuple(by_place.get(place) for place in range(sent.places[-1] + 1))
         before = self._open.get(name)
-        self._open[name] = found if before is None else _both(before, found)
+        self._open[name] = found if before is None else _both(self._tuple_of(before), found)
         self._size += len(keys)
         self._newest = max(self._newest, *times)
+        if self._size >= FROZEN:
+            self._freeze()
+
+    def note_list(self, sent: SentEvents, devices: Sequence[str], times: npt.NDArray[np.float64]) -> None:
+        """``note`` all events of a list that was accepted as a whole; there is no key of any.
+
+        :param devices: of each, in their order.
+        :param times: event times, epoch seconds; NaN for one without a prediction.
+        """
+        newest = float(np.fmax.reduce(times, initial=-math.inf))
+        if newest == -math.inf:
+            return
+        name, known = digest(sent.id), self._devices
+        try:
+            codes = list(map(known.__getitem__, devices))
+        except KeyError:
+            codes = [known.setdefault(device, len(known)) for device in devices]
+            self._names = list(known)
+        found = _Listed(np.array(codes, dtype=np.int32), times)
+        before = self._open.get(name)
+        self._open[name] = found if before is None else _both(self._tuple_of(before), self._tuple_of(found))
+        self._size += len(devices)
+        self._newest = max(self._newest, newest)
         if self._size >= FROZEN:
             self._freeze()
 
@@ -83,7 +117,7 @@ class KnownNames:
         for place, (name, (_, index)) in enumerate(zip(digests, asked, strict=True)):
             known = self._open.get(name)
             if known is not None:
-                found[place].update(_of(known, index))
+                found[place].update(self._of(known, index))
         both = np.frombuffer(b"".join(digests), dtype=np.uint64).reshape(-1, 2)
         for part in self._frozen:
             for place, row in part.rows(both):
@@ -93,7 +127,7 @@ class KnownNames:
     def content(self) -> dict[str, list[str]]:
         """What is named and not forgotten, by the digest of the request, in a form that can be compared."""
         found: dict[str, set[str]] = {}
-        frozen = [*self._frozen, *([_Frozen.made(self._open, self._newest)] if self._open else [])]
+        frozen = [*self._frozen, *([self._made()] if self._open else [])]
         for part in frozen:
             for name, index, key in part.items():
                 if key is None or key[1] >= self._oldest:
@@ -115,8 +149,28 @@ class KnownNames:
 
     def _freeze(self) -> None:
         if self._open:
-            self._frozen.append(_Frozen.made(self._open, self._newest))
+            self._frozen.append(self._made())
         self._open, self._size, self._newest = {}, 0, -math.inf
+        self._devices, self._names = {"": 0}, [""]
+
+    def _of(self, known: Named | _Listed, index: int | None) -> list[Key | None]:
+        if not isinstance(known, _Listed):
+            return _of(known, index)
+        time = math.nan if index is None or index >= len(known.times) else float(known.times[index])
+        return [] if math.isnan(time) else [(self._names[known.codes[index]], time)]
+
+    def _made(self) -> _Frozen:
+        """What is kept as objects, in arrays."""
+        return _Frozen.made(self._open, dict(self._devices), self._newest)
+
+    def _tuple_of(self, known: Named | _Listed) -> Named:
+        """Events of a request, each with its key."""
+        if not isinstance(known, _Listed):
+            return known
+        return tuple(
+            None if math.isnan(time) else (self._names[code], time)
+            for code, time in zip(known.codes.tolist(), known.times.tolist(), strict=True)
+        )
 
 
 def _of(known: Named, index: int | None) -> list[Key | None]:
@@ -163,28 +217,34 @@ class _Frozen:
         return len(self._first)
 
     @classmethod
-    def made(cls, known: dict[bytes, Named], newest: float) -> _Frozen:
+    def made(cls, known: dict[bytes, Named | _Listed], numbers: dict[str, int], newest: float) -> _Frozen:
+        """Arrays of events; ``numbers`` is that of each device, and gets those of more."""
         digests = np.frombuffer(b"".join(known), dtype=np.uint64).reshape(-1, 2)
-        keys: list[Key | None] = []
-        sizes, starts = [], []
+        codes: list[npt.NDArray[np.int32]] = []
+        times: list[npt.NDArray[np.float64]] = []
+        sizes = []
         for each in known.values():
-            starts.append(len(keys))
-            if each and _is_alone(each):
-                sizes.append(_ALONE)
-                keys.append(each)  # type: ignore[arg-type]
-            else:
-                sizes.append(len(each))
-                keys.extend(each)  # type: ignore[arg-type]
-        devices, codes = numbered(["" if key is None else key[0] for key in keys])
+            if isinstance(each, _Listed):
+                sizes.append(len(each.codes))
+                codes.append(each.codes)
+                times.append(each.times)
+                continue
+            is_alone = bool(each) and _is_alone(each)
+            sizes.append(_ALONE if is_alone else len(each))
+            keys: tuple[Key | None, ...] = (each,) if is_alone else each  # type: ignore[assignment]
+            named = ["" if key is None else key[0] for key in keys]
+            codes.append(np.array([numbers.setdefault(one, len(numbers)) for one in named], dtype=np.int32))
+            times.append(np.array([math.nan if key is None else key[1] for key in keys]))
+        starts = np.cumsum([0, *map(len, codes[:-1])])
         order = np.argsort(digests[:, 0], kind="stable")
         arrays: dict[str, Array] = {
             "digest": digests[order],
-            "start": np.array(starts, dtype=np.int32)[order],
+            "start": starts.astype(np.int32)[order],
             "size": np.array(sizes, dtype=np.int32)[order],
-            "device": codes.astype(np.int32),
-            "time": np.array([math.nan if key is None else key[1] for key in keys]),
+            "device": np.concatenate(codes),
+            "time": np.concatenate(times),
         }
-        return cls(devices, newest, arrays)
+        return cls(list(numbers), newest, arrays)
 
     def rows(self, digests: Array) -> list[tuple[int, int]]:
         """Each place of an asked digest with a row that has it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from graphs.state.ledger_index import Bits, Codes
 _CHUNKS = 360
 """Stretches that the deadline is cut into: so much memory comes free at a time."""
 _SPARE_NAMES = 10_000
+_TIME, _BITS = struct.Struct("=d"), struct.Struct("=q")
 
 
 class Place(NamedTuple):
@@ -168,4 +170,5 @@ def warm_up() -> None:
 
 
 def _bits(time: float) -> int:
-    return int(np.float64(time + 0.0).view(np.int64))
+    bits: int = _BITS.unpack(_TIME.pack(time + 0.0))[0]
+    return bits

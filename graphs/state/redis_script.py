@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,9 +28,10 @@ class RedisScript:
 
         :raises redis.RedisError: if the server does not answer in time, or with an error.
         """
-        with contextlib.suppress(redis.ConnectionError):
+        try:
             return self._asked(keys, values)
-        return self._asked(keys, values)
+        except redis.ConnectionError:
+            return self._asked(keys, values)
 
     def close(self) -> None:
         """Give the connection up; the next call makes one."""

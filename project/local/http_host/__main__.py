@@ -32,7 +32,7 @@ from project.local.http_host.preload import preload, wait
 from project.local.http_host.prompt import PromptProtocol
 
 _GRACE_SECONDS = 10
-_SWITCH_SECONDS = 0.0005
+_SWITCH_SECONDS = 0.0001
 """After so long a thread beside the requests, which writes a file, lets the one that answers go on."""
 
 

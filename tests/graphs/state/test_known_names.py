@@ -38,7 +38,13 @@ def test_names_are_found_as_in_a_plain_dictionary(seed: int, monkeypatch: pytest
             else (f"dev-{generator.randrange(3)}", newest - generator.choice([0, 1, 30]))
             for _ in range(sent.size)
         ]
-        names.note(sent, keys)
+        if places is not None and generator.random() < 0.5:
+            devices = ["" if key is None else key[0] for key in keys]
+            times = np.array([np.nan if key is None else key[1] for key in keys])
+            sent = SentEvents(request, tuple(range(len(keys))))
+            names.note_list(sent, devices, times)
+        else:
+            names.note(sent, keys)
         for name, key in zip(sent.names, keys, strict=True):
             if key is not None:
                 plain[name].add(key)
