@@ -3,9 +3,10 @@
 ``python -m tests.benchmarks.load [seconds]`` prints a JSON line for each load: single events at 300 a second
 from an open loop, single events on 1, 16 and 64 connections that send as soon as they are answered, and lists
 of 500. ``python -m tests.benchmarks.load SECONDS overload`` sends lists of 100 at ten times what the endpoint
-takes. The endpoint has its journal, archive, snapshots, labeled batches and every check. Sender, endpoint,
-echo and store share the machine; the echo is measured before and after each load. ``processor_us`` is what a
-request costs in the process that answers: that depends least on what else the machine does.
+takes, and ``SECONDS consumers`` runs ``tests.benchmarks.consumers``. The endpoint has its journal, archive,
+snapshots, labeled batches and every check. Sender, endpoint, echo and store share the machine; the echo is
+measured before and after each load. ``processor_us`` is what a request costs in the process that answers:
+that depends least on what else the machine does.
 """
 
 from __future__ import annotations
@@ -228,6 +229,10 @@ if __name__ == "__main__":
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 10.0
     if sys.argv[2:] == ["overload"]:
         print(json.dumps(overload(seconds)))
+    elif sys.argv[2:] == ["consumers"]:
+        from tests.benchmarks.consumers import consumers  # It imports this module.
+
+        print(json.dumps(consumers(seconds)))
     else:
         chosen = loads(seconds)
         for line in measure([chosen[int(place)] for place in sys.argv[2:]] or chosen):

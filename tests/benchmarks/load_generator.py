@@ -21,6 +21,9 @@ METRICS = ("cpu", "latency", "loss", "load")
 BEGIN = 1_700_000_000
 _VALUES = 4096
 _ROUND = 100_000
+_TELLING_SECONDS = 0.1
+_SAME = 1000
+"""Events in a row that have the same label."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class Load:
         it was answered.
     :param first: number of the first event; each event has a time of its own in its device.
     :param devices: that send in turn.
+    :param labels: seconds after which the label of each event is told, in lists ten times a second over a
+        connection of its own, whose latencies do not count; 0 tells none. For single events at a rate.
     """
 
     port: int
@@ -44,6 +49,7 @@ class Load:
     rate: float = 0.0
     first: int = 0
     devices: int = 1000
+    labels: float = 0.0
 
 
 class Bodies:
@@ -61,19 +67,31 @@ class Bodies:
     def event(self) -> str:
         """The next event."""
         number, self._next = self._next, self._next + 1
+        return self._of(number, self._values[number % _VALUES])
+
+    def labels(self, first: int, end: int) -> bytes:
+        """The request with the labels of some events: 0 of many of them, then 1 of as many."""
+        rows = [self._of(number, f'"is_error": {number // _SAME % 2}') for number in range(first, end)]
+        return _request("/labels", f"[{', '.join(rows)}]")
+
+    def _of(self, number: int, rest: str) -> str:
         turn, device = divmod(number, self._load.devices)
         if turn != self._time[0]:
             moment = time.gmtime(BEGIN + 10 * turn)
             self._time = turn, time.strftime("%Y-%m-%dT%H:%M:%SZ", moment)
-        values = self._values[number % _VALUES]
-        return f'{{"device": "dev-{device}", "timestamp": "{self._time[1]}", {values}}}'
+        return f'{{"device": "dev-{device}", "timestamp": "{self._time[1]}", {rest}}}'
 
     def request(self) -> bytes:
         """The next request, as it goes over the wire."""
         size = self._load.size
         body = self.event() if size == 1 else f"[{', '.join(self.event() for _ in range(size))}]"
-        head = "POST /telemetry HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
-        return f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode()
+        return _request("/telemetry", body)
+
+
+def _request(path: str, body: str) -> bytes:
+    """A request as it goes over the wire."""
+    head = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode()
 
 
 class Connection(asyncio.Protocol):
@@ -112,8 +130,16 @@ class Sender:
         self._requests: collections.deque[bytes] = collections.deque()
         self.latencies: dict[int, list[float]] = collections.defaultdict(list)
         self.last = 0.0
+        self._sent = 0
+        self._teller: Connection | None = None
+        self._is_told = asyncio.Event()
 
     def answered(self, connection: Connection, status: int) -> None:
+        if connection is self._teller:
+            if status != 200:
+                raise RuntimeError(f"labels were answered {status}")
+            self._is_told.set()
+            return
         now = time.perf_counter()
         self.latencies[status].append(now - connection.due)
         self.last = now
@@ -131,6 +157,19 @@ class Sender:
             return self._requests[0] if self._requests else self._bodies.request()
         return self._requests.popleft() if self._requests else self._bodies.request()
 
+    async def _tell(self, begin: float) -> None:
+        """Tell labels when they are due, and the last of them when all is sent."""
+        load, told = self._load, 0
+        while told < int(load.rate * load.seconds):
+            await asyncio.sleep(_TELLING_SECONDS)
+            due = int(load.rate * (time.perf_counter() - begin - load.labels))
+            due = min(due, self._sent, int(load.rate * load.seconds))
+            if due > told and self._teller is not None:
+                self._is_told.clear()
+                self._teller.send(self._bodies.labels(load.first + told, load.first + due), 0.0)
+                await self._is_told.wait()
+                told = due
+
     async def run(self) -> dict[str, Any]:
         """Send until the time is over and all is answered."""
         load, loop = self._load, asyncio.get_running_loop()
@@ -143,6 +182,10 @@ class Sender:
         ]
         begin = time.perf_counter()
         self._end, sent = begin + load.seconds, 0
+        telling: asyncio.Task[None] | None = None
+        if load.labels:
+            self._teller = (await loop.create_connection(lambda: Connection(self), "127.0.0.1", load.port))[1]
+            telling = asyncio.create_task(self._tell(begin))
         if load.rate:
             self._free.extend(every)
             for number in range(int(load.rate * load.seconds)):
@@ -150,6 +193,7 @@ class Sender:
                 while (wait := due - time.perf_counter()) > 0:
                     await asyncio.sleep(wait if wait > 0.001 else 0)
                 sent += 1
+                self._sent = sent - len(self._waiting)
                 if self._free:
                     self._free.popleft().send(self._request(), due)
                 else:
@@ -169,6 +213,9 @@ class Sender:
             if not is_open and not self._waiting:
                 break
             await asyncio.sleep(0.005)
+        self._sent = sent
+        if telling is not None:
+            await asyncio.wait_for(telling, load.labels + 60)
         return summary(load, self.latencies, self.last - begin)
 
 

@@ -31,7 +31,7 @@ class Table(NamedTuple):
     columns: Mapping[str, str]
 
 
-_ARGUMENTS = {"overload": "load 60 overload"}
+_ARGUMENTS = {"overload": "load 60 overload", "consumers": "load 60 consumers"}
 """Of benchmarks that are run with another module than one of their name."""
 
 TABLES: Mapping[str, Table] = {
@@ -78,17 +78,21 @@ TABLES: Mapping[str, Table] = {
     "mlrun_serving": Table(
         "Events to predictions, in events a second. Ours, with its journal, is beside what MLRun has: "
         "windows of storey in the online store, the online feature service, and a pickled model in the "
-        "model router. Both in one process, by MLRun's mock server, without HTTP.",
+        "model router. Both in one process, by MLRun's mock server, without HTTP, with the same model and "
+        "events; ratios of processor time in brackets. Last, the shares of model inputs and of probabilities "
+        "that are the same, one by one and in lists.",
         {
             "devices": "{devices:,}",
             "features": "{features}",
             "one by one": "{single_events_per_s:,.0f}",
             "MLRun": "{peer_single_events_per_s:,.0f}",
-            "ours / MLRun": "{ratio_single:.0f}",
+            "ours / MLRun": "{ratio_single:.0f} ({processor_ratio_single:.0f})",
             "in lists of": "{list}",
             "in lists": "{list_events_per_s:,.0f}",
             "MLRun, in lists": "{peer_list_events_per_s:,.0f}",
-            "ours / MLRun, in lists": "{ratio_list:.0f}",
+            "ours / MLRun, in lists": "{ratio_list:.0f} ({processor_ratio_list:.0f})",
+            "same inputs": "{same_inputs_single:.4g}, {same_inputs_list:.4g}",
+            "same probabilities": "{same_probabilities_single:.4g}, {same_probabilities_list:.4g}",
         },
     ),
     "ingestion": Table(
@@ -205,6 +209,26 @@ TABLES: Mapping[str, Table] = {
             "ours / echo": "{share_of_echo:.3f}",
             "processor time": "{processor_us:,.0f}",
             "of the echo": "{echo_processor_us:,.0f}",
+        },
+    ),
+    "consumers": Table(
+        "Single events at 300 a second from an open loop, with what reads the answers and without it, by "
+        "turns. That is the label of each event two seconds later, its pair in a Parquet file, three "
+        "detectors, and a callback that takes five seconds to answer. Milliseconds, and microseconds of "
+        "processor time an event. Much other work shared the machine.",
+        {
+            "labels": "{labels:,}",
+            "files": "{files}",
+            "drifts": "{drifts}",
+            "callbacks": "{callbacks}",
+            "p50": "{p50_ms:.2f}",
+            "without": "{without_p50_ms:.2f}",
+            "p99": "{p99_ms:.1f}",
+            "p99 without": "{without_p99_ms:.1f}",
+            "longest": "{max_ms:.0f}",
+            "longest without": "{without_max_ms:.0f}",
+            "processor time": "{processor_us:,.0f}",
+            "without them": "{without_processor_us:,.0f}",
         },
     ),
     "overload": Table(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from tests.benchmarks import append, ingestion, mlrun_serving, online_features
@@ -49,8 +50,21 @@ def test_both_ways_of_reading_agree(project):
 
 
 def test_both_ways_from_events_to_predictions_answer_each(project):
-    found = json.loads(json.dumps(mlrun_serving.measure(20, peer_events=4, size=2)))
+    found = json.loads(json.dumps(mlrun_serving.measure(8, size=2)))
     assert (found["benchmark"], found["features"], found["list"]) == ("mlrun_serving", 32, 2)
     for name in ("peer_single", "single", "peer_list", "list"):
         assert found[f"{name}_events_per_s"] > 0
     assert found["ratio_single"] > 0 and found["ratio_list"] > 0
+    assert (found["same_inputs_single"], found["same_probabilities_single"]) == (1.0, 1.0)
+    assert found["differing_single"] == []
+
+
+def test_answers_that_differ_are_told(project):
+    given = np.array([[1.0, np.nan, 3, 4, 5, 6], [1, 2, 3, 4, 5, 6]])
+    ours = mlrun_serving.Answers(given, np.array([0.5, 0.25]))
+    theirs = mlrun_serving.Answers(
+        np.array([[1.0, 9, 3, 4, 5, 6], [1, 2, 3, 4, 5, 6.01]]), np.array([0.5, 0.3])
+    )
+    found = mlrun_serving.same(ours, theirs, [9.0] * 6)
+    assert found["differing"] == [mlrun_serving.INPUTS[5]]
+    assert (found["same_inputs"], found["same_probabilities"]) == (0.9167, 0.5)

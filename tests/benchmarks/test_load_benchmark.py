@@ -10,6 +10,7 @@ from datetime import datetime
 import pytest
 
 from feature_sets.telemetry.events import EventParser
+from tests.benchmarks.consumers import consumers
 from tests.benchmarks.load import Measured, loads
 from tests.benchmarks.load_generator import Bodies, Load, Sender, summary
 from tests.benchmarks.restart import schema
@@ -31,14 +32,19 @@ def test_each_event_keeps_the_rules_and_has_a_time_of_its_own():
     assert datetime.fromisoformat(later["timestamp"]).timestamp() == single[6].time
 
 
-def served(load: Load, refuses: bool = False) -> dict:
-    """Figures of a load against a server that answers at once, or refuses every second request."""
+def served(load: Load, refuses: bool = False, lines: list | None = None) -> dict:
+    """Figures of a load against a server that answers at once, or refuses every second request.
+
+    :param lines: gets the path and the events of each request.
+    """
     count = 0
 
     async def answer(reader, writer):
         nonlocal count
         while head := await reader.readuntil(b"\r\n\r\n"):
-            await reader.readexactly(int(re.search(rb"Content-Length: (\d+)", head)[1]))
+            body = json.loads(await reader.readexactly(int(re.search(rb"Content-Length: (\d+)", head)[1])))
+            if lines is not None:
+                lines.append((head.split()[1].decode(), body if isinstance(body, list) else [body]))
             count += 1
             status = b"429 Too Many" if refuses and count % 2 else b"200 OK"
             writer.write(b"HTTP/1.1 " + status + b"\r\ncontent-length: 2\r\n\r\n{}")
@@ -66,6 +72,44 @@ def test_an_open_loop_sends_what_is_due_and_tells_refusals_apart():
     found = served(Load(0, 4, 0.3, rate=200.0), refuses=True)
     assert found["statuses"] == {"200": 30, "429": 30}
     assert found["refused_max_ms"] >= found["refused_p99_ms"] > 0
+
+
+def test_labels_name_the_events_that_were_sent_and_change_after_a_while():
+    parser, load = EventParser(schema()), Load(0, 1, 1, devices=3, first=3)
+    sent = [parser.telemetry(body) for body in bodies(load, 5)]
+    request = Bodies(load).labels(3, 8)
+    assert request.startswith(b"POST /labels ")
+    told = [parser.label(body) for body in json.loads(request.partition(b"\r\n\r\n")[2])]
+    assert [(label.device, label.time) for label in told] == [(event.device, event.time) for event in sent]
+    later = json.loads(Bodies(load).labels(999, 1001).partition(b"\r\n\r\n")[2])
+    assert [body["is_error"] for body in later] == [0, 1]
+
+
+def test_the_label_of_every_event_is_told_once_after_it():
+    lines: list[tuple[str, list]] = []
+    found = served(Load(0, 4, 0.5, rate=200.0, labels=0.1), lines=lines)
+    assert found["statuses"] == {"200": 100}  # Labels are no requests of the load.
+    place_of = {}
+    for place, (path, events) in enumerate(lines):
+        for body in events:
+            place_of.setdefault((body["device"], body["timestamp"]), []).append((path, place))
+    assert len(place_of) == 100
+    for places in place_of.values():
+        (sent, at), (told, later) = places
+        assert (sent, told) == ("/telemetry", "/labels") and at < later
+
+
+def test_slow_consumers_are_beside_the_same_without_them():
+    found = consumers(4.0, rate=150.0, answer_seconds=0.5)
+    assert found["statuses"] == {"200": 600} and found["labels"] == 600
+    assert found["files"] > 0 and found["drifts"] > 0 and found["callbacks"] > 0
+    assert 0 < found["without_p50_ms"] <= found["without_p99_ms"] <= found["without_max_ms"]
+    assert found["p99_ratio"] == pytest.approx(found["p99_ms"] / found["without_p99_ms"], abs=0.01)
+
+
+def test_what_nobody_consumes_is_no_figure():
+    with pytest.raises(RuntimeError, match="nothing was consumed"):
+        consumers(0.2, rate=50.0, answer_seconds=0.1)
 
 
 def test_latencies_are_those_of_what_was_taken():
