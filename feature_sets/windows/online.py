@@ -206,10 +206,13 @@ class OnlineWindows:
             columns.arrivals[:] = now if is_missing(at) else event_micros(at)
         else:
             columns.arrivals[:] = [now if is_missing(at) else event_micros(at) for at in arrived]
-        numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-        is_each_once = len(numbers) == len(keys)
-        columns.codes[:] = np.arange(len(keys)) if is_each_once else [numbers[key] for key in keys]
-        self._take(columns, list(numbers))
+        each = list(dict.fromkeys(keys))
+        if len(each) == len(keys):
+            columns.codes[:] = np.arange(len(keys))
+        else:
+            numbers = {key: number for number, key in enumerate(each)}
+            columns.codes[:] = list(map(numbers.__getitem__, keys))
+        self._take(columns, each)
         return columns
 
     def _update_rows(self, events: KeyedRows) -> pd.DataFrame:
@@ -249,8 +252,9 @@ class OnlineWindows:
         events.statuses[quarantined] = kernel.QUARANTINED
         events.features[quarantined] = np.nan
         self._state.take(events, keys, quarantined)
-        for status, name in enumerate(event_status.STATUSES):
-            self.counts[name] += int(np.count_nonzero(events.statuses == status))
+        counts = np.bincount(events.statuses, minlength=len(event_status.STATUSES)).tolist()
+        for name, count in zip(event_status.STATUSES, counts, strict=True):
+            self.counts[name] += count
 
     def evict(self, idle_seconds: float) -> list[str | int]:
         """Forget devices that sent nothing for a while, by the clock; gives their keys.

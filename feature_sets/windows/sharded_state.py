@@ -73,11 +73,15 @@ class ShardedState:
                 state.reserve(-(-new // self._shards))
             places = [self._place(key) if here else -1 for key, here in zip(keys, seen.tolist(), strict=True)]
         rows, shards = np.divmod(np.array(places, dtype=np.int64), self._shards)
+        is_each_once = len(keys) == len(events.codes)
 
         def take(shard: int) -> None:
             own = (shards == shard) & (rows >= 0)
             devices = np.count_nonzero(own)
-            if devices:
+            if devices and is_each_once:  # Whatever the order, it is by device.
+                order = np.flatnonzero(own[events.codes] & ~left_out)
+                self._states[shard].take(order, rows, events, rows[own])
+            elif devices:
                 numbers = np.where(own, np.cumsum(own) - 1, -1)
                 # Device by device the windows stay in the processor's cache; stretch by stretch the events
                 # do.

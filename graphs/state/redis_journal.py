@@ -6,6 +6,7 @@ import contextlib
 import heapq
 import math
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +161,7 @@ class RedisJournal:
                 [self._stream, f"{self._stream}:last"],
                 [
                     "" if oldest is None else id_text(oldest),
-                    *(part for item in row.fields().items() for part in item),
+                    *chain.from_iterable(row.fields().items()),
                 ],
             )
         except redis.RedisError as error:
