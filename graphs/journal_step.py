@@ -12,7 +12,7 @@ from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of
 from graphs.protocol.telemetry_columns import ColumnEvents, columns_of
 from graphs.replay import replay_missed, tell
-from graphs.request_step import RequestStep, request_steps
+from graphs.request_step import RequestStep, StepsOf
 from graphs.rerouting import settle_routing
 from graphs.state.entry_id import BEFORE_ALL
 from graphs.state.journal import JournalEvent
@@ -34,7 +34,7 @@ class JournalStep(RequestStep):
     def __init__(self, context: Any, name: str = "journal") -> None:
         self.name = name
         self._context = context
-        self._steps: list[RequestStep] = []
+        self._steps = StepsOf(context)
         state = serving_state(context)
         self._journal, self._routing = state.journal, state.routing
 
@@ -61,9 +61,7 @@ class JournalStep(RequestStep):
         """
         if not request.records or request.replayed or request.entry > BEFORE_ALL:
             return
-        if not self._steps:
-            self._steps = request_steps(self._context.root)
-        steps = self._steps
+        steps = self._steps.all
         if request.labels:
             tell(self._context, [partial(step.asked, request) for step in steps])
         for step in steps:

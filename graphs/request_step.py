@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any, ClassVar
 
 from graphs.protocol.errors import ApiError
@@ -95,6 +96,21 @@ class RequestStep:
 
     def terminate(self) -> None:
         """Shutdown hook: called, maybe more than once, before the process ends."""
+
+
+class StepsOf:
+    """The request steps of a graph, looked up when they are first asked for: before, they are being made.
+
+    :param context: MLRun's graph context; its root is the graph by then.
+    """
+
+    def __init__(self, context: Any) -> None:
+        self._context = context
+
+    @cached_property
+    def all(self) -> list[RequestStep]:
+        """In order."""
+        return request_steps(self._context.root)
 
 
 def request_steps(graph: Any) -> list[RequestStep]:
