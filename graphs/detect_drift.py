@@ -63,6 +63,7 @@ class DetectDrift(RequestStep):
         self._watch = PerformanceWatch()
         self._seen = self._attached_at = Position(0, 0, 0)
         self._unsaved = 0
+        self._found_now: list[DriftEvent] = []
         self._watched = ""
         self._callbacks.tell(BY_SETTING, settings.callback_url)
         saved = self._journal.load(_SAVED)
@@ -171,7 +172,10 @@ class DetectDrift(RequestStep):
             self._save()
             request.reply(self.status())
         else:
-            self._note(request)
+            if "noted" not in request.done:
+                self._note(request)
+                request.done["noted"] = True
+            self._report_all()  # What could not be reported when it was found.
             if self._monitor is not None:
                 for pair in request.pairs:
                     self._feed(self._monitor, pair)
@@ -284,10 +288,15 @@ class DetectDrift(RequestStep):
         if pair.position <= self._seen or pair.made.version != self._watched:
             return
         wrong = int(pair.made.prediction != pair.label)
-        for event in monitor.update(wrong, iso_time(pair.time), self._group_of(monitor, pair)):
-            self._report(event)
+        self._found_now += monitor.update(wrong, iso_time(pair.time), self._group_of(monitor, pair))
         self._seen = pair.position
         self._unsaved += 1
+        self._report_all()
+
+    def _report_all(self) -> None:
+        while self._found_now:
+            self._report(self._found_now[0])
+            del self._found_now[0]
 
     def _group_of(self, monitor: GroupedMonitor, pair: LabeledPair) -> str:
         """Group of a device when it was predicted; empty if nobody asks, or knows."""

@@ -37,11 +37,12 @@ class JournalStep(RequestStep):
         self._steps = StepsOf(context)
         state = serving_state(context)
         self._journal, self._routing = state.journal, state.routing
+        self._if_failed = state.unfinished.note
 
     def do(self, request: Request) -> Request:
         """Have what waits take effect before this request, then handle it.
 
-        That is an entry that the model failed at, and a change of the routing.
+        That is an entry that a step failed at, and a change of the routing.
         """
         if not request.replayed and request.entry == BEFORE_ALL:
             try:
@@ -77,6 +78,7 @@ class JournalStep(RequestStep):
         else:
             accepted = [record.event for record in request.records]
         request.entry = self._journal.append(kind, request.arrival, accepted, request.sent_events)
+        request.if_failed = self._if_failed
         replay_missed(self._context)
 
     def saved(self) -> SavedState:

@@ -33,7 +33,13 @@ class RequestStep:
         if request.kind in self.kinds and not request.answered:
             try:
                 self.handle(request)
-            except ApiError as error:
+            except Exception as error:
+                if request.if_failed is not None:
+                    request.if_failed(request, self.name)
+                    if not request.started:
+                        raise  # Nobody waits for its answer.
+                if not isinstance(error, ApiError):
+                    raise
                 request.fail(error)
             if request.started:
                 request.marks.append((self.name, time.perf_counter()))
@@ -47,6 +53,8 @@ class RequestStep:
 
     def handle(self, request: Request) -> None:
         """Do this step's work on a request.
+
+        One that is in the journal is given again after a failure, see ``Request.done``.
 
         :raises ApiError: to answer with an error object.
         """
