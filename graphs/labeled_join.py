@@ -99,7 +99,8 @@ class LabeledJoin(RequestStep):
             )
         else:
             self._ledger = PredictionLedger(deadline, tolerance)
-        self._by_request = LabelsByRequest(self._ledger, deadline, schema.labels.tolerance_seconds)
+        most = settings.ledger_max_size
+        self._by_request = LabelsByRequest(self._ledger, deadline, schema.labels.tolerance_seconds, most)
         self._ahead = AheadStream(state, deadline, self._write_failed)
         show_ledger(state.metrics, self._ledger, self._ahead.join)
         if self._ahead.join is not None:
@@ -196,6 +197,9 @@ class LabeledJoin(RequestStep):
                 check_unwritten(self._batches.unwritten, self._most_unwritten)
             waiting = self._by_request.waiting(request.arrival)
             check_room(self._ledger, self._ahead.join, waiting, request, self._room)
+            if request.telemetry and self._by_request.is_full:
+                newest = request.newest_before(self._room.tolerance)
+                self._by_request.check_room(max(newest, self._ledger.newest or -math.inf))
             if isinstance(self._ledger, DerivedLedger):
                 self._take_incidents(None)
                 refuse_nameless(request, self._book)
