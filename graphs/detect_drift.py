@@ -13,6 +13,7 @@ from drift.grouped_monitor import GroupedMonitor
 from drift.performance_watch import SCORES, BasePerformance, PerformanceWatch
 from feature_sets.checks import InputError
 from feature_sets.windows import event_status
+from graphs.drift_callbacks import ATTACHED, BY_SETTING, DriftCallbacks
 from graphs.protocol.drift_callback import DriftCallback
 from graphs.protocol.errors import ApiError
 from graphs.protocol.records import LabeledPair, Position
@@ -29,8 +30,6 @@ from graphs.state.snapshots.saved_state import SavedState
 
 _SAVED = "drift"
 _SAVE_EVERY = 500
-_BY_SETTING, _ATTACHED = "setting", "attached"
-"""Who is told about drift: the address of the settings, and the one attached with the detectors."""
 
 
 class DetectDrift(RequestStep):
@@ -58,14 +57,15 @@ class DetectDrift(RequestStep):
         self._journal = state.journal
         self._state = state
         self._body = dict(settings.callback_body or {})
-        self._callbacks: dict[str, DriftCallback] = {}
+        self._callbacks = DriftCallbacks(self._callback, self._called)
         self._found: Counter[tuple[str, str]] = Counter()
-        self._call(_BY_SETTING, settings.callback_url)
         self._monitor: GroupedMonitor | None = None
         self._watch = PerformanceWatch()
         self._seen = self._attached_at = Position(0, 0, 0)
         self._unsaved = 0
+        self._found_now: list[DriftEvent] = []
         self._watched = ""
+        self._callbacks.tell(BY_SETTING, settings.callback_url)
         saved = self._journal.load(_SAVED)
         self._version = state.routing.now.document.champion.version
         for severity in SEVERITIES:
@@ -75,16 +75,14 @@ class DetectDrift(RequestStep):
 
     def _restore(self, saved: dict[str, Any]) -> None:
         self._watched = saved["version"]
-        self._monitor = GroupedMonitor.from_dict(saved["monitor"])
+        monitor = saved["monitor"]
+        self._monitor = None if monitor is None else GroupedMonitor.from_dict(monitor)
         self._seen = Position(*saved["seen"])
         self._attached_at = Position(*saved.get("attached_at", (0, 0, 0)))
         self._count(saved.get("found", ()))
         if saved.get("performance") is not None:
             self._score_by(BasePerformance.from_dict("saved performance", saved["performance"]))
-        self._call(_ATTACHED, saved.get("callback"))
-        for name, bodies in saved.get("undelivered", {}).items():
-            if name in self._callbacks:
-                self._callbacks[name].send_all(bodies)
+        self._callbacks.restore(saved)
 
     def saved(self) -> SavedState:
         """What is kept beside the journal, too."""
@@ -142,11 +140,11 @@ class DetectDrift(RequestStep):
         self._end_alerts(f"version {self._version} is the champion")
         self._monitor = None
         self._score_by(None)
-        self._call(_ATTACHED, None)
+        self._callbacks.tell(ATTACHED, None)
         self._save_or_log()
 
     def _end_alerts(self, why: str) -> None:
-        """Tell that alerts are over with what watched; what a callback that goes was not told is lost."""
+        """Tell that alerts are over with what watched."""
         for event in self._monitor.close_alerts(why) if self._monitor is not None else ():
             self._report(event)
 
@@ -170,34 +168,37 @@ class DetectDrift(RequestStep):
             self._end_alerts("the detectors are detached")
             self._monitor = None
             self._score_by(None)
-            self._call(_ATTACHED, None)
+            self._callbacks.tell(ATTACHED, None)
             self._save()
             request.reply(self.status())
         else:
-            self._note(request)
+            if "noted" not in request.done:
+                self._note(request)
+                request.done["noted"] = True
+            self._report_all()  # What could not be reported when it was found.
             if self._monitor is not None:
                 for pair in request.pairs:
                     self._feed(self._monitor, pair)
-                if self._unsaved >= _SAVE_EVERY:
-                    self._save_or_log()
+            if self._unsaved >= _SAVE_EVERY:
+                self._save_or_log()
 
     def terminate(self) -> None:
         """Save the detectors' state."""
         self._save_or_log()
-        for callback in self._callbacks.values():
-            callback.close()
+        self._callbacks.close()
 
     def status(self) -> dict[str, Any]:
         """Answer of ``GET /drift``; its field ``attached`` says whether there are detectors."""
         if self._monitor is None:
             summary = "not watched: no detectors are attached"
-            return {"attached": False, "summary": summary, "state": "not_watched", "detectors": {}}
+            found = {"attached": False, "summary": summary, "state": "not_watched", "detectors": {}}
+            return {**found, "undelivered": self._callbacks.pending}
         return {
             "attached": True,
             **self._monitor.status(),
             "performance": self._watch.status(),
-            "callback": self._attached_url(),
-            "undelivered": sum(len(callback.pending) for callback in self._callbacks.values()),
+            "callback": self._callbacks.attached,
+            "undelivered": self._callbacks.pending,
         }
 
     def _attach(self, request: Request) -> None:
@@ -226,7 +227,7 @@ class DetectDrift(RequestStep):
             raise ApiError(422, "url", "must be an http(s) address, or null", url)
         if self._monitor is None:
             raise ApiError(422, "url", "must be given when detectors are attached", url)
-        self._call(_ATTACHED, url)
+        self._callbacks.tell(ATTACHED, url)
         self._save()
         request.reply(self.status())
 
@@ -276,32 +277,26 @@ class DetectDrift(RequestStep):
             if pair.made.version == self._version:
                 self._watch.add_pair(pair.made.probability, pair.made.prediction, pair.label)
 
-    def _attached_url(self) -> str | None:
-        attached = self._callbacks.get(_ATTACHED)
-        return attached.url if attached else None
-
-    def _call(self, name: str, url: str | None) -> None:
-        """Tell an address about drift, or nobody; what waits for the one before waits for it."""
-        before = self._callbacks.pop(name, None)
-        if before is not None:
-            before.close()
-        if url:
-            # Who verifies a signature must not be given a token that lets him change the endpoint.
-            secret = self._state.callback_secret if name == _BY_SETTING else ""
-            token = "" if secret else self._state.token
-            self._callbacks[name] = DriftCallback(
-                url, token, self._called, secret=secret, clock=self._state.clock
-            )
-            self._callbacks[name].send_all(before.pending if before else [])
+    def _callback(self, name: str, url: str) -> DriftCallback:
+        """What tells an address."""
+        # Who verifies a signature must not be given a token that lets him change the endpoint.
+        secret = self._state.callback_secret if name == BY_SETTING else ""
+        token = "" if secret else self._state.token
+        return DriftCallback(url, token, self._called, secret=secret, clock=self._state.clock)
 
     def _feed(self, monitor: GroupedMonitor, pair: LabeledPair) -> None:
         if pair.position <= self._seen or pair.made.version != self._watched:
             return
         wrong = int(pair.made.prediction != pair.label)
-        for event in monitor.update(wrong, iso_time(pair.time), self._group_of(monitor, pair)):
-            self._report(event)
+        self._found_now += monitor.update(wrong, iso_time(pair.time), self._group_of(monitor, pair))
         self._seen = pair.position
         self._unsaved += 1
+        self._report_all()
+
+    def _report_all(self) -> None:
+        while self._found_now:
+            self._report(self._found_now[0])
+            del self._found_now[0]
 
     def _group_of(self, monitor: GroupedMonitor, pair: LabeledPair) -> str:
         """Group of a device when it was predicted; empty if nobody asks, or knows."""
@@ -319,8 +314,7 @@ class DetectDrift(RequestStep):
         # Sent on replay too: had the state been saved after the first time, this pair would be skipped.
         if event.level in ("drift", "cleared"):
             told = {"id": self._id_of(event), "version": self._watched, "event": event.to_dict()}
-            for name, callback in self._callbacks.items():
-                callback.send({**self._body, **told} if name == _BY_SETTING else told)
+            self._callbacks.send(told, self._body)
 
     def _counts(self) -> list[tuple[str, str, int]]:
         """Findings so far: detector, level, count."""
@@ -342,18 +336,17 @@ class DetectDrift(RequestStep):
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def _content(self) -> dict[str, Any] | None:
-        """What a restart goes on from; None without detectors."""
-        if self._monitor is None:
+        """What a restart goes on from; None without detectors, when everybody has taken what was raised."""
+        if self._monitor is None and not self._callbacks.pending:
             return None
         return {
             "version": self._watched,
-            "monitor": self._monitor.to_dict(),
+            "monitor": None if self._monitor is None else self._monitor.to_dict(),
             "performance": self._watch.base and self._watch.base.to_dict(),
             "seen": list(self._seen),
             "attached_at": list(self._attached_at),
             "found": self._counts(),
-            "callback": self._attached_url(),
-            "undelivered": {name: each.pending for name, each in self._callbacks.items()},
+            **self._callbacks.content(),
         }
 
     def _save(self) -> None:

@@ -189,7 +189,7 @@ class DeviceStates(RequestStep):
             if calendar is not None:
                 record.maintenance = calendar.at(event.device, event.time)
             arrived = request.arrived(index)
-            if self._tells:
+            if self._tells and not record.device_state:  # Else it was told before a failure.
                 record.device_state = activity.found(record, arrived).value
             if record.status in event_status.COUNTED:
                 activity.heard[event.device] = arrived
@@ -210,7 +210,7 @@ class DeviceStates(RequestStep):
 
     def _change(self, request: Request) -> None:
         for record in request.maintenance:
-            record.status = self._status(record.event)
+            record.status = record.status or self._status(record.event)
             self._take(request.entry, _Change(record.event, request.kind is Kind.MAINTENANCE))
             if request.kind is Kind.MAINTENANCE and not request.replayed:  # Nobody waits for other answers.
                 record.devices = self._covered(record)

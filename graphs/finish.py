@@ -1,4 +1,4 @@
-"""An entry whose model failed goes through the rest of the steps, before anything comes after it."""
+"""An entry that a step failed at goes through the rest of the steps, before anything comes after it."""
 
 from __future__ import annotations
 
@@ -6,42 +6,72 @@ from typing import Any
 
 from graphs.model_router import ModelRouter
 from graphs.protocol.errors import ApiError
+from graphs.replay import replay_missed
 from graphs.request_counts import count_request
-from graphs.request_step import request_steps
+from graphs.request_step import RequestStep, request_steps
+from graphs.state.journal import TOLD
 from graphs.state.serving_state import serving_state
+from graphs.state.unfinished import Held
 
 PATIENCE_SECONDS = 60.0
-"""A model that fails for so long has no answer to these events."""
+"""A step that fails for so long has nothing to do with these events: the steps after it go on without it."""
 
 
 def finish_entry(context: Any) -> None:
-    """Have the model try again what it failed at, and the steps after it follow.
+    """Have each step try again what it failed at, and the steps after it follow.
 
-    So ledger, detectors and snapshots have what a replay gives, in its order. Who sends these events again
-    is answered as a duplicate, with the prediction.
+    So windows, ledger, detectors and snapshots have what a replay gives, in its order. Who sends these events
+    again is answered as a duplicate, with the prediction.
 
     :param context: MLRun's graph context, whose root is the graph.
-    :raises ApiError: 503 while the model fails; nothing may be journaled then.
+    :raises ApiError: 503 while the step fails; nothing may be journaled then.
     """
     state = serving_state(context)
-    held = state.unfinished
+    while state.unfinished.held:
+        held = state.unfinished.held[0]
+        steps = request_steps(context.root)
+        place = next((at for at, step in enumerate(steps) if step.name == held.step), len(steps))
+        try:
+            _go_on(context, held, steps, place)
+        except Exception as error:  # Whatever a step raises; the log says which.
+            _wait_or_give_up(context, held, steps, error)
+            continue
+        state.unfinished.finish(held)
+        if held.request.kind not in TOLD:
+            count_request(state.metrics, held.request)
+
+
+def _go_on(context: Any, held: Held, steps: list[RequestStep], place: int) -> None:
+    """Give an entry to the steps from a place on."""
     request = held.request
-    if request is None:
-        return
-    steps = request_steps(context.root)
-    first = next(place for place, step in enumerate(steps) if isinstance(step, ModelRouter))
-    for record in request.telemetry:
-        record.prediction = None
-    try:
-        steps[first].do(request)
-    except Exception as error:  # Whatever the graph of a model raises; the log says which.
-        if 0 <= state.clock() - held.since < PATIENCE_SECONDS:
-            rule = f"must first answer what came before this, and failed at it ({type(error).__name__})"
-            raise ApiError(503, "model", rule) from error
-        for record in request.telemetry:
-            record.prediction = None
-        context.logger.error(f"the events of entry {request.entry} stay without a prediction: {error}")
-    held.request, held.finished = None, request.entry
-    for step in steps[first + 1 :]:
+    if not place:  # At the journal's step: it waits for what others appended before it.
+        replay_missed(context)
+    for step in steps[place:]:
+        if isinstance(step, ModelRouter):
+            for record in request.telemetry:
+                record.prediction = None
         step.do(request)
-    count_request(state.metrics, request)
+
+
+def _wait_or_give_up(context: Any, held: Held, steps: list[RequestStep], error: Exception) -> None:
+    """Refuse what comes, or after long have the entry go on behind the step that fails at it.
+
+    :raises ApiError: 503.
+    """
+    state = serving_state(context)
+    if held is not state.unfinished.held[0]:
+        return  # What others appended before it comes first.
+    place = next(at for at, step in enumerate(steps) if step.name == held.step)
+    if not place and isinstance(error, ApiError):  # The store is away, so nothing can be journaled either.
+        raise error
+    is_model = isinstance(steps[place], ModelRouter)
+    if 0 <= state.clock() - held.since < PATIENCE_SECONDS:
+        what = "answer" if is_model else f"take in, in its step {held.step},"
+        rule = f"must first {what} what came before this, and failed at it ({type(error).__name__})"
+        raise ApiError(503, "model" if is_model else "state", rule) from error
+    if is_model:
+        for record in held.request.telemetry:
+            record.prediction = None
+    lost = "without a prediction" if is_model else f"out of the state of step {held.step}"
+    context.logger.error(f"the events of entry {held.request.entry} stay {lost}: {error}")
+    state.unfinished.give_up(held, steps[place + 1].name if place + 1 < len(steps) else None)

@@ -12,7 +12,7 @@ from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of
 from graphs.protocol.telemetry_columns import ColumnEvents, columns_of
 from graphs.replay import replay_missed, tell
-from graphs.request_step import RequestStep, request_steps
+from graphs.request_step import RequestStep, StepsOf
 from graphs.rerouting import settle_routing
 from graphs.state.entry_id import BEFORE_ALL
 from graphs.state.journal import JournalEvent
@@ -34,14 +34,15 @@ class JournalStep(RequestStep):
     def __init__(self, context: Any, name: str = "journal") -> None:
         self.name = name
         self._context = context
-        self._steps: list[RequestStep] = []
+        self._steps = StepsOf(context)
         state = serving_state(context)
         self._journal, self._routing = state.journal, state.routing
+        self._if_failed = state.unfinished.note
 
     def do(self, request: Request) -> Request:
         """Have what waits take effect before this request, then handle it.
 
-        That is an entry that the model failed at, and a change of the routing.
+        That is an entry that a step failed at, and a change of the routing.
         """
         if not request.replayed and request.entry == BEFORE_ALL:
             try:
@@ -61,9 +62,7 @@ class JournalStep(RequestStep):
         """
         if not request.records or request.replayed or request.entry > BEFORE_ALL:
             return
-        if not self._steps:
-            self._steps = request_steps(self._context.root)
-        steps = self._steps
+        steps = self._steps.all
         if request.labels:
             tell(self._context, [partial(step.asked, request) for step in steps])
         for step in steps:
@@ -79,6 +78,7 @@ class JournalStep(RequestStep):
         else:
             accepted = [record.event for record in request.records]
         request.entry = self._journal.append(kind, request.arrival, accepted, request.sent_events)
+        request.if_failed = self._if_failed
         replay_missed(self._context)
 
     def saved(self) -> SavedState:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from feature_sets.checks import duration_seconds
 from feature_sets.rows.event_micros import event_micros
@@ -48,6 +48,7 @@ from graphs.state.told_labels import ToldPositives, untold_incidents, untold_pos
 _INCIDENTS = "incidents"
 """Document beside the journal."""
 _NOWHERE = Position(0, 0, 0)
+Record = TypeVar("Record")
 
 
 class LabeledJoin(RequestStep):
@@ -99,7 +100,8 @@ class LabeledJoin(RequestStep):
             )
         else:
             self._ledger = PredictionLedger(deadline, tolerance)
-        self._by_request = LabelsByRequest(self._ledger, deadline, schema.labels.tolerance_seconds)
+        most = settings.ledger_max_size
+        self._by_request = LabelsByRequest(self._ledger, deadline, schema.labels.tolerance_seconds, most)
         self._ahead = AheadStream(state, deadline, self._write_failed)
         show_ledger(state.metrics, self._ledger, self._ahead.join)
         if self._ahead.join is not None:
@@ -134,10 +136,13 @@ class LabeledJoin(RequestStep):
             request.pairs = [
                 pair for pair in request.pairs if not self._in_maintenance(pair.device, pair.time)
             ]
-        if request.pairs and self._batches is not None:
+        if request.pairs and self._batches is not None and "batches" not in request.done:
             self._batches.add(request.pairs, request.replayed)
+            request.done["batches"] = True
         self._ahead.write(request)
-        count_pairs(self._metrics, request)
+        if "pairs" not in request.done:
+            count_pairs(self._metrics, request)
+            request.done["pairs"] = True
         if self._ledger.contradicted != self._contradicted:
             self._contradicted = self._ledger.contradicted
             self._metrics.contradicted.set(self._contradicted)
@@ -195,6 +200,9 @@ class LabeledJoin(RequestStep):
                 check_unwritten(self._batches.unwritten, self._most_unwritten)
             waiting = self._by_request.waiting(request.arrival)
             check_room(self._ledger, self._ahead.join, waiting, request, self._room)
+            if request.telemetry and self._by_request.is_full:
+                newest = request.newest_before(self._room.tolerance)
+                self._by_request.check_room(max(newest, self._ledger.newest or -math.inf))
             if isinstance(self._ledger, DerivedLedger):
                 self._take_incidents(None)
                 refuse_nameless(request, self._book)
@@ -252,10 +260,12 @@ class LabeledJoin(RequestStep):
         }
 
     def _predictions(self, request: Request) -> None:
-        names = self._by_request.names(request)
-        columns = columns_of(request.telemetry) if not names else None
-        if columns is None or not self._column_predictions(request, columns):
-            self._each_prediction(request, names)
+        if "joined" not in request.done:
+            names = self._by_request.names(request)
+            columns = columns_of(request.telemetry) if not names else None
+            if columns is None or not self._column_predictions(request, columns):
+                self._each_prediction(request, names)
+            request.done["joined"] = True
         newest = self._ledger.newest
         self._by_request.note(request, -math.inf if newest is None else newest - self._deadline)
 
@@ -274,7 +284,7 @@ class LabeledJoin(RequestStep):
         return True
 
     def _each_prediction(self, request: Request, names: Sequence[str]) -> None:
-        for index, record in enumerate(request.telemetry):
+        for index, record in _left(request, request.telemetry):
             self._prediction(request, record, index)
             waited = self._by_request.pop(record, names[index]) if names else None
             if waited is not None:
@@ -302,7 +312,7 @@ class LabeledJoin(RequestStep):
             ahead.advance(ledger.newest, arrived)
 
     def _labels(self, request: Request) -> None:
-        for index, record in enumerate(request.labels):
+        for index, record in _left(request, request.labels):
             if isinstance(record, IncidentRecord):
                 self._incident(request, record, request.arrived(index))
             else:
@@ -416,3 +426,10 @@ class LabeledJoin(RequestStep):
     def _write_failed(self, error: Exception) -> None:
         self._metrics.batch_failures.inc()
         self._logger.error(f"a batch of labeled pairs could not be written and is kept: {error}")
+
+
+def _left(request: Request, records: Sequence[Record]) -> Iterator[tuple[int, Record]]:
+    """Records by their index, without those that were taken before a failure at a later one."""
+    for index in range(request.done.get("records", 0), len(records)):
+        yield index, records[index]
+        request.done["records"] = index + 1

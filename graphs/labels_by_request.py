@@ -12,6 +12,7 @@ import numpy.typing as npt
 from feature_sets.rows.event_micros import event_micros
 from feature_sets.telemetry.events import REQUEST_ID, EventError, LabelEvent
 from feature_sets.windows import event_status
+from graphs.ledger_room import LATER
 from graphs.protocol.errors import ApiError
 from graphs.protocol.label_status import LabelStatus
 from graphs.protocol.records import LabelRecord, TelemetryRecord
@@ -21,6 +22,7 @@ from graphs.state.known_names import Ambiguous, Key, KnownNames
 from graphs.state.ledger_counts import LedgerCounts
 from graphs.state.snapshots.saved_state import SavedState
 
+_NAMES_AN_EVENT = 2
 _SEVERAL = "must name one event: several requests had this id, so send device and time"
 
 
@@ -40,12 +42,17 @@ class LabelsByRequest:
     :param ledger: counts them among its own.
     :param deadline_seconds: how long a label may wait.
     :param beside_seconds: how much later than its event the time of a label may be.
+    :param most: events that the ledger remembers. There may be twice as many names: an event has another one
+        each time that it is sent.
     """
 
-    def __init__(self, ledger: LedgerCounts, deadline_seconds: float, beside_seconds: float) -> None:
+    def __init__(
+        self, ledger: LedgerCounts, deadline_seconds: float, beside_seconds: float, most: int
+    ) -> None:
         self._ledger, self._deadline = ledger, deadline_seconds
         self._beside = round(beside_seconds * 1_000_000)
-        self._known = KnownNames()
+        self._most = _NAMES_AN_EVENT * most
+        self._known = KnownNames(self._most)
         self._waiting: dict[str, _Waiting] = {}
 
     def waiting(self, now: float) -> int:
@@ -56,6 +63,21 @@ class LabelsByRequest:
                 break
             over += 1
         return len(self._waiting) - over
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there are as many names as are remembered."""
+        return self._known.events >= self._most
+
+    def check_room(self, newest: float) -> None:
+        """Refuse readings whose names cannot be remembered: events that are sent again and again.
+
+        :param newest: event time of the newest reading with those of the request, epoch seconds.
+        :raises ApiError: 503 if there are too many names, and no newer event ends one.
+        """
+        if self.is_full and not self._known.frees(newest - self._deadline):
+            rule = f"must be sent again later: {self._known.events} names of events wait for their deadline"
+            raise ApiError(503, "ledger", rule, headers=LATER, reason="names")
 
     def resolve(self, request: Request) -> None:
         """Have labels say device and time of the event that they name, before they are journaled.

@@ -11,7 +11,7 @@ from graphs.state.ahead_join import AheadJoin
 from graphs.state.derived_ledger import DerivedLedger
 from graphs.state.ledger import PredictionLedger
 
-_LATER = {"Retry-After": "5"}
+LATER = {"Retry-After": "5"}
 
 
 class Room(NamedTuple):
@@ -35,7 +35,7 @@ def check_unwritten(unwritten: int, most: int) -> None:
     """
     if unwritten >= most:
         rule = f"must be sent again later: {unwritten} labeled pairs are in no file"
-        raise ApiError(429, "labeled_batches", rule, headers=_LATER, reason="unwritten_pairs")
+        raise ApiError(429, "labeled_batches", rule, headers=LATER, reason="unwritten_pairs")
 
 
 def check_room(

@@ -108,11 +108,7 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
     def handle(self, request: Request) -> None:
         """Predict, or tell about the models."""
         if request.kind is Kind.TELEMETRY:
-            try:
-                self._predict(request)
-            except Exception:  # Whatever the graph of a model raises.
-                self._state.unfinished.note(request)
-                raise
+            self._predict(request)
         elif request.kind is Kind.REROUTE:
             request.reply(self._routing.start_change_of(request.body), 202)
         elif request.kind is Kind.REROUTED:

@@ -105,11 +105,15 @@ class Preprocess(RequestStep):
             self._reading(event.device, event.time, event.metrics, request.arrived(index))
             for index, event in enumerate(record.event for record in request.telemetry)
         ]
-        windows = self._windows
-        rows = [windows.update(readings[0])] if len(readings) == 1 else windows.update(readings)
+        done, windows = request.done, self._windows
+        if "windows" not in done:
+            done["windows"] = (
+                [windows.update(readings[0])] if len(readings) == 1 else windows.update(readings)
+            )
+        rows = done["windows"]
         counted, devices_of, times, places = [], [], [], []
         for place, (record, row) in enumerate(zip(request.telemetry, rows, strict=True)):
-            record.status = row.pop(event_status.COLUMN)
+            record.status = row.pop(event_status.COLUMN, record.status)
             if record.status not in event_status.COUNTED:
                 continue
             event = record.event
@@ -122,8 +126,12 @@ class Preprocess(RequestStep):
             times.append(event.time)
             places.append(place)
         self._derived.add_to(counted)
-        self._levels.add_to(counted, devices_of, times)
-        self._groups.add_to(counted, request, places)
+        if "levels" not in done:
+            self._levels.add_to(counted, devices_of, times)
+            done["levels"] = True
+        if "groups" not in done:
+            self._groups.add_to(counted, request, places)
+            done["groups"] = True
 
     def _take_columns(self, request: Request) -> None:
         """Features of several events as columns of one table."""
@@ -137,7 +145,9 @@ class Preprocess(RequestStep):
             keys, times = [event.device for event in events], [event.time for event in events]
             inputs = {name: [event.metrics[name] for event in events] for name in names}
         arrivals = request.arrivals or [request.arrival]
-        features, statuses = self._windows.update_columns(keys, times, arrivals, inputs)
+        if "windows" not in request.done:
+            request.done["windows"] = self._windows.update_columns(keys, times, arrivals, inputs)
+        features, statuses = request.done["windows"]
         table = self._table(keys, times, features, inputs)
         if given is not None:
             given.statuses, given.table = statuses, table

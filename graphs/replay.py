@@ -19,6 +19,8 @@ from graphs.snapshot import restore_snapshot
 from graphs.state.journal import TOLD, Entry, JournalEvent
 from graphs.state.serving_state import serving_state
 
+IfFailed = Callable[[Request, str], None]
+
 _CHUNK = 1000
 """Events in an entry of what the history says, at most."""
 
@@ -107,7 +109,7 @@ def replay_missed(context: Any) -> None:
     state = serving_state(context)
     for entry in state.journal.missed():
         if entry.id != state.unfinished.finished:  # Else it has been through them since it failed.
-            replay_entry(context, entry)
+            replay_entry(context, entry, state.unfinished.note)
 
 
 def append_and_handle(context: Any, kind: Kind, arrival: float, events: Sequence[JournalEvent]) -> Entry:
@@ -126,24 +128,33 @@ def append_and_handle(context: Any, kind: Kind, arrival: float, events: Sequence
         maintenance=[event for event in events if isinstance(event, MaintenanceEvent)],
         routing=[event for event in events if isinstance(event, RoutingChange)],
     )
-    replay_entry(context, entry, replayed=False)
+    replay_entry(context, entry, serving_state(context).unfinished.note, replayed=False)
     return entry
 
 
-def replay_entry(context: Any, entry: Entry, replayed: bool = True) -> None:
+def replay_entry(
+    context: Any, entry: Entry, if_failed: IfFailed | None = None, replayed: bool = True
+) -> None:
     """Send the events of one entry through the steps.
 
     :param context: MLRun's graph context, whose root is the graph.
+    :param if_failed: see ``Request``; without it a start fails.
     :param replayed: whether they were sent through them before.
     :raises ApiError: 503 if a step lacks what it needs for them; no step has handled them then.
     """
     steps = request_steps(context.root)
-    request = _replay_to(steps, context, entry, replayed)
+    request = _replay_to(steps, context, entry, if_failed, replayed)
     if entry.kind not in TOLD:
         count_request(serving_state(context).metrics, request)
 
 
-def _replay_to(steps: Sequence[RequestStep], context: Any, entry: Entry, replayed: bool = True) -> Request:
+def _replay_to(
+    steps: Sequence[RequestStep],
+    context: Any,
+    entry: Entry,
+    if_failed: IfFailed | None = None,
+    replayed: bool = True,
+) -> Request:
     """Send the events of one entry through some steps."""
     clock = serving_state(context).arrivals
     if clock is not None:
@@ -163,6 +174,7 @@ def _replay_to(steps: Sequence[RequestStep], context: Any, entry: Entry, replaye
     )
     for step in steps:
         step.prepare(request)
+    request.if_failed = if_failed
     for step in steps:
         step.do(request)
     return request

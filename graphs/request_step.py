@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any, ClassVar
 
 from graphs.protocol.errors import ApiError
@@ -32,7 +33,13 @@ class RequestStep:
         if request.kind in self.kinds and not request.answered:
             try:
                 self.handle(request)
-            except ApiError as error:
+            except Exception as error:
+                if request.if_failed is not None:
+                    request.if_failed(request, self.name)
+                    if not request.started:
+                        raise  # Nobody waits for its answer.
+                if not isinstance(error, ApiError):
+                    raise
                 request.fail(error)
             if request.started:
                 request.marks.append((self.name, time.perf_counter()))
@@ -46,6 +53,8 @@ class RequestStep:
 
     def handle(self, request: Request) -> None:
         """Do this step's work on a request.
+
+        One that is in the journal is given again after a failure, see ``Request.done``.
 
         :raises ApiError: to answer with an error object.
         """
@@ -95,6 +104,21 @@ class RequestStep:
 
     def terminate(self) -> None:
         """Shutdown hook: called, maybe more than once, before the process ends."""
+
+
+class StepsOf:
+    """The request steps of a graph, looked up when they are first asked for: before, they are being made.
+
+    :param context: MLRun's graph context; its root is the graph by then.
+    """
+
+    def __init__(self, context: Any) -> None:
+        self._context = context
+
+    @cached_property
+    def all(self) -> list[RequestStep]:
+        """In order."""
+        return request_steps(self._context.root)
 
 
 def request_steps(graph: Any) -> list[RequestStep]:

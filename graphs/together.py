@@ -19,7 +19,7 @@ from graphs.protocol.request import JSON, Request
 from graphs.protocol.request_id import REQUEST_ID
 from graphs.protocol.routes import Kind, clean_path, find_route
 from graphs.protocol.telemetry_columns import TelemetryColumns, columns_of
-from graphs.request_step import RequestStep, request_steps
+from graphs.request_step import StepsOf
 from graphs.state.serving_state import serving_state
 
 MOST_EVENTS = 512
@@ -52,7 +52,7 @@ class Together:
         # Else what a row sees of other devices depends on what has arrived together with it.
         self._is_one_by_one = bool(state.schema.group_features) and state.schema.arrival is None
         self._most, self._most_bytes = state.settings.max_waiting, state.settings.max_waiting_bytes
-        self._steps: list[RequestStep] = []
+        self._steps = StepsOf(context)
 
     def __call__(self, events: Sequence[Any], graph: Alone) -> list[Any]:
         """The HTTP responses to events; in place of one that could not even be told of a failure, the error.
@@ -143,21 +143,19 @@ class Together:
 
     def _answer(self, events: Sequence[Any], group: list[int], answers: list[Any]) -> None:
         """Answer requests of one kind with records."""
-        if not self._steps:
-            self._steps = request_steps(self._context.root)
         requests: list[Request] = [events[place].body for place in group]
         merged = requests[0] if len(requests) == 1 else self._merged(requests)
         failure: Exception | None = None
         try:
             if len(requests) > 1:
-                for step in self._steps:
+                for step in self._steps.all:
                     step.prepare(merged)
         except Exception:  # It may be of one of them alone, and nothing is journaled yet.
             for place in group:
                 self._answer(events, [place], answers)
             return
         try:
-            for step in self._steps:
+            for step in self._steps.all:
                 step.do(merged)
             if len(requests) > 1:
                 self._object("respond").note_shared(merged, len(requests))

@@ -35,6 +35,8 @@ _MICRO = 1_000_000
 MOST, SINCE = 100_000, "7d"
 """Newest labeled pairs that are looked at, about; and how long before the newest answer."""
 
+_THEN = "history: with the next run, or 'netops ingest --live'"
+
 _EXAMPLES = 5
 """Differences that are told one by one."""
 
@@ -99,14 +101,16 @@ class Audit:
 
     def lines(self) -> list[str]:
         """For people."""
+        if not self.pairs:
+            return [f"no labeled pairs yet: what is served is compared once it is labeled and {_THEN}"]
         found = [
-            f"{self.pairs:,} labeled pairs, {self.first} to {self.last}, answered since {self.since}"
-            if self.pairs
-            else "no labeled pairs: nothing was served and labeled yet",
-            f"{self.compared:,} compared with the history, {self.mismatches:,} of them differ",
+            f"{self.pairs:,} labeled pairs, {self.first} to {self.last}, answered since {self.since}",
+            f"{self.compared:,} compared with the history, {self.mismatches:,} of them differ"
+            if self.compared or not self.not_in_history
+            else "nothing to compare yet",
         ]
         reasons = (
-            (self.not_in_history, "not compared: their readings are no history yet ('netops ingest --live')"),
+            (self.not_in_history, f"are compared once their readings are {_THEN}"),
             (self.after_late, "not compared: a reading that came after the answer is in their windows now"),
             (
                 self.after_silence,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,6 +58,9 @@ class Request:
     :param headers: of the answer, beside its type.
     :param brought: requests that brought the readings, of several or of the journal, see ``sent_events``.
     :param refused: why the state has no room for it; empty if it has.
+    :param if_failed: told when a step fails at it, with the name of the step, once it is in the journal and
+        other steps may have taken it.
+    :param done: what steps have done of it, which is not done again when they go on after a failure.
     """
 
     kind: Kind
@@ -89,6 +92,8 @@ class Request:
     headers: dict[str, str] = field(default_factory=dict)
     refused: str = ""
     brought: Sequence[SentEvents] = ()
+    if_failed: Callable[[Request, str], None] | None = None
+    done: dict[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """Short text for logs; bodies may be large or private."""

@@ -19,6 +19,9 @@ Key = tuple[str, float]
 FROZEN = 32_768
 """Events that are kept as Python objects at most; the others are in arrays, at a quarter of the memory."""
 
+_PARTS = 16
+"""Names are forgotten in parts: of what may be remembered, one is so much at most."""
+
 _ALONE, _AMBIGUOUS = -1, 0
 
 Named = tuple[Key | None, ...] | Key
@@ -44,9 +47,12 @@ class KnownNames:
     A name is forgotten when all that were noted around it are older than the deadline, so never before its
     prediction; the ledger tells then that it is too old. The memory is about 40 bytes for an event that was
     sent alone, and 12 for one of a list of many.
+
+    :param most: names that its owner has it remember; it refuses what brings more.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = _PARTS * FROZEN) -> None:
+        self._part = max(1, min(FROZEN, most // _PARTS))
         self._open: dict[bytes, Named | _Listed] = {}
         self._devices: dict[str, int] = {"": 0}
         self._names = [""]
@@ -57,6 +63,16 @@ class KnownNames:
     def __len__(self) -> int:
         """Requests that are remembered."""
         return len(self._open) + sum(len(part) for part in self._frozen)
+
+    @property
+    def events(self) -> int:
+        """Names that are remembered: of each event, as often as a request brought it."""
+        return self._size + sum(part.events for part in self._frozen)
+
+    def frees(self, oldest: float) -> bool:
+        """Whether any would be forgotten with this event time, epoch seconds."""
+        newest = self._frozen[0].newest if self._frozen else self._newest
+        return newest < oldest
 
     def note(self, sent: SentEvents, keys: Sequence[Key | None]) -> None:
         """Note the events of a request.
@@ -77,7 +93,7 @@ class KnownNames:
         self._open[name] = found if before is None else _both(self._tuple_of(before), found)
         self._size += len(keys)
         self._newest = max(self._newest, *times)
-        if self._size >= FROZEN:
+        if self._size >= self._part:
             self._freeze()
 
     def note_list(self, sent: SentEvents, devices: Sequence[str], times: npt.NDArray[np.float64]) -> None:
@@ -100,7 +116,7 @@ class KnownNames:
         self._open[name] = found if before is None else _both(self._tuple_of(before), self._tuple_of(found))
         self._size += len(devices)
         self._newest = max(self._newest, newest)
-        if self._size >= FROZEN:
+        if self._size >= self._part:
             self._freeze()
 
     def forget(self, oldest: float) -> None:
@@ -108,6 +124,8 @@ class KnownNames:
         self._oldest = oldest
         while self._frozen and self._frozen[0].newest < oldest:
             del self._frozen[0]
+        if not self._frozen and self._newest < oldest:
+            self._open, self._size, self._newest = {}, 0, -math.inf
 
     def find(self, names: Sequence[str]) -> list[Key | Ambiguous | None]:
         """The event of each name; None for one that is not known."""
@@ -215,6 +233,10 @@ class _Frozen:
 
     def __len__(self) -> int:
         return len(self._first)
+
+    @property
+    def events(self) -> int:
+        return len(self._arrays["time"])
 
     @classmethod
     def made(cls, known: dict[bytes, Named | _Listed], numbers: dict[str, int], newest: float) -> _Frozen:

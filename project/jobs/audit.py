@@ -21,6 +21,7 @@ _COUNTS = {
     "looked at": "pairs",
     "compared": "compared",
     "that differ": "mismatches",
+    "equal but for rounding, after a late reading": "rounded",
     "no history yet": "not_in_history",
     "a late reading after the answer": "after_late",
     "forgotten in a silence": "after_silence",

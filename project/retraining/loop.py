@@ -125,6 +125,9 @@ class Operations(Protocol):
     def retract(self, version: str) -> None:
         """Take a version out of the shadow, if it is there."""
 
+    def end_trial(self) -> None:
+        """Forget what was kept for the comparisons of a trial."""
+
     def hand_on(self, told: Mapping[str, Any]) -> None:
         """Tell the MLRun API of a drift event; one without events is left alone."""
 
@@ -193,6 +196,8 @@ class Loop:
     def _proceed_or_wait(self) -> tuple[Mapping[str, Any], ...]:
         """Do what is due of the case; drift events that are to be handed on."""
         with self._file.changing() as state:
+            if state.trial is None or state.trial.stage != words.SHADOW:  # Whoever ended it.
+                self._operations.end_trial()
             if state.attempt is not None:
                 self._follow(state, state.attempt)
             elif state.trial is not None:

@@ -144,6 +144,10 @@ class LocalOperations:
         trials.promote(trial)
         return True
 
+    def end_trial(self) -> None:
+        """Forget what was kept for the comparisons of a trial."""
+        self._both.forget()
+
     def retract(self, version: str) -> None:
         """Take a version out of the shadow, if it is there."""
         EndpointRoles(self._settings, self._project, self._dbpath).retract(version)

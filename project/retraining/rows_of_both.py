@@ -29,6 +29,10 @@ class RowsOfBoth:
         self._files: set[str] = set()
         self._rows: list[pd.DataFrame] = []
 
+    def forget(self) -> None:
+        """Keep nothing: no trial is under way."""
+        self._trial, self._files, self._rows = None, set(), []
+
     def until(
         self,
         schema: TelemetrySchema,

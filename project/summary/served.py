@@ -16,15 +16,16 @@ def audit_text(results: Mapping[str, Any]) -> str:
     compared, pairs = int(results.get("compared") or 0), int(results.get("pairs") or 0)
     differ = int(results.get("mismatches") or 0)
     if not pairs:
-        return "no served pairs are in files yet; those of this run are audited with the next one"
+        return "no served pairs yet; what is served and labeled from now on is audited with the next run"
     if differ:
         names = ", ".join(f"{name} {count:,}" for name, count in (results.get("by_feature") or {}).items())
         return (
             f"DIFFERENT: {differ:,} of {compared:,} served pairs are not what the history says ({names}); "
             "do not trust this model before you know why: 'netops audit'"
         )
-    if int(results.get("not_in_history") or 0) == pairs:
-        text = f"{pairs:,} served pairs become history with the next run, which audits them"
+    waiting = int(results.get("not_in_history") or 0)
+    if waiting and not compared:
+        text = f"{waiting:,} served pairs become history with the next run, which audits them"
     elif compared:
         text = f"{compared:,} of {pairs:,} served pairs compared with the history, equal to the last bit"
     else:
@@ -42,7 +43,7 @@ def audit_text(results: Mapping[str, Any]) -> str:
     told = [
         f"{int(results[name]):,} {why}"
         for name, why in reasons
-        if results.get(name) and not (name == "not_in_history" and int(results[name]) == pairs)
+        if results.get(name) and not (name == "not_in_history" and not compared)
     ]
     if results.get("left_out"):
         told.append(f"{len(results['left_out'])} features of other devices not looked at, without an arrival")

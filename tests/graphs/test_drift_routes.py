@@ -70,14 +70,14 @@ def stream(client: Client, start: int, count: int, right: bool) -> None:
 
 
 def callback_done(client: Client) -> None:
-    assert all(each.wait() for each in client.step("detect_drift")._callbacks.values())
+    assert client.step("detect_drift")._callbacks.wait()
 
 
 def test_nothing_is_watched_until_detectors_are_attached(client: Client) -> None:
     stream(client, 0, 50, right=False)
     found = client.get("/drift").json
     assert "no detectors are attached" in found.pop("summary")
-    assert found == {"attached": False, "state": "not_watched", "detectors": {}}
+    assert found == {"attached": False, "state": "not_watched", "detectors": {}, "undelivered": 0}
 
 
 def test_a_change_of_the_error_rate_is_found_and_counted(client: Client) -> None:
@@ -281,6 +281,62 @@ def test_an_attached_callback_is_told_and_kept_with_what_it_was_not_told(
     )
     assert body["event"]["onset"] <= body["event"]["event_time"]
     assert again.send("PUT", "/drift/callback", {"url": None}).json["callback"] is None
+
+
+def wait_for_a_post(receiver: Any) -> None:
+    while not receiver.posted:
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("end", ["detached", "nobody", "killed"])
+def test_an_alert_is_delivered_though_its_detectors_are_detached_and_the_endpoint_restarts(
+    package: Path, redis_url: str, receiver: Any, end: str
+) -> None:
+    def start() -> Client:
+        return make_client(package, redis_url=redis_url, journal_key=f"drift-detached-{end}")
+
+    client = start()
+    client.send("PUT", "/drift/detectors", DETECTORS)
+    client.send("PUT", "/drift/callback", {"url": f"http://127.0.0.1:{receiver.server_port}/drift"})
+    receiver.status = 503
+    stream(client, 0, 200, right=True)
+    stream(client, 200, 100, right=False)
+    wait_for_a_post(receiver)
+    if end == "nobody":
+        assert client.send("PUT", "/drift/callback", {"url": None}).json["callback"] is None
+    left = client.send("DELETE", "/drift/detectors").json
+    assert (left["attached"], left["undelivered"] >= 1) == (False, True)
+    if end != "killed":
+        client.shut_down()
+    client.step("detect_drift")._callbacks.close()  # A process that is gone posts nothing.
+    receiver.posted.clear()
+    receiver.status = 202
+    again = start()
+    callback_done(again)
+    levels = [body["event"]["level"] for _, body in receiver.posted]
+    assert levels[0] == "drift" and len(levels) == left["undelivered"]
+    assert again.get("/drift").json["undelivered"] == 0
+    again.post("/telemetry", event(seconds=9000))
+    assert serving_state(again.server.context).journal.load("drift") is None, "nothing waits any more"
+
+
+def test_an_alert_of_an_address_that_the_settings_name_no_more_is_dropped_by_name(
+    package: Path, redis_url: str, receiver: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    def start(**settings: Any) -> Client:
+        return make_client(package, redis_url=redis_url, journal_key="drift-unnamed", **settings)
+
+    client = start(callback_url=f"http://127.0.0.1:{receiver.server_port}/runs")
+    client.send("PUT", "/drift/detectors", DETECTORS)
+    receiver.status = 503
+    stream(client, 0, 200, right=True)
+    stream(client, 200, 100, right=False)
+    wait_for_a_post(receiver)
+    client.shut_down()
+    again = start()
+    dropped = 'netops_drift_callbacks_total{outcome="dropped"} 1.0'
+    assert dropped in again.get("/metrics").json
+    assert receiver.posted[0][1]["id"] in caplog.text
 
 
 @pytest.mark.parametrize("body", [{}, [], {"url": "ftp://x"}, {"url": 1}, {"url": None, "more": 1}])

@@ -207,6 +207,22 @@ def test_labels_that_wait_for_a_name_are_bounded_and_readings_are_not_refused(pa
     assert summary(client, "expired_labels", "waiting_for_prediction") == (3, 1)
 
 
+def test_names_of_an_event_that_is_sent_again_and_again_are_bounded(package: Path) -> None:
+    client = make_client(package, ledger_max_size=100, label_deadline_seconds=100)
+    answers = [post(client, event(), f"r-{number}") for number in range(5000)]
+    assert [each.status for each in answers] == [200] * 200 + [503] * 4800
+    assert answers[-1].json["error"]["field"] == "ledger" and answers[-1].headers["Retry-After"] == "5"
+    assert "200 names of events wait for their deadline" in answers[-1].json["error"]["rule"]
+    refused = 'netops_refused_requests_total{reason="names"} 4800.0'
+    assert refused in client.get("/metrics").json
+    known = client.step("labeled_join")._by_request._known
+    assert known.events == 200, "memory is flat, however often it is sent"
+    assert statuses(client, [told("r-0"), told("r-199")]) == ["joined", "duplicate"], "none is forgotten"
+    assert post(client, event(seconds=101), "r-new").status == 200, "a newer event ends them"
+    assert known.events <= 101 and statuses(client, told("r-new")) == ["joined"]
+    assert post(client, event(seconds=101), "r-again").status == 200
+
+
 def test_a_label_is_found_in_the_turn_in_which_its_event_came(client: Client) -> None:
     server = client.server
     together = getattr(server, ATTRIBUTE)

@@ -77,7 +77,11 @@ def test_what_was_served_is_what_the_history_says(project, local_stack, tmp_path
     def look(most=1_000_000, since="3650d"):
         return audit(project, pairs, endpoint.journal, schema, most, since)
 
-    assert look().pairs == 0 and look().lines()[0].startswith("no labeled pairs")
+    assert look().pairs == 0
+    assert look().lines() == [
+        "no labeled pairs yet: what is served is compared once it is labeled and history: with the next run, "
+        "or 'netops ingest --live'"
+    ]
     for path, body in conversation(generator):
         assert endpoint.send(path, body).status == 200
     client.shut_down()
@@ -271,6 +275,11 @@ def test_the_step_tells_its_figures_and_a_difference_is_an_error_of_its_log(monk
     assert errors == found.lines()
     text = audit_text(results)
     assert text.startswith("DIFFERENT: 2 of 7 served pairs are not what the history says (cpu 2)")
+    first = Audit(pairs=9, not_in_history=9, since="x", first="a", last="b")
+    assert first.lines()[1:] == [
+        "nothing to compare yet",
+        "  9 are compared once their readings are history: with the next run, or 'netops ingest --live'",
+    ]
     found.mismatches, errors[:] = 0, []
     step.audit_served(context)
     assert errors == [] and audit_text(results) == (
@@ -282,7 +291,12 @@ def test_the_step_tells_its_figures_and_a_difference_is_an_error_of_its_log(monk
         "9 served pairs become history with the next run, which audits them; "
         "1 features of other devices not looked at, without an arrival"
     )
-    assert audit_text({"pairs": 0}).startswith("no served pairs are in files yet")
+    assert audit_text({"pairs": 0}).endswith("from now on is audited with the next run")
+    some = {**results, "compared": 0, "not_in_history": 7, "after_late": 2}
+    assert audit_text(some) == (
+        "7 served pairs become history with the next run, which audits them; "
+        "2 had a late reading after the answer"
+    )
     late = {**results, "compared": 0, "not_in_history": 0, "after_late": 9}
     assert audit_text(late) == (
         "none of 9 served pairs could be compared; 9 had a late reading after the answer"
@@ -311,10 +325,11 @@ def test_the_figures_are_the_last_section_of_the_report_also_when_the_step_runs_
     )
     given = render(Page("a network", "Good.", {"F1": "0.9"}, (Section("Model <1>", ("text",)),)))
     report = Stored(given)
-    found = Audit(pairs=9, compared=7, not_in_history=2, mismatches=2)
+    found = Audit(pairs=9, compared=7, not_in_history=2, mismatches=2, rounded=3)
     found.by_feature["cpu"] = 2
     monkeypatch.setattr(step, "_audited", lambda *_: found)
     step.audit_served(context, report=report)
+    assert "<th>equal but for rounding, after a late reading</th>" in report.html
     assert report.html.count('<section id="audit-of-what-was-served">') == 1
     assert report.html.count('<a href="#audit-of-what-was-served">') == 1
     assert "DIFFERENT: 2 of 7 served pairs are not what" in report.html

@@ -104,7 +104,7 @@ def early_note() -> Any:
 
 def unfinished_forgotten() -> Any:
     """Events that the model failed at are given to no step any more."""
-    return patch.object(Unfinished, "note", lambda self, request: None)
+    return patch.object(Unfinished, "note", lambda self, request, step: None)
 
 
 def unseen_loss() -> Any:

@@ -58,6 +58,7 @@ class World:
         self.looks = [BETTER]
         self.handed_on = []
         self.several_horizons = False
+        self.keeps_rows = False
 
     def step(self):
         """A moment at which the process may be killed."""
@@ -136,6 +137,7 @@ class World:
     def compare(self, trial, last):
         self.step()
         assert trial.version in self.shadows
+        self.keeps_rows = True
         return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
 
     def promote(self, trial):
@@ -152,6 +154,9 @@ class World:
         self.watched = trial.version
         self.step()
         return True
+
+    def end_trial(self):
+        self.keeps_rows = False
 
     def retract(self, version):
         self.step()
@@ -188,7 +193,9 @@ def run(world, folder, ticks=40, mode="auto", policy=POLICY):
             loop.tick()
         except Killed:
             loop = make(world, folder, mode, policy)
-    return StateFile(folder, "p").read()
+    state = StateFile(folder, "p").read()
+    assert state.trial is not None or not world.keeps_rows, "rows of a trial that is over, however it ended"
+    return state
 
 
 def outcomes(state):

@@ -206,3 +206,9 @@ def test_a_candidate_is_taken_out_of_the_shadow_also_without_the_file_of_the_sch
     monkeypatch.setattr(module.EndpointRoles, "retract", lambda _self, version: taken.append(version))
     operations.retract("v2")
     assert taken == ["v2"]
+
+
+def test_the_end_of_a_trial_forgets_its_rows(operations):
+    operations._both._rows, operations._both._files = [pd.DataFrame({"x": [1]})], {"1.parquet"}
+    operations.end_trial()
+    assert (operations._both._rows, operations._both._files) == ([], set())

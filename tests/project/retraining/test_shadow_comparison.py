@@ -121,6 +121,8 @@ def test_a_file_is_read_once_and_rows_ripen(tmp_path: Path, monkeypatch) -> None
     assert opened == ["1.parquet", "2.parquet"]
     assert rows(9, candidate="c") == 0  # Of another trial all is read anew.
     assert opened[2:] == ["1.parquet", "2.parquet"]
+    kept.forget()
+    assert kept._rows == [] and rows(9) == 100
 
 
 def test_no_more_than_the_most_rows_are_kept(tmp_path: Path) -> None:

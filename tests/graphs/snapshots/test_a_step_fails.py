@@ -1,0 +1,143 @@
+"""A step that fails at an entry of the journal: whatever others have taken of it, all have it in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import graphs.labeled_join
+from drift.grouped_monitor import GroupedMonitor
+from feature_sets.derived_features import DerivedFeatures
+from feature_sets.windows.online import OnlineWindows
+from graphs.detect_drift import DetectDrift
+from graphs.device_states import DeviceStates
+from graphs.labels_by_request import LabelsByRequest
+from graphs.onnx_model import OnnxModel
+from graphs.protocol.errors import ApiError
+from graphs.state.device_activity import DeviceActivity
+from graphs.state.labeled_batches import LabeledBatches
+from graphs.state.ledger import PredictionLedger
+from graphs.state.live_groups import LiveGroups
+from graphs.state.live_levels import LiveLevels
+from graphs.state.maintenance_calendar import MaintenanceCalendar
+from graphs.state.serving_state import serving_state
+from tests.graphs.conftest import START, Client, event, label, make_client
+from tests.graphs.snapshots.conftest import Network, conversation
+from tests.graphs.snapshots.state_walk import differences, state_of
+
+Networks = Callable[..., Network]
+
+PLACES = {
+    "windows": (OnlineWindows, "update"),
+    "derived": (DerivedFeatures, "add_to"),
+    "levels": (LiveLevels, "add_to"),
+    "groups": (LiveGroups, "add_to"),
+    "activity": (DeviceActivity, "found"),
+    "calendar": (MaintenanceCalendar, "put"),
+    "model": (OnnxModel, "probability"),
+    "prediction": (PredictionLedger, "add_prediction"),
+    "label": (PredictionLedger, "add_label"),
+    "names": (LabelsByRequest, "note"),
+    "batches": (LabeledBatches, "add"),
+    "counts": (graphs.labeled_join, "count_pairs"),
+    "detectors": (GroupedMonitor, "update"),
+    "alerts": (DetectDrift, "_report"),
+}
+"""What a step has inside, by step in the order of the graph: it fails before it has done anything."""
+
+
+class Failing:
+    """Raises at each so many calls, once it is on."""
+
+    def __init__(self, real: Callable[..., Any], every: int, error: Exception) -> None:
+        self._real, self._every, self._error = real, every, error
+        self.is_on, self.calls, self.failures = False, 0, 0
+
+    def __get__(self, owner: Any, kind: type) -> Callable[..., Any]:
+        return lambda *given, **named: self(owner, *given, **named)
+
+    def __call__(self, *given: Any, **named: Any) -> Any:
+        if self.is_on:
+            self.calls += 1
+            if self.calls % self._every == 0:
+                self.failures += 1
+                raise self._error
+        return self._real(*given, **named)
+
+
+def answered(client: Client) -> dict[str, Any]:
+    """What tells how much was taken."""
+    found = client.get("/labeled").json
+    counts = {name: found[name] for name in ("joined", "remembered", "conflicting", "expired")}
+    wanted = ("netops_events_total", "netops_labels_total", "netops_labeled_pairs_total")
+    lines = [line for line in client.get("/metrics").json.splitlines() if line.startswith(wanted)]
+    return {**counts, "lines": sorted(line for line in lines if not line.endswith(" 0.0"))}
+
+
+@pytest.mark.parametrize("kind", ["defect", "refusal"])
+@pytest.mark.parametrize("place", PLACES)
+def test_what_a_step_failed_at_is_in_all_steps_before_the_next_entry(
+    network: Networks, monkeypatch: pytest.MonkeyPatch, place: str, kind: str
+) -> None:
+    owner, name = PLACES[place]
+    error = RuntimeError("no memory") if kind == "defect" else ApiError(503, "store", "must be there")
+    failing = Failing(getattr(owner, name), 2 if place in ("calendar", "alerts") else 7, error)
+    monkeypatch.setattr(owner, name, failing)
+    where = network()
+    live, statuses = where.start(), set()
+    failing.is_on = True
+    for method, path, body in conversation("rows", 3):
+        statuses.add(live.send(method, path, body).status)
+    failing.is_on = False
+    live.get("/labeled")
+    assert failing.failures > 0 and serving_state(live.server.context).unfinished.request is None
+    assert statuses <= {200, 202, 500, 503} and statuses != {200}
+    expected = where.start(snapshot_directory=None)
+    assert differences(state_of(live), state_of(expected)) == []
+    assert answered(live) == answered(expected)
+
+
+def test_what_another_process_appended_is_taken_in_first_though_a_step_fails_at_it(
+    network: Networks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = Failing(LabelsByRequest.note, 2, RuntimeError("no memory"))
+    monkeypatch.setattr(LabelsByRequest, "note", failing)
+    where = network()
+    one, other = where.start(), where.start()
+
+    def reading(device: int, seconds: float) -> dict[str, Any]:
+        return {"device": f"a/{device}", "timestamp": START + seconds, "cpu": 40.0, "octets": int(seconds)}
+
+    for seconds in range(0, 300, 10):
+        for device in (0, 1):
+            assert one.post("/telemetry", reading(device, seconds)).status == 200
+        failing.is_on = True
+        status = other.post("/telemetry", reading(2, seconds)).status
+        failing.is_on = False
+        assert status in (200, 500, 503)
+    assert other.post("/telemetry", reading(2, 300)).status == 200
+    expected = where.start(snapshot_directory=None)
+    assert failing.failures > 5
+    assert differences(state_of(other), state_of(expected)) == []
+    assert answered(other) == answered(expected)
+
+
+def test_while_a_step_fails_nothing_is_journaled_and_after_long_the_next_steps_go_on(
+    package: Any, redis_url: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = make_client(package, redis_url=redis_url, journal_key=str(tmp_path))
+    state, now = serving_state(client.server.context), [START]
+    state.unfinished.clock = lambda: now[0]
+    object.__setattr__(state, "clock", lambda: now[0])
+    assert client.post("/telemetry", event("a/1", 0)).status == 200
+    with monkeypatch.context() as patch:
+        patch.setattr(DeviceStates, "_readings", lambda *_: 1 / 0)
+        assert client.post("/telemetry", event("a/1", 10)).status == 500
+        for path, body in (("/telemetry", event("a/1", 20)), ("/labels", label("a/1", 0))):
+            refused = client.post(path, body)
+            assert (refused.status, refused.json["error"]["field"]) == (503, "state")
+            assert "device_states" in refused.json["error"]["rule"]
+        now[0] += 61
+        assert client.post("/labels", label("a/1", 10)).json["status"] == "joined", "it has its prediction"
