@@ -24,6 +24,7 @@ from graphs.protocol.records import (
     LabeledPair,
     LabelRecord,
     Position,
+    Prediction,
     TelemetryRecord,
 )
 from graphs.protocol.request import Request
@@ -274,13 +275,22 @@ class LabeledJoin(RequestStep):
         ledger = self._ledger
         if self._ahead.join is not None or self._calendar is not None:
             return False
-        # A repeated event is answered by its record.
-        is_new = columns.made is not None and event_status.DUPLICATE not in columns.statuses
+        # What may be a repeated event is answered by its record.
+        is_new = columns.made is not None and set(columns.statuses).issubset(event_status.COUNTED)
         if columns.made is None or not is_new or not isinstance(ledger, PredictionLedger):
             return False
+        repeated: list[int] = []
         request.pairs += ledger.add_predictions(
-            columns.plain.devices, columns.seconds, columns.made, request.arrival, request.position(0)
+            columns.plain.devices,
+            columns.seconds,
+            columns.made,
+            request.arrival,
+            request.position(0),
+            repeated,
         )
+        for place in repeated:
+            record = columns.records[place]
+            self._answer_again(record, ledger.prediction(record.event.device, record.event.time))
         return True
 
     def _each_prediction(self, request: Request, names: Sequence[str]) -> None:
@@ -293,13 +303,15 @@ class LabeledJoin(RequestStep):
     def _prediction(self, request: Request, record: TelemetryRecord, index: int) -> None:
         ledger, ahead = self._ledger, self._ahead if self._ahead.join is not None else None
         event, made = record.event, record.prediction
+        first = ledger.prediction(event.device, event.time)
+        if first is not None:
+            self._answer_again(record, first)
+            return
         if record.maintenance is not None:
             if record.status in event_status.COUNTED:
                 self._ahead.exclude(event.device, event.time, ledger.newest)
             return
         if made is None:
-            if record.status == event_status.DUPLICATE:
-                record.prediction = ledger.prediction(event.device, event.time)
             return
         arrived = request.arrived(index)
         if isinstance(ledger, DerivedLedger):
@@ -310,6 +322,15 @@ class LabeledJoin(RequestStep):
                 request.pairs.append(pair._replace(position=request.position(index)))
         if ahead is not None:
             ahead.advance(ledger.newest, arrived)
+
+    @staticmethod
+    def _answer_again(record: TelemetryRecord, first: Prediction | None) -> None:
+        """Give a repeated event the answer that it got first.
+
+        Only the ledger knows all of them: the windows have lost an event that is older than they reach back,
+        and all of a device that they have forgotten.
+        """
+        record.status, record.prediction, record.maintenance = event_status.DUPLICATE, first, None
 
     def _labels(self, request: Request) -> None:
         for index, record in _left(request, request.labels):

@@ -11,7 +11,7 @@ import numpy as np
 
 from graphs.horizon_models import HorizonModels, predict_ahead
 from graphs.onnx_model import OnnxModel
-from graphs.protocol.errors import ApiError
+from graphs.protocol.errors import ApiError, error_object
 from graphs.protocol.inference_protocol import (
     inference_response,
     model_metadata,
@@ -131,9 +131,17 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
         elif request.kind is Kind.LIVE:
             request.reply({"live": True})
         else:
-            every = [self._champion(), *self._others()]
-            ready = all(model.ready for model in every)
-            request.reply({"ready": ready}, 200 if ready else 503)
+            error = self._not_ready()
+            why = {} if error is None else {"error": error_object(error), **request.named}
+            request.reply({"ready": error is None, **why}, 200 if error is None else 503)
+
+    def _not_ready(self) -> ApiError | None:
+        """Why telemetry is not answered now; None if it is. It is looked at anew each time."""
+        if not all(model.ready for model in (self._champion(), *self._others())):
+            return ApiError(503, "model", "must have answered a test row")
+        if self._state.unfinished.request is not None:
+            return ApiError(503, "model", "must first answer events that it failed at")
+        return self._state.journal.away()
 
     def _overview(self) -> dict[str, Any]:
         """What answers telemetry, and what there is to ask."""

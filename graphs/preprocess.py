@@ -42,7 +42,8 @@ class Preprocess(RequestStep):
 
     A device that sent nothing for so long that no window of its next event can reach back to its last one is
     forgotten. When it comes back it starts like a new one, from the history. Two things differ then. A very
-    late event sees only the ingested readings. An event that is sent again after the silence counts twice.
+    late event sees only the ingested readings. An event that is sent again after the silence is taken again;
+    the ledger answers it as it was answered first.
 
     :param context: MLRun's graph context.
     :param name: name of the step.

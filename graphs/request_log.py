@@ -1,4 +1,7 @@
-"""A line of the log for a request, by its id; it never has what was sent."""
+"""A line of the log for a request, by its id; it never has what was sent.
+
+What a request brought is ``accepted`` when it is in the journal, whatever the answer was after that.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Any
 
 from graphs.protocol.request import Request
 from graphs.protocol.request_logs import FAILED, OFF
+from graphs.state.entry_id import BEFORE_ALL
 
 _PAUSE_SECONDS = 1.0
 
@@ -59,7 +63,7 @@ class RequestLog:
             status=request.status,
             seconds=round(seconds, 6),
             events=request.sent,
-            accepted=len(request.records),
+            accepted=len(request.records) if request.entry > BEFORE_ALL else 0,
             **error,
             **more,
         )

@@ -27,6 +27,7 @@ MOST_EVENTS = 512
 
 _PATHS = frozenset(("/telemetry", "/labels"))
 _DATA = _PATHS | {"/incidents"}
+_URGENT = frozenset(("/v2/health/live", "/v2/health/ready", "/metrics"))
 _RETRY_SECONDS = 1
 ATTRIBUTE = "netops_together"
 """Of MLRun's graph server; its host looks there."""
@@ -128,6 +129,13 @@ class Together:
             content_type=JSON,
             status_code=429,
         )
+
+    def is_urgent(self, method: str, path: str) -> bool:
+        """Whether a request is answered before data that waits: who asks decides by it what to do about that.
+
+        It changes nothing, so that its place among the others makes no difference.
+        """
+        return method in ("GET", "HEAD") and clean_path(path) in _URGENT
 
     def _read(self, event: Any) -> Request | Exception | None:
         """The request of readings or labels, checked; None for any other."""

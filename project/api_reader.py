@@ -57,6 +57,17 @@ def endpoints(dbpath: str) -> list[Endpoint]:
     return sorted(found, key=lambda endpoint: (endpoint.project, endpoint.name))
 
 
+def function_variables(dbpath: str, project: str, name: str) -> dict[str, str] | None:
+    """Variables that a function was deployed with; None if it never was."""
+    if project not in projects(dbpath):
+        return None
+    for function in _get(dbpath, f"projects/{project}/functions", name=name, tag="latest")["funcs"]:
+        if function["metadata"]["name"] == name and (function.get("status") or {}).get("state"):
+            given = (function.get("spec") or {}).get("env") or []
+            return {each["name"]: str(each["value"]) for each in given if each.get("value") is not None}
+    return None
+
+
 def ready_endpoint(dbpath: str, project: str, name: str) -> Endpoint:
     """A deployed function that answers.
 

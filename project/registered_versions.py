@@ -6,13 +6,16 @@ mlrun takes the address of its API when it is imported, so that is done when a s
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from feature_sets.model_package.schema import SCHEMA_FILE
+from feature_sets.model_package.tags import REJECTED
 from graphs.routing.document import RoutedVersion
 from project.errors import NetopsError
 from project.model_addresses import MODEL_ARTIFACT, TEST_SET_ARTIFACT
+from training.evaluation.promotion_gate import NOT_PROMOTED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +30,7 @@ class RegisteredVersion:
     :param registered: when, ISO 8601 UTC.
     :param tags: it has.
     :param artifact: of MLRun.
+    :param rejected_for: why the gate kept it out; empty if it did not.
     """
 
     version: str
@@ -34,6 +38,7 @@ class RegisteredVersion:
     registered: str
     tags: tuple[str, ...]
     artifact: Any
+    rejected_for: str = ""
 
     def routed(self, role: str, share: float = 0.0) -> RoutedVersion:
         """The version in a role."""
@@ -63,10 +68,18 @@ def registered_versions(project: str) -> list[RegisteredVersion]:
             str(model.metadata.updated or model.metadata.created or ""),
             tuple(tags),
             model,
+            _rejected_for(model.spec.parameters, tags),
         )
         for model, tags in found.values()
     ]
     return sorted(every, key=lambda each: each.registered, reverse=True)
+
+
+def _rejected_for(parameters: Mapping[str, Any], tags: Sequence[str]) -> str:
+    """Why the gate kept a version out; of several such ones the newest alone has the tag."""
+    if REJECTED not in tags and parameters.get("promotion") != NOT_PROMOTED:
+        return ""
+    return str(parameters.get("promotion_reason") or "the reason is not recorded")
 
 
 def find_version(project: str, text: str) -> RegisteredVersion:

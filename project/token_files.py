@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from graphs.protocol.roles import Role
+from project.errors import NetopsError
 
 _NAMES = {Role.ADMIN: "token", Role.WRITE: "write-token", Role.READ: "read-token"}
 
@@ -25,6 +26,7 @@ def kept_token(home: Path, role: Role) -> str:
     """Tokens of a role, as they are kept; one is made on first use.
 
     :param home: folder of all local state.
+    :raises NetopsError: if there are none in the file: without one an endpoint would be open to everybody.
     """
     path = token_file(home, role)
     if not path.is_file():
@@ -33,7 +35,10 @@ def kept_token(home: Path, role: Role) -> str:
         with contextlib.suppress(FileExistsError):
             path.hardlink_to(new)
         new.unlink()
-    return path.read_text(encoding="utf-8").strip()
+    token = path.read_text(encoding="utf-8").strip()
+    if not token:
+        raise NetopsError(f"{path}: must hold a token, got an empty file; delete it to have one made")
+    return token
 
 
 def keep(path: Path, content: str) -> Path:
@@ -49,4 +54,6 @@ def _written(path: Path, content: str) -> Path:
     descriptor, name = tempfile.mkstemp(prefix=f"{path.name}-", dir=path.parent)  # Of mode 0600.
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(content)
+        file.flush()
+        os.fsync(file.fileno())  # A crash must not leave an empty one: that is no token.
     return Path(name)

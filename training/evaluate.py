@@ -16,7 +16,7 @@ from feature_sets.model_package.columns import PROBABILITY
 from feature_sets.model_package.errors import ModelPackageError
 from feature_sets.model_package.package import ModelPackage, fetch_model_package
 from feature_sets.model_package.schema import ModelSchema
-from feature_sets.model_package.tags import CANDIDATE, MODEL_KEY, PRODUCTION, STAGING
+from feature_sets.model_package.tags import CANDIDATE, MODEL_KEY, PRODUCTION, REJECTED, STAGING
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.dataset.device_groups import score_groups
 from training.dataset.label_history import read_label_history
@@ -55,8 +55,6 @@ from training.unlabeled.evaluate import UnlabeledReport, evaluate_unlabeled
 
 Report = EvaluationReport | UnlabeledReport
 
-REJECTED = "rejected"
-"""Tag of a model that the gate did not let into production."""
 PREDICTIONS_KEY = "test_set_preds"
 SERVED_KEY = "served_set_preds"
 """Predictions of the model that is in production after the evaluation."""

@@ -33,8 +33,8 @@ class AccessGuard:
 
         :param needed: role that the request takes; None for none.
         :param headers: of the request.
-        :raises ApiError: 401 without a token that is known, 403 if its role is another; neither shows what
-            was given.
+        :raises ApiError: 401 with a token that is not known, or with none where anybody may not do it; 403 if
+            the role of the token is another. Neither shows what was given.
         """
         if not self._known or needed is None:
             return ANYBODY
@@ -43,7 +43,8 @@ class AccessGuard:
         held, caller = self._role(given)
         if held is not None and held.covers(needed):
             return caller
-        if self._anonymous is not None and self._anonymous.covers(needed):
+        is_wrong = held is None and bool(given)
+        if not is_wrong and self._anonymous is not None and self._anonymous.covers(needed):
             return ANYBODY
         if held is None:
             rule = f"must be 'Bearer' and a token of the role {needed}"

@@ -8,6 +8,8 @@ from typing import Any
 from feature_sets.checks import InputError
 from feature_sets.telemetry.events import brief
 
+_RETRY_SECONDS = 2
+
 
 class ApiError(InputError):
     """A request, or one event of it, that is answered with an error object.
@@ -16,7 +18,7 @@ class ApiError(InputError):
     :param field: the field that breaks a rule.
     :param rule: the rule, for people.
     :param got: the value given; made JSON-able and cut to a readable length.
-    :param headers: of the answer, beside those of any.
+    :param headers: of the answer, beside those of any; a 503 says by itself when to come again.
     :param reason: why the state has no room for it, if that is so: answers are counted by it.
     """
 
@@ -32,6 +34,8 @@ class ApiError(InputError):
         super().__init__(field, rule, brief(got))
         self.status = status
         self.headers = dict(headers or {})
+        if status == 503:
+            self.headers.setdefault("Retry-After", str(_RETRY_SECONDS))
         self.reason = reason
 
 

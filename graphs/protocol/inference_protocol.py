@@ -34,10 +34,10 @@ def read_inputs(body: Any, names: Sequence[str], max_rows: int) -> Floats:
     :param names: inputs in model order.
     :param max_rows: most rows.
     :returns: shape (n, inputs), NaN where missing.
-    :raises ApiError: 400 or 422, naming the field.
+    :raises ApiError: 413 or 422, naming the field.
     """
     if not isinstance(body, Mapping):
-        raise ApiError(400, "body", "must be a JSON object with inputs", body)
+        raise ApiError(422, "body", "must be a JSON object with inputs", body)
     tensors = body.get("inputs")
     if not isinstance(tensors, list) or not tensors:
         raise ApiError(422, "inputs", "must be a list of tensors", tensors)

@@ -14,13 +14,17 @@ from graphs.protocol.event_hints import text_hint
 def decode(body: Any, max_bytes: int) -> Any:
     """JSON value of a request body. Bodies that a trigger has decoded already are taken as they are.
 
-    :raises ApiError: 413 if it is too large, 400 if it is absent or not JSON.
+    :raises ApiError: 413 if it is too large, 400 if it is absent, null or not JSON.
     """
+    if isinstance(body, bytes | str) and body:
+        body = _value(body, max_bytes)
+    # A trigger that has decoded null gives what it gives for nothing.
     if body is None or body == b"" or body == "":
-        # A trigger that has decoded it gives the same for null.
         raise ApiError(400, "body", "must be JSON, and neither empty nor null", None)
-    if not isinstance(body, bytes | str):
-        return body
+    return body
+
+
+def _value(body: bytes | str, max_bytes: int) -> Any:
     if len(body) > max_bytes:
         raise ApiError(413, "body", f"must be at most {max_bytes} bytes", len(body))
     try:

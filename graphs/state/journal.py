@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
 from feature_sets.telemetry.incident_events import IncidentEvent
 from feature_sets.telemetry.maintenance_event import MaintenanceEvent
+from graphs.protocol.errors import ApiError
 from graphs.protocol.event_names import SentEvents
 from graphs.protocol.routes import Kind
 from graphs.routing.change import RoutingChange
@@ -77,6 +78,9 @@ class Journal(Protocol):
     @property
     def place(self) -> EntryId | None:
         """The last entry, if all before it were given to who appends; else None, see ``missed``."""
+
+    def away(self) -> ApiError | None:
+        """Why nothing could be kept now, as ``append`` would raise it; None if it could."""
 
     def has_lost(self) -> bool:
         """Whether the store lost what it had, since this was asked last."""

@@ -93,6 +93,7 @@ class PredictionLedger(LedgerCounts):
         made: MadePredictions,
         predicted_at: float,
         first: Position,
+        repeated: list[int] | None = None,
     ) -> list[LabeledPair]:
         """The same of several events that arrived together; gives their pairs in the order of the events.
 
@@ -102,6 +103,7 @@ class PredictionLedger(LedgerCounts):
         :param times: event times of all of them, epoch seconds.
         :param made: what was predicted of some of them.
         :param first: position of the first event.
+        :param repeated: is given the places of the events that had a prediction before.
         """
         own = made.events
         times = times[own]
@@ -109,7 +111,7 @@ class PredictionLedger(LedgerCounts):
             return []
         newest = max(self._newest, float(times.max()))
         if times.min() < newest - self._deadline:  # What is forgotten depends on the order then.
-            return self._one_by_one(devices, times, made, predicted_at, first)
+            return self._one_by_one(devices, times, made, predicted_at, first, repeated)
         if newest > self._newest:
             self._newest = newest
             self._forget_old()
@@ -120,6 +122,8 @@ class PredictionLedger(LedgerCounts):
             is_open = chunk.made[rows] == NONE
             # A reading that is there twice is predicted once, as the windows have it; the first counts here.
             taken = np.flatnonzero(is_open)
+            if repeated is not None and len(taken) < len(rows):
+                repeated += own[at[~is_open]].tolist()
             if len(taken) > 1 and (np.diff(rows[taken]) != 1).any():
                 taken = taken[np.sort(np.unique(rows[taken], return_index=True)[1])]
             rows, at = rows[taken], at[taken]
@@ -146,11 +150,14 @@ class PredictionLedger(LedgerCounts):
         made: MadePredictions,
         predicted_at: float,
         first: Position,
+        repeated: list[int] | None,
     ) -> list[LabeledPair]:
         """``add_prediction`` for one after the other."""
         pairs = []
         for at, (event, time) in enumerate(zip(made.events.tolist(), times.tolist(), strict=True)):
             position = first._replace(place=first.place + event)
+            if repeated is not None and self.prediction(devices[event], time) is not None:
+                repeated.append(event)
             pair = self.add_prediction(devices[event], time, made.one(at), predicted_at, position)
             if pair is not None:
                 pairs.append(pair)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from graphs.protocol.errors import ApiError
 from graphs.protocol.event_names import SentEvents
 from graphs.protocol.routes import Kind
 from graphs.state.entry_id import BEFORE_ALL, EntryId
@@ -34,6 +35,10 @@ class NoJournal:
     def place(self) -> EntryId | None:
         """The last id that was given."""
         return self._last
+
+    def away(self) -> ApiError | None:
+        """It is never away."""
+        return None
 
     def has_lost(self) -> bool:
         """It has nothing to lose."""

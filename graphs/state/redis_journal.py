@@ -25,12 +25,14 @@ from graphs.state.journal_bounds import JournalBounds
 from graphs.state.journal_entries import RawEntry, encoded, entry_id, id_text, waiting_names
 from graphs.state.redis_script import RedisScript
 from graphs.state.snapshots.saved_state import SavedState
+from graphs.state.store_probe import StoreProbe
 
 _CHUNK = 500
 _TIMEOUT_SECONDS = 2.0
 _ARCHIVE_ROWS = 10_000
 _MOST_UNARCHIVED = 64_000_000
 _SAID = 200
+_REMEDY = "; nothing was processed, so send it again, and see to its store if that goes on"
 _ENTRY_BYTES = 400
 """What an entry takes beside its texts."""
 _OF_ANY_SCHEMA = (Kind.MAINTENANCE, Kind.CALENDAR, Kind.REROUTED)
@@ -97,6 +99,7 @@ class RedisJournal:
         self.bounds = JournalBounds(max_events, keep_seconds)
         self._lost = False
         self._append = RedisScript(self._redis, _APPEND)
+        self._probe = StoreProbe(url, f"{key}:probe")
         self._last: EntryId = BEFORE_ALL
         self._gap: tuple[EntryId, EntryId] | None = None
         self._unarchived: list[RawEntry] = []
@@ -172,6 +175,11 @@ class RedisJournal:
     def place(self) -> EntryId | None:
         """See ``Journal``."""
         return self._last if self._gap is None else None
+
+    def away(self) -> ApiError | None:
+        """See ``Journal``."""
+        failure = self._probe.failure()
+        return None if failure is None else _away("accept events", failure)
 
     def has_lost(self) -> bool:
         """See ``Journal``."""
@@ -322,6 +330,7 @@ class RedisJournal:
         if self.archive is not None:
             self.archive.close()
         self._append.close()
+        self._probe.close()
 
     def _note(self, entry: EntryId, size: int) -> None:
         self._last = entry
@@ -338,4 +347,4 @@ def _away(purpose: str, error: redis.RedisError) -> ApiError:
     said = type(error).__name__
     if isinstance(error, redis.ResponseError):  # It answers, and says what it lacks: memory, or its disk.
         said = f"{said}: {str(error)[:_SAID]}"
-    return ApiError(503, "journal", f"must be reachable to {purpose} ({said})")
+    return ApiError(503, "journal", f"must be reachable to {purpose} ({said}){_REMEDY}")

@@ -31,7 +31,7 @@ def rollback(project: ProjectOption = None, as_json: JsonOption = False) -> None
     name = project_name(project)
     now, before = _promoted_over(settings, session, name)
     if before:
-        promote_version(settings, name, before, "rolled back", as_json)
+        promote_version(settings, name, before, "rolled back", as_json, force=True)  # It answered before.
         _tell_loop(settings, name, now, before, "")
         return
     from rich.console import Console

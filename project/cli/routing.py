@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,8 +15,12 @@ from project.cli.options import JsonOption, ProjectOption
 from project.errors import NetopsError
 from project.settings import Settings
 
+if TYPE_CHECKING:
+    from project.registered_versions import RegisteredVersion
+
 VersionArgument = Annotated[str, typer.Argument(help="Version of the model, or how it begins.")]
 WhyOption = Annotated[str, typer.Option("--why", help="The reason, for the trail of the endpoint.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Take a version that the gate has rejected, too.")]
 OffOption = Annotated[bool, typer.Option("--off", help="No longer have it beside the champion.")]
 
 NO_REASON = "none was given"
@@ -25,6 +29,7 @@ NO_REASON = "none was given"
 def promote(
     version: VersionArgument,
     why: WhyOption = NO_REASON,
+    force: ForceOption = False,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -34,7 +39,7 @@ def promote(
     the next deployment serves it, too. 'netops rollback' undoes it. Where the tag was left behind, as by a
     command that was killed, the tag alone moves.
     """
-    promote_version(Settings.from_environment(), project_name(project), version, why, as_json)
+    promote_version(Settings.from_environment(), project_name(project), version, why, as_json, force)
 
 
 def shadow(
@@ -55,6 +60,7 @@ def canary(
     ] = None,
     off: OffOption = False,
     why: WhyOption = NO_REASON,
+    force: ForceOption = False,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -62,11 +68,16 @@ def canary(
     if off == (share is not None):
         raise InputError("--share", "must be given, or --off", share)
     given = 0.0 if share is None else check_number("--share", share, above=0, at_most=1)
-    _beside(version, CANARY, given, off, why, project, as_json)
+    _beside(version, CANARY, given, off, why, project, as_json, force)
 
 
-def promote_version(settings: Settings, project: str, version: str, why: str, as_json: bool) -> None:
-    """Make a version the champion, and give it the tag of production."""
+def promote_version(
+    settings: Settings, project: str, version: str, why: str, as_json: bool, force: bool
+) -> None:
+    """Make a version the champion, and give it the tag of production.
+
+    :param force: whether one that the gate has rejected may be.
+    """
     from feature_sets.model_package.tags import PRODUCTION
     from project.endpoint_routing import with_role
     from project.registered_versions import find_version
@@ -77,6 +88,7 @@ def promote_version(settings: Settings, project: str, version: str, why: str, as
             return document
         if found.version == document.champion.version:
             raise NetopsError(f"version {found.version} must be another than the champion, which it is")
+        _check_gate(found, force)
         return with_role(document, found.routed(CHAMPION))
 
     def tag(document: RoutingDocument) -> None:
@@ -111,8 +123,24 @@ def _watch(settings: Settings, dbpath: str, project: str, version: str, address:
         typer.echo(f"the champion is not watched for drift: {error}", err=True)
 
 
+def _check_gate(found: RegisteredVersion, force: bool) -> None:
+    """Raise NetopsError if devices would be answered by a version that the gate has rejected."""
+    if found.rejected_for and not force:
+        raise NetopsError(
+            f"version {found.version} was rejected by the gate: {found.rejected_for}; "
+            "next: --force takes it all the same, 'netops shadow' tries it and answers nobody with it"
+        )
+
+
 def _beside(
-    version: str, role: str, share: float, off: bool, why: str, project: str | None, as_json: bool
+    version: str,
+    role: str,
+    share: float,
+    off: bool,
+    why: str,
+    project: str | None,
+    as_json: bool,
+    force: bool = True,
 ) -> None:
     from project.endpoint_routing import with_role, without
     from project.registered_versions import find_version
@@ -131,6 +159,7 @@ def _beside(
         registered = find_version(name, version)
         if registered.version == document.champion.version:
             raise NetopsError(f"version {registered.version} must be another than the champion, which it is")
+        _check_gate(registered, force)
         return with_role(document, registered.routed(role, share))
 
     _change(Settings.from_environment(), name, f"netops {role}", changed, why, as_json)

@@ -16,17 +16,19 @@ def serve(project: ProjectOption = None, is_open: OpenOption = False, as_json: J
     from project.api_reader import check_production_model
     from project.cli.workflow_progress import run_to_end
     from project.run_lock import RUN, BusyError, holder
-    from project.session import open_session
+    from project.session import find_session, open_session
 
     settings = Settings.from_environment()
+    name, console = project_name(project), Console(stderr=as_json)
+    if find_session(settings) is None:
+        console.print("  start  the control plane and the online store", highlight=False)
     session = open_session(settings)
-    name = project_name(project)
+    console.print(f"netops serve: project {name}, MLRun API {session.mlrun_dbpath}", highlight=False)
     # At once, and not after the workflow has loaded.
     other = holder(settings.home, name, (RUN,))
     if other is not None:
         raise BusyError(other)
     check_production_model(session.mlrun_dbpath, name)
-    console = Console(stderr=as_json)
     if settings.anonymous == Role.WRITE:
         console.print(IS_OPEN, highlight=False)
     run_to_end(settings, session, name, "serve", {}, console)

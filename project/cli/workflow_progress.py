@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from project.api_reader import runs
+from project.changed_settings import changed_settings
+from project.cli.deployments import Deployments
 from project.errors import NetopsError
 from project.http_json import UnreachableError
 from project.local.workflow_records import ABORTED
@@ -20,6 +22,10 @@ from project.settings import Settings
 from project.workflow_process import WorkflowProcess
 
 _POLL_SECONDS = 0.5
+_DEPLOYING = ("main", "serve", "release")
+"""Workflows that deploy the endpoint."""
+_TOLD = ("serve", "release")
+"""Those of them that do little else, so that what is deployed is all there is to tell for long."""
 
 
 class ControlPlaneGoneError(NetopsError):
@@ -43,6 +49,16 @@ def run_to_end(
     :raises ControlPlaneGoneError: if the local control plane ends before it.
     """
     settle(settings, session)
+    if workflow in _DEPLOYING:
+        try:
+            changes = changed_settings(settings, session.mlrun_dbpath, project)
+        except UnreachableError as error:  # The workflow itself says so if the API is really gone.
+            changes = [f"changes of settings unknown: {error}"]
+        for line in changes:
+            console.print(f"  {line}", highlight=False, soft_wrap=True)
+    deployments = Deployments(settings, project) if workflow in _TOLD and session.owned else None
+    if deployments is not None:
+        console.print("  start  the workflow, which loads the project", highlight=False)
     process = WorkflowProcess.start(settings, project, workflow, arguments)
     try:
         with Progress(
@@ -67,6 +83,9 @@ def run_to_end(
                         console,
                         lambda text: progress.update(current, description=text),
                     )
+                if deployments is not None:
+                    for line in deployments.news():
+                        console.print(line, highlight=False)
                 if not running:
                     break
                 _check_alive(settings, session)

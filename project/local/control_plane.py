@@ -61,6 +61,7 @@ def start(home: Path, source_root: Path, redis_url: str, patience: Patience) -> 
     :param redis_url: address of the online store that clients are told.
     :raises ServerError: if it does not answer in time, with the end of its log.
     """
+    log = home / "logs" / "api.log"
 
     def run_id(port: int) -> str:
         answer = identity(home, port, patience)
@@ -71,10 +72,10 @@ def start(home: Path, source_root: Path, redis_url: str, patience: Patience) -> 
         _state_file(home),
         lambda port: [
             *(sys.executable, "-m", "project.local.api", "--home", str(home), "--port", str(port)),
-            *("--redis-url", redis_url, "--source-root", str(source_root)),
+            *("--redis-url", redis_url, "--source-root", str(source_root), "--log", str(log)),
         ],
         run_id,
-        log=home / "logs" / "api.log",
+        log=log,
         cwd=_PACKAGE_ROOT,
         patience=patience,
     )

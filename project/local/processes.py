@@ -16,6 +16,8 @@ from pathlib import Path
 
 import psutil
 
+from project.local.log_files import piece, put_aside
+
 # Creation times are kept as floats; two processes with one pid are further apart than this.
 _TOLERANCE_SECONDS = 0.05
 
@@ -96,6 +98,10 @@ class Process:
         return willing
 
 
+NOBODY = Process(2**22 + 1, 0.0)
+"""A process that never was: no pid of Linux is so large."""
+
+
 def _wait(identity: Process, process: psutil.Process, timeout: float) -> bool:
     child = _children.get(identity.pid)
     try:
@@ -122,6 +128,7 @@ def start(
     :param listens: whether it has an input, see ``tell``; it ends with this process.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
+    put_aside(log)  # One that dies at once has no time to do it.
     with log.open("ab") as output:
         child = subprocess.Popen(
             list(command),
@@ -158,14 +165,22 @@ def this_process() -> Process:
 
 
 def log_tail(log: Path, lines: int = 30, start: int = 0) -> str:
-    """Last lines of a log, for an error message.
+    """Last lines of a log, for an error message; of one that began anew meanwhile those before that, too.
 
-    :param start: bytes before this offset do not count.
+    :param start: bytes before this offset do not count, in the file that is shorter than that by now or not.
     """
-    if not log.exists():
-        return ""
-    with log.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(start, size - 64 * 1024))
-        text = file.read().decode(errors="replace")
-    return "\n".join(text.splitlines()[-lines:])
+    size = log.stat().st_size if log.exists() else 0
+    is_new = size < start
+    found = _last_lines(log, lines, 0 if is_new else start)
+    if is_new and len(found) < lines:
+        found = [*_last_lines(piece(log, 1), lines - len(found), start), *found]
+    return "\n".join(found)
+
+
+def _last_lines(file: Path, lines: int, start: int) -> list[str]:
+    if not file.exists():
+        return []
+    with file.open("rb") as opened:
+        size = opened.seek(0, os.SEEK_END)
+        opened.seek(max(start, size - 64 * 1024))
+        return opened.read().decode(errors="replace").splitlines()[-lines:]

@@ -7,15 +7,19 @@ that it is ours, because another program may have taken the port.
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import psutil
+
 from project.errors import NetopsError
 from project.local.ports import free_port
-from project.local.processes import Process, log_tail
+from project.local.processes import NOBODY, Process, log_tail
 from project.local.processes import start as start_process
+from project.local.whole_files import write_whole
 
 _POLL_SECONDS = 0.01
 
@@ -74,13 +78,29 @@ def read_state(file: Path) -> ServerState | None:
     except FileNotFoundError:
         return None
     except (ValueError, TypeError) as error:
-        raise ServerError(f"{file}: not a state file of ours ({error}); delete it") from error
+        state = _left_of(file)
+        if state is not None:
+            return state
+        raise ServerError(
+            f"{file}: not a state file of ours ({error}), and what it names may be running; "
+            "end that process if there is one, and delete the file"
+        ) from error
+
+
+def _left_of(file: Path) -> ServerState | None:
+    """A server of before the machine was started, of whose file a part is left: it ran, and had this port.
+
+    Functions know the store by its address, so that must not change. Of later a part is not enough: the
+    process that it names may be alive, and two must not write to one folder.
+    """
+    if file.stat().st_mtime >= psutil.boot_time():
+        return None
+    port = re.search(r'"port": (\d+),', file.read_text(encoding="utf-8", errors="replace"))
+    return ServerState(int(port[1]) if port else 0, NOBODY.pid, NOBODY.created)
 
 
 def _write_state(file: Path, state: ServerState) -> ServerState:
-    temporary = file.with_suffix(".new")
-    temporary.write_text(json.dumps(asdict(state)))
-    temporary.replace(file)
+    write_whole(file, json.dumps(asdict(state)))
     return state
 
 

@@ -37,6 +37,11 @@ def _folder(home: Path) -> Path:
     return home.resolve() / "valkey"
 
 
+def log_file(home: Path) -> Path:
+    """Log of the server."""
+    return home.resolve() / "logs" / "valkey.log"
+
+
 def _state_file(home: Path) -> Path:
     return _folder(home) / "state.json"
 
@@ -130,9 +135,11 @@ def start(home: Path, patience: Patience = PATIENCE, keep_port: bool = False) ->
             *("--daemonize", "no", "--pidfile", str(folder / "valkey.pid"), "--always-show-logo", "no"),
             # Else it writes its title over the command line and environment that /proc shows.
             *("--set-proc-title", "no"),
+            # It opens this file for every line, so that it may be put aside.
+            *("--logfile", str(log_file(home))),
         ],
         lambda port: _run_id(home, port, patience),
-        log=home.resolve() / "logs" / "valkey.log",
+        log=log_file(home),
         cwd=folder,
         patience=patience,
         keep_port=keep_port,

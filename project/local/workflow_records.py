@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from project.local.processes import Process
+from project.local.processes import NOBODY, Process
+from project.local.whole_files import write_whole
 
 REQUEST_FILE = "request.json"
 """Project, workflow and arguments, and ``mlrun_dbpath``: the MLRun API that its runs are stored in."""
@@ -67,17 +67,18 @@ class WorkflowRecord:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    """What a file has; nothing if there is none, or the machine lost its power before it was on the disk."""
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
+        return {}
+    except ValueError:
         return {}
     return content
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(content), encoding="utf-8")
-    temporary.replace(path)
+    write_whole(path, json.dumps(content))
 
 
 def read_status(folder: Path) -> dict[str, Any]:
@@ -104,9 +105,11 @@ def workflow_records(home: Path, known: Iterable[str] = ()) -> list[WorkflowReco
     names = sorted({path.name for path in folder.iterdir()} - set(known)) if folder.is_dir() else []
     found = []
     for name in names:
-        with suppress(FileNotFoundError):  # It is about to start.
-            process = json.loads((folder / name / PROCESS_FILE).read_text(encoding="utf-8"))
-            found.append(WorkflowRecord(folder / name, Process(**process)))
+        file = folder / name / PROCESS_FILE
+        if file.exists():  # Else it is about to start.
+            process = _read(file)
+            # One of before the machine lost its power: it cannot be alive.
+            found.append(WorkflowRecord(folder / name, Process(**process) if process else NOBODY))
     return found
 
 

@@ -61,6 +61,21 @@ def test_every_route_takes_its_role(guarded: Callable[..., Client], anonymous: s
             assert not any(token in str(answered.json) for token in TOKENS.values())
 
 
+@pytest.mark.parametrize("anonymous", ["read", "write"])
+def test_a_wrong_token_is_refused_where_nobody_needs_one(
+    guarded: Callable[..., Client], anonymous: str
+) -> None:
+    client, wrong = guarded(anonymous=anonymous), {"Authorization": "Bearer the-token-of-yesterday"}
+    for route in ROUTES:
+        answered = ask(client, route, wrong)
+        if route.role is None:  # A probe is asked for none, and what a proxy adds counts for nothing.
+            assert answered.status not in (401, 403), route
+            continue
+        assert answered.status == 401, route
+        assert answered.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
+    assert client.get("/labeled", headers=BEARER[Role.READ]).status == 200
+
+
 def test_what_is_refused_is_not_processed(guarded: Callable[..., Client]) -> None:
     client = guarded()
     assert client.post("/telemetry", event()).status == 401

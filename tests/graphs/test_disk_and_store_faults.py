@@ -211,6 +211,37 @@ def test_a_full_disk_of_the_store_is_a_503_and_what_was_answered_is_in_its_file(
     check_restart(folder, store, sender)
 
 
+def test_an_endpoint_is_not_ready_while_its_store_takes_nothing_and_lives_all_the_while(
+    folder: Path, store: Store
+) -> None:
+    client = opened(folder, store, snapshot_seconds=3600.0)
+
+    def until(status: int) -> dict[str, Any]:
+        """Nothing but the probe is asked."""
+        deadline = time.monotonic() + 60
+        while (answer := client.get("/v2/health/ready")).status != status:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert answer.json["ready"] == (status == 200)
+        assert client.get("/v2/health/live").json == {"live": True}
+        return answer.json
+
+    assert until(200) == {"ready": True}
+    store.kill()
+    error = until(503)["error"]
+    assert error["field"] == "journal" and "see to its store" in error["rule"]
+    refused = client.post("/telemetry", event("a/1"))
+    assert (refused.status, refused.headers["Retry-After"]) == (503, "2")
+    assert refused.json["error"]["rule"] == error["rule"]
+    store.start()
+    until(200)
+    store.fill_disk(0)
+    assert "MISCONF" in until(503)["error"]["rule"]
+    store.free_disk()
+    until(200)
+    assert client.post("/telemetry", event("a/1")).status == 200
+
+
 def test_a_store_that_is_killed_on_a_full_disk_loses_what_was_in_no_file_and_the_endpoint_does_not(
     folder: Path, store: Store
 ) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from graphs.protocol.errors import ApiError
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind
 from graphs.request_log import RequestLog
-from tests.graphs.conftest import Client, event, make_client
+from tests.graphs.conftest import Client, event, label, make_client
 
 
 class Lines:
@@ -45,6 +46,28 @@ def test_a_given_id_is_in_answer_error_and_log(package: Path) -> None:
     assert all(one["seconds"] > 0 and one["kind"] == "telemetry" for one in told)
     text = str(lines.lines)
     assert not [data for data in ("secret", "a/1", "a/2", "seven", "40.0", "rule") if data in text]
+
+
+def test_nothing_of_a_request_that_is_not_journaled_is_told_to_be_accepted(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = Lines()
+    client.step("respond")._log._logger = lines
+    journal = client.step("journal")
+
+    def away(*given: Any) -> None:
+        raise ApiError(503, "journal", "must be reachable", None)
+
+    monkeypatch.setattr(journal._journal, "append", away)
+    for path, body in (
+        ("/telemetry", event()),
+        ("/telemetry", [event(), event("a/2")]),
+        ("/labels", label()),
+    ):
+        assert client.post(path, body).status == 503
+        client.step("respond")._log._told.clear()
+    told = [(fields["status"], fields["events"], fields["accepted"]) for _, fields in lines.lines]
+    assert told == [(503, 1, 0), (503, 2, 0), (503, 1, 0)]
 
 
 def test_without_an_id_each_request_gets_its_own(client: Client) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from tests.graphs.conftest import Client, event
+from tests.graphs.conftest import START, Client, event, make_client
 
 
 def test_one_event_is_answered_with_one_prediction(client: Client) -> None:
@@ -76,6 +78,41 @@ def test_every_status_of_an_event(client: Client) -> None:
     assert too_late["status"] == "too_late" and too_late["prediction"] is None
     quarantined = client.post("/telemetry", {**event(), "timestamp": "2100-01-01T00:00:00Z"}).json
     assert quarantined["status"] == "quarantined" and quarantined["probability"] is None
+
+
+def test_an_event_that_the_windows_have_forgotten_is_answered_as_it_was_first(client: Client) -> None:
+    first = client.post("/telemetry", event(seconds=0, cpu=90)).json
+    client.post("/telemetry", event(seconds=900))  # Beyond the longest window, within the deadline.
+    again = client.post("/telemetry", event(seconds=0, cpu=90)).json
+    assert again == {**first, "status": "duplicate"} and again["probability"] is not None
+    beside = [event(seconds=900 + number) for number in range(1, 9)]
+    answers = client.post("/telemetry", [event(seconds=0, cpu=90), *beside]).json
+    assert [one["status"] for one in answers] == ["duplicate", *["accepted"] * 8] and answers[0] == again
+    assert client.post("/telemetry", event(seconds=1)).json["status"] == "too_late"  # It never came.
+    client.post("/telemetry", event(seconds=5000))
+    assert (
+        client.post("/telemetry", event(seconds=0, cpu=90)).json["status"] == "too_late"
+    )  # Forgotten by all.
+
+
+@pytest.mark.parametrize("beside", [0, 9])
+def test_an_event_of_a_device_that_was_forgotten_is_answered_as_it_was_first(
+    package: Path, beside: int
+) -> None:
+    client, now = make_client(package), [START]
+    client.step("ingress")._clock = lambda: now[0]
+    client.post("/telemetry", event(seconds=-20, cpu=10))
+    first = client.post("/telemetry", event(seconds=0, cpu=90)).json
+    now[0] += 2000
+    others = [event("a/2", 2000 - number) for number in range(beside, -1, -1)]
+    client.post("/telemetry", others[-1])  # Now a/1 is forgotten, and its windows begin anew.
+    assert "a/1" not in client.step("preprocess")._windows.devices
+    given = [event(seconds=0, cpu=90), *others[:-1]]
+    answers = client.post("/telemetry", given if beside else given[0]).json
+    assert (answers[0] if beside else answers) == {**first, "status": "duplicate"}
+    assert client.get("/labeled").json["remembered"] == 3 + beside
+    counts = client.get("/metrics").json
+    assert 'netops_events_total{status="duplicate"} 1.0' in counts
 
 
 def test_a_repeated_event_is_answered_with_the_earlier_prediction(client: Client) -> None:

@@ -80,7 +80,7 @@ def test_a_bad_event_is_refused_by_field(endpoint, event, changes, field):
 
 
 @pytest.mark.parametrize("path", ["/telemetry", "/labels", "/v2/models/model/infer"])
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b'{"device"', b"[" * 100_000])
+@pytest.mark.parametrize("body", [b"", b"null", b" null\n", b"{", b"\xff\xfe", b'{"device"', b"[" * 100_000])
 @pytest.mark.parametrize("content_type", ["application/json", "text/plain"])
 def test_malformed_json_is_refused(endpoint, path, body, content_type):
     answer = endpoint.post(path, content=body, headers={"content-type": content_type})

@@ -28,6 +28,7 @@ class Endpoint:
         self.watched: list[tuple[str, str, str, str]] = []
         self.fails = False
         self.tags: tuple[str, ...] = ()
+        self.rejected_for = ""
 
     def read(self, address: str, token: str) -> EndpointRouting:
         return EndpointRouting(self.document, len(self.asked), {"two": 4}, [])
@@ -54,6 +55,7 @@ class Endpoint:
             tags=self.tags,
             algorithm="forest",
             registered="2026-11-01T00:00:00",
+            rejected_for=self.rejected_for,
         )
 
 
@@ -97,6 +99,35 @@ def test_routing_and_tag_move_together(
     up.tags = ("production",)
     with pytest.raises(NetopsError, match="must be another than the champion"):
         routing.promote("tw")
+
+
+@pytest.mark.parametrize("command", ["promote", "canary"])
+def test_a_version_that_the_gate_rejected_answers_nobody_unless_that_is_meant(
+    up: Endpoint, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    tagging(monkeypatch, lambda *_, **__: None)
+    up.rejected_for = "average precision 0.41 is worse than 0.62"
+    share = {"share": 0.2} if command == "canary" else {}
+    with pytest.raises(NetopsError, match=r"rejected by the gate: average precision 0.41.*--force"):
+        getattr(routing, command)("tw", **share)
+    assert up.asked == []
+    getattr(routing, command)("tw", force=True, **share)
+    assert len(up.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("tags", "parameters", "reason"),
+    [
+        (("rejected",), {"promotion": "not promoted", "promotion_reason": "worse"}, "worse"),
+        ((), {"promotion": "not promoted", "promotion_reason": "worse"}, "worse"),  # A newer one has the tag.
+        (("rejected",), {}, "the reason is not recorded"),
+        (("production",), {"promotion": "promoted", "promotion_reason": "better"}, ""),
+    ],
+)
+def test_a_registered_version_knows_why_it_was_rejected(
+    tags: tuple[str, ...], parameters: dict[str, str], reason: str
+) -> None:
+    assert registered_versions._rejected_for(parameters, tags) == reason
 
 
 def test_a_champion_that_cannot_be_watched_serves_and_a_line_says_so(

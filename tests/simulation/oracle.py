@@ -124,17 +124,16 @@ class Oracle:
             self._devices = {name: one for name, one in self._devices.items() if one.heard >= oldest}
         answers = [self._reading(arrival, one) for one in body]
         for place, answer in enumerate(answers):
-            self.counts["events", answer["status"]] += 1
             device, time = answer["device"], answer["time"]
-            said = answer["said"]
+            said, first = answer["said"], self.ledger.said(device, time)
             answer["maintenance"] = self._working(device, time)
-            if answer["maintenance"]:
-                continue
-            if said is not None:
+            if said is not None and not answer["maintenance"]:
                 self.counts["predictions", "model", said.version, str(said.prediction)] += 1
+            if first is not None:
+                answer.update(status="duplicate", said=first, maintenance=None)
+            elif said is not None and not answer["maintenance"]:
                 self.pairs += self.ledger.predict(device, time, said, arrival, (*entry.id, place))
-            elif answer["status"] == "duplicate":
-                answer["said"] = self.ledger.said(device, time)
+            self.counts["events", answer["status"]] += 1
         return answers
 
     def _reading(self, arrival: float, body: dict[str, Any]) -> dict[str, Any]:

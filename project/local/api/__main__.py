@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import socket
 import sys
@@ -12,9 +13,12 @@ from types import FrameType
 
 import uvicorn
 
+from project.errors import NetopsError
 from project.local.api.app import build_app
 from project.local.api.http.same_user import same_user_only
-from project.local.api.settings import Settings
+from project.local.api.settings import Settings, pid_file
+from project.local.log_files import OwnLog
+from project.local.whole_files import write_whole
 
 _GRACE_SECONDS = 10
 
@@ -27,6 +31,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--source-root", type=Path, default=Path.cwd(), help="repository that functions import from"
     )
+    parser.add_argument("--log", type=Path, help="file that the output goes to, kept from growing for ever")
     return parser.parse_args()
 
 
@@ -39,6 +44,8 @@ def main() -> None:
     """Serve until SIGTERM or SIGINT, then stop all functions and end."""
     arguments = _arguments()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    if arguments.log:
+        OwnLog(arguments.log).follow()
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", arguments.port))
@@ -50,7 +57,11 @@ def main() -> None:
         source_root=arguments.source_root.resolve(),
         url=f"http://127.0.0.1:{port}",
     )
-    app = same_user_only(build_app(settings, arguments.redis_url))
+    try:
+        app = same_user_only(build_app(settings, arguments.redis_url))
+    except NetopsError as error:
+        sys.exit(f"netops: {error}")  # Whoever started us shows the end of the log.
+    write_whole(pid_file(settings.home), f"{os.getpid()}\n")
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
     server = uvicorn.Server(

@@ -14,13 +14,21 @@ from project.local.api.settings import Settings
 PACKAGE_ROOT = Path(__file__).resolve().parents[3]
 """Where our own packages are; a function's process must find them there."""
 
+PROJECT = "NETOPS_PROJECT"
+"""Variable of every function that was deployed with settings, see ``project.settings``."""
+
+
+def _is_setting(name: str) -> bool:
+    return name.startswith("NETOPS_") or name == "MLRUN_LOG_FORMATTER"
+
 
 def function_environment(
     store: Store, settings: Settings, project: str, function: Document
 ) -> dict[str, str]:
     """Variables that a process gets which runs a function.
 
-    Where the function names the file of a secret, that counts, and not what we were once started with.
+    Settings of a function that has some are those alone, and not what we were once started with: a later
+    deployment may have taken them back. So it is with the file of a secret.
 
     :param function: the function's document.
     """
@@ -30,8 +38,14 @@ def function_environment(
         get_in(function, "spec.pythonpath"),
         os.environ.get("PYTHONPATH"),
     ]
+    own = {
+        variable["name"]: str(variable["value"])
+        for variable in get_in(function, "spec.env") or []
+        if variable.get("name") and variable.get("value") is not None
+    }
+    has_settings = PROJECT in own
     environment = {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if not (has_settings and _is_setting(name))},
         "PYTHONPATH": os.pathsep.join(dict.fromkeys(path for path in paths if path)),
         "PYTHONUNBUFFERED": "1",
         "NETOPS_HOME": str(settings.home),
@@ -40,11 +54,6 @@ def function_environment(
     }
     for secret, value in secret_values(store, project).items():
         environment[f"MLRUN_K8S_SECRET__{secret}"] = value
-    own = {
-        variable["name"]: str(variable["value"])
-        for variable in get_in(function, "spec.env") or []
-        if variable.get("name") and variable.get("value") is not None
-    }
     for name in own:
         if name.endswith(FILE):
             environment.pop(name.removesuffix(FILE), None)

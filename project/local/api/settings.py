@@ -11,6 +11,11 @@ def database_file(home: Path) -> Path:
     return home / "api" / "control-plane.sqlite3"
 
 
+def pid_file(home: Path) -> Path:
+    """Has the process id of the control plane, for systemd; ours is found by ``stack.json``."""
+    return home / "api" / "pid"
+
+
 @dataclass(frozen=True)
 class Settings:
     """Where this control plane keeps its files, and its address.

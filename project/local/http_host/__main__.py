@@ -13,7 +13,6 @@ import asyncio
 import contextlib
 import gc
 import json
-import logging
 import os
 import signal
 import sys
@@ -25,11 +24,12 @@ import uvloop
 
 from graphs.exposure import LISTEN_HOST
 from project.local.http_host.app import DEFAULT_MAX_BODY, HostApp
-from project.local.http_host.events import JSON, LOG_FORMAT, JsonLines, make_context
+from project.local.http_host.events import make_context, set_up_logs
 from project.local.http_host.functions import load_function
 from project.local.http_host.handover import listen, offer, take
 from project.local.http_host.preload import preload, wait
 from project.local.http_host.prompt import PromptProtocol
+from project.local.log_files import OwnLog
 
 _GRACE_SECONDS = 10
 _SWITCH_SECONDS = 0.0001
@@ -59,6 +59,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
     server = _Server(
         uvicorn.Config(
             HostApp(function, arguments.max_body),
+            log_config=None,  # Its lines go where all others do, in their form.
             log_level="warning",
             access_log=False,
             http=PromptProtocol,
@@ -84,13 +85,13 @@ def main() -> None:
     parser.add_argument("--max-body", type=int, default=DEFAULT_MAX_BODY, help="most bytes in a request")
     parser.add_argument("--take-over", type=int, metavar="PID", help="running host that this one replaces")
     parser.add_argument("--ready-file", type=Path, help="gets the process id once requests are answered")
+    parser.add_argument("--log", type=Path, help="file that the output goes to, kept from growing for ever")
     parser.add_argument("--standby", action="store_true", help="import, then wait for the word on the input")
     arguments = parser.parse_args()
     sys.setswitchinterval(_SWITCH_SECONDS)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    if os.environ.get(LOG_FORMAT) == JSON:
-        for handler in logging.getLogger().handlers:
-            handler.setFormatter(JsonLines())
+    set_up_logs()
+    if arguments.log:
+        OwnLog(arguments.log).follow()
     preload(json.loads(arguments.function.read_text()))
     gc.collect()
     gc.freeze()

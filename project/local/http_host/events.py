@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -21,6 +22,7 @@ from project.local.http_host.body import parse_json
 LOG_FORMAT, JSON = "NETOPS_LOG_FORMAT", "json"
 """Variable that decides on the form of the log, and its value for JSON lines."""
 
+_log = logging.getLogger("netops.http_host")
 _TRIGGER = TriggerInfo("http", "default-http")
 
 
@@ -30,6 +32,25 @@ class JsonLines(nuclio_sdk.logger.JSONFormatter):  # type: ignore[misc]
     def _get_formatted_record_dict(self, record: logging.LogRecord) -> dict[str, Any]:
         found: dict[str, Any] = super()._get_formatted_record_dict(record)
         return {**found, "exception": self.formatException(record.exc_info)} if record.exc_info else found
+
+
+def set_up_logs() -> None:
+    """Have everything that says something in this process do so in one form.
+
+    That is the server, asyncio, warnings of Python, and what nobody catches.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.captureWarnings(True)
+    if os.environ.get(LOG_FORMAT) != JSON:
+        return
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(JsonLines())
+    sys.excepthook = lambda kind, error, trace: _log.critical(
+        "the process ends", exc_info=(kind, error, trace)
+    )
+    threading.excepthook = lambda failed: _log.critical(
+        "the thread %s ends", failed.thread, exc_info=failed.exc_value
+    )
 
 
 def make_context() -> Any:

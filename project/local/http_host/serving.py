@@ -49,6 +49,7 @@ class ServingFunction:
         self._together = getattr(getattr(context, "_server", None), ATTRIBUTE, None)
         self._tasks = Tasks()
         self._arrived: deque[tuple[Any, Callable[[Any], None]]] = deque()
+        self._urgent: list[tuple[Any, Callable[[Any], None]]] = []
         self._bytes = 0
 
     @classmethod
@@ -94,8 +95,12 @@ class ServingFunction:
         if refusal is not None:
             done(refusal)
             return
-        if not self._arrived:  # Whatever arrived with it is read before this is called.
+        if not self._arrived and not self._urgent:
+            # Whatever arrived with it is read before this is called.
             asyncio.get_running_loop().call_soon(self._answer_some)
+        if self._together.is_urgent(event.method, event.path):
+            self._urgent.append((event, done))
+            return
         self._arrived.append((event, done))
         self._bytes += event.size
 
@@ -112,14 +117,18 @@ class ServingFunction:
         return self._handler(self._context, event)
 
     def _answer_some(self) -> None:
-        """Answer the first of what has arrived by now; before the others, what arrives is read or refused."""
-        arrived: list[tuple[Any, Callable[[Any], None]]] = []
+        """Answer the first of what has arrived by now; before the others, what arrives is read or refused.
+
+        What is urgent is answered in each turn, and not of the ones that wait.
+        """
+        arrived, self._urgent = self._urgent[:_TURN_REQUESTS], self._urgent[_TURN_REQUESTS:]
+        urgent = len(arrived)
         size = 0
-        while self._arrived and len(arrived) < _TURN_REQUESTS and size < _TURN_BYTES:
+        while self._arrived and len(arrived) - urgent < _TURN_REQUESTS and size < _TURN_BYTES:
             arrived.append(self._arrived.popleft())
             size += arrived[-1][0].size
         self._bytes -= size
-        if self._arrived:
+        if self._arrived or self._urgent:
             asyncio.get_running_loop().call_soon(self._answer_some)
         events = [event for event, _ in arrived]
         try:

@@ -105,11 +105,12 @@ class Launcher:
         document = self._file(deployment, "json")
         document.parent.mkdir(parents=True, exist_ok=True)
         document.touch(mode=0o600)
-        document.write_text(json.dumps(function))
+        document.write_text(json.dumps(function))  # Anew at each start, so half of one harms nobody.
         command = [
             *(sys.executable, "-m", "project.local.http_host", "--function", str(document)),
             *("--host", "127.0.0.1", "--port", str(deployment.port)),
             *("--ready-file", str(self._ready_file(deployment))),
+            *("--log", str(self._settings.function_log(deployment.project, deployment.name))),
         ]
         environment = {
             **function_environment(self._store, self._settings, deployment.project, function),

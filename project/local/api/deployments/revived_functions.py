@@ -16,7 +16,7 @@ log = logging.getLogger("netops.api.deployments")
 
 _STEADY_SECONDS = 60.0
 """A function that has been ready for so long begins with the first attempt again."""
-_STANDBY_SECONDS = 60.0
+_STANDBY_SECONDS = 20.0
 """So long after a function is ready a process begins to wait for its end: it does not slow down a start."""
 ATTEMPTS = 8
 LOG_LINES = 10

@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 
+from project.errors import NetopsError
 from project.local.api.documents import Document
 
 _FIRST_SCHEMA = """
@@ -115,11 +116,26 @@ def decode(body: bytes) -> Document:
     return document
 
 
+class DamagedStoreError(NetopsError):
+    """The file of the control plane cannot be read.
+
+    :param path: the file.
+    :param error: of SQLite.
+    """
+
+    def __init__(self, path: Path, error: sqlite3.Error) -> None:
+        super().__init__(
+            f"{path}: must be the control plane's database, and is damaged ({error}); next: put a backup "
+            f"in its place, or move it and {path.name}-wal away, which begins without projects and models"
+        )
+
+
 class Store:
     """The SQLite file behind the control plane; safe for many threads.
 
     :param path: the file, made with its folder when absent, readable by its owner only.
     :raises RuntimeError: if the file was written by a newer version.
+    :raises DamagedStoreError: if it cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -129,6 +145,15 @@ class Store:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             path.touch(mode=0o600)
+        try:
+            self._open()
+        except sqlite3.OperationalError:  # It is locked, or the disk is full.
+            raise
+        except sqlite3.DatabaseError as error:
+            raise DamagedStoreError(path, error) from error
+
+    def _open(self) -> None:
+        path = self._path
         with self._writer:
             connection = self._connection()
             version = connection.execute("PRAGMA user_version").fetchone()[0]

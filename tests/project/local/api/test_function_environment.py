@@ -36,3 +36,14 @@ def test_without_a_file_what_is_inherited_stays_and_the_own_variable_counts(envi
     monkeypatch.setenv("NETOPS_TOKEN", "old")
     assert environment()["NETOPS_TOKEN"] == "old"
     assert environment(NETOPS_TOKEN_FILE="/kept", NETOPS_TOKEN="own")["NETOPS_TOKEN"] == "own"
+
+
+def test_settings_that_a_later_deployment_took_back_are_not_inherited(environment, monkeypatch):
+    monkeypatch.setenv("NETOPS_LOG_FORMAT", "json")
+    monkeypatch.setenv("MLRUN_LOG_FORMATTER", "json")
+    monkeypatch.setenv("OTHERS", "stay")
+    found = environment(NETOPS_PROJECT="p")
+    assert "NETOPS_LOG_FORMAT" not in found and "MLRUN_LOG_FORMATTER" not in found
+    assert found["OTHERS"] == "stay" and found["NETOPS_HOME"]
+    assert environment(NETOPS_PROJECT="p", NETOPS_LOG_FORMAT="json")["NETOPS_LOG_FORMAT"] == "json"
+    assert environment()["NETOPS_LOG_FORMAT"] == "json"  # A function of somebody else.

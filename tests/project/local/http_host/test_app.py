@@ -2,6 +2,8 @@ import asyncio
 import gzip
 import io
 import logging
+import os
+import subprocess
 import sys
 
 import nuclio_sdk
@@ -176,6 +178,30 @@ def test_the_log_of_a_function_is_json_lines_where_that_is_set(monkeypatch, caps
         assert (told["message"], told["with"]["request_id"], told["level"]) == ("request", "one", "error")
     else:
         assert line.startswith("Python> ") and "one" in line
+
+
+def test_whatever_speaks_in_a_host_does_so_in_json(tmp_path):
+    program = (
+        "import asyncio, logging, sys, threading, warnings, uvicorn\n"
+        "from project.local.http_host.events import set_up_logs\n"
+        "set_up_logs()\n"
+        "uvicorn.Config('nothing', log_config=None, log_level='warning')\n"
+        "logging.getLogger('uvicorn.error').warning('Invalid HTTP request received.')\n"
+        "logging.getLogger('asyncio').error('never awaited')\n"
+        "warnings.warn('old')\n"
+        "thread = threading.Thread(target=lambda: 1 / 0)\nthread.start()\nthread.join()\n"
+        "raise ValueError('the end')\n"
+    )
+    environment = {**os.environ, "NETOPS_LOG_FORMAT": "json"}
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, env=environment, text=True)
+    told = [orjson.loads(line) for line in ended.stderr.splitlines()]
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert [one["message"].split(" <")[0].split(", ")[0].splitlines()[0] for one in told][:2] == [
+        "Invalid HTTP request received.",
+        "never awaited",
+    ]
+    assert "old" in told[2]["message"] and "ZeroDivisionError" in told[3]["exception"]
+    assert (told[4]["level"], told[4]["exception"].splitlines()[-1]) == ("critical", "ValueError: the end")
 
 
 def test_the_json_line_of_a_failure_has_its_trace():

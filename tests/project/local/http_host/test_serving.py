@@ -17,7 +17,12 @@ from tests.project.local.http_host.support import receiver
 class Sent(int):
     """An event that is a number."""
 
-    size, method, path = 100, "POST", "/telemetry"
+    size, path = 100, "/telemetry"
+
+    def __new__(cls, number, method="POST"):
+        made = super().__new__(cls, number)
+        made.method = method
+        return made
 
 
 class Together:
@@ -39,13 +44,16 @@ class Together:
         assert size == 100 * waiting
         return "refused" if waiting >= self.most else None
 
+    def is_urgent(self, method, path):
+        return method == "GET"
+
 
 def function(together=None):
     """A function whose graph answers an event with itself, twice."""
     server = SimpleNamespace() if together is None else SimpleNamespace(**{ATTRIBUTE: together})
     context = SimpleNamespace(mlrun_handler=lambda context, event: event * 2, _server=server)
     served = ServingFunction(context, None)
-    return lambda number: served(Sent(number))
+    return lambda number, method="POST": served(Sent(number, method))
 
 
 def test_what_arrived_together_is_answered_together():
@@ -101,6 +109,26 @@ def test_what_is_more_than_a_turn_waits_and_what_is_more_than_the_bound_is_refus
 
     asyncio.run(run())
     assert together.seen == [[1, 2, 3], [4, 5, 6], [7], [1, 2, 3], [4, 5, 6], [7]]
+
+
+def test_what_is_urgent_is_answered_before_what_waits(monkeypatch):
+    monkeypatch.setattr(serving, "_TURN_REQUESTS", 3)
+    together, told = Together(), []
+
+    async def run():
+        served = function(together)
+
+        async def ask(number, method):
+            told.append(await served(number, method) // 2)
+
+        data = [asyncio.ensure_future(ask(number, "POST")) for number in range(1, 8)]
+        probes = [asyncio.ensure_future(ask(number, "GET")) for number in range(20, 25)]
+        await asyncio.gather(*data, *probes)
+
+    asyncio.run(run())
+    # As many of either in a turn: probes without an end do not keep data from being answered.
+    assert together.seen == [[20, 21, 22, 1, 2, 3], [23, 24, 4, 5, 6], [7]]
+    assert told.index(24) < told.index(7)
 
 
 def test_large_bodies_make_a_turn_of_their_own(monkeypatch):

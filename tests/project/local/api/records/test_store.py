@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from project.local.api.records.store import _SCHEMAS, SCHEMA_VERSION, Store
+from project.local.api.records.store import _SCHEMAS, SCHEMA_VERSION, DamagedStoreError, Store
 
 
 def _projects(store):
@@ -52,7 +52,7 @@ def test_what_was_written_is_there_after_kill_9(tmp_path):
         """
         import sys
         from pathlib import Path
-        from project.local.api.records.store import Store
+        from project.local.api.records.store import DamagedStoreError, Store
         store = Store(Path(sys.argv[1]))
         for number in range(100_000):
             with store.write() as connection:
@@ -104,3 +104,12 @@ def test_a_file_of_the_version_before_is_brought_up_to_date_and_loses_nothing(tm
     assert _projects(store) == ["kept"]
     assert store.rows("SELECT * FROM schedules") == []
     assert store.row("PRAGMA user_version")[0] == SCHEMA_VERSION
+
+
+def test_a_damaged_file_is_told_with_what_to_do(tmp_path):
+    path = tmp_path / "store.sqlite3"
+    Store(path).close()
+    path.write_bytes(path.read_bytes()[:5000])
+    (tmp_path / "store.sqlite3-wal").unlink(missing_ok=True)
+    with pytest.raises(DamagedStoreError, match=r"is damaged .*next: put a backup in its place"):
+        Store(path)
