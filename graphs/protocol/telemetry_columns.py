@@ -112,4 +112,5 @@ class ColumnEvents(Sequence[TelemetryEvent]):
 
 def columns_of(records: Any) -> TelemetryColumns | None:
     """The columns of accepted readings, if nobody has made records of them."""
-    return records if isinstance(records, TelemetryColumns) and not records.is_read else None
+    # An abstract class has ``isinstance`` look through its registry, which is slow, for every request.
+    return records if type(records) is TelemetryColumns and not records.is_read else None
