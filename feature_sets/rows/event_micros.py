@@ -27,6 +27,8 @@ def event_micros(value: Any) -> int:
         Timestamp are cut off.
     :raises InputError: unless it is one of these.
     """
+    if type(value) is float and abs(value) < _LATEST:  # As nearly always.
+        return round(value * 1_000_000)
     if isinstance(value, np.number):
         value = value.item()
     if isinstance(value, float | int) and not isinstance(value, bool) and abs(value) < _LATEST:

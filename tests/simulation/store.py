@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -196,8 +197,8 @@ class Client:
         """Entries between two ids."""
 
         def effect(content: Content) -> list[tuple[bytes, dict[bytes, bytes]]]:
-            found = [(at, fields) for at, fields in content.entries if _after(at, min) and _before(at, max)]
-            return [(id_bytes(at), fields) for at, fields in found[:count]]
+            begin, end = _place(content.entries, min), _place(content.entries, max, is_end=True)
+            return [(id_bytes(at), fields) for at, fields in content.entries[begin:end][:count]]
 
         return self._store.asked(effect, writes=False)
 
@@ -259,13 +260,10 @@ def read_id(text: str) -> Id:
     return int(milliseconds), int(sequence)
 
 
-def _after(entry: Id, bound: str) -> bool:
-    if bound == "-":
-        return True
-    return entry > read_id(bound[1:]) if bound.startswith("(") else entry >= read_id(bound)
-
-
-def _before(entry: Id, bound: str) -> bool:
-    if bound == "+":
-        return True
-    return entry < read_id(bound[1:]) if bound.startswith("(") else entry <= read_id(bound)
+def _place(entries: list[tuple[Id, dict[bytes, bytes]]], bound: str, is_end: bool = False) -> int:
+    """Where a range of entries, which are in order, begins or ends."""
+    if bound in "-+":
+        return 0 if bound == "-" else len(entries)
+    at = read_id(bound.removeprefix("("))
+    is_after = is_end != bound.startswith("(")  # The entry itself is before the place.
+    return (bisect_right if is_after else bisect_left)(entries, at, key=lambda entry: entry[0])

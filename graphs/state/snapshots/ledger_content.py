@@ -68,7 +68,7 @@ def put_records(records: LedgerRecords, state: SavedState, inputs: Sequence[str]
             made.arrays["probability"][of],
         )
         chunk.missing[rows] = made.arrays["missing"][of]
-        for number in np.unique(made.arrays["kind"][of]).tolist():
+        for number in sorted(set(made.arrays["kind"][of].tolist())):
             at = np.flatnonzero(made.arrays["kind"][of] == number)
             block = _block(made, number, of[at], inputs)
             for place, each in enumerate(of[at].tolist()):
@@ -99,8 +99,7 @@ def _saved_made(kept: Sequence[tuple[LedgerChunk, Bits]], inputs: Sequence[str])
     made = [(chunk, rows[chunk.made[rows] != NONE]) for chunk, rows in kept]
     kinds: dict[Kind, Sequence[str]] = {}
     for chunk, rows in made:
-        present = set(np.unique(chunk.block[rows]).tolist())
-        for number in sorted(present):
+        for number in sorted(set(chunk.block[rows].tolist())):
             block = chunk.blocks[number]
             kinds.setdefault((block.model, block.version), block.inputs or tuple(inputs))
     order = {kind: number for number, kind in enumerate(kinds)}
@@ -113,7 +112,7 @@ def _saved_made(kept: Sequence[tuple[LedgerChunk, Bits]], inputs: Sequence[str])
     for chunk, rows in made:
         of = chunk.block[rows]
         numbers = np.zeros(len(chunk.blocks), dtype=np.int64)
-        for number in np.unique(of).tolist():
+        for number in sorted(set(of.tolist())):
             block = chunk.blocks[number]
             kind = (block.model, block.version)
             numbers[number] = order[kind]
