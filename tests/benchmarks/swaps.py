@@ -211,7 +211,6 @@ def main(swaps: int = 20, rate: float = 300.0) -> dict[str, Any]:
         wrong = wrong_answers(answers, packages)
     told = Counter(change["outcome"] for change in after.changes if change["who"] == "benchmark")
     result = {
-        "benchmark": "swaps",
         "swaps": swaps,
         "requests": len(answers),
         "requests_per_second": round(len(answers) / seconds),
