@@ -15,10 +15,9 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +38,9 @@ from schemathesis.specs.openapi.checks import (
 
 from feature_sets.telemetry.incident_events import IncidentEvent
 from feature_sets.telemetry.schema import TelemetrySchema
+from graphs.protocol.function_secrets import TOKEN, role_secret
 from graphs.protocol.roles import Role
+from graphs.protocol.routes import ROUTES
 from graphs.protocol.times import iso_time
 from graphs.serving_graph import journal_key
 from graphs.state.accepted_entries import accepted_entries
@@ -48,9 +49,10 @@ from graphs.state.journal import TOLD
 from graphs.state.journal_entries import RawEntry
 from project.local.stack import DeployedFunction, Stack
 from project.token_files import kept_token, token_file
+from tests.benchmarks.own_endpoint import own_endpoint
 from tests.benchmarks.restart_process import NAME, PROJECT, deploy_function, ready
 from tests.conftest import SOURCE_ROOT
-from tests.graphs.conftest import DEVICES, START, write_package
+from tests.graphs.conftest import DEVICES, START
 
 EXAMPLES = 600
 """Good and bad ones each, of each operation with a body; 10,000 requests and more in all."""
@@ -95,18 +97,42 @@ CHECKS = (
 
 def start(stack: Stack, folder: Path) -> DeployedFunction:
     """Deploy the graph, guarded, and wait until it is ready."""
-    (folder / "model").mkdir()
-    write_package(folder / "model", SCHEMA)
-    kept_token(stack.home, Role.ADMIN)
+    files = {}
+    for role in Role:
+        kept_token(stack.home, role)
+        files[f"{role_secret(TOKEN, role)}_FILE"] = str(token_file(stack.home, role))
     return deploy_function(
         stack,
         folder,
-        {"NETOPS_TOKEN_FILE": str(token_file(stack.home, Role.ADMIN))},
+        files,
         token_secret="NETOPS_TOKEN",
         devices=DEVICES,
         unknown_devices="accept",
         journal_max_events=1_000_000,
     )
+
+
+def refusals(url: str, tokens: Mapping[Role, str]) -> dict[str, int]:
+    """Ask each route that changes anything without a token, and with one of each role that it is not for.
+
+    :returns: how many were answered 401 and 403.
+    :raises AssertionError: naming those that were answered otherwise.
+    """
+    found, wrong = Counter[str](), []
+    with httpx.Client(base_url=url, timeout=SECONDS) as client:
+        for route in ROUTES:
+            path = route.path.replace("{name}", "model").replace("{version}", "v3")
+            for role in (None, *Role) if route.role in (Role.WRITE, Role.ADMIN) else ():
+                if role is not None and role.covers(route.role):
+                    continue
+                headers = {} if role is None else {"Authorization": f"Bearer {tokens[role]}"}
+                content = b"{}" if route.has_body else None
+                status = client.request(route.method, path, content=content, headers=headers).status_code
+                found[str(status)] += 1
+                if status != (401 if role is None else 403):
+                    wrong.append((route.method, path, role, status))
+    assert not wrong, wrong
+    return dict(found)
 
 
 def send(url: str, token: str, examples: int, seed: int) -> dict[str, Any]:
@@ -288,26 +314,23 @@ def state(client: httpx.Client) -> dict[str, Any]:
 
 def main(examples: int = EXAMPLES, seed: int = 1) -> None:
     """Print what became of the requests, and whether a kill loses any of it."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        stack = Stack(folder / "home", SOURCE_ROOT)
-        try:
-            first = start(stack, folder)
-            token = kept_token(stack.home, Role.ADMIN)
-            found = send(first.url, token, examples, seed)
-            headers = {"Authorization": f"Bearer {token}"}
-            with httpx.Client(base_url=first.url, headers=headers, timeout=SECONDS) as client:
-                answers, before = counted(client.get("/metrics").text), state(client)
-            assert first.pid is not None
-            os.kill(first.pid, signal.SIGKILL)
-            second = ready(stack, 1)
-            with httpx.Client(base_url=second.url, headers=headers, timeout=SECONDS) as client:
-                after = state(client)
-            key = journal_key(PROJECT, NAME)
-            entries = accepted_entries(stack.up().redis_url, key, folder / "accepted", BEFORE_ALL).new
-            kept = Counter(journaled(entries))
-        finally:
-            stack.stop()
+    with own_endpoint(SCHEMA) as own:
+        stack = own.stack
+        first = start(stack, own.folder)
+        tokens = {role: kept_token(stack.home, role) for role in Role}
+        guarded = refusals(first.url, tokens)
+        found = send(first.url, tokens[Role.ADMIN], examples, seed)
+        headers = {"Authorization": f"Bearer {tokens[Role.ADMIN]}"}
+        with httpx.Client(base_url=first.url, headers=headers, timeout=SECONDS) as client:
+            answers, before = counted(client.get("/metrics").text), state(client)
+        assert first.pid is not None
+        os.kill(first.pid, signal.SIGKILL)
+        second = ready(stack, 1)
+        with httpx.Client(base_url=second.url, headers=headers, timeout=SECONDS) as client:
+            after = state(client)
+        key = journal_key(PROJECT, NAME)
+        entries = accepted_entries(stack.up().redis_url, key, own.folder / "accepted", BEFORE_ALL).new
+        kept = Counter(journaled(entries))
     accepted = found.pop("accepted")
     not_kept, not_answered = accepted - kept, kept - accepted
     by_kind = Counter(dict.fromkeys(KINDS, 0))
@@ -319,6 +342,7 @@ def main(examples: int = EXAMPLES, seed: int = 1) -> None:
             {
                 "requests": sum(answers.values()),
                 "answers": answers,
+                "refused_roles": guarded,
                 **found,
                 "remembered": before["labeled"]["remembered"],
                 "changed_by_a_kill": lost,

@@ -3,7 +3,8 @@
 ``python -m tests.benchmarks.kills [events] [kills]``: real processes on a real Valkey take the same readings
 and labels, in lists. One of them is killed from outside, and the next one begins with the request that was
 not answered. Compared are every answer, the counts, and the labeled pairs with their features to the last
-bit; the features are computed once more by the backfill.
+bit. Then everything that the killed ones accepted becomes history, and their pairs are audited against it by
+the code of ``netops audit``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import os
 import random
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,11 +23,11 @@ from typing import Any
 import pandas as pd
 
 from feature_sets.telemetry.schema import DEVICE
-from feature_sets.windows.backfill import backfill
-from feature_sets.windows.definition import WindowDefinition
-from project.local import valkey
-from tests.benchmarks.restart import INPUTS, LIST, METRICS, events, labels, schema
-from tests.graphs.conftest import Client, make_client, write_package
+from project.live_history import LiveJournal
+from tests.benchmarks.audited import audited
+from tests.benchmarks.own_endpoint import own_endpoint
+from tests.benchmarks.restart import INPUTS, LIST, events, labels, schema
+from tests.graphs.conftest import Client, make_client
 
 DEVICES = 200
 COUNTS = ("waiting", "joined", "expired", "expired_labels", "conflicting", "remembered")
@@ -44,13 +44,18 @@ def requests(count: int) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     yield "/labels", told
 
 
+def key_of(folder: Path) -> str:
+    """Prefix of the journal of a folder."""
+    return f"kills:{folder.name}"
+
+
 def opened(package: Path, url: str, folder: Path) -> Client:
     """A process on the journal of a folder."""
     return make_client(
         package,
         devices=None,
         redis_url=url,
-        journal_key=f"kills:{folder.name}",
+        journal_key=key_of(folder),
         label_deadline_seconds=1800,
         labeled_directory=str(folder / "labeled"),
         archive_directory=str(folder / "accepted"),
@@ -126,18 +131,11 @@ def pairs(folder: Path) -> pd.DataFrame:
     return frame.drop(columns=["predicted_at", "labeled_at"]).reset_index(drop=True)
 
 
-def differing_features(found: pd.DataFrame, count: int) -> int:
-    """How many features of the pairs are others than those of the backfill: the audit of this network."""
-    rows = pd.DataFrame([event for body in events(DEVICES, count) for event in body])
-    rows["timestamp"] = pd.to_datetime(rows["timestamp"], unit="s", utc=True)
-    definition = WindowDefinition.from_schema(schema())
-    features = backfill(rows, definition, clock=lambda: 2e9)
-    features = pd.concat([rows, features], axis=1).set_index([DEVICE, "timestamp"])
-    wanted = features.loc[pd.MultiIndex.from_frame(found[[DEVICE, "timestamp"]])]
-    computed = [name for name in INPUTS if name in wanted]
-    theirs = wanted[computed].to_numpy("float64")
-    ours = found[computed].to_numpy("float64")
-    return int(((ours != theirs) & ~(pd.isna(ours) & pd.isna(theirs))).sum())
+def past() -> pd.DataFrame:
+    """Readings of all devices on the day before, which no window of the events reaches back to."""
+    rows = [event for body in events(DEVICES, LIST) for event in body]
+    frame = pd.DataFrame(rows).rename(columns={"device": DEVICE})
+    return frame.assign(timestamp=pd.to_datetime(frame["timestamp"] - 86_400, unit="s", utc=True))
 
 
 def main(count: int = 50_000, kills: int = 12) -> dict[str, Any]:
@@ -148,40 +146,37 @@ def main(count: int = 50_000, kills: int = 12) -> dict[str, Any]:
     total = 2 * (count // LIST)
     chance = random.Random(7)
     moments = sorted(chance.sample(range(1, total - 1), min(kills, total - 2)))
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        package = folder / "model"
-        package.mkdir()
-        write_package(package, schema(), inputs=INPUTS)
-        url = valkey.start(folder / "home").url
-        try:
-            killed, again = run(package, url, folder / "killed", count, moments)
-            run(package, url, folder / "steady", count, [])
-            got, expected = (answers_of(folder / which / "answers") for which in ("killed", "steady"))
-            assert len(got) == len(expected) == total
-            differing = sum(got[place] != expected[place] for place in range(total) if place not in again)
-            ours, theirs = (opened(package, url, folder / which) for which in ("killed", "steady"))
-            labeled = [client.get("/labeled").json for client in (ours, theirs)]
-            assert [labeled[0][name] for name in COUNTS] == [labeled[1][name] for name in COUNTS]
-            for client in (ours, theirs):
-                client.shut_down()
-            found = pairs(folder / "killed")
-            pd.testing.assert_frame_equal(found, pairs(folder / "steady"))
-            told = {
-                "events_and_labels": 2 * count,
-                "kills": killed,
-                "requests": total,
-                "sent_again": len(again - {total}),
-                "differing_answers": differing,
-                "pairs": len(found),
-                "differing_features": differing_features(found, count),
-                "metrics": len(METRICS),
-            }
-        finally:
-            valkey.stop(folder / "home")
+    with own_endpoint(schema(), INPUTS) as own:
+        folder, package, info = own.folder, own.package, own.stack.up()
+        killed, again = run(package, info.redis_url, folder / "killed", count, moments)
+        run(package, info.redis_url, folder / "steady", count, [])
+        got, expected = (answers_of(folder / which / "answers") for which in ("killed", "steady"))
+        assert len(got) == len(expected) == total
+        differing = sum(got[place] != expected[place] for place in range(total) if place not in again)
+        ours, theirs = (opened(package, info.redis_url, folder / which) for which in ("killed", "steady"))
+        labeled = [client.get("/labeled").json for client in (ours, theirs)]
+        assert [labeled[0][name] for name in COUNTS] == [labeled[1][name] for name in COUNTS]
+        for client in (ours, theirs):
+            client.shut_down()
+        found = pairs(folder / "killed")
+        pd.testing.assert_frame_equal(found, pairs(folder / "steady"))
+        where = folder / "killed"
+        journal = LiveJournal("serving", info.redis_url, key_of(where), where / "accepted")
+        looked_at = audited(info.mlrun_dbpath, package, schema(), past(), where / "labeled", journal)
+    told = {
+        "kills": killed,
+        "events": count,
+        "labels": count,
+        "requests": total,
+        "sent_again": len(again - {total}),
+        "differences": differing,
+        "pairs": len(found),
+        "audited": looked_at.compared,
+        "mismatches": looked_at.mismatches,
+    }
     print(json.dumps(told), flush=True)
-    assert not told["differing_answers"] and not told["differing_features"]
-    assert told["kills"] == len(moments) and told["pairs"] == count
+    assert not told["differences"] and not told["mismatches"]
+    assert told["kills"] == len(moments) and told["pairs"] == told["audited"] == count
     return told
 
 

@@ -13,7 +13,6 @@ import multiprocessing
 import os
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,8 +21,8 @@ from typing import Any
 import numpy as np
 
 from feature_sets.telemetry.schema import TelemetrySchema
-from project.local import valkey
-from tests.graphs.conftest import START, Client, make_client, write_package
+from tests.benchmarks.own_endpoint import own_endpoint
+from tests.graphs.conftest import START, Client, make_client
 
 METRICS = ("cpu", "latency", "loss", "load")
 INPUTS = ("cpu", "cpu_avg_1m", "latency", "latency_avg_5m", "loss_stddev_1m", "load_avg_5m")
@@ -173,36 +172,30 @@ def latency(package: Path, url: str, folder: Path, devices: int, seconds: float,
         time.sleep(0.003)
     client.step("respond")._taker.wait()
     p50, p99 = (round(1000 * float(np.percentile(taken, at)), 2) for at in (50, 99))
+    found = {"events": number, "p50_ms": p50, "p99_ms": p99, "most_ms": round(1000 * max(taken), 1)}
     written = client.get("/metrics").json.count('netops_snapshots_total{outcome="written"}')
-    return {"p50_ms": p50, "p99_ms": p99, "most_ms": round(1000 * max(taken), 1), "written": bool(written)}
+    return {**found, "written": bool(written)}
 
 
 def main(devices: int = 10_000, predictions: int = 500_000, told: int = 10_000) -> None:
     """Print what comes back and what it costs."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        package, home = folder / "model", folder / "home"
-        package.mkdir()
-        write_package(package, schema(), inputs=INPUTS)
-        url = valkey.start(home).url
-        try:
-            life = in_process(
-                lambda: first_life(package, url, folder, devices, predictions, told), killed=True
-            )
-            print(json.dumps(life), flush=True)
-            files = {path.name[:20]: path.stat().st_size for path in (folder / "snapshots").iterdir()}
-            print(json.dumps({"snapshots": files}), flush=True)
-            for on in (False, True, False, True):
-                found = in_process(lambda: latency(package, url, folder, devices, 10.0, on), killed=True)  # noqa: B023
-                print(json.dumps({"snapshots": on, **found}), flush=True)
-            again = in_process(
-                lambda: second_life(package, url, folder, devices, told + TAIL, predictions - told - TAIL)
-            )
-            print(json.dumps(again), flush=True)
-            assert again["after"]["joined"] == predictions
-            assert again["counted"] == predictions + 1, "counters go on; one event was sent once more"
-        finally:
-            valkey.stop(home)
+    with own_endpoint(schema(), INPUTS) as own:
+        folder, package, url = own.folder, own.package, own.store()
+        life = in_process(lambda: first_life(package, url, folder, devices, predictions, told), killed=True)
+        print(json.dumps(life), flush=True)
+        files = {path.name[:20]: path.stat().st_size for path in (folder / "snapshots").iterdir()}
+        print(json.dumps({"snapshots": files}), flush=True)
+        more = 0
+        for on in (False, True, False, True):
+            found = in_process(lambda: latency(package, url, folder, devices, 10.0, on), killed=True)  # noqa: B023
+            print(json.dumps({"snapshots": on, **found}), flush=True)
+            more += found["events"]
+        again = in_process(
+            lambda: second_life(package, url, folder, devices, told + TAIL, predictions - told - TAIL)
+        )
+        print(json.dumps(again), flush=True)
+        assert again["after"]["joined"] == predictions
+        assert again["counted"] == predictions + more + 1, "counters go on; one event was sent once more"
 
 
 if __name__ == "__main__":

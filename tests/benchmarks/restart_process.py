@@ -12,7 +12,6 @@ import json
 import os
 import signal
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -21,9 +20,8 @@ import httpx
 import psutil
 
 from project.local.stack import DeployedFunction, Stack
+from tests.benchmarks.own_endpoint import own_endpoint
 from tests.benchmarks.restart import INPUTS, events, labels, schema
-from tests.conftest import SOURCE_ROOT
-from tests.graphs.conftest import write_package
 
 PROJECT, NAME = "restart", "serving"
 
@@ -114,59 +112,53 @@ def counts(client: httpx.Client) -> dict[str, float]:
 
 def main(devices: int = 10_000, predictions: int = 500_000) -> None:
     """Print what a kill costs."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        (folder / "model").mkdir()
-        write_package(folder / "model", schema(), inputs=INPUTS)
-        stack = Stack(folder / "home", SOURCE_ROOT)
-        try:
-            first = deploy(stack, folder)
-            with httpx.Client(base_url=first.url) as client:
-                begin = time.perf_counter()
-                for body in events(devices, predictions):
-                    post(client, "/telemetry", body)
-                rate = predictions / (time.perf_counter() - begin)
-                time.sleep(60)  # A snapshot of all is due and written meanwhile.
-                client.get("/metrics")
-                time.sleep(60)
-                client.get("/metrics")
-                before, counted = client.get("/labeled").json(), counts(client)
-            standby = waiting(stack, first.pid or 0)
-            used = sum(standby.cpu_times()[:2])
-            assert first.pid is not None
-            os.kill(first.pid, signal.SIGKILL)
+    with own_endpoint(schema(), INPUTS) as own:
+        stack, folder = own.stack, own.folder
+        first = deploy(stack, folder)
+        with httpx.Client(base_url=first.url) as client:
             begin = time.perf_counter()
-            second = ready(stack, 1)
-            seconds = time.perf_counter() - begin
-            processor = sum(psutil.Process(second.pid).cpu_times()[:2])
-            same = second.pid == standby.pid
-            with httpx.Client(base_url=second.url) as client:
-                after = client.get("/labeled").json()
-                assert counts(client) == counted
-                joined: dict[str, int] = {}
-                for body in labels(devices, 0, predictions):
-                    for answer in post(client, "/labels", body):
-                        joined[answer["status"]] = joined.get(answer["status"], 0) + 1
-                end, total = client.get("/labeled").json(), counts(client)
-            found = {
-                "events_per_second": round(rate),
-                "same_address": second.url == first.url,
-                "by_the_process_that_waited": same,
-                "processor_seconds": round(processor - (used if same else 0.0), 2),
-                "processor_seconds_while_it_waited": round(used, 2),
-                "seconds": round(seconds, 1),
-                "remembered": (before["remembered"], after["remembered"]),
-                "labels": joined,
-                "counted": total,
-                "last_exit": second.last_exit,
-            }
-            print(json.dumps(found), flush=True)
-            assert joined == {"joined": predictions} and end["joined"] == predictions
-            assert after["remembered"] == before["remembered"] == predictions
-            names = ("netops_events_total", "netops_labels_total", "netops_labeled_pairs_total")
-            assert total == dict.fromkeys(names, float(predictions))
-        finally:
-            stack.stop()
+            for body in events(devices, predictions):
+                post(client, "/telemetry", body)
+            rate = predictions / (time.perf_counter() - begin)
+            time.sleep(60)  # A snapshot of all is due and written meanwhile.
+            client.get("/metrics")
+            time.sleep(60)
+            client.get("/metrics")
+            before, counted = client.get("/labeled").json(), counts(client)
+        standby = waiting(stack, first.pid or 0)
+        used = sum(standby.cpu_times()[:2])
+        assert first.pid is not None
+        os.kill(first.pid, signal.SIGKILL)
+        begin = time.perf_counter()
+        second = ready(stack, 1)
+        seconds = time.perf_counter() - begin
+        processor = sum(psutil.Process(second.pid).cpu_times()[:2])
+        same = second.pid == standby.pid
+        with httpx.Client(base_url=second.url) as client:
+            after = client.get("/labeled").json()
+            assert counts(client) == counted
+            joined: dict[str, int] = {}
+            for body in labels(devices, 0, predictions):
+                for answer in post(client, "/labels", body):
+                    joined[answer["status"]] = joined.get(answer["status"], 0) + 1
+            end, total = client.get("/labeled").json(), counts(client)
+        found = {
+            "events_per_second": round(rate),
+            "same_address": second.url == first.url,
+            "by_the_process_that_waited": same,
+            "processor_seconds": round(processor - (used if same else 0.0), 2),
+            "processor_seconds_while_it_waited": round(used, 2),
+            "seconds": round(seconds, 1),
+            "remembered": (before["remembered"], after["remembered"]),
+            "labels": joined,
+            "counted": total,
+            "last_exit": second.last_exit,
+        }
+        print(json.dumps(found), flush=True)
+        assert joined == {"joined": predictions} and end["joined"] == predictions
+        assert after["remembered"] == before["remembered"] == predictions
+        names = ("netops_events_total", "netops_labels_total", "netops_labeled_pairs_total")
+        assert total == dict.fromkeys(names, float(predictions))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ import argparse
 import heapq
 import http.client
 import json
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -27,12 +26,10 @@ import numpy as np
 import psutil
 
 from graphs.protocol.roles import Role
-from project.local.stack import Stack
 from project.settings import Settings
+from tests.benchmarks.own_endpoint import own_endpoint
 from tests.benchmarks.restart import INPUTS, METRICS, schema
 from tests.benchmarks.restart_process import deploy_function
-from tests.conftest import SOURCE_ROOT
-from tests.graphs.conftest import write_package
 
 SIZES = ("rss_mb", "files", "sockets", "threads", "folder_mb")
 EARLIEST, LATEST = 60.0, 600.0
@@ -214,20 +211,11 @@ def main() -> None:
 
 def _soak_own(minutes: float, rate: float, deadline: float) -> None:
     """Deploy an endpoint, soak it, and end it."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        (folder / "model").mkdir()
-        write_package(folder / "model", schema(), inputs=INPUTS)
-        stack = Stack(folder / "home", SOURCE_ROOT)
-        try:
-            found = deploy_function(stack, folder, {}, label_deadline_seconds=deadline)
-            devices = [f"dev-{number}" for number in range(DEVICES)]
-            lines = soak(
-                Endpoint(found.url, {}), devices, list(METRICS), minutes, rate, folder, deadline=deadline
-            )
-            _print(lines)
-        finally:
-            stack.stop()
+    with own_endpoint(schema(), INPUTS) as own:
+        found = deploy_function(own.stack, own.folder, {}, label_deadline_seconds=deadline)
+        devices = [f"dev-{number}" for number in range(DEVICES)]
+        endpoint = Endpoint(found.url, {})
+        _print(soak(endpoint, devices, list(METRICS), minutes, rate, own.folder, deadline=deadline))
 
 
 def _print(lines: Iterator[dict[str, Any]]) -> None:
