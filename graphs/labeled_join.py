@@ -227,7 +227,10 @@ class LabeledJoin(RequestStep):
         if self._incidents is not None:
             oldest, most = ledger.oldest, self._most_told
             self._history.load(state.incidents)
-            yield Kind.INCIDENTS, untold_incidents(state.incidents, self._schema, self._book, oldest, most)
+            incidents = untold_incidents(
+                state.incidents, self._schema, self._book, self._incidents, oldest, most
+            )
+            yield Kind.INCIDENTS, incidents
         elif not self._schema.horizon_seconds:
             told, most = self._told_positives, self._most_told
             yield Kind.INCIDENTS, untold_positives(state, self._schema, ledger, told, most)

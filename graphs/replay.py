@@ -88,12 +88,19 @@ def tell_history(context: Any) -> dict[str, int]:
 def tell(
     context: Any, sources: Iterable[Callable[[], Iterable[tuple[Kind, Sequence[JournalEvent]]]]]
 ) -> dict[str, int]:
-    """The same of what each source gives."""
+    """The same of what each source gives, when the steps know what another process was sent by now.
+
+    Else the history would take the place of what was sent since.
+    """
     state = serving_state(context)
     arrival = state.arrivals.now if state.arrivals is not None else state.clock()
     counts: dict[str, int] = dict.fromkeys(("incidents", "maintenance"), 0)
     for source in sources:
-        for kind, events in source():
+        found = list(source())
+        if any(events for _, events in found) and state.journal.look():
+            replay_missed(context)
+            found = list(source())
+        for kind, events in found:
             for first in range(0, len(events), _CHUNK):
                 entry = append_and_handle(context, kind, arrival, events[first : first + _CHUNK])
                 counts["incidents"] += len(entry.labels)

@@ -98,6 +98,12 @@ class Journal(Protocol):
         :param known: an entry that there was.
         """
 
+    def look(self) -> bool:
+        """Whether another process appended since our latest entry, which ``missed`` gives from now on.
+
+        :raises ApiError: 503 if that cannot be known.
+        """
+
     def missed(self) -> Iterator[Entry]:
         """What another process appended between our latest entry and the one before it, oldest first."""
 

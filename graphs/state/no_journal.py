@@ -56,6 +56,10 @@ class NoJournal:
         """Nothing."""
         return iter(())
 
+    def look(self) -> bool:
+        """Nobody else appends."""
+        return False
+
     def missed(self) -> Iterator[Entry]:
         """Nothing."""
         return iter(())

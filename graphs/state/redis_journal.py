@@ -265,6 +265,18 @@ class RedisJournal:
         except redis.RedisError as error:
             raise _away("give what it holds", error) from error
 
+    def look(self) -> bool:
+        """See ``Journal``."""
+        try:
+            found = self._redis.get(f"{self._stream}:last")
+        except redis.RedisError as error:
+            raise _away("tell what it holds", error) from error
+        last = entry_id(found) if found else BEFORE_ALL
+        if last > self._last:
+            self._gap = (self._gap[0] if self._gap else self._last, (last[0], last[1] + 1))
+            self._last = last
+        return self._gap is not None
+
     def missed(self) -> Iterator[Entry]:
         """See ``Journal``.
 

@@ -18,6 +18,7 @@ from feature_sets.telemetry.incident_rows import KNOWN, ROW, SOURCE
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from graphs.state.derived_ledger import DerivedLedger
 from graphs.state.incident_book import IncidentBook
+from graphs.state.kept_incidents import KeptIncidents
 from graphs.state.moving_feature_set import MovingFeatureSet
 
 
@@ -58,7 +59,12 @@ class StoredLabels:
 
 
 def untold_incidents(
-    rows: pd.DataFrame, schema: TelemetrySchema, book: IncidentBook, oldest: float | None, most: int
+    rows: pd.DataFrame,
+    schema: TelemetrySchema,
+    book: IncidentBook,
+    kept: KeptIncidents,
+    oldest: float | None,
+    most: int,
 ) -> list[IncidentEvent]:
     """Incidents of a history that are others than an endpoint knows them, each as a whole event.
 
@@ -66,6 +72,7 @@ def untold_incidents(
     no longer has is cancelled.
 
     :param rows: incidents of all sources, see ``incident_types``.
+    :param kept: how those were sent last that the book has forgotten; a cancelled one is over at its start.
     :param oldest: those that were over before are left out, epoch seconds; None leaves none out.
     :param most: so many are told at most, those that were over last.
     """
@@ -79,7 +86,7 @@ def untold_incidents(
     found = [
         incident
         for name, incident in wanted.items()
-        if (known := book.get(name)) is None or not is_newer(known)
+        if (known := book.get(name) or kept.last(name)) is None or not is_newer(known)
     ]
     found = [
         incident for incident in found if book.get(incident.id) is not None or not _was_over(incident, oldest)

@@ -5,17 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import orjson
+
 from feature_sets.model_package.columns import SHADOWS
 from feature_sets.rows.event_micros import event_micros
 from graphs.protocol.times import iso_time
 from graphs.state.entry_id import BEFORE_ALL
 from graphs.state.journal_archive import archived
+from graphs.state.kept_incidents import SENT
+from tests.simulation.ledgers import IncidentLedger, Said
+from tests.simulation.models import HORIZONS, THRESHOLDS
 from tests.simulation.oracle import Oracle
 from tests.simulation.patches import read_table
 from tests.simulation.process import Process
+from tests.simulation.store import Committed
 from tests.simulation.world import World
 
-COUNTED = ("events", "labels", "incidents", "maintenance_changes", "predictions", "labeled_pairs")
+COUNTED = (
+    "events",
+    "labels",
+    "incidents",
+    "maintenance_changes",
+    "predictions",
+    "labeled_pairs",
+    "ahead_pairs",
+)
 
 
 class Mismatch(AssertionError):
@@ -45,10 +59,23 @@ def answer_is_equal(path: str, answer: list[dict[str, Any]], expected: list[dict
             made = tuple(got.get(name) for name in names)
             equal(f"POST {path}", made, (*wanted, said and said.version, predicted))
             equal(f"POST {path}, probability", got["probability"], said and said.probability)
+            if "horizons" in got:
+                _horizons_are_equal(got["horizons"], said, bool(right["maintenance"]))
         elif path == "/labels":
             equal(f"POST {path}", (got["device"], got["status"]), (right["device"], right["status"]))
         else:
             equal(f"POST {path}", {name: got[name] for name in right}, right)
+
+
+def _horizons_are_equal(got: dict[str, Any], said: Said | None, is_silenced: bool) -> None:
+    """What is answered of each horizon, the primary one among them."""
+    told = {} if said is None else {"0s": said[:3], **dict(said.ahead)}
+    names = ("model_version", "prediction", "probability", "threshold")
+    for horizon in ("0s", *HORIZONS):
+        version, prediction, probability = told.get(horizon, (None, None, None))
+        threshold = None if version is None else THRESHOLDS[version.partition("-")[0]]
+        right = (version, None if is_silenced else prediction, probability, threshold)
+        equal(f"POST /telemetry, horizon {horizon}", tuple(got[horizon][name] for name in names), right)
 
 
 def summaries_are_equal(process: Process, oracle: Oracle, is_watched: bool) -> None:
@@ -56,6 +83,13 @@ def summaries_are_equal(process: Process, oracle: Oracle, is_watched: bool) -> N
     labeled = process.send("GET", "/labeled")[1]
     expected = oracle.ledger.summary()
     equal("GET /labeled", {name: labeled[name] for name in expected}, expected)
+    if oracle.ahead is not None:
+        told = oracle.ahead.summary()
+        found = {
+            horizon: {name: labeled["horizons"][horizon][name] for name in counts}
+            for horizon, counts in told.items()
+        }
+        equal("GET /labeled, horizons", found, told)
     equal("GET /, champion", process.send("GET", "/")[1]["model_version"], oracle.champion)
     changes = process.send("GET", "/routing")[1]["changes"]
     equal("GET /routing", [one["id"] for one in changes], [one["id"] for one in oracle.routing])
@@ -77,6 +111,23 @@ def answers_are_equal(process: Process, oracle: Oracle, is_watched: bool, counts
         equal(f"counters {sorted(differ)}", *([one.get(key) for key in differ] for one in (counted, right)))
 
 
+def nothing_newer_is_lost(world: World, oracle: Oracle, entry: Committed) -> None:
+    """What the history tells of an incident does not take the place of what was sent since."""
+    if entry.kind == "incidents" and isinstance(oracle.ledger, IncidentLedger):
+        told = [row["id"] for row in orjson.loads(entry.events) if row["source"] != SENT]
+        older = [name for name in told if world.history.is_older(name, oracle.ledger.sent)]
+        equal("incidents that were sent after what the history tells of them", older, [])
+
+
+def all_is_told(world: World, oracle: Oracle) -> None:
+    """Who was told of the history knows its incidents as they are there."""
+    ledger = oracle.ledger
+    assert isinstance(ledger, IncidentLedger)
+    differ = world.history.differing(ledger)
+    found = {name: (ledger.incidents.get(name), world.history.wanted(name)) for name in differ}
+    equal("incidents that the history has otherwise", found, {})
+
+
 def pairs_are_equal(world: World, oracle: Oracle) -> None:
     """The labeled stream has each pair once, in order."""
     got: list[tuple[Any, ...]] = []
@@ -85,7 +136,21 @@ def pairs_are_equal(world: World, oracle: Oracle) -> None:
     expect(len(got) == len(oracle.pairs), f"labeled pairs: {len(got)}, the oracle has {len(oracle.pairs)}")
     for row, pair in zip(got, oracle.pairs, strict=True):
         times = (pair.time, pair.predicted_at, pair.labeled_at)
-        equal("labeled pair", row, (pair.device, *map(event_micros, times), *pair.said, pair.label))
+        equal("labeled pair", row, (pair.device, *map(event_micros, times), *pair.said[:4], pair.label))
+    for horizon, pairs in ({} if oracle.ahead is None else oracle.ahead.pairs).items():
+        files = sorted((world.folder / f"labeled-{horizon}").glob("*.parquet"))
+        rows = [row for path in files for row in _rows(read_table(path), f"is_error_within_{horizon}")]
+        right = [
+            (
+                one.device,
+                *map(event_micros, (one.time, one.predicted_at, one.labeled_at)),
+                *one.said,
+                (),
+                one.label,
+            )
+            for one in pairs
+        ]
+        equal(f"labeled pairs of {horizon}", rows, right)
 
 
 def nothing_is_dropped(world: World) -> None:
@@ -94,10 +159,10 @@ def nothing_is_dropped(world: World) -> None:
     equal("entries in neither", [entry.id for entry in world.store.log if entry.id not in kept], [])
 
 
-def _rows(table: Any) -> Iterable[tuple[Any, ...]]:
+def _rows(table: Any, label: str = "is_error") -> Iterable[tuple[Any, ...]]:
     instants = [table.column(name).cast("int64") for name in ("timestamp", "predicted_at", "labeled_at")]
     names = ("version", "prediction", "probability")
-    columns = [table.column("device"), *instants, *(table.column(name) for name in (*names, "is_error"))]
+    columns = [table.column("device"), *instants, *(table.column(name) for name in (*names, label))]
     if SHADOWS in table.column_names:
         told = table.column(SHADOWS).to_pylist()
         shadows = [tuple(tuple(one[name] for name in names) for one in each or ()) for each in told]

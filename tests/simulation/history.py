@@ -20,6 +20,7 @@ from tests.simulation.oracle import Oracle
 from tests.simulation.patches import Machine
 from tests.simulation.process import Process
 from tests.simulation.store import FAULTS, Committed, Sent
+from tests.simulation.told import ToldHistory
 from tests.simulation.world import Crash, World
 
 FORMS = ("rows", "incidents")
@@ -41,11 +42,14 @@ class History:
         self.world = World(seed, folder)
         self._chance = self.world.random
         self._form = FORMS[seed % len(FORMS)]
-        Machine.world, Machine.models = self.world, Models(schema_of(self._form))
+        is_ahead = seed // len(FORMS) % 2 == 1
+        Machine.world, Machine.models = self.world, Models(schema_of(self._form, is_ahead))
+        if self._form == "incidents" and seed // 4 % 2 == 1:
+            self.world.history = ToldHistory(schema_of(self._form, is_ahead), self._chance)
         self._network = traffic.Traffic(self._chance, self._form)
         self._champion = self._chance.choice(list(INPUTS))
         self._deployed = FOLDER + self._champion
-        self.oracle = Oracle(self._form, self._champion)
+        self.oracle = Oracle(self._form, self._champion, is_ahead)
         self._applied = 0
         self._processes: list[Process] = []
         self._outbox: list[traffic.Message] = []
@@ -258,7 +262,10 @@ class History:
     def _follow(self) -> list[tuple[Committed, list[dict[str, Any]]]]:
         """Have the oracle take what the store took; what it answers to each entry."""
         log = self.world.store.log
-        found = [(entry, self.oracle.apply(entry)) for entry in log[self._applied :]]
+        found = []
+        for entry in log[self._applied :]:
+            checks.nothing_newer_is_lost(self.world, self.oracle, entry)
+            found.append((entry, self.oracle.apply(entry)))
         self._applied = len(log)
         return found
 
@@ -270,6 +277,9 @@ class History:
             self._guarded(process, lambda: self._reroute(process))
         elif kind < 0.04:
             self._attach()
+        elif kind < 0.07 and self.world.history is not None:
+            self.world.history.ingest(self.oracle.ledger, self.world.now, traffic.NAMES)
+            self._guarded(process, lambda: self._tell(process))
         elif kind < 0.12:
             self._guarded(process, lambda: process.send("GET", "/v2/health/live"))
             self._look(process)
@@ -281,6 +291,16 @@ class History:
                 return
             place = 0 if chance.random() < 0.7 else chance.randrange(len(self._outbox))
             self._deliver(process, [self._outbox[place]])
+
+    def _tell(self, process: Process) -> None:
+        """Have a process take over what the history says."""
+        status, answer = process.send("POST", "/devices/reload")
+        self._note(f"told of the history: {status}")
+        has_failed, self.world.has_model_failed = self.world.has_model_failed, False
+        checks.expect(status in (200, 503) or (status == 500 and has_failed), f"told: {status} {answer}")
+        self._follow()
+        if status == 200:
+            checks.all_is_told(self.world, self.oracle)
 
     def _turn(self) -> list[traffic.Message]:
         """Requests that arrive together: some that wait, some that are new, and one of them twice."""

@@ -12,12 +12,14 @@ class Said(NamedTuple):
     """What a version said about an event.
 
     :param shadows: what others said beside it: version, prediction and probability.
+    :param ahead: what was said of further horizons, by horizon.
     """
 
     version: str
     prediction: int
     probability: float
     shadows: tuple[tuple[str, int, float], ...] = ()
+    ahead: tuple[tuple[str, tuple[str, int, float]], ...] = ()
 
 
 class Pair(NamedTuple):
@@ -33,7 +35,7 @@ class Pair(NamedTuple):
 
 
 @dataclass
-class _Known:
+class Known:
     """What is known of one device and time."""
 
     device: str
@@ -59,7 +61,9 @@ class Ledger:
 
     def __init__(self, deadline: float, tolerance: float) -> None:
         self._deadline, self._tolerance = deadline, tolerance
-        self._known: list[_Known] = []
+        self._known: list[Known] = []
+        self.settled: list[Known] = []
+        """What is past the deadline, for who takes it."""
         self._newest: float | None = None
         self._joined = self._expired = self._expired_labels = self._conflicting = 0
 
@@ -91,7 +95,7 @@ class Ledger:
             return pairs
         known = self._find(device, time)
         if known is None:
-            known = _Known(device, time)
+            known = Known(device, time)
             self._known.append(known)
         if known.said is None:
             known.said, known.predicted_at = said, arrival
@@ -113,22 +117,20 @@ class Ledger:
             self._conflicting += 1
             return "conflicting", []
         if known is None:
-            known = _Known(device, time)
+            known = Known(device, time)
             self._known.append(known)
         known.label, known.labeled_at = label, arrival
         pairs = self._meet(known, label, arrival, position)
         return ("joined" if pairs else "waiting"), pairs
 
-    def _meet(
-        self, known: _Known, label: int | None, at: float, position: tuple[int, int, int]
-    ) -> list[Pair]:
+    def _meet(self, known: Known, label: int | None, at: float, position: tuple[int, int, int]) -> list[Pair]:
         if known.said is None or label is None:
             return []
         known.label, known.labeled_at = label, at
         self._joined += 1
         return [Pair(known.device, known.time, known.said, known.predicted_at, label, at, position)]
 
-    def _find(self, device: str, time: float) -> _Known | None:
+    def _find(self, device: str, time: float) -> Known | None:
         return next((one for one in self._known if one.device == device and one.time == time), None)
 
     def _advance(self, time: float, arrival: float, position: tuple[int, int, int]) -> list[Pair]:
@@ -141,7 +143,13 @@ class Ledger:
         self._expired += sum(one.state == "waiting" for one in over)
         self._expired_labels += sum(one.state == "waiting_for_prediction" for one in over)
         self._known = [one for one in self._known if one.time >= time - self._deadline]
+        self.settled += over
         return pairs
+
+    @property
+    def settled_until(self) -> float | None:
+        """Before which nothing changes any more; None before the first prediction."""
+        return None if self._newest is None else self._newest - self._deadline
 
     def _healthy(self, arrival: float, position: tuple[int, int, int]) -> list[Pair]:
         return []
@@ -152,7 +160,9 @@ class IncidentLedger(Ledger):
 
     def __init__(self, deadline: float, tolerance: float) -> None:
         super().__init__(deadline, tolerance)
-        self._incidents: dict[str, dict[str, Any]] = {}
+        self.incidents: dict[str, dict[str, Any]] = {}
+        self.sent: dict[str, float] = {}
+        """When each incident was sent that the history did not tell of last."""
 
     def predict(
         self, device: str, time: float, said: Said, arrival: float, position: tuple[int, int, int]
@@ -169,7 +179,7 @@ class IncidentLedger(Ledger):
         self, body: dict[str, Any], arrival: float, entry: tuple[int, int]
     ) -> tuple[str, int, list[Pair]]:
         """An incident was told of or changed: status, predictions that are healthy already, pairs."""
-        before = self._incidents.get(body["id"])
+        before = self.incidents.get(body["id"])
         if before is None and ("start" not in body or "device" not in body):
             return "unknown", 0, []
         now = {"end": None, "cancelled": False, **(before or {}), **body}
@@ -186,7 +196,26 @@ class IncidentLedger(Ledger):
             status = "closed"
         if now["cancelled"] and not (before and before["cancelled"]):
             status = "cancelled"
-        self._incidents[body["id"]] = now
+        self.sent[body["id"]] = arrival
+        return status, *self._take(now, arrival, entry)
+
+    def told(self, row: dict[str, Any], arrival: float, entry: tuple[int, int]) -> list[Pair]:
+        """The history told of an incident, all of it: that takes the place of what is known."""
+        now = {
+            "id": row["id"],
+            "device": row["names"]["device"],
+            "start": row["start"],
+            "end": row["end"],
+            "cancelled": bool(row["cancelled"]),
+        }
+        if now == self.incidents.get(row["id"]) and row["id"] not in self.sent:
+            return []
+        self.sent.pop(row["id"], None)
+        return self._take(now, arrival, entry)[1]
+
+    def _take(self, now: dict[str, Any], arrival: float, entry: tuple[int, int]) -> tuple[int, list[Pair]]:
+        """Know an incident: predictions in it that are healthy already, and pairs."""
+        self.incidents[now["id"]] = now
         pairs: list[Pair] = []
         too_late = 0
         position = (*entry, 0)
@@ -196,10 +225,10 @@ class IncidentLedger(Ledger):
             if known.label is None and self._is_covered(known.device, known.time):
                 pairs += self._meet(known, 1, arrival, position)
         pairs += self._healthy(arrival, position)
-        return status, too_late, pairs
+        return too_late, pairs
 
     def _is_covered(self, device: str, time: float) -> bool:
-        return any(not one["cancelled"] and _has(one, device, time) for one in self._incidents.values())
+        return any(not one["cancelled"] and _has(one, device, time) for one in self.incidents.values())
 
     def _healthy(self, arrival: float, position: tuple[int, int, int]) -> list[Pair]:
         pairs: list[Pair] = []

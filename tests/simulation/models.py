@@ -11,6 +11,7 @@ from feature_sets.model_package.errors import ModelPackageError
 from feature_sets.model_package.model_input import ModelInput
 from feature_sets.model_package.package import ModelPackage
 from feature_sets.model_package.schema import ModelSchema
+from feature_sets.telemetry.each_horizon import further
 from feature_sets.telemetry.schema import TelemetrySchema
 
 FOLDER = "models/"
@@ -22,8 +23,17 @@ THRESHOLDS = {"v1": 0.5, "v2": 0.4, "v3": 0.6}
 _WEIGHTS = {"v1": (3, 5, 7, 11, 13, 1), "v2": (2, 9, 1, 17, 5, 8), "v3": (19, 3, 1)}
 
 
-def schema_of(form: str) -> TelemetrySchema:
-    """Schema of a form of labels: ``rows`` or ``incidents``."""
+FURTHER = {"v1": ("1m", "2m"), "v2": ("1m", "2m"), "v3": ("2m",)}
+"""Horizons that have a model beside that of a version."""
+HORIZONS = {"1m": 60, "2m": 120}
+"""Further horizons of a schema that has several, in seconds."""
+
+
+def schema_of(form: str, is_ahead: bool = False) -> TelemetrySchema:
+    """Schema of a form of labels: ``rows`` or ``incidents``.
+
+    :param is_ahead: whether it has several horizons.
+    """
     labels: dict[str, Any] = {"form": form}
     if form == "incidents":
         labels["healthy_after"] = "2m"
@@ -37,15 +47,17 @@ def schema_of(form: str) -> TelemetrySchema:
             "labels": labels,
             "static": ["model"],
             "maintenance": {},
+            "horizon": ["0s", *HORIZONS] if is_ahead else "0s",
             "windows": {"lengths": ["1m", "5m"], "period": "10s", "operations": ["count", "sum", "max"]},
         }
     )
 
 
 def score(version: str, inputs: list[float]) -> float:
-    """Probability of an error."""
-    total = sum(weight * value for weight, value in zip(_WEIGHTS[version], inputs, strict=True))
-    return (total % 97) / 97
+    """Probability of an error; the version of a further horizon is that beside it and the horizon."""
+    base, _, horizon = version.partition("-")
+    total = sum(weight * value for weight, value in zip(_WEIGHTS[base], inputs, strict=True))
+    return ((total + HORIZONS.get(horizon, 0)) % 97) / 97
 
 
 def digest(version: str) -> str:
@@ -70,6 +82,13 @@ class _Package(ModelPackage):
         return _Session(self.schema.version)
 
 
+def _package(version: str, schema: TelemetrySchema) -> _Package:
+    base = version.partition("-")[0]
+    inputs = tuple(ModelInput(name, "", imputation=ABSENT) for name in INPUTS[base])
+    described = ModelSchema(schema, inputs, THRESHOLDS[base], version)
+    return _Package(described, b"", digest=digest(version), address=FOLDER + version)
+
+
 class Models:
     """What is at which address.
 
@@ -77,20 +96,15 @@ class Models:
     """
 
     def __init__(self, schema: TelemetrySchema) -> None:
-        self._packages = {
-            version: _Package(
-                ModelSchema(
-                    schema,
-                    tuple(ModelInput(name, "", imputation=ABSENT) for name in inputs),
-                    THRESHOLDS[version],
-                    version,
-                ),
-                b"",
-                digest=digest(version),
-                address=FOLDER + version,
-            )
-            for version, inputs in INPUTS.items()
-        }
+        self._packages = {version: _package(version, schema) for version in INPUTS}
+        for version, horizons in FURTHER.items() if schema.further_horizons else ():
+            for horizon in horizons:
+                name = f"{version}-{horizon}"
+                self._packages[name] = _package(name, further(schema)[horizon])
+
+    def beside(self, address: str, horizon: str) -> ModelPackage | None:
+        """The package of a further horizon beside one; None without one."""
+        return self._packages.get(f"{address.removeprefix(FOLDER)}-{horizon}")
 
     def fetch(self, address: str) -> ModelPackage:
         """See ``feature_sets.model_package.package.fetch_model_package``."""

@@ -14,9 +14,11 @@ from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.windows.definition import WindowDefinition
 from graphs.protocol.times import iso_time
 from graphs.routing.routing import place_of
+from graphs.state.kept_incidents import SENT
 from graphs.state.longest_reach import longest_reach
+from tests.simulation.ahead import AheadOracle
 from tests.simulation.ledgers import IncidentLedger, Ledger, Pair, Said
-from tests.simulation.models import ABSENT, INPUTS, THRESHOLDS, schema_of, score
+from tests.simulation.models import ABSENT, FURTHER, INPUTS, THRESHOLDS, schema_of, score
 from tests.simulation.process import DEADLINE_SECONDS, DEVICES
 from tests.simulation.store import Committed
 
@@ -38,10 +40,13 @@ class Oracle:
 
     :param form: of the labels.
     :param champion: version that the endpoint was deployed with first.
+    :param is_ahead: whether there are several horizons.
     """
 
-    def __init__(self, form: str, champion: str) -> None:
-        schema = schema_of(form)
+    def __init__(self, form: str, champion: str, is_ahead: bool = False) -> None:
+        schema = schema_of(form, is_ahead)
+        self.ahead = AheadOracle(lambda *at: self._working(*at) is not None) if is_ahead else None
+        self._further = [(horizon, f"{champion}-{horizon}") for horizon in FURTHER[champion]]
         self._idle = longest_reach(_definition(schema))
         self._devices: dict[str, _Device] = {}
         self._swept = -math.inf
@@ -66,10 +71,16 @@ class Oracle:
             for row in orjson.loads(entry.events):
                 self._reroute(row)
             return []
+        before = len(self.pairs)
+        if entry.kind == "incidents" and isinstance(self.ledger, IncidentLedger):
+            for row in orjson.loads(entry.events):
+                if row["source"] != SENT:  # Else it is known already.
+                    self.pairs += self.ledger.told(row, entry.arrival, entry.id)
+            self._count_pairs(entry, before)
+            return []
         if not entry.sent:
             return []
         path, body = entry.sent[0].path, [event for sent in entry.sent for event in sent.body]
-        before = len(self.pairs)
         if path == "/telemetry":
             answers = self._telemetry(entry, body)
         elif path == "/maintenance":
@@ -78,6 +89,11 @@ class Oracle:
             answers = [self._label(entry, place, one) for place, one in enumerate(body)]
         else:
             answers = [self._incident(entry, one) for one in body]
+        self._count_pairs(entry, before)
+        return answers
+
+    def _count_pairs(self, entry: Committed, before: int) -> None:
+        """What an entry joined goes to the stream, and to the detectors."""
         if isinstance(self.ledger, IncidentLedger):  # One event may complete several.
             made = [pair._replace(position=(*entry.id, at)) for at, pair in enumerate(self.pairs[before:])]
             self.pairs[before:] = made
@@ -86,7 +102,6 @@ class Oracle:
             self.counts["labeled_pairs", "yes" if pair.said.prediction == pair.label else "no"] += 1
             if self._monitor is not None and pair.said.version == self._watched:
                 self._monitor.update(int(pair.said.prediction != pair.label), iso_time(pair.time))
-        return answers
 
     def attach(self, detectors: dict[str, Any]) -> None:
         """Have detectors watch the champion from now on."""
@@ -104,6 +119,7 @@ class Oracle:
             return
         self._document = row["routing"]["document"]
         self._ends = row["routing"]["ends"]
+        self._further = [(one["horizon"], one["version"]) for one in row["routing"].get("further") or ()]
         if self._monitor is not None and self.champion != self._watched:
             self._monitor = None
 
@@ -129,12 +145,32 @@ class Oracle:
             answer["maintenance"] = self._working(device, time)
             if said is not None and not answer["maintenance"]:
                 self.counts["predictions", "model", said.version, str(said.prediction)] += 1
+                for horizon, (version, prediction, _) in said.ahead:
+                    self.counts["predictions", f"model-{horizon}", version, str(prediction)] += 1
             if first is not None:
                 answer.update(status="duplicate", said=first, maintenance=None)
-            elif said is not None and not answer["maintenance"]:
+            elif answer["maintenance"]:
+                if answer["status"] in COUNTED:
+                    self._exclude(device, time)
+            elif said is not None:
                 self.pairs += self.ledger.predict(device, time, said, arrival, (*entry.id, place))
+                self._look_ahead(arrival)
             self.counts["events", answer["status"]] += 1
         return answers
+
+    def _exclude(self, device: str, time: float) -> None:
+        if self.ahead is not None:
+            self.ahead.exclude(device, time, self.ledger.settled_until)
+
+    def _look_ahead(self, arrival: float) -> None:
+        """Further horizons meet what followed them."""
+        until = self.ledger.settled_until
+        if self.ahead is None or until is None:
+            return
+        settled, self.ledger.settled = self.ledger.settled, []
+        for horizon, pairs in self.ahead.advance(settled, until, arrival).items():
+            for pair in pairs:
+                self.counts["ahead_pairs", horizon, "yes" if pair.said[1] == pair.label else "no"] += 1
 
     def _reading(self, arrival: float, body: dict[str, Any]) -> dict[str, Any]:
         name, time, cpu = body["device"], body["timestamp"], body["cpu"]
@@ -179,7 +215,9 @@ class Oracle:
         if by != self.champion:
             beside.append(self.champion)
         first, *shadows = (_told(version, features) for version in (by, *beside))
-        return Said(*first, tuple(shadows))
+        further = () if self.ahead is None else self._further
+        ahead = tuple((horizon, _told(version, features)) for horizon, version in further)
+        return Said(*first, tuple(shadows), ahead)
 
     def _working(self, device: str, time: float) -> str | None:
         """The maintenance that a device is in."""
@@ -203,6 +241,8 @@ class Oracle:
         if self._working(body["device"], time):
             status = "quarantined" if time > entry.arrival + TOLERANCE else "kept"
             self.counts["labels", status] += 1
+            if status == "kept":
+                self._exclude(body["device"], time)
             return {"device": body["device"], "time": time, "status": status}
         status, pairs = self.ledger.label(body["device"], time, body["is_error"], entry.arrival, position)
         self.pairs += pairs
@@ -219,8 +259,9 @@ class Oracle:
 
 
 def _told(version: str, features: dict[str, float]) -> tuple[str, int, float]:
-    probability = score(version, [features.get(one, ABSENT) for one in INPUTS[version]])
-    return version, int(probability >= THRESHOLDS[version]), probability
+    base = version.partition("-")[0]
+    probability = score(version, [features.get(one, ABSENT) for one in INPUTS[base]])
+    return version, int(probability >= THRESHOLDS[base]), probability
 
 
 def _champion(document: dict[str, Any]) -> str:

@@ -24,6 +24,7 @@ import graphs.onnx_model
 import graphs.preprocess
 import graphs.replay
 import graphs.snapshot
+import graphs.state.further_packages
 import graphs.state.journal_archive
 import graphs.state.labeled_batches
 import graphs.state.serving_state
@@ -195,6 +196,10 @@ def _fetched(address: str, verify_key: str | None = None) -> Any:
     return Machine.models.fetch(address)
 
 
+def _beside(address: str, horizon: str, verify_key: str | None = None) -> Any:
+    return Machine.models.beside(address, horizon)
+
+
 @contextmanager
 def simulated() -> Iterator[None]:
     """Have the steps run on ``Machine``."""
@@ -207,6 +212,7 @@ def simulated() -> Iterator[None]:
             (redis.Redis, "from_url", _client),
             (graphs.state.serving_state, "fetch_model_package", _fetched),
             (graphs.loaded_versions, "fetch_model_package", _fetched),
+            (graphs.state.further_packages, "_fetched", _beside),
             (graphs.onnx_model, "fetch_model_package", _fetched),
             (graphs.preprocess, "warm_up", lambda: None),
             (graphs.replay, "gc", SimpleNamespace(disable=lambda: None, enable=lambda: None)),

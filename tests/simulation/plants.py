@@ -10,8 +10,11 @@ from unittest.mock import patch
 import graphs.replay
 import tests.simulation.world
 from graphs.device_states import DeviceStates
+from graphs.horizon_models import HorizonModels
 from graphs.journal_step import JournalStep
+from graphs.labeled_join import LabeledJoin
 from graphs.protocol.request import Request
+from graphs.protocol.routes import Kind
 from graphs.snapshot import Restored
 from graphs.state.journal_archive import JournalArchive
 from graphs.state.journal_bounds import JournalBounds
@@ -163,6 +166,27 @@ def calendar_of_today() -> Any:
     return patch.object(DeviceStates, "_change", change)
 
 
+def horizons_of_today() -> Any:
+    """Further horizons are answered by the models that were deployed last, in a replay too."""
+    return patch.object(HorizonModels, "at", lambda self, versions: self.deployed)
+
+
+def ahead_forgotten() -> Any:
+    """A snapshot does not have what was said of further horizons."""
+    return patch.object(ledger_content, "restored_ahead", lambda state, count: [()] * count)
+
+
+def told_forgotten() -> Any:
+    """What the history told of incidents is given to no step in a replay, nor in another process."""
+    real = LabeledJoin.handle
+
+    def handle(self: Any, request: Any) -> None:
+        if request.kind is not Kind.INCIDENTS or not request.replayed:
+            real(self, request)
+
+    return patch.object(LabeledJoin, "handle", handle)
+
+
 PLANTS: dict[str, Callable[[], Any]] = {
     plant.__name__: plant
     for plant in (
@@ -179,6 +203,9 @@ PLANTS: dict[str, Callable[[], Any]] = {
         arrival_after_write,
         shadows_forgotten,
         calendar_of_today,
+        horizons_of_today,
+        ahead_forgotten,
+        told_forgotten,
     )
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -79,7 +80,7 @@ class Process:
         self.context = context = SimpleNamespace(
             is_mock=True, logger=_Quiet(), Response=SimpleNamespace, root=SimpleNamespace(steps=steps)
         )
-        self.state = ServingState.build(settings, clock=world.clock)
+        self.state = replace(ServingState.build(settings, clock=world.clock), told=world.history)
         attach_state(context, self.state)
         self._ingress = Ingress(context)
         model = OnnxModel(context, settings.model_name)
@@ -164,7 +165,7 @@ class Process:
 
     def _batches(self) -> Iterable[LabeledBatches]:
         join = self._steps[4]
-        return [join._batches]
+        return [join._batches, *join._ahead._batches.values()]
 
     def shut_down(self) -> None:
         """End in order."""

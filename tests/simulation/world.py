@@ -69,6 +69,7 @@ class World:
         self.tables: list[Any] = []
         self.forking: Any = None
         self.store = Store(self)
+        self.history: Any = None
 
     def clock(self) -> float:
         """The wall clock, epoch seconds."""

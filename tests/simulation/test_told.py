@@ -1,0 +1,56 @@
+"""Two processes of one endpoint, and what the history says to one of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from graphs.labeled_join import LabeledJoin
+from tests.simulation.history import History
+from tests.simulation.patches import simulated
+from tests.simulation.process import Process
+
+SEED = 5
+"""Of a history with incidents of which the history tells."""
+
+
+def ends(process: Process) -> dict[str, float | None]:
+    join = next(step for step in process._steps if isinstance(step, LabeledJoin))
+    return {incident.id: incident.end for incident in join._book}
+
+
+def test_what_another_process_was_sent_stays_where_the_history_says_something_older(tmp_path: Path) -> None:
+    with simulated():
+        history = History(SEED, tmp_path)
+        world = history.world
+        first, second = (Process(world, history._deployed) for _ in range(2))
+        now = world.now
+        reading = [{"device": "d0", "timestamp": now, "cpu": 1}]
+        assert first.send("POST", "/incidents", [{"id": "i0", "device": "d0", "start": now - 50}])[0] == 200
+        assert second.send("POST", "/telemetry", reading)[0] == 200
+        world.now += 5
+        said = {"device": "d0", "start": now - 50, "end": None, "cancelled": False}
+        world.history._sent["i0"] = (now, said)
+        world.history._file["i0"] = (world.now, {**said, "end": now - 20})
+        world.now += 5
+        assert first.send("POST", "/incidents", [{"id": "i0", "end": now - 10}])[0] == 200
+        status, told = second.send("POST", "/devices/reload")
+        assert (status, told["incidents"]) == (200, 0)
+        assert first.send("POST", "/telemetry", reading)[0] == 200
+        assert ends(first) == ends(second) == {"i0": now - 10}
+
+
+def test_a_cancelled_incident_that_is_forgotten_is_not_opened_by_an_older_history(tmp_path: Path) -> None:
+    with simulated():
+        history = History(SEED, tmp_path)
+        world = history.world
+        process, now = Process(world, history._deployed), world.now
+        assert process.send("POST", "/incidents", [{"id": "i0", "device": "d0", "start": now}])[0] == 200
+        said = {"device": "d0", "start": now, "end": None, "cancelled": False}
+        world.history._sent["i0"] = (now, said)
+        world.now += 5
+        assert process.send("POST", "/incidents", [{"id": "i0", "cancelled": True}])[0] == 200
+        world.now += 900
+        later = [{"device": "d0", "timestamp": world.now, "cpu": 1}]
+        assert process.send("POST", "/telemetry", later)[0] == 200
+        assert ends(process) == {}
+        assert process.send("POST", "/devices/reload")[1]["incidents"] == 0

@@ -1,0 +1,123 @@
+"""What the history says of incidents: those of a file, and those that were sent, as of the last ingestion."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from feature_sets.ingestion.label_state import LabelState, no_statements
+from feature_sets.labels.incidents_that_count import LIVE
+from feature_sets.rows.event_micros import event_micros
+from feature_sets.telemetry.incident_rows import (
+    CANCELLED,
+    END,
+    ID,
+    KNOWN,
+    ROW,
+    SOURCE,
+    START,
+    at,
+    incident_types,
+)
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from tests.simulation.ledgers import IncidentLedger
+
+FILE = "incidents/tickets.csv"
+_FIELDS = ("device", "start", "end", "cancelled")
+
+
+class ToldHistory:
+    """In the place of the labels of a project, see ``graphs.state.told_labels.LabelSource``.
+
+    :param schema: of the labels.
+    :param chance: decides what the file says.
+    """
+
+    def __init__(self, schema: TelemetrySchema, chance: random.Random) -> None:
+        self._schema, self._chance = schema, chance
+        self._sent: dict[str, tuple[float, dict[str, Any]]] = {}
+        self._file: dict[str, tuple[float, dict[str, Any]]] = {}
+
+    def read(self) -> LabelState:
+        """What the newest ingestion left."""
+        rows = [self._row(FILE, *one) for one in self._file.items()]
+        rows += [self._row(LIVE, *one) for one in self._sent.items()]
+        for place, row in enumerate(rows):
+            row[ROW] = place
+        types = incident_types(self._schema).items()
+        columns = {name: pd.Series([row[name] for row in rows], dtype=kind) for name, kind in types}
+        return LabelState(no_statements(self._schema), pd.DataFrame(columns), {})
+
+    def ingest(self, known: IncidentLedger, now: float, names: Sequence[str]) -> None:
+        """Take over what was sent, and a file in which something is another than before.
+
+        :param known: what is known live.
+        :param now: when the file was written, epoch seconds.
+        :param names: of devices.
+        """
+        self._sent |= {name: (at, _of(known.incidents[name])) for name, at in known.sent.items()}
+        chance = self._chance
+        for _ in range(chance.choice((0, 1, 1, 2))):
+            number = chance.randrange(12)
+            name = f"i{number}" if chance.random() < 0.2 else f"t{number}"
+            if chance.random() < 0.15:
+                self._file.pop(name, None)
+                continue
+            start = float(int(now) - chance.randrange(150))
+            end = None if chance.random() < 0.3 else start + chance.randrange(1, 60)
+            device = names[number % len(names)]
+            said = {"device": device, "start": start, "end": end, "cancelled": chance.random() < 0.1}
+            self._file[name] = (now, said)
+
+    def wanted(self, name: str) -> dict[str, Any] | None:
+        """What is known last of an incident; None if there is none, or it was none."""
+        found = [(*one[name], order) for order, one in enumerate((self._file, self._sent)) if name in one]
+        if not found:
+            return None
+        _, said, _ = max(found, key=lambda one: (one[0], one[2]))
+        return None if said["cancelled"] else said
+
+    def is_older(self, name: str, sent: Mapping[str, float]) -> bool:
+        """Whether an incident was sent after the last that the history has of it."""
+        return name in sent and sent[name] > self._sent.get(name, (-1.0, {}))[0]
+
+    def differing(self, ledger: IncidentLedger) -> list[str]:
+        """Incidents that who was told everything knows otherwise, where it still matters."""
+        differ = []
+        incidents, until = ledger.incidents, ledger.settled_until
+        for name in {*incidents, *self._file, *self._sent}:
+            known, wanted = incidents.get(name), self.wanted(name)
+            if self.is_older(name, ledger.sent):
+                continue
+            both = [one for one in (known, wanted) if one is not None and not one["cancelled"]]
+            if all(until is not None and one["end"] is not None and one["end"] < until for one in both):
+                continue
+            if wanted is None:
+                if known is not None and not known["cancelled"]:
+                    differ.append(name)
+            elif known is None or _of(known) != wanted:
+                differ.append(name)
+        return sorted(differ)
+
+    def _row(self, source: str, name: str, known: tuple[float, dict[str, Any]]) -> dict[str, Any]:
+        when, said = known
+        source = source if source == LIVE else f"folder|{source}"
+        row = dict.fromkeys(incident_types(self._schema)) | {
+            SOURCE: source,
+            ID: name,
+            at(DEVICE): said["device"],
+        }
+        moments = {START: said["start"], END: said["end"], KNOWN: when}
+        row |= {column: _moment(time) for column, time in moments.items()}
+        return {**row, CANCELLED: said["cancelled"]}
+
+
+def _moment(seconds: float | None) -> Any:
+    return pd.NaT if seconds is None else pd.Timestamp(event_micros(seconds), unit="us", tz="UTC")
+
+
+def _of(incident: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: incident[name] for name in _FIELDS}
