@@ -165,6 +165,7 @@ def drift_lines(result: dict[str, Any]) -> list[str]:
         f"{name:8} {result[name]['pairs']:6,} labeled predictions, average precision "
         f"{result[name]['average_precision']:.3f}, F1 {result[name]['f1']:.3f}"
         for name in ("before", "drifted", "after")
+        if result[name]["pairs"]  # Where nothing was promoted, there is nothing after it.
     )
     took = ", ".join(f"{name} {traffic[f'{name}_ms']:.1f} ms" for name in ("p50", "p99", "longest"))
     return [

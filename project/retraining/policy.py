@@ -250,7 +250,8 @@ def after_candidate(
     after = replace(state, case=rejected, failures=0)
     if rejected.rejections < policy.rejections:
         return after
-    reason = f"{rejected.rejections} candidates were rejected"
+    count = rejected.rejections
+    reason = f"{count} candidate{' was' if count == 1 else 's were'} rejected"
     return closed(after.told(of_case(after, now, words.CHAMPION_STAYS, reason)), now, policy)
 
 

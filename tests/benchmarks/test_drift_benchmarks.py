@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.benchmarks import drift_detectors
 from tests.benchmarks.drift_detectors import ALWAYS, NEVER, Score, measure, page
 from tests.benchmarks.drift_streams import ErrorStream, learned, rate_streams, recipes
+from tests.benchmarks.varied_streams import FITTED, GENERATORS, LEARNERS, Varied, kept_aside, varied
 
 
 def test_a_change_is_found_once_and_what_lies_elsewhere_is_a_false_alarm():
@@ -65,3 +66,18 @@ def test_the_streams_of_learners_are_the_same_twice_and_change_their_concept():
     assert stream == learned(first, 2_000)
     assert stream.changes == (500, 1000, 1500)
     assert sum(stream.errors[500:700]) > 3 * sum(stream.errors[300:500])
+
+
+def test_the_streams_that_are_kept_aside_are_the_same_twice_and_their_models_fail():
+    every = kept_aside()
+    assert len(every) == len(set(every)) == 108
+    assert {each.learner for each in every} == {*LEARNERS, *FITTED}
+    assert {each.generator for each in every} == {*GENERATORS}
+    for learner in ("naive Bayes", "fitted tree"):
+        recipe = Varied("Sine", learner, "abrupt", 7, False)
+        stream = varied(recipe, 4_000)
+        assert stream == varied(recipe, 4_000)
+        assert stream.changes == (1_000, 2_000, 3_000)
+        assert sum(stream.errors[1_000:1_200]) > 2 * sum(stream.errors[800:1_000])
+    moved = varied(Varied("Mixed", "perceptron", "recurring", 3, True), 4_000)
+    assert moved.changes != (1_000, 2_000, 3_000)
