@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from feature_sets.telemetry.calendar import Maintenance
@@ -34,6 +33,7 @@ _CHANGES_KEPT = 10_000
 _SWEEP_SECONDS = 3600.0
 """Event time after which entries that are over are looked for; by the clock, devices that are forgotten."""
 _TOLD = "told"
+_PAGE, _LARGEST_PAGE = 1000, 10_000
 
 
 class _Change(NamedTuple):
@@ -69,6 +69,7 @@ class DeviceStates(RequestStep):
         self._unsaved, self._looked = 0, -math.inf
         self._changes: dict[tuple[EntryId, str], _Change] = {}
         self._pending: list[tuple[EntryId, _Change]] = []
+        self._place: EntryId = BEFORE_ALL
         horizon = state.schema.horizon_seconds
         deadline = state.settings.label_deadline_seconds + horizon
         healthy = state.schema.labels.healthy_seconds + 3 * horizon
@@ -77,6 +78,7 @@ class DeviceStates(RequestStep):
 
     def handle(self, request: Request) -> None:
         """Note readings, take changes over, or tell the states or the calendar."""
+        self._place = max(self._place, request.entry)
         self._take_pending(request.entry, is_before=bool(request.maintenance))
         if request.kind is Kind.TELEMETRY:
             self._readings(request)
@@ -84,7 +86,7 @@ class DeviceStates(RequestStep):
             self._change(request)
             self._take_pending(request.entry)  # They are those of this entry.
         elif request.kind is Kind.DEVICES:
-            request.reply(self._devices())
+            request.reply(self._devices(request.query))
         elif request.kind is Kind.CALENDAR:
             request.reply(self._entries())
         else:
@@ -116,7 +118,7 @@ class DeviceStates(RequestStep):
     def before_snapshot(self, lost: bool) -> None:
         """Keep beside the journal again what is lost there."""
         if lost:
-            self._save(_HEARD, self._activity.heard)
+            self._save_heard()
             if self._calendar is not None:
                 self._save_changes()
 
@@ -151,7 +153,7 @@ class DeviceStates(RequestStep):
 
     def terminate(self) -> None:
         """Save when devices were last heard."""
-        self._save(_HEARD, self._activity.heard)
+        self._save_heard()
 
     def _take_pending(self, until: EntryId | None, is_before: bool = False) -> None:
         """Take over the remembered changes up to an entry; all of them without one.
@@ -206,7 +208,7 @@ class DeviceStates(RequestStep):
         if self._unsaved >= self._save_every and not request.replayed:
             self._unsaved = 0
             if self._state.snapshot_directory is None:
-                self._save(_HEARD, self._activity.heard)
+                self._save_heard()
 
     def _change(self, request: Request) -> None:
         for record in request.maintenance:
@@ -219,7 +221,26 @@ class DeviceStates(RequestStep):
 
     def _save_changes(self) -> None:
         self._forget_old()
-        self._save(_CHANGES, {"changes": self._changes_content(), _TOLD: True})
+        self._save(_CHANGES, self._merged_changes)
+
+    def _merged_changes(self, kept: dict[str, Any] | None) -> dict[str, Any]:
+        """Our changes, and those of entries that another process has appended and we have not read yet."""
+        unread = [
+            row
+            for row in (kept or {"changes": ()})["changes"]
+            if (row[0], row[1]) > self._place and ((row[0], row[1]), row[2]) not in self._changes
+        ]
+        return {"changes": [*self._changes_content(), *unread], _TOLD: True}
+
+    def _save_heard(self) -> None:
+        self._save(_HEARD, self._merged_heard)
+
+    def _merged_heard(self, kept: dict[str, Any] | None) -> dict[str, Any]:
+        """When devices were heard, by whichever process heard them last."""
+        own = self._activity.heard
+        newest = max(own.values(), default=-math.inf)
+        unread = {name: at for name, at in (kept or {}).items() if at > own.get(name, newest)}
+        return {**own, **unread}
 
     def _changes_content(self) -> list[tuple[Any, ...]]:
         return [
@@ -265,13 +286,16 @@ class DeviceStates(RequestStep):
         for key in superseded[: len(self._changes) - _CHANGES_KEPT]:
             del self._changes[key]
 
-    def _devices(self) -> dict[str, Any]:
-        """Answer of ``GET /devices``."""
-        moment = self._moment()
-        counts: Counter[str] = Counter({state.value: 0 for state in ORDER})
-        rows = []
-        for device, state in self._activity.all(moment):
-            counts[state.value] += 1
+    def _devices(self, query: Mapping[str, str]) -> dict[str, Any]:
+        """Answer of ``GET /devices``: a page of them, and how many of all are in each state."""
+        moment, limit = self._moment(), _limit(query)
+        counts = self._activity.counts(moment)
+        rows: list[dict[str, Any]] = []
+        more = None
+        for device, state in self._activity.all(moment, query.get("after", "")):
+            if len(rows) == limit:
+                more = rows[-1][DEVICE]
+                break
             last = self._activity.heard.get(device)
             name = self._calendar.at(device, moment) if self._calendar is not None else None
             rows.append(
@@ -282,7 +306,8 @@ class DeviceStates(RequestStep):
                     "maintenance": name,
                 }
             )
-        return {"at": iso_time(moment), "states": dict(counts), "devices": rows}
+        states = {state.value: counts[state] for state in ORDER}
+        return {"at": iso_time(moment), "states": states, "devices": rows, "next": more}
 
     def _entries(self) -> dict[str, Any]:
         """Answer of ``GET /maintenance``."""
@@ -292,19 +317,31 @@ class DeviceStates(RequestStep):
         return {"entries": [maintenance_answer(name, entry, schema) for name, entry in ordered]}
 
     def _count_devices(self) -> None:
-        counts = Counter(state for _, state in self._activity.all(self._moment()))
+        counts = self._activity.counts(self._moment())
         for state in ORDER:
             self._state.metrics.devices.labels(state.value).set(counts[state])
 
     def _moment(self) -> float:
         return self._state.arrivals.now if self._state.arrivals is not None else self._state.clock()
 
-    def _save(self, name: str, content: dict[str, Any]) -> None:
+    def _save(self, name: str, merged: Callable[[dict[str, Any] | None], dict[str, Any]]) -> None:
         """Save; a failure only makes a restart know less of what the journal has dropped."""
         try:
-            self._state.journal.save(name, content)
+            self._state.journal.merge(name, merged)
         except ApiError as error:
             self._logger.error(f"'{name}' could not be saved beside the journal: {error}")
+
+
+def _limit(query: Mapping[str, str]) -> int:
+    """How many devices a page may have.
+
+    :raises ApiError: 422 if it is not a number within the bounds.
+    """
+    given = query.get("limit", str(_PAGE))
+    number = int(given) if given.isascii() and given.isdecimal() and len(given) <= 6 else 0
+    if not 1 <= number <= _LARGEST_PAGE:
+        raise ApiError(422, "limit", f"must be a number from 1 to {_LARGEST_PAGE}", given)
+    return number
 
 
 def _read(saved: Iterable[Sequence[Any]]) -> Iterator[tuple[EntryId, _Change]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
 from feature_sets.telemetry.device_part import device_part
 from feature_sets.telemetry.events import (
@@ -95,6 +96,7 @@ class Ingress:
             id=str(getattr(event, "id", "") or made_id()),
             method=str(event.method or "POST").upper(),
             path=clean_path(event.path or ""),
+            query=_query_of(event),
             started=time.perf_counter(),
             arrival=self._arrivals.now if self._arrivals else self._clock(),
         )
@@ -257,6 +259,15 @@ class Ingress:
             if self._policy == REJECT:
                 raise EventError(DEVICE, "must be a device that is not retired", event.device)
         return status
+
+
+def _query_of(event: Any) -> dict[str, str]:
+    """Query of an HTTP event: Nuclio has it as fields, others behind the path; the last of a name counts."""
+    behind = str(event.path or "").partition("?")[2]
+    fields = getattr(event, "fields", None) or {}
+    if not fields and not behind:
+        return {}
+    return {**{str(name): str(value) for name, value in fields.items()}, **dict(parse_qsl(behind))}
 
 
 def _note_mapping(request: Request, parser: IncidentParser) -> None:

@@ -85,6 +85,7 @@ class LabeledJoin(RequestStep):
         self._save_every, self._unsaved = max(1, settings.journal_max_events // 4), 0
         self._contradicted = 0
         self._incidents: KeptIncidents | None = None
+        self._place: EntryId = BEFORE_ALL
         self._told_positives = ToldPositives()
         if schema.labels.is_derived:
             features = state.devices.features if state.devices is not None else lambda device, time: {}
@@ -127,6 +128,7 @@ class LabeledJoin(RequestStep):
         if request.kind is Kind.LABELED:
             request.reply(self.summary())
             return
+        self._place = max(self._place, request.entry)
         self._take_incidents(request.entry)
         self._by_request.expire(request.arrival)
         if request.kind is Kind.TELEMETRY:
@@ -419,7 +421,8 @@ class LabeledJoin(RequestStep):
         if self._incidents is None or self._incidents.is_saved:
             return
         try:
-            self._journal.save(_INCIDENTS, self._incidents.content())
+            incidents, place = self._incidents, self._place
+            self._journal.merge(_INCIDENTS, lambda kept: incidents.merged(kept, place))
             self._incidents.is_saved = True
         except ApiError as error:
             self._logger.error(f"incidents could not be saved beside the journal: {error}")

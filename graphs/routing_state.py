@@ -187,7 +187,7 @@ class RoutingState:
         if self.is_saved:
             return
         try:
-            self._state.journal.save(ROUTING, self.trail.content())
+            self._state.journal.merge(ROUTING, self.trail.merged)
             self.is_saved = True
         except ApiError as error:
             logger.error(f"the routing could not be saved beside the journal: {error}")

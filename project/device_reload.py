@@ -7,6 +7,9 @@ from typing import Any
 from project.errors import NetopsError
 from project.http_json import AbsentError, UnreachableError, get_json, post_json
 
+_PAGE = 10_000
+"""Devices that are asked for at a time."""
+
 
 class EarlierVersionError(NetopsError):
     """An endpoint of a version that reads the devices at its start only."""
@@ -38,8 +41,15 @@ def live_states(address: str) -> dict[str, dict[str, Any]]:
     :raises NetopsError: if it does not answer.
     """
     try:
-        answer = get_json(f"{address.rstrip('/')}/devices")
-        return {str(row["device"]): dict(row) for row in answer["devices"]}
+        found: dict[str, dict[str, Any]] = {}
+        behind = ""
+        while True:
+            # Of an earlier version the answer has all of them, whatever is asked for.
+            answer = get_json(f"{address.rstrip('/')}/devices", limit=_PAGE, after=behind)
+            found |= {str(row["device"]): dict(row) for row in answer["devices"]}
+            if not answer.get("next"):
+                return found
+            behind = str(answer["next"])
     except AbsentError:
         return {}
     except (LookupError, TypeError, ValueError) as error:

@@ -197,7 +197,12 @@ def _state_schemas(device: dict[str, Any]) -> dict[str, Any]:
     }
     answer = {
         "at": {"type": "string", "format": "date-time"},
-        "states": {"type": "object", "additionalProperties": {"type": "integer"}},
+        "states": {
+            "type": "object",
+            "additionalProperties": {"type": "integer"},
+            "description": "how many of all devices; of more than 10,000 as they were up to 10 seconds ago",
+        },
+        "next": {"type": ["string", "null"], "description": "after of the next page; null with the last one"},
         "devices": {"type": "array", "items": _object(row, list(row))},
     }
     return {"DeviceStates": _object(answer, list(answer))}

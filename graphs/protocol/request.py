@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +42,7 @@ class Request:
     :param replayed: whether it comes from the journal and nobody waits for its answer.
     :param model: model name in the path.
     :param version: model version in the path, or empty.
+    :param query: what follows the path, by name.
     :param body: decoded JSON of the request.
     :param single: whether the body was one event and not a list.
     :param sent: length of the list that was sent.
@@ -75,6 +76,7 @@ class Request:
     replayed: bool = False
     model: str = ""
     version: str = ""
+    query: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
     single: bool = False
     sent: int = 0

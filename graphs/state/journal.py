@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -109,6 +109,12 @@ class Journal(Protocol):
 
     def save(self, name: str, content: dict[str, Any] | None) -> None:
         """Keep a small document under a name, or forget it."""
+
+    def merge(self, name: str, merged: Callable[[dict[str, Any] | None], dict[str, Any]]) -> None:
+        """Keep what is made of the document that is kept, as one step for all processes.
+
+        :param merged: gives the document by the one that is kept, None without one; it may be asked again.
+        """
 
     def load(self, name: str) -> dict[str, Any] | None:
         """The document kept under a name."""

@@ -84,6 +84,19 @@ class KeptIncidents:
         self._tidy()
         return {"changes": [(place, incident.plain()) for (place, _), incident in self._changes.items()]}
 
+    def merged(self, kept: dict[str, Any] | None, place: EntryId) -> dict[str, Any]:
+        """Our content, and what another process has kept of entries that were not read here yet.
+
+        :param place: the last entry that was.
+        """
+        own = self.content()
+        unread = [
+            (at, incident.plain())
+            for at, incident in _read(kept)
+            if at > place and (at, incident.id) not in self._changes
+        ]
+        return {"changes": [*own["changes"], *unread]}
+
     def _tidy(self) -> None:
         """Forget changes that are not the last one of an incident that is remembered, the oldest first."""
         self._newest = newest = {name: place for place, name in self._changes}

@@ -175,6 +175,14 @@ class MaintenanceCalendar:
         """
         return self._intervals.at(device, event_micros(time))
 
+    def is_idle(self, moment: float) -> bool:
+        """Whether no entry, of whichever device, has begun and is not over at a time.
+
+        :param moment: epoch seconds.
+        """
+        micros = event_micros(moment)
+        return not any(entry.start <= micros < entry.end for entry in self._entries.values())
+
     def meets(self, device: str, time: float, seconds: float) -> bool:
         """Whether a device is in maintenance at a time, or within so many seconds after it."""
         first = event_micros(time)

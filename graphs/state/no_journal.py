@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from graphs.protocol.errors import ApiError
@@ -65,6 +65,9 @@ class NoJournal:
         return iter(())
 
     def save(self, name: str, content: dict[str, Any] | None) -> None:
+        """Do nothing."""
+
+    def merge(self, name: str, merged: Callable[[dict[str, Any] | None], dict[str, Any]]) -> None:
         """Do nothing."""
 
     def load(self, name: str) -> dict[str, Any] | None:

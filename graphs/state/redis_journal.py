@@ -50,6 +50,16 @@ return {entry, before}
 """
 """Appends an entry and gives the id of the one before it, as one step for all processes."""
 
+_REPLACE = """
+if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then
+    return 0
+end
+redis.call('SET', KEYS[1], ARGV[2])
+return 1
+"""
+"""Replaces a document, unless it is another one by now."""
+_MERGES = 20
+
 
 class RedisJournal:
     """A journal in a Redis stream: one entry and one round trip a request, or several of them.
@@ -330,6 +340,22 @@ class RedisJournal:
                 self._redis.set(f"{self._key}:{name}", orjson.dumps(content))
         except redis.RedisError as error:
             raise _away("save", error) from error
+
+    def merge(self, name: str, merged: Callable[[dict[str, Any] | None], dict[str, Any]]) -> None:
+        """See ``Journal``.
+
+        :raises ApiError: 503 if it cannot be kept.
+        """
+        key = f"{self._key}:{name}"
+        try:
+            for _ in range(_MERGES):
+                kept = self._redis.get(key)
+                content = orjson.dumps(merged(orjson.loads(kept) if kept else None))
+                if self._redis.eval(_REPLACE, 1, key, kept or b"", content):
+                    return
+        except redis.RedisError as error:
+            raise _away("save", error) from error
+        raise ApiError(503, "journal", f"must not change '{name}' in other processes all the time")
 
     def load(self, name: str) -> dict[str, Any] | None:
         """The document kept under a name."""

@@ -148,6 +148,17 @@ class RoutingTrail:
             "started": started and [started.number, started.deployment, started.document.to_dict()],
         }
 
+    def merged(self, kept: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Our content, with changes and a start of another process that were not read here yet."""
+        own = self.content()
+        if kept is None:
+            return own
+        newest = self.changes[-1].place if self.changes else BEFORE_ALL
+        unread = [row for row in kept["changes"] if tuple(row[0]) > newest]
+        starts = [one for one in (own["started"], kept.get("started")) if one]
+        started = max(starts, key=lambda one: one[0], default=None)
+        return {**own, "changes": [*own["changes"], *unread], "started": started}
+
     def take(self, content: Mapping[str, Any]) -> None:
         """Know what was kept, beside what is known already."""
         self.is_kept = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from graphs.protocol.device_status import DeviceStatus
@@ -106,8 +106,8 @@ class StaticDevices:
         return len(self._known)
 
     @property
-    def known(self) -> Mapping[str, Features]:
-        """The known devices with their newest features."""
+    def known(self) -> dict[str, Features]:
+        """The known devices with their newest features; not to be changed."""
         return self._known
 
     def features(self, device: str, time: float) -> Features:
@@ -137,6 +137,11 @@ class StaticDevices:
     def are_in_service(self, devices: Sequence[str]) -> bool:
         """Whether all of these are known, and none of them was ever retired; None is looked up."""
         return all(map(self._known.__contains__, devices)) and self._retired.isdisjoint(devices)
+
+    @property
+    def ever_retired(self) -> Collection[str]:
+        """Devices that were retired at some time, whether or not they still are."""
+        return self._retired
 
     @property
     def names(self) -> frozenset[str]:

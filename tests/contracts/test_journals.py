@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -138,6 +139,29 @@ def test_documents_are_kept_replaced_and_forgotten(redis_url: str, key: str, reg
     journal.save("drift", None)
     assert journal.load("drift") is None
     assert list(journal.entries()) == []
+
+
+@every_journal
+def test_a_document_that_processes_change_at_once_has_what_each_of_them_said(
+    redis_url: str, key: str, registered: Registered
+) -> None:
+    processes = [registered.open(redis_url, key) for _ in range(4)]
+
+    def say(process: Journal, who: int) -> None:
+        for number in range(20):
+            while True:
+                try:
+                    process.merge("said", lambda kept: {**(kept or {}), f"{who}.{number}": number})  # noqa: B023
+                    break
+                except ApiError as error:
+                    assert "in other processes all the time" in error.rule
+
+    threads = [threading.Thread(target=say, args=(each, who)) for who, each in enumerate(processes)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(processes[0].load("said") or {}) == (80 if registered.keeps else 0)
 
 
 @every_journal

@@ -163,12 +163,29 @@ def test_states_cost_nothing_that_fails_when_the_journal_is_away(paced: Path) ->
     client = make_client(paced)
     step = client.step("device_states")
 
-    def away(name: str, content: Any) -> None:
+    def away(name: str, merged: Any) -> None:
         from graphs.protocol.errors import ApiError
 
         raise ApiError(503, "journal", "must be reachable")
 
-    step._state.journal.save = away
+    step._state.journal.merge = away
     step._save_every = 1
     assert client.post("/telemetry", event("a/1")).json["status"] == "accepted"
     assert SimpleNamespace(**client.get("/devices").json).states["reporting"] == 1
+
+
+def test_devices_are_told_in_pages(paced: Path) -> None:
+    devices = {f"a/{number}": {"model_x": 1.0, "model_y": 0.0} for number in range(25)}
+    client = make_client(paced, devices=devices)
+    client.post("/telemetry", event("a/3"))
+    told: list[str] = []
+    page, path = {"next": ""}, "/devices?limit=10"
+    while page["next"] is not None:
+        page = client.get(f"{path}&after={page['next'].replace('/', '%2F')}" if page["next"] else path).json
+        assert len(page["devices"]) <= 10 and page["states"]["new"] == 24
+        told += [row["device"] for row in page["devices"]]
+    assert told == sorted(devices)
+    assert client.get("/devices").json["next"] is None
+    for limit in ("0", "10001", "many", "-1", "1e3", "9" * 5000):
+        refused = client.get(f"/devices?limit={limit}")
+        assert (refused.status, refused.json["error"]["field"]) == (422, "limit")

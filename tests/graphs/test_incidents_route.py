@@ -84,15 +84,24 @@ def test_labels_may_be_rows_and_incidents_told_apart_by_their_fields(client: Cli
         ({"id": "1", "device": "a/1", "start": START, "ennd": START + 60}, "ennd"),
         ([], None),
         ("text", "incident"),
-        (None, "incident"),
     ],
 )
 def test_a_bad_incident_is_a_422_that_names_the_field(client: Client, body: Any, field: str | None) -> None:
-    answered = client.post("/incidents", body if body is not None else b"null")
+    answered = client.post("/incidents", body)
     if field is None:
         assert (answered.status, answered.json) == (200, [])
     else:
         assert (answered.status, answered.json["error"]["field"]) == (422, field)
+
+
+@pytest.mark.parametrize("body", [b"null", b" null ", b'""', b""])
+@pytest.mark.parametrize(
+    "path", ["/incidents", "/labels", "/telemetry", "/maintenance", "/v2/models/model/infer"]
+)
+def test_a_body_that_says_nothing_is_a_400(client: Client, path: str, body: bytes) -> None:
+    for content_type in ("application/json", "text/plain"):
+        answered = client.post(path, body, content_type=content_type)
+        assert (answered.status, answered.json["error"]["field"]) == (400, "body")
 
 
 def test_good_incidents_of_a_list_are_taken(client: Client) -> None:

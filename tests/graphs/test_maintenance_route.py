@@ -272,6 +272,27 @@ def test_an_entry_outlives_what_the_journal_drops(planned: Path, redis_url: str,
     assert told(again, "a/1", 400)[0] == "maintenance"
 
 
+def test_of_two_processes_none_loses_the_change_of_the_other(
+    planned: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = (graph(planned, redis_url, "both-m") for _ in range(2))
+    journal = one.step("device_states")._state.journal
+    merge = journal.merge
+
+    def late(name: str, merged: Any) -> None:
+        """Between the entry of a change and its document the other process makes its own."""
+        monkeypatch.setattr(journal, "merge", merge)
+        assert other.post("/maintenance", {"id": "second", "site": "a", **window(100, 200)}).status == 200
+        merge(name, merged)
+
+    monkeypatch.setattr(journal, "merge", late)
+    assert one.post("/maintenance", {"id": "first", "site": "a", **window(0, 50)}).status == 200
+    kept = journal.load("maintenance")
+    assert {row[2] for row in kept["changes"]} == {"first", "second"}
+    assert one.post("/maintenance", {"id": "third", "site": "a", **window(300, 400)}).status == 200
+    assert [row[2] for row in journal.load("maintenance")["changes"]] == ["first", "second", "third"]
+
+
 def test_a_scope_that_names_no_device_is_noted_and_counted(client: Client) -> None:
     answer = client.post("/maintenance", window(0, 10, site="nowhere")).json
     assert (answer["status"], answer["devices"]) == ("opened", 0)

@@ -62,15 +62,17 @@ def test_an_answer_of_another_form_is_a_failure_of_the_endpoint(monkeypatch, ans
 
 def test_the_states_of_an_endpoint_are_told_by_device(monkeypatch):
     rows = [{"device": "dev-7", "state": "silent", "last_heard": None, "maintenance": None}]
-    monkeypatch.setattr(device_reload, "get_json", lambda address: {"devices": rows})
+    monkeypatch.setattr(device_reload, "get_json", lambda address, **query: {"devices": rows})
     assert device_reload.live_states("http://127.0.0.1:9/") == {"dev-7": rows[0]}
-    monkeypatch.setattr(device_reload, "get_json", lambda address: {"devices": [{"state": "silent"}]})
+    monkeypatch.setattr(
+        device_reload, "get_json", lambda address, **query: {"devices": [{"state": "silent"}]}
+    )
     with pytest.raises(NetopsError, match="the endpoint must tell the states of its devices, got "):
         device_reload.live_states("http://127.0.0.1:9")
 
 
 def test_an_endpoint_of_an_earlier_version_tells_no_states(monkeypatch):
-    def absent(address):
+    def absent(address, **query):
         raise AbsentError(f"{address} must be there")
 
     monkeypatch.setattr(device_reload, "get_json", absent)

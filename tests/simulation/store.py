@@ -185,6 +185,17 @@ class Client:
         """Forget a value."""
         self._store.asked(lambda content: content.keys.pop(key, None))
 
+    def eval(self, text: str, count: int, key: str, before: bytes, after: bytes) -> int:
+        """Replace a value, unless it is another one by now."""
+
+        def effect(content: Content) -> int:
+            if content.keys.get(key, b"") != before:
+                return 0
+            content.keys[key] = after
+            return 1
+
+        return self._store.asked(effect)
+
     def xadd(self, stream: str, fields: dict[str, Any], id: str) -> bytes:
         """Append an entry with an id."""
         parts = {
